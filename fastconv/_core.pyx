@@ -1,0 +1,135 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
+"""The compiled core: which tiles run, how many threads run them, and the kernels that are bound by arithmetic.
+
+C computes one register tile; this file cuts the work into tiles and owns threads, scratch memory and the GIL.
+Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
+"""
+import os
+
+from libc.stdint cimport int64_t
+from cython.parallel cimport parallel, prange, threadid
+
+cdef extern from *:
+    """
+    #ifdef _OPENMP
+    #include <omp.h>
+    enum { FASTCONV_OPENMP = 1 };
+    #else
+    enum { FASTCONV_OPENMP = 0 };
+    static int omp_get_max_threads(void) { return 1; }
+    #endif
+    """
+    int FASTCONV_OPENMP
+    int omp_get_max_threads() nogil
+
+
+# ---- tiles -----------------------------------------------------------------------------------------------------------
+
+cdef const kernel_table *_tiles = NULL
+
+
+cdef const kernel_table *tiles() noexcept nogil:
+    return _tiles
+
+
+def usable_isas() -> list:
+    """Names of the instruction sets that this build holds and this processor can run, the best last."""
+    cdef int i = 0
+    names = []
+    while fastconv_usable_kernels(i) != NULL:
+        names.append(fastconv_usable_kernels(i).name.decode())
+        i += 1
+    return names
+
+
+def set_isa(name: str | None) -> None:
+    """Use the tiles called `name` from now on; the best usable ones when it is None."""
+    global _tiles
+    encoded = None if name is None else name.encode()
+    cdef const kernel_table *found = fastconv_find_kernels(NULL if name is None else <const char *> encoded)
+    if found == NULL:
+        raise ValueError(f"FASTCONV_ISA must be one of {usable_isas()} on this processor. Received: {name!r}")
+    _tiles = found
+
+
+def get_isa() -> str:
+    """Name of the instruction set whose tiles are in use."""
+    return _tiles.name.decode()
+
+
+set_isa(os.environ.get("FASTCONV_ISA") or None)
+
+
+# ---- threads ---------------------------------------------------------------------------------------------------------
+
+# Below this many multiply-adds (or the time of as many) a second thread costs more than it saves: the parallel region
+# itself takes some 5 us.
+cdef double WORK_PER_THREAD = 400_000.0
+
+cdef int _chosen_threads = 0      # by set_num_threads or FASTCONV_NUM_THREADS; 0: not chosen
+cdef int _default_threads = 1     # what the machine offers
+cdef bint _forked = False         # libgomp does not survive a fork: its next parallel region would hang
+
+
+def has_openmp() -> bool:
+    """Whether this build runs threads at all."""
+    return FASTCONV_OPENMP == 1
+
+
+def set_default_threads(int n) -> None:
+    global _default_threads
+    _default_threads = n
+
+
+def set_num_threads(int n) -> None:
+    global _chosen_threads
+    _chosen_threads = n
+
+
+cdef int _threads() noexcept nogil:
+    if _forked or not FASTCONV_OPENMP:
+        return 1
+    if _chosen_threads > 0:
+        return _chosen_threads
+    return min(_default_threads, omp_get_max_threads())
+
+
+def get_num_threads() -> int:
+    return _threads()
+
+
+cdef int threads_for(double work) noexcept nogil:
+    """How many threads are worth starting for `work` multiply-adds."""
+    cdef double worth = work / WORK_PER_THREAD
+    cdef int threads = _threads()
+    if worth < threads:
+        threads = <int> worth
+    return 1 if threads < 1 else threads
+
+
+def run_serially() -> None:
+    """Called in a forked child: it computes on one thread."""
+    global _forked
+    _forked = True
+
+
+os.register_at_fork(after_in_child=run_serially)
+
+
+cdef unsigned flush_denormals() noexcept nogil:
+    return fastconv_flush_denormals()
+
+
+cdef void restore_denormals(unsigned state) noexcept nogil:
+    fastconv_restore_denormals(state)
+
+
+def fma_peak(int64_t steps=2_000_000) -> float:
+    """GFLOP/s of one thread in a loop of multiply-adds that touches no memory."""
+    import time
+    cdef float kept
+    started = time.perf_counter()
+    with nogil:
+        kept = _tiles.f32_fma_peak(steps)
+    seconds = time.perf_counter() - started
+    return 2.0 * 24 * _tiles.vector_floats * steps / seconds / 1e9 + 0.0 * (kept == kept)

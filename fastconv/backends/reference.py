@@ -1,0 +1,321 @@
+"""The contract of every kernel, as plain array code: what `cpu` and `gpu` override, and the oracle of their tests.
+
+Arrays are channels last: activations ``x (N, H, W, CI)``, kernels ``w (KH, KW, CI/groups, CO)``, outputs ``y (N, OH, OW, CO)``;
+``d`` before a name is the gradient of a scalar with respect to it. ``strides`` and ``dilation`` are pairs, ``padding`` is
+``((top, bottom), (left, right))``; groups follow from the channel counts. Every method takes ``out``, the array (or tuple
+of arrays) that receives the result; without it a new array is returned. Arguments have been checked by `ops`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Array = Any
+Pair = tuple[int, int]
+Sides = tuple[tuple[int, int], ...]
+
+
+def deliver(result: Array, out: Array | None) -> Array:
+    """`result`, or `out` filled with it."""
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
+def zero_pad(x: Array, padding: Sides, xp: Any, value: float = 0) -> Array:
+    """x (N, H, W, C) with its two spatial axes extended by `value`."""
+    return xp.pad(x, ((0, 0), *padding, (0, 0)), constant_values=value)
+
+
+def taps(size: Pair, strides: Pair, dilation: Pair, output: Pair) -> list[tuple[int, int, tuple[slice, ...]]]:
+    """Every (kh, kw) of a window with the slice of a padded input that it meets: one element per output pixel."""
+    return [
+        (kh, kw, (slice(None), *(
+            slice(k * d, k * d + (o - 1) * s + 1, s) for k, d, o, s in zip((kh, kw), dilation, output, strides)
+        )))
+        for kh in range(size[0])
+        for kw in range(size[1])
+    ]
+
+
+# name: (f(xp, x, alpha), df(xp, y, alpha)): the derivative is written in terms of the output y, so that x need not be kept.
+ACTIVATIONS = {
+    "relu": (lambda xp, x, a: xp.maximum(x, 0), lambda xp, y, a: (y > 0).astype(y.dtype)),
+    "leaky_relu": (lambda xp, x, a: xp.where(x > 0, x, a * x), lambda xp, y, a: xp.where(y > 0, 1, a).astype(y.dtype)),
+    "elu": (
+        lambda xp, x, a: xp.where(x > 0, x, a * xp.expm1(xp.minimum(x, 0))),
+        lambda xp, y, a: xp.where(y > 0, 1, y + a).astype(y.dtype),
+    ),
+    "sigmoid": (lambda xp, x, a: 0.5 * (1 + xp.tanh(0.5 * x)), lambda xp, y, a: y * (1 - y)),
+    "tanh": (lambda xp, x, a: xp.tanh(x), lambda xp, y, a: 1 - y * y),
+}
+
+
+class Reference:
+    """Plain array code over `xp`, NumPy or CuPy."""
+
+    def __init__(self, xp: Any) -> None:
+        self.xp = xp
+
+    # ---- convolution ---------------------------------------------------------------------------------------------
+
+    def conv(self, x, w, bias=None, *, strides, padding, dilation, activation=None, alpha=0.0, out=None):
+        """y[n, oh, ow, co] = act(bias[co] + sum over kh, kw, ci of x[n, oh*SH + kh*DH - top, ...] * w[kh, kw, ci, co])."""
+        padded = zero_pad(x, padding, self.xp)
+        output = output_size(padded.shape[1:3], w.shape[:2], strides, dilation)
+        groups = x.shape[3] // w.shape[2]
+        y = self.xp.zeros((x.shape[0], *output, groups, w.shape[3] // groups), x.dtype)
+        for kh, kw, where in taps(w.shape[:2], strides, dilation, output):
+            patch = padded[where].reshape(*y.shape[:4], w.shape[2])  # N OH OW G CI
+            y += self.xp.einsum("nhwgi,igo->nhwgo", patch, w[kh, kw].reshape(w.shape[2], groups, -1), optimize=True)
+        return self.finish(y.reshape(*y.shape[:3], w.shape[3]), bias, activation, alpha, out)
+
+    def conv_backward_input(self, dy, w, *, input_shape, strides, padding, dilation, out=None):
+        """dx = C^T dy, where C is the matrix for which conv(x, w) = C x."""
+        groups = input_shape[3] // w.shape[2]
+        grown = [n + sum(p) for n, p in zip(input_shape[1:3], padding)]
+        dx = self.xp.zeros((input_shape[0], *grown, input_shape[3]), dy.dtype)
+        grouped = dy.reshape(*dy.shape[:3], groups, -1)  # N OH OW G CO
+        for kh, kw, where in taps(w.shape[:2], strides, dilation, dy.shape[1:3]):
+            kernel = w[kh, kw].reshape(w.shape[2], groups, -1)
+            dx[where] += self.xp.einsum("nhwgo,igo->nhwgi", grouped, kernel, optimize=True).reshape(dx[where].shape)
+        return deliver(crop(dx, padding), out)
+
+    def conv_backward_kernel(self, x, dy, *, kernel_shape, strides, padding, dilation, out=None):
+        """dw[kh, kw, ci, co] = sum over n, oh, ow of x[n, oh*SH + kh*DH - top, ...] * dy[n, oh, ow, co]."""
+        padded = zero_pad(x, padding, self.xp)
+        groups = x.shape[3] // kernel_shape[2]
+        dw = self.xp.zeros(kernel_shape, x.dtype)
+        grouped = dy.reshape(*dy.shape[:3], groups, -1)  # N OH OW G CO
+        for kh, kw, where in taps(kernel_shape[:2], strides, dilation, dy.shape[1:3]):
+            patch = padded[where].reshape(*dy.shape[:3], groups, kernel_shape[2])  # N OH OW G CI
+            dw[kh, kw] = self.xp.einsum("nhwgi,nhwgo->igo", patch, grouped, optimize=True).reshape(kernel_shape[2:])
+        return deliver(dw, out)
+
+    def matmul(self, a, b, bias=None, *, transpose_a=False, transpose_b=False, activation=None, alpha=0.0, out=None):
+        """act(bias + op(a) op(b)), where op swaps the last two axes of what is to be transposed."""
+        a = self.xp.swapaxes(a, -1, -2) if transpose_a else a
+        b = self.xp.swapaxes(b, -1, -2) if transpose_b else b
+        return self.finish(self.xp.matmul(a, b), bias, activation, alpha, out)
+
+    def finish(self, y, bias, activation, alpha, out):
+        """The epilogue of conv and matmul."""
+        y = y if bias is None else y + bias
+        return deliver(y if activation is None else ACTIVATIONS[activation][0](self.xp, y, alpha), out)
+
+    # ---- padding and pooling -------------------------------------------------------------------------------------
+
+    def pad(self, x, *, pad_width, mode="constant", value=0.0, out=None):
+        """x extended on every axis by pad_width[axis] = (before, after): constant, edge, reflect or symmetric, as numpy.pad."""
+        extra = {"constant_values": value} if mode == "constant" else {}
+        return deliver(self.xp.pad(x, pad_width, mode=mode, **extra), out)
+
+    def pad_backward(self, dy, *, pad_width, mode="constant", out=None):
+        """dx: every element of dy added to the element of x that it is a copy of (none for a constant)."""
+        for axis, (before, after) in enumerate(pad_width):
+            n = dy.shape[axis] - before - after
+            rows = self.xp.moveaxis(dy, axis, 0)
+            dx = rows[before : before + n].copy()
+            if mode != "constant":
+                source = self.xp.pad(self.xp.arange(n), (before, after), mode=mode).tolist()
+                for i in [*range(before), *range(before + n, before + n + after)]:
+                    dx[source[i]] += rows[i]
+            dy = self.xp.moveaxis(dx, 0, axis)
+        return deliver(dy, out)
+
+    def max_pool(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
+        """y[n, oh, ow, c] = the largest element of the window; padding never wins, NaN always does."""
+        return self._extreme_pool(self.xp.maximum, -self.xp.inf, x, size, strides, padding, dilation, out)
+
+    def min_pool(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
+        """y[n, oh, ow, c] = the smallest element of the window; padding never wins, NaN always does."""
+        return self._extreme_pool(self.xp.minimum, self.xp.inf, x, size, strides, padding, dilation, out)
+
+    def _extreme_pool(self, better, worst, x, size, strides, padding, dilation, out):
+        padded = zero_pad(x, padding, self.xp, worst)
+        output = output_size(padded.shape[1:3], size, strides, dilation)
+        y = self.xp.full((x.shape[0], *output, x.shape[3]), worst, x.dtype)
+        for _, _, where in taps(size, strides, dilation, output):
+            y = better(y, padded[where])
+        return deliver(y, out)
+
+    def max_pool_backward(self, dy, x, y, *, size, strides, padding, dilation=(1, 1), out=None):
+        """dx: each dy goes to the first element of its window, in row-major order, that equals y (or is NaN with it)."""
+        return self._extreme_pool_backward(-self.xp.inf, dy, x, y, size, strides, padding, dilation, out)
+
+    def min_pool_backward(self, dy, x, y, *, size, strides, padding, dilation=(1, 1), out=None):
+        """dx: each dy goes to the first element of its window, in row-major order, that equals y (or is NaN with it)."""
+        return self._extreme_pool_backward(self.xp.inf, dy, x, y, size, strides, padding, dilation, out)
+
+    def _extreme_pool_backward(self, worst, dy, x, y, size, strides, padding, dilation, out):
+        padded = zero_pad(x, padding, self.xp, worst)
+        inside = zero_pad(self.xp.ones_like(x, bool), padding, self.xp)
+        dx = self.xp.zeros_like(padded)
+        waiting = self.xp.ones(y.shape, bool)
+        for _, _, where in taps(size, strides, dilation, y.shape[1:3]):
+            here = waiting & inside[where] & ((padded[where] == y) | (self.xp.isnan(padded[where]) & self.xp.isnan(y)))
+            dx[where] += self.xp.where(here, dy, 0)
+            waiting &= ~here
+        return deliver(crop(dx, padding), out)
+
+    def average_pool(self, x, *, size, strides, padding, count_padding=False, out=None):
+        """y[n, oh, ow, c] = the mean of the window: over its size, or over the part of it that lies inside x."""
+        padded = zero_pad(x, padding, self.xp)
+        output = output_size(padded.shape[1:3], size, strides, (1, 1))
+        y = self.xp.zeros((x.shape[0], *output, x.shape[3]), x.dtype)
+        for _, _, where in taps(size, strides, (1, 1), output):
+            y += padded[where]
+        return deliver(y / self._window_counts(x.shape, output, size, strides, padding, count_padding, x.dtype), out)
+
+    def average_pool_backward(self, dy, *, input_shape, size, strides, padding, count_padding=False, out=None):
+        """dx: each dy, divided by the count of its window, added to every element of the window."""
+        counts = self._window_counts(input_shape, dy.shape[1:3], size, strides, padding, count_padding, dy.dtype)
+        grown = [n + sum(p) for n, p in zip(input_shape[1:3], padding)]
+        dx = self.xp.zeros((input_shape[0], *grown, input_shape[3]), dy.dtype)
+        for _, _, where in taps(size, strides, (1, 1), dy.shape[1:3]):
+            dx[where] += dy / counts
+        return deliver(crop(dx, padding), out)
+
+    def _window_counts(self, input_shape, output, size, strides, padding, count_padding, dtype):
+        """(1, OH, OW, 1): how many elements each window averages over, at least one."""
+        if count_padding:
+            return self.xp.full((1, 1, 1, 1), size[0] * size[1], dtype)
+        inside = zero_pad(self.xp.ones((1, *input_shape[1:3], 1), dtype), padding, self.xp)
+        total = sum(inside[where] for _, _, where in taps(size, strides, (1, 1), output))
+        return self.xp.maximum(total, 1)
+
+    # ---- activations ---------------------------------------------------------------------------------------------
+
+    def activate(self, x, *, activation, alpha=0.0, out=None):
+        """y = f(x) for a name in ACTIVATIONS."""
+        return deliver(ACTIVATIONS[activation][0](self.xp, x, alpha), out)
+
+    def activate_backward(self, dy, y, *, activation, alpha=0.0, out=None):
+        """dx = dy f'(x), with f' written in terms of y = f(x)."""
+        return deliver(dy * ACTIVATIONS[activation][1](self.xp, y, alpha), out)
+
+    def softmax(self, x, *, axis=-1, out=None):
+        """y = exp(x) / sum(exp(x)) along `axis`, with the maximum subtracted first."""
+        e = self.xp.exp(x - x.max(axis=axis, keepdims=True))
+        return deliver(e / e.sum(axis=axis, keepdims=True), out)
+
+    def softmax_backward(self, dy, y, *, axis=-1, out=None):
+        """dx = y (dy - sum(dy y))."""
+        return deliver(y * (dy - (dy * y).sum(axis=axis, keepdims=True)), out)
+
+    def log_softmax(self, x, *, axis=-1, out=None):
+        """y = x - log(sum(exp(x))) along `axis`, with the maximum subtracted first."""
+        shifted = x - x.max(axis=axis, keepdims=True)
+        return deliver(shifted - self.xp.log(self.xp.exp(shifted).sum(axis=axis, keepdims=True)), out)
+
+    def log_softmax_backward(self, dy, y, *, axis=-1, out=None):
+        """dx = dy - exp(y) sum(dy)."""
+        return deliver(dy - self.xp.exp(y) * dy.sum(axis=axis, keepdims=True), out)
+
+    # ---- fused losses: logits (M, K), one loss per row -----------------------------------------------------------
+
+    def softmax_cross_entropy(self, logits, target, *, out=None):
+        """loss[m] = -sum over k of target[m, k] log_softmax(logits)[m, k]."""
+        return deliver(-(target * self.log_softmax(logits)).sum(axis=-1), out)
+
+    def softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
+        """dlogits = (softmax(logits) sum(target) - target) dloss."""
+        total = target.sum(axis=-1, keepdims=True)
+        return deliver((self.softmax(logits) * total - target) * dloss[..., None], out)
+
+    def sparse_softmax_cross_entropy(self, logits, target, *, out=None):
+        """loss[m] = -log_softmax(logits)[m, target[m]], with integer targets (M,)."""
+        rows = self.xp.arange(len(target))
+        return deliver(-self.log_softmax(logits)[rows, target], out)
+
+    def sparse_softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
+        """dlogits = (softmax(logits) - one_hot(target)) dloss."""
+        d = self.softmax(logits)
+        d[self.xp.arange(len(target)), target] -= 1
+        return deliver(d * dloss[:, None], out)
+
+    # ---- normalisation over all axes but the last ----------------------------------------------------------------
+
+    def batch_norm(self, x, gamma, beta, *, epsilon, out=None):
+        """(y, mean, variance): y = gamma (x - mean) / sqrt(variance + epsilon) + beta with the batch's own statistics."""
+        rows = x.reshape(-1, x.shape[-1])
+        mean, variance = rows.mean(axis=0), rows.var(axis=0)
+        y = (x - mean) * (gamma / self.xp.sqrt(variance + epsilon)) + beta
+        return tuple(deliver(r, o) for r, o in zip((y, mean, variance), out or (None,) * 3))
+
+    def batch_norm_backward(self, dy, x, mean, variance, gamma, *, epsilon, out=None):
+        """(dx, dgamma, dbeta) of y; Ioffe and Szegedy 2015, section 3."""
+        axes = tuple(range(x.ndim - 1))
+        inverse = 1 / self.xp.sqrt(variance + epsilon)
+        normal = (x - mean) * inverse
+        dbeta, dgamma = dy.sum(axis=axes), (dy * normal).sum(axis=axes)
+        n = x.size // x.shape[-1]
+        dx = (dy - dbeta / n - normal * (dgamma / n)) * (gamma * inverse)
+        return tuple(deliver(r, o) for r, o in zip((dx, dgamma, dbeta), out or (None,) * 3))
+
+    def scale_shift(self, x, scale, shift, *, out=None):
+        """y[..., c] = x[..., c] scale[c] + shift[c]."""
+        return deliver(x * scale + shift, out)
+
+    # ---- elementwise, reductions ---------------------------------------------------------------------------------
+
+    def add(self, x, y, *, out=None):
+        """x + y, broadcast as NumPy does."""
+        return self.xp.add(x, y, out=out)
+
+    def multiply(self, x, y, *, out=None):
+        """x y, broadcast as NumPy does."""
+        return self.xp.multiply(x, y, out=out)
+
+    def sum(self, x, *, axis=None, keepdims=False, out=None):
+        """The sum over `axis` (a tuple of axes, all of them when None)."""
+        return deliver(self.xp.sum(x, axis=axis, keepdims=keepdims), out)
+
+    def elementwise(self, *arrays, function, out=None):
+        """The NumPy ufunc (or other elementwise function of its namespace) called `function`."""
+        return deliver(getattr(self.xp, function)(*arrays), out)
+
+    # ---- random --------------------------------------------------------------------------------------------------
+
+    def dropout(self, x, seed, *, rate, out=None):
+        """y[i] = x[i] / (1 - rate) where uniform(seed, i) >= rate, else 0; seed is a (1,) uint64 array.
+
+        uniform(seed, i) = (splitmix64(seed + i * 0x9E3779B97F4A7C15) >> 40) / 2^24 (Steele, Lea and Flood 2014): a function of
+        the element's index alone, so that the gradient draws the same mask again and threads do not matter.
+        """
+        keep = self.uniform(seed, x.size).reshape(x.shape) >= self.xp.float32(rate)
+        return deliver(self.xp.where(keep, x * x.dtype.type(1 / (1 - rate)), x.dtype.type(0)), out)
+
+    def uniform(self, seed, n):
+        """n float32 numbers in [0, 1), as in `dropout`."""
+        z = seed + (self.xp.arange(n, dtype="uint64") + self.xp.uint64(1)) * self.xp.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> self.xp.uint64(30))) * self.xp.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> self.xp.uint64(27))) * self.xp.uint64(0x94D049BB133111EB)
+        return ((z ^ (z >> self.xp.uint64(31))) >> self.xp.uint64(40)).astype("float32") * self.xp.float32(2**-24)
+
+    # ---- optimizers: `out` may be the very arrays that are updated -----------------------------------------------
+
+    def sgd_update(self, w, dw, velocity, rate, *, momentum, nesterov, out=None):
+        """(w, velocity): v = momentum v - rate dw; w += v, or momentum v - rate dw with Nesterov (Sutskever 2013)."""
+        step = rate * dw
+        velocity = momentum * velocity - step
+        w = w + (momentum * velocity - step if nesterov else velocity)
+        return tuple(deliver(r, o) for r, o in zip((w, velocity), out or (None,) * 2))
+
+    def adam_update(self, w, dw, m, v, rate, *, beta_1, beta_2, epsilon, out=None):
+        """(w, m, v): one step of Adam (Kingma and Ba 2015, before section 2.1), the bias correction folded into `rate`."""
+        m = m + (dw - m) * (1 - beta_1)
+        v = v + (dw * dw - v) * (1 - beta_2)
+        w = w - rate * m / (self.xp.sqrt(v) + epsilon)
+        return tuple(deliver(r, o) for r, o in zip((w, m, v), out or (None,) * 3))
+
+
+def output_size(padded: tuple[int, ...], size: Pair, strides: Pair, dilation: Pair) -> tuple[int, ...]:
+    """How many windows fit into each spatial axis of a padded input."""
+    return tuple((n - (k - 1) * d - 1) // s + 1 for n, k, s, d in zip(padded, size, strides, dilation))
+
+
+def crop(x: Array, padding: Sides) -> Array:
+    """x (N, H, W, C) without its padding."""
+    return x[:, padding[0][0] : x.shape[1] - padding[0][1], padding[1][0] : x.shape[2] - padding[1][1]]

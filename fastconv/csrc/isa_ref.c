@@ -1,0 +1,2 @@
+#include "simd_ref.h"
+#include "table.h"

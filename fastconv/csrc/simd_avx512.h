@@ -1,0 +1,14 @@
+/* Vector words of AVX-512: 16 floats. */
+#include <immintrin.h>
+#define ISA avx512
+#define LANES 16
+typedef __m512 vec;
+
+static inline vec v_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void v_store(float *p, vec a) { _mm512_storeu_ps(p, a); }
+static inline vec v_set(float a) { return _mm512_set1_ps(a); }
+static inline vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
+static inline vec v_max(vec a, vec b) { return _mm512_max_ps(a, b); }
+static inline __mmask16 v_first(int n) { return (__mmask16)((1u << n) - 1u); }
+static inline vec v_load_tail(const float *p, int n) { return _mm512_maskz_loadu_ps(v_first(n), p); }
+static inline void v_store_tail(float *p, vec a, int n) { _mm512_mask_storeu_ps(p, v_first(n), a); }

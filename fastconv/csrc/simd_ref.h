@@ -1,0 +1,21 @@
+/* Vector words of the baseline: 4 floats by the compiler's own vector type (SSE2, NEON or scalar code, as it sees fit). */
+#include <stdint.h>
+#define ISA ref
+#define LANES 4
+typedef float vec __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t ivec __attribute__((vector_size(16), aligned(4), may_alias));
+
+static inline vec v_load(const float *p) { return *(const vec *)p; }
+static inline void v_store(float *p, vec a) { *(vec *)p = a; }
+static inline vec v_set(float a) { return (vec){a, a, a, a}; }
+static inline vec v_fma(vec a, vec b, vec c) { return a * b + c; }
+static inline vec v_choose(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
+static inline vec v_max(vec a, vec b) { return v_choose(a > b, a, b); }
+static inline vec v_load_tail(const float *p, int n) {
+    vec a = {0, 0, 0, 0};
+    for (int i = 0; i < n; i++) a[i] = p[i];
+    return a;
+}
+static inline void v_store_tail(float *p, vec a, int n) {
+    for (int i = 0; i < n; i++) p[i] = a[i];
+}

@@ -1,0 +1,75 @@
+"""Builds the compiled modules: what pyproject.toml cannot say."""
+
+import os
+import platform
+import tempfile
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError
+
+X86 = platform.machine().lower() in ("x86_64", "amd64")
+BASELINE = ["-march=x86-64-v2"] if X86 else []
+COMMON = ["-O3", "-std=gnu11", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
+
+# One object per instruction set: the same tile bodies, other flags. Keep in step with csrc/kernels.h.
+INSTRUCTION_SETS = {"fastconv/csrc/isa_ref.c": BASELINE}
+if X86:
+    INSTRUCTION_SETS["fastconv/csrc/isa_avx2.c"] = ["-march=x86-64-v3"]
+    INSTRUCTION_SETS["fastconv/csrc/isa_avx512.c"] = ["-march=x86-64-v4", "-mprefer-vector-width=512"]
+
+
+class BuildExtensions(build_ext):
+    """Compiles csrc/ once per instruction set and links it into ``_core``; uses OpenMP where it works."""
+
+    def build_extensions(self):
+        openmp = ["-fopenmp"] if self._has_openmp() else []
+        for extension in self.extensions:
+            extension.extra_compile_args += COMMON + BASELINE + openmp
+            extension.extra_link_args += openmp
+            extension.include_dirs.append(numpy.get_include())
+            if extension.name == "fastconv._core":
+                extension.extra_objects += self._compile_tiles()
+        super().build_extensions()
+
+    def _compile_tiles(self):
+        return [
+            object_file
+            for source, flags in INSTRUCTION_SETS.items()
+            for object_file in self.compiler.compile(
+                [source], output_dir=self.build_temp, extra_postargs=COMMON + flags
+            )
+        ]
+
+    def _has_openmp(self):
+        if os.environ.get("FASTCONV_OPENMP") == "0":
+            return False
+        with tempfile.TemporaryDirectory() as folder:
+            source = os.path.join(folder, "probe.c")
+            with open(source, "w") as file:
+                file.write("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
+            try:
+                objects = self.compiler.compile([source], output_dir=folder, extra_postargs=["-fopenmp"])
+                self.compiler.link_executable(objects, os.path.join(folder, "probe"), extra_postargs=["-fopenmp"])
+            except (CompileError, LinkError):
+                return False
+        return True
+
+
+MACROS = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
+EXTENSIONS = [
+    Extension(
+        "fastconv._core",
+        ["fastconv/_core.pyx", "fastconv/csrc/dispatch.c"],
+        include_dirs=["fastconv/csrc"],
+        define_macros=MACROS,
+    ),
+    Extension("fastconv._stream", ["fastconv/_stream.pyx"], include_dirs=["fastconv/csrc"], define_macros=MACROS),
+]
+
+setup(
+    ext_modules=cythonize(EXTENSIONS, language_level=3),
+    cmdclass={"build_ext": BuildExtensions},
+)
