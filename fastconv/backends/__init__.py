@@ -1,0 +1,17 @@
+"""Where arrays are computed on: which backend an array belongs to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from fastconv.backends.cpu import Cpu
+from fastconv.backends.reference import Reference
+
+_cpu = Cpu(numpy)
+
+
+def backend_of(*arrays: Any) -> Reference:
+    """The backend that computes on `arrays`: the CPU's for NumPy arrays and numbers."""
+    return _cpu
