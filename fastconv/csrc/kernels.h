@@ -10,12 +10,45 @@
 /* Activations that a tile may apply to a value on its way to memory. */
 enum activation { LINEAR = 0, RELU = 1, LEAKY_RELU = 2, ELU = 3, SIGMOID = 4, TANH = 5 };
 
+/* One register tile of a matrix product; tile_gemm.h says what it computes. */
+typedef struct {
+    const float *const *rows;    /* `height` pointers */
+    const int64_t *offsets;      /* `segments` of them, added to each row pointer in turn */
+    int64_t segments, depth;     /* `depth` elements of every segment, */
+    int64_t step;                /* `step` floats apart */
+    const float *b;              /* segments * depth rows, each of whole vectors, */
+    int64_t b_step;              /* `b_step` floats apart */
+    float *const *out;           /* `height` pointers; the tile writes columns [column, column + columns) */
+    int64_t height, column, columns;
+    int64_t accumulate;          /* start from what `out` holds; else from bias, or 0 where it is NULL */
+    const float *bias;           /* of the tile's first column */
+    int64_t activation;
+    float alpha;
+} gemm_tile;
+
+enum { GEMM_VECTORS = 4, GEMM_ROWS = 14 };    /* no tile is wider or higher */
+
 typedef struct {
     const char *name;    /* as FASTCONV_ISA spells it */
     int vector_floats;   /* lanes of one float32 vector */
 
     /* FMA peak: runs `steps` x 24 independent vector multiply-adds in registers; returns a value so that none is dropped. */
     float (*f32_fma_peak)(int64_t steps);
+
+    /* Matrix product tiles by [vectors of columns][rows], and the most rows that each width has (0: no such width). */
+    int gemm_height[GEMM_VECTORS + 1];
+    void (*f32_gemm[GEMM_VECTORS + 1][GEMM_ROWS + 1])(const gemm_tile *tile);
+
+    /* to[k][c] = from[k * step + c] or from[c * step + k] for c < columns, 0 up to `width`, which is whole vectors. */
+    void (*f32_pack_rows)(float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns);
+    void (*f32_pack_columns)(float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns);
+
+    /* y[c] += sum over k < depth of a[k] * b[k * b_step + c]. */
+    void (*f32_gemv)(float *y, const float *a, const float *b, int64_t b_step, int64_t columns, int64_t depth);
+
+    /* y[i] = f(x[i]) and dx[i] = dy[i] f'(x[i]) for a `kind` of enum activation; the output may be an input. */
+    void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha);
+    void (*f32_activate_backward)(float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha);
 } kernel_table;
 
 /* Every instruction set that this build holds, the best last: X(name, "is it usable on this processor"). */

@@ -1,16 +1,23 @@
 /* Vector words of the baseline: 4 floats by the compiler's own vector type (SSE2, NEON or scalar code, as it sees fit). */
+#include <math.h>
 #include <stdint.h>
 #define ISA ref
 #define LANES 4
 typedef float vec __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t ivec __attribute__((vector_size(16), aligned(4), may_alias));
+typedef ivec vmask;
 
 static inline vec v_load(const float *p) { return *(const vec *)p; }
 static inline void v_store(float *p, vec a) { *(vec *)p = a; }
 static inline vec v_set(float a) { return (vec){a, a, a, a}; }
 static inline vec v_fma(vec a, vec b, vec c) { return a * b + c; }
-static inline vec v_choose(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
+static inline vmask v_greater(vec a, vec b) { return a > b; }
+static inline vmask v_equal(vec a, vec b) { return a == b; }
+static inline vmask v_nan(vec a) { return a != a; }
+static inline vec v_choose(vmask mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
 static inline vec v_max(vec a, vec b) { return v_choose(a > b, a, b); }
+static inline vec v_min(vec a, vec b) { return v_choose(a < b, a, b); }
+static inline vec v_sqrt(vec a) { return (vec){sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3])}; }
 static inline vec v_load_tail(const float *p, int n) {
     vec a = {0, 0, 0, 0};
     for (int i = 0; i < n; i++) a[i] = p[i];
@@ -19,3 +26,4 @@ static inline vec v_load_tail(const float *p, int n) {
 static inline void v_store_tail(float *p, vec a, int n) {
     for (int i = 0; i < n; i++) p[i] = a[i];
 }
+#include "simd_ldexp.h"

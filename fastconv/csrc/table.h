@@ -1,5 +1,8 @@
 /* Includes every tile body for the vector words defined before it and exports them as kernels_<ISA>. */
 #include "kernels.h"
+#include "simd_derived.h"
+#include "simd_math.h"
+#include "tile_activation.h"
 #include "tile_peak.h"
 
 #define PASTE_(a, b) a##b
@@ -11,4 +14,6 @@ const kernel_table PASTE(kernels_, ISA) = {
     .name = STRING(ISA),
     .vector_floats = LANES,
     .f32_fma_peak = f32_fma_peak,
+    .f32_activate = f32_activate,
+    .f32_activate_backward = f32_activate_backward,
 };

@@ -1,0 +1,47 @@
+/* exp and its relatives in float32, a few ulp from the truth; NaN passes through and infinities give their limits.
+ *
+ * x = n log 2 + r with integral n and |r| <= log(2)/2, so that e^x = 2^n (1 + (e^r - 1)). The polynomial is the minimax fit of
+ * (e^r - 1 - r) / r^2 in degree 4, relative to e^r: its error is 0.04 ulp. */
+
+/* The integer nearest to x / log 2: adding 1.5 * 2^23 leaves no bits behind the point. */
+static inline vec v_exponent(vec x) { return (x * 1.44269504f + 12582912.0f) - 12582912.0f; }
+
+/* e^r - 1 for r = x - n log 2; the first half of log 2 has 9 bits, so that n times it is exact (Cody and Waite 1980). */
+static inline vec v_expm1_of_rest(vec x, vec n) {
+    const vec r = v_fma(n, v_set(2.12194440e-4f), v_fma(n, v_set(-0.693359375f), x));
+    vec p = v_fma(r, v_set(1.38144672e-3f), v_set(8.36878084e-3f));
+    p = v_fma(r, p, v_set(4.16683927e-2f));
+    p = v_fma(r, p, v_set(0.166665196f));
+    p = v_fma(r, p, v_set(0.49999994f));
+    return v_fma(r * r, p, r);
+}
+
+static inline vec v_exp(vec x) {
+    const vec bounded = v_min(v_set(89.0f), v_max(v_set(-105.0f), x)), n = v_exponent(bounded);
+    return v_ldexp(1.0f + v_expm1_of_rest(bounded, n), n);
+}
+
+/* e^x - 1 for x <= 0, with a small relative error near 0, too. */
+static inline vec v_expm1_negative(vec x) {
+    const vec bounded = v_max(v_set(-105.0f), x), n = v_exponent(bounded), scale = v_ldexp(v_set(1), n);
+    return v_fma(scale, v_expm1_of_rest(bounded, n), scale - 1.0f);
+}
+
+static inline vec v_sigmoid(vec x) { return 1.0f / (1.0f + v_exp(-x)); }
+
+static inline vec v_tanh(vec x) {
+    const vec e = v_expm1_negative(-2.0f * v_abs(x));
+    return v_copysign(e / (e + 2.0f), x);
+}
+
+/* f(a) for a `kind` of enum activation; alpha is the slope of LEAKY_RELU and the depth of ELU. */
+static inline vec v_activate(vec a, int kind, float alpha) {
+    switch (kind) {
+        case RELU: return v_max(v_set(0), a);
+        case LEAKY_RELU: return v_choose(v_greater(a, v_set(0)), a, a * alpha);
+        case ELU: return v_choose(v_greater(a, v_set(0)), a, alpha * v_expm1_negative(v_min(v_set(0), a)));
+        case SIGMOID: return v_sigmoid(a);
+        case TANH: return v_tanh(a);
+        default: return a;
+    }
+}

@@ -1,0 +1,47 @@
+/* Activations and their gradients on n floats; the output may be an input. */
+
+static inline __attribute__((always_inline)) void activate_all(float *y, const float *x, int64_t n, int kind, float alpha) {
+    for (int64_t i = 0; i < n; i += LANES) v_write(y + i, v_activate(v_read(x + i, n - i), kind, alpha), n - i);
+}
+
+/* The loop is compiled once per kind. */
+static void f32_activate(float *y, const float *x, int64_t n, int kind, float alpha) {
+    switch (kind) {
+        case RELU: activate_all(y, x, n, RELU, alpha); break;
+        case LEAKY_RELU: activate_all(y, x, n, LEAKY_RELU, alpha); break;
+        case ELU: activate_all(y, x, n, ELU, alpha); break;
+        case SIGMOID: activate_all(y, x, n, SIGMOID, alpha); break;
+        case TANH: activate_all(y, x, n, TANH, alpha); break;
+        default: activate_all(y, x, n, LINEAR, alpha);
+    }
+}
+
+/* f'(x) in terms of y = f(x). */
+static inline vec v_activation_slope(vec y, int kind, float alpha) {
+    const vec one = v_set(1), zero = v_set(0);
+    switch (kind) {
+        case RELU: return v_choose(v_greater(y, zero), one, zero);
+        case LEAKY_RELU: return v_choose(v_greater(y, zero), one, v_set(alpha));
+        case ELU: return v_choose(v_greater(y, zero), one, y + alpha);
+        case SIGMOID: return y * (1.0f - y);
+        case TANH: return 1.0f - y * y;
+        default: return one;
+    }
+}
+
+static inline __attribute__((always_inline)) void activate_all_backward(
+    float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha) {
+    for (int64_t i = 0; i < n; i += LANES)
+        v_write(dx + i, v_read(dy + i, n - i) * v_activation_slope(v_read(y + i, n - i), kind, alpha), n - i);
+}
+
+static void f32_activate_backward(float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha) {
+    switch (kind) {
+        case RELU: activate_all_backward(dx, dy, y, n, RELU, alpha); break;
+        case LEAKY_RELU: activate_all_backward(dx, dy, y, n, LEAKY_RELU, alpha); break;
+        case ELU: activate_all_backward(dx, dy, y, n, ELU, alpha); break;
+        case SIGMOID: activate_all_backward(dx, dy, y, n, SIGMOID, alpha); break;
+        case TANH: activate_all_backward(dx, dy, y, n, TANH, alpha); break;
+        default: activate_all_backward(dx, dy, y, n, LINEAR, alpha);
+    }
+}
