@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastconv.window import output_size
+
 Array = Any
 Pair = tuple[int, int]
 Sides = tuple[tuple[int, int], ...]
@@ -195,23 +197,23 @@ class Reference:
         """dx = dy f'(x), with f' written in terms of y = f(x)."""
         return deliver(dy * ACTIVATIONS[activation][1](self.xp, y, alpha), out)
 
-    def softmax(self, x, *, axis=-1, out=None):
-        """y = exp(x) / sum(exp(x)) along `axis`, with the maximum subtracted first."""
-        e = self.xp.exp(x - x.max(axis=axis, keepdims=True))
-        return deliver(e / e.sum(axis=axis, keepdims=True), out)
+    def softmax(self, x, *, out=None):
+        """y = exp(x) / sum(exp(x)) along the last axis, with the maximum subtracted first."""
+        e = self.xp.exp(x - x.max(axis=-1, keepdims=True))
+        return deliver(e / e.sum(axis=-1, keepdims=True), out)
 
-    def softmax_backward(self, dy, y, *, axis=-1, out=None):
+    def softmax_backward(self, dy, y, *, out=None):
         """dx = y (dy - sum(dy y))."""
-        return deliver(y * (dy - (dy * y).sum(axis=axis, keepdims=True)), out)
+        return deliver(y * (dy - (dy * y).sum(axis=-1, keepdims=True)), out)
 
-    def log_softmax(self, x, *, axis=-1, out=None):
-        """y = x - log(sum(exp(x))) along `axis`, with the maximum subtracted first."""
-        shifted = x - x.max(axis=axis, keepdims=True)
-        return deliver(shifted - self.xp.log(self.xp.exp(shifted).sum(axis=axis, keepdims=True)), out)
+    def log_softmax(self, x, *, out=None):
+        """y = x - log(sum(exp(x))) along the last axis, with the maximum subtracted first."""
+        shifted = x - x.max(axis=-1, keepdims=True)
+        return deliver(shifted - self.xp.log(self.xp.exp(shifted).sum(axis=-1, keepdims=True)), out)
 
-    def log_softmax_backward(self, dy, y, *, axis=-1, out=None):
+    def log_softmax_backward(self, dy, y, *, out=None):
         """dx = dy - exp(y) sum(dy)."""
-        return deliver(dy - self.xp.exp(y) * dy.sum(axis=axis, keepdims=True), out)
+        return deliver(dy - self.xp.exp(y) * dy.sum(axis=-1, keepdims=True), out)
 
     # ---- fused losses: logits (M, K), one loss per row -----------------------------------------------------------
 
@@ -273,8 +275,50 @@ class Reference:
         return deliver(self.xp.sum(x, axis=axis, keepdims=keepdims), out)
 
     def elementwise(self, *arrays, function, out=None):
-        """The NumPy ufunc (or other elementwise function of its namespace) called `function`."""
-        return deliver(getattr(self.xp, function)(*arrays), out)
+        """The ufunc called `function`."""
+        return getattr(self.xp, function)(*arrays, out=out)
+
+    def max(self, x, *, axis=None, keepdims=False, out=None):
+        """The largest element over `axis`; NaN propagates."""
+        return deliver(self.xp.max(x, axis=axis, keepdims=keepdims), out)
+
+    def min(self, x, *, axis=None, keepdims=False, out=None):
+        """The smallest element over `axis`; NaN propagates."""
+        return deliver(self.xp.min(x, axis=axis, keepdims=keepdims), out)
+
+    def argmax(self, x, *, axis=None, out=None):
+        """The position of the first largest element along one axis, or of the flattened array."""
+        return deliver(self.xp.argmax(x, axis=axis), out)
+
+    def where(self, condition, x, y, *, out=None):
+        """x where `condition` holds, else y."""
+        return deliver(self.xp.where(condition, x, y), out)
+
+    def cast(self, x, *, dtype, out=None):
+        """x with elements of another dtype."""
+        return deliver(self.xp.asarray(x).astype(dtype), out)
+
+    # ---- moving elements -----------------------------------------------------------------------------------------
+
+    def concatenate(self, *xs, axis, out=None):
+        """The arrays one behind another along `axis`."""
+        return deliver(self.xp.concatenate(xs, axis=axis), out)
+
+    def part_backward(self, dy, *, key, input_shape, out=None):
+        """dx of y = x[key]: dy in its place among zeros. A slice in `key` is written (start, stop, step)."""
+        dx = self.xp.zeros(input_shape, dy.dtype)
+        dx[tuple(slice(*k) if isinstance(k, tuple) else k for k in key)] = dy
+        return deliver(dx, out)
+
+    def take(self, x, indices, *, axis, out=None):
+        """The elements of x at `indices` along `axis`."""
+        return deliver(self.xp.take(x, indices, axis=axis), out)
+
+    def take_backward(self, dy, indices, *, axis, input_shape, out=None):
+        """dx of y = take(x, indices): every element of dy added where it was taken."""
+        dx = self.xp.zeros(input_shape, dy.dtype)
+        self.xp.add.at(dx, (slice(None),) * axis + (indices,), dy)
+        return deliver(dx, out)
 
     # ---- random --------------------------------------------------------------------------------------------------
 
@@ -309,11 +353,6 @@ class Reference:
         v = v + (dw * dw - v) * (1 - beta_2)
         w = w - rate * m / (self.xp.sqrt(v) + epsilon)
         return tuple(deliver(r, o) for r, o in zip((w, m, v), out or (None,) * 3))
-
-
-def output_size(padded: tuple[int, ...], size: Pair, strides: Pair, dilation: Pair) -> tuple[int, ...]:
-    """How many windows fit into each spatial axis of a padded input."""
-    return tuple((n - (k - 1) * d - 1) // s + 1 for n, k, s, d in zip(padded, size, strides, dilation))
 
 
 def crop(x: Array, padding: Sides) -> Array:

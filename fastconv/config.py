@@ -1,0 +1,146 @@
+"""What can be set for a whole process: threads, default dtype and layout, strictness; and what the build holds."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+
+from fastconv import _core
+
+_settings: dict = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "strict": False}
+
+
+def floatx() -> str:
+    """The default float dtype, "float32" or "float64"."""
+    return _settings["floatx"]
+
+
+def set_floatx(value: str) -> None:
+    """Set the dtype of new variables. Raises ValueError for anything but "float32" and "float64"."""
+    if value not in ("float32", "float64"):
+        raise ValueError(f"floatx must be 'float32' or 'float64'. Received: {value!r}")
+    _settings["floatx"] = value
+
+
+def epsilon() -> float:
+    """The small number that keeps logarithms and quotients finite, 1e-7 by default."""
+    return _settings["epsilon"]
+
+
+def set_epsilon(value: float) -> None:
+    """Set the number that `epsilon` returns."""
+    _settings["epsilon"] = float(value)
+
+
+def image_data_format() -> str:
+    """The default layout of images, "channels_last" (N, H, W, C) or "channels_first" (N, C, H, W)."""
+    return _settings["image_data_format"]
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Set the layout that `data_format=None` means. Raises ValueError for unknown layouts."""
+    _settings["image_data_format"] = standardize_data_format(data_format)
+
+
+def standardize_data_format(data_format: str | None) -> str:
+    """`data_format`, or the default when it is None. Raises ValueError for unknown layouts."""
+    if data_format is None:
+        return image_data_format()
+    if data_format not in ("channels_last", "channels_first"):
+        raise ValueError(f"data_format must be 'channels_last' or 'channels_first'. Received: {data_format!r}")
+    return data_format
+
+
+def strict_windows() -> bool:
+    """Whether a window that does not divide its input evenly is an error; off by default, as in Keras."""
+    return _settings["strict"]
+
+
+def set_strict_windows(strict: bool) -> None:
+    """Make (N - F + 2P)/S + 1 have to be a whole number for convolutions and pooling, as a textbook would."""
+    _settings["strict"] = bool(strict)
+
+
+# ---- threads ---------------------------------------------------------------------------------------------------------
+
+
+def set_num_threads(n: int) -> None:
+    """Run kernels on at most `n` threads. The results have the same bits whatever `n` is. Raises ValueError for n < 1."""
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"the number of threads must be an int of at least 1. Received: {n!r}")
+    _core.set_num_threads(n)
+
+
+def get_num_threads() -> int:
+    """The most threads a kernel started now would run on."""
+    return _core.get_num_threads()
+
+
+def default_threads() -> int:
+    """min(processors this process may use, CPU quota of its control group, physical cores)."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, _cgroup_quota() or allowed, _physical_cores() or allowed))
+
+
+def _cgroup_quota() -> int | None:
+    """Processors granted by the control group (version 2, then 1), rounded up; None where there is no limit."""
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as file:
+            quota, period = file.read().split()
+    except (OSError, ValueError):
+        try:
+            with open("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") as file:
+                quota = file.read().strip()
+            with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
+                period = file.read().strip()
+        except OSError:
+            return None
+    if quota in ("max", "-1"):
+        return None
+    return max(1, math.ceil(int(quota) / int(period)))
+
+
+def _physical_cores() -> int | None:
+    """Cores, not hyper-threads, as Linux lists them; None where it does not say."""
+    siblings = set()
+    for cpu in range(os.cpu_count() or 1):
+        try:
+            with open(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list") as file:
+                siblings.add(file.read().strip())
+        except OSError:
+            return None
+    return len(siblings)
+
+
+def _threads_from_environment() -> None:
+    _core.set_default_threads(default_threads())
+    wanted = os.environ.get("FASTCONV_NUM_THREADS")
+    if wanted is None:
+        return
+    if not wanted.isdigit() or int(wanted) < 1:
+        raise ValueError(f"FASTCONV_NUM_THREADS must be a whole number of at least 1. Received: {wanted!r}")
+    _core.set_num_threads(int(wanted))
+
+
+_threads_from_environment()
+
+
+# ---- what runs -------------------------------------------------------------------------------------------------------
+
+
+def show_config() -> None:
+    """Print the instruction set and threads in use, and for every kernel whether it is tuned or plain NumPy.
+
+    float32 runs on the tuned kernels; float64 runs on the reference code, NumPy alone, meant for checking gradients.
+    """
+    from fastconv.backends import cpu, reference
+
+    print(f"processor: {platform.machine()}, instruction sets usable: {', '.join(_core.usable_isas())}")
+    print(f"instruction set in use: {_core.get_isa()} (FASTCONV_ISA chooses another)")
+    print(f"threads: {get_num_threads()}{'' if _core.has_openmp() else ' (built without OpenMP: serial)'}")
+    kernels = [name for name, member in vars(reference.Reference).items() if callable(member) and name[0] != "_"]
+    tuned = [name for name in kernels if name in vars(cpu.Cpu)]
+    print(f"float32, tuned: {', '.join(tuned)}")
+    print(f"float32, reference (NumPy): {', '.join(name for name in kernels if name not in tuned)}")
+    print("float64: reference (NumPy) for every kernel")

@@ -1,0 +1,20 @@
+"""What an operation is, how a graph of them is recorded, differentiated and run."""
+
+from fastconv.engine.autodiff import grad, gradients, value_and_grad
+from fastconv.engine.plan import Plan
+from fastconv.engine.primitive import Call, DataDependentError, Primitive, Tensor
+from fastconv.engine.trace import Trace
+from fastconv.engine.variable import Variable
+
+__all__ = [
+    "Call",
+    "DataDependentError",
+    "Plan",
+    "Primitive",
+    "Tensor",
+    "Trace",
+    "Variable",
+    "grad",
+    "gradients",
+    "value_and_grad",
+]

@@ -1,0 +1,147 @@
+"""The gradient: a walk over the graph in reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastconv.engine.plan import evaluate
+from fastconv.engine.primitive import Tensor, calls_before
+
+
+def gradients(y: Tensor, dy: Tensor, inputs: Sequence[Tensor]) -> list[Tensor | None]:
+    """dx for each x of `inputs`, given y and dy: the product of dy with the Jacobian of y with respect to x.
+
+    Returns:
+        Tensors of the shapes of `inputs`; None where y does not depend on an input.
+    """
+    depends = set(inputs)
+    order = calls_before([y], known=set(inputs).__contains__)
+    for call in order:
+        if any(t in depends for t in call.inputs):
+            depends.update(call.outputs)
+    total = {y: dy}
+    for call in reversed(order):
+        dys = tuple(total.get(t) for t in call.outputs)
+        if depends.isdisjoint(call.inputs) or all(d is None for d in dys):
+            continue
+        for x, dx in zip(call.inputs, _backward(call, dys)):
+            if dx is not None and x in depends:
+                total[x] = total[x] + dx if x in total else dx  # where the gradients of a fan-out meet
+    return [total.get(x) for x in inputs]
+
+
+def _backward(call: Any, dys: tuple[Tensor | None, ...]) -> tuple:
+    gradient = call.primitive.gradient
+    if gradient is None:
+        raise NotImplementedError(f"{call.primitive.name} has no gradient: it cannot be differentiated (again)")
+    if len(call.outputs) == 1:
+        return gradient(dys[0], call.outputs[0], *call.inputs, **call.params)
+    return gradient(dys, call.outputs, *call.inputs, **call.params)
+
+
+def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """A function that returns ``(f(*args), df/darg)`` for a scalar `f` of arrays, written with ops and operators.
+
+    Python control flow that looks at values works: operations are recorded as they run. Calls may be nested, for second
+    derivatives.
+
+    Args:
+        f: returns a scalar, or ``(scalar, anything)`` with `has_aux`.
+        argnums: position, or positions, of the arguments to differentiate: arrays, or lists, tuples and dicts of them.
+        has_aux: whether `f` returns a pair.
+
+    Returns:
+        A function of the same arguments. Its gradient has the structure of the argument, a tuple of them for several.
+
+    Raises:
+        ValueError: `f` does not return a scalar.
+
+    >>> value_and_grad(lambda x: x * x)(3.0)
+    (9.0, 6.0)
+    """
+    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+        inside = any(isinstance(leaf, Tensor) for arg in args for leaf in leaves(arg))
+        wrapped = list(args)
+        for i in positions:
+            wrapped[i] = rebuild(args[i], [as_input(leaf) for leaf in leaves(args[i])])
+        result = f(*wrapped, **kwargs)
+        y, aux = result if has_aux else (result, None)
+        y = Tensor.of(y)
+        if y.size != 1:
+            raise ValueError(f"value_and_grad: the function must return a scalar. Received: shape={y.shape}")
+        inputs = [leaf for i in positions for leaf in leaves(wrapped[i])]
+        found = _gradients_inside(y, inputs) if inside else _gradients_as_arrays(y, inputs)
+        parts = iter(found)
+        grads = tuple(rebuild(args[i], [next(parts) for _ in leaves(args[i])]) for i in positions)
+        answer = (y, aux) if inside else (_plain(y), rebuild(aux, [_plain(leaf) for leaf in leaves(aux)]))
+        return (answer if has_aux else answer[0]), (grads[0] if isinstance(argnums, int) else grads)
+
+    return value_and_gradient
+
+
+def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """A function that returns df/darg for a scalar `f`: `value_and_grad` without the value.
+
+    >>> grad(lambda x: x * x)(3.0)
+    6.0
+    """
+    both = value_and_grad(f, argnums)
+    return lambda *args, **kwargs: both(*args, **kwargs)[1]
+
+
+def _gradients_inside(y: Tensor, inputs: list[Tensor]) -> list[Tensor]:
+    """For a call within another differentiation: tensors, which that one differentiates in turn."""
+    found = gradients(y, Tensor.of(np.ones(y.shape, y.dtype)), inputs)
+    return [Tensor.of(np.zeros(x.shape, x.dtype)) if d is None else d for x, d in zip(inputs, found)]
+
+
+def _gradients_as_arrays(y: Tensor, inputs: list[Tensor]) -> list[np.ndarray]:
+    """The seed has no value yet, so the walk only records; then what the wanted gradients need is computed, and no more."""
+    seed = Tensor(y.shape, y.dtype)
+    found = gradients(y, seed, inputs)
+    values = iter(evaluate([d for d in found if d is not None], {seed: np.ones(y.shape, y.dtype)}))
+    return [np.zeros(x.shape, x.dtype) if d is None else next(values) for x, d in zip(inputs, found)]
+
+
+def as_input(x: Any) -> Tensor:
+    """A tensor to differentiate by; Python numbers become float64, as in NumPy.
+
+    Raises:
+        TypeError: `x` is not a float.
+    """
+    tensor = Tensor.of(float(x) if isinstance(x, int) else x)
+    if tensor.dtype.kind != "f":
+        raise TypeError(f"grad: only floats can be differentiated by. Received: dtype={tensor.dtype}")
+    return tensor
+
+
+def _plain(x: Any) -> Any:
+    return x.numpy()[()] if isinstance(x, Tensor) else x
+
+
+def leaves(tree: Any) -> list:
+    """The arrays in nested lists, tuples and dicts, in order."""
+    if isinstance(tree, dict):
+        return [leaf for key in tree for leaf in leaves(tree[key])]
+    if isinstance(tree, (list, tuple)):
+        return [leaf for item in tree for leaf in leaves(item)]
+    return [] if tree is None else [tree]
+
+
+def rebuild(tree: Any, values: Sequence[Any]) -> Any:
+    """`tree` with its leaves replaced, in order, by `values`."""
+    remaining = iter(values)
+
+    def visit(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: visit(item) for key, item in node.items()}
+        if isinstance(node, (list, tuple)):
+            return type(node)(visit(item) for item in node)
+        return None if node is None else next(remaining)
+
+    return visit(tree)

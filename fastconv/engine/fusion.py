@@ -1,0 +1,143 @@
+"""Neighbours that one kernel computes: rewriting a list of steps before buffers are assigned."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from fastconv.engine.primitive import Call, Primitive, Tensor
+
+PRODUCTS = ("conv", "matmul")
+
+
+class Neighbours:
+    """A list of steps under rewriting: who makes a tensor, how often it is used, and what stays the same from run to run."""
+
+    def __init__(self, kept: Iterable[Tensor], still: set[Tensor], steps: list[Call]) -> None:
+        self.still = still
+        self.uses = Counter(t for step in steps for t in step.inputs if t is not None)
+        self.uses.update(kept)
+        self.maker: dict[Tensor, Call] = {}
+        self.steps: dict[Call, None] = {}
+
+    def only_maker(self, t: Tensor | None, names: tuple[str, ...]) -> Call | None:
+        """The step, called one of `names`, that makes `t` for a single user; else None."""
+        step = None if t is None else self.maker.get(t)
+        return step if step is not None and step.primitive.name in names and self.uses[t] == 1 else None
+
+    def append(self, step: Call) -> None:
+        self.steps[step] = None
+        self.maker.update((t, step) for t in step.outputs)
+
+    def replace(self, former: Call, step: Call) -> None:
+        """Let `step`, which computes what `former` and its only user computed, take the place of that user."""
+        del self.steps[former]
+        self.append(step)
+
+
+def fuse(steps: list[Call], kept: Iterable[Tensor], still: set[Tensor]) -> list[Call]:
+    """`steps` with every neighbouring pair that a rule knows made one.
+
+    Args:
+        steps: in an order in which they can run.
+        kept: tensors that are wanted after the last step.
+        still: tensors that are the same in every run until a variable is assigned.
+    """
+    graph = Neighbours(kept, still, steps)
+    for step in steps:
+        if not any(rule(graph, step) for rule in RULES):
+            graph.append(step)
+    return list(graph.steps)
+
+
+def bias_into_product(graph: Neighbours, step: Call) -> bool:
+    """conv(x, w) + b  ->  conv(x, w, b)."""
+    for y, b in _either_way(step, "add"):
+        product = graph.only_maker(y, PRODUCTS)
+        if product is not None and len(product.inputs) == 2 and _is_channel_vector(b, y) and _is_plain(product):
+            graph.replace(product, Call(product.primitive, (*product.inputs, b), product.params, step.outputs))
+            return True
+    return False
+
+
+def activation_into_product(graph: Neighbours, step: Call) -> bool:
+    """activate(conv(x, w, b))  ->  conv(x, w, b, activation)."""
+    product = graph.only_maker(step.inputs[0], PRODUCTS) if step.primitive.name == "activate" else None
+    if product is None or not _is_plain(product):
+        return False
+    graph.replace(product, Call(product.primitive, product.inputs, {**product.params, **step.params}, step.outputs))
+    return True
+
+
+def scale_into_product(graph: Neighbours, step: Call) -> bool:
+    """(conv(x, w) + b) s  ->  conv(x, w s) + b s, where w, b and s are still: batch normalisation at inference."""
+    for y, s in _either_way(step, "multiply"):
+        product = graph.only_maker(y, PRODUCTS)
+        if product is None or not _is_channel_vector(s, y) or not _is_plain(product):
+            continue
+        if not graph.still.issuperset((s, *product.inputs[1:])) or product.params.get("transpose_b"):
+            continue
+        scaled = []
+        for t in product.inputs[1:]:
+            assert t is not None
+            out = Tensor(t.shape, t.dtype)
+            graph.append(Call(step.primitive, (t, s), {}, (out,)))
+            graph.still.add(out)
+            scaled.append(out)
+        graph.replace(product, Call(product.primitive, (product.inputs[0], *scaled), product.params, step.outputs))
+        return True
+    return False
+
+
+def shift_after_scale(graph: Neighbours, step: Call) -> bool:
+    """x s + t  ->  scale_shift(x, s, t), where s and t have one number a channel."""
+    for y, t in _either_way(step, "add"):
+        product = graph.only_maker(y, ("multiply",))
+        if product is None or not _is_channel_vector(t, y):
+            continue
+        for x, s in _either_way(product, "multiply"):
+            if _is_channel_vector(s, y) and x.shape == y.shape:
+                graph.replace(product, Call(SCALE_SHIFT, (x, s, t), {}, step.outputs))
+                return True
+    return False
+
+
+def bias_onto_bias(graph: Neighbours, step: Call) -> bool:
+    """conv(x, w, b) + t  ->  conv(x, w, b + t), where b and t are still."""
+    for y, t in _either_way(step, "add"):
+        product = graph.only_maker(y, PRODUCTS)
+        if product is None or len(product.inputs) != 3 or not _is_plain(product) or not _is_channel_vector(t, y):
+            continue
+        if not graph.still.issuperset((t, product.inputs[2])):
+            continue
+        total = Tensor(t.shape, t.dtype)
+        graph.append(Call(step.primitive, (product.inputs[2], t), {}, (total,)))
+        graph.still.add(total)
+        graph.replace(product, Call(product.primitive, (*product.inputs[:2], total), product.params, step.outputs))
+        return True
+    return False
+
+
+Rule = Callable[[Neighbours, Call], bool]
+RULES: tuple[Rule, ...] = (
+    bias_into_product,
+    bias_onto_bias,
+    scale_into_product,
+    activation_into_product,
+    shift_after_scale,
+)
+SCALE_SHIFT = Primitive("scale_shift", lambda x, scale, shift: (x.shape, x.dtype))
+
+
+def _either_way(step: Call, name: str) -> list[tuple[Any, Any]]:
+    """(a, b) and (b, a) of a commutative step called `name`; nothing for another step."""
+    return [step.inputs, step.inputs[::-1]] if step.primitive.name == name else []
+
+
+def _is_plain(product: Call) -> bool:
+    return product.params.get("activation") is None
+
+
+def _is_channel_vector(b: Tensor, y: Tensor) -> bool:
+    return b.shape == y.shape[-1:] and b.dtype == y.dtype and y.ndim > 1

@@ -1,0 +1,274 @@
+"""The graph made ready to run again and again: neighbours fused, buffers assigned, every kernel bound to its arrays."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastconv.engine.fusion import fuse
+from fastconv.engine.primitive import Call, Tensor, calls_before
+
+if TYPE_CHECKING:
+    from fastconv.engine.variable import Variable
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+
+
+def evaluate(outputs: Sequence[Tensor], feeds: Mapping[Tensor, Any]) -> list[Any]:
+    """The arrays of `outputs`, computed once, call by call, given those of `feeds`."""
+    values = dict(feeds)
+
+    def value(t: Tensor | None) -> Any:
+        return None if t is None else values[t] if t in values else t.value
+
+    for call in calls_before(outputs, known=lambda t: t.value is not None or t in values):
+        arrays = [value(t) for t in call.inputs]
+        result = call.primitive.forward(arrays)(*arrays, **call.params)
+        values.update(zip(call.outputs, result if isinstance(result, tuple) else (result,)))
+    return [value(t) for t in outputs]
+
+
+class Plan:
+    """A graph as a list of kernels over buffers that are kept from run to run.
+
+    Calling it copies the given arrays into the input buffers, runs every step, writes the assigned variables and returns copies
+    of the outputs. Steps that depend on variables alone run again only after one of these was assigned. Several Python
+    threads may call it at once: each gets buffers of its own.
+
+    Args:
+        inputs: tensors without a value, the arguments.
+        outputs: tensors to return.
+        reads: the tensor that stands for each variable (`Trace.reads`).
+        updates: the tensor whose value each variable is to get (`Trace.updates`).
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+        reads: Mapping[Variable, Tensor] | None = None,
+        updates: Mapping[Variable, Tensor] | None = None,
+    ) -> None:
+        self.inputs = list(inputs)
+        self.reads = dict(reads or {})
+        kept = [*outputs, *(updates or {}).values()]
+        steps, same = merge_duplicates(calls_before(kept, known=lambda t: t.value is not None))
+        self.outputs = [same.get(t, t) for t in outputs]
+        self.updates = {variable: same.get(t, t) for variable, t in (updates or {}).items()}
+        kept = [*self.outputs, *self.updates.values()]
+        fixed = {t for variable, t in self.reads.items() if variable not in self.updates}
+        steps = fuse(steps, kept, still_tensors(steps, fixed))
+        still = still_tensors(steps, fixed)
+        self.prologue = [step for step in steps if still.issuperset(step.outputs)]
+        self.steps, self.in_place = self._updates_last([step for step in steps if not still.issuperset(step.outputs)])
+        self.buffers, self.sizes = assign_buffers(self.steps, set(kept) | still, self.in_place)
+        self.watched = [v for v, t in self.reads.items() if t in fixed]
+        self._idle: list[_Bound] = []
+
+    def __call__(self, *arrays: Any) -> list[np.ndarray]:
+        try:
+            bound = self._idle.pop()
+        except IndexError:
+            bound = _Bound(self)
+        try:
+            return bound.run(arrays)
+        finally:
+            self._idle.append(bound)
+
+    def _updates_last(self, steps: list[Call]) -> tuple[list[Call], dict[Tensor, Variable]]:
+        """`steps` with those moved to the end that can write their results straight into variables; and which tensors these are.
+
+        Such a step works elementwise, all that it makes goes into variables that it reads itself, and nobody else needs the
+        former value after it or the new one before.
+        """
+        target = {t: variable for variable, t in self.updates.items()}
+        users: dict[Tensor, set[Call]] = {}
+        for step in steps:
+            for t in step.inputs:
+                if t is not None:
+                    users.setdefault(t, set()).add(step)
+
+        def is_last(step: Call) -> bool:
+            return step.primitive.elementwise and all(
+                t in target
+                and t not in users
+                and t not in self.outputs
+                and t.shape == target[t].shape
+                and t.dtype == target[t].dtype
+                for t in step.outputs
+            )
+
+        last = [step for step in steps if is_last(step)]
+        finals = set(last)
+
+        def reads_alone(step: Call) -> bool:
+            former = [self.reads[target[t]] for t in step.outputs if target[t] in self.reads]
+            return all(user is step or user not in finals for t in former for user in users.get(t, ()))
+
+        last = [step for step in last if reads_alone(step)]
+        chosen = set(last)
+        ordered = [step for step in steps if step not in chosen] + last
+        return ordered, {t: target[t] for step in last for t in step.outputs}
+
+
+class _Bound:
+    """One set of buffers for a plan, and its steps bound to them."""
+
+    def __init__(self, plan: Plan) -> None:
+        storage = [aligned_empty(size) for size in plan.sizes]
+        self.arrays: dict[Tensor, Any] = {t: variable.value for variable, t in plan.reads.items()}
+        self.arrays.update((t, variable.value) for t, variable in plan.in_place.items())
+        for t in plan.inputs:
+            self.arrays[t] = aligned_empty(nbytes(t)).view(t.dtype).reshape(t.shape)
+        for t, number in plan.buffers.items():
+            self.arrays[t] = storage[number][: nbytes(t)].view(t.dtype).reshape(t.shape)
+        self.prologue = [self._bind(step) for step in plan.prologue if step.primitive.view is None or self._view(step)]
+        self.steps = [self._bind(step) for step in plan.steps if step.primitive.view is None or self._view(step)]
+        self.inputs = [self._array(t) for t in plan.inputs]
+        self.outputs = [self._array(t) for t in plan.outputs]
+        self.writes = [(v, self._array(t)) for v, t in plan.updates.items() if t not in plan.in_place]
+        self.updated = list(plan.updates)
+        self.watched = plan.watched
+        self.versions: list[int] = []
+
+    def run(self, arrays: Sequence[Any]) -> list[np.ndarray]:
+        for buffer, array in zip(self.inputs, arrays):
+            np.copyto(buffer, array, casting="same_kind")
+        versions = [variable.version for variable in self.watched]
+        if versions != self.versions:
+            for step in self.prologue:
+                step()
+            self.versions = versions
+        for step in self.steps:
+            step()
+        for variable, array in self.writes:
+            variable.value[...] = array
+        for variable in self.updated:
+            variable.version += 1
+        return [np.array(array) for array in self.outputs]
+
+    def _array(self, t: Tensor | None) -> Any:
+        return None if t is None else t.value if t.value is not None else self.arrays[t]
+
+    def _output(self, t: Tensor) -> Any:
+        if t not in self.arrays:  # prologue results keep an array of their own
+            self.arrays[t] = aligned_empty(nbytes(t)).view(t.dtype).reshape(t.shape)
+        return self.arrays[t]
+
+    def _view(self, step: Call) -> bool:
+        """Let the output share its input's memory, now and for good: there is nothing to run. False where that takes a copy."""
+        x = self._array(step.inputs[0])
+        y = step.primitive.view(x, **step.params)
+        if not np.shares_memory(x, y, max_work=1) and y.size:
+            return True
+        self.arrays[step.outputs[0]] = y
+        return False
+
+    def _bind(self, step: Call) -> Callable[[], Any]:
+        inputs = [self._array(t) for t in step.inputs]
+        if step.primitive.view is not None:
+            out = self._output(step.outputs[0])
+            return lambda: np.copyto(out, step.primitive.view(*inputs, **step.params))
+        outputs = [self._output(t) for t in step.outputs]
+        out = outputs[0] if len(outputs) == 1 else tuple(outputs)
+        return partial(step.primitive.forward(inputs), *inputs, **step.params, out=out)
+
+
+def merge_duplicates(steps: Iterable[Call]) -> tuple[list[Call], dict[Tensor, Tensor]]:
+    """`steps` without those that compute again what an earlier one does; and which tensor serves instead of which."""
+    same: dict[Tensor, Tensor] = {}
+    first: dict[Any, Call] = {}
+    merged = []
+
+    def identity(t: Tensor | None) -> Any:
+        if t is not None and t.value is not None and t.size == 1:
+            return (t.shape, t.dtype, np.asarray(t.value).tobytes())
+        return t
+
+    for step in steps:
+        inputs = tuple(same.get(t, t) if t is not None else None for t in step.inputs)
+        key = (step.primitive, tuple(identity(t) for t in inputs), repr(sorted(step.params.items())))
+        if key in first:
+            same.update(zip(step.outputs, first[key].outputs))
+        else:
+            first[key] = Call(step.primitive, inputs, step.params, step.outputs)
+            merged.append(first[key])
+    return merged, same
+
+
+def still_tensors(steps: Iterable[Call], fixed: set[Tensor]) -> set[Tensor]:
+    """`fixed` and all that is computed from it and from constants alone."""
+    still = set(fixed)
+    for step in steps:
+        if all(t is None or t.value is not None or t in still for t in step.inputs):
+            still.update(step.outputs)
+    return still
+
+
+def nbytes(t: Tensor) -> int:
+    return t.size * t.dtype.itemsize
+
+
+def aligned_empty(size: int) -> np.ndarray:
+    """`size` bytes that begin at a multiple of ALIGNMENT."""
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size]
+
+
+def assign_buffers(
+    steps: Sequence[Call], kept: set[Tensor], elsewhere: Iterable[Tensor]
+) -> tuple[dict[Tensor, int], list[int]]:
+    """A buffer's number for every tensor that a step makes, and the size of each buffer in bytes.
+
+    A buffer is taken again as soon as the last step that reads its tensor, or a view of it, has run; by that very step, where it
+    works elementwise and input and output are equally large.
+
+    Args:
+        steps: in the order in which they run.
+        kept: tensors whose buffers are not to be taken again.
+        elsewhere: tensors that have memory of their own.
+    """
+    root = {step.outputs[0]: step.inputs[0] for step in steps if step.primitive.view is not None}
+
+    def owner(t: Tensor) -> Tensor:
+        while t in root:
+            t = root[t]
+        return t
+
+    last_use = {owner(t): i for i, step in enumerate(steps) for t in (*step.inputs, *step.outputs) if t is not None}
+    kept = {owner(t) for t in kept}
+    has_memory = set(elsewhere)
+    number: dict[Tensor, int] = {}
+    sizes: list[int] = []
+    free: list[int] = []
+
+    def take(size: int) -> int:
+        fits = [b for b in free if size <= sizes[b] <= 2 * size + ALIGNMENT]
+        if fits:
+            best = min(fits, key=lambda b: sizes[b])
+            free.remove(best)
+            return best
+        sizes.append(size)
+        return len(sizes) - 1
+
+    for i, step in enumerate(steps):
+        dying = {owner(t) for t in step.inputs if t is not None and last_use[owner(t)] == i}
+        dying = {t for t in dying if t in number and t not in kept}
+        reusable = iter(sorted((t for t in dying if step.primitive.elementwise), key=lambda t: number[t]))
+        for y in step.outputs:
+            if y in root or y in has_memory:
+                continue
+            same_size = next((t for t in reusable if nbytes(t) == nbytes(y)), None)
+            if same_size is not None:
+                dying.discard(same_size)
+                number[y] = number[same_size]
+            else:
+                number[y] = take(nbytes(y))
+        unread = {y for y in step.outputs if y in number and last_use[y] == i and y not in kept}
+        free.extend(sorted({number[t] for t in itertools.chain(dying, unread)}))
+    return number, sizes

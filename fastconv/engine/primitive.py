@@ -1,0 +1,181 @@
+"""What an operation is: a forward computation, the shape of its output, and its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from fastconv.backends import backend_of
+
+
+class DataDependentError(RuntimeError):
+    """A value was asked for where only shapes are known."""
+
+
+class Tensor:
+    """A value in a graph.
+
+    Attributes:
+        shape: its sizes, all known (a model's symbolic inputs may have None).
+        dtype: a NumPy dtype.
+        value: the array, or None where only the shape is known.
+        call: the operation that makes it, or None for an input or a constant.
+    """
+
+    __slots__ = ("shape", "dtype", "value", "call", "__weakref__")
+    __array_priority__ = 1000  # NumPy arrays leave `array + tensor` to the tensor
+
+    def __init__(self, shape: Iterable[int], dtype: Any, value: Any = None, call: Call | None = None) -> None:
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+        self.value = value
+        self.call = call
+
+    @classmethod
+    def of(cls, x: Any) -> Tensor:
+        """`x` itself if it is a tensor, what stands for it if it is a variable, else a constant."""
+        x = read(x)
+        if isinstance(x, Tensor):
+            return x
+        array = x if hasattr(x, "dtype") and hasattr(x, "shape") else np.asarray(x)
+        return cls(array.shape, array.dtype, array)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))
+
+    def numpy(self) -> np.ndarray:
+        """The array. Raises DataDependentError where only the shape is known."""
+        if self.value is None:
+            raise DataDependentError(
+                "The value of a tensor is known only when its graph runs; Python code that looks at values needs "
+                f"run_eagerly=True. Received: {self!r}"
+            )
+        return np.asarray(self.value)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.numpy(), dtype=dtype)
+
+    def __bool__(self) -> bool:
+        return bool(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a tensor without axes")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} shape={self.shape}, dtype={self.dtype}>"
+
+
+class Call:
+    """One application of a primitive: `outputs = primitive(*inputs, **params)`; an absent optional input is None."""
+
+    __slots__ = ("primitive", "inputs", "params", "outputs")
+
+    def __init__(
+        self, primitive: Any, inputs: tuple[Tensor | None, ...], params: dict, outputs: tuple[Tensor, ...]
+    ) -> None:
+        self.primitive = primitive
+        self.inputs = inputs
+        self.params = params
+        self.outputs = outputs
+
+
+class Primitive:
+    """An operation on arrays; every public function of `ops` is made of these.
+
+    Args:
+        name: the method of the backend that computes it, called with arrays, `params` and `out`.
+        shape: ``(*inputs, **params) -> (shape, dtype)`` of the output, or a list of such pairs for several outputs. Inputs have
+            `.shape` and `.dtype`.
+        gradient: ``(dy, y, *inputs, **params) -> (dx, ...)``, one for each input, None where there is none, written in ops.
+            With several outputs `dy` and `y` are tuples, and a `dy` that nothing depends on is None.
+        view: ``(x, **params) -> array`` for an operation that computes nothing: the output shares the memory of its input.
+        elementwise: whether the output may be written over an input of the same size.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        shape: Callable[..., Any],
+        gradient: Callable[..., tuple] | None = None,
+        *,
+        view: Callable[..., Any] | None = None,
+        elementwise: bool = False,
+    ) -> None:
+        self.name = name
+        self.shape = shape
+        self.gradient = gradient
+        self.view = view
+        self.elementwise = elementwise
+
+    def __call__(self, *inputs: Any, **params: Any) -> Any:
+        """Run on arrays; record where a tensor is among the inputs."""
+        inputs = tuple(read(x) for x in inputs)
+        if any(isinstance(x, Tensor) for x in inputs):
+            return self._record(inputs, params)
+        return self.forward(inputs)(*inputs, **params)
+
+    def forward(self, inputs: Iterable[Any]) -> Callable[..., Any]:
+        """The function that computes this on the device where `inputs` are."""
+        return self.view or getattr(backend_of(*inputs), self.name)
+
+    def _record(self, inputs: tuple, params: dict) -> Any:
+        tensors = tuple(None if x is None else Tensor.of(x) for x in inputs)
+        if all(t is None or t.value is not None for t in tensors):
+            arrays = [None if t is None else t.value for t in tensors]
+            result = self.forward(arrays)(*arrays, **params)
+            results = result if isinstance(result, tuple) else (result,)
+            outputs = tuple(Tensor(np.shape(r), r.dtype, r) for r in results)
+        else:
+            result = self.shape(*tensors, **params)
+            outputs = tuple(Tensor(*spec) for spec in (result if isinstance(result, list) else [result]))
+        call = Call(self, tensors, params, outputs)
+        for output in outputs:
+            output.call = call
+        return outputs if isinstance(result, (tuple, list)) and len(outputs) > 1 else outputs[0]
+
+    def __repr__(self) -> str:
+        return f"<Primitive {self.name}>"
+
+
+def read(x: Any) -> Any:
+    """`x`, or what a variable holds."""
+    return x.read() if hasattr(x, "read") and hasattr(x, "assign") else x
+
+
+def calls_before(outputs: Iterable[Tensor], known: Callable[[Tensor], bool]) -> list[Call]:
+    """Every call that `outputs` need, each after those that it needs itself; the walk ends at tensors that are `known`."""
+    order: list[Call] = []
+    seen: set[Call] = set()
+
+    def makers(tensors: Iterable[Tensor | None]) -> list[tuple[Call, bool]]:
+        return [
+            (t.call, False)
+            for t in reversed(list(tensors))
+            if t is not None and t.call is not None and t.call not in seen and not known(t)
+        ]
+
+    stack = makers(outputs)
+    while stack:
+        call, entered = stack.pop()
+        if entered:
+            order.append(call)
+        elif call not in seen:
+            seen.add(call)
+            stack.append((call, True))
+            stack.extend(makers(call.inputs))
+    return order

@@ -1,0 +1,111 @@
+"""Reshaping, broadcasting and summation: the three that are each other's gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastconv.engine import Primitive
+from fastconv.ops.convert import cast, convert_to_tensor
+
+Axis = int | Sequence[int] | None
+
+_reshape = Primitive(
+    "reshape",
+    lambda x, *, shape: (shape, x.dtype),
+    lambda dy, y, x, *, shape: (reshape(dy, x.shape),),
+    view=lambda x, *, shape: x.reshape(shape),
+)
+
+
+def reshape(x: Any, newshape: int | Sequence[int]) -> Any:
+    """x with the same elements in the same (row-major) order and other axes; one size may be -1.
+
+    Raises:
+        ValueError: the number of elements would change.
+    """
+    x = convert_to_tensor(x)
+    shape = (newshape,) if isinstance(newshape, int) else tuple(int(n) for n in newshape)
+    size, known = math.prod(x.shape), math.prod(n for n in shape if n != -1)
+    if shape.count(-1) == 1 and known and size % known == 0:
+        shape = tuple(size // known if n == -1 else n for n in shape)
+    if any(n < 0 for n in shape) or math.prod(shape) != size:
+        raise ValueError(f"reshape: the number of elements must stay. Received: x.shape={x.shape}, newshape={newshape}")
+    return x if shape == tuple(x.shape) else _reshape(x, shape=shape)
+
+
+_broadcast_to = Primitive(
+    "broadcast_to",
+    lambda x, *, shape: (shape, x.dtype),
+    lambda dy, y, x, *, shape: (sum_to(dy, x.shape),),
+    view=lambda x, *, shape: np.broadcast_to(x, shape),
+)
+
+
+def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
+    """x repeated along new axes and axes of size 1, without a copy.
+
+    Raises:
+        ValueError: x cannot be broadcast to `shape`.
+    """
+    x, shape = convert_to_tensor(x), tuple(shape)
+    try:
+        fits = np.broadcast_shapes(x.shape, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"broadcast_to: x does not broadcast to this shape. Received: x.shape={x.shape}, shape={shape}")
+    return x if shape == tuple(x.shape) else _broadcast_to(x, shape=shape)
+
+
+def axes_of(x: Any, axis: Axis) -> tuple[int, ...] | None:
+    """`axis` as sorted positions >= 0, None for all of them.
+
+    Raises:
+        ValueError: an axis that x does not have.
+    """
+    if axis is None:
+        return None
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    if not all(-x.ndim <= a < x.ndim for a in axes):
+        raise ValueError(f"axis must lie within the {x.ndim} axes of x. Received: axis={axis}, x.shape={x.shape}")
+    return tuple(sorted({a % x.ndim for a in axes}))
+
+
+def reduced_shape(x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> tuple[int, ...]:
+    """The shape of x after a reduction over `axis`."""
+    gone = set(range(x.ndim)) if axis is None else set(axis)
+    if keepdims:
+        return tuple(1 if i in gone else n for i, n in enumerate(x.shape))
+    return tuple(n for i, n in enumerate(x.shape) if i not in gone)
+
+
+def spread(dy: Any, x: Any, axis: tuple[int, ...] | None) -> Any:
+    """dy, of the reduced shape, repeated along the axes of x that were reduced."""
+    return broadcast_to(reshape(dy, reduced_shape(x, axis, True)), x.shape)
+
+
+_sum = Primitive(
+    "sum",
+    lambda x, *, axis, keepdims: (reduced_shape(x, axis, keepdims), x.dtype),
+    lambda dy, y, x, *, axis, keepdims: (spread(dy, x, axis),),
+)
+
+
+def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The sum over `axis`; whole numbers and booleans are summed as int64."""
+    x = convert_to_tensor(x)
+    x = cast(x, "int64") if x.dtype.kind in "biu" else x
+    return _sum(x, axis=axes_of(x, axis), keepdims=keepdims)
+
+
+def sum_to(d: Any, shape: tuple[int, ...]) -> Any:
+    """d summed over the axes along which an array of `shape` was broadcast: the gradient of broadcasting."""
+    if tuple(d.shape) == tuple(shape):
+        return d
+    extra = d.ndim - len(shape)
+    axes = (*range(extra), *(extra + i for i, n in enumerate(shape) if n == 1 and d.shape[extra + i] != 1))
+    return reshape(_sum(d, axis=axes, keepdims=False), shape)

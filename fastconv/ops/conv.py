@@ -1,0 +1,188 @@
+"""Convolution, which in this field means cross-correlation, and its two gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastconv import config
+from fastconv.engine import Primitive
+from fastconv.ops.convert import convert_to_tensor
+from fastconv.ops.layout import floats, images
+from fastconv.window import output_size, resolve_padding, spread
+
+Padding = str | int | Sequence[int | Sequence[int]]
+
+
+def _conv_shape(x: Any, w: Any, bias: Any = None, *, strides: Any, padding: Any, dilation: Any, **_: Any) -> tuple:
+    padded = [n + sum(p) for n, p in zip(x.shape[1:3], padding)]
+    return (x.shape[0], *output_size(padded, w.shape[:2], strides, dilation), w.shape[3]), x.dtype
+
+
+def _conv_gradient(dy: Any, y: Any, x: Any, w: Any, **window: Any) -> tuple:
+    return (
+        _conv_backward_input(dy, w, input_shape=tuple(x.shape), **window),
+        _conv_backward_kernel(x, dy, kernel_shape=tuple(w.shape), **window),
+    )
+
+
+def _backward_input_gradient(ddx: Any, dx: Any, dy: Any, w: Any, *, input_shape: Any, **window: Any) -> tuple:
+    return _conv(ddx, w, **window), _conv_backward_kernel(ddx, dy, kernel_shape=tuple(w.shape), **window)
+
+
+def _backward_kernel_gradient(ddw: Any, dw: Any, x: Any, dy: Any, *, kernel_shape: Any, **window: Any) -> tuple:
+    return _conv_backward_input(dy, ddw, input_shape=tuple(x.shape), **window), _conv(x, ddw, **window)
+
+
+_conv = Primitive("conv", _conv_shape, _conv_gradient)
+_conv_backward_input = Primitive(
+    "conv_backward_input",
+    lambda dy, w, *, input_shape, **_: (input_shape, dy.dtype),
+    _backward_input_gradient,
+)
+_conv_backward_kernel = Primitive(
+    "conv_backward_kernel",
+    lambda x, dy, *, kernel_shape, **_: (kernel_shape, x.dtype),
+    _backward_kernel_gradient,
+)
+
+
+def conv(
+    inputs: Any,
+    kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: Padding = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Any:
+    """y[n, oh, ow, co] = sum over kh, kw, ci of x[n, oh SH + kh DH - top, ow SW + kw DW - left, ci] w[kh, kw, ci, co].
+
+    The kernel is not flipped: this is cross-correlation. Groups follow from the channel counts: with x of G CI channels, output
+    channel co of group g reads the CI channels of that group alone.
+
+    Args:
+        inputs: (N, H, W, G CI), or (N, G CI, H, W) with data_format="channels_first".
+        kernel: (KH, KW, CI, CO), CO a multiple of G.
+        strides: an int, or (SH, SW), in pixels.
+        padding: "valid" (none), "same" (ceil(H/SH) outputs), or zeros as ((top, bottom), (left, right)).
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        dilation_rate: an int, or (DH, DW), the distance of neighbouring taps in pixels.
+
+    Returns:
+        (N, OH, OW, CO), or (N, CO, OH, OW).
+
+    Raises:
+        ValueError: shapes, strides or padding that do not fit.
+        TypeError: dtypes other than all float32 or all float64.
+    """
+    x, restore = images("conv", convert_to_tensor(inputs), data_format)
+    w = convert_to_tensor(kernel)
+    floats("conv", x, w)
+    return restore(_conv(x, w, **_window("conv", x.shape, w.shape, strides, padding, dilation_rate)))
+
+
+def conv_backward_input(
+    grad: Any,
+    kernel: Any,
+    input_shape: Sequence[int],
+    strides: int | Sequence[int] = 1,
+    padding: Padding = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Any:
+    """dx = C^T dy, where C is the matrix for which `conv` is y = C x: the gradient of `conv` with respect to its inputs.
+
+    Args:
+        grad: dy, of the shape that `conv` returns.
+        kernel: (KH, KW, CI, CO).
+        input_shape: the shape of the inputs of `conv`, batch included, in the layout of `data_format`.
+        strides, padding, data_format, dilation_rate: as given to `conv`.
+
+    Returns:
+        dx, of shape `input_shape`.
+
+    Raises:
+        ValueError: `grad` does not have the shape of conv's output.
+        TypeError: dtypes other than all float32 or all float64.
+    """
+    dy, restore = images("conv_backward_input", convert_to_tensor(grad), data_format)
+    w = convert_to_tensor(kernel)
+    floats("conv_backward_input", dy, w)
+    shape = _last(input_shape, data_format)
+    window = _window("conv_backward_input", shape, w.shape, strides, padding, dilation_rate)
+    _check_grad("conv_backward_input", dy, shape, w.shape, window)
+    return restore(_conv_backward_input(dy, w, input_shape=shape, **window))
+
+
+def conv_backward_kernel(
+    inputs: Any,
+    grad: Any,
+    kernel_shape: Sequence[int],
+    strides: int | Sequence[int] = 1,
+    padding: Padding = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Any:
+    """dw[kh, kw, ci, co] = sum over n, oh, ow of x[n, oh SH + kh DH - top, ow SW + kw DW - left, ci] dy[n, oh, ow, co].
+
+    Args:
+        inputs: x, as given to `conv`.
+        grad: dy, of the shape that `conv` returns.
+        kernel_shape: (KH, KW, CI, CO).
+        strides, padding, data_format, dilation_rate: as given to `conv`.
+
+    Returns:
+        dw, of shape `kernel_shape`.
+
+    Raises:
+        ValueError: `grad` does not have the shape of conv's output.
+        TypeError: dtypes other than all float32 or all float64.
+    """
+    x, _ = images("conv_backward_kernel", convert_to_tensor(inputs), data_format)
+    dy, _ = images("conv_backward_kernel", convert_to_tensor(grad), data_format)
+    floats("conv_backward_kernel", x, dy)
+    shape = tuple(int(n) for n in kernel_shape)
+    window = _window("conv_backward_kernel", x.shape, shape, strides, padding, dilation_rate)
+    _check_grad("conv_backward_kernel", dy, x.shape, shape, window)
+    return _conv_backward_kernel(x, dy, kernel_shape=shape, **window)
+
+
+def _last(shape: Sequence[int], data_format: str | None) -> tuple[int, ...]:
+    """A shape in the layout of `data_format` as (N, H, W, C)."""
+    sizes = tuple(int(n) for n in shape)
+    if config.standardize_data_format(data_format) == "channels_last" or len(sizes) != 4:
+        return sizes
+    return sizes[0], sizes[2], sizes[3], sizes[1]
+
+
+def _window(
+    op: str,
+    x_shape: Sequence[int],
+    w_shape: Sequence[int],
+    strides: int | Sequence[int],
+    padding: Padding,
+    dilation_rate: int | Sequence[int],
+) -> dict:
+    """strides, padding and dilation as the kernels want them, once the shapes are known to fit together."""
+    received = f"Received: inputs.shape={tuple(x_shape)}, kernel.shape={tuple(w_shape)} (NHWC, HWIO)"
+    if len(w_shape) != 4 or len(x_shape) != 4:
+        raise ValueError(f"{op}: inputs and kernel must have 4 axes each. {received}")
+    ci, co = w_shape[2:]
+    if min(w_shape) < 1:
+        raise ValueError(f"{op}: every size of the kernel must be at least 1. {received}")
+    if x_shape[3] % ci or x_shape[3] == 0:
+        raise ValueError(f"{op}: kernel has {ci} input channels but inputs have {x_shape[3]}. {received}")
+    if co % (x_shape[3] // ci):
+        raise ValueError(f"{op}: {co} output channels do not divide into {x_shape[3] // ci} groups. {received}")
+    strides, dilation = spread("strides", strides, 2), spread("dilation_rate", dilation_rate, 2)
+    sides = resolve_padding(op, padding, x_shape[1:3], w_shape[:2], strides, dilation)
+    return {"strides": strides, "padding": sides, "dilation": dilation}
+
+
+def _check_grad(op: str, dy: Any, x_shape: Sequence[int], w_shape: Sequence[int], window: dict) -> None:
+    padded = [n + sum(p) for n, p in zip(x_shape[1:3], window["padding"])]
+    expected = (x_shape[0], *output_size(padded, w_shape[:2], window["strides"], window["dilation"]), w_shape[3])
+    if tuple(dy.shape) != expected:
+        raise ValueError(
+            f"{op}: grad must have the shape of conv's output, {expected} (NHWC). Received: grad.shape={tuple(dy.shape)}"
+        )

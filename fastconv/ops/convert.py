@@ -1,0 +1,55 @@
+"""From Python's values to arrays, from one dtype to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastconv import config
+from fastconv.engine import Primitive
+
+
+def convert_to_tensor(x: Any, dtype: str | None = None) -> Any:
+    """`x` as something to compute with: arrays, tensors and variables as they are, the rest as an array.
+
+    Python floats, and lists of them, take `config.floatx()`. With `dtype`, cast.
+    """
+    if not hasattr(x, "shape"):
+        x = np.asarray(x)
+        if x.dtype == np.float64:
+            x = x.astype(config.floatx())
+    return x if dtype is None else cast(x, dtype)
+
+
+def convert_to_numpy(x: Any) -> np.ndarray:
+    """The values of `x` as a NumPy array. Raises DataDependentError inside a graph that has not run."""
+    return np.asarray(x)
+
+
+_cast = Primitive(
+    "cast",
+    lambda x, *, dtype: (x.shape, np.dtype(dtype)),
+    lambda dy, y, x, *, dtype: (cast(dy, x.dtype) if x.dtype.kind == "f" and y.dtype.kind == "f" else None,),
+)
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """x with elements of another dtype; the gradient passes from float to float."""
+    dtype = np.dtype(dtype).name
+    x = convert_to_tensor(x)
+    return x if x.dtype == dtype else _cast(x, dtype=dtype)
+
+
+def as_float(x: Any) -> Any:
+    """x, with whole numbers and booleans cast to `config.floatx()`."""
+    x = convert_to_tensor(x)
+    return x if x.dtype.kind == "f" else cast(x, config.floatx())
+
+
+_stop = Primitive("identity", lambda x: (x.shape, x.dtype), lambda dy, y, x: (None,), view=lambda x: x)
+
+
+def stop_gradient(x: Any) -> Any:
+    """x, taken as a constant by differentiation."""
+    return _stop(convert_to_tensor(x))

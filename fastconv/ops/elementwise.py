@@ -1,0 +1,239 @@
+"""Functions of one element at a time, broadcast as NumPy does; also the operators of tensors and variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fastconv import config
+from fastconv.engine import Primitive, Tensor, Variable
+from fastconv.ops.broadcast import sum_to
+from fastconv.ops.convert import cast, convert_to_tensor
+
+
+def operands(x: Any, y: Any) -> tuple[Any, Any]:
+    """`x` and `y` ready to meet: a Python number takes the dtype of the array beside it, or floatx beside whole numbers."""
+    if isinstance(x, (bool, int, float)) and hasattr(y, "dtype"):
+        return _like(x, y), y
+    if isinstance(y, (bool, int, float)) and hasattr(x, "dtype"):
+        return x, _like(y, x)
+    return convert_to_tensor(x), convert_to_tensor(y)
+
+
+def _like(number: float, array: Any) -> np.ndarray:
+    if np.dtype(array.dtype).kind == "f" or not isinstance(number, float):
+        return np.asarray(number, array.dtype if np.dtype(array.dtype).kind != "b" else None)
+    return np.asarray(number, config.floatx())
+
+
+def broadcast_shape(x: Any, y: Any, **_: Any) -> tuple:
+    return np.broadcast_shapes(x.shape, y.shape), np.result_type(x.dtype, y.dtype)
+
+
+def _unary_shape(x: Any, *, function: str) -> tuple:
+    dtype = getattr(np, function)(np.ones((), x.dtype)).dtype
+    return x.shape, dtype
+
+
+def _unary_gradient(dy: Any, y: Any, x: Any, *, function: str) -> tuple:
+    derivative = UNARY[function]
+    return (None if derivative is None else derivative(dy, y, x),)
+
+
+def _binary_shape(x: Any, y: Any, *, function: str) -> tuple:
+    dtype = getattr(np, function)(np.ones((), x.dtype), np.ones((), y.dtype)).dtype
+    return np.broadcast_shapes(x.shape, y.shape), dtype
+
+
+def _binary_gradient(dz: Any, z: Any, x: Any, y: Any, *, function: str) -> tuple:
+    if BINARY[function] is None:
+        return None, None
+    dx, dy = BINARY[function](dz, z, x, y)
+    return sum_to(dx, x.shape), sum_to(dy, y.shape)
+
+
+_unary = Primitive("elementwise", _unary_shape, _unary_gradient, elementwise=True)
+_binary = Primitive("elementwise", _binary_shape, _binary_gradient, elementwise=True)
+_add = Primitive(
+    "add",
+    broadcast_shape,
+    lambda dz, z, x, y: (sum_to(dz, x.shape), sum_to(dz, y.shape)),
+    elementwise=True,
+)
+_multiply = Primitive(
+    "multiply",
+    broadcast_shape,
+    lambda dz, z, x, y: (sum_to(dz * y, x.shape), sum_to(dz * x, y.shape)),
+    elementwise=True,
+)
+
+
+def add(x1: Any, x2: Any) -> Any:
+    """x1 + x2."""
+    return _add(*operands(x1, x2))
+
+
+def multiply(x1: Any, x2: Any) -> Any:
+    """x1 x2."""
+    return _multiply(*operands(x1, x2))
+
+
+def _to_first(condition: Callable[[Any, Any], Any]) -> Callable[..., tuple]:
+    def gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
+        first = cast(condition(x, y), dz.dtype)
+        return dz * first, dz * (1 - first)
+
+    return gradient
+
+
+# NumPy's name of the function: its derivative, dx = f(dy, y, x); None where it is zero everywhere or there is none.
+UNARY: dict[str, Callable[[Any, Any, Any], Any] | None] = {
+    "negative": lambda dy, y, x: -dy,
+    "absolute": lambda dy, y, x: dy * sign(x),
+    "sign": None,
+    "exp": lambda dy, y, x: dy * y,
+    "expm1": lambda dy, y, x: dy * (y + 1),
+    "log": lambda dy, y, x: dy / x,
+    "log1p": lambda dy, y, x: dy / (x + 1),
+    "sqrt": lambda dy, y, x: dy * 0.5 / y,
+    "square": lambda dy, y, x: dy * x * 2,
+    "reciprocal": lambda dy, y, x: -dy * square(y),
+    "sin": lambda dy, y, x: dy * cos(x),
+    "cos": lambda dy, y, x: -dy * sin(x),
+    "floor": None,
+    "ceil": None,
+    "rint": None,
+    "isnan": None,
+    "isfinite": None,
+    "logical_not": None,
+}
+
+# NumPy's name of the function: its derivatives, (dx, dy) = f(dz, z, x, y), before what was broadcast is summed again.
+BINARY: dict[str, Callable[..., tuple] | None] = {
+    "subtract": lambda dz, z, x, y: (dz, -dz),
+    "true_divide": lambda dz, z, x, y: (dz / y, -dz * z / y),
+    "power": lambda dz, z, x, y: (dz * y * power(x, y - 1), dz * z * log(where(x > 0, x, 1.0))),
+    "maximum": _to_first(lambda x, y: x >= y),
+    "minimum": _to_first(lambda x, y: x <= y),
+    "remainder": None,
+    "floor_divide": None,
+    "equal": None,
+    "not_equal": None,
+    "greater": None,
+    "greater_equal": None,
+    "less": None,
+    "less_equal": None,
+    "logical_and": None,
+    "logical_or": None,
+}
+
+
+def _unary_function(function: str, summary: str) -> Callable[[Any], Any]:
+    def apply(x: Any) -> Any:
+        return _unary(convert_to_tensor(x), function=function)
+
+    apply.__name__ = apply.__qualname__ = function
+    apply.__doc__ = summary
+    return apply
+
+
+def _binary_function(function: str, summary: str) -> Callable[[Any, Any], Any]:
+    def apply(x1: Any, x2: Any) -> Any:
+        return _binary(*operands(x1, x2), function=function)
+
+    apply.__name__ = apply.__qualname__ = function
+    apply.__doc__ = summary
+    return apply
+
+
+negative = _unary_function("negative", "-x.")
+absolute = abs = _unary_function("absolute", "|x|, with derivative sign(x).")
+sign = _unary_function("sign", "-1, 0 or 1; its derivative is taken as zero.")
+exp = _unary_function("exp", "e^x.")
+expm1 = _unary_function("expm1", "e^x - 1, accurate near zero.")
+log = _unary_function("log", "The natural logarithm.")
+log1p = _unary_function("log1p", "log(1 + x), accurate near zero.")
+sqrt = _unary_function("sqrt", "The square root.")
+square = _unary_function("square", "x x.")
+reciprocal = _unary_function("reciprocal", "1/x.")
+sin = _unary_function("sin", "The sine of x radians.")
+cos = _unary_function("cos", "The cosine of x radians.")
+floor = _unary_function("floor", "The largest whole number not above x; derivative zero.")
+ceil = _unary_function("ceil", "The smallest whole number not below x; derivative zero.")
+round = _unary_function("rint", "The nearest whole number, halves to the even one; derivative zero.")
+isnan = _unary_function("isnan", "Whether x is not a number.")
+isfinite = _unary_function("isfinite", "Whether x is neither infinite nor NaN.")
+logical_not = _unary_function("logical_not", "Whether x is zero.")
+
+subtract = _binary_function("subtract", "x1 - x2.")
+divide = true_divide = _binary_function("true_divide", "x1 / x2.")
+power = _binary_function("power", "x1 to the power of x2.")
+maximum = _binary_function("maximum", "The larger of two; at a tie the gradient goes to the first. NaN propagates.")
+minimum = _binary_function("minimum", "The smaller of two; at a tie the gradient goes to the first. NaN propagates.")
+mod = _binary_function("remainder", "The remainder of x1 / x2, with the sign of x2; no gradient.")
+floor_divide = _binary_function("floor_divide", "floor(x1 / x2); no gradient.")
+equal = _binary_function("equal", "x1 == x2, as booleans.")
+not_equal = _binary_function("not_equal", "x1 != x2, as booleans.")
+greater = _binary_function("greater", "x1 > x2, as booleans.")
+greater_equal = _binary_function("greater_equal", "x1 >= x2, as booleans.")
+less = _binary_function("less", "x1 < x2, as booleans.")
+less_equal = _binary_function("less_equal", "x1 <= x2, as booleans.")
+logical_and = _binary_function("logical_and", "Whether both are non-zero.")
+logical_or = _binary_function("logical_or", "Whether one of the two is non-zero.")
+
+
+def rsqrt(x: Any) -> Any:
+    """1 / sqrt(x)."""
+    return reciprocal(sqrt(x))
+
+
+def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+    """x, but at least `x_min` and at most `x_max`; the gradient passes where x lies between them."""
+    return minimum(maximum(x, x_min), x_max)
+
+
+# ---- choice --------- ------------------------------------------------------------------------------------------------
+
+_where = Primitive(
+    "where",
+    lambda condition, x, y: (
+        np.broadcast_shapes(condition.shape, x.shape, y.shape),
+        np.result_type(x.dtype, y.dtype),
+    ),
+    lambda dz, z, condition, x, y: (
+        None,
+        sum_to(where(condition, dz, 0.0), x.shape),
+        sum_to(where(condition, 0.0, dz), y.shape),
+    ),
+)
+
+
+def where(condition: Any, x1: Any, x2: Any) -> Any:
+    """x1 where `condition` holds, else x2."""
+    return _where(convert_to_tensor(condition), *operands(x1, x2))
+
+
+# ---- operators -------------------------------------------------------------------------------------------------------
+
+
+def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda self, other: function(other, self)
+
+
+def install_operators(cls: type) -> None:
+    """Give `cls` Python's operators. Equality stays identity, so that instances can be keys of a dict."""
+    binary = {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power, "mod": mod,
+              "floordiv": floor_divide}  # fmt: skip
+    for name, function in binary.items():
+        setattr(cls, f"__{name}__", function)
+        setattr(cls, f"__r{name}__", _reflected(function))
+    for name, function in {"lt": less, "le": less_equal, "gt": greater, "ge": greater_equal}.items():
+        setattr(cls, f"__{name}__", function)
+    for name, unary in {"neg": negative, "abs": absolute}.items():
+        setattr(cls, f"__{name}__", unary)
+
+
+install_operators(Tensor)
+install_operators(Variable)

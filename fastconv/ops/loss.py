@@ -1,0 +1,143 @@
+"""Cross-entropies. Behind a softmax or sigmoid that is part of the graph they work on its input, which is exact and stable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastconv import config
+from fastconv.engine import Primitive, Tensor
+from fastconv.ops.activation import log_softmax
+from fastconv.ops.broadcast import reshape, sum
+from fastconv.ops.convert import as_float, cast, convert_to_tensor
+from fastconv.ops.elementwise import absolute, clip, exp, log, log1p, maximum
+from fastconv.ops.shape import transpose
+
+
+def _dense_gradient(dloss: Any, loss: Any, logits: Any, target: Any) -> tuple:
+    return (
+        _dense_backward(dloss, logits, target),
+        -log_softmax(logits) * reshape(dloss, (-1, 1)),
+    )
+
+
+_dense = Primitive("softmax_cross_entropy", lambda logits, target: (logits.shape[:-1], logits.dtype), _dense_gradient)
+_dense_backward = Primitive(
+    "softmax_cross_entropy_backward", lambda dloss, logits, target: (logits.shape, logits.dtype)
+)
+_sparse = Primitive(
+    "sparse_softmax_cross_entropy",
+    lambda logits, target: (logits.shape[:-1], logits.dtype),
+    lambda dloss, loss, logits, target: (_sparse_backward(dloss, logits, target), None),
+)
+_sparse_backward = Primitive(
+    "sparse_softmax_cross_entropy_backward", lambda dloss, logits, target: (logits.shape, logits.dtype)
+)
+
+
+def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+    """loss[...] = -sum over k of target[..., k] log p[..., k].
+
+    Args:
+        target: probabilities, (..., K).
+        output: probabilities (normalised and clipped to [epsilon, 1 - epsilon] first), or logits; (..., K).
+        from_logits: whether `output` are logits, p = softmax(output). Gradient: softmax(output) - target.
+        axis: the axis of the K classes.
+
+    Returns:
+        One loss for each element of the other axes.
+
+    Raises:
+        ValueError: shapes that differ.
+    """
+    target, output = as_float(target), as_float(output)
+    if tuple(target.shape) != tuple(output.shape):
+        raise ValueError(
+            "categorical_crossentropy: target and output must have one shape. "
+            f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
+        )
+    target = cast(target, output.dtype)
+    target, output = _classes_last(target, axis), _classes_last(output, axis)
+    logits = output if from_logits else _behind(output, "softmax")
+    if logits is not None:
+        k = logits.shape[-1]
+        return reshape(_dense(reshape(logits, (-1, k)), reshape(target, (-1, k))), logits.shape[:-1])
+    return -sum(target * log(_probabilities(output)), -1)
+
+
+def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+    """loss[...] = -log p[..., target[...]].
+
+    Args:
+        target: whole numbers 0 <= target < K, in the shape of `output` without its classes (a last axis of size 1 is dropped).
+        output: probabilities, or logits; (..., K).
+        from_logits: whether `output` are logits, p = softmax(output).
+        axis: the axis of the K classes.
+
+    Returns:
+        One loss for each target.
+
+    Raises:
+        ValueError: shapes that do not fit, or a target outside [0, K).
+    """
+    target, output = convert_to_tensor(target), _classes_last(as_float(output), axis)
+    if target.ndim == output.ndim and target.shape[-1] == 1:
+        target = reshape(target, target.shape[:-1])
+    if tuple(target.shape) != tuple(output.shape[:-1]):
+        raise ValueError(
+            "sparse_categorical_crossentropy: target must have the shape of output without its classes. "
+            f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
+        )
+    target = cast(target, "int64")
+    logits = output if from_logits else _behind(output, "softmax")
+    if logits is None:
+        logits = log(_probabilities(output))  # softmax(log p) = p where p sums to one
+    k = logits.shape[-1]
+    return reshape(_sparse(reshape(logits, (-1, k)), reshape(target, (-1,))), target.shape)
+
+
+def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+    """loss = -target log p - (1 - target) log(1 - p), elementwise.
+
+    Args:
+        target: 0, 1 or probabilities.
+        output: p (clipped to [epsilon, 1 - epsilon] first), or logits; the shape of `target`.
+        from_logits: whether `output` are logits, p = sigmoid(output); then max(x, 0) - x target + log(1 + e^-|x|).
+
+    Returns:
+        An array like `output`.
+
+    Raises:
+        ValueError: shapes that differ.
+    """
+    output = as_float(output)
+    target = cast(as_float(target), output.dtype)
+    if tuple(target.shape) != tuple(output.shape):
+        raise ValueError(
+            "binary_crossentropy: target and output must have one shape. "
+            f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
+        )
+    x = output if from_logits else _behind(output, "sigmoid")
+    if x is not None:
+        return maximum(x, 0.0) - x * target + log1p(exp(-absolute(x)))
+    p = clip(output, config.epsilon(), 1 - config.epsilon())
+    return -(target * log(p) + (1.0 - target) * log(1.0 - p))
+
+
+def _probabilities(output: Any) -> Any:
+    """Normalised and clipped, as Keras does with what is said to be probabilities."""
+    return clip(output / sum(output, -1, True), config.epsilon(), 1 - config.epsilon())
+
+
+def _behind(output: Any, activation: str) -> Any:
+    """The logits, where `output` is known to be softmax or sigmoid of them; else None."""
+    call = output.call if isinstance(output, Tensor) else None
+    if call is None or activation not in (call.primitive.name, call.params.get("activation")):
+        return None
+    return call.inputs[0]
+
+
+def _classes_last(x: Any, axis: int) -> Any:
+    if axis % x.ndim == x.ndim - 1:
+        return x
+    return transpose(x, [i for i in range(x.ndim) if i != axis % x.ndim] + [axis % x.ndim])
+

@@ -1,0 +1,64 @@
+"""The matrix product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastconv.engine import Primitive
+from fastconv.ops.broadcast import reshape, sum_to
+from fastconv.ops.convert import convert_to_tensor
+from fastconv.ops.shape import expand_dims, squeeze
+
+
+def _shape(a: Any, b: Any, bias: Any = None, *, transpose_a: bool = False, transpose_b: bool = False, **_: Any) -> tuple:
+    rows = a.shape[-1 if transpose_a else -2]
+    columns = b.shape[-2 if transpose_b else -1]
+    return (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), rows, columns), a.dtype
+
+
+def _gradient(dy: Any, y: Any, a: Any, b: Any, *, transpose_a: bool = False, transpose_b: bool = False) -> tuple:
+    """For y = a b: da = dy b^T and db = a^T dy; each transposed in turn where its factor was."""
+    if transpose_a:
+        da = _matmul(b, dy, transpose_a=transpose_b, transpose_b=True)
+    else:
+        da = _matmul(dy, b, transpose_b=not transpose_b)
+    if transpose_b:
+        db = _matmul(dy, a, transpose_a=True, transpose_b=transpose_a)
+    else:
+        db = _matmul(a, dy, transpose_a=not transpose_a)
+    return sum_to(da, a.shape), sum_to(db, b.shape)
+
+
+_matmul = Primitive("matmul", _shape, _gradient)
+
+
+def matmul(x1: Any, x2: Any) -> Any:
+    """y[..., i, j] = sum over k of x1[..., i, k] x2[..., k, j]; leading axes broadcast, vectors as in numpy.matmul.
+
+    Args:
+        x1: (..., M, K), or (K,).
+        x2: (..., K, N), or (K,).
+
+    Returns:
+        (..., M, N), without the axes that a vector does not have.
+
+    Raises:
+        ValueError: the K of both differ, or one is a scalar.
+    """
+    a, b = convert_to_tensor(x1), convert_to_tensor(x2)
+    if min(a.ndim, b.ndim) < 1 or a.shape[-1] != b.shape[0 if b.ndim == 1 else -2]:
+        raise ValueError(
+            "matmul: the last axis of x1 must be as long as the first of the matrix x2. "
+            f"Received: x1.shape={tuple(a.shape)}, x2.shape={tuple(b.shape)}"
+        )
+    if a.dtype != b.dtype:
+        raise TypeError(f"matmul: both must have one dtype; cast them first. Received: {a.dtype}, {b.dtype}")
+    if a.ndim == 1:
+        return squeeze(matmul(expand_dims(a, 0), b), -2 if b.ndim > 1 else 0)
+    if b.ndim == 1:
+        return squeeze(matmul(a, expand_dims(b, 1)), -1)
+    if a.ndim > 2 and b.ndim == 2:  # rows of rows: one product
+        return reshape(_matmul(reshape(a, (-1, a.shape[-1])), b), (*a.shape[:-1], b.shape[1]))
+    return _matmul(a, b)

@@ -1,0 +1,99 @@
+"""Batch normalisation (Ioffe and Szegedy 2015)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastconv.engine import Primitive
+from fastconv.ops.broadcast import reshape
+from fastconv.ops.convert import as_float
+from fastconv.ops.elementwise import rsqrt
+from fastconv.ops.layout import floats
+from fastconv.ops.shape import transpose
+
+
+def _batch_norm_gradient(dys: tuple, ys: tuple, x: Any, gamma: Any, beta: Any, *, epsilon: float) -> tuple:
+    dy, dmean, dvariance = dys
+    _, mean, variance = ys
+    count = x.size // x.shape[-1]
+    dx = dgamma = dbeta = None
+    if dy is not None:
+        dx, dgamma, dbeta = _batch_norm_backward(dy, x, mean, variance, gamma, epsilon=epsilon)
+    if dmean is not None:
+        part = dmean / count + x * 0.0
+        dx = part if dx is None else dx + part
+    if dvariance is not None:
+        part = dvariance * (x - mean) * (2.0 / count)
+        dx = part if dx is None else dx + part
+    return dx, dgamma, dbeta
+
+
+_batch_norm = Primitive(
+    "batch_norm",
+    lambda x, gamma, beta, *, epsilon: [(x.shape, x.dtype), (gamma.shape, x.dtype), (gamma.shape, x.dtype)],
+    _batch_norm_gradient,
+)
+_batch_norm_backward = Primitive(
+    "batch_norm_backward",
+    lambda dy, x, mean, variance, gamma, *, epsilon: [(x.shape, x.dtype), (gamma.shape, x.dtype), (gamma.shape, x.dtype)],
+)
+
+
+def batch_norm(x: Any, gamma: Any = None, beta: Any = None, axis: int = -1, epsilon: float = 1e-3) -> tuple:
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the mean and variance of x itself over all axes but `axis`.
+
+    Args:
+        x: (..., C), or with C at `axis`.
+        gamma, beta: (C,), 1 and 0 when None.
+        axis: the axis of the channels.
+        epsilon: what keeps the quotient finite.
+
+    Returns:
+        (y, mean, variance); the variance is the biased one, over the count.
+
+    Raises:
+        TypeError: dtypes that differ, or are neither float32 nor float64.
+    """
+    x = as_float(x)
+    channels = x.shape[axis]
+    gamma = np.ones(channels, x.dtype) if gamma is None else gamma
+    beta = np.zeros(channels, x.dtype) if beta is None else beta
+    floats("batch_norm", x, gamma, beta)
+    if axis % x.ndim == x.ndim - 1:
+        return _batch_norm(x, gamma, beta, epsilon=float(epsilon))
+    order = [i for i in range(x.ndim) if i != axis % x.ndim] + [axis % x.ndim]
+    y, mean, variance = _batch_norm(transpose(x, order), gamma, beta, epsilon=float(epsilon))
+    return transpose(y, [order.index(i) for i in range(x.ndim)]), mean, variance
+
+
+def batch_normalization(
+    x: Any, mean: Any, variance: Any, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
+) -> Any:
+    """y = scale (x - mean) / sqrt(variance + epsilon) + offset, with given statistics.
+
+    Args:
+        x: an array with C channels at `axis`.
+        mean, variance, offset, scale: (C,); offset 0 and scale 1 when None.
+        axis: the axis of the channels.
+        epsilon: what keeps the quotient finite.
+
+    Returns:
+        An array like x.
+
+    Raises:
+        ValueError: a statistic does not have the shape (C,).
+    """
+    x = as_float(x)
+    shape = (x.shape[axis],)
+    for name, array in {"mean": mean, "variance": variance, "offset": offset, "scale": scale}.items():
+        if array is not None and tuple(array.shape) != shape:
+            raise ValueError(f"batch_normalization: {name} must have the shape {shape}. Received: {tuple(array.shape)}")
+    factor = rsqrt(variance + epsilon)
+    factor = factor if scale is None else factor * scale
+    shift = -mean * factor if offset is None else offset - mean * factor
+    if axis % x.ndim != x.ndim - 1:
+        ones = [1] * (x.ndim - axis % x.ndim - 1)
+        factor, shift = reshape(factor, (*shape, *ones)), reshape(shift, (*shape, *ones))
+    return x * factor + shift

@@ -1,0 +1,57 @@
+"""Padding of any axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastconv.engine import Primitive
+from fastconv.ops.convert import convert_to_tensor
+from fastconv.window import explicit_sides
+
+MODES = ("constant", "edge", "reflect", "symmetric")
+
+_pad = Primitive(
+    "pad",
+    lambda x, *, pad_width, **_: (tuple(n + sum(p) for n, p in zip(x.shape, pad_width)), x.dtype),
+    lambda dy, y, x, *, pad_width, mode, value=0.0: (_pad_backward(dy, pad_width=pad_width, mode=mode),),
+)
+_pad_backward = Primitive(
+    "pad_backward",
+    lambda dy, *, pad_width, mode: (tuple(n - sum(p) for n, p in zip(dy.shape, pad_width)), dy.dtype),
+    lambda ddx, dx, dy, *, pad_width, mode: (_pad(ddx, pad_width=pad_width, mode=mode),),
+)
+
+
+def pad(
+    x: Any, pad_width: int | Sequence[int | Sequence[int]], mode: str = "constant", constant_values: float | None = None
+) -> Any:
+    """x extended on every axis, as by numpy.pad.
+
+    Args:
+        x: an array of any rank.
+        pad_width: one int for all sides, or (before, after) for all axes, or such a pair for each axis.
+        mode: "constant"; "edge" repeats the border; "reflect" mirrors without it; "symmetric" mirrors with it.
+        constant_values: the constant, 0 when None; only with mode="constant".
+
+    Returns:
+        An array with before + size + after elements on each axis.
+
+    Raises:
+        ValueError: an unknown mode, negative or ill-shaped `pad_width`, or a mirror or edge of an empty axis.
+    """
+    x = convert_to_tensor(x)
+    if mode not in MODES:
+        raise ValueError(f"pad: mode must be one of {MODES}. Received: mode={mode!r}")
+    if constant_values is not None and mode != "constant":
+        raise ValueError(f"pad: constant_values go with mode='constant'. Received: mode={mode!r}")
+    pairs = pad_width
+    if not isinstance(pairs, int) and len(pairs) == 2 and all(isinstance(p, int) for p in pairs):
+        pairs = [tuple(pairs)] * x.ndim
+    elif not isinstance(pairs, int) and len(pairs) == 1:
+        pairs = list(pairs) * x.ndim
+    sides = explicit_sides("pad", pairs, x.ndim)
+    if mode != "constant" and any(n == 0 and sum(side) for n, side in zip(x.shape, sides)):
+        raise ValueError(f"pad: an empty axis has nothing to repeat. Received: x.shape={tuple(x.shape)}, mode={mode!r}")
+    params = {"value": float(constant_values)} if constant_values else {}
+    return _pad(x, pad_width=sides, mode=mode, **params)

@@ -1,0 +1,71 @@
+"""Functions that make one number of many along some axes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastconv.engine import Primitive
+from fastconv.ops.broadcast import Axis, axes_of, reduced_shape, spread, sum
+from fastconv.ops.convert import as_float, cast, convert_to_tensor
+from fastconv.ops.elementwise import equal, sqrt
+
+
+def _extreme_gradient(dy: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> tuple:
+    """Elements that are equally extreme share dy."""
+    hit = cast(equal(x, spread(y, x, axis)), dy.dtype)
+    return (hit * spread(dy / sum(hit, axis, keepdims), x, axis),)
+
+
+def _extreme_shape(x: Any, *, axis: Any, keepdims: bool) -> tuple:
+    return reduced_shape(x, axis, keepdims), x.dtype
+
+
+_max = Primitive("max", _extreme_shape, _extreme_gradient)
+_min = Primitive("min", _extreme_shape, _extreme_gradient)
+_argmax = Primitive("argmax", lambda x, *, axis: (reduced_shape(x, axes_of(x, axis), False), np.dtype("int64")))
+
+
+def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The largest element over `axis`; elements that tie share the gradient. NaN propagates."""
+    x = convert_to_tensor(x)
+    return _max(x, axis=axes_of(x, axis), keepdims=keepdims)
+
+
+def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The smallest element over `axis`; elements that tie share the gradient. NaN propagates."""
+    x = convert_to_tensor(x)
+    return _min(x, axis=axes_of(x, axis), keepdims=keepdims)
+
+
+def argmax(x: Any, axis: int | None = None) -> Any:
+    """The position, int64, of the first largest element along `axis`, or in the flattened array when it is None."""
+    x = convert_to_tensor(x)
+    axes_of(x, axis)
+    return _argmax(x, axis=axis)
+
+
+def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The arithmetic mean over `axis`; whole numbers and booleans are averaged as `config.floatx()`."""
+    x = as_float(x)
+    axes = axes_of(x, axis)
+    count = math.prod(x.shape if axes is None else [x.shape[a] for a in axes])
+    return sum(x, axis, keepdims) * (1.0 / count if count else math.nan)
+
+
+def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The mean squared distance from the mean over `axis`."""
+    d = as_float(x) - mean(x, axis, True)
+    return mean(d * d, axis, keepdims)
+
+
+def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The square root of `var`."""
+    return sqrt(var(x, axis, keepdims))
+
+
+def moments(x: Any, axes: Axis, keepdims: bool = False) -> tuple[Any, Any]:
+    """(mean, variance) over `axes`."""
+    return mean(x, axes, keepdims), var(x, axes, keepdims)

@@ -1,0 +1,99 @@
+"""The window formula, (N - F + 2P)/S + 1, and everything else that is known of windows before data is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastconv import config
+
+Sides = tuple[tuple[int, int], ...]
+
+
+def spread(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
+    """`value` for each of `rank` spatial axes: positive whole numbers.
+
+    Raises:
+        ValueError: `value` is neither one positive int nor `rank` of them.
+    """
+    values = (value,) * rank if isinstance(value, int) else tuple(value)
+    if len(values) != rank or not all(isinstance(v, int) or hasattr(v, "__index__") for v in values):
+        raise ValueError(f"{name} must be an int or {rank} ints. Received: {name}={value!r}")
+    if any(v < 1 for v in values):
+        raise ValueError(f"{name} must be at least 1. Received: {name}={value!r}")
+    return tuple(int(v) for v in values)
+
+
+def reach(size: int, dilation: int) -> int:
+    """How many pixels a window of `size` taps spans."""
+    return (size - 1) * dilation + 1
+
+
+def output_size(
+    padded: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> tuple[int, ...]:
+    """How many windows fit into each axis: floor((N - F)/S) + 1, where N counts the padding and F the dilated window."""
+    return tuple((n - reach(k, d)) // s + 1 for n, k, s, d in zip(padded, size, strides, dilation))
+
+
+def same_padding(
+    spatial: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> Sides:
+    """The padding with which ceil(N/S) windows fit; an odd pixel goes behind, as in Keras."""
+    totals = [
+        max((-(-n // s) - 1) * s + reach(k, d) - n, 0) for n, k, s, d in zip(spatial, size, strides, dilation)
+    ]
+    return tuple((total // 2, total - total // 2) for total in totals)
+
+
+def resolve_padding(
+    op: str,
+    padding: str | int | Sequence[int | Sequence[int]],
+    spatial: Sequence[int],
+    size: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+) -> Sides:
+    """`padding` as ((before, after), ...) for each spatial axis, checked: at least one window must fit.
+
+    Args:
+        op: name of the operation, for messages.
+        padding: "valid", "same", or explicit sides, ((top, bottom), (left, right)).
+
+    Raises:
+        ValueError: unknown padding, negative sides, a window larger than the padded input, or, under
+            `config.set_strict_windows(True)`, windows that leave part of the input unread.
+    """
+    if isinstance(padding, str):
+        if padding.lower() not in ("valid", "same"):
+            raise ValueError(f"{op}: padding must be 'valid', 'same' or ((top, bottom), (left, right)). "
+                             f"Received: padding={padding!r}")
+        sides = same_padding(spatial, size, strides, dilation) if padding.lower() == "same" else ((0, 0),) * len(size)
+    else:
+        sides = explicit_sides(op, padding, len(size))
+    for n, k, s, d, (before, after) in zip(spatial, size, strides, dilation, sides):
+        room = n + before + after - reach(k, d)
+        received = f"Received: input size={tuple(spatial)}, window={tuple(size)}, strides={tuple(strides)}, " \
+                   f"dilation={tuple(dilation)}, padding={sides}"
+        if room < 0:
+            raise ValueError(f"{op}: the window must fit into the padded input. {received}")
+        if config.strict_windows() and room % s and padding != "same":
+            raise ValueError(f"{op}: (N - F + 2P)/S must be a whole number under strict windows. {received}")
+    return sides
+
+
+def explicit_sides(op: str, padding: int | Sequence[int | Sequence[int]], rank: int) -> Sides:
+    """((before, after), ...) from one int, an int an axis, or a pair an axis.
+
+    Raises:
+        ValueError: anything else, or a negative side.
+    """
+    try:
+        axes = [padding] * rank if isinstance(padding, int) else list(padding)
+        sides = tuple((a, a) if isinstance(a, int) else (int(a[0]), int(a[1])) for a in axes)
+        fits = len(sides) == rank and all(min(side) >= 0 for side in sides)
+        fits = fits and all(isinstance(a, int) or len(a) == 2 for a in axes)
+    except (TypeError, IndexError, ValueError):
+        fits = False
+    if not fits:
+        raise ValueError(f"{op}: padding must be {rank} pairs of whole numbers >= 0. Received: padding={padding!r}")
+    return sides
