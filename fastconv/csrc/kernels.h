@@ -28,11 +28,26 @@ typedef struct {
 
 enum { GEMM_VECTORS = 4, GEMM_ROWS = 14 };    /* no tile is wider or higher */
 
+/* Pooling of images (H, W, C) to (OH, OW, C): windows of (KH, KW) taps, (DH, DW) apart, every (SH, SW) pixels from (-top, -left). */
+typedef struct {
+    int64_t H, W, C, OH, OW, KH, KW, SH, SW, DH, DW, top, left;
+    int64_t count_padding;    /* averages: over KH KW elements, else over those inside the image */
+} pool_window;
+
+typedef struct {
+    float rate, momentum;
+    int nesterov;
+} sgd_step;
+
+typedef struct {
+    float rate, rest_1, rest_2, epsilon;    /* rest: 1 - beta */
+} adam_step;
+
 typedef struct {
     const char *name;    /* as FASTCONV_ISA spells it */
     int vector_floats;   /* lanes of one float32 vector */
 
-    /* FMA peak: runs `steps` x 24 independent vector multiply-adds in registers; returns a value so that none is dropped. */
+    /* FMA peak: runs `steps` x 12 independent vector multiply-adds in registers; returns a value so that none is dropped. */
     float (*f32_fma_peak)(int64_t steps);
 
     /* Matrix product tiles by [vectors of columns][rows], and the most rows that each width has (0: no such width). */
@@ -46,9 +61,53 @@ typedef struct {
     /* y[c] += sum over k < depth of a[k] * b[k * b_step + c]. */
     void (*f32_gemv)(float *y, const float *a, const float *b, int64_t b_step, int64_t columns, int64_t depth);
 
-    /* y[i] = f(x[i]) and dx[i] = dy[i] f'(x[i]) for a `kind` of enum activation; the output may be an input. */
+    /* What follows is bound by memory; tile_<family>.h says what each computes. */
     void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha);
     void (*f32_activate_backward)(float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha);
+
+    void (*f32_add)(float *z, const float *x, const float *y, int64_t y_step, int64_t rows, int64_t n);
+    void (*f32_multiply)(float *z, const float *x, const float *y, int64_t y_step, int64_t rows, int64_t n);
+    void (*f32_scale_shift)(
+        float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n);
+    void (*f32_normalize)(
+        float *y, const float *x, const float *center, const float *scale, const float *shift, int64_t rows, int64_t n);
+    void (*f32_normalize_backward)(
+        float *dx, const float *dy, const float *x, const float *center, const float *slope, const float *offset,
+        const float *scale, int64_t rows, int64_t n);
+
+    void (*f32_column_sums)(float *sums, const float *x, int64_t rows, int64_t n);
+    void (*f32_column_moments)(
+        float *sums, float *squares, const float *x, const float *center, int64_t rows, int64_t n);
+    void (*f32_column_products)(
+        float *sums, float *products, const float *dy, const float *x, const float *center, int64_t rows, int64_t n);
+    void (*f32_row_sums)(float *sums, const float *x, int64_t rows, int64_t n);
+
+    void (*f32_softmax)(float *y, const float *x, int64_t rows, int64_t n);
+    void (*f32_softmax_backward)(float *dx, const float *dy, const float *y, int64_t rows, int64_t n);
+    void (*f32_log_softmax)(float *y, const float *x, int64_t rows, int64_t n);
+    void (*f32_log_softmax_backward)(float *dx, const float *dy, const float *y, int64_t rows, int64_t n);
+    void (*f32_softmax_cross_entropy)(float *loss, const float *x, const float *target, int64_t rows, int64_t n);
+    void (*f32_softmax_cross_entropy_backward)(
+        float *dx, const float *dloss, const float *x, const float *target, int64_t rows, int64_t n);
+    void (*f32_sparse_softmax_cross_entropy)(
+        float *loss, const float *x, const int64_t *target, int64_t rows, int64_t n);
+    void (*f32_sparse_softmax_cross_entropy_backward)(
+        float *dx, const float *dloss, const float *x, const int64_t *target, int64_t rows, int64_t n);
+
+    void (*f32_max_pool)(float *y, const float *x, const pool_window *p, int64_t oh);
+    void (*f32_min_pool)(float *y, const float *x, const pool_window *p, int64_t oh);
+    void (*f32_average_pool)(float *y, const float *x, const pool_window *p, int64_t oh);
+    void (*f32_extreme_pool_backward)(
+        float *dx, const float *dy, const float *x, const float *y, const pool_window *p, int64_t oh);
+    void (*f32_average_pool_backward)(float *dx, const float *dy, const pool_window *p, int64_t oh);
+
+    void (*f32_dropout)(
+        float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold, float scale);
+    void (*f32_sgd_update)(
+        float *new_w, float *new_v, const float *w, const float *dw, const float *v, int64_t n, const sgd_step *step);
+    void (*f32_adam_update)(
+        float *new_w, float *new_m, float *new_v, const float *w, const float *dw, const float *m, const float *v,
+        int64_t n, const adam_step *step);
 } kernel_table;
 
 /* Every instruction set that this build holds, the best last: X(name, "is it usable on this processor"). */

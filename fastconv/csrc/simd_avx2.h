@@ -3,6 +3,7 @@
 #include <stdint.h>
 #define ISA avx2
 #define LANES 8
+#define VECTOR_REGISTERS 16
 typedef __m256 vec;
 typedef int32_t ivec __attribute__((vector_size(32)));
 typedef ivec vmask;

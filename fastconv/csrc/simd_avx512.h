@@ -3,6 +3,7 @@
 #include <stdint.h>
 #define ISA avx512
 #define LANES 16
+#define VECTOR_REGISTERS 32
 typedef __m512 vec;
 typedef int32_t ivec __attribute__((vector_size(64)));
 typedef __mmask16 vmask;

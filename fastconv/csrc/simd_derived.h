@@ -9,10 +9,9 @@ static inline void v_write(float *p, vec a, int64_t left) {
 
 /* v_read with `rest` instead of zeros. */
 static inline vec v_read_or(const float *p, int64_t left, float rest) {
-    float lanes[LANES];
+    static const float lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     if (left >= LANES) return v_load(p);
-    for (int i = 0; i < LANES; i++) lanes[i] = i < left ? p[i] : rest;
-    return v_load(lanes);
+    return v_choose(v_greater(v_set((float)left), v_load(lane)), v_load_tail(p, (int)left), v_set(rest));
 }
 
 /* max and min that a NaN always wins: v_max and v_min return b where either is NaN. */

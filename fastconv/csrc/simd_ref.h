@@ -3,6 +3,11 @@
 #include <stdint.h>
 #define ISA ref
 #define LANES 4
+#if defined(__aarch64__)
+#define VECTOR_REGISTERS 32
+#else
+#define VECTOR_REGISTERS 16
+#endif
 typedef float vec __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t ivec __attribute__((vector_size(16), aligned(4), may_alias));
 typedef ivec vmask;

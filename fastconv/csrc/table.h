@@ -1,9 +1,26 @@
 /* Includes every tile body for the vector words defined before it and exports them as kernels_<ISA>. */
 #include "kernels.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
 #include "simd_derived.h"
 #include "simd_math.h"
 #include "tile_activation.h"
+#include "tile_dropout.h"
+#include "tile_elementwise.h"
+#include "tile_gemm.h"
+#include "tile_gemv.h"
+#include "tile_pack.h"
 #include "tile_peak.h"
+#include "tile_pool.h"
+#include "tile_reduce.h"
+#include "tile_softmax.h"
+#include "tile_update.h"
 
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_(a, b)
@@ -14,6 +31,36 @@ const kernel_table PASTE(kernels_, ISA) = {
     .name = STRING(ISA),
     .vector_floats = LANES,
     .f32_fma_peak = f32_fma_peak,
+    .gemm_height = GEMM_HEIGHTS,
+    .f32_gemm = {FOR_EACH_GEMM_TILE(GEMM_TABLE_ENTRY)},
+    .f32_pack_rows = f32_pack_rows,
+    .f32_pack_columns = f32_pack_columns,
+    .f32_gemv = f32_gemv,
     .f32_activate = f32_activate,
     .f32_activate_backward = f32_activate_backward,
+    .f32_add = f32_add,
+    .f32_multiply = f32_multiply,
+    .f32_scale_shift = f32_scale_shift,
+    .f32_normalize = f32_normalize,
+    .f32_normalize_backward = f32_normalize_backward,
+    .f32_column_sums = f32_column_sums,
+    .f32_column_moments = f32_column_moments,
+    .f32_column_products = f32_column_products,
+    .f32_row_sums = f32_row_sums,
+    .f32_softmax = f32_softmax,
+    .f32_softmax_backward = f32_softmax_backward,
+    .f32_log_softmax = f32_log_softmax,
+    .f32_log_softmax_backward = f32_log_softmax_backward,
+    .f32_softmax_cross_entropy = f32_softmax_cross_entropy,
+    .f32_softmax_cross_entropy_backward = f32_softmax_cross_entropy_backward,
+    .f32_sparse_softmax_cross_entropy = f32_sparse_softmax_cross_entropy,
+    .f32_sparse_softmax_cross_entropy_backward = f32_sparse_softmax_cross_entropy_backward,
+    .f32_max_pool = f32_max_pool,
+    .f32_min_pool = f32_min_pool,
+    .f32_average_pool = f32_average_pool,
+    .f32_extreme_pool_backward = f32_extreme_pool_backward,
+    .f32_average_pool_backward = f32_average_pool_backward,
+    .f32_dropout = f32_dropout,
+    .f32_sgd_update = f32_sgd_update,
+    .f32_adam_update = f32_adam_update,
 };

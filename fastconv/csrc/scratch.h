@@ -1,0 +1,37 @@
+/* Scratch memory of one call at a time. The last block is kept for the next call, so that its pages stay mapped; a call that
+ * finds it taken by another thread, or too small, allocates its own. */
+#ifndef FASTCONV_SCRATCH_H
+#define FASTCONV_SCRATCH_H
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+typedef struct {
+    _Alignas(64) size_t bytes;
+} scratch_block;
+
+enum { SCRATCH_KEPT_BYTES = 64 << 20 };    /* a larger block is not kept */
+
+static _Atomic(scratch_block *) scratch_kept = NULL;
+
+/* At least `bytes` of memory on a cache line, or NULL where there is none. */
+static inline void *scratch_borrow(size_t bytes) {
+    scratch_block *block = atomic_exchange(&scratch_kept, NULL);
+    if (block == NULL || block->bytes < bytes) {
+        free(block);
+        bytes = (bytes + 63) / 64 * 64;
+        block = aligned_alloc(64, sizeof(scratch_block) + bytes);
+        if (block == NULL) return NULL;
+        block->bytes = bytes;
+    }
+    return block + 1;
+}
+
+static inline void scratch_give_back(void *memory) {
+    scratch_block *block = (scratch_block *)memory - 1;
+    free(block->bytes > SCRATCH_KEPT_BYTES ? block : atomic_exchange(&scratch_kept, block));
+}
+
+static inline void scratch_free(void) { free(atomic_exchange(&scratch_kept, NULL)); }
+
+#endif

@@ -1,0 +1,78 @@
+/* The tile under every convolution and matrix product:
+ *
+ *     out[r][column + c]  =  act(start + sum over s, k of  rows[r][offsets[s] + k * step] * b[(s * depth + k) * b_step + c])
+ *
+ * Each row of b is read once and used by every row of the tile, so that few loads feed many multiply-adds. All tiles sum in
+ * the same order, s outside and k inside: the bits of a row do not depend on the height of the tile that holds it. */
+
+#define TO_4(X, v) X(1, v) X(2, v) X(3, v) X(4, v)
+#define TO_6(X, v) TO_4(X, v) X(5, v) X(6, v)
+#define TO_9(X, v) TO_6(X, v) X(7, v) X(8, v) X(9, v)
+#define TO_12(X, v) TO_9(X, v) X(10, v) X(11, v) X(12, v)
+#define TO_14(X, v) TO_12(X, v) X(13, v) X(14, v)
+
+/* X(height, vectors) for every tile: sums, one row of b and one broadcast fill the registers of the tallest. */
+#if VECTOR_REGISTERS == 32
+#define FOR_EACH_GEMM_TILE(X) TO_14(X, 1) TO_12(X, 2) TO_9(X, 3) TO_6(X, 4)
+#define GEMM_HEIGHTS {0, 14, 12, 9, 6}
+#else
+#define FOR_EACH_GEMM_TILE(X) TO_12(X, 1) TO_6(X, 2) TO_4(X, 3)
+#define GEMM_HEIGHTS {0, 12, 6, 4, 0}
+#endif
+
+/* The v-th vector of a row whose last one holds `tail` columns. */
+INLINE vec gemm_read(const float *row, int v, int vectors, int64_t tail) {
+    return v < vectors - 1 ? v_load(row + v * LANES) : v_read(row + v * LANES, tail);
+}
+INLINE void gemm_write(float *row, vec a, int v, int vectors, int64_t tail) {
+    if (v < vectors - 1) v_store(row + v * LANES, a);
+    else v_write(row + v * LANES, a, tail);
+}
+
+/* Applied to the finished tile in memory: activations other than relu cost more than a trip to the first-level cache. */
+static __attribute__((noinline)) void gemm_activate(const gemm_tile *t) {
+    for (int64_t r = 0; r < t->height; r++)
+        for (int64_t c = 0; c < t->columns; c += LANES) {
+            float *out = t->out[r] + t->column + c;
+            v_write(out, v_activate(v_read(out, t->columns - c), t->activation, t->alpha), t->columns - c);
+        }
+}
+
+INLINE void gemm_body(const gemm_tile *t, const int height, const int vectors) {
+    const int64_t tail = t->columns - (vectors - 1) * LANES;
+    vec sums[GEMM_ROWS][GEMM_VECTORS];
+    UNROLL for (int v = 0; v < vectors; v++) {
+        const vec start = t->bias ? gemm_read(t->bias, v, vectors, tail) : v_set(0);
+        UNROLL for (int r = 0; r < height; r++) sums[r][v] = start;
+    }
+    if (t->accumulate)
+        UNROLL for (int r = 0; r < height; r++)
+            UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = gemm_read(t->out[r] + t->column, v, vectors, tail);
+
+    const float *b = t->b;
+    const int64_t end = t->depth * t->step;
+    for (int64_t s = 0; s < t->segments; s++) {
+        const float *row[GEMM_ROWS];
+        UNROLL for (int r = 0; r < height; r++) row[r] = t->rows[r] + t->offsets[s];
+        for (int64_t k = 0; k < end; k += t->step, b += t->b_step) {
+            vec right[GEMM_VECTORS];
+            UNROLL for (int v = 0; v < vectors; v++) right[v] = v_load(b + v * LANES);
+            UNROLL for (int r = 0; r < height; r++) {
+                const vec left = v_set(row[r][k]);
+                UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_fma(left, right[v], sums[r][v]);
+            }
+        }
+    }
+
+    if (t->activation == RELU)
+        UNROLL for (int r = 0; r < height; r++)
+            UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_max(v_set(0), sums[r][v]);
+    UNROLL for (int r = 0; r < height; r++)
+        UNROLL for (int v = 0; v < vectors; v++) gemm_write(t->out[r] + t->column, sums[r][v], v, vectors, tail);
+    if (t->activation > RELU) gemm_activate(t);
+}
+
+#define DEFINE_GEMM_TILE(height, vectors) \
+    static void f32_gemm_##height##x##vectors(const gemm_tile *t) { gemm_body(t, height, vectors); }
+FOR_EACH_GEMM_TILE(DEFINE_GEMM_TILE)
+#define GEMM_TABLE_ENTRY(height, vectors) [vectors][height] = f32_gemm_##height##x##vectors,
