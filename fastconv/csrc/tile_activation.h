@@ -1,6 +1,6 @@
 /* Activations and their gradients on n floats; the output may be an input. */
 
-static inline __attribute__((always_inline)) void activate_all(float *y, const float *x, int64_t n, int kind, float alpha) {
+INLINE void activate_all(float *y, const float *x, int64_t n, int kind, float alpha) {
     for (int64_t i = 0; i < n; i += LANES) v_write(y + i, v_activate(v_read(x + i, n - i), kind, alpha), n - i);
 }
 
@@ -29,7 +29,7 @@ static inline vec v_activation_slope(vec y, int kind, float alpha) {
     }
 }
 
-static inline __attribute__((always_inline)) void activate_all_backward(
+INLINE void activate_all_backward(
     float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha) {
     for (int64_t i = 0; i < n; i += LANES)
         v_write(dx + i, v_read(dy + i, n - i) * v_activation_slope(v_read(y + i, n - i), kind, alpha), n - i);
