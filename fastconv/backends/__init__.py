@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy
-
 from fastconv.backends.cpu import Cpu
 from fastconv.backends.reference import Reference
 
-_cpu = Cpu(numpy)
+_cpu = Cpu()
 
 
 def backend_of(*arrays: Any) -> Reference:

@@ -3,12 +3,14 @@
 from fastconv.engine.autodiff import grad, gradients, value_and_grad
 from fastconv.engine.plan import Plan
 from fastconv.engine.primitive import Call, DataDependentError, Primitive, Tensor
+from fastconv.engine.symbolic import KerasTensor, lift
 from fastconv.engine.trace import Trace
 from fastconv.engine.variable import Variable
 
 __all__ = [
     "Call",
     "DataDependentError",
+    "KerasTensor",
     "Plan",
     "Primitive",
     "Tensor",
@@ -16,5 +18,6 @@ __all__ = [
     "Variable",
     "grad",
     "gradients",
+    "lift",
     "value_and_grad",
 ]

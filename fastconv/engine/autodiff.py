@@ -9,6 +9,7 @@ import numpy as np
 
 from fastconv.engine.plan import evaluate
 from fastconv.engine.primitive import Tensor, calls_before
+from fastconv.engine.tree import leaves, rebuild
 
 
 def gradients(y: Tensor, dy: Tensor, inputs: Sequence[Tensor]) -> list[Tensor | None]:
@@ -122,26 +123,3 @@ def as_input(x: Any) -> Tensor:
 
 def _plain(x: Any) -> Any:
     return x.numpy()[()] if isinstance(x, Tensor) else x
-
-
-def leaves(tree: Any) -> list:
-    """The arrays in nested lists, tuples and dicts, in order."""
-    if isinstance(tree, dict):
-        return [leaf for key in tree for leaf in leaves(tree[key])]
-    if isinstance(tree, (list, tuple)):
-        return [leaf for item in tree for leaf in leaves(item)]
-    return [] if tree is None else [tree]
-
-
-def rebuild(tree: Any, values: Sequence[Any]) -> Any:
-    """`tree` with its leaves replaced, in order, by `values`."""
-    remaining = iter(values)
-
-    def visit(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {key: visit(item) for key, item in node.items()}
-        if isinstance(node, (list, tuple)):
-            return type(node)(visit(item) for item in node)
-        return None if node is None else next(remaining)
-
-    return visit(tree)

@@ -3,6 +3,7 @@
 NumPy arrays in, NumPy arrays out, with any strides and memory order.
 """
 
+from fastconv.engine import lift as _lift
 from fastconv.ops.activation import (
     elu,
     gelu,
@@ -195,3 +196,6 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+# Every op also takes the symbolic tensors of functional models.
+globals().update({name: _lift(globals()[name]) for name in __all__})

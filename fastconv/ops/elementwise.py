@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
-from fastconv.engine import Primitive, Tensor, Variable
+from fastconv.engine import KerasTensor, Primitive, Tensor, Variable, lift
 from fastconv.ops.broadcast import sum_to
 from fastconv.ops.convert import cast, convert_to_tensor
 
@@ -227,13 +227,13 @@ def install_operators(cls: type) -> None:
     binary = {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power, "mod": mod,
               "floordiv": floor_divide}  # fmt: skip
     for name, function in binary.items():
-        setattr(cls, f"__{name}__", function)
-        setattr(cls, f"__r{name}__", _reflected(function))
+        setattr(cls, f"__{name}__", lift(function))
+        setattr(cls, f"__r{name}__", lift(_reflected(function)))
     for name, function in {"lt": less, "le": less_equal, "gt": greater, "ge": greater_equal}.items():
-        setattr(cls, f"__{name}__", function)
+        setattr(cls, f"__{name}__", lift(function))
     for name, unary in {"neg": negative, "abs": absolute}.items():
-        setattr(cls, f"__{name}__", unary)
+        setattr(cls, f"__{name}__", lift(unary))
 
 
-install_operators(Tensor)
-install_operators(Variable)
+for _cls in (Tensor, Variable, KerasTensor):
+    install_operators(_cls)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
-from fastconv.engine import Primitive, Tensor, Variable
+from fastconv.engine import KerasTensor, Primitive, Tensor, Variable, lift
 from fastconv.ops.broadcast import reshape
 from fastconv.ops.convert import cast, convert_to_tensor
 from fastconv.ops.elementwise import equal
@@ -232,5 +232,5 @@ def ones_like(x: Any, dtype: str | None = None) -> np.ndarray:
     return np.ones(x.shape, dtype or x.dtype)
 
 
-for _cls in (Tensor, Variable):
-    _cls.__getitem__ = part  # type: ignore[attr-defined]
+for _cls in (Tensor, Variable, KerasTensor):
+    _cls.__getitem__ = lift(part)  # type: ignore[attr-defined]
