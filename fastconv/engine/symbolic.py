@@ -1,0 +1,116 @@
+"""Functions applied to data that is not there yet: how functional models are drawn."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastconv.engine.primitive import Tensor
+from fastconv.engine.trace import Trace
+from fastconv.engine.tree import leaves, rebuild
+
+Shape = tuple[int | None, ...]
+
+_serial = itertools.count()
+
+# What an unknown size is taken for while the shape of a result is found: whatever differs between the two is unknown in turn.
+# The first axis, the batch, gets small numbers, since constants of that size may be made on the way.
+PROBES = ({"batch": 2, "other": 211}, {"batch": 3, "other": 223})
+
+
+class KerasTensor:
+    """The shape, with None for unknown sizes, and dtype of data to come, and the node that will make it.
+
+    Attributes:
+        shape: sizes, batch first.
+        dtype: a NumPy dtype.
+        node: the `Node` it comes from.
+    """
+
+    __array_priority__ = 1000  # NumPy arrays leave `array + tensor` to the tensor
+
+    def __init__(self, shape: Sequence[int | None], dtype: Any, node: Node | None = None, name: str = "") -> None:
+        self.shape: Shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+        self.node = node
+        self.name = name
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name!r}>"
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        raise TypeError("A symbolic tensor has no values: pass arrays to a model made of it. " f"Received: {self!r}")
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"A symbolic tensor is neither true nor false. Received: {self!r}")
+
+
+class Node:
+    """One application, `outputs = operation(*args, **kwargs)`, with symbolic tensors somewhere in the arguments."""
+
+    def __init__(self, operation: Callable[..., Any], args: tuple, kwargs: dict) -> None:
+        self.operation = operation
+        self.args = args
+        self.kwargs = kwargs
+        self.inputs: list[KerasTensor] = [t for t in leaves([args, kwargs]) if isinstance(t, KerasTensor)]
+        self.outputs: list[KerasTensor] = []
+        self.serial = next(_serial)  # nodes are made in an order in which they can run
+
+    def run(self, values: dict[KerasTensor, Any]) -> Any:
+        """The operation applied to what `values` has for its symbolic arguments."""
+        args, kwargs = substitute((self.args, self.kwargs), values.__getitem__)
+        return self.operation(*args, **kwargs)
+
+
+def substitute(tree: Any, value_of: Callable[[KerasTensor], Any]) -> Any:
+    """`tree` with every symbolic tensor replaced."""
+    return rebuild(tree, [value_of(leaf) if isinstance(leaf, KerasTensor) else leaf for leaf in leaves(tree)])
+
+
+def is_symbolic(*trees: Any) -> bool:
+    """Whether a symbolic tensor is among the leaves."""
+    return any(isinstance(leaf, KerasTensor) for leaf in leaves(trees))
+
+
+def probe(t: KerasTensor, sizes: dict[str, int]) -> Tensor:
+    """A tensor of known shape in place of `t`."""
+    shape = [(sizes["other"] if i else sizes["batch"]) if n is None else n for i, n in enumerate(t.shape)]
+    return Tensor(shape, t.dtype)
+
+
+def apply(operation: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
+    """Draw a node and return its symbolic outputs, in the structure in which `operation` returns them."""
+    node = Node(operation, args, kwargs)
+    unknown = any(None in t.shape for t in node.inputs)
+    results = []
+    for sizes in PROBES if unknown else PROBES[:1]:
+        with Trace():
+            probed: dict[int, Tensor] = {}
+            value_of = lambda t: probed.setdefault(id(t), probe(t, sizes))  # noqa: B023, E731
+            probed_args, probed_kwargs = substitute((args, kwargs), value_of)
+            results.append(operation(*probed_args, **probed_kwargs))
+    shapes = [[tuple(leaf.shape) for leaf in leaves(r)] for r in results]
+    for i, leaf in enumerate(leaves(results[0])):
+        shape = tuple(n if all(s[i][axis] == n for s in shapes) else None for axis, n in enumerate(shapes[0][i]))
+        node.outputs.append(KerasTensor(shape, leaf.dtype, node, getattr(operation, "name", operation.__class__.__name__)))
+    return rebuild(results[0], node.outputs)
+
+
+def lift(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, which also takes symbolic tensors and then draws a node."""
+
+    @functools.wraps(function)
+    def lifted(*args: Any, **kwargs: Any) -> Any:
+        if is_symbolic(args, kwargs):
+            return apply(function, args, kwargs)
+        return function(*args, **kwargs)
+
+    return lifted
