@@ -3,6 +3,7 @@
 import os
 import platform
 import tempfile
+from glob import glob
 
 import numpy
 from Cython.Build import cythonize
@@ -58,16 +59,17 @@ class BuildExtensions(build_ext):
         return True
 
 
-MACROS = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
-EXTENSIONS = [
-    Extension(
-        "fastconv._core",
-        ["fastconv/_core.pyx", "fastconv/csrc/dispatch.c"],
+def extension(name, *sources):
+    return Extension(
+        f"fastconv.{name}",
+        [f"fastconv/{name}.pyx", *sources],
         include_dirs=["fastconv/csrc"],
-        define_macros=MACROS,
-    ),
-    Extension("fastconv._stream", ["fastconv/_stream.pyx"], include_dirs=["fastconv/csrc"], define_macros=MACROS),
-]
+        depends=glob("fastconv/csrc/*"),
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+    )
+
+
+EXTENSIONS = [extension("_core", "fastconv/csrc/dispatch.c"), extension("_conv"), extension("_stream")]
 
 setup(
     ext_modules=cythonize(EXTENSIONS, language_level=3),

@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 
 cdef extern from "kernels.h" nogil:
@@ -15,6 +15,17 @@ cdef extern from "kernels.h" nogil:
         int64_t activation
         float alpha
 
+    ctypedef struct pool_window:
+        int64_t H, W, C, OH, OW, KH, KW, SH, SW, DH, DW, top, left
+        int64_t count_padding
+
+    ctypedef struct sgd_step:
+        float rate, momentum
+        int nesterov
+
+    ctypedef struct adam_step:
+        float rate, rest_1, rest_2, epsilon
+
     ctypedef struct kernel_table:
         const char *name
         int vector_floats
@@ -28,6 +39,59 @@ cdef extern from "kernels.h" nogil:
         void (*f32_gemv)(
             float *y, const float *a, const float *b, int64_t b_step, int64_t columns, int64_t depth) noexcept nogil
 
+        void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha) noexcept nogil
+        void (*f32_activate_backward)(
+            float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha) noexcept nogil
+        void (*f32_add)(
+            float *z, const float *x, const float *y, int64_t y_step, int64_t rows, int64_t n) noexcept nogil
+        void (*f32_multiply)(
+            float *z, const float *x, const float *y, int64_t y_step, int64_t rows, int64_t n) noexcept nogil
+        void (*f32_scale_shift)(
+            float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n) noexcept nogil
+        void (*f32_normalize)(
+            float *y, const float *x, const float *center, const float *scale, const float *shift, int64_t rows,
+            int64_t n) noexcept nogil
+        void (*f32_normalize_backward)(
+            float *dx, const float *dy, const float *x, const float *center, const float *slope, const float *offset,
+            const float *scale, int64_t rows, int64_t n) noexcept nogil
+        void (*f32_column_sums)(float *sums, const float *x, int64_t rows, int64_t n) noexcept nogil
+        void (*f32_column_moments)(
+            float *sums, float *squares, const float *x, const float *center, int64_t rows, int64_t n) noexcept nogil
+        void (*f32_column_products)(
+            float *sums, float *products, const float *dy, const float *x, const float *center, int64_t rows,
+            int64_t n) noexcept nogil
+        void (*f32_row_sums)(float *sums, const float *x, int64_t rows, int64_t n) noexcept nogil
+        void (*f32_softmax)(float *y, const float *x, int64_t rows, int64_t n) noexcept nogil
+        void (*f32_softmax_backward)(float *dx, const float *dy, const float *y, int64_t rows, int64_t n) noexcept nogil
+        void (*f32_log_softmax)(float *y, const float *x, int64_t rows, int64_t n) noexcept nogil
+        void (*f32_log_softmax_backward)(
+            float *dx, const float *dy, const float *y, int64_t rows, int64_t n) noexcept nogil
+        void (*f32_softmax_cross_entropy)(
+            float *loss, const float *x, const float *target, int64_t rows, int64_t n) noexcept nogil
+        void (*f32_softmax_cross_entropy_backward)(
+            float *dx, const float *dloss, const float *x, const float *target, int64_t rows,
+            int64_t n) noexcept nogil
+        void (*f32_sparse_softmax_cross_entropy)(
+            float *loss, const float *x, const int64_t *target, int64_t rows, int64_t n) noexcept nogil
+        void (*f32_sparse_softmax_cross_entropy_backward)(
+            float *dx, const float *dloss, const float *x, const int64_t *target, int64_t rows,
+            int64_t n) noexcept nogil
+        void (*f32_max_pool)(float *y, const float *x, const pool_window *p, int64_t oh) noexcept nogil
+        void (*f32_min_pool)(float *y, const float *x, const pool_window *p, int64_t oh) noexcept nogil
+        void (*f32_average_pool)(float *y, const float *x, const pool_window *p, int64_t oh) noexcept nogil
+        void (*f32_extreme_pool_backward)(
+            float *dx, const float *dy, const float *x, const float *y, const pool_window *p, int64_t oh) noexcept nogil
+        void (*f32_average_pool_backward)(float *dx, const float *dy, const pool_window *p, int64_t oh) noexcept nogil
+        void (*f32_dropout)(
+            float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold,
+            float scale) noexcept nogil
+        void (*f32_sgd_update)(
+            float *new_w, float *new_v, const float *w, const float *dw, const float *v, int64_t n,
+            const sgd_step *step) noexcept nogil
+        void (*f32_adam_update)(
+            float *new_w, float *new_m, float *new_v, const float *w, const float *dw, const float *m, const float *v,
+            int64_t n, const adam_step *step) noexcept nogil
+
     const kernel_table *fastconv_find_kernels(const char *name)
     const kernel_table *fastconv_usable_kernels(int i)
     unsigned fastconv_flush_denormals()
@@ -39,3 +103,5 @@ cdef const kernel_table *tiles() noexcept nogil
 cdef int threads_for(double work) noexcept nogil
 cdef unsigned flush_denormals() noexcept nogil
 cdef void restore_denormals(unsigned state) noexcept nogil
+cdef void *borrow_scratch(size_t bytes) except NULL
+cdef void give_scratch_back(void *memory) noexcept

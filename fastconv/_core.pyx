@@ -1,13 +1,16 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
-"""The compiled core: which tiles run, how many threads run them, and the kernels that are bound by arithmetic.
+"""The compiled core: which tiles run, how many threads run them, and where they find scratch memory.
 
-C computes one register tile; this file cuts the work into tiles and owns threads, scratch memory and the GIL.
-Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
+C computes one register tile; this file owns threads and scratch memory, its siblings cut the work into tiles.
 """
 import os
 
 from libc.stdint cimport int64_t
-from cython.parallel cimport parallel, prange, threadid
+
+cdef extern from "scratch.h" nogil:
+    void *scratch_borrow(size_t bytes)
+    void scratch_give_back(void *memory)
+    void scratch_free()
 
 cdef extern from *:
     """
@@ -124,7 +127,7 @@ cdef void restore_denormals(unsigned state) noexcept nogil:
     fastconv_restore_denormals(state)
 
 
-def fma_peak(int64_t steps=2_000_000) -> float:
+def fma_peak(int64_t steps=4_000_000) -> float:
     """GFLOP/s of one thread in a loop of multiply-adds that touches no memory."""
     import time
     cdef float kept
@@ -132,4 +135,23 @@ def fma_peak(int64_t steps=2_000_000) -> float:
     with nogil:
         kept = _tiles.f32_fma_peak(steps)
     seconds = time.perf_counter() - started
-    return 2.0 * 24 * _tiles.vector_floats * steps / seconds / 1e9 + 0.0 * (kept == kept)
+    return 2.0 * 12 * _tiles.vector_floats * steps / seconds / 1e9 + 0.0 * (kept == kept)
+
+
+# ---- scratch memory --------------------------------------------------------------------------------------------------
+
+cdef void *borrow_scratch(size_t bytes) except NULL:
+    """At least `bytes` on a cache line, until `give_scratch_back`."""
+    cdef void *memory = scratch_borrow(bytes)
+    if memory == NULL:
+        raise MemoryError(f"no {bytes} bytes left for scratch memory")
+    return memory
+
+
+cdef void give_scratch_back(void *memory) noexcept:
+    scratch_give_back(memory)
+
+
+def free_scratch() -> None:
+    """Frees the scratch memory that is kept between calls."""
+    scratch_free()

@@ -1,0 +1,673 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
+"""Convolutions and matrix products: every one is row pointers times packed columns, tile by tile.
+
+A correlation reads windows of an image at regular places; convolution is one, its gradient with respect to the input is one
+for every phase of the stride, and a matrix product is one whose window is a single pixel. The gradient with respect to the
+kernel runs the same tiles with the roles exchanged: they sum over pixels.
+Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`); no array is empty.
+"""
+cimport numpy as cnp
+from cython.parallel cimport parallel, prange, threadid
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy, memset
+
+from fastconv._core cimport (
+    borrow_scratch, flush_denormals, gemm_tile, give_scratch_back, kernel_table, restore_denormals, threads_for, tiles,
+)
+
+cnp.import_array()
+
+cdef extern from "kernels.h":
+    enum: LINEAR
+
+
+# ---- geometry of a correlation -----------------------------------------------------------------------------------------
+
+cdef struct Axis:
+    # One spatial axis: output o reads inputs o * stride + first + i * step (zero outside) for the taps i.
+    int64_t inputs, outputs, taps
+    int64_t stride, first, step
+    int64_t kernel_first, kernel_step      # tap i is the kernel's element kernel_first + i * kernel_step
+    int64_t y_size, y_first, y_step        # output o is element y_first + o * y_step of the y_size in memory
+
+
+cdef struct Image:
+    # What is read: `images` NHWC arrays, by windows that move along two axes.
+    const float *data
+    int64_t images
+    Axis v, h                              # vertical, horizontal
+    int64_t channels                       # of a pixel in memory: groups * depth
+    int64_t groups, depth
+
+
+cdef struct View:
+    # Where the channels of a block of an image are found: in place, or copied between zeros into scratch memory.
+    # Row R = n * rows + oh * stride + i * step, with `rows` per image, starts at data + (R - first_row) * row.
+    const float *data
+    int64_t first_row, rows
+    int64_t row, pixel                     # floats from one to the next
+
+
+cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
+    return (a + b - 1) // b
+
+
+cdef inline int64_t even_parts(int64_t whole, int64_t most) noexcept nogil:
+    """Size of the parts, at most `most` each, that divide `whole` most evenly."""
+    return ceil_div(whole, ceil_div(whole, most)) if whole > 0 else 1
+
+
+cdef inline float *floats(cnp.ndarray array) noexcept:
+    return <float *> cnp.PyArray_DATA(array)
+
+
+cdef Axis forward_axis(int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before):
+    """y[o] = sum over k of x[o * stride + k * dilation - before] w[k]"""
+    return Axis(inputs, outputs, taps, stride, -before, dilation, 0, 1, outputs, 0, 1)
+
+
+cdef Axis backward_axis(
+    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before, int64_t phase
+):
+    """dx[phase + o * stride] = sum over k of dy[o + (phase + before - k * dilation) / stride] w[k], where it divides."""
+    cdef Axis axis = Axis(outputs, ceil_div(inputs - phase, stride), 0, 1, 0, 0, 0, 0, inputs, phase, stride)
+    cdef int64_t k
+    for k in reversed(range(taps)):
+        if (phase + before - k * dilation) % stride == 0:
+            if axis.taps == 0:
+                axis.kernel_first = k
+                axis.first = (phase + before - k * dilation) // stride
+            elif axis.taps == 1:
+                axis.kernel_step = k - axis.kernel_first
+                axis.step = -axis.kernel_step * dilation // stride
+            axis.taps += 1
+    return axis
+
+
+cdef inline int64_t axis_span(const Axis *a) noexcept nogil:
+    """Inputs between the first and the last that all outputs read, padding included."""
+    return (a.outputs - 1) * a.stride + (a.taps - 1) * a.step + 1
+
+
+cdef inline bint axis_inside(const Axis *a) noexcept nogil:
+    """Whether no output reads padding."""
+    return a.first >= 0 and a.first + axis_span(a) <= a.inputs
+
+
+cdef inline bint in_place(const Image *x) noexcept nogil:
+    return axis_inside(&x.v) and axis_inside(&x.h)
+
+
+cdef int64_t view_rows(const Image *x, int64_t first, int64_t last) noexcept nogil:
+    """Rows of a view that the outputs' rows first..last, counted over all images, read."""
+    cdef int64_t images = last // x.v.outputs - first // x.v.outputs
+    cdef int64_t steps = last % x.v.outputs - first % x.v.outputs
+    return images * axis_span(&x.v) + steps * x.v.stride + (x.v.taps - 1) * x.v.step + 1
+
+
+cdef int64_t most_view_rows(const Image *x, int64_t outputs) noexcept nogil:
+    """A bound of view_rows for any `outputs` successive rows."""
+    return (outputs - 1) * x.v.stride + (ceil_div(outputs, x.v.outputs) + 1) * ((x.v.taps - 1) * x.v.step + 1)
+
+
+cdef View look(
+    const Image *x, int64_t first, int64_t last, int64_t column, int64_t columns, int64_t channel, int64_t channels,
+    float *panel
+) noexcept nogil:
+    """The view that outputs (first..last, column..column + columns) need of some channels; copied to `panel` if padded."""
+    cdef View view
+    cdef int64_t left = x.h.first + column * x.h.stride
+    cdef int64_t oh = (first % x.v.outputs) * x.v.stride
+    if in_place(x):
+        view.rows = x.v.inputs
+        view.row = x.h.inputs * x.channels
+        view.pixel = x.channels
+        view.first_row = first // x.v.outputs * view.rows + oh
+        view.data = x.data + (view.first_row + x.v.first) * view.row + left * view.pixel + channel
+        return view
+    cdef int64_t width = (columns - 1) * x.h.stride + (x.h.taps - 1) * x.h.step + 1
+    view.rows = axis_span(&x.v)
+    view.row = width * channels
+    view.pixel = channels
+    view.first_row = first // x.v.outputs * view.rows + oh
+    view.data = panel
+    cdef int64_t r, n, ih
+    for r in range(view.first_row, view.first_row + view_rows(x, first, last)):
+        n = r // view.rows
+        ih = r % view.rows + x.v.first
+        if 0 <= ih < x.v.inputs:
+            copy_row(panel, x, (n * x.v.inputs + ih) * x.h.inputs, left, width, channel, channels)
+        else:
+            memset(panel, 0, view.row * sizeof(float))
+        panel += view.row
+    return view
+
+
+cdef inline void copy_row(
+    float *to, const Image *x, int64_t row, int64_t left, int64_t width, int64_t channel, int64_t channels
+) noexcept nogil:
+    """`width` pixels from column `left` of the input row that starts at pixel `row`, zeros outside of it."""
+    cdef int64_t before = min(max(-left, 0), width)
+    cdef int64_t inside = max(min(left + width, x.h.inputs) - (left + before), 0)
+    cdef const float *source = x.data + (row + left + before) * x.channels + channel
+    cdef int64_t i
+    memset(to, 0, before * channels * sizeof(float))
+    to += before * channels
+    if channels == x.channels:
+        memcpy(to, source, inside * channels * sizeof(float))
+    else:
+        for i in range(inside):
+            memcpy(to + i * channels, source + i * x.channels, channels * sizeof(float))
+    memset(to + inside * channels, 0, (width - before - inside) * channels * sizeof(float))
+
+
+# ---- products of row pointers with packed columns ------------------------------------------------------------------------
+
+# Cuts by shape alone, so that the bits of a result do not depend on the number of threads.
+cdef enum:
+    TASKS = 16                  # as many pieces as this share evenly among few threads
+    FEWEST_PIXELS = 48          # a piece of so few pixels packs its weights at a tenth of its time
+    MOST_PIXELS = 1024
+    PANEL_FLOATS = 1 << 16      # 256 KB: a quarter to a half of a second-level cache
+    GEMM_DEPTH = 640            # rows of packed columns: 160 KB at the widest tile
+    PIXEL_DEPTH = 384           # the same where pixels are summed over
+    MOST_PARTIAL_FLOATS = 1 << 20   # partial sums of a kernel's gradient
+
+
+cdef inline int widest(const kernel_table *tiles) noexcept nogil:
+    """Vectors of columns in the widest tile."""
+    return 4 if tiles.gemm_height[4] else 3
+
+
+cdef inline int tile_vectors(const kernel_table *tiles, int64_t columns) noexcept nogil:
+    """Width of the next tile where `columns` are left: the widest one, but no thin rest after it."""
+    cdef int most = widest(tiles)
+    cdef int64_t left = ceil_div(columns, tiles.vector_floats)
+    if left <= most:
+        return <int> left
+    return most if left >= 2 * most else <int> ceil_div(left, 2)
+
+
+cdef void multiply(
+    const kernel_table *tiles, gemm_tile *tile, const float **rows, float **out, int64_t count, int vectors
+) noexcept nogil:
+    """Runs `count` rows through tiles of nearly equal heights."""
+    cdef int64_t parts = ceil_div(count, tiles.gemm_height[vectors]), part, first = 0, last
+    for part in range(parts):
+        last = count * (part + 1) // parts
+        tile.rows = rows + first
+        tile.out = out + first
+        tile.height = last - first
+        tiles.f32_gemm[vectors][tile.height](tile)
+        first = last
+
+
+# ---- correlation: convolution and its gradient with respect to the input ---------------------------------------------------
+
+cdef struct Correlation:
+    # y[n, oh, ow, c] = act(bias[c] + sum over taps i, j and k of x[n, window(oh, i), window(ow, j), k] * w(i, j)[k, c])
+    const kernel_table *tiles
+    Image x
+    const float *w
+    int64_t kernel_columns                 # KW
+    int64_t w_tap, w_group, w_row, w_column    # floats between taps, groups, rows k and columns c of the weights
+    int64_t width                          # columns of a group
+    const float *bias
+    float *y
+    int64_t activation
+    float alpha
+    # The cut into tasks, and of a task into blocks that fit the caches
+    int64_t pixels, pixel_block, pixel_blocks
+    int64_t column_block, column_blocks
+    int64_t depth_block, tap_block
+    int64_t panel_floats, packed_floats, scratch_bytes
+
+
+cdef void cut_correlation(Correlation *c) noexcept nogil:
+    cdef Image *x = &c.x
+    cdef int64_t tile_columns = widest(c.tiles) * c.tiles.vector_floats
+    cdef int64_t block, rows
+    c.depth_block = even_parts(x.depth, max(GEMM_DEPTH // (x.v.taps * x.h.taps), 16))
+    c.tap_block = min(x.v.taps, max(2 * GEMM_DEPTH // (x.h.taps * c.depth_block), 1))
+
+    c.pixels = x.images * x.v.outputs * x.h.outputs
+    cdef int64_t affordable = MOST_PIXELS
+    if not in_place(x):
+        block = PANEL_FLOATS // (axis_span(&x.h) * c.depth_block) - (x.v.taps - 1) * x.v.step
+        affordable = min(max(block // x.v.stride, 1) * x.h.outputs, MOST_PIXELS)
+    c.pixel_block = even_parts(c.pixels, min(max(ceil_div(c.pixels, TASKS), FEWEST_PIXELS), affordable))
+    c.pixel_blocks = ceil_div(c.pixels, c.pixel_block)
+
+    c.column_blocks = min(ceil_div(TASKS, c.pixel_blocks * x.groups), ceil_div(c.width, tile_columns))
+    c.column_block = ceil_div(ceil_div(c.width, c.column_blocks), tile_columns) * tile_columns
+    c.column_blocks = ceil_div(c.width, c.column_block)
+
+    c.panel_floats = 0
+    if not in_place(x):
+        rows = most_view_rows(x, ceil_div(c.pixel_block - 1, x.h.outputs) + 1)
+        c.panel_floats = rows * axis_span(&x.h) * c.depth_block
+    c.packed_floats = c.tap_block * x.h.taps * c.depth_block * tile_columns
+    c.scratch_bytes = (
+        sizeof(float) * (c.panel_floats + c.packed_floats)
+        + sizeof(void *) * (2 * c.pixel_block + x.v.taps * x.h.taps) + 4 * 64
+    ) // 64 * 64
+
+
+cdef void list_inputs(const Image *x, const View *view, int64_t first, int64_t count, const float **rows) noexcept nogil:
+    """Where the windows of the pixels first..first + count begin."""
+    cdef int64_t row = first // x.h.outputs, column = first % x.h.outputs, i
+    cdef const float *start
+    for i in range(count):
+        if i == 0 or column == 0:
+            start = view.data + (
+                row // x.v.outputs * view.rows + row % x.v.outputs * x.v.stride - view.first_row) * view.row
+        rows[i] = start + column * x.h.stride * view.pixel
+        column += 1
+        if column == x.h.outputs:
+            column = 0
+            row += 1
+
+
+cdef void list_outputs(const Correlation *c, int64_t group, int64_t first, int64_t count, float **out) noexcept nogil:
+    """Where the same pixels are written."""
+    cdef const Axis *v = &c.x.v
+    cdef const Axis *h = &c.x.h
+    cdef int64_t row = first // h.outputs, column = first % h.outputs, i
+    cdef int64_t pixel = c.x.groups * c.width
+    cdef float *start
+    for i in range(count):
+        if i == 0 or column == 0:
+            start = c.y + group * c.width + (
+                (row // v.outputs * v.y_size + v.y_first + row % v.outputs * v.y_step) * h.y_size + h.y_first) * pixel
+        out[i] = start + column * h.y_step * pixel
+        column += 1
+        if column == h.outputs:
+            column = 0
+            row += 1
+
+
+cdef int64_t list_taps(
+    const Image *x, const View *view, int64_t first, int64_t count, int64_t depth, int64_t *offsets
+) noexcept nogil:
+    """Offsets of the contiguous runs under the kernel rows first..first + count: whole rows where they are dense, else taps."""
+    cdef int64_t run = x.h.taps if view.pixel == depth and (x.h.step == 1 or x.h.taps == 1) else 1
+    cdef int64_t runs = x.h.taps // run, i, j
+    for i in range(count):
+        for j in range(runs):
+            offsets[i * runs + j] = (first + i) * x.v.step * view.row + j * x.h.step * view.pixel
+    return run
+
+
+cdef void pack_weights(
+    const Correlation *c, int64_t group, int64_t k, int64_t depth, int64_t tap, int64_t taps,
+    int64_t column, int64_t columns, int64_t width, float *to
+) noexcept nogil:
+    """The weights of some kernel rows, input channels and columns in the order in which tiles read them."""
+    cdef const Axis *v = &c.x.v
+    cdef const Axis *h = &c.x.h
+    cdef const float *w
+    cdef int64_t i, j
+    for i in range(tap, tap + taps):
+        for j in range(h.taps):
+            w = c.w + group * c.w_group + k * c.w_row + column * c.w_column + c.w_tap * (
+                (v.kernel_first + i * v.kernel_step) * c.kernel_columns + h.kernel_first + j * h.kernel_step)
+            if c.w_column == 1:
+                c.tiles.f32_pack_rows(to, width, w, depth, c.w_row, columns)
+            else:
+                c.tiles.f32_pack_columns(to, width, w, depth, c.w_column, columns)
+            to += depth * width
+
+
+cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noexcept nogil:
+    """One block of pixels times one block of columns: channels in blocks, kernel rows in blocks, columns tile by tile."""
+    cdef const Image *x = &c.x
+    cdef int64_t column_block = task % c.column_blocks
+    cdef int64_t group = task // c.column_blocks % x.groups
+    cdef int64_t first = task // (c.column_blocks * x.groups) * c.pixel_block
+    cdef int64_t count = min(c.pixel_block, c.pixels - first)
+    cdef int64_t first_row = first // x.h.outputs, last_row = (first + count - 1) // x.h.outputs
+    cdef int64_t end = min((column_block + 1) * c.column_block, c.width)
+
+    cdef float *panel = <float *> scratch
+    cdef float *packed = panel + (c.panel_floats + 15) // 16 * 16
+    cdef const float **rows = <const float **> (packed + c.packed_floats)
+    cdef float **out = <float **> (rows + c.pixel_block)
+    cdef int64_t *offsets = <int64_t *> (out + c.pixel_block)
+
+    cdef gemm_tile tile
+    cdef View view
+    cdef int64_t i, j, k, depth, tap, taps, run, column
+    cdef int vectors
+    tile.step = 1
+    tile.offsets = offsets
+    tile.b = packed
+    tile.alpha = c.alpha
+    list_outputs(c, group, first, count, out)
+    for i in range(ceil_div(x.depth, c.depth_block)):
+        k = i * c.depth_block
+        depth = min(c.depth_block, x.depth - k)
+        view = look(x, first_row, last_row, 0, x.h.outputs, group * x.depth + k, depth, panel)
+        list_inputs(x, &view, first, count, rows)
+        for j in range(ceil_div(x.v.taps, c.tap_block)):
+            tap = j * c.tap_block
+            taps = min(c.tap_block, x.v.taps - tap)
+            run = list_taps(x, &view, tap, taps, depth, offsets)
+            tile.segments = taps * x.h.taps // run
+            tile.depth = run * depth
+            tile.accumulate = k + tap > 0
+            tile.activation = c.activation if k + depth == x.depth and tap + taps == x.v.taps else LINEAR
+            column = column_block * c.column_block
+            while column < end:
+                vectors = tile_vectors(c.tiles, end - column)
+                tile.column = column
+                tile.columns = min(vectors * c.tiles.vector_floats, end - column)
+                tile.b_step = vectors * c.tiles.vector_floats
+                tile.bias = NULL if c.bias == NULL else c.bias + group * c.width + column
+                pack_weights(c, group, k, depth, tap, taps, column, tile.columns, tile.b_step, packed)
+                multiply(c.tiles, &tile, rows, out, count, vectors)
+                column += tile.columns
+
+
+cdef void correlate(Correlation *c) except *:
+    """Runs the tasks of a correlation on as many threads as are worth it."""
+    c.tiles = tiles()
+    cut_correlation(c)
+    cdef int64_t tasks = c.pixel_blocks * c.x.groups * c.column_blocks, task
+    cdef double work = <double> c.pixels * c.x.v.taps * c.x.h.taps * c.x.channels * c.width
+    cdef int threads = threads_for(work)
+    cdef char *scratch = <char *> borrow_scratch(threads * c.scratch_bytes)
+    cdef unsigned state
+    with nogil, parallel(num_threads=threads):
+        state = flush_denormals()
+        for task in prange(tasks, schedule="dynamic"):
+            correlate_block(c, task, scratch + threadid() * c.scratch_bytes)
+        restore_denormals(state)
+    give_scratch_back(scratch)
+
+
+def conv(
+    cnp.ndarray x,    # IN  (N, H, W, groups * CI)
+    cnp.ndarray w,    # IN  (KH, KW, CI, CO)
+    bias,             # IN  (CO,) or None
+    cnp.ndarray y,    # OUT (N, OH, OW, CO)
+    tuple strides, tuple padding, tuple dilation, int activation, float alpha,
+):
+    """y = act(bias + x * w), a cross-correlation"""
+    cdef Correlation c
+    c.x = Image(
+        floats(x), x.shape[0],
+        forward_axis(x.shape[1], y.shape[1], w.shape[0], strides[0], dilation[0], padding[0][0]),
+        forward_axis(x.shape[2], y.shape[2], w.shape[1], strides[1], dilation[1], padding[1][0]),
+        x.shape[3], x.shape[3] // w.shape[2], w.shape[2])
+    c.w = floats(w)
+    c.kernel_columns = w.shape[1]
+    c.width = w.shape[3] // c.x.groups
+    c.w_tap, c.w_group, c.w_row, c.w_column = w.shape[2] * w.shape[3], c.width, w.shape[3], 1
+    c.bias = NULL if bias is None else floats(bias)
+    c.y = floats(y)
+    c.activation, c.alpha = activation, alpha
+    correlate(&c)
+
+
+def conv_backward_input(
+    cnp.ndarray dy,   # IN  (N, OH, OW, CO)
+    cnp.ndarray w,    # IN  (KH, KW, CI, CO)
+    cnp.ndarray dx,   # OUT (N, H, W, groups * CI)
+    tuple strides, tuple padding, tuple dilation,
+):
+    """dx = C^T dy: for every phase of a stride a correlation of dy with the taps that reach it, never a scatter"""
+    cdef Correlation c
+    cdef int64_t sh = strides[0], sw = strides[1], ph, pw
+    cdef int64_t groups = dx.shape[3] // w.shape[2]
+    c.w = floats(w)
+    c.kernel_columns = w.shape[1]
+    c.width = w.shape[2]
+    c.w_tap, c.w_group, c.w_row, c.w_column = w.shape[2] * w.shape[3], w.shape[3] // groups, 1, w.shape[3]
+    c.bias = NULL
+    c.y = floats(dx)
+    c.activation, c.alpha = LINEAR, 0
+    for ph in range(min(sh, dx.shape[1])):
+        for pw in range(min(sw, dx.shape[2])):
+            c.x = Image(
+                floats(dy), dy.shape[0],
+                backward_axis(dx.shape[1], dy.shape[1], w.shape[0], sh, dilation[0], padding[0][0], ph),
+                backward_axis(dx.shape[2], dy.shape[2], w.shape[1], sw, dilation[1], padding[1][0], pw),
+                dy.shape[3], groups, dy.shape[3] // groups)
+            if c.x.v.taps and c.x.h.taps:
+                correlate(&c)
+            else:
+                (<object> dx)[:, ph::sh, pw::sw] = 0
+
+
+# ---- the gradient of a convolution with respect to its kernel --------------------------------------------------------------
+
+cdef struct KernelGradient:
+    # dw[i, j, k, c] = sum over n, oh, ow of x[n, window(oh, i), window(ow, j), k] * dy[n, oh, ow, c]
+    const kernel_table *tiles
+    Image x
+    const float *dy
+    int64_t width                          # columns of a group
+    float *dw
+    # The cut: tasks own a slice of dw and sum one chunk of the pixels, in blocks of some rows by some columns
+    int64_t slice, slices
+    int64_t column_block, column_blocks
+    int64_t rows, row_block, ow_block      # output rows of all images
+    int64_t chunk, chunks                  # rows of a chunk
+    float *partials                        # dw of the chunks but the first
+    int64_t dw_floats, panel_floats, packed_floats, scratch_bytes
+
+
+cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
+    cdef Image *x = &g.x
+    cdef int64_t tile_columns = widest(g.tiles) * g.tiles.vector_floats
+    cdef int64_t taps = x.v.taps * x.h.taps, width, units
+    g.slice = even_parts(x.depth, max(GEMM_DEPTH // taps, 16))
+    g.slices = ceil_div(x.depth, g.slice)
+    g.column_blocks = min(ceil_div(TASKS, 2 * g.slices * x.groups), ceil_div(g.width, tile_columns))
+    g.column_block = ceil_div(ceil_div(g.width, g.column_blocks), tile_columns) * tile_columns
+    g.column_blocks = ceil_div(g.width, g.column_block)
+
+    g.rows = x.images * x.v.outputs
+    g.ow_block = even_parts(x.h.outputs, PIXEL_DEPTH)
+    g.row_block = max(PIXEL_DEPTH // g.ow_block, 1) if g.ow_block == x.h.outputs else 1
+    width = (g.ow_block - 1) * x.h.stride + (x.h.taps - 1) * x.h.step + 1
+    if not in_place(x):
+        g.row_block = min(g.row_block, max(
+            (PANEL_FLOATS // (width * g.slice) - (x.v.taps - 1) * x.v.step) // x.v.stride, 1))
+    g.row_block = even_parts(g.rows, g.row_block)
+
+    g.dw_floats = taps * x.depth * x.groups * g.width
+    units = g.slices * g.column_blocks * x.groups
+    g.chunks = max(min(min(TASKS // units, MOST_PARTIAL_FLOATS // g.dw_floats), ceil_div(g.rows, g.row_block)), 1)
+    g.chunk = ceil_div(ceil_div(g.rows, g.chunks), g.row_block) * g.row_block
+    g.chunks = ceil_div(g.rows, g.chunk)
+
+    g.panel_floats = 0
+    if not in_place(x):
+        g.panel_floats = most_view_rows(x, g.row_block) * width * g.slice
+    g.packed_floats = g.row_block * g.ow_block * tile_columns
+    g.scratch_bytes = (
+        sizeof(float) * (g.panel_floats + g.packed_floats)
+        + sizeof(void *) * (2 * taps * g.slice + g.row_block) + 4 * 64
+    ) // 64 * 64
+
+
+cdef void list_elements(const KernelGradient *g, const View *view, int64_t depth, const float **rows) noexcept nogil:
+    """Where the first pixel meets each element (i, j, k) of a slice of the kernel."""
+    cdef int64_t i, j, k
+    for i in range(g.x.v.taps):
+        for j in range(g.x.h.taps):
+            for k in range(depth):
+                rows[k] = view.data + i * g.x.v.step * view.row + j * g.x.h.step * view.pixel + k
+            rows += depth
+
+
+cdef void list_gradients(
+    const KernelGradient *g, float *dw, int64_t group, int64_t k, int64_t depth, float **out
+) noexcept nogil:
+    """Where their gradients are written."""
+    cdef int64_t taps = g.x.v.taps * g.x.h.taps, tap, i
+    for tap in range(taps):
+        for i in range(depth):
+            out[tap * depth + i] = dw + ((tap * g.x.depth + k + i) * g.x.groups + group) * g.width
+
+
+cdef int64_t list_pixel_rows(
+    const Image *x, const View *view, int64_t first, int64_t count, int64_t columns, int64_t *offsets
+) noexcept nogil:
+    """Offsets of the rows first..first + count of output pixels; a single run where nothing lies between them."""
+    cdef int64_t i, row
+    if view.rows == x.v.outputs * x.v.stride and x.v.stride * view.row == columns * x.h.stride * view.pixel:
+        offsets[0] = 0
+        return 1
+    for i in range(count):
+        row = (first + i) // x.v.outputs * view.rows + (first + i) % x.v.outputs * x.v.stride
+        offsets[i] = (row - view.first_row) * view.row
+    return count
+
+
+cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexcept nogil:
+    """The sum over one chunk of the pixels of one slice of dw."""
+    cdef const Image *x = &g.x
+    cdef int64_t column_block = task % g.column_blocks
+    cdef int64_t k = task // g.column_blocks % g.slices * g.slice
+    cdef int64_t group = task // (g.column_blocks * g.slices) % x.groups
+    cdef int64_t chunk = task // (g.column_blocks * g.slices * x.groups)
+    cdef int64_t depth = min(g.slice, x.depth - k), elements = x.v.taps * x.h.taps * depth
+    cdef int64_t begin = chunk * g.chunk, stop = min(begin + g.chunk, g.rows)
+    cdef int64_t end = min((column_block + 1) * g.column_block, g.width)
+    cdef int64_t dy_pixel = x.groups * g.width
+
+    cdef float *panel = <float *> scratch
+    cdef float *packed = panel + (g.panel_floats + 15) // 16 * 16
+    cdef const float **rows = <const float **> (packed + g.packed_floats)
+    cdef float **out = <float **> (rows + elements)
+    cdef int64_t *offsets = <int64_t *> (out + elements)
+
+    cdef gemm_tile tile
+    cdef View view
+    cdef const float *dy
+    cdef int64_t i, j, row, count, ow, columns, column
+    cdef int vectors
+    tile.offsets = offsets
+    tile.bias = NULL
+    tile.activation = LINEAR
+    list_gradients(g, g.dw if chunk == 0 else g.partials + (chunk - 1) * g.dw_floats, group, k, depth, out)
+    for i in range(ceil_div(stop - begin, g.row_block)):
+        row = begin + i * g.row_block
+        count = min(g.row_block, stop - row)
+        for j in range(ceil_div(x.h.outputs, g.ow_block)):
+            ow = j * g.ow_block
+            columns = min(g.ow_block, x.h.outputs - ow)
+            view = look(x, row, row + count - 1, ow, columns, group * x.depth + k, depth, panel)
+            list_elements(g, &view, depth, rows)
+            tile.segments = list_pixel_rows(x, &view, row, count, columns, offsets)
+            tile.depth = count * columns // tile.segments
+            tile.step = x.h.stride * view.pixel
+            tile.accumulate = row > begin or ow > 0
+            column = column_block * g.column_block
+            while column < end:
+                vectors = tile_vectors(g.tiles, end - column)
+                tile.column = column
+                tile.columns = min(vectors * g.tiles.vector_floats, end - column)
+                tile.b_step = vectors * g.tiles.vector_floats
+                tile.b = dy = g.dy + (row * x.h.outputs + ow) * dy_pixel + group * g.width + column
+                if tile.columns != dy_pixel or tile.columns != tile.b_step:
+                    g.tiles.f32_pack_rows(packed, tile.b_step, dy, count * columns, dy_pixel, tile.columns)
+                    tile.b = packed
+                multiply(g.tiles, &tile, rows, out, elements, vectors)
+                column += tile.columns
+
+
+cdef void add_partials(const KernelGradient *g, int64_t task) noexcept nogil:
+    """Adds one part of all partial sums to dw, in the order of the chunks."""
+    cdef int64_t first = g.dw_floats * task // TASKS, last = g.dw_floats * (task + 1) // TASKS, chunk, i
+    cdef const float *partial
+    for chunk in range(g.chunks - 1):
+        partial = g.partials + chunk * g.dw_floats
+        for i in range(first, last):
+            g.dw[i] += partial[i]
+
+
+cdef void correlate_gradients(KernelGradient *g) except *:
+    g.tiles = tiles()
+    cut_kernel_gradient(g)
+    cdef int64_t tasks = g.chunks * g.x.groups * g.slices * g.column_blocks, task
+    cdef double work = <double> g.rows * g.x.h.outputs * g.dw_floats
+    cdef int threads = threads_for(work)
+    cdef size_t bytes = threads * g.scratch_bytes + (g.chunks - 1) * g.dw_floats * sizeof(float)
+    cdef char *scratch = <char *> borrow_scratch(bytes)
+    cdef unsigned state
+    g.partials = <float *> (scratch + threads * g.scratch_bytes)
+    with nogil, parallel(num_threads=threads):
+        state = flush_denormals()
+        for task in prange(tasks, schedule="dynamic"):
+            sum_chunk(g, task, scratch + threadid() * g.scratch_bytes)
+        for task in prange(TASKS):
+            add_partials(g, task)
+        restore_denormals(state)
+    give_scratch_back(scratch)
+
+
+def conv_backward_kernel(
+    cnp.ndarray x,    # IN  (N, H, W, groups * CI)
+    cnp.ndarray dy,   # IN  (N, OH, OW, CO)
+    cnp.ndarray dw,   # OUT (KH, KW, CI, CO)
+    tuple strides, tuple padding, tuple dilation,
+):
+    """dw[kh, kw] = x shifted by (kh, kw), transposed, times dy"""
+    cdef KernelGradient g
+    g.x = Image(
+        floats(x), x.shape[0],
+        forward_axis(x.shape[1], dy.shape[1], dw.shape[0], strides[0], dilation[0], padding[0][0]),
+        forward_axis(x.shape[2], dy.shape[2], dw.shape[1], strides[1], dilation[1], padding[1][0]),
+        x.shape[3], x.shape[3] // dw.shape[2], dw.shape[2])
+    g.dy = floats(dy)
+    g.width = dw.shape[3] // g.x.groups
+    g.dw = floats(dw)
+    correlate_gradients(&g)
+
+
+# ---- matrix products: correlations of one row of pixels with one tap ---------------------------------------------------------
+
+cdef Image matrix_rows(cnp.ndarray a):
+    """The rows of a matrix as pixels, its columns as channels."""
+    cdef int64_t pixels = a.shape[0], channels = a.shape[1]
+    return Image(
+        floats(a), 1, forward_axis(1, 1, 1, 1, 1, 0), forward_axis(pixels, pixels, 1, 1, 1, 0), channels, 1, channels)
+
+
+def matmul(
+    cnp.ndarray a,    # IN  (M, K)
+    cnp.ndarray b,    # IN  (K, N), or (N, K) to be transposed
+    bias,             # IN  (N,) or None
+    cnp.ndarray y,    # OUT (M, N)
+    bint transpose_b, int activation, float alpha,
+):
+    """y = act(bias + a op(b))"""
+    cdef Correlation c
+    c.x = matrix_rows(a)
+    c.w = floats(b)
+    c.kernel_columns = 1
+    c.width = y.shape[1]
+    c.w_tap = c.w_group = 0
+    c.w_row = 1 if transpose_b else b.shape[1]
+    c.w_column = b.shape[1] if transpose_b else 1
+    c.bias = NULL if bias is None else floats(bias)
+    c.y = floats(y)
+    c.activation, c.alpha = activation, alpha
+    correlate(&c)
+
+
+def matmul_transposed(
+    cnp.ndarray a,    # IN  (K, M)
+    cnp.ndarray b,    # IN  (K, N)
+    cnp.ndarray y,    # OUT (M, N)
+):
+    """y = a^T b"""
+    cdef KernelGradient g
+    g.x = matrix_rows(a)
+    g.dy = floats(b)
+    g.width = b.shape[1]
+    g.dw = floats(y)
+    correlate_gradients(&g)
