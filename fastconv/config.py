@@ -66,7 +66,7 @@ def set_strict_windows(strict: bool) -> None:
 
 
 def set_num_threads(n: int) -> None:
-    """Run kernels on at most `n` threads. The results have the same bits whatever `n` is. Raises ValueError for n < 1."""
+    """Run kernels on at most `n` threads; results have the same bits whatever `n` is. Raises ValueError for n < 1."""
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"the number of threads must be an int of at least 1. Received: {n!r}")
     _core.set_num_threads(n)

@@ -31,17 +31,13 @@ def reach(size: int, dilation: int) -> int:
 def output_size(
     padded: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 ) -> tuple[int, ...]:
-    """How many windows fit into each axis: floor((N - F)/S) + 1, where N counts the padding and F the dilated window."""
+    """How many windows fit into each axis: floor((N - F)/S) + 1; N counts the padding, F is the dilated window."""
     return tuple((n - reach(k, d)) // s + 1 for n, k, s, d in zip(padded, size, strides, dilation))
 
 
-def same_padding(
-    spatial: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
-) -> Sides:
+def same_padding(spatial: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> Sides:
     """The padding with which ceil(N/S) windows fit; an odd pixel goes behind, as in Keras."""
-    totals = [
-        max((-(-n // s) - 1) * s + reach(k, d) - n, 0) for n, k, s, d in zip(spatial, size, strides, dilation)
-    ]
+    totals = [max((-(-n // s) - 1) * s + reach(k, d) - n, 0) for n, k, s, d in zip(spatial, size, strides, dilation)]
     return tuple((total // 2, total - total // 2) for total in totals)
 
 
@@ -65,15 +61,19 @@ def resolve_padding(
     """
     if isinstance(padding, str):
         if padding.lower() not in ("valid", "same"):
-            raise ValueError(f"{op}: padding must be 'valid', 'same' or ((top, bottom), (left, right)). "
-                             f"Received: padding={padding!r}")
+            raise ValueError(
+                f"{op}: padding must be 'valid', 'same' or ((top, bottom), (left, right)). "
+                f"Received: padding={padding!r}"
+            )
         sides = same_padding(spatial, size, strides, dilation) if padding.lower() == "same" else ((0, 0),) * len(size)
     else:
         sides = explicit_sides(op, padding, len(size))
     for n, k, s, d, (before, after) in zip(spatial, size, strides, dilation, sides):
         room = n + before + after - reach(k, d)
-        received = f"Received: input size={tuple(spatial)}, window={tuple(size)}, strides={tuple(strides)}, " \
-                   f"dilation={tuple(dilation)}, padding={sides}"
+        received = (
+            f"Received: input size={tuple(spatial)}, window={tuple(size)}, strides={tuple(strides)}, "
+            f"dilation={tuple(dilation)}, padding={sides}"
+        )
         if room < 0:
             raise ValueError(f"{op}: the window must fit into the padded input. {received}")
         if config.strict_windows() and room % s and padding != "same":

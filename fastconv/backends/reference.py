@@ -1,9 +1,10 @@
 """The contract of every kernel, as plain array code: what `cpu` and `gpu` override, and the oracle of their tests.
 
-Arrays are channels last: activations ``x (N, H, W, CI)``, kernels ``w (KH, KW, CI/groups, CO)``, outputs ``y (N, OH, OW, CO)``;
-``d`` before a name is the gradient of a scalar with respect to it. ``strides`` and ``dilation`` are pairs, ``padding`` is
-``((top, bottom), (left, right))``; groups follow from the channel counts. Every method takes ``out``, the array (or tuple
-of arrays) that receives the result; without it a new array is returned. Arguments have been checked by `ops`.
+Arrays are channels last: activations ``x (N, H, W, CI)``, kernels ``w (KH, KW, CI/groups, CO)``, outputs
+``y (N, OH, OW, CO)``; ``d`` before a name is the gradient of a scalar with respect to it. ``strides`` and ``dilation``
+are pairs, ``padding`` is ``((top, bottom), (left, right))``; groups follow from the channel counts. Every method takes
+``out``, the array (or tuple of arrays) that receives the result; without it a new array is returned. Arguments have
+been checked by `ops`.
 """
 
 from __future__ import annotations
@@ -33,15 +34,20 @@ def zero_pad(x: Array, padding: Sides, xp: Any, value: float = 0) -> Array:
 def taps(size: Pair, strides: Pair, dilation: Pair, output: Pair) -> list[tuple[int, int, tuple[slice, ...]]]:
     """Every (kh, kw) of a window with the slice of a padded input that it meets: one element per output pixel."""
     return [
-        (kh, kw, (slice(None), *(
-            slice(k * d, k * d + (o - 1) * s + 1, s) for k, d, o, s in zip((kh, kw), dilation, output, strides)
-        )))
+        (
+            kh,
+            kw,
+            (
+                slice(None),
+                *(slice(k * d, k * d + (o - 1) * s + 1, s) for k, d, o, s in zip((kh, kw), dilation, output, strides)),
+            ),
+        )
         for kh in range(size[0])
         for kw in range(size[1])
     ]
 
 
-# name: (f(xp, x, alpha), df(xp, y, alpha)): the derivative is written in terms of the output y, so that x need not be kept.
+# name: (f(xp, x, alpha), df(xp, y, alpha)): the derivative is a function of the output y, so that x need not be kept.
 ACTIVATIONS = {
     "relu": (lambda xp, x, a: xp.maximum(x, 0), lambda xp, y, a: (y > 0).astype(y.dtype)),
     "leaky_relu": (lambda xp, x, a: xp.where(x > 0, x, a * x), lambda xp, y, a: xp.where(y > 0, 1, a).astype(y.dtype)),
@@ -63,7 +69,7 @@ class Reference:
     # ---- convolution ---------------------------------------------------------------------------------------------
 
     def conv(self, x, w, bias=None, *, strides, padding, dilation, activation=None, alpha=0.0, out=None):
-        """y[n, oh, ow, co] = act(bias[co] + sum over kh, kw, ci of x[n, oh*SH + kh*DH - top, ...] * w[kh, kw, ci, co])."""
+        """y[n, oh, ow, co] = f(bias[co] + sum over kh, kw, ci of x[n, oh SH + kh DH - top, ...] w[kh, kw, ci, co])."""
         padded = zero_pad(x, padding, self.xp)
         output = output_size(padded.shape[1:3], w.shape[:2], strides, dilation)
         groups = x.shape[3] // w.shape[2]
@@ -109,7 +115,7 @@ class Reference:
     # ---- padding and pooling -------------------------------------------------------------------------------------
 
     def pad(self, x, *, pad_width, mode="constant", value=0.0, out=None):
-        """x extended on every axis by pad_width[axis] = (before, after): constant, edge, reflect or symmetric, as numpy.pad."""
+        """x extended on every axis by pad_width[axis] = (before, after), as by numpy.pad; see ops.pad for the modes."""
         extra = {"constant_values": value} if mode == "constant" else {}
         return deliver(self.xp.pad(x, pad_width, mode=mode, **extra), out)
 
@@ -143,11 +149,11 @@ class Reference:
         return deliver(y, out)
 
     def max_pool_backward(self, dy, x, y, *, size, strides, padding, dilation=(1, 1), out=None):
-        """dx: each dy goes to the first element of its window, in row-major order, that equals y (or is NaN with it)."""
+        """dx: each dy goes to the first element of its window, in row-major order, that equals y (or is NaN too)."""
         return self._extreme_pool_backward(-self.xp.inf, dy, x, y, size, strides, padding, dilation, out)
 
     def min_pool_backward(self, dy, x, y, *, size, strides, padding, dilation=(1, 1), out=None):
-        """dx: each dy goes to the first element of its window, in row-major order, that equals y (or is NaN with it)."""
+        """dx: each dy goes to the first element of its window, in row-major order, that equals y (or is NaN too)."""
         return self._extreme_pool_backward(self.xp.inf, dy, x, y, size, strides, padding, dilation, out)
 
     def _extreme_pool_backward(self, worst, dy, x, y, size, strides, padding, dilation, out):
@@ -240,7 +246,7 @@ class Reference:
     # ---- normalisation over all axes but the last ----------------------------------------------------------------
 
     def batch_norm(self, x, gamma, beta, *, epsilon, out=None):
-        """(y, mean, variance): y = gamma (x - mean) / sqrt(variance + epsilon) + beta with the batch's own statistics."""
+        """(y, mean, variance): y = gamma (x - mean) / sqrt(variance + epsilon) + beta with the statistics of x."""
         rows = x.reshape(-1, x.shape[-1])
         mean, variance = rows.mean(axis=0), rows.var(axis=0)
         y = (x - mean) * (gamma / self.xp.sqrt(variance + epsilon)) + beta
@@ -325,8 +331,8 @@ class Reference:
     def dropout(self, x, seed, *, rate, out=None):
         """y[i] = x[i] / (1 - rate) where uniform(seed, i) >= rate, else 0; seed is a (1,) uint64 array.
 
-        uniform(seed, i) = (splitmix64(seed + i * 0x9E3779B97F4A7C15) >> 40) / 2^24 (Steele, Lea and Flood 2014): a function of
-        the element's index alone, so that the gradient draws the same mask again and threads do not matter.
+        uniform(seed, i) = (splitmix64(seed + i * 0x9E3779B97F4A7C15) >> 40) / 2^24 (Steele, Lea and Flood 2014): a
+        function of the element's index alone, so that the gradient draws the same mask again and threads do not matter.
         """
         keep = self.uniform(seed, x.size).reshape(x.shape) >= self.xp.float32(rate)
         return deliver(self.xp.where(keep, x * x.dtype.type(1 / (1 - rate)), x.dtype.type(0)), out)
@@ -348,7 +354,7 @@ class Reference:
         return tuple(deliver(r, o) for r, o in zip((w, velocity), out or (None,) * 2))
 
     def adam_update(self, w, dw, m, v, rate, *, beta_1, beta_2, epsilon, out=None):
-        """(w, m, v): one step of Adam (Kingma and Ba 2015, before section 2.1), the bias correction folded into `rate`."""
+        """(w, m, v): one step of Adam (Kingma and Ba 2015, before section 2.1), with `rate` corrected for the bias."""
         m = m + (dw - m) * (1 - beta_1)
         v = v + (dw * dw - v) * (1 - beta_2)
         w = w - rate * m / (self.xp.sqrt(v) + epsilon)

@@ -43,7 +43,9 @@ def _backward(call: Any, dys: tuple[Tensor | None, ...]) -> tuple:
     return gradient(dys, call.outputs, *call.inputs, **call.params)
 
 
-def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """A function that returns ``(f(*args), df/darg)`` for a scalar `f` of arrays, written with ops and operators.
 
     Python control flow that looks at values works: operations are recorded as they run. Calls may be nested, for second
@@ -102,7 +104,7 @@ def _gradients_inside(y: Tensor, inputs: list[Tensor]) -> list[Tensor]:
 
 
 def _gradients_as_arrays(y: Tensor, inputs: list[Tensor]) -> list[np.ndarray]:
-    """The seed has no value yet, so the walk only records; then what the wanted gradients need is computed, and no more."""
+    """The seed has no value yet, so the walk only records; then what the gradients need is computed, and no more."""
     seed = Tensor(y.shape, y.dtype)
     found = gradients(y, seed, inputs)
     values = iter(evaluate([d for d in found if d is not None], {seed: np.ones(y.shape, y.dtype)}))

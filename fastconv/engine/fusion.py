@@ -12,7 +12,7 @@ PRODUCTS = ("conv", "matmul")
 
 
 class Neighbours:
-    """A list of steps under rewriting: who makes a tensor, how often it is used, and what stays the same from run to run."""
+    """A list of steps under rewriting: who makes a tensor, how often it is used, and what is the same in every run."""
 
     def __init__(self, kept: Iterable[Tensor], still: set[Tensor], steps: list[Call]) -> None:
         self.still = still

@@ -35,9 +35,9 @@ def evaluate(outputs: Sequence[Tensor], feeds: Mapping[Tensor, Any]) -> list[Any
 class Plan:
     """A graph as a list of kernels over buffers that are kept from run to run.
 
-    Calling it copies the given arrays into the input buffers, runs every step, writes the assigned variables and returns copies
-    of the outputs. Steps that depend on variables alone run again only after one of these was assigned. Several Python
-    threads may call it at once: each gets buffers of its own.
+    Calling it copies the given arrays into the input buffers, runs every step, writes the assigned variables and
+    returns copies of the outputs. Steps that depend on variables alone run again only after one of these was assigned.
+    Several Python threads may call it at once: each gets buffers of its own.
 
     Args:
         inputs: tensors without a value, the arguments.
@@ -160,7 +160,7 @@ class _Bound:
         return self.arrays[t]
 
     def _view(self, step: Call) -> bool:
-        """Let the output share its input's memory, now and for good: there is nothing to run. False where that takes a copy."""
+        """Let the output share its input's memory for good, so that nothing is left to run; True where it cannot."""
         x = self._array(step.inputs[0])
         y = step.primitive.view(x, **step.params)
         if not np.shares_memory(x, y, max_work=1) and y.size:
@@ -225,8 +225,8 @@ def assign_buffers(
 ) -> tuple[dict[Tensor, int], list[int]]:
     """A buffer's number for every tensor that a step makes, and the size of each buffer in bytes.
 
-    A buffer is taken again as soon as the last step that reads its tensor, or a view of it, has run; by that very step, where it
-    works elementwise and input and output are equally large.
+    A buffer is taken again as soon as the last step that reads its tensor, or a view of it, has run; by that very step,
+    where it works elementwise and input and output are equally large.
 
     Args:
         steps: in the order in which they run.

@@ -24,7 +24,7 @@ class Tensor:
         call: the operation that makes it, or None for an input or a constant.
     """
 
-    __slots__ = ("shape", "dtype", "value", "call", "__weakref__")
+    __slots__ = ("__weakref__", "call", "dtype", "shape", "value")
     __array_priority__ = 1000  # NumPy arrays leave `array + tensor` to the tensor
 
     def __init__(self, shape: Iterable[int], dtype: Any, value: Any = None, call: Call | None = None) -> None:
@@ -83,7 +83,7 @@ class Tensor:
 class Call:
     """One application of a primitive: `outputs = primitive(*inputs, **params)`; an absent optional input is None."""
 
-    __slots__ = ("primitive", "inputs", "params", "outputs")
+    __slots__ = ("inputs", "outputs", "params", "primitive")
 
     def __init__(
         self, primitive: Any, inputs: tuple[Tensor | None, ...], params: dict, outputs: tuple[Tensor, ...]
@@ -99,11 +99,11 @@ class Primitive:
 
     Args:
         name: the method of the backend that computes it, called with arrays, `params` and `out`.
-        shape: ``(*inputs, **params) -> (shape, dtype)`` of the output, or a list of such pairs for several outputs. Inputs have
-            `.shape` and `.dtype`.
-        gradient: ``(dy, y, *inputs, **params) -> (dx, ...)``, one for each input, None where there is none, written in ops.
-            With several outputs `dy` and `y` are tuples, and a `dy` that nothing depends on is None.
-        view: ``(x, **params) -> array`` for an operation that computes nothing: the output shares the memory of its input.
+        shape: ``(*inputs, **params) -> (shape, dtype)`` of the output, or a list of such pairs for several outputs.
+            Inputs have `.shape` and `.dtype`.
+        gradient: ``(dy, y, *inputs, **params) -> (dx, ...)``, one for each input, None where there is none, written in
+            ops. With several outputs `dy` and `y` are tuples, and a `dy` that nothing depends on is None.
+        view: ``(x, **params) -> array`` for an operation that computes nothing: the output shares its input's memory.
         elementwise: whether the output may be written over an input of the same size.
     """
 
@@ -158,7 +158,7 @@ def read(x: Any) -> Any:
 
 
 def calls_before(outputs: Iterable[Tensor], known: Callable[[Tensor], bool]) -> list[Call]:
-    """Every call that `outputs` need, each after those that it needs itself; the walk ends at tensors that are `known`."""
+    """Every call that `outputs` need, each after those that it needs itself; the walk ends at `known` tensors."""
     order: list[Call] = []
     seen: set[Call] = set()
 

@@ -17,8 +17,8 @@ Shape = tuple[int | None, ...]
 
 _serial = itertools.count()
 
-# What an unknown size is taken for while the shape of a result is found: whatever differs between the two is unknown in turn.
-# The first axis, the batch, gets small numbers, since constants of that size may be made on the way.
+# What an unknown size is taken for while the shape of a result is found: whatever differs between the two is unknown in
+# turn. The first axis, the batch, gets small numbers, since constants of that size may be made on the way.
 PROBES = ({"batch": 2, "other": 211}, {"batch": 3, "other": 223})
 
 
@@ -47,7 +47,7 @@ class KerasTensor:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name!r}>"
 
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
-        raise TypeError("A symbolic tensor has no values: pass arrays to a model made of it. " f"Received: {self!r}")
+        raise TypeError(f"A symbolic tensor has no values: pass arrays to a model made of it. Received: {self!r}")
 
     def __bool__(self) -> bool:
         raise TypeError(f"A symbolic tensor is neither true nor false. Received: {self!r}")
@@ -100,7 +100,9 @@ def apply(operation: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
     shapes = [[tuple(leaf.shape) for leaf in leaves(r)] for r in results]
     for i, leaf in enumerate(leaves(results[0])):
         shape = tuple(n if all(s[i][axis] == n for s in shapes) else None for axis, n in enumerate(shapes[0][i]))
-        node.outputs.append(KerasTensor(shape, leaf.dtype, node, getattr(operation, "name", operation.__class__.__name__)))
+        node.outputs.append(
+            KerasTensor(shape, leaf.dtype, node, getattr(operation, "name", operation.__class__.__name__))
+        )
     return rebuild(results[0], node.outputs)
 
 

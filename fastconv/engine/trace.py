@@ -17,8 +17,8 @@ class Trace:
     """While it is entered, variables are read as tensors and assignments are noted instead of done.
 
     Args:
-        recording: whether tensors carry values, so that every operation runs as it is recorded. Code whose Python control flow
-            looks at values needs this; otherwise only shapes are known, and the graph is run later by a `Plan`.
+        recording: whether tensors carry values, so that every operation runs as it is recorded. Code whose Python
+            control flow looks at values needs this; otherwise only shapes are known, and a `Plan` runs the graph later.
     """
 
     def __init__(self, recording: bool = False) -> None:

@@ -160,7 +160,9 @@ def _on_last_axis(primitive: Primitive, x: Any, axis: int) -> Any:
     """The kernels work along the last axis; another one is brought there and back."""
     x = as_float(x)
     if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"axis must lie within the {x.ndim} axes of x. Received: axis={axis}, x.shape={tuple(x.shape)}")
+        raise ValueError(
+            f"axis must lie within the {x.ndim} axes of x. Received: axis={axis}, x.shape={tuple(x.shape)}"
+        )
     if axis % x.ndim == x.ndim - 1:
         return primitive(x)
     order = [i for i in range(x.ndim) if i != axis % x.ndim] + [axis % x.ndim]

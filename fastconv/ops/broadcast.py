@@ -57,7 +57,9 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
     except ValueError:
         fits = False
     if not fits:
-        raise ValueError(f"broadcast_to: x does not broadcast to this shape. Received: x.shape={x.shape}, shape={shape}")
+        raise ValueError(
+            f"broadcast_to: x does not broadcast to this shape. Received: x.shape={x.shape}, shape={shape}"
+        )
     return x if shape == tuple(x.shape) else _broadcast_to(x, shape=shape)
 
 

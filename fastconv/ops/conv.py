@@ -57,8 +57,8 @@ def conv(
 ) -> Any:
     """y[n, oh, ow, co] = sum over kh, kw, ci of x[n, oh SH + kh DH - top, ow SW + kw DW - left, ci] w[kh, kw, ci, co].
 
-    The kernel is not flipped: this is cross-correlation. Groups follow from the channel counts: with x of G CI channels, output
-    channel co of group g reads the CI channels of that group alone.
+    The kernel is not flipped: this is cross-correlation. Groups follow from the channel counts: with x of G CI
+    channels, output channel co of group g reads the CI channels of that group alone.
 
     Args:
         inputs: (N, H, W, G CI), or (N, G CI, H, W) with data_format="channels_first".
@@ -90,7 +90,7 @@ def conv_backward_input(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> Any:
-    """dx = C^T dy, where C is the matrix for which `conv` is y = C x: the gradient of `conv` with respect to its inputs.
+    """dx = C^T dy, where C is the matrix for which `conv` is y = C x: the gradient of `conv` by its inputs.
 
     Args:
         grad: dy, of the shape that `conv` returns.
@@ -184,5 +184,6 @@ def _check_grad(op: str, dy: Any, x_shape: Sequence[int], w_shape: Sequence[int]
     expected = (x_shape[0], *output_size(padded, w_shape[:2], window["strides"], window["dilation"]), w_shape[3])
     if tuple(dy.shape) != expected:
         raise ValueError(
-            f"{op}: grad must have the shape of conv's output, {expected} (NHWC). Received: grad.shape={tuple(dy.shape)}"
+            f"{op}: grad must have the shape of conv's output, {expected} (NHWC). "
+            f"Received: grad.shape={tuple(dy.shape)}"
         )

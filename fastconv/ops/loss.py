@@ -1,4 +1,4 @@
-"""Cross-entropies. Behind a softmax or sigmoid that is part of the graph they work on its input, which is exact and stable."""
+"""Cross-entropies. Behind a softmax or sigmoid that is part of the graph they work on its input: exact and stable."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     """loss[...] = -log p[..., target[...]].
 
     Args:
-        target: whole numbers 0 <= target < K, in the shape of `output` without its classes (a last axis of size 1 is dropped).
+        target: whole numbers 0 <= target < K, in the shape of `output` without its classes; a last axis of size 1 is
+            dropped.
         output: probabilities, or logits; (..., K).
         from_logits: whether `output` are logits, p = softmax(output).
         axis: the axis of the K classes.
@@ -140,4 +141,3 @@ def _classes_last(x: Any, axis: int) -> Any:
     if axis % x.ndim == x.ndim - 1:
         return x
     return transpose(x, [i for i in range(x.ndim) if i != axis % x.ndim] + [axis % x.ndim])
-

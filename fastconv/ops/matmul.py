@@ -12,7 +12,9 @@ from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.shape import expand_dims, squeeze
 
 
-def _shape(a: Any, b: Any, bias: Any = None, *, transpose_a: bool = False, transpose_b: bool = False, **_: Any) -> tuple:
+def _shape(
+    a: Any, b: Any, bias: Any = None, *, transpose_a: bool = False, transpose_b: bool = False, **_: Any
+) -> tuple:
     rows = a.shape[-1 if transpose_a else -2]
     columns = b.shape[-2 if transpose_b else -1]
     return (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), rows, columns), a.dtype

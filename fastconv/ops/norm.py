@@ -37,12 +37,16 @@ _batch_norm = Primitive(
 )
 _batch_norm_backward = Primitive(
     "batch_norm_backward",
-    lambda dy, x, mean, variance, gamma, *, epsilon: [(x.shape, x.dtype), (gamma.shape, x.dtype), (gamma.shape, x.dtype)],
+    lambda dy, x, mean, variance, gamma, *, epsilon: [
+        (x.shape, x.dtype),
+        (gamma.shape, x.dtype),
+        (gamma.shape, x.dtype),
+    ],
 )
 
 
 def batch_norm(x: Any, gamma: Any = None, beta: Any = None, axis: int = -1, epsilon: float = 1e-3) -> tuple:
-    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the mean and variance of x itself over all axes but `axis`.
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of x itself over all axes but `axis`.
 
     Args:
         x: (..., C), or with C at `axis`.

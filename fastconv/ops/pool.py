@@ -98,7 +98,7 @@ def min_pool(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> Any:
-    """y[n, oh, ow, c] = the smallest element of the window: `max_pool` with the order reversed, in everything else the same."""
+    """y[n, oh, ow, c] = the smallest element of the window: `max_pool` with the order reversed, else the same."""
     return _pool("min_pool", _min_pool, inputs, pool_size, strides, padding, data_format, dilation_rate)
 
 
@@ -126,5 +126,3 @@ def average_pool(
     return _pool(
         "average_pool", _average_pool, inputs, pool_size, strides, padding, data_format, count_padding=count_padding
     )
-
-

@@ -128,7 +128,8 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     if isinstance(indices_or_sections, int):
         if n % indices_or_sections:
             raise ValueError(
-                f"split: sections must be equal. Received: x.shape={x.shape}, axis={axis}, sections={indices_or_sections}"
+                "split: sections must be equal. "
+                f"Received: x.shape={x.shape}, axis={axis}, indices_or_sections={indices_or_sections}"
             )
         step = n // indices_or_sections
         cuts = list(range(step, n, step))
