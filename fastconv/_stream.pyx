@@ -1,5 +1,754 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
 """Kernels that are bound by memory: each passes over its arrays once, on as many threads as are worth it.
 
-Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
+Outputs come first. Every array is float32 in C order; the functions check that, and the sizes on which memory safety
+rests, and leave all else to the caller (`backends/cpu_stream.py`). Work is cut into blocks by shape alone, and sums of
+blocks are added in float64 in the order of the blocks, so that the number of threads changes no bit.
 """
+cimport numpy as cnp
+from cython.parallel cimport parallel, prange
+from libc.math cimport ceil, sqrt
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from fastconv._core cimport (
+    adam_step, flush_denormals, kernel_table, pool_window, restore_denormals, sgd_step, threads_for, tiles,
+)
+
+import numpy as np
+
+cnp.import_array()
+
+cdef enum:
+    BLOCK = 32768    # floats: 128 KB, a part of every L2 that leaves room for two more streams
+    WIDTH = 64       # floats: rows narrower than this are taken several at a time
+
+# The time of one element in multiply-adds, for threads_for.
+cdef double PLAIN = 8.0
+cdef double EXPONENTIAL = 20.0
+
+
+# ---- arrays ----------------------------------------------------------------------------------------------------------
+
+def is_float32(*arrays) -> bool:
+    """Whether all `arrays` are NumPy arrays of native float32."""
+    for array in arrays:
+        if not cnp.PyArray_Check(array) or cnp.PyArray_TYPE(array) != cnp.NPY_FLOAT32:
+            return False
+        if not cnp.PyArray_ISNOTSWAPPED(array):
+            return False
+    return True
+
+
+def contiguous(array):
+    """`array` itself where it lies in C order, else a copy that does."""
+    return array if cnp.PyArray_ISCARRAY_RO(array) else np.array(array, order="C")
+
+
+def room(out, tuple shape):
+    """A float32 array of `shape` in C order to compute into: `out` itself where it is one, else a new one."""
+    if (
+        out is not None and cnp.PyArray_Check(out) and cnp.PyArray_TYPE(out) == cnp.NPY_FLOAT32
+        and cnp.PyArray_ISCARRAY(out) and out.shape == shape
+    ):
+        return out
+    return np.empty(shape, np.float32)
+
+
+cdef void *data(object array, int type_number, int64_t size) except? NULL:
+    """The last gate before raw pointers: `array` must hold `size` elements of a type in C order."""
+    if (
+        not cnp.PyArray_Check(array) or cnp.PyArray_TYPE(array) != type_number
+        or not cnp.PyArray_ISCARRAY_RO(array) or cnp.PyArray_SIZE(array) != size
+    ):
+        raise ValueError(
+            f"A kernel needs {size} elements of {cnp.PyArray_DescrFromType(type_number)} in C order. Received: "
+            f"{type(array).__name__} of shape={getattr(array, 'shape', None)}, dtype={getattr(array, 'dtype', None)}"
+        )
+    return cnp.PyArray_DATA(array)
+
+
+cdef inline float *floats(object array, int64_t size) except? NULL:
+    return <float *> data(array, cnp.NPY_FLOAT32, size)
+
+
+# ---- elementwise -----------------------------------------------------------------------------------------------------
+
+def activate(y, x, int kind, float alpha) -> None:
+    """y := f(x)."""
+    cdef int64_t n = x.size, start
+    cdef float *to = floats(y, n)
+    cdef const float *source = floats(x, n)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(EXPONENTIAL * n)):
+        state = flush_denormals()
+        for start in prange(0, n, BLOCK, schedule="static"):
+            tile.f32_activate(to + start, source + start, min(BLOCK, n - start), kind, alpha)
+        restore_denormals(state)
+
+
+def activate_backward(dx, dy, y, int kind, float alpha) -> None:
+    """dx := dy f'(x), where y = f(x)."""
+    cdef int64_t n = y.size, start
+    cdef float *to = floats(dx, n)
+    cdef const float *slope = floats(y, n)
+    cdef const float *gradient = floats(dy, n)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(PLAIN * n)):
+        state = flush_denormals()
+        for start in prange(0, n, BLOCK, schedule="static"):
+            tile.f32_activate_backward(
+                to + start, gradient + start, slope + start, min(BLOCK, n - start), kind, alpha
+            )
+        restore_denormals(state)
+
+
+def dropout(y, x, uint64_t seed, double rate) -> None:
+    """y[i] := x[i] / (1 - rate) or 0, as the draw of i says."""
+    cdef int64_t n = x.size, start
+    cdef float *to = floats(y, n)
+    cdef const float *source = floats(x, n)
+    cdef uint32_t threshold = <uint32_t> ceil(<double> <float> rate * (1 << 24))
+    cdef float scale = <float> (1 / (1 - rate))
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(EXPONENTIAL * n)):
+        state = flush_denormals()
+        for start in prange(0, n, BLOCK, schedule="static"):
+            tile.f32_dropout(to + start, source + start, min(BLOCK, n - start), seed, start, threshold, scale)
+        restore_denormals(state)
+
+
+def sgd_update(new_w, new_v, w, dw, v, double rate, double momentum, bint nesterov) -> None:
+    """(w, v) := one step of gradient descent with momentum."""
+    cdef int64_t n = w.size, start
+    cdef float *to_w = floats(new_w, n)
+    cdef float *to_v = floats(new_v, n)
+    cdef const float *old_w = floats(w, n)
+    cdef const float *gradient = floats(dw, n)
+    cdef const float *old_v = floats(v, n)
+    cdef sgd_step step = sgd_step(rate, momentum, nesterov)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(2 * PLAIN * n)):
+        state = flush_denormals()
+        for start in prange(0, n, BLOCK, schedule="static"):
+            tile.f32_sgd_update(
+                to_w + start, to_v + start, old_w + start, gradient + start, old_v + start,
+                min(BLOCK, n - start), &step
+            )
+        restore_denormals(state)
+
+
+def adam_update(
+    new_w, new_m, new_v, w, dw, m, v, double rate, double beta_1, double beta_2, double epsilon
+) -> None:
+    """(w, m, v) := one step of Adam."""
+    cdef int64_t n = w.size, start
+    cdef float *to_w = floats(new_w, n)
+    cdef float *to_m = floats(new_m, n)
+    cdef float *to_v = floats(new_v, n)
+    cdef const float *old_w = floats(w, n)
+    cdef const float *gradient = floats(dw, n)
+    cdef const float *old_m = floats(m, n)
+    cdef const float *old_v = floats(v, n)
+    cdef adam_step step = adam_step(rate, 1 - beta_1, 1 - beta_2, epsilon)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(3 * PLAIN * n)):
+        state = flush_denormals()
+        for start in prange(0, n, BLOCK, schedule="static"):
+            tile.f32_adam_update(
+                to_w + start, to_m + start, to_v + start, old_w + start, gradient + start, old_m + start,
+                old_v + start, min(BLOCK, n - start), &step
+            )
+        restore_denormals(state)
+
+
+# ---- channels --------------------------------------------------------------------------------------------------------
+
+# An array (M, C) seen as rows of `width` floats, which are `copies` of its own rows so that narrow ones fill vectors;
+# behind the last whole one `rest` floats remain. Blocks of `height` rows are the unit of work; the rest is a block, too.
+ctypedef struct grid:
+    int64_t channels, copies, width, rows, rest, height, full_blocks, blocks
+
+ctypedef struct block:
+    int64_t start, rows, width
+
+
+cdef grid grid_of(int64_t size, int64_t channels) noexcept nogil:
+    cdef grid g
+    g.channels = channels
+    g.copies = max(1, WIDTH // max(1, channels))
+    g.width = max(1, channels * g.copies)
+    g.rows = size // g.width
+    g.rest = size - g.rows * g.width
+    g.height = max(1, BLOCK // g.width)
+    g.full_blocks = (g.rows + g.height - 1) // g.height
+    g.blocks = g.full_blocks + (g.rest > 0)
+    return g
+
+
+cdef inline block block_of(const grid *g, int64_t k) noexcept nogil:
+    cdef block b
+    b.start = min(k * g.height, g.rows) * g.width
+    b.rows = min(g.height, g.rows - k * g.height) if k < g.full_blocks else 1
+    b.width = g.width if k < g.full_blocks else g.rest
+    return b
+
+
+cdef void repeat(float *wide, const float *vector, const grid *g) noexcept nogil:
+    """wide := `copies` copies of a vector with one number a channel."""
+    cdef int64_t copy
+    for copy in range(g.copies):
+        memcpy(wide + copy * g.channels, vector, g.channels * sizeof(float))
+
+
+cdef double column_total(const float *partial, int64_t step, const grid *g, int64_t channel) noexcept nogil:
+    """The sum over all rows of one channel; the column sums of block k are at partial + k * step."""
+    cdef double total = 0
+    cdef int64_t k, copy
+    for k in range(g.blocks):
+        for copy in range(block_of(g, k).width // g.channels):
+            total += partial[k * step + copy * g.channels + channel]
+    return total
+
+
+ctypedef void (*pair_tile)(float *, const float *, const float *, int64_t, int64_t, int64_t) noexcept nogil
+
+
+cdef void pair_flat(pair_tile tile, z, x, y):
+    cdef int64_t n = x.size, start
+    cdef float *to = floats(z, n)
+    cdef const float *left = floats(x, n)
+    cdef const float *right = floats(y, n)
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(PLAIN * n)):
+        state = flush_denormals()
+        for start in prange(0, n, BLOCK, schedule="static"):
+            tile(to + start, left + start, right + start, 0, 1, min(BLOCK, n - start))
+        restore_denormals(state)
+
+
+cdef void pair_channels(pair_tile tile, z, x, vector):
+    cdef grid g = grid_of(x.size, vector.size)
+    cdef float *to = floats(z, x.size)
+    cdef const float *source = floats(x, x.size)
+    scratch = np.empty(g.width, np.float32)
+    cdef float *wide = floats(scratch, g.width)
+    cdef int64_t k
+    cdef block b
+    cdef unsigned state = 0
+    repeat(wide, floats(vector, g.channels), &g)
+    with nogil, parallel(num_threads=threads_for(PLAIN * g.rows * g.width)):
+        state = flush_denormals()
+        for k in prange(g.blocks, schedule="static"):
+            b = block_of(&g, k)
+            tile(to + b.start, source + b.start, wide, 0, b.rows, b.width)
+        restore_denormals(state)
+
+
+def add(z, x, y) -> None:
+    """z := x + y for arrays of one size, or y with one number a channel."""
+    if x.size == y.size:
+        pair_flat(tiles().f32_add, z, x, y)
+    else:
+        pair_channels(tiles().f32_add, z, x, y)
+
+
+def multiply(z, x, y) -> None:
+    """z := x y for arrays of one size, or y with one number a channel."""
+    if x.size == y.size:
+        pair_flat(tiles().f32_multiply, z, x, y)
+    else:
+        pair_channels(tiles().f32_multiply, z, x, y)
+
+
+def scale_shift(y, x, scale, shift) -> None:
+    """y[..., c] := x[..., c] scale[c] + shift[c]."""
+    cdef grid g = grid_of(x.size, scale.size)
+    cdef float *to = floats(y, x.size)
+    cdef const float *source = floats(x, x.size)
+    scratch = np.empty(2 * g.width, np.float32)
+    cdef float *wide = floats(scratch, 2 * g.width)
+    cdef const kernel_table *tile = tiles()
+    cdef int64_t k
+    cdef block b
+    cdef unsigned state = 0
+    repeat(wide, floats(scale, g.channels), &g)
+    repeat(wide + g.width, floats(shift, g.channels), &g)
+    with nogil, parallel(num_threads=threads_for(PLAIN * g.rows * g.width)):
+        state = flush_denormals()
+        for k in prange(g.blocks, schedule="static"):
+            b = block_of(&g, k)
+            tile.f32_scale_shift(to + b.start, source + b.start, wide, wide + g.width, b.rows, b.width)
+        restore_denormals(state)
+
+
+def sum_channels(sums, x) -> None:
+    """sums[c] := sum of x[..., c]; with one channel, the sum of all elements."""
+    cdef grid g = grid_of(x.size, sums.size)
+    cdef float *to = floats(sums, g.channels)
+    cdef const float *source = floats(x, x.size)
+    scratch = np.empty(g.blocks * g.width, np.float32)
+    cdef float *partial = floats(scratch, g.blocks * g.width)
+    cdef const kernel_table *tile = tiles()
+    cdef int64_t k, channel
+    cdef block b
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(PLAIN * g.rows * g.width)):
+        state = flush_denormals()
+        for k in prange(g.blocks, schedule="static"):
+            b = block_of(&g, k)
+            tile.f32_column_sums(partial + k * g.width, source + b.start, b.rows, b.width)
+        for channel in prange(g.channels, schedule="static"):
+            to[channel] = <float> column_total(partial, g.width, &g, channel)
+        restore_denormals(state)
+
+
+# ---- batch normalisation ---------------------------------------------------------------------------------------------
+
+cdef void moments_of_block(
+    const kernel_table *tile, float *partial, const float *x, const grid *g, int64_t k
+) noexcept nogil:
+    """partial := (center, sum of x - center, sum of (x - center)^2), a row each.
+
+    The center is the mean of the first eighth of the block: near enough to the block's own that squares about it lose no
+    more than three bits, even where those rows are unlike the others.
+    """
+    cdef block b = block_of(g, k)
+    cdef int64_t sample = min(b.rows, max(8, b.rows // 8)), i
+    tile.f32_column_sums(partial, x + b.start, sample, b.width)
+    for i in range(b.width):
+        partial[i] /= sample
+    tile.f32_column_moments(
+        partial + g.width, partial + 2 * g.width, x + b.start, partial, b.rows, b.width
+    )
+
+
+cdef void moments_of_channel(
+    double *mean, double *variance, const float *partial, const grid *g, int64_t channel
+) noexcept nogil:
+    """Chan, Golub and LeVeque 1979: moments about the centers of blocks, moved to the mean of all."""
+    cdef int64_t count = g.rows * g.copies + g.rest // g.channels
+    cdef double total = 0, squares = 0, shift
+    cdef const float *p
+    cdef block b
+    cdef int64_t k, copy
+    for k in range(g.blocks):
+        b = block_of(g, k)
+        for copy in range(b.width // g.channels):
+            p = partial + 3 * k * g.width + copy * g.channels + channel
+            total += <double> p[0] * b.rows + p[g.width]
+    mean[0] = total / count
+    for k in range(g.blocks):
+        b = block_of(g, k)
+        for copy in range(b.width // g.channels):
+            p = partial + 3 * k * g.width + copy * g.channels + channel
+            shift = p[0] - mean[0]
+            squares += p[2 * g.width] + shift * (2 * p[g.width] + shift * b.rows)
+    variance[0] = max(squares, 0) / count
+
+
+def batch_norm(y, mean, variance, x, gamma, beta, double epsilon) -> None:
+    """(y, mean, variance) := x normalised by its own statistics, and these."""
+    cdef grid g = grid_of(x.size, gamma.size)
+    cdef float *to = floats(y, x.size)
+    cdef float *to_mean = floats(mean, g.channels)
+    cdef float *to_variance = floats(variance, g.channels)
+    cdef const float *source = floats(x, x.size)
+    cdef const float *factor = floats(gamma, g.channels)
+    cdef const float *offset = floats(beta, g.channels)
+    scratch = np.empty((3 * g.blocks + 3) * g.width, np.float32)
+    cdef float *partial = floats(scratch, (3 * g.blocks + 3) * g.width)
+    cdef float *wide = partial + 3 * g.blocks * g.width    # mean, scale and beta, a row each
+    cdef const kernel_table *tile = tiles()
+    cdef double channel_mean, channel_variance
+    cdef int64_t k, channel
+    cdef int threads = threads_for(2 * PLAIN * g.rows * g.width)
+    cdef block b
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads):
+        state = flush_denormals()
+        for k in prange(g.blocks, schedule="static"):
+            moments_of_block(tile, partial + 3 * k * g.width, source, &g, k)
+        restore_denormals(state)
+    for channel in range(g.channels):
+        moments_of_channel(&channel_mean, &channel_variance, partial, &g, channel)
+        to_mean[channel] = <float> channel_mean
+        to_variance[channel] = <float> channel_variance
+        wide[g.width + channel] = <float> (factor[channel] / sqrt(channel_variance + epsilon))
+    repeat(wide, to_mean, &g)
+    repeat(wide + g.width, wide + g.width, &g)
+    repeat(wide + 2 * g.width, offset, &g)
+    with nogil, parallel(num_threads=threads):
+        state = flush_denormals()
+        for k in prange(g.blocks, schedule="static"):
+            b = block_of(&g, k)
+            tile.f32_normalize(
+                to + b.start, source + b.start, wide, wide + g.width, wide + 2 * g.width, b.rows, b.width
+            )
+        restore_denormals(state)
+
+
+def batch_norm_backward(dx, dgamma, dbeta, dy, x, mean, variance, gamma, double epsilon) -> None:
+    """(dx, dgamma, dbeta) := the gradients of batch_norm; Ioffe and Szegedy 2015, section 3."""
+    cdef grid g = grid_of(x.size, gamma.size)
+    cdef float *to = floats(dx, x.size)
+    cdef float *to_gamma = floats(dgamma, g.channels)
+    cdef float *to_beta = floats(dbeta, g.channels)
+    cdef const float *gradient = floats(dy, x.size)
+    cdef const float *source = floats(x, x.size)
+    cdef const float *spread = floats(variance, g.channels)
+    cdef const float *factor = floats(gamma, g.channels)
+    scratch = np.empty((2 * g.blocks + 4) * g.width, np.float32)
+    cdef float *partial = floats(scratch, (2 * g.blocks + 4) * g.width)
+    cdef float *wide = partial + 2 * g.blocks * g.width    # mean, slope, offset and scale, a row each
+    cdef const kernel_table *tile = tiles()
+    cdef double count = x.size // max(1, g.channels), inverse, products, sums
+    cdef int64_t k, channel, row
+    cdef int threads = threads_for(2 * PLAIN * g.rows * g.width)
+    cdef block b
+    cdef unsigned state = 0
+    repeat(wide, floats(mean, g.channels), &g)
+    with nogil, parallel(num_threads=threads):
+        state = flush_denormals()
+        for k in prange(g.blocks, schedule="static"):
+            b = block_of(&g, k)
+            tile.f32_column_products(
+                partial + 2 * k * g.width, partial + (2 * k + 1) * g.width, gradient + b.start, source + b.start,
+                wide, b.rows, b.width
+            )
+        restore_denormals(state)
+    for channel in range(g.channels):
+        inverse = 1 / sqrt(spread[channel] + epsilon)
+        sums = column_total(partial, 2 * g.width, &g, channel)
+        products = inverse * column_total(partial + g.width, 2 * g.width, &g, channel)
+        to_beta[channel] = <float> sums
+        to_gamma[channel] = <float> products
+        wide[g.width + channel] = <float> (inverse * products / count)
+        wide[2 * g.width + channel] = <float> (sums / count)
+        wide[3 * g.width + channel] = <float> (factor[channel] * inverse)
+    for row in range(1, 4):
+        repeat(wide + row * g.width, wide + row * g.width, &g)
+    with nogil, parallel(num_threads=threads):
+        state = flush_denormals()
+        for k in prange(g.blocks, schedule="static"):
+            b = block_of(&g, k)
+            tile.f32_normalize_backward(
+                to + b.start, gradient + b.start, source + b.start, wide, wide + g.width, wide + 2 * g.width,
+                wide + 3 * g.width, b.rows, b.width
+            )
+        restore_denormals(state)
+
+
+# ---- rows ------------------------------------------------------------------------------------------------------------
+
+ctypedef void (*row_tile)(float *, const float *, int64_t, int64_t) noexcept nogil
+ctypedef void (*row_pair_tile)(float *, const float *, const float *, int64_t, int64_t) noexcept nogil
+
+
+cdef void each_row(row_tile tile, y, x, int64_t rows, double work):
+    """y := tile(x) for `rows` rows of x and as many, perhaps of another length, of y."""
+    cdef int64_t n = x.size // max(1, rows), step = y.size // max(1, rows), height = max(1, BLOCK // max(1, n)), r
+    cdef float *to = floats(y, rows * step)
+    cdef const float *source = floats(x, rows * n)
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(work * rows * n)):
+        state = flush_denormals()
+        for r in prange(0, rows, height, schedule="static"):
+            tile(to + r * step, source + r * n, min(height, rows - r), n)
+        restore_denormals(state)
+
+
+cdef void each_row_pair(row_pair_tile tile, z, x, y, int64_t rows, double work):
+    """z := tile(x, y) for `rows` rows of x and y and as many, perhaps of another length, of z."""
+    cdef int64_t n = x.size // max(1, rows), step = z.size // max(1, rows), height = max(1, BLOCK // max(1, n)), r
+    cdef float *to = floats(z, rows * step)
+    cdef const float *left = floats(x, rows * n)
+    cdef const float *right = floats(y, rows * n)
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(work * rows * n)):
+        state = flush_denormals()
+        for r in prange(0, rows, height, schedule="static"):
+            tile(to + r * step, left + r * n, right + r * n, min(height, rows - r), n)
+        restore_denormals(state)
+
+
+def sum_rows(sums, x) -> None:
+    """sums[...] := sum over k of x[..., k]."""
+    each_row(tiles().f32_row_sums, sums, x, sums.size, PLAIN)
+
+
+def softmax(y, x, int64_t rows) -> None:
+    """y := exp(x) / sum(exp(x)) in each of `rows` rows."""
+    each_row(tiles().f32_softmax, y, x, rows, EXPONENTIAL)
+
+
+def softmax_backward(dx, dy, y, int64_t rows) -> None:
+    """dx := y (dy - sum(dy y)) in each of `rows` rows."""
+    each_row_pair(tiles().f32_softmax_backward, dx, dy, y, rows, PLAIN)
+
+
+def log_softmax(y, x, int64_t rows) -> None:
+    """y := x - log(sum(exp(x))) in each of `rows` rows."""
+    each_row(tiles().f32_log_softmax, y, x, rows, EXPONENTIAL)
+
+
+def log_softmax_backward(dx, dy, y, int64_t rows) -> None:
+    """dx := dy - exp(y) sum(dy) in each of `rows` rows."""
+    each_row_pair(tiles().f32_log_softmax_backward, dx, dy, y, rows, EXPONENTIAL)
+
+
+def softmax_cross_entropy(loss, x, target) -> None:
+    """loss[m] := -sum over k of target[m, k] log_softmax(x)[m, k]."""
+    each_row_pair(tiles().f32_softmax_cross_entropy, loss, x, target, loss.size, EXPONENTIAL)
+
+
+def softmax_cross_entropy_backward(dx, dloss, x, target) -> None:
+    """dx := (softmax(x) sum(target) - target) dloss in each row."""
+    cdef int64_t rows = dloss.size, n = x.size // max(1, rows), height = max(1, BLOCK // max(1, n)), r
+    cdef float *to = floats(dx, rows * n)
+    cdef const float *gradient = floats(dloss, rows)
+    cdef const float *logits = floats(x, rows * n)
+    cdef const float *wanted = floats(target, rows * n)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(EXPONENTIAL * rows * n)):
+        state = flush_denormals()
+        for r in prange(0, rows, height, schedule="static"):
+            tile.f32_softmax_cross_entropy_backward(
+                to + r * n, gradient + r, logits + r * n, wanted + r * n, min(height, rows - r), n
+            )
+        restore_denormals(state)
+
+
+cdef const int64_t *labels(object target, int64_t rows, int64_t n) except? NULL:
+    """Pointer to `target` (rows,), int64 labels in [0, n)."""
+    cdef const int64_t *label = <const int64_t *> data(target, cnp.NPY_INT64, rows)
+    cdef int64_t r
+    for r in range(rows):
+        if not 0 <= label[r] < n:
+            raise ValueError(
+                f"sparse_softmax_cross_entropy: labels must lie in [0, {n}), the number of classes. "
+                f"Received: target[{r}]={label[r]}"
+            )
+    return label
+
+
+def sparse_softmax_cross_entropy(loss, x, target) -> None:
+    """loss[m] := -log_softmax(x)[m, target[m]]."""
+    cdef int64_t rows = loss.size, n = x.size // max(1, rows), height = max(1, BLOCK // max(1, n)), r
+    cdef float *to = floats(loss, rows)
+    cdef const float *logits = floats(x, rows * n)
+    cdef const int64_t *label = labels(target, rows, n)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(EXPONENTIAL * rows * n)):
+        state = flush_denormals()
+        for r in prange(0, rows, height, schedule="static"):
+            tile.f32_sparse_softmax_cross_entropy(to + r, logits + r * n, label + r, min(height, rows - r), n)
+        restore_denormals(state)
+
+
+def sparse_softmax_cross_entropy_backward(dx, dloss, x, target) -> None:
+    """dx := (softmax(x) - one_hot(target)) dloss in each row."""
+    cdef int64_t rows = dloss.size, n = x.size // max(1, rows), height = max(1, BLOCK // max(1, n)), r
+    cdef float *to = floats(dx, rows * n)
+    cdef const float *gradient = floats(dloss, rows)
+    cdef const float *logits = floats(x, rows * n)
+    cdef const int64_t *label = labels(target, rows, n)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(EXPONENTIAL * rows * n)):
+        state = flush_denormals()
+        for r in prange(0, rows, height, schedule="static"):
+            tile.f32_sparse_softmax_cross_entropy_backward(
+                to + r * n, gradient + r, logits + r * n, label + r, min(height, rows - r), n
+            )
+        restore_denormals(state)
+
+
+# ---- pooling ---------------------------------------------------------------------------------------------------------
+
+ctypedef void (*pool_tile)(float *, const float *, const pool_window *, int64_t) noexcept nogil
+
+
+cdef pool_window window_of(tuple x, tuple y, tuple window, bint count_padding):
+    """Of images x (N, H, W, C) pooled to y (N, OH, OW, C); window: (size, strides, dilation, (top, left))."""
+    cdef pool_window p
+    _, p.H, p.W, p.C = x
+    _, p.OH, p.OW, _ = y
+    (p.KH, p.KW), (p.SH, p.SW), (p.DH, p.DW), (p.top, p.left) = window
+    p.count_padding = count_padding
+    return p
+
+
+cdef void each_output_row(pool_tile tile, y, x, tuple window, bint count_padding):
+    """y := pool(x), in parallel over the rows of all its images."""
+    cdef int64_t images = x.shape[0], row
+    cdef pool_window p = window_of(x.shape, y.shape, window, count_padding)
+    cdef int64_t x_image = p.H * p.W * p.C, y_row = p.OW * p.C
+    cdef float *to = floats(y, images * p.OH * y_row)
+    cdef const float *source = floats(x, images * x_image)
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(PLAIN * images * (x_image + p.OH * y_row * p.KH * p.KW / 4))):
+        state = flush_denormals()
+        for row in prange(images * p.OH, schedule="static"):
+            tile(to + row * y_row, source + (row // p.OH) * x_image, &p, row % p.OH)
+        restore_denormals(state)
+
+
+def max_pool(y, x, tuple window) -> None:
+    """y := the largest element of every window."""
+    each_output_row(tiles().f32_max_pool, y, x, window, False)
+
+
+def min_pool(y, x, tuple window) -> None:
+    """y := the smallest element of every window."""
+    each_output_row(tiles().f32_min_pool, y, x, window, False)
+
+
+def average_pool(y, x, tuple window, bint count_padding) -> None:
+    """y := the mean of every window."""
+    each_output_row(tiles().f32_average_pool, y, x, window, count_padding)
+
+
+# Output rows whose windows share no input row write to bands of dx that no other thread touches: a band for each of them,
+# else the whole image is one band.
+
+cdef inline int64_t bands_of(const pool_window *p) noexcept nogil:
+    return max(1, p.OH) if p.SH > (p.KH - 1) * p.DH else 1
+
+
+cdef inline int64_t band_start(const pool_window *p, int64_t bands, int64_t band) noexcept nogil:
+    """The first input row of a band; that of the last one's successor is H."""
+    if band == 0 or band == bands:
+        return p.H if band else 0
+    return max(0, min(p.H, band * p.SH - p.top))
+
+
+cdef inline void clear_band(float *dx, const pool_window *p, int64_t bands, int64_t band) noexcept nogil:
+    cdef int64_t first = band_start(p, bands, band), end = band_start(p, bands, band + 1)
+    memset(dx + first * p.W * p.C, 0, (end - first) * p.W * p.C * sizeof(float))
+
+
+def extreme_pool_backward(dx, dy, x, y, tuple window) -> None:
+    """dx := each dy at the first element of its window that won, 0 elsewhere."""
+    cdef pool_window p = window_of(x.shape, y.shape, window, False)
+    cdef int64_t images = x.shape[0], x_image = p.H * p.W * p.C, y_row = p.OW * p.C
+    cdef int64_t bands = bands_of(&p), rows = p.OH // bands, task, image, row
+    cdef float *to = floats(dx, images * x_image)
+    cdef const float *gradient = floats(dy, images * p.OH * y_row)
+    cdef const float *source = floats(x, images * x_image)
+    cdef const float *best = floats(y, images * p.OH * y_row)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(2 * PLAIN * images * (x_image + p.OH * y_row * p.KH * p.KW / 4))):
+        state = flush_denormals()
+        for task in prange(images * bands, schedule="static"):
+            image = task // bands
+            clear_band(to + image * x_image, &p, bands, task % bands)
+            for row in range(task * rows, (task + 1) * rows):
+                tile.f32_extreme_pool_backward(
+                    to + image * x_image, gradient + row * y_row, source + image * x_image, best + row * y_row, &p,
+                    row - image * p.OH
+                )
+        restore_denormals(state)
+
+
+def average_pool_backward(dx, dy, tuple window, bint count_padding) -> None:
+    """dx := each dy, divided by the count of its window, summed over the windows that meet an element."""
+    cdef pool_window p = window_of(dx.shape, dy.shape, window, count_padding)
+    cdef int64_t images = dx.shape[0], x_image = p.H * p.W * p.C, y_row = p.OW * p.C
+    cdef int64_t bands = bands_of(&p), rows = p.OH // bands, task, image, row
+    cdef float *to = floats(dx, images * x_image)
+    cdef const float *gradient = floats(dy, images * p.OH * y_row)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(PLAIN * images * (x_image + p.OH * y_row * p.KH * p.KW / 4))):
+        state = flush_denormals()
+        for task in prange(images * bands, schedule="static"):
+            image = task // bands
+            clear_band(to + image * x_image, &p, bands, task % bands)
+            for row in range(task * rows, (task + 1) * rows):
+                tile.f32_average_pool_backward(to + image * x_image, gradient + row * y_row, &p, row - image * p.OH)
+        restore_denormals(state)
+
+
+# ---- padding ---------------------------------------------------------------------------------------------------------
+
+# Of one axis: `source[o]` is the element that output o is a copy of, or -1 for the constant; the elements themselves, in
+# order, begin at output `before`.
+
+cdef void pad_row(
+    float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C, float value
+) noexcept nogil:
+    """y (OW, C) := x (W, C) extended on both sides; x is NULL for a row of constants."""
+    cdef int64_t ow, i
+    for ow in range(OW):
+        if x != NULL and before <= ow < before + W:
+            continue
+        if x != NULL and source[ow] >= 0:
+            memcpy(y + ow * C, x + source[ow] * C, C * sizeof(float))
+        else:
+            for i in range(ow * C, (ow + 1) * C):
+                y[i] = value
+    if x != NULL:
+        memcpy(y + before * C, x, W * C * sizeof(float))
+
+
+def pad(y, x, rows, columns, tuple before, float value) -> None:
+    """y (N, OH, OW, C) := x (N, H, W, C), its row rows[oh] and pixel columns[ow] at each place."""
+    cdef int64_t N, H, W, C, OH = y.shape[1], OW = y.shape[2], left = before[1], row, h
+    N, H, W, C = x.shape
+    cdef float *to = floats(y, N * OH * OW * C)
+    cdef const float *source = floats(x, N * H * W * C)
+    cdef const int64_t *row_source = <const int64_t *> data(rows, cnp.NPY_INT64, OH)
+    cdef const int64_t *column_source = <const int64_t *> data(columns, cnp.NPY_INT64, OW)
+    with nogil:
+        for row in prange(N * OH, schedule="static", num_threads=threads_for(PLAIN * N * OH * OW * C)):
+            h = row_source[row % OH]
+            pad_row(
+                to + row * OW * C, NULL if h < 0 else source + ((row // OH) * H + h) * W * C, column_source, left,
+                W, OW, C, value
+            )
+
+
+cdef void pad_row_backward(
+    const kernel_table *tile, float *dx, const float *dy, const int64_t *source, int64_t before, int64_t W, int64_t OW,
+    int64_t C
+) noexcept nogil:
+    """dx (W, C) += every pixel of dy (OW, C) at the pixel that it is a copy of."""
+    cdef int64_t ow
+    cdef float *to
+    tile.f32_add(dx, dx, dy + before * C, 0, 1, W * C)
+    for ow in range(OW):
+        if source[ow] >= 0 and not before <= ow < before + W:
+            to = dx + source[ow] * C
+            tile.f32_add(to, to, dy + ow * C, 0, 1, C)
+
+
+def pad_backward(dx, dy, rows, columns, tuple before) -> None:
+    """dx := every element of dy added to the element that it is a copy of; in parallel over images."""
+    cdef int64_t N, H, W, C, OH = dy.shape[1], OW = dy.shape[2], left = before[1], image, oh
+    N, H, W, C = dx.shape
+    cdef float *to = floats(dx, N * H * W * C)
+    cdef const float *gradient = floats(dy, N * OH * OW * C)
+    cdef const int64_t *row_source = <const int64_t *> data(rows, cnp.NPY_INT64, OH)
+    cdef const int64_t *column_source = <const int64_t *> data(columns, cnp.NPY_INT64, OW)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(PLAIN * N * OH * OW * C)):
+        state = flush_denormals()
+        for image in prange(N, schedule="static"):
+            memset(to + image * H * W * C, 0, H * W * C * sizeof(float))
+            for oh in range(OH):
+                if row_source[oh] >= 0:
+                    pad_row_backward(
+                        tile, to + (image * H + row_source[oh]) * W * C, gradient + (image * OH + oh) * OW * C,
+                        column_source, left, W, OW, C
+                    )
+        restore_denormals(state)

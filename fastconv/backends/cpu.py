@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fastconv import _conv
+from fastconv.backends.cpu_stream import CpuStream
 from fastconv.backends.reference import Array, Reference, deliver, output_size
 
 # The numbers by which the tiles know the activations (csrc/kernels.h).
@@ -41,7 +42,7 @@ def receiver(shape: tuple[int, ...], out: Array | None) -> Array:
     return np.empty(shape, np.float32) if out is None else out
 
 
-class Cpu(Reference):
+class Cpu(CpuStream):
     """NumPy arrays; float32 by the compiled kernels, float64 by plain array code."""
 
     def __init__(self) -> None:

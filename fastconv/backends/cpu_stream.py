@@ -1,0 +1,332 @@
+"""The CPU kernels that are bound by memory: everything but convolutions and matrix products.
+
+They take float32 in C order; arrays that lie otherwise are copied first. Other dtypes, and the cases named in a method's
+docstring, are computed by `Reference`. An `out` may be one of the inputs, or share no memory with any of them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fastconv import _stream
+from fastconv._stream import contiguous, is_float32, room
+from fastconv.backends.reference import Array, Pair, Reference, Sides
+from fastconv.window import output_size
+
+KINDS = {"relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5}  # enum activation of csrc/kernels.h
+
+# Below this many elements NumPy's own ufunc is done before a kernel of ours would have been called.
+LARGE = 1 << 15
+
+
+def float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that calls `kernel` for float32 arrays, in C order by a copy where they are not, else the reference.
+
+    The positional arguments are the arrays. The kernel takes its results from `room(out, shape)`, so that they are `out`
+    where that is possible; where not, they are copied to it here.
+    """
+    reference = getattr(Reference, kernel.__name__)
+
+    @functools.wraps(reference)
+    def method(self, *arrays, out=None, **parameters):
+        if not is_float32(*arrays):
+            return reference(self, *arrays, out=out, **parameters)
+        result = kernel(self, *map(contiguous, arrays), out=out, **parameters)
+        return result if out is None else delivered(result, out)
+
+    return method
+
+
+def delivered(result: Array | tuple[Array, ...], out: Array | tuple[Array, ...]) -> Array | tuple[Array, ...]:
+    """`out`, filled with `result` where that was not computed in place."""
+    if isinstance(out, tuple):
+        return tuple(delivered(r, o) for r, o in zip(result, out))
+    if out is not result:
+        out[...] = result
+    return out
+
+
+def rooms(out: tuple[Array, ...] | None, *shapes: tuple[int, ...]) -> tuple[Array, ...]:
+    """`room` for each of several results."""
+    return tuple(room(o, shape) for o, shape in zip(out or (None,) * len(shapes), shapes))
+
+
+class CpuStream(Reference):
+    """The contract is `Reference`'s, method for method."""
+
+    # ---- padding and pooling -------------------------------------------------------------------------------------
+
+    @float32
+    def pad(self, x, *, pad_width, mode="constant", value=0.0, out=None):
+        """A kernel for images (N, H, W, C) padded in H and W; else the reference."""
+        if not (is_spatial(pad_width) and x.size):
+            return super().pad(x, pad_width=pad_width, mode=mode, value=value, out=out)
+        sources = [pad_source(n, *sides, mode) for n, sides in zip(x.shape[1:3], pad_width[1:3])]
+        y = room(out, (x.shape[0], len(sources[0]), len(sources[1]), x.shape[3]))
+        _stream.pad(y, x, *sources, corner(pad_width[1:3]), value)
+        return y
+
+    @float32
+    def pad_backward(self, dy, *, pad_width, mode="constant", out=None):
+        """A slice for a constant, a kernel for the other modes in H and W of images; else the reference."""
+        if mode == "constant":
+            return dy[tuple(slice(before, n - after) for n, (before, after) in zip(dy.shape, pad_width))].copy()
+        if not (is_spatial(pad_width) and dy.size):
+            return super().pad_backward(dy, pad_width=pad_width, mode=mode, out=out)
+        shape = tuple(n - before - after for n, (before, after) in zip(dy.shape, pad_width))
+        sources = [pad_source(n, *sides, mode) for n, sides in zip(shape[1:3], pad_width[1:3])]
+        dx = room(out, shape)
+        _stream.pad_backward(dx, dy, *sources, corner(pad_width[1:3]))
+        return dx
+
+    @float32
+    def max_pool(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
+        y = room(out, pooled_shape(x.shape, size, strides, padding, dilation))
+        _stream.max_pool(y, x, (size, strides, dilation, corner(padding)))
+        return y
+
+    @float32
+    def min_pool(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
+        y = room(out, pooled_shape(x.shape, size, strides, padding, dilation))
+        _stream.min_pool(y, x, (size, strides, dilation, corner(padding)))
+        return y
+
+    @float32
+    def max_pool_backward(self, dy, x, y, *, size, strides, padding, dilation=(1, 1), out=None):
+        dx = room(out, x.shape)
+        _stream.extreme_pool_backward(dx, dy, x, y, (size, strides, dilation, corner(padding)))
+        return dx
+
+    @float32
+    def min_pool_backward(self, dy, x, y, *, size, strides, padding, dilation=(1, 1), out=None):
+        dx = room(out, x.shape)
+        _stream.extreme_pool_backward(dx, dy, x, y, (size, strides, dilation, corner(padding)))
+        return dx
+
+    @float32
+    def average_pool(self, x, *, size, strides, padding, count_padding=False, out=None):
+        y = room(out, pooled_shape(x.shape, size, strides, padding, (1, 1)))
+        _stream.average_pool(y, x, (size, strides, (1, 1), corner(padding)), count_padding)
+        return y
+
+    @float32
+    def average_pool_backward(self, dy, *, input_shape, size, strides, padding, count_padding=False, out=None):
+        dx = room(out, tuple(input_shape))
+        _stream.average_pool_backward(dx, dy, (size, strides, (1, 1), corner(padding)), count_padding)
+        return dx
+
+    # ---- activations ---------------------------------------------------------------------------------------------
+
+    @float32
+    def activate(self, x, *, activation, alpha=0.0, out=None):
+        y = room(out, x.shape)
+        _stream.activate(y, x, KINDS[activation], alpha)
+        return y
+
+    @float32
+    def activate_backward(self, dy, y, *, activation, alpha=0.0, out=None):
+        dx = room(out, y.shape)
+        _stream.activate_backward(dx, dy, y, KINDS[activation], alpha)
+        return dx
+
+    @float32
+    def softmax(self, x, *, axis=-1, out=None):
+        """A kernel along the last axis; the reference along others."""
+        if not is_last(axis, x):
+            return super().softmax(x, axis=axis, out=out)
+        y = room(out, x.shape)
+        _stream.softmax(y, x, x.size // x.shape[-1])
+        return y
+
+    @float32
+    def softmax_backward(self, dy, y, *, axis=-1, out=None):
+        """A kernel along the last axis; the reference along others."""
+        if not is_last(axis, y):
+            return super().softmax_backward(dy, y, axis=axis, out=out)
+        dx = room(out, y.shape)
+        _stream.softmax_backward(dx, dy, y, y.size // y.shape[-1])
+        return dx
+
+    @float32
+    def log_softmax(self, x, *, axis=-1, out=None):
+        """A kernel along the last axis; the reference along others."""
+        if not is_last(axis, x):
+            return super().log_softmax(x, axis=axis, out=out)
+        y = room(out, x.shape)
+        _stream.log_softmax(y, x, x.size // x.shape[-1])
+        return y
+
+    @float32
+    def log_softmax_backward(self, dy, y, *, axis=-1, out=None):
+        """A kernel along the last axis; the reference along others."""
+        if not is_last(axis, y):
+            return super().log_softmax_backward(dy, y, axis=axis, out=out)
+        dx = room(out, y.shape)
+        _stream.log_softmax_backward(dx, dy, y, y.size // y.shape[-1])
+        return dx
+
+    # ---- fused losses: logits (M, K), one loss per row -----------------------------------------------------------
+
+    @float32
+    def softmax_cross_entropy(self, logits, target, *, out=None):
+        loss = room(out, logits.shape[:-1])
+        _stream.softmax_cross_entropy(loss, logits, target)
+        return loss
+
+    @float32
+    def softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
+        d = room(out, logits.shape)
+        _stream.softmax_cross_entropy_backward(d, dloss, logits, target)
+        return d
+
+    def sparse_softmax_cross_entropy(self, logits, target, *, out=None):
+        """Raises ValueError for a label outside [0, K)."""
+        if not is_float32(logits):
+            return super().sparse_softmax_cross_entropy(logits, target, out=out)
+        loss = room(out, logits.shape[:-1])
+        _stream.sparse_softmax_cross_entropy(loss, contiguous(logits), int64(target))
+        return loss if out is None else delivered(loss, out)
+
+    def sparse_softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
+        """Raises ValueError for a label outside [0, K)."""
+        if not is_float32(dloss, logits):
+            return super().sparse_softmax_cross_entropy_backward(dloss, logits, target, out=out)
+        d = room(out, logits.shape)
+        _stream.sparse_softmax_cross_entropy_backward(d, contiguous(dloss), contiguous(logits), int64(target))
+        return d if out is None else delivered(d, out)
+
+    # ---- normalisation over all axes but the last ----------------------------------------------------------------
+
+    @float32
+    def batch_norm(self, x, gamma, beta, *, epsilon, out=None):
+        results = rooms(out, x.shape, gamma.shape, gamma.shape)
+        _stream.batch_norm(*results, x, gamma, beta, epsilon)
+        return results
+
+    @float32
+    def batch_norm_backward(self, dy, x, mean, variance, gamma, *, epsilon, out=None):
+        results = rooms(out, x.shape, gamma.shape, gamma.shape)
+        _stream.batch_norm_backward(*results, dy, x, mean, variance, gamma, epsilon)
+        return results
+
+    @float32
+    def scale_shift(self, x, scale, shift, *, out=None):
+        """A kernel for one scale and shift a channel; else the reference."""
+        if not scale.shape == shift.shape == x.shape[-1:]:
+            return super().scale_shift(x, scale, shift, out=out)
+        y = room(out, x.shape)
+        _stream.scale_shift(y, x, scale, shift)
+        return y
+
+    # ---- elementwise, reductions ---------------------------------------------------------------------------------
+
+    def add(self, x, y, *, out=None):
+        """A kernel for large arrays of one shape, or with y one number a channel or one in all; else NumPy."""
+        if not streams(x, y):
+            return super().add(x, y, out=out)
+        z = room(out, x.shape)
+        _stream.add(z, contiguous(x), contiguous(y))
+        return z if out is None else delivered(z, out)
+
+    def multiply(self, x, y, *, out=None):
+        """A kernel for large arrays of one shape, or with y one number a channel or one in all; else NumPy."""
+        if not streams(x, y):
+            return super().multiply(x, y, out=out)
+        z = room(out, x.shape)
+        _stream.multiply(z, contiguous(x), contiguous(y))
+        return z if out is None else delivered(z, out)
+
+    @float32
+    def sum(self, x, *, axis=None, keepdims=False, out=None):
+        """A kernel over all axes, all but the last, or the last; NumPy over others."""
+        every = tuple(range(x.ndim))
+        axes = every if axis is None else axes_of(axis, x.ndim)
+        if axes not in (every, every[:-1], every[-1:]):
+            return super().sum(x, axis=axis, keepdims=keepdims, out=out)
+        kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+        sums = room(out, kept if keepdims else tuple(n for i, n in enumerate(x.shape) if i not in axes))
+        (_stream.sum_channels if axes in (every, every[:-1]) else _stream.sum_rows)(sums, x)
+        return sums
+
+    # ---- random --------------------------------------------------------------------------------------------------
+
+    def dropout(self, x, seed, *, rate, out=None):
+        """The bits of the reference."""
+        if not is_float32(x):
+            return super().dropout(x, seed, rate=rate, out=out)
+        y = room(out, x.shape)
+        _stream.dropout(y, contiguous(x), int(seed[0]), rate)
+        return y if out is None else delivered(y, out)
+
+    # ---- optimizers: `out` may be the very arrays that are updated -----------------------------------------------
+
+    def sgd_update(self, w, dw, velocity, rate, *, momentum, nesterov, out=None):
+        if not is_float32(w, dw, velocity):
+            return super().sgd_update(w, dw, velocity, rate, momentum=momentum, nesterov=nesterov, out=out)
+        results = rooms(out, w.shape, w.shape)
+        _stream.sgd_update(*results, *map(contiguous, (w, dw, velocity)), number(rate), momentum, nesterov)
+        return results if out is None else delivered(results, out)
+
+    def adam_update(self, w, dw, m, v, rate, *, beta_1, beta_2, epsilon, out=None):
+        if not is_float32(w, dw, m, v):
+            return super().adam_update(w, dw, m, v, rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, out=out)
+        results = rooms(out, w.shape, w.shape, w.shape)
+        _stream.adam_update(*results, *map(contiguous, (w, dw, m, v)), number(rate), beta_1, beta_2, epsilon)
+        return results if out is None else delivered(results, out)
+
+
+@functools.lru_cache(maxsize=256)
+def pad_source(n: int, before: int, after: int, mode: str) -> Array:
+    """For each element of a padded axis of n: the index of the element that it copies, -1 where it is the constant."""
+    extra: dict[str, Any] = {"constant_values": -1} if mode == "constant" else {}
+    return np.pad(np.arange(n), (before, after), mode=mode, **extra)
+
+
+def is_spatial(pad_width: Sides) -> bool:
+    """Whether `pad_width` is for (N, H, W, C) and leaves N and C alone."""
+    return len(pad_width) == 4 and tuple(pad_width[0]) == tuple(pad_width[3]) == (0, 0)
+
+
+def corner(padding: Sides) -> Pair:
+    """(top, left)."""
+    return padding[0][0], padding[1][0]
+
+
+def pooled_shape(shape: tuple[int, ...], size: Pair, strides: Pair, padding: Sides, dilation: Pair) -> tuple[int, ...]:
+    """(N, OH, OW, C) of images (N, H, W, C)."""
+    grown = [n + sum(sides) for n, sides in zip(shape[1:3], padding)]
+    return (shape[0], *output_size(grown, size, strides, dilation), shape[3])
+
+
+def is_last(axis: int, x: Array) -> bool:
+    """Whether `axis` is the last axis of x, and x has elements."""
+    return x.size > 0 and axis in (-1, x.ndim - 1)
+
+
+def streams(x: Array, y: Array) -> bool:
+    """Whether a kernel serves x + y and x y."""
+    return (
+        is_float32(x, y)
+        and x.size >= LARGE
+        and (y.shape == x.shape or y.shape == x.shape[-1:] or (y.size == 1 and y.ndim <= x.ndim))
+    )
+
+
+def axes_of(axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    """`axis`, one or several, counted from the front and in order."""
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return tuple(sorted(a + ndim if a < 0 else a for a in axes))
+
+
+def int64(labels: Array) -> Array:
+    """`labels` of any integer dtype as the kernels take them."""
+    return contiguous(labels.astype(np.int64, copy=False))
+
+
+def number(rate: float | Array) -> float:
+    """`rate` as a float: it may be an array with one element."""
+    return rate if isinstance(rate, float) else np.asarray(rate).item()
