@@ -1,0 +1,124 @@
+"""Where data enters, dense layers, and activations as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastconv import activations, config, initializers, ops, regularizers
+from fastconv.engine import KerasTensor
+from fastconv.engine.symbolic import Node
+from fastconv.layers.base import Layer
+from fastconv.serialization import register
+
+
+@register("layer")
+class InputLayer(Layer):
+    """Where data enters a functional model."""
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | None = None,
+        batch_size: int | None = None,
+        dtype: str | None = None,
+        name: str | None = None,
+        trainable: bool = True,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype, trainable=trainable)
+        if shape is None or not all(n is None or (isinstance(n, int) and n >= 0) for n in shape):
+            raise ValueError(f"Input: shape must be ints >= 0 or None, without the batch. Received: shape={shape}")
+        self.shape = tuple(shape)
+        self.batch_size = batch_size
+        self.built = True
+        tensor = KerasTensor((batch_size, *self.shape), self.dtype, name=self.name)
+        tensor.node = Node(self, (), {})
+        tensor.node.outputs.append(tensor)
+        self.input = self.output = tensor
+
+    ARGUMENTS = ("shape", "batch_size")
+
+
+def Input(
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: str | None = None,
+    name: str | None = None,
+) -> KerasTensor:
+    """The symbolic tensor with which a functional model begins.
+
+    Args:
+        shape: the sizes of one input, without the batch; None where they vary.
+        batch_size: the size of a batch, where it never varies.
+        dtype: `config.floatx()` when None.
+        name: of the input.
+
+    Returns:
+        A symbolic tensor of shape (batch_size, *shape).
+
+    Raises:
+        ValueError: a size that is neither an int >= 0 nor None.
+    """
+    return InputLayer(shape, batch_size, dtype or config.floatx(), name).output
+
+
+@register("layer")
+class Dense(Layer):
+    """y = activation(x w + b).
+
+    Shapes: x (..., K), kernel w (K, units), bias b (units,), y (..., units).
+
+    Raises:
+        ValueError: `units` below 1, or the last axis of the input is unknown or changes.
+    """
+
+    ARGUMENTS = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer",
+                 "bias_regularizer")  # fmt: skip
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(units, int) or units < 1:
+            raise ValueError(f"Dense: units must be an int of at least 1. Received: units={units!r}")
+        self.units = units
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+
+    def build(self, input_shape: Any) -> None:
+        self.kernel = self.add_weight(
+            (input_shape[-1], self.units), self.kernel_initializer, regularizer=self.kernel_regularizer, name="kernel"
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.units,), self.bias_initializer, regularizer=self.bias_regularizer, name="bias"
+            )
+
+    def call(self, inputs: Any) -> Any:
+        y = ops.matmul(inputs, self.kernel)
+        return self.activation(y + self.bias if self.use_bias else y)
+
+
+@register("layer")
+class Activation(Layer):
+    """activation(x), for the name of an activation or a function written with ops."""
+
+    ARGUMENTS = ("activation",)
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs: Any) -> Any:
+        return self.activation(inputs)

@@ -1,0 +1,104 @@
+"""Arrays cut into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from fastconv import config
+from fastconv.engine.tree import leaves, rebuild
+
+
+def to_arrays(data: Any, what: str) -> Any:
+    """`data`, an array or nested lists and dicts of them, as NumPy arrays with a first axis.
+
+    Raises:
+        ValueError: an element is a scalar or no array of numbers.
+    """
+
+    def convert(leaf: Any) -> np.ndarray:
+        array = np.asarray(leaf)
+        if array.ndim == 0 or array.dtype.kind not in "fiub":
+            raise ValueError(
+                f"{what} must be arrays of numbers with the samples along the first axis. "
+                f"Received: {type(leaf).__name__} with shape={array.shape}, dtype={array.dtype}"
+            )
+        return array
+
+    is_nested_numbers = isinstance(data, (list, tuple)) and not any(hasattr(x, "shape") for x in leaves(data))
+    return convert(data) if is_nested_numbers else rebuild(data, [convert(leaf) for leaf in leaves(data)])
+
+
+def count_samples(*data: Any) -> int:
+    """The length that all first axes share.
+
+    Raises:
+        ValueError: they differ, or there is no array.
+    """
+    counts = {len(leaf) for leaf in leaves(data)}
+    if len(counts) != 1:
+        raise ValueError(
+            "All arrays must have the same number of samples. "
+            f"Received: shapes={[tuple(leaf.shape) for leaf in leaves(data)]}"
+        )
+    return counts.pop()
+
+
+def take(data: Any, index: Any) -> Any:
+    """The samples at `index` of every array."""
+    return rebuild(data, [leaf[index] for leaf in leaves(data)])
+
+
+def batches(n: int, batch_size: int, order: np.ndarray | None = None) -> Iterator[Any]:
+    """What picks each batch of `n` samples: a slice, or positions in `order`; the last batch may be smaller."""
+    for start in range(0, n, batch_size):
+        stop = min(start + batch_size, n)
+        yield slice(start, stop) if order is None else order[start:stop]
+
+
+def check_batch_size(batch_size: int | None) -> int:
+    """`batch_size`, 32 when it is None. Raises ValueError unless it is an int of at least 1."""
+    size = 32 if batch_size is None else batch_size
+    if not isinstance(size, (int, np.integer)) or size < 1:
+        raise ValueError(f"batch_size must be an int of at least 1. Received: batch_size={batch_size!r}")
+    return int(size)
+
+
+def weights_of(y: Any, sample_weight: Any, class_weight: dict[int, float] | None, n: int) -> np.ndarray | None:
+    """One weight for each sample: `sample_weight`, times the weight of its class; None where neither is given.
+
+    Raises:
+        ValueError: a weight for each sample is missing, or a class without a weight occurs.
+    """
+    weights = None if sample_weight is None else np.asarray(sample_weight, config.floatx())
+    if weights is not None and (weights.ndim == 0 or len(weights) != n):
+        raise ValueError(f"sample_weight must have one weight for each of {n} samples. Received: {weights.shape}")
+    if class_weight is None:
+        return weights
+    target = leaves(y)
+    if len(target) != 1:
+        raise ValueError("class_weight is for models with one output")
+    classes = target[0].argmax(axis=-1) if target[0].ndim > 1 and target[0].shape[-1] > 1 else target[0].reshape(n)
+    missing = set(np.unique(classes).tolist()) - set(class_weight)
+    if missing:
+        raise ValueError(f"class_weight must name every class. Received: no weight for {sorted(missing)}")
+    by_class = np.array([class_weight[c] for c in classes.tolist()], config.floatx())
+    return by_class if weights is None else weights * by_class
+
+
+def split_validation(data: tuple, fraction: float) -> tuple[tuple, tuple]:
+    """The first part and the last `fraction` of every array, in order, as Keras splits.
+
+    Raises:
+        ValueError: a fraction outside (0, 1), or one that leaves a part empty.
+    """
+    n = count_samples(data)
+    cut = int(n * (1 - fraction)) if 0 < fraction < 1 else 0
+    if not 0 < cut < n:
+        raise ValueError(
+            "validation_split must lie between 0 and 1 and leave samples in both parts. "
+            f"Received: validation_split={fraction}, {n} samples"
+        )
+    return take(data, slice(0, cut)), take(data, slice(cut, n))

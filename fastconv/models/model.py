@@ -1,0 +1,96 @@
+"""Models: layers that can be trained, summarised and saved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from fastconv.engine import KerasTensor
+from fastconv.layers.base import Layer
+from fastconv.models.summary import print_summary
+from fastconv.models.training import Trainer
+
+
+class Model(Trainer):
+    """A model: drawn, ``Model(inputs, outputs)`` with symbolic tensors, or written, as a subclass with `call`.
+
+    Args:
+        inputs: a symbolic tensor of `Input`, or a list or dict of them.
+        outputs: what is made of them, likewise.
+        name: of the model.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        from fastconv.models.functional import Functional
+
+        drawn = len(args) >= 2 or "outputs" in kwargs
+        return super().__new__(Functional if drawn and cls is Model else cls)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in the order in which data meets them."""
+        return list(self._layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer with a name, or at a position in `layers`.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if index is not None and -len(self.layers) <= index < len(self.layers):
+            return self.layers[index]
+        for layer in self.layers:
+            if name is not None and layer.name == name:
+                return layer
+        raise ValueError(
+            f"{self.name}: there is no such layer. Received: name={name!r}, index={index}; "
+            f"layers: {[layer.name for layer in self.layers]}"
+        )
+
+    def summary(
+        self, line_length: int | None = None, print_fn: Callable[[str], Any] | None = None, show_trainable: bool = False
+    ) -> None:
+        """Print a table of the layers, the shapes of their outputs and their numbers of weights."""
+        print_summary(self, line_length, print_fn or print, show_trainable)
+
+    def save(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
+        """Write configuration, weights and the state of the optimizer into one file, whole or not at all.
+
+        Args:
+            filepath: ends in .npz or .safetensors.
+            overwrite: whether a file of this name may be replaced.
+
+        Raises:
+            ValueError: another ending.
+            FileExistsError: the file exists and must not be replaced.
+        """
+        from fastconv.models.saving import save_model
+
+        save_model(self, filepath, overwrite)
+
+    def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
+        """Write the weights into one file, as `save`."""
+        from fastconv.models.saving import save_weights
+
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: str | os.PathLike) -> None:
+        """Read the weights from a file of `save_weights` or `save`.
+
+        Raises:
+            ValueError: the file is damaged, or its weights do not fit; then nothing is written.
+        """
+        from fastconv.models.saving import load_weights
+
+        load_weights(self, filepath)
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input, with None for unknown sizes."""
+        return self.input.shape if isinstance(self.input, KerasTensor) else None
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, with None for unknown sizes."""
+        return self.output.shape if isinstance(self.output, KerasTensor) else None

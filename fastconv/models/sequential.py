@@ -1,0 +1,105 @@
+"""Models that are one layer after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastconv.engine import KerasTensor
+from fastconv.layers.base import Layer
+from fastconv.layers.core import InputLayer
+from fastconv.models.functional import Functional
+from fastconv.models.model import Model
+from fastconv.serialization import deserialize, register, serialize
+
+
+@register("layer")
+class Sequential(Model):
+    """Layers applied one after another.
+
+    The weights are made as soon as the shape of the input is known: from `Input(shape)` as the first element, from
+    `input_shape=` of the first layer, or from the first data.
+
+    Args:
+        layers: the first layers; `add` appends more.
+        name: of the model.
+    """
+
+    def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name=name)
+        self._input_layer: list[InputLayer] = []  # within a list: it is not one of the layers
+        self._drawn: list[Functional] = []
+        for layer in layers or ():
+            self.add(layer)
+        if not trainable:
+            self.trainable = False
+
+    def add(self, layer: Any) -> None:
+        """Append a layer (or, as the first, what `Input` returns).
+
+        Raises:
+            TypeError: `layer` is not a layer.
+            ValueError: it is an input, but not the first element, or its name is taken.
+        """
+        if isinstance(layer, KerasTensor) and layer.node is not None and isinstance(layer.node.operation, InputLayer):
+            layer = layer.node.operation
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{self.name}: only layers can be added. Received: {layer!r}")
+        if any(layer.name == other.name for other in self._layers):
+            raise ValueError(f"{self.name}: layers must have different names. Received: {layer.name!r} again")
+        if isinstance(layer, InputLayer):
+            if self._layers or self._input_layer:
+                raise ValueError(f"{self.name}: an input must be the first element. Received: {layer!r}")
+            object.__setattr__(self, "_input_layer", [layer])
+            return
+        if not self._layers and not self._input_layer and layer.given_input_shape is not None:
+            object.__setattr__(self, "_input_layer", [InputLayer(layer.given_input_shape)])
+        self._layers.append(layer)
+        self._plans.clear()
+        if self._input_layer:
+            self._draw()
+
+    def pop(self) -> Layer:
+        """Take the last layer off and return it. Raises ValueError where there is none."""
+        if not self._layers:
+            raise ValueError(f"{self.name}: there is no layer to take off")
+        layer = self._layers.pop()
+        self._plans.clear()
+        if self._input_layer:
+            self._draw()
+        return layer
+
+    def build(self, input_shape: Any) -> None:
+        if not self._input_layer:
+            object.__setattr__(self, "_input_layer", [InputLayer(tuple(input_shape[1:]))])
+        self._draw()
+
+    def _draw(self) -> None:
+        """The layers so far as a drawn model."""
+        tensor = self._input_layer[0].output
+        if self._drawn and len(self._drawn[0].layers) == len(self._layers):  # one layer more than is drawn
+            output = self._layers[-1](self._drawn[0].output)
+        else:
+            output = tensor
+            for layer in self._layers:
+                output = layer(output)
+        object.__setattr__(self, "_drawn", [Functional(tensor, output, name=self.name)])
+        self.inputs, self.outputs = [tensor], [output]
+        self.input, self.output = tensor, output
+        self.built = bool(self._layers)
+
+    def call(self, inputs: Any) -> Any:
+        return self._drawn[0].call(inputs)
+
+    def get_config(self) -> dict:
+        """The layers' configurations and the shape of the input."""
+        layers = ([*self._input_layer] if self._input_layer else []) + self._layers
+        return {"name": self.name, "trainable": self._trainable, "layers": [serialize(layer) for layer in layers]}
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Sequential:
+        """A new model with new weights."""
+        layers = [deserialize("layer", data, custom_objects) for data in config["layers"]]
+        model = cls(layers, name=config["name"])
+        model._trainable = config["trainable"]
+        return model
