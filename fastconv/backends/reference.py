@@ -346,6 +346,10 @@ class Reference:
 
     # ---- optimizers: `out` may be the very arrays that are updated -----------------------------------------------
 
+    def descend(self, w, dw, rate, *, out=None):
+        """w - rate dw."""
+        return deliver(w - rate * dw, out)
+
     def sgd_update(self, w, dw, velocity, rate, *, momentum, nesterov, out=None):
         """(w, velocity): v = momentum v - rate dw; w += v, or momentum v - rate dw with Nesterov (Sutskever 2013)."""
         step = rate * dw

@@ -91,7 +91,7 @@ from fastconv.ops.shape import (
     zeros_like,
 )
 from fastconv.ops.shape import slice_ as slice
-from fastconv.ops.update import adam_update, sgd_update
+from fastconv.ops.update import adam_update, descend, sgd_update
 
 __all__ = [
     "abs",
@@ -115,6 +115,7 @@ __all__ = [
     "convert_to_numpy",
     "convert_to_tensor",
     "cos",
+    "descend",
     "divide",
     "dropout",
     "elu",

@@ -16,8 +16,14 @@ def _like_inputs(count: int) -> Any:
     return shape
 
 
+_descend = Primitive("descend", lambda w, dw, rate: (w.shape, w.dtype), elementwise=True)
 _sgd = Primitive("sgd_update", _like_inputs(2), elementwise=True)
 _adam = Primitive("adam_update", _like_inputs(3), elementwise=True)
+
+
+def descend(w: Any, dw: Any, rate: Any) -> Any:
+    """w - rate dw: gradient descent without momentum. `dw` has the shape of w; `rate` is a scalar."""
+    return _descend(w, dw, rate)
 
 
 def sgd_update(w: Any, dw: Any, velocity: Any, rate: Any, momentum: float = 0.0, nesterov: bool = False) -> tuple:
