@@ -8,6 +8,7 @@ Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`
 """
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
+from libc.math cimport sqrt
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
@@ -166,7 +167,7 @@ cdef inline void copy_row(
 # Cuts by shape alone, so that the bits of a result do not depend on the number of threads.
 cdef enum:
     TASKS = 16                  # as many pieces as this share evenly among few threads
-    FEWEST_PIXELS = 48          # a piece of so few pixels packs its weights at a tenth of its time
+    FEWEST_PIXELS = 96          # fewer spend much of their time on packing the weights
     MOST_PIXELS = 1024
     PANEL_FLOATS = 1 << 16      # 256 KB: a quarter to a half of a second-level cache
     GEMM_DEPTH = 640            # rows of packed columns: 160 KB at the widest tile
@@ -231,16 +232,19 @@ cdef void cut_correlation(Correlation *c) noexcept nogil:
     c.tap_block = min(x.v.taps, max(2 * GEMM_DEPTH // (x.h.taps * c.depth_block), 1))
 
     c.pixels = x.images * x.v.outputs * x.h.outputs
+    # Every block of pixels packs the weights, every block of columns copies the pixels: cut most what is copied least.
+    block = <int64_t> sqrt(<double> TASKS * x.v.taps * x.h.taps * c.width / c.pixels)
+    c.column_blocks = min(max(block, 1), ceil_div(c.width, tile_columns))
+    c.column_block = ceil_div(ceil_div(c.width, c.column_blocks), tile_columns) * tile_columns
+    c.column_blocks = ceil_div(c.width, c.column_block)
+
     cdef int64_t affordable = MOST_PIXELS
     if not in_place(x):
         block = PANEL_FLOATS // (axis_span(&x.h) * c.depth_block) - (x.v.taps - 1) * x.v.step
         affordable = min(max(block // x.v.stride, 1) * x.h.outputs, MOST_PIXELS)
-    c.pixel_block = even_parts(c.pixels, min(max(ceil_div(c.pixels, TASKS), FEWEST_PIXELS), affordable))
+    block = max(ceil_div(c.pixels * c.column_blocks * x.groups, TASKS), FEWEST_PIXELS)
+    c.pixel_block = even_parts(c.pixels, min(block, affordable))
     c.pixel_blocks = ceil_div(c.pixels, c.pixel_block)
-
-    c.column_blocks = min(ceil_div(TASKS, c.pixel_blocks * x.groups), ceil_div(c.width, tile_columns))
-    c.column_block = ceil_div(ceil_div(c.width, c.column_blocks), tile_columns) * tile_columns
-    c.column_blocks = ceil_div(c.width, c.column_block)
 
     c.panel_floats = 0
     if not in_place(x):
