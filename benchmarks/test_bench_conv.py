@@ -1,0 +1,10 @@
+"""Convolution: forward and both gradients."""
+
+import pytest
+
+from benchmarks.cases import load
+
+
+@pytest.mark.parametrize("case", load("conv"), ids=str)
+def test_conv(case, measure):
+    measure(case)

@@ -1,0 +1,10 @@
+"""Padding."""
+
+import pytest
+
+from benchmarks.cases import load
+
+
+@pytest.mark.parametrize("case", load("pad"), ids=str)
+def test_pad(case, measure):
+    measure(case)

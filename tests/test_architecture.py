@@ -1,0 +1,116 @@
+"""The floors of the house: imports point downward, NumPy is the only dependency, and the CPU keeps to the reference."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import fastconv
+from fastconv.backends.cpu import Cpu
+from fastconv.backends.reference import Reference
+
+PACKAGE = Path(fastconv.__file__).parent
+
+# From the roof to the ground. A module imports from its own floor and from those below.
+FLOORS = (
+    {"applications"},
+    {"models"},
+    {"callbacks", "datasets", "distribution", "losses", "metrics", "optimizers", "preprocessing", "utils"},
+    {"layers"},
+    {"activations", "initializers", "random", "regularizers"},
+    {"ops"},
+    {"engine"},
+    {"backends"},
+    {"window"},
+    {"config"},
+    {"_conv", "_stream"},
+    {"_core"},
+)
+UPWARD = {("config", "backends")}  # show_config tells which kernels are tuned
+
+FLOOR_OF = {unit: number for number, floor in enumerate(FLOORS) for unit in floor}
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+def unit_of(path: Path) -> str:
+    """The part of fastconv that a file belongs to: "ops" for fastconv/ops/conv.py, "config" for fastconv/config.py."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
+
+
+def imports(node: ast.AST) -> Iterator[str]:
+    """The dotted names that one import statement may load: "fastconv.ops" for `from fastconv import ops`."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports name their module in full"
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def units_imported(source: str) -> set[str]:
+    """The parts of fastconv that `source` imports anywhere, in functions too."""
+    names = (name.split(".") for node in ast.walk(ast.parse(source)) for name in imports(node))
+    return {name[1] for name in names if name[0] == "fastconv" and len(name) > 1}
+
+
+def loaded_at_import(node: ast.AST) -> Iterator[str]:
+    """The top-level packages that are imported before any function is called."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            yield from (name.split(".")[0] for name in imports(child))
+            yield from loaded_at_import(child)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_downward(path):
+    unit = unit_of(path)
+    assert unit in FLOOR_OF, f"fastconv.{unit} has no floor: give it one in FLOORS"
+    above = {other for other in units_imported(path.read_text()) if FLOOR_OF[other] < FLOOR_OF[unit]}
+    upward = {other for other in above if (unit, other) not in UPWARD}
+    assert not upward, f"{name_of(path)} imports from the floors above it: {sorted(upward)}"
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=name_of)
+def test_importing_needs_numpy_alone(path):
+    others = set(loaded_at_import(ast.parse(path.read_text()))) - sys.stdlib_module_names - {"numpy", "fastconv"}
+    assert not others, f"{name_of(path)} imports {sorted(others)} before it is used"
+
+
+def test_an_upward_import_is_found():
+    source = "from fastconv import config\ndef f():\n    import fastconv.models.saving"
+    assert units_imported(source) == {"config", "models"}
+
+
+def test_a_dependency_is_found_unless_a_function_defers_it():
+    source = "import numpy\ntry:\n    import torch.nn\nexcept ImportError:\n    pass\ndef f():\n    import sklearn"
+    assert set(loaded_at_import(ast.parse(source))) == {"numpy", "torch"}
+
+
+def public_methods(backend: type) -> dict[str, inspect.Signature]:
+    return {
+        name: inspect.signature(method)
+        for name, method in inspect.getmembers(backend, inspect.isfunction)
+        if not name.startswith("_")
+    }
+
+
+def parameters(signature: inspect.Signature) -> list[tuple]:
+    return [(p.name, p.kind, p.default) for p in signature.parameters.values()]
+
+
+def test_the_cpu_adds_no_method_to_the_reference():
+    assert public_methods(Cpu).keys() == public_methods(Reference).keys()
+
+
+@pytest.mark.parametrize("name", sorted(public_methods(Reference)))
+def test_the_cpu_takes_the_arguments_of_the_reference(name):
+    assert parameters(public_methods(Cpu)[name]) == parameters(public_methods(Reference)[name])
