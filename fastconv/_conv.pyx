@@ -663,6 +663,57 @@ def matmul(
     correlate(&c)
 
 
+cdef enum:
+    THIN_COLUMNS = 512          # of b for one task: runs of 2 KB, which processors prefetch
+    THIN_DEPTH = 64             # of b for all rows of a, before it leaves the cache
+
+
+def matmul_thin(
+    cnp.ndarray a,    # IN  (M, K), few rows
+    cnp.ndarray b,    # IN  (K, N)
+    bias,             # IN  (N,) or None
+    cnp.ndarray y,    # OUT (M, N)
+    int activation, float alpha,
+):
+    """y = act(bias + a b), reading b once and where it lies"""
+    cdef const kernel_table *table = tiles()
+    cdef const float *left = floats(a)
+    cdef const float *right = floats(b)
+    cdef const float *start = NULL if bias is None else floats(bias)
+    cdef float *product = floats(y)
+    cdef int64_t rows = a.shape[0], depth = a.shape[1], columns = b.shape[1]
+    cdef int64_t width = even_parts(columns, THIN_COLUMNS), task
+    cdef int threads = threads_for(<double> rows * depth * columns)
+    cdef unsigned state
+    with nogil, parallel(num_threads=threads):
+        state = flush_denormals()
+        for task in prange(ceil_div(columns, width), schedule="dynamic"):
+            multiply_thin(
+                table, left, right + task * width, NULL if start == NULL else start + task * width, product + task * width,
+                rows, depth, columns, min(width, columns - task * width), activation, alpha)
+        restore_denormals(state)
+
+
+cdef void multiply_thin(
+    const kernel_table *tiles, const float *a, const float *b, const float *bias, float *y,
+    int64_t rows, int64_t depth, int64_t step, int64_t columns, int activation, float alpha
+) noexcept nogil:
+    """Some `columns` of all rows of y, in matrices b and y with `step` floats a row."""
+    cdef int64_t r, k, i, bytes = columns * sizeof(float)
+    for r in range(rows):
+        if bias == NULL:
+            memset(y + r * step, 0, bytes)
+        else:
+            memcpy(y + r * step, bias, bytes)
+    for i in range(ceil_div(depth, THIN_DEPTH)):
+        k = i * THIN_DEPTH
+        for r in range(rows):
+            tiles.f32_gemv(y + r * step, a + r * depth + k, b + k * step, step, columns, min(THIN_DEPTH, depth - k))
+    if activation != LINEAR:
+        for r in range(rows):
+            tiles.f32_activate(y + r * step, y + r * step, columns, activation, alpha)
+
+
 def matmul_transposed(
     cnp.ndarray a,    # IN  (K, M)
     cnp.ndarray b,    # IN  (K, N)

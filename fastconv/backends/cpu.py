@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fastconv import _conv
+from fastconv.backends import algorithms
 from fastconv.backends.cpu_stream import CpuStream
 from fastconv.backends.reference import Array, Reference, deliver, output_size
 
@@ -82,5 +83,9 @@ class Cpu(CpuStream):
             _conv.matmul_transposed(a, b, y)
             return y
         y = receiver((*a.shape[:-1], columns), out)
-        _conv.matmul(a.reshape(-1, a.shape[-1]), b, bias, y.reshape(-1, columns), transpose_b, number, alpha)
+        rows, products = a.reshape(-1, a.shape[-1]), y.reshape(-1, columns)
+        if algorithms.matmul(len(rows), transpose_b) == "thin":
+            _conv.matmul_thin(rows, b, bias, products, number, alpha)
+        else:
+            _conv.matmul(rows, b, bias, products, transpose_b, number, alpha)
         return y

@@ -1,0 +1,14 @@
+"""Which kernel computes a shape: the one table of these choices. It looks at shapes alone, never at the number of threads.
+
+Each threshold is where two kernels measured alike, on a Zen 4 and its 512-bit vectors.
+"""
+
+from __future__ import annotations
+
+# With more rows, packing b into tiles costs less than reading it once a row.
+THIN_ROWS = 4
+
+
+def matmul(rows: int, transpose_b: bool) -> str:
+    """How (M, K) times (K, N) is computed: "thin" streams b past few rows, "tiles" packs it."""
+    return "thin" if rows <= THIN_ROWS and not transpose_b else "tiles"
