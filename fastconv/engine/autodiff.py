@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastconv.engine.plan import evaluate
-from fastconv.engine.primitive import Tensor, calls_before
+from fastconv.engine.primitive import Call, Primitive, Tensor, calls_before, read
+from fastconv.engine.trace import Trace
 from fastconv.engine.tree import leaves, rebuild
 
 
@@ -34,7 +36,7 @@ def gradients(y: Tensor, dy: Tensor, inputs: Sequence[Tensor]) -> list[Tensor | 
     return [total.get(x) for x in inputs]
 
 
-def _backward(call: Any, dys: tuple[Tensor | None, ...]) -> tuple:
+def _backward(call: Call, dys: tuple[Tensor | None, ...]) -> tuple:
     gradient = call.primitive.gradient
     if gradient is None:
         raise NotImplementedError(f"{call.primitive.name} has no gradient: it cannot be differentiated (again)")
@@ -62,17 +64,20 @@ def value_and_grad(
     Raises:
         ValueError: `f` does not return a scalar.
 
-    >>> value_and_grad(lambda x: x * x)(3.0)
+    >>> value, slope = value_and_grad(lambda x: x * x)(3.0)
+    >>> float(value), float(slope)
     (9.0, 6.0)
     """
     positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        inside = any(isinstance(leaf, Tensor) for arg in args for leaf in leaves(arg))
+        given_tensors = any(isinstance(leaf, Tensor) for leaf in leaves([args, kwargs]))
+        inside = given_tensors or _nesting.depth > 0 or Trace.current() is not None
         wrapped = list(args)
         for i in positions:
             wrapped[i] = rebuild(args[i], [as_input(leaf) for leaf in leaves(args[i])])
-        result = f(*wrapped, **kwargs)
+        with _nesting:
+            result = f(*wrapped, **kwargs)
         y, aux = result if has_aux else (result, None)
         y = Tensor.of(y)
         if y.size != 1:
@@ -90,15 +95,31 @@ def value_and_grad(
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """A function that returns df/darg for a scalar `f`: `value_and_grad` without the value.
 
-    >>> grad(lambda x: x * x)(3.0)
+    >>> float(grad(lambda x: x * x)(3.0))
     6.0
     """
     both = value_and_grad(f, argnums)
     return lambda *args, **kwargs: both(*args, **kwargs)[1]
 
 
+class _Nesting(threading.local):
+    """How many calls of differentiated functions this Python thread is inside of."""
+
+    depth = 0
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
+
+
+_nesting = _Nesting()
+_identity = Primitive("identity", lambda x: (x.shape, x.dtype), lambda dy, y, x: (dy,), view=lambda x: x)
+
+
 def _gradients_inside(y: Tensor, inputs: list[Tensor]) -> list[Tensor]:
-    """For a call within another differentiation: tensors, which that one differentiates in turn."""
+    """For a call within another differentiation or a trace: tensors, which can be differentiated in turn."""
     found = gradients(y, Tensor.of(np.ones(y.shape, y.dtype)), inputs)
     return [Tensor.of(np.zeros(x.shape, x.dtype)) if d is None else d for x, d in zip(inputs, found)]
 
@@ -108,19 +129,29 @@ def _gradients_as_arrays(y: Tensor, inputs: list[Tensor]) -> list[np.ndarray]:
     seed = Tensor(y.shape, y.dtype)
     found = gradients(y, seed, inputs)
     values = iter(evaluate([d for d in found if d is not None], {seed: np.ones(y.shape, y.dtype)}))
-    return [np.zeros(x.shape, x.dtype) if d is None else next(values) for x, d in zip(inputs, found)]
+    return _separate(np.zeros(x.shape, x.dtype) if d is None else next(values) for x, d in zip(inputs, found))
+
+
+def _separate(arrays: Iterable[Any]) -> list[Any]:
+    """`arrays`, copied where they are views or come twice, so that a caller may write into each of them."""
+    separate: list[Any] = []
+    for array in arrays:
+        shared = array.base is not None or any(array is other for other in separate)
+        separate.append(array.copy() if shared else array)
+    return [array[()] if array.ndim == 0 else array for array in separate]
 
 
 def as_input(x: Any) -> Tensor:
-    """A tensor to differentiate by; Python numbers become float64, as in NumPy.
+    """A tensor to differentiate by, told apart from any other that has its value; Python numbers become float64.
 
     Raises:
         TypeError: `x` is not a float.
     """
-    tensor = Tensor.of(float(x) if isinstance(x, int) else x)
+    x = read(float(x) if isinstance(x, int) else x)
+    tensor = Tensor.of(x)
     if tensor.dtype.kind != "f":
         raise TypeError(f"grad: only floats can be differentiated by. Received: dtype={tensor.dtype}")
-    return tensor
+    return _identity(tensor) if tensor is x else tensor
 
 
 def _plain(x: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from fastconv.engine.primitive import Call, Primitive, Tensor
 
@@ -16,15 +15,19 @@ class Neighbours:
 
     def __init__(self, kept: Iterable[Tensor], still: set[Tensor], steps: list[Call]) -> None:
         self.still = still
-        self.uses = Counter(t for step in steps for t in step.inputs if t is not None)
+        self.uses = Counter(t for step in steps for t in step.inputs)
         self.uses.update(kept)
         self.maker: dict[Tensor, Call] = {}
         self.steps: dict[Call, None] = {}
 
-    def only_maker(self, t: Tensor | None, names: tuple[str, ...]) -> Call | None:
+    def only_maker(self, t: Tensor, names: tuple[str, ...]) -> Call | None:
         """The step, called one of `names`, that makes `t` for a single user; else None."""
-        step = None if t is None else self.maker.get(t)
+        step = self.maker.get(t)
         return step if step is not None and step.primitive.name in names and self.uses[t] == 1 else None
+
+    def are_still(self, tensors: Iterable[Tensor]) -> bool:
+        """Whether `tensors` are constants or the same in every run."""
+        return all(t.value is not None or t in self.still for t in tensors)
 
     def append(self, step: Call) -> None:
         self.steps[step] = None
@@ -76,11 +79,10 @@ def scale_into_product(graph: Neighbours, step: Call) -> bool:
         product = graph.only_maker(y, PRODUCTS)
         if product is None or not _is_channel_vector(s, y) or not _is_plain(product):
             continue
-        if not graph.still.issuperset((s, *product.inputs[1:])) or product.params.get("transpose_b"):
+        if not graph.are_still((s, *product.inputs[1:])) or product.params.get("transpose_b"):
             continue
         scaled = []
         for t in product.inputs[1:]:
-            assert t is not None
             out = Tensor(t.shape, t.dtype)
             graph.append(Call(step.primitive, (t, s), {}, (out,)))
             graph.still.add(out)
@@ -97,7 +99,7 @@ def shift_after_scale(graph: Neighbours, step: Call) -> bool:
         if product is None or not _is_channel_vector(t, y):
             continue
         for x, s in _either_way(product, "multiply"):
-            if _is_channel_vector(s, y) and x.shape == y.shape:
+            if _is_channel_vector(s, y) and (x.shape, x.dtype) == (y.shape, y.dtype):
                 graph.replace(product, Call(SCALE_SHIFT, (x, s, t), {}, step.outputs))
                 return True
     return False
@@ -109,7 +111,7 @@ def bias_onto_bias(graph: Neighbours, step: Call) -> bool:
         product = graph.only_maker(y, PRODUCTS)
         if product is None or len(product.inputs) != 3 or not _is_plain(product) or not _is_channel_vector(t, y):
             continue
-        if not graph.still.issuperset((t, product.inputs[2])):
+        if not graph.are_still((t, product.inputs[2])):
             continue
         total = Tensor(t.shape, t.dtype)
         graph.append(Call(step.primitive, (product.inputs[2], t), {}, (total,)))
@@ -130,9 +132,12 @@ RULES: tuple[Rule, ...] = (
 SCALE_SHIFT = Primitive("scale_shift", lambda x, scale, shift: (x.shape, x.dtype))
 
 
-def _either_way(step: Call, name: str) -> list[tuple[Any, Any]]:
+def _either_way(step: Call, name: str) -> list[tuple[Tensor, Tensor]]:
     """(a, b) and (b, a) of a commutative step called `name`; nothing for another step."""
-    return [step.inputs, step.inputs[::-1]] if step.primitive.name == name else []
+    if step.primitive.name != name:
+        return []
+    a, b = step.inputs
+    return [(a, b), (b, a)]
 
 
 def _is_plain(product: Call) -> bool:

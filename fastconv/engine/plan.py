@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,20 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastconv.engine.fusion import fuse
-from fastconv.engine.primitive import Call, Tensor, calls_before
+from fastconv.engine.primitive import Call, Primitive, Tensor, calls_before
 
 if TYPE_CHECKING:
     from fastconv.engine.variable import Variable
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+COPY = Primitive("cast", lambda x, *, dtype: (x.shape, x.dtype))
 
 
 def evaluate(outputs: Sequence[Tensor], feeds: Mapping[Tensor, Any]) -> list[Any]:
     """The arrays of `outputs`, computed once, call by call, given those of `feeds`."""
     values = dict(feeds)
 
-    def value(t: Tensor | None) -> Any:
-        return None if t is None else values[t] if t in values else t.value
+    def value(t: Tensor) -> Any:
+        return values.get(t, t.value)
 
     for call in calls_before(outputs, known=lambda t: t.value is not None or t in values):
         arrays = [value(t) for t in call.inputs]
@@ -59,6 +61,7 @@ class Plan:
         steps, same = merge_duplicates(calls_before(kept, known=lambda t: t.value is not None))
         self.outputs = [same.get(t, t) for t in outputs]
         self.updates = {variable: same.get(t, t) for variable, t in (updates or {}).items()}
+        steps += self._copies_of_former_values(steps)
         kept = [*self.outputs, *self.updates.values()]
         fixed = {t for variable, t in self.reads.items() if variable not in self.updates}
         steps = fuse(steps, kept, still_tensors(steps, fixed))
@@ -70,6 +73,12 @@ class Plan:
         self._idle: list[_Bound] = []
 
     def __call__(self, *arrays: Any) -> list[np.ndarray]:
+        """The outputs for `arrays`. Raises ValueError where their number or shapes are not those of the inputs."""
+        if [np.shape(array) for array in arrays] != [t.shape for t in self.inputs]:
+            raise ValueError(
+                "Plan: arrays must have the shapes of the graph's inputs. "
+                f"Received: shapes={[np.shape(array) for array in arrays]}, inputs={[t.shape for t in self.inputs]}"
+            )
         try:
             bound = self._idle.pop()
         except IndexError:
@@ -80,39 +89,45 @@ class Plan:
             self._idle.append(bound)
 
     def _updates_last(self, steps: list[Call]) -> tuple[list[Call], dict[Tensor, Variable]]:
-        """`steps` with those moved to the end that can write their results straight into variables; and which tensors these are.
+        """`steps`, those last that can write straight into variables, and the variable that each result is for.
 
-        Such a step works elementwise, all that it makes goes into variables that it reads itself, and nobody else needs the
-        former value after it or the new one before.
+        Such a step works elementwise; what it makes goes into one variable each, and to nobody else; the former values
+        of these variables are read, element by element, by the step itself, or by steps that run earlier.
         """
-        target = {t: variable for variable, t in self.updates.items()}
-        users: dict[Tensor, set[Call]] = {}
+        owner = owners(steps)
+        assignments = Counter(self.updates.values())
+        target = {t: variable for variable, t in self.updates.items() if assignments[t] == 1}
+        used = {t for step in steps for t in step.inputs}.union(self.outputs)
+        readers: dict[Tensor, list[tuple[Call, Tensor]]] = defaultdict(list)
         for step in steps:
-            for t in step.inputs:
-                if t is not None:
-                    users.setdefault(t, set()).add(step)
+            for t in step.inputs if step.primitive.view is None else ():
+                readers[owner(t)].append((step, t))
 
-        def is_last(step: Call) -> bool:
-            return step.primitive.elementwise and all(
-                t in target
-                and t not in users
-                and t not in self.outputs
-                and t.shape == target[t].shape
-                and t.dtype == target[t].dtype
-                for t in step.outputs
-            )
+        def fits(t: Tensor) -> bool:
+            return t in target and t not in used and (t.shape, t.dtype) == (target[t].shape, target[t].dtype)
 
-        last = [step for step in steps if is_last(step)]
-        finals = set(last)
+        finals = {step for step in steps if step.primitive.elementwise and all(fits(t) for t in step.outputs)}
 
         def reads_alone(step: Call) -> bool:
-            former = [self.reads[target[t]] for t in step.outputs if target[t] in self.reads]
-            return all(user is step or user not in finals for t in former for user in users.get(t, ()))
+            formers = [self.reads[target[t]] for t in step.outputs if target[t] in self.reads]
+            return all(
+                reader not in finals or (reader is step and t is former)
+                for former in formers
+                for reader, t in readers[former]
+            )
 
-        last = [step for step in last if reads_alone(step)]
-        chosen = set(last)
-        ordered = [step for step in steps if step not in chosen] + last
+        last = [step for step in steps if step in finals and reads_alone(step)]
+        ordered = [step for step in steps if step not in last] + last
         return ordered, {t: target[t] for step in last for t in step.outputs}
+
+    def _copies_of_former_values(self, steps: list[Call]) -> list[Call]:
+        """Steps that copy those results which are the memory of a variable, or part of it, before it is assigned."""
+        owner = owners(steps)
+        assigned = {self.reads[variable] for variable in self.updates if variable in self.reads}
+        copies = {t: Tensor(t.shape, t.dtype) for t in (*self.outputs, *self.updates.values()) if owner(t) in assigned}
+        self.outputs = [copies.get(t, t) for t in self.outputs]
+        self.updates = {variable: copies.get(t, t) for variable, t in self.updates.items()}
+        return [Call(COPY, (t,), {"dtype": t.dtype.name}, (copy,)) for t, copy in copies.items()]
 
 
 class _Bound:
@@ -126,14 +141,14 @@ class _Bound:
             self.arrays[t] = aligned_empty(nbytes(t)).view(t.dtype).reshape(t.shape)
         for t, number in plan.buffers.items():
             self.arrays[t] = storage[number][: nbytes(t)].view(t.dtype).reshape(t.shape)
-        self.prologue = [self._bind(step) for step in plan.prologue if step.primitive.view is None or self._view(step)]
-        self.steps = [self._bind(step) for step in plan.steps if step.primitive.view is None or self._view(step)]
+        self.prologue = [self._bind(step) for step in plan.prologue if not self._is_free(step)]
+        self.steps = [self._bind(step) for step in plan.steps if not self._is_free(step)]
         self.inputs = [self._array(t) for t in plan.inputs]
         self.outputs = [self._array(t) for t in plan.outputs]
         self.writes = [(v, self._array(t)) for v, t in plan.updates.items() if t not in plan.in_place]
         self.updated = list(plan.updates)
         self.watched = plan.watched
-        self.versions: list[int] = []
+        self.versions: list[int] | None = None
 
     def run(self, arrays: Sequence[Any]) -> list[np.ndarray]:
         for buffer, array in zip(self.inputs, arrays):
@@ -151,28 +166,31 @@ class _Bound:
             variable.version += 1
         return [np.array(array) for array in self.outputs]
 
-    def _array(self, t: Tensor | None) -> Any:
-        return None if t is None else t.value if t.value is not None else self.arrays[t]
+    def _array(self, t: Tensor) -> Any:
+        return self.arrays[t] if t.value is None else t.value
 
     def _output(self, t: Tensor) -> Any:
         if t not in self.arrays:  # prologue results keep an array of their own
             self.arrays[t] = aligned_empty(nbytes(t)).view(t.dtype).reshape(t.shape)
         return self.arrays[t]
 
-    def _view(self, step: Call) -> bool:
-        """Let the output share its input's memory for good, so that nothing is left to run; True where it cannot."""
+    def _is_free(self, step: Call) -> bool:
+        """Whether `step` is a view that can be taken now and for good, so that nothing is left to run."""
+        if step.primitive.view is None:
+            return False
         x = self._array(step.inputs[0])
         y = step.primitive.view(x, **step.params)
-        if not np.shares_memory(x, y, max_work=1) and y.size:
-            return True
+        if y.size and not np.may_share_memory(x, y):
+            return False
         self.arrays[step.outputs[0]] = y
-        return False
+        return True
 
     def _bind(self, step: Call) -> Callable[[], Any]:
         inputs = [self._array(t) for t in step.inputs]
-        if step.primitive.view is not None:
+        view = step.primitive.view
+        if view is not None:
             out = self._output(step.outputs[0])
-            return lambda: np.copyto(out, step.primitive.view(*inputs, **step.params))
+            return lambda: np.copyto(out, view(*inputs, **step.params))
         outputs = [self._output(t) for t in step.outputs]
         out = outputs[0] if len(outputs) == 1 else tuple(outputs)
         return partial(step.primitive.forward(inputs), *inputs, **step.params, out=out)
@@ -184,13 +202,13 @@ def merge_duplicates(steps: Iterable[Call]) -> tuple[list[Call], dict[Tensor, Te
     first: dict[Any, Call] = {}
     merged = []
 
-    def identity(t: Tensor | None) -> Any:
-        if t is not None and t.value is not None and t.size == 1:
+    def identity(t: Tensor) -> Any:
+        if t.value is not None and t.size == 1:
             return (t.shape, t.dtype, np.asarray(t.value).tobytes())
         return t
 
     for step in steps:
-        inputs = tuple(same.get(t, t) if t is not None else None for t in step.inputs)
+        inputs = tuple(same.get(t, t) for t in step.inputs)
         key = (step.primitive, tuple(identity(t) for t in inputs), repr(sorted(step.params.items())))
         if key in first:
             same.update(zip(step.outputs, first[key].outputs))
@@ -204,9 +222,21 @@ def still_tensors(steps: Iterable[Call], fixed: set[Tensor]) -> set[Tensor]:
     """`fixed` and all that is computed from it and from constants alone."""
     still = set(fixed)
     for step in steps:
-        if all(t is None or t.value is not None or t in still for t in step.inputs):
+        if all(t.value is not None or t in still for t in step.inputs):
             still.update(step.outputs)
     return still
+
+
+def owners(steps: Iterable[Call]) -> Callable[[Tensor], Tensor]:
+    """A function that returns the tensor in whose memory a tensor lies: itself, unless it is a view."""
+    base = {step.outputs[0]: step.inputs[0] for step in steps if step.primitive.view is not None}
+
+    def owner(t: Tensor) -> Tensor:
+        while t in base:
+            t = base[t]
+        return t
+
+    return owner
 
 
 def nbytes(t: Tensor) -> int:
@@ -226,26 +256,24 @@ def assign_buffers(
     """A buffer's number for every tensor that a step makes, and the size of each buffer in bytes.
 
     A buffer is taken again as soon as the last step that reads its tensor, or a view of it, has run; by that very step,
-    where it works elementwise and input and output are equally large.
+    where it works elementwise and reads that memory through no view.
 
     Args:
         steps: in the order in which they run.
         kept: tensors whose buffers are not to be taken again.
         elsewhere: tensors that have memory of their own.
     """
-    root = {step.outputs[0]: step.inputs[0] for step in steps if step.primitive.view is not None}
-
-    def owner(t: Tensor) -> Tensor:
-        while t in root:
-            t = root[t]
-        return t
-
-    last_use = {owner(t): i for i, step in enumerate(steps) for t in (*step.inputs, *step.outputs) if t is not None}
+    owner = owners(steps)
+    last_use = {owner(t): i for i, step in enumerate(steps) for t in (*step.inputs, *step.outputs)}
     kept = {owner(t) for t in kept}
     has_memory = set(elsewhere)
     number: dict[Tensor, int] = {}
     sizes: list[int] = []
     free: list[int] = []
+
+    def may_overwrite(step: Call, x: Tensor, y: Tensor) -> bool:
+        alike = (x.shape, x.dtype) == (y.shape, y.dtype)
+        return step.primitive.elementwise and alike and all(t is x for t in step.inputs if owner(t) is x)
 
     def take(size: int) -> int:
         fits = [b for b in free if size <= sizes[b] <= 2 * size + ALIGNMENT]
@@ -257,16 +285,15 @@ def assign_buffers(
         return len(sizes) - 1
 
     for i, step in enumerate(steps):
-        dying = {owner(t) for t in step.inputs if t is not None and last_use[owner(t)] == i}
+        dying = {owner(t) for t in step.inputs if last_use[owner(t)] == i}
         dying = {t for t in dying if t in number and t not in kept}
-        reusable = iter(sorted((t for t in dying if step.primitive.elementwise), key=lambda t: number[t]))
         for y in step.outputs:
-            if y in root or y in has_memory:
+            if owner(y) is not y or y in has_memory:
                 continue
-            same_size = next((t for t in reusable if nbytes(t) == nbytes(y)), None)
-            if same_size is not None:
-                dying.discard(same_size)
-                number[y] = number[same_size]
+            x = next((t for t in step.inputs if t in dying and may_overwrite(step, t, y)), None)
+            if x is not None:
+                dying.discard(x)
+                number[y] = number[x]
             else:
                 number[y] = take(nbytes(y))
         unread = {y for y in step.outputs if y in number and last_use[y] == i and y not in kept}

@@ -25,7 +25,9 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "call", "dtype", "shape", "value")
-    __array_priority__ = 1000  # NumPy arrays leave `array + tensor` to the tensor
+    __array_ufunc__ = (
+        None  # NumPy leaves `array + tensor` to the tensor, and refuses np.exp(tensor), which loses gradients
+    )
 
     def __init__(self, shape: Iterable[int], dtype: Any, value: Any = None, call: Call | None = None) -> None:
         self.shape = tuple(shape)
@@ -81,12 +83,12 @@ class Tensor:
 
 
 class Call:
-    """One application of a primitive: `outputs = primitive(*inputs, **params)`; an absent optional input is None."""
+    """One application of a primitive: `outputs = primitive(*inputs, **params)`."""
 
     __slots__ = ("inputs", "outputs", "params", "primitive")
 
     def __init__(
-        self, primitive: Any, inputs: tuple[Tensor | None, ...], params: dict, outputs: tuple[Tensor, ...]
+        self, primitive: Primitive, inputs: tuple[Tensor, ...], params: dict, outputs: tuple[Tensor, ...]
     ) -> None:
         self.primitive = primitive
         self.inputs = inputs
@@ -134,9 +136,9 @@ class Primitive:
         return self.view or getattr(backend_of(*inputs), self.name)
 
     def _record(self, inputs: tuple, params: dict) -> Any:
-        tensors = tuple(None if x is None else Tensor.of(x) for x in inputs)
-        if all(t is None or t.value is not None for t in tensors):
-            arrays = [None if t is None else t.value for t in tensors]
+        tensors = tuple(Tensor.of(x) for x in inputs)
+        if all(t.value is not None for t in tensors):
+            arrays = [t.value for t in tensors]
             result = self.forward(arrays)(*arrays, **params)
             results = result if isinstance(result, tuple) else (result,)
             outputs = tuple(Tensor(np.shape(r), r.dtype, r) for r in results)
@@ -162,11 +164,11 @@ def calls_before(outputs: Iterable[Tensor], known: Callable[[Tensor], bool]) -> 
     order: list[Call] = []
     seen: set[Call] = set()
 
-    def makers(tensors: Iterable[Tensor | None]) -> list[tuple[Call, bool]]:
+    def makers(tensors: Iterable[Tensor]) -> list[tuple[Call, bool]]:
         return [
             (t.call, False)
             for t in reversed(list(tensors))
-            if t is not None and t.call is not None and t.call not in seen and not known(t)
+            if t.call is not None and t.call not in seen and not known(t)
         ]
 
     stack = makers(outputs)

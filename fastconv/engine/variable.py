@@ -20,6 +20,8 @@ class Variable:
         name: the last part of its path, such as "kernel".
     """
 
+    __array_priority__ = 1000  # NumPy arrays leave `array + variable` to the variable
+
     def __init__(
         self,
         initializer: Any,
@@ -88,6 +90,9 @@ class Variable:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self._value, dtype=dtype)
+
+    def __float__(self) -> float:
+        return float(self._value)
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self._value}>"
