@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from fastconv import config
 
 Sides = tuple[tuple[int, int], ...]
+WHOLE = (int, np.integer)
 
 
 def spread(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
@@ -15,8 +18,8 @@ def spread(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
     Raises:
         ValueError: `value` is neither one positive int nor `rank` of them.
     """
-    values = (value,) * rank if isinstance(value, int) else tuple(value)
-    if len(values) != rank or not all(isinstance(v, int) or hasattr(v, "__index__") for v in values):
+    values = tuple(value) if isinstance(value, Sequence) else (value,) * rank
+    if len(values) != rank or not all(isinstance(v, WHOLE) for v in values):
         raise ValueError(f"{name} must be an int or {rank} ints. Received: {name}={value!r}")
     if any(v < 1 for v in values):
         raise ValueError(f"{name} must be at least 1. Received: {name}={value!r}")
@@ -59,13 +62,14 @@ def resolve_padding(
         ValueError: unknown padding, negative sides, a window larger than the padded input, or, under
             `config.set_strict_windows(True)`, windows that leave part of the input unread.
     """
+    same = isinstance(padding, str) and padding.lower() == "same"
     if isinstance(padding, str):
         if padding.lower() not in ("valid", "same"):
             raise ValueError(
                 f"{op}: padding must be 'valid', 'same' or ((top, bottom), (left, right)). "
                 f"Received: padding={padding!r}"
             )
-        sides = same_padding(spatial, size, strides, dilation) if padding.lower() == "same" else ((0, 0),) * len(size)
+        sides = same_padding(spatial, size, strides, dilation) if same else ((0, 0),) * len(size)
     else:
         sides = explicit_sides(op, padding, len(size))
     for n, k, s, d, (before, after) in zip(spatial, size, strides, dilation, sides):
@@ -76,7 +80,7 @@ def resolve_padding(
         )
         if room < 0:
             raise ValueError(f"{op}: the window must fit into the padded input. {received}")
-        if config.strict_windows() and room % s and padding != "same":
+        if config.strict_windows() and room % s and not same:
             raise ValueError(f"{op}: (N - F + 2P)/S must be a whole number under strict windows. {received}")
     return sides
 
@@ -88,12 +92,13 @@ def explicit_sides(op: str, padding: int | Sequence[int | Sequence[int]], rank: 
         ValueError: anything else, or a negative side.
     """
     try:
-        axes = [padding] * rank if isinstance(padding, int) else list(padding)
-        sides = tuple((a, a) if isinstance(a, int) else (int(a[0]), int(a[1])) for a in axes)
-        fits = len(sides) == rank and all(min(side) >= 0 for side in sides)
-        fits = fits and all(isinstance(a, int) or len(a) == 2 for a in axes)
-    except (TypeError, IndexError, ValueError):
+        axes = [padding] * rank if isinstance(padding, WHOLE) else list(padding)
+        pairs = [(a, a) if isinstance(a, WHOLE) else tuple(a) for a in axes]
+        fits = len(pairs) == rank and all(
+            len(p) == 2 and all(isinstance(n, WHOLE) and n >= 0 for n in p) for p in pairs
+        )
+    except TypeError:
         fits = False
     if not fits:
         raise ValueError(f"{op}: padding must be {rank} pairs of whole numbers >= 0. Received: padding={padding!r}")
-    return sides
+    return tuple((int(before), int(after)) for before, after in pairs)

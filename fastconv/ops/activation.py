@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from fastconv.engine import Primitive
-from fastconv.ops.broadcast import sum
-from fastconv.ops.convert import as_float
+from fastconv.ops.broadcast import positions, sum
+from fastconv.ops.convert import as_float, cast
 from fastconv.ops.elementwise import absolute, exp, log1p, maximum, minimum
 from fastconv.ops.shape import transpose
 
-_activate = Primitive(
+_activate: Primitive = Primitive(
     "activate",
     lambda x, **_: (x.shape, x.dtype),
     lambda dy, y, x, **params: (_activate_backward(dy, y, **params),),
     elementwise=True,
 )
-_activate_backward = Primitive(
+_activate_backward: Primitive = Primitive(
     "activate_backward",
     lambda dy, y, **_: (y.shape, y.dtype),
     lambda ddx, dx, dy, y, **params: (
@@ -28,10 +29,10 @@ _activate_backward = Primitive(
 )
 
 # d/dy of f'(x) as a function of y = f(x): what a second derivative needs of each activation.
-SECOND = {
+SECOND: dict[str, Callable[[Any], Any]] = {
     "relu": lambda y: 0.0,
     "leaky_relu": lambda y: 0.0,
-    "elu": lambda y: (y <= 0) * 1.0,
+    "elu": lambda y: cast(y <= 0, y.dtype),
     "sigmoid": lambda y: 1 - 2 * y,
     "tanh": lambda y: -2 * y,
 }
@@ -118,12 +119,12 @@ def selu(x: Any) -> Any:
     return elu(x, 1.6732632423543772) * 1.0507009873554805
 
 
-_softmax = Primitive(
+_softmax: Primitive = Primitive(
     "softmax",
     lambda x, **_: (x.shape, x.dtype),
     lambda dy, y, x: (_softmax_backward(dy, y),),
 )
-_softmax_backward = Primitive(
+_softmax_backward: Primitive = Primitive(
     "softmax_backward",
     lambda dy, y: (y.shape, y.dtype),
     lambda ddx, dx, dy, y: (
@@ -131,12 +132,12 @@ _softmax_backward = Primitive(
         ddx * dy - ddx * sum(dy * y, -1, True) - dy * sum(ddx * y, -1, True),
     ),
 )
-_log_softmax = Primitive(
+_log_softmax: Primitive = Primitive(
     "log_softmax",
     lambda x: (x.shape, x.dtype),
     lambda dy, y, x: (_log_softmax_backward(dy, y),),
 )
-_log_softmax_backward = Primitive(
+_log_softmax_backward: Primitive = Primitive(
     "log_softmax_backward",
     lambda dy, y: (y.shape, y.dtype),
     lambda ddx, dx, dy, y: (
@@ -159,11 +160,8 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
 def _on_last_axis(primitive: Primitive, x: Any, axis: int) -> Any:
     """The kernels work along the last axis; another one is brought there and back."""
     x = as_float(x)
-    if not -x.ndim <= axis < x.ndim:
-        raise ValueError(
-            f"axis must lie within the {x.ndim} axes of x. Received: axis={axis}, x.shape={tuple(x.shape)}"
-        )
-    if axis % x.ndim == x.ndim - 1:
+    (axis,) = positions(axis, x.ndim)
+    if axis == x.ndim - 1:
         return primitive(x)
-    order = [i for i in range(x.ndim) if i != axis % x.ndim] + [axis % x.ndim]
+    order = [i for i in range(x.ndim) if i != axis] + [axis]
     return transpose(primitive(transpose(x, order)), [order.index(i) for i in range(x.ndim)])

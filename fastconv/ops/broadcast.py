@@ -63,18 +63,21 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
     return x if shape == tuple(x.shape) else _broadcast_to(x, shape=shape)
 
 
-def axes_of(x: Any, axis: Axis) -> tuple[int, ...] | None:
-    """`axis` as sorted positions >= 0, None for all of them.
+def positions(axis: int | Sequence[int], rank: int) -> tuple[int, ...]:
+    """`axis`, one or several in any order, as numbers from 0 to rank - 1.
 
     Raises:
-        ValueError: an axis that x does not have.
+        ValueError: an axis that is not there, or is given twice.
     """
-    if axis is None:
-        return None
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    if not all(-x.ndim <= a < x.ndim for a in axes):
-        raise ValueError(f"axis must lie within the {x.ndim} axes of x. Received: axis={axis}, x.shape={x.shape}")
-    return tuple(sorted({a % x.ndim for a in axes}))
+    axes = tuple(axis) if isinstance(axis, Sequence) else (axis,)
+    if not all(-rank <= a < rank for a in axes) or len({a % rank for a in axes}) != len(axes):
+        raise ValueError(f"axis must lie within the {rank} axes of the array, each once at most. Received: axis={axis}")
+    return tuple(int(a) % rank for a in axes)
+
+
+def axes_of(x: Any, axis: Axis) -> tuple[int, ...] | None:
+    """`axis` as sorted positions >= 0, None for all of them. Raises ValueError as `positions` does."""
+    return None if axis is None else tuple(sorted(positions(axis, x.ndim)))
 
 
 def reduced_shape(x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> tuple[int, ...]:

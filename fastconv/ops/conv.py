@@ -34,13 +34,13 @@ def _backward_kernel_gradient(ddw: Any, dw: Any, x: Any, dy: Any, *, kernel_shap
     return _conv_backward_input(dy, ddw, input_shape=tuple(x.shape), **window), _conv(x, ddw, **window)
 
 
-_conv = Primitive("conv", _conv_shape, _conv_gradient)
-_conv_backward_input = Primitive(
+_conv: Primitive = Primitive("conv", _conv_shape, _conv_gradient)
+_conv_backward_input: Primitive = Primitive(
     "conv_backward_input",
     lambda dy, w, *, input_shape, **_: (input_shape, dy.dtype),
     _backward_input_gradient,
 )
-_conv_backward_kernel = Primitive(
+_conv_backward_kernel: Primitive = Primitive(
     "conv_backward_kernel",
     lambda x, dy, *, kernel_shape, **_: (kernel_shape, x.dtype),
     _backward_kernel_gradient,

@@ -7,15 +7,23 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
-from fastconv.engine import Primitive
+from fastconv.engine import Primitive, Tensor
+from fastconv.engine.primitive import read
+from fastconv.engine.tree import leaves
 
 
 def convert_to_tensor(x: Any, dtype: str | None = None) -> Any:
-    """`x` as something to compute with: arrays, tensors and variables as they are, the rest as an array.
+    """`x` as something to compute with: arrays and tensors as they are, what a variable holds, the rest as an array.
 
     Python floats, and lists of them, take `config.floatx()`. With `dtype`, cast.
+
+    Raises:
+        TypeError: a list of tensors; `ops.stack` makes one of them.
     """
+    x = read(x)
     if not hasattr(x, "shape"):
+        if any(isinstance(leaf, Tensor) for leaf in leaves(x)):
+            raise TypeError(f"convert_to_tensor: lists of tensors are joined by ops.stack. Received: {x!r}")
         x = np.asarray(x)
         if x.dtype == np.float64:
             x = x.astype(config.floatx())

@@ -10,22 +10,33 @@ import numpy as np
 from fastconv import config
 from fastconv.engine import KerasTensor, Primitive, Tensor, Variable, lift
 from fastconv.ops.broadcast import sum_to
-from fastconv.ops.convert import cast, convert_to_tensor
+from fastconv.ops.convert import as_float, cast, convert_to_tensor
+
+Unary = Callable[[Any], Any]
+Binary = Callable[[Any, Any], Any]
 
 
 def operands(x: Any, y: Any) -> tuple[Any, Any]:
-    """`x` and `y` ready to meet: a Python number takes the dtype of the array beside it, or floatx beside whole numbers."""
+    """`x` and `y` ready to meet: whole numbers and booleans take the float dtype beside them.
+
+    A Python number takes the dtype of the array beside it, a Python float beside whole numbers `config.floatx()`.
+    """
     if isinstance(x, (bool, int, float)) and hasattr(y, "dtype"):
-        return _like(x, y), y
-    if isinstance(y, (bool, int, float)) and hasattr(x, "dtype"):
-        return x, _like(y, x)
-    return convert_to_tensor(x), convert_to_tensor(y)
+        x = _like(x, y)
+    elif isinstance(y, (bool, int, float)) and hasattr(x, "dtype"):
+        y = _like(y, x)
+    x, y = convert_to_tensor(x), convert_to_tensor(y)
+    if x.dtype.kind == "f" and y.dtype.kind in "biu":
+        return x, cast(y, x.dtype)
+    if y.dtype.kind == "f" and x.dtype.kind in "biu":
+        return cast(x, y.dtype), y
+    return x, y
 
 
 def _like(number: float, array: Any) -> np.ndarray:
-    if np.dtype(array.dtype).kind == "f" or not isinstance(number, float):
-        return np.asarray(number, array.dtype if np.dtype(array.dtype).kind != "b" else None)
-    return np.asarray(number, config.floatx())
+    if isinstance(number, float) and array.dtype.kind in "biu":
+        return np.asarray(number, config.floatx())
+    return np.asarray(number, None if array.dtype.kind == "b" else array.dtype)
 
 
 def broadcast_shape(x: Any, y: Any, **_: Any) -> tuple:
@@ -33,8 +44,7 @@ def broadcast_shape(x: Any, y: Any, **_: Any) -> tuple:
 
 
 def _unary_shape(x: Any, *, function: str) -> tuple:
-    dtype = getattr(np, function)(np.ones((), x.dtype)).dtype
-    return x.shape, dtype
+    return x.shape, getattr(np, function)(np.ones((), x.dtype)).dtype
 
 
 def _unary_gradient(dy: Any, y: Any, x: Any, *, function: str) -> tuple:
@@ -48,9 +58,10 @@ def _binary_shape(x: Any, y: Any, *, function: str) -> tuple:
 
 
 def _binary_gradient(dz: Any, z: Any, x: Any, y: Any, *, function: str) -> tuple:
-    if BINARY[function] is None:
+    derivatives = BINARY[function]
+    if derivatives is None:
         return None, None
-    dx, dy = BINARY[function](dz, z, x, y)
+    dx, dy = derivatives(dz, z, x, y)
     return sum_to(dx, x.shape), sum_to(dy, y.shape)
 
 
@@ -80,7 +91,7 @@ def multiply(x1: Any, x2: Any) -> Any:
     return _multiply(*operands(x1, x2))
 
 
-def _to_first(condition: Callable[[Any, Any], Any]) -> Callable[..., tuple]:
+def _to_first(condition: Binary) -> Callable[..., tuple]:
     def gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
         first = cast(condition(x, y), dz.dtype)
         return dz * first, dz * (1 - first)
@@ -117,7 +128,7 @@ BINARY: dict[str, Callable[..., tuple] | None] = {
     "power": lambda dz, z, x, y: (dz * y * power(x, y - 1), dz * z * log(where(x > 0, x, 1.0))),
     "maximum": _to_first(lambda x, y: x >= y),
     "minimum": _to_first(lambda x, y: x <= y),
-    "remainder": None,
+    "remainder": lambda dz, z, x, y: (dz, -dz * floor_divide(x, y)),
     "floor_divide": None,
     "equal": None,
     "not_equal": None,
@@ -130,16 +141,22 @@ BINARY: dict[str, Callable[..., tuple] | None] = {
 }
 
 
-def _unary_function(function: str, summary: str) -> Callable[[Any], Any]:
+# What whole numbers and booleans need not become floats for.
+EXACT = {"negative", "absolute", "sign", "square", "isnan", "isfinite", "logical_not"}
+
+
+def _unary_function(function: str, summary: str) -> Unary:
+    convert = convert_to_tensor if function in EXACT else as_float
+
     def apply(x: Any) -> Any:
-        return _unary(convert_to_tensor(x), function=function)
+        return _unary(convert(x), function=function)
 
     apply.__name__ = apply.__qualname__ = function
     apply.__doc__ = summary
     return apply
 
 
-def _binary_function(function: str, summary: str) -> Callable[[Any, Any], Any]:
+def _binary_function(function: str, summary: str) -> Binary:
     def apply(x1: Any, x2: Any) -> Any:
         return _binary(*operands(x1, x2), function=function)
 
@@ -148,40 +165,53 @@ def _binary_function(function: str, summary: str) -> Callable[[Any, Any], Any]:
     return apply
 
 
-negative = _unary_function("negative", "-x.")
-absolute = abs = _unary_function("absolute", "|x|, with derivative sign(x).")
-sign = _unary_function("sign", "-1, 0 or 1; its derivative is taken as zero.")
-exp = _unary_function("exp", "e^x.")
-expm1 = _unary_function("expm1", "e^x - 1, accurate near zero.")
-log = _unary_function("log", "The natural logarithm.")
-log1p = _unary_function("log1p", "log(1 + x), accurate near zero.")
-sqrt = _unary_function("sqrt", "The square root.")
-square = _unary_function("square", "x x.")
-reciprocal = _unary_function("reciprocal", "1/x.")
-sin = _unary_function("sin", "The sine of x radians.")
-cos = _unary_function("cos", "The cosine of x radians.")
-floor = _unary_function("floor", "The largest whole number not above x; derivative zero.")
-ceil = _unary_function("ceil", "The smallest whole number not below x; derivative zero.")
-round = _unary_function("rint", "The nearest whole number, halves to the even one; derivative zero.")
-isnan = _unary_function("isnan", "Whether x is not a number.")
-isfinite = _unary_function("isfinite", "Whether x is neither infinite nor NaN.")
-logical_not = _unary_function("logical_not", "Whether x is zero.")
+negative: Unary = _unary_function("negative", "-x.")
+absolute: Unary = _unary_function("absolute", "|x|, with derivative sign(x).")
+abs = absolute
+sign: Unary = _unary_function("sign", "-1, 0 or 1; its derivative is taken as zero.")
+exp: Unary = _unary_function("exp", "e^x.")
+expm1: Unary = _unary_function("expm1", "e^x - 1, accurate near zero.")
+log: Unary = _unary_function("log", "The natural logarithm.")
+log1p: Unary = _unary_function("log1p", "log(1 + x), accurate near zero.")
+sqrt: Unary = _unary_function("sqrt", "The square root.")
+square: Unary = _unary_function("square", "x x.")
+reciprocal: Unary = _unary_function("reciprocal", "1/x.")
+sin: Unary = _unary_function("sin", "The sine of x radians.")
+cos: Unary = _unary_function("cos", "The cosine of x radians.")
+floor: Unary = _unary_function("floor", "The largest whole number not above x; derivative zero.")
+ceil: Unary = _unary_function("ceil", "The smallest whole number not below x; derivative zero.")
+round: Unary = _unary_function("rint", "The nearest whole number, halves to the even one; derivative zero.")
+isnan: Unary = _unary_function("isnan", "Whether x is not a number.")
+isfinite: Unary = _unary_function("isfinite", "Whether x is neither infinite nor NaN.")
+logical_not: Unary = _unary_function("logical_not", "Whether x is zero.")
 
-subtract = _binary_function("subtract", "x1 - x2.")
-divide = true_divide = _binary_function("true_divide", "x1 / x2.")
-power = _binary_function("power", "x1 to the power of x2.")
-maximum = _binary_function("maximum", "The larger of two; at a tie the gradient goes to the first. NaN propagates.")
-minimum = _binary_function("minimum", "The smaller of two; at a tie the gradient goes to the first. NaN propagates.")
-mod = _binary_function("remainder", "The remainder of x1 / x2, with the sign of x2; no gradient.")
-floor_divide = _binary_function("floor_divide", "floor(x1 / x2); no gradient.")
-equal = _binary_function("equal", "x1 == x2, as booleans.")
-not_equal = _binary_function("not_equal", "x1 != x2, as booleans.")
-greater = _binary_function("greater", "x1 > x2, as booleans.")
-greater_equal = _binary_function("greater_equal", "x1 >= x2, as booleans.")
-less = _binary_function("less", "x1 < x2, as booleans.")
-less_equal = _binary_function("less_equal", "x1 <= x2, as booleans.")
-logical_and = _binary_function("logical_and", "Whether both are non-zero.")
-logical_or = _binary_function("logical_or", "Whether one of the two is non-zero.")
+subtract: Binary = _binary_function("subtract", "x1 - x2.")
+_quotient: Binary = _binary_function("true_divide", "x1 / x2.")
+power: Binary = _binary_function("power", "x1 to the power of x2.")
+maximum: Binary = _binary_function(
+    "maximum", "The larger of two; at a tie the gradient goes to the first. NaN propagates."
+)
+minimum: Binary = _binary_function(
+    "minimum", "The smaller of two; at a tie the gradient goes to the first. NaN propagates."
+)
+mod: Binary = _binary_function("remainder", "The remainder of x1 / x2, with the sign of x2.")
+floor_divide: Binary = _binary_function("floor_divide", "floor(x1 / x2); no gradient.")
+equal: Binary = _binary_function("equal", "x1 == x2, as booleans.")
+not_equal: Binary = _binary_function("not_equal", "x1 != x2, as booleans.")
+greater: Binary = _binary_function("greater", "x1 > x2, as booleans.")
+greater_equal: Binary = _binary_function("greater_equal", "x1 >= x2, as booleans.")
+less: Binary = _binary_function("less", "x1 < x2, as booleans.")
+less_equal: Binary = _binary_function("less_equal", "x1 <= x2, as booleans.")
+logical_and: Binary = _binary_function("logical_and", "Whether both are non-zero.")
+logical_or: Binary = _binary_function("logical_or", "Whether one of the two is non-zero.")
+
+
+def divide(x1: Any, x2: Any) -> Any:
+    """x1 / x2; whole numbers are divided as `config.floatx()`."""
+    return _quotient(*(as_float(x) for x in operands(x1, x2)))
+
+
+true_divide = divide
 
 
 def rsqrt(x: Any) -> Any:
@@ -194,7 +224,7 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     return minimum(maximum(x, x_min), x_max)
 
 
-# ---- choice --------- ------------------------------------------------------------------------------------------------
+# ---- choice ----------------------------------------------------------------------------------------------------------
 
 _where = Primitive(
     "where",
@@ -218,7 +248,7 @@ def where(condition: Any, x1: Any, x2: Any) -> Any:
 # ---- operators -------------------------------------------------------------------------------------------------------
 
 
-def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _reflected(function: Binary) -> Binary:
     return lambda self, other: function(other, self)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastconv import config
 from fastconv.engine import Primitive, Tensor
 from fastconv.ops.activation import log_softmax
-from fastconv.ops.broadcast import reshape, sum
+from fastconv.ops.broadcast import positions, reshape, sum
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
 from fastconv.ops.elementwise import absolute, clip, exp, log, log1p, maximum
 from fastconv.ops.shape import transpose
@@ -20,16 +20,18 @@ def _dense_gradient(dloss: Any, loss: Any, logits: Any, target: Any) -> tuple:
     )
 
 
-_dense = Primitive("softmax_cross_entropy", lambda logits, target: (logits.shape[:-1], logits.dtype), _dense_gradient)
-_dense_backward = Primitive(
+_dense: Primitive = Primitive(
+    "softmax_cross_entropy", lambda logits, target: (logits.shape[:-1], logits.dtype), _dense_gradient
+)
+_dense_backward: Primitive = Primitive(
     "softmax_cross_entropy_backward", lambda dloss, logits, target: (logits.shape, logits.dtype)
 )
-_sparse = Primitive(
+_sparse: Primitive = Primitive(
     "sparse_softmax_cross_entropy",
     lambda logits, target: (logits.shape[:-1], logits.dtype),
     lambda dloss, loss, logits, target: (_sparse_backward(dloss, logits, target), None),
 )
-_sparse_backward = Primitive(
+_sparse_backward: Primitive = Primitive(
     "sparse_softmax_cross_entropy_backward", lambda dloss, logits, target: (logits.shape, logits.dtype)
 )
 
@@ -129,15 +131,17 @@ def _probabilities(output: Any) -> Any:
     return clip(output / sum(output, -1, True), config.epsilon(), 1 - config.epsilon())
 
 
+MAKERS: dict[str, tuple[str, dict]] = {"softmax": ("softmax", {}), "sigmoid": ("activate", {"activation": "sigmoid"})}
+
+
 def _behind(output: Any, activation: str) -> Any:
     """The logits, where `output` is known to be softmax or sigmoid of them; else None."""
     call = output.call if isinstance(output, Tensor) else None
-    if call is None or activation not in (call.primitive.name, call.params.get("activation")):
+    if call is None or (call.primitive.name, call.params) != MAKERS[activation]:
         return None
     return call.inputs[0]
 
 
 def _classes_last(x: Any, axis: int) -> Any:
-    if axis % x.ndim == x.ndim - 1:
-        return x
-    return transpose(x, [i for i in range(x.ndim) if i != axis % x.ndim] + [axis % x.ndim])
+    (axis,) = positions(axis, x.ndim)
+    return transpose(x, [i for i in range(x.ndim) if i != axis] + [axis])

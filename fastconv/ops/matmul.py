@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from fastconv.engine import Primitive
+from fastconv.engine import KerasTensor, Primitive, Tensor, Variable, lift
 from fastconv.ops.broadcast import reshape, sum_to
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.shape import expand_dims, squeeze
@@ -62,5 +63,10 @@ def matmul(x1: Any, x2: Any) -> Any:
     if b.ndim == 1:
         return squeeze(matmul(a, expand_dims(b, 1)), -1)
     if a.ndim > 2 and b.ndim == 2:  # rows of rows: one product
-        return reshape(_matmul(reshape(a, (-1, a.shape[-1])), b), (*a.shape[:-1], b.shape[1]))
+        return reshape(_matmul(reshape(a, (math.prod(a.shape[:-1]), a.shape[-1])), b), (*a.shape[:-1], b.shape[1]))
     return _matmul(a, b)
+
+
+for _cls in (Tensor, Variable, KerasTensor):
+    setattr(_cls, "__matmul__", lift(matmul))  # noqa: B010
+    setattr(_cls, "__rmatmul__", lift(lambda self, other: matmul(other, self)))  # noqa: B010

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastconv.engine import Primitive
-from fastconv.ops.broadcast import reshape
+from fastconv.ops.broadcast import broadcast_to, positions, reshape
 from fastconv.ops.convert import as_float
 from fastconv.ops.elementwise import rsqrt
 from fastconv.ops.layout import floats
@@ -22,7 +22,7 @@ def _batch_norm_gradient(dys: tuple, ys: tuple, x: Any, gamma: Any, beta: Any, *
     if dy is not None:
         dx, dgamma, dbeta = _batch_norm_backward(dy, x, mean, variance, gamma, epsilon=epsilon)
     if dmean is not None:
-        part = dmean / count + x * 0.0
+        part = broadcast_to(dmean / count, x.shape)
         dx = part if dx is None else dx + part
     if dvariance is not None:
         part = dvariance * (x - mean) * (2.0 / count)
@@ -61,13 +61,14 @@ def batch_norm(x: Any, gamma: Any = None, beta: Any = None, axis: int = -1, epsi
         TypeError: dtypes that differ, or are neither float32 nor float64.
     """
     x = as_float(x)
+    (axis,) = positions(axis, x.ndim)
     channels = x.shape[axis]
     gamma = np.ones(channels, x.dtype) if gamma is None else gamma
     beta = np.zeros(channels, x.dtype) if beta is None else beta
     floats("batch_norm", x, gamma, beta)
-    if axis % x.ndim == x.ndim - 1:
+    if axis == x.ndim - 1:
         return _batch_norm(x, gamma, beta, epsilon=float(epsilon))
-    order = [i for i in range(x.ndim) if i != axis % x.ndim] + [axis % x.ndim]
+    order = [i for i in range(x.ndim) if i != axis] + [axis]
     y, mean, variance = _batch_norm(transpose(x, order), gamma, beta, epsilon=float(epsilon))
     return transpose(y, [order.index(i) for i in range(x.ndim)]), mean, variance
 
@@ -90,6 +91,7 @@ def batch_normalization(
         ValueError: a statistic does not have the shape (C,).
     """
     x = as_float(x)
+    (axis,) = positions(axis, x.ndim)
     shape = (x.shape[axis],)
     for name, array in {"mean": mean, "variance": variance, "offset": offset, "scale": scale}.items():
         if array is not None and tuple(array.shape) != shape:
@@ -97,7 +99,7 @@ def batch_normalization(
     factor = rsqrt(variance + epsilon)
     factor = factor if scale is None else factor * scale
     shift = -mean * factor if offset is None else offset - mean * factor
-    if axis % x.ndim != x.ndim - 1:
-        ones = [1] * (x.ndim - axis % x.ndim - 1)
+    if axis != x.ndim - 1:
+        ones = [1] * (x.ndim - axis - 1)
         factor, shift = reshape(factor, (*shape, *ones)), reshape(shift, (*shape, *ones))
     return x * factor + shift

@@ -7,16 +7,16 @@ from typing import Any
 
 from fastconv.engine import Primitive
 from fastconv.ops.convert import convert_to_tensor
-from fastconv.window import explicit_sides
+from fastconv.window import WHOLE, explicit_sides
 
 MODES = ("constant", "edge", "reflect", "symmetric")
 
-_pad = Primitive(
+_pad: Primitive = Primitive(
     "pad",
     lambda x, *, pad_width, **_: (tuple(n + sum(p) for n, p in zip(x.shape, pad_width)), x.dtype),
     lambda dy, y, x, *, pad_width, mode, value=0.0: (_pad_backward(dy, pad_width=pad_width, mode=mode),),
 )
-_pad_backward = Primitive(
+_pad_backward: Primitive = Primitive(
     "pad_backward",
     lambda dy, *, pad_width, mode: (tuple(n - sum(p) for n, p in zip(dy.shape, pad_width)), dy.dtype),
     lambda ddx, dx, dy, *, pad_width, mode: (_pad(ddx, pad_width=pad_width, mode=mode),),
@@ -45,10 +45,10 @@ def pad(
         raise ValueError(f"pad: mode must be one of {MODES}. Received: mode={mode!r}")
     if constant_values is not None and mode != "constant":
         raise ValueError(f"pad: constant_values go with mode='constant'. Received: mode={mode!r}")
-    pairs = pad_width
-    if not isinstance(pairs, int) and len(pairs) == 2 and all(isinstance(p, int) for p in pairs):
+    pairs: Any = pad_width
+    if not isinstance(pairs, WHOLE) and len(pairs) == 2 and all(isinstance(p, WHOLE) for p in pairs):
         pairs = [tuple(pairs)] * x.ndim
-    elif not isinstance(pairs, int) and len(pairs) == 1:
+    elif not isinstance(pairs, WHOLE) and len(pairs) == 1:
         pairs = list(pairs) * x.ndim
     sides = explicit_sides("pad", pairs, x.ndim)
     if mode != "constant" and any(n == 0 and sum(side) for n, side in zip(x.shape, sides)):

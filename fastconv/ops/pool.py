@@ -26,12 +26,12 @@ def _extreme_pool(name: str) -> Primitive:
 
 _max_pool = _extreme_pool("max_pool")
 _min_pool = _extreme_pool("min_pool")
-_average_pool = Primitive(
+_average_pool: Primitive = Primitive(
     "average_pool",
     _pool_shape,
     lambda dy, y, x, **window: (_average_pool_backward(dy, input_shape=tuple(x.shape), **window),),
 )
-_average_pool_backward = Primitive(
+_average_pool_backward: Primitive = Primitive(
     "average_pool_backward",
     lambda dy, *, input_shape, **_: (input_shape, dy.dtype),
     lambda ddx, dx, dy, *, input_shape, **window: (_average_pool(ddx, **window),),

@@ -7,7 +7,7 @@ from typing import Any
 from fastconv.engine import Primitive
 from fastconv.ops.convert import as_float
 
-_dropout = Primitive(
+_dropout: Primitive = Primitive(
     "dropout",
     lambda x, seed, *, rate: (x.shape, x.dtype),
     lambda dy, y, x, seed, *, rate: (_dropout(dy, seed, rate=rate), None),

@@ -9,11 +9,11 @@ import numpy as np
 
 from fastconv import config
 from fastconv.engine import KerasTensor, Primitive, Tensor, Variable, lift
-from fastconv.ops.broadcast import reshape
+from fastconv.ops.broadcast import positions, reshape
 from fastconv.ops.convert import cast, convert_to_tensor
 from fastconv.ops.elementwise import equal
 
-_transpose = Primitive(
+_transpose: Primitive = Primitive(
     "transpose",
     lambda x, *, axes: (tuple(x.shape[a] for a in axes), x.dtype),
     lambda dy, y, x, *, axes: (transpose(dy, np.argsort(axes).tolist()),),
@@ -33,8 +33,8 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
         ValueError: `axes` is not a permutation of the axes of x.
     """
     x = convert_to_tensor(x)
-    order = tuple(range(x.ndim))[::-1] if axes is None else tuple(int(a) % x.ndim for a in axes)
-    if sorted(order) != list(range(x.ndim)):
+    order = tuple(range(x.ndim))[::-1] if axes is None else positions(axes, x.ndim)
+    if len(order) != x.ndim:
         raise ValueError(f"transpose: axes must be a permutation of all axes. Received: x.shape={x.shape}, axes={axes}")
     return x if order == tuple(range(x.ndim)) else _transpose(x, axes=order)
 
@@ -42,11 +42,10 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
     """x with a new axis of size 1 at each position of `axis`, counted in the result."""
     x = convert_to_tensor(x)
-    new = (axis,) if isinstance(axis, int) else tuple(axis)
-    rank = x.ndim + len(new)
-    positions = {a % rank for a in new}
+    rank = x.ndim + (len(axis) if isinstance(axis, Sequence) else 1)
+    new = positions(axis, rank)
     sizes = iter(x.shape)
-    return reshape(x, [1 if i in positions else next(sizes) for i in range(rank)])
+    return reshape(x, [1 if i in new else next(sizes) for i in range(rank)])
 
 
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
@@ -56,11 +55,10 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
         ValueError: an axis of `axis` has another size.
     """
     x = convert_to_tensor(x)
-    gone = [i for i, n in enumerate(x.shape) if n == 1] if axis is None else [axis] if isinstance(axis, int) else axis
-    positions = {a % x.ndim for a in gone}
-    if any(x.shape[a] != 1 for a in positions):
+    gone = [i for i, n in enumerate(x.shape) if n == 1] if axis is None else positions(axis, x.ndim)
+    if any(x.shape[i] != 1 for i in gone):
         raise ValueError(f"squeeze: axes must have size 1. Received: x.shape={x.shape}, axis={axis}")
-    return reshape(x, [n for i, n in enumerate(x.shape) if i not in positions])
+    return reshape(x, [n for i, n in enumerate(x.shape) if i not in gone])
 
 
 def ravel(x: Any) -> Any:
@@ -80,13 +78,13 @@ def _part_shape(x: Any, *, key: tuple) -> tuple:
     return np.broadcast_to(np.zeros((), x.dtype), x.shape)[_parts(key)].shape, x.dtype
 
 
-_part = Primitive(
+_part: Primitive = Primitive(
     "part",
     _part_shape,
     lambda dy, y, x, *, key: (_part_backward(dy, key=key, input_shape=tuple(x.shape)),),
     view=lambda x, *, key: x[_parts(key)],
 )
-_part_backward = Primitive(
+_part_backward: Primitive = Primitive(
     "part_backward",
     lambda dy, *, key, input_shape: (input_shape, dy.dtype),
     lambda ddy, dx, dy, *, key, input_shape: (_part(ddy, key=key),),
@@ -101,7 +99,7 @@ def part(x: Any, key: Any) -> Any:
     """
     x = convert_to_tensor(x)
     keys = key if isinstance(key, tuple) else (key,)
-    plain = []
+    plain: list[Any] = []
     for k in keys:
         if isinstance(k, slice):
             plain.append((k.start, k.stop, k.step))
@@ -113,7 +111,18 @@ def part(x: Any, key: Any) -> Any:
 
 
 def slice_(x: Any, start_indices: Sequence[int], shape: Sequence[int]) -> Any:
-    """The block of x of size `shape` that begins at `start_indices`."""
+    """The block of x of size `shape` that begins at `start_indices`.
+
+    Raises:
+        ValueError: the block does not lie within x.
+    """
+    x = convert_to_tensor(x)
+    fits = len(start_indices) == len(shape) == x.ndim
+    if not fits or any(a < 0 or n < 0 or a + n > size for a, n, size in zip(start_indices, shape, x.shape)):
+        raise ValueError(
+            "slice: the block must lie within x. "
+            f"Received: x.shape={x.shape}, start_indices={start_indices}, shape={shape}"
+        )
     return part(x, tuple(slice(a, a + n) for a, n in zip(start_indices, shape)))
 
 
@@ -124,6 +133,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
         ValueError: the sections would not be equal.
     """
     x = convert_to_tensor(x)
+    (axis,) = positions(axis, x.ndim)
     n = x.shape[axis]
     if isinstance(indices_or_sections, int):
         if n % indices_or_sections:
@@ -132,18 +142,17 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
                 f"Received: x.shape={x.shape}, axis={axis}, indices_or_sections={indices_or_sections}"
             )
         step = n // indices_or_sections
-        cuts = list(range(step, n, step))
+        cuts = [i * step for i in range(1, indices_or_sections)]
     else:
         cuts = list(indices_or_sections)
-    before = (slice(None),) * (axis % x.ndim)
+    before = (slice(None),) * axis
     return [part(x, (*before, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n])]
 
 
 def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     """x in reverse order along `axis` (all axes when None)."""
     x = convert_to_tensor(x)
-    axes = range(x.ndim) if axis is None else [axis] if isinstance(axis, int) else axis
-    flipped = {a % x.ndim for a in axes}
+    flipped = range(x.ndim) if axis is None else positions(axis, x.ndim)
     return part(x, tuple(slice(None, None, -1) if i in flipped else slice(None) for i in range(x.ndim)))
 
 
@@ -152,7 +161,7 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 def _concatenate_shape(*xs: Any, axis: int) -> tuple:
     sizes = list(xs[0].shape)
-    sizes[axis] = int(np.sum([x.shape[axis] for x in xs]))
+    sizes[axis] = sum(x.shape[axis] for x in xs)
     return tuple(sizes), np.result_type(*(x.dtype for x in xs))
 
 
@@ -161,7 +170,7 @@ def _concatenate_gradient(dy: Any, y: Any, *xs: Any, axis: int) -> tuple:
     return tuple(split(dy, cuts, axis))
 
 
-_concatenate = Primitive("concatenate", _concatenate_shape, _concatenate_gradient)
+_concatenate: Primitive = Primitive("concatenate", _concatenate_shape, _concatenate_gradient)
 
 
 def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
@@ -172,8 +181,8 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     """
     xs = [convert_to_tensor(x) for x in xs]
     shapes = [tuple(x.shape) for x in xs]
-    axis = axis % len(shapes[0]) if xs and shapes[0] else axis
-    others = {(*s[:axis], *s[axis + 1 :]) for s in shapes}
+    (axis,) = positions(axis, xs[0].ndim) if xs else (axis,)
+    others = {(*s[:axis], None, *s[axis + 1 :]) for s in shapes}
     if len(others) != 1 or len({len(s) for s in shapes}) != 1:
         raise ValueError(f"concatenate: all axes but one must agree. Received: shapes={shapes}, axis={axis}")
     return _concatenate(*xs, axis=axis)
@@ -192,15 +201,15 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """
     x = convert_to_tensor(x)
     indices = convert_to_tensor(indices)
-    return _take(ravel(x), indices, axis=0) if axis is None else _take(x, indices, axis=axis % x.ndim)
+    return _take(ravel(x), indices, axis=0) if axis is None else _take(x, indices, axis=positions(axis, x.ndim)[0])
 
 
-_take = Primitive(
+_take: Primitive = Primitive(
     "take",
     lambda x, indices, *, axis: ((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype),
     lambda dy, y, x, indices, *, axis: (_take_backward(dy, indices, axis=axis, input_shape=tuple(x.shape)), None),
 )
-_take_backward = Primitive(
+_take_backward: Primitive = Primitive(
     "take_backward",
     lambda dy, indices, *, axis, input_shape: (input_shape, dy.dtype),
     lambda ddy, dx, dy, indices, *, axis, input_shape: (_take(ddy, indices, axis=axis), None),
@@ -225,13 +234,15 @@ def ones(shape: Sequence[int], dtype: str | None = None) -> np.ndarray:
 
 def zeros_like(x: Any, dtype: str | None = None) -> np.ndarray:
     """Zeros in the shape of x."""
+    x = convert_to_tensor(x)
     return np.zeros(x.shape, dtype or x.dtype)
 
 
 def ones_like(x: Any, dtype: str | None = None) -> np.ndarray:
     """Ones in the shape of x."""
+    x = convert_to_tensor(x)
     return np.ones(x.shape, dtype or x.dtype)
 
 
 for _cls in (Tensor, Variable, KerasTensor):
-    _cls.__getitem__ = lift(part)  # type: ignore[attr-defined]
+    setattr(_cls, "__getitem__", lift(part))  # noqa: B010
