@@ -33,11 +33,25 @@ cdef double EXPONENTIAL = 20.0
 def is_float32(*arrays) -> bool:
     """Whether all `arrays` are NumPy arrays of native float32."""
     for array in arrays:
-        if not cnp.PyArray_Check(array) or cnp.PyArray_TYPE(array) != cnp.NPY_FLOAT32:
-            return False
-        if not cnp.PyArray_ISNOTSWAPPED(array):
+        if not _is_float32(array):
             return False
     return True
+
+
+cdef bint _is_float32(array):
+    return (
+        cnp.PyArray_Check(array) and cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT32 and cnp.PyArray_ISNOTSWAPPED(array)
+    )
+
+
+def dense_float32(tuple arrays):
+    """`arrays` in C order, copied where they are not; None unless all are of native float32."""
+    cdef bint dense = True
+    for array in arrays:
+        if not _is_float32(array):
+            return None
+        dense = dense and cnp.PyArray_ISCARRAY_RO(array)
+    return arrays if dense else tuple(map(contiguous, arrays))
 
 
 def contiguous(array):
@@ -53,6 +67,13 @@ def room(out, tuple shape):
     ):
         return out
     return np.empty(shape, np.float32)
+
+
+def rooms(out, *shapes) -> tuple:
+    """`room` for each of several results; `out` is a tuple of arrays or None."""
+    if out is None:
+        return tuple([np.empty(shape, np.float32) for shape in shapes])
+    return tuple([room(array, shape) for array, shape in zip(out, shapes)])
 
 
 cdef void *data(object array, int type_number, int64_t size) except? NULL:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import _stream
-from fastconv._stream import contiguous, is_float32, room
+from fastconv._stream import contiguous, dense_float32, is_float32, room, rooms
 from fastconv.backends.reference import Array, Pair, Reference, Sides
 from fastconv.window import output_size
 
@@ -33,10 +33,11 @@ def float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(reference)
     def method(self, *arrays, out=None, **parameters):
-        if not is_float32(*arrays):
+        dense = dense_float32(arrays)
+        if dense is None:
             return reference(self, *arrays, out=out, **parameters)
-        result = kernel(self, *map(contiguous, arrays), out=out, **parameters)
-        return result if out is None else delivered(result, out)
+        result = kernel(self, *dense, out=out, **parameters)
+        return result if out is None or out is result else delivered(result, out)
 
     return method
 
@@ -48,11 +49,6 @@ def delivered(result: Array | tuple[Array, ...], out: Array | tuple[Array, ...])
     if out is not result:
         out[...] = result
     return out
-
-
-def rooms(out: tuple[Array, ...] | None, *shapes: tuple[int, ...]) -> tuple[Array, ...]:
-    """`room` for each of several results."""
-    return tuple(room(o, shape) for o, shape in zip(out or (None,) * len(shapes), shapes))
 
 
 class CpuStream(Reference):

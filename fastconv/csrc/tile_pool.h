@@ -1,35 +1,39 @@
 /* Pooling of one output row: channels in lanes, one pass over the taps that lie inside the image. */
 
+/* The part of a window that lies inside the image: `height` x `width` taps, the first at x + start. */
 typedef struct {
-    int64_t first, end;
-} range;
+    int64_t start, height, width;
+} taps;
 
-/* The taps k of `taps` for which 0 <= start + k * dilation < extent. */
-static inline range taps_inside(int64_t start, int64_t extent, int64_t taps, int64_t dilation) {
-    if (start >= 0 && start + (taps - 1) * dilation < extent) return (range){0, taps};
-    const int64_t first = start < 0 ? (-start + dilation - 1) / dilation : 0;
+/* The taps k < count of one axis for which 0 <= start + k * dilation < extent: from `*first`, as many as returned. */
+static inline int64_t taps_inside(int64_t *first, int64_t start, int64_t extent, int64_t count, int64_t dilation) {
+    *first = 0;
+    if (start >= 0 && start + (count - 1) * dilation < extent) return count;
+    if (start < 0) *first = (-start + dilation - 1) / dilation;
     const int64_t end = extent > start ? (extent - start + dilation - 1) / dilation : 0;
-    return (range){first, end < taps ? end : taps};
+    return (end < count ? end : count) - *first;
 }
 
-static inline int64_t count_taps(range rows, range columns) {
-    return rows.end > rows.first && columns.end > columns.first
-        ? (rows.end - rows.first) * (columns.end - columns.first) : 0;
+static inline taps taps_of(const pool_window *p, int64_t oh, int64_t ow) {
+    const int64_t h = oh * p->SH - p->top, w = ow * p->SW - p->left;
+    int64_t kh, kw;
+    const int64_t height = taps_inside(&kh, h, p->H, p->KH, p->DH), width = taps_inside(&kw, w, p->W, p->KW, p->DW);
+    return (taps){((h + kh * p->DH) * p->W + w + kw * p->DW) * p->C, height, width > 0 ? width : 0};
 }
 
 /* How many elements an average is over: at least one. */
-static inline float average_count(const pool_window *p, range rows, range columns) {
-    const int64_t count = p->count_padding ? p->KH * p->KW : count_taps(rows, columns);
+static inline float average_count(const pool_window *p, taps inside) {
+    const int64_t count = p->count_padding ? p->KH * p->KW : inside.height * inside.width;
     return count > 0 ? (float)count : 1;
 }
 
 enum pool { MAX_POOL, MIN_POOL, AVERAGE_POOL };
 
-static inline vec pool_start(enum pool kind) {
+INLINE vec pool_start(enum pool kind) {
     return v_set(kind == MAX_POOL ? -INFINITY : kind == MIN_POOL ? INFINITY : 0);
 }
 
-static inline vec pool_step(enum pool kind, vec a, vec b) {
+INLINE vec pool_step(enum pool kind, vec a, vec b) {
     switch (kind) {
         case MAX_POOL: return v_maximum(a, b);
         case MIN_POOL: return v_minimum(a, b);
@@ -38,23 +42,18 @@ static inline vec pool_step(enum pool kind, vec a, vec b) {
 }
 
 /* y (OW, C) is output row `oh` of image x (H, W, C). */
-INLINE void pool_row(
-    enum pool kind, float *y, const float *x, const pool_window *p, int64_t oh) {
-    const int64_t h = oh * p->SH - p->top;
-    const range rows = taps_inside(h, p->H, p->KH, p->DH);
-    for (int64_t ow = 0; ow < p->OW; ow++, y += p->C) {
-        const int64_t w = ow * p->SW - p->left;
-        const range columns = taps_inside(w, p->W, p->KW, p->DW);
-        const vec count = v_set(average_count(p, rows, columns));
-        for (int64_t c = 0; c < p->C; c += LANES) {
+INLINE void pool_row(enum pool kind, float *y, const float *x, const pool_window *p, int64_t oh) {
+    const int64_t C = p->C, OW = p->OW, next_row = p->DH * p->W * C, next_column = p->DW * C;
+    for (int64_t ow = 0; ow < OW; ow++, y += C) {
+        const taps inside = taps_of(p, oh, ow);
+        const vec count = v_set(average_count(p, inside));
+        for (int64_t c = 0; c < C; c += LANES) {
+            const float *row = x + inside.start + c;
             vec a = pool_start(kind);
-            for (int64_t kh = rows.first; kh < rows.end; kh++)
-                for (int64_t kw = columns.first; kw < columns.end; kw++) {
-                    const int64_t pixel = (h + kh * p->DH) * p->W + w + kw * p->DW;
-                    a = pool_step(kind, a, v_read(x + pixel * p->C + c, p->C - c));
-                }
+            for (int64_t kh = 0; kh < inside.height; kh++, row += next_row)
+                for (int64_t kw = 0; kw < inside.width; kw++) a = pool_step(kind, a, v_read(row + kw * next_column, C - c));
             if (kind == AVERAGE_POOL) a = a / count;
-            v_write(y + c, a, p->C - c);
+            v_write(y + c, a, C - c);
         }
     }
 }
@@ -65,46 +64,60 @@ static void f32_average_pool(float *y, const float *x, const pool_window *p, int
     pool_row(AVERAGE_POOL, y, x, p, oh);
 }
 
-/* Adds each dy of output row `oh` to dx at the first tap, in row-major order, whose x is y, or NaN as y then is. */
-static void f32_extreme_pool_backward(
-    float *dx, const float *dy, const float *x, const float *y, const pool_window *p, int64_t oh) {
-    const int64_t h = oh * p->SH - p->top;
-    const range rows = taps_inside(h, p->H, p->KH, p->DH);
-    for (int64_t ow = 0; ow < p->OW; ow++, dy += p->C, y += p->C) {
-        const int64_t w = ow * p->SW - p->left;
-        const range columns = taps_inside(w, p->W, p->KW, p->DW);
-        for (int64_t c = 0; c < p->C; c += LANES) {
-            const int64_t left = p->C - c;
-            const vec best = v_read(y + c, left);
-            vec gradient = v_read(dy + c, left);    /* 0 in the lanes that have found their tap */
-            for (int64_t kh = rows.first; kh < rows.end; kh++)
-                for (int64_t kw = columns.first; kw < columns.end; kw++) {
-                    const int64_t i = ((h + kh * p->DH) * p->W + w + kw * p->DW) * p->C + c;
-                    const vec value = v_read(x + i, left);
+/* Whether no element lies in two windows: gradients are then stored, not added, which spares small images a stall where a
+ * vector is read back before the stores that overlap it have reached the cache. */
+static inline int windows_disjoint(const pool_window *p) {
+    return p->SH > (p->KH - 1) * p->DH && p->SW > (p->KW - 1) * p->DW;
+}
+
+INLINE void pool_give(int disjoint, float *dx, vec gradient, int64_t left) {
+    v_write(dx, disjoint ? gradient : (vec)(v_read(dx, left) + gradient), left);
+}
+
+/* Gives each dy of output row `oh` to the first tap, in row-major order, whose x is y, or NaN as y then is. */
+INLINE void extreme_pool_row_backward(
+    int disjoint, float *dx, const float *dy, const float *x, const float *y, const pool_window *p, int64_t oh) {
+    const int64_t C = p->C, OW = p->OW, next_row = p->DH * p->W * C, next_column = p->DW * C;
+    for (int64_t ow = 0; ow < OW; ow++, dy += C, y += C) {
+        const taps inside = taps_of(p, oh, ow);
+        for (int64_t c = 0; c < C; c += LANES) {
+            const vec best = v_read(y + c, C - c);
+            vec gradient = v_read(dy + c, C - c);    /* 0 in the lanes that have found their tap */
+            int64_t row = inside.start + c;
+            for (int64_t kh = 0; kh < inside.height; kh++, row += next_row)
+                for (int64_t kw = 0; kw < inside.width; kw++) {
+                    const int64_t i = row + kw * next_column;
+                    const vec value = v_read(x + i, C - c);
                     const vmask here = v_equal(value, best) | v_nan(value);
-                    v_write(dx + i, v_read(dx + i, left) + v_choose(here, gradient, v_set(0)), left);
+                    pool_give(disjoint, dx + i, v_choose(here, gradient, v_set(0)), C - c);
                     gradient = v_choose(here, v_set(0), gradient);
                 }
         }
     }
 }
 
-/* Adds each dy of output row `oh`, divided by its count, to dx at every tap. */
-static void f32_average_pool_backward(float *dx, const float *dy, const pool_window *p, int64_t oh) {
-    const int64_t h = oh * p->SH - p->top;
-    const range rows = taps_inside(h, p->H, p->KH, p->DH);
-    for (int64_t ow = 0; ow < p->OW; ow++, dy += p->C) {
-        const int64_t w = ow * p->SW - p->left;
-        const range columns = taps_inside(w, p->W, p->KW, p->DW);
-        const vec count = v_set(average_count(p, rows, columns));
-        for (int64_t c = 0; c < p->C; c += LANES) {
-            const int64_t left = p->C - c;
-            const vec share = v_read(dy + c, left) / count;
-            for (int64_t kh = rows.first; kh < rows.end; kh++)
-                for (int64_t kw = columns.first; kw < columns.end; kw++) {
-                    float *to = dx + ((h + kh * p->DH) * p->W + w + kw * p->DW) * p->C + c;
-                    v_write(to, v_read(to, left) + share, left);
-                }
+static void f32_extreme_pool_backward(
+    float *dx, const float *dy, const float *x, const float *y, const pool_window *p, int64_t oh) {
+    if (windows_disjoint(p)) extreme_pool_row_backward(1, dx, dy, x, y, p, oh);
+    else extreme_pool_row_backward(0, dx, dy, x, y, p, oh);
+}
+
+/* Gives each dy of output row `oh`, divided by its count, to every tap. */
+INLINE void average_pool_row_backward(int disjoint, float *dx, const float *dy, const pool_window *p, int64_t oh) {
+    const int64_t C = p->C, OW = p->OW, next_row = p->DH * p->W * C, next_column = p->DW * C;
+    for (int64_t ow = 0; ow < OW; ow++, dy += C) {
+        const taps inside = taps_of(p, oh, ow);
+        const vec count = v_set(average_count(p, inside));
+        for (int64_t c = 0; c < C; c += LANES) {
+            const vec share = v_read(dy + c, C - c) / count;
+            float *row = dx + inside.start + c;
+            for (int64_t kh = 0; kh < inside.height; kh++, row += next_row)
+                for (int64_t kw = 0; kw < inside.width; kw++) pool_give(disjoint, row + kw * next_column, share, C - c);
         }
     }
+}
+
+static void f32_average_pool_backward(float *dx, const float *dy, const pool_window *p, int64_t oh) {
+    if (windows_disjoint(p)) average_pool_row_backward(1, dx, dy, p, oh);
+    else average_pool_row_backward(0, dx, dy, p, oh);
 }
