@@ -75,7 +75,14 @@ class Cpu(CpuStream):
         number = ACTIVATION_NUMBERS[activation]
         if b.ndim != 2 or (transpose_a and (a.ndim != 2 or transpose_b or bias is not None or number)):
             return super().matmul(
-                a, b, bias, transpose_a=transpose_a, transpose_b=transpose_b, activation=activation, alpha=alpha, out=out
+                a,
+                b,
+                bias,
+                transpose_a=transpose_a,
+                transpose_b=transpose_b,
+                activation=activation,
+                alpha=alpha,
+                out=out,
             )
         columns = b.shape[0] if transpose_b else b.shape[1]
         if transpose_a:

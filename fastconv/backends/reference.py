@@ -84,7 +84,7 @@ class Reference:
         groups = input_shape[3] // w.shape[2]
         grown = [n + sum(p) for n, p in zip(input_shape[1:3], padding)]
         dx = self.xp.zeros((input_shape[0], *grown, input_shape[3]), dy.dtype)
-        grouped = dy.reshape(*dy.shape[:3], groups, -1)  # N OH OW G CO
+        grouped = dy.reshape(*dy.shape[:3], groups, dy.shape[3] // groups)  # N OH OW G CO
         for kh, kw, where in taps(w.shape[:2], strides, dilation, dy.shape[1:3]):
             kernel = w[kh, kw].reshape(w.shape[2], groups, -1)
             dx[where] += self.xp.einsum("nhwgo,igo->nhwgi", grouped, kernel, optimize=True).reshape(dx[where].shape)
@@ -95,7 +95,7 @@ class Reference:
         padded = zero_pad(x, padding, self.xp)
         groups = x.shape[3] // kernel_shape[2]
         dw = self.xp.zeros(kernel_shape, x.dtype)
-        grouped = dy.reshape(*dy.shape[:3], groups, -1)  # N OH OW G CO
+        grouped = dy.reshape(*dy.shape[:3], groups, dy.shape[3] // groups)  # N OH OW G CO
         for kh, kw, where in taps(kernel_shape[:2], strides, dilation, dy.shape[1:3]):
             patch = padded[where].reshape(*dy.shape[:3], groups, kernel_shape[2])  # N OH OW G CI
             dw[kh, kw] = self.xp.einsum("nhwgi,nhwgo->igo", patch, grouped, optimize=True).reshape(kernel_shape[2:])

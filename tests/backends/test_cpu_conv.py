@@ -1,0 +1,248 @@
+"""Convolution and its gradients: exact on small integers, whose float32 sums carry no rounding."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from fastconv import _core
+from fastconv.backends.cpu import Cpu
+from fastconv.backends.reference import Reference
+from tests import naive
+
+cpu, reference = Cpu(), Reference(np)
+PLAIN = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
+SAME = {"strides": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
+
+
+def integers(rng, *shape):
+    return rng.integers(-4, 5, shape).astype(np.float32)
+
+
+def assert_conv_matches(oracle, rng, x_shape, w_shape, **window):
+    """conv and both gradients equal the oracle's, element for element."""
+    x, w = integers(rng, *x_shape), integers(rng, *w_shape)
+    y = cpu.conv(x, w, **window)
+    dy = integers(rng, *y.shape)
+    np.testing.assert_array_equal(y, oracle.conv(x, w, **window))
+    np.testing.assert_array_equal(
+        cpu.conv_backward_input(dy, w, input_shape=x_shape, **window),
+        oracle.conv_backward_input(dy, w, input_shape=x_shape, **window),
+    )
+    np.testing.assert_array_equal(
+        cpu.conv_backward_kernel(x, dy, kernel_shape=w_shape, **window),
+        oracle.conv_backward_kernel(x, dy, kernel_shape=w_shape, **window),
+    )
+
+
+@st.composite
+def geometries(draw, largest, channels):
+    """(x.shape, w.shape, window) with at least one output pixel."""
+    size, kernel = draw(st.tuples(*[st.integers(1, largest)] * 2)), draw(st.tuples(*[st.integers(1, 4)] * 2))
+    groups, ci, co = draw(st.integers(1, 3)), draw(st.integers(1, channels)), draw(st.integers(1, channels))
+    window = {
+        "strides": draw(st.tuples(*[st.integers(1, 5)] * 2)),
+        "padding": draw(st.tuples(*[st.tuples(*[st.integers(0, 3)] * 2)] * 2)),
+        "dilation": draw(st.tuples(*[st.integers(1, 3)] * 2)),
+    }
+    for n, k, p, d in zip(size, kernel, window["padding"], window["dilation"]):
+        assume(n + sum(p) > (k - 1) * d)
+    return (draw(st.integers(1, 3)), *size, groups * ci), (*kernel, ci, groups * co), window
+
+
+@given(geometries(largest=5, channels=2), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_tiny_shapes_match_the_definition(geometry, seed):
+    x_shape, w_shape, window = geometry
+    assert_conv_matches(naive, np.random.default_rng(seed), x_shape, w_shape, **window)
+
+
+@given(geometries(largest=12, channels=40), st.sampled_from(_core.usable_isas()), st.integers(0, 2**32 - 1))
+@settings(max_examples=100, deadline=None)
+def test_larger_shapes_match_the_reference(geometry, isa, seed):
+    x_shape, w_shape, window = geometry
+    before = _core.get_isa()
+    _core.set_isa(isa)
+    try:
+        assert_conv_matches(reference, np.random.default_rng(seed), x_shape, w_shape, **window)
+    finally:
+        _core.set_isa(before)
+
+
+@pytest.mark.parametrize("co", [1, 3, 4, 5, 15, 16, 17, 32, 33, 48, 64, 65, 80, 96, 128, 131])
+def test_channels_around_the_tile(isa, rng, co):
+    assert_conv_matches(reference, rng, (2, 5, 6, co), (3, 3, co, 7), **SAME)
+    assert_conv_matches(reference, rng, (2, 5, 6, 7), (3, 3, 7, co), **SAME)
+
+
+@pytest.mark.parametrize("pixels", range(1, 32))
+def test_pixels_around_the_tile(isa, rng, pixels):
+    for co in (16, 32, 48, 64):
+        assert_conv_matches(reference, rng, (1, 1, pixels, 3), (1, 1, 3, co), **PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "window"),
+    [
+        pytest.param((1, 9, 9, 600), (3, 3, 600, 70), SAME, id="channels in several blocks"),
+        pytest.param((1, 9, 9, 1500), (1, 1, 1500, 70), PLAIN, id="a long dot product"),
+        pytest.param((1, 40, 40, 4), (31, 29, 4, 5), SAME, id="kernel rows in several blocks"),
+        pytest.param((40, 7, 7, 20), (3, 3, 20, 20), SAME, id="many images in a block"),
+        pytest.param((1, 3, 3000, 5), (3, 3, 5, 6), SAME, id="a wide image"),
+        pytest.param((1, 3000, 3, 5), (3, 3, 5, 6), SAME, id="a high image"),
+        pytest.param((3, 8, 8, 64), (3, 3, 1, 64), SAME, id="depthwise"),
+        pytest.param((3, 8, 8, 64), (3, 3, 4, 128), SAME, id="grouped"),
+        pytest.param((1, 6, 6, 3), (6, 6, 3, 10), PLAIN, id="kernel as large as the image"),
+    ],
+)
+def test_blocks(rng, x_shape, w_shape, window):
+    assert_conv_matches(reference, rng, x_shape, w_shape, **window)
+
+
+def test_gradients_are_adjoint(isa, rng):
+    """<dy, conv(x, w)> = <backward_input(dy), x> = <backward_kernel(dy), w>, exactly in integers."""
+    window = {"strides": (2, 1), "padding": ((1, 2), (0, 3)), "dilation": (1, 2)}
+    x, w = integers(rng, 3, 11, 12, 6), integers(rng, 3, 4, 3, 20)
+    y = cpu.conv(x, w, **window)
+    dy = integers(rng, *y.shape)
+    product = np.vdot(dy.astype(int), y.astype(int))
+    dx = cpu.conv_backward_input(dy, w, input_shape=x.shape, **window)
+    dw = cpu.conv_backward_kernel(x, dy, kernel_shape=w.shape, **window)
+    assert np.vdot(dx.astype(int), x.astype(int)) == product
+    assert np.vdot(dw.astype(int), w.astype(int)) == product
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("co", [1, 16, 67])
+def test_bias_and_activation(isa, rng, activation, co):
+    x, w, bias = rng.standard_normal((2, 6, 6, 90)), rng.standard_normal((3, 3, 90, co)) / 30, rng.standard_normal(co)
+    expected = reference.conv(x, w, bias, activation=activation, alpha=0.3, **SAME)
+    actual = cpu.conv(*(a.astype(np.float32) for a in (x, w, bias)), activation=activation, alpha=0.3, **SAME)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_rounding_stays_small(isa, rng):
+    """Sums of 4608 products of standard normal numbers, whose size is 68: a few hundred roundings of 2^-24."""
+    x, w = rng.standard_normal((1, 7, 7, 512)), rng.standard_normal((3, 3, 512, 64))
+    actual = cpu.conv(x.astype(np.float32), w.astype(np.float32), **SAME)
+    exact = reference.conv(x.astype(np.float32).astype(float), w.astype(np.float32).astype(float), **SAME)
+    assert np.abs(actual - exact).max() < 68 * 300 * 2**-24
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape"), [((9, 12, 12, 24), (3, 3, 24, 70)), ((2, 9, 9, 150), (3, 3, 150, 200))]
+)
+def test_same_bits_on_any_number_of_threads(isa, rng, threads, x_shape, w_shape):
+    x, w = rng.standard_normal(x_shape).astype(np.float32), rng.standard_normal(w_shape).astype(np.float32)
+
+    def results(n):
+        threads(n)
+        y = cpu.conv(x, w, **SAME)
+        dx = cpu.conv_backward_input(y, w, input_shape=x_shape, **SAME)
+        return y, dx, cpu.conv_backward_kernel(x, y, kernel_shape=w_shape, **SAME)
+
+    alone = results(1)
+    for n in (2, 7):
+        for a, b in zip(alone, results(n)):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_bits_of_an_image_do_not_depend_on_its_place(isa, rng):
+    """A pixel is summed in the same order by whatever tile it falls into."""
+    image = rng.standard_normal((1, 7, 7, 30)).astype(np.float32)
+    w = rng.standard_normal((3, 3, 30, 70)).astype(np.float32)
+    y = cpu.conv(np.repeat(image, 5, axis=0), w, **SAME)
+    np.testing.assert_array_equal(y, np.repeat(cpu.conv(image, w, **SAME), 5, axis=0))
+
+
+@pytest.mark.parametrize("co", [6, 16, 70])
+def test_nothing_is_written_outside_of_out(isa, rng, co):
+    def guarded(shape):
+        memory = np.full(np.prod(shape) + 256, 12345, np.float32)
+        return memory, memory[128:-128].reshape(shape)
+
+    x, w, dy = integers(rng, 2, 7, 9, 5), integers(rng, 3, 3, 5, co), integers(rng, 2, 7, 9, co)
+    for shape, call in [
+        (dy.shape, lambda out: cpu.conv(x, w, out=out, **SAME)),
+        (x.shape, lambda out: cpu.conv_backward_input(dy, w, input_shape=x.shape, out=out, **SAME)),
+        (w.shape, lambda out: cpu.conv_backward_kernel(x, dy, kernel_shape=w.shape, out=out, **SAME)),
+    ]:
+        memory, out = guarded(shape)
+        assert call(out) is out
+        assert (memory[:128] == 12345).all()
+        assert (memory[-128:] == 12345).all()
+        np.testing.assert_array_equal(out, call(None))
+
+
+def test_arrays_of_any_layout(rng):
+    x, w = integers(rng, 2, 3, 8, 9).transpose(0, 2, 3, 1), integers(rng, 4, 3, 3, 3).T
+    expected = reference.conv(x, w, **SAME)
+    np.testing.assert_array_equal(cpu.conv(x, w, **SAME), expected)
+    out = np.zeros((2, 4, 8, 9), np.float32).transpose(0, 2, 3, 1)
+    assert cpu.conv(x, w, out=out, **SAME) is out
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_float64_is_computed_in_float64(rng):
+    x, w = rng.standard_normal((1, 5, 5, 2)), rng.standard_normal((3, 3, 2, 4))
+    y = cpu.conv(x, w, **SAME)
+    assert y.dtype == np.float64
+    np.testing.assert_allclose(y, naive.conv(x, w, **SAME), rtol=1e-13, atol=1e-13)
+
+
+def test_empty_batch():
+    x, w = np.zeros((0, 5, 5, 2), np.float32), np.ones((3, 3, 2, 4), np.float32)
+    y = cpu.conv(x, w, **SAME)
+    assert y.shape == (0, 5, 5, 4)
+    assert cpu.conv_backward_input(y, w, input_shape=x.shape, **SAME).shape == x.shape
+    np.testing.assert_array_equal(cpu.conv_backward_kernel(x, y, kernel_shape=w.shape, **SAME), np.zeros(w.shape))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_spread_as_in_the_reference(isa, rng, value):
+    x, w = integers(rng, 1, 9, 9, 20), integers(rng, 3, 3, 20, 20)
+    x[0, 4, 4, 7] = value
+    with np.errstate(invalid="ignore"):
+        expected = reference.conv(x, w, activation="relu", **SAME)
+    np.testing.assert_array_equal(cpu.conv(x, w, activation="relu", **SAME), expected)
+
+
+def test_calls_from_several_python_threads(rng):
+    x, w = integers(rng, 4, 20, 20, 16), integers(rng, 3, 3, 16, 40)
+    expected, results = reference.conv(x, w, **SAME), []
+
+    def work():
+        results.extend(cpu.conv(x, w, **SAME) for _ in range(20))
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(results) == 80
+    for y in results:
+        np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize(
+    ("stride", "padding", "dilation", "groups"), [(1, 1, 1, 1), (2, 0, 1, 1), (2, 3, 2, 1), (1, 1, 1, 4)]
+)
+def test_matches_pytorch(rng, stride, padding, dilation, groups):
+    torch = pytest.importorskip("torch")
+    x, w = integers(rng, 3, 15, 17, 8), integers(rng, 3, 3, 8 // groups, 20)
+    window = {"strides": (stride,) * 2, "padding": ((padding,) * 2,) * 2, "dilation": (dilation,) * 2}
+    theirs = [torch.from_numpy(x.transpose(0, 3, 1, 2).copy()), torch.from_numpy(w.transpose(3, 2, 0, 1).copy())]
+    for tensor in theirs:
+        tensor.requires_grad_()
+    expected = torch.nn.functional.conv2d(*theirs, None, stride, padding, dilation, groups)
+    y = cpu.conv(x, w, **window)
+    np.testing.assert_array_equal(y.transpose(0, 3, 1, 2), expected.detach().numpy())
+    expected.backward(expected.detach())
+    dx = cpu.conv_backward_input(y, w, input_shape=x.shape, **window)
+    dw = cpu.conv_backward_kernel(x, y, kernel_shape=w.shape, **window)
+    np.testing.assert_allclose(dx.transpose(0, 3, 1, 2), theirs[0].grad.numpy(), rtol=1e-5, atol=1e-2)
+    np.testing.assert_allclose(dw.transpose(3, 2, 0, 1), theirs[1].grad.numpy(), rtol=1e-5, atol=1e-2)

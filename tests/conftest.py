@@ -1,0 +1,29 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastconv import _core
+
+
+@pytest.fixture(params=_core.usable_isas())
+def isa(request):
+    """Runs a test once with the tiles of every instruction set of this processor."""
+    before = _core.get_isa()
+    _core.set_isa(request.param)
+    yield request.param
+    _core.set_isa(before)
+
+
+@pytest.fixture
+def threads():
+    """`_core.set_num_threads`, undone after the test."""
+    yield _core.set_num_threads
+    _core.set_num_threads(0)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
