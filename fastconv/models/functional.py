@@ -99,7 +99,7 @@ class Functional(Model):
         }
 
     @classmethod
-    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Model:
+    def from_config(cls, config: dict) -> Model:
         """A new model with new weights.
 
         Raises:
@@ -107,7 +107,7 @@ class Functional(Model):
         """
         from fastconv import ops
 
-        layers = {data["config"]["name"]: deserialize("layer", data, custom_objects) for data in config["layers"]}
+        layers = {data["config"]["name"]: deserialize("layer", data) for data in config["layers"]}
         inputs = [layers[name].output for name in config["inputs"]]
         results: list[list[KerasTensor]] = []
 

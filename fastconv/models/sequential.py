@@ -97,9 +97,9 @@ class Sequential(Model):
         return {"name": self.name, "trainable": self._trainable, "layers": [serialize(layer) for layer in layers]}
 
     @classmethod
-    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Sequential:
+    def from_config(cls, config: dict) -> Sequential:
         """A new model with new weights."""
-        layers = [deserialize("layer", data, custom_objects) for data in config["layers"]]
+        layers = [deserialize("layer", data) for data in config["layers"]]
         model = cls(layers, name=config["name"])
         model._trainable = config["trainable"]
         return model

@@ -115,10 +115,7 @@ class Trainer(Layer):
         loss = self._total_loss(y, y_pred, w)
         variables = self.trainable_weights
         dloss = Tensor.of(np.ones(loss.shape, loss.dtype)) if seed is None else seed
-        found = gradients(loss, dloss, [trace.reads[v] for v in variables if v in trace.reads])
-        grads = dict(zip((v for v in variables if v in trace.reads), found))
-        used = [v for v in variables if grads.get(v) is not None]
-        self.optimizer.apply([grads[v] for v in used], used)
+        self.optimizer.apply(gradients(loss, dloss, [trace.read(v) for v in variables]), variables)
         self._track(loss, y, y_pred, w)
         return []
 
@@ -149,7 +146,7 @@ class Trainer(Layer):
     def _track(self, loss: Any, y: Any, y_pred: Any, w: Any) -> None:
         targets, outputs = leaves(y), leaves(y_pred)
         if self._metrics is None:
-            self._metrics = _resolve_metrics(self._given_metrics, self._losses, targets, outputs)
+            self._metrics = _resolve_metrics(self._given_metrics, targets, outputs)
         self._loss_tracker.update_state(loss, sample_weight=np.float32(targets[0].shape[0]))
         for group, target, output in zip(self._metrics, targets, outputs):
             for metric in group:
@@ -413,14 +410,12 @@ def _loss_tracker() -> Any:
     return metrics.Mean(name="loss")
 
 
-def _resolve_metrics(given: Any, functions: list, targets: list, outputs: list) -> list[list[Any]]:
+def _resolve_metrics(given: Any, targets: list, outputs: list) -> list[list[Any]]:
     """A list of metric objects for each output."""
     groups = list(given or [])
     nested = len(outputs) > 1 and any(isinstance(g, (list, tuple)) for g in groups)
     groups = groups if nested else [groups] * len(outputs)
-    functions = functions * len(outputs) if len(functions) == 1 else functions
-    resolved = []
-    for group, function, target, output in zip(groups, functions, targets, outputs):
-        names = group if isinstance(group, (list, tuple)) else [group]
-        resolved.append([metrics.for_output(name, target.shape, output.shape, function) for name in names])
-    return resolved
+    return [
+        [metrics.for_output(one, target.shape, output.shape) for one in (g if isinstance(g, (list, tuple)) else [g])]
+        for g, target, output in zip(groups, targets, outputs)
+    ]

@@ -1,0 +1,192 @@
+"""What holds for every layer: shapes, dtypes, gradients, configuration, training and saving."""
+
+import numpy as np
+import pytest
+
+from fastconv import Input, Model, layers, models, ops, value_and_grad
+
+from .cases import CASES, IDS
+
+each_layer = pytest.mark.parametrize(("cls", "arguments", "shape", "expected"), CASES, ids=IDS)
+BATCH = 4
+
+
+def inputs_for(shape, dtype="float32", seed=0):
+    """Arrays for one shape or a list of them, with all elements apart, so that no window has a tie."""
+    rng = np.random.default_rng(seed)
+
+    def array(one):
+        n = BATCH * int(np.prod(one))
+        return (rng.permutation(n) / n * 4 - 2 + 0.5 / n).reshape(BATCH, *one).astype(dtype)
+
+    return [array(one) for one in shape] if isinstance(shape, list) else array(shape)
+
+
+@each_layer
+def test_shape_is_known_before_data_and_holds(cls, arguments, shape, expected):
+    layer = cls(**arguments)
+    drawn = layer([Input(s) for s in shape] if isinstance(shape, list) else Input(shape))
+    assert drawn.shape == (None, *expected)
+    y = layer(inputs_for(shape))
+    assert y.shape == (BATCH, *expected)
+    assert y.dtype == np.float32
+    batched = [(BATCH, *s) for s in shape] if isinstance(shape, list) else (BATCH, *shape)
+    assert cls(**arguments).compute_output_shape(batched) == (BATCH, *expected)
+
+
+@each_layer
+def test_configuration_makes_the_same_layer_again(cls, arguments, shape, expected):
+    layer = cls(**arguments)
+    config = layer.get_config()
+    again = cls.from_config(config)
+    assert again.get_config() == config
+    x = inputs_for(shape)
+    y = layer(x)
+    again(x)
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(again(x), y)
+
+
+@each_layer
+def test_gradient_is_the_derivative(cls, arguments, shape, expected):
+    """Against the difference quotient of float64 along a random direction, with respect to inputs and weights."""
+    layer = cls(**arguments, dtype="float64")
+    x = inputs_for(shape, "float64")
+    layer(x)
+    weights = [np.random.default_rng(1).normal(0.2, 1, v.shape) for v in layer.trainable_weights]
+    rng = np.random.default_rng(2)
+    probe = rng.normal(size=(BATCH, *expected))
+
+    def loss(x, values):
+        for variable, value in zip(layer.trainable_weights, values):
+            variable.assign(value)
+        return float((layer(x) * probe).sum())
+
+    _, dx = value_and_grad(lambda x: ops.sum(layer(x) * probe))(x)
+    for variable, value in zip(layer.trainable_weights, weights):
+        variable.assign(value)
+    _, dx = value_and_grad(lambda x: ops.sum(layer(x) * probe))(x)
+    flat, dflat = (x, dx) if isinstance(x, list) else ([x], [dx])
+    step = 1e-6
+    directions = [rng.normal(size=a.shape) for a in flat]
+    ahead = [a + step * d for a, d in zip(flat, directions)]
+    behind = [a - step * d for a, d in zip(flat, directions)]
+    unwrap = (lambda arrays: arrays) if isinstance(x, list) else (lambda arrays: arrays[0])
+    quotient = (loss(unwrap(ahead), weights) - loss(unwrap(behind), weights)) / (2 * step)
+    along = sum(float((d * direction).sum()) for d, direction in zip(dflat, directions))
+    assert along == pytest.approx(quotient, rel=1e-5, abs=1e-6)
+
+
+@each_layer
+def test_trains_and_survives_saving(cls, arguments, shape, expected, tmp_path):
+    """Within a model: a step changes every trainable weight, and the model that is read back predicts the same bits."""
+    tensors = [Input(s) for s in shape] if isinstance(shape, list) else Input(shape)
+    layer = cls(**arguments)
+    outputs = layers.Dense(2)(layers.Flatten()(layer(tensors)))
+    model = Model(tensors, outputs)
+    model.compile("adam", "mse")
+    before = [v.numpy() for v in layer.trainable_weights]
+    x = inputs_for(shape)
+    losses = [float(model.train_on_batch(x, np.ones((BATCH, 2), "float32"))) for _ in range(3)]
+    assert np.isfinite(losses).all()
+    for variable, old in zip(layer.trainable_weights, before):
+        assert not np.array_equal(variable.numpy(), old), variable.path
+    model.save(tmp_path / "model.npz")
+    again = models.load_model(tmp_path / "model.npz")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_every_public_layer_is_in_the_table():
+    classes = {getattr(layers, name) for name in layers.__all__ if name[0].isupper()}
+    assert classes - {cls for cls, *_ in CASES} == {layers.Layer, layers.Input, layers.InputLayer}
+
+
+def test_dropout_keeps_the_expected_share_and_scales_the_rest():
+    layer = layers.Dropout(0.25, seed=1)
+    x = np.ones((100, 100), "float32")
+    y = layer(x, training=True)
+    kept = y[y != 0]
+    np.testing.assert_allclose(kept, 1 / 0.75, rtol=1e-6)
+    assert abs(kept.size / x.size - 0.75) < 0.02
+    assert not np.array_equal(layer(x, training=True), y)
+    assert layer(x) is x
+
+
+def test_batch_normalization_follows_the_batch_in_training_and_the_averages_otherwise():
+    layer = layers.BatchNormalization(momentum=0.5, epsilon=1e-3)
+    x = np.random.default_rng(0).normal(3, 2, (64, 5)).astype("float32")
+    y = layer(x, training=True)
+    np.testing.assert_allclose(y.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(y.std(0), 1, atol=1e-3)
+    np.testing.assert_allclose(layer.moving_mean.numpy(), 0.5 * x.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(layer.moving_variance.numpy(), 0.5 + 0.5 * x.var(0), rtol=1e-5)
+    mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
+    np.testing.assert_allclose(layer(x), (x - mean) / np.sqrt(variance + 1e-3), rtol=1e-4, atol=1e-5)
+    layer.trainable = False
+    np.testing.assert_array_equal(layer(x, training=True), layer(x))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.Conv2D(0, 3), "filters"),
+        (lambda: layers.Conv2D(4, 0), "kernel_size"),
+        (lambda: layers.Conv2D(4, (3, 3, 3)), "kernel_size"),
+        (lambda: layers.Conv2D(5, 3, groups=2), "groups"),
+        (lambda: layers.Conv2D(4, 3, activation="nothing"), "nothing"),
+        (lambda: layers.Conv2D(4, 3)(Input((2, 2, 1))), "window"),
+        (lambda: layers.Conv2D(4, 3)(Input((8, 8))), "4 axes"),
+        (lambda: layers.Conv2D(4, 3, groups=2)(Input((8, 8, 3))), "groups"),
+        (lambda: layers.Conv2D(4, 3)(Input((8, 8, None))), "channels"),
+        (lambda: layers.Dense(0), "units"),
+        (lambda: layers.Dropout(1.5), "rate"),
+        (lambda: layers.LeakyReLU(-1), "negative_slope"),
+        (lambda: layers.Reshape((5, 5))(Input((24,))), "elements"),
+        (lambda: layers.Add()(Input((3,))), "list"),
+        (lambda: layers.Concatenate()([Input((3, 4)), Input((4, 4))]), "axes"),
+        (lambda: Input((-1,)), "shape"),
+    ],
+)
+def test_bad_arguments_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_own_layer_gets_gradient_graph_and_saving(tmp_path):
+    class Scale(layers.Layer):
+        def build(self, input_shape):
+            self.factor = self.add_weight((input_shape[-1],), "ones", name="factor")
+
+        def call(self, inputs):
+            return inputs * self.factor
+
+    model = models.Sequential([Input((3,)), Scale()])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    for _ in range(200):
+        model.train_on_batch(x, x * [1.0, 2.0, 3.0])
+    np.testing.assert_allclose(model.layers[0].factor.numpy(), [1, 2, 3], atol=0.1)
+    model.save(tmp_path / "own.npz")
+    with pytest.raises(ValueError, match="Scale"):
+        models.load_model(tmp_path / "own.npz")
+    again = models.load_model(tmp_path / "own.npz", custom_objects={"Scale": Scale})
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_layers_within_layers_are_found():
+    class Block(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.parts = [layers.Dense(4, activation="relu"), layers.Dense(2)]
+
+        def call(self, inputs):
+            for part in self.parts:
+                inputs = part(inputs)
+            return inputs
+
+    block = Block()
+    assert block(np.ones((2, 3))).shape == (2, 2)
+    assert [v.shape for v in block.weights] == [(3, 4), (4,), (4, 2), (2,)]
+    block.trainable = False
+    assert block.trainable_weights == []
+    assert len(block.non_trainable_weights) == 4

@@ -1,0 +1,343 @@
+"""Drawn, sequential and subclassed models: graph, training, saving, threads."""
+
+import threading
+import zipfile
+
+import numpy as np
+import pytest
+
+from fastconv import Input, Model, Sequential, callbacks, layers, models, ops, optimizers, utils
+
+
+def small_cnn(dropout=0.0):
+    return Sequential(
+        [
+            Input((8, 8, 1)),
+            layers.Conv2D(4, 3, activation="relu", padding="same"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dropout(dropout, seed=7),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
+def stripes(n=96, seed=0):
+    """Images with a bright row, a bright column, or neither: three classes."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(0, 0.2, (n, 8, 8, 1)).astype("float32")
+    y = np.arange(n) % 3
+    at = rng.integers(0, 8, n)
+    x[np.arange(n)[y == 0], at[y == 0]] += 1
+    x[np.arange(n)[y == 1], :, at[y == 1]] += 1
+    return x, y
+
+
+def test_learns_and_reports():
+    utils.set_random_seed(0)
+    x, y = stripes()
+    model = small_cnn()
+    model.compile(optimizers.Adam(0.02), "sparse_categorical_crossentropy", ["accuracy"])
+    history = model.fit(x, y, batch_size=20, epochs=15, validation_split=0.25, verbose=0)
+    assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert history.history["loss"][-1] < 0.2 * history.history["loss"][0]
+    scores = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert scores["accuracy"] > 0.95
+    predicted = model.predict(x, batch_size=7, verbose=0)
+    assert predicted.shape == (96, 3)
+    assert (predicted.argmax(1) == y).mean() == pytest.approx(scores["accuracy"])
+    picked = predicted[np.arange(96), y]
+    assert scores["loss"] == pytest.approx(-np.log(picked).mean(), rel=1e-4)
+
+
+def test_same_seed_same_bits_at_any_number_of_threads():
+    from fastconv import config
+
+    def train(threads):
+        before = config.get_num_threads()
+        config.set_num_threads(threads)
+        try:
+            utils.set_random_seed(5)
+            model = small_cnn(dropout=0.3)
+            model.compile("adam", "sparse_categorical_crossentropy")
+            model.fit(*stripes(), batch_size=32, epochs=3, verbose=0)
+            return model.get_weights()
+        finally:
+            config.set_num_threads(before)
+
+    first = train(1)
+    for threads in (1, 2, 7):
+        for a, b in zip(first, train(threads)):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_plan_and_operation_by_operation_agree():
+    x, y = stripes(32)
+    results = []
+    for run_eagerly in (False, True):
+        utils.set_random_seed(3)
+        model = small_cnn(dropout=0.5)
+        model.compile(optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy", run_eagerly=run_eagerly)
+        results.append([model.train_on_batch(x, y) for _ in range(4)] + [w.sum() for w in model.get_weights()])
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-5, atol=1e-6)
+
+
+def test_python_control_flow_on_values_trains():
+    class Branching(Model):
+        def __init__(self):
+            super().__init__()
+            self.one, self.other = layers.Dense(1), layers.Dense(1)
+
+        def call(self, inputs):
+            return self.one(inputs) if ops.sum(inputs) > 0 else self.other(inputs)
+
+    model = Branching()
+    model(np.ones((1, 2)))
+    model.other(np.ones((1, 2)))
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    model.train_on_batch(-np.ones((4, 2), "float32"), np.full((4, 1), 9.0))
+    after = model.get_weights()
+    changed = [not np.array_equal(a, b) for a, b in zip(before, after)]
+    assert changed == [False, False, True, True]
+
+
+def test_branches_joins_and_shared_layers():
+    a, b = Input((5,), name="a"), Input((5,), name="b")
+    shared = layers.Dense(4, activation="tanh")
+    joined = layers.concatenate([shared(a), shared(b)])
+    skip = layers.add([layers.Dense(8)(joined), joined])
+    model = Model([a, b], [layers.Dense(1, name="left")(skip), layers.Dense(2, name="right")(skip * 2.0)])
+    assert model.count_params() == 24 + 72 + 9 + 18
+    rng = np.random.default_rng(0)
+    xa, xb = rng.normal(size=(6, 5)).astype("float32"), rng.normal(size=(6, 5)).astype("float32")
+    left, right = model.predict([xa, xb], verbose=0)
+    assert (left.shape, right.shape) == ((6, 1), (6, 2))
+    hidden = np.concatenate([shared(xa), shared(xb)], axis=1)
+    dense = model.layers[4]
+    expected = (dense(hidden) + hidden) @ model.get_layer("left").get_weights()[0]
+    np.testing.assert_allclose(left, expected, rtol=1e-4, atol=1e-5)
+    model.compile("adam", ["mse", "mae"], loss_weights=[1.0, 0.5])
+    losses = [model.train_on_batch([xa, xb], [np.ones((6, 1)), np.ones((6, 2))]) for _ in range(30)]
+    assert losses[-1] < losses[0]
+
+
+def test_drawn_model_survives_its_configuration(tmp_path):
+    a = Input((4, 4, 2))
+    y = layers.Conv2D(3, 3, padding="same")(a)
+    y = ops.relu(y) + 1.0
+    y = layers.Concatenate()([y, a])
+    model = Model(a, layers.GlobalAveragePooling2D()(y), name="drawn")
+    x = np.random.default_rng(0).normal(size=(2, 4, 4, 2)).astype("float32")
+    for name in ("m.npz", "m.safetensors"):
+        if name.endswith("safetensors"):
+            pytest.importorskip("safetensors")
+        model.save(tmp_path / name)
+        again = models.load_model(tmp_path / name)
+        assert again.name == "drawn"
+        np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+@pytest.mark.parametrize("suffix", ["npz", "safetensors"])
+def test_training_goes_on_where_it_was_saved(tmp_path, suffix):
+    if suffix == "safetensors":
+        pytest.importorskip("safetensors")
+    x, y = stripes(32)
+    model = small_cnn(dropout=0.3)
+    model.compile(optimizers.Adam(0.01), "sparse_categorical_crossentropy", ["accuracy"])
+    for _ in range(3):
+        model.train_on_batch(x, y)
+    model.save(tmp_path / f"half.{suffix}")
+    again = models.load_model(tmp_path / f"half.{suffix}")
+    for _ in range(3):
+        assert model.train_on_batch(x, y) == again.train_on_batch(x, y)
+    for a, b in zip(model.get_weights(), again.get_weights()):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_damaged_files_change_nothing(tmp_path):
+    model = small_cnn()
+    path = tmp_path / "m.npz"
+    model.save(path)
+    whole = path.read_bytes()
+    before = model.get_weights()
+    for n in (0, 10, len(whole) // 2, len(whole) - 10):
+        path.write_bytes(whole[:n])
+        with pytest.raises(ValueError, match="damaged"):
+            models.load_model(path)
+        with pytest.raises(ValueError, match="damaged"):
+            model.load_weights(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+    with pytest.raises(ValueError, match="weights"):
+        model.load_weights(path)
+    with pytest.raises(ValueError, match=r"Model\.save"):
+        models.load_model(path)
+    for a, b in zip(before, model.get_weights()):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(FileNotFoundError):
+        models.load_model(tmp_path / "absent.npz")
+    with pytest.raises(ValueError, match="npz"):
+        model.save(tmp_path / "m.pickle")
+    with pytest.raises(FileExistsError):
+        model.save(path, overwrite=False)
+
+
+def test_weights_of_another_model_are_refused(tmp_path):
+    small_cnn().save_weights(tmp_path / "w.npz")
+    other = Sequential([Input((8, 8, 1)), layers.Flatten(), layers.Dense(3)])
+    with pytest.raises(ValueError, match="shapes"):
+        other.load_weights(tmp_path / "w.npz")
+
+
+def test_class_and_sample_weights_scale_the_loss():
+    x, y = stripes(12)
+    model = small_cnn()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    each = -np.log(model.predict(x, verbose=0)[np.arange(12), y])
+    w = np.linspace(0, 2, 12)
+    assert model.test_on_batch(x, y, sample_weight=w) == pytest.approx((w * each).mean(), rel=1e-4)
+    weights = {0: 1.0, 1: 0.0, 2: 3.0}
+    model.compile(optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    by_class = np.array([weights[c] for c in y.tolist()])
+    model_loss = model.fit(x, y, batch_size=12, verbose=0, shuffle=False, class_weight=weights).history["loss"][0]
+    training = small_cnn()
+    assert np.isfinite(model_loss)
+    assert training.count_params() == model.count_params()
+    with pytest.raises(ValueError, match="class_weight"):
+        model.fit(x, y, verbose=0, class_weight={0: 1.0})
+    assert by_class.sum() == pytest.approx(16)
+
+
+def test_learning_rate_can_change_without_tracing_again():
+    x, y = stripes(32)
+    model = small_cnn()
+    model.compile(optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    model.train_on_batch(x, y)
+    before = model.trainable_weights[0].numpy()
+    model.optimizer.learning_rate = 0.0
+    model.train_on_batch(x, y)
+    np.testing.assert_array_equal(model.trainable_weights[0].numpy(), before)
+
+
+def test_frozen_layers_stay():
+    x, y = stripes(32)
+    model = small_cnn()
+    model.layers[0].trainable = False
+    model.compile("adam", "sparse_categorical_crossentropy")
+    before = model.get_weights()
+    model.train_on_batch(x, y)
+    after = model.get_weights()
+    same = [np.array_equal(a, b) for a, b in zip(before, after)]
+    assert same[:2] == [True, True]
+    assert not all(same)
+    assert sum(v.size for v in model.non_trainable_weights) == 40 + 8
+
+
+def test_regularizer_adds_to_the_loss():
+    model = Sequential([Input((3,)), layers.Dense(2, kernel_regularizer="l2", use_bias=False)])
+    model.compile("sgd", "mse")
+    kernel = model.get_weights()[0]
+    loss = model.test_on_batch(np.zeros((4, 3)), np.zeros((4, 2)))
+    assert loss == pytest.approx(0.01 * (kernel**2).sum(), rel=1e-5)
+
+
+def test_sequential_builds_itself_from_data_and_from_input_shape():
+    late = Sequential([layers.Dense(4), layers.Dense(2)])
+    assert late.weights == []
+    assert late(np.ones((3, 5))).shape == (3, 2)
+    assert late.count_params() == 24 + 10
+    old = Sequential()
+    old.add(layers.Conv2D(2, 3, input_shape=(6, 6, 1)))
+    assert old.output_shape == (None, 4, 4, 2)
+    old.add(layers.Flatten())
+    assert old.output_shape == (None, 32)
+    assert old.pop().name.startswith("flatten")
+    assert old.output_shape == (None, 4, 4, 2)
+    with pytest.raises(TypeError, match="layers"):
+        old.add("conv")
+    with pytest.raises(ValueError, match="names"):
+        old.add(old.layers[0])
+
+
+def test_summary_counts():
+    lines = []
+    small_cnn().summary(print_fn=lines.append)
+    text = "\n".join(lines)
+    assert "(None, 4, 4, 4)" in text
+    assert "Total params: 251 " in text
+    assert "Non-trainable params: 8 " in text
+    assert len({len(line) for line in lines[1:-3]}) == 1
+
+
+def test_inputs_of_the_wrong_shape_are_named():
+    model = small_cnn()
+    model.compile("sgd", "mse", ["accuracy"])
+    with pytest.raises(ValueError, match=r"\(None, 8, 8, 1\)"):
+        model.predict(np.ones((2, 8, 8)), verbose=0)
+    with pytest.raises(ValueError, match="samples"):
+        model.fit(np.ones((3, 8, 8, 1)), np.ones(4), verbose=0)
+    with pytest.raises(ValueError, match="batch_size"):
+        model.fit(np.ones((3, 8, 8, 1)), np.ones((3, 3)), batch_size=0, verbose=0)
+    with pytest.raises(ValueError, match="at least one sample"):
+        model.fit(np.ones((0, 8, 8, 1)), np.ones((0, 3)), verbose=0)
+    with pytest.raises(ValueError, match="compile"):
+        small_cnn().fit(np.ones((3, 8, 8, 1)), np.ones((3, 3)), verbose=0)
+    assert model.predict(np.ones((0, 8, 8, 1)), verbose=0).shape == (0, 3)
+
+
+def test_many_threads_may_predict_at_once():
+    model = small_cnn()
+    x, _ = stripes(64)
+    expected = model.predict(x, verbose=0)
+    wrong = []
+
+    def work():
+        for _ in range(20):
+            if not np.array_equal(model.predict(x, verbose=0), expected):
+                wrong.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+
+
+def test_plans_do_not_pile_up():
+    model = small_cnn()
+    for n in range(1, 30):
+        model.predict(np.ones((n, 8, 8, 1)), batch_size=n, verbose=0)
+    assert len(model._plans) <= 8
+
+
+def test_checkpoint_and_early_stopping(tmp_path):
+    utils.set_random_seed(1)
+    x, y = stripes()
+    model = small_cnn()
+    model.compile(optimizers.Adam(0.05), "sparse_categorical_crossentropy", ["accuracy"])
+    path = tmp_path / "best.npz"
+    todo = [
+        callbacks.ModelCheckpoint(path, monitor="val_loss", save_best_only=True),
+        callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True),
+    ]
+    history = model.fit(x, y, epochs=60, validation_data=stripes(30, seed=9), callbacks=todo, verbose=0).history
+    assert len(history["loss"]) < 60
+    best = models.load_model(path).evaluate(*stripes(30, seed=9), verbose=0, return_dict=True)
+    assert best["loss"] == pytest.approx(min(history["val_loss"]), rel=1e-5)
+    assert model.evaluate(*stripes(30, seed=9), verbose=0)[0] == pytest.approx(best["loss"], rel=1e-5)
+
+
+def test_own_function_as_loss_and_metric():
+    def half_squared(y_true, y_pred):
+        return ops.mean(ops.square(y_true - y_pred), -1) / 2.0
+
+    model = Sequential([Input((2,)), layers.Dense(1)])
+    model.compile("sgd", half_squared, [half_squared])
+    x = np.random.default_rng(0).normal(size=(8, 2)).astype("float32")
+    loss, metric = model.test_on_batch(x, np.ones((8, 1)))
+    expected = ((model.predict(x, verbose=0) - 1) ** 2).mean() / 2
+    assert loss == pytest.approx(expected, rel=1e-5)
+    assert metric == pytest.approx(expected, rel=1e-5)
