@@ -1,0 +1,292 @@
+"""First values of weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastconv import config, serialization
+from fastconv.serialization import Configurable, register
+from fastconv.utils import random
+
+Shape = Sequence[int]
+
+
+class Initializer(Configurable):
+    """A function of a shape and a dtype that makes an array."""
+
+    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        """An array of `shape`; `dtype` None is `config.floatx()`."""
+        raise NotImplementedError
+
+
+@register("initializer", "zero")
+class Zeros(Initializer):
+    """Every weight is 0."""
+
+    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        return np.zeros(shape, dtype or config.floatx())
+
+
+@register("initializer", "one")
+class Ones(Initializer):
+    """Every weight is 1."""
+
+    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        return np.ones(shape, dtype or config.floatx())
+
+
+@register("initializer")
+class Constant(Initializer):
+    """Every weight is `value`, a number or an array that broadcasts to the shape."""
+
+    def __init__(self, value: Any = 0.0) -> None:
+        self.value = value
+
+    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        return np.full(shape, self.value, dtype or config.floatx())
+
+    def get_config(self) -> dict[str, Any]:
+        return {"value": np.asarray(self.value).tolist()}
+
+
+class RandomInitializer(Initializer):
+    """Weights drawn at random.
+
+    Args:
+        seed: with a seed, every call makes the same weights for the same shape; without one, they come from the
+            generator that `utils.set_random_seed` begins anew.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        if seed is not None and not isinstance(seed, int):
+            raise ValueError(f"{type(self).__name__}: seed must be an int or None. Received: seed={seed!r}")
+        self.seed = seed
+
+    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        generator = random.generator() if self.seed is None else np.random.default_rng(self.seed)
+        return self.draw(generator, tuple(shape), np.dtype(dtype or config.floatx()))
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """An array of `shape`, float32 or float64."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self.seed}
+
+
+@register("initializer", "normal")
+class RandomNormal(RandomInitializer):
+    """Weights of the normal distribution."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean = mean
+        self.stddev = stddev
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        return normal(generator, shape, dtype) * dtype.type(self.stddev) + dtype.type(self.mean)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"mean": self.mean, "stddev": self.stddev, **super().get_config()}
+
+
+@register("initializer")
+class TruncatedNormal(RandomNormal):
+    """Weights of the normal distribution, drawn again until they are at most two standard deviations from the mean."""
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        return truncated_normal_within_two(generator, shape, dtype) * dtype.type(self.stddev) + dtype.type(self.mean)
+
+
+@register("initializer", "uniform")
+class RandomUniform(RandomInitializer):
+    """Weights equally likely anywhere in [minval, maxval)."""
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.minval = minval
+        self.maxval = maxval
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        return uniform(generator, shape, dtype) * dtype.type(self.maxval - self.minval) + dtype.type(self.minval)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"minval": self.minval, "maxval": self.maxval, **super().get_config()}
+
+
+@register("initializer")
+class VarianceScaling(RandomInitializer):
+    """Weights of mean 0 and variance scale / n.
+
+    Args:
+        scale: a positive number.
+        mode: what n counts: "fan_in" the inputs of an output, "fan_out" the outputs of an input, "fan_avg" their mean.
+        distribution: "truncated_normal", "untruncated_normal" or "uniform".
+        seed: see `RandomInitializer`.
+
+    Raises:
+        ValueError: other values.
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(seed)
+        distribution = {"normal": "truncated_normal"}.get(distribution, distribution)
+        if not scale > 0:
+            raise ValueError(f"VarianceScaling: scale must be positive. Received: scale={scale!r}")
+        if mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise ValueError(f"VarianceScaling: mode must be 'fan_in', 'fan_out' or 'fan_avg'. Received: mode={mode!r}")
+        if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
+            raise ValueError(
+                "VarianceScaling: distribution must be 'truncated_normal', 'untruncated_normal' or 'uniform'. "
+                f"Received: distribution={distribution!r}"
+            )
+        self.scale = scale
+        self.mode = mode
+        self.distribution = distribution
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        fan_in, fan_out = compute_fans(shape)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        stddev = math.sqrt(self.scale / max(fan, 1))
+        if self.distribution == "uniform":
+            return (uniform(generator, shape, dtype) * 2 - 1) * dtype.type(stddev * math.sqrt(3))
+        if self.distribution == "untruncated_normal":
+            return normal(generator, shape, dtype) * dtype.type(stddev)
+        return truncated_normal_within_two(generator, shape, dtype) * dtype.type(stddev / STDDEV_WITHIN_TWO)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, **super().get_config()}
+
+
+class _Scaled(VarianceScaling):
+    """`VarianceScaling` with everything but the seed settled by the class."""
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self.seed}
+
+
+@register("initializer")
+class GlorotUniform(_Scaled):
+    """Uniform in [-l, l), l = sqrt(6 / (fan_in + fan_out)); Glorot and Bengio 2010, equation 16."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_avg", "uniform", seed)
+
+
+@register("initializer")
+class GlorotNormal(_Scaled):
+    """Truncated normal of variance 2 / (fan_in + fan_out); Glorot and Bengio 2010, equation 12."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_avg", "truncated_normal", seed)
+
+
+@register("initializer")
+class HeUniform(_Scaled):
+    """Uniform in [-l, l), l = sqrt(6 / fan_in); He et al. 2015, equation 10."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(2.0, "fan_in", "uniform", seed)
+
+
+@register("initializer")
+class HeNormal(_Scaled):
+    """Truncated normal of variance 2 / fan_in; He et al. 2015, equation 10."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(2.0, "fan_in", "truncated_normal", seed)
+
+
+@register("initializer")
+class LecunUniform(_Scaled):
+    """Uniform in [-l, l), l = sqrt(3 / fan_in); LeCun et al. 1998, "Efficient BackProp", section 4.6."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_in", "uniform", seed)
+
+
+@register("initializer")
+class LecunNormal(_Scaled):
+    """Truncated normal of variance 1 / fan_in; LeCun et al. 1998, "Efficient BackProp", section 4.6."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_in", "truncated_normal", seed)
+
+
+# The standard deviation of the standard normal distribution cut off at -2 and 2.
+STDDEV_WITHIN_TWO = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))
+
+
+def compute_fans(shape: Shape) -> tuple[int, int]:
+    """How many inputs an output has and how many outputs an input has, in a layer with weights of `shape`.
+
+    The last two axes are inputs and outputs; those before them are a convolution's window, whose size counts in both.
+    """
+    if len(shape) < 2:
+        return (math.prod(shape),) * 2
+    window = math.prod(shape[:-2])
+    return window * shape[-2], window * shape[-1]
+
+
+def normal(generator: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Numbers of mean 0 and standard deviation 1."""
+    return generator.standard_normal(shape, dtype)
+
+
+def uniform(generator: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Numbers in [0, 1)."""
+    return generator.random(shape, dtype)
+
+
+def truncated_normal_within_two(generator: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Numbers of the standard normal distribution, those beyond -2 and 2 drawn again."""
+    values = np.asarray(normal(generator, shape, dtype))
+    beyond = np.abs(values) > 2
+    while beyond.any():
+        values[beyond] = normal(generator, (int(beyond.sum()),), dtype)
+        beyond = np.abs(values) > 2
+    return values
+
+
+zeros = Zeros
+ones = Ones
+constant = Constant
+random_normal = RandomNormal
+random_uniform = RandomUniform
+truncated_normal = TruncatedNormal
+variance_scaling = VarianceScaling
+glorot_uniform = GlorotUniform
+glorot_normal = GlorotNormal
+he_uniform = HeUniform
+he_normal = HeNormal
+lecun_uniform = LecunUniform
+lecun_normal = LecunNormal
+
+
+def serialize(initializer: Any) -> Any:
+    """What `deserialize` makes `initializer` from again."""
+    return serialization.serialize(initializer)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The initializer that was serialized. Raises ValueError for unknown names."""
+    return serialization.deserialize("initializer", config, custom_objects)
+
+
+def get(identifier: Any) -> Any:
+    """The initializer that a name such as "he_normal", a configuration or an object means; None stays None.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    return serialization.get("initializer", identifier)

@@ -1,0 +1,91 @@
+"""Penalties on weights, added to the loss."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from fastconv import ops, serialization
+from fastconv.serialization import Configurable, register
+
+
+class Regularizer(Configurable):
+    """A function of a weight that returns a scalar, written with ops."""
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty on x, of any shape."""
+        raise NotImplementedError
+
+
+@register("regularizer")
+class L1(Regularizer):
+    """l1 sum(|x|)."""
+
+    def __init__(self, l1: float = 0.01) -> None:
+        self.l1 = _strength("l1", l1)
+
+    def __call__(self, x: Any) -> Any:
+        return ops.sum(ops.absolute(x)) * self.l1
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": self.l1}
+
+
+@register("regularizer")
+class L2(Regularizer):
+    """l2 sum(x^2)."""
+
+    def __init__(self, l2: float = 0.01) -> None:
+        self.l2 = _strength("l2", l2)
+
+    def __call__(self, x: Any) -> Any:
+        return ops.sum(ops.square(x)) * self.l2
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l2": self.l2}
+
+
+@register("regularizer", "l1_l2")
+class L1L2(Regularizer):
+    """l1 sum(|x|) + l2 sum(x^2)."""
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1 = _strength("l1", l1)
+        self.l2 = _strength("l2", l2)
+
+    def __call__(self, x: Any) -> Any:
+        return ops.sum(ops.absolute(x)) * self.l1 + ops.sum(ops.square(x)) * self.l2
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": self.l1, "l2": self.l2}
+
+
+def _strength(name: str, value: float) -> float:
+    value = float(value)
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name} must be a finite number of at least 0. Received: {name}={value}")
+    return value
+
+
+l1 = L1
+l2 = L2
+l1_l2 = L1L2
+
+
+def serialize(regularizer: Any) -> Any:
+    """What `deserialize` makes `regularizer` from again."""
+    return serialization.serialize(regularizer)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The regularizer that was serialized. Raises ValueError for unknown names."""
+    return serialization.deserialize("regularizer", config, custom_objects)
+
+
+def get(identifier: Any) -> Any:
+    """The regularizer that a name such as "l2", a configuration or an object means; None stays None.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    return serialization.get("regularizer", identifier)

@@ -1,0 +1,150 @@
+"""Objects by name: what a string such as "relu" or a saved configuration stands for.
+
+A table of each kind holds every class and function that a name may mean. Reading a configuration looks names up in
+these tables and in `custom_objects`, and nowhere else: nothing is imported or run because a file says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+# What `custom_objects` of the deserialization under way names; objects within objects find it here.
+_custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default=MappingProxyType({}))
+
+KINDS = ("activation", "initializer", "layer", "loss", "metric", "optimizer", "regularizer")
+_tables: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+
+Registered = TypeVar("Registered", bound=Callable[..., Any])
+
+
+class Configurable:
+    """An object that its class and a dictionary of plain values can make again."""
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """An object with the configuration that `get_config` has returned."""
+        return cls(**config)
+
+
+def snake_case(name: str) -> str:
+    """A class's name as Keras spells it in strings: "glorot_uniform" for "GlorotUniform", "l1l2" for "L1L2"."""
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+
+
+def register(kind: str, *aliases: str) -> Callable[[Registered], Registered]:
+    """A decorator that lets a class or function be found by its name, by that in snake case, and by `aliases`.
+
+    Args:
+        kind: one of `KINDS`.
+
+    Raises:
+        ValueError: an unknown kind, or a name that something else has; defining the same thing again is allowed.
+    """
+    table = _table(kind)
+
+    def enter(thing: Registered) -> Registered:
+        for name in {thing.__name__, snake_case(thing.__name__), *aliases}:
+            holder = table.get(name, thing)
+            if _address(holder) != _address(thing):
+                raise ValueError(
+                    f"register: every {kind} must have a name of its own. "
+                    f"Received: {name!r}, which is {_address(holder)} already, for {_address(thing)}"
+                )
+        for name in {thing.__name__, snake_case(thing.__name__), *aliases}:
+            table[name] = thing
+        return thing
+
+    return enter
+
+
+def serialize(thing: Any) -> Any:
+    """What `deserialize` makes `thing` from again: the name of a function, `{"class_name", "config"}` of an object.
+
+    Raises:
+        ValueError: a lambda, which has no name.
+    """
+    if thing is None:
+        return None
+    if hasattr(thing, "get_config"):
+        return {"class_name": type(thing).__name__, "config": thing.get_config()}
+    if not hasattr(thing, "__name__") or thing.__name__ == "<lambda>":
+        raise ValueError(f"serialize: only functions with a name and objects with get_config. Received: {thing!r}")
+    return thing.__name__
+
+
+def deserialize(kind: str, data: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """What `serialize` was given: the function of a name, or an object made from `{"class_name", "config"}`.
+
+    The name of a class stands for an object with its default configuration.
+
+    Args:
+        kind: one of `KINDS`.
+        data: a name, a dictionary, or None, which stays None.
+        custom_objects: classes and functions by name, before those that are registered.
+
+    Raises:
+        ValueError: a name that is not known, or data of another form.
+    """
+    if data is None:
+        return None
+    scope = _custom_objects.set({**_custom_objects.get(), **(custom_objects or {})})
+    try:
+        return _made(kind, data)
+    finally:
+        _custom_objects.reset(scope)
+
+
+def _made(kind: str, data: Any) -> Any:
+    if isinstance(data, str):
+        found = _lookup(kind, data)
+        return found() if isinstance(found, type) else found
+    if not isinstance(data, Mapping) or "class_name" not in data:
+        raise ValueError(f"{kind}: a configuration must be a name or a dict with a class_name. Received: {data!r}")
+    found = _lookup(kind, data["class_name"])
+    if not isinstance(found, type):
+        raise ValueError(f"{kind}: only a class can have a configuration. Received: {data!r}")
+    return found.from_config(data.get("config", {}))  # type: ignore[attr-defined]
+
+
+def get(kind: str, identifier: Any) -> Any:
+    """The object that `identifier` means: a name, a configuration, a class, or the object itself; None stays None.
+
+    Raises:
+        ValueError: a name that is not known, or something that cannot be called.
+    """
+    if identifier is None or isinstance(identifier, (str, Mapping)):
+        return deserialize(kind, identifier)
+    if isinstance(identifier, type):
+        return identifier()
+    if isinstance(identifier, Configurable) or callable(identifier):
+        return identifier
+    raise ValueError(f"{kind}: a name, a configuration or an object is needed. Received: {identifier!r}")
+
+
+def _table(kind: str) -> dict[str, Any]:
+    if kind not in _tables:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}. Received: {kind!r}")
+    return _tables[kind]
+
+
+def _lookup(kind: str, name: str) -> Any:
+    custom_objects = _custom_objects.get()
+    if name in custom_objects:
+        return custom_objects[name]
+    table = _table(kind)
+    if name not in table:
+        raise ValueError(f"{kind}: unknown name. Known are {', '.join(sorted(table))}. Received: {name!r}")
+    return table[name]
+
+
+def _address(thing: Any) -> str:
+    return f"{thing.__module__}.{thing.__qualname__}"

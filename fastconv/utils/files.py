@@ -1,0 +1,31 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+
+def write_whole(path: str | os.PathLike[str], write: Callable[[BinaryIO], Any]) -> None:
+    """Let `write` fill a file that takes the place of `path` once it is complete and on the disk.
+
+    Whatever happens meanwhile, `path` holds its former content or the new one. An exception leaves no file behind.
+
+    Args:
+        path: the file to write; a symbolic link is followed.
+        write: ``write(file)`` for a binary file that can seek.
+    """
+    target = os.path.realpath(path)
+    temporary = f"{target}.{uuid.uuid4().hex}.part"
+    try:
+        with open(temporary, "xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+        raise

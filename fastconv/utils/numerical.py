@@ -1,0 +1,39 @@
+"""Conversions of labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastconv import config
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+    """y[..., k] = 1 where x[...] == k, else 0.
+
+    Args:
+        x: whole numbers 0 <= x < num_classes; a last axis of size 1 is dropped.
+        num_classes: the largest of x plus one, when None.
+
+    Returns:
+        An array of `config.floatx()` with one more axis, of size `num_classes`.
+
+    Raises:
+        ValueError: a number outside [0, num_classes).
+
+    >>> to_categorical([0, 2])
+    array([[1., 0., 0.],
+           [0., 0., 1.]], dtype=float32)
+    """
+    labels = np.asarray(x).astype("int64")
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    if num_classes is None:
+        num_classes = int(labels.max()) + 1
+    if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
+        raise ValueError(
+            "to_categorical: labels must be at least 0 and less than num_classes. "
+            f"Received: labels from {labels.min()} to {labels.max()}, num_classes={num_classes}"
+        )
+    return np.eye(num_classes, dtype=config.floatx())[labels]

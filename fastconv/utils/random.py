@@ -1,0 +1,33 @@
+"""The one source of random numbers that are drawn in Python: initial weights, shuffles, and the seeds of kernels."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+_generator = np.random.default_rng()
+
+
+def set_random_seed(seed: int) -> None:
+    """Begin the random numbers of Python, of NumPy's global state and of fastconv anew, from `seed`.
+
+    Raises:
+        ValueError: a seed that is not a whole number from 0 to 2^32 - 1.
+    """
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ValueError(f"set_random_seed: seed must be an int from 0 to 2**32 - 1. Received: {seed!r}")
+    global _generator
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - the scripts that set a seed use the global state
+    _generator = np.random.default_rng(seed)
+
+
+def generator() -> np.random.Generator:
+    """The generator that everything without a seed of its own draws from."""
+    return _generator
+
+
+def next_seed() -> int:
+    """A whole number from 0 to 2^63 - 1, drawn from `generator`."""
+    return int(_generator.integers(2**63))
