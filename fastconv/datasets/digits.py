@@ -1,0 +1,31 @@
+"""Digits: 1,797 handwritten digits of 8x8 pixels, small enough to learn in seconds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastconv.datasets.files import Split
+
+TEST_FRACTION = 0.2
+
+
+def load_data() -> Split:
+    """1,438 images to train with and 359 to test with, drawn once and for all; Alpaydin and Kaynak 1998.
+
+    They come with scikit-learn.
+
+    Returns:
+        ``((x_train, y_train), (x_test, y_test))``, uint8: images (N, 8, 8) from 0 to 16, labels (N,) from 0 to 9.
+
+    Raises:
+        ImportError: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise ImportError("digits.load_data: scikit-learn is needed: pip install fastconv[data]") from error
+    x, y = load_digits(return_X_y=True)
+    order = np.random.RandomState(0).permutation(len(x))  # draws the same order in every version of NumPy
+    test, train = np.split(order, [int(TEST_FRACTION * len(x))])
+    images, labels = x.reshape(-1, 8, 8).astype(np.uint8), y.astype(np.uint8)
+    return (images[train], labels[train]), (images[test], labels[test])

@@ -1,0 +1,32 @@
+"""Fashion-MNIST: 70,000 pictures of clothes, in the form of MNIST."""
+
+from __future__ import annotations
+
+from fastconv.datasets.files import DEBIAN, Split, checked, locate, read_idx
+
+URL = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
+CHECKSUMS = {
+    "train-images-idx3-ubyte.gz": "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "train-labels-idx1-ubyte.gz": "md5:25c81989df183df01b3e8a0aad5dffbe",
+    "t10k-images-idx3-ubyte.gz": "md5:bef4ecab320f06d8554ea6380940ec79",
+    "t10k-labels-idx1-ubyte.gz": "md5:bb300cfdad3c16e7a12a480ee83cd310",
+}
+
+
+def load_data() -> Split:
+    """60,000 images to train with and 10,000 to test with; Xiao, Rasul and Vollgraf 2017.
+
+    The files are looked for in the folder fashion-mnist of FASTCONV_DATA, ~/.cache/fastconv and /usr/share/datasets
+    (Debian's package dataset-fashion-mnist), and downloaded where they are not there.
+
+    Returns:
+        ``((x_train, y_train), (x_test, y_test))``, uint8: images (N, 28, 28) from 0 to 255, labels (N,) from 0 to 9:
+        T-shirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot.
+
+    Raises:
+        ImportError: they must be downloaded, and pooch is not installed.
+        ValueError: a damaged file.
+    """
+    paths = [locate(f"fashion-mnist/{name}", URL + name, check, [DEBIAN]) for name, check in CHECKSUMS.items()]
+    x_train, y_train, x_test, y_test = (read_idx(path, ndim) for path, ndim in zip(paths, (3, 1, 3, 1)))
+    return checked(paths[0].parent, x_train, y_train, x_test, y_test)

@@ -1,0 +1,113 @@
+"""Where the files of data sets are, and what may be in them."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+Split = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+DEBIAN = Path("/usr/share/datasets")
+UNSIGNED_BYTES = 0x08  # the code of this element type in idx files
+
+
+def folders() -> list[Path]:
+    """Where data sets are looked for: the folder FASTCONV_DATA, if that variable is set, and ~/.cache/fastconv.
+
+    Downloads go into the first of them.
+    """
+    given = os.environ.get("FASTCONV_DATA")
+    return [*([Path(given)] if given else []), Path.home() / ".cache" / "fastconv"]
+
+
+def locate(name: str, url: str, checksum: str, more: Sequence[Path] = ()) -> Path:
+    """The file `name` in one of `folders` or in `more`; downloaded where it is in none of them.
+
+    Args:
+        name: a path within these folders.
+        url: where to download it from.
+        checksum: "sha256:..." or "md5:..." of the download.
+
+    Raises:
+        ImportError: it must be downloaded, and pooch is not installed.
+        ValueError: what was downloaded has another checksum.
+    """
+    for folder in (*folders(), *more):
+        if (folder / name).is_file():
+            return folder / name
+    try:
+        import pooch
+    except ImportError as error:
+        raise ImportError(f"{name}: downloading needs pooch: pip install fastconv[data]") from error
+    target = folders()[0] / name
+    return Path(pooch.retrieve(url, checksum, fname=target.name, path=target.parent))
+
+
+def read_idx(path: Path, ndim: int) -> np.ndarray:
+    """The bytes of a gzipped idx file: zero, zero, element type, number of axes; each size as 4 bytes; the elements.
+
+    The format is that of the MNIST data base, LeCun, Cortes and Burges 1998.
+
+    Returns:
+        A uint8 array with `ndim` axes.
+
+    Raises:
+        ValueError: anything else, a truncated file included.
+    """
+    try:
+        with gzip.open(path) as file:
+            content = file.read()
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path}: not a whole gzip file ({error})") from error
+    start = 4 + 4 * ndim
+    if len(content) < start or content[:4] != bytes([0, 0, UNSIGNED_BYTES, ndim]):
+        raise ValueError(
+            f"{path}: an idx file of bytes with {ndim} axes is needed. Received: it begins {content[:4]!r}"
+        )
+    sizes = tuple(int(n) for n in np.frombuffer(content[4:start], ">u4"))
+    if len(content) - start != math.prod(sizes):
+        raise ValueError(f"{path}: sizes {sizes} need {math.prod(sizes)} bytes. Received: {len(content) - start}")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(sizes).copy()
+
+
+def read_npz(path: Path, names: Sequence[str]) -> list[np.ndarray]:
+    """The uint8 arrays called `names` in an npz file. Pickled objects are never loaded.
+
+    Raises:
+        ValueError: a file of another form, a truncated one included, a missing name, or another dtype.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            if not isinstance(content, Mapping):
+                raise ValueError("a single array")
+            arrays = [content[name] for name in names]
+    except (EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path}: an npz file of the arrays {', '.join(names)} is needed. Received: {error}"
+        ) from error
+    kinds = [a.dtype.name for a in arrays]
+    if kinds != ["uint8"] * len(arrays):
+        raise ValueError(f"{path}: all arrays must be uint8. Received: {kinds}")
+    return arrays
+
+
+def checked(source: Path, x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray) -> Split:
+    """The four arrays as Keras returns them, if they are 28x28 images and one label from 0 to 9 for each.
+
+    Raises:
+        ValueError: they are not.
+    """
+    for x, y in ((x_train, y_train), (x_test, y_test)):
+        if x.shape != (len(y), 28, 28) or y.shape != (len(x),) or y.max(initial=0) > 9:
+            raise ValueError(
+                f"{source}: images (N, 28, 28) and labels (N,) from 0 to 9 are needed. "
+                f"Received: {x.shape} and {y.shape}, labels up to {y.max(initial=0)}"
+            )
+    return (x_train, y_train), (x_test, y_test)
