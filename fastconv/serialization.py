@@ -43,6 +43,8 @@ def snake_case(name: str) -> str:
 def register(kind: str, *aliases: str) -> Callable[[Registered], Registered]:
     """A decorator that lets a class or function be found by its name, by that in snake case, and by `aliases`.
 
+    Only losses are not found in snake case: those names belong to functions.
+
     Args:
         kind: one of `KINDS`.
 
@@ -52,15 +54,15 @@ def register(kind: str, *aliases: str) -> Callable[[Registered], Registered]:
     table = _table(kind)
 
     def enter(thing: Registered) -> Registered:
-        for name in {thing.__name__, snake_case(thing.__name__), *aliases}:
+        names = {thing.__name__, *aliases, *([snake_case(thing.__name__)] if kind != "loss" else [])}
+        for name in names:
             holder = table.get(name, thing)
             if _address(holder) != _address(thing):
                 raise ValueError(
                     f"register: every {kind} must have a name of its own. "
                     f"Received: {name!r}, which is {_address(holder)} already, for {_address(thing)}"
                 )
-        for name in {thing.__name__, snake_case(thing.__name__), *aliases}:
-            table[name] = thing
+        table.update(dict.fromkeys(names, thing))
         return thing
 
     return enter
