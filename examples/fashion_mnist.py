@@ -1,6 +1,6 @@
 """Train a small CNN on the 60,000 images of Fashion-MNIST; draw its learning curves and the filters that it learned.
 
-    pip install ".[examples]" && python examples/fashion_mnist.py [--epochs 8] [--picture fashion_mnist.png]
+pip install ".[examples]" && python examples/fashion_mnist.py [--epochs 8] [--picture fashion_mnist.png]
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """What an operation is, how a graph of them is recorded, differentiated and run."""
 
 from fastconv.engine.autodiff import grad, gradients, value_and_grad
+from fastconv.engine.operand import Operand
 from fastconv.engine.plan import Plan
 from fastconv.engine.primitive import Call, DataDependentError, Primitive, Tensor
 from fastconv.engine.symbolic import KerasTensor, lift
@@ -11,6 +12,7 @@ __all__ = [
     "Call",
     "DataDependentError",
     "KerasTensor",
+    "Operand",
     "Plan",
     "Primitive",
     "Tensor",

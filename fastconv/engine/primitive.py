@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from fastconv.backends import backend_of
+from fastconv.engine.operand import Operand
 
 
 class DataDependentError(RuntimeError):
     """A value was asked for where only shapes are known."""
 
 
-class Tensor:
+class Tensor(Operand):
     """A value in a graph.
 
     Attributes:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.engine.operand import Operand
 from fastconv.engine.primitive import Tensor
 from fastconv.engine.trace import Trace
 from fastconv.engine.tree import leaves, rebuild
@@ -22,7 +23,7 @@ _serial = itertools.count()
 PROBES = ({"batch": 2, "other": 211}, {"batch": 3, "other": 223})
 
 
-class KerasTensor:
+class KerasTensor(Operand):
     """The shape, with None for unknown sizes, and dtype of data to come, and the node that will make it.
 
     Attributes:

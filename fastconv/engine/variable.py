@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.engine.operand import Operand
 from fastconv.engine.trace import Trace
 
 
-class Variable:
+class Variable(Operand):
     """An array that layers and optimizers read and assign, the same object for as long as the model lives.
 
     Args:

@@ -32,9 +32,10 @@ def clear_names() -> None:
 
 
 class Layer:
-    """A function with state. Subclasses make variables in `build`, from the input's shape, and compute in `call`, with ops.
+    """A function with state. Subclasses make variables in `build`, from the input's shape, and compute in `call`.
 
-    A `call` that takes `training` is told whether the model is being trained. Gradients, saving and speed follow from the ops.
+    `call` is written with ops; gradient, saving and speed follow from that. If it takes `training`, it is told whether the
+    model is being trained.
 
     Args:
         name: unique in a model; made from the class where it is None.
@@ -43,7 +44,7 @@ class Layer:
         input_shape: the shape of one input, without the batch, for the first layer of a `Sequential`.
     """
 
-    # Names of the constructor's arguments, which are attributes too: what `get_config` returns beside the base class's own.
+    # Names of the constructor's arguments, which are attributes too: what `get_config` adds to those of the base class.
     ARGUMENTS: tuple[str, ...] = ()
 
     def __init__(

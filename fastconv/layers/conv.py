@@ -15,7 +15,7 @@ from fastconv.window import spread
 class Conv2D(Layer):
     """y = activation(conv(x, w) + b): `ops.conv`, cross-correlation, with a bias for each filter.
 
-    Shapes, channels last: x (N, H, W, C), kernel w (KH, KW, C/groups, filters), bias (filters,), y (N, OH, OW, filters).
+    Shapes, channels last: x (N, H, W, C), w (KH, KW, C/groups, filters), b (filters,), y (N, OH, OW, filters).
 
     Args:
         filters: how many output channels.
@@ -34,8 +34,9 @@ class Conv2D(Layer):
         ValueError: arguments or input shapes that do not fit together.
     """
 
-    ARGUMENTS = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "activation",
-                 "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer")  # fmt: skip
+    ARGUMENTS = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups",
+                 "activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer",
+                 "bias_regularizer")  # fmt: skip
 
     def __init__(
         self,

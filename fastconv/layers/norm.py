@@ -13,8 +13,8 @@ from fastconv.serialization import register
 class BatchNormalization(Layer):
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, channel by channel; Ioffe and Szegedy 2015.
 
-    In training with the batch's own statistics, of which moving averages are kept, m = momentum m + (1 - momentum) batch's;
-    otherwise with these averages.
+    In training with the batch's own statistics, of which moving averages are kept, each momentum times itself plus
+    1 - momentum times the batch's; otherwise with these averages.
 
     Args:
         axis: the axis of the channels.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastconv import ops
 from fastconv.engine import KerasTensor
 from fastconv.engine.symbolic import Node
 from fastconv.engine.tree import leaves, rebuild
@@ -20,7 +21,9 @@ class Functional(Model):
         ValueError: the outputs need data that does not come from the inputs, or two layers have one name.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(name=name, **kwargs)
         for leaf in leaves([inputs, outputs]):
             if not isinstance(leaf, KerasTensor):
@@ -91,9 +94,10 @@ class Functional(Model):
             "trainable": self.trainable,
             "layers": [serialize(layer) for layer in self._layers],
             "nodes": [
-                [_operation_name(node), reference(list(node.args)), reference(dict(node.kwargs))] for node in self._nodes
+                [_operation_name(node), reference(list(node.args)), reference(dict(node.kwargs))]
+                for node in self._nodes
             ],
-            "inputs": [t.node.operation.name for t in self.inputs if t.node is not None],  # type: ignore[attr-defined]
+            "inputs": [t.node.operation.name for t in self.inputs if t.node is not None],
             "input": reference(self.input),
             "output": reference(self.output),
         }
@@ -105,8 +109,6 @@ class Functional(Model):
         Raises:
             ValueError: the configuration does not describe a model.
         """
-        from fastconv import ops
-
         layers = {data["config"]["name"]: deserialize("layer", data) for data in config["layers"]}
         inputs = [layers[name].output for name in config["inputs"]]
         results: list[list[KerasTensor]] = []
@@ -137,10 +139,13 @@ class Functional(Model):
 
 
 def _operation_name(node: Node) -> str:
-    operation: Any = node.operation
-    if isinstance(operation, Layer):
-        return operation.name
-    return "ops." + {"slice_": "slice", "rint": "round"}.get(operation.__name__, operation.__name__)
+    """The name of a layer, or of a function of `ops` behind "ops."."""
+    if isinstance(node.operation, Layer):
+        return node.operation.name
+    names = {getattr(ops, name).__wrapped__: name for name in ops.__all__}
+    if node.operation not in names:
+        raise ValueError(f"A model is saved if it is made of layers and functions of ops. Received: {node.operation}")
+    return "ops." + names[node.operation]
 
 
 def nodes_between(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> list[Node]:

@@ -1,8 +1,8 @@
-"""Models in one file: arrays as .npz or .safetensors, with the configuration as JSON beside them. Nothing is ever unpickled.
+"""Models in one file: arrays as .npz or .safetensors, the configuration as JSON beside them. Nothing is ever unpickled.
 
-A file holds arrays named ``weights/0000/conv2d/kernel`` (in the order of `model.weights`), ``seeds/...`` and ``optimizer/...``;
-an .npz is a zip archive that `numpy.load` reads, with the configuration in ``config.json``; in a .safetensors file it is the
-metadata entry ``fastconv``.
+A file holds arrays named ``weights/0000/conv2d/kernel``, in the order of `model.weights`, then ``seeds/...`` and
+``optimizer/...``. An .npz is a zip archive that `numpy.load` reads, with the configuration in ``config.json``; in a
+.safetensors file it is the metadata entry ``fastconv``.
 """
 
 from __future__ import annotations

@@ -46,11 +46,15 @@ def _is_branched(model: Any) -> bool:
 
 
 def _row(model: Any, layer: Any, show_trainable: bool) -> list[str]:
-    shapes = [str(t.shape) for t in leaves(layer.output) if isinstance(t, KerasTensor)] if layer.output is not None else []
+    shapes = (
+        [str(t.shape) for t in leaves(layer.output) if isinstance(t, KerasTensor)] if layer.output is not None else []
+    )
     row = [f"{layer.name} ({type(layer).__name__})", ", ".join(shapes) or "?", f"{layer.count_params():,}"]
     if _is_branched(model):
         makers = [t.node for node in model._nodes if node.operation is layer for t in node.inputs]
-        row.append(", ".join(getattr(m.operation, "name", getattr(m.operation, "__name__", "?")) for m in makers) or "-")
+        row.append(
+            ", ".join(getattr(m.operation, "name", getattr(m.operation, "__name__", "?")) for m in makers) or "-"
+        )
     if show_trainable:
         row.append("Y" if layer.trainable_weights else "N" if layer.weights else "-")
     return row

@@ -201,9 +201,8 @@ class Trainer(Layer):
     def _graph(self, mode: str, arrays: tuple, trace: Trace, seed: Tensor | None) -> list[Tensor]:
         if mode == "predict":
             return self._predict_graph(arrays[0])
-        if mode == "test":
-            return self._test_graph(*arrays)
-        return self._train_graph(*arrays, trace, seed)
+        x, y, w = arrays
+        return self._test_graph(x, y, w) if mode == "test" else self._train_graph(x, y, w, trace, seed)
 
     # ---- one batch -----------------------------------------------------------------------------------------------
 

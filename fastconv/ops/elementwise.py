@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
-from fastconv.engine import KerasTensor, Primitive, Tensor, Variable, lift
+from fastconv.engine import Operand, Primitive, lift
 from fastconv.ops.broadcast import sum_to
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
 
@@ -252,18 +252,17 @@ def _reflected(function: Binary) -> Binary:
     return lambda self, other: function(other, self)
 
 
-def install_operators(cls: type) -> None:
-    """Give `cls` Python's operators. Equality stays identity, so that instances can be keys of a dict."""
+def _install_operators() -> None:
+    """Give meaning to Python's operators. Equality stays identity, so that tensors can be keys of a dict."""
     binary = {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power, "mod": mod,
               "floordiv": floor_divide}  # fmt: skip
     for name, function in binary.items():
-        setattr(cls, f"__{name}__", lift(function))
-        setattr(cls, f"__r{name}__", lift(_reflected(function)))
+        setattr(Operand, f"__{name}__", lift(function))
+        setattr(Operand, f"__r{name}__", _reflected(lift(function)))
     for name, function in {"lt": less, "le": less_equal, "gt": greater, "ge": greater_equal}.items():
-        setattr(cls, f"__{name}__", lift(function))
+        setattr(Operand, f"__{name}__", lift(function))
     for name, unary in {"neg": negative, "abs": absolute}.items():
-        setattr(cls, f"__{name}__", lift(unary))
+        setattr(Operand, f"__{name}__", lift(unary))
 
 
-for _cls in (Tensor, Variable, KerasTensor):
-    install_operators(_cls)
+_install_operators()

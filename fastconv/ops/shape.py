@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
-from fastconv.engine import KerasTensor, Primitive, Tensor, Variable, lift
+from fastconv.engine import Operand, Primitive, lift
 from fastconv.ops.broadcast import positions, reshape
 from fastconv.ops.convert import cast, convert_to_tensor
 from fastconv.ops.elementwise import equal
@@ -244,5 +244,4 @@ def ones_like(x: Any, dtype: str | None = None) -> np.ndarray:
     return np.ones(x.shape, dtype or x.dtype)
 
 
-for _cls in (Tensor, Variable, KerasTensor):
-    setattr(_cls, "__getitem__", lift(part))  # noqa: B010
+setattr(Operand, "__getitem__", lift(part))  # noqa: B010

@@ -1,4 +1,4 @@
-"""One row for each layer: (class, arguments, input shape or shapes, output shape); every test of layers reads this table."""
+"""One row for each layer: (class, arguments, input shape or shapes, output shape): the table of all tests."""
 
 from fastconv import layers
 
