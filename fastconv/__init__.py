@@ -1,3 +1,55 @@
-"""fastconv: convolutional neural networks on the CPU, shaped like ``keras``."""
+"""fastconv: convolutional neural networks on the CPU, with Keras's own words.
+
+>>> from fastconv import layers, models
+>>> model = models.Sequential([layers.Input((28, 28, 1)), layers.Conv2D(8, 3, activation="relu"), layers.Flatten(),
+...                            layers.Dense(10, activation="softmax")])
+>>> model.count_params()
+54170
+"""
+
+from fastconv import (
+    activations,
+    callbacks,
+    config,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    regularizers,
+    utils,
+)
+from fastconv.config import show_config
+from fastconv.engine import KerasTensor, Variable, grad, value_and_grad
+from fastconv.layers import Input, Layer
+from fastconv.models import Model, Sequential
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Input",
+    "KerasTensor",
+    "Layer",
+    "Model",
+    "Sequential",
+    "Variable",
+    "activations",
+    "callbacks",
+    "config",
+    "datasets",
+    "grad",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "regularizers",
+    "show_config",
+    "utils",
+    "value_and_grad",
+]

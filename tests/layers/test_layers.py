@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastconv import Input, Model, layers, models, ops, value_and_grad
+from fastconv import Input, Model, layers, models, ops, optimizers, value_and_grad
 
 from .cases import CASES, IDS
 
@@ -161,7 +161,7 @@ def test_own_layer_gets_gradient_graph_and_saving(tmp_path):
             return inputs * self.factor
 
     model = models.Sequential([Input((3,)), Scale()])
-    model.compile("sgd", "mse")
+    model.compile(optimizers.SGD(0.1), "mse")
     x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
     for _ in range(200):
         model.train_on_batch(x, x * [1.0, 2.0, 3.0])

@@ -39,9 +39,9 @@ def test_learns_and_reports():
     x, y = stripes()
     model = small_cnn()
     model.compile(optimizers.Adam(0.02), "sparse_categorical_crossentropy", ["accuracy"])
-    history = model.fit(x, y, batch_size=20, epochs=15, validation_split=0.25, verbose=0)
+    history = model.fit(x, y, batch_size=20, epochs=30, validation_split=0.25, verbose=0)
     assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
-    assert history.history["loss"][-1] < 0.2 * history.history["loss"][0]
+    assert history.history["loss"][-1] < 0.1 * history.history["loss"][0]
     scores = model.evaluate(x, y, verbose=0, return_dict=True)
     assert scores["accuracy"] > 0.95
     predicted = model.predict(x, batch_size=7, verbose=0)
@@ -97,7 +97,8 @@ def test_python_control_flow_on_values_trains():
     model.other(np.ones((1, 2)))
     model.compile("sgd", "mse")
     before = model.get_weights()
-    model.train_on_batch(-np.ones((4, 2), "float32"), np.full((4, 1), 9.0))
+    with pytest.warns(UserWarning, match="does not depend on"):
+        model.train_on_batch(-np.ones((4, 2), "float32"), np.full((4, 1), 9.0))
     after = model.get_weights()
     changed = [not np.array_equal(a, b) for a, b in zip(before, after)]
     assert changed == [False, False, True, True]
@@ -202,12 +203,10 @@ def test_class_and_sample_weights_scale_the_loss():
     model.compile(optimizers.SGD(0.0), "sparse_categorical_crossentropy")
     by_class = np.array([weights[c] for c in y.tolist()])
     model_loss = model.fit(x, y, batch_size=12, verbose=0, shuffle=False, class_weight=weights).history["loss"][0]
-    training = small_cnn()
-    assert np.isfinite(model_loss)
-    assert training.count_params() == model.count_params()
+    before = model.train_on_batch(x, y, sample_weight=by_class)
+    assert model_loss == pytest.approx(before, rel=1e-4)
     with pytest.raises(ValueError, match="class_weight"):
         model.fit(x, y, verbose=0, class_weight={0: 1.0})
-    assert by_class.sum() == pytest.approx(16)
 
 
 def test_learning_rate_can_change_without_tracing_again():
