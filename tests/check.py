@@ -1,0 +1,116 @@
+"""One call that holds a differentiable function to everything that is promised of ops."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastconv import ops
+from fastconv.engine import Plan, Trace, value_and_grad
+from fastconv.engine.plan import evaluate
+from fastconv.engine.tree import leaves
+
+STEP = 1e-5
+
+
+def check_op(f, *arrays, oracle=None, second=True, same_bits=True):
+    """Check `f`, a function of arrays written with ops, at `arrays`, floats among them in float64.
+
+    - What `oracle` returns for the same arrays, `f` returns, in value and dtype; in float32 nearly so.
+    - A trace of `f` gives the shapes and dtypes of its results; its evaluation gives them bit for bit, and so does its plan,
+      with `same_bits`, which is not to be had where a plan fuses kernels that then round once instead of twice.
+    - Directional derivatives of `f`, and with `second` of its gradient, are what differences of two values say.
+    """
+    if oracle is not None:
+        check_values(f, arrays, oracle)
+    check_graph(f, arrays, same_bits)
+    check_graph(f, in_float32(arrays), same_bits)
+    if any(is_float(a) for a in arrays) and any(is_float(np.asarray(y)) for y in leaves(f(*arrays))):
+        check_gradient(f, arrays)
+        check_gradient_in_float32(f, arrays)
+        if second:
+            check_gradient(gradient_of(f, arrays), arrays)
+
+
+def is_float(a):
+    return a.dtype.kind == "f"
+
+
+def in_float32(arrays):
+    return [a.astype(np.float32) if is_float(a) else a for a in arrays]
+
+
+def check_values(f, arrays, oracle):
+    found, expected = leaves(f(*arrays)), [np.asarray(y) for y in leaves(oracle(*arrays))]
+    assert [y.dtype for y in map(np.asarray, found)] == [y.dtype for y in expected]
+    found32 = leaves(f(*in_float32(arrays)))
+    for y, y32, wanted in zip(found, found32, expected, strict=True):
+        assert np.shape(y) == wanted.shape
+        np.testing.assert_allclose(y, wanted, rtol=1e-12, atol=1e-13)
+        lowered = is_float(wanted) and any(is_float(a) for a in arrays)
+        assert np.asarray(y32).dtype == (np.float32 if lowered else wanted.dtype)
+        np.testing.assert_allclose(y32, wanted, rtol=1e-5, atol=1e-5)
+
+
+def check_graph(f, arrays, same_bits=True):
+    eager = [np.asarray(y) for y in leaves(f(*arrays))]
+    with Trace() as trace:
+        inputs = [trace.input(a) for a in arrays]
+        outputs = leaves(f(*inputs))
+    assert [(tuple(t.shape), t.dtype) for t in outputs] == [(y.shape, y.dtype) for y in eager]
+    plan = Plan(inputs, outputs)
+    compare = np.testing.assert_array_equal if same_bits else np.testing.assert_allclose
+    tolerance = {} if same_bits else {"rtol": 1e-6, "atol": 1e-6}
+    for y, once, again, wanted in zip(
+        evaluate(outputs, dict(zip(inputs, arrays))), plan(*arrays), plan(*arrays), eager
+    ):
+        np.testing.assert_array_equal(y, wanted, strict=True)
+        compare(once, wanted, strict=True, **tolerance)
+        np.testing.assert_array_equal(again, once, strict=True)
+
+
+def gradient_of(f, arrays):
+    """A function that returns the gradient of <c, f(x)> for fixed random c by all floats of `arrays`."""
+    rng = np.random.default_rng(1)
+    cotangents = [rng.standard_normal(np.shape(y)) for y in leaves(f(*arrays))]
+    argnums = [i for i, a in enumerate(arrays) if is_float(a)]
+
+    def inner_product(*args):
+        total = 0.0
+        for y, c in zip(leaves(f(*args)), cotangents):
+            if is_float(y):
+                total = total + ops.sum(y * ops.cast(c, y.dtype))
+        return total
+
+    return lambda *args: value_and_grad(inner_product, argnums)(*args)[1]
+
+
+def check_gradient(f, arrays):
+    """<c, f(x + h v) - f(x - h v)> / 2h = <gradient of <c, f(x)>, v> for random c and v."""
+    rng = np.random.default_rng(2)
+    found = gradient_of(f, arrays)(*arrays)
+    directions = [rng.standard_normal(a.shape) if is_float(a) else None for a in arrays]
+    ahead, behind = (
+        leaves(f(*(a if v is None else a + h * v for a, v in zip(arrays, directions)))) for h in (STEP, -STEP)
+    )
+    rng = np.random.default_rng(1)
+    cotangents = [rng.standard_normal(np.shape(y)) for y in ahead]
+    floats = [(a, b, c) for a, b, c in zip(ahead, behind, cotangents) if is_float(a)]
+    slope = sum(np.sum((a - b) * c) for a, b, c in floats) / (2 * STEP)
+    terms = [np.sum(d * v) for d, v in zip(found, (v for v in directions if v is not None), strict=True)]
+    scale = sum(np.sum(np.abs((a - b) * c)) for a, b, c in floats) / (2 * STEP) + sum(abs(t) for t in terms)
+    assert abs(slope - sum(terms)) <= 1e-7 * scale + 1e-9, (slope, sum(terms))
+
+
+def check_gradient_in_float32(f, arrays):
+    """The kernels of float32 agree with the plain array code of float64."""
+    wanted, found = gradient_of(f, arrays)(*arrays), gradient_of(f, arrays)(*in_float32(arrays))
+    for d, d32 in zip(wanted, found, strict=True):
+        assert d32.dtype == np.float32
+        np.testing.assert_allclose(d32, d, rtol=1e-4, atol=1e-4 * (np.max(np.abs(d), initial=0) + 1e-30))
+
+
+def example(*shape, seed=0, low=-1.5, high=1.5):
+    """Numbers evenly spaced, in random order, away from whole numbers and from each other: far from kinks and ties."""
+    size = int(np.prod(shape))
+    grid = np.linspace(low, high, size + 1)[:-1] + 0.37 * (high - low) / max(size, 1)
+    return np.random.default_rng(seed).permutation(grid).reshape(shape)

@@ -1,0 +1,47 @@
+"""Every op against NumPy: values, dtypes, graphs, derivatives."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+
+from fastconv import ops
+from fastconv.engine.tree import leaves
+from tests.check import check_op, in_float32
+from tests.ops.cases import TABLE
+
+# Ops whose arguments are not all arrays, or which draw numbers: each has tests of its own in this folder.
+ELSEWHERE = {
+    "adam_update", "concatenate", "convert_to_numpy", "descend", "dropout", "ones", "ones_like", "sgd_update", "shape", "stack",
+    "zeros", "zeros_like",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TABLE, ids=str)
+def test_op(case):
+    oracle = functools.partial(case.oracle, **case.parameters)
+    check_op(case, *case.arguments, oracle=oracle, second=case.second, same_bits=case.same_bits)
+
+
+def test_every_op_is_tested():
+    assert {case.name for case in TABLE} | ELSEWHERE == set(ops.__all__)
+
+
+def reversed_in_memory(a):
+    return a[(slice(None, None, -1),) * a.ndim].copy()[(slice(None, None, -1),) * a.ndim]
+
+
+def read_only(a):
+    a = a.copy()
+    a.setflags(write=False)
+    return a
+
+
+@pytest.mark.parametrize("disguise", [np.asfortranarray, reversed_in_memory, read_only])
+@pytest.mark.parametrize("case", TABLE, ids=str)
+def test_memory_order_does_not_matter(case, disguise):
+    arrays = in_float32(case.arguments)
+    for y, wanted in zip(leaves(case(*(disguise(a) for a in arrays))), leaves(case(*arrays)), strict=True):
+        np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-5)
