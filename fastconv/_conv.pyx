@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
 """Convolutions and matrix products: every one is row pointers times packed columns, tile by tile.
 
-A correlation reads windows of an image at regular places; convolution is one, its gradient with respect to the input is one
-for every phase of the stride, and a matrix product is one whose window is a single pixel. The gradient with respect to the
-kernel runs the same tiles with the roles exchanged: they sum over pixels.
+A correlation reads windows of an image at regular places. Convolution is one; its gradient with respect to the input is
+one for every phase of the stride; a matrix product is one whose window is a single pixel. The gradient with respect to
+the kernel runs the same tiles with the roles exchanged: they sum over pixels.
 Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`); no array is empty.
 """
 cimport numpy as cnp
@@ -13,7 +13,14 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from fastconv._core cimport (
-    borrow_scratch, flush_denormals, gemm_tile, give_scratch_back, kernel_table, restore_denormals, threads_for, tiles,
+    borrow_scratch,
+    flush_denormals,
+    gemm_tile,
+    give_scratch_back,
+    kernel_table,
+    restore_denormals,
+    threads_for,
+    tiles,
 )
 
 cnp.import_array()
@@ -22,7 +29,7 @@ cdef extern from "kernels.h":
     enum: LINEAR
 
 
-# ---- geometry of a correlation -----------------------------------------------------------------------------------------
+# ---- geometry: an image, the windows that move over it, and blocks of their places -----------------------------------
 
 cdef struct Axis:
     # One spatial axis: output o reads inputs o * stride + first + i * step (zero outside) for the taps i.
@@ -41,12 +48,35 @@ cdef struct Image:
     int64_t groups, depth
 
 
+cdef struct Block:
+    # Output pixels: rows counted over all images; either whole rows or a part of one.
+    int64_t row, rows, column, columns
+
+
+cdef struct Cut:
+    # The division of all output pixels into blocks.
+    int64_t rows, columns                  # of a block
+    int64_t row_blocks, column_blocks
+    int64_t panel_floats                   # that the view of a block needs
+
+
 cdef struct View:
-    # Where the channels of a block of an image are found: in place, or copied between zeros into scratch memory.
+    # Where the channels of a block of an image are found: in place, or copied between zeros into a panel.
     # Row R = n * rows + oh * stride + i * step, with `rows` per image, starts at data + (R - first_row) * row.
     const float *data
     int64_t first_row, rows
     int64_t row, pixel                     # floats from one to the next
+
+
+# Cuts by shape alone, so that the bits of a result do not depend on the number of threads.
+cdef enum:
+    TASKS = 16                             # as many pieces as this share evenly among few threads
+    FEWEST_PIXELS = 128                    # fewer spend much of their time on packing the weights
+    MOST_PIXELS = 1024
+    PANEL_FLOATS = 1 << 16                 # 256 KB: a quarter to a half of a second-level cache
+    GEMM_DEPTH = 640                       # rows of packed columns: 160 KB at the widest tile
+    PIXEL_DEPTH = 384                      # the same where pixels are summed over
+    MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums of a kernel's gradient
 
 
 cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
@@ -70,7 +100,7 @@ cdef Axis forward_axis(int64_t inputs, int64_t outputs, int64_t taps, int64_t st
 cdef Axis backward_axis(
     int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before, int64_t phase
 ):
-    """dx[phase + o * stride] = sum over k of dy[o + (phase + before - k * dilation) / stride] w[k], where it divides."""
+    """dx[phase + o * stride] = sum over k of dy[o + (phase + before - k * dilation) / stride] w[k], where it divides"""
     cdef Axis axis = Axis(outputs, ceil_div(inputs - phase, stride), 0, 1, 0, 0, 0, 0, inputs, phase, stride)
     cdef int64_t k
     for k in reversed(range(taps)):
@@ -85,63 +115,88 @@ cdef Axis backward_axis(
     return axis
 
 
+cdef inline int64_t reach(const Axis *a) noexcept nogil:
+    """Inputs between the first and the last tap of one output, both included."""
+    return (a.taps - 1) * a.step + 1
+
+
 cdef inline int64_t axis_span(const Axis *a) noexcept nogil:
-    """Inputs between the first and the last that all outputs read, padding included."""
-    return (a.outputs - 1) * a.stride + (a.taps - 1) * a.step + 1
-
-
-cdef inline bint axis_inside(const Axis *a) noexcept nogil:
-    """Whether no output reads padding."""
-    return a.first >= 0 and a.first + axis_span(a) <= a.inputs
+    """Inputs between the first and the last that any output reads, padding included."""
+    return (a.outputs - 1) * a.stride + reach(a)
 
 
 cdef inline bint in_place(const Image *x) noexcept nogil:
-    return axis_inside(&x.v) and axis_inside(&x.h)
+    """Whether no output reads padding."""
+    return (
+        x.v.first >= 0 and x.v.first + axis_span(&x.v) <= x.v.inputs
+        and x.h.first >= 0 and x.h.first + axis_span(&x.h) <= x.h.inputs
+    )
 
 
-cdef int64_t view_rows(const Image *x, int64_t first, int64_t last) noexcept nogil:
-    """Rows of a view that the outputs' rows first..last, counted over all images, read."""
-    cdef int64_t images = last // x.v.outputs - first // x.v.outputs
-    cdef int64_t steps = last % x.v.outputs - first % x.v.outputs
-    return images * axis_span(&x.v) + steps * x.v.stride + (x.v.taps - 1) * x.v.step + 1
+cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels) noexcept nogil:
+    """Blocks of at most so many pixels, but for short rows, whose panels of some channels fit the cache."""
+    cdef Cut cut
+    cdef int64_t all_rows = x.images * x.v.outputs, columns = pixels, rows, width, panel_rows
+    if not in_place(x):
+        width = PANEL_FLOATS // (reach(&x.v) * channels)
+        columns = min(columns, max((width - reach(&x.h)) // x.h.stride + 1, 16))
+    cut.columns = even_parts(x.h.outputs, columns)
+    cut.column_blocks = ceil_div(x.h.outputs, cut.columns)
+    width = (cut.columns - 1) * x.h.stride + reach(&x.h)
+    rows = max(pixels // cut.columns, 1) if cut.column_blocks == 1 else 1
+    if not in_place(x):
+        rows = min(rows, max((PANEL_FLOATS // (width * channels) - reach(&x.v)) // x.v.stride + 1, 1))
+    cut.rows = even_parts(all_rows, rows)
+    cut.row_blocks = ceil_div(all_rows, cut.rows)
+    # Rows of a block are a stride apart, but for the first of an image.
+    panel_rows = (cut.rows - 1) * x.v.stride + (ceil_div(cut.rows, x.v.outputs) + 1) * reach(&x.v)
+    cut.panel_floats = 0 if in_place(x) else (panel_rows * width * channels + 15) // 16 * 16
+    return cut
 
 
-cdef int64_t most_view_rows(const Image *x, int64_t outputs) noexcept nogil:
-    """A bound of view_rows for any `outputs` successive rows."""
-    return (outputs - 1) * x.v.stride + (ceil_div(outputs, x.v.outputs) + 1) * ((x.v.taps - 1) * x.v.step + 1)
+cdef Block cut_block(const Image *x, const Cut *cut, int64_t i) noexcept nogil:
+    """The i-th block, row by row."""
+    cdef int64_t row = i // cut.column_blocks * cut.rows, column = i % cut.column_blocks * cut.columns
+    return Block(
+        row, min(cut.rows, x.images * x.v.outputs - row), column, min(cut.columns, x.h.outputs - column))
 
 
 cdef View look(
-    const Image *x, int64_t first, int64_t last, int64_t column, int64_t columns, int64_t channel, int64_t channels,
-    float *panel
+    const Image *x, const Block *block, int64_t channel, int64_t channels, float *panel
 ) noexcept nogil:
-    """The view that outputs (first..last, column..column + columns) need of some channels; copied to `panel` if padded."""
+    """What a block reads of the channels channel..channel + channels; copied to `panel` where it reads padding."""
     cdef View view
-    cdef int64_t left = x.h.first + column * x.h.stride
-    cdef int64_t oh = (first % x.v.outputs) * x.v.stride
+    cdef int64_t last = block.row + block.rows - 1
+    cdef int64_t first_row = block.row % x.v.outputs * x.v.stride
+    cdef int64_t images = last // x.v.outputs - block.row // x.v.outputs
+    cdef int64_t rows = last % x.v.outputs * x.v.stride - first_row + reach(&x.v)
+    cdef int64_t left = x.h.first + block.column * x.h.stride, width, r, ih
     if in_place(x):
         view.rows = x.v.inputs
         view.row = x.h.inputs * x.channels
         view.pixel = x.channels
-        view.first_row = first // x.v.outputs * view.rows + oh
+        view.first_row = block.row // x.v.outputs * view.rows + first_row
         view.data = x.data + (view.first_row + x.v.first) * view.row + left * view.pixel + channel
         return view
-    cdef int64_t width = (columns - 1) * x.h.stride + (x.h.taps - 1) * x.h.step + 1
+    width = (block.columns - 1) * x.h.stride + reach(&x.h)
     view.rows = axis_span(&x.v)
     view.row = width * channels
     view.pixel = channels
-    view.first_row = first // x.v.outputs * view.rows + oh
+    view.first_row = block.row // x.v.outputs * view.rows + first_row
     view.data = panel
-    cdef int64_t r, n, ih
-    for r in range(view.first_row, view.first_row + view_rows(x, first, last)):
-        n = r // view.rows
+    for r in range(view.first_row, view.first_row + images * view.rows + rows):
         ih = r % view.rows + x.v.first
         if 0 <= ih < x.v.inputs:
-            copy_row(panel, x, (n * x.v.inputs + ih) * x.h.inputs, left, width, channel, channels)
+            copy_row(panel, x, (r // view.rows * x.v.inputs + ih) * x.h.inputs, left, width, channel, channels)
         else:
             memset(panel, 0, view.row * sizeof(float))
         panel += view.row
     return view
+
+
+cdef inline int64_t row_offset(const Image *x, const View *view, int64_t row) noexcept nogil:
+    """Where the windows of an output row begin in a view."""
+    return (row // x.v.outputs * view.rows + row % x.v.outputs * x.v.stride - view.first_row) * view.row
 
 
 cdef inline void copy_row(
@@ -162,52 +217,41 @@ cdef inline void copy_row(
     memset(to + inside * channels, 0, (width - before - inside) * channels * sizeof(float))
 
 
-# ---- products of row pointers with packed columns ------------------------------------------------------------------------
+# ---- products of row pointers with packed columns --------------------------------------------------------------------
 
-# Cuts by shape alone, so that the bits of a result do not depend on the number of threads.
-cdef enum:
-    TASKS = 16                  # as many pieces as this share evenly among few threads
-    FEWEST_PIXELS = 96          # fewer spend much of their time on packing the weights
-    MOST_PIXELS = 1024
-    PANEL_FLOATS = 1 << 16      # 256 KB: a quarter to a half of a second-level cache
-    GEMM_DEPTH = 640            # rows of packed columns: 160 KB at the widest tile
-    PIXEL_DEPTH = 384           # the same where pixels are summed over
-    MOST_PARTIAL_FLOATS = 1 << 20   # partial sums of a kernel's gradient
-
-
-cdef inline int widest(const kernel_table *tiles) noexcept nogil:
+cdef inline int widest(const kernel_table *table) noexcept nogil:
     """Vectors of columns in the widest tile."""
-    return 4 if tiles.gemm_height[4] else 3
+    return 4 if table.gemm_height[4] else 3
 
 
-cdef inline int tile_vectors(const kernel_table *tiles, int64_t columns) noexcept nogil:
+cdef inline int tile_vectors(const kernel_table *table, int64_t columns) noexcept nogil:
     """Width of the next tile where `columns` are left: the widest one, but no thin rest after it."""
-    cdef int most = widest(tiles)
-    cdef int64_t left = ceil_div(columns, tiles.vector_floats)
+    cdef int most = widest(table)
+    cdef int64_t left = ceil_div(columns, table.vector_floats)
     if left <= most:
         return <int> left
     return most if left >= 2 * most else <int> ceil_div(left, 2)
 
 
 cdef void multiply(
-    const kernel_table *tiles, gemm_tile *tile, const float **rows, float **out, int64_t count, int vectors
+    const kernel_table *table, gemm_tile *tile, const float **rows, float **out, int64_t count, int vectors
 ) noexcept nogil:
     """Runs `count` rows through tiles of nearly equal heights."""
-    cdef int64_t parts = ceil_div(count, tiles.gemm_height[vectors]), part, first = 0, last
+    cdef int64_t parts = ceil_div(count, table.gemm_height[vectors]), part, first = 0, last
     for part in range(parts):
         last = count * (part + 1) // parts
         tile.rows = rows + first
         tile.out = out + first
         tile.height = last - first
-        tiles.f32_gemm[vectors][tile.height](tile)
+        table.f32_gemm[vectors][tile.height](tile)
         first = last
 
 
-# ---- correlation: convolution and its gradient with respect to the input ---------------------------------------------------
+# ---- correlation: convolution and its gradient with respect to the input ---------------------------------------------
 
 cdef struct Correlation:
     # y[n, oh, ow, c] = act(bias[c] + sum over taps i, j and k of x[n, window(oh, i), window(ow, j), k] * w(i, j)[k, c])
-    const kernel_table *tiles
+    const kernel_table *table
     Image x
     const float *w
     int64_t kernel_columns                 # KW
@@ -217,83 +261,61 @@ cdef struct Correlation:
     float *y
     int64_t activation
     float alpha
-    # The cut into tasks, and of a task into blocks that fit the caches
-    int64_t pixels, pixel_block, pixel_blocks
+    # A task is a block of pixels times a block of columns; it takes the channels and the kernel's rows in blocks
+    Cut cut
     int64_t column_block, column_blocks
     int64_t depth_block, tap_block
-    int64_t panel_floats, packed_floats, scratch_bytes
+    int64_t packed_floats, scratch_bytes
 
 
 cdef void cut_correlation(Correlation *c) noexcept nogil:
     cdef Image *x = &c.x
-    cdef int64_t tile_columns = widest(c.tiles) * c.tiles.vector_floats
-    cdef int64_t block, rows
-    c.depth_block = even_parts(x.depth, max(GEMM_DEPTH // (x.v.taps * x.h.taps), 16))
+    cdef int64_t tile_columns = widest(c.table) * c.table.vector_floats
+    cdef int64_t pixels = x.images * x.v.outputs * x.h.outputs, taps = x.v.taps * x.h.taps
+    c.depth_block = even_parts(x.depth, max(GEMM_DEPTH // taps, 16))
     c.tap_block = min(x.v.taps, max(2 * GEMM_DEPTH // (x.h.taps * c.depth_block), 1))
-
-    c.pixels = x.images * x.v.outputs * x.h.outputs
     # Every block of pixels packs the weights, every block of columns copies the pixels: cut most what is copied least.
-    block = <int64_t> sqrt(<double> TASKS * x.v.taps * x.h.taps * c.width / c.pixels)
-    c.column_blocks = min(max(block, 1), ceil_div(c.width, tile_columns))
+    c.column_blocks = max(<int64_t> sqrt(<double> TASKS * taps * c.width / pixels), 1)
     c.column_block = ceil_div(ceil_div(c.width, c.column_blocks), tile_columns) * tile_columns
     c.column_blocks = ceil_div(c.width, c.column_block)
-
-    cdef int64_t affordable = MOST_PIXELS
-    if not in_place(x):
-        block = PANEL_FLOATS // (axis_span(&x.h) * c.depth_block) - (x.v.taps - 1) * x.v.step
-        affordable = min(max(block // x.v.stride, 1) * x.h.outputs, MOST_PIXELS)
-    block = max(ceil_div(c.pixels * c.column_blocks * x.groups, TASKS), FEWEST_PIXELS)
-    c.pixel_block = even_parts(c.pixels, min(block, affordable))
-    c.pixel_blocks = ceil_div(c.pixels, c.pixel_block)
-
-    c.panel_floats = 0
-    if not in_place(x):
-        rows = most_view_rows(x, ceil_div(c.pixel_block - 1, x.h.outputs) + 1)
-        c.panel_floats = rows * axis_span(&x.h) * c.depth_block
+    pixels = max(ceil_div(pixels * c.column_blocks * x.groups, TASKS), FEWEST_PIXELS)
+    c.cut = cut_pixels(x, c.depth_block, min(pixels, MOST_PIXELS))
     c.packed_floats = c.tap_block * x.h.taps * c.depth_block * tile_columns
     c.scratch_bytes = (
-        sizeof(float) * (c.panel_floats + c.packed_floats)
-        + sizeof(void *) * (2 * c.pixel_block + x.v.taps * x.h.taps) + 4 * 64
+        sizeof(float) * (c.cut.panel_floats + c.packed_floats)
+        + sizeof(void *) * (2 * c.cut.rows * c.cut.columns + taps) + 63
     ) // 64 * 64
 
 
-cdef void list_inputs(const Image *x, const View *view, int64_t first, int64_t count, const float **rows) noexcept nogil:
-    """Where the windows of the pixels first..first + count begin."""
-    cdef int64_t row = first // x.h.outputs, column = first % x.h.outputs, i
+cdef void list_inputs(const Image *x, const View *view, const Block *block, const float **rows) noexcept nogil:
+    """Where the windows of a block's pixels begin."""
+    cdef int64_t r, c
     cdef const float *start
-    for i in range(count):
-        if i == 0 or column == 0:
-            start = view.data + (
-                row // x.v.outputs * view.rows + row % x.v.outputs * x.v.stride - view.first_row) * view.row
-        rows[i] = start + column * x.h.stride * view.pixel
-        column += 1
-        if column == x.h.outputs:
-            column = 0
-            row += 1
+    for r in range(block.rows):
+        start = view.data + row_offset(x, view, block.row + r)
+        for c in range(block.columns):
+            rows[c] = start + c * x.h.stride * view.pixel
+        rows += block.columns
 
 
-cdef void list_outputs(const Correlation *c, int64_t group, int64_t first, int64_t count, float **out) noexcept nogil:
+cdef void list_outputs(const Correlation *c, int64_t group, const Block *block, float **out) noexcept nogil:
     """Where the same pixels are written."""
     cdef const Axis *v = &c.x.v
     cdef const Axis *h = &c.x.h
-    cdef int64_t row = first // h.outputs, column = first % h.outputs, i
-    cdef int64_t pixel = c.x.groups * c.width
+    cdef int64_t r, row, column
     cdef float *start
-    for i in range(count):
-        if i == 0 or column == 0:
-            start = c.y + group * c.width + (
-                (row // v.outputs * v.y_size + v.y_first + row % v.outputs * v.y_step) * h.y_size + h.y_first) * pixel
-        out[i] = start + column * h.y_step * pixel
-        column += 1
-        if column == h.outputs:
-            column = 0
-            row += 1
+    for r in range(block.row, block.row + block.rows):
+        row = r // v.outputs * v.y_size + v.y_first + r % v.outputs * v.y_step
+        start = c.y + (row * h.y_size + h.y_first) * c.x.groups * c.width + group * c.width
+        for column in range(block.columns):
+            out[column] = start + (block.column + column) * h.y_step * c.x.groups * c.width
+        out += block.columns
 
 
 cdef int64_t list_taps(
     const Image *x, const View *view, int64_t first, int64_t count, int64_t depth, int64_t *offsets
 ) noexcept nogil:
-    """Offsets of the contiguous runs under the kernel rows first..first + count: whole rows where they are dense, else taps."""
+    """Offsets of the contiguous runs of taps in some kernel rows; returns the taps of a run, whole rows where dense."""
     cdef int64_t run = x.h.taps if view.pixel == depth and (x.h.step == 1 or x.h.taps == 1) else 1
     cdef int64_t runs = x.h.taps // run, i, j
     for i in range(count):
@@ -316,42 +338,40 @@ cdef void pack_weights(
             w = c.w + group * c.w_group + k * c.w_row + column * c.w_column + c.w_tap * (
                 (v.kernel_first + i * v.kernel_step) * c.kernel_columns + h.kernel_first + j * h.kernel_step)
             if c.w_column == 1:
-                c.tiles.f32_pack_rows(to, width, w, depth, c.w_row, columns)
+                c.table.f32_pack_rows(to, width, w, depth, c.w_row, columns)
             else:
-                c.tiles.f32_pack_columns(to, width, w, depth, c.w_column, columns)
+                c.table.f32_pack_columns(to, width, w, depth, c.w_column, columns)
             to += depth * width
 
 
 cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noexcept nogil:
-    """One block of pixels times one block of columns: channels in blocks, kernel rows in blocks, columns tile by tile."""
+    """One block of pixels times one block of columns of one group."""
     cdef const Image *x = &c.x
-    cdef int64_t column_block = task % c.column_blocks
+    cdef int64_t first = task % c.column_blocks * c.column_block, end = min(first + c.column_block, c.width)
     cdef int64_t group = task // c.column_blocks % x.groups
-    cdef int64_t first = task // (c.column_blocks * x.groups) * c.pixel_block
-    cdef int64_t count = min(c.pixel_block, c.pixels - first)
-    cdef int64_t first_row = first // x.h.outputs, last_row = (first + count - 1) // x.h.outputs
-    cdef int64_t end = min((column_block + 1) * c.column_block, c.width)
+    cdef Block block = cut_block(x, &c.cut, task // (c.column_blocks * x.groups))
+    cdef int64_t pixels = block.rows * block.columns
 
     cdef float *panel = <float *> scratch
-    cdef float *packed = panel + (c.panel_floats + 15) // 16 * 16
+    cdef float *packed = panel + c.cut.panel_floats
     cdef const float **rows = <const float **> (packed + c.packed_floats)
-    cdef float **out = <float **> (rows + c.pixel_block)
-    cdef int64_t *offsets = <int64_t *> (out + c.pixel_block)
+    cdef float **out = <float **> (rows + pixels)
+    cdef int64_t *offsets = <int64_t *> (out + pixels)
 
     cdef gemm_tile tile
     cdef View view
-    cdef int64_t i, j, k, depth, tap, taps, run, column
+    cdef int64_t i, j, k, depth, tap, taps, run
     cdef int vectors
     tile.step = 1
     tile.offsets = offsets
     tile.b = packed
     tile.alpha = c.alpha
-    list_outputs(c, group, first, count, out)
+    list_outputs(c, group, &block, out)
     for i in range(ceil_div(x.depth, c.depth_block)):
         k = i * c.depth_block
         depth = min(c.depth_block, x.depth - k)
-        view = look(x, first_row, last_row, 0, x.h.outputs, group * x.depth + k, depth, panel)
-        list_inputs(x, &view, first, count, rows)
+        view = look(x, &block, group * x.depth + k, depth, panel)
+        list_inputs(x, &view, &block, rows)
         for j in range(ceil_div(x.v.taps, c.tap_block)):
             tap = j * c.tap_block
             taps = min(c.tap_block, x.v.taps - tap)
@@ -360,25 +380,24 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
             tile.depth = run * depth
             tile.accumulate = k + tap > 0
             tile.activation = c.activation if k + depth == x.depth and tap + taps == x.v.taps else LINEAR
-            column = column_block * c.column_block
-            while column < end:
-                vectors = tile_vectors(c.tiles, end - column)
-                tile.column = column
-                tile.columns = min(vectors * c.tiles.vector_floats, end - column)
-                tile.b_step = vectors * c.tiles.vector_floats
-                tile.bias = NULL if c.bias == NULL else c.bias + group * c.width + column
-                pack_weights(c, group, k, depth, tap, taps, column, tile.columns, tile.b_step, packed)
-                multiply(c.tiles, &tile, rows, out, count, vectors)
-                column += tile.columns
+            tile.column = first
+            while tile.column < end:
+                vectors = tile_vectors(c.table, end - tile.column)
+                tile.b_step = vectors * c.table.vector_floats
+                tile.columns = min(tile.b_step, end - tile.column)
+                tile.bias = NULL if c.bias == NULL else c.bias + group * c.width + tile.column
+                pack_weights(c, group, k, depth, tap, taps, tile.column, tile.columns, tile.b_step, packed)
+                multiply(c.table, &tile, rows, out, pixels, vectors)
+                tile.column += tile.columns
 
 
 cdef void correlate(Correlation *c) except *:
     """Runs the tasks of a correlation on as many threads as are worth it."""
-    c.tiles = tiles()
+    c.table = tiles()
     cut_correlation(c)
-    cdef int64_t tasks = c.pixel_blocks * c.x.groups * c.column_blocks, task
-    cdef double work = <double> c.pixels * c.x.v.taps * c.x.h.taps * c.x.channels * c.width
-    cdef int threads = threads_for(work)
+    cdef int64_t tasks = c.cut.row_blocks * c.cut.column_blocks * c.x.groups * c.column_blocks, task
+    cdef double pixels = <double> c.x.images * c.x.v.outputs * c.x.h.outputs
+    cdef int threads = threads_for(pixels * c.x.v.taps * c.x.h.taps * c.x.channels * c.width)
     cdef char *scratch = <char *> borrow_scratch(threads * c.scratch_bytes)
     cdef unsigned state
     with nogil, parallel(num_threads=threads):
@@ -443,56 +462,43 @@ def conv_backward_input(
                 (<object> dx)[:, ph::sh, pw::sw] = 0
 
 
-# ---- the gradient of a convolution with respect to its kernel --------------------------------------------------------------
+# ---- the gradient of a convolution with respect to its kernel --------------------------------------------------------
 
 cdef struct KernelGradient:
     # dw[i, j, k, c] = sum over n, oh, ow of x[n, window(oh, i), window(ow, j), k] * dy[n, oh, ow, c]
-    const kernel_table *tiles
+    const kernel_table *table
     Image x
     const float *dy
     int64_t width                          # columns of a group
     float *dw
-    # The cut: tasks own a slice of dw and sum one chunk of the pixels, in blocks of some rows by some columns
+    # A task sums one chunk of the blocks of pixels into a slice of the channels times a block of columns
+    Cut cut
     int64_t slice, slices
     int64_t column_block, column_blocks
-    int64_t rows, row_block, ow_block      # output rows of all images
-    int64_t chunk, chunks                  # rows of a chunk
+    int64_t chunk, chunks                  # blocks of pixels in a chunk
     float *partials                        # dw of the chunks but the first
-    int64_t dw_floats, panel_floats, packed_floats, scratch_bytes
+    int64_t dw_floats, packed_floats, scratch_bytes
 
 
 cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     cdef Image *x = &g.x
-    cdef int64_t tile_columns = widest(g.tiles) * g.tiles.vector_floats
-    cdef int64_t taps = x.v.taps * x.h.taps, width, units
+    cdef int64_t tile_columns = widest(g.table) * g.table.vector_floats
+    cdef int64_t taps = x.v.taps * x.h.taps, parts, blocks
     g.slice = even_parts(x.depth, max(GEMM_DEPTH // taps, 16))
     g.slices = ceil_div(x.depth, g.slice)
-    g.column_blocks = min(ceil_div(TASKS, 2 * g.slices * x.groups), ceil_div(g.width, tile_columns))
+    g.column_blocks = ceil_div(TASKS, 2 * g.slices * x.groups)
     g.column_block = ceil_div(ceil_div(g.width, g.column_blocks), tile_columns) * tile_columns
     g.column_blocks = ceil_div(g.width, g.column_block)
-
-    g.rows = x.images * x.v.outputs
-    g.ow_block = even_parts(x.h.outputs, PIXEL_DEPTH)
-    g.row_block = max(PIXEL_DEPTH // g.ow_block, 1) if g.ow_block == x.h.outputs else 1
-    width = (g.ow_block - 1) * x.h.stride + (x.h.taps - 1) * x.h.step + 1
-    if not in_place(x):
-        g.row_block = min(g.row_block, max(
-            (PANEL_FLOATS // (width * g.slice) - (x.v.taps - 1) * x.v.step) // x.v.stride, 1))
-    g.row_block = even_parts(g.rows, g.row_block)
-
-    g.dw_floats = taps * x.depth * x.groups * g.width
-    units = g.slices * g.column_blocks * x.groups
-    g.chunks = max(min(min(TASKS // units, MOST_PARTIAL_FLOATS // g.dw_floats), ceil_div(g.rows, g.row_block)), 1)
-    g.chunk = ceil_div(ceil_div(g.rows, g.chunks), g.row_block) * g.row_block
-    g.chunks = ceil_div(g.rows, g.chunk)
-
-    g.panel_floats = 0
-    if not in_place(x):
-        g.panel_floats = most_view_rows(x, g.row_block) * width * g.slice
-    g.packed_floats = g.row_block * g.ow_block * tile_columns
+    g.cut = cut_pixels(x, g.slice, PIXEL_DEPTH)
+    # Where dw is too small to be shared, a fixed number of partial sums over the pixels are added up in order.
+    parts = min(TASKS // (g.slices * g.column_blocks * x.groups), MOST_PARTIAL_FLOATS // g.dw_floats)
+    blocks = g.cut.row_blocks * g.cut.column_blocks
+    g.chunk = even_parts(blocks, ceil_div(blocks, max(parts, 1)))
+    g.chunks = ceil_div(blocks, g.chunk)
+    g.packed_floats = g.cut.rows * g.cut.columns * tile_columns
     g.scratch_bytes = (
-        sizeof(float) * (g.panel_floats + g.packed_floats)
-        + sizeof(void *) * (2 * taps * g.slice + g.row_block) + 4 * 64
+        sizeof(float) * (g.cut.panel_floats + g.packed_floats)
+        + sizeof(void *) * (2 * taps * g.slice + g.cut.rows) + 63
     ) // 64 * 64
 
 
@@ -516,71 +522,63 @@ cdef void list_gradients(
             out[tap * depth + i] = dw + ((tap * g.x.depth + k + i) * g.x.groups + group) * g.width
 
 
-cdef int64_t list_pixel_rows(
-    const Image *x, const View *view, int64_t first, int64_t count, int64_t columns, int64_t *offsets
-) noexcept nogil:
-    """Offsets of the rows first..first + count of output pixels; a single run where nothing lies between them."""
-    cdef int64_t i, row
-    if view.rows == x.v.outputs * x.v.stride and x.v.stride * view.row == columns * x.h.stride * view.pixel:
-        offsets[0] = 0
+cdef int64_t list_rows(const Image *x, const View *view, const Block *block, int64_t *offsets) noexcept nogil:
+    """Offsets of the rows of a block; returns their number, 1 for all together where nothing lies between pixels."""
+    cdef int64_t i
+    for i in range(block.rows):
+        offsets[i] = row_offset(x, view, block.row + i)
+    if view.rows == x.v.outputs * x.v.stride and x.v.stride * view.row == block.columns * x.h.stride * view.pixel:
         return 1
-    for i in range(count):
-        row = (first + i) // x.v.outputs * view.rows + (first + i) % x.v.outputs * x.v.stride
-        offsets[i] = (row - view.first_row) * view.row
-    return count
+    return block.rows
 
 
 cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexcept nogil:
     """The sum over one chunk of the pixels of one slice of dw."""
     cdef const Image *x = &g.x
-    cdef int64_t column_block = task % g.column_blocks
-    cdef int64_t k = task // g.column_blocks % g.slices * g.slice
+    cdef int64_t first = task % g.column_blocks * g.column_block, end = min(first + g.column_block, g.width)
+    cdef int64_t k = task // g.column_blocks % g.slices * g.slice, depth = min(g.slice, x.depth - k)
     cdef int64_t group = task // (g.column_blocks * g.slices) % x.groups
     cdef int64_t chunk = task // (g.column_blocks * g.slices * x.groups)
-    cdef int64_t depth = min(g.slice, x.depth - k), elements = x.v.taps * x.h.taps * depth
-    cdef int64_t begin = chunk * g.chunk, stop = min(begin + g.chunk, g.rows)
-    cdef int64_t end = min((column_block + 1) * g.column_block, g.width)
-    cdef int64_t dy_pixel = x.groups * g.width
+    cdef int64_t elements = x.v.taps * x.h.taps * depth, dy_pixel = x.groups * g.width
 
     cdef float *panel = <float *> scratch
-    cdef float *packed = panel + (g.panel_floats + 15) // 16 * 16
+    cdef float *packed = panel + g.cut.panel_floats
     cdef const float **rows = <const float **> (packed + g.packed_floats)
     cdef float **out = <float **> (rows + elements)
     cdef int64_t *offsets = <int64_t *> (out + elements)
 
     cdef gemm_tile tile
+    cdef Block block
     cdef View view
     cdef const float *dy
-    cdef int64_t i, j, row, count, ow, columns, column
+    cdef int64_t i
     cdef int vectors
     tile.offsets = offsets
     tile.bias = NULL
     tile.activation = LINEAR
+    tile.accumulate = False
     list_gradients(g, g.dw if chunk == 0 else g.partials + (chunk - 1) * g.dw_floats, group, k, depth, out)
-    for i in range(ceil_div(stop - begin, g.row_block)):
-        row = begin + i * g.row_block
-        count = min(g.row_block, stop - row)
-        for j in range(ceil_div(x.h.outputs, g.ow_block)):
-            ow = j * g.ow_block
-            columns = min(g.ow_block, x.h.outputs - ow)
-            view = look(x, row, row + count - 1, ow, columns, group * x.depth + k, depth, panel)
-            list_elements(g, &view, depth, rows)
-            tile.segments = list_pixel_rows(x, &view, row, count, columns, offsets)
-            tile.depth = count * columns // tile.segments
-            tile.step = x.h.stride * view.pixel
-            tile.accumulate = row > begin or ow > 0
-            column = column_block * g.column_block
-            while column < end:
-                vectors = tile_vectors(g.tiles, end - column)
-                tile.column = column
-                tile.columns = min(vectors * g.tiles.vector_floats, end - column)
-                tile.b_step = vectors * g.tiles.vector_floats
-                tile.b = dy = g.dy + (row * x.h.outputs + ow) * dy_pixel + group * g.width + column
-                if tile.columns != dy_pixel or tile.columns != tile.b_step:
-                    g.tiles.f32_pack_rows(packed, tile.b_step, dy, count * columns, dy_pixel, tile.columns)
-                    tile.b = packed
-                multiply(g.tiles, &tile, rows, out, elements, vectors)
-                column += tile.columns
+    for i in range(chunk * g.chunk, min((chunk + 1) * g.chunk, g.cut.row_blocks * g.cut.column_blocks)):
+        block = cut_block(x, &g.cut, i)
+        view = look(x, &block, group * x.depth + k, depth, panel)
+        list_elements(g, &view, depth, rows)
+        tile.segments = list_rows(x, &view, &block, offsets)
+        tile.depth = block.rows * block.columns // tile.segments
+        tile.step = x.h.stride * view.pixel
+        tile.column = first
+        while tile.column < end:
+            vectors = tile_vectors(g.table, end - tile.column)
+            tile.b_step = vectors * g.table.vector_floats
+            tile.columns = min(tile.b_step, end - tile.column)
+            dy = g.dy + (block.row * x.h.outputs + block.column) * dy_pixel + group * g.width + tile.column
+            if tile.columns == tile.b_step == dy_pixel:
+                tile.b = dy
+            else:
+                g.table.f32_pack_rows(packed, tile.b_step, dy, block.rows * block.columns, dy_pixel, tile.columns)
+                tile.b = packed
+            multiply(g.table, &tile, rows, out, elements, vectors)
+            tile.column += tile.columns
+        tile.accumulate = True
 
 
 cdef void add_partials(const KernelGradient *g, int64_t task) noexcept nogil:
@@ -594,13 +592,15 @@ cdef void add_partials(const KernelGradient *g, int64_t task) noexcept nogil:
 
 
 cdef void correlate_gradients(KernelGradient *g) except *:
-    g.tiles = tiles()
+    """Runs the tasks of a gradient on as many threads as are worth it, then adds its partial sums."""
+    g.table = tiles()
+    g.dw_floats = g.x.v.taps * g.x.h.taps * g.x.depth * g.x.groups * g.width
     cut_kernel_gradient(g)
     cdef int64_t tasks = g.chunks * g.x.groups * g.slices * g.column_blocks, task
-    cdef double work = <double> g.rows * g.x.h.outputs * g.dw_floats
-    cdef int threads = threads_for(work)
-    cdef size_t bytes = threads * g.scratch_bytes + (g.chunks - 1) * g.dw_floats * sizeof(float)
-    cdef char *scratch = <char *> borrow_scratch(bytes)
+    cdef double pixels = <double> g.x.images * g.x.v.outputs * g.x.h.outputs
+    cdef int threads = threads_for(pixels * g.dw_floats)
+    cdef char *scratch = <char *> borrow_scratch(
+        threads * g.scratch_bytes + (g.chunks - 1) * g.dw_floats * sizeof(float))
     cdef unsigned state
     g.partials = <float *> (scratch + threads * g.scratch_bytes)
     with nogil, parallel(num_threads=threads):
@@ -632,7 +632,7 @@ def conv_backward_kernel(
     correlate_gradients(&g)
 
 
-# ---- matrix products: correlations of one row of pixels with one tap ---------------------------------------------------------
+# ---- matrix products: correlations of one row of pixels with one tap -------------------------------------------------
 
 cdef Image matrix_rows(cnp.ndarray a):
     """The rows of a matrix as pixels, its columns as channels."""
@@ -689,13 +689,13 @@ def matmul_thin(
         state = flush_denormals()
         for task in prange(ceil_div(columns, width), schedule="dynamic"):
             multiply_thin(
-                table, left, right + task * width, NULL if start == NULL else start + task * width, product + task * width,
-                rows, depth, columns, min(width, columns - task * width), activation, alpha)
+                table, left, right + task * width, NULL if start == NULL else start + task * width,
+                product + task * width, rows, depth, columns, min(width, columns - task * width), activation, alpha)
         restore_denormals(state)
 
 
 cdef void multiply_thin(
-    const kernel_table *tiles, const float *a, const float *b, const float *bias, float *y,
+    const kernel_table *table, const float *a, const float *b, const float *bias, float *y,
     int64_t rows, int64_t depth, int64_t step, int64_t columns, int activation, float alpha
 ) noexcept nogil:
     """Some `columns` of all rows of y, in matrices b and y with `step` floats a row."""
@@ -708,10 +708,10 @@ cdef void multiply_thin(
     for i in range(ceil_div(depth, THIN_DEPTH)):
         k = i * THIN_DEPTH
         for r in range(rows):
-            tiles.f32_gemv(y + r * step, a + r * depth + k, b + k * step, step, columns, min(THIN_DEPTH, depth - k))
+            table.f32_gemv(y + r * step, a + r * depth + k, b + k * step, step, columns, min(THIN_DEPTH, depth - k))
     if activation != LINEAR:
         for r in range(rows):
-            tiles.f32_activate(y + r * step, y + r * step, columns, activation, alpha)
+            table.f32_activate(y + r * step, y + r * step, columns, activation, alpha)
 
 
 def matmul_transposed(

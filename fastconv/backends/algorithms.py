@@ -1,4 +1,4 @@
-"""Which kernel computes a shape: the one table of these choices. It looks at shapes alone, never at the number of threads.
+"""Which kernel computes a shape: the one table of these choices. It sees shapes alone, never the number of threads.
 
 Each threshold is where two kernels measured alike, on a Zen 4 and its 512-bit vectors.
 """

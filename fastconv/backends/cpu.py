@@ -17,7 +17,7 @@ ACTIVATION_NUMBERS = {None: 0, "relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 
 
 
 def float32(kernel: Callable[..., Array]) -> Callable[..., Array]:
-    """A method of Cpu: `kernel` for float32 arrays, made dense by a copy where they are not; the reference for all others.
+    """A method of Cpu: `kernel` for float32 arrays, made dense by a copy where they are not; else the reference.
 
     Empty arrays go to the reference, too, so that no kernel has to think of them.
 
