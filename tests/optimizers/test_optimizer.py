@@ -1,0 +1,184 @@
+"""What all optimizers share: state, clipping, and being part of a graph."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastconv import ops, optimizers
+from fastconv.engine import Plan, Tensor, Trace, Variable, gradients
+
+OPTIMIZERS = {
+    "sgd": lambda **k: optimizers.SGD(0.1, **k),
+    "momentum": lambda **k: optimizers.SGD(0.1, 0.9, **k),
+    "nesterov": lambda **k: optimizers.SGD(0.1, 0.9, True, **k),
+    "adam": lambda **k: optimizers.Adam(0.1, **k),
+}
+every_optimizer = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+
+
+def a_model():
+    """Two weights, and the loss of both for inputs x."""
+    w = Variable(np.array([[1, -2, 3], [0.5, 1, -1]], np.float32), name="w")
+    b = Variable(np.ones(3, np.float32), name="b")
+    x = np.array([[1, 2], [3, -1], [0, 1]], np.float32)
+    return [w, b], lambda weights: ops.mean(ops.square(ops.matmul(x, weights[0]) + weights[1]))
+
+
+def eager_step(optimizer, weights, loss):
+    inputs = [Tensor.of(v.numpy()) for v in weights]
+    y = loss(inputs)
+    found = gradients(y, Tensor.of(np.ones((), np.float32)), inputs)
+    optimizer.apply([g.numpy() for g in found], weights)
+
+
+def traced_step(optimizer, weights, loss):
+    with Trace() as trace:
+        inputs = [trace.read(v) for v in weights]
+        y = loss(inputs)
+        optimizer.apply(gradients(y, Tensor.of(np.ones((), np.float32)), inputs), weights)
+    return Plan([], [y], trace.reads, trace.updates)
+
+
+@every_optimizer
+@pytest.mark.parametrize("clip", [{}, {"clipnorm": 0.5}, {"clipvalue": 0.3}, {"global_clipnorm": 0.5}])
+def test_a_graph_does_what_single_steps_do(make, clip):
+    (weights, loss), (same, _) = a_model(), a_model()
+    in_graph, by_steps = make(**clip), make(**clip)
+    plan = traced_step(in_graph, weights, loss)
+    for _ in range(3):
+        plan()
+        eager_step(by_steps, same, loss)
+    for a, b in zip([*weights, *in_graph.variables], [*same, *by_steps.variables]):
+        np.testing.assert_allclose(a.value, b.value, rtol=1e-5, atol=1e-7)
+    assert int(in_graph.iterations.value) == 3
+
+
+@every_optimizer
+def test_weights_and_their_state_are_written_in_place(make):
+    weights, loss = a_model()
+    optimizer = make()
+    plan = traced_step(optimizer, weights, loss)
+    slots = [slot for w in weights for slot in optimizer.state_of(w)]
+    assert {*weights, *slots} <= set(plan.in_place.values())
+
+
+@every_optimizer
+def test_a_new_learning_rate_takes_effect_in_a_running_plan(make):
+    weights, loss = a_model()
+    optimizer = make()
+    plan = traced_step(optimizer, weights, loss)
+    plan()
+    optimizer.learning_rate = 0.0
+    for slot in optimizer.variables[2:]:
+        slot.assign(np.zeros(slot.shape, np.float32))
+    before = [w.numpy() for w in weights]
+    plan()
+    assert all((w.value == b).all() for w, b in zip(weights, before))
+    optimizer.learning_rate = 0.1
+    plan()
+    assert all((w.value != b).any() for w, b in zip(weights, before))
+
+
+def test_the_learning_rate_is_a_scalar_variable():
+    optimizer = optimizers.get("adam")
+    assert float(optimizer.learning_rate) == pytest.approx(1e-3)
+    optimizer.learning_rate = 0.25
+    assert float(optimizer.learning_rate) == 0.25
+    assert optimizer.learning_rate.dtype == np.float32
+    assert optimizer.get_config()["learning_rate"] == 0.25
+
+
+def test_variables_have_an_order_and_paths():
+    weights, _ = a_model()
+    weights[0].path = "dense/w"
+    optimizer = optimizers.Adam()
+    optimizer.build(weights)
+    optimizer.build(weights)
+    assert [v.path for v in optimizer.variables] == [
+        "adam/iteration",
+        "adam/learning_rate",
+        "adam/dense_w_momentum",
+        "adam/dense_w_velocity",
+        "adam/b_momentum",
+        "adam/b_velocity",
+    ]
+    assert not any(v.trainable for v in optimizer.variables)
+    assert optimizer.iterations.dtype == np.int64
+
+
+def test_descent_without_momentum_keeps_no_velocity():
+    weights, _ = a_model()
+    optimizer = optimizers.SGD()
+    optimizer.build(weights)
+    assert len(optimizer.variables) == 2
+
+
+@every_optimizer
+def test_state_has_the_dtype_of_its_weight(make):
+    w = Variable(np.ones(3))
+    optimizer = make()
+    optimizer.apply([np.ones(3)], [w])
+    assert w.dtype == np.float64
+    assert all(slot.dtype == np.float64 for slot in optimizer.state_of(w))
+    assert (w.value < 1).all()
+
+
+def applied(grads, **clip):
+    """The gradients after clipping: what descent with rate 1 takes off zeros."""
+    weights = [Variable(np.zeros(np.shape(g), np.float32)) for g in grads]
+    optimizers.SGD(1.0, **clip).apply([np.asarray(g, np.float32) for g in grads], weights)
+    return [-w.value for w in weights]
+
+
+def test_clipvalue_bounds_each_element():
+    (found,) = applied([[3.0, -0.5, -7.0]], clipvalue=1.0)
+    assert found.tolist() == [1, -0.5, -1]
+
+
+def test_clipnorm_bounds_the_norm_of_each_gradient():
+    large, small, zero = applied([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]], clipnorm=1.0)
+    np.testing.assert_allclose(large, [0.6, 0.8], rtol=1e-6)
+    np.testing.assert_allclose(small, [0.3, 0.4], rtol=1e-6)
+    assert zero.tolist() == [0, 0]
+
+
+def test_global_clipnorm_bounds_the_norm_of_all_gradients():
+    first, second = applied([[3.0], [4.0]], global_clipnorm=1.0)
+    np.testing.assert_allclose([*first, *second], [0.6, 0.8], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"clipnorm": 1.0, "clipvalue": 1.0}, {"clipnorm": 0.0}, {"clipvalue": -1.0}, {"global_clipnorm": 0}]
+)
+def test_one_positive_way_of_clipping(limits):
+    with pytest.raises(ValueError, match="at most one of"):
+        optimizers.Adam(**limits)
+
+
+def test_a_weight_without_gradient_stays():
+    w, v = Variable(np.ones(2, np.float32), name="w"), Variable(np.ones(2, np.float32), name="v")
+    optimizer = optimizers.SGD(1.0)
+    with pytest.warns(UserWarning, match="the loss does not depend on v"):
+        optimizer.apply([np.ones(2, np.float32), None], [w, v])
+    assert w.value.tolist() == [0, 0]
+    assert v.value.tolist() == [1, 1]
+
+
+def test_gradients_must_fit():
+    w = Variable(np.ones(2, np.float32))
+    optimizer = optimizers.SGD()
+    with pytest.raises(ValueError, match="gradient of its shape"):
+        optimizer.apply([np.ones(3, np.float32)], [w])
+    with pytest.raises(ValueError, match="gradient of its shape"):
+        optimizer.apply([], [w])
+    with pytest.raises(ValueError, match="must depend on a variable"):
+        optimizer.apply([None], [w])
+
+
+def test_apply_without_variables_means_those_of_build():
+    w = Variable(np.ones(2, np.float32))
+    optimizer = optimizers.SGD(1.0)
+    optimizer.build([w])
+    optimizer.apply([np.ones(2, np.float32)])
+    assert w.value.tolist() == [0, 0]

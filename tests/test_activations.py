@@ -1,0 +1,36 @@
+"""Names of activations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastconv import activations, ops, serialization
+
+X = np.array([-2.0, -0.5, 0.0, 1.5], np.float32)
+
+
+@pytest.mark.parametrize("name", sorted(serialization._tables["activation"]))
+def test_every_name_is_found_again(name):
+    function = activations.get(name)
+    assert activations.deserialize(activations.serialize(function)) is function
+    assert function(X).shape == X.shape
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("relu", [0, 0, 0, 1.5]),
+        ("linear", X),
+        ("exponential", np.exp(X)),
+        ("swish", X / (1 + np.exp(-X))),
+        ("softmax", np.exp(X) / np.exp(X).sum()),
+    ],
+)
+def test_names_mean_what_they_say(name, expected):
+    np.testing.assert_allclose(activations.get(name)(X), expected, rtol=1e-6)
+
+
+def test_no_activation_is_linear():
+    assert activations.get(None) is ops.linear
+    assert activations.get(ops.relu) is ops.relu
