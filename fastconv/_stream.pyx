@@ -191,7 +191,7 @@ def adam_update(
 # ---- channels --------------------------------------------------------------------------------------------------------
 
 # An array (M, C) seen as rows of `width` floats, which are `copies` of its own rows so that narrow ones fill vectors;
-# behind the last whole one `rest` floats remain. Blocks of `height` rows are the unit of work; the rest is a block, too.
+# behind the last whole one `rest` floats remain. Blocks of `height` rows are the unit of work; the rest is one, too.
 ctypedef struct grid:
     int64_t channels, copies, width, rows, rest, height, full_blocks, blocks
 
@@ -336,8 +336,8 @@ cdef void moments_of_block(
 ) noexcept nogil:
     """partial := (center, sum of x - center, sum of (x - center)^2), a row each.
 
-    The center is the mean of the first eighth of the block: near enough to the block's own that squares about it lose no
-    more than three bits, even where those rows are unlike the others.
+    The center is the mean of the first eighth of the block: near enough to the block's own that squares about it lose
+    no more than three bits, even where those rows are unlike the others.
     """
     cdef block b = block_of(g, k)
     cdef int64_t sample = min(b.rows, max(8, b.rows // 8)), i
@@ -637,8 +637,8 @@ def average_pool(y, x, tuple window, bint count_padding) -> None:
     each_output_row(tiles().f32_average_pool, y, x, window, count_padding)
 
 
-# Output rows whose windows share no input row write to bands of dx that no other thread touches: a band for each of them,
-# else the whole image is one band.
+# Output rows whose windows share no input row write to bands of dx that no other thread touches: a band for each of
+# them, else the whole image is one band.
 
 cdef inline int64_t bands_of(const pool_window *p) noexcept nogil:
     return max(1, p.OH) if p.SH > (p.KH - 1) * p.DH else 1
@@ -701,8 +701,8 @@ def average_pool_backward(dx, dy, tuple window, bint count_padding) -> None:
 
 # ---- padding ---------------------------------------------------------------------------------------------------------
 
-# Of one axis: `source[o]` is the element that output o is a copy of, or -1 for the constant; the elements themselves, in
-# order, begin at output `before`.
+# Of one axis: `source[o]` is the element that output o is a copy of, or -1 for the constant; the elements themselves,
+# in order, begin at output `before`.
 
 cdef void pad_row(
     float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C, float value

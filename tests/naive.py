@@ -56,3 +56,54 @@ def matmul(a, b):
     for i, j, k in itertools.product(range(a.shape[0]), range(b.shape[1]), range(a.shape[1])):
         y[i, j] += float(a[i, k]) * float(b[k, j])
     return y
+
+
+def windows(shape, size, strides, padding, dilation):
+    """Every (image, oh, ow) with the pixels (image, h, w) of its window that lie inside x, in row-major order."""
+    output = conv_output(shape, size, strides, padding, dilation)
+    for image, oh, ow in itertools.product(range(shape[0]), *map(range, output)):
+        rows = [oh * strides[0] + k * dilation[0] - padding[0][0] for k in range(size[0])]
+        columns = [ow * strides[1] + k * dilation[1] - padding[1][0] for k in range(size[1])]
+        inside = [(image, h, w) for h in rows for w in columns if 0 <= h < shape[1] and 0 <= w < shape[2]]
+        yield (image, oh, ow), inside
+
+
+def _winner(values, sign):
+    """Index of the first NaN, else of the first of the largest of sign * values; None when there are none."""
+    nans = [i for i, v in enumerate(values) if v != v]
+    return nans[0] if nans else max(range(len(values)), key=lambda i: sign * values[i], default=None)
+
+
+def extreme_pool(x, sign, *, size, strides, padding, dilation):
+    """Max pooling for sign 1, min pooling for sign -1."""
+    output = conv_output(x.shape, size, strides, padding, dilation)
+    y = np.full((x.shape[0], *output, x.shape[3]), -sign * np.inf)
+    for o, inside in windows(x.shape, size, strides, padding, dilation):
+        for c in range(x.shape[3] if inside else 0):
+            values = [float(x[i][c]) for i in inside]
+            y[o][c] = values[_winner(values, sign)]
+    return y
+
+
+def extreme_pool_backward(dy, x, sign, *, size, strides, padding, dilation):
+    dx = np.zeros(x.shape)
+    for o, inside in windows(x.shape, size, strides, padding, dilation):
+        for c in range(x.shape[3] if inside else 0):
+            dx[inside[_winner([float(x[i][c]) for i in inside], sign)]][c] += dy[o][c]
+    return dx
+
+
+def average_pool(x, *, size, strides, padding, count_padding):
+    y = np.zeros((x.shape[0], *conv_output(x.shape, size, strides, padding, (1, 1)), x.shape[3]))
+    for o, inside in windows(x.shape, size, strides, padding, (1, 1)):
+        total = sum((np.float64(x[i]) for i in inside), np.zeros(x.shape[3]))
+        y[o] = total / (size[0] * size[1] if count_padding else max(len(inside), 1))
+    return y
+
+
+def average_pool_backward(dy, *, input_shape, size, strides, padding, count_padding):
+    dx = np.zeros(input_shape)
+    for o, inside in windows(input_shape, size, strides, padding, (1, 1)):
+        for i in inside:
+            dx[i] += dy[o] / np.float64(size[0] * size[1] if count_padding else len(inside))
+    return dx

@@ -1,7 +1,7 @@
 """The CPU kernels that are bound by memory: everything but convolutions and matrix products.
 
-They take float32 in C order; arrays that lie otherwise are copied first. Other dtypes, and the cases named in a method's
-docstring, are computed by `Reference`. An `out` may be one of the inputs, or share no memory with any of them.
+They take float32 in C order; arrays that lie otherwise are copied first. Other dtypes, and the cases named in a
+method's docstring, are computed by `Reference`. An `out` may be one of the inputs, or share no memory with any of them.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from fastconv.window import output_size
 
 KINDS = {"relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5}  # enum activation of csrc/kernels.h
 
-# Below this many elements NumPy's own ufunc is done before a kernel of ours would have been called.
-LARGE = 1 << 15
+# From this many elements a sum or product of two arrays is worth a second thread, and a kernel beats NumPy's ufunc;
+# with a vector of channels, which NumPy takes one short row at a time, it does so much earlier.
+LARGE, LARGE_WITH_CHANNELS = 1 << 17, 1 << 12
 
 
 def float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """A method that calls `kernel` for float32 arrays, in C order by a copy where they are not, else the reference.
 
-    The positional arguments are the arrays. The kernel takes its results from `room(out, shape)`, so that they are `out`
-    where that is possible; where not, they are copied to it here.
+    The positional arguments are the arrays. The kernel takes its results from `room(out, shape)`, so that they are
+    `out` where that is possible; where not, they are copied to it here.
     """
     reference = getattr(Reference, kernel.__name__)
 
@@ -305,11 +306,11 @@ def is_last(axis: int, x: Array) -> bool:
 
 def streams(x: Array, y: Array) -> bool:
     """Whether a kernel serves x + y and x y."""
-    return (
-        is_float32(x, y)
-        and x.size >= LARGE
-        and (y.shape == x.shape or y.shape == x.shape[-1:] or (y.size == 1 and y.ndim <= x.ndim))
-    )
+    if not is_float32(x, y) or x.size < LARGE_WITH_CHANNELS:
+        return False
+    if y.shape == x.shape[-1:]:
+        return True
+    return x.size >= LARGE and (y.shape == x.shape or (y.size == 1 and y.ndim <= x.ndim))
 
 
 def axes_of(axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:

@@ -1,0 +1,222 @@
+"""Pooling and padding of images: exact on small integers, which also makes ties."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from fastconv.backends.cpu import Cpu
+from fastconv.backends.reference import Reference
+from tests import naive
+
+cpu, reference = Cpu(), Reference(np)
+HALVES = {"size": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
+OVERLAPPING = {"size": (3, 3), "strides": (2, 2), "padding": ((1, 1), (1, 1))}
+GAPS = {"size": (2, 2), "strides": (4, 3), "padding": ((1, 3), (3, 0))}
+
+
+def integers(rng, *shape):
+    return rng.integers(-3, 4, shape).astype(np.float32)
+
+
+def assert_pools_match(oracle, rng, shape, window, dilation, nans=0):
+    """max, min and average pooling and their gradients equal the oracle's."""
+    x = integers(rng, *shape)
+    x.flat[rng.integers(0, x.size, nans)] = np.nan
+    for pool, pool_backward, y in (
+        (cpu.max_pool, cpu.max_pool_backward, oracle.max_pool(x, **window, dilation=dilation)),
+        (cpu.min_pool, cpu.min_pool_backward, oracle.min_pool(x, **window, dilation=dilation)),
+    ):
+        np.testing.assert_array_equal(pool(x, **window, dilation=dilation), y)
+        dy = integers(rng, *y.shape)
+        expected = getattr(oracle, pool_backward.__name__)(dy, x, y, **window, dilation=dilation)
+        dx = pool_backward(dy, x, y.astype(np.float32), **window, dilation=dilation)
+        np.testing.assert_array_equal(dx, expected)
+
+
+def assert_averages_match(oracle, rng, shape, window):
+    for count_padding in (False, True):
+        x = integers(rng, *shape)
+        y = cpu.average_pool(x, **window, count_padding=count_padding)
+        np.testing.assert_allclose(y, oracle.average_pool(x, **window, count_padding=count_padding), rtol=1e-6)
+        dy = integers(rng, *y.shape)
+        np.testing.assert_allclose(
+            cpu.average_pool_backward(dy, input_shape=shape, **window, count_padding=count_padding),
+            oracle.average_pool_backward(dy, input_shape=shape, **window, count_padding=count_padding),
+            rtol=1e-5,
+            atol=1e-5,
+        )
+
+
+class Naive:
+    """The definitions under the names of a backend."""
+
+    average_pool = staticmethod(naive.average_pool)
+    average_pool_backward = staticmethod(naive.average_pool_backward)
+
+    def max_pool(self, x, **window):
+        return naive.extreme_pool(x, 1, **window)
+
+    def min_pool(self, x, **window):
+        return naive.extreme_pool(x, -1, **window)
+
+    def max_pool_backward(self, dy, x, y, **window):
+        return naive.extreme_pool_backward(dy, x, 1, **window)
+
+    def min_pool_backward(self, dy, x, y, **window):
+        return naive.extreme_pool_backward(dy, x, -1, **window)
+
+
+@st.composite
+def geometries(draw, largest, channels):
+    """(x.shape, window, dilation) with at least one output pixel."""
+    pair = st.tuples(st.integers(1, 4), st.integers(1, 4))
+    shape = (draw(st.integers(1, 3)), *draw(st.tuples(*[st.integers(1, largest)] * 2)), draw(st.integers(1, channels)))
+    sides = st.tuples(st.integers(0, 3), st.integers(0, 3))
+    window = {"size": draw(pair), "strides": draw(pair), "padding": (draw(sides), draw(sides))}
+    dilation = draw(st.tuples(*[st.integers(1, 3)] * 2))
+    for n, k, p, d in zip(shape[1:3], window["size"], window["padding"], dilation):
+        assume(n + sum(p) > (k - 1) * d)
+    return shape, window, dilation
+
+
+@given(geometries(largest=5, channels=2), st.integers(0, 2), st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_tiny_images_match_the_definition(geometry, nans, seed):
+    shape, window, dilation = geometry
+    assert_pools_match(Naive(), np.random.default_rng(seed), shape, window, dilation, nans)
+
+
+@given(geometries(largest=5, channels=2), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_tiny_averages_match_the_definition(geometry, seed):
+    assert_averages_match(Naive(), np.random.default_rng(seed), *geometry[:2])
+
+
+@pytest.mark.parametrize("window", [HALVES, OVERLAPPING, GAPS], ids=["halves", "overlapping", "gaps"])
+@pytest.mark.parametrize("channels", [1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 32, 35])
+def test_channels_around_the_vector(isa, rng, channels, window):
+    for images in (1, 3):
+        shape = (images, 11, 10, channels)
+        assert_pools_match(reference, rng, shape, window, (1, 1), nans=3)
+        assert_averages_match(reference, rng, shape, window)
+    assert_pools_match(reference, rng, (2, 11, 12, channels), window, (2, 3))
+
+
+def test_the_first_of_equals_gets_the_gradient(isa):
+    x = np.array([[1, 2, 2], [2, 0, 2]], np.float32).reshape(1, 2, 3, 1)
+    window = {"size": (2, 3), "strides": (1, 1), "padding": ((0, 0), (0, 0))}
+    dx = cpu.max_pool_backward(np.full((1, 1, 1, 1), 5, np.float32), x, cpu.max_pool(x, **window), **window)
+    np.testing.assert_array_equal(dx.ravel(), [0, 5, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("name", ["max_pool", "min_pool"])
+def test_the_first_nan_gets_the_gradient(isa, name):
+    x = np.array([[np.inf, 2, np.nan], [np.nan, -np.inf, 2]], np.float32).reshape(1, 2, 3, 1)
+    window = {"size": (2, 3), "strides": (1, 1), "padding": ((0, 0), (0, 0))}
+    y = getattr(cpu, name)(x, **window)
+    dx = getattr(cpu, name + "_backward")(np.full((1, 1, 1, 1), 5, np.float32), x, y, **window)
+    np.testing.assert_array_equal(y.ravel(), [np.nan])
+    np.testing.assert_array_equal(dx.ravel(), [0, 0, 5, 0, 0, 0])
+
+
+@pytest.mark.parametrize("count_padding", [False, True])
+def test_the_average_and_its_gradient_are_adjoint(isa, rng, count_padding):
+    x, dy = rng.standard_normal((2, 9, 8, 5), np.float32), rng.standard_normal((2, 5, 4, 5), np.float32)
+    y = cpu.average_pool(x, **OVERLAPPING, count_padding=count_padding)
+    dx = cpu.average_pool_backward(dy, input_shape=x.shape, **OVERLAPPING, count_padding=count_padding)
+    assert np.vdot(dy.astype(float), y) == pytest.approx(np.vdot(dx.astype(float), x), rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(0, 6, 6, 3), (2, 6, 6, 0)])
+def test_empty_arrays(shape):
+    x = np.zeros(shape, np.float32)
+    y = cpu.max_pool(x, **HALVES)
+    assert y.shape == (shape[0], 3, 3, shape[3])
+    assert cpu.max_pool_backward(y, x, y, **HALVES).shape == shape
+    assert cpu.average_pool_backward(y, input_shape=shape, **HALVES).shape == shape
+
+
+@pytest.mark.parametrize("window", [HALVES, OVERLAPPING], ids=["halves", "overlapping"])
+def test_same_bits_at_any_number_of_threads(threads, rng, window):
+    x = rng.standard_normal((9, 40, 40, 33), np.float32)
+    results = []
+    for n in (1, 2, 7):
+        threads(n)
+        y, mean = cpu.max_pool(x, **window), cpu.average_pool(x, **window)
+        dx = cpu.max_pool_backward(mean, x, y, **window)
+        results.append((y, mean, dx, cpu.average_pool_backward(y, input_shape=x.shape, **window)))
+    for other in results[1:]:
+        for a, b in zip(results[0], other):
+            np.testing.assert_array_equal(a.view(np.int32), b.view(np.int32))
+
+
+@pytest.mark.parametrize("window", [HALVES, OVERLAPPING], ids=["halves", "overlapping"])
+def test_pytorch_agrees(rng, window):
+    torch = pytest.importorskip("torch")
+    x = rng.standard_normal((3, 13, 12, 20), np.float32)
+    planes = torch.from_numpy(x).permute(0, 3, 1, 2).requires_grad_()
+    size, stride, padding = window["size"], window["strides"], window["padding"][0][0]
+    for ours, gradient, theirs in (
+        (cpu.max_pool(x, **window), None, torch.nn.functional.max_pool2d(planes, size, stride, padding)),
+        (
+            cpu.average_pool(x, **window),
+            cpu.average_pool_backward,
+            torch.nn.functional.avg_pool2d(planes, size, stride, padding, count_include_pad=False),
+        ),
+    ):
+        dy = rng.standard_normal(ours.shape, np.float32)
+        planes.grad = None
+        theirs.backward(torch.from_numpy(dy).permute(0, 3, 1, 2))
+        dx = gradient(dy, input_shape=x.shape, **window) if gradient else cpu.max_pool_backward(dy, x, ours, **window)
+        np.testing.assert_allclose(ours, theirs.detach().permute(0, 2, 3, 1).numpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(dx, planes.grad.permute(0, 2, 3, 1).numpy(), rtol=1e-5, atol=1e-6)
+
+
+# ---- padding ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["constant", "edge", "reflect", "symmetric"])
+@pytest.mark.parametrize("shape", [(2, 4, 5, 1), (1, 7, 3, 17), (3, 2, 2, 16)])
+@pytest.mark.parametrize("pad_width", [((0, 0), (1, 5), (3, 2), (0, 0)), ((0, 0), (0, 0), (0, 0), (0, 0))])
+def test_padding(isa, rng, shape, pad_width, mode):
+    """The forward is numpy.pad's; the gradient is its adjoint, exactly in integers."""
+    x = integers(rng, *shape)
+    extra = {"constant_values": 1.5} if mode == "constant" else {}
+    y = cpu.pad(x, pad_width=pad_width, mode=mode, value=1.5)
+    np.testing.assert_array_equal(y, np.pad(x, pad_width, mode=mode, **extra))
+    dy = integers(rng, *y.shape)
+    dx = cpu.pad_backward(dy, pad_width=pad_width, mode=mode)
+    expected = np.zeros(x.size)
+    extra = {"constant_values": -1} if mode == "constant" else {}
+    source = np.pad(np.arange(x.size).reshape(shape), pad_width, mode=mode, **extra)
+    np.add.at(expected, source[source >= 0], dy[source >= 0])
+    np.testing.assert_array_equal(dx, expected.reshape(shape))
+
+
+def test_padding_of_other_axes_is_the_reference_s(rng):
+    x = integers(rng, 2, 3, 4)
+    np.testing.assert_array_equal(cpu.pad(x, pad_width=((1, 1), (0, 2), (3, 0))), np.pad(x, ((1, 1), (0, 2), (3, 0))))
+    x = integers(rng, 2, 3, 4, 5)
+    widths = ((1, 0), (1, 1), (0, 0), (0, 2))
+    np.testing.assert_array_equal(cpu.pad(x, pad_width=widths, mode="edge"), np.pad(x, widths, mode="edge"))
+
+
+def test_nothing_is_written_beside_the_output(isa, rng):
+    """Bytes on both sides of `out` keep their value, whatever the tail of the last vector."""
+    for channels in (1, 5, 16, 19):
+        x = integers(rng, 1, 5, 7, channels)
+        y = cpu.max_pool(x, **OVERLAPPING)
+        for shape, call in (
+            (y.shape, lambda out, x=x: cpu.max_pool(x, **OVERLAPPING, out=out)),
+            (y.shape, lambda out, x=x: cpu.average_pool(x, **OVERLAPPING, out=out)),
+            (x.shape, lambda out, x=x, y=y: cpu.max_pool_backward(y, x, y, **OVERLAPPING, out=out)),
+            (x.shape, lambda out, x=x, y=y: cpu.average_pool_backward(y, input_shape=x.shape, **OVERLAPPING, out=out)),
+        ):
+            size = int(np.prod(shape))
+            memory = np.full(size + 16, 77, np.float32)
+            assert np.shares_memory(call(memory[8 : 8 + size].reshape(shape)), memory)
+            assert np.all(memory[:8] == 77)
+            assert np.all(memory[8 + size :] == 77)
