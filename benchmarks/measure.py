@@ -36,7 +36,7 @@ def alternate(contestants: Sequence[Call], rounds: int, block: float) -> list[fl
     Before its block a contestant waits until the threads of the one before it sleep, then wakes its own by as many
     calls untimed.
     """
-    counts = [max(1, round(block / max(seconds_a_call(call, 2), 1e-7))) for call in contestants]
+    counts = [max(1, round(block / max(seconds_a_call(call, 1), 1e-7))) for call in contestants]
     times: list[list[float]] = [[] for _ in contestants]
     for _ in range(rounds):
         for call, count, kept in zip(contestants, counts, times):

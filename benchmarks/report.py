@@ -173,13 +173,13 @@ def plot(rows: Sequence[Row], title: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.report", description="fastconv beside its rivals")
-    parser.add_argument("--quick", action="store_true", help="5 short rounds a row in place of 21 longer ones")
+    parser.add_argument("--quick", action="store_true", help="3 short rounds a row in place of 15 longer ones")
     parser.add_argument("--only", default="", metavar="WORD", help="only the cases whose name contains WORD")
     arguments = parser.parse_args()
     rivals = [rival for rival in RIVALS if rival.available()]
     if not rivals:
         parser.error("there is nothing to compare with: pip install 'fastconv[bench]'")
-    rounds, block = (5, 0.002) if arguments.quick else (21, 0.01)
+    rounds, block = (3, 0.002) if arguments.quick else (15, 0.005)
     rows: list[Row] = []
     for case in load():
         if arguments.only in str(case):
