@@ -22,7 +22,7 @@ from fastconv import (
     regularizers,
     utils,
 )
-from fastconv.config import show_config
+from fastconv.backends import show_config
 from fastconv.engine import KerasTensor, Variable, grad, value_and_grad
 from fastconv.layers import Input, Layer
 from fastconv.models import Model, Sequential

@@ -1,10 +1,9 @@
-"""What can be set for a whole process: threads, default dtype and layout, strictness; and what the build holds."""
+"""What can be set for a whole process: threads, default dtype and layout, strictness."""
 
 from __future__ import annotations
 
 import math
 import os
-import platform
 
 from fastconv import _core
 
@@ -124,23 +123,3 @@ def _threads_from_environment() -> None:
 
 
 _threads_from_environment()
-
-
-# ---- what runs -------------------------------------------------------------------------------------------------------
-
-
-def show_config() -> None:
-    """Print the instruction set and threads in use, and for every kernel whether it is tuned or plain NumPy.
-
-    float32 runs on the tuned kernels; float64 runs on the reference code, NumPy alone, meant for checking gradients.
-    """
-    from fastconv.backends import cpu, reference
-
-    print(f"processor: {platform.machine()}, instruction sets usable: {', '.join(_core.usable_isas())}")
-    print(f"instruction set in use: {_core.get_isa()} (FASTCONV_ISA chooses another)")
-    print(f"threads: {get_num_threads()}{'' if _core.has_openmp() else ' (built without OpenMP: serial)'}")
-    kernels = [name for name, member in vars(reference.Reference).items() if callable(member) and name[0] != "_"]
-    tuned = [name for name in kernels if name in vars(cpu.Cpu)]
-    print(f"float32, tuned: {', '.join(tuned)}")
-    print(f"float32, reference (NumPy): {', '.join(name for name in kernels if name not in tuned)}")
-    print("float64: reference (NumPy) for every kernel")

@@ -1,9 +1,11 @@
-"""Where arrays are computed on: which backend an array belongs to."""
+"""Where arrays are computed: which backend an array belongs to, and what runs there."""
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
+from fastconv import _core, config
 from fastconv.backends.cpu import Cpu
 from fastconv.backends.reference import Reference
 
@@ -13,3 +15,22 @@ _cpu = Cpu()
 def backend_of(*arrays: Any) -> Reference:
     """The backend that computes on `arrays`: the CPU's for NumPy arrays and numbers."""
     return _cpu
+
+
+def show_config() -> None:
+    """Print the instruction set and threads in use, and for every kernel whether it is tuned or plain NumPy.
+
+    float32 runs on the tuned kernels; float64 runs on the reference code, NumPy alone, meant for checking gradients.
+    """
+    print(f"processor: {platform.machine()}, instruction sets usable: {', '.join(_core.usable_isas())}")
+    print(f"instruction set in use: {_core.get_isa()} (FASTCONV_ISA chooses another)")
+    print(f"threads: {config.get_num_threads()}{'' if _core.has_openmp() else ' (built without OpenMP: serial)'}")
+    kernels = [name for name, member in vars(Reference).items() if callable(member) and name[0] != "_"]
+    tuned = [
+        name
+        for name in kernels
+        if name in {name for cls in Cpu.__mro__[: Cpu.__mro__.index(Reference)] for name in vars(cls)}
+    ]
+    print(f"float32, tuned: {', '.join(tuned)}")
+    print(f"float32, reference (NumPy): {', '.join(name for name in kernels if name not in tuned)}")
+    print("float64: reference (NumPy) for every kernel")
