@@ -16,8 +16,8 @@ def check_op(f, *arrays, oracle=None, second=True, same_bits=True):
     """Check `f`, a function of arrays written with ops, at `arrays`, floats among them in float64.
 
     - What `oracle` returns for the same arrays, `f` returns, in value and dtype; in float32 nearly so.
-    - A trace of `f` gives the shapes and dtypes of its results; its evaluation gives them bit for bit, and so does its plan,
-      with `same_bits`, which is not to be had where a plan fuses kernels that then round once instead of twice.
+    - A trace of `f` gives the shapes and dtypes of its results, and its evaluation gives them bit for bit. So does its
+      plan, with `same_bits`; fused kernels may round once where single calls round twice.
     - Directional derivatives of `f`, and with `second` of its gradient, are what differences of two values say.
     """
     if oracle is not None:
@@ -60,9 +60,8 @@ def check_graph(f, arrays, same_bits=True):
     plan = Plan(inputs, outputs)
     compare = np.testing.assert_array_equal if same_bits else np.testing.assert_allclose
     tolerance = {} if same_bits else {"rtol": 1e-6, "atol": 1e-6}
-    for y, once, again, wanted in zip(
-        evaluate(outputs, dict(zip(inputs, arrays))), plan(*arrays), plan(*arrays), eager
-    ):
+    evaluated = evaluate(outputs, dict(zip(inputs, arrays)))
+    for y, once, again, wanted in zip(evaluated, plan(*arrays), plan(*arrays), eager, strict=True):
         np.testing.assert_array_equal(y, wanted, strict=True)
         compare(once, wanted, strict=True, **tolerance)
         np.testing.assert_array_equal(again, once, strict=True)

@@ -1,0 +1,119 @@
+"""Each rule of fusion with graphs that it makes one kernel, and graphs that it must leave alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastconv import ops
+from fastconv.engine import Plan, Trace, Variable
+from fastconv.engine.plan import evaluate
+from fastconv.engine.tree import leaves
+from tests.check import example
+
+
+class Net:
+    """Variables of one dtype: kernels of a convolution and of a matrix product, and three vectors of their channels."""
+
+    def __init__(self, dtype):
+        self.w = Variable(example(3, 3, 3, 4).astype(dtype))
+        self.m = Variable(example(3, 4, seed=1).astype(dtype))
+        self.b = Variable(example(4, seed=2).astype(dtype))
+        self.s = Variable(example(4, seed=3, low=0.5).astype(dtype))
+        self.t = Variable(example(4, seed=4).astype(dtype))
+
+    def conv(self, x):
+        return ops.conv(x, self.w)
+
+
+FUSED = {
+    "bias": (lambda n, x: n.conv(x) + n.b, [], ["conv"]),
+    "bias on the left": (lambda n, x: n.b + n.conv(x), [], ["conv"]),
+    "activation": (lambda n, x: ops.relu(n.conv(x)), [], ["conv"]),
+    "bias and activation": (lambda n, x: ops.elu(n.conv(x) + n.b, 0.5), [], ["conv"]),
+    "bias of a matrix product": (lambda n, x: ops.sigmoid(ops.matmul(x[0, 0], n.m) + n.b), [], ["matmul"]),
+    "scale": (lambda n, x: n.conv(x) * n.s, ["multiply"], ["conv"]),
+    "scale of a matrix product": (lambda n, x: n.s * ops.matmul(x[0, 0], n.m), ["multiply"], ["matmul"]),
+    "bias, scale": (lambda n, x: (n.conv(x) + n.b) * n.s, ["multiply"] * 2, ["conv"]),
+    "scale, shift": (lambda n, x: n.conv(x) * n.s + n.t, ["multiply"], ["conv"]),
+    "bias, bias": (lambda n, x: n.conv(x) + n.b + n.t, ["add"], ["conv"]),
+    "bias, scale, shift, activation": (
+        lambda n, x: ops.tanh((n.conv(x) + n.b) * n.s + n.t),
+        ["multiply", "multiply", "add"],
+        ["conv"],
+    ),
+    "constant weights": (lambda n, x: ops.conv(x, n.w.value) * n.s.value + n.t.value, ["multiply"], ["conv"]),
+    "scale and shift of an input": (lambda n, x: n.t[:3] + x * n.s[:3], [], ["scale_shift"]),
+    "batch normalisation": (
+        lambda n, x: ops.relu(ops.batch_normalization(n.conv(x) + n.b, n.t, n.s, -1, n.b, n.t)),
+        None,
+        ["conv"],
+    ),
+}
+
+ALONE = {
+    "two users": (lambda n, x: (lambda y: (y + n.b) * y)(n.conv(x)), ["conv", "add", "multiply"]),
+    "both operands": (lambda n, x: (lambda y: y + y)(n.conv(x)), ["conv", "add"]),
+    "a product that is an output": (lambda n, x: (lambda y: [y, y + n.b])(n.conv(x)), ["conv", "add"]),
+    "a sum that is an output": (lambda n, x: (lambda y: [y, ops.relu(y)])(n.conv(x) + n.b), ["conv", "activate"]),
+    "an addend of every pixel": (lambda n, x: n.conv(x) + example(2, 3, 3, 4).astype(x.dtype), ["conv", "add"]),
+    "an addend of every row": (lambda n, x: n.conv(x) + example(3, 1).astype(x.dtype), ["conv", "add"]),
+    "a single number": (lambda n, x: n.conv(x) + 1.0, ["conv", "add"]),
+    "a bias after an activation": (lambda n, x: ops.relu(n.conv(x)) + n.b, ["conv", "add"]),
+    "a scale after an activation": (lambda n, x: ops.relu(n.conv(x)) * n.s, ["conv", "multiply"]),
+    "two activations": (lambda n, x: ops.tanh(ops.relu(n.conv(x))), ["conv", "activate"]),
+    "a softmax": (lambda n, x: ops.softmax(n.conv(x)), ["conv", "softmax"]),
+    "a scale that changes": (
+        lambda n, x: n.conv(x) * ops.exp(x[0, 0, :4, 0]),
+        ["conv", "elementwise", "multiply"],
+    ),
+    "weights that change": (lambda n, x: x[0, 0] @ x[0, 0, :3] * n.s[:3], ["matmul", "multiply"]),
+    "two products": (lambda n, x: n.conv(x) + n.conv(x * 2.0), ["conv", "multiply", "conv", "add"]),
+    "one scale for all channels": (lambda n, x: x * 2.0 + n.s[:3], ["multiply", "add"]),
+    "a scaled input that is an output": (lambda n, x: (lambda y: [y, y + n.t[:3]])(x * n.s[:3]), ["multiply", "add"]),
+}
+
+
+def kernels(f, dtype):
+    """The kernels of the plan of f, (before, in every run); the plan is checked to return what single calls do."""
+    net, x = Net(dtype), example(2, 5, 5, 3).astype(dtype)
+    with Trace() as trace:
+        given = trace.input(x)
+        outputs = leaves(f(net, given))
+    plan = Plan([given], outputs, trace.reads)
+    feeds = {given: x, **{t: v.value for v, t in trace.reads.items()}}
+    for y, wanted in zip(plan(x), evaluate(outputs, feeds), strict=True):
+        np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-5, strict=True)
+    return [
+        [step.primitive.name for step in steps if step.primitive.view is None] for steps in (plan.prologue, plan.steps)
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", FUSED)
+def test_neighbours_become_one_kernel(name, dtype):
+    f, prologue, steps = FUSED[name]
+    found = kernels(f, dtype)
+    assert found[1] == steps
+    assert prologue is None or found[0] == prologue
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ALONE)
+def test_others_are_left_alone(name, dtype):
+    f, steps = ALONE[name]
+    assert kernels(f, dtype)[1] == steps
+
+
+def test_what_is_folded_into_weights_follows_their_variables():
+    net = Net("float64")
+    x = example(1, 5, 5, 3)
+    with Trace() as trace:
+        given = trace.input(x)
+        y = ops.relu((net.conv(given) + net.b) * net.s + net.t)
+    plan = Plan([given], [y], trace.reads)
+    for variable in (None, net.w, net.b, net.s, net.t):
+        if variable is not None:
+            variable.assign(variable.value + 0.25)
+        wanted = np.maximum((ops.conv(x, net.w.value) + net.b.value) * net.s.value + net.t.value, 0)
+        np.testing.assert_allclose(plan(x)[0], wanted)
