@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from fastconv.engine.primitive import Call, Primitive, Tensor
 
 PRODUCTS = ("conv", "matmul")
+EXTREME_POOLS_BACKWARD = ("max_pool_backward", "min_pool_backward")
 
 
 class Neighbours:
@@ -121,6 +122,35 @@ def bias_onto_bias(graph: Neighbours, step: Call) -> bool:
     return False
 
 
+def activation_before_unpooling(graph: Neighbours, step: Call) -> bool:
+    """f'(x) max_pool_backward(dy, x, y)  ->  max_pool_backward(f'(y) dy, x, y): y is x where anything arrives."""
+    if step.primitive.name != "activate_backward":
+        return False
+    pooled = graph.only_maker(step.inputs[0], EXTREME_POOLS_BACKWARD)
+    if pooled is None or pooled.inputs[1] is not step.inputs[1]:
+        return False
+    dy, x, y = pooled.inputs
+    scaled = Tensor(dy.shape, dy.dtype)
+    graph.append(Call(step.primitive, (dy, y), step.params, (scaled,)))
+    graph.replace(pooled, Call(pooled.primitive, (scaled, x, y), pooled.params, step.outputs))
+    return True
+
+
+def sum_before_unpooling(graph: Neighbours, step: Call) -> bool:
+    """sum(max_pool_backward(dy, x, y)) over all axes but the channels  ->  sum(dy): each dy arrives at one place.
+
+    Unless a window lies in the padding alone, where dy is lost.
+    """
+    pooled = graph.maker.get(step.inputs[0]) if step.primitive.name == "sum" else None
+    if pooled is None or pooled.primitive.name not in EXTREME_POOLS_BACKWARD or step.params["axis"] != (0, 1, 2):
+        return False
+    window = pooled.params
+    if window["dilation"] != (1, 1) or any(max(p) >= k for p, k in zip(window["padding"], window["size"])):
+        return False
+    graph.append(Call(step.primitive, (pooled.inputs[0],), step.params, step.outputs))
+    return True
+
+
 Rule = Callable[[Neighbours, Call], bool]
 RULES: tuple[Rule, ...] = (
     bias_into_product,
@@ -128,6 +158,8 @@ RULES: tuple[Rule, ...] = (
     scale_into_product,
     activation_into_product,
     shift_after_scale,
+    activation_before_unpooling,
+    sum_before_unpooling,
 )
 SCALE_SHIFT = Primitive("scale_shift", lambda x, scale, shift: (x.shape, x.dtype))
 
