@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, initializers, regularizers
+from fastconv import config, initializers, ops, regularizers
 from fastconv.engine import KerasTensor, Tensor, Variable
 from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, rebuild
@@ -214,13 +214,12 @@ class Layer:
             _context.training = before
 
     def _cast(self, tree: Any) -> Any:
-        """Arrays of numbers in the layer's dtype; what stands in a graph is left to the layer."""
+        """Numbers in the layer's dtype; symbolic tensors are cast when their graph runs."""
 
         def cast(leaf: Any) -> Any:
-            if isinstance(leaf, (Tensor, KerasTensor, Variable)):
+            if isinstance(leaf, (KerasTensor, Variable)):
                 return leaf
-            array = np.asarray(leaf)
-            return array if array.dtype.kind not in "fiub" else array.astype(self.dtype, copy=False)
+            return ops.cast(leaf if isinstance(leaf, Tensor) else np.asarray(leaf), self.dtype)
 
         is_nested_numbers = isinstance(tree, (list, tuple)) and not any(hasattr(x, "shape") for x in leaves(tree))
         return cast(tree) if is_nested_numbers else rebuild(tree, [cast(leaf) for leaf in leaves(tree)])

@@ -182,13 +182,14 @@ class Trainer(Layer):
 
     def _trace(self, mode: str, example: tuple) -> Plan:
         with Trace() as trace:
-            inputs = [Tensor(leaf.shape, _graph_dtype(leaf)) for leaf in leaves(example)]
+            inputs = [Tensor(leaf.shape, dtype) for leaf, dtype in zip(leaves(example), _graph_dtypes(example))]
             outputs = self._graph(mode, rebuild(example, inputs), trace, None)
         return Plan(inputs, outputs, trace.reads, trace.updates)
 
     def _record(self, mode: str, arrays: tuple) -> list:
         with Trace(recording=True) as trace:
-            inputs = [Tensor.of(leaf.astype(_graph_dtype(leaf), copy=False)) for leaf in leaves(arrays)]
+            cast = zip(leaves(arrays), _graph_dtypes(arrays))
+            inputs = [Tensor.of(leaf.astype(dtype, copy=False)) for leaf, dtype in cast]
             seed = Tensor((), config.floatx())
             outputs = self._graph(mode, rebuild(arrays, inputs), trace, seed)
         updates = list(trace.updates)
@@ -400,9 +401,10 @@ class Trainer(Layer):
         return {metric.name: float(metric.result()) for metric in self.metrics}
 
 
-def _graph_dtype(array: np.ndarray) -> Any:
-    """In a graph floats are of `config.floatx()`; whole numbers stay what they are."""
-    return config.floatx() if array.dtype.kind == "f" else array.dtype
+def _graph_dtypes(arrays: tuple) -> list[Any]:
+    """In a graph inputs and all other floats are of `config.floatx()`; whole numbers among targets stay what they are."""
+    inputs, others = leaves(arrays[0]), leaves(arrays[1:])
+    return [config.floatx()] * len(inputs) + [config.floatx() if a.dtype.kind == "f" else a.dtype for a in others]
 
 
 def _loss_tracker() -> Any:

@@ -340,3 +340,37 @@ def test_own_function_as_loss_and_metric():
     expected = ((model.predict(x, verbose=0) - 1) ** 2).mean() / 2
     assert loss == pytest.approx(expected, rel=1e-5)
     assert metric == pytest.approx(expected, rel=1e-5)
+
+
+def test_gradient_passes_activation_and_bias_before_it_is_unpooled():
+    """The rewritten graph gives the gradients of the operations one by one."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(4, 9, 9, 2)).astype("float32"), rng.integers(0, 3, 4)
+    for pool in (layers.MaxPooling2D(), layers.MinPooling2D(3, 2, "same")):
+        model = Sequential([Input((9, 9, 2)), layers.Conv2D(5, 3, activation="tanh"), pool, layers.Flatten()])
+        model.add(layers.Dense(3, activation="softmax"))
+        start, results = model.get_weights(), []
+        for run_eagerly in (False, True):
+            model.set_weights(start)
+            model.compile(optimizers.SGD(1.0), "sparse_categorical_crossentropy", run_eagerly=run_eagerly)
+            model.train_on_batch(x, y)
+            results.append(model.get_weights())
+            if not run_eagerly:
+                (plan,) = model._plans.values()
+                made = {t: step for step in plan.steps for t in step.outputs}
+                scaled = [step for step in plan.steps if step.primitive.name == "activate_backward"]
+                assert [step.inputs[0].shape for step in scaled] == [(4, *pool.output.shape[1:])]
+                assert all(made[step.inputs[0]].primitive.name != "max_pool_backward" for step in scaled)
+        for a, b in zip(*results):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_whole_numbers_and_float64_are_taken_as_inputs():
+    model = small_cnn()
+    x = np.random.default_rng(0).integers(0, 255, (5, 8, 8, 1))
+    expected = model.predict(x.astype("float32"), verbose=0)
+    for dtype in ("uint8", "int64", "float64"):
+        np.testing.assert_array_equal(model.predict(x.astype(dtype), verbose=0), expected)
+    double = Sequential([Input((3,)), layers.Dense(2, dtype="float64"), layers.Dense(2)])
+    assert double.predict(np.ones((4, 3)), verbose=0).dtype == np.float32
+    assert double.layers[0].kernel.dtype == np.float64
