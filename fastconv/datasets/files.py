@@ -7,7 +7,7 @@ import math
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -84,8 +84,9 @@ def read_npz(path: Path, names: Sequence[str]) -> list[np.ndarray]:
         ValueError: a file of another form, a truncated one included, a missing name, or another dtype.
     """
     try:
-        with np.load(path, allow_pickle=False) as content:
-            if not isinstance(content, Mapping):
+        with open(path, "rb") as file:
+            content = np.load(file, allow_pickle=False)
+            if isinstance(content, np.ndarray):
                 raise ValueError("a single array")
             arrays = [content[name] for name in names]
     except (EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:

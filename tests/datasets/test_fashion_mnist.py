@@ -1,0 +1,45 @@
+"""Fashion-MNIST where it is installed, and from small files of the same form."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pytest
+
+from fastconv.datasets import fashion_mnist, files
+
+SIZES = {"train": 3, "t10k": 2}
+
+
+def write(folder):
+    folder.mkdir()
+    for part, n in SIZES.items():
+        images = bytes([0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 28, 0, 0, 0, 28]) + bytes([n]) * n * 784
+        labels = bytes([0, 0, 8, 1, 0, 0, 0, n]) + bytes(range(n))
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+
+
+def test_files_of_the_same_form(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
+    write(tmp_path / "fashion-mnist")
+    (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data()
+    assert x_train.shape == (3, 28, 28)
+    assert (x_train == 3).all()
+    assert (x_test == 2).all()
+    assert y_train.tolist() == [0, 1, 2]
+    assert y_test.tolist() == [0, 1]
+
+
+@pytest.mark.skipif(
+    not (files.DEBIAN / "fashion-mnist").is_dir(), reason="Debian's package dataset-fashion-mnist is not installed"
+)
+def test_the_data_set_itself(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
+    monkeypatch.setattr(files, "folders", lambda: [tmp_path])
+    (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data()
+    assert (x_train.shape, x_test.shape) == ((60000, 28, 28), (10000, 28, 28))
+    assert np.bincount(y_train).tolist() == [6000] * 10
+    assert np.bincount(y_test).tolist() == [1000] * 10
+    assert x_train.max() == 255
