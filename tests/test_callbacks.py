@@ -1,0 +1,230 @@
+"""Callbacks driven by a stand-in for fit, and a stand-in for its model."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from fastconv.callbacks import Callback, CallbackList, EarlyStopping, History, ModelCheckpoint, ProgbarLogger
+
+
+class Model:
+    """Its weights are the number of the epoch; it remembers what was saved."""
+
+    def __init__(self):
+        self.stop_training = False
+        self.weights = None
+        self.saved = []
+
+    def get_weights(self):
+        return [self.weights]
+
+    def set_weights(self, weights):
+        (self.weights,) = weights
+
+    def save(self, path):
+        self.saved.append(path)
+
+    def save_weights(self, path):
+        self.saved.append(("weights", path))
+
+
+def fit(todo, steps=1, verbose=0, **names):
+    """Call `todo` as fit does, with one quantity a keyword: its value in each epoch. Returns the model."""
+    model = Model()
+    quantities = {name: list(values) for name, values in names.items()}
+    epochs = max(len(values) for values in quantities.values())
+    everything = CallbackList(todo, model, {"epochs": epochs, "steps": steps, "verbose": verbose})
+    everything.on_train_begin()
+    for epoch in range(epochs):
+        everything.on_epoch_begin(epoch)
+        model.weights = epoch
+        logs = {name: values[epoch] for name, values in quantities.items()}
+        for step in range(steps):
+            everything.on_train_batch_begin(step)
+            everything.on_train_batch_end(step, logs)
+        everything.on_test_begin()
+        everything.on_test_batch_begin(0)
+        everything.on_test_batch_end(0, logs)
+        everything.on_test_end(logs)
+        everything.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    everything.on_train_end()
+    return model
+
+
+def test_a_list_tells_every_callback_everything():
+    told = []
+    names = [name for name in vars(Callback) if name.startswith(("on_", "set_"))]
+    assert len(names) == 16
+
+    def noting(name):
+        return lambda self, *args: told.append((name, args))
+
+    everything = type("Everything", (Callback,), {name: noting(name) for name in names})
+    both = CallbackList([everything(), everything()])
+    told.clear()
+    for name in names:
+        getattr(both, name)(1)
+    assert told == [(name, (1,)) for name in names for _ in range(2)]
+
+
+def test_a_list_hands_on_model_and_params():
+    model, one = Model(), Callback()
+    CallbackList([one], model, {"epochs": 3})
+    assert one.model is model
+    assert one.params == {"epochs": 3}
+
+
+def test_history():
+    history = History()
+    fit([history], loss=[3.0, 2.0], val_loss=[4.0, 5.0])
+    assert history.epoch == [0, 1]
+    assert history.history == {"loss": [3.0, 2.0], "val_loss": [4.0, 5.0]}
+    fit([history], loss=[1.0])
+    assert history.epoch == [0]
+    assert history.history == {"loss": [1.0]}
+
+
+# ---- EarlyStopping --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "values", "stopped"),
+    [
+        ({}, [3, 2, 1, 2, 0], 3),
+        ({"patience": 2}, [3, 2, 2.5, 2.5, 0], 3),
+        ({"patience": 2}, [3, 2, 2.5, 1, 2, 2], 5),
+        ({"min_delta": 0.5, "patience": 1}, [3, 2.6, 2.4, 2], 1),
+        ({"min_delta": -0.5, "patience": 1}, [3, 2.4, 1.8, 1.5], 3),
+        ({"mode": "max"}, [1, 2, 3, 3, 9], 3),
+        ({"baseline": 1.0, "patience": 2}, [3, 2.5, 2.6, 2.7, 2.8], 2),
+        ({"start_from_epoch": 2}, [1, 2, 3, 2, 4, 0], 4),
+        ({"patience": 1}, [math.nan, math.nan, 1], 1),
+        ({"patience": 2}, [math.nan, 3, 2, 1], 0),
+    ],
+)
+def test_early_stopping(arguments, values, stopped):
+    stopping = EarlyStopping(**arguments)
+    history = History()
+    fit([history, stopping], val_loss=values)
+    assert stopping.stopped_epoch == stopped
+    assert len(history.epoch) == (stopped + 1 if stopped else len(values))
+
+
+def test_early_stopping_restores_the_best_weights(capsys):
+    stopping = EarlyStopping(patience=2, restore_best_weights=True, verbose=1)
+    model = fit([stopping], val_loss=[3, 1, 2, 2, 0])
+    assert model.weights == 1
+    assert stopping.best_epoch == 1
+    assert stopping.best == 1
+    out = capsys.readouterr().out
+    assert out == "Epoch 4: early stopping\nRestoring model weights from the end of the best epoch: 2.\n"
+
+
+def test_early_stopping_restores_the_best_weights_of_a_run_that_ended_by_itself():
+    model = fit([EarlyStopping(patience=5, restore_best_weights=True)], val_loss=[3, 1, 2])
+    assert model.weights == 1
+
+
+def test_early_stopping_begins_again_with_each_run():
+    stopping = EarlyStopping()
+    fit([stopping], val_loss=[1, 2])
+    fit([stopping], val_loss=[5, 4, 3])
+    assert stopping.stopped_epoch == 0
+    assert stopping.best == 3
+
+
+def test_a_missing_quantity_is_told():
+    with pytest.warns(UserWarning, match="must be one of loss, accuracy.*monitor='val_loss'"):
+        fit([EarlyStopping()], loss=[1.0], accuracy=[0.5])
+
+
+@pytest.mark.parametrize("make", [EarlyStopping, lambda **k: ModelCheckpoint("x", save_best_only=True, **k)])
+def test_the_direction_is_told_by_the_name_or_must_be_given(make):
+    for name in ("val_accuracy", "acc", "val_top_accuracy", "auc", "precision", "recall"):
+        assert make(monitor=name).is_better(2, 1)
+    for name in ("loss", "val_loss", "val_mse", "mae", "mean_squared_error", "categorical_crossentropy"):
+        assert make(monitor=name).is_better(1, 2)
+    assert make(monitor="dice", mode="max").is_better(2, 1)
+    assert make(monitor="accuracy", mode="min").is_better(1, 2)
+    with pytest.raises(ValueError, match="the name of the quantity does not tell"):
+        make(monitor="dice")
+    with pytest.raises(ValueError, match="mode must be"):
+        make(mode="up")
+
+
+# ---- ModelCheckpoint ------------------------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_after_each_epoch(tmp_path, capsys):
+    path = tmp_path / "new" / "{epoch:02d}-{val_loss:.2f}.npz"
+    model = fit([ModelCheckpoint(path, verbose=1)], val_loss=[3.14159, 1])
+    first, second = str(tmp_path / "new" / "01-3.14.npz"), str(tmp_path / "new" / "02-1.00.npz")
+    assert model.saved == [first, second]
+    assert (tmp_path / "new").is_dir()
+    assert f"Epoch 1: saving model to {first}\n" in capsys.readouterr().out
+
+
+def test_only_the_best_checkpoints():
+    model = fit([ModelCheckpoint("{epoch}", save_best_only=True)], val_loss=[math.nan, 3, 4, 2, 2])
+    assert model.saved == ["2", "4"]
+    model = fit([ModelCheckpoint("{epoch}", "val_acc", save_best_only=True)], val_acc=[1, 3, 2])
+    assert model.saved == ["1", "2"]
+
+
+def test_only_the_weights():
+    model = fit([ModelCheckpoint("w", save_weights_only=True)], val_loss=[1])
+    assert model.saved == [("weights", "w")]
+
+
+def test_checkpoints_after_numbers_of_batches():
+    model = fit([ModelCheckpoint("{epoch}-{batch}", save_freq=4)], steps=3, loss=[1, 1, 1, 1])
+    assert model.saved == ["2-1", "3-2", "4-3"]
+
+
+def test_wrong_arguments_of_a_checkpoint():
+    for save_freq in (0, "batch", 1.5):
+        with pytest.raises(ValueError, match="save_freq must be"):
+            ModelCheckpoint("x", save_freq=save_freq)
+    with pytest.raises(ValueError, match="filepath may hold loss, epoch"):
+        fit([ModelCheckpoint("{val_loss}")], loss=[1])
+
+
+# ---- ProgbarLogger --------------------------------------------------------------------------------------------------
+
+
+def test_the_progress_of_fit(capsys):
+    fit([ProgbarLogger()], steps=3, verbose=1, accuracy=[0.5, 0.75], loss=[1.25, 1e-4])
+    lines = capsys.readouterr().out.splitlines()
+    assert [lines[0], lines[2]] == ["Epoch 1/2", "Epoch 2/2"]
+    assert lines[1].startswith("3/3 ")
+    assert lines[1].endswith("/step - accuracy: 0.5000 - loss: 1.2500")
+    assert lines[3].endswith("/step - accuracy: 0.7500 - loss: 1.0000e-04")
+    assert len(lines) == 4
+
+
+def test_a_single_epoch_has_no_title(capsys):
+    fit([ProgbarLogger()], steps=3, verbose=2, loss=[1.25])
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("3/3 - 0s - ")
+    assert line.endswith("/step - loss: 1.2500")
+
+
+def test_silence(capsys):
+    fit([ProgbarLogger()], steps=3, verbose=0, loss=[1.25, 1])
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("what", ["test", "predict"])
+def test_the_progress_of_evaluation_and_prediction(what, capsys):
+    logger = CallbackList([ProgbarLogger()], Model(), {"steps": None, "verbose": 1})
+    getattr(logger, f"on_{what}_begin")()
+    for batch in range(2):
+        getattr(logger, f"on_{what}_batch_end")(batch, {"loss": 2.0})
+    getattr(logger, f"on_{what}_end")({"loss": 1.0})
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("2/2 ")
+    assert line.endswith(" - loss: 1.0000" if what == "test" else "/step")
