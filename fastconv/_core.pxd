@@ -85,6 +85,7 @@ cdef extern from "kernels.h" nogil:
         void (*f32_dropout)(
             float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold,
             float scale) noexcept nogil
+        void (*f32_descend)(float *new_w, const float *w, const float *dw, int64_t n, float rate) noexcept nogil
         void (*f32_sgd_update)(
             float *new_w, float *new_v, const float *w, const float *dw, const float *v, int64_t n,
             const sgd_step *step) noexcept nogil

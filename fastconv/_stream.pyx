@@ -142,6 +142,21 @@ def dropout(y, x, uint64_t seed, double rate) -> None:
         restore_denormals(state)
 
 
+def descend(new_w, w, dw, float rate) -> None:
+    """w := w - rate dw."""
+    cdef int64_t n = w.size, start
+    cdef float *to = floats(new_w, n)
+    cdef const float *old = floats(w, n)
+    cdef const float *gradient = floats(dw, n)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(PLAIN * n)):
+        state = flush_denormals()
+        for start in prange(0, n, BLOCK, schedule="static"):
+            tile.f32_descend(to + start, old + start, gradient + start, min(BLOCK, n - start), rate)
+        restore_denormals(state)
+
+
 def sgd_update(new_w, new_v, w, dw, v, double rate, double momentum, bint nesterov) -> None:
     """(w, v) := one step of gradient descent with momentum."""
     cdef int64_t n = w.size, start

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -131,39 +132,27 @@ class CpuStream(Reference):
         return dx
 
     @float32
-    def softmax(self, x, *, axis=-1, out=None):
-        """A kernel along the last axis; the reference along others."""
-        if not is_last(axis, x):
-            return super().softmax(x, axis=axis, out=out)
+    def softmax(self, x, *, out=None):
         y = room(out, x.shape)
-        _stream.softmax(y, x, x.size // x.shape[-1])
+        _stream.softmax(y, x, prod(x.shape[:-1]))
         return y
 
     @float32
-    def softmax_backward(self, dy, y, *, axis=-1, out=None):
-        """A kernel along the last axis; the reference along others."""
-        if not is_last(axis, y):
-            return super().softmax_backward(dy, y, axis=axis, out=out)
+    def softmax_backward(self, dy, y, *, out=None):
         dx = room(out, y.shape)
-        _stream.softmax_backward(dx, dy, y, y.size // y.shape[-1])
+        _stream.softmax_backward(dx, dy, y, prod(y.shape[:-1]))
         return dx
 
     @float32
-    def log_softmax(self, x, *, axis=-1, out=None):
-        """A kernel along the last axis; the reference along others."""
-        if not is_last(axis, x):
-            return super().log_softmax(x, axis=axis, out=out)
+    def log_softmax(self, x, *, out=None):
         y = room(out, x.shape)
-        _stream.log_softmax(y, x, x.size // x.shape[-1])
+        _stream.log_softmax(y, x, prod(x.shape[:-1]))
         return y
 
     @float32
-    def log_softmax_backward(self, dy, y, *, axis=-1, out=None):
-        """A kernel along the last axis; the reference along others."""
-        if not is_last(axis, y):
-            return super().log_softmax_backward(dy, y, axis=axis, out=out)
+    def log_softmax_backward(self, dy, y, *, out=None):
         dx = room(out, y.shape)
-        _stream.log_softmax_backward(dx, dy, y, y.size // y.shape[-1])
+        _stream.log_softmax_backward(dx, dy, y, prod(y.shape[:-1]))
         return dx
 
     # ---- fused losses: logits (M, K), one loss per row -----------------------------------------------------------
@@ -261,6 +250,13 @@ class CpuStream(Reference):
 
     # ---- optimizers: `out` may be the very arrays that are updated -----------------------------------------------
 
+    def descend(self, w, dw, rate, *, out=None):
+        if not is_float32(w, dw):
+            return super().descend(w, dw, rate, out=out)
+        new_w = room(out, w.shape)
+        _stream.descend(new_w, contiguous(w), contiguous(dw), number(rate))
+        return new_w if out is None else delivered(new_w, out)
+
     def sgd_update(self, w, dw, velocity, rate, *, momentum, nesterov, out=None):
         if not is_float32(w, dw, velocity):
             return super().sgd_update(w, dw, velocity, rate, momentum=momentum, nesterov=nesterov, out=out)
@@ -297,11 +293,6 @@ def pooled_shape(shape: tuple[int, ...], size: Pair, strides: Pair, padding: Sid
     """(N, OH, OW, C) of images (N, H, W, C)."""
     grown = [n + sum(sides) for n, sides in zip(shape[1:3], padding)]
     return (shape[0], *output_size(grown, size, strides, dilation), shape[3])
-
-
-def is_last(axis: int, x: Array) -> bool:
-    """Whether `axis` is the last axis of x, and x has elements."""
-    return x.size > 0 and axis in (-1, x.ndim - 1)
 
 
 def streams(x: Array, y: Array) -> bool:

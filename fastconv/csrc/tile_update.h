@@ -1,5 +1,9 @@
 /* One step of an optimizer on n weights; every output may be the input of its name. */
 
+static void f32_descend(float *new_w, const float *w, const float *dw, int64_t n, float rate) {
+    for (int64_t i = 0; i < n; i += LANES) v_write(new_w + i, v_read(w + i, n - i) - v_read(dw + i, n - i) * rate, n - i);
+}
+
 /* v' = momentum v - rate dw; w' = w + v', or w + momentum v' - rate dw with Nesterov. */
 static void f32_sgd_update(
     float *new_w, float *new_v, const float *w, const float *dw, const float *v, int64_t n, const sgd_step *step) {

@@ -1,0 +1,380 @@
+"""The kernels that are bound by memory, against the reference in float64."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from fastconv.backends.cpu import Cpu
+from fastconv.backends.reference import ACTIVATIONS, Reference
+
+cpu, reference = Cpu(), Reference(np)
+
+
+def normal(rng, *shape):
+    return rng.standard_normal(shape, np.float32)
+
+
+def positive(rng, *shape):
+    return np.abs(normal(rng, *shape)) + np.float32(0.1)
+
+
+# name of a case: (method, its arrays for (rows, channels), its other arguments).
+CASES = {
+    **{
+        activation: ("activate", lambda r, m, c: [normal(r, m, c)], {"activation": activation, "alpha": 0.3})
+        for activation in ACTIVATIONS
+    },
+    **{
+        f"{activation}_backward": (
+            "activate_backward",
+            lambda r, m, c: [normal(r, m, c), normal(r, m, c)],
+            {"activation": activation, "alpha": 0.3},
+        )
+        for activation in ACTIVATIONS
+    },
+    "softmax": ("softmax", lambda r, m, c: [normal(r, m, c)], {}),
+    "softmax_backward": ("softmax_backward", lambda r, m, c: [normal(r, m, c), positive(r, m, c)], {}),
+    "log_softmax": ("log_softmax", lambda r, m, c: [normal(r, m, c)], {}),
+    "log_softmax_backward": ("log_softmax_backward", lambda r, m, c: [normal(r, m, c), -positive(r, m, c)], {}),
+    "cross_entropy": ("softmax_cross_entropy", lambda r, m, c: [normal(r, m, c), positive(r, m, c)], {}),
+    "cross_entropy_backward": (
+        "softmax_cross_entropy_backward",
+        lambda r, m, c: [normal(r, m), normal(r, m, c), positive(r, m, c)],
+        {},
+    ),
+    "sparse_cross_entropy": (
+        "sparse_softmax_cross_entropy",
+        lambda r, m, c: [normal(r, m, c), r.integers(0, c, m, np.int32)],
+        {},
+    ),
+    "sparse_cross_entropy_backward": (
+        "sparse_softmax_cross_entropy_backward",
+        lambda r, m, c: [normal(r, m), normal(r, m, c), r.integers(0, c, m, np.int32)],
+        {},
+    ),
+    "batch_norm": ("batch_norm", lambda r, m, c: [normal(r, m, c), normal(r, c), normal(r, c)], {"epsilon": 1e-3}),
+    "batch_norm_backward": (
+        "batch_norm_backward",
+        lambda r, m, c: [normal(r, m, c), normal(r, m, c), normal(r, c), positive(r, c), normal(r, c)],
+        {"epsilon": 1e-3},
+    ),
+    "scale_shift": ("scale_shift", lambda r, m, c: [normal(r, m, c), normal(r, c), normal(r, c)], {}),
+    "add": ("add", lambda r, m, c: [normal(r, m, c), normal(r, m, c)], {}),
+    "add_channels": ("add", lambda r, m, c: [normal(r, m, c), normal(r, c)], {}),
+    "add_number": ("add", lambda r, m, c: [normal(r, m, c), normal(r, 1)], {}),
+    "multiply": ("multiply", lambda r, m, c: [normal(r, m, c), normal(r, m, c)], {}),
+    "multiply_channels": ("multiply", lambda r, m, c: [normal(r, m, c), normal(r, c)], {}),
+    "sum": ("sum", lambda r, m, c: [positive(r, m, c)], {}),
+    "sum_rows": ("sum", lambda r, m, c: [positive(r, m, c)], {"axis": -1}),
+    "sum_channels": ("sum", lambda r, m, c: [positive(r, m, c)], {"axis": (0,), "keepdims": True}),
+    "dropout": ("dropout", lambda r, m, c: [normal(r, m, c), np.array([2**63 + 11], np.uint64)], {"rate": 0.3}),
+    "descend": ("descend", lambda r, m, c: [normal(r, m, c), normal(r, m, c), 0.1], {}),
+    "sgd_update": (
+        "sgd_update",
+        lambda r, m, c: [normal(r, m, c), normal(r, m, c), normal(r, m, c), 0.1],
+        {"momentum": 0.9, "nesterov": False},
+    ),
+    "nesterov_update": (
+        "sgd_update",
+        lambda r, m, c: [normal(r, m, c), normal(r, m, c), normal(r, m, c), np.array([0.1])],
+        {"momentum": 0.9, "nesterov": True},
+    ),
+    "adam_update": (
+        "adam_update",
+        lambda r, m, c: [normal(r, m, c), normal(r, m, c), normal(r, m, c), positive(r, m, c), np.array(0.1)],
+        {"beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-7},
+    ),
+}
+
+EVERY_CASE = pytest.mark.parametrize("case", CASES)
+
+
+def several(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+def run(backend, case, arrays, **extra):
+    """The results of a case, always a tuple."""
+    method, _, parameters = CASES[case]
+    return several(getattr(backend, method)(*arrays, **parameters, **extra))
+
+
+def float64(array):
+    return array.astype(float) if getattr(array, "dtype", None) == np.float32 else array
+
+
+def assert_matches_reference(case, arrays):
+    for result, expected in zip(
+        run(cpu, case, arrays), run(reference, case, [float64(a) for a in arrays]), strict=True
+    ):
+        assert result.dtype == np.float32
+        largest = np.abs(expected).max(initial=0)
+        np.testing.assert_allclose(result, expected, rtol=3e-6, atol=2e-6 * largest)
+
+
+@EVERY_CASE
+def test_channels_around_the_vector(isa, rng, case):
+    for channels in (1, 3, 4, 5, 8, 9, 15, 16, 17, 64, 70):
+        for rows in (1, 25):
+            assert_matches_reference(case, CASES[case][1](rng, rows, channels))
+
+
+@EVERY_CASE
+def test_arrays_of_several_blocks(rng, case):
+    for rows, channels in ((3, 2100), (700, 200), (2, 70_000), (70_001, 2)):
+        assert_matches_reference(case, CASES[case][1](rng, rows, channels))
+
+
+@EVERY_CASE
+def test_same_bits_at_any_number_of_threads(threads, rng, case):
+    arrays = CASES[case][1](rng, 9001, 47)
+    results = []
+    for n in (1, 2, 7):
+        threads(n)
+        results.append([r.tobytes() for r in run(cpu, case, arrays)])
+    assert results[0] == results[1] == results[2]
+
+
+@EVERY_CASE
+def test_layout_of_inputs_changes_no_bit(rng, case):
+    arrays = CASES[case][1](rng, 300, 45)
+    strided = [a if np.ndim(a) < 2 else np.asfortranarray(a) for a in arrays]
+    for a, b in zip(run(cpu, case, arrays), run(cpu, case, strided), strict=True):
+        if case == "sum":
+            np.testing.assert_array_max_ulp(a, b, 4)
+        else:
+            np.testing.assert_array_equal(a, b)
+
+
+@EVERY_CASE
+def test_out_receives_the_result_and_nothing_beside_it(isa, rng, case):
+    """`out` in C order has 8 floats before and behind it that must stay; one of another dtype gets a rounded copy."""
+    for rows, channels in ((1, 1), (13, 5), (100, 131), (300, 45)):
+        arrays = CASES[case][1](rng, rows, channels)
+        expected = run(cpu, case, arrays)
+        memories = [np.full(e.size + 16, 77, np.float32) for e in expected]
+        views = [m[8:-8].reshape(e.shape) for m, e in zip(memories, expected)]
+        doubles = [np.empty(e.shape) for e in expected]
+        for outs in (views, doubles):
+            results = run(cpu, case, arrays, out=outs[0] if len(outs) == 1 else tuple(outs))
+            for result, out, e in zip(results, outs, expected, strict=True):
+                assert result is out
+                np.testing.assert_array_equal(out, e)
+        for memory in memories:
+            assert np.all(memory[:8] == 77)
+            assert np.all(memory[-8:] == 77)
+
+
+IN_PLACE = {
+    "relu": [0], "tanh": [0], "elu_backward": [0], "sigmoid_backward": [1], "softmax": [0], "softmax_backward": [1],
+    "log_softmax": [0], "log_softmax_backward": [1], "cross_entropy_backward": [1], "scale_shift": [0], "add": [1],
+    "sparse_cross_entropy_backward": [1], "multiply_channels": [0], "dropout": [0], "descend": [0],
+    "sgd_update": [0, 2], "adam_update": [0, 2, 3],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", IN_PLACE)
+def test_out_may_be_an_input(isa, rng, case):
+    arrays = CASES[case][1](rng, 999, 133)
+    expected = run(cpu, case, arrays)
+    outs = tuple(arrays[i] for i in IN_PLACE[case])
+    run(cpu, case, arrays, out=outs[0] if len(outs) == 1 else outs)
+    for out, e in zip(outs, expected, strict=True):
+        np.testing.assert_array_equal(out, e)
+
+
+@EVERY_CASE
+def test_float64_is_the_reference_s(rng, case):
+    arrays = [float64(a) for a in CASES[case][1](rng, 7, 5)]
+    for result, expected in zip(run(cpu, case, arrays), run(reference, case, arrays), strict=True):
+        assert np.asarray(result).dtype == np.float64
+        np.testing.assert_array_equal(result, expected)
+
+
+@EVERY_CASE
+def test_empty_arrays(rng, case):
+    for shape in ((0, 5), (5, 0)):
+        if shape[1] > 0 or "sparse" not in case:
+            first = run(cpu, case, CASES[case][1](rng, *shape))[0]
+            assert first.size == 0 or not np.any(first)
+
+
+def test_denormals_are_as_before_after_a_call(rng):
+    cpu.activate(normal(rng, 10), activation="tanh")
+    tiny = np.array([1e-40], np.float32)
+    assert (tiny * np.float32(0.5))[0] > 0
+
+
+# ---- exp and its relatives -------------------------------------------------------------------------------------------
+
+SWEEP = np.concatenate(
+    [
+        np.linspace(-110, 110, 200_001),
+        np.linspace(-1, 1, 100_001),
+        np.geomspace(1e-30, 1, 20_000),
+        -np.geomspace(1e-30, 1, 20_000),
+    ]
+).astype(np.float32)
+
+
+def ulps(result, truth):
+    """Distance in units of the last place of `truth`, where that is a normal number."""
+    normals = np.abs(truth) >= np.finfo(np.float32).tiny
+    return np.abs(result[normals] - truth[normals]) / np.spacing(np.abs(truth[normals]).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("activation", "truth", "bound"),
+    [
+        ("tanh", np.tanh, 3),
+        ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), 3),
+        ("elu", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), 3),
+    ],
+)
+def test_a_few_ulp(isa, activation, truth, bound):
+    y = cpu.activate(SWEEP, activation=activation, alpha=1.0)
+    assert ulps(y, truth(SWEEP.astype(float))).max() < bound
+
+
+def test_exp_and_log_in_a_softmax_of_two(isa):
+    """softmax([0, x]) = (1, e^x) / (1 + e^x)."""
+    x = SWEEP.astype(float)
+    rows = np.stack([np.zeros_like(SWEEP), SWEEP], axis=1)
+    with np.errstate(over="ignore"):
+        truth = np.stack([1 / (1 + np.exp(x)), 1 / (1 + np.exp(-x))], axis=1)
+    assert ulps(cpu.softmax(rows), truth).max() < 4
+    expected = np.stack([-np.logaddexp(0, x), -np.logaddexp(0, -x)], axis=1)
+    np.testing.assert_allclose(cpu.log_softmax(rows), expected, rtol=2e-7, atol=2e-7)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_special_values(isa, activation):
+    x = np.array([np.nan, np.inf, -np.inf, 0.0, 1e-41, -1e-41, 3e38, -3e38], np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):
+        expected = ACTIVATIONS[activation][0](np, x, 0.3)
+    y = cpu.activate(np.tile(x, 5), activation=activation, alpha=0.3).reshape(5, -1)
+    np.testing.assert_allclose(y, np.tile(expected, (5, 1)), rtol=1e-6, atol=2e-38)
+
+
+def test_activation_gradients_pass_nan_on(isa):
+    dy = np.full(19, np.nan, np.float32)
+    for activation in ACTIVATIONS:
+        assert np.isnan(cpu.activate_backward(dy, np.ones_like(dy), activation=activation)).all()
+
+
+# ---- softmax and losses ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 10, 63, 64, 255, 256, 257, 1023, 1024, 1025, 5000])
+def test_rows_of_any_length(isa, rng, n):
+    for case in ("softmax", "softmax_backward", "log_softmax", "cross_entropy", "cross_entropy_backward", "sum_rows"):
+        assert_matches_reference(case, CASES[case][1](rng, 3, n))
+
+
+def test_softmax_of_large_and_infinite_numbers(isa):
+    rows = np.array([[1e4, 1e4 + 1, -1e30], [-np.inf, 0, 0], [np.nan, 0, 1], [0, 1, np.nan]], np.float32)
+    y = cpu.softmax(rows)
+    np.testing.assert_allclose(y[0], [1 / (1 + math.e), math.e / (1 + math.e), 0], rtol=1e-6)
+    np.testing.assert_array_equal(y[1], [0, 0.5, 0.5])
+    assert np.isnan(y[2:]).all()
+    assert np.isnan(cpu.softmax(np.full((1, 3), -np.inf, np.float32))).all()
+
+
+@pytest.mark.parametrize("label", [-1, 5, 2**40])
+def test_labels_outside_the_classes(label):
+    logits, target = np.zeros((3, 5), np.float32), np.array([0, label, 1])
+    message = rf"labels must lie in \[0, 5\).*Received: target\[1\]={label}"
+    with pytest.raises(ValueError, match=message):
+        cpu.sparse_softmax_cross_entropy(logits, target)
+    with pytest.raises(ValueError, match=message):
+        cpu.sparse_softmax_cross_entropy_backward(np.ones(3, np.float32), logits, target)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint64])
+def test_labels_of_any_integer_dtype(rng, dtype):
+    logits, target = normal(rng, 9, 5), rng.integers(0, 5, 9)
+    expected = reference.sparse_softmax_cross_entropy(logits, target)
+    np.testing.assert_allclose(cpu.sparse_softmax_cross_entropy(logits, target.astype(dtype)), expected, rtol=1e-6)
+
+
+def test_as_many_labels_as_rows():
+    with pytest.raises(ValueError, match="needs 3 elements of int64"):
+        cpu.sparse_softmax_cross_entropy(np.zeros((3, 5), np.float32), np.zeros(2, int))
+
+
+def test_pytorch_agrees_on_losses(rng):
+    torch = pytest.importorskip("torch")
+    logits, target = normal(rng, 40, 17), rng.integers(0, 17, 40)
+    leaf = torch.from_numpy(logits).requires_grad_()
+    loss = torch.nn.functional.cross_entropy(leaf, torch.from_numpy(target), reduction="none")
+    loss.sum().backward()
+    np.testing.assert_allclose(
+        cpu.sparse_softmax_cross_entropy(logits, target), loss.detach().numpy(), rtol=1e-6, atol=1e-6
+    )
+    gradient = cpu.sparse_softmax_cross_entropy_backward(np.ones(40, np.float32), logits, target)
+    np.testing.assert_allclose(gradient, leaf.grad.numpy(), rtol=1e-5, atol=1e-6)
+
+
+# ---- sums and statistics ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("axis", [None, (0, 1, 2), (0, 1), -1, 2, (2,), 0, (0, 2), (-3, 1)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_sum_over_any_axes(rng, axis, keepdims):
+    x = rng.integers(-9, 9, (31, 40, 50)).astype(np.float32)
+    np.testing.assert_array_equal(cpu.sum(x, axis=axis, keepdims=keepdims), x.sum(axis=axis, keepdims=keepdims))
+
+
+def test_sum_is_accurate(isa, rng):
+    x = positive(rng, 300_000)
+    assert cpu.sum(x) == pytest.approx(math.fsum(x.tolist()), rel=2e-7)
+    rows = x.reshape(3, -1)
+    np.testing.assert_allclose(cpu.sum(rows, axis=1), rows.sum(axis=1, dtype=float), rtol=2e-7)
+    columns = x.reshape(-1, 3)
+    np.testing.assert_allclose(cpu.sum(columns, axis=(0,)), columns.sum(axis=0, dtype=float), rtol=2e-7)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 64, 100])
+@pytest.mark.parametrize("mean", [0, 1e3])
+def test_statistics_are_accurate(isa, rng, channels, mean):
+    x = (mean + rng.standard_normal((5001, channels))).astype(np.float32)
+    one = np.ones(channels, np.float32)
+    _, m, v = cpu.batch_norm(x, one, one, epsilon=0.0)
+    np.testing.assert_allclose(m, x.mean(axis=0, dtype=float), rtol=2e-7, atol=1e-7)
+    np.testing.assert_allclose(v, x.var(axis=0, dtype=float), rtol=1e-6)
+
+
+def test_an_outlier_in_front_spoils_no_variance(isa, rng):
+    x = normal(rng, 40_000, 4)
+    x[0] = 1e6
+    one = np.ones(4, np.float32)
+    _, m, v = cpu.batch_norm(x, one, one, epsilon=0.0)
+    np.testing.assert_allclose(m, x.mean(axis=0, dtype=float), rtol=1e-5)
+    np.testing.assert_allclose(v, x.var(axis=0, dtype=float), rtol=1e-5)
+
+
+def test_constant_channels_have_no_variance(isa):
+    x = np.full((3000, 5), 0.1, np.float32)
+    y, m, v = cpu.batch_norm(x, np.ones(5, np.float32), np.full(5, 3, np.float32), epsilon=1e-3)
+    np.testing.assert_allclose(m, 0.1, rtol=1e-7)
+    assert (v < 1e-14).all()
+    np.testing.assert_allclose(y, 3, rtol=1e-6)
+
+
+# ---- random numbers and updates --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.999])
+@pytest.mark.parametrize("n", [1, 255, 256, 257, 70_000])
+def test_dropout_has_the_bits_of_the_reference(isa, rng, n, rate):
+    x, seed = normal(rng, n), np.array([2**64 - 5], np.uint64)
+    np.testing.assert_array_equal(cpu.dropout(x, seed, rate=rate), reference.dropout(x, seed, rate=rate))
+
+
+def test_every_case_is_tuned():
+    """Each method of the table is overridden: none falls back to the reference unnoticed."""
+    for method, _, _ in CASES.values():
+        assert getattr(Cpu, method) is not getattr(Reference, method)
