@@ -61,7 +61,10 @@ class Cpu(CpuStream):
     @float32
     def conv_backward_input(self, dy, w, *, input_shape, strides, padding, dilation, out=None):
         dx = receiver(input_shape, out)
-        _conv.conv_backward_input(dy, w, dx, strides, padding, dilation)
+        if algorithms.conv_backward_input(len(dy), w.shape, dilation, input_shape[3] // w.shape[2]) == "spread":
+            _conv.conv_backward_input_spread(dy, w, dx, strides, padding, dilation)
+        else:
+            _conv.conv_backward_input(dy, w, dx, strides, padding, dilation)
         return dx
 
     @float32
