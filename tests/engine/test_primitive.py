@@ -1,0 +1,96 @@
+"""Tensors and the graph that primitives record."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastconv import ops
+from fastconv.engine import DataDependentError, Primitive, Tensor, Variable
+from fastconv.engine.primitive import calls_before
+
+KNOWN = Tensor.of(np.array([1.0, 2.0, 3.0]))
+UNKNOWN = Tensor((3,), "float32")
+
+
+def test_a_tensor_tells_its_shape():
+    assert (UNKNOWN.shape, UNKNOWN.dtype, UNKNOWN.ndim, UNKNOWN.size, len(UNKNOWN)) == ((3,), np.float32, 1, 3, 3)
+    assert repr(UNKNOWN) == "<Tensor shape=(3,), dtype=float32>"
+    assert (Tensor((), "int64").size, Tensor((2, 0), "int64").size) == (1, 0)
+    with pytest.raises(TypeError):
+        len(Tensor((), "int64"))
+
+
+def test_a_tensor_of_a_tensor_is_itself():
+    assert Tensor.of(KNOWN) is KNOWN
+    v = Variable(np.ones(2))
+    assert Tensor.of(v).value is v.value
+
+
+def test_values_that_are_known():
+    np.testing.assert_array_equal(np.asarray(KNOWN), [1, 2, 3])
+    assert np.asarray(KNOWN, np.float32).dtype == np.float32
+    assert (float(KNOWN[1]), int(KNOWN[2]), bool(KNOWN[0] > 2)) == (2.0, 3, False)
+    assert [float(x) for x in KNOWN] == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("ask", [bool, int, float, np.asarray, Tensor.numpy])
+def test_values_that_are_not(ask):
+    message = r"known only when its graph runs.*run_eagerly=True\. Received: <Tensor shape=\(\), dtype=float32>$"
+    with pytest.raises(DataDependentError, match=message):
+        ask(Tensor((), "float32"))
+
+
+def test_tensors_are_keys_and_equal_to_themselves_alone():
+    assert len({KNOWN, UNKNOWN, KNOWN}) == 2
+    assert Tensor.of(KNOWN.value) != KNOWN
+
+
+@pytest.mark.parametrize("other", [2, 2.0, np.float32(2), np.float64(2), np.full(3, 2.0), Tensor.of(np.full(3, 2.0))])
+def test_operators(other):
+    """Every operator, the tensor on the left and on the right of numbers, arrays and tensors."""
+    x, y = KNOWN.value, np.asarray(other)
+    results = [
+        (KNOWN + other, x + y), (other + KNOWN, y + x),
+        (KNOWN - other, x - y), (other - KNOWN, y - x),
+        (KNOWN * other, x * y), (other * KNOWN, y * x),
+        (KNOWN / other, x / y), (other / KNOWN, y / x),
+        (KNOWN**other, x**y), (other**KNOWN, y**x),
+        (KNOWN % other, x % y), (other % KNOWN, y % x),
+        (KNOWN // other, x // y), (other // KNOWN, y // x),
+        (other > KNOWN, x < y), (other < KNOWN, y < x),
+        (other <= KNOWN, x >= y), (other >= KNOWN, y >= x),
+        (-KNOWN, -x), (abs(KNOWN), abs(x)),
+    ]  # fmt: skip
+    for result, wanted in results:
+        assert isinstance(result, Tensor)
+        np.testing.assert_array_equal(result.value, wanted, strict=True)
+
+
+def test_matrix_product_from_both_sides():
+    m = np.arange(9.0).reshape(3, 3)
+    np.testing.assert_array_equal((Tensor.of(m) @ m).value, m @ m)
+    np.testing.assert_array_equal((m @ Tensor.of(m)).value, m @ m)
+
+
+def test_known_values_are_computed_at_once_and_unknown_ones_recorded():
+    y = ops.exp(KNOWN)
+    np.testing.assert_array_equal(y.value, np.exp(KNOWN.value))
+    z = ops.exp(UNKNOWN)
+    assert (z.value, z.shape, z.dtype) == (None, (3,), np.float32)
+    assert z.call.inputs == (UNKNOWN,)
+    assert repr(z.call.primitive) == "<Primitive elementwise>"
+
+
+def test_calls_come_after_what_they_need():
+    a = ops.exp(UNKNOWN)
+    b = ops.tanh(a)
+    c = a + b
+    assert calls_before([c, b], known=lambda t: False) == [a.call, b.call, c.call]
+    assert calls_before([c], known=lambda t: t is a) == [b.call, c.call]
+
+
+def test_a_primitive_of_a_user():
+    """An op that a user writes: a shape, a gradient, and a method of a backend, here one that exists."""
+    double = Primitive("add", lambda x, y: (x.shape, x.dtype), lambda dz, z, x, y: (dz, dz))
+    np.testing.assert_array_equal(double(np.ones(2), np.ones(2)), [2, 2])
