@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastconv import ops, serialization
+from fastconv.ops.convert import as_float
 from fastconv.serialization import Configurable, register
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "none", None)
@@ -53,18 +54,15 @@ class Loss(Configurable):
 
 
 def weighted(values: Any, sample_weight: Any) -> Any:
-    """values[n, ...] sample_weight[n], where None weighs nothing.
+    """values[n, ...] sample_weight[n], for weights with any number of leading axes; `values` where there are no weights.
+
+    A last axis of size 1 that the values lack is dropped from the weights.
 
     Raises:
         ValueError: the axes of the weights are not the leading axes of the values.
     """
     if sample_weight is None:
         return values
-    return values * leading_weights(values, sample_weight)
-
-
-def leading_weights(values: Any, sample_weight: Any) -> Any:
-    """`sample_weight` in the dtype of `values`, with axes of size 1 for those that it lacks behind its own."""
     weights = ops.cast(sample_weight, values.dtype)
     if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
         weights = ops.squeeze(weights, -1)
@@ -73,7 +71,7 @@ def leading_weights(values: Any, sample_weight: Any) -> Any:
             "sample_weight must have the leading axes of the values that it weighs. "
             f"Received: sample_weight.shape={tuple(weights.shape)}, values.shape={tuple(values.shape)}"
         )
-    return ops.reshape(weights, (*weights.shape, *(1,) * (values.ndim - weights.ndim)))
+    return values * ops.reshape(weights, (*weights.shape, *(1,) * (values.ndim - weights.ndim)))
 
 
 def same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
@@ -91,8 +89,7 @@ def same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 def _numbers(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Targets and outputs of one rank, the targets as floats like the outputs."""
-    y_true, y_pred = same_rank(y_true, y_pred)
-    y_pred = ops.cast(y_pred, "float32") if y_pred.dtype.kind != "f" else y_pred
+    y_true, y_pred = same_rank(y_true, as_float(y_pred))
     if tuple(y_true.shape) != tuple(y_pred.shape):
         raise ValueError(
             f"{name}: targets must have the shape of the outputs. "

@@ -50,11 +50,10 @@ class Progbar:
         if finalize is None:
             finalize = self.target is not None and current >= self.target
         now = time.monotonic()
-        if self.verbose == 1 and _can_move() and (finalize or now - self._shown_at >= self.interval):
+        moving = self.verbose == 1 and _can_move()
+        if self.verbose and (finalize or (moving and now - self._shown_at >= self.interval)):
             self._rewrite(self._line(current, values, now, finalize), finalize)
             self._shown_at = now
-        elif self.verbose and finalize:
-            self._rewrite(self._line(current, values, now, finalize), finalize)
 
     def _rewrite(self, line: str, finalize: bool) -> None:
         back = "\r" if self._shown_length else ""
