@@ -62,6 +62,7 @@ class Layer:
         self.dtype = np.dtype(dtype or config.floatx()).name
         self.given_input_shape = None if input_shape is None else tuple(input_shape)
         self.built = False
+        self.build_shape: Any = None  # what `build` was given, with None for the batch
         self.input: Any = None
         self.output: Any = None
 
@@ -89,6 +90,8 @@ class Layer:
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Keep track of layers and variables that are made attributes, alone or in lists."""
+        if "_layers" not in self.__dict__ and isinstance(value, (Layer, Variable)):
+            raise RuntimeError(f"{type(self).__name__}: call super().__init__() before layers or variables are made")
         for leaf in leaves(value) if isinstance(value, (list, tuple, dict, Layer, Variable)) else ():
             if isinstance(leaf, Layer) and name != "_layers" and leaf not in self._layers:
                 self._layers.append(leaf)
@@ -230,6 +233,7 @@ class Layer:
         first = args[0] if args else None
         shapes = rebuild(first, [tuple(leaf.shape) for leaf in leaves(first)])
         self.build(shapes)
+        self.build_shape = rebuild(first, [(None, *leaf.shape[1:]) for leaf in leaves(first)])
         self.built = True
 
     @classmethod

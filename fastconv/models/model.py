@@ -85,6 +85,10 @@ class Model(Trainer):
 
         load_weights(self, filepath)
 
+    def get_config(self) -> dict:
+        """The arguments of a subclass's constructor; one that has arguments overrides this."""
+        return {"name": self.name}
+
     @property
     def input_shape(self) -> Any:
         """The shape of the input, with None for unknown sizes."""

@@ -26,7 +26,12 @@ FORMAT = 1
 
 def save_model(model: Any, filepath: str | os.PathLike, overwrite: bool = True) -> None:
     """Write configuration, weights, seeds and the optimizer's state. See `Model.save`."""
-    config = {"format": FORMAT, "model": serialize(model), "compile": model.get_compile_config()}
+    config = {
+        "format": FORMAT,
+        "model": serialize(model),
+        "build_shape": model.build_shape,
+        "compile": model.get_compile_config(),
+    }
     groups = {"weights": model.weights, "seeds": _seeds(model)}
     if model.optimizer is not None:
         groups["optimizer"] = model.optimizer.variables
@@ -62,6 +67,8 @@ def load_model(filepath: str | os.PathLike, custom_objects: dict | None = None, 
     if config.get("format") != FORMAT or "model" not in config:
         raise ValueError(f"{filepath}: a file of Model.save is needed. Received: {sorted(config)}")
     model = deserialize("layer", config["model"], custom_objects)
+    if not model.built and config["build_shape"]:  # a subclass, which makes its layers' weights as it is applied
+        model.compute_output_shape(config["build_shape"])
     _fill(filepath, "weights", model.weights, arrays)
     _fill(filepath, "seeds", _seeds(model), arrays)
     if compile and config.get("compile"):

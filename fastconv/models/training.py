@@ -31,6 +31,7 @@ class Trainer(Layer):
         self.loss: Any = None
         self.stop_training = False
         self.history: History | None = None
+        self._structure: Any = None  # the outputs' nesting, with a number for each
         super().__init__(**kwargs)
 
     # ---- compile -------------------------------------------------------------------------------------------------
@@ -103,7 +104,9 @@ class Trainer(Layer):
     # ---- the graphs ----------------------------------------------------------------------------------------------
 
     def _predict_graph(self, x: Any) -> list[Tensor]:
-        return leaves(self(x, training=False))
+        outputs = self(x, training=False)
+        self._structure = rebuild(outputs, range(len(leaves(outputs))))
+        return leaves(outputs)
 
     def _test_graph(self, x: Any, y: Any, w: Any) -> list[Tensor]:
         y_pred = self(x, training=False)
@@ -229,7 +232,7 @@ class Trainer(Layer):
         """The outputs for one batch, all at once."""
         x = batching.to_arrays(x, "x")
         self._ensure_built((x,))
-        return self._outputs([self._step("predict", (x,))], x)
+        return self._outputs([self._step("predict", (x,))])
 
     # ---- many batches --------------------------------------------------------------------------------------------
 
@@ -359,18 +362,14 @@ class Trainer(Layer):
             parts.append(self._step("predict", (batching.take(x, index),)))
             todo.on_predict_batch_end(step, {})
         todo.on_predict_end()
-        return self._outputs(parts, x)
+        return self._outputs(parts)
 
     # ---- helpers -------------------------------------------------------------------------------------------------
 
-    def _outputs(self, parts: list[list], x: Any) -> Any:
+    def _outputs(self, parts: list[list]) -> Any:
         """The outputs of successive batches as whole arrays, in the structure in which the model returns them."""
         wholes = [part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*parts)]
-        return wholes[0] if len(wholes) == 1 else rebuild(self._output_structure(x), wholes)
-
-    def _output_structure(self, x: Any) -> Any:
-        """Anything nested as the outputs are; a list for models that are not drawn."""
-        return self.output if self.output is not None else list(range(len(leaves(self.output)) or 1))
+        return rebuild(self._structure, wholes)
 
     def _standardize(self, x: Any, y: Any, sample_weight: Any = None, class_weight: dict | None = None) -> tuple:
         """(x, y, weights or None) as arrays with one length."""

@@ -374,3 +374,39 @@ def test_whole_numbers_and_float64_are_taken_as_inputs():
     double = Sequential([Input((3,)), layers.Dense(2, dtype="float64"), layers.Dense(2)])
     assert double.predict(np.ones((4, 3)), verbose=0).dtype == np.float32
     assert double.layers[0].kernel.dtype == np.float64
+
+
+class TwoHeads(Model):
+    """A subclass whose outputs are nested, and whose layers are made in its constructor."""
+
+    def __init__(self, name=None):
+        super().__init__(name=name)
+        self.body = layers.Dense(4, activation="relu")
+        self.heads = [layers.Dense(1), layers.Dense(2)]
+
+    def call(self, inputs):
+        hidden = self.body(inputs)
+        return {"one": self.heads[0](hidden), "two": [self.heads[1](hidden)]}
+
+
+def test_subclass_with_nested_outputs_is_saved_and_read(tmp_path):
+    model = TwoHeads()
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    outputs = model.predict(x, batch_size=2, verbose=0)
+    assert outputs["one"].shape == (5, 1)
+    assert outputs["two"][0].shape == (5, 2)
+    model.compile("sgd", ["mse", "mae"])
+    assert np.isfinite(model.train_on_batch(x, [np.ones((5, 1)), np.ones((5, 2))]))
+    model.save(tmp_path / "two.npz")
+    again = models.load_model(tmp_path / "two.npz", custom_objects={"TwoHeads": TwoHeads})
+    np.testing.assert_array_equal(again.predict(x, verbose=0)["two"][0], model.predict(x, verbose=0)["two"][0])
+
+
+def test_layers_before_the_constructor_are_an_error():
+    class Hasty(Model):
+        def __init__(self):
+            self.dense = layers.Dense(1)
+            super().__init__()
+
+    with pytest.raises(RuntimeError, match=r"super\(\)"):
+        Hasty()
