@@ -54,7 +54,7 @@ class Loss(Configurable):
 
 
 def weighted(values: Any, sample_weight: Any) -> Any:
-    """values[n, ...] sample_weight[n], for weights with any number of leading axes; `values` where there are no weights.
+    """values[n, ...] sample_weight[n], for weights with any number of leading axes; `values` without them.
 
     A last axis of size 1 that the values lack is dropped from the weights.
 
