@@ -34,8 +34,8 @@ def clear_names() -> None:
 class Layer:
     """A function with state. Subclasses make variables in `build`, from the input's shape, and compute in `call`.
 
-    `call` is written with ops; gradient, saving and speed follow from that. If it takes `training`, it is told whether the
-    model is being trained.
+    `call` is written with ops; gradient, saving and speed follow from that. If it takes `training`, it is told whether
+    the model is being trained.
 
     Args:
         name: unique in a model; made from the class where it is None.

@@ -401,7 +401,7 @@ class Trainer(Layer):
 
 
 def _graph_dtypes(arrays: tuple) -> list[Any]:
-    """In a graph inputs and all other floats are of `config.floatx()`; whole numbers among targets stay what they are."""
+    """Inputs and all other floats enter a graph as `config.floatx()`, whole numbers among targets as they are."""
     inputs, others = leaves(arrays[0]), leaves(arrays[1:])
     return [config.floatx()] * len(inputs) + [config.floatx() if a.dtype.kind == "f" else a.dtype for a in others]
 
