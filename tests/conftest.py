@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastconv import _core
+from fastconv import _core, config
 
 
 @pytest.fixture(params=_core.usable_isas())
@@ -27,3 +27,11 @@ def threads():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def settings_restored():
+    """What a test sets in `fastconv.config` ends with it."""
+    before = dict(config._settings)
+    yield
+    config._settings.update(before)

@@ -1,0 +1,112 @@
+"""What dtypes come out, and who goes first at ties and edges."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastconv import config, ops
+from fastconv.engine import grad
+
+F32, F64 = np.ones(3, np.float32), np.ones(3)
+WHOLES = [np.ones(3, dtype) for dtype in ("uint8", "int8", "int32", "int64", "bool")]
+
+
+@pytest.mark.parametrize("function", [ops.add, ops.subtract, ops.multiply, ops.divide, ops.maximum, ops.power, ops.mod])
+def test_floats_keep_their_dtype(function):
+    for number in (2, 2.5, True, np.float64(2), *WHOLES):
+        assert function(F32, number).dtype == function(number, F32).dtype == np.float32
+        assert function(F64, number).dtype == function(number, F64).dtype == np.float64
+    assert function(F32, F64).dtype == np.float64
+
+
+@pytest.mark.parametrize("x", WHOLES)
+def test_whole_numbers_become_floatx_where_the_result_is_none(x):
+    for floatx in ("float32", "float64"):
+        config.set_floatx(floatx)
+        for y in (
+            ops.exp(x),
+            ops.sqrt(x),
+            ops.floor(x),
+            ops.divide(x, x),
+            ops.mean(x),
+            ops.relu(x),
+            ops.multiply(x, 0.5),
+        ):
+            assert y.dtype == floatx
+
+
+def test_whole_numbers_stay_whole_where_they_can():
+    x = np.array([3, -2], np.int32)
+    for y in (ops.negative(x), ops.abs(x), ops.square(x), ops.sign(x), ops.add(x, 1), ops.maximum(x, 0), ops.mod(x, 2)):
+        assert y.dtype == np.int32
+
+
+def test_lists_and_numbers_take_floatx():
+    assert ops.add([1.0, 2.0], 1).dtype == np.float32
+    assert ops.exp(1.0).dtype == np.float32
+    config.set_floatx("float64")
+    assert ops.exp([1.0]).dtype == np.float64
+
+
+def test_ties_go_to_the_first():
+    x, y = np.zeros(2), np.zeros(2)
+    for function in (ops.maximum, ops.minimum):
+        dx, dy = grad(lambda x, y: ops.sum(function(x, y)), argnums=(0, 1))(x, y)  # noqa: B023
+        np.testing.assert_array_equal((dx, dy), ([1, 1], [0, 0]))
+    np.testing.assert_array_equal(grad(lambda x: ops.sum(ops.clip(x, 0.0, 0.0)))(x), [1, 1])
+
+
+def test_derivatives_at_kinks():
+    zero = np.zeros(1)
+    for function, slope in ((ops.relu, 0), (ops.abs, 0), (ops.leaky_relu, 0.2), (ops.sign, 0), (ops.floor, 0)):
+        assert grad(lambda x: ops.sum(function(x)))(zero) == slope  # noqa: B023
+
+
+def test_nan_propagates():
+    x = np.array([np.nan, 1.0])
+    for dtype in (np.float32, np.float64):
+        for y in (ops.relu(x.astype(dtype)), ops.maximum(x.astype(dtype), 0), ops.tanh(x.astype(dtype))):
+            assert np.isnan(y[0])
+            assert y[1] > 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_extreme_arguments_do_not_overflow(dtype):
+    x = np.array([-1e4, 0, 1e4], dtype)
+    np.testing.assert_allclose(ops.sigmoid(x), [0, 0.5, 1])
+    np.testing.assert_allclose(ops.softplus(x), [0, np.log(2), 1e4])
+    np.testing.assert_allclose(ops.softmax(x), [0, 0, 1])
+    np.testing.assert_allclose(ops.elu(x), [-1, 0, 1e4])
+    np.testing.assert_allclose(ops.log_softmax(x), [-2e4, -1e4, 0])
+    np.testing.assert_allclose(ops.silu(x), [0, 0, 1e4])
+
+
+def test_large_arrays_go_through_kernels_of_their_own():
+    """Sizes about a vector and above the threshold of threads, against float64."""
+    rng = np.random.default_rng(0)
+    for n in (15, 16, 17, 33, 70_001):
+        x, y = rng.standard_normal((2, n))
+        for f in (ops.add, ops.multiply, ops.subtract):
+            np.testing.assert_allclose(f(x.astype("f"), y.astype("f")), f(x, y), rtol=1e-5, atol=1e-6)
+        for f in (ops.relu, ops.tanh, ops.sigmoid, ops.elu, ops.leaky_relu):
+            np.testing.assert_allclose(f(x.astype("f")), f(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: ops.leaky_relu(F32, -0.1), ValueError, "leaky_relu: the slope must be at least 0. Received: -0.1"),
+        (lambda: ops.elu(F32, float("nan")), ValueError, "elu: the slope must be at least 0. Received: nan"),
+        (lambda: ops.gelu(F32, approximate=False), ValueError, "gelu: only the tanh form is built. Received: approx"),
+        (
+            lambda: ops.softmax(F32, 1),
+            ValueError,
+            "axis must lie within the 1 axes of the array, each once at most. Received: axis=1",
+        ),
+    ],
+)
+def test_errors(call, error, message):
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value).startswith(message)
