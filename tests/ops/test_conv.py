@@ -1,0 +1,186 @@
+"""Convolution through the public ops: its definition, its adjoints, layouts, PyTorch's results, errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from fastconv import config, ops
+from fastconv.engine import grad
+from tests import naive
+from tests.check import check_op, example
+from tests.strategies import windows
+
+X, W = example(2, 6, 5, 4), example(3, 2, 2, 6, seed=1)
+
+
+def integers(seed, shape):
+    """float32 whole numbers: their sums carry no rounding, so that results can be compared exactly."""
+    return np.random.default_rng(seed).integers(-4, 5, shape).astype(np.float32)
+
+
+@settings(max_examples=60, deadline=None)
+@given(windows())
+def test_any_window_is_the_definition(window):
+    x, w = integers(0, window.x_shape), integers(1, window.w_shape)
+    y = ops.conv(x, w, window.strides, window.padding, dilation_rate=window.dilation)
+    moves = {"strides": window.strides, "padding": window.padding, "dilation": window.dilation}
+    np.testing.assert_array_equal(y, naive.conv(x, w, **moves).astype(np.float32), strict=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(windows())
+def test_gradients_are_adjoint(window):
+    """<dy, conv(x, w)> = <conv_backward_input(dy, w), x> = <conv_backward_kernel(x, dy), w>."""
+    x, w = integers(0, window.x_shape), integers(1, window.w_shape)
+    moves = {"strides": window.strides, "padding": window.padding, "dilation_rate": window.dilation}
+    y = ops.conv(x, w, **moves)
+    dy = integers(2, y.shape)
+    dx = ops.conv_backward_input(dy, w, x.shape, **moves)
+    dw = ops.conv_backward_kernel(x, dy, w.shape, **moves)
+    assert (dx.shape, dw.shape) == (x.shape, w.shape)
+    assert np.sum(dy * y, dtype=float) == np.sum(dx * x, dtype=float) == np.sum(dw * w, dtype=float)
+    found = grad(lambda x, w: ops.sum(ops.conv(x, w, **moves) * dy), argnums=(0, 1))(x, w)
+    np.testing.assert_array_equal(found[0], dx)
+    np.testing.assert_array_equal(found[1], dw)
+
+
+@pytest.mark.parametrize("padding", ["same", "VALID", 1, (1, 0), ((2, 1), (0, 3))])
+@pytest.mark.parametrize("strides", [1, (2, 3)])
+def test_paddings_and_layouts(padding, strides):
+    """Channels first is the same computation with its axes in another order."""
+    last = ops.conv(X, W, strides, padding)
+    first = np.moveaxis(X, 3, 1)
+    check_op(lambda x, w: ops.conv(x, w, strides, padding, data_format="channels_first"), first, W)
+    np.testing.assert_allclose(
+        ops.conv(first, W, strides, padding, data_format="channels_first"), np.moveaxis(last, 3, 1), rtol=1e-12
+    )
+    config.set_image_data_format("channels_first")
+    np.testing.assert_allclose(ops.conv(first, W, strides, padding), np.moveaxis(last, 3, 1), rtol=1e-12)
+
+
+def test_backward_ops_in_channels_first():
+    dy = ops.conv(X, W, padding="same")
+    first = {"padding": "same", "data_format": "channels_first"}
+    x, d = np.moveaxis(X, 3, 1), np.moveaxis(dy, 3, 1)
+    np.testing.assert_allclose(
+        ops.conv_backward_input(d, W, x.shape, **first),
+        np.moveaxis(ops.conv_backward_input(dy, W, X.shape, padding="same"), 3, 1),
+    )
+    np.testing.assert_allclose(
+        ops.conv_backward_kernel(x, d, W.shape, **first), ops.conv_backward_kernel(X, dy, W.shape, padding="same")
+    )
+
+
+@pytest.mark.parametrize("n", range(1, 8))
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_same_padding_gives_ceil_of_n_over_stride(n, stride, size):
+    """And an odd pixel of padding goes behind: the first output sees one pixel of it less, as in Keras."""
+    x, w = np.arange(1.0, n + 1).reshape(1, n, 1, 1), np.ones((size, 1, 1, 1))
+    y = ops.conv(x, w, stride, "same").ravel()
+    total = max((-(-n // stride) - 1) * stride + size - n, 0)
+    padded = np.pad(np.arange(1.0, n + 1), (total // 2, total - total // 2))
+    assert len(y) == -(-n // stride)
+    np.testing.assert_array_equal(y, [padded[i * stride : i * stride + size].sum() for i in range(len(y))])
+
+
+def test_translation_equivariance():
+    x = example(1, 9, 9, 2)
+    shifted = np.roll(x, (2, 1), (1, 2))
+    w = example(3, 3, 2, 3, seed=2)
+    np.testing.assert_allclose(ops.conv(shifted, w)[:, 2:, 1:], ops.conv(x, w)[:, :-2, :-1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("padding", [0, (1, 2)])
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_as_pytorch(groups, strides, padding, dilation, dtype):
+    torch = pytest.importorskip("torch")
+    x, w = X.astype(dtype), example(3, 2, 4 // groups, 8, seed=3).astype(dtype)
+    given = [torch.tensor(np.moveaxis(x, 3, 1), requires_grad=True)]
+    given.append(torch.tensor(w.transpose(3, 2, 0, 1).copy(), requires_grad=True))
+    y = torch.nn.functional.conv2d(*given, stride=strides, padding=padding, dilation=dilation, groups=groups)
+    dy = example(*np.moveaxis(np.empty(y.shape), 1, 3).shape, seed=4).astype(dtype)
+    y.backward(torch.tensor(np.moveaxis(dy, 3, 1).copy()))
+    moves = {"strides": strides, "padding": padding, "dilation_rate": dilation}
+    found = grad(lambda x, w: ops.sum(ops.conv(x, w, **moves) * dy), argnums=(0, 1))(x, w)
+    tolerance = {"rtol": 1e-4, "atol": 1e-4} if dtype == np.float32 else {"rtol": 1e-10, "atol": 1e-10}
+    np.testing.assert_allclose(ops.conv(x, w, **moves), np.moveaxis(y.detach().numpy(), 1, 3), **tolerance)
+    np.testing.assert_allclose(found[0], np.moveaxis(given[0].grad.numpy(), 1, 3), **tolerance)
+    np.testing.assert_allclose(found[1], given[1].grad.numpy().transpose(2, 3, 1, 0), **tolerance)
+
+
+SHAPES = " Received: inputs.shape=(2, 6, 5, 4), kernel.shape={} (NHWC, HWIO)."
+ERRORS = [
+    (lambda: ops.conv(X[0], W), "conv: inputs must have 4 axes, a batch of images. Received: inputs.shape=(6, 5, 4)"),
+    (lambda: ops.conv(X, W[0]), "conv: inputs and kernel must have 4 axes each." + SHAPES.format("(2, 2, 6)")),
+    (
+        lambda: ops.conv(X, np.ones((3, 3, 3, 16))),
+        "conv: kernel has 3 input channels but inputs have 4." + SHAPES.format("(3, 3, 3, 16)"),
+    ),
+    (
+        lambda: ops.conv(X, np.ones((3, 3, 2, 5))),
+        "conv: 5 output channels do not divide into 2 groups." + SHAPES.format("(3, 3, 2, 5)"),
+    ),
+    (
+        lambda: ops.conv(X, W[:0]),
+        "conv: every size of the kernel must be at least 1." + SHAPES.format("(0, 2, 2, 6)"),
+    ),
+    (lambda: ops.conv(X, W, 0), "strides must be at least 1. Received: strides=0"),
+    (lambda: ops.conv(X, W, (1, 2, 3)), "strides must be an int or 2 ints. Received: strides=(1, 2, 3)"),
+    (lambda: ops.conv(X, W, 1.5), "strides must be an int or 2 ints. Received: strides=1.5"),
+    (lambda: ops.conv(X, W, dilation_rate=(1, 0)), "dilation_rate must be at least 1. Received: dilation_rate=(1, 0)"),
+    (
+        lambda: ops.conv(X, W, padding="full"),
+        "conv: padding must be 'valid', 'same' or ((top, bottom), (left, right)). Received: padding='full'",
+    ),
+    (
+        lambda: ops.conv(X, W, padding=((1, -1), (0, 0))),
+        "conv: padding must be 2 pairs of whole numbers >= 0. Received: padding=((1, -1), (0, 0))",
+    ),
+    (
+        lambda: ops.conv(X, W, dilation_rate=3),
+        "conv: the window must fit into the padded input. Received: input size=(6, 5), window=(3, 2), strides=(1, 1), "
+        "dilation=(3, 3), padding=((0, 0), (0, 0))",
+    ),
+    (
+        lambda: ops.conv(X, W, data_format="NCHW"),
+        "data_format must be 'channels_last' or 'channels_first'. Received: 'NCHW'",
+    ),
+    (
+        lambda: ops.conv_backward_input(X, W, X.shape),
+        "conv_backward_input: grad must have the shape of conv's output, (2, 4, 4, 6) (NHWC). "
+        "Received: grad.shape=(2, 6, 5, 4)",
+    ),
+    (
+        lambda: ops.conv_backward_kernel(X, X, W.shape),
+        "conv_backward_kernel: grad must have the shape of conv's output, (2, 4, 4, 6) (NHWC). "
+        "Received: grad.shape=(2, 6, 5, 4)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), ERRORS)
+def test_errors(call, message):
+    with pytest.raises(ValueError) as caught:
+        call()
+    assert str(caught.value).removesuffix(".") == message.removesuffix(".")
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "dtypes"),
+    [
+        (X.astype(np.float32), W, "['float32', 'float64']"),
+        (X.astype(int), W.astype(int), "['int64', 'int64']"),
+        (X.astype(np.float16), W.astype(np.float16), "['float16', 'float16']"),
+    ],
+)
+def test_dtypes_that_do_not_fit(x, w, dtypes):
+    with pytest.raises(TypeError) as caught:
+        ops.conv(x, w)
+    rule = "conv: arrays must all be float32 or all float64; cast them first."
+    assert str(caught.value) == f"{rule} Received: dtypes={dtypes}"

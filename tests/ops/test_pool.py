@@ -1,0 +1,149 @@
+"""Pooling: ties, NaN, padding, layouts, adjoints, errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+
+from fastconv import ops
+from fastconv.engine import grad
+from tests.check import check_op, example
+from tests.strategies import windows
+
+X = example(2, 6, 5, 3)
+POOLS = {"max": ops.max_pool, "min": ops.min_pool, "average": ops.average_pool}
+
+
+def whole(seed, shape):
+    return np.random.default_rng(seed).integers(-4, 5, shape).astype(float)
+
+
+def placed(window):
+    """The slices of x that each window reads, clipped to x, with the position of its output."""
+    (kh, kw), (sh, sw), (top, bottom), (left, right) = window.w_shape[:2], window.strides, *window.padding
+    n, h, w, _ = window.x_shape
+    for oh, r in enumerate(range(-top, h + bottom - kh + 1, sh)):
+        for ow, c in enumerate(range(-left, w + right - kw + 1, sw)):
+            yield (
+                (slice(None), oh, ow),
+                (slice(None), slice(max(r, 0), max(r + kh, 0)), slice(max(c, 0), max(c + kw, 0))),
+            )
+
+
+@settings(max_examples=30, deadline=None)
+@given(windows())
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", POOLS)
+def test_any_window(name, dtype, window):
+    assume(window.dilation == (1, 1))
+    x = whole(0, window.x_shape).astype(dtype)
+    y = POOLS[name](x, window.w_shape[:2], window.strides, window.padding)
+    function = {"max": np.max, "min": np.min, "average": np.mean}[name]
+    for o, i in placed(window):
+        if x[i].size:
+            np.testing.assert_allclose(y[o], function(x[i], axis=(1, 2)), rtol=1e-6)
+    assert y.dtype == dtype
+
+
+@settings(max_examples=30, deadline=None)
+@given(windows())
+@pytest.mark.parametrize("count_padding", [False, True])
+def test_average_pooling_and_its_gradient_are_adjoint(count_padding, window):
+    x = whole(0, window.x_shape)
+    f = (
+        lambda x: ops.average_pool(  # noqa: E731
+            x, window.w_shape[:2], window.strides, window.padding, count_padding=count_padding
+        )
+    )
+    assume(window.dilation == (1, 1))
+    dy = whole(1, f(x).shape)
+    dx = grad(lambda x: ops.sum(f(x) * dy))(x)
+    np.testing.assert_allclose(np.sum(dy * f(x)), np.sum(dx * x), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_first_of_equals_takes_the_gradient(dtype):
+    x = np.zeros((1, 4, 4, 1), dtype)
+    for pool in (ops.max_pool, ops.min_pool):
+        dx = grad(lambda x: ops.sum(pool(x, 2)))(x)  # noqa: B023
+        np.testing.assert_array_equal(dx[0, :, :, 0], np.kron(np.eye(2) * 0 + 1, [[1, 0], [0, 0]]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nan_wins_and_takes_the_gradient(dtype):
+    x = np.array([[1, np.nan], [5, np.nan]], dtype).reshape(1, 2, 2, 1)
+    for pool in (ops.max_pool, ops.min_pool):
+        assert np.isnan(pool(x, 2)).all()
+        dx = grad(lambda x: ops.sum(pool(x, 2)))(x)  # noqa: B023
+        np.testing.assert_array_equal(dx.ravel(), [0, 1, 0, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_padding_never_wins(dtype):
+    x = np.full((1, 2, 2, 1), -3, dtype)
+    np.testing.assert_array_equal(ops.max_pool(x, 3, 1, "same"), x)
+    np.testing.assert_array_equal(ops.min_pool(-x, 3, 1, "same"), -x)
+    np.testing.assert_array_equal(ops.average_pool(x, 3, 1, "same"), x)
+    np.testing.assert_array_equal(ops.average_pool(x, 3, 1, 1, count_padding=True), x * dtype(4 / 9))
+
+
+@pytest.mark.parametrize("name", POOLS)
+@pytest.mark.parametrize("padding", ["same", "valid", ((1, 0), (0, 1))])
+def test_channels_first(name, padding):
+    first = np.moveaxis(X, 3, 1)
+    f = lambda x: POOLS[name](x, 2, (1, 2), padding, data_format="channels_first")  # noqa: E731
+    check_op(f, first, second=False)
+    np.testing.assert_array_equal(f(first), np.moveaxis(POOLS[name](X, 2, (1, 2), padding), 3, 1))
+
+
+def test_dilated_windows():
+    y = ops.max_pool(X, 2, 1, dilation_rate=(2, 3))
+    wanted = np.maximum.reduce([X[:, a : a + 4, b : b + 2] for a in (0, 2) for b in (0, 3)])
+    np.testing.assert_array_equal(y, wanted)
+    check_op(lambda x: ops.max_pool(x, 2, 1, dilation_rate=(2, 3)), X, second=False)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_as_pytorch(dtype):
+    torch = pytest.importorskip("torch")
+    x = torch.tensor(np.moveaxis(X.astype(dtype), 3, 1).copy(), requires_grad=True)
+    for ours, theirs in (
+        (lambda x: ops.max_pool(x, 3, 2, 1), torch.nn.MaxPool2d(3, 2, 1)),
+        (lambda x: ops.average_pool(x, (3, 2), (2, 1), ((1, 1), (0, 0)), count_padding=True),
+         torch.nn.AvgPool2d((3, 2), (2, 1), (1, 0))),
+        (lambda x: ops.average_pool(x, 3, 2, 1), torch.nn.AvgPool2d(3, 2, 1, count_include_pad=False)),
+    ):  # fmt: skip
+        y = theirs(x)
+        np.testing.assert_allclose(ours(X.astype(dtype)), np.moveaxis(y.detach().numpy(), 1, 3), rtol=1e-5, atol=1e-6)
+        (dx,) = torch.autograd.grad(torch.sum(y * y), x)
+        found = grad(lambda x: ops.sum(ops.square(ours(x))))(X.astype(dtype))  # noqa: B023
+        np.testing.assert_allclose(found, np.moveaxis(dx.numpy(), 1, 3), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: ops.max_pool(X, 7),
+            ValueError,
+            "max_pool: the window must fit into the padded input. Received: input",
+        ),
+        (
+            lambda: ops.min_pool(X[0], 2),
+            ValueError,
+            "min_pool: inputs must have 4 axes, a batch of images. Received: in",
+        ),
+        (lambda: ops.average_pool(X, 0), ValueError, "pool_size must be at least 1. Received: pool_size=0"),
+        (lambda: ops.max_pool(X, 2, (1,)), ValueError, "strides must be an int or 2 ints. Received: strides=(1,)"),
+        (
+            lambda: ops.max_pool(X.astype(int), 2),
+            TypeError,
+            "max_pool: arrays must all be float32 or all float64; cast ",
+        ),
+    ],
+)
+def test_errors(call, error, message):
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value).startswith(message)
