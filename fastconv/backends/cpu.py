@@ -9,11 +9,8 @@ import numpy as np
 
 from fastconv import _conv
 from fastconv.backends import algorithms
-from fastconv.backends.cpu_stream import CpuStream
+from fastconv.backends.cpu_stream import ACTIVATION_NUMBERS, CpuStream
 from fastconv.backends.reference import Array, Reference, deliver, output_size
-
-# The numbers by which the tiles know the activations (csrc/kernels.h).
-ACTIVATION_NUMBERS = {None: 0, "relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5}
 
 
 def float32(kernel: Callable[..., Array]) -> Callable[..., Array]:

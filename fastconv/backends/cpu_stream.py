@@ -18,7 +18,8 @@ from fastconv._stream import contiguous, dense_float32, is_float32, room, rooms
 from fastconv.backends.reference import Array, Pair, Reference, Sides
 from fastconv.window import output_size
 
-KINDS = {"relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5}  # enum activation of csrc/kernels.h
+# The numbers by which the tiles know the activations (csrc/kernels.h).
+ACTIVATION_NUMBERS = {None: 0, "relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5}
 
 # From this many elements a sum or product of two arrays is worth a second thread, and a kernel beats NumPy's ufunc;
 # with a vector of channels, which NumPy takes one short row at a time, it does so much earlier.
@@ -122,13 +123,13 @@ class CpuStream(Reference):
     @float32
     def activate(self, x, *, activation, alpha=0.0, out=None):
         y = room(out, x.shape)
-        _stream.activate(y, x, KINDS[activation], alpha)
+        _stream.activate(y, x, ACTIVATION_NUMBERS[activation], alpha)
         return y
 
     @float32
     def activate_backward(self, dy, y, *, activation, alpha=0.0, out=None):
         dx = room(out, y.shape)
-        _stream.activate_backward(dx, dy, y, KINDS[activation], alpha)
+        _stream.activate_backward(dx, dy, y, ACTIVATION_NUMBERS[activation], alpha)
         return dx
 
     @float32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -136,6 +137,18 @@ def test_same_bits_at_any_number_of_threads(threads, rng, case):
         threads(n)
         results.append([r.tobytes() for r in run(cpu, case, arrays)])
     assert results[0] == results[1] == results[2]
+
+
+def test_several_python_threads_at_once(threads, rng):
+    threads(2)
+    x, ones = normal(rng, 5000, 48), np.ones(48, np.float32)
+
+    def work(_):
+        return cpu.batch_norm(x, ones, ones, epsilon=1e-3)[0].tobytes() + cpu.softmax(x).tobytes()
+
+    expected = work(0)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(result == expected for result in pool.map(work, range(12)))
 
 
 @EVERY_CASE
