@@ -51,11 +51,7 @@ def test_any_window(name, dtype, window):
 @pytest.mark.parametrize("count_padding", [False, True])
 def test_average_pooling_and_its_gradient_are_adjoint(count_padding, window):
     x = whole(0, window.x_shape)
-    f = (
-        lambda x: ops.average_pool(  # noqa: E731
-            x, window.w_shape[:2], window.strides, window.padding, count_padding=count_padding
-        )
-    )
+    f = lambda x: ops.average_pool(x, window.w_shape[:2], window.strides, window.padding, count_padding=count_padding)
     assume(window.dilation == (1, 1))
     dy = whole(1, f(x).shape)
     dx = grad(lambda x: ops.sum(f(x) * dy))(x)
