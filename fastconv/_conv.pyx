@@ -385,7 +385,7 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
                 vectors = tile_vectors(c.table, end - tile.column)
                 tile.b_step = vectors * c.table.vector_floats
                 tile.columns = min(tile.b_step, end - tile.column)
-                tile.bias = NULL if c.bias == NULL else c.bias + group * c.width + tile.column
+                tile.bias = c.bias + group * c.width + tile.column if c.bias else <const float *> NULL
                 pack_weights(c, group, k, depth, tap, taps, tile.column, tile.columns, tile.b_step, packed)
                 multiply(c.table, &tile, rows, out, pixels, vectors)
                 tile.column += tile.columns
@@ -399,7 +399,7 @@ cdef void correlate(Correlation *c) except *:
     cdef double pixels = <double> c.x.images * c.x.v.outputs * c.x.h.outputs
     cdef int threads = threads_for(pixels * c.x.v.taps * c.x.h.taps * c.x.channels * c.width)
     cdef char *scratch = <char *> borrow_scratch(threads * c.scratch_bytes)
-    cdef unsigned state
+    cdef unsigned state = 0
     with nogil, parallel(num_threads=threads):
         state = flush_denormals()
         for task in prange(tasks, schedule="dynamic"):
@@ -426,7 +426,7 @@ def conv(
     c.kernel_columns = w.shape[1]
     c.width = w.shape[3] // c.x.groups
     c.w_tap, c.w_group, c.w_row, c.w_column = w.shape[2] * w.shape[3], c.width, w.shape[3], 1
-    c.bias = NULL if bias is None else floats(bias)
+    c.bias = <float *> NULL if bias is None else floats(bias)
     c.y = floats(y)
     c.activation, c.alpha = activation, alpha
     correlate(&c)
@@ -568,7 +568,7 @@ def conv_backward_input_spread(
     cdef int64_t packed_floats = s.v.taps * s.depth * ceil_div(s.h.taps * s.channels, lanes) * lanes
     cdef int threads = threads_for(<double> dy.size * s.v.taps * s.h.taps * s.channels)
     cdef char *scratch = <char *> borrow_scratch(threads * s.scratch_bytes + packed_floats * sizeof(float))
-    cdef unsigned state
+    cdef unsigned state = 0
     s.packed = <float *> (scratch + threads * s.scratch_bytes)
     pack_kernel_rows(&s, floats(w), <float *> s.packed)
     with nogil, parallel(num_threads=threads):
@@ -718,7 +718,7 @@ cdef void correlate_gradients(KernelGradient *g) except *:
     cdef int threads = threads_for(pixels * g.dw_floats)
     cdef char *scratch = <char *> borrow_scratch(
         threads * g.scratch_bytes + (g.chunks - 1) * g.dw_floats * sizeof(float))
-    cdef unsigned state
+    cdef unsigned state = 0
     g.partials = <float *> (scratch + threads * g.scratch_bytes)
     with nogil, parallel(num_threads=threads):
         state = flush_denormals()
@@ -774,7 +774,7 @@ def matmul(
     c.w_tap = c.w_group = 0
     c.w_row = 1 if transpose_b else b.shape[1]
     c.w_column = b.shape[1] if transpose_b else 1
-    c.bias = NULL if bias is None else floats(bias)
+    c.bias = <float *> NULL if bias is None else floats(bias)
     c.y = floats(y)
     c.activation, c.alpha = activation, alpha
     correlate(&c)
@@ -796,17 +796,17 @@ def matmul_thin(
     cdef const kernel_table *table = tiles()
     cdef const float *left = floats(a)
     cdef const float *right = floats(b)
-    cdef const float *start = NULL if bias is None else floats(bias)
+    cdef const float *start = <float *> NULL if bias is None else floats(bias)
     cdef float *product = floats(y)
     cdef int64_t rows = a.shape[0], depth = a.shape[1], columns = b.shape[1]
     cdef int64_t width = even_parts(columns, THIN_COLUMNS), task
     cdef int threads = threads_for(<double> rows * depth * columns)
-    cdef unsigned state
+    cdef unsigned state = 0
     with nogil, parallel(num_threads=threads):
         state = flush_denormals()
         for task in prange(ceil_div(columns, width), schedule="dynamic"):
             multiply_thin(
-                table, left, right + task * width, NULL if start == NULL else start + task * width,
+                table, left, right + task * width, start + task * width if start else <const float *> NULL,
                 product + task * width, rows, depth, columns, min(width, columns - task * width), activation, alpha)
         restore_denormals(state)
 

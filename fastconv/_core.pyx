@@ -48,8 +48,11 @@ def usable_isas() -> list:
 def set_isa(name: str | None) -> None:
     """Use the tiles called `name` from now on; the best usable ones when it is None."""
     global _tiles
-    encoded = None if name is None else name.encode()
-    cdef const kernel_table *found = fastconv_find_kernels(NULL if name is None else <const char *> encoded)
+    cdef const char *wanted = NULL
+    if name is not None:
+        encoded = name.encode()
+        wanted = encoded
+    cdef const kernel_table *found = fastconv_find_kernels(wanted)
     if found == NULL:
         raise ValueError(f"FASTCONV_ISA must be one of {usable_isas()} on this processor. Received: {name!r}")
     _tiles = found
