@@ -1,4 +1,5 @@
-/* Pooling of one output row: channels in lanes, one pass over the taps that lie inside the image. */
+/* Pooling of one output row: channels in lanes, one pass over the taps that lie inside the image. The inner functions take
+ * the window by value: behind a pointer, every store of a float would make the compiler read it again. */
 
 /* The part of a window that lies inside the image: `height` x `width` taps, the first at x + start. */
 typedef struct {
@@ -14,16 +15,16 @@ static inline int64_t taps_inside(int64_t *first, int64_t start, int64_t extent,
     return (end < count ? end : count) - *first;
 }
 
-static inline taps taps_of(const pool_window *p, int64_t oh, int64_t ow) {
-    const int64_t h = oh * p->SH - p->top, w = ow * p->SW - p->left;
+INLINE taps taps_of(pool_window p, int64_t oh, int64_t ow) {
+    const int64_t h = oh * p.SH - p.top, w = ow * p.SW - p.left;
     int64_t kh, kw;
-    const int64_t height = taps_inside(&kh, h, p->H, p->KH, p->DH), width = taps_inside(&kw, w, p->W, p->KW, p->DW);
-    return (taps){((h + kh * p->DH) * p->W + w + kw * p->DW) * p->C, height, width > 0 ? width : 0};
+    const int64_t height = taps_inside(&kh, h, p.H, p.KH, p.DH), width = taps_inside(&kw, w, p.W, p.KW, p.DW);
+    return (taps){((h + kh * p.DH) * p.W + w + kw * p.DW) * p.C, height, width > 0 ? width : 0};
 }
 
 /* How many elements an average is over: at least one. */
-static inline float average_count(const pool_window *p, taps inside) {
-    const int64_t count = p->count_padding ? p->KH * p->KW : inside.height * inside.width;
+INLINE float average_count(pool_window p, taps inside) {
+    const int64_t count = p.count_padding ? p.KH * p.KW : inside.height * inside.width;
     return count > 0 ? (float)count : 1;
 }
 
@@ -42,8 +43,8 @@ INLINE vec pool_step(enum pool kind, vec a, vec b) {
 }
 
 /* y (OW, C) is output row `oh` of image x (H, W, C). */
-INLINE void pool_row(enum pool kind, float *y, const float *x, const pool_window *p, int64_t oh) {
-    const int64_t C = p->C, OW = p->OW, next_row = p->DH * p->W * C, next_column = p->DW * C;
+INLINE void pool_row(enum pool kind, float *y, const float *x, pool_window p, int64_t oh) {
+    const int64_t C = p.C, OW = p.OW, next_row = p.DH * p.W * C, next_column = p.DW * C;
     for (int64_t ow = 0; ow < OW; ow++, y += C) {
         const taps inside = taps_of(p, oh, ow);
         const vec count = v_set(average_count(p, inside));
@@ -58,16 +59,16 @@ INLINE void pool_row(enum pool kind, float *y, const float *x, const pool_window
     }
 }
 
-static void f32_max_pool(float *y, const float *x, const pool_window *p, int64_t oh) { pool_row(MAX_POOL, y, x, p, oh); }
-static void f32_min_pool(float *y, const float *x, const pool_window *p, int64_t oh) { pool_row(MIN_POOL, y, x, p, oh); }
+static void f32_max_pool(float *y, const float *x, const pool_window *p, int64_t oh) { pool_row(MAX_POOL, y, x, *p, oh); }
+static void f32_min_pool(float *y, const float *x, const pool_window *p, int64_t oh) { pool_row(MIN_POOL, y, x, *p, oh); }
 static void f32_average_pool(float *y, const float *x, const pool_window *p, int64_t oh) {
-    pool_row(AVERAGE_POOL, y, x, p, oh);
+    pool_row(AVERAGE_POOL, y, x, *p, oh);
 }
 
 /* Whether no element lies in two windows: gradients are then stored, not added, which spares small images a stall where a
  * vector is read back before the stores that overlap it have reached the cache. */
-static inline int windows_disjoint(const pool_window *p) {
-    return p->SH > (p->KH - 1) * p->DH && p->SW > (p->KW - 1) * p->DW;
+INLINE int windows_disjoint(pool_window p) {
+    return p.SH > (p.KH - 1) * p.DH && p.SW > (p.KW - 1) * p.DW;
 }
 
 INLINE void pool_give(int disjoint, float *dx, vec gradient, int64_t left) {
@@ -76,8 +77,8 @@ INLINE void pool_give(int disjoint, float *dx, vec gradient, int64_t left) {
 
 /* Gives each dy of output row `oh` to the first tap, in row-major order, whose x is y, or NaN as y then is. */
 INLINE void extreme_pool_row_backward(
-    int disjoint, float *dx, const float *dy, const float *x, const float *y, const pool_window *p, int64_t oh) {
-    const int64_t C = p->C, OW = p->OW, next_row = p->DH * p->W * C, next_column = p->DW * C;
+    int disjoint, float *dx, const float *dy, const float *x, const float *y, pool_window p, int64_t oh) {
+    const int64_t C = p.C, OW = p.OW, next_row = p.DH * p.W * C, next_column = p.DW * C;
     for (int64_t ow = 0; ow < OW; ow++, dy += C, y += C) {
         const taps inside = taps_of(p, oh, ow);
         for (int64_t c = 0; c < C; c += LANES) {
@@ -98,13 +99,13 @@ INLINE void extreme_pool_row_backward(
 
 static void f32_extreme_pool_backward(
     float *dx, const float *dy, const float *x, const float *y, const pool_window *p, int64_t oh) {
-    if (windows_disjoint(p)) extreme_pool_row_backward(1, dx, dy, x, y, p, oh);
-    else extreme_pool_row_backward(0, dx, dy, x, y, p, oh);
+    if (windows_disjoint(*p)) extreme_pool_row_backward(1, dx, dy, x, y, *p, oh);
+    else extreme_pool_row_backward(0, dx, dy, x, y, *p, oh);
 }
 
 /* Gives each dy of output row `oh`, divided by its count, to every tap. */
-INLINE void average_pool_row_backward(int disjoint, float *dx, const float *dy, const pool_window *p, int64_t oh) {
-    const int64_t C = p->C, OW = p->OW, next_row = p->DH * p->W * C, next_column = p->DW * C;
+INLINE void average_pool_row_backward(int disjoint, float *dx, const float *dy, pool_window p, int64_t oh) {
+    const int64_t C = p.C, OW = p.OW, next_row = p.DH * p.W * C, next_column = p.DW * C;
     for (int64_t ow = 0; ow < OW; ow++, dy += C) {
         const taps inside = taps_of(p, oh, ow);
         const vec count = v_set(average_count(p, inside));
@@ -118,6 +119,6 @@ INLINE void average_pool_row_backward(int disjoint, float *dx, const float *dy, 
 }
 
 static void f32_average_pool_backward(float *dx, const float *dy, const pool_window *p, int64_t oh) {
-    if (windows_disjoint(p)) average_pool_row_backward(1, dx, dy, p, oh);
-    else average_pool_row_backward(0, dx, dy, p, oh);
+    if (windows_disjoint(*p)) average_pool_row_backward(1, dx, dy, *p, oh);
+    else average_pool_row_backward(0, dx, dy, *p, oh);
 }
