@@ -63,6 +63,11 @@ def get_isa() -> str:
     return _tiles.name.decode()
 
 
+def vector_floats() -> int:
+    """Lanes of one float32 vector of the instruction set in use."""
+    return _tiles.vector_floats
+
+
 set_isa(os.environ.get("FASTCONV_ISA") or None)
 
 

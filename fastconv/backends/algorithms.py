@@ -5,6 +5,8 @@ Each threshold is where two kernels measured alike, on a Zen 4 and its 512-bit v
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 # With more rows, packing b into tiles costs less than reading it once a row.
 THIN_ROWS = 4
 
@@ -22,3 +24,26 @@ def conv_backward_input(images: int, kernel_shape: tuple[int, ...], dilation: tu
     """How dx is computed: "spread" adds kernel rows times pixels, image by image, "phases" gathers what each pixel needs."""
     dense = groups == 1 and dilation[1] == 1
     return "spread" if dense and images >= 8 and kernel_shape[2] <= SPREAD_CHANNELS else "phases"
+
+
+# Fewer output pixels do not repay that the kernel is laid out anew.
+FOLDED_PIXELS = 4096
+
+
+@lru_cache(maxsize=256)
+def fold(pixels: int, outputs: int, channels: int, taps: int, stride: int, lanes: int) -> int:
+    """How many neighbours in a row of `outputs` are computed as one pixel with as many times the `channels`.
+
+    Channels that do not fill a vector waste its lanes, while a window that serves several outputs multiplies with the zeros
+    between them; the number with the largest useful share wins, if it wins by a quarter. (An infinity or NaN in x reaches the
+    neighbours, too, since 0 times it is NaN.)
+    """
+
+    def useful(neighbours: int) -> float:
+        columns, window = neighbours * channels, taps + (neighbours - 1) * stride
+        return columns / (-(-columns // lanes) * lanes) * taps / window
+
+    if pixels < FOLDED_PIXELS or channels >= lanes:
+        return 1
+    best = max((n for n in range(1, lanes + 1) if outputs % n == 0), key=useful)
+    return best if useful(best) >= 1.25 * useful(1) else 1

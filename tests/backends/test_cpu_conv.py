@@ -97,6 +97,8 @@ def test_pixels_around_the_tile(isa, rng, pixels):
         pytest.param((3, 8, 8, 64), (3, 3, 1, 64), SAME, id="depthwise"),
         pytest.param((3, 8, 8, 64), (3, 3, 4, 128), SAME, id="grouped"),
         pytest.param((1, 6, 6, 3), (6, 6, 3, 10), PLAIN, id="kernel as large as the image"),
+        pytest.param((9, 28, 28, 1), (5, 5, 1, 6), SAME, id="few output channels"),
+        pytest.param((9, 60, 45, 2), (3, 4, 2, 3), {**SAME, "strides": (1, 2)}, id="few output channels, strided"),
         pytest.param((9, 40, 11, 6), (5, 5, 6, 16), PLAIN, id="few input channels"),
         pytest.param((9, 31, 30, 3), (7, 7, 3, 20), {**SAME, "strides": (2, 3)}, id="few input channels, strided"),
         pytest.param((8, 9, 9, 8), (3, 11, 8, 5), {**SAME, "padding": ((3, 0), (0, 9))}, id="few channels, wide kernel"),
