@@ -40,7 +40,9 @@ class Loss(Configurable):
         Returns:
             A scalar, or the weighted losses under reduction "none".
         """
-        losses = weighted(self.call(y_true, y_pred), sample_weight)
+        losses = self.call(y_true, y_pred)
+        if sample_weight is not None:
+            losses = losses * leading_weights(losses, sample_weight)
         if self.reduction == "sum_over_batch_size":
             return ops.mean(losses)
         return ops.sum(losses) if self.reduction == "sum" else losses
@@ -53,25 +55,23 @@ class Loss(Configurable):
         return {"name": self.name, "reduction": self.reduction}
 
 
-def weighted(values: Any, sample_weight: Any) -> Any:
-    """values[n, ...] sample_weight[n], for weights with any number of leading axes; `values` without them.
+def leading_weights(values: Any, sample_weight: Any) -> Any:
+    """`sample_weight` with an axis for each of `values`: its own are the leading ones, those that follow have size 1.
 
-    A last axis of size 1 that the values lack is dropped from the weights.
+    A last axis of size 1 that the values lack is dropped.
 
     Raises:
-        ValueError: the axes of the weights are not the leading axes of the values.
+        ValueError: an axis is neither that of the values nor of size 1.
     """
-    if sample_weight is None:
-        return values
     weights = ops.cast(sample_weight, values.dtype)
     if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
         weights = ops.squeeze(weights, -1)
-    if tuple(weights.shape) != tuple(values.shape[: weights.ndim]):
+    if weights.ndim > values.ndim or any(w not in (1, n) for w, n in zip(weights.shape, values.shape)):
         raise ValueError(
             "sample_weight must have the leading axes of the values that it weighs. "
             f"Received: sample_weight.shape={tuple(weights.shape)}, values.shape={tuple(values.shape)}"
         )
-    return values * ops.reshape(weights, (*weights.shape, *(1,) * (values.ndim - weights.ndim)))
+    return ops.reshape(weights, (*weights.shape, *(1,) * (values.ndim - weights.ndim)))
 
 
 def same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:

@@ -73,10 +73,8 @@ class Mean(Metric):
         if sample_weight is None:
             count: Any = float(np.prod(values.shape))
         else:
-            weights = ops.convert_to_tensor(sample_weight)
-            if weights.ndim < values.ndim:
-                values = ops.mean(values, tuple(range(weights.ndim, values.ndim)))
-            values = losses.weighted(values, weights)
+            weights = ops.broadcast_to(losses.leading_weights(values, sample_weight), values.shape)
+            values = values * weights
             count = ops.cast(ops.sum(weights), "float64")
         self.total.assign(self.total + ops.cast(ops.sum(values), "float64"))
         self.count.assign(self.count + count)

@@ -182,6 +182,7 @@ def test_weights_belong_to_leading_axes():
     assert loss(y_true, y_pred, np.array([1.0, 2.0])).tolist() == [[1] * 3, [2] * 3]
     assert loss(y_true, y_pred, np.array([[1, 2, 3], [4, 5, 6]])).tolist() == [[1, 2, 3], [4, 5, 6]]
     assert loss(y_true[:, 0], y_pred[:, 0], np.array([[1.0], [2.0]])).tolist() == [1, 2]
+    assert loss(y_true, y_pred, np.array([[1.0], [2.0]])).tolist() == [[1] * 3, [2] * 3]
     with pytest.raises(ValueError, match=r"leading axes.*sample_weight.shape=\(3,\)"):
         loss(y_true, y_pred, np.ones(3))
 

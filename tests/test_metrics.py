@@ -75,8 +75,9 @@ def test_a_mean_of_numbers():
     mean.update_state(7.0, sample_weight=5)
     assert mean.result() == 5
     mean.reset_state()
-    mean.update_state([[1.0, 3.0], [5.0, 5.0]], sample_weight=[3, 1])
-    assert mean.result() == 2.75
+    for weights in ([3, 1], [[3], [1]], [[3, 3], [1, 1]]):
+        mean.update_state([[1.0, 3.0], [5.0, 5.0]], sample_weight=weights)
+        assert mean.result() == 2.75
 
 
 def test_counts_beyond_the_precision_of_float32():

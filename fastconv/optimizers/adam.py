@@ -38,7 +38,7 @@ class Adam(Optimizer):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
-        name: str = "adam",
+        name: str | None = None,
     ) -> None:
         if not (0 <= beta_1 < 1 and 0 <= beta_2 < 1):
             raise ValueError(

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastconv import ops
 from fastconv.engine import Variable
-from fastconv.serialization import Configurable
+from fastconv.serialization import Configurable, snake_case
 
 
 class Optimizer(Configurable):
@@ -24,7 +24,7 @@ class Optimizer(Configurable):
         clipnorm: the largest norm that each gradient may have.
         clipvalue: the largest absolute value that each element may have.
         global_clipnorm: the largest norm that all gradients together may have.
-        name: the first part of the path of its variables.
+        name: the first part of the path of its variables; that of the class in snake case, when None.
 
     Raises:
         ValueError: more than one way of clipping, or one that is not positive.
@@ -38,15 +38,15 @@ class Optimizer(Configurable):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
-        name: str = "optimizer",
+        name: str | None = None,
     ) -> None:
+        self.name = name or snake_case(type(self).__name__)
         limits = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         given = {key: limit for key, limit in limits.items() if limit is not None}
         if len(given) > 1 or any(not limit > 0 for limit in given.values()):
             raise ValueError(
-                f"{name}: at most one of clipnorm, clipvalue and global_clipnorm, a positive number. Received: {given}"
+                f"{self.name}: at most one of clipnorm, clipvalue and global_clipnorm, a positive number. Received: {given}"
             )
-        self.name = name
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
         self.global_clipnorm = global_clipnorm

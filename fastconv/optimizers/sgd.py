@@ -33,7 +33,7 @@ class SGD(Optimizer):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
-        name: str = "SGD",
+        name: str | None = None,
     ) -> None:
         if not 0 <= momentum <= 1:
             raise ValueError(f"SGD: momentum must be from 0 to 1. Received: momentum={momentum!r}")
