@@ -21,7 +21,7 @@ SPREAD_CHANNELS = 8
 
 
 def conv_backward_input(images: int, kernel_shape: tuple[int, ...], dilation: tuple[int, int], groups: int) -> str:
-    """How dx is computed: "spread" adds kernel rows times pixels, image by image, "phases" gathers what each pixel needs."""
+    """How dx is computed: "spread" adds kernel rows times pixels, "phases" gathers what each pixel of dx needs."""
     dense = groups == 1 and dilation[1] == 1
     return "spread" if dense and images >= 8 and kernel_shape[2] <= SPREAD_CHANNELS else "phases"
 
@@ -34,9 +34,9 @@ FOLDED_PIXELS = 4096
 def fold(pixels: int, outputs: int, channels: int, taps: int, stride: int, lanes: int) -> int:
     """How many neighbours in a row of `outputs` are computed as one pixel with as many times the `channels`.
 
-    Channels that do not fill a vector waste its lanes, while a window that serves several outputs multiplies with the zeros
-    between them; the number with the largest useful share wins, if it wins by a quarter. (An infinity or NaN in x reaches the
-    neighbours, too, since 0 times it is NaN.)
+    Channels that do not fill a vector waste its lanes; a window that serves several outputs multiplies with the zeros
+    between them. The number with the largest useful share wins, if it wins by a quarter. An infinity or NaN in x reaches
+    the neighbours, too, since 0 times it is NaN.
     """
 
     def useful(neighbours: int) -> float:

@@ -101,7 +101,9 @@ def test_pixels_around_the_tile(isa, rng, pixels):
         pytest.param((9, 60, 45, 2), (3, 4, 2, 3), {**SAME, "strides": (1, 2)}, id="few output channels, strided"),
         pytest.param((9, 40, 11, 6), (5, 5, 6, 16), PLAIN, id="few input channels"),
         pytest.param((9, 31, 30, 3), (7, 7, 3, 20), {**SAME, "strides": (2, 3)}, id="few input channels, strided"),
-        pytest.param((8, 9, 9, 8), (3, 11, 8, 5), {**SAME, "padding": ((3, 0), (0, 9))}, id="few channels, wide kernel"),
+        pytest.param(
+            (8, 9, 9, 8), (3, 11, 8, 5), {**SAME, "padding": ((3, 0), (0, 9))}, id="few channels, wide kernel"
+        ),
     ],
 )
 def test_blocks(isa, rng, x_shape, w_shape, window):
