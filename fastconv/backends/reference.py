@@ -233,12 +233,13 @@ class Reference:
         return deliver((self.softmax(logits) * total - target) * dloss[..., None], out)
 
     def sparse_softmax_cross_entropy(self, logits, target, *, out=None):
-        """loss[m] = -log_softmax(logits)[m, target[m]], with integer targets (M,)."""
-        rows = self.xp.arange(len(target))
-        return deliver(-self.log_softmax(logits)[rows, target], out)
+        """loss[m] = -log_softmax(logits)[m, target[m]]. Raises ValueError for a label outside [0, K)."""
+        check_labels(target, logits.shape[-1])
+        return deliver(-self.log_softmax(logits)[self.xp.arange(len(target)), target], out)
 
     def sparse_softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
-        """dlogits = (softmax(logits) - one_hot(target)) dloss."""
+        """dlogits = (softmax(logits) - one_hot(target)) dloss. Raises ValueError for a label outside [0, K)."""
+        check_labels(target, logits.shape[-1])
         d = self.softmax(logits)
         d[self.xp.arange(len(target)), target] -= 1
         return deliver(d * dloss[:, None], out)
@@ -363,6 +364,16 @@ class Reference:
         v = v + (dw * dw - v) * (1 - beta_2)
         w = w - rate * m / (self.xp.sqrt(v) + epsilon)
         return tuple(deliver(r, o) for r, o in zip((w, m, v), out or (None,) * 3))
+
+
+def check_labels(target: Array, classes: int) -> None:
+    """Raise ValueError, naming the first, where a label lies outside [0, classes)."""
+    wrong = ((target < 0) | (target >= classes)).nonzero()[0]
+    if wrong.size:
+        raise ValueError(
+            f"sparse_softmax_cross_entropy: labels must lie in [0, {classes}), the number of classes. "
+            f"Received: target[{wrong[0]}]={target[wrong[0]]}"
+        )
 
 
 def crop(x: Array, padding: Sides) -> Array:

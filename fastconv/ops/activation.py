@@ -9,7 +9,7 @@ from typing import Any
 from fastconv.engine import Primitive
 from fastconv.ops.broadcast import positions, sum
 from fastconv.ops.convert import as_float, cast
-from fastconv.ops.elementwise import absolute, exp, log1p, maximum, minimum
+from fastconv.ops.elementwise import absolute, exp, logaddexp, maximum, minimum
 from fastconv.ops.shape import transpose
 
 _activate: Primitive = Primitive(
@@ -80,9 +80,8 @@ def relu6(x: Any) -> Any:
 
 
 def softplus(x: Any) -> Any:
-    """log(1 + e^x), computed as max(x, 0) + log(1 + e^-|x|)."""
-    x = as_float(x)
-    return maximum(x, 0.0) + log1p(exp(-absolute(x)))
+    """log(1 + e^x)."""
+    return logaddexp(as_float(x), 0.0)
 
 
 def softsign(x: Any) -> Any:

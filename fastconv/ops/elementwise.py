@@ -126,6 +126,7 @@ BINARY: dict[str, Callable[..., tuple] | None] = {
     "subtract": lambda dz, z, x, y: (dz, -dz),
     "true_divide": lambda dz, z, x, y: (dz / y, -dz * z / y),
     "power": lambda dz, z, x, y: (dz * y * power(x, y - 1), dz * z * log(where(x > 0, x, 1.0))),
+    "logaddexp": lambda dz, z, x, y: (dz * exp(x - z), dz * exp(y - z)),
     "maximum": _to_first(lambda x, y: x >= y),
     "minimum": _to_first(lambda x, y: x <= y),
     "remainder": lambda dz, z, x, y: (dz, -dz * floor_divide(x, y)),
@@ -188,6 +189,7 @@ logical_not: Unary = _unary_function("logical_not", "Whether x is zero.")
 subtract: Binary = _binary_function("subtract", "x1 - x2.")
 _quotient: Binary = _binary_function("true_divide", "x1 / x2.")
 power: Binary = _binary_function("power", "x1 to the power of x2.")
+logaddexp: Binary = _binary_function("logaddexp", "log(e^x1 + e^x2), without overflow.")
 maximum: Binary = _binary_function(
     "maximum", "The larger of two; at a tie the gradient goes to the first. NaN propagates."
 )

@@ -9,7 +9,7 @@ from fastconv.engine import Primitive, Tensor
 from fastconv.ops.activation import log_softmax
 from fastconv.ops.broadcast import positions, reshape, sum
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
-from fastconv.ops.elementwise import absolute, clip, exp, log, log1p, maximum
+from fastconv.ops.elementwise import clip, log, logaddexp
 from fastconv.ops.shape import transpose
 
 
@@ -104,7 +104,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     Args:
         target: 0, 1 or probabilities.
         output: p (clipped to [epsilon, 1 - epsilon] first), or logits; the shape of `target`.
-        from_logits: whether `output` are logits, p = sigmoid(output); then max(x, 0) - x target + log(1 + e^-|x|).
+        from_logits: whether `output` are logits, p = sigmoid(output); then log(1 + e^x) - x target.
 
     Returns:
         An array like `output`.
@@ -121,7 +121,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
         )
     x = output if from_logits else _behind(output, "sigmoid")
     if x is not None:
-        return maximum(x, 0.0) - x * target + log1p(exp(-absolute(x)))
+        return logaddexp(x, 0.0) - x * target
     p = clip(output, config.epsilon(), 1 - config.epsilon())
     return -(target * log(p) + (1.0 - target) * log(1.0 - p))
 

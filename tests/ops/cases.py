@@ -71,6 +71,7 @@ BINARY = [
     *(Case(name, (X, 0.5 + POSITIVE), getattr(np, name)) for name in ("divide", "true_divide", "mod", "floor_divide")),
     Case("divide", (ROW, POSITIVE[:, :, :1]), np.divide),
     Case("power", (POSITIVE, Y), np.power),
+    Case("logaddexp", (X, ROW), np.logaddexp),
     Case("power", (X, np.array(2)), np.power),
     Case("mod", (WHOLE, np.array([3, 2, -3])), np.mod),
     Case("floor_divide", (WHOLE, np.array([3, 2, -3])), np.floor_divide),

@@ -59,6 +59,7 @@ def test_ties_go_to_the_first():
 
 def test_derivatives_at_kinks():
     zero = np.zeros(1)
+    assert grad(lambda x: ops.sum(ops.softplus(x)))(zero) == 0.5
     for function, slope in ((ops.relu, 0), (ops.abs, 0), (ops.leaky_relu, 0.2), (ops.sign, 0), (ops.floor, 0)):
         assert grad(lambda x: ops.sum(function(x)))(zero) == slope  # noqa: B023
 

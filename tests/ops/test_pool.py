@@ -22,7 +22,7 @@ def whole(seed, shape):
 def placed(window):
     """The slices of x that each window reads, clipped to x, with the position of its output."""
     (kh, kw), (sh, sw), (top, bottom), (left, right) = window.w_shape[:2], window.strides, *window.padding
-    n, h, w, _ = window.x_shape
+    _, h, w, _ = window.x_shape
     for oh, r in enumerate(range(-top, h + bottom - kh + 1, sh)):
         for ow, c in enumerate(range(-left, w + right - kw + 1, sw)):
             yield (
@@ -51,7 +51,10 @@ def test_any_window(name, dtype, window):
 @pytest.mark.parametrize("count_padding", [False, True])
 def test_average_pooling_and_its_gradient_are_adjoint(count_padding, window):
     x = whole(0, window.x_shape)
-    f = lambda x: ops.average_pool(x, window.w_shape[:2], window.strides, window.padding, count_padding=count_padding)
+
+    def f(x):
+        return ops.average_pool(x, window.w_shape[:2], window.strides, window.padding, count_padding=count_padding)
+
     assume(window.dilation == (1, 1))
     dy = whole(1, f(x).shape)
     dx = grad(lambda x: ops.sum(f(x) * dy))(x)

@@ -1,0 +1,54 @@
+"""Dropout: a mask that seed and position alone decide."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastconv import ops
+from fastconv.engine import Trace, grad
+from tests.check import check_op, example
+
+X, SEED = example(40, 50, low=0.5), np.array([12345], np.uint64)
+
+
+def splitmix64(seed, i):
+    """The generator of Steele, Lea and Flood 2014, in Python's whole numbers."""
+    z = (seed + (i + 1) * 0x9E3779B97F4A7C15) % 2**64
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
+    return z ^ (z >> 31)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_mask_is_that_of_the_generator(dtype):
+    y = ops.dropout(X.astype(dtype), SEED, 0.3)
+    uniform = np.array([(splitmix64(12345, i) >> 40) / 2**24 for i in range(X.size)]).reshape(X.shape)
+    wanted = np.where(uniform >= np.float32(0.3), X / 0.7, 0)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y, wanted, rtol=1e-6)
+
+
+def test_the_share_that_is_dropped():
+    zeros = np.mean(ops.dropout(np.ones(100_000, np.float32), SEED, 0.25) == 0)
+    assert abs(zeros - 0.25) < 0.005
+
+
+def test_value_gradient_and_graph_draw_one_mask():
+    check_op(lambda x: ops.dropout(x, SEED, 0.5), X)
+    y, d = ops.dropout(X, SEED, 0.5), grad(lambda x: ops.sum(ops.dropout(x, SEED, 0.5)))(X)
+    np.testing.assert_array_equal(d, np.where(y == 0, 0, 2.0))
+
+
+def test_seeds_differ_and_no_rate_is_no_op():
+    assert (ops.dropout(X, SEED, 0.5) != ops.dropout(X, SEED + np.uint64(1), 0.5)).mean() > 0.4
+    assert ops.dropout(X, SEED, 0.0) is X
+    with Trace() as trace:
+        x = trace.input(X)
+        assert ops.dropout(x, SEED, 0.0) is x
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan")])
+def test_rates_out_of_range(rate):
+    with pytest.raises(ValueError, match=r"^dropout: rate must be at least 0 and less than 1\. Received: rate="):
+        ops.dropout(X, SEED, rate)
