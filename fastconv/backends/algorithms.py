@@ -35,7 +35,7 @@ def fold(pixels: int, outputs: int, channels: int, taps: int, stride: int, lanes
     """How many neighbours in a row of `outputs` are computed as one pixel with as many times the `channels`.
 
     Channels that do not fill a vector waste its lanes; a window that serves several outputs multiplies with the zeros
-    between them. The number with the largest useful share wins, if it wins by a quarter. An infinity or NaN in x reaches
+    between them. The number with the largest useful share wins, if it wins by a quarter. A NaN or infinity in x reaches
     the neighbours, too, since 0 times it is NaN.
     """
 
