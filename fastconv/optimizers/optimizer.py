@@ -45,7 +45,7 @@ class Optimizer(Configurable):
         given = {key: limit for key, limit in limits.items() if limit is not None}
         if len(given) > 1 or any(not limit > 0 for limit in given.values()):
             raise ValueError(
-                f"{self.name}: at most one of clipnorm, clipvalue and global_clipnorm, a positive number. Received: {given}"
+                f"{self.name}: at most one of clipnorm, clipvalue and global_clipnorm, and positive. Received: {given}"
             )
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
