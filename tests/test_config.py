@@ -1,0 +1,94 @@
+"""Settings of the process: what they accept, and what Python processes of their own read from the environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from fastconv import config
+
+
+@pytest.mark.parametrize(
+    ("get", "set_", "default", "other"),
+    [
+        (config.floatx, config.set_floatx, "float32", "float64"),
+        (config.epsilon, config.set_epsilon, 1e-7, 1e-5),
+        (config.image_data_format, config.set_image_data_format, "channels_last", "channels_first"),
+        (config.strict_windows, config.set_strict_windows, False, True),
+    ],
+)
+def test_settings(get, set_, default, other):
+    assert get() == default
+    set_(other)
+    assert get() == other
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: config.set_floatx("float16"), "floatx must be 'float32' or 'float64'. Received: 'float16'"),
+        (
+            lambda: config.set_image_data_format("NHWC"),
+            "data_format must be 'channels_last' or 'channels_first'. Received: 'NHWC'",
+        ),
+        (lambda: config.set_num_threads(0), "the number of threads must be an int of at least 1. Received: 0"),
+        (lambda: config.set_num_threads(2.0), "the number of threads must be an int of at least 1. Received: 2.0"),
+    ],
+)
+def test_refusals(call, message):
+    with pytest.raises(ValueError) as caught:
+        call()
+    assert str(caught.value) == message
+
+
+def test_data_format_of_none_is_the_default():
+    assert config.standardize_data_format(None) == "channels_last"
+    config.set_image_data_format("channels_first")
+    assert config.standardize_data_format(None) == "channels_first"
+    assert config.standardize_data_format("channels_last") == "channels_last"
+
+
+def test_threads(threads):
+    assert config.get_num_threads() >= 1
+    assert 1 <= config.default_threads() <= (os.cpu_count() or 1)
+    config.set_num_threads(3)
+    assert config.get_num_threads() == 3
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"), [("max 100000", None), ("150000 100000", 2), ("50000 100000", 1), ("400000 100000", 4)]
+)
+def test_quota_of_the_control_group(quota, expected, tmp_path, monkeypatch):
+    (tmp_path / "cpu.max").write_text(quota + "\n")
+    really_open = open
+    monkeypatch.setattr(
+        "builtins.open", lambda path, *a: really_open(str(path).replace("/sys/fs/cgroup", str(tmp_path)), *a)
+    )
+    assert config._cgroup_quota() == expected
+
+
+def test_no_control_group_no_quota(monkeypatch):
+    def refuse(*_):
+        raise FileNotFoundError
+
+    monkeypatch.setattr("builtins.open", refuse)
+    assert config._cgroup_quota() is None
+    assert config._physical_cores() is None
+
+
+def in_a_process_with(**environment):
+    """(exit status, last line) of a Python that imports fastconv and prints its number of threads."""
+    code = "from fastconv import config; print(config.get_num_threads())"
+    clean = {k: v for k, v in os.environ.items() if k not in ("FASTCONV_NUM_THREADS", "OMP_NUM_THREADS")}
+    done = subprocess.run([sys.executable, "-c", code], env=clean | environment, capture_output=True, text=True)
+    return done.returncode, (done.stdout or done.stderr).strip().splitlines()[-1]
+
+
+def test_threads_from_the_environment():
+    assert in_a_process_with(FASTCONV_NUM_THREADS="5") == (0, "5")
+    status, line = in_a_process_with(FASTCONV_NUM_THREADS="none")
+    assert status == 1
+    assert line == "ValueError: FASTCONV_NUM_THREADS must be a whole number of at least 1. Received: 'none'"
