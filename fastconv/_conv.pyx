@@ -4,7 +4,7 @@
 A correlation reads windows of an image at regular places. Convolution is one; its gradient with respect to the input is
 one for every phase of the stride; a matrix product is one whose window is a single pixel. The gradient with respect to
 the kernel runs the same tiles with the roles exchanged: they sum over pixels.
-Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`); no array is empty.
+Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
 """
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
@@ -88,8 +88,24 @@ cdef inline int64_t even_parts(int64_t whole, int64_t most) noexcept nogil:
     return ceil_div(whole, ceil_div(whole, most)) if whole > 0 else 1
 
 
-cdef inline float *floats(cnp.ndarray array) noexcept:
+cdef float *floats(cnp.ndarray array, int64_t size) except? NULL:
+    """The last gate before raw pointers: `array` must hold `size` float32 in C order."""
+    if (
+        cnp.PyArray_TYPE(array) != cnp.NPY_FLOAT32 or not cnp.PyArray_ISCARRAY_RO(array)
+        or cnp.PyArray_SIZE(array) != size
+    ):
+        raise ValueError(
+            f"A kernel needs {size} elements of float32 in C order. "
+            f"Received: shape {(<object> array).shape}, {(<object> array).dtype}.")
     return <float *> cnp.PyArray_DATA(array)
+
+
+cdef int64_t groups_of(int64_t channels, cnp.ndarray w) except -1:
+    """How many groups of input channels the kernel w (KH, KW, CI, CO) has."""
+    if channels < 1 or w.shape[2] < 1 or channels % w.shape[2] or w.shape[3] % (channels // w.shape[2]):
+        raise ValueError(
+            f"Channels must be whole groups of the kernel's. Received: {channels}, kernel {(<object> w).shape}.")
+    return channels // w.shape[2]
 
 
 cdef Axis forward_axis(int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before):
@@ -417,17 +433,20 @@ def conv(
 ):
     """y = act(bias + x * w), a cross-correlation"""
     cdef Correlation c
+    cdef int64_t groups = groups_of(x.shape[3], w)
+    if cnp.PyArray_SIZE(y) == 0:
+        return
     c.x = Image(
-        floats(x), x.shape[0],
+        floats(x, cnp.PyArray_SIZE(x)), x.shape[0],
         forward_axis(x.shape[1], y.shape[1], w.shape[0], strides[0], dilation[0], padding[0][0]),
         forward_axis(x.shape[2], y.shape[2], w.shape[1], strides[1], dilation[1], padding[1][0]),
-        x.shape[3], x.shape[3] // w.shape[2], w.shape[2])
-    c.w = floats(w)
+        x.shape[3], groups, w.shape[2])
+    c.w = floats(w, cnp.PyArray_SIZE(w))
     c.kernel_columns = w.shape[1]
-    c.width = w.shape[3] // c.x.groups
+    c.width = w.shape[3] // groups
     c.w_tap, c.w_group, c.w_row, c.w_column = w.shape[2] * w.shape[3], c.width, w.shape[3], 1
-    c.bias = <float *> NULL if bias is None else floats(bias)
-    c.y = floats(y)
+    c.bias = <float *> NULL if bias is None else floats(bias, w.shape[3])
+    c.y = floats(y, x.shape[0] * y.shape[1] * y.shape[2] * w.shape[3])
     c.activation, c.alpha = activation, alpha
     correlate(&c)
 
@@ -441,18 +460,21 @@ def conv_backward_input(
     """dx = C^T dy: for every phase of a stride a correlation of dy with the taps that reach it, never a scatter"""
     cdef Correlation c
     cdef int64_t sh = strides[0], sw = strides[1], ph, pw
-    cdef int64_t groups = dx.shape[3] // w.shape[2]
-    c.w = floats(w)
+    cdef int64_t groups = groups_of(dx.shape[3], w)
+    if cnp.PyArray_SIZE(dy) == 0:
+        (<object> dx)[...] = 0
+        return
+    c.w = floats(w, cnp.PyArray_SIZE(w))
     c.kernel_columns = w.shape[1]
     c.width = w.shape[2]
     c.w_tap, c.w_group, c.w_row, c.w_column = w.shape[2] * w.shape[3], w.shape[3] // groups, 1, w.shape[3]
     c.bias = NULL
-    c.y = floats(dx)
+    c.y = floats(dx, dy.shape[0] * dx.shape[1] * dx.shape[2] * dx.shape[3])
     c.activation, c.alpha = LINEAR, 0
     for ph in range(min(sh, dx.shape[1])):
         for pw in range(min(sw, dx.shape[2])):
             c.x = Image(
-                floats(dy), dy.shape[0],
+                floats(dy, dy.shape[0] * dy.shape[1] * dy.shape[2] * w.shape[3]), dy.shape[0],
                 backward_axis(dx.shape[1], dy.shape[1], w.shape[0], sh, dilation[0], padding[0][0], ph),
                 backward_axis(dx.shape[2], dy.shape[2], w.shape[1], sw, dilation[1], padding[1][0], pw),
                 dy.shape[3], groups, dy.shape[3] // groups)
@@ -555,7 +577,8 @@ def conv_backward_input_spread(
     """dx = C^T dy for one group and no horizontal dilation, image by image: every vector holds whole runs of KW * CI"""
     cdef Spread s
     s.table = tiles()
-    s.dy, s.dx = floats(dy), floats(dx)
+    s.dy = floats(dy, dy.shape[0] * dy.shape[1] * dy.shape[2] * w.shape[3])
+    s.dx = floats(dx, dy.shape[0] * dx.shape[1] * dx.shape[2] * w.shape[2])
     s.v = forward_axis(dx.shape[1], dy.shape[1], w.shape[0], strides[0], dilation[0], padding[0][0])
     s.h = forward_axis(dx.shape[2], dy.shape[2], w.shape[1], strides[1], 1, padding[1][0])
     s.depth, s.channels = w.shape[3], w.shape[2]
@@ -567,10 +590,11 @@ def conv_backward_input_spread(
     cdef int64_t lanes = s.table.vector_floats, images = dy.shape[0], n
     cdef int64_t packed_floats = s.v.taps * s.depth * ceil_div(s.h.taps * s.channels, lanes) * lanes
     cdef int threads = threads_for(<double> dy.size * s.v.taps * s.h.taps * s.channels)
+    cdef const float *kernel = floats(w, cnp.PyArray_SIZE(w))
     cdef char *scratch = <char *> borrow_scratch(threads * s.scratch_bytes + packed_floats * sizeof(float))
     cdef unsigned state = 0
     s.packed = <float *> (scratch + threads * s.scratch_bytes)
-    pack_kernel_rows(&s, floats(w), <float *> s.packed)
+    pack_kernel_rows(&s, kernel, <float *> s.packed)
     with nogil, parallel(num_threads=threads):
         state = flush_denormals()
         for n in prange(images, schedule="dynamic"):
@@ -738,24 +762,29 @@ def conv_backward_kernel(
 ):
     """dw[kh, kw] = x shifted by (kh, kw), transposed, times dy"""
     cdef KernelGradient g
+    cdef int64_t groups = groups_of(x.shape[3], dw)
+    if cnp.PyArray_SIZE(dy) == 0:
+        (<object> dw)[...] = 0
+        return
     g.x = Image(
-        floats(x), x.shape[0],
+        floats(x, cnp.PyArray_SIZE(x)), x.shape[0],
         forward_axis(x.shape[1], dy.shape[1], dw.shape[0], strides[0], dilation[0], padding[0][0]),
         forward_axis(x.shape[2], dy.shape[2], dw.shape[1], strides[1], dilation[1], padding[1][0]),
-        x.shape[3], x.shape[3] // dw.shape[2], dw.shape[2])
-    g.dy = floats(dy)
-    g.width = dw.shape[3] // g.x.groups
-    g.dw = floats(dw)
+        x.shape[3], groups, dw.shape[2])
+    g.dy = floats(dy, x.shape[0] * dy.shape[1] * dy.shape[2] * dw.shape[3])
+    g.width = dw.shape[3] // groups
+    g.dw = floats(dw, cnp.PyArray_SIZE(dw))
     correlate_gradients(&g)
 
 
 # ---- matrix products: correlations of one row of pixels with one tap -------------------------------------------------
 
-cdef Image matrix_rows(cnp.ndarray a):
+cdef Image matrix_rows(cnp.ndarray a) except *:
     """The rows of a matrix as pixels, its columns as channels."""
     cdef int64_t pixels = a.shape[0], channels = a.shape[1]
     return Image(
-        floats(a), 1, forward_axis(1, 1, 1, 1, 1, 0), forward_axis(pixels, pixels, 1, 1, 1, 0), channels, 1, channels)
+        floats(a, pixels * channels), 1,
+        forward_axis(1, 1, 1, 1, 1, 0), forward_axis(pixels, pixels, 1, 1, 1, 0), channels, 1, channels)
 
 
 def matmul(
@@ -768,14 +797,14 @@ def matmul(
     """y = act(bias + a op(b))"""
     cdef Correlation c
     c.x = matrix_rows(a)
-    c.w = floats(b)
+    c.w = floats(b, a.shape[1] * y.shape[1])
     c.kernel_columns = 1
     c.width = y.shape[1]
     c.w_tap = c.w_group = 0
     c.w_row = 1 if transpose_b else b.shape[1]
     c.w_column = b.shape[1] if transpose_b else 1
-    c.bias = <float *> NULL if bias is None else floats(bias)
-    c.y = floats(y)
+    c.bias = <float *> NULL if bias is None else floats(bias, y.shape[1])
+    c.y = floats(y, a.shape[0] * y.shape[1])
     c.activation, c.alpha = activation, alpha
     correlate(&c)
 
@@ -794,11 +823,11 @@ def matmul_thin(
 ):
     """y = act(bias + a b), reading b once and where it lies"""
     cdef const kernel_table *table = tiles()
-    cdef const float *left = floats(a)
-    cdef const float *right = floats(b)
-    cdef const float *start = <float *> NULL if bias is None else floats(bias)
-    cdef float *product = floats(y)
     cdef int64_t rows = a.shape[0], depth = a.shape[1], columns = b.shape[1]
+    cdef const float *left = floats(a, rows * depth)
+    cdef const float *right = floats(b, depth * columns)
+    cdef const float *start = <float *> NULL if bias is None else floats(bias, columns)
+    cdef float *product = floats(y, rows * columns)
     cdef int64_t width = even_parts(columns, THIN_COLUMNS), task
     cdef int threads = threads_for(<double> rows * depth * columns)
     cdef unsigned state = 0
@@ -839,7 +868,7 @@ def matmul_transposed(
     """y = a^T b"""
     cdef KernelGradient g
     g.x = matrix_rows(a)
-    g.dy = floats(b)
+    g.dy = floats(b, a.shape[0] * b.shape[1])
     g.width = b.shape[1]
-    g.dw = floats(y)
+    g.dw = floats(y, a.shape[1] * b.shape[1])
     correlate_gradients(&g)

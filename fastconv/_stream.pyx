@@ -45,9 +45,11 @@ cdef bint _is_float32(array):
 
 
 def dense_float32(tuple arrays):
-    """`arrays` in C order, copied where they are not; None unless all are of native float32."""
+    """`arrays` in C order, copied where they are not; None unless all are of native float32. A None stays None."""
     cdef bint dense = True
     for array in arrays:
+        if array is None:
+            continue
         if not _is_float32(array):
             return None
         dense = dense and cnp.PyArray_ISCARRAY_RO(array)
@@ -56,7 +58,7 @@ def dense_float32(tuple arrays):
 
 def contiguous(array):
     """`array` itself where it lies in C order, else a copy that does."""
-    return array if cnp.PyArray_ISCARRAY_RO(array) else np.array(array, order="C")
+    return array if array is None or cnp.PyArray_ISCARRAY_RO(array) else np.array(array, order="C")
 
 
 def room(out, tuple shape):
@@ -346,6 +348,8 @@ def sum_channels(sums, x) -> None:
 
 # ---- batch normalisation ---------------------------------------------------------------------------------------------
 
+# The second pass goes backwards: it meets first what the first one has left in the cache.
+
 cdef void moments_of_block(
     const kernel_table *tile, float *partial, const float *x, const grid *g, int64_t k
 ) noexcept nogil:
@@ -422,7 +426,7 @@ def batch_norm(y, mean, variance, x, gamma, beta, double epsilon) -> None:
     with nogil, parallel(num_threads=threads):
         state = flush_denormals()
         for k in prange(g.blocks, schedule="static"):
-            b = block_of(&g, k)
+            b = block_of(&g, g.blocks - 1 - k)
             tile.f32_normalize(
                 to + b.start, source + b.start, wide, wide + g.width, wide + 2 * g.width, b.rows, b.width
             )
@@ -472,7 +476,7 @@ def batch_norm_backward(dx, dgamma, dbeta, dy, x, mean, variance, gamma, double 
     with nogil, parallel(num_threads=threads):
         state = flush_denormals()
         for k in prange(g.blocks, schedule="static"):
-            b = block_of(&g, k)
+            b = block_of(&g, g.blocks - 1 - k)
             tile.f32_normalize_backward(
                 to + b.start, gradient + b.start, source + b.start, wide, wide + g.width, wide + 2 * g.width,
                 wide + 3 * g.width, b.rows, b.width
