@@ -1,6 +1,6 @@
 """Train a small CNN on the 60,000 images of Fashion-MNIST; draw its learning curves and the filters that it learned.
 
-pip install ".[examples]" && python examples/fashion_mnist.py [--epochs 8] [--picture fashion_mnist.png]
+pip install ".[examples]" && python examples/fashion_mnist.py [--epochs 12] [--picture fashion_mnist.png]
 """
 
 import argparse
@@ -54,7 +54,7 @@ def draw(model: models.Sequential, history: dict[str, list[float]], path: str) -
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--picture", default="fashion_mnist.png")
     options = parser.parse_args()
 
