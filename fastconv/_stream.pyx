@@ -348,8 +348,6 @@ def sum_channels(sums, x) -> None:
 
 # ---- batch normalisation ---------------------------------------------------------------------------------------------
 
-# The second pass goes backwards: it meets first what the first one has left in the cache.
-
 cdef void moments_of_block(
     const kernel_table *tile, float *partial, const float *x, const grid *g, int64_t k
 ) noexcept nogil:
@@ -426,7 +424,7 @@ def batch_norm(y, mean, variance, x, gamma, beta, double epsilon) -> None:
     with nogil, parallel(num_threads=threads):
         state = flush_denormals()
         for k in prange(g.blocks, schedule="static"):
-            b = block_of(&g, g.blocks - 1 - k)
+            b = block_of(&g, k)
             tile.f32_normalize(
                 to + b.start, source + b.start, wide, wide + g.width, wide + 2 * g.width, b.rows, b.width
             )
@@ -476,7 +474,7 @@ def batch_norm_backward(dx, dgamma, dbeta, dy, x, mean, variance, gamma, double 
     with nogil, parallel(num_threads=threads):
         state = flush_denormals()
         for k in prange(g.blocks, schedule="static"):
-            b = block_of(&g, g.blocks - 1 - k)
+            b = block_of(&g, k)
             tile.f32_normalize_backward(
                 to + b.start, gradient + b.start, source + b.start, wide, wide + g.width, wide + 2 * g.width,
                 wide + 3 * g.width, b.rows, b.width
