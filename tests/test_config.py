@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import fastconv
 from fastconv import config
 
 
@@ -83,7 +85,13 @@ def in_a_process_with(**environment):
     """(exit status, last line) of a Python that imports fastconv and prints its number of threads."""
     code = "from fastconv import config; print(config.get_num_threads())"
     clean = {k: v for k, v in os.environ.items() if k not in ("FASTCONV_NUM_THREADS", "OMP_NUM_THREADS")}
-    done = subprocess.run([sys.executable, "-c", code], env=clean | environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=clean | environment,
+        cwd=Path(fastconv.__file__).parents[1],
+        capture_output=True,
+        text=True,
+    )
     return done.returncode, (done.stdout or done.stderr).strip().splitlines()[-1]
 
 

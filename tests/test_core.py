@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import fastconv
 from fastconv import _core
 from fastconv.backends.cpu import Cpu
 
@@ -31,6 +33,7 @@ def run(script: str, **environment: str) -> str:
         text=True,
         timeout=60,
         env={"PATH": "", "PYTHONPATH": ":".join(sys.path), **environment},
+        cwd=Path(fastconv.__file__).parents[1],
     )
     assert process.returncode == 0, process.stderr
     return process.stdout.strip()
