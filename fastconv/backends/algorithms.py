@@ -6,14 +6,22 @@ Each threshold is where two kernels measured alike, on a Zen 4 and its 512-bit v
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 
 # With more rows, packing b into tiles costs less than reading it once a row.
 THIN_ROWS = 4
 
 
-def matmul(rows: int, transpose_b: bool) -> str:
-    """How (M, K) times (K, N) is computed: "thin" streams b past few rows, "tiles" packs it."""
-    return "thin" if rows <= THIN_ROWS and not transpose_b else "tiles"
+def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_b: bool, fused: bool) -> str:
+    """How op(a) op(b) is computed from these shapes: "thin" streams b past few rows, "tiles" packs it.
+
+    "transposed" sums over the rows of both, as the gradient of a dense layer's weights does: nothing is fused with it.
+    """
+    if len(b) != 2 or 0 in a or 0 in b:
+        return "reference"
+    if transpose_a:
+        return "transposed" if len(a) == 2 and not transpose_b and not fused else "reference"
+    return "thin" if prod(a[:-1]) <= THIN_ROWS and not transpose_b else "tiles"
 
 
 # With more channels, the vectors of the phases are full enough.

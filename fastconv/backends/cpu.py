@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fastconv import _conv, _core
-from fastconv.backends import algorithms
 from fastconv._stream import room
+from fastconv.backends import algorithms
 from fastconv.backends.cpu_stream import ACTIVATION_NUMBERS, CpuStream, float32
 from fastconv.backends.reference import Array, Pair
 from fastconv.window import output_size
@@ -84,27 +84,21 @@ class Cpu(CpuStream):
 
     @float32
     def matmul(self, a, b, bias=None, *, transpose_a=False, transpose_b=False, activation=None, alpha=0.0, out=None):
-        number = ACTIVATION_NUMBERS[activation]
-        if b.ndim != 2 or not (a.size and b.size) or (transpose_a and (a.ndim != 2 or transpose_b or bias is not None or number)):
-            return super().matmul(
-                a,
-                b,
-                bias,
-                transpose_a=transpose_a,
-                transpose_b=transpose_b,
-                activation=activation,
-                alpha=alpha,
-                out=out,
-            )
+        """A kernel where b is a matrix, and a one too if it is transposed, alone and unfused; else the reference."""
+        finish = {"activation": activation, "alpha": alpha, "out": out}
+        fused = bias is not None or activation is not None
+        algorithm = algorithms.matmul(a.shape, b.shape, transpose_a, transpose_b, fused)
+        if algorithm == "reference":
+            return super().matmul(a, b, bias, transpose_a=transpose_a, transpose_b=transpose_b, **finish)
         columns = b.shape[0] if transpose_b else b.shape[1]
-        if transpose_a:
+        if algorithm == "transposed":
             y = room(out, (a.shape[1], columns))
             _conv.matmul_transposed(a, b, y)
             return y
         y = room(out, (*a.shape[:-1], columns))
         rows, products = a.reshape(-1, a.shape[-1]), y.reshape(-1, columns)
-        if algorithms.matmul(len(rows), transpose_b) == "thin":
-            _conv.matmul_thin(rows, b, bias, products, number, alpha)
+        if algorithm == "thin":
+            _conv.matmul_thin(rows, b, bias, products, ACTIVATION_NUMBERS[activation], alpha)
         else:
-            _conv.matmul(rows, b, bias, products, transpose_b, number, alpha)
+            _conv.matmul(rows, b, bias, products, transpose_b, ACTIVATION_NUMBERS[activation], alpha)
         return y
