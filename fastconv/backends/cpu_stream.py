@@ -274,7 +274,7 @@ class CpuStream(Reference):
 
 
 @functools.lru_cache(maxsize=256)
-def pad_source(n: int, before: int, after: int, mode: str) -> Array:
+def pad_source(n: int, before: int, after: int, mode: Any) -> Array:
     """For each element of a padded axis of n: the index of the element that it copies, -1 where it is the constant."""
     extra: dict[str, Any] = {"constant_values": -1} if mode == "constant" else {}
     return np.pad(np.arange(n), (before, after), mode=mode, **extra)
