@@ -15,10 +15,12 @@ from fastconv.window import output_size
 
 Array = Any
 Pair = tuple[int, int]
-Sides = tuple[tuple[int, int], ...]
+Sides = tuple[Pair, ...]
+Shape = tuple[int, ...]
+Out = Array | None  # the array that receives the result; None for a new one
 
 
-def deliver(result: Array, out: Array | None) -> Array:
+def deliver(result: Array, out: Out) -> Array:
     """`result`, or `out` filled with it."""
     if out is None:
         return result
@@ -31,7 +33,7 @@ def zero_pad(x: Array, padding: Sides, xp: Any, value: float = 0) -> Array:
     return xp.pad(x, ((0, 0), *padding, (0, 0)), constant_values=value)
 
 
-def taps(size: Pair, strides: Pair, dilation: Pair, output: Pair) -> list[tuple[int, int, tuple[slice, ...]]]:
+def taps(size: Shape, strides: Pair, dilation: Pair, output: Shape) -> list[tuple[int, int, tuple[slice, ...]]]:
     """Every (kh, kw) of a window with the slice of a padded input that it meets: one element per output pixel."""
     return [
         (
@@ -68,7 +70,19 @@ class Reference:
 
     # ---- convolution ---------------------------------------------------------------------------------------------
 
-    def conv(self, x, w, bias=None, *, strides, padding, dilation, activation=None, alpha=0.0, out=None):
+    def conv(
+        self,
+        x: Array,
+        w: Array,
+        bias: Array | None = None,
+        *,
+        strides: Pair,
+        padding: Sides,
+        dilation: Pair,
+        activation: str | None = None,
+        alpha: float = 0.0,
+        out: Out = None,
+    ) -> Array:
         """y[n, oh, ow, co] = f(bias[co] + sum over kh, kw, ci of x[n, oh SH + kh DH - top, ...] w[kh, kw, ci, co])."""
         padded = zero_pad(x, padding, self.xp)
         output = output_size(padded.shape[1:3], w.shape[:2], strides, dilation)
@@ -79,7 +93,9 @@ class Reference:
             y += self.xp.einsum("nhwgi,igo->nhwgo", patch, w[kh, kw].reshape(w.shape[2], groups, -1), optimize=True)
         return self.finish(y.reshape(*y.shape[:3], w.shape[3]), bias, activation, alpha, out)
 
-    def conv_backward_input(self, dy, w, *, input_shape, strides, padding, dilation, out=None):
+    def conv_backward_input(
+        self, dy: Array, w: Array, *, input_shape: Shape, strides: Pair, padding: Sides, dilation: Pair, out: Out = None
+    ) -> Array:
         """dx = C^T dy, where C is the matrix for which conv(x, w) = C x."""
         groups = input_shape[3] // w.shape[2]
         grown = [n + sum(p) for n, p in zip(input_shape[1:3], padding)]
@@ -90,7 +106,17 @@ class Reference:
             dx[where] += self.xp.einsum("nhwgo,igo->nhwgi", grouped, kernel, optimize=True).reshape(dx[where].shape)
         return deliver(crop(dx, padding), out)
 
-    def conv_backward_kernel(self, x, dy, *, kernel_shape, strides, padding, dilation, out=None):
+    def conv_backward_kernel(
+        self,
+        x: Array,
+        dy: Array,
+        *,
+        kernel_shape: Shape,
+        strides: Pair,
+        padding: Sides,
+        dilation: Pair,
+        out: Out = None,
+    ) -> Array:
         """dw[kh, kw, ci, co] = sum over n, oh, ow of x[n, oh*SH + kh*DH - top, ...] * dy[n, oh, ow, co]."""
         padded = zero_pad(x, padding, self.xp)
         groups = x.shape[3] // kernel_shape[2]
@@ -101,25 +127,36 @@ class Reference:
             dw[kh, kw] = self.xp.einsum("nhwgi,nhwgo->igo", patch, grouped, optimize=True).reshape(kernel_shape[2:])
         return deliver(dw, out)
 
-    def matmul(self, a, b, bias=None, *, transpose_a=False, transpose_b=False, activation=None, alpha=0.0, out=None):
+    def matmul(
+        self,
+        a: Array,
+        b: Array,
+        bias: Array | None = None,
+        *,
+        transpose_a: bool = False,
+        transpose_b: bool = False,
+        activation: str | None = None,
+        alpha: float = 0.0,
+        out: Out = None,
+    ) -> Array:
         """act(bias + op(a) op(b)), where op swaps the last two axes of what is to be transposed."""
         a = self.xp.swapaxes(a, -1, -2) if transpose_a else a
         b = self.xp.swapaxes(b, -1, -2) if transpose_b else b
         return self.finish(self.xp.matmul(a, b), bias, activation, alpha, out)
 
-    def finish(self, y, bias, activation, alpha, out):
+    def finish(self, y: Array, bias: Array | None, activation: str | None, alpha: float, out: Out) -> Array:
         """The epilogue of conv and matmul."""
         y = y if bias is None else y + bias
         return deliver(y if activation is None else ACTIVATIONS[activation][0](self.xp, y, alpha), out)
 
     # ---- padding and pooling -------------------------------------------------------------------------------------
 
-    def pad(self, x, *, pad_width, mode="constant", value=0.0, out=None):
+    def pad(self, x: Array, *, pad_width: Sides, mode: str = "constant", value: float = 0.0, out: Out = None) -> Array:
         """x extended on every axis by pad_width[axis] = (before, after), as by numpy.pad; see ops.pad for the modes."""
         extra = {"constant_values": value} if mode == "constant" else {}
         return deliver(self.xp.pad(x, pad_width, mode=mode, **extra), out)
 
-    def pad_backward(self, dy, *, pad_width, mode="constant", out=None):
+    def pad_backward(self, dy: Array, *, pad_width: Sides, mode: str = "constant", out: Out = None) -> Array:
         """dx: every element of dy added to the element of x that it is a copy of (none for a constant)."""
         for axis, (before, after) in enumerate(pad_width):
             n = dy.shape[axis] - before - after
@@ -132,15 +169,21 @@ class Reference:
             dy = self.xp.moveaxis(dx, 0, axis)
         return deliver(dy, out)
 
-    def max_pool(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
+    def max_pool(
+        self, x: Array, *, size: Pair, strides: Pair, padding: Sides, dilation: Pair = (1, 1), out: Out = None
+    ) -> Array:
         """y[n, oh, ow, c] = the largest element of the window; padding never wins, NaN always does."""
         return self._extreme_pool(self.xp.maximum, -self.xp.inf, x, size, strides, padding, dilation, out)
 
-    def min_pool(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
+    def min_pool(
+        self, x: Array, *, size: Pair, strides: Pair, padding: Sides, dilation: Pair = (1, 1), out: Out = None
+    ) -> Array:
         """y[n, oh, ow, c] = the smallest element of the window; padding never wins, NaN always does."""
         return self._extreme_pool(self.xp.minimum, self.xp.inf, x, size, strides, padding, dilation, out)
 
-    def _extreme_pool(self, better, worst, x, size, strides, padding, dilation, out):
+    def _extreme_pool(
+        self, better: Any, worst: float, x: Array, size: Pair, strides: Pair, padding: Sides, dilation: Pair, out: Out
+    ) -> Array:
         padded = zero_pad(x, padding, self.xp, worst)
         output = output_size(padded.shape[1:3], size, strides, dilation)
         y = self.xp.full((x.shape[0], *output, x.shape[3]), worst, x.dtype)
@@ -148,15 +191,48 @@ class Reference:
             y = better(y, padded[where])
         return deliver(y, out)
 
-    def max_pool_backward(self, dy, x, y, *, size, strides, padding, dilation=(1, 1), out=None):
+    def max_pool_backward(
+        self,
+        dy: Array,
+        x: Array,
+        y: Array,
+        *,
+        size: Pair,
+        strides: Pair,
+        padding: Sides,
+        dilation: Pair = (1, 1),
+        out: Out = None,
+    ) -> Array:
         """dx: each dy goes to the first element of its window, in row-major order, that equals y (or is NaN too)."""
         return self._extreme_pool_backward(-self.xp.inf, dy, x, y, size, strides, padding, dilation, out)
 
-    def min_pool_backward(self, dy, x, y, *, size, strides, padding, dilation=(1, 1), out=None):
+    def min_pool_backward(
+        self,
+        dy: Array,
+        x: Array,
+        y: Array,
+        *,
+        size: Pair,
+        strides: Pair,
+        padding: Sides,
+        dilation: Pair = (1, 1),
+        out: Out = None,
+    ) -> Array:
         """dx: each dy goes to the first element of its window, in row-major order, that equals y (or is NaN too)."""
         return self._extreme_pool_backward(self.xp.inf, dy, x, y, size, strides, padding, dilation, out)
 
-    def _extreme_pool_backward(self, worst, dy, x, y, size, strides, padding, dilation, out):
+    def _extreme_pool_backward(
+        self,
+        worst: float,
+        dy: Array,
+        x: Array,
+        y: Array,
+        size: Pair,
+        strides: Pair,
+        padding: Sides,
+        dilation: Pair,
+        out: Out,
+    ) -> Array:
         padded = zero_pad(x, padding, self.xp, worst)
         inside = zero_pad(self.xp.ones_like(x, bool), padding, self.xp)
         dx = self.xp.zeros_like(padded)
@@ -167,7 +243,9 @@ class Reference:
             waiting &= ~here
         return deliver(crop(dx, padding), out)
 
-    def average_pool(self, x, *, size, strides, padding, count_padding=False, out=None):
+    def average_pool(
+        self, x: Array, *, size: Pair, strides: Pair, padding: Sides, count_padding: bool = False, out: Out = None
+    ) -> Array:
         """y[n, oh, ow, c] = the mean of the window: over its size, or over the part of it that lies inside x."""
         padded = zero_pad(x, padding, self.xp)
         output = output_size(padded.shape[1:3], size, strides, (1, 1))
@@ -176,7 +254,17 @@ class Reference:
             y += padded[where]
         return deliver(y / self._window_counts(x.shape, output, size, strides, padding, count_padding, x.dtype), out)
 
-    def average_pool_backward(self, dy, *, input_shape, size, strides, padding, count_padding=False, out=None):
+    def average_pool_backward(
+        self,
+        dy: Array,
+        *,
+        input_shape: Shape,
+        size: Pair,
+        strides: Pair,
+        padding: Sides,
+        count_padding: bool = False,
+        out: Out = None,
+    ) -> Array:
         """dx: each dy, divided by the count of its window, added to every element of the window."""
         counts = self._window_counts(input_shape, dy.shape[1:3], size, strides, padding, count_padding, dy.dtype)
         grown = [n + sum(p) for n, p in zip(input_shape[1:3], padding)]
@@ -185,7 +273,16 @@ class Reference:
             dx[where] += dy / counts
         return deliver(crop(dx, padding), out)
 
-    def _window_counts(self, input_shape, output, size, strides, padding, count_padding, dtype):
+    def _window_counts(
+        self,
+        input_shape: Shape,
+        output: Shape,
+        size: Pair,
+        strides: Pair,
+        padding: Sides,
+        count_padding: bool,
+        dtype: Any,
+    ) -> Array:
         """(1, OH, OW, 1): how many elements each window averages over, at least one."""
         if count_padding:
             return self.xp.full((1, 1, 1, 1), size[0] * size[1], dtype)
@@ -195,49 +292,51 @@ class Reference:
 
     # ---- activations ---------------------------------------------------------------------------------------------
 
-    def activate(self, x, *, activation, alpha=0.0, out=None):
+    def activate(self, x: Array, *, activation: str, alpha: float = 0.0, out: Out = None) -> Array:
         """y = f(x) for a name in ACTIVATIONS."""
         return deliver(ACTIVATIONS[activation][0](self.xp, x, alpha), out)
 
-    def activate_backward(self, dy, y, *, activation, alpha=0.0, out=None):
+    def activate_backward(self, dy: Array, y: Array, *, activation: str, alpha: float = 0.0, out: Out = None) -> Array:
         """dx = dy f'(x), with f' written in terms of y = f(x)."""
         return deliver(dy * ACTIVATIONS[activation][1](self.xp, y, alpha), out)
 
-    def softmax(self, x, *, out=None):
+    def softmax(self, x: Array, *, out: Out = None) -> Array:
         """y = exp(x) / sum(exp(x)) along the last axis, with the maximum subtracted first."""
         e = self.xp.exp(x - x.max(axis=-1, keepdims=True))
         return deliver(e / e.sum(axis=-1, keepdims=True), out)
 
-    def softmax_backward(self, dy, y, *, out=None):
+    def softmax_backward(self, dy: Array, y: Array, *, out: Out = None) -> Array:
         """dx = y (dy - sum(dy y))."""
         return deliver(y * (dy - (dy * y).sum(axis=-1, keepdims=True)), out)
 
-    def log_softmax(self, x, *, out=None):
+    def log_softmax(self, x: Array, *, out: Out = None) -> Array:
         """y = x - log(sum(exp(x))) along the last axis, with the maximum subtracted first."""
         shifted = x - x.max(axis=-1, keepdims=True)
         return deliver(shifted - self.xp.log(self.xp.exp(shifted).sum(axis=-1, keepdims=True)), out)
 
-    def log_softmax_backward(self, dy, y, *, out=None):
+    def log_softmax_backward(self, dy: Array, y: Array, *, out: Out = None) -> Array:
         """dx = dy - exp(y) sum(dy)."""
         return deliver(dy - self.xp.exp(y) * dy.sum(axis=-1, keepdims=True), out)
 
     # ---- fused losses: logits (M, K), one loss per row -----------------------------------------------------------
 
-    def softmax_cross_entropy(self, logits, target, *, out=None):
+    def softmax_cross_entropy(self, logits: Array, target: Array, *, out: Out = None) -> Array:
         """loss[m] = -sum over k of target[m, k] log_softmax(logits)[m, k]."""
         return deliver(-(target * self.log_softmax(logits)).sum(axis=-1), out)
 
-    def softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
+    def softmax_cross_entropy_backward(self, dloss: Array, logits: Array, target: Array, *, out: Out = None) -> Array:
         """dlogits = (softmax(logits) sum(target) - target) dloss."""
         total = target.sum(axis=-1, keepdims=True)
         return deliver((self.softmax(logits) * total - target) * dloss[..., None], out)
 
-    def sparse_softmax_cross_entropy(self, logits, target, *, out=None):
+    def sparse_softmax_cross_entropy(self, logits: Array, target: Array, *, out: Out = None) -> Array:
         """loss[m] = -log_softmax(logits)[m, target[m]]. Raises ValueError for a label outside [0, K)."""
         check_labels(target, logits.shape[-1])
         return deliver(-self.log_softmax(logits)[self.xp.arange(len(target)), target], out)
 
-    def sparse_softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
+    def sparse_softmax_cross_entropy_backward(
+        self, dloss: Array, logits: Array, target: Array, *, out: Out = None
+    ) -> Array:
         """dlogits = (softmax(logits) - one_hot(target)) dloss. Raises ValueError for a label outside [0, K)."""
         check_labels(target, logits.shape[-1])
         d = self.softmax(logits)
@@ -246,14 +345,16 @@ class Reference:
 
     # ---- normalisation over all axes but the last ----------------------------------------------------------------
 
-    def batch_norm(self, x, gamma, beta, *, epsilon, out=None):
+    def batch_norm(self, x: Array, gamma: Array, beta: Array, *, epsilon: float, out: Out = None) -> tuple[Array, ...]:
         """(y, mean, variance): y = gamma (x - mean) / sqrt(variance + epsilon) + beta with the statistics of x."""
         rows = x.reshape(-1, x.shape[-1])
         mean, variance = rows.mean(axis=0), rows.var(axis=0)
         y = (x - mean) * (gamma / self.xp.sqrt(variance + epsilon)) + beta
         return tuple(deliver(r, o) for r, o in zip((y, mean, variance), out or (None,) * 3))
 
-    def batch_norm_backward(self, dy, x, mean, variance, gamma, *, epsilon, out=None):
+    def batch_norm_backward(
+        self, dy: Array, x: Array, mean: Array, variance: Array, gamma: Array, *, epsilon: float, out: Out = None
+    ) -> tuple[Array, ...]:
         """(dx, dgamma, dbeta) of y; Ioffe and Szegedy 2015, section 3."""
         axes = tuple(range(x.ndim - 1))
         inverse = 1 / self.xp.sqrt(variance + epsilon)
@@ -263,65 +364,65 @@ class Reference:
         dx = (dy - dbeta / n - normal * (dgamma / n)) * (gamma * inverse)
         return tuple(deliver(r, o) for r, o in zip((dx, dgamma, dbeta), out or (None,) * 3))
 
-    def scale_shift(self, x, scale, shift, *, out=None):
+    def scale_shift(self, x: Array, scale: Array, shift: Array, *, out: Out = None) -> Array:
         """y[..., c] = x[..., c] scale[c] + shift[c]."""
         return deliver(x * scale + shift, out)
 
     # ---- elementwise, reductions ---------------------------------------------------------------------------------
 
-    def add(self, x, y, *, out=None):
+    def add(self, x: Array, y: Array, *, out: Out = None) -> Array:
         """x + y, broadcast as NumPy does."""
         return self.xp.add(x, y, out=out)
 
-    def multiply(self, x, y, *, out=None):
+    def multiply(self, x: Array, y: Array, *, out: Out = None) -> Array:
         """x y, broadcast as NumPy does."""
         return self.xp.multiply(x, y, out=out)
 
-    def sum(self, x, *, axis=None, keepdims=False, out=None):
+    def sum(self, x: Array, *, axis: tuple[int, ...] | None = None, keepdims: bool = False, out: Out = None) -> Array:
         """The sum over `axis` (a tuple of axes, all of them when None)."""
         return deliver(self.xp.sum(x, axis=axis, keepdims=keepdims), out)
 
-    def elementwise(self, *arrays, function, out=None):
+    def elementwise(self, *arrays: Array, function: str, out: Out = None) -> Array:
         """The ufunc called `function`."""
         return getattr(self.xp, function)(*arrays, out=out)
 
-    def max(self, x, *, axis=None, keepdims=False, out=None):
+    def max(self, x: Array, *, axis: tuple[int, ...] | None = None, keepdims: bool = False, out: Out = None) -> Array:
         """The largest element over `axis`; NaN propagates."""
         return deliver(self.xp.max(x, axis=axis, keepdims=keepdims), out)
 
-    def min(self, x, *, axis=None, keepdims=False, out=None):
+    def min(self, x: Array, *, axis: tuple[int, ...] | None = None, keepdims: bool = False, out: Out = None) -> Array:
         """The smallest element over `axis`; NaN propagates."""
         return deliver(self.xp.min(x, axis=axis, keepdims=keepdims), out)
 
-    def argmax(self, x, *, axis=None, out=None):
+    def argmax(self, x: Array, *, axis: int | None = None, out: Out = None) -> Array:
         """The position of the first largest element along one axis, or of the flattened array."""
         return deliver(self.xp.argmax(x, axis=axis), out)
 
-    def where(self, condition, x, y, *, out=None):
+    def where(self, condition: Array, x: Array, y: Array, *, out: Out = None) -> Array:
         """x where `condition` holds, else y."""
         return deliver(self.xp.where(condition, x, y), out)
 
-    def cast(self, x, *, dtype, out=None):
+    def cast(self, x: Array, *, dtype: str, out: Out = None) -> Array:
         """x with elements of another dtype."""
         return deliver(self.xp.asarray(x).astype(dtype), out)
 
     # ---- moving elements -----------------------------------------------------------------------------------------
 
-    def concatenate(self, *xs, axis, out=None):
+    def concatenate(self, *xs: Array, axis: int, out: Out = None) -> Array:
         """The arrays one behind another along `axis`."""
         return deliver(self.xp.concatenate(xs, axis=axis), out)
 
-    def part_backward(self, dy, *, key, input_shape, out=None):
+    def part_backward(self, dy: Array, *, key: tuple, input_shape: Shape, out: Out = None) -> Array:
         """dx of y = x[key]: dy in its place among zeros. A slice in `key` is written (start, stop, step)."""
         dx = self.xp.zeros(input_shape, dy.dtype)
         dx[tuple(slice(*k) if isinstance(k, tuple) else k for k in key)] = dy
         return deliver(dx, out)
 
-    def take(self, x, indices, *, axis, out=None):
+    def take(self, x: Array, indices: Array, *, axis: int, out: Out = None) -> Array:
         """The elements of x at `indices` along `axis`."""
         return deliver(self.xp.take(x, indices, axis=axis), out)
 
-    def take_backward(self, dy, indices, *, axis, input_shape, out=None):
+    def take_backward(self, dy: Array, indices: Array, *, axis: int, input_shape: Shape, out: Out = None) -> Array:
         """dx of y = take(x, indices): every element of dy added where it was taken."""
         dx = self.xp.zeros(input_shape, dy.dtype)
         self.xp.add.at(dx, (slice(None),) * axis + (indices,), dy)
@@ -329,7 +430,7 @@ class Reference:
 
     # ---- random --------------------------------------------------------------------------------------------------
 
-    def dropout(self, x, seed, *, rate, out=None):
+    def dropout(self, x: Array, seed: Array, *, rate: float, out: Out = None) -> Array:
         """y[i] = x[i] / (1 - rate) where uniform(seed, i) >= rate, else 0; seed is a (1,) uint64 array.
 
         uniform(seed, i) = (splitmix64(seed + i * 0x9E3779B97F4A7C15) >> 40) / 2^24 (Steele, Lea and Flood 2014): a
@@ -338,7 +439,7 @@ class Reference:
         keep = self.uniform(seed, x.size).reshape(x.shape) >= self.xp.float32(rate)
         return deliver(self.xp.where(keep, x * x.dtype.type(1 / (1 - rate)), x.dtype.type(0)), out)
 
-    def uniform(self, seed, n):
+    def uniform(self, seed: Array, n: int) -> Array:
         """n float32 numbers in [0, 1), as in `dropout`."""
         z = seed + (self.xp.arange(n, dtype="uint64") + self.xp.uint64(1)) * self.xp.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> self.xp.uint64(30))) * self.xp.uint64(0xBF58476D1CE4E5B9)
@@ -347,18 +448,32 @@ class Reference:
 
     # ---- optimizers: `out` may be the very arrays that are updated -----------------------------------------------
 
-    def descend(self, w, dw, rate, *, out=None):
+    def descend(self, w: Array, dw: Array, rate: Array, *, out: Out = None) -> Array:
         """w - rate dw."""
         return deliver(w - rate * dw, out)
 
-    def sgd_update(self, w, dw, velocity, rate, *, momentum, nesterov, out=None):
+    def sgd_update(
+        self, w: Array, dw: Array, velocity: Array, rate: Array, *, momentum: float, nesterov: bool, out: Out = None
+    ) -> tuple[Array, ...]:
         """(w, velocity): v = momentum v - rate dw; w += v, or momentum v - rate dw with Nesterov (Sutskever 2013)."""
         step = rate * dw
         velocity = momentum * velocity - step
         w = w + (momentum * velocity - step if nesterov else velocity)
         return tuple(deliver(r, o) for r, o in zip((w, velocity), out or (None,) * 2))
 
-    def adam_update(self, w, dw, m, v, rate, *, beta_1, beta_2, epsilon, out=None):
+    def adam_update(
+        self,
+        w: Array,
+        dw: Array,
+        m: Array,
+        v: Array,
+        rate: Array,
+        *,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+        out: Out = None,
+    ) -> tuple[Array, ...]:
         """(w, m, v): one step of Adam (Kingma and Ba 2015, before section 2.1), with `rate` corrected for the bias."""
         m = m + (dw - m) * (1 - beta_1)
         v = v + (dw * dw - v) * (1 - beta_2)
