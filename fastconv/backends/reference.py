@@ -91,7 +91,7 @@ class Reference:
         for kh, kw, where in taps(w.shape[:2], strides, dilation, output):
             patch = padded[where].reshape(*y.shape[:4], w.shape[2])  # N OH OW G CI
             y += self.xp.einsum("nhwgi,igo->nhwgo", patch, w[kh, kw].reshape(w.shape[2], groups, -1), optimize=True)
-        return self.finish(y.reshape(*y.shape[:3], w.shape[3]), bias, activation, alpha, out)
+        return self._finish(y.reshape(*y.shape[:3], w.shape[3]), bias, activation, alpha, out)
 
     def conv_backward_input(
         self, dy: Array, w: Array, *, input_shape: Shape, strides: Pair, padding: Sides, dilation: Pair, out: Out = None
@@ -142,9 +142,9 @@ class Reference:
         """act(bias + op(a) op(b)), where op swaps the last two axes of what is to be transposed."""
         a = self.xp.swapaxes(a, -1, -2) if transpose_a else a
         b = self.xp.swapaxes(b, -1, -2) if transpose_b else b
-        return self.finish(self.xp.matmul(a, b), bias, activation, alpha, out)
+        return self._finish(self.xp.matmul(a, b), bias, activation, alpha, out)
 
-    def finish(self, y: Array, bias: Array | None, activation: str | None, alpha: float, out: Out) -> Array:
+    def _finish(self, y: Array, bias: Array | None, activation: str | None, alpha: float, out: Out) -> Array:
         """The epilogue of conv and matmul."""
         y = y if bias is None else y + bias
         return deliver(y if activation is None else ACTIVATIONS[activation][0](self.xp, y, alpha), out)
@@ -436,10 +436,10 @@ class Reference:
         uniform(seed, i) = (splitmix64(seed + i * 0x9E3779B97F4A7C15) >> 40) / 2^24 (Steele, Lea and Flood 2014): a
         function of the element's index alone, so that the gradient draws the same mask again and threads do not matter.
         """
-        keep = self.uniform(seed, x.size).reshape(x.shape) >= self.xp.float32(rate)
+        keep = self._uniform(seed, x.size).reshape(x.shape) >= self.xp.float32(rate)
         return deliver(self.xp.where(keep, x * x.dtype.type(1 / (1 - rate)), x.dtype.type(0)), out)
 
-    def uniform(self, seed: Array, n: int) -> Array:
+    def _uniform(self, seed: Array, n: int) -> Array:
         """n float32 numbers in [0, 1), as in `dropout`."""
         z = seed + (self.xp.arange(n, dtype="uint64") + self.xp.uint64(1)) * self.xp.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> self.xp.uint64(30))) * self.xp.uint64(0xBF58476D1CE4E5B9)
