@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from fastconv import ops
@@ -142,7 +143,7 @@ def _operation_name(node: Node) -> str:
     """The name of a layer, or of a function of `ops` behind "ops."."""
     if isinstance(node.operation, Layer):
         return node.operation.name
-    names = {getattr(ops, name).__wrapped__: name for name in ops.__all__}
+    names = {inspect.unwrap(getattr(ops, name)): name for name in ops.__all__}
     if node.operation not in names:
         raise ValueError(f"A model is saved if it is made of layers and functions of ops. Received: {node.operation}")
     return "ops." + names[node.operation]

@@ -200,5 +200,5 @@ __all__ = [
     "zeros_like",
 ]
 
-# Every op also takes the symbolic tensors of functional models.
-globals().update({name: _lift(globals()[name]) for name in __all__})
+# Every op also takes the symbolic tensors of functional models; `shape` does without drawing a node.
+globals().update({name: _lift(globals()[name]) for name in __all__ if name != "shape"})

@@ -50,8 +50,14 @@ def cast(x: Any, dtype: Any) -> Any:
 
 
 def as_float(x: Any) -> Any:
-    """x, with whole numbers and booleans cast to `config.floatx()`."""
+    """x, with whole numbers and booleans cast to `config.floatx()`.
+
+    Raises:
+        TypeError: complex numbers, or anything else that is no real number.
+    """
     x = convert_to_tensor(x)
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"arrays must hold real numbers. Received: dtype={x.dtype}")
     return x if x.dtype.kind == "f" else cast(x, config.floatx())
 
 

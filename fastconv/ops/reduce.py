@@ -10,12 +10,12 @@ import numpy as np
 from fastconv.engine import Primitive
 from fastconv.ops.broadcast import Axis, axes_of, reduced_shape, spread, sum
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
-from fastconv.ops.elementwise import equal, sqrt
+from fastconv.ops.elementwise import equal, isnan, logical_or, sqrt
 
 
 def _extreme_gradient(dy: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> tuple:
-    """Elements that are equally extreme share dy."""
-    hit = cast(equal(x, spread(y, x, axis)), dy.dtype)
+    """Elements that are equally extreme share dy; where the extreme is NaN, all NaN do."""
+    hit = cast(logical_or(equal(x, spread(y, x, axis)), isnan(x)), dy.dtype)
     return (hit * spread(dy / sum(hit, axis, keepdims), x, axis),)
 
 

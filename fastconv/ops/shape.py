@@ -22,7 +22,7 @@ _transpose: Primitive = Primitive(
 
 
 def shape(x: Any) -> tuple[int, ...]:
-    """The sizes of the axes of x."""
+    """The sizes of the axes of x, None where a symbolic tensor's are unknown."""
     return tuple(convert_to_tensor(x).shape)
 
 
@@ -103,7 +103,7 @@ def part(x: Any, key: Any) -> Any:
     for k in keys:
         if isinstance(k, slice):
             plain.append((k.start, k.stop, k.step))
-        elif k is Ellipsis or k is None or hasattr(k, "__index__"):
+        elif k is Ellipsis or k is None or (hasattr(k, "__index__") and not isinstance(k, bool)):
             plain.append(k if k is Ellipsis or k is None else int(k))
         else:
             raise TypeError(f"Tensors are indexed by ints, slices, None and Ellipsis; see ops.take. Received: {k!r}")
@@ -174,7 +174,7 @@ _concatenate: Primitive = Primitive("concatenate", _concatenate_shape, _concaten
 
 
 def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
-    """The arrays of `xs` one behind another along `axis`.
+    """The arrays of `xs` one behind another along `axis`; whole numbers take the float dtype beside them.
 
     Raises:
         ValueError: none are given, or their other axes differ.
@@ -185,7 +185,8 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     others = {(*s[:axis], None, *s[axis + 1 :]) for s in shapes}
     if len(others) != 1 or len({len(s) for s in shapes}) != 1:
         raise ValueError(f"concatenate: all axes but one must agree. Received: shapes={shapes}, axis={axis}")
-    return _concatenate(*xs, axis=axis)
+    floats = [x.dtype for x in xs if x.dtype.kind == "f"]
+    return _concatenate(*(cast(x, np.result_type(*floats)) if floats else x for x in xs), axis=axis)
 
 
 def stack(xs: Sequence[Any], axis: int = 0) -> Any:

@@ -49,6 +49,19 @@ def test_lists_and_numbers_take_floatx():
     assert ops.exp([1.0]).dtype == np.float64
 
 
+def test_extremes_share_their_gradient():
+    """Equal elements share it, and so do those that are not numbers."""
+    x = np.array([[1.0, 3.0, 3.0], [np.nan, 2.0, np.nan]])
+    np.testing.assert_array_equal(grad(lambda x: ops.sum(ops.max(x, 1)))(x), [[0, 0.5, 0.5], [0.5, 0, 0.5]])
+    np.testing.assert_array_equal(grad(lambda x: ops.sum(ops.min(x, 1)))(x), [[1, 0, 0], [0.5, 0, 0.5]])
+
+
+@pytest.mark.parametrize("x", [np.ones(2, complex), "a", np.array(["2020"], "datetime64[Y]")])
+def test_only_real_numbers_are_computed_with(x):
+    with pytest.raises(TypeError, match=r"^arrays must hold real numbers\. Received: dtype="):
+        ops.exp(x)
+
+
 def test_ties_go_to_the_first():
     x, y = np.zeros(2), np.zeros(2)
     for function in (ops.maximum, ops.minimum):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastconv import config, ops
-from fastconv.engine import Tensor, Variable, grad
+from fastconv.engine import KerasTensor, Tensor, Variable, grad
 from tests.check import check_op, example
 
 X = example(2, 3, 4)
@@ -31,6 +31,13 @@ def test_concatenate_and_stack(axis):
     check_op(lambda x: ops.concatenate([x], axis), X, oracle=lambda x: x)
 
 
+def test_concatenate_and_stack_keep_float32():
+    x = X.astype(np.float32)
+    assert ops.concatenate([x, np.ones((1, 3, 4), int), x > 0]).dtype == np.float32
+    assert ops.stack([x, np.zeros((2, 3, 4), np.uint8)]).dtype == np.float32
+    assert ops.concatenate([x > 0, np.ones((1, 3, 4), int)]).dtype == np.int64
+
+
 def test_concatenate_takes_empty_parts():
     check_op(lambda x: ops.concatenate([x[:, :0], x, x[:, 1:]], 1), X)
 
@@ -38,6 +45,7 @@ def test_concatenate_takes_empty_parts():
 def test_new_arrays():
     assert ops.shape([[1, 2, 3]]) == (1, 3)
     assert ops.shape(Tensor((2, 3), "float32")) == (2, 3)
+    assert ops.shape(KerasTensor((None, 3), "float32")) == (None, 3)
     np.testing.assert_array_equal(ops.zeros((2, 3)), np.zeros((2, 3), np.float32), strict=True)
     np.testing.assert_array_equal(ops.ones(2, "int32"), np.ones(2, np.int32), strict=True)
     np.testing.assert_array_equal(ops.zeros_like(X), np.zeros_like(X), strict=True)
@@ -115,6 +123,8 @@ def test_axes_that_are_not_there(call):
 def test_errors_of_another_kind():
     with pytest.raises(TypeError, match=r"by ints, slices, None and Ellipsis; see ops\.take\. Received: \[0, 1\]$"):
         Variable(X)[[0, 1]]
+    with pytest.raises(TypeError):
+        Variable(X)[True]
     with pytest.raises(IndexError):
         Variable(X)[2]
     with pytest.raises(IndexError):
