@@ -31,43 +31,6 @@ cdef extern from "kernels.h":
 
 # ---- geometry: an image, the windows that move over it, and blocks of their places -----------------------------------
 
-cdef struct Axis:
-    # One spatial axis: output o reads inputs o * stride + first + i * step (zero outside) for the taps i.
-    int64_t inputs, outputs, taps
-    int64_t stride, first, step
-    int64_t kernel_first, kernel_step      # tap i is the kernel's element kernel_first + i * kernel_step
-    int64_t y_size, y_first, y_step        # output o is element y_first + o * y_step of the y_size in memory
-
-
-cdef struct Image:
-    # What is read: `images` NHWC arrays, by windows that move along two axes.
-    const float *data
-    int64_t images
-    Axis v, h                              # vertical, horizontal
-    int64_t channels                       # of a pixel in memory: groups * depth
-    int64_t groups, depth
-
-
-cdef struct Block:
-    # Output pixels: rows counted over all images; either whole rows or a part of one.
-    int64_t row, rows, column, columns
-
-
-cdef struct Cut:
-    # The division of all output pixels into blocks.
-    int64_t rows, columns                  # of a block
-    int64_t row_blocks, column_blocks
-    int64_t panel_floats                   # that the view of a block needs
-
-
-cdef struct View:
-    # Where the channels of a block of an image are found: in place, or copied between zeros into a panel.
-    # Row R = n * rows + oh * stride + i * step, with `rows` per image, starts at data + (R - first_row) * row.
-    const float *data
-    int64_t first_row, rows
-    int64_t row, pixel                     # floats from one to the next
-
-
 # Cuts by shape alone, so that the bits of a result do not depend on the number of threads.
 cdef enum:
     TASKS = 16                             # as many pieces as this share evenly among few threads
@@ -77,15 +40,6 @@ cdef enum:
     GEMM_DEPTH = 640                       # rows of packed columns: 160 KB at the widest tile
     PIXEL_DEPTH = 384                      # the same where pixels are summed over
     MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums of a kernel's gradient
-
-
-cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
-    return (a + b - 1) // b
-
-
-cdef inline int64_t even_parts(int64_t whole, int64_t most) noexcept nogil:
-    """Size of the parts, at most `most` each, that divide `whole` most evenly."""
-    return ceil_div(whole, ceil_div(whole, most)) if whole > 0 else 1
 
 
 cdef float *floats(cnp.ndarray array, int64_t size) except? NULL:
@@ -314,17 +268,14 @@ cdef void list_inputs(const Image *x, const View *view, const Block *block, cons
         rows += block.columns
 
 
-cdef void list_outputs(const Correlation *c, int64_t group, const Block *block, float **out) noexcept nogil:
-    """Where the same pixels are written."""
-    cdef const Axis *v = &c.x.v
-    cdef const Axis *h = &c.x.h
+cdef void list_outputs(const Image *x, const Block *block, float *y, int64_t channels, float **out) noexcept nogil:
+    """Where the same pixels are written, in an array y with some `channels`."""
     cdef int64_t r, row, column
-    cdef float *start
     for r in range(block.row, block.row + block.rows):
-        row = r // v.outputs * v.y_size + v.y_first + r % v.outputs * v.y_step
-        start = c.y + (row * h.y_size + h.y_first) * c.x.groups * c.width + group * c.width
+        row = r // x.v.outputs * x.v.y_size + x.v.y_first + r % x.v.outputs * x.v.y_step
         for column in range(block.columns):
-            out[column] = start + (block.column + column) * h.y_step * c.x.groups * c.width
+            out[column] = y + (
+                row * x.h.y_size + x.h.y_first + (block.column + column) * x.h.y_step) * channels
         out += block.columns
 
 
@@ -382,7 +333,7 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
     tile.offsets = offsets
     tile.b = packed
     tile.alpha = c.alpha
-    list_outputs(c, group, &block, out)
+    list_outputs(x, &block, c.y + group * c.width, x.groups * c.width, out)
     for i in range(ceil_div(x.depth, c.depth_block)):
         k = i * c.depth_block
         depth = min(c.depth_block, x.depth - k)

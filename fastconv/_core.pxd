@@ -32,6 +32,7 @@ cdef extern from "kernels.h" nogil:
         float (*f32_fma_peak)(int64_t steps) noexcept nogil
         int *gemm_height
         void (*(*f32_gemm)[15])(const gemm_tile *tile) noexcept nogil
+        void (**f32_depthwise)(const gemm_tile *tile) noexcept nogil
         void (*f32_pack_rows)(
             float *to, int64_t width, const float *source, int64_t rows, int64_t step, int64_t columns) noexcept nogil
         void (*f32_pack_columns)(

@@ -24,6 +24,11 @@ def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_
     return "thin" if prod(a[:-1]) <= THIN_ROWS and not transpose_b else "tiles"
 
 
+def depthwise(channels: int, kernel_shape: tuple[int, ...]) -> bool:
+    """Whether channels are computed side by side in the lanes of vectors: each has a kernel of its own."""
+    return kernel_shape[2] == 1 and kernel_shape[3] == channels > 1
+
+
 # With more channels, the vectors of the phases are full enough.
 SPREAD_CHANNELS = 8
 

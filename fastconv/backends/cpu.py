@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 
-from fastconv import _conv, _core
+from fastconv import _conv, _core, _depthwise
 from fastconv._stream import room
 from fastconv.backends import algorithms
 from fastconv.backends.cpu_stream import ACTIVATION_NUMBERS, CpuStream, float32
 from fastconv.backends.reference import Array, Pair
 from fastconv.window import output_size
+
+
+def kernels(channels: int, kernel_shape: tuple[int, ...]) -> ModuleType:
+    """The module whose convolutions take so many input channels and such a kernel."""
+    return _depthwise if algorithms.depthwise(channels, kernel_shape) else _conv
 
 
 def folding(x: Array, kernel_shape: tuple[int, ...], y: Array, strides: Pair, dilation: Pair) -> int:
@@ -54,7 +61,9 @@ class Cpu(CpuStream):
         y = room(out, (x.shape[0], *output_size(grown, w.shape[:2], strides, dilation), w.shape[3]))
         n = folding(x, w.shape, y, strides, dilation)
         if n == 1:
-            _conv.conv(x, w, bias, y, strides, padding, dilation, ACTIVATION_NUMBERS[activation], alpha)
+            kernels(x.shape[3], w.shape).conv(
+                x, w, bias, y, strides, padding, dilation, ACTIVATION_NUMBERS[activation], alpha
+            )
             return y
         bias = bias if bias is None else np.tile(bias, n)
         kernel, pixels, steps = fold_kernel(w, n, strides[1]), fold_pixels(y, n), (strides[0], n * strides[1])
@@ -67,7 +76,7 @@ class Cpu(CpuStream):
         if algorithms.conv_backward_input(len(dy), w.shape, dilation, input_shape[3] // w.shape[2]) == "spread":
             _conv.conv_backward_input_spread(dy, w, dx, strides, padding, dilation)
         else:
-            _conv.conv_backward_input(dy, w, dx, strides, padding, dilation)
+            kernels(input_shape[3], w.shape).conv_backward_input(dy, w, dx, strides, padding, dilation)
         return dx
 
     @float32
@@ -75,7 +84,7 @@ class Cpu(CpuStream):
         dw = room(out, kernel_shape)
         n = folding(x, kernel_shape, dy, strides, dilation)
         if n == 1:
-            _conv.conv_backward_kernel(x, dy, dw, strides, padding, dilation)
+            kernels(x.shape[3], kernel_shape).conv_backward_kernel(x, dy, dw, strides, padding, dilation)
             return dw
         kh, kw, ci, co = kernel_shape
         folded = np.empty((kh, kw + (n - 1) * strides[1], ci, n * co), np.float32)

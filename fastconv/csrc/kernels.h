@@ -26,7 +26,7 @@ typedef struct {
     float alpha;
 } gemm_tile;
 
-enum { GEMM_VECTORS = 4, GEMM_ROWS = 14 };    /* no tile is wider or higher */
+enum { GEMM_VECTORS = 4, GEMM_ROWS = 14, DEPTHWISE_ROWS = 9 };    /* no tile is wider or higher */
 
 /* Pooling of images (H, W, C) to (OH, OW, C): windows of (KH, KW) taps, (DH, DW) apart, every (SH, SW) pixels from (-top, -left). */
 typedef struct {
@@ -53,6 +53,9 @@ typedef struct {
     /* Matrix product tiles by [vectors of columns][rows], and the most rows that each width has (0: no such width). */
     int gemm_height[GEMM_VECTORS + 1];
     void (*f32_gemm[GEMM_VECTORS + 1][GEMM_ROWS + 1])(const gemm_tile *tile);
+
+    /* Depthwise tiles by [rows], read from the same struct; tile_depthwise.h says what they compute. */
+    void (*f32_depthwise[DEPTHWISE_ROWS + 1])(const gemm_tile *tile);
 
     /* to[k][c] = from[k * step + c] or from[c * step + k] for c < columns, 0 up to `width`, which is whole vectors. */
     void (*f32_pack_rows)(float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns);

@@ -1,0 +1,65 @@
+cimport numpy as cnp
+from libc.stdint cimport int64_t
+
+
+cdef struct Axis:
+    # One spatial axis: output o reads inputs o * stride + first + i * step (zero outside) for the taps i.
+    int64_t inputs, outputs, taps
+    int64_t stride, first, step
+    int64_t kernel_first, kernel_step      # tap i is the kernel's element kernel_first + i * kernel_step
+    int64_t y_size, y_first, y_step        # output o is element y_first + o * y_step of the y_size in memory
+
+
+cdef struct Image:
+    # What is read: `images` NHWC arrays, by windows that move along two axes.
+    const float *data
+    int64_t images
+    Axis v, h                              # vertical, horizontal
+    int64_t channels                       # of a pixel in memory: groups * depth
+    int64_t groups, depth
+
+
+cdef struct Block:
+    # Output pixels: rows counted over all images; either whole rows or a part of one.
+    int64_t row, rows, column, columns
+
+
+cdef struct Cut:
+    # The division of all output pixels into blocks.
+    int64_t rows, columns                  # of a block
+    int64_t row_blocks, column_blocks
+    int64_t panel_floats                   # that the view of a block needs
+
+
+cdef struct View:
+    # Where the channels of a block of an image are found: in place, or copied between zeros into a panel.
+    # Row R = n * rows + oh * stride + i * step, with `rows` per image, starts at data + (R - first_row) * row.
+    const float *data
+    int64_t first_row, rows
+    int64_t row, pixel                     # floats from one to the next
+
+
+cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
+    return (a + b - 1) // b
+
+
+cdef inline int64_t even_parts(int64_t whole, int64_t most) noexcept nogil:
+    """Size of the parts, at most `most` each, that divide `whole` most evenly."""
+    return ceil_div(whole, ceil_div(whole, most)) if whole > 0 else 1
+
+
+cdef float *floats(cnp.ndarray array, int64_t size) except? NULL
+cdef Axis forward_axis(
+    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before)
+cdef Axis backward_axis(
+    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before, int64_t phase)
+
+cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels) noexcept nogil
+cdef Block cut_block(const Image *x, const Cut *cut, int64_t i) noexcept nogil
+cdef View look(
+    const Image *x, const Block *block, int64_t channel, int64_t channels, float *panel) noexcept nogil
+cdef void list_inputs(const Image *x, const View *view, const Block *block, const float **rows) noexcept nogil
+cdef void list_outputs(const Image *x, const Block *block, float *y, int64_t channels, float **out) noexcept nogil
+cdef int64_t list_taps(
+    const Image *x, const View *view, int64_t first, int64_t count, int64_t depth, int64_t *offsets) noexcept nogil
+cdef int64_t list_rows(const Image *x, const View *view, const Block *block, int64_t *offsets) noexcept nogil
