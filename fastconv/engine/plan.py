@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastconv.engine.fusion import fuse
-from fastconv.engine.primitive import Call, Primitive, Tensor, calls_before
+from fastconv.engine.primitive import CAST, Call, Tensor, calls_before
 
 if TYPE_CHECKING:
     from fastconv.engine.variable import Variable
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
-COPY = Primitive("cast", lambda x, *, dtype: (x.shape, x.dtype))
 
 
 def evaluate(outputs: Sequence[Tensor], feeds: Mapping[Tensor, Any]) -> list[Any]:
@@ -127,7 +126,7 @@ class Plan:
         copies = {t: Tensor(t.shape, t.dtype) for t in (*self.outputs, *self.updates.values()) if owner(t) in assigned}
         self.outputs = [copies.get(t, t) for t in self.outputs]
         self.updates = {variable: copies.get(t, t) for variable, t in self.updates.items()}
-        return [Call(COPY, (t,), {"dtype": t.dtype.name}, (copy,)) for t, copy in copies.items()]
+        return [Call(CAST, (t,), {"dtype": t.dtype.name}, (copy,)) for t, copy in copies.items()]
 
 
 class _Bound:

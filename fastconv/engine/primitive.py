@@ -155,6 +155,13 @@ class Primitive:
         return f"<Primitive {self.name}>"
 
 
+CAST: Primitive = Primitive(
+    "cast",
+    lambda x, *, dtype: (x.shape, np.dtype(dtype)),
+    lambda dy, y, x, *, dtype: (CAST(dy, dtype=x.dtype.name) if x.dtype.kind == y.dtype.kind == "f" else None,),
+)
+
+
 def read(x: Any) -> Any:
     """`x`, or what a variable holds."""
     return x.read() if hasattr(x, "read") and hasattr(x, "assign") else x

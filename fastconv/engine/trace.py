@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from fastconv.engine.primitive import Tensor
+from fastconv.engine.primitive import CAST, Tensor
 
 if TYPE_CHECKING:
     from fastconv.engine.variable import Variable
@@ -54,5 +54,6 @@ class Trace:
         return self.reads[variable]
 
     def assign(self, variable: Variable, value: Any) -> None:
-        """Note that `variable` holds `value` from this point of the graph on."""
-        self.updates[variable] = Tensor.of(value)
+        """Note that `variable` holds `value`, in its own dtype, from this point of the graph on."""
+        tensor = Tensor.of(value)
+        self.updates[variable] = tensor if tensor.dtype == variable.dtype else CAST(tensor, dtype=variable.dtype.name)

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastconv import config
 from fastconv.engine import Primitive, Tensor
-from fastconv.engine.primitive import read
+from fastconv.engine.primitive import CAST, read
 from fastconv.engine.tree import leaves
 
 
@@ -35,18 +35,11 @@ def convert_to_numpy(x: Any) -> np.ndarray:
     return np.asarray(x)
 
 
-_cast = Primitive(
-    "cast",
-    lambda x, *, dtype: (x.shape, np.dtype(dtype)),
-    lambda dy, y, x, *, dtype: (cast(dy, x.dtype) if x.dtype.kind == "f" and y.dtype.kind == "f" else None,),
-)
-
-
 def cast(x: Any, dtype: Any) -> Any:
     """x with elements of another dtype; the gradient passes from float to float."""
     dtype = np.dtype(dtype).name
     x = convert_to_tensor(x)
-    return x if x.dtype == dtype else _cast(x, dtype=dtype)
+    return x if x.dtype == dtype else CAST(x, dtype=dtype)
 
 
 def as_float(x: Any) -> Any:

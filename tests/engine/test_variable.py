@@ -75,6 +75,15 @@ def test_a_trace_reads_tensors_and_notes_assignments():
     assert (w in trace.reads, v.value.sum(), v.version) == (False, 0, 0)
 
 
+def test_an_assigned_value_takes_the_dtype_of_its_variable():
+    v = Variable(np.zeros(2, np.float32))
+    with Trace() as trace:
+        v.assign(np.ones(2))
+        np.testing.assert_array_equal(v.read().value, np.ones(2, np.float32), strict=True)
+        v.assign(trace.input(np.ones(2)))
+        assert v.read().dtype == np.float32
+
+
 def test_a_recording_trace_knows_values():
     v = Variable(np.full(2, 3.0))
     with Trace(recording=True) as trace:
