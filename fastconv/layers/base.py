@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -42,6 +45,12 @@ class Layer:
         trainable: whether training changes the weights.
         dtype: of the weights and of what is computed; `config.floatx()` when None.
         input_shape: the shape of one input, without the batch, for the first layer of a `Sequential`.
+
+    Attributes:
+        input, output: what it was applied to, and what that gave, when it was first drawn into a model.
+
+    Raises:
+        ValueError: a name with a slash, or one that is no string.
     """
 
     # Names of the constructor's arguments, which are attributes too: what `get_config` adds to those of the base class.
@@ -55,10 +64,11 @@ class Layer:
         dtype: str | None = None,
         input_shape: Sequence[int | None] | None = None,
     ) -> None:
-        self._variables: list[Variable] = []
-        self._layers: list[Layer] = []
+        if name is not None and (not isinstance(name, str) or not name or "/" in name):
+            raise ValueError(f"{type(self).__name__}: name must be a string without '/'. Received: name={name!r}")
+        self._added: list[Variable] = []  # by `add_weight`, attributes or not
         self.name = name or unique_name(type(self).__name__)
-        self.trainable = trainable
+        self._trainable = bool(trainable)
         self.dtype = np.dtype(dtype or config.floatx()).name
         self.given_input_shape = None if input_shape is None else tuple(input_shape)
         self.built = False
@@ -68,8 +78,15 @@ class Layer:
 
     # ---- what subclasses write -----------------------------------------------------------------------------------
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = _noted(cls.build)  # type: ignore[method-assign, assignment]
+
     def build(self, input_shape: Any) -> None:
         """Make the variables, given the shape of the input (batch first, None where unknown)."""
+        self.built = True
+        self.build_shape = map_shapes(lambda shape: (None, *shape[1:]), input_shape)
 
     def call(self, inputs: Any) -> Any:
         """The output for `inputs`, written with ops."""
@@ -85,19 +102,26 @@ class Layer:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
-        for layer in self._layers:
+        for layer in self._inner_layers():
             layer.trainable = value
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Keep track of layers and variables that are made attributes, alone or in lists."""
-        if "_layers" not in self.__dict__ and isinstance(value, (Layer, Variable)):
-            raise RuntimeError(f"{type(self).__name__}: call super().__init__() before layers or variables are made")
-        for leaf in leaves(value) if isinstance(value, (list, tuple, dict, Layer, Variable)) else ():
-            if isinstance(leaf, Layer) and name != "_layers" and leaf not in self._layers:
-                self._layers.append(leaf)
-            elif isinstance(leaf, Variable) and name != "_variables" and leaf not in self._variables:
-                self._variables.append(leaf)
-        super().__setattr__(name, value)
+    def _attributes(self, kind: type) -> list:
+        """The attributes that are of a kind, alone or in lists, tuples and dicts, each once."""
+        trees = [v for v in vars(self).values() if isinstance(v, (kind, list, tuple, dict))]
+        return list(dict.fromkeys(leaf for leaf in leaves(trees) if isinstance(leaf, kind)))
+
+    def _inner_layers(self) -> list[Layer]:
+        """The layers that this one is made of."""
+        return self._attributes(Layer)
+
+    def _own_variables(self) -> list[Variable]:
+        """The variables that belong to no layer inside."""
+        return self._attributes(Variable)
+
+    def _signature(self) -> tuple:
+        """What a graph of the layer holds on to: its variables, and whether it is trained, throughout."""
+        inner = tuple(layer._signature() for layer in self._inner_layers())
+        return self._trainable, tuple(map(id, self._own_variables())), inner
 
     def add_weight(
         self,
@@ -126,28 +150,28 @@ class Layer:
         variable = Variable(initializers.get(initializer), tuple(shape), dtype or self.dtype, trainable, name)
         variable.path = f"{self.name}/{name}"
         variable.regularizer = regularizers.get(regularizer)
-        self._variables.append(variable)
+        self._added.append(variable)
         return variable
 
     @property
     def variables(self) -> list[Variable]:
         """All state: weights, and the seeds of random layers."""
-        return self._variables + [v for layer in self._layers for v in layer.variables]
+        return _once(self._own_variables(), (layer.variables for layer in self._inner_layers()))
 
     @property
     def weights(self) -> list[Variable]:
         """The state that is saved: trainable weights before the others."""
-        own = [v for v in self._variables if v.dtype.kind == "f"]
+        own = [v for v in self._own_variables() if v.dtype.kind == "f"]
         own.sort(key=lambda v: not v.trainable)
-        return own + [v for layer in self._layers for v in layer.weights]
+        return _once(own, (layer.weights for layer in self._inner_layers()))
 
     @property
     def trainable_weights(self) -> list[Variable]:
         """The weights that training changes: none while `trainable` is False."""
         if not self.trainable:
             return []
-        own = [v for v in self._variables if v.trainable and v.dtype.kind == "f"]
-        return own + [v for layer in self._layers for v in layer.trainable_weights]
+        own = [v for v in self._own_variables() if v.trainable and v.dtype.kind == "f"]
+        return _once(own, (layer.trainable_weights for layer in self._inner_layers()))
 
     trainable_variables = trainable_weights
 
@@ -201,16 +225,21 @@ class Layer:
 
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Apply the layer: to arrays at once, to symbolic tensors by drawing a node of a model."""
+        names = argument_names(type(self).call)
+        at = names.index("training") if "training" in names else len(args)
+        if at < len(args):
+            training, kwargs, args = args[at], {**kwargs, **dict(zip(names[at + 1 :], args[at + 1 :]))}, args[:at]
         args = tuple(self._cast(arg) for arg in args)
         self._ensure_built(args)
         if is_symbolic(args, kwargs):
             outputs = apply(self, args, kwargs if training is None else {**kwargs, "training": training})
-            self.input, self.output = args[0] if len(args) == 1 else args, outputs
+            if self.output is None:
+                self.input, self.output = args[0] if len(args) == 1 else args, outputs
             return outputs
         before = getattr(_context, "training", False)
         _context.training = before if training is None else bool(training)
         try:
-            if "training" in self._call_arguments():
+            if "training" in names:
                 kwargs["training"] = _context.training
             return self.call(*args, **kwargs)
         finally:
@@ -230,27 +259,49 @@ class Layer:
     def _ensure_built(self, args: tuple) -> None:
         if self.built:
             return
-        first = args[0] if args else None
-        shapes = rebuild(first, [tuple(leaf.shape) for leaf in leaves(first)])
-        self.build(shapes)
-        self.build_shape = rebuild(first, [(None, *leaf.shape[1:]) for leaf in leaves(first)])
-        self.built = True
-
-    @classmethod
-    def _call_arguments(cls) -> tuple[str, ...]:
-        code = cls.call.__code__
-        return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        first = args[0] if args else ()
+        self.build(rebuild(first, [tuple(leaf.shape) for leaf in leaves(first)]))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for an input of `input_shape` (batch first, None where unknown)."""
-        one = isinstance(input_shape[0], (list, tuple))
-        inputs = [KerasTensor(s, self.dtype) for s in (input_shape if one else [input_shape])]
-        self._ensure_built((inputs if one else inputs[0],))
-        outputs = apply(self, (inputs if one else inputs[0],), {})
+        inputs = map_shapes(lambda shape: KerasTensor(shape, self.dtype), input_shape)
+        self._ensure_built((inputs,))
+        outputs = apply(self, (inputs,), {})
         return rebuild(outputs, [leaf.shape for leaf in leaves(outputs)])
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _noted(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """`build`, with a note on the layer that it is done."""
+
+    @functools.wraps(build)
+    def build_and_note(self: Layer, input_shape: Any) -> None:
+        build(self, input_shape)
+        Layer.build(self, input_shape)
+
+    return build_and_note
+
+
+def map_shapes(function: Callable[[Sequence[int | None]], Any], shapes: Any) -> Any:
+    """A shape, or nested lists, tuples and dicts of shapes, with `function` applied to each shape."""
+    if isinstance(shapes, dict):
+        return {key: map_shapes(function, one) for key, one in shapes.items()}
+    if any(isinstance(one, (list, tuple, dict)) for one in shapes):
+        return type(shapes)(map_shapes(function, one) for one in shapes)
+    return function(shapes)
+
+
+@functools.cache
+def argument_names(method: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of what `method` takes, behind `self`."""
+    return tuple(inspect.signature(method).parameters)[1:]
+
+
+def _once(own: Iterable[Variable], inner: Iterable[Iterable[Variable]]) -> list[Variable]:
+    """All variables in order; one that several layers share comes once."""
+    return list(dict.fromkeys(chain(own, *inner)))
 
 
 def check_rank(layer: Layer, inputs: Any, rank: int) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from fastconv.engine import KerasTensor
+from fastconv.engine import DataDependentError, KerasTensor
 from fastconv.layers.base import Layer
 from fastconv.models.summary import print_summary
 from fastconv.models.training import Trainer
@@ -27,10 +27,24 @@ class Model(Trainer):
         drawn = len(args) >= 2 or "outputs" in kwargs
         return super().__new__(Functional if drawn and cls is Model else cls)
 
+    def build(self, input_shape: Any) -> None:
+        """Make the weights of all layers, by applying the model to data of which only the shape is known.
+
+        Layers that `call` applies to some values and not to others are left to their first data.
+        """
+        self.built = True
+        try:
+            self.compute_output_shape(input_shape)
+        except DataDependentError:
+            pass
+        except BaseException:
+            self.built = False
+            raise
+
     @property
     def layers(self) -> list[Layer]:
         """The layers, in the order in which data meets them."""
-        return list(self._layers)
+        return self._inner_layers()
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer with a name, or at a position in `layers`.

@@ -67,8 +67,8 @@ def load_model(filepath: str | os.PathLike, custom_objects: dict | None = None, 
     if config.get("format") != FORMAT or "model" not in config:
         raise ValueError(f"{filepath}: a file of Model.save is needed. Received: {sorted(config)}")
     model = deserialize("layer", config["model"], custom_objects)
-    if not model.built and config["build_shape"]:  # a subclass, which makes its layers' weights as it is applied
-        model.compute_output_shape(config["build_shape"])
+    if not model.built and config["build_shape"]:
+        model.build(config["build_shape"])
     _fill(filepath, "weights", model.weights, arrays)
     _fill(filepath, "seeds", _seeds(model), arrays)
     if compile and config.get("compile"):

@@ -22,17 +22,22 @@ class Sequential(Model):
 
     Args:
         layers: the first layers; `add` appends more.
+        trainable: whether training changes the weights.
         name: of the model.
     """
 
-    def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None, trainable: bool = True) -> None:
+    def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name)
-        self._input_layer: list[InputLayer] = []  # within a list: it is not one of the layers
-        self._drawn: list[Functional] = []
+        self._layers: list[Layer] = []
+        self._input_layer: InputLayer | None = None
+        self._drawn: Functional | None = None  # the layers so far, applied one after another
         for layer in layers or ():
             self.add(layer)
         if not trainable:
             self.trainable = False
+
+    def _inner_layers(self) -> list[Layer]:
+        return list(self._layers)
 
     def add(self, layer: Any) -> None:
         """Append a layer (or, as the first, what `Input` returns).
@@ -50,14 +55,18 @@ class Sequential(Model):
         if isinstance(layer, InputLayer):
             if self._layers or self._input_layer:
                 raise ValueError(f"{self.name}: an input must be the first element. Received: {layer!r}")
-            object.__setattr__(self, "_input_layer", [layer])
+            self._input_layer = layer
             return
         if not self._layers and not self._input_layer and layer.given_input_shape is not None:
-            object.__setattr__(self, "_input_layer", [InputLayer(layer.given_input_shape)])
+            self._input_layer = InputLayer(layer.given_input_shape)
         self._layers.append(layer)
         self._plans.clear()
         if self._input_layer:
-            self._draw()
+            try:
+                self._draw()
+            except BaseException:
+                self._layers.pop()  # a layer that does not fit is not added
+                raise
 
     def pop(self) -> Layer:
         """Take the last layer off and return it. Raises ValueError where there is none."""
@@ -70,30 +79,35 @@ class Sequential(Model):
         return layer
 
     def build(self, input_shape: Any) -> None:
+        if not self._layers:
+            raise ValueError(
+                f"{self.name}: a model needs at least one layer. Received: none, input_shape={input_shape}"
+            )
         if not self._input_layer:
-            object.__setattr__(self, "_input_layer", [InputLayer(tuple(input_shape[1:]))])
+            self._input_layer = InputLayer(tuple(input_shape[1:]))
         self._draw()
 
     def _draw(self) -> None:
-        """The layers so far as a drawn model."""
-        tensor = self._input_layer[0].output
-        if self._drawn and len(self._drawn[0].layers) == len(self._layers):  # one layer more than is drawn
-            output = self._layers[-1](self._drawn[0].output)
+        assert self._input_layer is not None
+        tensor = self._input_layer.output
+        if self._drawn is not None and len(self._drawn.layers) == len(self._layers):  # one more than is drawn
+            output = self._layers[-1](self._drawn.output)
         else:
             output = tensor
             for layer in self._layers:
                 output = layer(output)
-        object.__setattr__(self, "_drawn", [Functional(tensor, output, name=self.name)])
+        self._drawn = Functional(tensor, output, name=self.name)
         self.inputs, self.outputs = [tensor], [output]
         self.input, self.output = tensor, output
         self.built = bool(self._layers)
 
     def call(self, inputs: Any) -> Any:
-        return self._drawn[0].call(inputs)
+        assert self._drawn is not None
+        return self._drawn.call(inputs)
 
     def get_config(self) -> dict:
         """The layers' configurations and the shape of the input."""
-        layers = ([*self._input_layer] if self._input_layer else []) + self._layers
+        layers = [self._input_layer, *self._layers] if self._input_layer else self._layers
         return {"name": self.name, "trainable": self._trainable, "layers": [serialize(layer) for layer in layers]}
 
     @classmethod
