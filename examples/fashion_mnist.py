@@ -63,7 +63,7 @@ def main() -> None:
     x_train, x_test = x_train[..., None] / 255.0, x_test[..., None] / 255.0
     model = build()
     model.summary()
-    model.compile(optimizers.Adam(1e-3), "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(
         x_train,
         y_train,

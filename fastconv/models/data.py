@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -66,26 +66,45 @@ def check_batch_size(batch_size: int | None) -> int:
     return int(size)
 
 
-def weights_of(y: Any, sample_weight: Any, class_weight: dict[int, float] | None, n: int) -> np.ndarray | None:
-    """One weight for each sample: `sample_weight`, times the weight of its class; None where neither is given.
+def check_weights(sample_weight: Any, n: int) -> np.ndarray | None:
+    """One weight, or a row of weights, for each of `n` samples; None where none are given.
 
     Raises:
-        ValueError: a weight for each sample is missing, or a class without a weight occurs.
+        ValueError: another number of weights.
     """
-    weights = None if sample_weight is None else np.asarray(sample_weight, config.floatx())
-    if weights is not None and (weights.ndim == 0 or len(weights) != n):
-        raise ValueError(f"sample_weight must have one weight for each of {n} samples. Received: {weights.shape}")
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, config.floatx())
+    if weights.ndim == 0 or len(weights) != n:
+        raise ValueError(f"sample_weight must have one weight for each of {n} samples. Received: shape={weights.shape}")
+    return weights
+
+
+def weigh_classes(data: tuple, class_weight: Mapping[int, float] | None) -> tuple:
+    """`data`, (x, y, weights or None), with every weight multiplied by that of the sample's class, 1 for others.
+
+    Raises:
+        ValueError: several outputs, or targets that are no classes.
+    """
     if class_weight is None:
-        return weights
+        return data
+    x, y, weights = data
     target = leaves(y)
     if len(target) != 1:
-        raise ValueError("class_weight is for models with one output")
-    classes = target[0].argmax(axis=-1) if target[0].ndim > 1 and target[0].shape[-1] > 1 else target[0].reshape(n)
-    missing = set(np.unique(classes).tolist()) - set(class_weight)
-    if missing:
-        raise ValueError(f"class_weight must name every class. Received: no weight for {sorted(missing)}")
-    by_class = np.array([class_weight[c] for c in classes.tolist()], config.floatx())
-    return by_class if weights is None else weights * by_class
+        raise ValueError(f"class_weight is for models with one output. Received: {len(target)} targets")
+    classes = target[0].argmax(axis=-1) if target[0].ndim > 1 and target[0].shape[-1] > 1 else target[0]
+    if classes.size != len(target[0]):
+        raise ValueError(f"class_weight needs one class for each sample. Received: y.shape={target[0].shape}")
+    by_class = np.array([class_weight.get(int(c), 1.0) for c in classes.reshape(-1)], config.floatx())
+    return x, y, by_class if weights is None else (weights.T * by_class).T
+
+
+def check_validation_data(data: Any) -> tuple:
+    """`data`. Raises ValueError unless it is (x, y) or (x, y, sample_weight)."""
+    if not isinstance(data, (list, tuple)) or len(data) not in (2, 3):
+        kind = f"{type(data).__name__} of {len(data)}" if isinstance(data, (list, tuple)) else type(data).__name__
+        raise ValueError(f"validation_data must be (x, y) or (x, y, sample_weight). Received: {kind}")
+    return tuple(data)
 
 
 def split_validation(data: tuple, fraction: float) -> tuple[tuple, tuple]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from fastconv import config, losses, metrics, optimizers
+from fastconv import config, optimizers
 from fastconv.callbacks import Callback, CallbackList, History, ProgbarLogger
 from fastconv.engine import DataDependentError, Plan, Tensor, Trace, gradients
 from fastconv.engine.plan import evaluate as evaluate_graph
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer
 from fastconv.models import data as batching
+from fastconv.models.objective import Objective
 from fastconv.utils.random import generator
 
 MAX_PLANS = 8  # shapes of batches that a model keeps buffers for; the one unused for longest goes first
@@ -31,7 +32,10 @@ class Trainer(Layer):
         self.loss: Any = None
         self.stop_training = False
         self.history: History | None = None
+        self.run_eagerly = False
+        self._objective: Objective | None = None
         self._structure: Any = None  # the outputs' nesting, with a number for each
+        self._held: tuple = ()  # the signature for which the steps of the call under way are made
         super().__init__(**kwargs)
 
     # ---- compile -------------------------------------------------------------------------------------------------
@@ -40,66 +44,67 @@ class Trainer(Layer):
         self,
         optimizer: Any = "adam",
         loss: Any = None,
+        loss_weights: Any = None,
         metrics: Any = None,
-        loss_weights: Sequence[float] | None = None,
         run_eagerly: bool = False,
     ) -> None:
         """Say how to train.
 
+        With several outputs, `loss`, `loss_weights` and `metrics` have an entry for each: a list in their order, or a
+        dict by their names, which are those of the layers that make them, or the keys where the outputs are a dict.
+
         Args:
             optimizer: a name or an object.
-            loss: a name, an object or a function (y_true, y_pred) -> losses; a list of them for several outputs.
-            metrics: a list of names, objects or functions; a list of such lists for several outputs.
+            loss: a name, an object or a function (y_true, y_pred) -> losses.
             loss_weights: how much the loss of each output counts.
+            metrics: a list of names, objects or functions; for each output one of them or a list.
             run_eagerly: run operation by operation, so that Python code in `call` may look at values.
 
         Raises:
-            ValueError: an unknown name.
+            ValueError: an unknown name, or metrics that are no list, tuple or dict.
         """
+        self._objective = Objective(loss, metrics, loss_weights)
         self.optimizer = optimizers.get(optimizer)
         self.loss = loss
-        self.loss_weights = loss_weights
         self.run_eagerly = run_eagerly
-        self._losses = [losses.get(one) for one in (loss if isinstance(loss, (list, tuple)) else [loss])]
-        self._given_metrics = metrics
-        self._metrics: list[list[Any]] | None = None
-        self._loss_tracker = _loss_tracker()
         self._plans.clear()
 
     def get_compile_config(self) -> dict | None:
         """The arguments of `compile` as plain data; None where it was not called."""
         from fastconv.serialization import serialize
 
-        if self.optimizer is None:
+        if self._objective is None:
             return None
 
-        def plain(thing: Any) -> Any:
-            if isinstance(thing, (list, tuple)):
-                return [plain(one) for one in thing]
-            return thing if thing is None or isinstance(thing, str) else serialize(thing)
+        def plain(tree: Any) -> Any:
+            return rebuild(tree, [one if isinstance(one, str) else serialize(one) for one in leaves(tree)])
 
         return {
             "optimizer": plain(self.optimizer),
             "loss": plain(self.loss),
-            "metrics": plain(self._given_metrics),
-            "loss_weights": self.loss_weights,
+            "loss_weights": self._objective.loss_weights,
+            "metrics": plain(self._objective.given_metrics),
             "run_eagerly": self.run_eagerly,
         }
 
     @property
     def metrics(self) -> list[Any]:
-        """The running loss, then the metrics given to `compile`."""
-        if self.optimizer is None:
-            return []
-        return [self._loss_tracker, *(m for group in self._metrics or [] for m in group)]
+        """The running loss, that of each of several outputs, then the metrics given to `compile`."""
+        return [] if self._objective is None else [*self._objective.means.values()]
 
     @property
     def metrics_names(self) -> list[str]:
-        return [m.name for m in self.metrics]
+        """The names of `metrics` in logs."""
+        return [] if self._objective is None else [*self._objective.means]
 
-    def _compiled(self) -> None:
-        if self.optimizer is None:
+    def reset_metrics(self) -> None:
+        """Start the running loss and all metrics again."""
+        self._compiled().reset()
+
+    def _compiled(self) -> Objective:
+        if self._objective is None:
             raise ValueError(f"{self.name}: call compile(optimizer, loss) before training or evaluating")
+        return self._objective
 
     # ---- the graphs ----------------------------------------------------------------------------------------------
 
@@ -109,51 +114,24 @@ class Trainer(Layer):
         return leaves(outputs)
 
     def _test_graph(self, x: Any, y: Any, w: Any) -> list[Tensor]:
-        y_pred = self(x, training=False)
-        self._track(self._total_loss(y, y_pred, w), y, y_pred, w)
+        self._total_loss(y, self(x, training=False), w)
         return []
 
     def _train_graph(self, x: Any, y: Any, w: Any, trace: Trace, seed: Tensor | None) -> list[Tensor]:
-        y_pred = self(x, training=True)
-        loss = self._total_loss(y, y_pred, w)
+        loss = self._total_loss(y, self(x, training=True), w)
         variables = self.trainable_weights
         dloss = Tensor.of(np.ones(loss.shape, loss.dtype)) if seed is None else seed
         self.optimizer.apply(gradients(loss, dloss, [trace.read(v) for v in variables]), variables)
-        self._track(loss, y, y_pred, w)
         return []
 
     def _total_loss(self, y: Any, y_pred: Any, w: Any) -> Any:
-        """The weighted sum of the outputs' losses and of all penalties on weights."""
-        targets, outputs = leaves(y), leaves(y_pred)
-        functions = self._losses * len(outputs) if len(self._losses) == 1 else self._losses
-        if not len(targets) == len(outputs) == len(functions):
-            raise ValueError(
-                f"{self.name}: every output needs a target and a loss. "
-                f"Received: {len(outputs)} outputs, {len(targets)} targets, {len(functions)} losses"
-            )
-        factors = self.loss_weights or [1.0] * len(outputs)
-        total: Any = None
-        for function, target, output, factor in zip(functions, targets, outputs, factors):
-            if function is not None:
-                part = function(target, output, w)
-                part = part if factor == 1.0 else part * factor
-                total = part if total is None else total + part
-        for v in self.trainable_weights:
-            if v.regularizer is not None:
-                penalty = v.regularizer(v)
-                total = penalty if total is None else total + penalty
-        if total is None:
-            raise ValueError(f"{self.name}: there is nothing to minimise. Received: loss=None and no regularizer")
-        return total
+        return self._compiled().total(y, y_pred, self._output_names(y_pred), w, self.trainable_weights)
 
-    def _track(self, loss: Any, y: Any, y_pred: Any, w: Any) -> None:
-        targets, outputs = leaves(y), leaves(y_pred)
-        if self._metrics is None:
-            self._metrics = _resolve_metrics(self._given_metrics, targets, outputs)
-        self._loss_tracker.update_state(loss, sample_weight=np.float32(targets[0].shape[0]))
-        for group, target, output in zip(self._metrics, targets, outputs):
-            for metric in group:
-                metric.update_state(target, output)
+    def _output_names(self, y_pred: Any) -> list[str]:
+        """The keys of a dict of outputs, else the names of the layers that make them, else output_1, output_2, ..."""
+        n = len(leaves(y_pred))
+        names = list(y_pred) if isinstance(y_pred, dict) else [t.name for t in getattr(self, "outputs", ())]
+        return names if len(set(names)) == n else [f"output_{i + 1}" for i in range(n)]
 
     def _step(self, mode: str, arrays: tuple) -> list:
         """Run one step on a batch: `arrays` are x, or (x, y, weights or None), nested as the model takes them."""
@@ -162,7 +140,7 @@ class Trainer(Layer):
             mode,
             tuple((leaf.shape, leaf.dtype.char) for leaf in flat),
             len(arrays) > 2 and arrays[2] is not None,
-            tuple(map(id, self.trainable_weights)) if mode == "train" else None,
+            self._held,
         )
         with self._lock:
             step = self._plans.get(key)
@@ -176,7 +154,7 @@ class Trainer(Layer):
 
     def _make_step(self, mode: str, example: tuple) -> Callable[..., list]:
         """What runs a step on flat arrays: a plan, or the operations one by one where Python looks at values."""
-        if not getattr(self, "run_eagerly", False):
+        if not self.run_eagerly:
             try:
                 return self._trace(mode, example)
             except DataDependentError:
@@ -213,7 +191,7 @@ class Trainer(Layer):
     def train_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: dict | None = None, return_dict: bool = False
     ) -> Any:
-        """One step of training on one batch. Returns the loss and the metrics of this batch."""
+        """One step of training on one batch. Returns the loss and the metrics of this batch alone."""
         return self._on_batch("train", x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -221,18 +199,15 @@ class Trainer(Layer):
         return self._on_batch("test", x, y, sample_weight, None, return_dict)
 
     def _on_batch(self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
-        self._compiled()
-        x, y, w = self._standardize(x, y, sample_weight, class_weight)
-        self.reset_metrics()
-        self._step(mode, (x, y, w))
-        logs = self._logs()
-        return logs if return_dict else [*logs.values()] if len(logs) > 1 else logs["loss"]
+        objective = self._compiled()
+        arrays = self._standardize(x, y, sample_weight, class_weight)
+        objective.reset()
+        self._step(mode, arrays)
+        return _scores(objective.logs(), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, all at once."""
-        x = batching.to_arrays(x, "x")
-        self._ensure_built((x,))
-        return self._outputs([self._step("predict", (x,))])
+        return self._outputs([self._step("predict", (self._inputs(x),))])
 
     # ---- many batches --------------------------------------------------------------------------------------------
 
@@ -274,29 +249,34 @@ class Trainer(Layer):
         Raises:
             ValueError: arrays that do not fit together or to the model.
         """
-        self._compiled()
+        objective = self._compiled()
         size = batching.check_batch_size(batch_size)
-        train = self._standardize(x, y, sample_weight, class_weight)
-        if validation_split and validation_data is None:
-            train, validation_data = batching.split_validation(train, validation_split)
+        train = self._standardize(x, y, sample_weight)
+        validation = None
+        if validation_data is not None:
+            validation = self._standardize(*batching.check_validation_data(validation_data))
+        elif validation_split:
+            train, validation = batching.split_validation(train, validation_split)
+        train = batching.weigh_classes(train, class_weight)
         n = batching.count_samples(train)
-        if n == 0:
-            raise ValueError("fit: there must be at least one sample. Received: 0 samples")
         steps = -(-n // size)
+        validation_size = size if validation_batch_size is None else batching.check_batch_size(validation_batch_size)
         todo = self._callbacks(callbacks, verbose, {"epochs": epochs, "steps": steps})
         self.stop_training = False
         todo.on_train_begin()
         for epoch in range(initial_epoch, epochs):
-            self.reset_metrics()
+            objective.reset()
             todo.on_epoch_begin(epoch)
             order = generator().permutation(n) if shuffle else None
             for step, index in enumerate(batching.batches(n, size, order)):
                 todo.on_train_batch_begin(step)
                 self._step("train", batching.take(train, index))
-                todo.on_train_batch_end(step, self._logs())
-            logs = self._logs()
-            if validation_data is not None:
-                scores = self._validate(validation_data, validation_batch_size or size, todo)
+                todo.on_train_batch_end(step, objective.logs())
+                if self.stop_training:
+                    break
+            logs = objective.logs()
+            if validation is not None:
+                scores = self._evaluate(validation, validation_size, todo)
                 logs.update({f"val_{name}": value for name, value in scores.items()})
             todo.on_epoch_end(epoch, logs)
             if self.stop_training:
@@ -304,10 +284,6 @@ class Trainer(Layer):
         todo.on_train_end()
         assert self.history is not None
         return self.history
-
-    def _validate(self, data: tuple, batch_size: int, callbacks: CallbackList) -> dict:
-        """Like `evaluate`, within fit: the training metrics have been read and start again."""
-        return self._evaluate(self._standardize(*data), batch_size, callbacks)
 
     def evaluate(
         self,
@@ -328,17 +304,17 @@ class Trainer(Layer):
         arrays = self._standardize(x, y, sample_weight)
         size = batching.check_batch_size(batch_size)
         todo = self._callbacks(callbacks, verbose, {"steps": -(-batching.count_samples(arrays) // size)}, history=False)
-        logs = self._evaluate(arrays, size, todo)
-        return logs if return_dict else [*logs.values()] if len(logs) > 1 else logs["loss"]
+        return _scores(self._evaluate(arrays, size, todo), return_dict)
 
     def _evaluate(self, arrays: tuple, batch_size: int, callbacks: CallbackList) -> dict:
-        self.reset_metrics()
+        objective = self._compiled()
+        objective.reset()
         callbacks.on_test_begin()
         for step, index in enumerate(batching.batches(batching.count_samples(arrays), batch_size)):
             callbacks.on_test_batch_begin(step)
             self._step("test", batching.take(arrays, index))
-            callbacks.on_test_batch_end(step, self._logs())
-        logs = self._logs()
+            callbacks.on_test_batch_end(step, objective.logs())
+        logs = objective.logs()
         callbacks.on_test_end(logs)
         return logs
 
@@ -351,8 +327,7 @@ class Trainer(Layer):
         Raises:
             ValueError: arrays that do not fit together or to the model.
         """
-        x = batching.to_arrays(x, "x")
-        self._ensure_built((x,))
+        x = self._inputs(x)
         size, n = batching.check_batch_size(batch_size), batching.count_samples(x)
         todo = self._callbacks(callbacks, verbose, {"steps": -(-n // size)}, history=False)
         todo.on_predict_begin()
@@ -371,12 +346,21 @@ class Trainer(Layer):
         wholes = [part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*parts)]
         return rebuild(self._structure, wholes)
 
+    def _inputs(self, x: Any) -> Any:
+        """`x` as arrays, for which the model is built; steps made for other variables than it has now are passed by."""
+        x = batching.to_arrays(x, "x")
+        self._ensure_built((x,))
+        self._held = self._signature()
+        return x
+
     def _standardize(self, x: Any, y: Any, sample_weight: Any = None, class_weight: dict | None = None) -> tuple:
-        """(x, y, weights or None) as arrays with one length."""
+        """(x, y, weights or None) as arrays with one length, which is not 0."""
         x, y = batching.to_arrays(x, "x"), batching.to_arrays(y, "y")
         n = batching.count_samples(x, y)
-        self._ensure_built((x,))
-        return x, y, batching.weights_of(y, sample_weight, class_weight, n)
+        if n == 0:
+            raise ValueError(f"{self.name}: there must be at least one sample. Received: arrays of length 0")
+        arrays = self._inputs(x), y, batching.check_weights(sample_weight, n)
+        return batching.weigh_classes(arrays, class_weight)
 
     def _callbacks(self, callbacks: Any, verbose: Any, params: dict, history: bool = True) -> CallbackList:
         if isinstance(callbacks, CallbackList):
@@ -391,31 +375,13 @@ class Trainer(Layer):
         level = 1 if verbose == "auto" else int(verbose)
         return CallbackList([*extra, *given], model=self, params={**params, "verbose": level})
 
-    def reset_metrics(self) -> None:
-        """Start the running loss and all metrics again."""
-        for metric in self.metrics:
-            metric.reset_state()
 
-    def _logs(self) -> dict[str, float]:
-        return {metric.name: float(metric.result()) for metric in self.metrics}
+def _scores(logs: dict[str, float], return_dict: bool) -> Any:
+    """The logs of an evaluation as it was asked for: a dict, a list, or the loss alone."""
+    return logs if return_dict else [*logs.values()] if len(logs) > 1 else logs["loss"]
 
 
 def _graph_dtypes(arrays: tuple) -> list[Any]:
     """Inputs and all other floats enter a graph as `config.floatx()`, whole numbers among targets as they are."""
     inputs, others = leaves(arrays[0]), leaves(arrays[1:])
     return [config.floatx()] * len(inputs) + [config.floatx() if a.dtype.kind == "f" else a.dtype for a in others]
-
-
-def _loss_tracker() -> Any:
-    return metrics.Mean(name="loss")
-
-
-def _resolve_metrics(given: Any, targets: list, outputs: list) -> list[list[Any]]:
-    """A list of metric objects for each output."""
-    groups = list(given or [])
-    nested = len(outputs) > 1 and any(isinstance(g, (list, tuple)) for g in groups)
-    groups = groups if nested else [groups] * len(outputs)
-    return [
-        [metrics.for_output(one, target.shape, output.shape) for one in (g if isinstance(g, (list, tuple)) else [g])]
-        for g, target, output in zip(groups, targets, outputs)
-    ]

@@ -38,7 +38,7 @@ def test_learns_and_reports():
     utils.set_random_seed(0)
     x, y = stripes()
     model = small_cnn()
-    model.compile(optimizers.Adam(0.02), "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(optimizers.Adam(0.02), "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(x, y, batch_size=20, epochs=30, validation_split=0.25, verbose=0)
     assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert history.history["loss"][-1] < 0.1 * history.history["loss"][0]
@@ -146,7 +146,7 @@ def test_training_goes_on_where_it_was_saved(tmp_path, suffix):
         pytest.importorskip("safetensors")
     x, y = stripes(32)
     model = small_cnn(dropout=0.3)
-    model.compile(optimizers.Adam(0.01), "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
     for _ in range(3):
         model.train_on_batch(x, y)
     model.save(tmp_path / f"half.{suffix}")
@@ -205,8 +205,10 @@ def test_class_and_sample_weights_scale_the_loss():
     model_loss = model.fit(x, y, batch_size=12, verbose=0, shuffle=False, class_weight=weights).history["loss"][0]
     before = model.train_on_batch(x, y, sample_weight=by_class)
     assert model_loss == pytest.approx(before, rel=1e-4)
+    as_one = model.train_on_batch(x, y, class_weight={1: 0.0, 2: 3.0})
+    assert as_one == pytest.approx(before, rel=1e-4)
     with pytest.raises(ValueError, match="class_weight"):
-        model.fit(x, y, verbose=0, class_weight={0: 1.0})
+        model.fit(x, np.ones((12, 4, 1)), verbose=0, class_weight={0: 1.0})
 
 
 def test_learning_rate_can_change_without_tracing_again():
@@ -272,7 +274,7 @@ def test_summary_counts():
 
 def test_inputs_of_the_wrong_shape_are_named():
     model = small_cnn()
-    model.compile("sgd", "mse", ["accuracy"])
+    model.compile("sgd", "mse", metrics=["accuracy"])
     with pytest.raises(ValueError, match=r"\(None, 8, 8, 1\)"):
         model.predict(np.ones((2, 8, 8)), verbose=0)
     with pytest.raises(ValueError, match="samples"):
@@ -316,7 +318,7 @@ def test_checkpoint_and_early_stopping(tmp_path):
     utils.set_random_seed(1)
     x, y = stripes()
     model = small_cnn()
-    model.compile(optimizers.Adam(0.05), "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(optimizers.Adam(0.05), "sparse_categorical_crossentropy", metrics=["accuracy"])
     path = tmp_path / "best.npz"
     todo = [
         callbacks.ModelCheckpoint(path, monitor="val_loss", save_best_only=True),
@@ -334,7 +336,7 @@ def test_own_function_as_loss_and_metric():
         return ops.mean(ops.square(y_true - y_pred), -1) / 2.0
 
     model = Sequential([Input((2,)), layers.Dense(1)])
-    model.compile("sgd", half_squared, [half_squared])
+    model.compile("sgd", half_squared, metrics=[half_squared])
     x = np.random.default_rng(0).normal(size=(8, 2)).astype("float32")
     loss, metric = model.test_on_batch(x, np.ones((8, 1)))
     expected = ((model.predict(x, verbose=0) - 1) ** 2).mean() / 2
@@ -396,17 +398,83 @@ def test_subclass_with_nested_outputs_is_saved_and_read(tmp_path):
     assert outputs["one"].shape == (5, 1)
     assert outputs["two"][0].shape == (5, 2)
     model.compile("sgd", ["mse", "mae"])
-    assert np.isfinite(model.train_on_batch(x, [np.ones((5, 1)), np.ones((5, 2))]))
+    assert model.metrics_names == ["loss"]
+    assert np.isfinite(model.train_on_batch(x, [np.ones((5, 1)), np.ones((5, 2))])).all()
+    assert model.metrics_names == ["loss", "one_loss", "two_loss"]
     model.save(tmp_path / "two.npz")
     again = models.load_model(tmp_path / "two.npz", custom_objects={"TwoHeads": TwoHeads})
     np.testing.assert_array_equal(again.predict(x, verbose=0)["two"][0], model.predict(x, verbose=0)["two"][0])
 
 
-def test_layers_before_the_constructor_are_an_error():
-    class Hasty(Model):
-        def __init__(self):
-            self.dense = layers.Dense(1)
-            super().__init__()
+def test_layers_are_found_wherever_they_are_kept():
+    """In lists that grow later, in dicts, before the constructor of the base class; one that is replaced is gone."""
 
-    with pytest.raises(RuntimeError, match=r"super\(\)"):
-        Hasty()
+    class Kept(Model):
+        def __init__(self):
+            self.early = layers.Dense(1)
+            super().__init__()
+            self.body = []
+            for units in (4, 3):
+                self.body.append(layers.Dense(units))
+            self.heads = {"one": layers.Dense(2), "same": self.body[0]}
+            self.replaced = layers.Dense(7)
+            self.replaced = layers.Dense(5)
+
+        def call(self, inputs):
+            for layer in [*self.body, self.heads["one"], self.replaced, self.early]:
+                inputs = layer(inputs)
+            return inputs
+
+    model = Kept()
+    model(np.ones((2, 6)))
+    assert [layer.units for layer in model.layers] == [1, 4, 3, 2, 5]
+    assert model.count_params() == sum(v.size for v in model.weights) == (5 + 1) + 7 * 4 + 5 * 3 + 4 * 2 + 3 * 5
+    assert len(model.trainable_weights) == 10
+    model.trainable = False
+    assert not any(layer.trainable for layer in model.body)
+
+
+def test_a_layer_replaced_after_a_step_is_seen():
+    class Headed(Model):
+        def __init__(self):
+            super().__init__()
+            self.head = layers.Dense(2)
+
+        def call(self, inputs):
+            return self.head(inputs)
+
+    model = Headed()
+    assert model.predict(np.ones((3, 4)), verbose=0).shape == (3, 2)
+    model.head = layers.Dense(5)
+    assert model.predict(np.ones((3, 4)), verbose=0).shape == (3, 5)
+
+
+def test_weights_that_layers_share_count_once(tmp_path):
+    inputs = Input((3,))
+    hidden = layers.Dense(4, name="hidden")(inputs)
+    features = Model(inputs, hidden, name="features")
+    model = Model(inputs, layers.Add()([hidden, features(inputs)]))
+    assert model.count_params() == 16
+    model.compile(optimizers.SGD(0.5), "mse")
+    x, before = np.ones((2, 3), "float32"), model.get_weights()
+    expected = before[1] - 0.5 * 2 * (2 * (before[0].sum(0) + before[1]) / 4 * 2)  # d mean((2h)^2) / db
+    model.train_on_batch(x, np.zeros((2, 4)))
+    np.testing.assert_allclose(model.get_weights()[1], expected, rtol=1e-5)
+
+
+def test_output_of_a_layer_is_that_of_its_first_use():
+    base_input = Input((3,))
+    base = Model(base_input, layers.Dense(4)(base_input), name="base")
+    drawn = base.output
+    outer = Input((3,))
+    y = base(outer)
+    assert base.output is drawn
+    assert base.input is base_input
+    assert Model(outer, y).count_params() == 16
+
+
+def test_training_may_be_given_by_position():
+    layer = layers.Dropout(0.5, seed=1)
+    x = np.ones((50, 50), "float32")
+    assert (layer(x, True) == 0).any()
+    assert layer(x, False) is x

@@ -1,0 +1,131 @@
+"""What a model is trained for and judged by: the losses and metrics of `compile`, brought to its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from fastconv import losses, ops
+from fastconv import metrics as metrics_module
+from fastconv.engine import Variable
+from fastconv.engine.tree import leaves, rebuild
+
+
+class Objective:
+    """The number to minimise, made of the outputs' losses, and the running means that are reported.
+
+    Losses, their weights and metrics are given in a list with an entry for each output, or in a dict by the outputs'
+    names. A loss alone is that of every output; a list of metrics without lists in it is that of a single output.
+
+    Args:
+        loss, metrics, loss_weights: as `compile` takes them.
+
+    Raises:
+        ValueError: an unknown name, or metrics that are no list, tuple or dict.
+    """
+
+    def __init__(self, loss: Any, metrics: Any, loss_weights: Any) -> None:
+        if not isinstance(metrics, (list, tuple, dict, type(None))):
+            raise ValueError(f"compile: metrics must be a list, tuple or dict. Received: metrics={metrics!r}")
+        for metric in leaves(metrics):
+            metrics_module.for_output(metric, (1, 1), (1, 1))  # an unknown name is an error before any data is seen
+        self.losses = rebuild(loss, [losses.get(one) for one in leaves(loss)])
+        self.loss_weights = loss_weights
+        self.given_metrics = metrics
+        self.means: dict[str, Any] = {"loss": metrics_module.Mean("loss")}  # by their names in logs
+        self._loss_means: list[Any] = []
+        self._metrics: list[list[Any]] | None = None  # of each output, once its shape is known
+
+    def total(self, y: Any, y_pred: Any, names: list[str], sample_weight: Any, trained: Iterable[Variable]) -> Any:
+        """The weighted sum of the outputs' losses and of all penalties on weights; every running mean is updated.
+
+        Args:
+            y: targets, in order or in a dict by name.
+            y_pred: outputs.
+            names: of the outputs.
+            sample_weight: what each sample counts, or None.
+            trained: variables whose penalties count.
+
+        Raises:
+            ValueError: losses, loss weights, metrics or targets that are not as many as the outputs.
+        """
+        targets, outputs = targets_in_order(y, names), leaves(y_pred)
+        nested = isinstance(self.losses, (list, tuple, dict))
+        functions = for_outputs("loss", self.losses if nested else [self.losses] * len(names), names)
+        factors = for_outputs("loss_weights", self.loss_weights, names)
+        parts = [f and f(target, output, sample_weight) for f, target, output in zip(functions, targets, outputs)]
+        terms = [p if k in (None, 1) else p * k for p, k in zip(parts, factors) if p is not None]
+        terms += [v.regularizer(v) for v in trained if v.regularizer is not None]
+        if not terms:
+            raise ValueError("compile: there must be something to minimise. Received: loss=None and no regularizer")
+        loss = reduce(ops.add, terms)
+        self._update(loss, parts, targets, outputs, names)
+        return loss
+
+    def _update(self, loss: Any, parts: list, targets: list, outputs: list, names: list[str]) -> None:
+        if self._metrics is None:
+            self._metrics = self._resolve(targets, outputs, names)
+        samples = np.float32(targets[0].shape[0])
+        for mean, part in zip([self.means["loss"], *self._loss_means], [loss, *parts]):
+            if part is not None:
+                mean.update_state(part, sample_weight=samples)
+        for group, target, output in zip(self._metrics, targets, outputs):
+            for metric in group:
+                metric.update_state(target, output)
+
+    def _resolve(self, targets: list, outputs: list, names: list[str]) -> list[list[Any]]:
+        """The metrics of each output, entered into `means`: behind the output's name where there are several."""
+        single = len(names) == 1
+        given = self.given_metrics
+        if single and not isinstance(given, dict):
+            given = [leaves(given)]
+        groups = [
+            [metrics_module.for_output(one, target.shape, output.shape) for one in leaves(group)]
+            for group, target, output in zip(for_outputs("metrics", given, names), targets, outputs)
+        ]
+        self._loss_means = [] if single else [metrics_module.Mean(f"{name}_loss") for name in names]
+        means = [(mean.name, mean) for mean in [self.means["loss"], *self._loss_means]]
+        means += [(m.name if single else f"{name}_{m.name}", m) for name, group in zip(names, groups) for m in group]
+        self.means = dict(means)
+        if len(self.means) < len(means):
+            raise ValueError(f"compile: metrics must have different names. Received: {[name for name, _ in means]}")
+        return groups
+
+    def logs(self) -> dict[str, float]:
+        """The running means by name: the loss, that of each of several outputs, and the metrics."""
+        return {name: float(mean.result()) for name, mean in self.means.items()}
+
+    def reset(self) -> None:
+        """Begin all running means again."""
+        for mean in self.means.values():
+            mean.reset_state()
+
+
+def for_outputs(what: str, given: Any, names: Sequence[str]) -> list:
+    """The entries of a list or dict in the order of the outputs; None for all where nothing is given.
+
+    Raises:
+        ValueError: another number of entries, or a name that no output has.
+    """
+    if given is None:
+        return [None] * len(names)
+    if isinstance(given, dict) and set(given) <= set(names):
+        return [given.get(name) for name in names]
+    if isinstance(given, (list, tuple)) and len(given) == len(names):
+        return list(given)
+    raise ValueError(
+        f"compile: {what} must be a list with an entry for each output or a dict by their names. "
+        f"Received: {what}={given!r}, outputs={list(names)}"
+    )
+
+
+def targets_in_order(y: Any, names: Sequence[str]) -> list:
+    """The targets of the outputs. Raises ValueError unless there is one for each."""
+    targets = [y[name] for name in names if name in y] if isinstance(y, dict) else leaves(y)
+    if len(targets) != len(names):
+        found = list(y) if isinstance(y, dict) else [tuple(target.shape) for target in targets]
+        raise ValueError(f"Every output needs a target. Received: outputs={list(names)}, targets={found}")
+    return targets
