@@ -28,7 +28,8 @@ class BuildExtensions(build_ext):
     def build_extensions(self):
         openmp = ["-fopenmp"] if self._has_openmp() else []
         for extension in self.extensions:
-            extension.extra_compile_args += COMMON + BASELINE + openmp
+            # Cython writes helpers that it does not call.
+            extension.extra_compile_args += [*COMMON, *BASELINE, *openmp, "-Wno-unused-function"]
             extension.extra_link_args += openmp
             extension.include_dirs.append(numpy.get_include())
             if extension.name == "fastconv._core":

@@ -50,9 +50,11 @@ cdef inline int64_t even_parts(int64_t whole, int64_t most) noexcept nogil:
 
 cdef float *floats(cnp.ndarray array, int64_t size) except? NULL
 cdef Axis forward_axis(
-    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before)
+    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before
+) noexcept nogil
 cdef Axis backward_axis(
-    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before, int64_t phase)
+    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before, int64_t phase
+) noexcept nogil
 
 cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels) noexcept nogil
 cdef Block cut_block(const Image *x, const Cut *cut, int64_t i) noexcept nogil

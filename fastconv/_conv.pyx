@@ -62,14 +62,16 @@ cdef int64_t groups_of(int64_t channels, cnp.ndarray w) except -1:
     return channels // w.shape[2]
 
 
-cdef Axis forward_axis(int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before):
+cdef Axis forward_axis(
+    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before
+) noexcept nogil:
     """y[o] = sum over k of x[o * stride + k * dilation - before] w[k]"""
     return Axis(inputs, outputs, taps, stride, -before, dilation, 0, 1, outputs, 0, 1)
 
 
 cdef Axis backward_axis(
     int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before, int64_t phase
-):
+) noexcept nogil:
     """dx[phase + o * stride] = sum over k of dy[o + (phase + before - k * dilation) / stride] w[k], where it divides"""
     cdef Axis axis = Axis(outputs, ceil_div(inputs - phase, stride), 0, 1, 0, 0, 0, 0, inputs, phase, stride)
     cdef int64_t k

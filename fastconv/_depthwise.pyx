@@ -48,7 +48,8 @@ cdef extern from "kernels.h":
 cdef enum:
     SLICE = 128                            # channels at a time: whole lines of the cache, and panels of many rows
     PIXELS = 512                           # of a block
-    CHUNKS = 16                            # partial sums of a kernel's gradient
+    CHUNKS = 16                            # partial sums of a kernel's gradient,
+    MOST_PARTIAL_FLOATS = 1 << 20          # as long as they are small
     LOADS = 4                              # a depthwise multiply-add waits for memory: it counts as so many
 
 
@@ -77,7 +78,7 @@ cdef void cut_depthwise(Depthwise *d) noexcept nogil:
     d.slices = ceil_div(d.x.channels, d.slice)
     d.cut = cut_pixels(&d.x, d.slice, PIXELS)
     blocks = d.cut.row_blocks * d.cut.column_blocks
-    d.chunk = ceil_div(blocks, CHUNKS)
+    d.chunk = ceil_div(blocks, max(min(CHUNKS, MOST_PARTIAL_FLOATS // (taps * d.x.channels)), 1))
     d.chunks = ceil_div(blocks, d.chunk)
     d.scratch_bytes = (
         sizeof(float) * (d.cut.panel_floats + taps * d.slice)
