@@ -62,6 +62,10 @@ ALONE = {
     "a bias after an activation": (lambda n, x: ops.relu(n.conv(x)) + n.b, ["conv", "add"]),
     "a scale after an activation": (lambda n, x: ops.relu(n.conv(x)) * n.s, ["conv", "multiply"]),
     "two activations": (lambda n, x: ops.tanh(ops.relu(n.conv(x))), ["conv", "activate"]),
+    "a second bias that changes": (
+        lambda n, x: n.conv(x) + n.b + ops.exp(x[0, 0, :4, 0]),
+        ["conv", "elementwise", "add"],
+    ),
     "a softmax": (lambda n, x: ops.softmax(n.conv(x)), ["conv", "softmax"]),
     "a scale that changes": (
         lambda n, x: n.conv(x) * ops.exp(x[0, 0, :4, 0]),
