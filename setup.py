@@ -70,7 +70,12 @@ def extension(name, *sources):
     )
 
 
-EXTENSIONS = [extension("_core", "fastconv/csrc/dispatch.c"), extension("_conv"), extension("_depthwise"), extension("_stream")]
+EXTENSIONS = [
+    extension("_core", "fastconv/csrc/dispatch.c"),
+    extension("_conv"),
+    extension("_depthwise"),
+    extension("_stream"),
+]
 
 setup(
     ext_modules=cythonize(EXTENSIONS, language_level=3),
