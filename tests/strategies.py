@@ -36,8 +36,8 @@ def windows(draw):
     return Window(x_shape, (*size, ci, g * co), draw(pairs(1, 4)), padding, dilation)
 
 
-# Functions of two (3, 3) arrays that return a third: (in words of fastconv, in those of NumPy). Whole numbers stay whole
-# and small, so that results are exact in every dtype and order.
+# Functions of two (3, 3) arrays that return a third: (in words of fastconv, in those of NumPy). Whole numbers stay
+# whole and small, so that results are exact in every dtype and order.
 STEPS = {
     "add": (lambda ops, x, y: ops.mod(x + y, 7.0), lambda x, y: (x + y) % 7),
     "multiply": (lambda ops, x, y: ops.mod(x * y, 7.0), lambda x, y: x * y % 7),
