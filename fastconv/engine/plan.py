@@ -115,9 +115,9 @@ class Plan:
                 for reader, t in readers[former]
             )
 
-        last = [step for step in steps if step in finals and reads_alone(step)]
-        ordered = [step for step in steps if step not in last] + last
-        return ordered, {t: target[t] for step in last for t in step.outputs}
+        last = {step for step in finals if reads_alone(step)}
+        ordered = sorted(steps, key=last.__contains__)
+        return ordered, {t: target[t] for step in ordered if step in last for t in step.outputs}
 
     def _copies_of_former_values(self, steps: list[Call]) -> list[Call]:
         """Steps that copy those results which are the memory of a variable, or part of it, before it is assigned."""
