@@ -109,7 +109,7 @@ def _made(kind: str, data: Any) -> Any:
     if isinstance(data, str):
         found = _lookup(kind, data)
         return found() if isinstance(found, type) else found
-    if not isinstance(data, Mapping) or "class_name" not in data:
+    if not isinstance(data, Mapping) or not isinstance(data.get("class_name"), str):
         raise ValueError(f"{kind}: a configuration must be a name or a dict with a class_name. Received: {data!r}")
     found = _lookup(kind, data["class_name"])
     if not isinstance(found, type):

@@ -1,6 +1,6 @@
 """Models in one file: arrays as .npz or .safetensors, the configuration as JSON beside them. Nothing is ever unpickled.
 
-A file holds arrays named ``weights/0000/conv2d/kernel``, in the order of `model.weights`, then ``seeds/...`` and
+A file holds arrays named ``weights/000000/conv2d/kernel``, in the order of `model.weights`, then ``seeds/...`` and
 ``optimizer/...``. An .npz is a zip archive that `numpy.load` reads, with the configuration in ``config.json``; in a
 .safetensors file it is the metadata entry ``fastconv``.
 """
@@ -11,6 +11,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def save_model(model: Any, filepath: str | os.PathLike, overwrite: bool = True) 
     }
     groups = {"weights": model.weights, "seeds": _seeds(model)}
     if model.optimizer is not None:
-        groups["optimizer"] = model.optimizer.variables
+        groups["optimizer"] = _optimizer_state(model)
     _write(filepath, overwrite, config, groups)
 
 
@@ -66,29 +67,46 @@ def load_model(filepath: str | os.PathLike, custom_objects: dict | None = None, 
     config, arrays = _read(filepath)
     if config.get("format") != FORMAT or "model" not in config:
         raise ValueError(f"{filepath}: a file of Model.save is needed. Received: {sorted(config)}")
-    model = deserialize("layer", config["model"], custom_objects)
-    if not model.built and config["build_shape"]:
-        model.build(config["build_shape"])
+    try:
+        model = deserialize("layer", config["model"], custom_objects)
+        if not model.built and config["build_shape"]:
+            model.build(config["build_shape"])
+        if compile and config["compile"]:
+            _compile(model, config["compile"], custom_objects)
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{filepath}: its configuration must be that of a model. Received: {reason}") from error
     _fill(filepath, "weights", model.weights, arrays)
     _fill(filepath, "seeds", _seeds(model), arrays)
-    if compile and config.get("compile"):
-        options = dict(config["compile"])
-        options["optimizer"] = deserialize("optimizer", options["optimizer"], custom_objects)
-        options["loss"] = _revive("loss", options["loss"], custom_objects)
-        options["metrics"] = _revive("metric", options["metrics"], custom_objects)
-        model.compile(**options)
-        if any(key.startswith("optimizer/") for key in arrays):
-            model.optimizer.build(model.trainable_weights)
-            _fill(filepath, "optimizer", model.optimizer.variables, arrays)
+    if model.optimizer is not None:
+        _fill(filepath, "optimizer", _optimizer_state(model), arrays)
     return model
 
 
+def _compile(model: Any, config: dict, custom_objects: dict | None) -> None:
+    options = dict(config)
+    options["optimizer"] = deserialize("optimizer", options["optimizer"], custom_objects)
+    options["loss"] = _revive("loss", options["loss"], custom_objects)
+    options["metrics"] = _revive("metric", options["metrics"], custom_objects)
+    model.compile(**options)
+
+
 def _revive(kind: str, data: Any, custom_objects: dict | None) -> Any:
+    """The losses or metrics of `compile`, nested as they were; names that `compile` knows stay names."""
     if isinstance(data, list):
         return [_revive(kind, one, custom_objects) for one in data]
-    if isinstance(data, str) and custom_objects and data in custom_objects:
-        return custom_objects[data]
-    return deserialize(kind, data, custom_objects) if isinstance(data, dict) else data
+    if isinstance(data, dict) and "class_name" not in data:
+        return {key: _revive(kind, one, custom_objects) for key, one in data.items()}
+    if isinstance(data, str):
+        return (custom_objects or {}).get(data, data)
+    return deserialize(kind, data, custom_objects)
+
+
+def _optimizer_state(model: Any) -> list[Variable]:
+    """The optimizer's variables in an order that the model alone determines, whenever its layers were frozen."""
+    optimizer, trained = model.optimizer, model.trainable_weights
+    optimizer.build(trained)
+    return [optimizer.iterations, optimizer.learning_rate, *(s for v in trained for s in optimizer.state_of(v))]
 
 
 def _seeds(model: Any) -> list[Variable]:
@@ -97,7 +115,7 @@ def _seeds(model: Any) -> list[Variable]:
 
 
 def _named(group: str, variables: Sequence[Variable]) -> dict[str, np.ndarray]:
-    return {f"{group}/{i:04d}/{v.path}": v.value for i, v in enumerate(variables)}
+    return {f"{group}/{i:06d}/{v.path}": v.value for i, v in enumerate(variables)}
 
 
 def _fill(filepath: Any, group: str, variables: Sequence[Variable], arrays: dict[str, np.ndarray]) -> None:
@@ -149,9 +167,12 @@ def _read(filepath: Any) -> tuple[dict, dict[str, np.ndarray]]:
     if not Path(filepath).exists():
         raise FileNotFoundError(f"There is no file {os.fspath(filepath)!r}")
     try:
-        return _read_safetensors(filepath) if suffix == ".safetensors" else _read_npz(filepath)
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError, UnicodeDecodeError) as error:
+        config, arrays = _read_safetensors(filepath) if suffix == ".safetensors" else _read_npz(filepath)
+    except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, OSError, RecursionError) as error:
         raise ValueError(f"{filepath}: the file is damaged or was not written by fastconv ({error})") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{filepath}: its configuration must be a JSON object. Received: {type(config).__name__}")
+    return config, arrays
 
 
 def _read_npz(filepath: Any) -> tuple[dict, dict[str, np.ndarray]]:
