@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
-from fastconv import ops
 from fastconv.engine import KerasTensor
 from fastconv.engine.symbolic import Node
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer
+from fastconv.layers.core import InputLayer
+from fastconv.models.encoding import decode, encode, named_operation, operation_name
 from fastconv.models.model import Model
 from fastconv.serialization import deserialize, register, serialize
 
@@ -36,8 +36,9 @@ class Functional(Model):
         for t in [t for node in self._nodes for t in node.inputs] + self.outputs:
             if t not in made:
                 raise ValueError(f"{self.name}: outputs must be made of the inputs alone. Received: {t} from elsewhere")
-        operations = [t.node.operation for t in self.inputs if t.node is not None] + [n.operation for n in self._nodes]
-        self._layers = list(dict.fromkeys(op for op in operations if isinstance(op, Layer)))
+        self._input_layers = [_input_layer(t) for t in self.inputs]
+        operations = [node.operation for node in self._nodes]
+        self._layers = list(dict.fromkeys([*self._input_layers, *(op for op in operations if isinstance(op, Layer))]))
         names = [layer.name for layer in self._layers]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
@@ -81,26 +82,19 @@ class Functional(Model):
         number = {t: [i, k] for i, node in enumerate(self._nodes) for k, t in enumerate(node.outputs)}
         number.update({t: [-1, k] for k, t in enumerate(self.inputs)})
 
-        def reference(tree: Any) -> Any:
-            if isinstance(tree, KerasTensor):
-                return {"tensor": number[tree]}
-            if isinstance(tree, dict):
-                return {"dict": {key: reference(item) for key, item in tree.items()}}
-            if isinstance(tree, (list, tuple)):
-                return {type(tree).__name__: [reference(item) for item in tree]}
-            return {"value": tree}
+        def plain(tree: Any) -> dict:
+            return encode(tree, number.__getitem__)
 
         return {
             "name": self.name,
             "trainable": self.trainable,
             "layers": [serialize(layer) for layer in self._layers],
             "nodes": [
-                [_operation_name(node), reference(list(node.args)), reference(dict(node.kwargs))]
-                for node in self._nodes
+                [_maker(node.operation), plain(list(node.args)), plain(dict(node.kwargs))] for node in self._nodes
             ],
-            "inputs": [t.node.operation.name for t in self.inputs if t.node is not None],
-            "input": reference(self.input),
-            "output": reference(self.output),
+            "inputs": [layer.name for layer in self._input_layers],
+            "input": plain(self.input),
+            "output": plain(self.output),
         }
 
     @classmethod
@@ -114,39 +108,27 @@ class Functional(Model):
         inputs = [layers[name].output for name in config["inputs"]]
         results: list[list[KerasTensor]] = []
 
-        def resolve(data: dict) -> Any:
-            ((kind, content),) = data.items()
-            if kind == "tensor":
-                node, k = content
-                return inputs[k] if node == -1 else results[node][k]
-            if kind == "dict":
-                return {key: resolve(item) for key, item in content.items()}
-            if kind in ("list", "tuple"):
-                return (list if kind == "list" else tuple)(resolve(item) for item in content)
-            return content
+        def tensor(number: list[int]) -> KerasTensor:
+            node, k = number
+            return inputs[k] if node == -1 else results[node][k]
 
-        for name, args, kwargs in config["nodes"]:
-            if name.startswith("ops."):
-                if name[4:] not in ops.__all__:
-                    raise ValueError(f"A model is made of layers and of the functions of ops. Received: {name!r}")
-                operation = getattr(ops, name[4:])
-            else:
-                operation = layers[name]
-            results.append(leaves(operation(*resolve(args), **resolve(kwargs))))
-        model = Functional(resolve(config["input"]), resolve(config["output"]), name=config["name"])
-        if not config["trainable"]:
-            model._trainable = False
+        for maker, args, kwargs in config["nodes"]:
+            operation = layers[maker["layer"]] if "layer" in maker else named_operation(maker["operation"])
+            results.append(leaves(operation(*decode(args, tensor), **decode(kwargs, tensor))))
+        model = Functional(decode(config["input"], tensor), decode(config["output"], tensor), name=config["name"])
+        model._trainable = config["trainable"]
         return model
 
 
-def _operation_name(node: Node) -> str:
-    """The name of a layer, or of a function of `ops` behind "ops."."""
-    if isinstance(node.operation, Layer):
-        return node.operation.name
-    names = {inspect.unwrap(getattr(ops, name)): name for name in ops.__all__}
-    if node.operation not in names:
-        raise ValueError(f"A model is saved if it is made of layers and functions of ops. Received: {node.operation}")
-    return "ops." + names[node.operation]
+def _input_layer(t: KerasTensor) -> InputLayer:
+    """Where `t` enters: the layer that `Input` made, or a new one where a model begins in the middle of another."""
+    maker = t.node.operation if t.node is not None else None
+    return maker if isinstance(maker, InputLayer) else InputLayer(t.shape[1:], t.shape[0], t.dtype.name)
+
+
+def _maker(operation: Any) -> dict[str, str]:
+    is_layer = isinstance(operation, Layer)
+    return {"layer": operation.name} if is_layer else {"operation": operation_name(operation)}
 
 
 def nodes_between(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> list[Node]:

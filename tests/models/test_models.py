@@ -140,6 +140,45 @@ def test_drawn_model_survives_its_configuration(tmp_path):
         np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
+def test_parts_of_tensors_and_constants_are_saved(tmp_path):
+    a = Input((8,))
+    weighed = a[:, 2:5] * np.array([1.0, 2.0, 3.0], "float32") + ops.reshape(a[..., 0], (-1, 1))
+    model = Model(a, layers.Dense(2, name="relu")(weighed))
+    x = np.random.default_rng(0).normal(size=(4, 8)).astype("float32")
+    model.save(tmp_path / "parts.npz")
+    again = models.load_model(tmp_path / "parts.npz")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+    strange = Model(a, ops.reshape(a, (-1, np.int64(8))) * np.array("1", dtype="float32"))
+    strange.save(tmp_path / "strange.npz")
+
+
+def test_model_may_begin_in_the_middle_of_another(tmp_path):
+    a = Input((4,))
+    hidden = layers.Dense(3)(a)
+    head = Model(hidden, layers.Dense(2, name="head")(hidden))
+    assert [layer.name for layer in head.layers][1:] == ["head"]
+    assert head.count_params() == 8
+    head.save(tmp_path / "head.npz")
+    again = models.load_model(tmp_path / "head.npz")
+    x = np.ones((2, 3))
+    np.testing.assert_array_equal(again.predict(x, verbose=0), head.predict(x, verbose=0))
+
+
+def test_nested_models_are_saved_as_they_are(tmp_path):
+    inner = Sequential([Input((4,)), layers.Dense(3, activation="tanh"), layers.BatchNormalization()], name="inner")
+    b = Input((3,))
+    drawn = Model(b, layers.Dense(3)(b) + b, name="drawn")
+    a = Input((4,))
+    model = Model(a, layers.Dense(2)(drawn(inner(a))))
+    inner.trainable = False
+    model.save(tmp_path / "nested.npz")
+    again = models.load_model(tmp_path / "nested.npz")
+    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
+    assert len(again.trainable_weights) == 4
+    assert len(again.get_layer("inner").non_trainable_weights) == 6
+    np.testing.assert_array_equal(again.predict(np.eye(4), verbose=0), model.predict(np.eye(4), verbose=0))
+
+
 @pytest.mark.parametrize("suffix", ["npz", "safetensors"])
 def test_training_goes_on_where_it_was_saved(tmp_path, suffix):
     if suffix == "safetensors":
@@ -220,6 +259,26 @@ def test_learning_rate_can_change_without_tracing_again():
     model.optimizer.learning_rate = 0.0
     model.train_on_batch(x, y)
     np.testing.assert_array_equal(model.trainable_weights[0].numpy(), before)
+
+
+@pytest.mark.parametrize("frozen_first", [True, False])
+def test_saved_while_layers_are_frozen_and_thawed(tmp_path, frozen_first):
+    """The optimizer's state finds its weights again whatever was frozen when it was made, and whether it was made."""
+    x, y = stripes(32)
+    model = small_cnn()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.save(tmp_path / "new.npz")
+    models.load_model(tmp_path / "new.npz").train_on_batch(x, y)
+    model.layers[0].trainable = not frozen_first
+    model.train_on_batch(x, y)
+    model.layers[0].trainable = frozen_first
+    model.save(tmp_path / "half.npz")
+    again = models.load_model(tmp_path / "half.npz")
+    assert len(again.trainable_weights) == len(model.trainable_weights)
+    for _ in range(2):
+        assert model.train_on_batch(x, y) == again.train_on_batch(x, y)
+    for a, b in zip(model.get_weights(), again.get_weights()):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_frozen_layers_stay():
