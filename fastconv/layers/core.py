@@ -25,9 +25,12 @@ class InputLayer(Layer):
         trainable: bool = True,
     ) -> None:
         super().__init__(name=name, dtype=dtype, trainable=trainable)
-        if shape is None or not all(n is None or (isinstance(n, int) and n >= 0) for n in shape):
-            raise ValueError(f"Input: shape must be ints >= 0 or None, without the batch. Received: shape={shape}")
-        self.shape = tuple(shape)
+        sizes = shape if isinstance(shape, (list, tuple)) else (-1,)
+        if not all(n is None or (isinstance(n, int) and n >= 0) for n in sizes):
+            raise ValueError(
+                f"Input: shape must be ints >= 0 or None in a tuple, without the batch. Received: shape={shape!r}"
+            )
+        self.shape = tuple(sizes)
         self.batch_size = batch_size
         self.built = True
         tensor = KerasTensor((batch_size, *self.shape), self.dtype, name=self.name)
@@ -97,6 +100,8 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
 
     def build(self, input_shape: Any) -> None:
+        if not input_shape or input_shape[-1] is None:
+            raise ValueError(f"{self.name}: the last axis of the input must be known. Received: {input_shape=}")
         self.kernel = self.add_weight(
             (input_shape[-1], self.units), self.kernel_initializer, regularizer=self.kernel_regularizer, name="kernel"
         )

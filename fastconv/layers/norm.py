@@ -61,6 +61,8 @@ class BatchNormalization(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
 
     def build(self, input_shape: Any) -> None:
+        if not -len(input_shape) <= self.axis < len(input_shape) or input_shape[self.axis] is None:
+            raise ValueError(f"{self.name}: the size of axis={self.axis} must be known. Received: {input_shape=}")
         shape = (input_shape[self.axis],)
         self.gamma = self.beta = None
         if self.scale:

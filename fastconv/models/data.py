@@ -41,7 +41,7 @@ def count_samples(*data: Any) -> int:
     if len(counts) != 1:
         raise ValueError(
             "All arrays must have the same number of samples. "
-            f"Received: shapes={[tuple(leaf.shape) for leaf in leaves(data)]}"
+            f"Received: {len(leaves(data))} arrays of the lengths {sorted(counts)}"
         )
     return counts.pop()
 

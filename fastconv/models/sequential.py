@@ -31,7 +31,7 @@ class Sequential(Model):
         self._layers: list[Layer] = []
         self._input_layer: InputLayer | None = None
         self._drawn: Functional | None = None  # the layers so far, applied one after another
-        for layer in layers or ():
+        for layer in [layers] if isinstance(layers, Layer) else layers or ():
             self.add(layer)
         if not trainable:
             self.trainable = False
