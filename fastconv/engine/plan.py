@@ -135,7 +135,7 @@ class _Bound:
     def __init__(self, plan: Plan) -> None:
         storage = [aligned_empty(size) for size in plan.sizes]
         self.arrays: dict[Tensor, Any] = {t: variable.value for variable, t in plan.reads.items()}
-        self.arrays.update((t, variable.value) for t, variable in plan.in_place.items())
+        self.arrays.update((t, variable.buffer) for t, variable in plan.in_place.items())
         for t in plan.inputs:
             self.arrays[t] = aligned_empty(nbytes(t)).view(t.dtype).reshape(t.shape)
         for t, number in plan.buffers.items():
@@ -160,7 +160,7 @@ class _Bound:
         for step in self.steps:
             step()
         for variable, array in self.writes:
-            variable.value[...] = array
+            variable.buffer[...] = array
         for variable in self.updated:
             variable.version += 1
         return [np.array(array) for array in self.outputs]

@@ -102,7 +102,7 @@ def apply(operation: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
     for i, leaf in enumerate(leaves(results[0])):
         shape = tuple(n if all(s[i][axis] == n for s in shapes) else None for axis, n in enumerate(shapes[0][i]))
         node.outputs.append(
-            KerasTensor(shape, leaf.dtype, node, getattr(operation, "name", operation.__class__.__name__))
+            KerasTensor(shape, leaf.dtype, node, getattr(operation, "name", None) or operation.__name__)
         )
     return rebuild(results[0], node.outputs)
 

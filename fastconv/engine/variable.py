@@ -19,6 +19,11 @@ class Variable(Operand):
         dtype: a NumPy dtype; of `initializer` where it is an array and `dtype` is None.
         trainable: whether training may change it by gradient.
         name: the last part of its path, such as "kernel".
+
+    Attributes:
+        value: the array, for reading; `assign` writes.
+        buffer: the same memory, for plans to write into. It is never replaced: plans hold on to it.
+        version: how often it was assigned; what is computed from it anew follows this count.
     """
 
     __array_priority__ = 1000  # NumPy arrays leave `array + variable` to the variable
@@ -32,7 +37,9 @@ class Variable(Operand):
         name: str = "variable",
     ) -> None:
         value = initializer(shape, dtype) if callable(initializer) else initializer
-        self._value = np.array(value, dtype=dtype, order="C")
+        self.buffer = np.array(value, dtype=dtype, order="C")
+        self.value = self.buffer.view()
+        self.value.flags.writeable = False
         self.trainable = trainable
         self.name = name
         self.path = name
@@ -41,30 +48,25 @@ class Variable(Operand):
         self.version = 0
 
     @property
-    def value(self) -> np.ndarray:
-        """The array itself. It is written in place and never replaced: compiled plans hold on to it."""
-        return self._value
-
-    @property
     def shape(self) -> tuple[int, ...]:
-        return self._value.shape
+        return self.value.shape
 
     @property
     def dtype(self) -> np.dtype:
-        return self._value.dtype
+        return self.value.dtype
 
     @property
     def ndim(self) -> int:
-        return self._value.ndim
+        return self.value.ndim
 
     @property
     def size(self) -> int:
-        return self._value.size
+        return self.value.size
 
     def read(self) -> Any:
         """The array; inside a trace the tensor that stands for it."""
         trace = Trace.current()
-        return self._value if trace is None else trace.read(self)
+        return self.value if trace is None else trace.read(self)
 
     def assign(self, value: Any) -> None:
         """Write `value` into the array; inside a trace note that this is to be done whenever the graph runs.
@@ -80,20 +82,20 @@ class Variable(Operand):
             )
         trace = Trace.current()
         if trace is None:
-            self._value[...] = value.read() if isinstance(value, Variable) else value
+            self.buffer[...] = value.read() if isinstance(value, Variable) else value
             self.version += 1
         else:
             trace.assign(self, value)
 
     def numpy(self) -> np.ndarray:
         """A copy of the array."""
-        return self._value.copy()
+        return self.value.copy()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self._value, dtype=dtype)
+        return np.array(self.value, dtype=dtype)
 
     def __float__(self) -> float:
-        return float(self._value)
+        return float(self.value)
 
     def __repr__(self) -> str:
-        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self._value}>"
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self.value}>"

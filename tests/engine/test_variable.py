@@ -107,3 +107,12 @@ def test_a_trace_belongs_to_its_thread():
         thread.start()
         thread.join()
     assert seen[0] is v.value
+
+
+def test_the_value_is_for_reading():
+    variable = Variable(np.zeros(3))
+    with pytest.raises(ValueError, match="read-only"):
+        variable.value[0] = 1.0
+    variable.assign(np.ones(3))
+    np.testing.assert_array_equal(variable.value, np.ones(3))
+    assert variable.version == 1
