@@ -15,7 +15,7 @@ def print_summary(
     """Print name, type, output shape and number of weights of every layer, then the totals."""
     header = ["Layer (type)", "Output Shape", "Param #"] + ["Connected to"] * _is_branched(model)
     header += ["Trainable"] * show_trainable
-    rows = [_row(model, layer, show_trainable) for layer in _rows_of(model)]
+    rows = [_row(model, layer, show_trainable) for layer in model.layers]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     if line_length is not None:
         widths[0] += max(0, line_length - sum(widths) - 3 * len(widths) - 1)
@@ -37,24 +37,19 @@ def print_summary(
         print_fn(f" {label} params: {sum(v.size for v in variables):,} ({_bytes(variables)})")
 
 
-def _rows_of(model: Any) -> list:
-    return list(getattr(model, "layers", []))
-
-
 def _is_branched(model: Any) -> bool:
-    return any(len(node.inputs) > 1 for node in getattr(model, "_nodes", ()))
+    """Whether a layer joins several tensors, or is applied several times."""
+    nodes = getattr(model, "_nodes", ())
+    return any(len(node.inputs) > 1 for node in nodes) or len({node.operation for node in nodes}) < len(nodes)
 
 
 def _row(model: Any, layer: Any, show_trainable: bool) -> list[str]:
-    shapes = (
-        [str(t.shape) for t in leaves(layer.output) if isinstance(t, KerasTensor)] if layer.output is not None else []
-    )
+    nodes = [node for node in getattr(model, "_nodes", ()) if node.operation is layer]
+    outputs = [t for node in nodes for t in node.outputs] or leaves(layer.output)
+    shapes = dict.fromkeys(str(t.shape) for t in outputs if isinstance(t, KerasTensor))
     row = [f"{layer.name} ({type(layer).__name__})", ", ".join(shapes) or "?", f"{layer.count_params():,}"]
     if _is_branched(model):
-        makers = [t.node for node in model._nodes if node.operation is layer for t in node.inputs]
-        row.append(
-            ", ".join(getattr(m.operation, "name", getattr(m.operation, "__name__", "?")) for m in makers) or "-"
-        )
+        row.append(", ".join(t.name for node in nodes for t in node.inputs) or "-")
     if show_trainable:
         row.append("Y" if layer.trainable_weights else "N" if layer.weights else "-")
     return row

@@ -148,8 +148,6 @@ def test_parts_of_tensors_and_constants_are_saved(tmp_path):
     model.save(tmp_path / "parts.npz")
     again = models.load_model(tmp_path / "parts.npz")
     np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
-    strange = Model(a, ops.reshape(a, (-1, np.int64(8))) * np.array("1", dtype="float32"))
-    strange.save(tmp_path / "strange.npz")
 
 
 def test_model_may_begin_in_the_middle_of_another(tmp_path):
@@ -329,6 +327,20 @@ def test_summary_counts():
     assert "Total params: 251 " in text
     assert "Non-trainable params: 8 " in text
     assert len({len(line) for line in lines[1:-3]}) == 1
+
+
+def test_summary_shows_where_shared_layers_are_used():
+    a, b = Input((4,), name="a"), Input((2, 4), name="b")
+    dense = layers.Dense(3, name="dense")
+    lines = []
+    Model([a, b], [dense(a), dense(ops.relu(b))]).summary(print_fn=lines.append, show_trainable=True)
+    (row,) = [line for line in lines if "(Dense)" in line]
+    cells = [cell.strip() for cell in row.strip("│").split("│")]
+    assert cells == ["dense (Dense)", "(None, 3), (None, 2, 3)", "15", "a, relu", "Y"]
+    lines = []
+    Sequential([layers.Dense(3, name="dense")]).summary(print_fn=lines.append, line_length=60)
+    assert "│ ?" in lines[4]
+    assert {len(line) for line in lines[1:6]} == {60}
 
 
 def test_inputs_of_the_wrong_shape_are_named():
