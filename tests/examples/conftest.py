@@ -1,0 +1,18 @@
+"""The examples as modules, without running them."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def example(request):
+    """The example that the test's module is named after."""
+    name = request.module.__name__.rpartition("test_")[2]
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
