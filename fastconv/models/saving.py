@@ -46,6 +46,8 @@ def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True
 
 def load_weights(model: Any, filepath: str | os.PathLike) -> None:
     """Read the weights of a model that has been built. See `Model.load_weights`."""
+    if not model.built:
+        raise ValueError(f"{model.name}: weights can be loaded once they exist; call build(input_shape) first")
     _, arrays = _read(filepath)
     _fill(filepath, "weights", model.weights, arrays)
 

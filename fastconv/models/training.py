@@ -17,6 +17,7 @@ from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer
 from fastconv.models import data as batching
 from fastconv.models.objective import Objective
+from fastconv.serialization import serialize
 from fastconv.utils.random import generator
 
 MAX_PLANS = 8  # shapes of batches that a model keeps buffers for; the one unused for longest goes first
@@ -71,8 +72,6 @@ class Trainer(Layer):
 
     def get_compile_config(self) -> dict | None:
         """The arguments of `compile` as plain data; None where it was not called."""
-        from fastconv.serialization import serialize
-
         if self._objective is None:
             return None
 
@@ -249,8 +248,9 @@ class Trainer(Layer):
         Raises:
             ValueError: arrays that do not fit together or to the model.
         """
-        objective = self._compiled()
+        self._compiled()
         size = batching.check_batch_size(batch_size)
+        validation_size = batching.check_batch_size(validation_batch_size or size)
         train = self._standardize(x, y, sample_weight)
         validation = None
         if validation_data is not None:
@@ -258,23 +258,13 @@ class Trainer(Layer):
         elif validation_split:
             train, validation = batching.split_validation(train, validation_split)
         train = batching.weigh_classes(train, class_weight)
-        n = batching.count_samples(train)
-        steps = -(-n // size)
-        validation_size = size if validation_batch_size is None else batching.check_batch_size(validation_batch_size)
+        steps = -(-batching.count_samples(train) // size)
         todo = self._callbacks(callbacks, verbose, {"epochs": epochs, "steps": steps})
         self.stop_training = False
         todo.on_train_begin()
         for epoch in range(initial_epoch, epochs):
-            objective.reset()
             todo.on_epoch_begin(epoch)
-            order = generator().permutation(n) if shuffle else None
-            for step, index in enumerate(batching.batches(n, size, order)):
-                todo.on_train_batch_begin(step)
-                self._step("train", batching.take(train, index))
-                todo.on_train_batch_end(step, objective.logs())
-                if self.stop_training:
-                    break
-            logs = objective.logs()
+            logs = self._train(train, size, shuffle, todo)
             if validation is not None:
                 scores = self._evaluate(validation, validation_size, todo)
                 logs.update({f"val_{name}": value for name, value in scores.items()})
@@ -284,6 +274,19 @@ class Trainer(Layer):
         todo.on_train_end()
         assert self.history is not None
         return self.history
+
+    def _train(self, arrays: tuple, batch_size: int, shuffle: bool, callbacks: CallbackList) -> dict:
+        """One epoch, until a callback stops the training."""
+        objective, n = self._compiled(), batching.count_samples(arrays)
+        objective.reset()
+        order = generator().permutation(n) if shuffle else None
+        for step, index in enumerate(batching.batches(n, batch_size, order)):
+            callbacks.on_train_batch_begin(step)
+            self._step("train", batching.take(arrays, index))
+            callbacks.on_train_batch_end(step, objective.logs())
+            if self.stop_training:
+                break
+        return objective.logs()
 
     def evaluate(
         self,
