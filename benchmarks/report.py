@@ -9,6 +9,7 @@ import argparse
 import csv
 import json
 import math
+import os
 import platform
 import sys
 from collections import defaultdict
@@ -130,6 +131,7 @@ def machine(rivals: Sequence[Side]) -> dict[str, Any]:
         "processor": processor(),
         "instruction_set": _core.get_isa(),
         "python": platform.python_version(),
+        "load": round(os.getloadavg()[0], 2),
         "versions": {name: version(name) for name in ("numpy", *{rival.package for rival in rivals})},
     }
 
@@ -173,19 +175,21 @@ def plot(rows: Sequence[Row], title: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.report", description="fastconv beside its rivals")
-    parser.add_argument("--quick", action="store_true", help="3 short rounds a row in place of 15 longer ones")
+    parser.add_argument("--quick", action="store_true", help="5 short rounds a row in place of 15 longer ones")
     parser.add_argument("--only", default="", metavar="WORD", help="only the cases whose name contains WORD")
     arguments = parser.parse_args()
     rivals = [rival for rival in RIVALS if rival.available()]
     if not rivals:
         parser.error("there is nothing to compare with: pip install 'fastconv[bench]'")
-    rounds, block = (3, 0.002) if arguments.quick else (15, 0.005)
+    rounds, block = (5, 0.002) if arguments.quick else (15, 0.005)
+    about = machine(rivals)
+    if about["load"] > 0.5:
+        print(f"Other processes are at work (load {about['load']}): these ratios will be noise.", file=sys.stderr)
     rows: list[Row] = []
     for case in load():
         if arguments.only in str(case):
             print(case, file=sys.stderr)
             rows += measure(case, rivals, rounds, block)
-    about = machine(rivals)
     print(json.dumps(about), table(rows), summary(rows), sep="\n\n")
     save(rows, about)
 
