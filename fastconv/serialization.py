@@ -72,15 +72,26 @@ def serialize(thing: Any) -> Any:
     """What `deserialize` makes `thing` from again: the name of a function, `{"class_name", "config"}` of an object.
 
     Raises:
-        ValueError: a lambda, which has no name.
+        ValueError: a lambda, which has no name, or something whose name is that of something else here.
     """
     if thing is None:
         return None
     if hasattr(thing, "get_config"):
+        _check_name(type(thing))
         return {"class_name": type(thing).__name__, "config": thing.get_config()}
     if not hasattr(thing, "__name__") or thing.__name__ == "<lambda>":
         raise ValueError(f"serialize: only functions with a name and objects with get_config. Received: {thing!r}")
+    _check_name(thing)
     return thing.__name__
+
+
+def _check_name(thing: Any) -> None:
+    """Raise ValueError where a configuration with the name of `thing` would be read as something of this package."""
+    name = thing.__name__
+    holders = [table[name] for table in _tables.values() if name in table]
+    ours = _address(thing).startswith(f"{__package__}.")
+    if holders and not ours and all(_address(holder) != _address(thing) for holder in holders):
+        raise ValueError(f"serialize: {name!r} is the name of {_address(holders[0])}. Received: {_address(thing)}")
 
 
 def deserialize(kind: str, data: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:

@@ -209,12 +209,18 @@ class Layer:
     # ---- configuration -------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict:
-        """The arguments that make this layer again, as plain data."""
+        """The arguments that make this layer again, as plain data.
+
+        A subclass whose constructor has arguments of its own names them in `ARGUMENTS`, or overrides this method.
+
+        Raises:
+            ValueError: neither is done for an argument that has no default.
+        """
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
         for name in self.ARGUMENTS:
             value = getattr(self, name)
             config[name] = serialize(value) if hasattr(value, "get_config") or callable(value) else value
-        return config
+        return for_constructor(self, config, complete=type(self).get_config is Layer.get_config)
 
     @classmethod
     def from_config(cls, config: dict) -> Any:
@@ -271,6 +277,25 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def for_constructor(layer: Layer, config: dict, complete: bool) -> dict:
+    """What the constructor of `layer` takes of `config`.
+
+    Raises:
+        ValueError: `config` is to be complete, but the constructor has more arguments without a default.
+    """
+    parameters = list(inspect.signature(type(layer).__init__).parameters.values())[1:]
+    kinds = {p.kind for p in parameters}
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    if complete and not set(needed) <= set(config):
+        raise ValueError(
+            f"{type(layer).__name__}: get_config must be overridden to give the constructor's arguments. "
+            f"Received: arguments={needed}, configuration={sorted(config)}"
+        )
+    if inspect.Parameter.VAR_KEYWORD in kinds:
+        return config
+    return {p.name: config[p.name] for p in parameters if p.name in config}
 
 
 def _noted(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:

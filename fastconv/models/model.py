@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastconv.engine import DataDependentError, KerasTensor
-from fastconv.layers.base import Layer
+from fastconv.layers.base import Layer, for_constructor
 from fastconv.models.summary import print_summary
 from fastconv.models.training import Trainer
 
@@ -101,7 +101,7 @@ class Model(Trainer):
 
     def get_config(self) -> dict:
         """The arguments of a subclass's constructor; one that has arguments overrides this."""
-        return {"name": self.name}
+        return for_constructor(self, {"name": self.name}, complete=type(self).get_config is Model.get_config)
 
     @property
     def input_shape(self) -> Any:

@@ -477,6 +477,59 @@ def test_subclass_with_nested_outputs_is_saved_and_read(tmp_path):
     np.testing.assert_array_equal(again.predict(x, verbose=0)["two"][0], model.predict(x, verbose=0)["two"][0])
 
 
+class Plain(Model):
+    """Its constructor takes nothing, not even a name."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(2)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+def test_subclass_without_arguments_is_saved_and_read(tmp_path):
+    model = Plain()
+    model.build((None, 3))
+    assert model.count_params() == 8
+    model.save(tmp_path / "plain.npz")
+    again = models.load_model(tmp_path / "plain.npz", custom_objects={"Plain": Plain})
+    np.testing.assert_array_equal(again.predict(np.eye(3), verbose=0), model.predict(np.eye(3), verbose=0))
+
+
+def test_what_could_not_be_read_again_is_not_saved(tmp_path):
+    class Scale(layers.Layer):
+        def __init__(self, factor):
+            super().__init__()
+            self.factor = factor
+
+        def call(self, inputs):
+            return inputs * self.factor
+
+    def relu(x):
+        return x * 2.0
+
+    Dense = type("Dense", (layers.ReLU,), {})
+    path = tmp_path / "m.npz"
+    for layer, message in (
+        (Scale(2.0), "get_config must be overridden"),
+        (layers.Activation(relu), "is the name of"),
+        (Dense(), "is the name of"),
+        (layers.Activation(lambda x: x), "with a name"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Sequential([Input((3,)), layer]).save(path)
+        assert not path.exists()
+
+
+def test_without_trainable_weights_training_says_so_and_measures():
+    model = Sequential([Input((2,)), layers.ReLU()])
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="no trainable weights"):
+        history = model.fit(np.ones((4, 2)), np.zeros((4, 2)), verbose=0)
+    assert history.history == {"loss": [1.0]}
+
+
 def test_layers_are_found_wherever_they_are_kept():
     """In lists that grow later, in dicts, before the constructor of the base class; one that is replaced is gone."""
 
