@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -119,6 +120,9 @@ class Trainer(Layer):
     def _train_graph(self, x: Any, y: Any, w: Any, trace: Trace, seed: Tensor | None) -> list[Tensor]:
         loss = self._total_loss(y, self(x, training=True), w)
         variables = self.trainable_weights
+        if not variables:
+            warnings.warn(f"{self.name}: there are no trainable weights", stacklevel=2)
+            return []
         dloss = Tensor.of(np.ones(loss.shape, loss.dtype)) if seed is None else seed
         self.optimizer.apply(gradients(loss, dloss, [trace.read(v) for v in variables]), variables)
         return []
