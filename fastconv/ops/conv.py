@@ -59,7 +59,8 @@ def conv(
 
     The kernel is not flipped: this is cross-correlation. Groups follow from the channel counts: with x of G CI
     channels, output channel co of group g reads the CI channels of that group alone. With few output channels,
-    neighbouring pixels may be computed as one: a NaN or infinity then reaches the neighbours of the outputs it belongs to.
+    neighbouring pixels may be computed as one: a NaN or infinity then reaches the neighbours of the outputs it belongs
+    to.
 
     Args:
         inputs: (N, H, W, G CI), or (N, G CI, H, W) with data_format="channels_first".
