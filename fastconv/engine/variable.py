@@ -44,7 +44,6 @@ class Variable(Operand):
         self.name = name
         self.path = name
         self.regularizer: Any = None
-        self.constraint: Any = None
         self.version = 0
 
     @property

@@ -19,19 +19,17 @@ from fastconv.engine.tree import leaves, rebuild
 from fastconv.serialization import serialize, snake_case
 
 _names: Counter[str] = Counter()
+_names_lock = threading.Lock()
 _context = threading.local()
 
 
 def unique_name(class_name: str) -> str:
     """conv2d, conv2d_1, conv2d_2, ... for Conv2D."""
     words = snake_case(class_name)
-    _names[words] += 1
-    return words if _names[words] == 1 else f"{words}_{_names[words] - 1}"
-
-
-def clear_names() -> None:
-    """Count names from the beginning again."""
-    _names.clear()
+    with _names_lock:
+        number = _names[words]
+        _names[words] += 1
+    return f"{words}_{number}" if number else words
 
 
 class Layer:
