@@ -1,5 +1,7 @@
 """What holds for every layer: shapes, dtypes, gradients, configuration, training and saving."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -139,6 +141,10 @@ def test_batch_normalization_follows_the_batch_in_training_and_the_averages_othe
         (lambda: layers.Conv2D(4, 3, groups=2)(Input((8, 8, 3))), "groups"),
         (lambda: layers.Conv2D(4, 3)(Input((8, 8, None))), "channels"),
         (lambda: layers.Dense(0), "units"),
+        (lambda: layers.Dense(2)(Input((None,))), "last axis"),
+        (lambda: layers.Dense(2)(1.0), "last axis"),
+        (lambda: layers.BatchNormalization(axis=5)(Input((3,))), "axis=5"),
+        (lambda: Input(3), "tuple"),
         (lambda: layers.Dropout(1.5), "rate"),
         (lambda: layers.LeakyReLU(-1), "negative_slope"),
         (lambda: layers.Reshape((5, 5))(Input((24,))), "elements"),
@@ -190,3 +196,40 @@ def test_layers_within_layers_are_found():
     block.trainable = False
     assert block.trainable_weights == []
     assert len(block.non_trainable_weights) == 4
+
+
+def test_build_makes_the_weights_once():
+    layer = layers.Dense(2)
+    layer.build((None, 3))
+    assert layer.built
+    kernel = layer.kernel
+    assert layer(np.ones((4, 3))).shape == (4, 2)
+    assert layer.kernel is kernel
+    assert len(layer.weights) == 2
+
+
+def test_base_class_may_be_asked_to_build():
+    class Gain(layers.Layer):
+        def build(self, input_shape):
+            self.gain = self.add_weight((), "ones", name="gain")
+            super().build(input_shape)
+
+        def call(self, inputs):
+            return inputs["x"] * self.gain
+
+    layer = Gain()
+    assert layer.compute_output_shape({"x": (None, 3)}) == (None, 3)
+    assert layer.build_shape == {"x": (None, 3)}
+    assert len(layer.weights) == 1
+
+
+@pytest.mark.parametrize("name", ["a/b", 3])
+def test_names_are_strings_without_slashes(name):
+    with pytest.raises(ValueError, match="name must be"):
+        layers.Dense(1, name=name)
+
+
+def test_names_made_at_once_in_threads_differ():
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: layers.ReLU().name, range(400)))
+    assert len(set(made)) == 400
