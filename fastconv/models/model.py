@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from fastconv.engine import DataDependentError, KerasTensor
+from fastconv.engine import DataDependentError
+from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer, for_constructor
 from fastconv.models.summary import print_summary
 from fastconv.models.training import Trainer
@@ -105,10 +106,10 @@ class Model(Trainer):
 
     @property
     def input_shape(self) -> Any:
-        """The shape of the input, with None for unknown sizes."""
-        return self.input.shape if isinstance(self.input, KerasTensor) else None
+        """The shape of the input, or the shapes of several as they are nested, with None for unknown sizes."""
+        return rebuild(self.input, [t.shape for t in leaves(self.input)])
 
     @property
     def output_shape(self) -> Any:
-        """The shape of the output, with None for unknown sizes."""
-        return self.output.shape if isinstance(self.output, KerasTensor) else None
+        """The shape of the output, or the shapes of several as they are nested, with None for unknown sizes."""
+        return rebuild(self.output, [t.shape for t in leaves(self.output)])

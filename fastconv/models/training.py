@@ -233,7 +233,7 @@ class Trainer(Layer):
         """Train for a number of epochs.
 
         Args:
-            x, y: inputs and targets: arrays, or lists of arrays for several inputs or outputs.
+            x, y: inputs and targets: arrays; for several inputs or outputs lists of arrays, or dicts by their names.
             batch_size: samples in a step, 32 when None; the last batch of an epoch may be smaller.
             epochs: the number of the last epoch.
             verbose: 0 silent, 1 or "auto" a progress bar, 2 a line an epoch.

@@ -111,6 +111,8 @@ def test_branches_joins_and_shared_layers():
     skip = layers.add([layers.Dense(8)(joined), joined])
     model = Model([a, b], [layers.Dense(1, name="left")(skip), layers.Dense(2, name="right")(skip * 2.0)])
     assert model.count_params() == 24 + 72 + 9 + 18
+    assert model.input_shape == [(None, 5), (None, 5)]
+    assert model.output_shape == [(None, 1), (None, 2)]
     rng = np.random.default_rng(0)
     xa, xb = rng.normal(size=(6, 5)).astype("float32"), rng.normal(size=(6, 5)).astype("float32")
     left, right = model.predict([xa, xb], verbose=0)
