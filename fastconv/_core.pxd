@@ -26,6 +26,24 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct adam_step:
         float rate, rest_1, rest_2, epsilon
 
+    ctypedef struct unary_function:
+        const char *name
+        void (*run)(float *y, const float *x, int64_t n) noexcept nogil
+
+    ctypedef struct binary_function:
+        const char *name
+        void (*run)(
+            float *z, const float *x, const float *y, int64_t x_step, int64_t y_step, int64_t rows,
+            int64_t n) noexcept nogil
+
+    enum: UNARY_FUNCTIONS
+    enum: BINARY_FUNCTIONS
+
+    enum reduction:
+        SUM
+        MAXIMUM
+        MINIMUM
+
     ctypedef struct kernel_table:
         const char *name
         int vector_floats
@@ -43,10 +61,8 @@ cdef extern from "kernels.h" nogil:
         void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha) noexcept nogil
         void (*f32_activate_backward)(
             float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha) noexcept nogil
-        void (*f32_add)(
-            float *z, const float *x, const float *y, int64_t y_step, int64_t rows, int64_t n) noexcept nogil
-        void (*f32_multiply)(
-            float *z, const float *x, const float *y, int64_t y_step, int64_t rows, int64_t n) noexcept nogil
+        unary_function *f32_unary
+        binary_function *f32_binary
         void (*f32_scale_shift)(
             float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n) noexcept nogil
         void (*f32_normalize)(
@@ -55,13 +71,13 @@ cdef extern from "kernels.h" nogil:
         void (*f32_normalize_backward)(
             float *dx, const float *dy, const float *x, const float *center, const float *slope, const float *offset,
             const float *scale, int64_t rows, int64_t n) noexcept nogil
-        void (*f32_column_sums)(float *sums, const float *x, int64_t rows, int64_t n) noexcept nogil
+        void (**f32_reduce_columns)(float *y, const float *x, int64_t rows, int64_t n) noexcept nogil
+        void (**f32_reduce_rows)(float *y, const float *x, int64_t rows, int64_t n) noexcept nogil
         void (*f32_column_moments)(
             float *sums, float *squares, const float *x, const float *center, int64_t rows, int64_t n) noexcept nogil
         void (*f32_column_products)(
             float *sums, float *products, const float *dy, const float *x, const float *center, int64_t rows,
             int64_t n) noexcept nogil
-        void (*f32_row_sums)(float *sums, const float *x, int64_t rows, int64_t n) noexcept nogil
         void (*f32_softmax)(float *y, const float *x, int64_t rows, int64_t n) noexcept nogil
         void (*f32_softmax_backward)(float *dx, const float *dy, const float *y, int64_t rows, int64_t n) noexcept nogil
         void (*f32_log_softmax)(float *y, const float *x, int64_t rows, int64_t n) noexcept nogil

@@ -7,12 +7,13 @@ blocks are added in float64 in the order of the blocks, so that the number of th
 """
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange
-from libc.math cimport ceil, sqrt
+from libc.math cimport INFINITY, ceil, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastconv._core cimport (
-    adam_step, flush_denormals, kernel_table, pool_window, restore_denormals, sgd_step, threads_for, tiles,
+    BINARY_FUNCTIONS, MAXIMUM, MINIMUM, SUM, UNARY_FUNCTIONS, adam_step, binary_function, flush_denormals, kernel_table,
+    pool_window, reduction, restore_denormals, sgd_step, threads_for, tiles, unary_function,
 )
 
 import numpy as np
@@ -244,64 +245,80 @@ cdef void repeat(float *wide, const float *vector, const grid *g) noexcept nogil
         memcpy(wide + copy * g.channels, vector, g.channels * sizeof(float))
 
 
-cdef double column_total(const float *partial, int64_t step, const grid *g, int64_t channel) noexcept nogil:
-    """The sum over all rows of one channel; the column sums of block k are at partial + k * step."""
-    cdef double total = 0
+cdef inline double combine(reduction kind, double a, double b) noexcept nogil:
+    """Of extremes a NaN wins."""
+    if kind == SUM:
+        return a + b
+    if b != b:
+        return b
+    if kind == MAXIMUM:
+        return b if b > a else a
+    return b if b < a else a
+
+
+cdef inline double column_total(
+    reduction kind, const float *partial, int64_t step, const grid *g, int64_t channel
+) noexcept nogil:
+    """Over all rows, of one channel; what the tile made of block k is at partial + k * step."""
+    cdef double total = 0 if kind == SUM else -INFINITY if kind == MAXIMUM else INFINITY
     cdef int64_t k, copy
     for k in range(g.blocks):
         for copy in range(block_of(g, k).width // g.channels):
-            total += partial[k * step + copy * g.channels + channel]
+            total = combine(kind, total, partial[k * step + copy * g.channels + channel])
     return total
 
 
-ctypedef void (*pair_tile)(float *, const float *, const float *, int64_t, int64_t, int64_t) noexcept nogil
-
-
-cdef void pair_flat(pair_tile tile, z, x, y):
+cdef void unary(const unary_function *function, y, x):
     cdef int64_t n = x.size, start
-    cdef float *to = floats(z, n)
-    cdef const float *left = floats(x, n)
-    cdef const float *right = floats(y, n)
+    cdef float *to = floats(y, n)
+    cdef const float *source = floats(x, n)
     cdef unsigned state = 0
     with nogil, parallel(num_threads=threads_for(PLAIN * n)):
         state = flush_denormals()
         for start in prange(0, n, BLOCK, schedule="static"):
-            tile(to + start, left + start, right + start, 0, 1, min(BLOCK, n - start))
+            function.run(to + start, source + start, min(BLOCK, n - start))
         restore_denormals(state)
 
 
-cdef void pair_channels(pair_tile tile, z, x, vector):
-    cdef grid g = grid_of(x.size, vector.size)
-    cdef float *to = floats(z, x.size)
-    cdef const float *source = floats(x, x.size)
+cdef void binary(const binary_function *function, z, x, y):
+    """One operand may be smaller than z: a vector that serves every row."""
+    cdef int64_t n = z.size, x_moves = x.size == n, y_moves = y.size == n, k
+    cdef grid g = grid_of(n, BLOCK if x_moves and y_moves else min(x.size, y.size))
+    cdef float *to = floats(z, n)
+    cdef const float *left = floats(x, n if x_moves else g.channels)
+    cdef const float *right = floats(y, n if y_moves else g.channels)
     scratch = np.empty(g.width, np.float32)
     cdef float *wide = floats(scratch, g.width)
-    cdef int64_t k
     cdef block b
     cdef unsigned state = 0
-    repeat(wide, floats(vector, g.channels), &g)
-    with nogil, parallel(num_threads=threads_for(PLAIN * g.rows * g.width)):
+    if not x_moves:
+        repeat(wide, left, &g)
+        left = wide
+    if not y_moves:
+        repeat(wide, right, &g)
+        right = wide
+    with nogil, parallel(num_threads=threads_for(PLAIN * n)):
         state = flush_denormals()
         for k in prange(g.blocks, schedule="static"):
             b = block_of(&g, k)
-            tile(to + b.start, source + b.start, wide, 0, b.rows, b.width)
+            function.run(
+                to + b.start, left + x_moves * b.start, right + y_moves * b.start, x_moves * b.width,
+                y_moves * b.width, b.rows, b.width
+            )
         restore_denormals(state)
 
 
-def add(z, x, y) -> None:
-    """z := x + y for arrays of one size, or y with one number a channel."""
-    if x.size == y.size:
-        pair_flat(tiles().f32_add, z, x, y)
-    else:
-        pair_channels(tiles().f32_add, z, x, y)
+UNARY = {tiles().f32_unary[i].name.decode(): i for i in range(UNARY_FUNCTIONS)}
+BINARY = {tiles().f32_binary[i].name.decode(): i for i in range(BINARY_FUNCTIONS)}
 
 
-def multiply(z, x, y) -> None:
-    """z := x y for arrays of one size, or y with one number a channel."""
-    if x.size == y.size:
-        pair_flat(tiles().f32_multiply, z, x, y)
+def elementwise(str function, z, x, y=None) -> None:
+    """z := f(x) for a name in UNARY; f(x, y) for one in BINARY: arrays of one size, or one of them with one number a
+    channel, or one in all."""
+    if y is None:
+        unary(&tiles().f32_unary[UNARY[function]], z, x)
     else:
-        pair_channels(tiles().f32_multiply, z, x, y)
+        binary(&tiles().f32_binary[BINARY[function]], z, x, y)
 
 
 def scale_shift(y, x, scale, shift) -> None:
@@ -325,25 +342,43 @@ def scale_shift(y, x, scale, shift) -> None:
         restore_denormals(state)
 
 
-def sum_channels(sums, x) -> None:
-    """sums[c] := sum of x[..., c]; with one channel, the sum of all elements."""
-    cdef grid g = grid_of(x.size, sums.size)
-    cdef float *to = floats(sums, g.channels)
-    cdef const float *source = floats(x, x.size)
-    scratch = np.empty(g.blocks * g.width, np.float32)
-    cdef float *partial = floats(scratch, g.blocks * g.width)
+cdef void reduce_columns(reduction kind, y, x, int64_t outer, int64_t inner):
+    """Each of `outer` slices of x is cut into blocks; where it is a single one, the tile itself writes y."""
+    cdef int64_t size = x.size // outer, task, column
+    cdef grid g = grid_of(size, inner)
+    cdef int64_t step = min(g.width, size)
+    cdef bint whole = g.blocks == 1 and step == inner
+    cdef float *to = floats(y, outer * inner)
+    cdef const float *source = floats(x, outer * size)
+    scratch = y if whole else np.empty(outer * g.blocks * step, np.float32)
+    cdef float *partial = floats(scratch, outer * g.blocks * step)
     cdef const kernel_table *tile = tiles()
-    cdef int64_t k, channel
     cdef block b
     cdef unsigned state = 0
-    with nogil, parallel(num_threads=threads_for(PLAIN * g.rows * g.width)):
+    with nogil, parallel(num_threads=threads_for(PLAIN * outer * size)):
         state = flush_denormals()
-        for k in prange(g.blocks, schedule="static"):
-            b = block_of(&g, k)
-            tile.f32_column_sums(partial + k * g.width, source + b.start, b.rows, b.width)
-        for channel in prange(g.channels, schedule="static"):
-            to[channel] = <float> column_total(partial, g.width, &g, channel)
+        for task in prange(outer * g.blocks, schedule="static"):
+            b = block_of(&g, task % g.blocks)
+            tile.f32_reduce_columns[<int> kind](
+                partial + task * step, source + (task // g.blocks) * size + b.start, b.rows, b.width
+            )
+        for column in prange(0 if whole else outer * inner, schedule="static"):
+            to[column] = <float> column_total(
+                kind, partial + (column // inner) * g.blocks * step, step, &g, column % inner
+            )
         restore_denormals(state)
+
+
+REDUCTION_NUMBERS = {"sum": SUM, "max": MAXIMUM, "min": MINIMUM}
+
+
+def reduce(str name, y, x, int64_t outer, int64_t inner) -> None:
+    """y := the sum, max or min over the middle axis of x seen as (outer, n, inner), none of them empty."""
+    cdef reduction kind = REDUCTION_NUMBERS[name]
+    if inner == 1 and x.size // outer <= BLOCK:
+        each_row(tiles().f32_reduce_rows[<int> kind], y, x, outer, PLAIN)
+    else:
+        reduce_columns(kind, y, x, outer, inner)
 
 
 # ---- batch normalisation ---------------------------------------------------------------------------------------------
@@ -358,7 +393,7 @@ cdef void moments_of_block(
     """
     cdef block b = block_of(g, k)
     cdef int64_t sample = min(b.rows, max(8, b.rows // 8)), i
-    tile.f32_column_sums(partial, x + b.start, sample, b.width)
+    tile.f32_reduce_columns[<int> SUM](partial, x + b.start, sample, b.width)
     for i in range(b.width):
         partial[i] /= sample
     tile.f32_column_moments(
@@ -462,8 +497,8 @@ def batch_norm_backward(dx, dgamma, dbeta, dy, x, mean, variance, gamma, double 
         restore_denormals(state)
     for channel in range(g.channels):
         inverse = 1 / sqrt(spread[channel] + epsilon)
-        sums = column_total(partial, 2 * g.width, &g, channel)
-        products = inverse * column_total(partial + g.width, 2 * g.width, &g, channel)
+        sums = column_total(SUM, partial, 2 * g.width, &g, channel)
+        products = inverse * column_total(SUM, partial + g.width, 2 * g.width, &g, channel)
         to_beta[channel] = <float> sums
         to_gamma[channel] = <float> products
         wide[g.width + channel] = <float> (inverse * products / count)
@@ -513,11 +548,6 @@ cdef void each_row_pair(row_pair_tile tile, z, x, y, int64_t rows, double work):
         for r in prange(0, rows, height, schedule="static"):
             tile(to + r * step, left + r * n, right + r * n, min(height, rows - r), n)
         restore_denormals(state)
-
-
-def sum_rows(sums, x) -> None:
-    """sums[...] := sum over k of x[..., k]."""
-    each_row(tiles().f32_row_sums, sums, x, sums.size, PLAIN)
 
 
 def softmax(y, x, int64_t rows) -> None:
@@ -762,11 +792,11 @@ cdef void pad_row_backward(
     """dx (W, C) += every pixel of dy (OW, C) at the pixel that it is a copy of."""
     cdef int64_t ow
     cdef float *to
-    tile.f32_add(dx, dx, dy + before * C, 0, 1, W * C)
+    tile.f32_binary[0].run(dx, dx, dy + before * C, 0, 0, 1, W * C)
     for ow in range(OW):
         if source[ow] >= 0 and not before <= ow < before + W:
             to = dx + source[ow] * C
-            tile.f32_add(to, to, dy + ow * C, 0, 1, C)
+            tile.f32_binary[0].run(to, to, dy + ow * C, 0, 0, 1, C)
 
 
 def pad_backward(dx, dy, rows, columns, tuple before) -> None:

@@ -21,9 +21,14 @@ from fastconv.window import output_size
 # The numbers by which the tiles know the activations (csrc/kernels.h).
 ACTIVATION_NUMBERS = {None: 0, "relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5}
 
-# From this many elements a sum or product of two arrays is worth a second thread, and a kernel beats NumPy's ufunc;
-# with a vector of channels, which NumPy takes one short row at a time, it does so much earlier.
+# The functions that have a kernel, by the number of their arguments.
+TUNED = {1: _stream.UNARY, 2: _stream.BINARY}
+
+# From this many elements an elementwise function is worth a second thread, and a kernel beats NumPy's ufunc; with a
+# vector of channels, which NumPy takes one short row at a time, it does so much earlier.
 LARGE, LARGE_WITH_CHANNELS = 1 << 17, 1 << 12
+
+Axes = int | tuple[int, ...] | None
 
 
 def float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
@@ -212,32 +217,38 @@ class CpuStream(Reference):
     # ---- elementwise, reductions ---------------------------------------------------------------------------------
 
     def add(self, x, y, *, out=None):
-        """A kernel for large arrays of one shape, or with y one number a channel or one in all; else NumPy."""
-        if not streams(x, y):
-            return super().add(x, y, out=out)
-        z = room(out, x.shape)
-        _stream.add(z, contiguous(x), contiguous(y))
-        return z if out is None else delivered(z, out)
+        return self.elementwise(x, y, function="add", out=out)
 
     def multiply(self, x, y, *, out=None):
-        """A kernel for large arrays of one shape, or with y one number a channel or one in all; else NumPy."""
-        if not streams(x, y):
-            return super().multiply(x, y, out=out)
-        z = room(out, x.shape)
-        _stream.multiply(z, contiguous(x), contiguous(y))
+        return self.elementwise(x, y, function="multiply", out=out)
+
+    def elementwise(self, *arrays, function, out=None):
+        """A kernel for `_stream.UNARY` and `_stream.BINARY` on large arrays, of one shape or one of them a vector of
+        channels or a number; else NumPy. Kernels give no warnings."""
+        shape = streamed_shape(arrays) if function in TUNED[len(arrays)] else None
+        if shape is None:
+            return super().elementwise(*arrays, function=function, out=out)
+        z = room(out, shape)
+        _stream.elementwise(function, z, *map(contiguous, arrays))
         return z if out is None else delivered(z, out)
 
     @float32
     def sum(self, x, *, axis=None, keepdims=False, out=None):
-        """A kernel over all axes, all but the last, or the last; NumPy over others."""
-        every = tuple(range(x.ndim))
-        axes = every if axis is None else axes_of(axis, x.ndim)
-        if axes not in (every, every[:-1], every[-1:]):
-            return super().sum(x, axis=axis, keepdims=keepdims, out=out)
-        kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
-        sums = room(out, kept if keepdims else tuple(n for i, n in enumerate(x.shape) if i not in axes))
-        (_stream.sum_channels if axes in (every, every[:-1]) else _stream.sum_rows)(sums, x)
-        return sums
+        """A kernel over neighbouring axes; NumPy over others."""
+        result = reduced("sum", x, axis, keepdims, out)
+        return super().sum(x, axis=axis, keepdims=keepdims, out=out) if result is None else result
+
+    @float32
+    def max(self, x, *, axis=None, keepdims=False, out=None):
+        """A kernel over neighbouring axes; NumPy over others."""
+        result = reduced("max", x, axis, keepdims, out)
+        return super().max(x, axis=axis, keepdims=keepdims, out=out) if result is None else result
+
+    @float32
+    def min(self, x, *, axis=None, keepdims=False, out=None):
+        """A kernel over neighbouring axes; NumPy over others."""
+        result = reduced("min", x, axis, keepdims, out)
+        return super().min(x, axis=axis, keepdims=keepdims, out=out) if result is None else result
 
     # ---- random --------------------------------------------------------------------------------------------------
 
@@ -296,17 +307,36 @@ def pooled_shape(shape: tuple[int, ...], size: Pair, strides: Pair, padding: Sid
     return (shape[0], *output_size(grown, size, strides, dilation), shape[3])
 
 
-def streams(x: Array, y: Array) -> bool:
-    """Whether a kernel serves x + y and x y."""
-    if not is_float32(x, y) or x.size < LARGE_WITH_CHANNELS:
-        return False
-    if y.shape == x.shape[-1:]:
-        return True
-    return x.size >= LARGE and (y.shape == x.shape or (y.size == 1 and y.ndim <= x.ndim))
+def streamed_shape(arrays: tuple[Array, ...]) -> tuple[int, ...] | None:
+    """The shape of what a kernel makes of `arrays`, element by element; None where NumPy is the better choice."""
+    if not is_float32(*arrays):
+        return None
+    *small, large = sorted(arrays, key=lambda array: array.size)
+    if not small or small[0].shape == large.shape:
+        return large.shape if large.size >= LARGE else None
+    if small[0].ndim > large.ndim:
+        return None
+    if small[0].size == 1:
+        return large.shape if large.size >= LARGE else None
+    channels = small[0].size == small[0].shape[-1] == large.shape[-1]
+    return large.shape if channels and large.size >= LARGE_WITH_CHANNELS else None
 
 
-def axes_of(axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
-    """`axis`, one or several, counted from the front and in order."""
+def reduced(kind: str, x: Array, axis: Axes, keepdims: bool, out: Array | None) -> Array | None:
+    """The sum, max or min over axes that follow one another in x, which is not empty; else None."""
+    axes = axes_of(axis, x.ndim)
+    if not (x.size and axes) or axes != tuple(range(x.ndim))[axes[0] : axes[-1] + 1]:
+        return None
+    shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes)
+    y = room(out, shape)
+    _stream.reduce(kind, y, x, prod(x.shape[: axes[0]]), prod(x.shape[axes[-1] + 1 :]))
+    return y
+
+
+def axes_of(axis: Axes, ndim: int) -> tuple[int, ...]:
+    """`axis`, one, several or None for all, counted from the front and in order."""
+    if axis is None:
+        return tuple(range(ndim))
     axes = axis if isinstance(axis, tuple) else (axis,)
     return tuple(sorted(a + ndim if a < 0 else a for a in axes))
 

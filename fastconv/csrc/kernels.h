@@ -43,6 +43,22 @@ typedef struct {
     float rate, rest_1, rest_2, epsilon;    /* rest: 1 - beta */
 } adam_step;
 
+/* A function of one or two elements under its name in NumPy; tile_elementwise.h says what `run` computes. */
+typedef struct {
+    const char *name;
+    void (*run)(float *y, const float *x, int64_t n);
+} unary_function;
+
+typedef struct {
+    const char *name;
+    void (*run)(float *z, const float *x, const float *y, int64_t x_step, int64_t y_step, int64_t rows, int64_t n);
+} binary_function;
+
+enum { UNARY_FUNCTIONS = 6, BINARY_FUNCTIONS = 6 };
+
+/* What makes one number of many. */
+enum reduction { SUM, MAXIMUM, MINIMUM, REDUCTIONS };
+
 typedef struct {
     const char *name;    /* as FASTCONV_ISA spells it */
     int vector_floats;   /* lanes of one float32 vector */
@@ -68,8 +84,8 @@ typedef struct {
     void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha);
     void (*f32_activate_backward)(float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha);
 
-    void (*f32_add)(float *z, const float *x, const float *y, int64_t y_step, int64_t rows, int64_t n);
-    void (*f32_multiply)(float *z, const float *x, const float *y, int64_t y_step, int64_t rows, int64_t n);
+    unary_function f32_unary[UNARY_FUNCTIONS];
+    binary_function f32_binary[BINARY_FUNCTIONS];    /* the first is addition */
     void (*f32_scale_shift)(
         float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n);
     void (*f32_normalize)(
@@ -78,12 +94,12 @@ typedef struct {
         float *dx, const float *dy, const float *x, const float *center, const float *slope, const float *offset,
         const float *scale, int64_t rows, int64_t n);
 
-    void (*f32_column_sums)(float *sums, const float *x, int64_t rows, int64_t n);
+    void (*f32_reduce_columns[REDUCTIONS])(float *y, const float *x, int64_t rows, int64_t n);
+    void (*f32_reduce_rows[REDUCTIONS])(float *y, const float *x, int64_t rows, int64_t n);
     void (*f32_column_moments)(
         float *sums, float *squares, const float *x, const float *center, int64_t rows, int64_t n);
     void (*f32_column_products)(
         float *sums, float *products, const float *dy, const float *x, const float *center, int64_t rows, int64_t n);
-    void (*f32_row_sums)(float *sums, const float *x, int64_t rows, int64_t n);
 
     void (*f32_softmax)(float *y, const float *x, int64_t rows, int64_t n);
     void (*f32_softmax_backward)(float *dx, const float *dy, const float *y, int64_t rows, int64_t n);

@@ -18,8 +18,8 @@
 #include "tile_gemv.h"
 #include "tile_pack.h"
 #include "tile_peak.h"
-#include "tile_pool.h"
 #include "tile_reduce.h"
+#include "tile_pool.h"
 #include "tile_softmax.h"
 #include "tile_update.h"
 
@@ -40,15 +40,15 @@ const kernel_table PASTE(kernels_, ISA) = {
     .f32_gemv = f32_gemv,
     .f32_activate = f32_activate,
     .f32_activate_backward = f32_activate_backward,
-    .f32_add = f32_add,
-    .f32_multiply = f32_multiply,
+    .f32_unary = {FOR_EACH_UNARY(FUNCTION_TABLE_ENTRY)},
+    .f32_binary = {FOR_EACH_BINARY(FUNCTION_TABLE_ENTRY)},
     .f32_scale_shift = f32_scale_shift,
     .f32_normalize = f32_normalize,
     .f32_normalize_backward = f32_normalize_backward,
-    .f32_column_sums = f32_column_sums,
+    .f32_reduce_columns = {f32_sum_columns, f32_maximum_of_columns, f32_minimum_of_columns},
+    .f32_reduce_rows = {f32_sum_rows, f32_maximum_of_rows, f32_minimum_of_rows},
     .f32_column_moments = f32_column_moments,
     .f32_column_products = f32_column_products,
-    .f32_row_sums = f32_row_sums,
     .f32_softmax = f32_softmax,
     .f32_softmax_backward = f32_softmax_backward,
     .f32_log_softmax = f32_log_softmax,

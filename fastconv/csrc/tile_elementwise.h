@@ -1,16 +1,49 @@
-/* Sums, products and per-channel affine maps of `rows` rows of n floats; any output may be any input. */
+/* Functions of one and two elements, and affine maps of channels; any output may be any input.
+ *
+ * X(its name in NumPy, its value at the vectors a and b); FOR_EACH_BINARY begins with addition. */
+#define FOR_EACH_UNARY(X)     \
+    X(negative, -a)           \
+    X(absolute, v_abs(a))     \
+    X(square, a * a)          \
+    X(sqrt, v_sqrt(a))        \
+    X(exp, v_exp(a))          \
+    X(reciprocal, 1.0f / a)
 
-/* z[r, i] = x[r, i] + y[r, i], where the rows of y lie y_step floats apart: n, or 0 for one row that serves all. */
-static void f32_add(float *z, const float *x, const float *y, int64_t y_step, int64_t rows, int64_t n) {
-    for (int64_t r = 0; r < rows; r++, z += n, x += n, y += y_step)
-        for (int64_t i = 0; i < n; i += LANES) v_write(z + i, v_read(x + i, n - i) + v_read(y + i, n - i), n - i);
-}
+#define FOR_EACH_BINARY(X)         \
+    X(add, a + b)                  \
+    X(subtract, a - b)             \
+    X(multiply, a * b)             \
+    X(true_divide, a / b)          \
+    X(maximum, v_maximum(a, b))    \
+    X(minimum, v_minimum(a, b))
 
-static void f32_multiply(float *z, const float *x, const float *y, int64_t y_step, int64_t rows, int64_t n) {
-    for (int64_t r = 0; r < rows; r++, z += n, x += n, y += y_step)
-        for (int64_t i = 0; i < n; i += LANES) v_write(z + i, v_read(x + i, n - i) * v_read(y + i, n - i), n - i);
-}
+/* y[i] = f(x[i]). */
+#define UNARY_FUNCTION(name, value)                               \
+    static void f32_##name(float *y, const float *x, int64_t n) { \
+        for (int64_t i = 0; i < n; i += LANES) {                  \
+            const vec a = v_read(x + i, n - i);                   \
+            v_write(y + i, value, n - i);                         \
+        }                                                         \
+    }
 
+/* z[r, i] = f(x[r, i], y[r, i]) for `rows` rows of n floats. The rows of x lie x_step floats apart, those of y y_step: n, or
+ * 0 for one row that serves all. */
+#define BINARY_FUNCTION(name, value)                                                                              \
+    static void f32_##name(                                                                                       \
+        float *z, const float *x, const float *y, int64_t x_step, int64_t y_step, int64_t rows, int64_t n) {      \
+        for (int64_t r = 0; r < rows; r++, z += n, x += x_step, y += y_step)                                      \
+            for (int64_t i = 0; i < n; i += LANES) {                                                              \
+                const vec a = v_read(x + i, n - i), b = v_read(y + i, n - i);                                     \
+                v_write(z + i, value, n - i);                                                                     \
+            }                                                                                                     \
+    }
+
+#define FUNCTION_TABLE_ENTRY(name, value) {#name, f32_##name},
+
+FOR_EACH_UNARY(UNARY_FUNCTION)
+FOR_EACH_BINARY(BINARY_FUNCTION)
+
+/* y[r, i] = x[r, i] scale[i] + shift[i] for `rows` rows of n floats. */
 static void f32_scale_shift(float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n) {
     for (int64_t r = 0; r < rows; r++, y += n, x += n)
         for (int64_t i = 0; i < n; i += LANES)

@@ -28,41 +28,27 @@ INLINE float average_count(pool_window p, taps inside) {
     return count > 0 ? (float)count : 1;
 }
 
-enum pool { MAX_POOL, MIN_POOL, AVERAGE_POOL };
-
-INLINE vec pool_start(enum pool kind) {
-    return v_set(kind == MAX_POOL ? -INFINITY : kind == MIN_POOL ? INFINITY : 0);
-}
-
-INLINE vec pool_step(enum pool kind, vec a, vec b) {
-    switch (kind) {
-        case MAX_POOL: return v_maximum(a, b);
-        case MIN_POOL: return v_minimum(a, b);
-        default: return a + b;
-    }
-}
-
-/* y (OW, C) is output row `oh` of image x (H, W, C). */
-INLINE void pool_row(enum pool kind, float *y, const float *x, pool_window p, int64_t oh) {
+/* y (OW, C) is output row `oh` of image x (H, W, C); an average is a SUM, divided. */
+INLINE void pool_row(enum reduction kind, float *y, const float *x, pool_window p, int64_t oh) {
     const int64_t C = p.C, OW = p.OW, next_row = p.DH * p.W * C, next_column = p.DW * C;
     for (int64_t ow = 0; ow < OW; ow++, y += C) {
         const taps inside = taps_of(p, oh, ow);
         const vec count = v_set(average_count(p, inside));
         for (int64_t c = 0; c < C; c += LANES) {
             const float *row = x + inside.start + c;
-            vec a = pool_start(kind);
+            vec a = v_set(reduction_start(kind));
             for (int64_t kh = 0; kh < inside.height; kh++, row += next_row)
-                for (int64_t kw = 0; kw < inside.width; kw++) a = pool_step(kind, a, v_read(row + kw * next_column, C - c));
-            if (kind == AVERAGE_POOL) a = a / count;
+                for (int64_t kw = 0; kw < inside.width; kw++) a = reduction_step(kind, a, v_read(row + kw * next_column, C - c));
+            if (kind == SUM) a = a / count;
             v_write(y + c, a, C - c);
         }
     }
 }
 
-static void f32_max_pool(float *y, const float *x, const pool_window *p, int64_t oh) { pool_row(MAX_POOL, y, x, *p, oh); }
-static void f32_min_pool(float *y, const float *x, const pool_window *p, int64_t oh) { pool_row(MIN_POOL, y, x, *p, oh); }
+static void f32_max_pool(float *y, const float *x, const pool_window *p, int64_t oh) { pool_row(MAXIMUM, y, x, *p, oh); }
+static void f32_min_pool(float *y, const float *x, const pool_window *p, int64_t oh) { pool_row(MINIMUM, y, x, *p, oh); }
 static void f32_average_pool(float *y, const float *x, const pool_window *p, int64_t oh) {
-    pool_row(AVERAGE_POOL, y, x, *p, oh);
+    pool_row(SUM, y, x, *p, oh);
 }
 
 /* Whether no element lies in two windows: gradients are then stored, not added, which spares small images a stall where a

@@ -1,23 +1,54 @@
-/* Sums of blocks of at most some 10^5 floats. The caller adds those of the blocks in float64, in a fixed order.
+/* Sums and extremes of blocks of at most some 10^5 floats; in extremes a NaN wins. The caller combines those of the blocks in
+ * float64, in a fixed order.
  *
- * Column sums go through memory once for every GROUP rows: within a group, then over the groups, so that errors grow with the
- * number of groups and not of rows. */
+ * Columns go through memory once for every GROUP rows: within a group, then over the groups, so that errors of sums grow with
+ * the number of groups and not of rows. */
 enum { GROUP = 8, SEGMENT = 64 * LANES };
 
-INLINE void add_group(float *sums, const float *x, int group, int64_t n) {
-    for (int64_t i = 0; i < n; i += LANES) {
-        vec sum = v_read(x + i, n - i);
-        for (int r = 1; r < group; r++) sum += v_read(x + r * n + i, n - i);
-        v_write(sums + i, v_read(sums + i, n - i) + sum, n - i);
+/* What changes nothing. */
+INLINE float reduction_start(enum reduction kind) {
+    return kind == SUM ? 0 : kind == MAXIMUM ? -INFINITY : INFINITY;
+}
+
+INLINE vec reduction_step(enum reduction kind, vec a, vec b) {
+    switch (kind) {
+        case MAXIMUM: return v_maximum(a, b);
+        case MINIMUM: return v_minimum(a, b);
+        default: return a + b;
     }
 }
 
-/* sums[i] = sum over r of x[r, i]. */
-static void f32_column_sums(float *sums, const float *x, int64_t rows, int64_t n) {
+INLINE vec reduction_read(enum reduction kind, const float *x, int64_t left) {
+    return kind == SUM ? v_read(x, left) : v_read_or(x, left, reduction_start(kind));
+}
+
+/* Of all lanes. */
+INLINE float reduction_across(enum reduction kind, vec a) {
+    return kind == SUM ? v_sum(a) : kind == MAXIMUM ? v_largest(a) : -v_largest(-a);
+}
+
+INLINE void reduce_group(enum reduction kind, float *y, const float *x, int group, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES) {
+        vec a = v_read(x + i, n - i);
+        for (int r = 1; r < group; r++) a = reduction_step(kind, a, v_read(x + r * n + i, n - i));
+        v_write(y + i, reduction_step(kind, v_read(y + i, n - i), a), n - i);
+    }
+}
+
+/* y[i] = reduction over r of x[r, i]. */
+INLINE void reduce_columns(enum reduction kind, float *y, const float *x, int64_t rows, int64_t n) {
     int64_t r = 0;
-    memset(sums, 0, sizeof(float) * n);
-    for (; r + GROUP <= rows; r += GROUP) add_group(sums, x + r * n, GROUP, n);
-    for (; r < rows; r++) add_group(sums, x + r * n, 1, n);
+    for (int64_t i = 0; i < n; i += LANES) v_write(y + i, v_set(reduction_start(kind)), n - i);
+    for (; r + GROUP <= rows; r += GROUP) reduce_group(kind, y, x + r * n, GROUP, n);
+    for (; r < rows; r++) reduce_group(kind, y, x + r * n, 1, n);
+}
+
+static void f32_sum_columns(float *y, const float *x, int64_t rows, int64_t n) { reduce_columns(SUM, y, x, rows, n); }
+static void f32_maximum_of_columns(float *y, const float *x, int64_t rows, int64_t n) {
+    reduce_columns(MAXIMUM, y, x, rows, n);
+}
+static void f32_minimum_of_columns(float *y, const float *x, int64_t rows, int64_t n) {
+    reduce_columns(MINIMUM, y, x, rows, n);
 }
 
 INLINE void add_moments(
@@ -59,16 +90,31 @@ static void f32_column_products(
     sum_moments(sums, products, dy, x, center, rows, n);
 }
 
-/* sums[r] = sum over i of x[r, i]: vectors within a segment, segments in float64. */
-static void f32_row_sums(float *sums, const float *x, int64_t rows, int64_t n) {
-    for (int64_t r = 0; r < rows; r++, x += n) {
-        double total = 0;
-        for (int64_t start = 0; start < n; start += SEGMENT) {
-            const int64_t end = start + SEGMENT < n ? start + SEGMENT : n;
-            vec sum = v_set(0);
-            for (int64_t i = start; i < end; i += LANES) sum += v_read(x + i, end - i);
-            total += v_sum(sum);
-        }
-        sums[r] = (float)total;
-    }
+/* Reduction over i < n of x[i], vector by vector. */
+INLINE float reduce_segment(enum reduction kind, const float *x, int64_t n) {
+    vec a = v_set(reduction_start(kind));
+    for (int64_t i = 0; i < n; i += LANES) a = reduction_step(kind, a, reduction_read(kind, x + i, n - i));
+    return reduction_across(kind, a);
+}
+
+/* Sum of n floats: segments in float64. */
+static inline float row_sum(const float *x, int64_t n) {
+    double total = 0;
+    for (int64_t start = 0; start < n; start += SEGMENT)
+        total += reduce_segment(SUM, x + start, start + SEGMENT < n ? SEGMENT : n - start);
+    return (float)total;
+}
+
+static inline float row_maximum(const float *x, int64_t n) { return reduce_segment(MAXIMUM, x, n); }
+static inline float row_minimum(const float *x, int64_t n) { return reduce_segment(MINIMUM, x, n); }
+
+/* y[r] = reduction over i of x[r, i]. */
+static void f32_sum_rows(float *y, const float *x, int64_t rows, int64_t n) {
+    for (int64_t r = 0; r < rows; r++) y[r] = row_sum(x + r * n, n);
+}
+static void f32_maximum_of_rows(float *y, const float *x, int64_t rows, int64_t n) {
+    for (int64_t r = 0; r < rows; r++) y[r] = row_maximum(x + r * n, n);
+}
+static void f32_minimum_of_rows(float *y, const float *x, int64_t rows, int64_t n) {
+    for (int64_t r = 0; r < rows; r++) y[r] = row_minimum(x + r * n, n);
 }

@@ -1,12 +1,6 @@
 /* Softmax, its logarithm and the losses made of them, on `rows` rows of n floats; a row is read from memory once.
  * An output may be any input of its own shape, except `target`. */
 
-static inline float row_maximum(const float *x, int64_t n) {
-    vec best = v_read_or(x, n, -INFINITY);
-    for (int64_t i = LANES; i < n; i += LANES) best = v_maximum(best, v_read_or(x + i, n - i, -INFINITY));
-    return v_largest(best);
-}
-
 /* sum over i of exp(x[i] - maximum); the terms go to y unless it is NULL. */
 INLINE float row_exp(float *y, const float *x, int64_t n, float maximum) {
     double total = 0;
@@ -61,8 +55,7 @@ static void f32_log_softmax(float *y, const float *x, int64_t rows, int64_t n) {
 /* dx = dy - exp(y) sum(dy). */
 static void f32_log_softmax_backward(float *dx, const float *dy, const float *y, int64_t rows, int64_t n) {
     for (int64_t r = 0; r < rows; r++, dx += n, dy += n, y += n) {
-        float sum;
-        f32_row_sums(&sum, dy, 1, n);
+        const float sum = row_sum(dy, n);
         for (int64_t i = 0; i < n; i += LANES)
             v_write(dx + i, v_read(dy + i, n - i) - v_exp(v_read(y + i, n - i)) * sum, n - i);
     }
@@ -89,8 +82,7 @@ static void f32_softmax_cross_entropy_backward(
     float *dx, const float *dloss, const float *x, const float *target, int64_t rows, int64_t n) {
     for (int64_t r = 0; r < rows; r++, dx += n, x += n, target += n) {
         const float inverse = 1 / row_exp(dx, x, n, row_maximum(x, n));
-        float sum;
-        f32_row_sums(&sum, target, 1, n);
+        const float sum = row_sum(target, n);
         for (int64_t i = 0; i < n; i += LANES) {
             const vec softmax = v_read(dx + i, n - i) * inverse;
             v_write(dx + i, (softmax * sum - v_read(target + i, n - i)) * dloss[r], n - i);

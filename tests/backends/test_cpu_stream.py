@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from fastconv import _stream
+from fastconv.backends import cpu_stream
 from fastconv.backends.cpu import Cpu
 from fastconv.backends.reference import ACTIVATIONS, Reference
 
@@ -20,6 +22,13 @@ def normal(rng, *shape):
 
 def positive(rng, *shape):
     return np.abs(normal(rng, *shape)) + np.float32(0.1)
+
+
+@pytest.fixture(autouse=True)
+def every_size_is_large(monkeypatch):
+    """Elementwise functions have kernels here for small arrays, too."""
+    monkeypatch.setattr(cpu_stream, "LARGE", 0)
+    monkeypatch.setattr(cpu_stream, "LARGE_WITH_CHANNELS", 0)
 
 
 # name of a case: (method, its arrays for (rows, channels), its other arguments).
@@ -67,10 +76,48 @@ CASES = {
     "add_channels": ("add", lambda r, m, c: [normal(r, m, c), normal(r, c)], {}),
     "add_number": ("add", lambda r, m, c: [normal(r, m, c), normal(r, 1)], {}),
     "multiply": ("multiply", lambda r, m, c: [normal(r, m, c), normal(r, m, c)], {}),
-    "multiply_channels": ("multiply", lambda r, m, c: [normal(r, m, c), normal(r, c)], {}),
-    "sum": ("sum", lambda r, m, c: [positive(r, m, c)], {}),
-    "sum_rows": ("sum", lambda r, m, c: [positive(r, m, c)], {"axis": -1}),
-    "sum_channels": ("sum", lambda r, m, c: [positive(r, m, c)], {"axis": (0,), "keepdims": True}),
+    **{
+        function: ("elementwise", lambda r, m, c: [positive(r, m, c)], {"function": function})
+        for function in _stream.UNARY
+    },
+    **{
+        f"{function}_of_two": (
+            "elementwise",
+            lambda r, m, c: [normal(r, m, c), positive(r, m, c)],
+            {"function": function},
+        )
+        for function in _stream.BINARY
+    },
+    **{
+        f"{function}_channels": (
+            "elementwise",
+            lambda r, m, c: [normal(r, m, c), positive(r, 1, c)],
+            {"function": function},
+        )
+        for function in _stream.BINARY
+    },
+    **{
+        f"{function}_of_channels": (
+            "elementwise",
+            lambda r, m, c: [normal(r, c), positive(r, m, c)],
+            {"function": function},
+        )
+        for function in _stream.BINARY
+    },
+    "one_minus": ("elementwise", lambda r, m, c: [np.float32(1)[...], normal(r, m, c)], {"function": "subtract"}),
+    **{
+        f"{kind}{name}": (kind, lambda r, m, c, x=x: [x(r, m, c)], parameters)
+        for kind, x in (("sum", positive), ("max", normal), ("min", normal))
+        for name, parameters in (
+            ("", {}),
+            ("_rows", {"axis": -1}),
+            ("_channels", {"axis": (0,), "keepdims": True}),
+        )
+    },
+    **{
+        f"{kind}_middle": (kind, lambda r, m, c, x=x: [x(r, 3, m, c)], {"axis": (1,)})
+        for kind, x in (("sum", positive), ("max", normal), ("min", normal))
+    },
     "dropout": ("dropout", lambda r, m, c: [normal(r, m, c), np.array([2**63 + 11], np.uint64)], {"rate": 0.3}),
     "descend": ("descend", lambda r, m, c: [normal(r, m, c), normal(r, m, c), 0.1], {}),
     "sgd_update": (
@@ -156,7 +203,7 @@ def test_layout_of_inputs_changes_no_bit(rng, case):
     arrays = CASES[case][1](rng, 300, 45)
     strided = [a if np.ndim(a) < 2 else np.asfortranarray(a) for a in arrays]
     for a, b in zip(run(cpu, case, arrays), run(cpu, case, strided), strict=True):
-        if case == "sum":
+        if case in ("sum", "sum_middle"):
             np.testing.assert_array_max_ulp(a, b, 4)
         else:
             np.testing.assert_array_equal(a, b)
@@ -184,7 +231,8 @@ def test_out_receives_the_result_and_nothing_beside_it(isa, rng, case):
 IN_PLACE = {
     "relu": [0], "tanh": [0], "elu_backward": [0], "sigmoid_backward": [1], "softmax": [0], "softmax_backward": [1],
     "log_softmax": [0], "log_softmax_backward": [1], "cross_entropy_backward": [1], "scale_shift": [0], "add": [1],
-    "sparse_cross_entropy_backward": [1], "multiply_channels": [0], "dropout": [0], "descend": [0],
+    "sparse_cross_entropy_backward": [1], "multiply_channels": [0], "subtract_of_channels": [1], "exp": [0],
+    "dropout": [0], "descend": [0],
     "sgd_update": [0, 2], "adam_update": [0, 2, 3],
 }  # fmt: skip
 
@@ -207,12 +255,19 @@ def test_float64_is_the_reference_s(rng, case):
         np.testing.assert_array_equal(result, expected)
 
 
-@EVERY_CASE
+@pytest.mark.parametrize("case", [case for case in CASES if CASES[case][0] not in ("max", "min")])
 def test_empty_arrays(rng, case):
     for shape in ((0, 5), (5, 0)):
         if shape[1] > 0 or "sparse" not in case:
             first = run(cpu, case, CASES[case][1](rng, *shape))[0]
             assert first.size == 0 or not np.any(first)
+
+
+@pytest.mark.parametrize("kind", ["max", "min"])
+def test_nothing_has_no_extreme(kind):
+    with pytest.raises(ValueError, match="zero-size array"):
+        getattr(cpu, kind)(np.zeros((0, 5), np.float32))
+    assert getattr(cpu, kind)(np.zeros((0, 5), np.float32), axis=(1,)).shape == (0,)
 
 
 def test_denormals_are_as_before_after_a_call(rng):
@@ -261,6 +316,46 @@ def test_exp_and_log_in_a_softmax_of_two(isa):
     assert ulps(cpu.softmax(rows), truth).max() < 4
     expected = np.stack([-np.logaddexp(0, x), -np.logaddexp(0, -x)], axis=1)
     np.testing.assert_allclose(cpu.log_softmax(rows), expected, rtol=2e-7, atol=2e-7)
+
+
+SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -2.5, 1e30, -1e30], np.float32)
+
+
+@pytest.mark.parametrize("function", _stream.UNARY)
+def test_special_values_of_functions(isa, function):
+    x = np.tile(SPECIAL, 5)
+    with np.errstate(all="ignore"):
+        expected = getattr(np, function)(x)
+    np.testing.assert_array_max_ulp(cpu.elementwise(x, function=function), expected, 3 if function == "exp" else 0)
+
+
+@pytest.mark.parametrize("function", _stream.BINARY)
+def test_special_values_of_functions_of_two(isa, function):
+    x, y = (a.ravel() for a in np.meshgrid(SPECIAL, SPECIAL))
+    with np.errstate(all="ignore"):
+        expected = getattr(np, function)(x, y)
+    np.testing.assert_array_equal(cpu.elementwise(x, y, function=function), expected)
+
+
+def test_exp_to_a_few_ulp(isa):
+    with np.errstate(over="ignore"):
+        truth = np.exp(SWEEP.astype(float)).astype(np.float32).astype(float)
+    finite = np.isfinite(truth)
+    y = cpu.elementwise(SWEEP, function="exp")
+    assert ulps(y[finite], truth[finite]).max() < 3
+    assert np.isinf(y[~finite]).all()
+
+
+def test_functions_without_a_kernel_are_the_reference_s(rng):
+    x = positive(rng, 40)
+    np.testing.assert_array_equal(cpu.elementwise(x, function="log"), np.log(x))
+    np.testing.assert_array_equal(cpu.elementwise(x, x[::-1], function="less"), x < x[::-1])
+
+
+@pytest.mark.parametrize("shapes", [((4, 5), (4, 1)), ((4, 5), (3, 1, 5)), ((5,), (1, 1)), ((1, 5), (5,)), ((), ())])
+def test_other_broadcasts_are_the_reference_s(rng, shapes):
+    x, y = (np.asarray(normal(rng, *shape)) for shape in shapes)
+    np.testing.assert_array_equal(cpu.elementwise(x, y, function="subtract"), x - y, strict=True)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -334,11 +429,46 @@ def test_pytorch_agrees_on_losses(rng):
 # ---- sums and statistics ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("axis", [None, (0, 1, 2), (0, 1), -1, 2, (2,), 0, (0, 2), (-3, 1)])
+@pytest.mark.parametrize("axis", [None, (0, 1, 2), (0, 1), -1, 2, (2,), 0, 1, (1,), (1, 2), (0, 2), (-3, 1), ()])
 @pytest.mark.parametrize("keepdims", [False, True])
-def test_sum_over_any_axes(rng, axis, keepdims):
+@pytest.mark.parametrize("kind", ["sum", "max", "min"])
+def test_reductions_over_any_axes(rng, kind, axis, keepdims):
     x = rng.integers(-9, 9, (31, 40, 50)).astype(np.float32)
-    np.testing.assert_array_equal(cpu.sum(x, axis=axis, keepdims=keepdims), x.sum(axis=axis, keepdims=keepdims))
+    expected = getattr(np, kind)(x, axis=axis, keepdims=keepdims)
+    np.testing.assert_array_equal(getattr(cpu, kind)(x, axis=axis, keepdims=keepdims), expected, strict=True)
+
+
+@pytest.mark.parametrize("axis", [3, -4, (0, 3), (1, 1)])
+def test_wrong_axes(axis):
+    with pytest.raises(ValueError, match="axis"):
+        cpu.max(np.zeros((2, 3, 4), np.float32), axis=axis)
+
+
+@pytest.mark.parametrize("shape", [(3, 7, 1), (3, 7, 5), (2, 49, 64), (3, 300, 130), (2, 900, 65), (5, 2, 40_000)])
+def test_reductions_of_slices(isa, rng, shape):
+    x = normal(rng, *shape)
+    np.testing.assert_array_equal(cpu.max(x, axis=(1,)), x.max(axis=1))
+    np.testing.assert_array_equal(cpu.min(x, axis=(1,)), x.min(axis=1))
+    np.testing.assert_allclose(cpu.sum(np.abs(x), axis=(1,)), np.abs(x).sum(axis=1, dtype=float), rtol=3e-7)
+
+
+@pytest.mark.parametrize("kind", ["max", "min"])
+@pytest.mark.parametrize("shape", [(1, 37, 1), (2, 70_000, 1), (2, 21, 5), (1, 999, 70)])
+def test_nan_wins_wherever_it_stands(isa, rng, kind, shape):
+    x = normal(rng, *shape)
+    x.flat[:: max(1, x.size // 11)] = np.inf
+    for where in (0, 1, 19, shape[1] - 1):
+        poisoned = x.copy()
+        poisoned[-1, where, 0] = np.nan
+        np.testing.assert_array_equal(getattr(cpu, kind)(poisoned, axis=(1,)), getattr(poisoned, kind)(axis=1))
+
+
+@pytest.mark.parametrize("kind", ["max", "min"])
+def test_infinite_extremes(isa, kind):
+    for extreme in (-np.inf, np.inf):
+        x = np.full((3, 5, 7), extreme, np.float32)
+        for axis in (None, (1,), (2,), (0, 1)):
+            assert (getattr(cpu, kind)(x, axis=axis) == extreme).all()
 
 
 def test_sum_is_accurate(isa, rng):
