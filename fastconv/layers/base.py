@@ -54,6 +54,8 @@ class Layer:
     # Names of the constructor's arguments, which are attributes too: what `get_config` adds to those of the base class.
     ARGUMENTS: tuple[str, ...] = ()
 
+    _holders: dict[str, Any]  # the attributes that may hold layers or variables
+
     def __init__(
         self,
         *,
@@ -103,23 +105,33 @@ class Layer:
         for layer in self._inner_layers():
             layer.trainable = value
 
-    def _attributes(self, kind: type) -> list:
-        """The attributes that are of a kind, alone or in lists, tuples and dicts, each once."""
-        trees = [v for v in vars(self).values() if isinstance(v, (kind, list, tuple, dict))]
-        return list(dict.fromkeys(leaf for leaf in leaves(trees) if isinstance(leaf, kind)))
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Remember which attributes may hold layers or variables; lists and dicts may do so later."""
+        super().__setattr__(name, value)
+        holders = self.__dict__.setdefault("_holders", {})
+        holders.pop(name, None)
+        if isinstance(value, (Layer, Variable, list, dict)) or (isinstance(value, tuple) and parts_of(value)):
+            holders[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._holders.pop(name, None)
+
+    def _parts(self) -> list[Layer | Variable]:
+        """The layers and variables that this one is made of."""
+        return parts_of(self._holders)
 
     def _inner_layers(self) -> list[Layer]:
-        """The layers that this one is made of."""
-        return self._attributes(Layer)
+        return [part for part in self._parts() if isinstance(part, Layer)]
 
     def _own_variables(self) -> list[Variable]:
-        """The variables that belong to no layer inside."""
-        return self._attributes(Variable)
+        return [part for part in self._parts() if isinstance(part, Variable)]
 
     def _signature(self) -> tuple:
-        """What a graph of the layer holds on to: its variables, and whether it is trained, throughout."""
-        inner = tuple(layer._signature() for layer in self._inner_layers())
-        return self._trainable, tuple(map(id, self._own_variables())), inner
+        """What a graph of the layer holds on to: its layers and variables, and which are trained, throughout."""
+        parts = self._parts()
+        inner = tuple(part._signature() for part in parts if isinstance(part, Layer))
+        return self._trainable, tuple(map(id, parts)), inner
 
     def add_weight(
         self,
@@ -320,6 +332,11 @@ def map_shapes(function: Callable[[Sequence[int | None]], Any], shapes: Any) -> 
 def argument_names(method: Callable[..., Any]) -> tuple[str, ...]:
     """The names of what `method` takes, behind `self`."""
     return tuple(inspect.signature(method).parameters)[1:]
+
+
+def parts_of(tree: Any) -> list[Layer | Variable]:
+    """The layers and variables in nested lists, tuples and dicts, each once."""
+    return list(dict.fromkeys(leaf for leaf in leaves(tree) if isinstance(leaf, (Layer, Variable))))
 
 
 def _once(own: Iterable[Variable], inner: Iterable[Iterable[Variable]]) -> list[Variable]:

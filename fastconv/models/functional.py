@@ -25,6 +25,7 @@ class Functional(Model):
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
     ) -> None:
+        self._layers: list[Layer] = []
         super().__init__(name=name, **kwargs)
         for leaf in leaves([inputs, outputs]):
             if not isinstance(leaf, KerasTensor):
@@ -46,6 +47,9 @@ class Functional(Model):
         self.built = True
         if not trainable:
             self.trainable = False
+
+    def _parts(self) -> list:
+        return list(self._layers)
 
     def call(self, inputs: Any) -> Any:
         given = self._match(inputs)

@@ -36,7 +36,7 @@ class Sequential(Model):
         if not trainable:
             self.trainable = False
 
-    def _inner_layers(self) -> list[Layer]:
+    def _parts(self) -> list:
         return list(self._layers)
 
     def add(self, layer: Any) -> None:

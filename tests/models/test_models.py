@@ -573,6 +573,13 @@ def test_a_layer_replaced_after_a_step_is_seen():
     assert model.predict(np.ones((3, 4)), verbose=0).shape == (3, 2)
     model.head = layers.Dense(5)
     assert model.predict(np.ones((3, 4)), verbose=0).shape == (3, 5)
+    model.head = layers.ReLU()
+    np.testing.assert_array_equal(model.predict(-np.ones((3, 4)), verbose=0), np.zeros((3, 4)))
+    model.head = layers.LeakyReLU(0.5)
+    np.testing.assert_array_equal(model.predict(-np.ones((3, 4)), verbose=0), np.full((3, 4), -0.5))
+    assert model.layers == [model.head]
+    del model.head
+    assert model.layers == []
 
 
 def test_weights_that_layers_share_count_once(tmp_path):
