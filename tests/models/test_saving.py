@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import fastconv
 from fastconv import Input, Model, Sequential, layers, models, ops
 
 
@@ -101,8 +103,9 @@ def test_file_survives_a_killed_save(tmp_path):
     path = tmp_path / "m.npz"
     model = Sequential([Input((1000,)), layers.Dense(1000)])
     model.save(path)
+    where = Path(fastconv.__file__).parents[1]
     for delay in (0.005, 0.02):
-        with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE) as process:
+        with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], cwd=where, stdout=subprocess.PIPE) as process:
             process.stdout.readline()
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(delay)
