@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,7 @@ from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.serialization import serialize, snake_case
 
+_changes = itertools.count(1)
 _names: Counter[str] = Counter()
 _names_lock = threading.Lock()
 _context = threading.local()
@@ -55,6 +57,7 @@ class Layer:
     ARGUMENTS: tuple[str, ...] = ()
 
     _holders: dict[str, Any]  # the attributes that may hold layers or variables
+    last_change = 0  # grows whenever any layer gets a part or is frozen: until then all signatures stay as they are
 
     def __init__(
         self,
@@ -102,6 +105,7 @@ class Layer:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
+        Layer.last_change = next(_changes)
         for layer in self._inner_layers():
             layer.trainable = value
 
@@ -112,10 +116,12 @@ class Layer:
         holders.pop(name, None)
         if isinstance(value, (Layer, Variable, list, dict)) or (isinstance(value, tuple) and parts_of(value)):
             holders[name] = value
+            Layer.last_change = next(_changes)
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         self._holders.pop(name, None)
+        Layer.last_change = next(_changes)
 
     def _parts(self) -> list[Layer | Variable]:
         """The layers and variables that this one is made of."""
@@ -127,11 +133,11 @@ class Layer:
     def _own_variables(self) -> list[Variable]:
         return [part for part in self._parts() if isinstance(part, Variable)]
 
-    def _signature(self) -> tuple:
+    def _signature(self) -> frozenset:
         """What a graph of the layer holds on to: its layers and variables, and which are trained, throughout."""
         parts = self._parts()
-        inner = tuple(part._signature() for part in parts if isinstance(part, Layer))
-        return self._trainable, tuple(map(id, parts)), inner
+        inner = [part._signature() for part in parts if isinstance(part, Layer)]
+        return frozenset({(id(self), self._trainable, tuple(map(id, parts)))}.union(*inner))
 
     def add_weight(
         self,
@@ -161,6 +167,7 @@ class Layer:
         variable.path = f"{self.name}/{name}"
         variable.regularizer = regularizers.get(regularizer)
         self._added.append(variable)
+        Layer.last_change = next(_changes)
         return variable
 
     @property

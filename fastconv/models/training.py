@@ -37,7 +37,8 @@ class Trainer(Layer):
         self.run_eagerly = False
         self._objective: Objective | None = None
         self._structure: Any = None  # the outputs' nesting, with a number for each
-        self._held: tuple = ()  # the signature for which the steps of the call under way are made
+        self._held = frozenset[Any]()  # the signature for which the steps of the call under way are made
+        self._held_at = 0  # the change of layers after which it was taken
         super().__init__(**kwargs)
 
     # ---- compile -------------------------------------------------------------------------------------------------
@@ -357,7 +358,8 @@ class Trainer(Layer):
         """`x` as arrays, for which the model is built; steps made for other variables than it has now are passed by."""
         x = batching.to_arrays(x, "x")
         self._ensure_built((x,))
-        self._held = self._signature()
+        if self._held_at != Layer.last_change:
+            self._held_at, self._held = Layer.last_change, self._signature()
         return x
 
     def _standardize(self, x: Any, y: Any, sample_weight: Any = None, class_weight: dict | None = None) -> tuple:
