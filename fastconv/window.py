@@ -18,12 +18,12 @@ def spread(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
     Raises:
         ValueError: `value` is neither one positive int nor `rank` of them.
     """
-    values = tuple(value) if isinstance(value, Sequence) else (value,) * rank
-    if len(values) != rank or not all(isinstance(v, WHOLE) for v in values):
+    values = (value,) * rank if isinstance(value, WHOLE) else tuple(value) if isinstance(value, Sequence) else ()
+    if len(values) != rank or not all([isinstance(v, WHOLE) for v in values]):
         raise ValueError(f"{name} must be an int or {rank} ints. Received: {name}={value!r}")
-    if any(v < 1 for v in values):
+    if min(values) < 1:
         raise ValueError(f"{name} must be at least 1. Received: {name}={value!r}")
-    return tuple(int(v) for v in values)
+    return tuple(map(int, values))
 
 
 def reach(size: int, dilation: int) -> int:
@@ -35,7 +35,7 @@ def output_size(
     padded: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 ) -> tuple[int, ...]:
     """How many windows fit into each axis: floor((N - F)/S) + 1; N counts the padding, F is the dilated window."""
-    return tuple((n - reach(k, d)) // s + 1 for n, k, s, d in zip(padded, size, strides, dilation))
+    return tuple([(n - reach(k, d)) // s + 1 for n, k, s, d in zip(padded, size, strides, dilation)])
 
 
 def same_padding(spatial: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> Sides:
@@ -74,14 +74,14 @@ def resolve_padding(
         sides = explicit_sides(op, padding, len(size))
     for n, k, s, d, (before, after) in zip(spatial, size, strides, dilation, sides):
         room = n + before + after - reach(k, d)
-        received = (
-            f"Received: input size={tuple(spatial)}, window={tuple(size)}, strides={tuple(strides)}, "
-            f"dilation={tuple(dilation)}, padding={sides}"
-        )
-        if room < 0:
-            raise ValueError(f"{op}: the window must fit into the padded input. {received}")
-        if config.strict_windows() and room % s and not same:
-            raise ValueError(f"{op}: (N - F + 2P)/S must be a whole number under strict windows. {received}")
+        uneven = room % s and not same and config.strict_windows()
+        if room < 0 or uneven:
+            rule = "(N - F + 2P)/S must be a whole number under strict windows"
+            raise ValueError(
+                f"{op}: {rule if uneven and room >= 0 else 'the window must fit into the padded input'}. "
+                f"Received: input size={tuple(spatial)}, window={tuple(size)}, strides={tuple(strides)}, "
+                f"dilation={tuple(dilation)}, padding={sides}"
+            )
     return sides
 
 

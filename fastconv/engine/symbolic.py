@@ -78,7 +78,12 @@ def substitute(tree: Any, value_of: Callable[[KerasTensor], Any]) -> Any:
 
 def is_symbolic(*trees: Any) -> bool:
     """Whether a symbolic tensor is among the leaves."""
-    return any(isinstance(leaf, KerasTensor) for leaf in leaves(trees))
+    for tree in trees:
+        if isinstance(tree, KerasTensor):
+            return True
+        if isinstance(tree, (list, tuple, dict)) and is_symbolic(*(tree.values() if isinstance(tree, dict) else tree)):
+            return True
+    return False
 
 
 def probe(t: KerasTensor, sizes: dict[str, int]) -> Tensor:
@@ -112,7 +117,7 @@ def lift(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def lifted(*args: Any, **kwargs: Any) -> Any:
-        if is_symbolic(args, kwargs):
+        if is_symbolic(*args, *kwargs.values()):
             return apply(function, args, kwargs)
         return function(*args, **kwargs)
 

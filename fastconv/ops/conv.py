@@ -166,19 +166,27 @@ def _window(
     dilation_rate: int | Sequence[int],
 ) -> dict:
     """strides, padding and dilation as the kernels want them, once the shapes are known to fit together."""
-    received = f"Received: inputs.shape={tuple(x_shape)}, kernel.shape={tuple(w_shape)} (NHWC, HWIO)"
-    if len(w_shape) != 4 or len(x_shape) != 4:
-        raise ValueError(f"{op}: inputs and kernel must have 4 axes each. {received}")
-    ci, co = w_shape[2:]
-    if min(w_shape) < 1:
-        raise ValueError(f"{op}: every size of the kernel must be at least 1. {received}")
-    if x_shape[3] % ci or x_shape[3] == 0:
-        raise ValueError(f"{op}: kernel has {ci} input channels but inputs have {x_shape[3]}. {received}")
-    if co % (x_shape[3] // ci):
-        raise ValueError(f"{op}: {co} output channels do not divide into {x_shape[3] // ci} groups. {received}")
+    broken = _broken_rule(x_shape, w_shape)
+    if broken:
+        received = f"inputs.shape={tuple(x_shape)}, kernel.shape={tuple(w_shape)} (NHWC, HWIO)"
+        raise ValueError(f"{op}: {broken}. Received: {received}")
     strides, dilation = spread("strides", strides, 2), spread("dilation_rate", dilation_rate, 2)
     sides = resolve_padding(op, padding, x_shape[1:3], w_shape[:2], strides, dilation)
     return {"strides": strides, "padding": sides, "dilation": dilation}
+
+
+def _broken_rule(x_shape: Sequence[int], w_shape: Sequence[int]) -> str:
+    """Why these shapes do not go together; empty where they do."""
+    if len(w_shape) != 4 or len(x_shape) != 4:
+        return "inputs and kernel must have 4 axes each"
+    channels, (ci, co) = x_shape[3], w_shape[2:]
+    if min(w_shape) < 1:
+        return "every size of the kernel must be at least 1"
+    if channels % ci or channels == 0:
+        return f"kernel has {ci} input channels but inputs have {channels}"
+    if co % (channels // ci):
+        return f"{co} output channels do not divide into {channels // ci} groups"
+    return ""
 
 
 def _check_grad(op: str, dy: Any, x_shape: Sequence[int], w_shape: Sequence[int], window: dict) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from fastconv import config
 from fastconv.ops.shape import transpose
+
+FLOATS = (np.dtype("float32"), np.dtype("float64"))
 
 
 def images(op: str, x: Any, data_format: str | None) -> tuple[Any, Callable[[Any], Any]]:
@@ -30,8 +34,8 @@ def floats(op: str, *arrays: Any) -> None:
     Raises:
         TypeError: they are not; nothing is converted silently.
     """
-    names = {str(a.dtype) for a in arrays}
-    if len(names) != 1 or not names <= {"float32", "float64"}:
+    first = arrays[0].dtype
+    if first not in FLOATS or any([a.dtype != first for a in arrays]):
         raise TypeError(
             f"{op}: arrays must all be float32 or all float64; cast them first. "
             f"Received: dtypes={[str(a.dtype) for a in arrays]}"
