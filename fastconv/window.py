@@ -19,7 +19,7 @@ def spread(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
         ValueError: `value` is neither one positive int nor `rank` of them.
     """
     values = (value,) * rank if isinstance(value, WHOLE) else tuple(value) if isinstance(value, Sequence) else ()
-    if len(values) != rank or not all([isinstance(v, WHOLE) for v in values]):
+    if len(values) != rank or not all(isinstance(v, WHOLE) for v in values):
         raise ValueError(f"{name} must be an int or {rank} ints. Received: {name}={value!r}")
     if min(values) < 1:
         raise ValueError(f"{name} must be at least 1. Received: {name}={value!r}")

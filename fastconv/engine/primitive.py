@@ -128,7 +128,7 @@ class Primitive:
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         """Run on arrays; record where a tensor is among the inputs."""
         inputs = tuple(map(read, inputs))
-        if any([isinstance(x, Tensor) for x in inputs]):
+        if any(isinstance(x, Tensor) for x in inputs):
             return self._record(inputs, params)
         return self.forward(inputs)(*inputs, **params)
 

@@ -137,7 +137,7 @@ class Layer:
         """What a graph of the layer holds on to: its layers and variables, and which are trained, throughout."""
         parts = self._parts()
         inner = [part._signature() for part in parts if isinstance(part, Layer)]
-        return frozenset({(id(self), self._trainable, tuple(map(id, parts)))}.union(*inner))
+        return frozenset({(self, self._trainable, tuple(parts))}.union(*inner))
 
     def add_weight(
         self,

@@ -35,7 +35,7 @@ def floats(op: str, *arrays: Any) -> None:
         TypeError: they are not; nothing is converted silently.
     """
     first = arrays[0].dtype
-    if first not in FLOATS or any([a.dtype != first for a in arrays]):
+    if first not in FLOATS or any(a.dtype != first for a in arrays):
         raise TypeError(
             f"{op}: arrays must all be float32 or all float64; cast them first. "
             f"Received: dtypes={[str(a.dtype) for a in arrays]}"
