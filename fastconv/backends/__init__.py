@@ -6,6 +6,7 @@ import platform
 from typing import Any
 
 from fastconv import _core, config
+from fastconv._stream import BINARY, UNARY
 from fastconv.backends.cpu import Cpu
 from fastconv.backends.reference import Reference
 
@@ -32,5 +33,6 @@ def show_config() -> None:
         if name in {name for cls in Cpu.__mro__[: Cpu.__mro__.index(Reference)] for name in vars(cls)}
     ]
     print(f"float32, tuned: {', '.join(tuned)}")
+    print(f"float32, tuned functions of elementwise: {', '.join((*UNARY, *BINARY))}; NumPy computes the others")
     print(f"float32, reference (NumPy): {', '.join(name for name in kernels if name not in tuned)}")
     print("float64: reference (NumPy) for every kernel")
