@@ -232,8 +232,7 @@ IN_PLACE = {
     "relu": [0], "tanh": [0], "elu_backward": [0], "sigmoid_backward": [1], "softmax": [0], "softmax_backward": [1],
     "log_softmax": [0], "log_softmax_backward": [1], "cross_entropy_backward": [1], "scale_shift": [0], "add": [1],
     "sparse_cross_entropy_backward": [1], "multiply_channels": [0], "subtract_of_channels": [1], "exp": [0],
-    "dropout": [0], "descend": [0],
-    "sgd_update": [0, 2], "adam_update": [0, 2, 3],
+    "dropout": [0], "descend": [0], "sgd_update": [0, 2], "adam_update": [0, 2, 3],
 }  # fmt: skip
 
 
@@ -515,6 +514,19 @@ def test_constant_channels_have_no_variance(isa):
 def test_dropout_has_the_bits_of_the_reference(isa, rng, n, rate):
     x, seed = normal(rng, n), np.array([2**64 - 5], np.uint64)
     np.testing.assert_array_equal(cpu.dropout(x, seed, rate=rate), reference.dropout(x, seed, rate=rate))
+
+
+def test_large_arrays_take_the_kernel_and_small_ones_numpy(monkeypatch, rng):
+    monkeypatch.undo()
+    taken = []
+    monkeypatch.setattr(_stream, "elementwise", lambda function, z, *arrays: taken.append(z.shape))
+    vector = normal(rng, 16)
+    for rows in (100, 500, 1 << 14):
+        x = normal(rng, rows, 16)
+        cpu.elementwise(x, x, function="subtract")
+        cpu.elementwise(x, function="exp")
+        cpu.elementwise(vector, x, function="subtract")
+    assert taken == [(500, 16)] + 3 * [(1 << 14, 16)]
 
 
 def test_every_case_is_tuned():
