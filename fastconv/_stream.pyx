@@ -256,16 +256,30 @@ cdef inline double combine(reduction kind, double a, double b) noexcept nogil:
     return b if b < a else a
 
 
-cdef inline double column_total(
-    reduction kind, const float *partial, int64_t step, const grid *g, int64_t channel
+cdef void column_totals(
+    reduction kind, double *totals, const float *partial, int64_t step, const grid *g, int64_t first, int64_t count
 ) noexcept nogil:
-    """Over all rows, of one channel; what the tile made of block k is at partial + k * step."""
-    cdef double total = 0 if kind == SUM else -INFINITY if kind == MAXIMUM else INFINITY
-    cdef int64_t k, copy
+    """Over all rows, of channels [first, first + count); what the tile made of block k is at partial + k * step."""
+    cdef int64_t k, copy, c
+    cdef const float *p
+    for c in range(count):
+        totals[c] = 0 if kind == SUM else -INFINITY if kind == MAXIMUM else INFINITY
     for k in range(g.blocks):
         for copy in range(block_of(g, k).width // g.channels):
-            total = combine(kind, total, partial[k * step + copy * g.channels + channel])
-    return total
+            p = partial + k * step + copy * g.channels + first
+            for c in range(count):
+                totals[c] = combine(kind, totals[c], p[c])
+
+
+cdef void reduce_partial(
+    reduction kind, float *y, const float *partial, int64_t step, const grid *g, int64_t first
+) noexcept nogil:
+    """y[c] := the total of channel c for WIDTH channels, or as many as there are, from the first."""
+    cdef double totals[WIDTH]
+    cdef int64_t count = min(WIDTH, g.channels - first), c
+    column_totals(kind, totals, partial, step, g, first, count)
+    for c in range(count):
+        y[first + c] = <float> totals[c]
 
 
 cdef void unary(const unary_function *function, y, x):
@@ -344,7 +358,7 @@ def scale_shift(y, x, scale, shift) -> None:
 
 cdef void reduce_columns(reduction kind, y, x, int64_t outer, int64_t inner):
     """Each of `outer` slices of x is cut into blocks; where it is a single one, the tile itself writes y."""
-    cdef int64_t size = x.size // outer, task, column
+    cdef int64_t size = x.size // outer, parts = (inner + WIDTH - 1) // WIDTH, task
     cdef grid g = grid_of(size, inner)
     cdef int64_t step = min(g.width, size)
     cdef bint whole = g.blocks == 1 and step == inner
@@ -362,9 +376,10 @@ cdef void reduce_columns(reduction kind, y, x, int64_t outer, int64_t inner):
             tile.f32_reduce_columns[<int> kind](
                 partial + task * step, source + (task // g.blocks) * size + b.start, b.rows, b.width
             )
-        for column in prange(0 if whole else outer * inner, schedule="static"):
-            to[column] = <float> column_total(
-                kind, partial + (column // inner) * g.blocks * step, step, &g, column % inner
+        for task in prange(0 if whole else outer * parts, schedule="static"):
+            reduce_partial(
+                kind, to + (task // parts) * inner, partial + (task // parts) * g.blocks * step, step, &g,
+                task % parts * WIDTH
             )
         restore_denormals(state)
 
@@ -497,8 +512,9 @@ def batch_norm_backward(dx, dgamma, dbeta, dy, x, mean, variance, gamma, double 
         restore_denormals(state)
     for channel in range(g.channels):
         inverse = 1 / sqrt(spread[channel] + epsilon)
-        sums = column_total(SUM, partial, 2 * g.width, &g, channel)
-        products = inverse * column_total(SUM, partial + g.width, 2 * g.width, &g, channel)
+        column_totals(SUM, &sums, partial, 2 * g.width, &g, channel, 1)
+        column_totals(SUM, &products, partial + g.width, 2 * g.width, &g, channel, 1)
+        products *= inverse
         to_beta[channel] = <float> sums
         to_gamma[channel] = <float> products
         wide[g.width + channel] = <float> (inverse * products / count)
