@@ -764,6 +764,7 @@ def matmul(
 
 cdef enum:
     THIN_COLUMNS = 512          # of b for one task: runs of 2 KB, which processors prefetch
+    DOT_COLUMNS = 64            # rows of b for one task
     THIN_DEPTH = 64             # of b for all rows of a, before it leaves the cache
 
 
@@ -811,6 +812,47 @@ cdef void multiply_thin(
     if activation != LINEAR:
         for r in range(rows):
             table.f32_activate(y + r * step, y + r * step, columns, activation, alpha)
+
+
+def matmul_dots(
+    cnp.ndarray a,    # IN  (M, K), few rows
+    cnp.ndarray b,    # IN  (N, K)
+    bias,             # IN  (N,) or None
+    cnp.ndarray y,    # OUT (M, N)
+    int activation, float alpha,
+):
+    """y = act(bias + a b^T), reading b once and where it lies"""
+    cdef const kernel_table *table = tiles()
+    cdef int64_t rows = a.shape[0], depth = a.shape[1], columns = b.shape[0]
+    cdef const float *left = floats(a, rows * depth)
+    cdef const float *right = floats(b, columns * depth)
+    cdef const float *start = <float *> NULL if bias is None else floats(bias, columns)
+    cdef float *product = floats(y, rows * columns)
+    cdef int64_t width = even_parts(columns, DOT_COLUMNS), task
+    cdef int threads = threads_for(<double> rows * depth * columns)
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads):
+        state = flush_denormals()
+        for task in prange(ceil_div(columns, width), schedule="dynamic"):
+            multiply_dots(
+                table, left, right, start, product, rows, depth, columns,
+                task * width, min((task + 1) * width, columns), activation, alpha)
+        restore_denormals(state)
+
+
+cdef void multiply_dots(
+    const kernel_table *table, const float *a, const float *b, const float *bias, float *y,
+    int64_t rows, int64_t depth, int64_t columns, int64_t first, int64_t end, int activation, float alpha
+) noexcept nogil:
+    """The columns first..end of y: each row of b meets all rows of a while it is in the cache."""
+    cdef int64_t r, c
+    for c in range(first, end):
+        for r in range(rows):
+            y[r * columns + c] = table.f32_dot(a + r * depth, b + c * depth, depth) + (bias[c] if bias else 0)
+    if activation != LINEAR:
+        for r in range(rows):
+            c = r * columns + first
+            table.f32_activate(y + c, y + c, end - first, activation, alpha)
 
 
 def matmul_transposed(

@@ -57,6 +57,7 @@ cdef extern from "kernels.h" nogil:
             float *to, int64_t width, const float *source, int64_t rows, int64_t step, int64_t columns) noexcept nogil
         void (*f32_gemv)(
             float *y, const float *a, const float *b, int64_t b_step, int64_t columns, int64_t depth) noexcept nogil
+        float (*f32_dot)(const float *a, const float *b, int64_t depth) noexcept nogil
 
         void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha) noexcept nogil
         void (*f32_activate_backward)(

@@ -13,7 +13,7 @@ THIN_ROWS = 4
 
 
 def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_b: bool, fused: bool) -> str:
-    """How op(a) op(b) is computed from these shapes: "thin" streams b past few rows, "tiles" packs it.
+    """How op(a) op(b) is computed from these shapes: "thin" and "dots" stream b past few rows, "tiles" packs it.
 
     "transposed" sums over the rows of both, as the gradient of a dense layer's weights does: nothing is fused with it.
     """
@@ -21,7 +21,9 @@ def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_
         return "reference"
     if transpose_a:
         return "transposed" if len(a) == 2 and not transpose_b and not fused else "reference"
-    return "thin" if prod(a[:-1]) <= THIN_ROWS and not transpose_b else "tiles"
+    if prod(a[:-1]) > THIN_ROWS:
+        return "tiles"
+    return "dots" if transpose_b else "thin"
 
 
 def depthwise(channels: int, kernel_shape: tuple[int, ...]) -> bool:

@@ -108,6 +108,8 @@ class Cpu(CpuStream):
         rows, products = a.reshape(-1, a.shape[-1]), y.reshape(-1, columns)
         if algorithm == "thin":
             _conv.matmul_thin(rows, b, bias, products, ACTIVATION_NUMBERS[activation], alpha)
+        elif algorithm == "dots":
+            _conv.matmul_dots(rows, b, bias, products, ACTIVATION_NUMBERS[activation], alpha)
         else:
             _conv.matmul(rows, b, bias, products, transpose_b, ACTIVATION_NUMBERS[activation], alpha)
         return y

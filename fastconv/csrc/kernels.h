@@ -80,6 +80,9 @@ typedef struct {
     /* y[c] += sum over k < depth of a[k] * b[k * b_step + c]. */
     void (*f32_gemv)(float *y, const float *a, const float *b, int64_t b_step, int64_t columns, int64_t depth);
 
+    /* sum over k < depth of a[k] * b[k]. */
+    float (*f32_dot)(const float *a, const float *b, int64_t depth);
+
     /* What follows is bound by memory; tile_<family>.h says what each computes. */
     void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha);
     void (*f32_activate_backward)(float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha);

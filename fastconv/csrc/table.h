@@ -38,6 +38,7 @@ const kernel_table PASTE(kernels_, ISA) = {
     .f32_pack_rows = f32_pack_rows,
     .f32_pack_columns = f32_pack_columns,
     .f32_gemv = f32_gemv,
+    .f32_dot = f32_dot,
     .f32_activate = f32_activate,
     .f32_activate_backward = f32_activate_backward,
     .f32_unary = {FOR_EACH_UNARY(FUNCTION_TABLE_ENTRY)},

@@ -13,3 +13,16 @@ static void f32_gemv(float *y, const float *a, const float *b, int64_t b_step, i
     for (; depth >= 8; depth -= 8, a += 8, b += 8 * b_step) gemv_body(y, a, b, b_step, columns, 8);
     for (; depth > 0; depth--, a++, b += b_step) gemv_body(y, a, b, b_step, columns, 1);
 }
+
+/* sum over k < depth of a[k] * b[k], in four sums that do not wait for each other. */
+static float f32_dot(const float *a, const float *b, int64_t depth) {
+    enum { SUMS = 4 };
+    vec sums[SUMS];
+    UNROLL for (int i = 0; i < SUMS; i++) sums[i] = v_set(0);
+    int64_t k = 0;
+    for (; k + SUMS * LANES <= depth; k += SUMS * LANES)
+        UNROLL for (int i = 0; i < SUMS; i++)
+            sums[i] = v_fma(v_load(a + k + i * LANES), v_load(b + k + i * LANES), sums[i]);
+    for (; k < depth; k += LANES) sums[0] = v_fma(v_read(a + k, depth - k), v_read(b + k, depth - k), sums[0]);
+    return v_sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}

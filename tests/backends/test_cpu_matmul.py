@@ -44,6 +44,9 @@ def test_bias_and_activation(isa, rng, activation, m):
     expected = reference.matmul(a, b, bias, activation=activation, alpha=0.3)
     actual = cpu.matmul(*(v.astype(np.float32) for v in (a, b, bias)), activation=activation, alpha=0.3)
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
+    turned = [v.astype(np.float32) for v in (a, b.T.copy(), bias)]
+    actual = cpu.matmul(*turned, transpose_b=True, activation=activation, alpha=0.3)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_leading_axes(rng):
