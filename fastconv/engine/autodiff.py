@@ -51,18 +51,20 @@ def value_and_grad(
     """A function that returns ``(f(*args), df/darg)`` for a scalar `f` of arrays, written with ops and operators.
 
     Python control flow that looks at values works: operations are recorded as they run. Calls may be nested, for second
-    derivatives.
+    derivatives. `float()`, `math` functions and `.numpy()` detach: what they return is a constant to the gradient.
 
     Args:
         f: returns a scalar, or ``(scalar, anything)`` with `has_aux`.
-        argnums: position, or positions, of the arguments to differentiate: arrays, or lists, tuples and dicts of them.
+        argnums: position, or positions, of the arguments to differentiate: float arrays, or lists, tuples and dicts of
+            them. A Python number, whole or not, counts as float64; an array of whole numbers has to be cast.
         has_aux: whether `f` returns a pair.
 
     Returns:
         A function of the same arguments. Its gradient has the structure of the argument, a tuple of them for several.
 
     Raises:
-        ValueError: `f` does not return a scalar.
+        ValueError: `f` does not return a scalar, or nothing that ops made; `argnums` has no argument.
+        TypeError: an argument to differentiate by is not of floats.
 
     >>> value, slope = value_and_grad(lambda x: x * x)(3.0)
     >>> float(value), float(slope)
@@ -74,12 +76,22 @@ def value_and_grad(
         given_tensors = any(isinstance(leaf, Tensor) for leaf in leaves([args, kwargs]))
         inside = given_tensors or _nesting.depth > 0 or Trace.current() is not None
         wrapped = list(args)
+        if not all(-len(args) <= i < len(args) for i in positions):
+            raise ValueError(
+                "value_and_grad: argnums must be positions of arguments. "
+                f"Received: argnums={argnums}, {len(args)} positional arguments"
+            )
         for i in positions:
             wrapped[i] = rebuild(args[i], [as_input(leaf) for leaf in leaves(args[i])])
         with _nesting:
             result = f(*wrapped, **kwargs)
         y, aux = result if has_aux else (result, None)
-        y = Tensor.of(y)
+        y = read(y)
+        if not isinstance(y, Tensor):
+            raise ValueError(
+                "value_and_grad: the function must return what fastconv.ops or operators make of its arguments; "
+                f"NumPy, math, float() and .numpy() lose the gradient. Received: a result of type {type(y).__name__}"
+            )
         if y.size != 1:
             raise ValueError(f"value_and_grad: the function must return a scalar. Received: shape={y.shape}")
         inputs = [leaf for i in positions for leaf in leaves(wrapped[i])]
@@ -150,7 +162,9 @@ def as_input(x: Any) -> Tensor:
     x = read(float(x) if isinstance(x, int) else x)
     tensor = Tensor.of(x)
     if tensor.dtype.kind != "f":
-        raise TypeError(f"grad: only floats can be differentiated by. Received: dtype={tensor.dtype}")
+        raise TypeError(
+            f"grad: only floats can be differentiated by; cast with ops.cast or astype. Received: dtype={tensor.dtype}"
+        )
     return _identity(tensor) if tensor is x else tensor
 
 

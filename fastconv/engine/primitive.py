@@ -18,6 +18,8 @@ class DataDependentError(RuntimeError):
 class Tensor(Operand):
     """A value in a graph.
 
+    `numpy`, `float`, `int` and `bool` give its value and detach: gradients do not pass through what is made of it.
+
     Attributes:
         shape: its sizes, all known (a model's symbolic inputs may have None).
         dtype: a NumPy dtype.
@@ -62,8 +64,11 @@ class Tensor(Operand):
             )
         return np.asarray(self.value)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.numpy(), dtype=dtype)
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        raise TypeError(
+            "NumPy functions take a tensor's values out of the graph, and its gradient is lost; use fastconv.ops, "
+            f"or tensor.numpy() for the values alone. Received: {self!r}"
+        )
 
     def __bool__(self) -> bool:
         return bool(self.numpy())

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastconv.engine.operand import Operand
+from fastconv.engine.primitive import Tensor, read
 from fastconv.engine.trace import Trace
 
 
@@ -81,7 +82,8 @@ class Variable(Operand):
             )
         trace = Trace.current()
         if trace is None:
-            self.buffer[...] = value.read() if isinstance(value, Variable) else value
+            value = read(value)
+            self.buffer[...] = value.numpy() if isinstance(value, Tensor) else value
             self.version += 1
         else:
             trace.assign(self, value)

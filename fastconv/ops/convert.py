@@ -31,8 +31,8 @@ def convert_to_tensor(x: Any, dtype: str | None = None) -> Any:
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:
-    """The values of `x` as a NumPy array. Raises DataDependentError inside a graph that has not run."""
-    return np.asarray(x)
+    """The values of `x` as a NumPy array. Raises DataDependentError where a graph has not run."""
+    return x.numpy() if isinstance(x, Tensor) else np.asarray(x)
 
 
 def cast(x: Any, dtype: Any) -> Any:

@@ -28,17 +28,28 @@ def test_a_tensor_of_a_tensor_is_itself():
 
 
 def test_values_that_are_known():
-    np.testing.assert_array_equal(np.asarray(KNOWN), [1, 2, 3])
-    assert np.asarray(KNOWN, np.float32).dtype == np.float32
+    np.testing.assert_array_equal(KNOWN.numpy(), [1, 2, 3])
     assert (float(KNOWN[1]), int(KNOWN[2]), bool(KNOWN[0] > 2)) == (2.0, 3, False)
     assert [float(x) for x in KNOWN] == [1.0, 2.0, 3.0]
 
 
-@pytest.mark.parametrize("ask", [bool, int, float, np.asarray, Tensor.numpy])
+@pytest.mark.parametrize("ask", [bool, int, float, ops.convert_to_numpy, Tensor.numpy])
 def test_values_that_are_not(ask):
     message = r"known only when its graph runs.*run_eagerly=True\. Received: <Tensor shape=\(\), dtype=float32>$"
     with pytest.raises(DataDependentError, match=message):
         ask(Tensor((), "float32"))
+
+
+@pytest.mark.parametrize("tensor", [KNOWN, UNKNOWN])
+def test_numpy_does_not_take_tensors_for_arrays(tensor):
+    for dtype in (None, np.float32):
+        with pytest.raises(TypeError, match=r"its gradient is lost.*Received: <Tensor shape=\(3,\)"):
+            np.asarray(tensor, dtype)
+
+
+def test_values_as_numpy_arrays():
+    for x in (KNOWN, KNOWN.value, Variable(KNOWN.value), [1.0, 2.0, 3.0]):
+        np.testing.assert_array_equal(ops.convert_to_numpy(x), np.array([1.0, 2.0, 3.0]), strict=True)
 
 
 def test_tensors_are_keys_and_equal_to_themselves_alone():
@@ -49,7 +60,7 @@ def test_tensors_are_keys_and_equal_to_themselves_alone():
 @pytest.mark.parametrize("other", [2, 2.0, np.float32(2), np.float64(2), np.full(3, 2.0), Tensor.of(np.full(3, 2.0))])
 def test_operators(other):
     """Every operator, the tensor on the left and on the right of numbers, arrays and tensors."""
-    x, y = KNOWN.value, np.asarray(other)
+    x, y = KNOWN.value, ops.convert_to_numpy(other)
     results = [
         (KNOWN + other, x + y), (other + KNOWN, y + x),
         (KNOWN - other, x - y), (other - KNOWN, y - x),
