@@ -10,7 +10,7 @@ import numpy as np
 
 from fastconv import losses, ops
 from fastconv import metrics as metrics_module
-from fastconv.engine import Variable
+from fastconv.engine import Tensor, Variable
 from fastconv.engine.tree import leaves, rebuild
 
 
@@ -51,12 +51,14 @@ class Objective:
 
         Raises:
             ValueError: losses, loss weights, metrics or targets that are not as many as the outputs.
+            TypeError: a loss that returns a number or a NumPy array.
         """
         targets, outputs = targets_in_order(y, names), leaves(y_pred)
         nested = isinstance(self.losses, (list, tuple, dict))
         functions = for_outputs("loss", self.losses if nested else [self.losses] * len(names), names)
         factors = for_outputs("loss_weights", self.loss_weights, names)
         parts = [f and f(target, output, sample_weight) for f, target, output in zip(functions, targets, outputs)]
+        check_tensors("A loss", parts)
         terms = [p if k in (None, 1) else p * k for p, k in zip(parts, factors) if p is not None]
         terms += [v.regularizer(v) for v in trained if v.regularizer is not None]
         if not terms:
@@ -102,6 +104,16 @@ class Objective:
         """Begin all running means again."""
         for mean in self.means.values():
             mean.reset_state()
+
+
+def check_tensors(what: str, results: Any) -> None:
+    """Raise TypeError where NumPy arrays or numbers are among what a graph must be made of."""
+    for result in leaves(results):
+        if not isinstance(result, Tensor):
+            raise TypeError(
+                f"{what} must be made with fastconv.ops or operators, which keep its gradient; NumPy and float() "
+                f"lose it. Received: a result of type {type(result).__name__}"
+            )
 
 
 def for_outputs(what: str, given: Any, names: Sequence[str]) -> list:

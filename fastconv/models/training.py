@@ -17,7 +17,7 @@ from fastconv.engine.plan import evaluate as evaluate_graph
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer
 from fastconv.models import data as batching
-from fastconv.models.objective import Objective
+from fastconv.models.objective import Objective, check_tensors
 from fastconv.serialization import serialize
 from fastconv.utils.random import generator
 
@@ -109,17 +109,22 @@ class Trainer(Layer):
 
     # ---- the graphs ----------------------------------------------------------------------------------------------
 
+    def _forward(self, x: Any, training: bool) -> Any:
+        outputs = self(x, training=training)
+        check_tensors(f"{self.name}: what a model returns", outputs)
+        return outputs
+
     def _predict_graph(self, x: Any) -> list[Tensor]:
-        outputs = self(x, training=False)
+        outputs = self._forward(x, training=False)
         self._structure = rebuild(outputs, range(len(leaves(outputs))))
         return leaves(outputs)
 
     def _test_graph(self, x: Any, y: Any, w: Any) -> list[Tensor]:
-        self._total_loss(y, self(x, training=False), w)
+        self._total_loss(y, self._forward(x, training=False), w)
         return []
 
     def _train_graph(self, x: Any, y: Any, w: Any, trace: Trace, seed: Tensor | None) -> list[Tensor]:
-        loss = self._total_loss(y, self(x, training=True), w)
+        loss = self._total_loss(y, self._forward(x, training=True), w)
         variables = self.trainable_weights
         if not variables:
             warnings.warn(f"{self.name}: there are no trainable weights", stacklevel=2)

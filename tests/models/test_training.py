@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastconv import Input, Model, Sequential, callbacks, layers, losses, optimizers
+from fastconv import Input, Model, Sequential, callbacks, layers, losses, ops, optimizers
 
 
 def wave(*shape, phase=0.0):
@@ -206,3 +206,43 @@ def test_weights_set_by_a_callback_are_those_that_train():
     np.testing.assert_array_equal(model.get_weights()[0], [[2.0], [0.0]])
     np.testing.assert_array_equal(model.predict(x, verbose=0), np.full((6, 1), 2.0))
     assert model.train_on_batch(x, y) == 1.0
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda a, b: np.mean((a - b) ** 2),
+        lambda a, b: np.mean((a.numpy() - b.numpy()) ** 2),
+        lambda a, b: float(ops.mean((a - b) ** 2)),
+        lambda a, b: 1.0,
+    ],
+)
+def test_a_loss_made_by_numpy_is_refused(loss, run_eagerly):
+    model = Sequential([layers.Input((3,)), layers.Dense(2)])
+    model.compile("sgd", loss, run_eagerly=run_eagerly)
+    for step in (model.train_on_batch, model.test_on_batch):
+        with pytest.raises(TypeError, match=r"fastconv\.ops.*Received: "):
+            step(wave(4, 3), wave(4, 2))
+
+
+class Squash(Model):
+    """A model that leaves the graph at its end, in one of the ways in which NumPy can be called."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.dense, self.values = layers.Dense(2), values
+
+    def call(self, inputs):
+        return np.tanh(self.values(self.dense(inputs)))
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+@pytest.mark.parametrize("values", [np.asarray, lambda x: x.numpy()])
+def test_a_model_that_leaves_the_graph_is_refused(values, run_eagerly):
+    model = Squash(values)
+    model.compile("sgd", "mse", run_eagerly=run_eagerly)
+    x, y = wave(4, 3), wave(4, 2)
+    for step in (lambda: model.fit(x, y, verbose=0), lambda: model.evaluate(x, y, verbose=0), lambda: model.predict(x)):
+        with pytest.raises(TypeError, match=r"fastconv\.ops.*Received: "):
+            step()
