@@ -161,6 +161,7 @@ class Layer:
         Raises:
             ValueError: a size is unknown or below 0.
         """
+        self._check_initialized()
         if any(n is None or n < 0 for n in shape):
             raise ValueError(f"{self.name}: the sizes of a weight must be known. Received: {name}.shape={tuple(shape)}")
         variable = Variable(initializers.get(initializer), tuple(shape), dtype or self.dtype, trainable, name)
@@ -248,6 +249,7 @@ class Layer:
 
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Apply the layer: to arrays at once, to symbolic tensors by drawing a node of a model."""
+        self._check_initialized()
         names = argument_names(type(self).call)
         at = names.index("training") if "training" in names else len(args)
         if at < len(args):
@@ -267,6 +269,10 @@ class Layer:
             return self.call(*args, **kwargs)
         finally:
             _context.training = before
+
+    def _check_initialized(self) -> None:
+        if "built" not in vars(self):
+            raise RuntimeError(f"{type(self).__name__}: __init__ must call super().__init__()")
 
     def _cast(self, tree: Any) -> Any:
         """Numbers in the layer's dtype; symbolic tensors are cast when their graph runs."""

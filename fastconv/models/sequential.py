@@ -50,6 +50,7 @@ class Sequential(Model):
             layer = layer.node.operation
         if not isinstance(layer, Layer):
             raise TypeError(f"{self.name}: only layers can be added. Received: {layer!r}")
+        layer._check_initialized()
         if any(layer.name == other.name for other in self._layers):
             raise ValueError(f"{self.name}: layers must have different names. Received: {layer.name!r} again")
         if isinstance(layer, InputLayer):

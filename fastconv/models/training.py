@@ -66,6 +66,7 @@ class Trainer(Layer):
         Raises:
             ValueError: an unknown name, or metrics that are no list, tuple or dict.
         """
+        self._check_initialized()
         self._objective = Objective(loss, metrics, loss_weights)
         self.optimizer = optimizers.get(optimizer)
         self.loss = loss
@@ -361,6 +362,7 @@ class Trainer(Layer):
 
     def _inputs(self, x: Any) -> Any:
         """`x` as arrays, for which the model is built; steps made for other variables than it has now are passed by."""
+        self._check_initialized()
         x = batching.to_arrays(x, "x")
         self._ensure_built((x,))
         if self._held_at != Layer.last_change:

@@ -233,3 +233,24 @@ def test_names_made_at_once_in_threads_differ():
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: layers.ReLU().name, range(400)))
     assert len(set(made)) == 400
+
+
+class Uninitialized(layers.Layer):
+    def __init__(self, weight=False):
+        self.inner = layers.Dense(2)
+        if weight:
+            self.w = self.add_weight((2,))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: Uninitialized()(np.ones((1, 2))),
+        lambda: Uninitialized()(Input((2,))),
+        lambda: Uninitialized(weight=True),
+        lambda: models.Sequential([Uninitialized()]),
+    ],
+)
+def test_a_forgotten_constructor_is_named(use):
+    with pytest.raises(RuntimeError, match=r"^Uninitialized: __init__ must call super\(\).__init__\(\)$"):
+        use()

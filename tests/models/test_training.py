@@ -246,3 +246,13 @@ def test_a_model_that_leaves_the_graph_is_refused(values, run_eagerly):
     for step in (lambda: model.fit(x, y, verbose=0), lambda: model.evaluate(x, y, verbose=0), lambda: model.predict(x)):
         with pytest.raises(TypeError, match=r"fastconv\.ops.*Received: "):
             step()
+
+
+@pytest.mark.parametrize("use", [lambda model: model.compile("sgd", "mse"), lambda model: model.predict(wave(4, 3))])
+def test_a_model_whose_constructor_is_forgotten_is_named(use):
+    class Uninitialized(Model):
+        def __init__(self):
+            self.dense = layers.Dense(2)
+
+    with pytest.raises(RuntimeError, match=r"^Uninitialized: __init__ must call super\(\).__init__\(\)$"):
+        use(Uninitialized())
