@@ -35,7 +35,12 @@ def convolution_matrix(
     Raises:
         ValueError: shapes that do not fit.
     """
-    kernel = np.asarray(kernel)
+    kernel, input_shape = np.asarray(kernel), tuple(input_shape)
+    if kernel.ndim != 4 or len(input_shape) != 3:
+        raise ValueError(
+            "convolution_matrix: the kernel must have 4 axes, (KH, KW, CI, CO), and input_shape 3 sizes, those of one "
+            f"image with its channels. Received: kernel.shape={kernel.shape}, input_shape={input_shape}"
+        )
     channels_first = config.standardize_data_format(data_format) == "channels_first"
     h, w, channels = (*input_shape[1:], input_shape[0]) if channels_first else input_shape
     window = (kernel.shape[:2], spread("strides", strides, 2), spread("dilation_rate", dilation_rate, 2))

@@ -57,3 +57,9 @@ def test_shapes_must_fit():
         convolution_matrix(np.ones((3, 3, 2, 1)), (4, 4, 3))
     with pytest.raises(ValueError, match="window must fit"):
         convolution_matrix(np.ones((3, 3, 1, 1)), (2, 4, 1))
+
+
+@pytest.mark.parametrize(("kernel", "image"), [((3, 3), (4, 4, 1)), ((3, 3, 1, 1), (4, 4)), ((3, 3), (4, 4))])
+def test_all_axes_are_given(kernel, image):
+    with pytest.raises(ValueError, match=r"must have 4 axes, .* Received: kernel\.shape=.*, input_shape=\("):
+        convolution_matrix(np.ones(kernel), image)
