@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+from pathlib import Path
 
-from fastconv import _core
+try:
+    import fastconv._core as _core
+except ModuleNotFoundError as error:
+    raise ImportError(
+        f"fastconv is not built in this folder ({Path(__file__).parents[1]}): run `pip install -e .`, "
+        "or start Python elsewhere to use the installed package"
+    ) from error
 
 _settings: dict = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "strict": False}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -100,3 +101,18 @@ def test_threads_from_the_environment():
     status, line = in_a_process_with(FASTCONV_NUM_THREADS="none")
     assert status == 1
     assert line == "ValueError: FASTCONV_NUM_THREADS must be a whole number of at least 1. Received: 'none'"
+
+
+def test_a_source_tree_that_is_not_built_says_so(tmp_path):
+    only_python = lambda folder, names: [  # noqa: E731
+        name for name in names if not name.endswith(".py") and not (Path(folder) / name).is_dir()
+    ]
+    shutil.copytree(Path(fastconv.__file__).parent, tmp_path / "fastconv", ignore=only_python)
+    for module in ("fastconv", "fastconv.ops", "fastconv.backends.cpu"):
+        code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import {module}"
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert done.stderr.strip().splitlines()[-1] == (
+            f"ImportError: fastconv is not built in this folder ({tmp_path}): run `pip install -e .`, "
+            "or start Python elsewhere to use the installed package"
+        )
