@@ -22,9 +22,13 @@ class Adam(Optimizer):
         learning_rate: the rate before its correction.
         beta_1, beta_2: how much of m and of v a step keeps, at least 0 and less than 1.
         epsilon: keeps the quotient finite.
+        clipnorm: the largest norm that each gradient may have.
+        clipvalue: the largest absolute value that each element of a gradient may have.
+        global_clipnorm: the largest norm that all gradients together may have; at most one of the three.
+        name: the first part of the path of its variables; that of the class in snake case, when None.
 
     Raises:
-        ValueError: a beta outside [0, 1).
+        ValueError: a beta outside [0, 1), or as for every `Optimizer`.
     """
 
     slots = ("momentum", "velocity")

@@ -27,7 +27,8 @@ class Optimizer(Configurable):
         name: the first part of the path of its variables; that of the class in snake case, when None.
 
     Raises:
-        ValueError: more than one way of clipping, or one that is not positive.
+        ValueError: a learning rate that is no finite number from 0 on, more than one way of clipping, or one that is
+            not positive.
     """
 
     slots: tuple[str, ...] = ()
@@ -51,17 +52,17 @@ class Optimizer(Configurable):
         self.clipvalue = clipvalue
         self.global_clipnorm = global_clipnorm
         self.iterations = self._variable(np.zeros((), "int64"), "iteration")
-        self._learning_rate = self._variable(np.asarray(learning_rate, "float32"), "learning_rate")
+        self._learning_rate = self._variable(self._rate(learning_rate), "learning_rate")
         self._state: dict[Variable, tuple[Variable, ...]] = {}
 
     @property
     def learning_rate(self) -> Variable:
-        """A scalar variable, float32; numbers may be assigned to this attribute."""
+        """A scalar variable, float32; finite numbers from 0 on may be assigned to this attribute."""
         return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        self._learning_rate.assign(np.asarray(value, "float32"))
+        self._learning_rate.assign(self._rate(value))
 
     @property
     def variables(self) -> list[Variable]:
@@ -111,6 +112,13 @@ class Optimizer(Configurable):
             "clipvalue": self.clipvalue,
             "global_clipnorm": self.global_clipnorm,
         }
+
+    def _rate(self, value: Any) -> np.ndarray:
+        """`value` as the learning rate is kept. Raises ValueError unless it is a finite number from 0 on."""
+        rate = np.asarray(value)
+        if rate.ndim or rate.dtype.kind not in "fiu" or not 0 <= rate < np.inf:
+            raise ValueError(f"{self.name}: learning_rate must be a finite number from 0 on. Received: {value!r}")
+        return rate.astype("float32")
 
     def _variable(self, value: np.ndarray, name: str) -> Variable:
         variable = Variable(value, trainable=False, name=name)

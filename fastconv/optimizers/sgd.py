@@ -20,9 +20,13 @@ class SGD(Optimizer):
         learning_rate: the rate.
         momentum: 0 <= momentum <= 1; at 0 no velocity is kept.
         nesterov: whether the gradient counts as if taken one step ahead.
+        clipnorm: the largest norm that each gradient may have.
+        clipvalue: the largest absolute value that each element of a gradient may have.
+        global_clipnorm: the largest norm that all gradients together may have; at most one of the three.
+        name: the first part of the path of its variables; that of the class in snake case, when None.
 
     Raises:
-        ValueError: a momentum outside [0, 1].
+        ValueError: a momentum outside [0, 1], or as for every `Optimizer`.
     """
 
     def __init__(

@@ -182,3 +182,14 @@ def test_apply_without_variables_means_those_of_build():
     optimizer.build([w])
     optimizer.apply([np.ones(2, np.float32)])
     assert w.value.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("rate", [-1, float("nan"), float("inf"), "0.1", None, [0.1]])
+def test_the_learning_rate_is_a_finite_number_from_0_on(rate):
+    optimizer = optimizers.SGD(0.25)
+    with pytest.raises(ValueError, match="learning_rate must be"):
+        optimizer.learning_rate = rate
+    assert float(optimizer.learning_rate) == 0.25
+    with pytest.raises(ValueError, match="learning_rate must be"):
+        optimizers.SGD(rate)
+    assert float(optimizers.SGD(0).learning_rate) == 0
