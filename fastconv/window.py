@@ -62,16 +62,12 @@ def resolve_padding(
         ValueError: unknown padding, negative sides, a window larger than the padded input, or, under
             `config.set_strict_windows(True)`, windows that leave part of the input unread.
     """
-    same = isinstance(padding, str) and padding.lower() == "same"
+    padding = standardize_padding(op, padding, len(size))
+    same = padding == "same"
     if isinstance(padding, str):
-        if padding.lower() not in ("valid", "same"):
-            raise ValueError(
-                f"{op}: padding must be 'valid', 'same' or ((top, bottom), (left, right)). "
-                f"Received: padding={padding!r}"
-            )
         sides = same_padding(spatial, size, strides, dilation) if same else ((0, 0),) * len(size)
     else:
-        sides = explicit_sides(op, padding, len(size))
+        sides = padding
     for n, k, s, d, (before, after) in zip(spatial, size, strides, dilation, sides):
         room = n + before + after - reach(k, d)
         uneven = room % s and not same and config.strict_windows()
@@ -83,6 +79,21 @@ def resolve_padding(
                 f"dilation={tuple(dilation)}, padding={sides}"
             )
     return sides
+
+
+def standardize_padding(op: str, padding: str | int | Sequence[int | Sequence[int]], rank: int) -> str | Sides:
+    """`padding` as "valid", "same" or ((before, after), ...) for each of `rank` axes.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if not isinstance(padding, str):
+        return explicit_sides(op, padding, rank)
+    if padding.lower() not in ("valid", "same"):
+        raise ValueError(
+            f"{op}: padding must be 'valid', 'same' or ((top, bottom), (left, right)). Received: padding={padding!r}"
+        )
+    return padding.lower()
 
 
 def explicit_sides(op: str, padding: int | Sequence[int | Sequence[int]], rank: int) -> Sides:

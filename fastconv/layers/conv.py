@@ -8,7 +8,7 @@ from typing import Any
 from fastconv import activations, config, initializers, ops, regularizers
 from fastconv.layers.base import Layer, check_rank
 from fastconv.serialization import register
-from fastconv.window import spread
+from fastconv.window import spread, standardize_padding
 
 
 @register("layer")
@@ -64,7 +64,7 @@ class Conv2D(Layer):
         self.filters = filters
         self.kernel_size = spread("kernel_size", kernel_size, 2)
         self.strides = spread("strides", strides, 2)
-        self.padding = padding
+        self.padding = standardize_padding("Conv2D", padding, 2)
         self.data_format = config.standardize_data_format(data_format)
         self.dilation_rate = spread("dilation_rate", dilation_rate, 2)
         self.groups = groups

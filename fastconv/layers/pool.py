@@ -8,7 +8,7 @@ from typing import Any
 from fastconv import config, ops
 from fastconv.layers.base import Layer, check_rank
 from fastconv.serialization import register
-from fastconv.window import spread
+from fastconv.window import spread, standardize_padding
 
 
 class Pooling2D(Layer):
@@ -40,7 +40,7 @@ class Pooling2D(Layer):
         super().__init__(**kwargs)
         self.pool_size = spread("pool_size", pool_size, 2)
         self.strides = self.pool_size if strides is None else spread("strides", strides, 2)
-        self.padding = padding
+        self.padding = standardize_padding(type(self).__name__, padding, 2)
         self.data_format = config.standardize_data_format(data_format)
 
     def call(self, inputs: Any) -> Any:

@@ -254,3 +254,12 @@ class Uninitialized(layers.Layer):
 def test_a_forgotten_constructor_is_named(use):
     with pytest.raises(RuntimeError, match=r"^Uninitialized: __init__ must call super\(\).__init__\(\)$"):
         use()
+
+
+@pytest.mark.parametrize("make", [lambda p: layers.Conv2D(1, 2, padding=p), lambda p: layers.MaxPooling2D(padding=p)])
+def test_padding_is_looked_at_when_the_layer_is_made(make):
+    assert make("SAME").padding == "same"
+    assert make([[1, 0], [0, 1]]).padding == ((1, 0), (0, 1))
+    for padding in ("full", -1, None, [[1, 2]]):
+        with pytest.raises(ValueError, match=r"2D: padding must be .* Received"):
+            make(padding)
