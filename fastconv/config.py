@@ -122,7 +122,7 @@ def _physical_cores() -> int | None:
 def _threads_from_environment() -> None:
     _core.set_default_threads(default_threads())
     wanted = os.environ.get("FASTCONV_NUM_THREADS")
-    if wanted is None:
+    if not wanted:
         return
     if not wanted.isdigit() or int(wanted) < 1:
         raise ValueError(f"FASTCONV_NUM_THREADS must be a whole number of at least 1. Received: {wanted!r}")

@@ -98,6 +98,7 @@ def in_a_process_with(**environment):
 
 def test_threads_from_the_environment():
     assert in_a_process_with(FASTCONV_NUM_THREADS="5") == (0, "5")
+    assert in_a_process_with(FASTCONV_NUM_THREADS="") == in_a_process_with()
     status, line = in_a_process_with(FASTCONV_NUM_THREADS="none")
     assert status == 1
     assert line == "ValueError: FASTCONV_NUM_THREADS must be a whole number of at least 1. Received: 'none'"
