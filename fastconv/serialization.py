@@ -155,8 +155,17 @@ def _lookup(kind: str, name: str) -> Any:
         return custom_objects[name]
     table = _table(kind)
     if name not in table:
-        raise ValueError(f"{kind}: unknown name. Known are {', '.join(sorted(table))}. Received: {name!r}")
+        raise ValueError(
+            f"{kind}: unknown name. Known are {', '.join(_known_names(table))}. "
+            f"Others are given as objects, or by name in custom_objects when a model is loaded. Received: {name!r}"
+        )
     return table[name]
+
+
+def _known_names(table: Mapping[str, Any]) -> list[str]:
+    """Each class and function of a table once; neither a function that a class stands for, nor what only wraps one."""
+    names = {thing.__name__ for thing in table.values() if not thing.__name__.endswith("Wrapper")}
+    return sorted(names - {snake_case(name) for name in names if name != name.lower()})
 
 
 def _address(thing: Any) -> str:

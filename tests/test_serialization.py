@@ -71,6 +71,15 @@ def test_an_unknown_name_is_told_with_those_that_are_known(module):
         module.get("nothing")
 
 
+def test_known_names_are_told_once():
+    with pytest.raises(ValueError, match=r"Known are Adam, SGD\. .*custom_objects"):
+        optimizers.get("nothing")
+    with pytest.raises(ValueError, match="MeanSquaredError") as told:
+        losses.get("nothing")
+    assert "mean_squared_error" not in str(told.value)
+    assert "Wrapper" not in str(told.value)
+
+
 @pytest.mark.parametrize("data", [3, ["relu"], {"config": {}}, {"class_name": "relu", "config": {}}])
 def test_data_of_another_form_are_refused(data):
     with pytest.raises(ValueError, match="Received"):
