@@ -257,7 +257,7 @@ class Layer:
         args = tuple(self._cast(arg) for arg in args)
         self._ensure_built(args)
         if is_symbolic(args, kwargs):
-            outputs = apply(self, args, kwargs if training is None else {**kwargs, "training": training})
+            outputs = self._apply(args, kwargs if training is None else {**kwargs, "training": training})
             if self.output is None:
                 self.input, self.output = args[0] if len(args) == 1 else args, outputs
             return outputs
@@ -273,6 +273,14 @@ class Layer:
     def _check_initialized(self) -> None:
         if "built" not in vars(self):
             raise RuntimeError(f"{type(self).__name__}: __init__ must call super().__init__()")
+
+    def _apply(self, args: tuple, kwargs: dict) -> Any:
+        """`apply`; an error tells which layer was to be drawn, and on what."""
+        try:
+            return apply(self, args, kwargs)
+        except ValueError as error:
+            shapes = ", ".join(str(t.shape) for t in leaves(args) if isinstance(t, KerasTensor))
+            raise ValueError(f"{self.name} ({type(self).__name__}), inputs of shape {shapes}: {error}") from error
 
     def _cast(self, tree: Any) -> Any:
         """Numbers in the layer's dtype; symbolic tensors are cast when their graph runs."""

@@ -66,17 +66,12 @@ class Functional(Model):
             given = [inputs.get(key) for key in self.input]
         else:
             given = leaves(inputs)
-        fits = len(given) == len(self.inputs) and all(
-            x is not None
-            and len(x.shape) == t.ndim
-            and all(n is None or m is None or n == m for n, m in zip(t.shape, x.shape))
-            for x, t in zip(given, self.inputs)
-        )
-        if not fits:
-            shapes = [None if x is None else tuple(x.shape) for x in given]
-            raise ValueError(
-                f"{self.name}: inputs must have the shapes {[t.shape for t in self.inputs]}. Received: shapes={shapes}"
-            )
+        wanted = [t.shape for t in self.inputs]
+        shapes = [None if x is None else tuple(x.shape) for x in given]
+        if not _fit(shapes, wanted):
+            lacks_batch = _fit(shapes, [shape[1:] for shape in wanted])
+            hint = "; add a batch axis, x[None]" if lacks_batch else ""
+            raise ValueError(f"{self.name}: inputs must have the shapes {wanted}{hint}. Received: shapes={shapes}")
         return given
 
     # ---- configuration -------------------------------------------------------------------------------------------
@@ -122,6 +117,16 @@ class Functional(Model):
         model = Functional(decode(config["input"], tensor), decode(config["output"], tensor), name=config["name"])
         model._trainable = config["trainable"]
         return model
+
+
+def _fit(shapes: list, wanted: list) -> bool:
+    """Whether `shapes`, None where there is no array, are the wanted ones; None in a shape is any size."""
+    return len(shapes) == len(wanted) and all(
+        shape is not None
+        and len(shape) == len(sizes)
+        and all(n is None or m is None or n == m for n, m in zip(sizes, shape))
+        for shape, sizes in zip(shapes, wanted)
+    )
 
 
 def _input_layer(t: KerasTensor) -> InputLayer:

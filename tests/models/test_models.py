@@ -611,3 +611,16 @@ def test_training_may_be_given_by_position():
     x = np.ones((50, 50), "float32")
     assert (layer(x, True) == 0).any()
     assert layer(x, False) is x
+
+
+def test_a_missing_batch_axis_is_told():
+    model = Sequential([Input((4, 4, 1)), layers.Flatten()])
+    with pytest.raises(ValueError, match=r"add a batch axis, x\[None\]. Received: shapes=\[\(4, 4, 1\)\]"):
+        model(np.zeros((4, 4, 1)))
+    with pytest.raises(ValueError, match=r"must have the shapes \[\(None, 4, 4, 1\)\]. Received"):
+        model(np.zeros((4, 1)))
+
+
+def test_a_layer_that_cannot_be_drawn_is_named():
+    with pytest.raises(ValueError, match=r"last \(Conv2D\), inputs of shape \(None, 2, 2, 1\): conv: the window"):
+        Sequential([Input((2, 2, 1)), layers.Conv2D(4, 3, name="last")])
