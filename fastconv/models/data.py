@@ -15,34 +15,33 @@ def to_arrays(data: Any, what: str) -> Any:
     """`data`, an array or nested lists and dicts of them, as NumPy arrays with a first axis.
 
     Raises:
-        ValueError: an element is a scalar or no array of numbers.
+        ValueError: there is no array, or an element is a scalar or no array of numbers.
     """
+    rule = f"{what} must be an array of numbers with the samples along the first axis, or a list or dict of such arrays"
+    if not leaves(data):
+        raise ValueError(f"{rule}. Received: {data!r}")
 
     def convert(leaf: Any) -> np.ndarray:
         array = np.asarray(leaf)
         if array.ndim == 0 or array.dtype.kind not in "fiub":
-            raise ValueError(
-                f"{what} must be arrays of numbers with the samples along the first axis. "
-                f"Received: {type(leaf).__name__} with shape={array.shape}, dtype={array.dtype}"
-            )
+            raise ValueError(f"{rule}. Received: {type(leaf).__name__} of shape={array.shape}, dtype={array.dtype}")
         return array
 
     is_nested_numbers = isinstance(data, (list, tuple)) and not any(hasattr(x, "shape") for x in leaves(data))
     return convert(data) if is_nested_numbers else rebuild(data, [convert(leaf) for leaf in leaves(data)])
 
 
-def count_samples(*data: Any) -> int:
+def count_samples(x: Any, y: Any = None) -> int:
     """The length that all first axes share.
 
     Raises:
-        ValueError: they differ, or there is no array.
+        ValueError: they differ.
     """
-    counts = {len(leaf) for leaf in leaves(data)}
+    counts = {len(leaf) for leaf in leaves([x, y])}
     if len(counts) != 1:
-        raise ValueError(
-            "All arrays must have the same number of samples. "
-            f"Received: {len(leaves(data))} arrays of the lengths {sorted(counts)}"
-        )
+        lengths = {what: [len(leaf) for leaf in leaves(data)] for what, data in (("x", x), ("y", y))}
+        received = ", ".join(f"{what} of {', '.join(map(str, ns))}" for what, ns in lengths.items() if ns)
+        raise ValueError(f"All arrays must have the same number of samples. Received: {received} samples")
     return counts.pop()
 
 
@@ -113,7 +112,7 @@ def split_validation(data: tuple, fraction: float) -> tuple[tuple, tuple]:
     Raises:
         ValueError: a fraction outside (0, 1), or one that leaves a part empty.
     """
-    n = count_samples(data)
+    n = count_samples(data[0])
     cut = int(n * (1 - fraction)) if 0 < fraction < 1 else 0
     if not 0 < cut < n:
         raise ValueError(

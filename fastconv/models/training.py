@@ -269,7 +269,7 @@ class Trainer(Layer):
         elif validation_split:
             train, validation = batching.split_validation(train, validation_split)
         train = batching.weigh_classes(train, class_weight)
-        steps = -(-batching.count_samples(train) // size)
+        steps = -(-batching.count_samples(train[0]) // size)
         todo = self._callbacks(callbacks, verbose, {"epochs": epochs, "steps": steps})
         self.stop_training = False
         todo.on_train_begin()
@@ -288,7 +288,7 @@ class Trainer(Layer):
 
     def _train(self, arrays: tuple, batch_size: int, shuffle: bool, callbacks: CallbackList) -> dict:
         """One epoch, until a callback stops the training."""
-        objective, n = self._compiled(), batching.count_samples(arrays)
+        objective, n = self._compiled(), batching.count_samples(arrays[0])
         objective.reset()
         order = generator().permutation(n) if shuffle else None
         for step, index in enumerate(batching.batches(n, batch_size, order)):
@@ -317,14 +317,15 @@ class Trainer(Layer):
         self._compiled()
         arrays = self._standardize(x, y, sample_weight)
         size = batching.check_batch_size(batch_size)
-        todo = self._callbacks(callbacks, verbose, {"steps": -(-batching.count_samples(arrays) // size)}, history=False)
+        steps = -(-batching.count_samples(arrays[0]) // size)
+        todo = self._callbacks(callbacks, verbose, {"steps": steps}, history=False)
         return _scores(self._evaluate(arrays, size, todo), return_dict)
 
     def _evaluate(self, arrays: tuple, batch_size: int, callbacks: CallbackList) -> dict:
         objective = self._compiled()
         objective.reset()
         callbacks.on_test_begin()
-        for step, index in enumerate(batching.batches(batching.count_samples(arrays), batch_size)):
+        for step, index in enumerate(batching.batches(batching.count_samples(arrays[0]), batch_size)):
             callbacks.on_test_batch_begin(step)
             self._step("test", batching.take(arrays, index))
             callbacks.on_test_batch_end(step, objective.logs())
@@ -334,6 +335,12 @@ class Trainer(Layer):
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", callbacks: Any = None) -> Any:
         """The outputs for all samples, computed batch by batch.
+
+        Args:
+            x: inputs: an array; for several inputs a list of arrays, or a dict by their names.
+            batch_size: samples in a step, 32 when None.
+            verbose: 0 silent, 1 or "auto" a progress bar, 2 a line at the end.
+            callbacks: objects told of the progress.
 
         Returns:
             An array with a row for each sample; several in the structure of the model's outputs.
@@ -381,15 +388,25 @@ class Trainer(Layer):
     def _callbacks(self, callbacks: Any, verbose: Any, params: dict, history: bool = True) -> CallbackList:
         if isinstance(callbacks, CallbackList):
             return callbacks
+        level = _verbosity(verbose)
         extra: list[Callback] = []
         if history:
             self.history = History()
             extra.append(self.history)
-        if verbose:
+        if level:
             extra.append(ProgbarLogger())
         given = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
-        level = 1 if verbose == "auto" else int(verbose)
+        for callback in given:
+            if not isinstance(callback, Callback):
+                raise TypeError(f"callbacks must be Callback objects. Received: {callback!r}")
         return CallbackList([*extra, *given], model=self, params={**params, "verbose": level})
+
+
+def _verbosity(verbose: Any) -> int:
+    """`verbose` as a number. Raises ValueError unless it is 0, 1, 2 or "auto"."""
+    if verbose not in (0, 1, 2, "auto"):
+        raise ValueError(f"verbose must be 0, 1, 2 or 'auto'. Received: verbose={verbose!r}")
+    return 1 if verbose == "auto" else int(verbose)
 
 
 def _scores(logs: dict[str, float], return_dict: bool) -> Any:

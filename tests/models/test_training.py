@@ -147,7 +147,7 @@ def test_targets_are_as_many_as_the_outputs():
     x, y = [np.ones((3, 4))] * 2, np.ones((3, 3))
     model = two_outputs()
     model.compile("sgd", "mse")
-    for targets in (y, {"left": y, "middle": y}, None):
+    for targets in (y, {"left": y, "middle": y}):
         with pytest.raises(ValueError, match=r"target\. Received: outputs=\['left', 'right'\]"):
             model.train_on_batch(x, targets)
     with pytest.raises(ValueError, match="unknown name"):
@@ -256,3 +256,29 @@ def test_a_model_whose_constructor_is_forgotten_is_named(use):
 
     with pytest.raises(RuntimeError, match=r"^Uninitialized: __init__ must call super\(\).__init__\(\)$"):
         use(Uninitialized())
+
+
+def test_what_is_no_data_is_named():
+    model, x, y = tiny()
+    with pytest.raises(ValueError, match=r"x must be an array .* Received: None"):
+        model.predict(None)
+    with pytest.raises(ValueError, match=r"x must be an array .* Received: generator"):
+        model.predict(row for row in x)
+    with pytest.raises(ValueError, match=r"y must be an array .* Received: None"):
+        model.fit(x)
+    with pytest.raises(ValueError, match=r"same number of samples. Received: x of 6, y of 5 samples"):
+        model.fit(x, y[:5])
+
+
+@pytest.mark.parametrize("verbose", [3, -1, "loud", None])
+def test_verbose_is_one_of_four(verbose):
+    model, x, y = tiny()
+    for method in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match=r"verbose must be 0, 1, 2 or 'auto'. Received"):
+            method(x, y, verbose=verbose)
+
+
+def test_only_callbacks_are_called():
+    model, x, y = tiny()
+    with pytest.raises(TypeError, match=r"callbacks must be Callback objects. Received: <built-in function print>"):
+        model.fit(x, y, verbose=0, callbacks=[print])
