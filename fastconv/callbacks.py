@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fastconv.utils.files import model_suffix
 from fastconv.utils.progbar import Progbar
 
 Logs = Mapping[str, Any] | None
@@ -314,7 +315,7 @@ class ModelCheckpoint(_Monitor):
     """Saves the model after epochs or numbers of batches; always, or when a quantity is the best so far.
 
     Args:
-        filepath: where to; may hold fields such as "{epoch:02d}" and "{val_loss:.2f}".
+        filepath: where to, ending in .npz or .safetensors; may hold fields such as "{epoch:02d}" and "{val_loss:.2f}".
         monitor: the quantity for `save_best_only`, a key of an epoch's logs.
         verbose: whether to print what is done.
         save_best_only: whether to save only when the quantity is better than ever before.
@@ -323,7 +324,7 @@ class ModelCheckpoint(_Monitor):
         save_freq: "epoch", or a number of batches.
 
     Raises:
-        ValueError: an unknown mode or save_freq, a name that does not tell, or a field that the logs lack.
+        ValueError: an unknown ending, mode or save_freq, a name that does not tell, or a field that the logs lack.
     """
 
     def __init__(
@@ -341,6 +342,7 @@ class ModelCheckpoint(_Monitor):
             raise ValueError(
                 f"ModelCheckpoint: save_freq must be 'epoch' or a positive int. Received: save_freq={save_freq!r}"
             )
+        model_suffix(filepath)
         self.filepath = os.fspath(filepath)
         self.verbose = verbose
         self.save_best_only = save_best_only

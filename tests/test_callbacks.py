@@ -142,7 +142,7 @@ def test_a_missing_quantity_is_told():
         fit([EarlyStopping()], loss=[1.0], accuracy=[0.5])
 
 
-@pytest.mark.parametrize("make", [EarlyStopping, lambda **k: ModelCheckpoint("x", save_best_only=True, **k)])
+@pytest.mark.parametrize("make", [EarlyStopping, lambda **k: ModelCheckpoint("x.npz", save_best_only=True, **k)])
 def test_the_direction_is_told_by_the_name_or_must_be_given(make):
     for name in ("val_accuracy", "acc", "val_top_accuracy", "auc", "precision", "recall"):
         assert make(monitor=name).is_better(2, 1)
@@ -169,28 +169,30 @@ def test_a_checkpoint_after_each_epoch(tmp_path, capsys):
 
 
 def test_only_the_best_checkpoints():
-    model = fit([ModelCheckpoint("{epoch}", save_best_only=True)], val_loss=[math.nan, 3, 4, 2, 2])
-    assert model.saved == ["2", "4"]
-    model = fit([ModelCheckpoint("{epoch}", "val_acc", save_best_only=True)], val_acc=[1, 3, 2])
-    assert model.saved == ["1", "2"]
+    model = fit([ModelCheckpoint("{epoch}.npz", save_best_only=True)], val_loss=[math.nan, 3, 4, 2, 2])
+    assert model.saved == ["2.npz", "4.npz"]
+    model = fit([ModelCheckpoint("{epoch}.npz", "val_acc", save_best_only=True)], val_acc=[1, 3, 2])
+    assert model.saved == ["1.npz", "2.npz"]
 
 
 def test_only_the_weights():
-    model = fit([ModelCheckpoint("w", save_weights_only=True)], val_loss=[1])
-    assert model.saved == [("weights", "w")]
+    model = fit([ModelCheckpoint("w.npz", save_weights_only=True)], val_loss=[1])
+    assert model.saved == [("weights", "w.npz")]
 
 
 def test_checkpoints_after_numbers_of_batches():
-    model = fit([ModelCheckpoint("{epoch}-{batch}", save_freq=4)], steps=3, loss=[1, 1, 1, 1])
-    assert model.saved == ["2-1", "3-2", "4-3"]
+    model = fit([ModelCheckpoint("{epoch}-{batch}.npz", save_freq=4)], steps=3, loss=[1, 1, 1, 1])
+    assert model.saved == ["2-1.npz", "3-2.npz", "4-3.npz"]
 
 
 def test_wrong_arguments_of_a_checkpoint():
     for save_freq in (0, "batch", 1.5):
         with pytest.raises(ValueError, match="save_freq must be"):
-            ModelCheckpoint("x", save_freq=save_freq)
+            ModelCheckpoint("x.npz", save_freq=save_freq)
     with pytest.raises(ValueError, match="filepath may hold loss, epoch"):
-        fit([ModelCheckpoint("{val_loss}")], loss=[1])
+        fit([ModelCheckpoint("{val_loss}.npz")], loss=[1])
+    with pytest.raises(ValueError, match=r"saved as .npz or .safetensors. Received: filepath='best.keras'"):
+        ModelCheckpoint("best.keras")
 
 
 # ---- ProgbarLogger --------------------------------------------------------------------------------------------------

@@ -79,6 +79,7 @@ class Model(Trainer):
         Raises:
             ValueError: another ending.
             FileExistsError: the file exists and must not be replaced.
+            FileNotFoundError: its folder does not exist.
         """
         from fastconv.models.saving import save_model
 

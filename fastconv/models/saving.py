@@ -20,7 +20,7 @@ import numpy as np
 
 from fastconv.engine import Variable
 from fastconv.serialization import deserialize, serialize
-from fastconv.utils.files import write_whole
+from fastconv.utils.files import model_suffix, write_whole
 
 FORMAT = 1
 
@@ -133,17 +133,12 @@ def _fill(filepath: Any, group: str, variables: Sequence[Variable], arrays: dict
         variable.assign(array)
 
 
-def _suffix(filepath: str | os.PathLike) -> str:
-    suffix = Path(filepath).suffix
-    if suffix not in (".npz", ".safetensors"):
-        raise ValueError(f"A model is saved as .npz or .safetensors. Received: filepath={os.fspath(filepath)!r}")
-    return suffix
-
-
 def _write(filepath: Any, overwrite: bool, config: dict, groups: dict[str, list[Variable]]) -> None:
-    suffix = _suffix(filepath)
+    suffix = model_suffix(filepath)
     if not overwrite and Path(filepath).exists():
         raise FileExistsError(f"{filepath} exists and overwrite=False")
+    if not Path(filepath).parent.is_dir():
+        raise FileNotFoundError(f"The folder of a model's file must exist. Received: filepath={os.fspath(filepath)!r}")
     arrays = {name: array for group, variables in groups.items() for name, array in _named(group, variables).items()}
     text = json.dumps(config, allow_nan=True)
     if suffix == ".safetensors":
@@ -165,7 +160,7 @@ def _npz(text: str, arrays: dict[str, np.ndarray]) -> bytes:
 
 def _read(filepath: Any) -> tuple[dict, dict[str, np.ndarray]]:
     """(configuration, arrays) of a file, read whole before anything is changed."""
-    suffix = _suffix(filepath)
+    suffix = model_suffix(filepath)
     if not Path(filepath).exists():
         raise FileNotFoundError(f"There is no file {os.fspath(filepath)!r}")
     try:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
+
+
+def model_suffix(path: str | os.PathLike[str]) -> str:
+    """The ending of a model's file. Raises ValueError unless it is .npz or .safetensors."""
+    suffix = Path(path).suffix
+    if suffix not in (".npz", ".safetensors"):
+        raise ValueError(f"A model is saved as .npz or .safetensors. Received: filepath={os.fspath(path)!r}")
+    return suffix
 
 
 def write_whole(path: str | os.PathLike[str], write: Callable[[BinaryIO], Any]) -> None:

@@ -112,3 +112,12 @@ def test_file_survives_a_killed_save(tmp_path):
             process.send_signal(signal.SIGKILL)
         kernel = models.load_model(path).get_weights()[0]
         assert (kernel == 2).all() or np.array_equal(kernel, model.get_weights()[0])
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_the_folder_must_exist(tmp_path, suffix):
+    model = Sequential([Input((2,)), layers.Dense(1)])
+    for save in (model.save, model.save_weights):
+        with pytest.raises(FileNotFoundError, match=r"folder of a model's file must exist. Received: .*nowhere"):
+            save(tmp_path / "nowhere" / f"model{suffix}")
+    assert not (tmp_path / "nowhere").exists()
