@@ -37,6 +37,7 @@ def locate(name: str, url: str, checksum: str, more: Sequence[Path] = ()) -> Pat
 
     Raises:
         ImportError: it must be downloaded, and pooch is not installed.
+        OSError: the download failed.
         ValueError: what was downloaded has another checksum.
     """
     for folder in (*folders(), *more):
@@ -47,7 +48,13 @@ def locate(name: str, url: str, checksum: str, more: Sequence[Path] = ()) -> Pat
     except ImportError as error:
         raise ImportError(f"{name}: downloading needs pooch: pip install fastconv[data]") from error
     target = folders()[0] / name
-    return Path(pooch.retrieve(url, checksum, fname=target.name, path=target.parent))
+    try:
+        return Path(pooch.retrieve(url, checksum, fname=target.name, path=target.parent))
+    except OSError as error:
+        raise OSError(
+            f"{name}: it must be in one of {', '.join(map(str, folders()))}, or be downloaded. "
+            f"Place it at {target}, or set FASTCONV_DATA to a folder that has it. Received: {error}"
+        ) from error
 
 
 def read_idx(path: Path, ndim: int) -> np.ndarray:

@@ -174,3 +174,8 @@ def test_without_pooch_the_command_is_named(home, monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(ImportError, match=r"pip install fastconv\[data\]"):
         files.locate("file", "https://nowhere", "")
+
+
+def test_a_failed_download_tells_where_the_file_belongs(home, served):
+    with pytest.raises(OSError, match=r"set/file: .*Place it at .*fastconv/set/file, or set FASTCONV_DATA"):
+        files.locate("set/file", "https://nowhere", None)
