@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import textwrap
 from typing import Any
 
 from fastconv import _core, config
@@ -32,7 +33,11 @@ def show_config() -> None:
         for name in kernels
         if name in {name for cls in Cpu.__mro__[: Cpu.__mro__.index(Reference)] for name in vars(cls)}
     ]
-    print(f"float32, tuned: {', '.join(tuned)}")
-    print(f"float32, tuned functions of elementwise: {', '.join((*UNARY, *BINARY))}; NumPy computes the others")
-    print(f"float32, reference (NumPy): {', '.join(name for name in kernels if name not in tuned)}")
+    _print_names("float32, tuned", tuned)
+    _print_names("float32, tuned functions of elementwise (NumPy computes the others)", [*UNARY, *BINARY])
+    _print_names("float32, reference (NumPy)", [name for name in kernels if name not in tuned])
     print("float64: reference (NumPy) for every kernel")
+
+
+def _print_names(title: str, names: list[str]) -> None:
+    print(textwrap.fill(f"{title}: {', '.join(names)}", 100, subsequent_indent="  "))

@@ -99,4 +99,5 @@ class Variable(Operand):
         return float(self.value)
 
     def __repr__(self) -> str:
-        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self.value}>"
+        value = np.array2string(self.value, threshold=10, edgeitems=1)
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={value}>"

@@ -116,3 +116,9 @@ def test_the_value_is_for_reading():
     variable.assign(np.ones(3))
     np.testing.assert_array_equal(variable.value, np.ones(3))
     assert variable.version == 1
+
+
+def test_a_large_variable_is_shown_in_short():
+    assert repr(Variable(np.arange(1000), name="x")) == (
+        "<Variable path=x, shape=(1000,), dtype=int64, value=[  0 ... 999]>"
+    )
