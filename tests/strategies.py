@@ -25,9 +25,9 @@ def pairs(low, high):
 
 
 @st.composite
-def windows(draw):
+def windows(draw, most_dilation=2):
     """Any window that fits: one pixel, kernels as large as the image, strides beyond the kernel, no images at all."""
-    g, size, dilation = draw(st.integers(1, 3)), draw(pairs(1, 3)), draw(pairs(1, 2))
+    g, size, dilation = draw(st.integers(1, 3)), draw(pairs(1, 3)), draw(pairs(1, most_dilation))
     padding = (draw(PAIRS), draw(PAIRS))
     spans = [(k - 1) * d + 1 for k, d in zip(size, dilation)]
     spatial = [draw(st.integers(max(1, span - sum(p)), span + 4)) for span, p in zip(spans, padding)]
