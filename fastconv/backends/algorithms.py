@@ -10,6 +10,8 @@ from math import prod
 
 # With more rows, packing b into tiles costs less than reading it once a row.
 THIN_ROWS = 4
+# Shorter dot products spend their time on adding up the lanes.
+DOT_DEPTH = 64
 
 
 def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_b: bool, fused: bool) -> str:
@@ -21,7 +23,7 @@ def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_
         return "reference"
     if transpose_a:
         return "transposed" if len(a) == 2 and not transpose_b and not fused else "reference"
-    if prod(a[:-1]) > THIN_ROWS:
+    if prod(a[:-1]) > THIN_ROWS or (transpose_b and a[-1] < DOT_DEPTH):
         return "tiles"
     return "dots" if transpose_b else "thin"
 
