@@ -23,6 +23,7 @@ cnp.import_array()
 cdef enum:
     BLOCK = 32768    # floats: 128 KB, a part of every L2 that leaves room for two more streams
     WIDTH = 64       # floats: rows narrower than this are taken several at a time
+    MOST_AXES = 64   # of a NumPy array
 
 # The time of one element in multiply-adds, for threads_for.
 cdef double PLAIN = 8.0
@@ -62,6 +63,17 @@ def contiguous(array):
     return array if array is None or cnp.PyArray_ISCARRAY_RO(array) else np.array(array, order="C")
 
 
+cdef empty(tuple shape):
+    """A new float32 array of `shape` in C order."""
+    cdef cnp.npy_intp sizes[MOST_AXES]
+    cdef int axes = len(shape), i
+    if axes > MOST_AXES:
+        raise ValueError(f"arrays have at most {MOST_AXES} axes. Received: shape={shape}")
+    for i in range(axes):
+        sizes[i] = shape[i]
+    return cnp.PyArray_EMPTY(axes, sizes, cnp.NPY_FLOAT32, 0)
+
+
 def room(out, tuple shape):
     """A float32 array of `shape` in C order to compute into: `out` itself where it is one, else a new one."""
     if (
@@ -69,13 +81,13 @@ def room(out, tuple shape):
         and cnp.PyArray_ISCARRAY(out) and out.shape == shape
     ):
         return out
-    return np.empty(shape, np.float32)
+    return empty(shape)
 
 
 def rooms(out, *shapes) -> tuple:
     """`room` for each of several results; `out` is a tuple of arrays or None."""
     if out is None:
-        return tuple([np.empty(shape, np.float32) for shape in shapes])
+        return tuple([empty(shape) for shape in shapes])
     return tuple([room(array, shape) for array, shape in zip(out, shapes)])
 
 

@@ -132,9 +132,12 @@ class Primitive:
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         """Run on arrays; record where a tensor is among the inputs."""
-        inputs = tuple(map(read, inputs))
-        if any(isinstance(x, Tensor) for x in inputs):
-            return self._record(inputs, params)
+        for x in inputs:
+            if type(x) is not np.ndarray:
+                inputs = tuple(map(read, inputs))
+                if any(isinstance(x, Tensor) for x in inputs):
+                    return self._record(inputs, params)
+                break
         return self.forward(inputs)(*inputs, **params)
 
     def forward(self, inputs: Iterable[Any]) -> Callable[..., Any]:
@@ -169,6 +172,8 @@ CAST: Primitive = Primitive(
 
 def read(x: Any) -> Any:
     """`x`, or what a variable holds."""
+    if type(x) is np.ndarray:
+        return x
     return x.read() if hasattr(x, "read") and hasattr(x, "assign") else x
 
 

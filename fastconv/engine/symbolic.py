@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,12 +76,18 @@ def substitute(tree: Any, value_of: Callable[[KerasTensor], Any]) -> Any:
     return rebuild(tree, [value_of(leaf) if isinstance(leaf, KerasTensor) else leaf for leaf in leaves(tree)])
 
 
-def is_symbolic(*trees: Any) -> bool:
-    """Whether a symbolic tensor is among the leaves."""
+# What most arguments are, and what cannot hold a symbolic tensor: asked first, since every op asks at every call.
+PLAIN = frozenset([np.ndarray, int, float, bool, str, type(None)])
+
+
+def is_symbolic(trees: Iterable[Any]) -> bool:
+    """Whether a symbolic tensor is among the leaves of `trees`."""
     for tree in trees:
+        if type(tree) in PLAIN:
+            continue
         if isinstance(tree, KerasTensor):
             return True
-        if isinstance(tree, (list, tuple, dict)) and is_symbolic(*(tree.values() if isinstance(tree, dict) else tree)):
+        if isinstance(tree, (list, tuple, dict)) and is_symbolic(tree.values() if isinstance(tree, dict) else tree):
             return True
     return False
 
@@ -117,7 +123,7 @@ def lift(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def lifted(*args: Any, **kwargs: Any) -> Any:
-        if is_symbolic(*args, *kwargs.values()):
+        if is_symbolic(args) or (kwargs and is_symbolic(kwargs.values())):
             return apply(function, args, kwargs)
         return function(*args, **kwargs)
 

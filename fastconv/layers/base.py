@@ -256,7 +256,7 @@ class Layer:
             training, kwargs, args = args[at], {**kwargs, **dict(zip(names[at + 1 :], args[at + 1 :]))}, args[:at]
         args = tuple(self._cast(arg) for arg in args)
         self._ensure_built(args)
-        if is_symbolic(args, kwargs):
+        if is_symbolic((args, kwargs)):
             outputs = self._apply(args, kwargs if training is None else {**kwargs, "training": training})
             if self.output is None:
                 self.input, self.output = args[0] if len(args) == 1 else args, outputs

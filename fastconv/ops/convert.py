@@ -20,6 +20,8 @@ def convert_to_tensor(x: Any, dtype: str | None = None) -> Any:
     Raises:
         TypeError: a list of tensors; `ops.stack` makes one of them.
     """
+    if type(x) is np.ndarray and dtype is None:
+        return x
     x = read(x)
     if not hasattr(x, "shape"):
         if any(isinstance(leaf, Tensor) for leaf in leaves(x)):
@@ -49,9 +51,12 @@ def as_float(x: Any) -> Any:
         TypeError: complex numbers, or anything else that is no real number.
     """
     x = convert_to_tensor(x)
-    if x.dtype.kind not in "biuf":
+    kind = x.dtype.kind
+    if kind == "f":
+        return x
+    if kind not in "biu":
         raise TypeError(f"arrays must hold real numbers. Received: dtype={x.dtype}")
-    return x if x.dtype.kind == "f" else cast(x, config.floatx())
+    return cast(x, config.floatx())
 
 
 _stop = Primitive("identity", lambda x: (x.shape, x.dtype), lambda dy, y, x: (None,), view=lambda x: x)
