@@ -11,16 +11,16 @@ cdef struct Axis:
 
 
 cdef struct Image:
-    # What is read: `images` NHWC arrays, by windows that move along two axes.
+    # What is read: `images` NDHWC arrays, by windows that move along three axes; one missing has one place and tap.
     const float *data
     int64_t images
-    Axis v, h                              # vertical, horizontal
+    Axis d, v, h                           # depth, vertical, horizontal
     int64_t channels                       # of a pixel in memory: groups * depth
     int64_t groups, depth
 
 
 cdef struct Block:
-    # Output pixels: rows counted over all images; either whole rows or a part of one.
+    # Output pixels: rows counted over all planes of all images; either whole rows or a part of one.
     int64_t row, rows, column, columns
 
 
@@ -33,10 +33,12 @@ cdef struct Cut:
 
 cdef struct View:
     # Where the channels of a block of an image are found: in place, or copied between zeros into a panel.
-    # Row R = n * rows + oh * stride + i * step, with `rows` per image, starts at data + (R - first_row) * row.
+    # Output row (n, od, oh) reads the rows R = (n * planes + od * plane_stride) * rows + oh * stride + i * step, which
+    # start at data + (R - first_row) * row, and `tap` floats on those of its next tap along the depth.
     const float *data
-    int64_t first_row, rows
-    int64_t row, pixel                     # floats from one to the next
+    int64_t planes, plane_stride           # planes of an image, and from one output plane to the next
+    int64_t first_row, rows                # rows of a plane
+    int64_t tap, row, pixel                # floats from one to the next
 
 
 cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
@@ -48,18 +50,24 @@ cdef inline int64_t even_parts(int64_t whole, int64_t most) noexcept nogil:
     return ceil_div(whole, ceil_div(whole, most)) if whole > 0 else 1
 
 
+cdef inline int64_t kernel_element(const Axis *a, int64_t tap) noexcept nogil:
+    return a.kernel_first + tap * a.kernel_step
+
+
 cdef float *floats(cnp.ndarray array, int64_t size) except? NULL
-cdef Axis forward_axis(
-    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before
-) noexcept nogil
-cdef Axis backward_axis(
-    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before, int64_t phase
-) noexcept nogil
+cdef Image forward_image(
+    cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple strides, tuple padding, tuple dilation, int64_t groups) except *
+cdef Image backward_image(
+    cnp.ndarray dy, cnp.ndarray w, cnp.ndarray dx, tuple strides, tuple padding, tuple dilation, tuple phase,
+    int64_t groups) except *
+cdef int64_t taps_of(const Image *x) noexcept nogil
+cdef int64_t pixels_of(const Image *x) noexcept nogil
 
 cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels) noexcept nogil
 cdef Block cut_block(const Image *x, const Cut *cut, int64_t i) noexcept nogil
 cdef View look(
-    const Image *x, const Block *block, int64_t channel, int64_t channels, float *panel) noexcept nogil
+    const Image *x, const Block *block, int64_t tap, int64_t taps, int64_t channel, int64_t channels, float *panel
+) noexcept nogil
 cdef void list_inputs(const Image *x, const View *view, const Block *block, const float **rows) noexcept nogil
 cdef void list_outputs(const Image *x, const Block *block, float *y, int64_t channels, float **out) noexcept nogil
 cdef int64_t list_taps(

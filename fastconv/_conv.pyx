@@ -6,6 +6,8 @@ one for every phase of the stride; a matrix product is one whose window is a sin
 the kernel runs the same tiles with the roles exchanged: they sum over pixels.
 Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
 """
+import itertools
+
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
 from libc.math cimport sqrt
@@ -55,11 +57,12 @@ cdef float *floats(cnp.ndarray array, int64_t size) except? NULL:
 
 
 cdef int64_t groups_of(int64_t channels, cnp.ndarray w) except -1:
-    """How many groups of input channels the kernel w (KH, KW, CI, CO) has."""
-    if channels < 1 or w.shape[2] < 1 or channels % w.shape[2] or w.shape[3] % (channels // w.shape[2]):
+    """How many groups of input channels the kernel w (.., CI, CO) has."""
+    cdef int64_t ci = w.shape[w.ndim - 2]
+    if channels < 1 or ci < 1 or channels % ci or w.shape[w.ndim - 1] % (channels // ci):
         raise ValueError(
             f"Channels must be whole groups of the kernel's. Received: {channels}, kernel {(<object> w).shape}.")
-    return channels // w.shape[2]
+    return channels // ci
 
 
 cdef Axis forward_axis(
@@ -87,6 +90,75 @@ cdef Axis backward_axis(
     return axis
 
 
+cdef inline Axis forward_axis_of(
+    cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple strides, tuple padding, tuple dilation, int64_t behind
+) except *:
+    """The spatial axis with so many others behind it; one place where there is none."""
+    cdef int64_t i = w.ndim - 3 - behind
+    if i < 0:
+        return forward_axis(1, 1, 1, 1, 1, 0)
+    return forward_axis(x.shape[i + 1], y.shape[i + 1], w.shape[i], strides[i], dilation[i], padding[i][0])
+
+
+cdef inline Axis backward_axis_of(
+    cnp.ndarray dy, cnp.ndarray w, cnp.ndarray dx, tuple strides, tuple padding, tuple dilation, tuple phase,
+    int64_t behind
+) except *:
+    """The same of the gradient with respect to the input."""
+    cdef int64_t i = w.ndim - 3 - behind
+    if i < 0:
+        return forward_axis(1, 1, 1, 1, 1, 0)
+    return backward_axis(
+        dx.shape[i + 1], dy.shape[i + 1], w.shape[i], strides[i], dilation[i], padding[i][0], phase[i])
+
+
+cdef Image forward_image(
+    cnp.ndarray x,    # IN  (N, .., C), with one to three spatial axes
+    cnp.ndarray w,    # IN  (.., CI, CO), whose shape alone counts
+    cnp.ndarray y,    # OUT (N, .., CO), likewise
+    tuple strides, tuple padding, tuple dilation, int64_t groups,
+) except *:
+    """What a convolution reads."""
+    cdef int64_t channels = x.shape[x.ndim - 1]
+    return Image(
+        floats(x, cnp.PyArray_SIZE(x)), x.shape[0],
+        forward_axis_of(x, w, y, strides, padding, dilation, 2),
+        forward_axis_of(x, w, y, strides, padding, dilation, 1),
+        forward_axis_of(x, w, y, strides, padding, dilation, 0),
+        channels, groups, channels // groups)
+
+
+cdef Image backward_image(
+    cnp.ndarray dy,   # IN  (N, .., CO)
+    cnp.ndarray w,    # IN  (.., CI, CO)
+    cnp.ndarray dx,   # OUT (N, .., C)
+    tuple strides, tuple padding, tuple dilation, tuple phase, int64_t groups,
+) except *:
+    """What one phase of a stride of the gradient with respect to the input reads."""
+    cdef int64_t channels = dy.shape[dy.ndim - 1]
+    return Image(
+        floats(dy, cnp.PyArray_SIZE(dy)), dy.shape[0],
+        backward_axis_of(dy, w, dx, strides, padding, dilation, phase, 2),
+        backward_axis_of(dy, w, dx, strides, padding, dilation, phase, 1),
+        backward_axis_of(dy, w, dx, strides, padding, dilation, phase, 0),
+        channels, groups, channels // groups)
+
+
+cdef int64_t taps_of(const Image *x) noexcept nogil:
+    return x.d.taps * x.v.taps * x.h.taps
+
+
+cdef int64_t pixels_of(const Image *x) noexcept nogil:
+    """Output pixels."""
+    return x.images * x.d.outputs * x.v.outputs * x.h.outputs
+
+
+def phases(strides: tuple, cnp.ndarray dx):
+    """The phases of strides that have pixels in dx (N, .., C), each with the slices of dx that it computes."""
+    for phase in itertools.product(*map(range, map(min, strides, (<object> dx).shape[1:dx.ndim - 1]))):
+        yield phase, (slice(None), *(slice(first, None, stride) for first, stride in zip(phase, strides)))
+
+
 cdef inline int64_t reach(const Axis *a) noexcept nogil:
     """Inputs between the first and the last tap of one output, both included."""
     return (a.taps - 1) * a.step + 1
@@ -97,18 +169,22 @@ cdef inline int64_t axis_span(const Axis *a) noexcept nogil:
     return (a.outputs - 1) * a.stride + reach(a)
 
 
+cdef inline bint axis_in_place(const Axis *a) noexcept nogil:
+    return a.first >= 0 and a.first + axis_span(a) <= a.inputs
+
+
 cdef inline bint in_place(const Image *x) noexcept nogil:
     """Whether no output reads padding."""
-    return (
-        x.v.first >= 0 and x.v.first + axis_span(&x.v) <= x.v.inputs
-        and x.h.first >= 0 and x.h.first + axis_span(&x.h) <= x.h.inputs
-    )
+    return axis_in_place(&x.d) and axis_in_place(&x.v) and axis_in_place(&x.h)
 
 
 cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels) noexcept nogil:
-    """Blocks of at most so many pixels, but for short rows, whose panels of some channels fit the cache."""
+    """Blocks of at most so many pixels, but for short rows, whose panels fit the cache.
+
+    `channels` counts those of all taps along the depth that are taken at a time.
+    """
     cdef Cut cut
-    cdef int64_t all_rows = x.images * x.v.outputs, columns = pixels, rows, width, panel_rows
+    cdef int64_t all_rows = x.images * x.d.outputs * x.v.outputs, columns = pixels, rows, width, panel_rows
     if not in_place(x):
         width = PANEL_FLOATS // (reach(&x.v) * channels)
         columns = min(columns, max((width - reach(&x.h)) // x.h.stride + 1, 16))
@@ -120,7 +196,7 @@ cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels) noexcept n
         rows = min(rows, max((PANEL_FLOATS // (width * channels) - reach(&x.v)) // x.v.stride + 1, 1))
     cut.rows = even_parts(all_rows, rows)
     cut.row_blocks = ceil_div(all_rows, cut.rows)
-    # Rows of a block are a stride apart, but for the first of an image.
+    # Rows of a block are a stride apart, but for the first of a plane.
     panel_rows = (cut.rows - 1) * x.v.stride + (ceil_div(cut.rows, x.v.outputs) + 1) * reach(&x.v)
     cut.panel_floats = 0 if in_place(x) else (panel_rows * width * channels + 15) // 16 * 16
     return cut
@@ -130,45 +206,66 @@ cdef Block cut_block(const Image *x, const Cut *cut, int64_t i) noexcept nogil:
     """The i-th block, row by row."""
     cdef int64_t row = i // cut.column_blocks * cut.rows, column = i % cut.column_blocks * cut.columns
     return Block(
-        row, min(cut.rows, x.images * x.v.outputs - row), column, min(cut.columns, x.h.outputs - column))
+        row, min(cut.rows, x.images * x.d.outputs * x.v.outputs - row), column, min(cut.columns, x.h.outputs - column))
 
 
 cdef View look(
-    const Image *x, const Block *block, int64_t channel, int64_t channels, float *panel
+    const Image *x, const Block *block, int64_t tap, int64_t taps, int64_t channel, int64_t channels, float *panel
 ) noexcept nogil:
-    """What a block reads of the channels channel..channel + channels; copied to `panel` where it reads padding."""
+    """What a block reads of channels channel..channel + channels for the taps tap..tap + taps along the depth.
+
+    It is copied to `panel` where it reads padding.
+    """
     cdef View view
-    cdef int64_t last = block.row + block.rows - 1
+    cdef int64_t last = block.row + block.rows - 1, first_plane = block.row // x.v.outputs
     cdef int64_t first_row = block.row % x.v.outputs * x.v.stride
-    cdef int64_t images = last // x.v.outputs - block.row // x.v.outputs
+    cdef int64_t planes = last // x.v.outputs - first_plane
     cdef int64_t rows = last % x.v.outputs * x.v.stride - first_row + reach(&x.v)
-    cdef int64_t left = x.h.first + block.column * x.h.stride, width, r, ih
+    cdef int64_t left = x.h.first + block.column * x.h.stride, width, t, r, plane, id, ih
     if in_place(x):
+        view.planes = x.d.inputs
+        view.plane_stride = x.d.stride
         view.rows = x.v.inputs
         view.row = x.h.inputs * x.channels
         view.pixel = x.channels
-        view.first_row = block.row // x.v.outputs * view.rows + first_row
-        view.data = x.data + (view.first_row + x.v.first) * view.row + left * view.pixel + channel
+        view.tap = x.d.step * view.rows * view.row
+        view.first_row = plane_of(x, &view, first_plane) * view.rows + first_row
+        view.data = x.data + (
+            (view.first_row + (x.d.first + tap * x.d.step) * view.rows + x.v.first) * view.row
+            + left * view.pixel + channel)
         return view
     width = (block.columns - 1) * x.h.stride + reach(&x.h)
+    view.planes = x.d.outputs
+    view.plane_stride = 1
     view.rows = axis_span(&x.v)
     view.row = width * channels
     view.pixel = channels
-    view.first_row = block.row // x.v.outputs * view.rows + first_row
+    view.tap = (planes * view.rows + rows) * view.row
+    view.first_row = first_plane * view.rows + first_row
     view.data = panel
-    for r in range(view.first_row, view.first_row + images * view.rows + rows):
-        ih = r % view.rows + x.v.first
-        if 0 <= ih < x.v.inputs:
-            copy_row(panel, x, (r // view.rows * x.v.inputs + ih) * x.h.inputs, left, width, channel, channels)
-        else:
-            memset(panel, 0, view.row * sizeof(float))
-        panel += view.row
+    for t in range(tap, tap + taps):
+        for r in range(view.first_row, view.first_row + planes * view.rows + rows):
+            plane = r // view.rows
+            id = plane % x.d.outputs * x.d.stride + x.d.first + t * x.d.step
+            ih = r % view.rows + x.v.first
+            if 0 <= id < x.d.inputs and 0 <= ih < x.v.inputs:
+                plane = plane // x.d.outputs * x.d.inputs + id
+                copy_row(panel, x, (plane * x.v.inputs + ih) * x.h.inputs, left, width, channel, channels)
+            else:
+                memset(panel, 0, view.row * sizeof(float))
+            panel += view.row
     return view
+
+
+cdef inline int64_t plane_of(const Image *x, const View *view, int64_t plane) noexcept nogil:
+    """The plane of a view that an output plane, counted over all images, reads first."""
+    return plane // x.d.outputs * view.planes + plane % x.d.outputs * view.plane_stride
 
 
 cdef inline int64_t row_offset(const Image *x, const View *view, int64_t row) noexcept nogil:
     """Where the windows of an output row begin in a view."""
-    return (row // x.v.outputs * view.rows + row % x.v.outputs * x.v.stride - view.first_row) * view.row
+    cdef int64_t plane = plane_of(x, view, row // x.v.outputs)
+    return (plane * view.rows + row % x.v.outputs * x.v.stride - view.first_row) * view.row
 
 
 cdef inline void copy_row(
@@ -223,39 +320,42 @@ cdef void multiply(
 
 cdef struct Correlation:
     # y[n, oh, ow, c] = act(bias[c] + sum over taps i, j and k of x[n, window(oh, i), window(ow, j), k] * w(i, j)[k, c])
+    # and the same with a window along the depth
     const kernel_table *table
     Image x
     const float *w
-    int64_t kernel_columns                 # KW
+    int64_t kernel_rows, kernel_columns    # KH, KW
     int64_t w_tap, w_group, w_row, w_column    # floats between taps, groups, rows k and columns c of the weights
     int64_t width                          # columns of a group
     const float *bias
     float *y
     int64_t activation
     float alpha
-    # A task is a block of pixels times a block of columns; it takes the channels and the kernel's rows in blocks
+    # A task is a block of pixels times a block of columns; it takes the channels, the kernel's planes and their rows in
+    # blocks
     Cut cut
     int64_t column_block, column_blocks
-    int64_t depth_block, tap_block
+    int64_t depth_block, plane_block, tap_block
     int64_t packed_floats, scratch_bytes
 
 
 cdef void cut_correlation(Correlation *c) noexcept nogil:
     cdef Image *x = &c.x
     cdef int64_t tile_columns = widest(c.table) * c.table.vector_floats
-    cdef int64_t pixels = x.images * x.v.outputs * x.h.outputs, taps = x.v.taps * x.h.taps
+    cdef int64_t pixels = pixels_of(x), taps = x.v.taps * x.h.taps
     c.depth_block = even_parts(x.depth, max(GEMM_DEPTH // taps, 16))
-    c.tap_block = min(x.v.taps, max(2 * GEMM_DEPTH // (x.h.taps * c.depth_block), 1))
+    c.plane_block = even_parts(x.d.taps, max(GEMM_DEPTH // (taps * c.depth_block), 1))
+    c.tap_block = min(c.plane_block * x.v.taps, max(2 * GEMM_DEPTH // (x.h.taps * c.depth_block), 1))
     # Every block of pixels packs the weights, every block of columns copies the pixels: cut most what is copied least.
     c.column_blocks = max(<int64_t> sqrt(<double> TASKS * taps * c.width / pixels), 1)
     c.column_block = ceil_div(ceil_div(c.width, c.column_blocks), tile_columns) * tile_columns
     c.column_blocks = ceil_div(c.width, c.column_block)
     pixels = max(ceil_div(pixels * c.column_blocks * x.groups, TASKS), FEWEST_PIXELS)
-    c.cut = cut_pixels(x, c.depth_block, min(pixels, MOST_PIXELS))
+    c.cut = cut_pixels(x, c.plane_block * c.depth_block, min(pixels, MOST_PIXELS))
     c.packed_floats = c.tap_block * x.h.taps * c.depth_block * tile_columns
     c.scratch_bytes = (
         sizeof(float) * (c.cut.panel_floats + c.packed_floats)
-        + sizeof(void *) * (2 * c.cut.rows * c.cut.columns + taps) + 63
+        + sizeof(void *) * (2 * c.cut.rows * c.cut.columns + c.plane_block * taps) + 63
     ) // 64 * 64
 
 
@@ -272,9 +372,11 @@ cdef void list_inputs(const Image *x, const View *view, const Block *block, cons
 
 cdef void list_outputs(const Image *x, const Block *block, float *y, int64_t channels, float **out) noexcept nogil:
     """Where the same pixels are written, in an array y with some `channels`."""
-    cdef int64_t r, row, column
+    cdef int64_t r, plane, row, column
     for r in range(block.row, block.row + block.rows):
-        row = r // x.v.outputs * x.v.y_size + x.v.y_first + r % x.v.outputs * x.v.y_step
+        plane = r // x.v.outputs
+        plane = plane // x.d.outputs * x.d.y_size + x.d.y_first + plane % x.d.outputs * x.d.y_step
+        row = plane * x.v.y_size + x.v.y_first + r % x.v.outputs * x.v.y_step
         for column in range(block.columns):
             out[column] = y + (
                 row * x.h.y_size + x.h.y_first + (block.column + column) * x.h.y_step) * channels
@@ -284,12 +386,17 @@ cdef void list_outputs(const Image *x, const Block *block, float *y, int64_t cha
 cdef int64_t list_taps(
     const Image *x, const View *view, int64_t first, int64_t count, int64_t depth, int64_t *offsets
 ) noexcept nogil:
-    """Offsets of the contiguous runs of taps in some kernel rows; returns the taps of a run, whole rows where dense."""
+    """Offsets of the contiguous runs of taps in some kernel rows, which are counted over the planes of a view.
+
+    Returns the taps of a run, whole rows where dense.
+    """
     cdef int64_t run = x.h.taps if view.pixel == depth and (x.h.step == 1 or x.h.taps == 1) else 1
-    cdef int64_t runs = x.h.taps // run, i, j
-    for i in range(count):
+    cdef int64_t runs = x.h.taps // run, i, j, start
+    for i in range(first, first + count):
+        start = i // x.v.taps * view.tap + i % x.v.taps * x.v.step * view.row
         for j in range(runs):
-            offsets[i * runs + j] = (first + i) * x.v.step * view.row + j * x.h.step * view.pixel
+            offsets[j] = start + j * x.h.step * view.pixel
+        offsets += runs
     return run
 
 
@@ -298,14 +405,13 @@ cdef void pack_weights(
     int64_t column, int64_t columns, int64_t width, float *to
 ) noexcept nogil:
     """The weights of some kernel rows, input channels and columns in the order in which tiles read them."""
-    cdef const Axis *v = &c.x.v
-    cdef const Axis *h = &c.x.h
+    cdef const float *first = c.w + group * c.w_group + k * c.w_row + column * c.w_column
     cdef const float *w
-    cdef int64_t i, j
+    cdef int64_t row, i, j
     for i in range(tap, tap + taps):
-        for j in range(h.taps):
-            w = c.w + group * c.w_group + k * c.w_row + column * c.w_column + c.w_tap * (
-                (v.kernel_first + i * v.kernel_step) * c.kernel_columns + h.kernel_first + j * h.kernel_step)
+        row = kernel_element(&c.x.d, i // c.x.v.taps) * c.kernel_rows + kernel_element(&c.x.v, i % c.x.v.taps)
+        for j in range(c.x.h.taps):
+            w = first + (row * c.kernel_columns + kernel_element(&c.x.h, j)) * c.w_tap
             if c.w_column == 1:
                 c.table.f32_pack_rows(to, width, w, depth, c.w_row, columns)
             else:
@@ -329,26 +435,29 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
 
     cdef gemm_tile tile
     cdef View view
-    cdef int64_t i, j, k, depth, tap, taps, run
+    cdef int64_t i, j, k, depth, plane, planes, tap, taps, run
     cdef int vectors
     tile.step = 1
     tile.offsets = offsets
     tile.b = packed
     tile.alpha = c.alpha
     list_outputs(x, &block, c.y + group * c.width, x.groups * c.width, out)
-    for i in range(ceil_div(x.depth, c.depth_block)):
-        k = i * c.depth_block
+    for i in range(ceil_div(x.depth, c.depth_block) * ceil_div(x.d.taps, c.plane_block)):
+        k = i // ceil_div(x.d.taps, c.plane_block) * c.depth_block
         depth = min(c.depth_block, x.depth - k)
-        view = look(x, &block, group * x.depth + k, depth, panel)
+        plane = i % ceil_div(x.d.taps, c.plane_block) * c.plane_block
+        planes = min(c.plane_block, x.d.taps - plane)
+        view = look(x, &block, plane, planes, group * x.depth + k, depth, panel)
         list_inputs(x, &view, &block, rows)
-        for j in range(ceil_div(x.v.taps, c.tap_block)):
+        for j in range(ceil_div(planes * x.v.taps, c.tap_block)):
             tap = j * c.tap_block
-            taps = min(c.tap_block, x.v.taps - tap)
+            taps = min(c.tap_block, planes * x.v.taps - tap)
             run = list_taps(x, &view, tap, taps, depth, offsets)
+            tap += plane * x.v.taps
             tile.segments = taps * x.h.taps // run
             tile.depth = run * depth
             tile.accumulate = k + tap > 0
-            tile.activation = c.activation if k + depth == x.depth and tap + taps == x.v.taps else LINEAR
+            tile.activation = c.activation if k + depth == x.depth and tap + taps == x.d.taps * x.v.taps else LINEAR
             tile.column = first
             while tile.column < end:
                 vectors = tile_vectors(c.table, end - tile.column)
@@ -365,8 +474,7 @@ cdef void correlate(Correlation *c) except *:
     c.table = tiles()
     cut_correlation(c)
     cdef int64_t tasks = c.cut.row_blocks * c.cut.column_blocks * c.x.groups * c.column_blocks, task
-    cdef double pixels = <double> c.x.images * c.x.v.outputs * c.x.h.outputs
-    cdef int threads = threads_for(pixels * c.x.v.taps * c.x.h.taps * c.x.channels * c.width)
+    cdef int threads = threads_for(<double> pixels_of(&c.x) * taps_of(&c.x) * c.x.channels * c.width)
     cdef char *scratch = <char *> borrow_scratch(threads * c.scratch_bytes)
     cdef unsigned state = 0
     with nogil, parallel(num_threads=threads):
@@ -378,63 +486,54 @@ cdef void correlate(Correlation *c) except *:
 
 
 def conv(
-    cnp.ndarray x,    # IN  (N, H, W, groups * CI)
-    cnp.ndarray w,    # IN  (KH, KW, CI, CO)
+    cnp.ndarray x,    # IN  (N, .., groups * CI), with one to three spatial axes
+    cnp.ndarray w,    # IN  (.., CI, CO)
     bias,             # IN  (CO,) or None
-    cnp.ndarray y,    # OUT (N, OH, OW, CO)
+    cnp.ndarray y,    # OUT (N, .., CO)
     tuple strides, tuple padding, tuple dilation, int activation, float alpha,
 ):
     """y = act(bias + x * w), a cross-correlation"""
     cdef Correlation c
-    cdef int64_t groups = groups_of(x.shape[3], w)
+    cdef int64_t groups = groups_of(x.shape[x.ndim - 1], w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
     if cnp.PyArray_SIZE(y) == 0:
         return
-    c.x = Image(
-        floats(x, cnp.PyArray_SIZE(x)), x.shape[0],
-        forward_axis(x.shape[1], y.shape[1], w.shape[0], strides[0], dilation[0], padding[0][0]),
-        forward_axis(x.shape[2], y.shape[2], w.shape[1], strides[1], dilation[1], padding[1][0]),
-        x.shape[3], groups, w.shape[2])
+    c.x = forward_image(x, w, y, strides, padding, dilation, groups)
     c.w = floats(w, cnp.PyArray_SIZE(w))
-    c.kernel_columns = w.shape[1]
-    c.width = w.shape[3] // groups
-    c.w_tap, c.w_group, c.w_row, c.w_column = w.shape[2] * w.shape[3], c.width, w.shape[3], 1
-    c.bias = <float *> NULL if bias is None else floats(bias, w.shape[3])
-    c.y = floats(y, x.shape[0] * y.shape[1] * y.shape[2] * w.shape[3])
+    c.kernel_rows, c.kernel_columns = c.x.v.taps, c.x.h.taps
+    c.width = co // groups
+    c.w_tap, c.w_group, c.w_row, c.w_column = ci * co, c.width, co, 1
+    c.bias = <float *> NULL if bias is None else floats(bias, co)
+    c.y = floats(y, pixels_of(&c.x) * co)
     c.activation, c.alpha = activation, alpha
     correlate(&c)
 
 
 def conv_backward_input(
-    cnp.ndarray dy,   # IN  (N, OH, OW, CO)
-    cnp.ndarray w,    # IN  (KH, KW, CI, CO)
-    cnp.ndarray dx,   # OUT (N, H, W, groups * CI)
+    cnp.ndarray dy,   # IN  (N, .., CO), with one to three spatial axes
+    cnp.ndarray w,    # IN  (.., CI, CO)
+    cnp.ndarray dx,   # OUT (N, .., groups * CI)
     tuple strides, tuple padding, tuple dilation,
 ):
     """dx = C^T dy: for every phase of a stride a correlation of dy with the taps that reach it, never a scatter"""
     cdef Correlation c
-    cdef int64_t sh = strides[0], sw = strides[1], ph, pw
-    cdef int64_t groups = groups_of(dx.shape[3], w)
+    cdef int64_t groups = groups_of(dx.shape[dx.ndim - 1], w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
     if cnp.PyArray_SIZE(dy) == 0:
         (<object> dx)[...] = 0
         return
     c.w = floats(w, cnp.PyArray_SIZE(w))
-    c.kernel_columns = w.shape[1]
-    c.width = w.shape[2]
-    c.w_tap, c.w_group, c.w_row, c.w_column = w.shape[2] * w.shape[3], w.shape[3] // groups, 1, w.shape[3]
+    c.kernel_rows = w.shape[w.ndim - 4] if w.ndim > 3 else 1
+    c.kernel_columns = w.shape[w.ndim - 3]
+    c.width = ci
+    c.w_tap, c.w_group, c.w_row, c.w_column = ci * co, co // groups, 1, co
     c.bias = NULL
-    c.y = floats(dx, dy.shape[0] * dx.shape[1] * dx.shape[2] * dx.shape[3])
+    c.y = floats(dx, cnp.PyArray_SIZE(dx))
     c.activation, c.alpha = LINEAR, 0
-    for ph in range(min(sh, dx.shape[1])):
-        for pw in range(min(sw, dx.shape[2])):
-            c.x = Image(
-                floats(dy, dy.shape[0] * dy.shape[1] * dy.shape[2] * w.shape[3]), dy.shape[0],
-                backward_axis(dx.shape[1], dy.shape[1], w.shape[0], sh, dilation[0], padding[0][0], ph),
-                backward_axis(dx.shape[2], dy.shape[2], w.shape[1], sw, dilation[1], padding[1][0], pw),
-                dy.shape[3], groups, dy.shape[3] // groups)
-            if c.x.v.taps and c.x.h.taps:
-                correlate(&c)
-            else:
-                (<object> dx)[:, ph::sh, pw::sw] = 0
+    for phase, pixels in phases(strides, dx):
+        c.x = backward_image(dy, w, dx, strides, padding, dilation, phase, groups)
+        if taps_of(&c.x):
+            correlate(&c)
+        else:
+            (<object> dx)[pixels] = 0
 
 
 # ---- the gradient with respect to an input of few channels -----------------------------------------------------------
@@ -559,13 +658,15 @@ def conv_backward_input_spread(
 # ---- the gradient of a convolution with respect to its kernel --------------------------------------------------------
 
 cdef struct KernelGradient:
-    # dw[i, j, k, c] = sum over n, oh, ow of x[n, window(oh, i), window(ow, j), k] * dy[n, oh, ow, c]
+    # dw[i, j, k, c] = sum over n, oh, ow of x[n, window(oh, i), window(ow, j), k] * dy[n, oh, ow, c],
+    # and the same with a window along the depth
     const kernel_table *table
     Image x
     const float *dy
     int64_t width                          # columns of a group
     float *dw
-    # A task sums one chunk of the blocks of pixels into a slice of the channels times a block of columns
+    # A task sums one chunk of the blocks of pixels into a slice of the channels, in one plane of the kernel, times a
+    # block of columns
     Cut cut
     int64_t slice, slices
     int64_t column_block, column_blocks
@@ -580,12 +681,12 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     cdef int64_t taps = x.v.taps * x.h.taps, parts, blocks
     g.slice = even_parts(x.depth, max(GEMM_DEPTH // taps, 16))
     g.slices = ceil_div(x.depth, g.slice)
-    g.column_blocks = ceil_div(TASKS, 2 * g.slices * x.groups)
+    g.column_blocks = ceil_div(TASKS, 2 * g.slices * x.groups * x.d.taps)
     g.column_block = ceil_div(ceil_div(g.width, g.column_blocks), tile_columns) * tile_columns
     g.column_blocks = ceil_div(g.width, g.column_block)
     g.cut = cut_pixels(x, g.slice, PIXEL_DEPTH)
     # Where dw is too small to be shared, a fixed number of partial sums over the pixels are added up in order.
-    parts = min(TASKS // (g.slices * g.column_blocks * x.groups), MOST_PARTIAL_FLOATS // g.dw_floats)
+    parts = min(TASKS // (g.slices * g.column_blocks * x.groups * x.d.taps), MOST_PARTIAL_FLOATS // g.dw_floats)
     blocks = g.cut.row_blocks * g.cut.column_blocks
     g.chunk = even_parts(blocks, ceil_div(blocks, max(parts, 1)))
     g.chunks = ceil_div(blocks, g.chunk)
@@ -597,7 +698,7 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
 
 
 cdef void list_elements(const KernelGradient *g, const View *view, int64_t depth, const float **rows) noexcept nogil:
-    """Where the first pixel meets each element (i, j, k) of a slice of the kernel."""
+    """Where the first pixel meets each element (i, j, k) of a slice of a plane of the kernel."""
     cdef int64_t i, j, k
     for i in range(g.x.v.taps):
         for j in range(g.x.h.taps):
@@ -618,11 +719,12 @@ cdef void list_gradients(
 
 cdef int64_t list_rows(const Image *x, const View *view, const Block *block, int64_t *offsets) noexcept nogil:
     """Offsets of the rows of a block; returns their number, 1 for all together where nothing lies between pixels."""
+    cdef bint dense = view.plane_stride == 1 and view.planes == x.d.outputs
     cdef int64_t i
     for i in range(block.rows):
         offsets[i] = row_offset(x, view, block.row + i)
     if view.rows == x.v.outputs * x.v.stride and x.v.stride * view.row == block.columns * x.h.stride * view.pixel:
-        return 1
+        return 1 if dense else block.rows
     return block.rows
 
 
@@ -632,7 +734,10 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
     cdef int64_t first = task % g.column_blocks * g.column_block, end = min(first + g.column_block, g.width)
     cdef int64_t k = task // g.column_blocks % g.slices * g.slice, depth = min(g.slice, x.depth - k)
     cdef int64_t group = task // (g.column_blocks * g.slices) % x.groups
-    cdef int64_t chunk = task // (g.column_blocks * g.slices * x.groups)
+    cdef int64_t plane = task // (g.column_blocks * g.slices * x.groups) % x.d.taps
+    cdef int64_t chunk = task // (g.column_blocks * g.slices * x.groups * x.d.taps)
+    cdef float *dw = (
+        (g.dw if chunk == 0 else g.partials + (chunk - 1) * g.dw_floats) + plane * (g.dw_floats // x.d.taps))
     cdef int64_t elements = x.v.taps * x.h.taps * depth, dy_pixel = x.groups * g.width
 
     cdef float *panel = <float *> scratch
@@ -651,10 +756,10 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
     tile.bias = NULL
     tile.activation = LINEAR
     tile.accumulate = False
-    list_gradients(g, g.dw if chunk == 0 else g.partials + (chunk - 1) * g.dw_floats, group, k, depth, out)
+    list_gradients(g, dw, group, k, depth, out)
     for i in range(chunk * g.chunk, min((chunk + 1) * g.chunk, g.cut.row_blocks * g.cut.column_blocks)):
         block = cut_block(x, &g.cut, i)
-        view = look(x, &block, group * x.depth + k, depth, panel)
+        view = look(x, &block, plane, 1, group * x.depth + k, depth, panel)
         list_elements(g, &view, depth, rows)
         tile.segments = list_rows(x, &view, &block, offsets)
         tile.depth = block.rows * block.columns // tile.segments
@@ -688,11 +793,10 @@ cdef void add_partials(const KernelGradient *g, int64_t task) noexcept nogil:
 cdef void correlate_gradients(KernelGradient *g) except *:
     """Runs the tasks of a gradient on as many threads as are worth it, then adds its partial sums."""
     g.table = tiles()
-    g.dw_floats = g.x.v.taps * g.x.h.taps * g.x.depth * g.x.groups * g.width
+    g.dw_floats = taps_of(&g.x) * g.x.channels * g.width
     cut_kernel_gradient(g)
-    cdef int64_t tasks = g.chunks * g.x.groups * g.slices * g.column_blocks, task
-    cdef double pixels = <double> g.x.images * g.x.v.outputs * g.x.h.outputs
-    cdef int threads = threads_for(pixels * g.dw_floats)
+    cdef int64_t tasks = g.chunks * g.x.d.taps * g.x.groups * g.slices * g.column_blocks, task
+    cdef int threads = threads_for(<double> pixels_of(&g.x) * g.dw_floats)
     cdef char *scratch = <char *> borrow_scratch(
         threads * g.scratch_bytes + (g.chunks - 1) * g.dw_floats * sizeof(float))
     cdef unsigned state = 0
@@ -708,24 +812,20 @@ cdef void correlate_gradients(KernelGradient *g) except *:
 
 
 def conv_backward_kernel(
-    cnp.ndarray x,    # IN  (N, H, W, groups * CI)
-    cnp.ndarray dy,   # IN  (N, OH, OW, CO)
-    cnp.ndarray dw,   # OUT (KH, KW, CI, CO)
+    cnp.ndarray x,    # IN  (N, .., groups * CI), with one to three spatial axes
+    cnp.ndarray dy,   # IN  (N, .., CO)
+    cnp.ndarray dw,   # OUT (.., CI, CO)
     tuple strides, tuple padding, tuple dilation,
 ):
-    """dw[kh, kw] = x shifted by (kh, kw), transposed, times dy"""
+    """dw[tap] = x shifted by the tap, transposed, times dy"""
     cdef KernelGradient g
-    cdef int64_t groups = groups_of(x.shape[3], dw)
+    cdef int64_t groups = groups_of(x.shape[x.ndim - 1], dw), co = dw.shape[dw.ndim - 1]
     if cnp.PyArray_SIZE(dy) == 0:
         (<object> dw)[...] = 0
         return
-    g.x = Image(
-        floats(x, cnp.PyArray_SIZE(x)), x.shape[0],
-        forward_axis(x.shape[1], dy.shape[1], dw.shape[0], strides[0], dilation[0], padding[0][0]),
-        forward_axis(x.shape[2], dy.shape[2], dw.shape[1], strides[1], dilation[1], padding[1][0]),
-        x.shape[3], groups, dw.shape[2])
-    g.dy = floats(dy, x.shape[0] * dy.shape[1] * dy.shape[2] * dw.shape[3])
-    g.width = dw.shape[3] // groups
+    g.x = forward_image(x, dw, dy, strides, padding, dilation, groups)
+    g.dy = floats(dy, pixels_of(&g.x) * co)
+    g.width = co // groups
     g.dw = floats(dw, cnp.PyArray_SIZE(dw))
     correlate_gradients(&g)
 
@@ -737,7 +837,8 @@ cdef Image matrix_rows(cnp.ndarray a) except *:
     cdef int64_t pixels = a.shape[0], channels = a.shape[1]
     return Image(
         floats(a, pixels * channels), 1,
-        forward_axis(1, 1, 1, 1, 1, 0), forward_axis(pixels, pixels, 1, 1, 1, 0), channels, 1, channels)
+        forward_axis(1, 1, 1, 1, 1, 0), forward_axis(1, 1, 1, 1, 1, 0), forward_axis(pixels, pixels, 1, 1, 1, 0),
+        channels, 1, channels)
 
 
 def matmul(
@@ -751,7 +852,7 @@ def matmul(
     cdef Correlation c
     c.x = matrix_rows(a)
     c.w = floats(b, a.shape[1] * y.shape[1])
-    c.kernel_columns = 1
+    c.kernel_rows = c.kernel_columns = 1
     c.width = y.shape[1]
     c.w_tap = c.w_group = 0
     c.w_row = 1 if transpose_b else b.shape[1]

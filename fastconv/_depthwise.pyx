@@ -4,6 +4,8 @@
 Blocks, views and lists of places are those of `_conv`; an image counts as one group whose channels are computed side by
 side. Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
 """
+from fastconv._conv import phases
+
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t
@@ -14,18 +16,21 @@ from fastconv._conv cimport (
     Cut,
     Image,
     View,
-    backward_axis,
+    backward_image,
     ceil_div,
     cut_block,
     cut_pixels,
     even_parts,
     floats,
-    forward_axis,
+    forward_image,
+    kernel_element,
     list_inputs,
     list_outputs,
     list_rows,
     list_taps,
     look,
+    pixels_of,
+    taps_of,
 )
 from fastconv._core cimport (
     borrow_scratch,
@@ -54,11 +59,11 @@ cdef enum:
 
 
 cdef struct Depthwise:
-    # y[.., c] = act(bias[c] + sum over taps i, j of x[window, c] * w(i, j)[c]), or the gradient with respect to w
+    # y[.., c] = act(bias[c] + sum over taps of x[window, c] * w(tap)[c]), or the gradient with respect to w
     const kernel_table *table
     Image x
     const float *w
-    int64_t kernel_columns                 # KW
+    int64_t kernel_rows, kernel_columns    # KH, KW
     const float *bias
     float *y                               # the output; or dy, which is read
     float *dw
@@ -72,11 +77,11 @@ cdef struct Depthwise:
 
 
 cdef void cut_depthwise(Depthwise *d) noexcept nogil:
-    cdef int64_t taps = d.x.v.taps * d.x.h.taps, blocks
+    cdef int64_t taps = taps_of(&d.x), blocks
     d.table = tiles()
     d.slice = even_parts(d.x.channels, SLICE)
     d.slices = ceil_div(d.x.channels, d.slice)
-    d.cut = cut_pixels(&d.x, d.slice, PIXELS)
+    d.cut = cut_pixels(&d.x, d.x.d.taps * d.slice, PIXELS)
     blocks = d.cut.row_blocks * d.cut.column_blocks
     d.chunk = ceil_div(blocks, max(min(CHUNKS, MOST_PARTIAL_FLOATS // (taps * d.x.channels)), 1))
     d.chunks = ceil_div(blocks, d.chunk)
@@ -104,26 +109,25 @@ cdef void correlate_block(const Depthwise *d, int64_t task, char *scratch) noexc
     """One block of pixels of one slice of the channels."""
     cdef const Image *x = &d.x
     cdef int64_t channel = task % d.slices * d.slice, channels = min(d.slice, x.channels - channel)
-    cdef int64_t taps = x.v.taps * x.h.taps
+    cdef int64_t taps = taps_of(x)
     cdef Block block = cut_block(x, &d.cut, task // d.slices)
     cdef float *panel = <float *> scratch
     cdef const float **rows = <const float **> (panel + d.cut.panel_floats)
     cdef float **out = <float **> (rows + block.rows * block.columns)
     cdef int64_t *offsets = <int64_t *> (out + block.rows * block.columns)
     cdef float *weights = <float *> (offsets + taps)
-    cdef View view = look(x, &block, channel, channels, panel)
-    cdef int64_t i, j
+    cdef View view = look(x, &block, 0, x.d.taps, channel, channels, panel)
+    cdef int64_t i, j, row
     cdef gemm_tile tile
     list_inputs(x, &view, &block, rows)
     list_outputs(x, &block, d.y, x.channels, out)
-    list_taps(x, &view, 0, x.v.taps, 0, offsets)
-    for i in range(x.v.taps):
+    list_taps(x, &view, 0, x.d.taps * x.v.taps, 0, offsets)
+    for i in range(x.d.taps * x.v.taps):
+        row = kernel_element(&x.d, i // x.v.taps) * d.kernel_rows + kernel_element(&x.v, i % x.v.taps)
         for j in range(x.h.taps):
             memcpy(
                 weights + (i * x.h.taps + j) * channels,
-                d.w + channel + x.channels * (
-                    (x.v.kernel_first + i * x.v.kernel_step) * d.kernel_columns
-                    + x.h.kernel_first + j * x.h.kernel_step),
+                d.w + channel + (row * d.kernel_columns + kernel_element(&x.h, j)) * x.channels,
                 channels * sizeof(float))
     tile.offsets = offsets
     tile.segments = taps
@@ -141,8 +145,7 @@ cdef void correlate_block(const Depthwise *d, int64_t task, char *scratch) noexc
 cdef void correlate(Depthwise *d) except *:
     cut_depthwise(d)
     cdef int64_t tasks = d.cut.row_blocks * d.cut.column_blocks * d.slices, task
-    cdef double pixels = <double> d.x.images * d.x.v.outputs * d.x.h.outputs
-    cdef int threads = threads_for(LOADS * pixels * d.x.v.taps * d.x.h.taps * d.x.channels)
+    cdef int threads = threads_for(LOADS * <double> pixels_of(&d.x) * taps_of(&d.x) * d.x.channels)
     cdef char *scratch = <char *> borrow_scratch(threads * d.scratch_bytes)
     cdef unsigned state = 0
     with nogil, parallel(num_threads=threads):
@@ -154,65 +157,55 @@ cdef void correlate(Depthwise *d) except *:
 
 
 def conv(
-    cnp.ndarray x,    # IN  (N, H, W, C)
-    cnp.ndarray w,    # IN  (KH, KW, 1, C)
+    cnp.ndarray x,    # IN  (N, .., C), with one to three spatial axes
+    cnp.ndarray w,    # IN  (.., 1, C)
     bias,             # IN  (C,) or None
-    cnp.ndarray y,    # OUT (N, OH, OW, C)
+    cnp.ndarray y,    # OUT (N, .., C)
     tuple strides, tuple padding, tuple dilation, int activation, float alpha,
 ):
     """y = act(bias + x * w), channel by channel"""
     cdef Depthwise d
-    cdef int64_t channels = w.shape[3]
     if cnp.PyArray_SIZE(y) == 0:
         return
-    d.x = Image(
-        floats(x, x.shape[0] * x.shape[1] * x.shape[2] * channels), x.shape[0],
-        forward_axis(x.shape[1], y.shape[1], w.shape[0], strides[0], dilation[0], padding[0][0]),
-        forward_axis(x.shape[2], y.shape[2], w.shape[1], strides[1], dilation[1], padding[1][0]),
-        channels, 1, channels)
-    d.w = floats(w, w.shape[0] * w.shape[1] * channels)
-    d.kernel_columns = w.shape[1]
-    d.bias = <float *> NULL if bias is None else floats(bias, channels)
-    d.y = floats(y, x.shape[0] * y.shape[1] * y.shape[2] * channels)
+    d.x = forward_image(x, w, y, strides, padding, dilation, 1)
+    d.w = floats(w, taps_of(&d.x) * d.x.channels)
+    d.kernel_rows, d.kernel_columns = d.x.v.taps, d.x.h.taps
+    d.bias = <float *> NULL if bias is None else floats(bias, d.x.channels)
+    d.y = floats(y, pixels_of(&d.x) * d.x.channels)
     d.activation, d.alpha = activation, alpha
     correlate(&d)
 
 
 def conv_backward_input(
-    cnp.ndarray dy,   # IN  (N, OH, OW, C)
-    cnp.ndarray w,    # IN  (KH, KW, 1, C)
-    cnp.ndarray dx,   # OUT (N, H, W, C)
+    cnp.ndarray dy,   # IN  (N, .., C), with one to three spatial axes
+    cnp.ndarray w,    # IN  (.., 1, C)
+    cnp.ndarray dx,   # OUT (N, .., C)
     tuple strides, tuple padding, tuple dilation,
 ):
     """dx = C^T dy: for every phase of a stride a correlation of dy with the taps that reach it"""
     cdef Depthwise d
-    cdef int64_t sh = strides[0], sw = strides[1], ph, pw, channels = w.shape[3]
     if cnp.PyArray_SIZE(dy) == 0:
         (<object> dx)[...] = 0
         return
-    d.w = floats(w, w.shape[0] * w.shape[1] * channels)
-    d.kernel_columns = w.shape[1]
+    d.w = floats(w, cnp.PyArray_SIZE(w))
+    d.kernel_rows = w.shape[w.ndim - 4] if w.ndim > 3 else 1
+    d.kernel_columns = w.shape[w.ndim - 3]
     d.bias = NULL
-    d.y = floats(dx, dy.shape[0] * dx.shape[1] * dx.shape[2] * channels)
+    d.y = floats(dx, cnp.PyArray_SIZE(dx))
     d.activation, d.alpha = LINEAR, 0
-    for ph in range(min(sh, dx.shape[1])):
-        for pw in range(min(sw, dx.shape[2])):
-            d.x = Image(
-                floats(dy, dy.shape[0] * dy.shape[1] * dy.shape[2] * channels), dy.shape[0],
-                backward_axis(dx.shape[1], dy.shape[1], w.shape[0], sh, dilation[0], padding[0][0], ph),
-                backward_axis(dx.shape[2], dy.shape[2], w.shape[1], sw, dilation[1], padding[1][0], pw),
-                channels, 1, channels)
-            if d.x.v.taps and d.x.h.taps:
-                correlate(&d)
-            else:
-                (<object> dx)[:, ph::sh, pw::sw] = 0
+    for phase, pixels in phases(strides, dx):
+        d.x = backward_image(dy, w, dx, strides, padding, dilation, phase, 1)
+        if taps_of(&d.x):
+            correlate(&d)
+        else:
+            (<object> dx)[pixels] = 0
 
 
 cdef void sum_chunk(const Depthwise *d, int64_t task, char *scratch) noexcept nogil:
     """The sum over one chunk of the pixels of dw for one slice of the channels."""
     cdef const Image *x = &d.x
     cdef int64_t channel = task % d.slices * d.slice, channels = min(d.slice, x.channels - channel)
-    cdef int64_t chunk = task // d.slices, taps = x.v.taps * x.h.taps, i, tap
+    cdef int64_t chunk = task // d.slices, taps = taps_of(x), i, tap
     cdef float *dw = d.dw if chunk == 0 else d.partials + (chunk - 1) * taps * x.channels
     cdef float *panel = <float *> scratch
     cdef const float **rows = <const float **> (panel + d.cut.panel_floats)
@@ -233,8 +226,8 @@ cdef void sum_chunk(const Depthwise *d, int64_t task, char *scratch) noexcept no
     tile.activation = LINEAR
     for i in range(chunk * d.chunk, min((chunk + 1) * d.chunk, d.cut.row_blocks * d.cut.column_blocks)):
         block = cut_block(x, &d.cut, i)
-        view = look(x, &block, channel, channels, panel)
-        list_taps(x, &view, 0, x.v.taps, 0, starts)
+        view = look(x, &block, 0, x.d.taps, channel, channels, panel)
+        list_taps(x, &view, 0, x.d.taps * x.v.taps, 0, starts)
         for tap in range(taps):
             rows[tap] = view.data + starts[tap]
         tile.segments = list_rows(x, &view, &block, offsets)
@@ -246,26 +239,22 @@ cdef void sum_chunk(const Depthwise *d, int64_t task, char *scratch) noexcept no
 
 
 def conv_backward_kernel(
-    cnp.ndarray x,    # IN  (N, H, W, C)
-    cnp.ndarray dy,   # IN  (N, OH, OW, C)
-    cnp.ndarray dw,   # OUT (KH, KW, 1, C)
+    cnp.ndarray x,    # IN  (N, .., C), with one to three spatial axes
+    cnp.ndarray dy,   # IN  (N, .., C)
+    cnp.ndarray dw,   # OUT (.., 1, C)
     tuple strides, tuple padding, tuple dilation,
 ):
-    """dw[kh, kw, 0, c] = x shifted by (kh, kw) times dy, summed over pixels"""
+    """dw[tap, 0, c] = x shifted by the tap times dy, summed over pixels"""
     cdef Depthwise d
-    cdef int64_t channels = dw.shape[3], size = dw.shape[0] * dw.shape[1] * channels, task, chunk
+    cdef int64_t size = cnp.PyArray_SIZE(dw), task, chunk
     if cnp.PyArray_SIZE(dy) == 0:
         (<object> dw)[...] = 0
         return
-    d.x = Image(
-        floats(x, x.shape[0] * x.shape[1] * x.shape[2] * channels), x.shape[0],
-        forward_axis(x.shape[1], dy.shape[1], dw.shape[0], strides[0], dilation[0], padding[0][0]),
-        forward_axis(x.shape[2], dy.shape[2], dw.shape[1], strides[1], dilation[1], padding[1][0]),
-        channels, 1, channels)
-    d.y = floats(dy, x.shape[0] * dy.shape[1] * dy.shape[2] * channels)
-    d.dw = floats(dw, size)
+    d.x = forward_image(x, dw, dy, strides, padding, dilation, 1)
+    d.y = floats(dy, pixels_of(&d.x) * d.x.channels)
+    d.dw = floats(dw, taps_of(&d.x) * d.x.channels)
     cut_depthwise(&d)
-    cdef int threads = threads_for(LOADS * <double> size * x.shape[0] * dy.shape[1] * dy.shape[2])
+    cdef int threads = threads_for(LOADS * <double> size * pixels_of(&d.x))
     cdef char *scratch = <char *> borrow_scratch(threads * d.scratch_bytes + (d.chunks - 1) * size * sizeof(float))
     cdef unsigned state = 0
     d.partials = <float *> (scratch + threads * d.scratch_bytes)

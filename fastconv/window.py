@@ -10,6 +10,8 @@ from fastconv import config
 
 Sides = tuple[tuple[int, int], ...]
 WHOLE = (int, np.integer)
+NAMED_PADDINGS = ("valid", "same")
+CONV_PADDINGS = (*NAMED_PADDINGS, "causal")
 
 
 def spread(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
@@ -44,6 +46,15 @@ def same_padding(spatial: Sequence[int], size: Sequence[int], strides: Sequence[
     return tuple((total // 2, total - total // 2) for total in totals)
 
 
+def named_padding(
+    padding: str, spatial: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> Sides:
+    """The sides that a name stands for; "causal" reads nothing that lies behind an output, and has no rank but 1."""
+    if padding == "same":
+        return same_padding(spatial, size, strides, dilation)
+    return tuple((reach(k, d) - 1 if padding == "causal" else 0, 0) for k, d in zip(size, dilation))
+
+
 def resolve_padding(
     op: str,
     padding: str | int | Sequence[int | Sequence[int]],
@@ -51,23 +62,22 @@ def resolve_padding(
     size: Sequence[int],
     strides: Sequence[int],
     dilation: Sequence[int],
+    names: Sequence[str] = NAMED_PADDINGS,
 ) -> Sides:
     """`padding` as ((before, after), ...) for each spatial axis, checked: at least one window must fit.
 
     Args:
         op: name of the operation, for messages.
         padding: "valid", "same", or explicit sides, ((top, bottom), (left, right)).
+        names: what `padding` may be called.
 
     Raises:
         ValueError: unknown padding, negative sides, a window larger than the padded input, or, under
             `config.set_strict_windows(True)`, windows that leave part of the input unread.
     """
-    padding = standardize_padding(op, padding, len(size))
+    padding = standardize_padding(op, padding, len(size), names)
     same = padding == "same"
-    if isinstance(padding, str):
-        sides = same_padding(spatial, size, strides, dilation) if same else ((0, 0),) * len(size)
-    else:
-        sides = padding
+    sides = named_padding(padding, spatial, size, strides, dilation) if isinstance(padding, str) else padding
     for n, k, s, d, (before, after) in zip(spatial, size, strides, dilation, sides):
         room = n + before + after - reach(k, d)
         uneven = room % s and not same and config.strict_windows()
@@ -81,17 +91,24 @@ def resolve_padding(
     return sides
 
 
-def standardize_padding(op: str, padding: str | int | Sequence[int | Sequence[int]], rank: int) -> str | Sides:
-    """`padding` as "valid", "same" or ((before, after), ...) for each of `rank` axes.
+def standardize_padding(
+    op: str,
+    padding: str | int | Sequence[int | Sequence[int]],
+    rank: int,
+    names: Sequence[str] = NAMED_PADDINGS,
+) -> str | Sides:
+    """`padding` as one of `names` or as ((before, after), ...) for each of `rank` axes.
 
     Raises:
-        ValueError: anything else.
+        ValueError: anything else, or "causal" with more axes than one.
     """
     if not isinstance(padding, str):
         return explicit_sides(op, padding, rank)
-    if padding.lower() not in ("valid", "same"):
+    known = [name for name in names if name != "causal" or rank == 1]
+    if padding.lower() not in known:
+        sides = {1: "((before, after),)", 2: "((top, bottom), (left, right))"}.get(rank, f"{rank} pairs")
         raise ValueError(
-            f"{op}: padding must be 'valid', 'same' or ((top, bottom), (left, right)). Received: padding={padding!r}"
+            f"{op}: padding must be {', '.join(map(repr, known))} or {sides}. Received: padding={padding!r}"
         )
     return padding.lower()
 

@@ -9,29 +9,26 @@ import numpy as np
 
 def _conv_terms(x_shape, w_shape, output, strides, padding, dilation):
     """Every (index of x, index of w, index of y) whose product is a term of a convolution."""
-    n, h, w, _ = x_shape
-    kernel_height, kernel_width, ci, co = w_shape
-    group = co // (x_shape[3] // ci)
-    for image, oh, ow, kh, kw, k, c in itertools.product(
-        range(n), range(output[0]), range(output[1]), range(kernel_height), range(kernel_width), range(ci), range(co)
-    ):
-        ih = oh * strides[0] + kh * dilation[0] - padding[0][0]
-        iw = ow * strides[1] + kw * dilation[1] - padding[1][0]
-        if 0 <= ih < h and 0 <= iw < w:
-            yield (image, ih, iw, c // group * ci + k), (kh, kw, k, c), (image, oh, ow, c)
+    ci, co = w_shape[-2:]
+    group = co // (x_shape[-1] // ci)
+    places, taps = (list(itertools.product(*map(range, sizes))) for sizes in (output, w_shape[:-2]))
+    for image, o, t, k, c in itertools.product(range(x_shape[0]), places, taps, range(ci), range(co)):
+        i = tuple(a * s + b * d - p[0] for a, b, s, d, p in zip(o, t, strides, dilation, padding))
+        if all(0 <= a < n for a, n in zip(i, x_shape[1:])):
+            yield (image, *i, c // group * ci + k), (*t, k, c), (image, *o, c)
 
 
 def conv_output(x_shape, w_shape, strides, padding, dilation):
-    """(OH, OW), counted window by window."""
+    """(OH, OW), or as many axes as there are, counted window by window."""
     return tuple(
         sum(1 for o in range(n + sum(p)) if o * s + (k - 1) * d < n + sum(p))
-        for n, k, s, p, d in zip(x_shape[1:3], w_shape[:2], strides, padding, dilation)
+        for n, k, s, p, d in zip(x_shape[1:], w_shape, strides, padding, dilation)
     )
 
 
 def conv(x, w, *, strides, padding, dilation):
     output = conv_output(x.shape, w.shape, strides, padding, dilation)
-    y = np.zeros((x.shape[0], *output, w.shape[3]))
+    y = np.zeros((x.shape[0], *output, w.shape[-1]))
     for i, j, o in _conv_terms(x.shape, w.shape, output, strides, padding, dilation):
         y[o] += float(x[i]) * float(w[j])
     return y
@@ -39,14 +36,14 @@ def conv(x, w, *, strides, padding, dilation):
 
 def conv_backward_input(dy, w, *, input_shape, strides, padding, dilation):
     dx = np.zeros(input_shape)
-    for i, j, o in _conv_terms(input_shape, w.shape, dy.shape[1:3], strides, padding, dilation):
+    for i, j, o in _conv_terms(input_shape, w.shape, dy.shape[1:-1], strides, padding, dilation):
         dx[i] += float(dy[o]) * float(w[j])
     return dx
 
 
 def conv_backward_kernel(x, dy, *, kernel_shape, strides, padding, dilation):
     dw = np.zeros(kernel_shape)
-    for i, j, o in _conv_terms(x.shape, kernel_shape, dy.shape[1:3], strides, padding, dilation):
+    for i, j, o in _conv_terms(x.shape, kernel_shape, dy.shape[1:-1], strides, padding, dilation):
         dw[j] += float(x[i]) * float(dy[o])
     return dw
 

@@ -15,25 +15,26 @@ class Window(NamedTuple):
 
     x_shape: tuple[int, ...]
     w_shape: tuple[int, ...]
-    strides: tuple[int, int]
-    padding: tuple[tuple[int, int], tuple[int, int]]
-    dilation: tuple[int, int]
-
-
-def pairs(low, high):
-    return st.tuples(st.integers(low, high), st.integers(low, high))
+    strides: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
 
 
 @st.composite
-def windows(draw, most_dilation=2):
+def windows(draw, most_dilation=2, ranks=(2,)):
     """Any window that fits: one pixel, kernels as large as the image, strides beyond the kernel, no images at all."""
-    g, size, dilation = draw(st.integers(1, 3)), draw(pairs(1, 3)), draw(pairs(1, most_dilation))
-    padding = (draw(PAIRS), draw(PAIRS))
+    rank = draw(st.sampled_from(ranks))
+
+    def sizes(most):
+        return draw(st.tuples(*[st.integers(1, most)] * rank))
+
+    g, size, dilation = draw(st.integers(1, 3)), sizes(3), sizes(most_dilation)
+    padding = draw(st.tuples(*[PAIRS] * rank))
     spans = [(k - 1) * d + 1 for k, d in zip(size, dilation)]
     spatial = [draw(st.integers(max(1, span - sum(p)), span + 4)) for span, p in zip(spans, padding)]
     ci, co = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     x_shape = (draw(st.integers(0, 2)), *spatial, g * ci)
-    return Window(x_shape, (*size, ci, g * co), draw(pairs(1, 4)), padding, dilation)
+    return Window(x_shape, (*size, ci, g * co), sizes(4), padding, dilation)
 
 
 # Functions of two (3, 3) arrays that return a third: (in words of fastconv, in those of NumPy). Whole numbers stay

@@ -30,16 +30,16 @@ def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_
 
 def depthwise(channels: int, kernel_shape: tuple[int, ...]) -> bool:
     """Whether channels are computed side by side in the lanes of vectors: each has a kernel of its own."""
-    return kernel_shape[2] == 1 and kernel_shape[3] == channels > 1
+    return kernel_shape[-2] == 1 and kernel_shape[-1] == channels > 1
 
 
 # With more channels, the vectors of the phases are full enough.
 SPREAD_CHANNELS = 8
 
 
-def conv_backward_input(images: int, kernel_shape: tuple[int, ...], dilation: tuple[int, int], groups: int) -> str:
+def conv_backward_input(images: int, kernel_shape: tuple[int, ...], dilation: tuple[int, ...], groups: int) -> str:
     """How dx is computed: "spread" adds kernel rows times pixels, "phases" gathers what each pixel of dx needs."""
-    dense = groups == 1 and dilation[1] == 1
+    dense = len(dilation) == 2 and groups == 1 and dilation[1] == 1
     return "spread" if dense and images >= 8 and kernel_shape[2] <= SPREAD_CHANNELS else "phases"
 
 

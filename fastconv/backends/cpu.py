@@ -10,7 +10,7 @@ from fastconv import _conv, _core, _depthwise
 from fastconv._stream import room
 from fastconv.backends import algorithms
 from fastconv.backends.cpu_stream import ACTIVATION_NUMBERS, CpuStream, float32
-from fastconv.backends.reference import Array, Pair
+from fastconv.backends.reference import Array, Shape
 from fastconv.window import output_size
 
 
@@ -19,32 +19,36 @@ def kernels(channels: int, kernel_shape: tuple[int, ...]) -> ModuleType:
     return _depthwise if algorithms.depthwise(channels, kernel_shape) else _conv
 
 
-def folding(x: Array, kernel_shape: tuple[int, ...], y: Array, strides: Pair, dilation: Pair) -> int:
-    """How many neighbouring pixels of y are computed as one."""
-    _, kw, ci, co = kernel_shape
-    if dilation[1] > 1 or ci < x.shape[3]:
+def folding(x: Array, kernel_shape: Shape, y: Array, strides: Shape, dilation: Shape) -> int:
+    """How many pixels of y that are neighbours on its last axis are computed as one."""
+    kw, ci, co = kernel_shape[-3:]
+    if dilation[-1] > 1 or ci < x.shape[-1]:
         return 1
-    return algorithms.fold(y.size // co, y.shape[2], co, kw, strides[1], _core.vector_floats())
+    return algorithms.fold(y.size // co, y.shape[-2], co, kw, strides[-1], _core.vector_floats())
 
 
 def fold_pixels(y: Array, n: int) -> Array:
-    """(N, OH, OW, CO) as (N, OH, OW/n, n CO): a view."""
-    return y.reshape(y.shape[0], y.shape[1], y.shape[2] // n, n * y.shape[3])
+    """(.., OW, CO) as (.., OW/n, n CO): a view."""
+    return y.reshape(*y.shape[:-2], y.shape[-2] // n, n * y.shape[-1])
 
 
 def fold_kernel(w: Array, n: int, stride: int) -> Array:
-    """(KH, KW + (n - 1) SW, CI, n CO): n copies of w, each a stride to the right of the one before, between zeros."""
-    kh, kw, ci, co = w.shape
-    folded = np.zeros((kh, kw + (n - 1) * stride, ci, n, co), np.float32)
+    """(.., KW + (n - 1) SW, CI, n CO): n copies of w, each a stride to the right of the one before, between zeros."""
+    kw, ci, co = w.shape[-3:]
+    folded = np.zeros((*w.shape[:-3], kw + (n - 1) * stride, ci, n, co), np.float32)
     for i in range(n):
-        folded[:, i * stride : i * stride + kw, :, i] = w
-    return folded.reshape(*folded.shape[:3], n * co)
+        folded[..., i * stride : i * stride + kw, :, i, :] = w
+    return folded.reshape(*folded.shape[:-2], n * co)
 
 
-def unfold_kernel(dw: Array, shape: tuple[int, ...], n: int, stride: int, out: Array) -> Array:
+def fold_strides(strides: Shape, n: int) -> Shape:
+    return (*strides[:-1], n * strides[-1])
+
+
+def unfold_kernel(dw: Array, shape: Shape, n: int, stride: int, out: Array) -> Array:
     """The adjoint of fold_kernel: the sum of the n copies, written to `out`."""
-    copies = dw.reshape(*dw.shape[:3], n, shape[3])
-    return np.sum([copies[:, i * stride : i * stride + shape[1], :, i] for i in range(n)], axis=0, out=out)
+    copies = dw.reshape(*dw.shape[:-1], n, shape[-1])
+    return np.sum([copies[..., i * stride : i * stride + shape[-3], :, i, :] for i in range(n)], axis=0, out=out)
 
 
 class Cpu(CpuStream):
@@ -57,26 +61,26 @@ class Cpu(CpuStream):
 
     @float32
     def conv(self, x, w, bias=None, *, strides, padding, dilation, activation=None, alpha=0.0, out=None):
-        grown = (x.shape[1] + sum(padding[0]), x.shape[2] + sum(padding[1]))
-        y = room(out, (x.shape[0], *output_size(grown, w.shape[:2], strides, dilation), w.shape[3]))
+        grown = [n + before + after for n, (before, after) in zip(x.shape[1:], padding)]
+        y = room(out, (x.shape[0], *output_size(grown, w.shape, strides, dilation), w.shape[-1]))
         n = folding(x, w.shape, y, strides, dilation)
         if n == 1:
-            kernels(x.shape[3], w.shape).conv(
+            kernels(x.shape[-1], w.shape).conv(
                 x, w, bias, y, strides, padding, dilation, ACTIVATION_NUMBERS[activation], alpha
             )
             return y
         bias = bias if bias is None else np.tile(bias, n)
-        kernel, pixels, steps = fold_kernel(w, n, strides[1]), fold_pixels(y, n), (strides[0], n * strides[1])
+        kernel, pixels, steps = fold_kernel(w, n, strides[-1]), fold_pixels(y, n), fold_strides(strides, n)
         _conv.conv(x, kernel, bias, pixels, steps, padding, dilation, ACTIVATION_NUMBERS[activation], alpha)
         return y
 
     @float32
     def conv_backward_input(self, dy, w, *, input_shape, strides, padding, dilation, out=None):
         dx = room(out, input_shape)
-        if algorithms.conv_backward_input(len(dy), w.shape, dilation, input_shape[3] // w.shape[2]) == "spread":
+        if algorithms.conv_backward_input(len(dy), w.shape, dilation, input_shape[-1] // w.shape[-2]) == "spread":
             _conv.conv_backward_input_spread(dy, w, dx, strides, padding, dilation)
         else:
-            kernels(input_shape[3], w.shape).conv_backward_input(dy, w, dx, strides, padding, dilation)
+            kernels(input_shape[-1], w.shape).conv_backward_input(dy, w, dx, strides, padding, dilation)
         return dx
 
     @float32
@@ -84,12 +88,12 @@ class Cpu(CpuStream):
         dw = room(out, kernel_shape)
         n = folding(x, kernel_shape, dy, strides, dilation)
         if n == 1:
-            kernels(x.shape[3], kernel_shape).conv_backward_kernel(x, dy, dw, strides, padding, dilation)
+            kernels(x.shape[-1], kernel_shape).conv_backward_kernel(x, dy, dw, strides, padding, dilation)
             return dw
-        kh, kw, ci, co = kernel_shape
-        folded = np.empty((kh, kw + (n - 1) * strides[1], ci, n * co), np.float32)
-        _conv.conv_backward_kernel(x, fold_pixels(dy, n), folded, (strides[0], n * strides[1]), padding, dilation)
-        return unfold_kernel(folded, kernel_shape, n, strides[1], dw)
+        *outer, kw, ci, co = kernel_shape
+        folded = np.empty((*outer, kw + (n - 1) * strides[-1], ci, n * co), np.float32)
+        _conv.conv_backward_kernel(x, fold_pixels(dy, n), folded, fold_strides(strides, n), padding, dilation)
+        return unfold_kernel(folded, kernel_shape, n, strides[-1], dw)
 
     @float32
     def matmul(self, a, b, bias=None, *, transpose_a=False, transpose_b=False, activation=None, alpha=0.0, out=None):

@@ -2,13 +2,14 @@
 
 Arrays are channels last: activations ``x (N, H, W, CI)``, kernels ``w (KH, KW, CI/groups, CO)``, outputs
 ``y (N, OH, OW, CO)``; ``d`` before a name is the gradient of a scalar with respect to it. ``strides`` and ``dilation``
-are pairs, ``padding`` is ``((top, bottom), (left, right))``; groups follow from the channel counts. Every method takes
-``out``, the array (or tuple of arrays) that receives the result; without it a new array is returned. Arguments have
-been checked by `ops`.
+are pairs, ``padding`` is ``((top, bottom), (left, right))``; groups follow from the channel counts. Convolutions take
+one to three spatial axes in the same way. Every method takes ``out``, the array (or tuple of arrays) that receives the
+result; without it a new array is returned. Arguments have been checked by `ops`.
 """
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 from fastconv.window import output_size
@@ -29,23 +30,21 @@ def deliver(result: Array, out: Out) -> Array:
 
 
 def zero_pad(x: Array, padding: Sides, xp: Any, value: float = 0) -> Array:
-    """x (N, H, W, C) with its two spatial axes extended by `value`."""
+    """x (N, .., C) with its spatial axes extended by `value`."""
     return xp.pad(x, ((0, 0), *padding, (0, 0)), constant_values=value)
 
 
-def taps(size: Shape, strides: Pair, dilation: Pair, output: Shape) -> list[tuple[int, int, tuple[slice, ...]]]:
-    """Every (kh, kw) of a window with the slice of a padded input that it meets: one element per output pixel."""
+def taps(size: Shape, strides: Shape, dilation: Shape, output: Shape) -> list[tuple[Shape, tuple[slice, ...]]]:
+    """Every tap of a window with the slice of a padded input that it meets: one element per output pixel."""
     return [
         (
-            kh,
-            kw,
+            tap,
             (
                 slice(None),
-                *(slice(k * d, k * d + (o - 1) * s + 1, s) for k, d, o, s in zip((kh, kw), dilation, output, strides)),
+                *(slice(k * d, k * d + (o - 1) * s + 1, s) for k, d, o, s in zip(tap, dilation, output, strides)),
             ),
         )
-        for kh in range(size[0])
-        for kw in range(size[1])
+        for tap in product(*map(range, size))
     ]
 
 
@@ -76,34 +75,42 @@ class Reference:
         w: Array,
         bias: Array | None = None,
         *,
-        strides: Pair,
+        strides: Shape,
         padding: Sides,
-        dilation: Pair,
+        dilation: Shape,
         activation: str | None = None,
         alpha: float = 0.0,
         out: Out = None,
     ) -> Array:
         """y[n, oh, ow, co] = f(bias[co] + sum over kh, kw, ci of x[n, oh SH + kh DH - top, ...] w[kh, kw, ci, co])."""
         padded = zero_pad(x, padding, self.xp)
-        output = output_size(padded.shape[1:3], w.shape[:2], strides, dilation)
-        groups = x.shape[3] // w.shape[2]
-        y = self.xp.zeros((x.shape[0], *output, groups, w.shape[3] // groups), x.dtype)
-        for kh, kw, where in taps(w.shape[:2], strides, dilation, output):
-            patch = padded[where].reshape(*y.shape[:4], w.shape[2])  # N OH OW G CI
-            y += self.xp.einsum("nhwgi,igo->nhwgo", patch, w[kh, kw].reshape(w.shape[2], groups, -1), optimize=True)
-        return self._finish(y.reshape(*y.shape[:3], w.shape[3]), bias, activation, alpha, out)
+        output = output_size(padded.shape[1:-1], w.shape[:-2], strides, dilation)
+        groups = x.shape[-1] // w.shape[-2]
+        y = self.xp.zeros((x.shape[0], *output, groups, w.shape[-1] // groups), x.dtype)
+        for tap, where in taps(w.shape[:-2], strides, dilation, output):
+            patch = padded[where].reshape(*y.shape[:-1], w.shape[-2])  # N OH OW G CI
+            y += self.xp.einsum("...gi,igo->...go", patch, w[tap].reshape(w.shape[-2], groups, -1), optimize=True)
+        return self._finish(y.reshape(*y.shape[:-2], w.shape[-1]), bias, activation, alpha, out)
 
     def conv_backward_input(
-        self, dy: Array, w: Array, *, input_shape: Shape, strides: Pair, padding: Sides, dilation: Pair, out: Out = None
+        self,
+        dy: Array,
+        w: Array,
+        *,
+        input_shape: Shape,
+        strides: Shape,
+        padding: Sides,
+        dilation: Shape,
+        out: Out = None,
     ) -> Array:
         """dx = C^T dy, where C is the matrix for which conv(x, w) = C x."""
-        groups = input_shape[3] // w.shape[2]
-        grown = [n + sum(p) for n, p in zip(input_shape[1:3], padding)]
-        dx = self.xp.zeros((input_shape[0], *grown, input_shape[3]), dy.dtype)
-        grouped = dy.reshape(*dy.shape[:3], groups, dy.shape[3] // groups)  # N OH OW G CO
-        for kh, kw, where in taps(w.shape[:2], strides, dilation, dy.shape[1:3]):
-            kernel = w[kh, kw].reshape(w.shape[2], groups, -1)
-            dx[where] += self.xp.einsum("nhwgo,igo->nhwgi", grouped, kernel, optimize=True).reshape(dx[where].shape)
+        groups = input_shape[-1] // w.shape[-2]
+        grown = [n + sum(p) for n, p in zip(input_shape[1:-1], padding)]
+        dx = self.xp.zeros((input_shape[0], *grown, input_shape[-1]), dy.dtype)
+        grouped = dy.reshape(*dy.shape[:-1], groups, dy.shape[-1] // groups)  # N OH OW G CO
+        for tap, where in taps(w.shape[:-2], strides, dilation, dy.shape[1:-1]):
+            kernel = w[tap].reshape(w.shape[-2], groups, -1)
+            dx[where] += self.xp.einsum("...go,igo->...gi", grouped, kernel, optimize=True).reshape(dx[where].shape)
         return deliver(crop(dx, padding), out)
 
     def conv_backward_kernel(
@@ -112,19 +119,19 @@ class Reference:
         dy: Array,
         *,
         kernel_shape: Shape,
-        strides: Pair,
+        strides: Shape,
         padding: Sides,
-        dilation: Pair,
+        dilation: Shape,
         out: Out = None,
     ) -> Array:
         """dw[kh, kw, ci, co] = sum over n, oh, ow of x[n, oh*SH + kh*DH - top, ...] * dy[n, oh, ow, co]."""
         padded = zero_pad(x, padding, self.xp)
-        groups = x.shape[3] // kernel_shape[2]
+        groups = x.shape[-1] // kernel_shape[-2]
         dw = self.xp.zeros(kernel_shape, x.dtype)
-        grouped = dy.reshape(*dy.shape[:3], groups, dy.shape[3] // groups)  # N OH OW G CO
-        for kh, kw, where in taps(kernel_shape[:2], strides, dilation, dy.shape[1:3]):
-            patch = padded[where].reshape(*dy.shape[:3], groups, kernel_shape[2])  # N OH OW G CI
-            dw[kh, kw] = self.xp.einsum("nhwgi,nhwgo->igo", patch, grouped, optimize=True).reshape(kernel_shape[2:])
+        grouped = dy.reshape(-1, groups, dy.shape[-1] // groups)  # (N OH OW) G CO
+        for tap, where in taps(kernel_shape[:-2], strides, dilation, dy.shape[1:-1]):
+            patch = padded[where].reshape(-1, groups, kernel_shape[-2])  # (N OH OW) G CI
+            dw[tap] = self.xp.einsum("pgi,pgo->igo", patch, grouped, optimize=True).reshape(kernel_shape[-2:])
         return deliver(dw, out)
 
     def matmul(
@@ -187,7 +194,7 @@ class Reference:
         padded = zero_pad(x, padding, self.xp, worst)
         output = output_size(padded.shape[1:3], size, strides, dilation)
         y = self.xp.full((x.shape[0], *output, x.shape[3]), worst, x.dtype)
-        for _, _, where in taps(size, strides, dilation, output):
+        for _, where in taps(size, strides, dilation, output):
             y = better(y, padded[where])
         return deliver(y, out)
 
@@ -237,7 +244,7 @@ class Reference:
         inside = zero_pad(self.xp.ones_like(x, bool), padding, self.xp)
         dx = self.xp.zeros_like(padded)
         waiting = self.xp.ones(y.shape, bool)
-        for _, _, where in taps(size, strides, dilation, y.shape[1:3]):
+        for _, where in taps(size, strides, dilation, y.shape[1:3]):
             here = waiting & inside[where] & ((padded[where] == y) | (self.xp.isnan(padded[where]) & self.xp.isnan(y)))
             dx[where] += self.xp.where(here, dy, 0)
             waiting &= ~here
@@ -250,7 +257,7 @@ class Reference:
         padded = zero_pad(x, padding, self.xp)
         output = output_size(padded.shape[1:3], size, strides, (1, 1))
         y = self.xp.zeros((x.shape[0], *output, x.shape[3]), x.dtype)
-        for _, _, where in taps(size, strides, (1, 1), output):
+        for _, where in taps(size, strides, (1, 1), output):
             y += padded[where]
         return deliver(y / self._window_counts(x.shape, output, size, strides, padding, count_padding, x.dtype), out)
 
@@ -269,7 +276,7 @@ class Reference:
         counts = self._window_counts(input_shape, dy.shape[1:3], size, strides, padding, count_padding, dy.dtype)
         grown = [n + sum(p) for n, p in zip(input_shape[1:3], padding)]
         dx = self.xp.zeros((input_shape[0], *grown, input_shape[3]), dy.dtype)
-        for _, _, where in taps(size, strides, (1, 1), dy.shape[1:3]):
+        for _, where in taps(size, strides, (1, 1), dy.shape[1:3]):
             dx[where] += dy / counts
         return deliver(crop(dx, padding), out)
 
@@ -287,7 +294,7 @@ class Reference:
         if count_padding:
             return self.xp.full((1, 1, 1, 1), size[0] * size[1], dtype)
         inside = zero_pad(self.xp.ones((1, *input_shape[1:3], 1), dtype), padding, self.xp)
-        total = sum(inside[where] for _, _, where in taps(size, strides, (1, 1), output))
+        total = sum(inside[where] for _, where in taps(size, strides, (1, 1), output))
         return self.xp.maximum(total, 1)
 
     # ---- activations ---------------------------------------------------------------------------------------------
@@ -492,5 +499,5 @@ def check_labels(target: Array, classes: int) -> None:
 
 
 def crop(x: Array, padding: Sides) -> Array:
-    """x (N, H, W, C) without its padding."""
-    return x[:, padding[0][0] : x.shape[1] - padding[0][1], padding[1][0] : x.shape[2] - padding[1][1]]
+    """x (N, .., C) without its padding."""
+    return x[(slice(None), *(slice(before, n - after) for n, (before, after) in zip(x.shape[1:], padding)))]

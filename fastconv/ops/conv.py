@@ -9,14 +9,15 @@ from fastconv import config
 from fastconv.engine import Primitive
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
-from fastconv.window import output_size, resolve_padding, spread
+from fastconv.window import CONV_PADDINGS, output_size, resolve_padding, spread
 
 Padding = str | int | Sequence[int | Sequence[int]]
+RANKS = (1, 2, 3)  # spatial axes
 
 
 def _conv_shape(x: Any, w: Any, bias: Any = None, *, strides: Any, padding: Any, dilation: Any, **_: Any) -> tuple:
-    padded = [n + sum(p) for n, p in zip(x.shape[1:3], padding)]
-    return (x.shape[0], *output_size(padded, w.shape[:2], strides, dilation), w.shape[3]), x.dtype
+    padded = [n + sum(p) for n, p in zip(x.shape[1:-1], padding)]
+    return (x.shape[0], *output_size(padded, w.shape[:-2], strides, dilation), w.shape[-1]), x.dtype
 
 
 def _conv_gradient(dy: Any, y: Any, x: Any, w: Any, **window: Any) -> tuple:
@@ -57,27 +58,28 @@ def conv(
 ) -> Any:
     """y[n, oh, ow, co] = sum over kh, kw, ci of x[n, oh SH + kh DH - top, ow SW + kw DW - left, ci] w[kh, kw, ci, co].
 
-    The kernel is not flipped: this is cross-correlation. Groups follow from the channel counts: with x of G CI
-    channels, output channel co of group g reads the CI channels of that group alone. With few output channels,
-    neighbouring pixels may be computed as one: a NaN or infinity then reaches the neighbours of the outputs it belongs
-    to.
+    The same over one spatial axis or three. The kernel is not flipped: this is cross-correlation. Groups follow from
+    the channel counts: with x of G CI channels, output channel co of group g reads the CI channels of that group alone.
+    With few output channels, neighbouring pixels may be computed as one: a NaN or infinity then reaches the neighbours
+    of the outputs it belongs to.
 
     Args:
-        inputs: (N, H, W, G CI), or (N, G CI, H, W) with data_format="channels_first".
-        kernel: (KH, KW, CI, CO), CO a multiple of G.
-        strides: an int, or (SH, SW), in pixels.
-        padding: "valid" (none), "same" (ceil(H/SH) outputs), or zeros as ((top, bottom), (left, right)).
+        inputs: (N, H, W, G CI), or (N, G CI, H, W) with data_format="channels_first"; (N, W, G CI); (N, D, H, W, G CI).
+        kernel: (KH, KW, CI, CO), CO a multiple of G; (KW, CI, CO); (KD, KH, KW, CI, CO).
+        strides: an int, or (SH, SW), in pixels: one for each spatial axis.
+        padding: "valid" (none), "same" (ceil(H/SH) outputs), or zeros as ((top, bottom), (left, right)); over one axis
+            also "causal", (KW - 1) DW zeros before, with which no output depends on what comes after it.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
         dilation_rate: an int, or (DH, DW), the distance of neighbouring taps in pixels.
 
     Returns:
-        (N, OH, OW, CO), or (N, CO, OH, OW).
+        (N, OH, OW, CO), or (N, CO, OH, OW), with as many spatial axes as the inputs.
 
     Raises:
         ValueError: shapes, strides or padding that do not fit.
         TypeError: dtypes other than all float32 or all float64.
     """
-    x, restore = images("conv", convert_to_tensor(inputs), data_format)
+    x, restore = images("conv", convert_to_tensor(inputs), data_format, RANKS)
     w = convert_to_tensor(kernel)
     floats("conv", x, w)
     return restore(_conv(x, w, **_window("conv", x.shape, w.shape, strides, padding, dilation_rate)))
@@ -107,7 +109,7 @@ def conv_backward_input(
         ValueError: `grad` does not have the shape of conv's output.
         TypeError: dtypes other than all float32 or all float64.
     """
-    dy, restore = images("conv_backward_input", convert_to_tensor(grad), data_format)
+    dy, restore = images("conv_backward_input", convert_to_tensor(grad), data_format, RANKS)
     w = convert_to_tensor(kernel)
     floats("conv_backward_input", dy, w)
     shape = _last(input_shape, data_format)
@@ -140,8 +142,8 @@ def conv_backward_kernel(
         ValueError: `grad` does not have the shape of conv's output.
         TypeError: dtypes other than all float32 or all float64.
     """
-    x, _ = images("conv_backward_kernel", convert_to_tensor(inputs), data_format)
-    dy, _ = images("conv_backward_kernel", convert_to_tensor(grad), data_format)
+    x, _ = images("conv_backward_kernel", convert_to_tensor(inputs), data_format, RANKS)
+    dy, _ = images("conv_backward_kernel", convert_to_tensor(grad), data_format, RANKS)
     floats("conv_backward_kernel", x, dy)
     shape = tuple(int(n) for n in kernel_shape)
     window = _window("conv_backward_kernel", x.shape, shape, strides, padding, dilation_rate)
@@ -150,11 +152,11 @@ def conv_backward_kernel(
 
 
 def _last(shape: Sequence[int], data_format: str | None) -> tuple[int, ...]:
-    """A shape in the layout of `data_format` as (N, H, W, C)."""
+    """A shape in the layout of `data_format` as (N, .., C)."""
     sizes = tuple(int(n) for n in shape)
-    if config.standardize_data_format(data_format) == "channels_last" or len(sizes) != 4:
+    if config.standardize_data_format(data_format) == "channels_last":
         return sizes
-    return sizes[0], sizes[2], sizes[3], sizes[1]
+    return (*sizes[:1], *sizes[2:], *sizes[1:2])
 
 
 def _window(
@@ -168,18 +170,20 @@ def _window(
     """strides, padding and dilation as the kernels want them, once the shapes are known to fit together."""
     broken = _broken_rule(x_shape, w_shape)
     if broken:
-        received = f"inputs.shape={tuple(x_shape)}, kernel.shape={tuple(w_shape)} (NHWC, HWIO)"
+        axes = "DHW"[5 - len(w_shape) :]
+        received = f"inputs.shape={tuple(x_shape)}, kernel.shape={tuple(w_shape)} (N{axes}C, {axes}IO)"
         raise ValueError(f"{op}: {broken}. Received: {received}")
-    strides, dilation = spread("strides", strides, 2), spread("dilation_rate", dilation_rate, 2)
-    sides = resolve_padding(op, padding, x_shape[1:3], w_shape[:2], strides, dilation)
+    rank = len(w_shape) - 2
+    strides, dilation = spread("strides", strides, rank), spread("dilation_rate", dilation_rate, rank)
+    sides = resolve_padding(op, padding, x_shape[1:-1], w_shape[:-2], strides, dilation, CONV_PADDINGS)
     return {"strides": strides, "padding": sides, "dilation": dilation}
 
 
 def _broken_rule(x_shape: Sequence[int], w_shape: Sequence[int]) -> str:
     """Why these shapes do not go together; empty where they do."""
-    if len(w_shape) != 4 or len(x_shape) != 4:
-        return "inputs and kernel must have 4 axes each"
-    channels, (ci, co) = x_shape[3], w_shape[2:]
+    if len(w_shape) != len(x_shape) or len(x_shape) - 2 not in RANKS:
+        return "inputs and kernel must have as many axes, 3 to 5"
+    channels, (ci, co) = x_shape[-1], w_shape[-2:]
     if min(w_shape) < 1:
         return "every size of the kernel must be at least 1"
     if channels % ci or channels == 0:
@@ -190,10 +194,10 @@ def _broken_rule(x_shape: Sequence[int], w_shape: Sequence[int]) -> str:
 
 
 def _check_grad(op: str, dy: Any, x_shape: Sequence[int], w_shape: Sequence[int], window: dict) -> None:
-    padded = [n + sum(p) for n, p in zip(x_shape[1:3], window["padding"])]
-    expected = (x_shape[0], *output_size(padded, w_shape[:2], window["strides"], window["dilation"]), w_shape[3])
+    padded = [n + sum(p) for n, p in zip(x_shape[1:-1], window["padding"])]
+    expected = (x_shape[0], *output_size(padded, w_shape[:-2], window["strides"], window["dilation"]), w_shape[-1])
     if tuple(dy.shape) != expected:
         raise ValueError(
-            f"{op}: grad must have the shape of conv's output, {expected} (NHWC). "
+            f"{op}: grad must have the shape of conv's output, {expected} (channels last). "
             f"Received: grad.shape={tuple(dy.shape)}"
         )

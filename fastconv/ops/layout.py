@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,19 +13,26 @@ from fastconv.ops.shape import transpose
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
 
 
-def images(op: str, x: Any, data_format: str | None) -> tuple[Any, Callable[[Any], Any]]:
-    """x as (N, H, W, C), and the function that brings a result back into the user's layout.
+def images(op: str, x: Any, data_format: str | None, ranks: Sequence[int] = (2,)) -> tuple[Any, Callable[[Any], Any]]:
+    """x as (N, .., C), and the function that brings a result back into the user's layout.
 
     Channels-first input is seen through a transposed view; the kernel copies it once.
 
+    Args:
+        ranks: how many spatial axes x may have.
+
     Raises:
-        ValueError: x does not have 4 axes, or the layout is unknown.
+        ValueError: x has more or fewer, or the layout is unknown.
     """
-    if x.ndim != 4:
-        raise ValueError(f"{op}: inputs must have 4 axes, a batch of images. Received: inputs.shape={tuple(x.shape)}")
+    if x.ndim - 2 not in ranks:
+        axes = " or ".join(str(rank + 2) for rank in ranks)
+        shape = tuple(x.shape)
+        raise ValueError(f"{op}: inputs must have {axes} axes, a batch of images. Received: inputs.shape={shape}")
     if config.standardize_data_format(data_format) == "channels_last":
         return x, lambda y: y
-    return transpose(x, (0, 2, 3, 1)), lambda y: transpose(y, (0, 3, 1, 2))
+    spatial = range(1, x.ndim - 1)
+    last, first = (0, *(i + 1 for i in spatial), 1), (0, x.ndim - 1, *spatial)
+    return transpose(x, last), lambda y: transpose(y, first)
 
 
 def floats(op: str, *arrays: Any) -> None:

@@ -17,6 +17,12 @@ from tests import naive
 cpu, reference = Cpu(), Reference(np)
 PLAIN = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
 SAME = {"strides": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
+SAME_3D = {"strides": (1, 1, 1), "padding": ((1, 1), (1, 1), (1, 1)), "dilation": (1, 1, 1)}
+
+
+def line(strides=1, padding=(0, 0), dilation=1):
+    """How a window moves over one axis."""
+    return {"strides": (strides,), "padding": (padding,), "dilation": (dilation,)}
 
 
 def integers(rng, *shape):
@@ -42,12 +48,17 @@ def assert_conv_matches(oracle, rng, x_shape, w_shape, **window):
 @st.composite
 def geometries(draw, largest, channels):
     """(x.shape, w.shape, window) with at least one output pixel."""
-    size, kernel = draw(st.tuples(*[st.integers(1, largest)] * 2)), draw(st.tuples(*[st.integers(1, 4)] * 2))
+    rank = draw(st.integers(1, 3))
+
+    def sizes(most):
+        return draw(st.tuples(*[st.integers(1, most)] * rank))
+
+    size, kernel = sizes(largest if rank < 3 else max(largest // 2, 3)), sizes(4 if rank < 3 else 3)
     groups, ci, co = draw(st.integers(1, 3)), draw(st.integers(1, channels)), draw(st.integers(1, channels))
     window = {
-        "strides": draw(st.tuples(*[st.integers(1, 5)] * 2)),
-        "padding": draw(st.tuples(*[st.tuples(*[st.integers(0, 3)] * 2)] * 2)),
-        "dilation": draw(st.tuples(*[st.integers(1, 3)] * 2)),
+        "strides": sizes(5),
+        "padding": draw(st.tuples(*[st.tuples(*[st.integers(0, 3)] * 2)] * rank)),
+        "dilation": sizes(3),
     }
     for n, k, p, d in zip(size, kernel, window["padding"], window["dilation"]):
         assume(n + sum(p) > (k - 1) * d)
@@ -112,6 +123,15 @@ def test_pixels_around_the_tile(isa, rng, pixels):
         pytest.param(
             (8, 9, 9, 8), (3, 11, 8, 5), {**SAME, "padding": ((3, 0), (0, 9))}, id="few channels, wide kernel"
         ),
+        pytest.param((2, 5000, 40), (3, 40, 70), line(dilation=7, padding=(14, 0)), id="a line"),
+        pytest.param((2, 5000, 1), (80, 1, 33), line(strides=4), id="a line, long windows"),
+        pytest.param((3, 900, 200), (9, 1, 200), line(strides=2, padding=(4, 4)), id="a line, depthwise"),
+        pytest.param((9, 999, 2), (5, 2, 3), line(padding=(2, 2)), id="a line, few output channels"),
+        pytest.param((2, 6, 11, 12, 70), (3, 3, 3, 70, 40), SAME_3D, id="a volume"),
+        pytest.param((2, 7, 11, 12, 5), (3, 3, 3, 5, 70), {**SAME_3D, "strides": (2, 3, 1)}, id="a volume, strided"),
+        pytest.param((40, 4, 4, 4, 20), (2, 3, 3, 20, 20), SAME_3D, id="many volumes in a block"),
+        pytest.param((2, 5, 6, 7, 130), (3, 2, 3, 1, 130), SAME_3D, id="a volume, depthwise"),
+        pytest.param((9, 3, 24, 32, 2), (3, 3, 3, 2, 3), SAME_3D, id="a volume, few output channels"),
     ],
 )
 def test_blocks(isa, rng, x_shape, w_shape, window):
@@ -149,22 +169,24 @@ def test_rounding_stays_small(isa, rng):
 
 
 @pytest.mark.parametrize(
-    ("x_shape", "w_shape"),
+    ("x_shape", "w_shape", "window"),
     [
-        ((9, 12, 12, 24), (3, 3, 24, 70)),
-        ((2, 9, 9, 150), (3, 3, 150, 200)),
-        ((40, 28, 28, 1), (3, 3, 1, 6)),
-        ((16, 28, 28, 150), (3, 3, 1, 150)),
+        ((9, 12, 12, 24), (3, 3, 24, 70), SAME),
+        ((2, 9, 9, 150), (3, 3, 150, 200), SAME),
+        ((40, 28, 28, 1), (3, 3, 1, 6), SAME),
+        ((16, 28, 28, 150), (3, 3, 1, 150), SAME),
+        ((3, 4000, 20), (9, 20, 40), line(padding=(4, 4))),
+        ((2, 8, 14, 14, 20), (3, 3, 3, 20, 40), SAME_3D),
     ],
 )
-def test_same_bits_on_any_number_of_threads(isa, rng, threads, x_shape, w_shape):
+def test_same_bits_on_any_number_of_threads(isa, rng, threads, x_shape, w_shape, window):
     x, w = rng.standard_normal(x_shape).astype(np.float32), rng.standard_normal(w_shape).astype(np.float32)
 
     def results(n):
         threads(n)
-        y = cpu.conv(x, w, **SAME)
-        dx = cpu.conv_backward_input(y, w, input_shape=x_shape, **SAME)
-        return y, dx, cpu.conv_backward_kernel(x, y, kernel_shape=w_shape, **SAME)
+        y = cpu.conv(x, w, **window)
+        dx = cpu.conv_backward_input(y, w, input_shape=x_shape, **window)
+        return y, dx, cpu.conv_backward_kernel(x, y, kernel_shape=w_shape, **window)
 
     alone = results(1)
     for n in (2, 7):

@@ -21,7 +21,7 @@ def integers(seed, shape):
 
 
 @settings(max_examples=60, deadline=None)
-@given(windows())
+@given(windows(ranks=(1, 2, 3)))
 def test_any_window_is_the_definition(window):
     x, w = integers(0, window.x_shape), integers(1, window.w_shape)
     y = ops.conv(x, w, window.strides, window.padding, dilation_rate=window.dilation)
@@ -30,7 +30,7 @@ def test_any_window_is_the_definition(window):
 
 
 @settings(max_examples=60, deadline=None)
-@given(windows())
+@given(windows(ranks=(1, 2, 3)))
 def test_gradients_are_adjoint(window):
     """<dy, conv(x, w)> = <conv_backward_input(dy, w), x> = <conv_backward_kernel(x, dy), w>."""
     x, w = integers(0, window.x_shape), integers(1, window.w_shape)
@@ -71,6 +71,30 @@ def test_backward_ops_in_channels_first():
     np.testing.assert_allclose(
         ops.conv_backward_kernel(x, d, W.shape, **first), ops.conv_backward_kernel(X, dy, W.shape, padding="same")
     )
+
+
+@pytest.mark.parametrize(("rank", "strides"), [(1, 2), (1, (3,)), (3, 1), (3, (1, 2, 3))])
+@pytest.mark.parametrize("padding", ["same", "valid", 1])
+def test_layouts_of_one_and_three_axes(rank, strides, padding):
+    x, w = example(2, *(6, 5, 7)[:rank], 4), example(*(3, 2, 1)[:rank], 2, 6, seed=1)
+    first = np.moveaxis(x, -1, 1)
+    y = ops.conv(x, w, strides, padding)
+    check_op(lambda x, w: ops.conv(x, w, strides, padding, "channels_first"), first, w)
+    np.testing.assert_allclose(ops.conv(first, w, strides, padding, "channels_first"), np.moveaxis(y, -1, 1))
+
+
+@pytest.mark.parametrize("dilation", [1, 3])
+@pytest.mark.parametrize("strides", [1, 2])
+def test_causal_outputs_depend_on_nothing_behind_them(dilation, strides):
+    x, w = example(1, 9, 2), example(3, 2, 4)
+    y = ops.conv(x, w, strides, "causal", dilation_rate=dilation)
+    assert y.shape[1] == -(-9 // strides)
+    for i in range(y.shape[1]):
+        past = np.where(np.arange(9)[:, None] <= i * strides, x, np.nan)
+        np.testing.assert_array_equal(
+            ops.conv(past, w, strides, "causal", dilation_rate=dilation)[:, : i + 1], y[:, : i + 1]
+        )
+    np.testing.assert_array_equal(y, ops.conv(x, w, strides, ((2 * dilation, 0),), dilation_rate=dilation))
 
 
 @pytest.mark.parametrize("n", range(1, 8))
@@ -116,8 +140,15 @@ def test_as_pytorch(groups, strides, padding, dilation, dtype):
 
 SHAPES = " Received: inputs.shape=(2, 6, 5, 4), kernel.shape={} (NHWC, HWIO)."
 ERRORS = [
-    (lambda: ops.conv(X[0], W), "conv: inputs must have 4 axes, a batch of images. Received: inputs.shape=(6, 5, 4)"),
-    (lambda: ops.conv(X, W[0]), "conv: inputs and kernel must have 4 axes each." + SHAPES.format("(2, 2, 6)")),
+    (
+        lambda: ops.conv(X[0, 0], W),
+        "conv: inputs must have 3 or 4 or 5 axes, a batch of images. Received: inputs.shape=(5, 4)",
+    ),
+    (
+        lambda: ops.conv(X, W[0]),
+        "conv: inputs and kernel must have as many axes, 3 to 5. "
+        "Received: inputs.shape=(2, 6, 5, 4), kernel.shape=(2, 2, 6) (NWC, WIO)",
+    ),
     (
         lambda: ops.conv(X, np.ones((3, 3, 3, 16))),
         "conv: kernel has 3 input channels but inputs have 4." + SHAPES.format("(3, 3, 3, 16)"),
@@ -139,6 +170,14 @@ ERRORS = [
         "conv: padding must be 'valid', 'same' or ((top, bottom), (left, right)). Received: padding='full'",
     ),
     (
+        lambda: ops.conv(X, W, padding="causal"),
+        "conv: padding must be 'valid', 'same' or ((top, bottom), (left, right)). Received: padding='causal'",
+    ),
+    (
+        lambda: ops.conv(X[0], W[0], padding="full"),
+        "conv: padding must be 'valid', 'same', 'causal' or ((before, after),). Received: padding='full'",
+    ),
+    (
         lambda: ops.conv(X, W, padding=((1, -1), (0, 0))),
         "conv: padding must be 2 pairs of whole numbers >= 0. Received: padding=((1, -1), (0, 0))",
     ),
@@ -153,12 +192,12 @@ ERRORS = [
     ),
     (
         lambda: ops.conv_backward_input(X, W, X.shape),
-        "conv_backward_input: grad must have the shape of conv's output, (2, 4, 4, 6) (NHWC). "
+        "conv_backward_input: grad must have the shape of conv's output, (2, 4, 4, 6) (channels last). "
         "Received: grad.shape=(2, 6, 5, 4)",
     ),
     (
         lambda: ops.conv_backward_kernel(X, X, W.shape),
-        "conv_backward_kernel: grad must have the shape of conv's output, (2, 4, 4, 6) (NHWC). "
+        "conv_backward_kernel: grad must have the shape of conv's output, (2, 4, 4, 6) (channels last). "
         "Received: grad.shape=(2, 6, 5, 4)",
     ),
 ]
