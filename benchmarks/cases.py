@@ -1,7 +1,8 @@
 """What is measured: each row of shapes/*.txt, in every direction and at every batch size.
 
 A row is an operation, a name and its fields, ``conv conv2 image=14x14x6 window=5x5 filters=16 batch=1,128``. Everything
-is channels last (images H x W x C); a pair is written with an x, also where both numbers are the same.
+is channels last: an image is its spatial axes, one to three, and its channels; a window, strides, padding and dilation
+have a number for each spatial axis, joined by x.
 """
 
 from __future__ import annotations
@@ -16,13 +17,12 @@ import numpy as np
 
 SHAPES = Path(__file__).parent / "shapes"
 
-Pair = tuple[int, int]
-Image = tuple[int, int, int]
+Sizes = tuple[int, ...]
 Arrays = dict[str, np.ndarray]
 
 
 @lru_cache(maxsize=3)
-def random(shape: tuple[int, ...], seed: int) -> np.ndarray:
+def random(shape: Sizes, seed: int) -> np.ndarray:
     """Standard normal float32 numbers; the same for every side that asks."""
     return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
 
@@ -43,36 +43,66 @@ class Case:
         return f"{self.family}-{self.name}-{self.op}-{self.direction}-{self.batch}"
 
     @property
+    def shapes(self) -> dict[str, Sizes]:
+        """The arrays that this reads and writes, each once."""
+        raise NotImplementedError
+
+    @property
     def flops(self) -> int:
         """Floating-point operations of the direct algorithm; 0 where memory, not arithmetic, sets the pace."""
         return 0
 
+    @property
+    def bytes(self) -> int:
+        """The traffic with memory if every array is read or written once."""
+        return 4 * sum(map(math.prod, self.shapes.values()))
+
+    def arrays(self) -> Arrays:
+        return {name: random(shape, seed) for seed, (name, shape) in enumerate(self.shapes.items(), 1)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Windowed(Case):
-    """A window that slides over an image."""
+    """A window that slides over an image; a word for the padding means what it means to Keras."""
 
-    image: Image
-    window: Pair
-    strides: Pair = (1, 1)
-    padding: Pair = (0, 0)  # on both sides of each axis
-    dilation: Pair = (1, 1)
+    image: Sizes
+    window: Sizes
+    strides: Sizes = ()
+    padding: Sizes | str = ()  # on both sides of each axis
+    dilation: Sizes = ()
+
+    def __post_init__(self) -> None:
+        for name, default in {"strides": 1, "padding": 0, "dilation": 1}.items():
+            object.__setattr__(self, name, getattr(self, name) or (default,) * self.rank)
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
+    def rank(self) -> int:
+        """How many spatial axes there are."""
+        return len(self.window)
+
+    @property
+    def input_shape(self) -> Sizes:
         return (self.batch, *self.image)
 
     @property
-    def output_size(self) -> Pair:
-        height, width = (
-            (n + 2 * p - (k - 1) * d - 1) // s + 1
-            for n, p, k, d, s in zip(self.image[:2], self.padding, self.window, self.dilation, self.strides)
-        )
-        return height, width
+    def spans(self) -> Sizes:
+        """How many pixels the window spans on each axis."""
+        return tuple((k - 1) * d + 1 for k, d in zip(self.window, self.dilation))
 
     @property
-    def sides(self) -> tuple[Pair, Pair]:
-        return (self.padding[0],) * 2, (self.padding[1],) * 2
+    def sides(self) -> tuple[tuple[int, int], ...]:
+        """The zeros (before, after) each axis."""
+        if self.padding == "causal":
+            return tuple((span - 1, 0) for span in self.spans)
+        if self.padding == "same":
+            totals = [max(-(-n // s) * s - s + f - n, 0) for n, s, f in zip(self.image, self.strides, self.spans)]
+            return tuple((total // 2, total - total // 2) for total in totals)
+        return tuple((p, p) for p in self.padding)
+
+    @property
+    def output_size(self) -> Sizes:
+        padded = (n + sum(sides) for n, sides in zip(self.image, self.sides))
+        return tuple((n - f) // s + 1 for n, f, s in zip(padded, self.spans, self.strides))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,40 +113,117 @@ class Conv(Windowed):
     DIRECTIONS = ("forward", "backward_input", "backward_kernel")
 
     @property
-    def kernel_shape(self) -> tuple[int, int, int, int]:
-        return (*self.window, self.image[2] // self.groups, self.filters)
+    def kernel_shape(self) -> Sizes:
+        return (*self.window, self.image[-1] // self.groups, self.filters)
 
     @property
     def flops(self) -> int:
         return 2 * self.batch * math.prod(self.output_size) * math.prod(self.kernel_shape)
 
-    def arrays(self) -> Arrays:
+    @property
+    def shapes(self) -> dict[str, Sizes]:
         """x (N, H, W, CI), w (KH, KW, CI/groups, CO) and dy (N, OH, OW, CO)."""
         dy = (self.batch, *self.output_size, self.filters)
-        return {"x": random(self.input_shape, 1), "w": random(self.kernel_shape, 2), "dy": random(dy, 3)}
+        return {"x": self.input_shape, "w": self.kernel_shape, "dy": dy}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvTranspose(Windowed):
+    """The convolution from `filters` channels to those of `image`, read backwards."""
+
+    filters: int
+    padding: str = "valid"
+
+    DIRECTIONS = ("forward", "backward_input", "backward_kernel")
+
+    @property
+    def output_size(self) -> Sizes:
+        missing = (0 if self.padding == "same" else max(f - s, 0) for f, s in zip(self.spans, self.strides))
+        return tuple(n * s + extra for n, s, extra in zip(self.image, self.strides, missing))
+
+    @property
+    def sides(self) -> tuple[tuple[int, int], ...]:
+        """The zeros (before, after) each axis of the convolution that is read backwards."""
+        totals = [max(f - s, 0) * (self.padding == "same") for f, s in zip(self.spans, self.strides)]
+        return tuple((total // 2, total - total // 2) for total in totals)
+
+    @property
+    def flops(self) -> int:
+        return 2 * self.batch * math.prod(self.image) * math.prod(self.window) * self.filters
+
+    @property
+    def shapes(self) -> dict[str, Sizes]:
+        """x (N, H, W, CI), w (KH, KW, CO, CI) and dy (N, OH, OW, CO)."""
+        w = (*self.window, self.filters, self.image[-1])
+        return {"x": self.input_shape, "w": w, "dy": (self.batch, *self.output_size, self.filters)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pool(Windowed):
     DIRECTIONS = ("forward", "backward")
 
-    def arrays(self) -> Arrays:
+    @property
+    def shapes(self) -> dict[str, Sizes]:
         """x (N, H, W, C) and dy (N, OH, OW, C)."""
-        dy = (self.batch, *self.output_size, self.image[2])
-        return {"x": random(self.input_shape, 1), "dy": random(dy, 3)}
+        return {"x": self.input_shape, "dy": (self.batch, *self.output_size, self.image[-1])}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalPool(Case):
+    image: Sizes
+
+    DIRECTIONS = ("forward", "backward")
+
+    @property
+    def shapes(self) -> dict[str, Sizes]:
+        """x (N, H, W, C) and dy (N, C)."""
+        return {"x": (self.batch, *self.image), "dy": (self.batch, self.image[-1])}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pad(Case):
-    image: Image
-    padding: Pair
+    image: Sizes
+    padding: Sizes
     mode: str
 
     DIRECTIONS = ("forward",)
 
-    def arrays(self) -> Arrays:
-        """x (N, H, W, C)."""
-        return {"x": random((self.batch, *self.image), 1)}
+    @property
+    def shapes(self) -> dict[str, Sizes]:
+        """x (N, H, W, C) and y, with the padding."""
+        *spatial, channels = self.image
+        padded = (n + 2 * p for n, p in zip(spatial, self.padding))
+        return {"x": (self.batch, *self.image), "y": (self.batch, *padded, channels)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointwise(Case):
+    """An activation, or a softmax over the channels: the result has the shape of the image."""
+
+    image: Sizes
+
+    DIRECTIONS = ("forward", "backward")
+
+    @property
+    def shapes(self) -> dict[str, Sizes]:
+        """x and dy (N, ..., C)."""
+        return {"x": (self.batch, *self.image), "dy": (self.batch, *self.image)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNorm(Case):
+    """In training (forward and backward) by the statistics of the batch, at inference by given ones."""
+
+    image: Sizes
+
+    DIRECTIONS = ("forward", "inference", "backward")
+    EPSILON: ClassVar[float] = 1e-3
+
+    @property
+    def shapes(self) -> dict[str, Sizes]:
+        """x and dy (N, ..., C), gamma and beta (C,)."""
+        x, channels = (self.batch, *self.image), (self.image[-1],)
+        return {"x": x, "dy": x, "gamma": channels, "beta": channels}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,42 +237,59 @@ class Dense(Case):
     def flops(self) -> int:
         return 2 * self.batch * self.inputs * self.outputs
 
-    def arrays(self) -> Arrays:
+    @property
+    def shapes(self) -> dict[str, Sizes]:
         """x (N, CI), w (CI, CO) and dy (N, CO)."""
         n, ci, co = self.batch, self.inputs, self.outputs
-        return {"x": random((n, ci), 1), "w": random((ci, co), 2), "dy": random((n, co), 3)}
+        return {"x": (n, ci), "w": (ci, co), "dy": (n, co)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model(Case):
     """A whole net, trained by Adam on the cross-entropy of 10 classes, or run."""
 
-    image: Image
+    image: Sizes
 
     DIRECTIONS = ("train", "inference")
 
+    @property
+    def shapes(self) -> dict[str, Sizes]:
+        """x (N, H, W, C)."""
+        return {"x": (self.batch, *self.image)}
+
     def arrays(self) -> Arrays:
         """x (N, H, W, C) and labels (N,)."""
-        labels = np.random.default_rng(2).integers(0, 10, self.batch)
-        return {"x": random((self.batch, *self.image), 1), "labels": labels}
+        return {**super().arrays(), "labels": np.random.default_rng(2).integers(0, 10, self.batch)}
 
 
 OPS: dict[str, type[Case]] = {
     "conv": Conv,
+    "conv_transpose": ConvTranspose,
     "max_pool": Pool,
     "average_pool": Pool,
+    "global_max_pool": GlobalPool,
+    "global_average_pool": GlobalPool,
     "pad": Pad,
+    "batch_norm": BatchNorm,
+    "relu": Pointwise,
+    "sigmoid": Pointwise,
+    "tanh": Pointwise,
+    "gelu": Pointwise,
+    "silu": Pointwise,
+    "softmax": Pointwise,
     "dense": Dense,
     "model": Model,
 }
 
+PER_AXIS = ("image", "window", "strides", "padding", "dilation")
 
-def value(text: str) -> int | str | tuple[int, ...]:
-    """What a field of a row says: 3x3 is a tuple, 16 a number, anything else a word."""
-    if all(part.isdigit() for part in text.split("x")):
-        numbers = tuple(int(part) for part in text.split("x"))
-        return numbers if len(numbers) > 1 else numbers[0]
-    return text
+
+def value(key: str, text: str) -> int | str | Sizes:
+    """What a field of a row says: numbers joined by x, a number, or a word."""
+    if not all(part.isdigit() for part in text.split("x")):
+        return text
+    numbers = tuple(int(part) for part in text.split("x"))
+    return numbers if key in PER_AXIS else numbers[0]
 
 
 def expand(family: str, row: str) -> list[Case]:
@@ -175,7 +299,7 @@ def expand(family: str, row: str) -> list[Case]:
     batches = [int(batch) for batch in texts.pop("batch").split(",")]
     kind = OPS[op]
     directions = [texts.pop("direction")] if "direction" in texts else kind.DIRECTIONS
-    shape = {key: value(text) for key, text in texts.items()}
+    shape = {key: value(key, text) for key, text in texts.items()}
     return [
         kind(family=family, op=op, name=name, direction=direction, batch=batch, **shape)
         for direction in directions

@@ -1,10 +1,10 @@
-"""Convolution: forward and both gradients."""
+"""Convolution, also transposed: forward and both gradients."""
 
 import pytest
 
 from benchmarks.cases import load
 
 
-@pytest.mark.parametrize("case", load("conv"), ids=str)
+@pytest.mark.parametrize("case", load("conv", "conv_transpose"), ids=str)
 def test_conv(case, measure):
     measure(case)

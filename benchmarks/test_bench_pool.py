@@ -1,10 +1,10 @@
-"""Pooling and its gradient."""
+"""Pooling, also over whole images, and its gradient."""
 
 import pytest
 
 from benchmarks.cases import load
 
 
-@pytest.mark.parametrize("case", load("max_pool", "average_pool"), ids=str)
+@pytest.mark.parametrize("case", load("max_pool", "average_pool", "global_max_pool", "global_average_pool"), ids=str)
 def test_pool(case, measure):
     measure(case)

@@ -22,6 +22,9 @@ class Side(Protocol):
     def available(self) -> bool:
         """Whether it is installed."""
 
+    def takes(self, case: Case) -> bool:
+        """Whether it computes `case`, and not as another configuration of the library does."""
+
     def set_num_threads(self, n: int) -> None:
         """Compute on `n` threads from now on."""
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import Case, Conv, Dense, Model, Pad, Pool
+from benchmarks.cases import BatchNorm, Case, Conv, ConvTranspose, Dense, GlobalPool, Model, Pad, Pointwise, Pool
 from fastconv import config, layers, models, ops
 from fastconv.backends import backend_of
+from fastconv.engine import Tensor, gradients
+from fastconv.engine.primitive import calls_before
 
 
 class Fastconv:
@@ -21,6 +23,13 @@ class Fastconv:
     def available(self) -> bool:
         return True
 
+    def takes(self, case: Case) -> bool:
+        return True
+
+    def algorithm(self, case: Case) -> str:
+        """Which kernel computes `case`, in a word; empty where nobody says."""
+        return ""
+
     def set_num_threads(self, n: int) -> None:
         config.set_num_threads(n)
 
@@ -29,6 +38,30 @@ class Fastconv:
 
     def as_numpy(self, case: Case, result: Any) -> np.ndarray:
         return np.asarray(result)
+
+
+def backward(function: Callable[[Any], Any], x: np.ndarray, dy: np.ndarray) -> Callable[[], Any]:
+    """The gradient of `function` by x, given dy and what the forward pass has left behind."""
+    inputs, seed = Tensor.of(x), Tensor(dy.shape, dy.dtype)
+    (dx,) = gradients(function(inputs), seed, [inputs])
+    steps = [
+        (call.primitive.forward(call.inputs), call.inputs, call.params, call.outputs)
+        for call in calls_before([dx], known=lambda t: t.value is not None)
+    ]
+
+    def run() -> np.ndarray:
+        values = {seed: dy}
+        for kernel, tensors, params, outputs in steps:
+            result = kernel(*[values[t] if t.value is None else t.value for t in tensors], **params)
+            values.update(zip(outputs, result if isinstance(result, tuple) else (result,)))
+        return values[dx]
+
+    return run
+
+
+def either(case: Case, function: Callable[[Any], Any], x: np.ndarray, dy: np.ndarray) -> Callable[[], Any]:
+    """`function` of x, or its gradient."""
+    return partial(function, x) if case.direction == "forward" else backward(function, x, dy)
 
 
 def conv(case: Conv) -> Callable[[], Any]:
@@ -41,20 +74,42 @@ def conv(case: Conv) -> Callable[[], Any]:
     return partial(ops.conv_backward_kernel, x, dy, w.shape, **how)
 
 
-def pool(case: Pool) -> Callable[[], Any]:
-    x, dy = case.arrays().values()
+def conv_transpose(case: ConvTranspose) -> Callable[[], Any]:
+    x, w, dy = case.arrays().values()
+    how = {"strides": case.strides, "dilation_rate": case.dilation}
     if case.direction == "forward":
-        return partial(getattr(ops, case.op), x, case.window, case.strides, case.sides)
-    how = {"size": case.window, "strides": case.strides, "padding": case.sides}
-    backend = backend_of(x)
-    if case.op == "average_pool":
-        return partial(backend.average_pool_backward, dy, input_shape=x.shape, **how)
-    return partial(backend.max_pool_backward, dy, x, backend.max_pool(x, **how), **how)
+        return partial(ops.conv_transpose, x, w, padding=case.padding, **how)
+    if case.direction == "backward_input":
+        return partial(ops.conv, dy, w, padding=case.sides, **how)
+    return partial(ops.conv_backward_kernel, dy, x, w.shape, padding=case.sides, **how)
+
+
+def pool(case: Pool) -> Callable[[], Any]:
+    operation = getattr(ops, case.op)
+    how = {"pool_size": case.window, "strides": case.strides, "padding": case.sides}
+    return either(case, partial(operation, **how), **case.arrays())
+
+
+def global_pool(case: GlobalPool) -> Callable[[], Any]:
+    reduce = ops.mean if case.op == "global_average_pool" else ops.max
+    return either(case, partial(reduce, axis=tuple(range(1, len(case.image)))), **case.arrays())
 
 
 def pad(case: Pad) -> Callable[[], Any]:
-    (rows, columns) = case.padding
-    return partial(ops.pad, case.arrays()["x"], ((0, 0), (rows, rows), (columns, columns), (0, 0)), case.mode)
+    sides = ((0, 0), *((p, p) for p in case.padding), (0, 0))
+    return partial(ops.pad, case.arrays()["x"], sides, case.mode)
+
+
+def pointwise(case: Pointwise) -> Callable[[], Any]:
+    return either(case, getattr(ops, case.op), **case.arrays())
+
+
+def batch_norm(case: BatchNorm) -> Callable[[], Any]:
+    x, dy, gamma, beta = case.arrays().values()
+    if case.direction == "inference":
+        mean, variance = ops.moments(x, axes=tuple(range(x.ndim - 1)))
+        return partial(ops.batch_normalization, x, mean, variance, -1, beta, gamma, case.EPSILON)
+    return either(case, lambda x: ops.batch_norm(x, gamma, beta, epsilon=case.EPSILON)[0], x, dy)
 
 
 def dense(case: Dense) -> Callable[[], Any]:
@@ -103,9 +158,14 @@ def model(case: Model) -> Callable[[], Any]:
 MODELS = {"lenet5": lenet5, "mnist_convnet": mnist_convnet}
 PREPARE: dict[str, Callable[..., Callable[[], Any]]] = {
     "conv": conv,
+    "conv_transpose": conv_transpose,
     "max_pool": pool,
     "average_pool": pool,
+    "global_max_pool": global_pool,
+    "global_average_pool": global_pool,
     "pad": pad,
+    "batch_norm": batch_norm,
+    **dict.fromkeys(("relu", "sigmoid", "tanh", "gelu", "silu", "softmax"), pointwise),
     "dense": dense,
     "model": model,
 }

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import Case, Conv, Dense, Model, Pad, Pool
+from benchmarks.cases import (
+    Arrays,
+    BatchNorm,
+    Case,
+    Conv,
+    ConvTranspose,
+    Dense,
+    GlobalPool,
+    Model,
+    Pad,
+    Pointwise,
+    Pool,
+    Windowed,
+)
 
 try:
     import torch
     from torch import nn
     from torch.nn import functional
+
+    aten = torch.ops.aten
 except ImportError:
     torch = None
 
 
 class PyTorch:
+    """One memory layout; rows of pixels (1-D) are channels last as images of height 1."""
+
     name = "PyTorch"
     package = "torch"
 
@@ -28,50 +46,142 @@ class PyTorch:
     def available(self) -> bool:
         return torch is not None
 
+    def takes(self, case: Case) -> bool:
+        """Without a spatial axis there is one layout."""
+        return self.layout == "NCHW" or len(getattr(case, "image", ())) > 1
+
     def set_num_threads(self, n: int) -> None:
         torch.set_num_threads(n)
 
     def prepare(self, case: Case) -> Callable[[], Any]:
-        return getattr(self, PREPARE[case.op])(case)
+        return getattr(self, PREPARE[case.op])(self.seen(case))
 
     def as_numpy(self, case: Case, result: Any) -> np.ndarray:
-        if case.op in ("dense", "model"):
-            return result.numpy()
-        axes = (2, 3, 1, 0) if case.direction == "backward_kernel" else (0, 2, 3, 1)
-        return result.permute(axes).numpy()
+        array = result.numpy()
+        if isinstance(case, (Dense, Model)) or array.ndim < 3:
+            return array
+        kernel = isinstance(case, (Conv, ConvTranspose)) and case.direction == "backward_kernel"
+        array = array.transpose((*range(2, array.ndim), 1, 0) if kernel else (0, *range(2, array.ndim), 1))
+        if self.seen(case) is not case:
+            array = array[0] if kernel else array[:, 0]
+        return np.flip(array, spatial(array, kernel)) if flipped(case) else array
 
-    def tensor(self, array: np.ndarray, axes: tuple[int, ...] = (0, 3, 1, 2)) -> torch.Tensor:
-        """`array` with its axes in PyTorch's order, in this side's memory layout."""
-        formats = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
-        return torch.from_numpy(array).permute(axes).contiguous(memory_format=formats[self.layout])
+    def seen(self, case: Case) -> Case:
+        """`case`, with an axis of 1 in front of a single spatial axis that is to be channels last."""
+        if self.layout == "NCHW" or not isinstance(case, Windowed) or case.rank > 1:
+            return case
+        padding = case.padding if isinstance(case.padding, str) else (0, *case.padding)
+        sizes = {name: (1, *getattr(case, name)) for name in ("image", "window", "strides", "dilation")}
+        return replace(case, padding=padding, **sizes)
+
+    def tensor(self, array: np.ndarray) -> torch.Tensor:
+        """`array`, channels last, with its axes in PyTorch's order, in this side's memory layout."""
+        return self.laid_out(torch.from_numpy(array).movedim(-1, 1))
+
+    def kernel(self, array: np.ndarray) -> torch.Tensor:
+        """(KH, KW, CI, CO) as PyTorch's (CO, CI, KH, KW)."""
+        return self.laid_out(torch.from_numpy(array).movedim((-1, -2), (0, 1)))
+
+    def laid_out(self, tensor: torch.Tensor) -> torch.Tensor:
+        formats = {4: torch.channels_last, 5: torch.channels_last_3d} if self.layout == "channels_last" else {}
+        return tensor.contiguous(memory_format=formats.get(tensor.ndim, torch.contiguous_format))
 
     def conv(self, case: Conv) -> Callable[[], Any]:
+        """Where the padding of the two sides differs, the input is padded before the clock starts."""
+        arrays, padding = case.arrays(), [before for before, _ in case.sides]
+        inside: Any = ...
+        if any(before != after for before, after in case.sides):
+            arrays["x"], padding = np.pad(arrays["x"], ((0, 0), *case.sides, (0, 0))), [0] * case.rank
+            starts = (slice(before, before + n) for n, (before, _) in zip(case.image, case.sides))
+            inside = (..., *starts)
+        call = self.convolution(case, arrays, padding, transposed=False, output_padding=[0] * case.rank)
+        return (lambda: call()[inside]) if case.direction == "backward_input" else call
+
+    def conv_transpose(self, case: ConvTranspose) -> Callable[[], Any]:
+        """Of an odd number of zeros Keras has one more behind, PyTorch before: there everything is flipped."""
         arrays = case.arrays()
-        x, dy, w = self.tensor(arrays["x"]), self.tensor(arrays["dy"]), self.tensor(arrays["w"], (3, 2, 0, 1))
-        how = (case.strides, case.padding, case.dilation)
+        if flipped(case):
+            arrays = {name: np.flip(array, spatial(array, name == "w")) for name, array in arrays.items()}
+            arrays = {name: array.copy() for name, array in arrays.items()}
+        padding = [max(sides) for sides in case.sides]
+        covered = ((n - 1) * s - 2 * p + span for n, s, p, span in zip(case.image, case.strides, padding, case.spans))
+        output_padding = [size - n for size, n in zip(case.output_size, covered)]
+        return self.convolution(case, arrays, padding, transposed=True, output_padding=output_padding)
+
+    def convolution(
+        self,
+        case: Conv | ConvTranspose,
+        arrays: Arrays,
+        padding: list[int],
+        *,
+        transposed: bool,
+        output_padding: list[int],
+    ) -> Callable[[], Any]:
+        x, w, dy = self.tensor(arrays["x"]), self.kernel(arrays["w"]), self.tensor(arrays["dy"])
+        groups = 1 if transposed else case.groups
+        how = (case.strides, padding, case.dilation, transposed, output_padding, groups)
         if case.direction == "forward":
-            return no_grad(functional.conv2d, x, w, None, *how, case.groups)
+            return no_grad(torch.convolution, x, w, None, *how)
         wanted = [case.direction == "backward_input", case.direction == "backward_kernel", False]
-        backward = torch.ops.aten.convolution_backward
         which = wanted.index(True)
-        return lambda: backward(dy, x, w, None, *how, False, (0, 0), case.groups, wanted)[which]
+        return lambda: aten.convolution_backward(dy, x, w, None, *how, wanted)[which]
 
     def pool(self, case: Pool) -> Callable[[], Any]:
         x, dy = (self.tensor(array) for array in case.arrays().values())
+        rank = f"{case.rank}d"
         how = (case.window, case.strides, case.padding)
         if case.op == "average_pool":
-            if case.direction == "forward":
-                return no_grad(functional.avg_pool2d, x, *how)
-            return partial(torch.ops.aten.avg_pool2d_backward, dy, x, *how, False, False, None)
+            pooling = partial(getattr(functional, "avg_pool" + rank), count_include_pad=False)
+        else:
+            pooling = getattr(functional, "max_pool" + rank)
         if case.direction == "forward":
-            return no_grad(functional.max_pool2d, x, *how)
-        _, indices = functional.max_pool2d(x, *how, return_indices=True)
-        return partial(torch.ops.aten.max_pool2d_with_indices_backward, dy, x, *how, (1, 1), False, indices)
+            return no_grad(pooling, x, *how)
+        if case.rank == 1:
+            return backward(lambda x: pooling(x, *how), x, dy)
+        if case.op == "average_pool":
+            return partial(getattr(aten, f"avg_pool{rank}_backward"), dy, x, *how, False, False, None)
+        _, indices = pooling(x, *how, return_indices=True)
+        operator = getattr(aten, f"max_pool{rank}_with_indices_backward")
+        return partial(operator, dy, x, *how, (1,) * case.rank, False, indices)
+
+    def global_pool(self, case: GlobalPool) -> Callable[[], Any]:
+        x, dy = (self.tensor(array) for array in case.arrays().values())
+        reduce = partial(torch.mean if case.op == "global_average_pool" else torch.amax, dim=tuple(range(2, x.ndim)))
+        return no_grad(reduce, x) if case.direction == "forward" else backward(reduce, x, dy)
 
     def pad(self, case: Pad) -> Callable[[], Any]:
-        rows, columns = case.padding
+        sides = [p for p in reversed(case.padding) for _ in range(2)]
         mode = {"edge": "replicate"}.get(case.mode, case.mode)
-        return no_grad(functional.pad, self.tensor(case.arrays()["x"]), (columns, columns, rows, rows), mode)
+        return no_grad(functional.pad, self.tensor(case.arrays()["x"]), sides, mode)
+
+    def pointwise(self, case: Pointwise) -> Callable[[], Any]:
+        x, dy = (self.tensor(array) for array in case.arrays().values())
+        function = FUNCTIONS[case.op]
+        if case.direction == "forward":
+            return no_grad(function, x)
+        y = function(x)
+        gradient = {
+            "relu": lambda: aten.threshold_backward(dy, y, 0),
+            "sigmoid": lambda: aten.sigmoid_backward(dy, y),
+            "tanh": lambda: aten.tanh_backward(dy, y),
+            "gelu": lambda: aten.gelu_backward(dy, x, approximate="tanh"),
+            "silu": lambda: aten.silu_backward(dy, x),
+            "softmax": lambda: aten._softmax_backward_data(dy, y, 1, torch.float32),
+        }
+        return gradient[case.op]
+
+    def batch_norm(self, case: BatchNorm) -> Callable[[], Any]:
+        arrays = case.arrays()
+        x, dy = self.tensor(arrays["x"]), self.tensor(arrays["dy"])
+        gamma, beta = torch.from_numpy(arrays["gamma"]), torch.from_numpy(arrays["beta"])
+        if case.direction == "forward":
+            return no_grad(functional.batch_norm, x, None, None, gamma, beta, True, 0.0, case.EPSILON)
+        if case.direction == "inference":
+            variance, mean = torch.var_mean(x, (0, *range(2, x.ndim)), correction=0)
+            return no_grad(functional.batch_norm, x, mean, variance, gamma, beta, False, 0.0, case.EPSILON)
+        _, mean, inverse = torch.native_batch_norm(x, gamma, beta, None, None, True, 0.0, case.EPSILON)
+        what = (gamma, None, None, mean, inverse, True, case.EPSILON, [True, True, True])
+        return lambda: aten.native_batch_norm_backward(dy, x, *what)[0]
 
     def dense(self, case: Dense) -> Callable[[], Any]:
         x, w, dy = (torch.from_numpy(array) for array in case.arrays().values())
@@ -96,6 +206,23 @@ class PyTorch:
 def no_grad(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
     """The call without the bookkeeping of gradients."""
     return torch.inference_mode()(lambda: function(*arguments))
+
+
+def backward(function: Callable[[Any], Any], x: torch.Tensor, dy: torch.Tensor) -> Callable[[], Any]:
+    """The gradient of `function` by x, given dy, by autograd."""
+    leaf = x.detach().requires_grad_()
+    y = function(leaf)
+    return lambda: torch.autograd.grad(y, leaf, dy, retain_graph=True)[0]
+
+
+def flipped(case: Case) -> bool:
+    """Whether PyTorch computes this case on arrays whose spatial axes run backwards."""
+    return isinstance(case, ConvTranspose) and any(before != after for before, after in case.sides)
+
+
+def spatial(array: np.ndarray, kernel: bool) -> tuple[int, ...]:
+    """The spatial axes of images (N, H, W, C), or of a kernel (KH, KW, CI, CO)."""
+    return tuple(range(array.ndim - 2)) if kernel else tuple(range(1, array.ndim - 1))
 
 
 def training_step(net: nn.Module, x: torch.Tensor, labels: torch.Tensor) -> Callable[[], Any]:
@@ -143,4 +270,26 @@ def mnist_convnet() -> nn.Module:
 
 
 MODELS = {"lenet5": lenet5, "mnist_convnet": mnist_convnet}
-PREPARE = {"conv": "conv", "max_pool": "pool", "average_pool": "pool", "pad": "pad", "dense": "dense", "model": "model"}
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {}
+if torch is not None:
+    FUNCTIONS = {
+        "relu": torch.relu,
+        "sigmoid": torch.sigmoid,
+        "tanh": torch.tanh,
+        "gelu": partial(functional.gelu, approximate="tanh"),
+        "silu": functional.silu,
+        "softmax": partial(functional.softmax, dim=1),
+    }
+PREPARE = {
+    "conv": "conv",
+    "conv_transpose": "conv_transpose",
+    "max_pool": "pool",
+    "average_pool": "pool",
+    "global_max_pool": "global_pool",
+    "global_average_pool": "global_pool",
+    "pad": "pad",
+    "batch_norm": "batch_norm",
+    **dict.fromkeys(("relu", "sigmoid", "tanh", "gelu", "silu", "softmax"), "pointwise"),
+    "dense": "dense",
+    "model": "model",
+}

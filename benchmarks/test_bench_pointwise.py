@@ -1,0 +1,10 @@
+"""Batch normalisation, activations and softmax, and their gradients."""
+
+import pytest
+
+from benchmarks.cases import load
+
+
+@pytest.mark.parametrize("case", load("batch_norm", "relu", "sigmoid", "tanh", "gelu", "silu", "softmax"), ids=str)
+def test_pointwise(case, measure):
+    measure(case)
