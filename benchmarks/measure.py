@@ -1,4 +1,4 @@
-"""How a call is timed; docs/benchmarks.md says why."""
+"""How a call is timed, and what the machine can do in the same minute; docs/benchmarks.md says why."""
 
 from __future__ import annotations
 
@@ -8,18 +8,39 @@ from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from fastconv import _core
 
 Call = Callable[[], Any]
 
 # OpenMP's threads go on spinning after a parallel region: for about 9 ms with the runtime of PyTorch 2.13.
 SETTLE = 0.015
+# A contestant that is slower than the best of its rivals by this factor after two rounds leaves.
+HOPELESS = 1.3
+# A call that takes as many blocks needs no other one to make it warm.
+LONG = 4
+FEWEST_ROUNDS = 3
+
+# Floats in each of three arrays a thread: together several times what a last-level cache holds.
+STREAM = 1 << 24
 
 
 def fma_peak(threads: int) -> float:
     """GFLOP/s of `threads` threads that multiply and add in registers at once: the best of five short loops."""
     with ThreadPoolExecutor(threads) as pool:
         return max(sum(pool.map(_core.fma_peak, [200_000] * threads)) for _ in range(5))
+
+
+def bandwidth(threads: int) -> float:
+    """GB/s of `threads` threads that add two long arrays into a third: the best of five, counting each array once."""
+    arrays = [[np.ones(STREAM, np.float32) for _ in range(3)] for _ in range(threads)]
+    with ThreadPoolExecutor(threads) as pool:
+        seconds = min(
+            seconds_a_call(lambda: list(pool.map(lambda abc: np.add(*abc[:2], out=abc[2]), arrays)), 1)
+            for _ in range(5)
+        )
+    return threads * 3 * 4 * STREAM / seconds / 1e9
 
 
 def seconds_a_call(call: Call, calls: int) -> float:
@@ -30,17 +51,33 @@ def seconds_a_call(call: Call, calls: int) -> float:
     return (time.perf_counter() - started) / calls
 
 
-def alternate(contestants: Sequence[Call], rounds: int, block: float) -> list[float]:
+def estimate(call: Call, enough: float) -> float:
+    """About how long a call takes; one that takes `enough` seconds is not made twice to find out."""
+    first = seconds_a_call(call, 1)
+    return first if first > enough else min(first, seconds_a_call(call, 1))
+
+
+def alternate(contestants: Sequence[Call], rounds: int, block: float, patience: float) -> list[float]:
     """The median seconds a call of each contestant, which take turns in blocks of about `block` seconds.
 
     Before its block a contestant waits until the threads of the one before it sleep, then wakes its own by as many
-    calls untimed.
+    calls untimed. The first contestant stays for all rounds, of the others those that may yet be the fastest. After
+    `patience` seconds no more than `FEWEST_ROUNDS` rounds are played.
     """
-    counts = [max(1, round(block / max(seconds_a_call(call, 1), 1e-7))) for call in contestants]
+    estimates = [estimate(call, LONG * block) for call in contestants]
+    counts = [max(1, round(block / max(estimate, 1e-7))) for estimate in estimates]
     times: list[list[float]] = [[] for _ in contestants]
-    for _ in range(rounds):
-        for call, count, kept in zip(contestants, counts, times):
+    playing = set(range(len(contestants)))
+    started = time.perf_counter()
+    for turn in range(rounds):
+        if turn == 2:
+            best = min(map(median, times[1:]), default=0.0)
+            playing = {i for i in playing if i == 0 or median(times[i]) <= HOPELESS * best}
+        if turn >= FEWEST_ROUNDS and time.perf_counter() - started > patience:
+            break
+        for i in sorted(playing):
             time.sleep(SETTLE)
-            seconds_a_call(call, count)
-            kept.append(seconds_a_call(call, count))
+            if estimates[i] < LONG * block:
+                seconds_a_call(contestants[i], counts[i])
+            times[i].append(seconds_a_call(contestants[i], counts[i]))
     return [median(kept) for kept in times]

@@ -1,65 +1,56 @@
 """The table of ratios: fastconv beside every rival that is installed, all in one process.
 
-``python -m benchmarks.report [--quick] [--only WORD]`` prints it and writes it to benchmarks/results/.
+``python -m benchmarks.report [--quick] [--only WORD] [--resume] [--isa avx2]`` prints it and keeps it in
+benchmarks/results/.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import math
 import os
 import platform
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import plots, summary
 from benchmarks.cases import Case, load
-from benchmarks.measure import alternate, fma_peak
+from benchmarks.goals import kind
+from benchmarks.measure import alternate, bandwidth, fma_peak
 from benchmarks.rivals import OURS, RIVALS, Side
+from benchmarks.rows import THREADS, Row, key, read_rows, replaced, write_rows
 from fastconv import _core
 
 RESULTS = Path(__file__).parent / "results"
-THREADS = (1, 2)
+SAVE_EVERY = 10  # seconds
+
+# Rounds, seconds a block, seconds after which the fewest rounds will do.
+FULL = (7, 0.004, 2.0)
+QUICK = (5, 0.002, 0.5)
+# A quick report has as many cases of a kind and direction, and none above these.
+QUICK_CASES = 7
+QUICK_FLOPS, QUICK_BYTES = 1_000_000_000, 50_000_000
+
+# What restricts both sides to an instruction set; read when the libraries are loaded.
+RESTRICTIONS = {
+    "avx2": {
+        "FASTCONV_ISA": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    },
+}
 
 
-@dataclass(frozen=True)
-class Row:
-    """One case at one number of threads, beside the fastest rival."""
-
-    family: str
-    name: str
-    op: str
-    direction: str
-    batch: int
-    threads: int
-    flops: int
-    peak_gflops: float
-    seconds: float
-    rival: str
-    layout: str
-    rival_seconds: float
-
-    @property
-    def ratio(self) -> float:
-        """How many times as fast fastconv is."""
-        return self.rival_seconds / self.seconds
-
-    @property
-    def gflops(self) -> float:
-        return self.flops / self.seconds / 1e9
-
-    @property
-    def peak_share(self) -> float:
-        """Above 1 an algorithm gets by with fewer operations than the direct one."""
-        return self.gflops / self.peak_gflops
+class DisagreementError(Exception):
+    """Two sides compute different results for one case."""
 
 
 def check_agreement(case: Case, sides: Sequence[Side], results: Iterable[Any]) -> None:
@@ -69,60 +60,60 @@ def check_agreement(case: Case, sides: Sequence[Side], results: Iterable[Any]) -
     arrays = [side.as_numpy(case, result) for side, result in zip(sides, results)]
     tolerance = 1e-4 * np.abs(arrays[0]).max()
     for side, array in zip(sides, arrays):
-        if array.shape != arrays[0].shape or np.abs(array - arrays[0]).max() > tolerance:
-            raise AssertionError(f"{case}: {side.name} {side.layout} computes something else than fastconv")
+        if array.shape != arrays[0].shape or not np.abs(array - arrays[0]).max() <= tolerance:
+            raise DisagreementError(f"{side.name} {side.layout} computes something else than fastconv")
 
 
-def measure(case: Case, rivals: Sequence[Side], rounds: int, block: float) -> list[Row]:
-    """The rows of a case, one for each number of threads."""
+def measure(case: Case, rivals: Sequence[Side], effort: tuple[int, float, float]) -> list[Row]:
+    """The rows of a case, one for each number of threads.
+
+    Raises:
+        DisagreementError: a rival's result differs.
+    """
+    rivals = [rival for rival in rivals if rival.takes(case)]
     sides = (OURS, *rivals)
     calls = [side.prepare(case) for side in sides]
     check_agreement(case, sides, (call() for call in calls))
-    rows = []
-    for threads in THREADS:
-        for side in sides:
-            side.set_num_threads(threads)
-        peak = fma_peak(threads)
-        ours, *theirs = alternate(calls, rounds, block)
-        best = min(range(len(rivals)), key=theirs.__getitem__)
-        what = (case.family, case.name, case.op, case.direction, case.batch, threads, case.flops, peak)
-        rows.append(Row(*what, ours, rivals[best].name, rivals[best].layout, theirs[best]))
-    return rows
+    return [measure_threads(case, sides, calls, threads, effort) for threads in THREADS]
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Every row, the lost ones on top."""
-    lines = [
-        f"{'ratio':>6}  {'ours':>10}  {'rival':>10}  {'GFLOP/s':>8}  {'of peak':>7}  {'threads':>7}  {'batch':>5}  what"
-    ]
-    for row in sorted(rows, key=lambda row: row.ratio):
-        arithmetic = f"{row.gflops:8.1f}  {row.peak_share:7.0%}" if row.flops else f"{'-':>8}  {'-':>7}"
-        lines.append(
-            f"{row.ratio:6.2f}  {row.seconds * 1e6:7.1f} us  {row.rival_seconds * 1e6:7.1f} us  {arithmetic}  "
-            f"{row.threads:7}  {row.batch:5}  {row.family} {row.name} {row.op} {row.direction}"
-            f" ({row.rival} {row.layout})"
-        )
-    return "\n".join(lines)
+def measure_threads(case: Case, sides: Sequence[Side], calls: Sequence[Any], threads: int, effort: Any) -> Row:
+    for side in sides:
+        side.set_num_threads(threads)
+    peak = fma_peak(threads)
+    ours, *theirs = alternate(calls, *effort)
+    fastest, seconds = min(zip(sides[1:], theirs), key=lambda pair: pair[1])
+    return Row(
+        family=case.family,
+        name=case.name,
+        op=case.op,
+        direction=case.direction,
+        batch=case.batch,
+        threads=threads,
+        kind=kind(case),
+        algorithm=OURS.algorithm(case),
+        flops=case.flops,
+        bytes=case.bytes,
+        peak_gflops=peak,
+        seconds=ours,
+        rival=fastest.name,
+        layout=fastest.layout,
+        rival_seconds=seconds,
+    )
 
 
-def geometric_mean(numbers: Iterable[float]) -> float:
-    logarithms = [math.log(number) for number in numbers]
-    return math.exp(sum(logarithms) / len(logarithms))
-
-
-def summary(rows: Sequence[Row]) -> str:
-    """Geometric means of the ratios, a line for each operation and direction."""
-    groups: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[f"{row.op} {row.direction}"].append(row)
-    groups["everything"] = list(rows)
-    head = "".join(f"  {threads} thread{'s' * (threads > 1):1}" for threads in THREADS)
-    lines = [f"{'geometric mean of ratios':<28}{head}  rows lost"]
-    for name, group in groups.items():
-        means = (geometric_mean(row.ratio for row in group if row.threads == threads) for threads in THREADS)
-        lost = sum(row.ratio < 1 for row in group)
-        lines.append(f"{name:<28}" + "".join(f"  {mean:9.2f}" for mean in means) + f"  {lost} of {len(group)}")
-    return "\n".join(lines)
+def representative(cases: Sequence[Case]) -> list[Case]:
+    """`QUICK_CASES` of each kind and direction, evenly spread from the smallest to the largest that is allowed."""
+    groups: dict[tuple[str, str], list[Case]] = defaultdict(list)
+    for case in cases:
+        if case.flops <= QUICK_FLOPS and case.bytes <= QUICK_BYTES:
+            groups[kind(case), case.direction].append(case)
+    chosen: set[Case] = set()
+    for group in groups.values():
+        group.sort(key=lambda case: (case.flops, case.bytes))
+        places = np.linspace(0, len(group) - 1, min(QUICK_CASES, len(group)))
+        chosen.update(group[round(place)] for place in places)
+    return [case for case in cases if case in chosen]
 
 
 def machine(rivals: Sequence[Side]) -> dict[str, Any]:
@@ -131,8 +122,7 @@ def machine(rivals: Sequence[Side]) -> dict[str, Any]:
         "processor": processor(),
         "instruction_set": _core.get_isa(),
         "python": platform.python_version(),
-        "load": round(os.getloadavg()[0], 2),
-        "versions": {name: version(name) for name in ("numpy", *{rival.package for rival in rivals})},
+        "versions": {name: version(name) for name in ("numpy", *sorted({rival.package for rival in rivals}))},
     }
 
 
@@ -141,57 +131,116 @@ def processor() -> str:
     return names[0].split(":")[1].strip() if names else platform.machine()
 
 
-def save(rows: Sequence[Row], about: dict[str, Any]) -> None:
-    """Writes report.csv, report.json and report.png to RESULTS."""
-    RESULTS.mkdir(exist_ok=True)
-    records = [{**asdict(row), "ratio": round(row.ratio, 3)} for row in rows]
-    with open(RESULTS / "report.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, records[0])
-        writer.writeheader()
-        writer.writerows(records)
-    (RESULTS / "report.json").write_text(json.dumps({"machine": about, "rows": records}, indent=1) + "\n")
-    plot(rows, about["processor"])
+def roof() -> dict[str, dict[str, float]]:
+    """GFLOP/s in registers and GB/s from memory, for each number of threads."""
+    return {
+        "peak_gflops": {str(threads): round(fma_peak(threads), 1) for threads in THREADS},
+        "bandwidth_gbytes": {str(threads): round(bandwidth(threads), 1) for threads in THREADS},
+    }
 
 
-def plot(rows: Sequence[Row], title: str) -> None:
-    """One dot a row: its ratio, on the line of its operation."""
-    from matplotlib.figure import Figure
+class Report:
+    """Three files, whole at every moment: a table of rows (csv), what was measured on (json), pictures (png)."""
 
-    kinds = list(dict.fromkeys(f"{row.op} {row.direction}" for row in reversed(rows)))
-    figure = Figure(figsize=(8, 1 + 0.4 * len(kinds)), layout="constrained")
-    axes = figure.subplots()
-    for threads, shift in zip(THREADS, (0.15, -0.15)):
-        chosen = [row for row in rows if row.threads == threads]
-        heights = [kinds.index(f"{row.op} {row.direction}") + shift for row in chosen]
-        axes.scatter([row.ratio for row in chosen], heights, s=12, label=f"threads: {threads}")
-    axes.axvline(1, color="black", linewidth=0.8)
-    axes.set(xscale="log", xlabel="times as fast as the fastest rival", title=title)
-    axes.set_xticks([0.1, 0.2, 0.5, 1, 2, 5, 10], ["0.1", "0.2", "0.5", "1", "2", "5", "10"])
-    axes.minorticks_off()
-    axes.set_yticks(range(len(kinds)), kinds)
-    axes.legend()
-    figure.savefig(RESULTS / "report.png", dpi=120)
+    def __init__(self, name: str, about: dict[str, Any]) -> None:
+        self.name = name
+        self.about = about
+        self.rows: dict[tuple, Row] = {}
+        self.saved = time.monotonic()
+
+    def path(self, ending: str) -> Path:
+        return RESULTS / (self.name + ending)
+
+    def read(self) -> None:
+        """Go on from the rows that are there. Raises ValueError where they were measured on something else."""
+        if not self.path(".json").exists():
+            return
+        before = json.loads(self.path(".json").read_text())["machine"]
+        if before != self.about:
+            raise ValueError(f"{self.path('.csv')} was measured on {before}, this is {self.about}: move it away")
+        self.rows = {key(row): row for row in read_rows(self.path(".csv"))}
+
+    def add(self, rows: Iterable[Row]) -> None:
+        self.rows.update((key(row), row) for row in rows)
+        if time.monotonic() - self.saved > SAVE_EVERY:
+            self.save()
+
+    def save(self, **more: Any) -> None:
+        """The rows, and more about them in the json file."""
+        RESULTS.mkdir(exist_ok=True)
+        with replaced(self.path(".json")) as path:
+            path.write_text(json.dumps({"machine": self.about, **more}, indent=1) + "\n")
+        with replaced(self.path(".csv")) as path:
+            write_rows(path, list(self.rows.values()))
+        self.saved = time.monotonic()
+
+    def finish(self) -> None:
+        rows, limits = list(self.rows.values()), roof()
+        self.save(roof=limits, goals=summary.verdicts(rows))
+        with replaced(self.path(".png")) as path:
+            plots.ratios(rows, self.about["processor"], path)
+        with replaced(self.path("-roofline.png")) as path:
+            plots.roofline(rows, limits, self.about["processor"], path)
+
+
+def restrict(isa: str) -> None:
+    """Start again with every library restricted to `isa`, unless that is how this process was started."""
+    wanted = RESTRICTIONS[isa]
+    if any(os.environ.get(name) != value for name, value in wanted.items()):
+        arguments = [sys.executable, "-m", "benchmarks.report", *sys.argv[1:]]
+        os.execve(sys.executable, arguments, {**os.environ, **wanted})
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks.report", description="fastconv beside its rivals")
+    parser.add_argument("--quick", action="store_true", help="fewer, shorter rounds; without --only, of fewer cases")
+    parser.add_argument("--only", default="", metavar="WORD", help="measure again the cases whose name contains WORD")
+    parser.add_argument("--resume", action="store_true", help="go on with a report that was broken off")
+    parser.add_argument("--isa", choices=RESTRICTIONS, help="restrict every side to this instruction set")
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks.report", description="fastconv beside its rivals")
-    parser.add_argument("--quick", action="store_true", help="5 short rounds a row in place of 15 longer ones")
-    parser.add_argument("--only", default="", metavar="WORD", help="only the cases whose name contains WORD")
-    arguments = parser.parse_args()
+    asked = arguments()
+    if asked.isa:
+        restrict(asked.isa)
     rivals = [rival for rival in RIVALS if rival.available()]
     if not rivals:
-        parser.error("there is nothing to compare with: pip install 'fastconv[bench]'")
-    rounds, block = (5, 0.002) if arguments.quick else (15, 0.005)
-    about = machine(rivals)
-    if about["load"] > 0.5:
-        print(f"Other processes are at work (load {about['load']}): these ratios will be noise.", file=sys.stderr)
-    rows: list[Row] = []
-    for case in load():
-        if arguments.only in str(case):
-            print(case, file=sys.stderr)
-            rows += measure(case, rivals, rounds, block)
-    print(json.dumps(about), table(rows), summary(rows), sep="\n\n")
-    save(rows, about)
+        sys.exit("there is nothing to compare with: pip install 'fastconv[bench]'")
+    load_average = os.getloadavg()[0]
+    if load_average > 0.5:
+        print(f"Other processes are at work (load {load_average:.2f}): these ratios will be noise.", file=sys.stderr)
+    report = Report(("quick" if asked.quick else "report") + (f"-{asked.isa}" if asked.isa else ""), machine(rivals))
+    if asked.resume or asked.only:
+        try:
+            report.read()
+        except ValueError as error:
+            sys.exit(str(error))
+    cases = [case for case in load() if asked.only in str(case)]
+    if asked.quick and not asked.only:
+        cases = representative(cases)
+    wrong = run(cases, rivals, report, QUICK if asked.quick else FULL, skip=asked.resume)
+    if not report.rows:
+        sys.exit("\n".join(wrong) or "no case has that name")
+    report.finish()
+    shown = [report.rows[k] for case in cases for threads in THREADS if (k := key(case, threads)) in report.rows]
+    print(json.dumps(report.about), summary.table(shown), summary.overview(shown), sep="\n\n")
+    sys.exit("\n".join(wrong) or None)
+
+
+def run(cases: Sequence[Case], rivals: Sequence[Side], report: Report, effort: Any, *, skip: bool) -> list[str]:
+    """Measure `cases`, without those that the report has if `skip`; returns what went wrong with those left out."""
+    wrong = []
+    for number, case in enumerate(cases, 1):
+        if skip and all(key(case, threads) in report.rows for threads in THREADS):
+            continue
+        print(f"{number}/{len(cases)} {case}", file=sys.stderr)
+        try:
+            report.add(measure(case, rivals, effort))
+        except Exception as error:  # one case must not cost an hour of others
+            wrong.append(f"{case} is left out: {type(error).__name__}: {error}")
+            print(wrong[-1], file=sys.stderr)
+    return wrong
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+"""The pictures of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.rows import THREADS, Row
+
+
+def ratios(rows: Sequence[Row], title: str, path: Path) -> None:
+    """One dot a row: its ratio, on the line of its kind and direction."""
+    from matplotlib.figure import Figure
+
+    kinds = list(dict.fromkeys(f"{row.kind} {row.direction}" for row in sorted(rows, key=lambda row: row.kind)))[::-1]
+    figure = Figure(figsize=(8, 1 + 0.3 * len(kinds)), layout="constrained")
+    axes = figure.subplots()
+    for threads, shift in zip(THREADS, (0.15, -0.15)):
+        chosen = [row for row in rows if row.threads == threads]
+        heights = [kinds.index(f"{row.kind} {row.direction}") + shift for row in chosen]
+        axes.scatter([row.ratio for row in chosen], heights, s=8, alpha=0.6, label=f"threads: {threads}")
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set(xscale="log", xlabel="times as fast as the fastest rival", title=title)
+    axes.set_xticks([0.1, 0.2, 0.5, 1, 2, 5, 10], ["0.1", "0.2", "0.5", "1", "2", "5", "10"])
+    axes.minorticks_off()
+    axes.set_yticks(range(len(kinds)), kinds)
+    axes.legend()
+    figure.savefig(path, dpi=120, format="png")
+
+
+def roofline(rows: Sequence[Row], roof: dict[str, dict[str, float]], title: str, path: Path) -> None:
+    """Two dots a row, ours and the rival's: operations a byte against operations a second, under the machine's limits.
+
+    Both count the direct algorithm's operations, and every array's bytes once: what stays in the caches may lie above
+    the slope, and an algorithm that needs fewer operations above the level (Williams et al. 2009).
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 6), layout="constrained")
+    for axes, threads in zip(figure.subplots(1, len(THREADS), sharey=True), THREADS):
+        chosen = [row for row in rows if row.threads == threads and row.flops]
+        intensity = [row.flops / row.bytes for row in chosen]
+        for label, heights in {
+            "the fastest rival": [row.rival_gflops for row in chosen],
+            "fastconv": [row.gflops for row in chosen],
+        }.items():
+            axes.scatter(intensity, heights, s=7, alpha=0.5, label=label)
+        peak, slope = roof["peak_gflops"][str(threads)], roof["bandwidth_gbytes"][str(threads)]
+        reach = np.geomspace(0.25, 1000, 200)
+        limit = f"{peak:.0f} GFLOP/s, {slope:.0f} GB/s"
+        axes.plot(reach, np.minimum(peak, slope * reach), color="black", linewidth=1, label=limit)
+        axes.set(xscale="log", yscale="log", xlabel="operations a byte", title=f"{title}, threads: {threads}")
+        axes.legend(loc="lower right")
+    figure.axes[0].set_ylabel("GFLOP/s of the direct algorithm")
+    figure.savefig(path, dpi=120, format="png")
