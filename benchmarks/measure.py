@@ -28,6 +28,7 @@ STREAM = 1 << 24
 
 def fma_peak(threads: int) -> float:
     """GFLOP/s of `threads` threads that multiply and add in registers at once: the best of five short loops."""
+    time.sleep(SETTLE)
     with ThreadPoolExecutor(threads) as pool:
         return max(sum(pool.map(_core.fma_peak, [200_000] * threads)) for _ in range(5))
 
