@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from fastconv import config
 
+Shape = tuple[int, ...]
 Sides = tuple[tuple[int, int], ...]
 WHOLE = (int, np.integer)
 NAMED_PADDINGS = ("valid", "same")
@@ -20,12 +23,26 @@ def spread(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
     Raises:
         ValueError: `value` is neither one positive int nor `rank` of them.
     """
+    if type(value) is int and value > 0:
+        return (value,) * rank
+    if type(value) is tuple and len(value) == rank and all_whole(value, 1):
+        return value
     values = (value,) * rank if isinstance(value, WHOLE) else tuple(value) if isinstance(value, Sequence) else ()
     if len(values) != rank or not all(isinstance(v, WHOLE) for v in values):
         raise ValueError(f"{name} must be an int or {rank} ints. Received: {name}={value!r}")
     if min(values) < 1:
         raise ValueError(f"{name} must be at least 1. Received: {name}={value!r}")
     return tuple(map(int, values))
+
+
+def all_whole(values: tuple[Any, ...], least: int) -> bool:
+    """Whether `values` are plain ints of at least `least`: the quick question, before those that explain an error."""
+    for value in values:  # a loop: a generator for `all` takes longer than the questions
+        if type(value) is not int or value < least:
+            break
+    else:
+        return True
+    return False
 
 
 def reach(size: int, dilation: int) -> int:
@@ -76,17 +93,26 @@ def resolve_padding(
             `config.set_strict_windows(True)`, windows that leave part of the input unread.
     """
     padding = standardize_padding(op, padding, len(size), names)
+    where = (tuple(spatial), tuple(size), tuple(strides), tuple(dilation))
+    return _fitting_sides(op, padding, *where, config.strict_windows())
+
+
+@lru_cache(maxsize=1024)
+def _fitting_sides(
+    op: str, padding: str | Sides, spatial: Shape, size: Shape, strides: Shape, dilation: Shape, strict: bool
+) -> Sides:
+    """`padding`, a known name or sides, as sides with which at least one window fits."""
     same = padding == "same"
     sides = named_padding(padding, spatial, size, strides, dilation) if isinstance(padding, str) else padding
     for n, k, s, d, (before, after) in zip(spatial, size, strides, dilation, sides):
         room = n + before + after - reach(k, d)
-        uneven = room % s and not same and config.strict_windows()
+        uneven = room % s and not same and strict
         if room < 0 or uneven:
             rule = "(N - F + 2P)/S must be a whole number under strict windows"
             raise ValueError(
                 f"{op}: {rule if uneven and room >= 0 else 'the window must fit into the padded input'}. "
-                f"Received: input size={tuple(spatial)}, window={tuple(size)}, strides={tuple(strides)}, "
-                f"dilation={tuple(dilation)}, padding={sides}"
+                f"Received: input size={spatial}, window={size}, strides={strides}, dilation={dilation}, "
+                f"padding={sides}"
             )
     return sides
 
@@ -104,6 +130,8 @@ def standardize_padding(
     """
     if not isinstance(padding, str):
         return explicit_sides(op, padding, rank)
+    if padding in NAMED_PADDINGS:
+        return padding
     known = [name for name in names if name != "causal" or rank == 1]
     if padding.lower() not in known:
         sides = {1: "((before, after),)", 2: "((top, bottom), (left, right))"}.get(rank, f"{rank} pairs")
@@ -119,6 +147,8 @@ def explicit_sides(op: str, padding: int | Sequence[int | Sequence[int]], rank: 
     Raises:
         ValueError: anything else, or a negative side.
     """
+    if type(padding) is tuple and len(padding) == rank and all(map(_is_side, padding)):
+        return padding
     try:
         axes = [padding] * rank if isinstance(padding, WHOLE) else list(padding)
         pairs = [(a, a) if isinstance(a, WHOLE) else tuple(a) for a in axes]
@@ -130,3 +160,7 @@ def explicit_sides(op: str, padding: int | Sequence[int | Sequence[int]], rank: 
     if not fits:
         raise ValueError(f"{op}: padding must be {rank} pairs of whole numbers >= 0. Received: padding={padding!r}")
     return tuple((int(before), int(after)) for before, after in pairs)
+
+
+def _is_side(pair: Any) -> bool:
+    return type(pair) is tuple and len(pair) == 2 and all_whole(pair, 0)

@@ -301,6 +301,7 @@ def corner(padding: Sides) -> Pair:
     return padding[0][0], padding[1][0]
 
 
+@functools.lru_cache(maxsize=1024)
 def pooled_shape(shape: tuple[int, ...], size: Pair, strides: Pair, padding: Sides, dilation: Pair) -> tuple[int, ...]:
     """(N, OH, OW, C) of images (N, H, W, C)."""
     grown = [n + sum(sides) for n, sides in zip(shape[1:3], padding)]

@@ -29,10 +29,15 @@ def images(op: str, x: Any, data_format: str | None, ranks: Sequence[int] = (2,)
         shape = tuple(x.shape)
         raise ValueError(f"{op}: inputs must have {axes} axes, a batch of images. Received: inputs.shape={shape}")
     if config.standardize_data_format(data_format) == "channels_last":
-        return x, lambda y: y
+        return x, unchanged
     spatial = range(1, x.ndim - 1)
     last, first = (0, *(i + 1 for i in spatial), 1), (0, x.ndim - 1, *spatial)
     return transpose(x, last), lambda y: transpose(y, first)
+
+
+def unchanged(y: Any) -> Any:
+    """y."""
+    return y
 
 
 def floats(op: str, *arrays: Any) -> None:
@@ -42,7 +47,7 @@ def floats(op: str, *arrays: Any) -> None:
         TypeError: they are not; nothing is converted silently.
     """
     first = arrays[0].dtype
-    if first not in FLOATS or any(a.dtype != first for a in arrays):
+    if first not in FLOATS or any(a.dtype != first for a in arrays[1:]):
         raise TypeError(
             f"{op}: arrays must all be float32 or all float64; cast them first. "
             f"Received: dtypes={[str(a.dtype) for a in arrays]}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from fastconv.engine import Primitive
+from fastconv.ops.broadcast import reshape
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
 from fastconv.window import output_size, resolve_padding, spread
@@ -38,6 +40,14 @@ _average_pool_backward: Primitive = Primitive(
 )
 
 
+# The windows of several axes, by the names that the primitives know, and those of an axis that is left as it is.
+Windows = dict[str, tuple]
+WHOLE: dict[str, Any] = {"size": 1, "strides": 1, "padding": (0, 0), "dilation": 1}
+
+# Of images x (N, H, W, C), with the windows of two axes.
+Pool = Callable[..., Any]
+
+
 def _pool(
     op: str,
     primitive: Primitive,
@@ -49,15 +59,39 @@ def _pool(
     dilation: int | Sequence[int] = 1,
     **params: Any,
 ) -> Any:
-    x, restore = images(op, convert_to_tensor(inputs), data_format)
+    x, restore = images(op, convert_to_tensor(inputs), data_format, ranks=(1, 2, 3))
     floats(op, x)
-    size = spread("pool_size", pool_size, 2)
-    steps = size if strides is None else spread("strides", strides, 2)
-    distance = spread("dilation_rate", dilation, 2)
-    sides = resolve_padding(op, padding, x.shape[1:3], size, steps, distance)
+    rank = x.ndim - 2
+    size = spread("pool_size", pool_size, rank)
+    steps = size if strides is None else spread("strides", strides, rank)
+    distance = spread("dilation_rate", dilation, rank)
+    sides = resolve_padding(op, padding, x.shape[1:-1], size, steps, distance)
+    windows: Windows = {"size": size, "strides": steps, "padding": sides}
     if primitive is not _average_pool:
-        params["dilation"] = distance
-    return restore(primitive(x, size=size, strides=steps, padding=sides, **params))
+        windows["dilation"] = distance
+    if rank == 2:
+        return restore(primitive(x, **windows, **params))
+    return restore((_pool_lines if rank == 1 else _pool_volumes)(partial(primitive, **params), x, windows))
+
+
+def _pool_lines(pool: Pool, x: Any, windows: Windows) -> Any:
+    """x (N, W, C) to y (N, OW, C): an image of height 1."""
+    n, w, c = x.shape
+    y = pool(reshape(x, (n, 1, w, c)), **{name: (WHOLE[name], *values) for name, values in windows.items()})
+    return reshape(y, (n, y.shape[2], c))
+
+
+def _pool_volumes(pool: Pool, x: Any, windows: Windows) -> Any:
+    """x (N, D, H, W, C) to y (N, OD, OH, OW, C): every plane, then the depths of every pixel of a plane.
+
+    Extremes and means, and the counts of these, separate; so does the order in which the first extreme is the first.
+    """
+    n, d, h, w, c = x.shape
+    planes = pool(reshape(x, (n * d, h, w, c)), **{name: values[1:] for name, values in windows.items()})
+    _, oh, ow, _ = planes.shape
+    depths = {name: (values[0], WHOLE[name]) for name, values in windows.items()}
+    y = pool(reshape(planes, (n, d, oh * ow, c)), **depths)
+    return reshape(y, (n, y.shape[1], oh, ow, c))
 
 
 def max_pool(
@@ -73,15 +107,15 @@ def max_pool(
     The gradient goes to the first maximum of a window in row-major order, or to its first NaN.
 
     Args:
-        inputs: (N, H, W, C), or (N, C, H, W) with data_format="channels_first".
-        pool_size: an int, or (KH, KW), in pixels.
-        strides: an int, or (SH, SW); `pool_size` when None.
-        padding: "valid" (none), "same" (ceil(H/SH) outputs), or ((top, bottom), (left, right)).
+        inputs: (N, W, C), (N, H, W, C) or (N, D, H, W, C); the channels second with data_format="channels_first".
+        pool_size: an int, or one for each spatial axis, in pixels.
+        strides: an int, or one for each spatial axis; `pool_size` when None.
+        padding: "valid" (none), "same" (ceil(H/SH) outputs), or (before, after) for each axis.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        dilation_rate: an int, or (DH, DW), the distance of neighbouring elements of a window.
+        dilation_rate: an int, or one for each spatial axis, the distance of neighbouring elements of a window.
 
     Returns:
-        (N, OH, OW, C), or (N, C, OH, OW).
+        (N, OW, C), (N, OH, OW, C) or (N, OD, OH, OW, C); the channels second as in `inputs`.
 
     Raises:
         ValueError: shapes, strides or padding that do not fit.
@@ -117,7 +151,7 @@ def average_pool(
         count_padding: whether the zeros of the padding are averaged too; Keras leaves them out.
 
     Returns:
-        (N, OH, OW, C), or (N, C, OH, OW).
+        as `max_pool`.
 
     Raises:
         ValueError: shapes, strides or padding that do not fit.

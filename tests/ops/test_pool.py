@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,38 +23,36 @@ def whole(seed, shape):
 
 def placed(window):
     """The slices of x that each window reads, clipped to x, with the position of its output."""
-    (kh, kw), (sh, sw), (top, bottom), (left, right) = window.w_shape[:2], window.strides, *window.padding
-    _, h, w, _ = window.x_shape
-    for oh, r in enumerate(range(-top, h + bottom - kh + 1, sh)):
-        for ow, c in enumerate(range(-left, w + right - kw + 1, sw)):
-            yield (
-                (slice(None), oh, ow),
-                (slice(None), slice(max(r, 0), max(r + kh, 0)), slice(max(c, 0), max(c + kw, 0))),
-            )
+    axes = [
+        [(o, slice(max(start, 0), max(start + k, 0))) for o, start in enumerate(range(-before, n + after - k + 1, s))]
+        for n, k, s, (before, after) in zip(window.x_shape[1:], window.w_shape, window.strides, window.padding)
+    ]
+    for places in product(*axes):
+        yield (slice(None), *(o for o, _ in places)), (slice(None), *(part for _, part in places))
 
 
-@settings(max_examples=30, deadline=None)
-@given(windows(most_dilation=1))
+@settings(max_examples=40, deadline=None)
+@given(windows(most_dilation=1, ranks=(1, 2, 3)))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", POOLS)
 def test_any_window(name, dtype, window):
     x = whole(0, window.x_shape).astype(dtype)
-    y = POOLS[name](x, window.w_shape[:2], window.strides, window.padding)
+    y = POOLS[name](x, window.w_shape[:-2], window.strides, window.padding)
     function = {"max": np.max, "min": np.min, "average": np.mean}[name]
     for o, i in placed(window):
         if x[i].size:
-            np.testing.assert_allclose(y[o], function(x[i], axis=(1, 2)), rtol=1e-6)
+            np.testing.assert_allclose(y[o], function(x[i], axis=tuple(range(1, x.ndim - 1))), rtol=1e-6, atol=1e-6)
     assert y.dtype == dtype
 
 
-@settings(max_examples=30, deadline=None)
-@given(windows(most_dilation=1))
+@settings(max_examples=40, deadline=None)
+@given(windows(most_dilation=1, ranks=(1, 2, 3)))
 @pytest.mark.parametrize("count_padding", [False, True])
 def test_average_pooling_and_its_gradient_are_adjoint(count_padding, window):
     x = whole(0, window.x_shape)
 
     def f(x):
-        return ops.average_pool(x, window.w_shape[:2], window.strides, window.padding, count_padding=count_padding)
+        return ops.average_pool(x, window.w_shape[:-2], window.strides, window.padding, count_padding=count_padding)
 
     dy = whole(1, f(x).shape)
     dx = grad(lambda x: ops.sum(f(x) * dy))(x)
@@ -65,6 +65,14 @@ def test_the_first_of_equals_takes_the_gradient(dtype):
     for pool in (ops.max_pool, ops.min_pool):
         dx = grad(lambda x: ops.sum(pool(x, 2)))(x)  # noqa: B023
         np.testing.assert_array_equal(dx[0, :, :, 0], np.kron(np.eye(2) * 0 + 1, [[1, 0], [0, 0]]))
+
+
+def test_the_first_of_equals_in_a_volume_is_the_first_in_row_major_order():
+    x = np.zeros((1, 2, 2, 2, 1))
+    x[0, 0, 1, 1] = x[0, 1, 0, 0] = 1
+    for pool in (ops.max_pool, lambda x, size: ops.min_pool(-x, size)):
+        dx = grad(lambda x: ops.sum(pool(x, 2)))(x)  # noqa: B023
+        np.testing.assert_array_equal(np.flatnonzero(dx), [3])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -92,6 +100,35 @@ def test_channels_first(name, padding):
     f = lambda x: POOLS[name](x, 2, (1, 2), padding, data_format="channels_first")  # noqa: E731
     check_op(f, first, second=False)
     np.testing.assert_array_equal(f(first), np.moveaxis(POOLS[name](X, 2, (1, 2), padding), 3, 1))
+
+
+@pytest.mark.parametrize("shape", [(2, 7, 3), (1, 5, 4, 6, 2)])
+@pytest.mark.parametrize("name", POOLS)
+def test_lines_and_volumes(name, shape):
+    """Values, gradients and graphs, in both layouts."""
+    x, rank = example(*shape), len(shape) - 2
+    window = (3, (2,) * (rank - 1) + (1,), ((1, 0),) * rank)
+    check_op(lambda x: POOLS[name](x, *window), x, second=False)
+    f = lambda x: POOLS[name](x, *window, data_format="channels_first")  # noqa: E731
+    np.testing.assert_array_equal(f(np.moveaxis(x, -1, 1)), np.moveaxis(POOLS[name](x, *window), -1, 1))
+    check_op(f, np.moveaxis(x, -1, 1), second=False)
+
+
+@pytest.mark.parametrize("rank", [1, 3])
+def test_lines_and_volumes_as_pytorch(rank):
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).standard_normal((2, *(6, 7, 8)[:rank], 5), np.float32)
+    planes = torch.from_numpy(np.moveaxis(x, -1, 1).copy()).requires_grad_()
+    functional = torch.nn.functional
+    for ours, theirs in (
+        (lambda x: ops.max_pool(x, 3, 2, 1), getattr(functional, f"max_pool{rank}d")),
+        (lambda x: ops.average_pool(x, 3, 2, 1, count_padding=True), getattr(functional, f"avg_pool{rank}d")),
+    ):
+        y = theirs(planes, 3, 2, 1)
+        np.testing.assert_allclose(ours(x), np.moveaxis(y.detach().numpy(), 1, -1), rtol=1e-5, atol=1e-6)
+        (dx,) = torch.autograd.grad(torch.sum(y * y), planes)
+        found = grad(lambda x: ops.sum(ops.square(ours(x))))(x)  # noqa: B023
+        np.testing.assert_allclose(found, np.moveaxis(dx.numpy(), 1, -1), rtol=1e-5, atol=1e-6)
 
 
 def test_dilated_windows():
@@ -127,9 +164,9 @@ def test_as_pytorch(dtype):
             "max_pool: the window must fit into the padded input. Received: input",
         ),
         (
-            lambda: ops.min_pool(X[0], 2),
+            lambda: ops.min_pool(X[0, 0], 2),
             ValueError,
-            "min_pool: inputs must have 4 axes, a batch of images. Received: in",
+            "min_pool: inputs must have 3 or 4 or 5 axes, a batch of images. Received: in",
         ),
         (lambda: ops.average_pool(X, 0), ValueError, "pool_size must be at least 1. Received: pool_size=0"),
         (lambda: ops.max_pool(X, 2, (1,)), ValueError, "strides must be an int or 2 ints. Received: strides=(1,)"),
