@@ -7,6 +7,9 @@ the kernel runs the same tiles with the roles exchanged: they sum over pixels.
 Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
 """
 import itertools
+import math
+
+import numpy as np
 
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
@@ -153,10 +156,24 @@ cdef int64_t pixels_of(const Image *x) noexcept nogil:
     return x.images * x.d.outputs * x.v.outputs * x.h.outputs
 
 
-def phases(strides: tuple, cnp.ndarray dx):
-    """The phases of strides that have pixels in dx (N, .., C), each with the slices of dx that it computes."""
-    for phase in itertools.product(*map(range, map(min, strides, (<object> dx).shape[1:dx.ndim - 1]))):
-        yield phase, (slice(None), *(slice(first, None, stride) for first, stride in zip(phase, strides)))
+def phases(tuple strides, cnp.ndarray dx):
+    """The phases of strides that have pixels in dx (N, .., C)."""
+    return list(itertools.product(*map(range, map(min, strides, (<object> dx).shape[1:dx.ndim - 1]))))
+
+
+def fill_unreached(cnp.ndarray y, cnp.ndarray w, bias, tuple strides, tuple dilation, int activation, float alpha):
+    """y = act(bias) if there are phases of strides that no tap of the kernel w reaches"""
+    if all(math.gcd(s, d) == 1 and s <= k for s, d, k in zip(strides, dilation, (<object> w).shape)):
+        return
+    fill_bias(y, bias, activation, alpha)
+
+
+def fill_bias(cnp.ndarray y, bias, int activation, float alpha):
+    """y = act(bias)"""
+    cdef cnp.ndarray start = np.zeros(1, np.float32) if bias is None else bias.copy()
+    cdef float *values = floats(start, cnp.PyArray_SIZE(start))
+    tiles().f32_activate(values, values, cnp.PyArray_SIZE(start), activation, alpha)
+    (<object> y)[...] = start
 
 
 cdef inline int64_t reach(const Axis *a) noexcept nogil:
@@ -469,20 +486,35 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
                 tile.column += tile.columns
 
 
-cdef void correlate(Correlation *c) except *:
-    """Runs the tasks of a correlation on as many threads as are worth it."""
-    c.table = tiles()
-    cut_correlation(c)
-    cdef int64_t tasks = c.cut.row_blocks * c.cut.column_blocks * c.x.groups * c.column_blocks, task
-    cdef int threads = threads_for(<double> pixels_of(&c.x) * taps_of(&c.x) * c.x.channels * c.width)
-    cdef char *scratch = <char *> borrow_scratch(threads * c.scratch_bytes)
+cdef void correlate(Correlation *parts, int64_t count) except *:
+    """Runs the tasks of correlations that read the same image on as many threads as are worth it.
+
+    Those of all parts take turns, so that they find in the cache what the others have read.
+    """
+    cdef int64_t most = 0, bytes = 0, i, task
+    cdef double work = 0
+    cdef Correlation *c
+    for i in range(count):
+        c = parts + i
+        c.table = tiles()
+        cut_correlation(c)
+        most = max(most, tasks_of(c))
+        bytes = max(bytes, c.scratch_bytes)
+        work += <double> pixels_of(&c.x) * taps_of(&c.x) * c.x.channels * c.width
+    cdef int threads = threads_for(work)
+    cdef char *scratch = <char *> borrow_scratch(threads * bytes)
     cdef unsigned state = 0
     with nogil, parallel(num_threads=threads):
         state = flush_denormals()
-        for task in prange(tasks, schedule="dynamic"):
-            correlate_block(c, task, scratch + threadid() * c.scratch_bytes)
+        for task in prange(most * count, schedule="dynamic"):
+            if task // count < tasks_of(parts + task % count):
+                correlate_block(parts + task % count, task // count, scratch + threadid() * bytes)
         restore_denormals(state)
     give_scratch_back(scratch)
+
+
+cdef inline int64_t tasks_of(const Correlation *c) noexcept nogil:
+    return c.cut.row_blocks * c.cut.column_blocks * c.x.groups * c.column_blocks
 
 
 def conv(
@@ -505,35 +537,40 @@ def conv(
     c.bias = <float *> NULL if bias is None else floats(bias, co)
     c.y = floats(y, pixels_of(&c.x) * co)
     c.activation, c.alpha = activation, alpha
-    correlate(&c)
+    correlate(&c, 1)
 
 
 def conv_backward_input(
     cnp.ndarray dy,   # IN  (N, .., CO), with one to three spatial axes
     cnp.ndarray w,    # IN  (.., CI, CO)
+    bias,             # IN  (groups * CI,) or None
     cnp.ndarray dx,   # OUT (N, .., groups * CI)
-    tuple strides, tuple padding, tuple dilation,
+    tuple strides, tuple padding, tuple dilation, int activation, float alpha,
 ):
-    """dx = C^T dy: for every phase of a stride a correlation of dy with the taps that reach it, never a scatter"""
-    cdef Correlation c
-    cdef int64_t groups = groups_of(dx.shape[dx.ndim - 1], w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
+    """dx = act(bias + C^T dy): a correlation of dy with the taps that reach each phase of a stride, never a scatter"""
+    cdef int64_t channels = dx.shape[dx.ndim - 1]
+    cdef int64_t groups = groups_of(channels, w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1], count = 0
+    cdef list places = phases(strides, dx)
+    cdef bytearray memory = bytearray(len(places) * sizeof(Correlation))
+    cdef Correlation *parts = <Correlation *> <char *> memory
+    cdef Correlation *c
     if cnp.PyArray_SIZE(dy) == 0:
-        (<object> dx)[...] = 0
+        fill_bias(dx, bias, activation, alpha)
         return
-    c.w = floats(w, cnp.PyArray_SIZE(w))
-    c.kernel_rows = w.shape[w.ndim - 4] if w.ndim > 3 else 1
-    c.kernel_columns = w.shape[w.ndim - 3]
-    c.width = ci
-    c.w_tap, c.w_group, c.w_row, c.w_column = ci * co, co // groups, 1, co
-    c.bias = NULL
-    c.y = floats(dx, cnp.PyArray_SIZE(dx))
-    c.activation, c.alpha = LINEAR, 0
-    for phase, pixels in phases(strides, dx):
+    fill_unreached(dx, w, bias, strides, dilation, activation, alpha)
+    for phase in places:
+        c = parts + count
         c.x = backward_image(dy, w, dx, strides, padding, dilation, phase, groups)
-        if taps_of(&c.x):
-            correlate(&c)
-        else:
-            (<object> dx)[pixels] = 0
+        c.w = floats(w, cnp.PyArray_SIZE(w))
+        c.kernel_rows = w.shape[w.ndim - 4] if w.ndim > 3 else 1
+        c.kernel_columns = w.shape[w.ndim - 3]
+        c.width = ci
+        c.w_tap, c.w_group, c.w_row, c.w_column = ci * co, co // groups, 1, co
+        c.bias = <float *> NULL if bias is None else floats(bias, channels)
+        c.y = floats(dx, cnp.PyArray_SIZE(dx))
+        c.activation, c.alpha = activation, alpha
+        count += taps_of(&c.x) > 0
+    correlate(parts, count)
 
 
 # ---- the gradient with respect to an input of few channels -----------------------------------------------------------
@@ -546,6 +583,9 @@ cdef struct Spread:
     float *dx
     Axis v, h                              # those of the forward pass
     int64_t depth, channels                # CO, CI
+    const float *bias
+    int activation
+    float alpha
     int64_t height, width                  # of dx with the padding that windows reach
     int64_t panel_floats, scratch_bytes    # a padded image, where there is padding
 
@@ -565,7 +605,7 @@ cdef void spread_image(const Spread *s, int64_t n, char *scratch) noexcept nogil
     cdef float **out = <float **> (rows + SPREAD_ROWS)
     cdef int64_t dy_row = s.h.outputs * s.depth, row = s.width * s.channels
     cdef int64_t block, count, r
-    memset(target, 0, s.height * row * sizeof(float))
+    start_image(s, target)
     for block in range(ceil_div(s.v.outputs, SPREAD_ROWS)):
         count = min(s.v.outputs - block * SPREAD_ROWS, SPREAD_ROWS)
         for r in range(count):
@@ -578,6 +618,21 @@ cdef void spread_image(const Spread *s, int64_t n, char *scratch) noexcept nogil
                 image + r * s.h.inputs * s.channels,
                 target + ((r - s.v.first) * s.width - s.h.first) * s.channels,
                 s.h.inputs * s.channels * sizeof(float))
+    if s.activation != LINEAR:
+        s.table.f32_activate(image, image, s.v.inputs * s.h.inputs * s.channels, s.activation, s.alpha)
+
+
+cdef void start_image(const Spread *s, float *target) noexcept nogil:
+    """An image of biases, to which products are added."""
+    cdef int64_t size = s.height * s.width * s.channels, filled = s.channels, more
+    if s.bias == NULL:
+        memset(target, 0, size * sizeof(float))
+        return
+    memcpy(target, s.bias, s.channels * sizeof(float))
+    while filled < size:
+        more = min(filled, size - filled)
+        memcpy(target + filled, target, more * sizeof(float))
+        filled += more
 
 
 cdef void spread_rows(const Spread *s, const float **rows, float **out, int64_t count) noexcept nogil:
@@ -623,10 +678,14 @@ cdef void pack_kernel_rows(const Spread *s, const float *w, float *to) noexcept 
 def conv_backward_input_spread(
     cnp.ndarray dy,   # IN  (N, OH, OW, CO)
     cnp.ndarray w,    # IN  (KH, KW, CI, CO)
+    bias,             # IN  (CI,) or None
     cnp.ndarray dx,   # OUT (N, H, W, CI)
-    tuple strides, tuple padding, tuple dilation,
+    tuple strides, tuple padding, tuple dilation, int activation, float alpha,
 ):
-    """dx = C^T dy for one group and no horizontal dilation, image by image: every vector holds whole runs of KW * CI"""
+    """dx = act(bias + C^T dy) for one group and no horizontal dilation, image by image
+
+    Every vector holds whole runs of KW * CI.
+    """
     cdef Spread s
     s.table = tiles()
     s.dy = floats(dy, dy.shape[0] * dy.shape[1] * dy.shape[2] * w.shape[3])
@@ -634,6 +693,8 @@ def conv_backward_input_spread(
     s.v = forward_axis(dx.shape[1], dy.shape[1], w.shape[0], strides[0], dilation[0], padding[0][0])
     s.h = forward_axis(dx.shape[2], dy.shape[2], w.shape[1], strides[1], 1, padding[1][0])
     s.depth, s.channels = w.shape[3], w.shape[2]
+    s.bias = <float *> NULL if bias is None else floats(bias, s.channels)
+    s.activation, s.alpha = activation, alpha
     s.height = max(s.v.inputs - s.v.first, axis_span(&s.v))
     s.width = max(s.h.inputs - s.h.first, axis_span(&s.h))
     cdef bint padded = s.height > s.v.inputs or s.width > s.h.inputs
@@ -860,7 +921,7 @@ def matmul(
     c.bias = <float *> NULL if bias is None else floats(bias, y.shape[1])
     c.y = floats(y, a.shape[0] * y.shape[1])
     c.activation, c.alpha = activation, alpha
-    correlate(&c)
+    correlate(&c, 1)
 
 
 cdef enum:

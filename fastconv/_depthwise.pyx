@@ -4,7 +4,7 @@
 Blocks, views and lists of places are those of `_conv`; an image counts as one group whose channels are computed side by
 side. Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
 """
-from fastconv._conv import phases
+from fastconv._conv import fill_bias, fill_unreached, phases
 
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
@@ -179,26 +179,26 @@ def conv(
 def conv_backward_input(
     cnp.ndarray dy,   # IN  (N, .., C), with one to three spatial axes
     cnp.ndarray w,    # IN  (.., 1, C)
+    bias,             # IN  (C,) or None
     cnp.ndarray dx,   # OUT (N, .., C)
-    tuple strides, tuple padding, tuple dilation,
+    tuple strides, tuple padding, tuple dilation, int activation, float alpha,
 ):
-    """dx = C^T dy: for every phase of a stride a correlation of dy with the taps that reach it"""
+    """dx = act(bias + C^T dy): for every phase of a stride a correlation of dy with the taps that reach it"""
     cdef Depthwise d
     if cnp.PyArray_SIZE(dy) == 0:
-        (<object> dx)[...] = 0
+        fill_bias(dx, bias, activation, alpha)
         return
     d.w = floats(w, cnp.PyArray_SIZE(w))
     d.kernel_rows = w.shape[w.ndim - 4] if w.ndim > 3 else 1
     d.kernel_columns = w.shape[w.ndim - 3]
-    d.bias = NULL
+    d.bias = <float *> NULL if bias is None else floats(bias, dy.shape[dy.ndim - 1])
     d.y = floats(dx, cnp.PyArray_SIZE(dx))
-    d.activation, d.alpha = LINEAR, 0
-    for phase, pixels in phases(strides, dx):
+    d.activation, d.alpha = activation, alpha
+    fill_unreached(dx, w, bias, strides, dilation, activation, alpha)
+    for phase in phases(strides, dx):
         d.x = backward_image(dy, w, dx, strides, padding, dilation, phase, 1)
         if taps_of(&d.x):
             correlate(&d)
-        else:
-            (<object> dx)[pixels] = 0
 
 
 cdef void sum_chunk(const Depthwise *d, int64_t task, char *scratch) noexcept nogil:

@@ -117,6 +117,63 @@ def _fitting_sides(
     return sides
 
 
+def resolve_transposed(
+    op: str,
+    padding: str | int | Sequence[int | Sequence[int]],
+    output_padding: int | Sequence[int] | None,
+    spatial: Sequence[int],
+    size: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+) -> tuple[tuple[int, ...], Sides]:
+    """The spatial sizes of what a transposed convolution gives, and the padding of the convolution that goes back.
+
+    Windows of F pixels, one for each of N, cover (N - 1) S + F, of which sides are cut off: with `padding` "same" F - S
+    pixels, or, if `output_padding` P is given, F - F mod 2 - P; otherwise those that `padding` names, less P.
+
+    Raises:
+        ValueError: unknown padding, an output_padding that is not below the stride, or no pixel left.
+    """
+    padding = standardize_padding(op, padding, len(size))
+    added = standardize_output_padding(op, output_padding, strides)
+    sizes, sides = [], []
+    for axis, (n, k, s, d, p) in enumerate(zip(spatial, size, strides, dilation, added)):
+        f = reach(k, d)
+        if padding == "same":
+            cut = f - s if p is None else f - f % 2 - p
+            before, after = max(cut, 0) // 2, -(-max(cut, 0) // 2)
+        else:
+            before, after = (0, 0) if isinstance(padding, str) else padding[axis]
+            cut = before + after - (max(s - f, 0) if p is None else p)
+        sizes.append((n - 1) * s + f - cut)
+        sides.append((before, after))
+    if min(sizes) < 1:
+        raise ValueError(
+            f"{op}: padding must leave at least one pixel. Received: input size={tuple(spatial)}, "
+            f"window={tuple(size)}, strides={tuple(strides)}, dilation={tuple(dilation)}, padding={padding!r}"
+        )
+    return tuple(sizes), tuple(sides)
+
+
+def standardize_output_padding(
+    op: str, output_padding: int | Sequence[int] | None, strides: Sequence[int]
+) -> tuple[int | None, ...]:
+    """`output_padding` for each axis: whole numbers from 0 up to below the stride, or None for what follows from it.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if output_padding is None:
+        return (None,) * len(strides)
+    values = (output_padding,) * len(strides) if isinstance(output_padding, WHOLE) else tuple(output_padding)
+    if len(values) != len(strides) or not all(isinstance(p, WHOLE) and 0 <= p < s for p, s in zip(values, strides)):
+        raise ValueError(
+            f"{op}: output_padding must be {len(strides)} whole numbers >= 0 and below the strides. "
+            f"Received: output_padding={output_padding!r}, strides={tuple(strides)}"
+        )
+    return tuple(map(int, values))
+
+
 def standardize_padding(
     op: str,
     padding: str | int | Sequence[int | Sequence[int]],

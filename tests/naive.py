@@ -48,6 +48,23 @@ def conv_backward_kernel(x, dy, *, kernel_shape, strides, padding, dilation):
     return dw
 
 
+def conv_transpose(x, w, *, shape, strides, before, dilation):
+    """Every pixel of x spreads over a window of y (N, *shape, CO); w is (.., CO, CI)."""
+    y = np.zeros((x.shape[0], *shape, w.shape[-2]))
+    for i, tap in itertools.product(np.ndindex(x.shape[:-1]), np.ndindex(w.shape[:-2])):
+        o = tuple(a * s + k * d - b for a, s, k, d, b in zip(i[1:], strides, tap, dilation, before))
+        if all(0 <= a < n for a, n in zip(o, shape)):
+            y[(i[0], *o)] += np.float64(w[tap]) @ np.float64(x[i])
+    return y
+
+
+def depthwise_conv(x, w, *, strides, padding, dilation):
+    """w is (.., C, M): one channel after the other."""
+    moves = {"strides": strides, "padding": padding, "dilation": dilation}
+    channels = range(x.shape[-1])
+    return np.concatenate([conv(x[..., c : c + 1], w[..., c : c + 1, :], **moves) for c in channels], -1)
+
+
 def matmul(a, b):
     y = np.zeros((a.shape[0], b.shape[1]))
     for i, j, k in itertools.product(range(a.shape[0]), range(b.shape[1]), range(a.shape[1])):

@@ -75,12 +75,15 @@ class Cpu(CpuStream):
         return y
 
     @float32
-    def conv_backward_input(self, dy, w, *, input_shape, strides, padding, dilation, out=None):
+    def conv_backward_input(
+        self, dy, w, bias=None, *, input_shape, strides, padding, dilation, activation=None, alpha=0.0, out=None
+    ):
         dx = room(out, input_shape)
         if algorithms.conv_backward_input(len(dy), w.shape, dilation, input_shape[-1] // w.shape[-2]) == "spread":
-            _conv.conv_backward_input_spread(dy, w, dx, strides, padding, dilation)
+            compute = _conv.conv_backward_input_spread
         else:
-            kernels(input_shape[-1], w.shape).conv_backward_input(dy, w, dx, strides, padding, dilation)
+            compute = kernels(input_shape[-1], w.shape).conv_backward_input
+        compute(dy, w, bias, dx, strides, padding, dilation, ACTIVATION_NUMBERS[activation], alpha)
         return dx
 
     @float32

@@ -96,14 +96,17 @@ class Reference:
         self,
         dy: Array,
         w: Array,
+        bias: Array | None = None,
         *,
         input_shape: Shape,
         strides: Shape,
         padding: Sides,
         dilation: Shape,
+        activation: str | None = None,
+        alpha: float = 0.0,
         out: Out = None,
     ) -> Array:
-        """dx = C^T dy, where C is the matrix for which conv(x, w) = C x."""
+        """dx = f(bias + C^T dy), where C is the matrix for which conv(x, w) = C x."""
         groups = input_shape[-1] // w.shape[-2]
         grown = [n + sum(p) for n, p in zip(input_shape[1:-1], padding)]
         dx = self.xp.zeros((input_shape[0], *grown, input_shape[-1]), dy.dtype)
@@ -111,7 +114,7 @@ class Reference:
         for tap, where in taps(w.shape[:-2], strides, dilation, dy.shape[1:-1]):
             kernel = w[tap].reshape(w.shape[-2], groups, -1)
             dx[where] += self.xp.einsum("...go,igo->...gi", grouped, kernel, optimize=True).reshape(dx[where].shape)
-        return deliver(crop(dx, padding), out)
+        return self._finish(crop(dx, padding), bias, activation, alpha, out)
 
     def conv_backward_kernel(
         self,

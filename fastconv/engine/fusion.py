@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from fastconv.engine.primitive import Call, Primitive, Tensor
 
-PRODUCTS = ("conv", "matmul")
+PRODUCTS = ("conv", "matmul", "conv_backward_input")  # the last is also the transposed convolution
 EXTREME_POOLS_BACKWARD = ("max_pool_backward", "min_pool_backward")
 
 
@@ -80,7 +80,7 @@ def scale_into_product(graph: Neighbours, step: Call) -> bool:
         product = graph.only_maker(y, PRODUCTS)
         if product is None or not _is_channel_vector(s, y) or not _is_plain(product):
             continue
-        if not graph.are_still((s, *product.inputs[1:])) or product.params.get("transpose_b"):
+        if not graph.are_still((s, *product.inputs[1:])) or not _has_channels_last(product):
             continue
         scaled = []
         for t in product.inputs[1:]:
@@ -174,6 +174,11 @@ def _either_way(step: Call, name: str) -> list[tuple[Tensor, Tensor]]:
 
 def _is_plain(product: Call) -> bool:
     return product.params.get("activation") is None
+
+
+def _has_channels_last(product: Call) -> bool:
+    """Whether the last axis of the weights is that of the result's channels."""
+    return product.primitive.name != "conv_backward_input" and not product.params.get("transpose_b")
 
 
 def _is_channel_vector(b: Tensor, y: Tensor) -> bool:

@@ -22,7 +22,14 @@ from fastconv.ops.activation import (
     tanh,
 )
 from fastconv.ops.broadcast import broadcast_to, reshape, sum
-from fastconv.ops.conv import conv, conv_backward_input, conv_backward_kernel
+from fastconv.ops.conv import (
+    conv,
+    conv_backward_input,
+    conv_backward_kernel,
+    conv_transpose,
+    depthwise_conv,
+    separable_conv,
+)
 from fastconv.ops.convert import cast, convert_to_numpy, convert_to_tensor, stop_gradient
 from fastconv.ops.elementwise import (
     abs,
@@ -113,9 +120,11 @@ __all__ = [
     "conv",
     "conv_backward_input",
     "conv_backward_kernel",
+    "conv_transpose",
     "convert_to_numpy",
     "convert_to_tensor",
     "cos",
+    "depthwise_conv",
     "descend",
     "divide",
     "dropout",
@@ -170,6 +179,7 @@ __all__ = [
     "round",
     "rsqrt",
     "selu",
+    "separable_conv",
     "sgd_update",
     "shape",
     "sigmoid",

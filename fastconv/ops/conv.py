@@ -1,4 +1,4 @@
-"""Convolution, which in this field means cross-correlation, and its two gradients."""
+"""Convolution, which in this field means cross-correlation, its two gradients, and what is made of them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 from fastconv import config
 from fastconv.engine import Primitive
+from fastconv.ops.broadcast import reshape
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
-from fastconv.window import CONV_PADDINGS, output_size, resolve_padding, spread
+from fastconv.window import CONV_PADDINGS, output_size, resolve_padding, resolve_transposed, spread
 
 Padding = str | int | Sequence[int | Sequence[int]]
 RANKS = (1, 2, 3)  # spatial axes
@@ -38,7 +39,7 @@ def _backward_kernel_gradient(ddw: Any, dw: Any, x: Any, dy: Any, *, kernel_shap
 _conv: Primitive = Primitive("conv", _conv_shape, _conv_gradient)
 _conv_backward_input: Primitive = Primitive(
     "conv_backward_input",
-    lambda dy, w, *, input_shape, **_: (input_shape, dy.dtype),
+    lambda dy, w, bias=None, *, input_shape, **_: (input_shape, dy.dtype),
     _backward_input_gradient,
 )
 _conv_backward_kernel: Primitive = Primitive(
@@ -149,6 +150,132 @@ def conv_backward_kernel(
     window = _window("conv_backward_kernel", x.shape, shape, strides, padding, dilation_rate)
     _check_grad("conv_backward_kernel", dy, x.shape, shape, window)
     return _conv_backward_kernel(x, dy, kernel_shape=shape, **window)
+
+
+def conv_transpose(
+    inputs: Any,
+    kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: Padding = "valid",
+    output_padding: int | Sequence[int] | None = None,
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Any:
+    """y = C^T x, where C is the matrix of a `conv` with the same kernel: every pixel of x spreads over a window of y.
+
+    y[n, ih SH + kh DH - top, iw SW + kw DW - left, co] gathers x[n, ih, iw, ci] w[kh, kw, co, ci]; with dilated windows
+    of F = (K - 1) D + 1 pixels, (N - 1) S + F of them before any side is cut off. The same over one or three axes.
+
+    Args:
+        inputs: (N, H, W, CI), or (N, CI, H, W) with data_format="channels_first".
+        kernel: (KH, KW, CO, CI).
+        strides: an int, or (SH, SW): how far apart in y the windows of neighbouring pixels of x begin.
+        padding: "valid" (nothing is cut off), "same" (the result has H SH rows), or what is cut off, ((top, bottom),
+            (left, right)). An odd pixel is cut off behind.
+        output_padding: an int below the stride, or one for each axis: pixels that are added behind, or None. With
+            "same" there are (H - 1) SH + F mod 2 rows and these; None adds up to windows that leave no gaps with
+            "valid", and to H SH rows with "same".
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        dilation_rate: an int, or (DH, DW), the distance of neighbouring taps in pixels of y.
+
+    Returns:
+        (N, OH, OW, CO), or (N, CO, OH, OW).
+
+    Raises:
+        ValueError: shapes, strides or padding that do not fit.
+        TypeError: dtypes other than all float32 or all float64.
+    """
+    x, restore = images("conv_transpose", convert_to_tensor(inputs), data_format, RANKS)
+    w = convert_to_tensor(kernel)
+    floats("conv_transpose", x, w)
+    if w.ndim != x.ndim or min(w.shape) < 1 or x.shape[-1] != w.shape[-1] or 0 in x.shape[1:]:
+        axes = "DHW"[5 - x.ndim :]
+        raise ValueError(
+            f"conv_transpose: kernel must have the axes of inputs and their channels last, no size may be 0. "
+            f"Received: inputs.shape={tuple(x.shape)}, kernel.shape={tuple(w.shape)} (N{axes}C, {axes}OI)"
+        )
+    rank = x.ndim - 2
+    steps, dilation = spread("strides", strides, rank), spread("dilation_rate", dilation_rate, rank)
+    shape, sides = resolve_transposed(
+        "conv_transpose", padding, output_padding, x.shape[1:-1], w.shape[:-2], steps, dilation
+    )
+    window = {"strides": steps, "padding": sides, "dilation": dilation}
+    return restore(_conv_backward_input(x, w, input_shape=(x.shape[0], *shape, w.shape[-2]), **window))
+
+
+def depthwise_conv(
+    inputs: Any,
+    kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: Padding = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Any:
+    """y[n, oh, ow, c M + m] = sum over kh, kw of x[n, oh SH + kh DH - top, ow SW + kw DW - left, c] w[kh, kw, c, m].
+
+    Every channel has M kernels of its own: a `conv` of C groups. The same over one spatial axis or three.
+
+    Args:
+        inputs: (N, H, W, C), or (N, C, H, W) with data_format="channels_first".
+        kernel: (KH, KW, C, M).
+        strides, padding, data_format, dilation_rate: as in `conv`.
+
+    Returns:
+        (N, OH, OW, C M), or (N, C M, OH, OW).
+
+    Raises:
+        ValueError: shapes, strides or padding that do not fit.
+        TypeError: dtypes other than all float32 or all float64.
+    """
+    return _depthwise("depthwise_conv", inputs, kernel, strides, padding, data_format, dilation_rate)
+
+
+def separable_conv(
+    inputs: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: Padding = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Any:
+    """A `depthwise_conv`, whose channels a convolution with windows of one pixel then mixes.
+
+    Args:
+        inputs: (N, H, W, C), or (N, C, H, W) with data_format="channels_first".
+        depthwise_kernel: (KH, KW, C, M).
+        pointwise_kernel: (1, 1, C M, CO).
+        strides, padding, data_format, dilation_rate: of the first, as in `conv`.
+
+    Returns:
+        (N, OH, OW, CO), or (N, CO, OH, OW).
+
+    Raises:
+        ValueError: shapes, strides or padding that do not fit.
+        TypeError: dtypes other than all float32 or all float64.
+    """
+    w = convert_to_tensor(pointwise_kernel)
+    channels = convert_to_tensor(depthwise_kernel).shape[-2:]
+    if set(w.shape[:-2]) != {1} or w.shape[-2] != channels[0] * channels[1]:
+        raise ValueError(
+            f"separable_conv: pointwise_kernel must have windows of one pixel and the depthwise kernel's channels. "
+            f"Received: pointwise_kernel.shape={tuple(w.shape)}, channels={tuple(channels)}"
+        )
+    x = _depthwise("separable_conv", inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    return conv(x, w, data_format=data_format)
+
+
+def _depthwise(op: str, inputs: Any, kernel: Any, strides: Any, padding: Any, data_format: Any, dilation: Any) -> Any:
+    x, restore = images(op, convert_to_tensor(inputs), data_format, RANKS)
+    w = convert_to_tensor(kernel)
+    floats(op, x, w)
+    if w.ndim != x.ndim or w.shape[-2] != x.shape[-1]:
+        raise ValueError(
+            f"{op}: kernel must have the axes of inputs and their channels last but one. "
+            f"Received: inputs.shape={tuple(x.shape)}, kernel.shape={tuple(w.shape)}"
+        )
+    grouped = reshape(w, (*w.shape[:-2], 1, w.shape[-2] * w.shape[-1]))
+    return restore(_conv(x, grouped, **_window(op, x.shape, grouped.shape, strides, padding, dilation)))
 
 
 def _last(shape: Sequence[int], data_format: str | None) -> tuple[int, ...]:

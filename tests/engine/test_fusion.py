@@ -17,6 +17,7 @@ class Net:
 
     def __init__(self, dtype):
         self.w = Variable(example(3, 3, 3, 4).astype(dtype))
+        self.u = Variable(example(2, 2, 4, 3, seed=5).astype(dtype))
         self.m = Variable(example(3, 4, seed=1).astype(dtype))
         self.b = Variable(example(4, seed=2).astype(dtype))
         self.s = Variable(example(4, seed=3, low=0.5).astype(dtype))
@@ -34,6 +35,11 @@ FUSED = {
     "bias of a matrix product": (lambda n, x: ops.sigmoid(ops.matmul(x[0, 0], n.m) + n.b), [], ["matmul"]),
     "scale": (lambda n, x: n.conv(x) * n.s, ["multiply"], ["conv"]),
     "scale of a matrix product": (lambda n, x: n.s * ops.matmul(x[0, 0], n.m), ["multiply"], ["matmul"]),
+    "transposed convolution, bias and activation": (
+        lambda n, x: ops.relu(ops.conv_transpose(x, n.u, 2) + n.b),
+        [],
+        ["conv_backward_input"],
+    ),
     "bias, scale": (lambda n, x: (n.conv(x) + n.b) * n.s, ["multiply"] * 2, ["conv"]),
     "scale, shift": (lambda n, x: n.conv(x) * n.s + n.t, ["multiply"], ["conv"]),
     "bias, bias": (lambda n, x: n.conv(x) + n.b + n.t, ["add"], ["conv"]),
@@ -72,6 +78,10 @@ ALONE = {
         ["conv", "elementwise", "multiply"],
     ),
     "weights that change": (lambda n, x: x[0, 0] @ x[0, 0, :3] * n.s[:3], ["matmul", "multiply"]),
+    "a scale of a transposed convolution": (
+        lambda n, x: ops.conv_transpose(x, n.u) * n.s,
+        ["conv_backward_input", "multiply"],
+    ),
     "two products": (lambda n, x: n.conv(x) + n.conv(x * 2.0), ["conv", "multiply", "conv", "add"]),
     "one scale for all channels": (lambda n, x: x * 2.0 + n.s[:3], ["multiply", "add"]),
     "a scaled input that is an output": (lambda n, x: (lambda y: [y, y + n.t[:3]])(x * n.s[:3]), ["multiply", "add"]),

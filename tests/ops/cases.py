@@ -171,6 +171,11 @@ WINDOW = {"strides": (2, 1), "padding": ((1, 0), (0, 1)), "dilation_rate": (1, 2
 NAIVE = {"strides": (2, 1), "padding": ((1, 0), (0, 1)), "dilation": (1, 2)}
 CONVOLVED = naive.conv(IMAGES, KERNEL, **NAIVE)
 DY = example(*CONVOLVED.shape, seed=5)
+LINE, TAPS = example(2, 7, 3), example(3, 3, 2, seed=6)
+VOLUME, BLOCK = example(1, 3, 4, 3, 2), example(2, 3, 2, 2, 3, seed=7)
+VOLUME_WINDOW = {"strides": (1, 2, 1), "padding": ((1, 0), (1, 1), (0, 0))}
+NAIVE_VOLUME = {**VOLUME_WINDOW, "dilation": (1, 1, 1)}
+SPREAD = example(3, 2, 5, 4, seed=8)
 POOL = {"pool_size": 2, "strides": (2, 1), "padding": ((1, 1), (0, 1))}
 
 KERNELS = [
@@ -186,6 +191,43 @@ KERNELS = [
         (IMAGES, DY),
         lambda x, dy, kernel_shape, **_: naive.conv_backward_kernel(x, dy, kernel_shape=kernel_shape, **NAIVE),
         {"kernel_shape": KERNEL.shape, **WINDOW},
+    ),
+    Case(
+        "conv",
+        (LINE, TAPS),
+        lambda x, w, **_: naive.conv(x, w, strides=(1,), padding=((4, 0),), dilation=(2,)),
+        {"padding": "causal", "dilation_rate": 2},
+    ),
+    Case("conv", (VOLUME, BLOCK), lambda x, w, **_: naive.conv(x, w, **NAIVE_VOLUME), VOLUME_WINDOW),
+    Case(
+        "conv_transpose",
+        (IMAGES, SPREAD),
+        lambda x, w, **_: naive.conv_transpose(x, w, shape=(10, 12), strides=(2, 3), before=(0, 0), dilation=(1, 1)),
+        {"strides": (2, 3), "padding": "same"},
+    ),
+    Case(
+        "conv_transpose",
+        (LINE, example(3, 2, 3, seed=9)),
+        lambda x, w, **_: naive.conv_transpose(x, w, shape=(18,), strides=(2,), before=(0,), dilation=(2,)),
+        {"strides": 2, "output_padding": 1, "dilation_rate": 2},
+    ),
+    Case(
+        "depthwise_conv",
+        (IMAGES, example(3, 2, 4, 2, seed=9)),
+        lambda x, w, **_: naive.depthwise_conv(x, w, **NAIVE),
+        WINDOW,
+    ),
+    Case(
+        "depthwise_conv",
+        (LINE, example(3, 3, 1, seed=9)),
+        lambda x, w, **_: naive.depthwise_conv(x, w, strides=(2,), padding=((1, 1),), dilation=(1,)),
+        {"strides": 2, "padding": "same"},
+    ),
+    Case(
+        "separable_conv",
+        (IMAGES, example(3, 2, 4, 2, seed=9), example(1, 1, 8, 3, seed=10)),
+        lambda x, w, p, **_: naive.depthwise_conv(x, w, **NAIVE) @ p[0, 0],
+        WINDOW,
     ),
     Case("matmul", (X[0], Y[0].T.copy()), lambda a, b: naive.matmul(a, b)),
     Case("matmul", (X, example(4, 5)), lambda a, b: np.stack([naive.matmul(m, b) for m in a])),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from fastconv import config, ops
 from fastconv.engine import grad
@@ -110,6 +111,64 @@ def test_same_padding_gives_ceil_of_n_over_stride(n, stride, size):
     np.testing.assert_array_equal(y, [padded[i * stride : i * stride + size].sum() for i in range(len(y))])
 
 
+@settings(max_examples=60, deadline=None)
+@given(windows(ranks=(1, 2, 3)), st.booleans())
+def test_transposed_convolution_is_the_definition(window, added):
+    """And the matrix that it multiplies by is that of a convolution, transposed."""
+    x, w = integers(0, (*window.x_shape[:-1], window.w_shape[-1])), integers(1, window.w_shape)
+    extra = tuple(s - 1 for s in window.strides) if added else (0,) * len(window.strides)
+    moves = {"strides": window.strides, "padding": window.padding, "dilation_rate": window.dilation}
+    ends = zip(x.shape[1:-1], w.shape, window.strides, window.dilation, window.padding, extra)
+    shape = tuple((n - 1) * s + (k - 1) * d + 1 - sum(p) + e for n, k, s, d, p, e in ends)
+    assume(min(shape) > 0)
+    y = ops.conv_transpose(x, w, output_padding=extra, **moves)
+    before = [p[0] for p in window.padding]
+    wanted = naive.conv_transpose(x, w, shape=shape, strides=window.strides, before=before, dilation=window.dilation)
+    np.testing.assert_array_equal(y, wanted.astype(np.float32), strict=True)
+    dy = integers(2, y.shape)
+    f = lambda x, w: ops.sum(ops.conv_transpose(x, w, output_padding=extra, **moves) * dy)  # noqa: E731
+    dx, dw = grad(f, argnums=(0, 1))(x, w)
+    np.testing.assert_array_equal(dx, ops.conv(dy, w, **moves))
+    assert np.sum(dy * y, dtype=float) == np.sum(dx * x, dtype=float) == np.sum(dw * w, dtype=float)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_sizes_of_transposed_convolutions(k, stride, dilation):
+    """Keras's formulas, and where the window of the first pixel begins."""
+    x, w, f = np.zeros((1, 4, 1)), np.arange(1.0, k + 1).reshape(k, 1, 1), (k - 1) * dilation + 1
+    x[0, 0] = 1
+
+    def result(padding, added):
+        return ops.conv_transpose(x, w, stride, padding, added, dilation_rate=dilation).ravel()
+
+    assert len(result("valid", None)) == 3 * stride + max(f, stride)
+    assert len(result("same", None)) == 4 * stride
+    full = np.pad(result("valid", None), (0, 9))
+    for added in range(stride):
+        assert len(result("valid", added)) == 3 * stride + f + added
+        assert len(result("same", added)) == 3 * stride + f % 2 + added
+        first = max((f - f % 2 - added) // 2, 0)
+        np.testing.assert_array_equal(result("same", added), full[first:][: 3 * stride + f % 2 + added])
+    np.testing.assert_array_equal(result("same", None), full[max((f - stride) // 2, 0) :][: 4 * stride])
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_layouts_of_what_is_made_of_convolutions(rank, data_format):
+    x, w = example(2, *(5, 4, 3)[:rank], 4), example(*(3, 2, 2)[:rank], 4, 2, seed=1)
+    pointwise = example(*[1] * rank, 8, 3, seed=2)
+    to = np.moveaxis if data_format == "channels_first" else lambda a, *_: a
+    for f in (
+        lambda x, **how: ops.conv_transpose(x, w.swapaxes(-1, -2), 2, "same", **how),
+        lambda x, **how: ops.depthwise_conv(x, w, 2, "same", **how),
+        lambda x, **how: ops.separable_conv(x, w, pointwise, 2, "same", **how),
+    ):
+        found = f(to(x, -1, 1), data_format=data_format)
+        np.testing.assert_allclose(found, to(f(x), -1, 1), rtol=1e-12, atol=1e-13)
+
+
 def test_translation_equivariance():
     x = example(1, 9, 9, 2)
     shifted = np.roll(x, (2, 1), (1, 2))
@@ -136,6 +195,24 @@ def test_as_pytorch(groups, strides, padding, dilation, dtype):
     np.testing.assert_allclose(ops.conv(x, w, **moves), np.moveaxis(y.detach().numpy(), 1, 3), **tolerance)
     np.testing.assert_allclose(found[0], np.moveaxis(given[0].grad.numpy(), 1, 3), **tolerance)
     np.testing.assert_allclose(found[1], given[1].grad.numpy().transpose(2, 3, 1, 0), **tolerance)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_transposed_as_pytorch(rank, k, stride):
+    torch = pytest.importorskip("torch")
+    x, w = integers(0, (2, *(6, 5, 4)[:rank], 3)), integers(1, (*[k] * rank, 5, 3))
+    function = getattr(torch.nn.functional, f"conv_transpose{rank}d")
+    theirs = function(
+        torch.tensor(np.moveaxis(x, -1, 1).copy()),
+        torch.tensor(np.moveaxis(w, (-1, -2), (0, 1)).copy()),
+        stride=stride,
+        padding=k // 2,
+        output_padding=stride - 1,
+    )
+    ours = ops.conv_transpose(x, w, stride, k // 2, stride - 1)
+    np.testing.assert_array_equal(np.moveaxis(ours, -1, 1), theirs.numpy())
 
 
 SHAPES = " Received: inputs.shape=(2, 6, 5, 4), kernel.shape={} (NHWC, HWIO)."
@@ -199,6 +276,31 @@ ERRORS = [
         lambda: ops.conv_backward_kernel(X, X, W.shape),
         "conv_backward_kernel: grad must have the shape of conv's output, (2, 4, 4, 6) (channels last). "
         "Received: grad.shape=(2, 6, 5, 4)",
+    ),
+    (
+        lambda: ops.conv_transpose(X, W),
+        "conv_transpose: kernel must have the axes of inputs and their channels last, no size may be 0. "
+        "Received: inputs.shape=(2, 6, 5, 4), kernel.shape=(3, 2, 2, 6) (NHWC, HWOI)",
+    ),
+    (
+        lambda: ops.conv_transpose(X, np.ones((3, 3, 2, 4)), 2, output_padding=2),
+        "conv_transpose: output_padding must be 2 whole numbers >= 0 and below the strides. "
+        "Received: output_padding=2, strides=(2, 2)",
+    ),
+    (
+        lambda: ops.conv_transpose(X, np.ones((1, 1, 2, 4)), padding=3),
+        "conv_transpose: padding must leave at least one pixel. Received: input size=(6, 5), window=(1, 1), "
+        "strides=(1, 1), dilation=(1, 1), padding=((3, 3), (3, 3))",
+    ),
+    (
+        lambda: ops.depthwise_conv(X, W),
+        "depthwise_conv: kernel must have the axes of inputs and their channels last but one. "
+        "Received: inputs.shape=(2, 6, 5, 4), kernel.shape=(3, 2, 2, 6)",
+    ),
+    (
+        lambda: ops.separable_conv(X, np.ones((3, 3, 4, 2)), W),
+        "separable_conv: pointwise_kernel must have windows of one pixel and the depthwise kernel's channels. "
+        "Received: pointwise_kernel.shape=(3, 2, 2, 6), channels=(4, 2)",
     ),
 ]
 
