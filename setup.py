@@ -74,6 +74,7 @@ EXTENSIONS = [
     extension("_core", "fastconv/csrc/dispatch.c"),
     extension("_conv"),
     extension("_depthwise"),
+    extension("_fourier"),
     extension("_stream"),
 ]
 

@@ -59,6 +59,18 @@ cdef extern from "kernels.h" nogil:
             float *y, const float *a, const float *b, int64_t b_step, int64_t columns, int64_t depth) noexcept nogil
         float (*f32_dot)(const float *a, const float *b, int64_t depth) noexcept nogil
 
+        void (*f32_fourier)(float *strip, int64_t points, const float *roots) noexcept nogil
+        void (*f32_fourier_inverse)(float *strip, int64_t points, const float *roots) noexcept nogil
+        void (*f32_fourier_multiply)(float *a, const float *w, int64_t rows) noexcept nogil
+        void (*f32_fourier_accumulate)(float *sum, const float *a, const float *w, int64_t rows) noexcept nogil
+        void (*f32_fourier_transpose)(float *to, const float *source) noexcept nogil
+        void (*f32_fourier_read)(
+            float *part, int64_t points, const float *source, int64_t step, int64_t row, int64_t rows, int64_t lane,
+            int64_t columns) noexcept nogil
+        void (*f32_fourier_write)(
+            float *to, int64_t step, const float *part, int64_t rows, int64_t columns, float bias, int64_t activation,
+            float alpha) noexcept nogil
+
         void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha) noexcept nogil
         void (*f32_activate_backward)(
             float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha) noexcept nogil

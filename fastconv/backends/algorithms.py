@@ -6,7 +6,8 @@ Each threshold is where two kernels measured alike, on a Zen 4 and its 512-bit v
 from __future__ import annotations
 
 from functools import lru_cache
-from math import prod
+from itertools import product
+from math import log2, prod
 
 # With more rows, packing b into tiles costs less than reading it once a row.
 THIN_ROWS = 4
@@ -64,3 +65,33 @@ def fold(pixels: int, outputs: int, channels: int, taps: int, stride: int, lanes
         return 1
     best = max((n for n in range(1, lanes + 1) if outputs % n == 0), key=useful)
     return best if useful(best) >= 1.25 * useful(1) else 1
+
+
+# Fewer taps are as fast directly, or nearly so.
+FOURIER_TAPS = 49
+# Sizes of the tiles that are transformed: whole vectors, and powers of four times 1, 2 or 3.
+FOURIER_POINTS = (32, 48, 64, 128, 192, 256, 512)
+# A tile of more points leaves a second-level cache of 1 MB, and each point takes twice the time.
+FOURIER_CACHED_POINTS = 1 << 16
+# Time of a multiply-add of the direct kernel, whose vectors lie along a row, over that of a radix-2 step of one point.
+FOURIER_GAIN = 0.15
+
+
+@lru_cache(maxsize=256)
+def fourier_tile(images: int, outputs: tuple[int, ...], taps: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The tile with which one channel is convolved with so many taps through spectra; None where directly is faster.
+
+    Tiles are transformed in pairs, those of an image with each other; transforming the kernel counts as half a pair.
+    """
+
+    def cost(points: tuple[int, ...]) -> float:
+        across = [-(-o // (p - k + 1)) for o, p, k in zip(outputs, points, taps)]
+        pairs = images * -(-prod(across) // 2) + 0.5
+        return pairs * prod(points) * (log2(prod(points)) + 4) * (1 if prod(points) <= FOURIER_CACHED_POINTS else 2)
+
+    tiles = list(product(*[[p for p in FOURIER_POINTS if p >= k] for k in taps]))
+    if prod(taps) < FOURIER_TAPS or not tiles:
+        return None
+    best = min(tiles, key=cost)
+    direct = FOURIER_GAIN * images * prod(outputs) * taps[0] * (taps[1] + 15)
+    return best if cost(best) < direct else None

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastconv import _conv, _core, _depthwise
 from fastconv._stream import room
-from fastconv.backends import algorithms
+from fastconv.backends import algorithms, cpu_fourier
 from fastconv.backends.cpu_stream import ACTIVATION_NUMBERS, CpuStream, float32
 from fastconv.backends.reference import Array, Shape
 from fastconv.window import output_size
@@ -63,6 +63,9 @@ class Cpu(CpuStream):
     def conv(self, x, w, bias=None, *, strides, padding, dilation, activation=None, alpha=0.0, out=None):
         grown = [n + before + after for n, (before, after) in zip(x.shape[1:], padding)]
         y = room(out, (x.shape[0], *output_size(grown, w.shape, strides, dilation), w.shape[-1]))
+        tile = cpu_fourier.tile(x.shape, w.shape, y.shape, strides, dilation)
+        if tile:
+            return cpu_fourier.conv(x, w, bias, y, padding, tile, activation, alpha)
         n = folding(x, w.shape, y, strides, dilation)
         if n == 1:
             kernels(x.shape[-1], w.shape).conv(
@@ -79,6 +82,9 @@ class Cpu(CpuStream):
         self, dy, w, bias=None, *, input_shape, strides, padding, dilation, activation=None, alpha=0.0, out=None
     ):
         dx = room(out, input_shape)
+        tile = cpu_fourier.tile(input_shape, w.shape, input_shape, strides, dilation)
+        if tile:
+            return cpu_fourier.conv_backward_input(dy, w, dx, padding, tile)
         if algorithms.conv_backward_input(len(dy), w.shape, dilation, input_shape[-1] // w.shape[-2]) == "spread":
             compute = _conv.conv_backward_input_spread
         else:
@@ -89,6 +95,9 @@ class Cpu(CpuStream):
     @float32
     def conv_backward_kernel(self, x, dy, *, kernel_shape, strides, padding, dilation, out=None):
         dw = room(out, kernel_shape)
+        tile = cpu_fourier.tile(x.shape, kernel_shape, dy.shape, strides, dilation)
+        if tile:
+            return cpu_fourier.conv_backward_kernel(x, dy, dw, padding, tile)
         n = folding(x, kernel_shape, dy, strides, dilation)
         if n == 1:
             kernels(x.shape[-1], kernel_shape).conv_backward_kernel(x, dy, dw, strides, padding, dilation)

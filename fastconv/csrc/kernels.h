@@ -83,6 +83,19 @@ typedef struct {
     /* sum over k < depth of a[k] * b[k]. */
     float (*f32_dot)(const float *a, const float *b, int64_t depth);
 
+    /* Fourier transforms of strips of columns; tile_fourier.h says what a strip is and what each computes. */
+    void (*f32_fourier)(float *strip, int64_t points, const float *roots);
+    void (*f32_fourier_inverse)(float *strip, int64_t points, const float *roots);
+    void (*f32_fourier_multiply)(float *a, const float *w, int64_t rows);
+    void (*f32_fourier_accumulate)(float *sum, const float *a, const float *w, int64_t rows);
+    void (*f32_fourier_transpose)(float *to, const float *from);
+    void (*f32_fourier_read)(
+        float *part, int64_t points, const float *from, int64_t step, int64_t row, int64_t rows, int64_t lane,
+        int64_t columns);
+    void (*f32_fourier_write)(
+        float *to, int64_t step, const float *part, int64_t rows, int64_t columns, float bias, int64_t activation,
+        float alpha);
+
     /* What follows is bound by memory; tile_<family>.h says what each computes. */
     void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha);
     void (*f32_activate_backward)(float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha);

@@ -17,6 +17,7 @@
 #include "tile_depthwise.h"
 #include "tile_gemv.h"
 #include "tile_pack.h"
+#include "tile_fourier.h"
 #include "tile_peak.h"
 #include "tile_reduce.h"
 #include "tile_pool.h"
@@ -39,6 +40,13 @@ const kernel_table PASTE(kernels_, ISA) = {
     .f32_pack_columns = f32_pack_columns,
     .f32_gemv = f32_gemv,
     .f32_dot = f32_dot,
+    .f32_fourier = f32_fourier,
+    .f32_fourier_inverse = f32_fourier_inverse,
+    .f32_fourier_multiply = f32_fourier_multiply,
+    .f32_fourier_accumulate = f32_fourier_accumulate,
+    .f32_fourier_transpose = f32_fourier_transpose,
+    .f32_fourier_read = f32_fourier_read,
+    .f32_fourier_write = f32_fourier_write,
     .f32_activate = f32_activate,
     .f32_activate_backward = f32_activate_backward,
     .f32_unary = {FOR_EACH_UNARY(FUNCTION_TABLE_ENTRY)},

@@ -1,0 +1,179 @@
+"""Large kernels on single channels, by Fourier transforms: close to the reference in float64 on tiles of any size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from fastconv import _core
+from fastconv.backends import algorithms, cpu_fourier
+from fastconv.backends.cpu import Cpu
+from fastconv.backends.reference import Reference
+
+cpu, reference = Cpu(), Reference(np)
+LARGE = {"strides": (1, 1), "padding": ((8, 2), (0, 20)), "dilation": (1, 1)}
+
+
+def normal(rng, *shape):
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def room_for_output(x_shape, w_shape, padding):
+    return np.empty(
+        (x_shape[0], *(n + sum(p) - k + 1 for n, p, k in zip(x_shape[1:3], padding, w_shape)), 1), np.float32
+    )
+
+
+def assert_close(actual, oracle, *factors, **window):
+    """Within 5e-7 of the largest sum of the products' magnitudes."""
+    exact = [a.astype(float) for a in factors]
+    largest = oracle(*map(np.abs, exact), **window).max(initial=0)
+    np.testing.assert_allclose(actual, oracle(*exact, **window), rtol=0, atol=5e-7 * largest)
+
+
+def assert_tiles_match(rng, x_shape, w_shape, padding, points):
+    """The convolution and both gradients by tiles of `points` are those of the reference in float64."""
+    window = {"strides": (1, 1), "padding": padding, "dilation": (1, 1)}
+    x, w = normal(rng, *x_shape), normal(rng, *w_shape)
+    y = cpu_fourier.conv(x, w, None, room_for_output(x_shape, w_shape, padding), padding, points, None, 0.0)
+    dy = normal(rng, *y.shape)
+    assert_close(y, reference.conv, x, w, **window)
+    dx = cpu_fourier.conv_backward_input(dy, w, np.empty(x_shape, np.float32), padding, points)
+    assert_close(dx, reference.conv_backward_input, dy, w, input_shape=x_shape, **window)
+    dw = cpu_fourier.conv_backward_kernel(x, dy, np.empty(w_shape, np.float32), padding, points)
+    assert_close(dw, reference.conv_backward_kernel, x, dy, kernel_shape=w_shape, **window)
+
+
+@pytest.mark.parametrize("points", [(16, 16), (32, 16), (16, 48), (64, 32), (48, 192), (128, 64)])
+def test_tiles_of_every_radix(isa, rng, points):
+    assert_tiles_match(rng, (2, 40, 75, 1), (7, 9, 1, 1), ((3, 2), (0, 11)), points)
+
+
+def test_the_largest_tile(isa, rng):
+    assert_tiles_match(rng, (1, 60, 600, 1), (3, 30, 1, 1), ((1, 1), (15, 14)), (256, 512))
+
+
+@st.composite
+def geometries(draw):
+    """(x.shape, w.shape, padding): images smaller and larger than tiles of 16 x 48, padding beyond the kernel too."""
+    size = draw(st.tuples(*[st.integers(1, 70)] * 2))
+    kernel = draw(st.tuples(st.integers(1, 16), st.integers(1, 48)))
+    padding = draw(st.tuples(*[st.tuples(*[st.integers(0, 60)] * 2)] * 2))
+    for n, k, p in zip(size, kernel, padding):
+        assume(n + sum(p) >= k)
+    assume(kernel[0] * kernel[1] < 50)
+    return (draw(st.integers(1, 2)), *size, 1), (*kernel, 1, 1), padding
+
+
+@given(geometries(), st.sampled_from(_core.usable_isas()), st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None)
+def test_any_geometry(geometry, isa, seed):
+    x_shape, w_shape, padding = geometry
+    before = _core.get_isa()
+    _core.set_isa(isa)
+    try:
+        assert_tiles_match(np.random.default_rng(seed), x_shape, w_shape, padding, (16, 48))
+    finally:
+        _core.set_isa(before)
+
+
+def test_large_kernels_on_one_channel_take_this_way(rng):
+    x, w = normal(rng, 1, 80, 90, 1), normal(rng, 21, 15, 1, 1)
+    points = cpu_fourier.tile(x.shape, w.shape, (1, 70, 96, 1), (1, 1), (1, 1))
+    y = cpu.conv(x, w, **LARGE)
+    out = np.empty_like(y)
+    np.testing.assert_array_equal(y, cpu_fourier.conv(x, w, None, out, LARGE["padding"], points, None, 0.0))
+    dx = cpu.conv_backward_input(y, w, input_shape=x.shape, **LARGE)
+    assert_close(dx, reference.conv_backward_input, y, w, input_shape=x.shape, **LARGE)
+    dw = cpu.conv_backward_kernel(x, y, kernel_shape=w.shape, **LARGE)
+    assert_close(dw, reference.conv_backward_kernel, x, y, kernel_shape=w.shape, **LARGE)
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "kernel_shape", "strides", "dilation"),
+    [
+        ((1, 500, 500, 1), (3, 3, 1, 1), (1, 1), (1, 1)),
+        ((1, 500, 500, 2), (31, 31, 2, 1), (1, 1), (1, 1)),
+        ((1, 500, 500, 2), (31, 31, 1, 2), (1, 1), (1, 1)),
+        ((1, 500, 500, 1), (31, 31, 1, 2), (1, 1), (1, 1)),
+        ((1, 500, 500, 1), (31, 31, 1, 1), (2, 1), (1, 1)),
+        ((1, 500, 500, 1), (31, 31, 1, 1), (1, 1), (1, 2)),
+        ((1, 900, 500, 1), (600, 3, 1, 1), (1, 1), (1, 1)),
+        ((1, 500, 1), (31, 1, 1), (1,), (1,)),
+    ],
+)
+def test_others_do_not(x_shape, kernel_shape, strides, dilation):
+    assert cpu_fourier.tile(x_shape, kernel_shape, x_shape, strides, dilation) is None
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh"])
+def test_bias_and_activation(isa, rng, activation):
+    x, w, bias = normal(rng, 1, 80, 70, 1), normal(rng, 11, 12, 1, 1) / 12, normal(rng, 1)
+    exact = (a.astype(float) for a in (x, w, bias))
+    expected = reference.conv(*exact, activation=activation, alpha=0.3, **LARGE)
+    assert algorithms.fourier_tile(1, expected.shape[1:3], w.shape[:2])
+    np.testing.assert_allclose(cpu.conv(x, w, bias, activation=activation, alpha=0.3, **LARGE), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["noise", "smooth"])
+@pytest.mark.parametrize("taps", [7, 31])
+def test_rounding_is_no_larger_than_that_of_sums(isa, rng, name, taps):
+    """Measured: 0.1 to 1 times the direct kernel's largest error, relative to the root of the output's mean square."""
+    x = rng.standard_normal((1, 128, 128, 1))
+    x = (np.cumsum(np.cumsum(x, axis=1), axis=2) / 1000 if name == "smooth" else x).astype(np.float32)
+    w = normal(rng, taps, taps, 1, 1)
+    window = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
+    expected = reference.conv(x.astype(float), w.astype(float), **window)
+    direct = reference.conv(x, w, **window)
+    assert np.abs(cpu.conv(x, w, **window) - expected).max() <= 4 * np.abs(direct - expected).max()
+
+
+def test_same_bits_on_any_number_of_threads(isa, rng, threads):
+    x, w = normal(rng, 2, 150, 140, 1), normal(rng, 13, 15, 1, 1)
+
+    def results(n):
+        threads(n)
+        y = cpu.conv(x, w, **LARGE)
+        dx = cpu.conv_backward_input(y, w, input_shape=x.shape, **LARGE)
+        return y, dx, cpu.conv_backward_kernel(x, y, kernel_shape=w.shape, **LARGE)
+
+    alone = results(1)
+    for n in (2, 7):
+        for a, b in zip(alone, results(n)):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_bits_of_an_image_do_not_depend_on_its_place(isa, rng):
+    """Tiles are transformed in pairs: never two of different images."""
+    images, w = normal(rng, 3, 50, 60, 1), normal(rng, 13, 15, 1, 1)
+    y = cpu_fourier.conv(images, w, None, np.empty((3, 38, 46, 1), np.float32), ((0, 0),) * 2, (32, 32), None, 0.0)
+    images[1:] = np.nan
+    again = cpu_fourier.conv(images, w, None, np.empty_like(y), ((0, 0),) * 2, (32, 32), None, 0.0)
+    np.testing.assert_array_equal(y[0], again[0])
+    assert np.isnan(again[1:]).all()
+
+
+@pytest.mark.parametrize("points", [(32, 32), (16, 48)])
+def test_nothing_is_written_outside_of_out(isa, rng, points):
+    x, w, padding = normal(rng, 2, 37, 41, 1), normal(rng, 11, 13, 1, 1), ((5, 5), (6, 6))
+    dy = normal(rng, *x.shape)
+    for shape, call in [
+        (x.shape, lambda out: cpu_fourier.conv(x, w, None, out, padding, points, None, 0.0)),
+        (x.shape, lambda out: cpu_fourier.conv_backward_input(dy, w, out, padding, points)),
+        (w.shape, lambda out: cpu_fourier.conv_backward_kernel(x, dy, out, padding, points)),
+    ]:
+        memory = np.full(np.prod(shape) + 256, 12345, np.float32)
+        call(memory[128:-128].reshape(shape))
+        assert (memory[:128] == 12345).all()
+        assert (memory[-128:] == 12345).all()
+        assert (memory[128:-128] != 12345).all()
+
+
+def test_empty_arrays(isa):
+    x, w = np.empty((0, 40, 40, 1), np.float32), np.ones((11, 11, 1, 1), np.float32)
+    padding, points = ((0, 0), (0, 0)), (32, 32)
+    y = cpu_fourier.conv(x, w, None, np.empty((0, 30, 30, 1), np.float32), padding, points, None, 0.0)
+    dw = cpu_fourier.conv_backward_kernel(x, y, np.full(w.shape, 7, np.float32), padding, points)
+    assert not dw.any()
