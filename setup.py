@@ -76,6 +76,7 @@ EXTENSIONS = [
     extension("_depthwise"),
     extension("_fourier"),
     extension("_stream"),
+    extension("_winograd"),
 ]
 
 setup(

@@ -1,6 +1,8 @@
 cimport numpy as cnp
 from libc.stdint cimport int64_t
 
+from fastconv._core cimport gemm_tile, kernel_table
+
 
 cdef struct Axis:
     # One spatial axis: output o reads inputs o * stride + first + i * step (zero outside) for the taps i.
@@ -73,3 +75,9 @@ cdef void list_outputs(const Image *x, const Block *block, float *y, int64_t cha
 cdef int64_t list_taps(
     const Image *x, const View *view, int64_t first, int64_t count, int64_t depth, int64_t *offsets) noexcept nogil
 cdef int64_t list_rows(const Image *x, const View *view, const Block *block, int64_t *offsets) noexcept nogil
+
+cdef int widest(const kernel_table *table) noexcept nogil
+cdef int tile_vectors(const kernel_table *table, int64_t columns) noexcept nogil
+cdef void multiply(
+    const kernel_table *table, gemm_tile *tile, const float **rows, float **out, int64_t count, int vectors
+) noexcept nogil

@@ -305,12 +305,12 @@ cdef inline void copy_row(
 
 # ---- products of row pointers with packed columns --------------------------------------------------------------------
 
-cdef inline int widest(const kernel_table *table) noexcept nogil:
+cdef int widest(const kernel_table *table) noexcept nogil:
     """Vectors of columns in the widest tile."""
     return 4 if table.gemm_height[4] else 3
 
 
-cdef inline int tile_vectors(const kernel_table *table, int64_t columns) noexcept nogil:
+cdef int tile_vectors(const kernel_table *table, int64_t columns) noexcept nogil:
     """Width of the next tile where `columns` are left: the widest one, but no thin rest after it."""
     cdef int most = widest(table)
     cdef int64_t left = ceil_div(columns, table.vector_floats)

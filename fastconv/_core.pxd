@@ -15,6 +15,14 @@ cdef extern from "kernels.h" nogil:
         int64_t activation
         float alpha
 
+    ctypedef struct winograd_tile:
+        float *y
+        int64_t y_row, y_pixel
+        int64_t rows, columns, channels
+        const float *bias
+        int64_t activation
+        float alpha
+
     ctypedef struct pool_window:
         int64_t H, W, C, OH, OW, KH, KW, SH, SW, DH, DW, top, left
         int64_t count_padding
@@ -70,6 +78,12 @@ cdef extern from "kernels.h" nogil:
         void (*f32_fourier_write)(
             float *to, int64_t step, const float *part, int64_t rows, int64_t columns, float bias, int64_t activation,
             float alpha) noexcept nogil
+        void (*f32_winograd_input)(float *to, int64_t step, const float **pixels, int64_t channels) noexcept nogil
+        void (*f32_winograd_output)(const winograd_tile *tile, const float *m, int64_t step) noexcept nogil
+        void (*f32_winograd_gradient)(float *to, int64_t step, const float **pixels, int64_t channels) noexcept nogil
+        void (*f32_winograd_kernel)(
+            float *u, int64_t u_step, const float *w, int64_t tap_step, int64_t n) noexcept nogil
+        void (*f32_winograd_taps)(float *dw, int64_t tap_step, const float *m, int64_t m_step, int64_t n) noexcept nogil
 
         void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha) noexcept nogil
         void (*f32_activate_backward)(

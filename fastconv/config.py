@@ -14,7 +14,14 @@ except ModuleNotFoundError as error:
         "or start Python elsewhere to use the installed package"
     ) from error
 
-_settings: dict = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "strict": False}
+_settings: dict = {
+    "floatx": "float32",
+    "epsilon": 1e-7,
+    "image_data_format": "channels_last",
+    "strict": False,
+    "conv_precision": "fast",
+    "max_workspace": 256 << 20,
+}
 
 
 def floatx() -> str:
@@ -66,6 +73,44 @@ def strict_windows() -> bool:
 def set_strict_windows(strict: bool) -> None:
     """Make (N - F + 2P)/S + 1 have to be a whole number for convolutions and pooling, as a textbook would."""
     _settings["strict"] = bool(strict)
+
+
+def conv_precision() -> str:
+    """How convolutions are computed, "fast" or "exact"."""
+    return _settings["conv_precision"]
+
+
+def set_conv_precision(precision: str) -> None:
+    """Choose between the fastest algorithms and the plain sums of the definition.
+
+    "fast", the default, lets algorithms run that add in another order or multiply less, such as Winograd's: errors of
+    a few more units in the last place, and a NaN or infinity may reach outputs near its own. "exact" computes every
+    output from its own window alone, as one sum of products in float32.
+
+    Raises:
+        ValueError: `precision` is neither.
+    """
+    if precision not in ("fast", "exact"):
+        raise ValueError(f"conv_precision must be 'fast' or 'exact'. Received: {precision!r}")
+    _settings["conv_precision"] = precision
+
+
+def max_workspace() -> int:
+    """The most bytes of scratch memory that the threads of one call may share, 256 MiB by default."""
+    return _settings["max_workspace"]
+
+
+def set_max_workspace(size: int) -> None:
+    """Let algorithms that share scratch memory among threads run only where `size` bytes suffice.
+
+    With 0, convolutions get by with what each thread needs for the block at hand, a few megabytes at most.
+
+    Raises:
+        ValueError: `size` is not a whole number >= 0.
+    """
+    if not isinstance(size, int) or size < 0:
+        raise ValueError(f"max_workspace must be a whole number of bytes >= 0. Received: {size!r}")
+    _settings["max_workspace"] = size
 
 
 # ---- threads ---------------------------------------------------------------------------------------------------------

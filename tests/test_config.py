@@ -110,7 +110,10 @@ def test_a_source_tree_that_is_not_built_says_so(tmp_path):
     ]
     shutil.copytree(Path(fastconv.__file__).parent, tmp_path / "fastconv", ignore=only_python)
     for module in ("fastconv", "fastconv.ops", "fastconv.backends.cpu"):
-        code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import {module}"
+        code = (
+            "import sys; sys.meta_path[:] = [finder for finder in sys.meta_path if 'Editable' not in repr(finder)];"
+            f"sys.path.insert(0, {str(tmp_path)!r}); import {module}"
+        )
         done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 1
         assert done.stderr.strip().splitlines()[-1] == (

@@ -5,66 +5,109 @@ Each threshold is where two kernels measured alike, on a Zen 4 and its 512-bit v
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import product
 from math import log2, prod
+from typing import NamedTuple
 
-# With more rows, packing b into tiles costs less than reading it once a row.
-THIN_ROWS = 4
-# Shorter dot products spend their time on adding up the lanes.
-DOT_DEPTH = 64
+from fastconv import _core, config
+from fastconv.window import Sides, output_size
+
+Shape = tuple[int, ...]
 
 
-def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_b: bool, fused: bool) -> str:
-    """How op(a) op(b) is computed from these shapes: "thin" and "dots" stream b past few rows, "tiles" packs it.
+# ---- convolutions ----------------------------------------------------------------------------------------------------
 
-    "transposed" sums over the rows of both, as the gradient of a dense layer's weights does: nothing is fused with it.
+
+class Convolution(NamedTuple):
+    """What is known of a convolution before data is seen, whichever direction is computed."""
+
+    images: int
+    inputs: Shape  # spatial sizes
+    outputs: Shape
+    channels: int  # of the input: groups * CI
+    kernel_shape: Shape  # (*window, CI, CO)
+    strides: Shape
+    padding: Sides
+    dilation: Shape
+
+    @property
+    def window(self) -> Shape:
+        return self.kernel_shape[:-2]
+
+    @property
+    def groups(self) -> int:
+        return self.channels // self.kernel_shape[-2]
+
+    @property
+    def pixels(self) -> int:
+        """Output pixels of all images."""
+        return self.images * prod(self.outputs)
+
+    @property
+    def output_shape(self) -> Shape:
+        return (self.images, *self.outputs, self.kernel_shape[-1])
+
+
+class Limits(NamedTuple):
+    """What a choice depends on besides shapes."""
+
+    lanes: int  # of a vector
+    most_workspace: int  # bytes that the threads of one call may share
+
+
+class Rule(NamedTuple):
+    """One algorithm, and the function that says why it is the one for a shape: an empty text where it is not."""
+
+    algorithm: str
+    reason: Callable[[Convolution, Limits], str]
+    exact: bool  # whether an output depends on the pixels of its own window alone, and is their sum in plain float32
+
+
+class Choice(NamedTuple):
+    convolution: Convolution
+    algorithm: str
+    reason: str
+
+
+def depthwise(c: Convolution, limits: Limits) -> str:
+    """Channels lie side by side in the lanes of vectors."""
+    one_each = c.kernel_shape[-2] == 1 and c.kernel_shape[-1] == c.channels > 1
+    return "each channel has a kernel of its own" if one_each else ""
+
+
+def winograd_tiles(c: Convolution, outputs: Shape) -> int:
+    return c.images * -(-outputs[0] // 4) * -(-outputs[1] // 4)
+
+
+def winograd_workspace(c: Convolution, tiles: int, depth: int, width: int) -> int:
+    """Bytes of the transformed kernel or inputs, whichever is smaller, at 36 frequencies."""
+    return 4 * 36 * depth * min(tiles, width)
+
+
+def winograd(c: Convolution, limits: Limits, outputs: Shape, depth: int, width: int) -> str:
+    """Whether 36 products a tile and the transforms cost less than the 144 products that they replace.
+
+    The unit is one multiply-add for each input and output channel: transforms cost as much as 600 of them for each
+    channel of a tile, and that of the kernel as much as 400 for all tiles.
     """
-    if len(b) != 2 or 0 in a or 0 in b:
-        return "reference"
-    if transpose_a:
-        return "transposed" if len(a) == 2 and not transpose_b and not fused else "reference"
-    if prod(a[:-1]) > THIN_ROWS or (transpose_b and a[-1] < DOT_DEPTH):
-        return "tiles"
-    return "dots" if transpose_b else "thin"
+    if c.window != (3, 3) or (*c.strides, *c.dilation) != (1, 1, 1, 1) or c.groups > 1 or max(max(c.padding)) > 2:
+        return ""
+    tiles = winograd_tiles(c, outputs)
+    cost = tiles * (36 + 600 / depth + 600 / width) + 400
+    direct = 9 * c.images * prod(outputs)
+    if cost > direct or winograd_workspace(c, tiles, depth, width) > limits.most_workspace:
+        return ""
+    return f"{cost / direct:.0%} of the direct multiplications, transforms included, in tiles of 4 x 4 outputs"
 
 
-def depthwise(channels: int, kernel_shape: tuple[int, ...]) -> bool:
-    """Whether channels are computed side by side in the lanes of vectors: each has a kernel of its own."""
-    return kernel_shape[-2] == 1 and kernel_shape[-1] == channels > 1
+def winograd_forward(c: Convolution, limits: Limits) -> str:
+    return winograd(c, limits, c.outputs, c.kernel_shape[-2], c.kernel_shape[-1])
 
 
-# With more channels, the vectors of the phases are full enough.
-SPREAD_CHANNELS = 8
-
-
-def conv_backward_input(images: int, kernel_shape: tuple[int, ...], dilation: tuple[int, ...], groups: int) -> str:
-    """How dx is computed: "spread" adds kernel rows times pixels, "phases" gathers what each pixel of dx needs."""
-    dense = len(dilation) == 2 and groups == 1 and dilation[1] == 1
-    return "spread" if dense and images >= 8 and kernel_shape[2] <= SPREAD_CHANNELS else "phases"
-
-
-# Fewer output pixels do not repay that the kernel is laid out anew.
-FOLDED_PIXELS = 4096
-
-
-@lru_cache(maxsize=256)
-def fold(pixels: int, outputs: int, channels: int, taps: int, stride: int, lanes: int) -> int:
-    """How many neighbours in a row of `outputs` are computed as one pixel with as many times the `channels`.
-
-    Channels that do not fill a vector waste its lanes; a window that serves several outputs multiplies with the zeros
-    between them. The number with the largest useful share wins, if it wins by a quarter. A NaN or infinity in x reaches
-    the neighbours, too, since 0 times it is NaN.
-    """
-
-    def useful(neighbours: int) -> float:
-        columns, window = neighbours * channels, taps + (neighbours - 1) * stride
-        return columns / (-(-columns // lanes) * lanes) * taps / window
-
-    if pixels < FOLDED_PIXELS or channels >= lanes:
-        return 1
-    best = max((n for n in range(1, lanes + 1) if outputs % n == 0), key=useful)
-    return best if useful(best) >= 1.25 * useful(1) else 1
+def winograd_backward_input(c: Convolution, limits: Limits) -> str:
+    return winograd(c, limits, c.inputs, c.kernel_shape[-1], c.kernel_shape[-2])
 
 
 # Fewer taps are as fast directly, or nearly so.
@@ -95,3 +138,152 @@ def fourier_tile(images: int, outputs: tuple[int, ...], taps: tuple[int, ...]) -
     best = min(tiles, key=cost)
     direct = FOURIER_GAIN * images * prod(outputs) * taps[0] * (taps[1] + 15)
     return best if cost(best) < direct else None
+
+
+def fourier_points(c: Convolution, outputs: Shape) -> Shape:
+    """The points of the tiles by which so many outputs of one channel are computed; empty where directly is faster."""
+    if len(c.window) != 2 or c.channels > 1 or c.kernel_shape[-1] > 1 or (*c.strides, *c.dilation) != (1, 1, 1, 1):
+        return ()
+    return fourier_tile(c.images, outputs, c.window) or ()
+
+
+def fourier(c: Convolution, outputs: Shape) -> str:
+    points = fourier_points(c, outputs)
+    return f"one channel and many taps: spectra of tiles of {points[0]} x {points[1]} points" if points else ""
+
+
+def fourier_forward(c: Convolution, limits: Limits) -> str:
+    return fourier(c, c.outputs)
+
+
+def fourier_backward_input(c: Convolution, limits: Limits) -> str:
+    return fourier(c, c.inputs)
+
+
+# Fewer output pixels do not repay that the kernel is laid out anew.
+FOLDED_PIXELS = 4096
+
+
+@lru_cache(maxsize=256)
+def folded(pixels: int, outputs: int, channels: int, taps: int, stride: int, lanes: int) -> int:
+    """How many neighbours in a row of `outputs` are computed as one pixel with as many times the `channels`.
+
+    Channels that do not fill a vector waste its lanes; a window that serves several outputs multiplies with the zeros
+    between them. The number with the largest useful share wins, if it wins by a quarter. A NaN or infinity in x reaches
+    the neighbours, too, since 0 times it is NaN.
+    """
+
+    def useful(neighbours: int) -> float:
+        columns, window = neighbours * channels, taps + (neighbours - 1) * stride
+        return columns / (-(-columns // lanes) * lanes) * taps / window
+
+    if pixels < FOLDED_PIXELS or channels >= lanes:
+        return 1
+    best = max((n for n in range(1, lanes + 1) if outputs % n == 0), key=useful)
+    return best if useful(best) >= 1.25 * useful(1) else 1
+
+
+def neighbours(c: Convolution, lanes: int) -> int:
+    """How many pixels of a row are folded into one."""
+    if c.dilation[-1] > 1 or c.groups > 1:
+        return 1
+    return folded(c.pixels, c.outputs[-1], c.kernel_shape[-1], c.window[-1], c.strides[-1], lanes)
+
+
+def fold(c: Convolution, limits: Limits) -> str:
+    n = neighbours(c, limits.lanes)
+    return f"{n} neighbours of {c.kernel_shape[-1]} channels each fill vectors better than one" if n > 1 else ""
+
+
+# With more channels, the vectors of the phases are full enough.
+SPREAD_CHANNELS = 8
+
+
+def spread(c: Convolution, limits: Limits) -> str:
+    """dx as sums of kernel rows times pixels."""
+    dense = len(c.window) == 2 and c.groups == 1 and c.dilation[1] == 1
+    few = c.images >= 8 and c.kernel_shape[-2] <= SPREAD_CHANNELS
+    return f"{c.kernel_shape[-2]} channels fill no vector, but whole rows of the kernel do" if dense and few else ""
+
+
+def otherwise(c: Convolution, limits: Limits) -> str:
+    return "nothing beats windows times packed columns here"
+
+
+# The first rule that has a reason wins.
+RULES = {
+    "forward": (
+        Rule("depthwise", depthwise, exact=True),
+        Rule("fourier", fourier_forward, exact=False),
+        Rule("winograd", winograd_forward, exact=False),
+        Rule("fold", fold, exact=False),
+        Rule("direct", otherwise, exact=True),
+    ),
+    "backward_input": (
+        Rule("depthwise", depthwise, exact=True),
+        Rule("fourier", fourier_backward_input, exact=False),
+        Rule("winograd", winograd_backward_input, exact=False),
+        Rule("spread", spread, exact=True),
+        Rule("direct", otherwise, exact=True),
+    ),
+    "backward_kernel": (
+        Rule("depthwise", depthwise, exact=True),
+        Rule("fourier", fourier_forward, exact=False),
+        Rule("winograd", winograd_forward, exact=False),
+        Rule("fold", fold, exact=False),
+        Rule("direct", otherwise, exact=True),
+    ),
+}
+
+
+@lru_cache(maxsize=1024)
+def _choose(
+    direction: str,
+    x_shape: Shape,
+    kernel_shape: Shape,
+    strides: Shape,
+    padding: Sides,
+    dilation: Shape,
+    limits: Limits,
+    exact: bool,
+) -> Choice:
+    grown = [n + before + after for n, (before, after) in zip(x_shape[1:], padding)]
+    outputs = output_size(grown, kernel_shape, strides, dilation)
+    c = Convolution(x_shape[0], x_shape[1:-1], outputs, x_shape[-1], kernel_shape, strides, padding, dilation)
+    fitting = (
+        Choice(c, rule.algorithm, reason)
+        for rule in RULES[direction]
+        if (rule.exact or not exact) and (reason := rule.reason(c, limits))
+    )
+    return next(fitting)
+
+
+def conv(
+    direction: str, x_shape: Shape, kernel_shape: Shape, strides: Shape, padding: Sides, dilation: Shape
+) -> Choice:
+    """The algorithm for one direction, "forward", "backward_input" or "backward_kernel", of a convolution."""
+    limits = Limits(_core.vector_floats(), config.max_workspace())
+    exact = config.conv_precision() == "exact"
+    return _choose(direction, x_shape, kernel_shape, strides, padding, dilation, limits, exact)
+
+
+# ---- matrix products -------------------------------------------------------------------------------------------------
+
+# With more rows, packing b into tiles costs less than reading it once a row.
+THIN_ROWS = 4
+# Shorter dot products spend their time on adding up the lanes.
+DOT_DEPTH = 64
+
+
+def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_b: bool, fused: bool) -> str:
+    """How op(a) op(b) is computed from these shapes: "thin" and "dots" stream b past few rows, "tiles" packs it.
+
+    "transposed" sums over the rows of both, as the gradient of a dense layer's weights does: nothing is fused with it.
+    """
+    if len(b) != 2 or 0 in a or 0 in b:
+        return "reference"
+    if transpose_a:
+        return "transposed" if len(a) == 2 and not transpose_b and not fused else "reference"
+    if prod(a[:-1]) > THIN_ROWS or (transpose_b and a[-1] < DOT_DEPTH):
+        return "tiles"
+    return "dots" if transpose_b else "thin"

@@ -7,16 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from fastconv import _fourier
-from fastconv.backends import algorithms
-from fastconv.backends.cpu_stream import ACTIVATION_NUMBERS
 from fastconv.backends.reference import Array, Shape, Sides
-
-
-def tile(x_shape: Shape, kernel_shape: Shape, outputs: Shape, strides: Shape, dilation: Shape) -> Shape | None:
-    """The points of the tiles by which so many `outputs` of a correlation with the kernel are computed, if by tiles."""
-    if x_shape[-1] > 1 or kernel_shape[-1] > 1 or (*strides, *dilation) != (1, 1, 1, 1):
-        return None
-    return algorithms.fourier_tile(outputs[0], outputs[1:3], kernel_shape[:2])
 
 
 @lru_cache(maxsize=16)
@@ -36,26 +27,21 @@ def roots_of_tile(points: Shape) -> tuple[Array, Array]:
 
 
 def conv(
-    x: Array,
-    w: Array,
-    bias: Array | None,
-    y: Array,
-    padding: Sides,
-    points: Shape,
-    activation: str | None,
-    alpha: float,
+    x: Array, w: Array, bias: Array | None, y: Array, padding: Sides, points: Shape, activation: int, alpha: float
 ) -> Array:
-    _fourier.conv(x, w, bias, y, padding, points, roots_of_tile(points), ACTIVATION_NUMBERS[activation], alpha)
+    _fourier.conv(x, w, bias, y, padding, points, roots_of_tile(points), activation, alpha)
     return y
 
 
-def conv_backward_input(dy: Array, w: Array, dx: Array, padding: Sides, points: Shape) -> Array:
+def conv_backward_input(
+    dy: Array, w: Array, bias: Array | None, dx: Array, padding: Sides, points: Shape, activation: int, alpha: float
+) -> Array:
     """The correlation of dy with the kernel turned by 180 degrees."""
     (top, bottom), (left, right) = padding
     kh, kw = w.shape[:2]
     turned = np.ascontiguousarray(w[::-1, ::-1])
     around = ((kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right))
-    return conv(dy, turned, None, dx, around, points, None, 0.0)
+    return conv(dy, turned, bias, dx, around, points, activation, alpha)
 
 
 def conv_backward_kernel(x: Array, dy: Array, dw: Array, padding: Sides, points: Shape) -> Array:

@@ -26,6 +26,16 @@ typedef struct {
     float alpha;
 } gemm_tile;
 
+/* One 4 x 4 tile of outputs, cut to the image; tile_winograd.h says what becomes of it. */
+typedef struct {
+    float *y;                            /* its first pixel */
+    int64_t y_row, y_pixel;              /* floats from one to the next */
+    int64_t rows, columns, channels;     /* those that are written */
+    const float *bias;                   /* of the first channel, or NULL */
+    int64_t activation;
+    float alpha;
+} winograd_tile;
+
 enum { GEMM_VECTORS = 4, GEMM_ROWS = 14, DEPTHWISE_ROWS = 9 };    /* no tile is wider or higher */
 
 /* Pooling of images (H, W, C) to (OH, OW, C): windows of (KH, KW) taps, (DH, DW) apart, every (SH, SW) pixels from (-top, -left). */
@@ -79,6 +89,13 @@ typedef struct {
 
     /* y[c] += sum over k < depth of a[k] * b[k * b_step + c]. */
     void (*f32_gemv)(float *y, const float *a, const float *b, int64_t b_step, int64_t columns, int64_t depth);
+
+    /* The transforms of Winograd's algorithm; tile_winograd.h says what they compute. */
+    void (*f32_winograd_input)(float *to, int64_t step, const float *const *pixels, int64_t channels);
+    void (*f32_winograd_output)(const winograd_tile *tile, const float *m, int64_t step);
+    void (*f32_winograd_gradient)(float *to, int64_t step, const float *const *pixels, int64_t channels);
+    void (*f32_winograd_kernel)(float *u, int64_t u_step, const float *w, int64_t tap_step, int64_t n);
+    void (*f32_winograd_taps)(float *dw, int64_t tap_step, const float *m, int64_t m_step, int64_t n);
 
     /* sum over k < depth of a[k] * b[k]. */
     float (*f32_dot)(const float *a, const float *b, int64_t depth);

@@ -23,6 +23,7 @@
 #include "tile_pool.h"
 #include "tile_softmax.h"
 #include "tile_update.h"
+#include "tile_winograd.h"
 
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_(a, b)
@@ -47,6 +48,11 @@ const kernel_table PASTE(kernels_, ISA) = {
     .f32_fourier_transpose = f32_fourier_transpose,
     .f32_fourier_read = f32_fourier_read,
     .f32_fourier_write = f32_fourier_write,
+    .f32_winograd_input = f32_winograd_input,
+    .f32_winograd_output = f32_winograd_output,
+    .f32_winograd_gradient = f32_winograd_gradient,
+    .f32_winograd_kernel = f32_winograd_kernel,
+    .f32_winograd_taps = f32_winograd_taps,
     .f32_activate = f32_activate,
     .f32_activate_backward = f32_activate_backward,
     .f32_unary = {FOR_EACH_UNARY(FUNCTION_TABLE_ENTRY)},

@@ -9,12 +9,22 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fastconv import _core
+from fastconv import _core, config
+from fastconv.backends import algorithms
 from fastconv.backends.cpu import Cpu
 from fastconv.backends.reference import Reference
 from tests import naive
 
 cpu, reference = Cpu(), Reference(np)
+
+
+@pytest.fixture(autouse=True)
+def precision():
+    """Tests may set the precision; it is the default one before and after each."""
+    yield
+    config.set_conv_precision("fast")
+
+
 PLAIN = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
 SAME = {"strides": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
 SAME_3D = {"strides": (1, 1, 1), "padding": ((1, 1), (1, 1), (1, 1)), "dilation": (1, 1, 1)}
@@ -29,20 +39,27 @@ def integers(rng, *shape):
     return rng.integers(-4, 5, shape).astype(np.float32)
 
 
+def assert_same(direction, actual, desired, x_shape, w_shape, window):
+    """Element for element, but to rounding where the algorithm does not compute in whole numbers."""
+    if algorithms.conv(direction, x_shape, w_shape, **window).algorithm == "winograd":
+        np.testing.assert_allclose(actual, desired, rtol=0, atol=1e-5 * np.abs(desired).max())
+    else:
+        np.testing.assert_array_equal(actual, desired)
+
+
 def assert_conv_matches(oracle, rng, x_shape, w_shape, **window):
-    """conv and both gradients equal the oracle's, element for element."""
+    """conv and both gradients equal the oracle's, by the fastest algorithms and by the exact ones."""
     x, w = integers(rng, *x_shape), integers(rng, *w_shape)
-    y = cpu.conv(x, w, **window)
+    y = oracle.conv(x, w, **window)
     dy = integers(rng, *y.shape)
-    np.testing.assert_array_equal(y, oracle.conv(x, w, **window))
-    np.testing.assert_array_equal(
-        cpu.conv_backward_input(dy, w, input_shape=x_shape, **window),
-        oracle.conv_backward_input(dy, w, input_shape=x_shape, **window),
-    )
-    np.testing.assert_array_equal(
-        cpu.conv_backward_kernel(x, dy, kernel_shape=w_shape, **window),
-        oracle.conv_backward_kernel(x, dy, kernel_shape=w_shape, **window),
-    )
+    dx = oracle.conv_backward_input(dy, w, input_shape=x_shape, **window)
+    dw = oracle.conv_backward_kernel(x, dy, kernel_shape=w_shape, **window)
+    how = (x_shape, w_shape, window)
+    for precision in ("exact", "fast"):
+        config.set_conv_precision(precision)
+        assert_same("forward", cpu.conv(x, w, **window), y, *how)
+        assert_same("backward_input", cpu.conv_backward_input(dy, w, input_shape=x_shape, **window), dx, *how)
+        assert_same("backward_kernel", cpu.conv_backward_kernel(x, dy, kernel_shape=w_shape, **window), dw, *how)
 
 
 @st.composite
@@ -210,6 +227,7 @@ def test_same_bits_on_any_number_of_threads(isa, rng, threads, x_shape, w_shape,
 
 def test_bits_of_an_image_do_not_depend_on_its_place(isa, rng):
     """A pixel is summed in the same order by whatever tile it falls into."""
+    config.set_conv_precision("exact")
     image = rng.standard_normal((1, 7, 7, 30)).astype(np.float32)
     w = rng.standard_normal((3, 3, 30, 70)).astype(np.float32)
     y = cpu.conv(np.repeat(image, 5, axis=0), w, **SAME)
@@ -270,8 +288,8 @@ def test_values_that_are_not_finite_spread_as_in_the_reference(isa, rng, value):
 
 
 def test_calls_from_several_python_threads(rng):
-    x, w = integers(rng, 4, 20, 20, 16), integers(rng, 3, 3, 16, 40)
-    expected, results = reference.conv(x, w, **SAME), []
+    x, w = rng.standard_normal((4, 20, 20, 16), np.float32), rng.standard_normal((3, 3, 16, 40), np.float32)
+    expected, results = cpu.conv(x, w, **SAME), []
 
     def work():
         results.extend(cpu.conv(x, w, **SAME) for _ in range(20))

@@ -37,10 +37,10 @@ def assert_tiles_match(rng, x_shape, w_shape, padding, points):
     """The convolution and both gradients by tiles of `points` are those of the reference in float64."""
     window = {"strides": (1, 1), "padding": padding, "dilation": (1, 1)}
     x, w = normal(rng, *x_shape), normal(rng, *w_shape)
-    y = cpu_fourier.conv(x, w, None, room_for_output(x_shape, w_shape, padding), padding, points, None, 0.0)
+    y = cpu_fourier.conv(x, w, None, room_for_output(x_shape, w_shape, padding), padding, points, 0, 0.0)
     dy = normal(rng, *y.shape)
     assert_close(y, reference.conv, x, w, **window)
-    dx = cpu_fourier.conv_backward_input(dy, w, np.empty(x_shape, np.float32), padding, points)
+    dx = cpu_fourier.conv_backward_input(dy, w, None, np.empty(x_shape, np.float32), padding, points, 0, 0.0)
     assert_close(dx, reference.conv_backward_input, dy, w, input_shape=x_shape, **window)
     dw = cpu_fourier.conv_backward_kernel(x, dy, np.empty(w_shape, np.float32), padding, points)
     assert_close(dw, reference.conv_backward_kernel, x, dy, kernel_shape=w_shape, **window)
@@ -81,10 +81,12 @@ def test_any_geometry(geometry, isa, seed):
 
 def test_large_kernels_on_one_channel_take_this_way(rng):
     x, w = normal(rng, 1, 80, 90, 1), normal(rng, 21, 15, 1, 1)
-    points = cpu_fourier.tile(x.shape, w.shape, (1, 70, 96, 1), (1, 1), (1, 1))
+    choice = algorithms.conv("forward", x.shape, w.shape, **LARGE)
+    assert choice.algorithm == "fourier"
+    points = algorithms.fourier_points(choice.convolution, choice.convolution.outputs)
     y = cpu.conv(x, w, **LARGE)
     out = np.empty_like(y)
-    np.testing.assert_array_equal(y, cpu_fourier.conv(x, w, None, out, LARGE["padding"], points, None, 0.0))
+    np.testing.assert_array_equal(y, cpu_fourier.conv(x, w, None, out, LARGE["padding"], points, 0, 0.0))
     dx = cpu.conv_backward_input(y, w, input_shape=x.shape, **LARGE)
     assert_close(dx, reference.conv_backward_input, y, w, input_shape=x.shape, **LARGE)
     dw = cpu.conv_backward_kernel(x, y, kernel_shape=w.shape, **LARGE)
@@ -105,7 +107,9 @@ def test_large_kernels_on_one_channel_take_this_way(rng):
     ],
 )
 def test_others_do_not(x_shape, kernel_shape, strides, dilation):
-    assert cpu_fourier.tile(x_shape, kernel_shape, x_shape, strides, dilation) is None
+    window = {"strides": strides, "padding": ((0, 0),) * len(strides), "dilation": dilation}
+    for direction in algorithms.RULES:
+        assert algorithms.conv(direction, x_shape, kernel_shape, **window).algorithm != "fourier"
 
 
 @pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh"])
@@ -148,9 +152,9 @@ def test_same_bits_on_any_number_of_threads(isa, rng, threads):
 def test_bits_of_an_image_do_not_depend_on_its_place(isa, rng):
     """Tiles are transformed in pairs: never two of different images."""
     images, w = normal(rng, 3, 50, 60, 1), normal(rng, 13, 15, 1, 1)
-    y = cpu_fourier.conv(images, w, None, np.empty((3, 38, 46, 1), np.float32), ((0, 0),) * 2, (32, 32), None, 0.0)
+    y = cpu_fourier.conv(images, w, None, np.empty((3, 38, 46, 1), np.float32), ((0, 0),) * 2, (32, 32), 0, 0.0)
     images[1:] = np.nan
-    again = cpu_fourier.conv(images, w, None, np.empty_like(y), ((0, 0),) * 2, (32, 32), None, 0.0)
+    again = cpu_fourier.conv(images, w, None, np.empty_like(y), ((0, 0),) * 2, (32, 32), 0, 0.0)
     np.testing.assert_array_equal(y[0], again[0])
     assert np.isnan(again[1:]).all()
 
@@ -160,8 +164,8 @@ def test_nothing_is_written_outside_of_out(isa, rng, points):
     x, w, padding = normal(rng, 2, 37, 41, 1), normal(rng, 11, 13, 1, 1), ((5, 5), (6, 6))
     dy = normal(rng, *x.shape)
     for shape, call in [
-        (x.shape, lambda out: cpu_fourier.conv(x, w, None, out, padding, points, None, 0.0)),
-        (x.shape, lambda out: cpu_fourier.conv_backward_input(dy, w, out, padding, points)),
+        (x.shape, lambda out: cpu_fourier.conv(x, w, None, out, padding, points, 0, 0.0)),
+        (x.shape, lambda out: cpu_fourier.conv_backward_input(dy, w, None, out, padding, points, 0, 0.0)),
         (w.shape, lambda out: cpu_fourier.conv_backward_kernel(x, dy, out, padding, points)),
     ]:
         memory = np.full(np.prod(shape) + 256, 12345, np.float32)
@@ -174,6 +178,6 @@ def test_nothing_is_written_outside_of_out(isa, rng, points):
 def test_empty_arrays(isa):
     x, w = np.empty((0, 40, 40, 1), np.float32), np.ones((11, 11, 1, 1), np.float32)
     padding, points = ((0, 0), (0, 0)), (32, 32)
-    y = cpu_fourier.conv(x, w, None, np.empty((0, 30, 30, 1), np.float32), padding, points, None, 0.0)
+    y = cpu_fourier.conv(x, w, None, np.empty((0, 30, 30, 1), np.float32), padding, points, 0, 0.0)
     dw = cpu_fourier.conv_backward_kernel(x, y, np.full(w.shape, 7, np.float32), padding, points)
     assert not dw.any()

@@ -1,0 +1,466 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
+"""Winograd's F(4 x 4, 3 x 3): convolutions of 3 x 3 taps and stride 1 by 36 small matrix products.
+
+Tiles of 4 x 4 output pixels become 36 frequencies; at each of them a convolution is a product of (tiles, CI) with
+(CI, CO), and the gradient of the kernel a product of (CI, tiles) with (tiles, CO). A block of tiles goes through
+transform, products and inverse while it lies in the cache. `csrc/tile_winograd.h` holds the transforms.
+Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
+"""
+cimport numpy as cnp
+from cython.parallel cimport parallel, prange, threadid
+from libc.math cimport sqrt
+from libc.stdint cimport int64_t
+from libc.string cimport memset
+
+from fastconv._conv cimport ceil_div, even_parts, floats, multiply, tile_vectors, widest
+from fastconv._core cimport (
+    borrow_scratch,
+    flush_denormals,
+    gemm_tile,
+    give_scratch_back,
+    kernel_table,
+    restore_denormals,
+    threads_for,
+    tiles,
+    winograd_tile,
+)
+
+cnp.import_array()
+
+cdef extern from "kernels.h":
+    enum: LINEAR
+
+cdef enum:
+    FREQUENCIES = 36
+    TAPS = 9
+    # Cuts by shape alone, so that the bits of a result do not depend on the number of threads.
+    TASKS = 16                             # as many pieces as this share evenly among few threads
+    BLOCK_FLOATS = 160 * 1024              # of what a block of tiles works on: a good half of a second-level cache
+    FEWEST_TILES = 24                      # of a block: fewer reread the kernel too often
+    MOST_TILES = 96
+    FEWEST_ROWS = 32                       # of the kernel at a time: fewer reread the sums too often
+    MOST_ROWS = 64
+
+
+# ---- tiles: 4 x 4 outputs, and the 6 x 6 inputs that they read -------------------------------------------------------
+
+cdef struct Plane:
+    # What a tile's pixels are read from: images of some height and width, channels of them, zeros around.
+    const float *data
+    int64_t height, width, channels        # of a pixel in memory
+
+
+cdef struct Tiling:
+    int64_t height, width                  # outputs
+    int64_t top, left                      # the first tile's first input, as far outside of the image
+    int64_t down, across, count            # tiles; those of all images
+
+
+cdef Tiling tile(int64_t images, int64_t height, int64_t width, int64_t top, int64_t left) noexcept nogil:
+    cdef int64_t down = ceil_div(height, 4), across = ceil_div(width, 4)
+    return Tiling(height, width, top, left, down, across, images * down * across)
+
+
+cdef inline void list_pixels(
+    const Plane *x, const Tiling *t, int64_t i, int64_t top, int64_t left, int64_t size, const float *zeros,
+    const float **pixels
+) noexcept nogil:
+    """The size x size pixels of tile i, whose first one lies `top` above and `left` of its first output."""
+    cdef int64_t image = i // (t.down * t.across), row, column, r, c
+    cdef int64_t first_row = i // t.across % t.down * 4 - top, first_column = i % t.across * 4 - left
+    for row in range(size):
+        r = first_row + row
+        for column in range(size):
+            c = first_column + column
+            pixels[row * size + column] = (
+                x.data + ((image * x.height + r) * x.width + c) * x.channels
+                if 0 <= r < x.height and 0 <= c < x.width else zeros)
+
+
+# ---- correlation: convolution and its gradient with respect to the input ---------------------------------------------
+
+cdef struct Correlation:
+    # y = act(bias + x * w); w may be the rotated and transposed kernel
+    const kernel_table *table
+    Plane x
+    Tiling t
+    int64_t depth, width                   # CI, CO
+    const float *w
+    int64_t w_tap, w_row, w_column         # floats between taps, input channels and output channels of w
+    const float *bias
+    float *y
+    int64_t activation
+    float alpha
+    # A task is a block of tiles times a slice of the columns. Either the transformed kernel or the transformed inputs,
+    # whichever is smaller, are computed first and shared by all tasks; the others are computed where they are needed.
+    bint shares_kernel
+    int64_t block, blocks
+    int64_t slice, slices
+    int64_t rows, row_blocks               # of the kernel, transformed at a time
+    float *shared
+    const float *zeros                     # a pixel outside of the image
+    int64_t v_step, m_row, m_step          # floats between frequencies of v and m, and tiles of m
+    int64_t v_floats, u_floats, packed_floats, scratch_bytes    # of a task
+
+
+cdef int64_t cut_correlation(Correlation *c) noexcept nogil:
+    """Returns the floats that tasks share."""
+    cdef int64_t lanes = c.table.vector_floats, panel = widest(c.table) * lanes, most, parts
+    c.shares_kernel = c.t.count >= c.width
+    c.m_row = min(panel, ceil_div(c.width, lanes) * lanes)
+    if c.shares_kernel:
+        most = min(max(BLOCK_FLOATS // (FREQUENCIES * (c.depth + c.m_row)), FEWEST_TILES), MOST_TILES)
+    else:
+        most = MOST_ROWS
+    c.block = even_parts(c.t.count, most)
+    c.blocks = ceil_div(c.t.count, c.block)
+    parts = min(ceil_div(TASKS, c.blocks), ceil_div(c.width, panel))
+    c.slice = ceil_div(ceil_div(c.width, parts), panel) * panel
+    c.slices = ceil_div(c.width, c.slice)
+    c.rows = min(max(BLOCK_FLOATS // (FREQUENCIES * c.m_row) - c.block, FEWEST_ROWS), MOST_ROWS)
+    c.row_blocks = ceil_div(c.depth, c.rows)
+    # Frequencies that lie a power of two apart would share a set of the cache: one line more between them.
+    c.v_step = c.block * c.depth + 16
+    c.m_step = c.block * c.m_row + 16
+    c.v_floats = FREQUENCIES * c.v_step if c.shares_kernel else 0
+    c.u_floats = 0 if c.shares_kernel else FREQUENCIES * c.rows * c.m_row
+    c.packed_floats = TAPS * c.rows * c.m_row
+    c.scratch_bytes = (
+        sizeof(float) * (c.v_floats + c.u_floats + c.packed_floats + FREQUENCIES * c.m_step)
+        + 2 * sizeof(void *) * c.block + 63
+    ) // 64 * 64
+    if c.shares_kernel:
+        return FREQUENCIES * c.depth * ceil_div(c.width, lanes) * lanes
+    return FREQUENCIES * c.v_step * c.blocks
+
+
+cdef inline int64_t panel_columns(const Correlation *c, int64_t column, int64_t end) noexcept nogil:
+    """Width of the panel of packed columns that begins at `column` of a slice."""
+    return tile_vectors(c.table, end - column) * c.table.vector_floats
+
+
+cdef void transform_kernel(
+    const Correlation *c, int64_t row, int64_t column, int64_t end, float *u, int64_t u_step, float *packed
+) noexcept nogil:
+    """Some rows of one panel of the kernel's columns: packed as tiles read them, then transformed."""
+    cdef int64_t rows = min(c.rows, c.depth - row), width = panel_columns(c, column, end), tap
+    cdef const float *w = c.w + row * c.w_row + column * c.w_column
+    for tap in range(TAPS):
+        if c.w_column == 1:
+            c.table.f32_pack_rows(
+                packed + tap * rows * width, width, w + tap * c.w_tap, rows, c.w_row, min(width, end - column))
+        else:
+            c.table.f32_pack_columns(
+                packed + tap * rows * width, width, w + tap * c.w_tap, rows, c.w_column, min(width, end - column))
+    c.table.f32_winograd_kernel(u, u_step, packed, rows * width, rows * width)
+
+
+cdef inline void transform_tile(const Correlation *c, int64_t i, float *v) noexcept nogil:
+    """The inputs of tile i."""
+    cdef const float *pixels[FREQUENCIES]
+    list_pixels(&c.x, &c.t, i, c.t.top, c.t.left, 6, c.zeros, pixels)
+    c.table.f32_winograd_input(v, c.v_step, pixels, c.depth)
+
+
+cdef void prepare(const Correlation *c, int64_t task, float *packed) noexcept nogil:
+    """One part of what the tasks share: some rows of a slice of the kernel, or one tile."""
+    cdef int64_t column = task % c.slices * c.slice, end = min(column + c.slice, c.width)
+    cdef int64_t row = task // c.slices * c.rows, width
+    if not c.shares_kernel:
+        transform_tile(
+            c, task, c.shared + task // c.block * FREQUENCIES * c.v_step + task % c.block * c.depth)
+        return
+    while column < end:
+        width = panel_columns(c, column, end)
+        transform_kernel(
+            c, row, column, end, c.shared + c.depth * FREQUENCIES * column + row * width, c.depth * width, packed)
+        column += width
+
+
+cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noexcept nogil:
+    """One block of tiles times one slice of the columns."""
+    cdef int64_t column = task % c.slices * c.slice, end = min(column + c.slice, c.width)
+    cdef int64_t first = task // c.slices * c.block, count = min(c.block, c.t.count - first)
+    cdef float *m = <float *> scratch
+    cdef float *v = m + FREQUENCIES * c.m_step
+    cdef float *u = v + c.v_floats
+    cdef float *packed = u + c.u_floats
+    cdef const float **rows = <const float **> (packed + c.packed_floats)
+    cdef float **out = <float **> (rows + c.block)
+    cdef int64_t i, width
+    if not c.shares_kernel:
+        v = c.shared + task // c.slices * FREQUENCIES * c.v_step
+    for i in range(count):
+        rows[i] = v + i * c.depth
+        out[i] = m + i * c.m_row
+        if c.shares_kernel:
+            transform_tile(c, first + i, v + i * c.depth)
+    while column < end:
+        width = panel_columns(c, column, end)
+        if c.shares_kernel:
+            multiply_rows(c, 0, c.depth, c.shared + c.depth * FREQUENCIES * column, width, rows, out, count)
+        else:
+            for i in range(c.row_blocks):
+                transform_kernel(c, i * c.rows, column, end, u, c.rows * width, packed)
+                multiply_rows(
+                    c, i * c.rows, min(c.rows, c.depth - i * c.rows), u, width, rows, out, count)
+        for i in range(count):
+            write_tile(c, first + i, column, min(width, end - column), m + i * c.m_row)
+        column += width
+
+
+cdef void multiply_rows(
+    const Correlation *c, int64_t row, int64_t depth, const float *u, int64_t width, const float **rows, float **out,
+    int64_t count
+) noexcept nogil:
+    """Adds to m, at every frequency, some columns of v times as many rows of u."""
+    cdef int64_t f, offset, u_step = width * (c.depth if c.shares_kernel else c.rows)
+    cdef gemm_tile tile
+    tile.offsets = &offset
+    tile.segments = tile.step = 1
+    tile.depth = depth
+    tile.b_step = tile.columns = width
+    tile.accumulate = row > 0
+    tile.bias = NULL
+    tile.activation = LINEAR
+    for f in range(FREQUENCIES):
+        offset = f * c.v_step + row
+        tile.column = f * c.m_step
+        tile.b = u + f * u_step
+        multiply(c.table, &tile, rows, out, count, width // c.table.vector_floats)
+
+
+cdef inline void write_tile(
+    const Correlation *c, int64_t i, int64_t column, int64_t columns, const float *m
+) noexcept nogil:
+    """Some channels of the outputs of tile i."""
+    cdef int64_t image = i // (c.t.down * c.t.across), row = i // c.t.across % c.t.down * 4, left = i % c.t.across * 4
+    cdef winograd_tile tile
+    tile.y = c.y + ((image * c.t.height + row) * c.t.width + left) * c.width + column
+    tile.y_row = c.t.width * c.width
+    tile.y_pixel = c.width
+    tile.rows = min(c.t.height - row, 4)
+    tile.columns = min(c.t.width - left, 4)
+    tile.channels = columns
+    tile.bias = c.bias + column if c.bias else <const float *> NULL
+    tile.activation = c.activation
+    tile.alpha = c.alpha
+    c.table.f32_winograd_output(&tile, m, c.m_step)
+
+
+cdef void correlate(Correlation *c) except *:
+    """Transforms what the tasks share, then runs them, on as many threads as are worth it."""
+    c.table = tiles()
+    cdef int64_t shared_floats = cut_correlation(c), task
+    cdef int64_t preparations = c.row_blocks * c.slices if c.shares_kernel else c.t.count
+    cdef int threads = threads_for(<double> FREQUENCIES * c.t.count * c.depth * c.width)
+    cdef char *scratch = <char *> borrow_scratch(
+        threads * c.scratch_bytes + sizeof(float) * (shared_floats + c.depth))
+    cdef unsigned state = 0
+    c.shared = <float *> (scratch + threads * c.scratch_bytes)
+    c.zeros = c.shared + shared_floats
+    memset(c.shared + shared_floats, 0, c.depth * sizeof(float))
+    with nogil, parallel(num_threads=threads):
+        state = flush_denormals()
+        for task in prange(preparations, schedule="dynamic"):
+            prepare(c, task, <float *> (scratch + threadid() * c.scratch_bytes))
+        for task in prange(c.blocks * c.slices, schedule="dynamic"):
+            correlate_block(c, task, scratch + threadid() * c.scratch_bytes)
+        restore_denormals(state)
+    give_scratch_back(scratch)
+
+
+def conv(
+    cnp.ndarray x,    # IN  (N, H, W, CI)
+    cnp.ndarray w,    # IN  (3, 3, CI, CO)
+    bias,             # IN  (CO,) or None
+    cnp.ndarray y,    # OUT (N, OH, OW, CO)
+    tuple padding, int activation, float alpha,
+):
+    """y = act(bias + x * w)"""
+    cdef Correlation c
+    c.depth, c.width = w.shape[2], w.shape[3]
+    c.x = Plane(floats(x, x.shape[0] * x.shape[1] * x.shape[2] * c.depth), x.shape[1], x.shape[2], c.depth)
+    c.t = tile(x.shape[0], y.shape[1], y.shape[2], padding[0][0], padding[1][0])
+    c.w = floats(w, TAPS * c.depth * c.width)
+    c.w_tap, c.w_row, c.w_column = c.depth * c.width, c.width, 1
+    c.bias = <float *> NULL if bias is None else floats(bias, c.width)
+    c.y = floats(y, x.shape[0] * y.shape[1] * y.shape[2] * c.width)
+    c.activation, c.alpha = activation, alpha
+    correlate(&c)
+
+
+def conv_backward_input(
+    cnp.ndarray dy,   # IN  (N, OH, OW, CO)
+    cnp.ndarray w,    # IN  (3, 3, CI, CO)
+    bias,             # IN  (CI,) or None
+    cnp.ndarray dx,   # OUT (N, H, W, CI)
+    tuple padding, int activation, float alpha,
+):
+    """dx = act(bias + C^T dy): a convolution of dy with the kernel rotated by 180 degrees, its channels exchanged"""
+    cdef Correlation c
+    c.depth, c.width = w.shape[3], w.shape[2]
+    c.x = Plane(floats(dy, dy.shape[0] * dy.shape[1] * dy.shape[2] * c.depth), dy.shape[1], dy.shape[2], c.depth)
+    c.t = tile(dy.shape[0], dx.shape[1], dx.shape[2], 2 - padding[0][0], 2 - padding[1][0])
+    c.w_tap, c.w_row, c.w_column = -c.depth * c.width, 1, c.depth
+    c.w = floats(w, TAPS * c.depth * c.width) - (TAPS - 1) * c.w_tap
+    c.bias = <float *> NULL if bias is None else floats(bias, c.width)
+    c.y = floats(dx, dy.shape[0] * dx.shape[1] * dx.shape[2] * c.width)
+    c.activation, c.alpha = activation, alpha
+    correlate(&c)
+
+
+# ---- the gradient of a convolution with respect to its kernel --------------------------------------------------------
+
+cdef struct KernelGradient:
+    # dw = G^T m G, m[f] = sum over tiles of (B^T x B)[f]^T (A dy A^T)[f]
+    const kernel_table *table
+    Plane x, dy
+    Tiling t
+    float *dw
+    # A task sums one chunk of the blocks of tiles, for a slice of the rows times a slice of the columns
+    int64_t block, blocks
+    int64_t chunk, chunks                  # blocks of tiles in a chunk
+    int64_t rows, row_slices, columns, column_slices
+    float *partials                        # dw of the chunks but the first
+    const float *zeros                     # a pixel outside of the image
+    int64_t v_step, e_step, m_step         # floats between frequencies of v, e and m
+    int64_t dw_floats, scratch_bytes
+
+
+cdef enum:
+    GRADIENT_SLICE = 128                   # rows, and columns, of a task
+    GRADIENT_TILES = 64                    # of a block: as many multiply-adds for each sum that is read and written
+    MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums
+
+
+cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
+    cdef int64_t lanes = g.table.vector_floats, parts
+    g.rows = even_parts(g.x.channels, GRADIENT_SLICE)
+    g.row_slices = ceil_div(g.x.channels, g.rows)
+    g.columns = ceil_div(even_parts(g.dy.channels, GRADIENT_SLICE), lanes) * lanes
+    g.column_slices = ceil_div(g.dy.channels, g.columns)
+    g.block = even_parts(g.t.count, GRADIENT_TILES)
+    g.blocks = ceil_div(g.t.count, g.block)
+    g.dw_floats = TAPS * g.x.channels * g.dy.channels
+    # Where dw is too small to be shared, a fixed number of partial sums over the tiles are added up in order.
+    parts = min(TASKS // (g.row_slices * g.column_slices), MOST_PARTIAL_FLOATS // g.dw_floats)
+    g.chunk = even_parts(g.blocks, ceil_div(g.blocks, max(parts, 1)))
+    g.chunks = ceil_div(g.blocks, g.chunk)
+    # Frequencies that lie a power of two apart would share a set of the cache: one line more between them.
+    g.v_step = g.block * g.rows + 16
+    g.e_step = g.block * g.columns + 16
+    g.m_step = g.rows * g.columns + 16
+    g.scratch_bytes = (
+        sizeof(float) * FREQUENCIES * (g.v_step + g.e_step + g.m_step) + 2 * sizeof(void *) * g.rows + 63
+    ) // 64 * 64
+
+
+cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexcept nogil:
+    """The sum over one chunk of the tiles of one slice of dw."""
+    cdef int64_t column = task % g.column_slices * g.columns, columns = min(g.columns, g.dy.channels - column)
+    cdef int64_t row = task // g.column_slices % g.row_slices * g.rows, rows = min(g.rows, g.x.channels - row)
+    cdef int64_t chunk = task // (g.column_slices * g.row_slices), block, i
+    cdef float *m = <float *> scratch
+    cdef float *v = m + FREQUENCIES * g.m_step
+    cdef float *e = v + FREQUENCIES * g.v_step
+    cdef const float **left = <const float **> (e + FREQUENCIES * g.e_step)
+    cdef float **out = <float **> (left + g.rows)
+    cdef float *dw = g.dw if chunk == 0 else g.partials + (chunk - 1) * g.dw_floats
+    for i in range(rows):
+        left[i] = v + i
+        out[i] = m + i * g.columns
+    for block in range(chunk * g.chunk, min((chunk + 1) * g.chunk, g.blocks)):
+        transform_block(g, block, row, rows, column, columns, v, e)
+        multiply_block(
+            g, min(g.block, g.t.count - block * g.block), block > chunk * g.chunk, left, rows, e, columns, out)
+    for i in range(rows):
+        g.table.f32_winograd_taps(
+            dw + (row + i) * g.dy.channels + column, g.x.channels * g.dy.channels, m + i * g.columns, g.m_step, columns)
+
+
+cdef void transform_block(
+    const KernelGradient *g, int64_t block, int64_t row, int64_t rows, int64_t column, int64_t columns, float *v, float *e
+) noexcept nogil:
+    """The frequencies of some channels of a block of tiles: those of x to v, those of dy to e."""
+    cdef int64_t first = block * g.block, i
+    cdef const float *pixels[FREQUENCIES]
+    cdef Plane x = g.x, dy = g.dy
+    x.data += row
+    dy.data += column
+    for i in range(min(g.block, g.t.count - first)):
+        list_pixels(&x, &g.t, first + i, g.t.top, g.t.left, 6, g.zeros, pixels)
+        g.table.f32_winograd_input(v + i * g.rows, g.v_step, pixels, rows)
+        list_pixels(&dy, &g.t, first + i, 0, 0, 4, g.zeros, pixels)
+        g.table.f32_winograd_gradient(e + i * g.columns, g.e_step, pixels, columns)
+
+
+cdef void multiply_block(
+    const KernelGradient *g, int64_t count, bint accumulate, const float **left, int64_t rows, const float *e,
+    int64_t columns, float **out
+) noexcept nogil:
+    """Adds to m, at every frequency, v transposed times e, both of `count` tiles."""
+    cdef int64_t f, offset, column
+    cdef int vectors
+    cdef gemm_tile tile
+    tile.offsets = &offset
+    tile.segments = 1
+    tile.depth = count
+    tile.step = g.rows
+    tile.b_step = g.columns
+    tile.accumulate = accumulate
+    tile.bias = NULL
+    tile.activation = LINEAR
+    for f in range(FREQUENCIES):
+        offset = f * g.v_step
+        column = 0
+        while column < columns:
+            vectors = tile_vectors(g.table, columns - column)
+            tile.b = e + f * g.e_step + column
+            tile.column = f * g.m_step + column
+            tile.columns = vectors * g.table.vector_floats
+            multiply(g.table, &tile, left, out, rows, vectors)
+            column += tile.columns
+
+
+cdef void add_partials(const KernelGradient *g, int64_t task) noexcept nogil:
+    """Adds one part of all partial sums to dw, in the order of the chunks."""
+    cdef int64_t first = g.dw_floats * task // TASKS, last = g.dw_floats * (task + 1) // TASKS, chunk, i
+    cdef const float *partial
+    for chunk in range(g.chunks - 1):
+        partial = g.partials + chunk * g.dw_floats
+        for i in range(first, last):
+            g.dw[i] += partial[i]
+
+
+def conv_backward_kernel(
+    cnp.ndarray x,    # IN  (N, H, W, CI)
+    cnp.ndarray dy,   # IN  (N, OH, OW, CO)
+    cnp.ndarray dw,   # OUT (3, 3, CI, CO)
+    tuple padding,
+):
+    """dw[kh, kw] = x shifted by (kh, kw), transposed, times dy: the adjoint of `conv` for a given x"""
+    cdef KernelGradient g
+    g.table = tiles()
+    g.x = Plane(floats(x, cnp.PyArray_SIZE(x)), x.shape[1], x.shape[2], dw.shape[2])
+    g.dy = Plane(floats(dy, cnp.PyArray_SIZE(dy)), dy.shape[1], dy.shape[2], dw.shape[3])
+    g.t = tile(x.shape[0], dy.shape[1], dy.shape[2], padding[0][0], padding[1][0])
+    g.dw = floats(dw, TAPS * g.x.channels * g.dy.channels)
+    cut_kernel_gradient(&g)
+    cdef int64_t tasks = g.chunks * g.row_slices * g.column_slices, task
+    cdef int64_t pixel = max(g.x.channels, g.dy.channels)
+    cdef int threads = threads_for(<double> FREQUENCIES * g.x.channels * g.dy.channels * g.t.count)
+    cdef char *scratch = <char *> borrow_scratch(
+        threads * g.scratch_bytes + sizeof(float) * ((g.chunks - 1) * g.dw_floats + pixel))
+    cdef unsigned state = 0
+    g.partials = <float *> (scratch + threads * g.scratch_bytes)
+    g.zeros = g.partials + (g.chunks - 1) * g.dw_floats
+    memset(<float *> g.zeros, 0, pixel * sizeof(float))
+    with nogil, parallel(num_threads=threads):
+        state = flush_denormals()
+        for task in prange(tasks, schedule="dynamic"):
+            sum_chunk(&g, task, scratch + threadid() * g.scratch_bytes)
+        for task in prange(TASKS):
+            add_partials(&g, task)
+        restore_denormals(state)
+    give_scratch_back(scratch)

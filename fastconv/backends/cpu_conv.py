@@ -1,0 +1,106 @@
+"""The algorithms of convolution by the names of `algorithms.RULES`: each fills an output with a compiled kernel.
+
+Arrays are float32 in C order, of shapes that fit together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from fastconv import _conv, _core, _depthwise, _winograd
+from fastconv.backends import algorithms, cpu_fourier
+from fastconv.backends.algorithms import Convolution
+from fastconv.backends.reference import Array, Shape
+
+# ---- few output channels: neighbouring pixels are computed as one ----------------------------------------------------
+
+
+def fold_pixels(y: Array, n: int) -> Array:
+    """(.., OW, CO) as (.., OW/n, n CO): a view."""
+    return y.reshape(*y.shape[:-2], y.shape[-2] // n, n * y.shape[-1])
+
+
+def fold_kernel(w: Array, n: int, stride: int) -> Array:
+    """(.., KW + (n - 1) SW, CI, n CO): n copies of w, each a stride to the right of the one before, between zeros."""
+    kw, ci, co = w.shape[-3:]
+    folded = np.zeros((*w.shape[:-3], kw + (n - 1) * stride, ci, n, co), np.float32)
+    for i in range(n):
+        folded[..., i * stride : i * stride + kw, :, i, :] = w
+    return folded.reshape(*folded.shape[:-2], n * co)
+
+
+def fold_strides(strides: Shape, n: int) -> Shape:
+    return (*strides[:-1], n * strides[-1])
+
+
+def unfold_kernel(dw: Array, shape: Shape, n: int, stride: int, out: Array) -> Array:
+    """The adjoint of fold_kernel: the sum of the n copies, written to `out`."""
+    copies = dw.reshape(*dw.shape[:-1], n, shape[-1])
+    return np.sum([copies[..., i * stride : i * stride + shape[-3], :, i, :] for i in range(n)], axis=0, out=out)
+
+
+def conv_folded(
+    c: Convolution, x: Array, w: Array, bias: Array | None, y: Array, activation: int, alpha: float
+) -> None:
+    n = algorithms.neighbours(c, _core.vector_floats())
+    bias = bias if bias is None else np.tile(bias, n)
+    kernel, pixels, strides = fold_kernel(w, n, c.strides[-1]), fold_pixels(y, n), fold_strides(c.strides, n)
+    _conv.conv(x, kernel, bias, pixels, strides, c.padding, c.dilation, activation, alpha)
+
+
+def conv_folded_backward_kernel(c: Convolution, x: Array, dy: Array, dw: Array) -> None:
+    n = algorithms.neighbours(c, _core.vector_floats())
+    *outer, kw, ci, co = c.kernel_shape
+    folded = np.empty((*outer, kw + (n - 1) * c.strides[-1], ci, n * co), np.float32)
+    _conv.conv_backward_kernel(x, fold_pixels(dy, n), folded, fold_strides(c.strides, n), c.padding, c.dilation)
+    unfold_kernel(folded, c.kernel_shape, n, c.strides[-1], dw)
+
+
+# ---- the algorithms --------------------------------------------------------------------------------------------------
+
+# (c, x, w, bias or None, y, activation number, alpha): fills y
+FORWARD: dict[str, Callable[..., None]] = {
+    "depthwise": lambda c, x, w, bias, y, activation, alpha: _depthwise.conv(
+        x, w, bias, y, c.strides, c.padding, c.dilation, activation, alpha
+    ),
+    "fourier": lambda c, x, w, bias, y, activation, alpha: cpu_fourier.conv(
+        x, w, bias, y, c.padding, algorithms.fourier_points(c, c.outputs), activation, alpha
+    ),
+    "winograd": lambda c, x, w, bias, y, activation, alpha: _winograd.conv(x, w, bias, y, c.padding, activation, alpha),
+    "fold": conv_folded,
+    "direct": lambda c, x, w, bias, y, activation, alpha: _conv.conv(
+        x, w, bias, y, c.strides, c.padding, c.dilation, activation, alpha
+    ),
+}
+
+# (c, dy, w, bias or None, dx, activation number, alpha): fills dx
+BACKWARD_INPUT: dict[str, Callable[..., None]] = {
+    "depthwise": lambda c, dy, w, bias, dx, activation, alpha: _depthwise.conv_backward_input(
+        dy, w, bias, dx, c.strides, c.padding, c.dilation, activation, alpha
+    ),
+    "fourier": lambda c, dy, w, bias, dx, activation, alpha: cpu_fourier.conv_backward_input(
+        dy, w, bias, dx, c.padding, algorithms.fourier_points(c, c.inputs), activation, alpha
+    ),
+    "winograd": lambda c, dy, w, bias, dx, activation, alpha: _winograd.conv_backward_input(
+        dy, w, bias, dx, c.padding, activation, alpha
+    ),
+    "spread": lambda c, dy, w, bias, dx, activation, alpha: _conv.conv_backward_input_spread(
+        dy, w, bias, dx, c.strides, c.padding, c.dilation, activation, alpha
+    ),
+    "direct": lambda c, dy, w, bias, dx, activation, alpha: _conv.conv_backward_input(
+        dy, w, bias, dx, c.strides, c.padding, c.dilation, activation, alpha
+    ),
+}
+
+# (c, x, dy, dw): fills dw
+BACKWARD_KERNEL: dict[str, Callable[..., None]] = {
+    "depthwise": lambda c, x, dy, dw: _depthwise.conv_backward_kernel(x, dy, dw, c.strides, c.padding, c.dilation),
+    "fourier": lambda c, x, dy, dw: cpu_fourier.conv_backward_kernel(
+        x, dy, dw, c.padding, algorithms.fourier_points(c, c.outputs)
+    ),
+    "winograd": lambda c, x, dy, dw: _winograd.conv_backward_kernel(x, dy, dw, c.padding),
+    "fold": conv_folded_backward_kernel,
+    "direct": lambda c, x, dy, dw: _conv.conv_backward_kernel(x, dy, dw, c.strides, c.padding, c.dilation),
+}

@@ -1,0 +1,163 @@
+"""Winograd's algorithm: equal to the definition within a small multiple of what the direct kernel errs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastconv import _winograd, config
+from fastconv.backends import algorithms
+from fastconv.backends.cpu import Cpu
+from fastconv.backends.reference import Reference
+
+cpu, reference = Cpu(), Reference(np)
+
+
+def window(padding):
+    return {"strides": (1, 1), "padding": padding, "dilation": (1, 1)}
+
+
+SAME = window(((1, 1), (1, 1)))
+
+
+@pytest.fixture(autouse=True)
+def defaults():
+    yield
+    config.set_conv_precision("fast")
+    config.set_max_workspace(256 << 20)
+
+
+def draw(rng, images, height, width, ci, co, padding):
+    """x, w, bias and dy."""
+    output = (height + sum(padding[0]) - 2, width + sum(padding[1]) - 2)
+    shapes = (images, height, width, ci), (3, 3, ci, co), (co,), (images, *output, co)
+    return [rng.standard_normal(shape, np.float32) for shape in shapes]
+
+
+def everything(x, w, bias, dy, padding):
+    """y, dx and dw by the Winograd kernels, whatever the table says."""
+    y, dx, dw = np.full_like(dy, np.nan), np.full_like(x, np.nan), np.full_like(w, np.nan)
+    _winograd.conv(x, w, bias, y, padding, 1, 0.0)
+    _winograd.conv_backward_input(dy, w, None, dx, padding, 0, 0.0)
+    _winograd.conv_backward_kernel(x, dy, dw, padding)
+    return y, dx, dw
+
+
+def assert_matches_float64(x, w, bias, dy, padding):
+    wide = [array.astype(np.float64) for array in (x, w, bias, dy)]
+    expected = (
+        reference.conv(*wide[:3], **window(padding), activation="relu"),
+        reference.conv_backward_input(wide[3], wide[1], input_shape=x.shape, **window(padding)),
+        reference.conv_backward_kernel(wide[0], wide[3], kernel_shape=w.shape, **window(padding)),
+    )
+    for actual, desired in zip(everything(x, w, bias, dy, padding), expected):
+        np.testing.assert_allclose(actual, desired, rtol=0, atol=2e-5 * np.abs(desired).max())
+
+
+@pytest.mark.parametrize(
+    ("images", "height", "width", "ci", "co", "padding"),
+    [
+        (1, 4, 4, 1, 1, ((1, 1), (1, 1))),
+        (1, 1, 1, 3, 5, ((1, 1), (1, 1))),
+        (2, 9, 11, 5, 7, ((0, 2), (1, 0))),
+        (3, 8, 8, 17, 33, ((0, 0), (0, 0))),
+        (1, 6, 5, 130, 257, ((2, 2), (2, 2))),
+        (1, 60, 61, 8, 12, ((1, 1), (1, 1))),
+        (40, 5, 6, 40, 20, ((1, 1), (0, 0))),
+    ],
+    ids=str,
+)
+def test_odd_sizes(isa, rng, images, height, width, ci, co, padding):
+    assert_matches_float64(*draw(rng, images, height, width, ci, co, padding), padding)
+
+
+@given(
+    st.tuples(st.integers(1, 3), st.integers(3, 14), st.integers(3, 14), st.integers(1, 70), st.integers(1, 70)),
+    st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2),
+    st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=30, deadline=None)
+def test_any_shape(shape, padding, seed):
+    assert_matches_float64(*draw(np.random.default_rng(seed), *shape, padding), padding)
+
+
+@pytest.mark.parametrize("ci", [4, 16, 64, 256])
+def test_error_is_at_most_four_times_that_of_direct_convolution(isa, ci):
+    """Inputs as after relu, weights as He et al. (2015) draw them; errors as root mean squares."""
+    rng = np.random.default_rng(ci)
+    x = np.maximum(rng.standard_normal((2, 20, 20, ci), np.float32), 0)
+    w = rng.standard_normal((3, 3, ci, 24), np.float32) * np.float32(np.sqrt(2 / (9 * ci)))
+    dy = rng.standard_normal((2, 20, 20, 24), np.float32)
+    wide = reference.conv(x.astype(np.float64), w.astype(np.float64), **SAME)
+    wide_dx = reference.conv_backward_input(dy.astype(np.float64), w.astype(np.float64), input_shape=x.shape, **SAME)
+    wide_dw = reference.conv_backward_kernel(x.astype(np.float64), dy.astype(np.float64), kernel_shape=w.shape, **SAME)
+    config.set_conv_precision("exact")
+    direct = (
+        cpu.conv(x, w, **SAME),
+        cpu.conv_backward_input(dy, w, input_shape=x.shape, **SAME),
+        cpu.conv_backward_kernel(x, dy, kernel_shape=w.shape, **SAME),
+    )
+    y, dx, dw = np.empty_like(dy), np.empty_like(x), np.empty_like(w)
+    _winograd.conv(x, w, None, y, SAME["padding"], 0, 0.0)
+    _winograd.conv_backward_input(dy, w, None, dx, SAME["padding"], 0, 0.0)
+    _winograd.conv_backward_kernel(x, dy, dw, SAME["padding"])
+
+    def error(actual, desired):
+        return np.sqrt(np.mean((actual - desired) ** 2))
+
+    for fast, plain, exact in zip((y, dx, dw), direct, (wide, wide_dx, wide_dw)):
+        assert error(fast, exact) <= 4 * error(plain, exact)
+
+
+@pytest.mark.parametrize("shape", [(3, 17, 15, 40, 70), (1, 9, 10, 64, 200), (30, 7, 7, 33, 48)], ids=str)
+def test_bits_do_not_depend_on_the_number_of_threads(isa, rng, threads, shape):
+    arrays = draw(rng, *shape, SAME["padding"])
+    results = []
+    for n in (1, 2, 3, 7):
+        config.set_num_threads(n)
+        results.append(everything(*arrays, SAME["padding"]))
+    for other in results[1:]:
+        for a, b in zip(results[0], other):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh"])
+def test_bias_and_activation(isa, rng, activation):
+    x, w, bias, _ = draw(rng, 2, 12, 12, 32, 40, SAME["padding"])
+    assert algorithms.conv("forward", x.shape, w.shape, **SAME).algorithm == "winograd"
+    finish = {"activation": activation, "alpha": 0.3}
+    expected = reference.conv(x, w, bias, **SAME, **finish)
+    np.testing.assert_allclose(cpu.conv(x, w, bias, **SAME, **finish), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_gradients_are_adjoint(rng):
+    x, w, _, dy = draw(rng, 2, 13, 14, 40, 36, SAME["padding"])
+    y, dx, dw = everything(x, w, np.zeros(36, np.float32), dy, SAME["padding"])
+    y = cpu.conv(x, w, **SAME)
+    product = np.vdot(y.astype(np.float64), dy)
+    assert np.isclose(np.vdot(x.astype(np.float64), dx), product, rtol=1e-4)
+    assert np.isclose(np.vdot(w.astype(np.float64), dw), product, rtol=1e-4)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_exact_convolution_keeps_a_nan_within_its_windows(isa, rng, value):
+    x, w, _, _ = draw(rng, 1, 24, 24, 32, 32, SAME["padding"])
+    x[0, 9, 9, 3] = value
+    config.set_conv_precision("exact")
+    broken = ~np.isfinite(cpu.conv(x, w, **SAME)).all(axis=-1)[0]
+    expected = np.zeros((24, 24), bool)
+    expected[8:11, 8:11] = True
+    np.testing.assert_array_equal(broken, expected)
+
+
+def test_the_workspace_can_be_capped(rng):
+    shapes = (1, 56, 56, 64), (3, 3, 64, 64)
+    choice = algorithms.conv("forward", *shapes, **SAME)
+    needed = algorithms.winograd_workspace(choice.convolution, 196, 64, 64)
+    assert choice.algorithm == "winograd"
+    config.set_max_workspace(needed)
+    assert algorithms.conv("forward", *shapes, **SAME).algorithm == "winograd"
+    config.set_max_workspace(needed - 1)
+    assert algorithms.conv("forward", *shapes, **SAME).algorithm == "direct"
