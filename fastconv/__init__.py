@@ -22,7 +22,7 @@ from fastconv import (
     regularizers,
     utils,
 )
-from fastconv.backends import show_config
+from fastconv.backends import explain_conv, show_config
 from fastconv.engine import KerasTensor, Variable, grad, value_and_grad
 from fastconv.layers import Input, Layer
 from fastconv.models import Model, Sequential
@@ -40,6 +40,7 @@ __all__ = [
     "callbacks",
     "config",
     "datasets",
+    "explain_conv",
     "grad",
     "initializers",
     "layers",

@@ -319,6 +319,12 @@ cdef int tile_vectors(const kernel_table *table, int64_t columns) noexcept nogil
     return most if left >= 2 * most else <int> ceil_div(left, 2)
 
 
+def tile_shape(int64_t columns) -> tuple:
+    """(rows, columns) of the sums that the first tile of so many columns holds in registers."""
+    cdef int vectors = tile_vectors(tiles(), columns)
+    return tiles().gemm_height[vectors], vectors * tiles().vector_floats
+
+
 cdef void multiply(
     const kernel_table *table, gemm_tile *tile, const float **rows, float **out, int64_t count, int vectors
 ) noexcept nogil:

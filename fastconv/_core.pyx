@@ -118,6 +118,11 @@ cdef int threads_for(double work) noexcept nogil:
     return 1 if threads < 1 else threads
 
 
+def threads_worth(double work) -> int:
+    """How many threads a kernel of `work` multiply-adds would run on now."""
+    return threads_for(work)
+
+
 def run_serially() -> None:
     """Called in a forked child: it computes on one thread."""
     global _forked

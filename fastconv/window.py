@@ -12,6 +12,7 @@ from fastconv import config
 
 Shape = tuple[int, ...]
 Sides = tuple[tuple[int, int], ...]
+Padding = str | int | Sequence[int | Sequence[int]]  # as users may give it
 WHOLE = (int, np.integer)
 NAMED_PADDINGS = ("valid", "same")
 CONV_PADDINGS = (*NAMED_PADDINGS, "causal")
@@ -74,7 +75,7 @@ def named_padding(
 
 def resolve_padding(
     op: str,
-    padding: str | int | Sequence[int | Sequence[int]],
+    padding: Padding,
     spatial: Sequence[int],
     size: Sequence[int],
     strides: Sequence[int],

@@ -9,7 +9,10 @@ from typing import Any
 from fastconv import _core, config
 from fastconv._stream import BINARY, UNARY
 from fastconv.backends.cpu import Cpu
+from fastconv.backends.explain import explain_conv
 from fastconv.backends.reference import Reference
+
+__all__ = ["backend_of", "explain_conv", "show_config"]
 
 _cpu = Cpu()
 
@@ -27,6 +30,7 @@ def show_config() -> None:
     print(f"processor: {platform.machine()}, instruction sets usable: {', '.join(_core.usable_isas())}")
     print(f"instruction set in use: {_core.get_isa()} (FASTCONV_ISA chooses another)")
     print(f"threads: {config.get_num_threads()}{'' if _core.has_openmp() else ' (built without OpenMP: serial)'}")
+    print(f"convolutions: {config.conv_precision()} (config.set_conv_precision; explain_conv tells of one shape)")
     kernels = [name for name, member in vars(Reference).items() if callable(member) and name[0] != "_"]
     tuned = [
         name

@@ -10,9 +10,8 @@ from fastconv.engine import Primitive
 from fastconv.ops.broadcast import reshape
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
-from fastconv.window import CONV_PADDINGS, output_size, resolve_padding, resolve_transposed, spread
+from fastconv.window import CONV_PADDINGS, Padding, output_size, resolve_padding, resolve_transposed, spread
 
-Padding = str | int | Sequence[int | Sequence[int]]
 RANKS = (1, 2, 3)  # spatial axes
 
 

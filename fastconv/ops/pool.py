@@ -10,9 +10,7 @@ from fastconv.engine import Primitive
 from fastconv.ops.broadcast import reshape
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
-from fastconv.window import output_size, resolve_padding, spread
-
-Padding = str | int | Sequence[int | Sequence[int]]
+from fastconv.window import Padding, output_size, resolve_padding, spread
 
 
 def _pool_shape(x: Any, *, size: Any, strides: Any, padding: Any, dilation: Any = (1, 1), **_: Any) -> tuple:

@@ -1,0 +1,87 @@
+"""What a user may ask of the choice of algorithms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import NamedTuple
+
+from fastconv import _conv, _core, config
+from fastconv.backends import algorithms
+from fastconv.backends.algorithms import Choice, Convolution
+from fastconv.window import Padding, resolve_padding, spread
+
+
+class Explanation(NamedTuple):
+    """How one direction of a convolution is computed."""
+
+    algorithm: str  # a name in `algorithms.RULES`
+    tile: str  # what its innermost kernel holds
+    threads: int  # at most this many run it
+    reason: str  # why this algorithm
+
+
+def _product(columns: int) -> str:
+    """The register tile under a product with so many columns."""
+    height, width = _conv.tile_shape(columns)
+    return f"{height} x {width} sums"
+
+
+# What the innermost kernel of an algorithm holds, given (convolution, columns of its output).
+TILES: dict[str, Callable[[Convolution, int], str]] = {
+    "direct": lambda c, columns: _product(columns // c.groups),
+    "fold": lambda c, columns: _product(columns * algorithms.neighbours(c, _core.vector_floats())),
+    "spread": lambda c, columns: _product(columns * c.window[-1]),
+    "winograd": lambda c, columns: f"{_product(columns)} at 36 frequencies of 4 x 4 outputs",
+    "fourier": lambda c, columns: "spectra of whole tiles",
+}
+
+
+def explain_conv(
+    input_shape: Sequence[int],
+    kernel_shape: Sequence[int],
+    strides: int | Sequence[int] = 1,
+    padding: Padding = "valid",
+    dilation_rate: int | Sequence[int] = 1,
+) -> dict[str, Explanation]:
+    """Which algorithm, register tile and threads a float32 convolution of this shape gets, and why.
+
+    The answer holds for the instruction set, the precision and the workspace in force (`config.set_conv_precision`,
+    `config.set_max_workspace`). The choice depends on shapes alone, never on the number of threads.
+
+    Args:
+        input_shape: (N, *spatial, C), one to three spatial axes.
+        kernel_shape: (*window, CI, CO).
+        strides, padding, dilation_rate: as for `ops.conv`.
+
+    Returns:
+        "forward", "backward_input" and "backward_kernel", each with its `Explanation`.
+
+    Raises:
+        ValueError: shapes, strides or padding that do not fit.
+
+    >>> explain_conv((8, 56, 56, 64), (3, 3, 64, 64), padding="same")["forward"].algorithm
+    'winograd'
+    """
+    x, w = tuple(map(int, input_shape)), tuple(map(int, kernel_shape))
+    if len(x) != len(w) or not 3 <= len(x) <= 5 or min(w) < 1 or x[-1] < 1 or x[-1] % w[-2] or w[-1] % (x[-1] // w[-2]):
+        raise ValueError(
+            "input_shape must be (N, *spatial, C) and kernel_shape (*window, CI, CO), C a multiple of CI and CO one of "
+            f"C / CI. Received: input_shape={x}, kernel_shape={w}"
+        )
+    rank = len(x) - 2
+    steps, distance = spread("strides", strides, rank), spread("dilation_rate", dilation_rate, rank)
+    sides = resolve_padding("explain_conv", padding, x[1:-1], w[:-2], steps, distance)
+    return {
+        direction: _explain(direction, algorithms.conv(direction, x, w, steps, sides, distance))
+        for direction in algorithms.RULES
+    }
+
+
+def _explain(direction: str, choice: Choice) -> Explanation:
+    c, algorithm, reason = choice
+    columns = c.channels if direction == "backward_input" else c.kernel_shape[-1]
+    lanes = _core.vector_floats()
+    tile = TILES[algorithm](c, columns) if algorithm in TILES else f"vectors of {lanes} channels"
+    work = c.pixels * prod(c.kernel_shape) / (4 if algorithm == "winograd" else 1)
+    return Explanation(algorithm, tile, min(_core.threads_worth(work), config.get_num_threads()), reason)

@@ -1,0 +1,83 @@
+"""explain_conv: what it says is what runs."""
+
+from __future__ import annotations
+
+import pytest
+
+import fastconv
+from fastconv import config
+from fastconv.backends import algorithms, cpu_conv
+
+
+@pytest.fixture(autouse=True)
+def fast():
+    yield
+    config.set_conv_precision("fast")
+
+
+def algorithms_of(*shape, **window):
+    return [explanation.algorithm for explanation in fastconv.explain_conv(*shape, **window).values()]
+
+
+@pytest.mark.parametrize(
+    ("shape", "window", "expected"),
+    [
+        (((8, 56, 56, 64), (3, 3, 64, 64)), {"padding": "same"}, ["winograd"] * 3),
+        (((8, 56, 56, 64), (3, 3, 64, 64)), {"strides": 2}, ["direct"] * 3),
+        (((8, 56, 56, 64), (3, 3, 64, 64)), {"dilation_rate": (1, 2)}, ["direct"] * 3),
+        (((1, 7, 7, 512), (3, 3, 512, 512)), {"padding": "same"}, ["direct"] * 3),
+        (((8, 56, 56, 64), (3, 3, 1, 64)), {}, ["depthwise"] * 3),
+        (((16, 28, 28, 1), (5, 5, 1, 6)), {}, ["fold", "spread", "fold"]),
+        (((1, 400, 400, 1), (31, 31, 1, 1)), {}, ["fourier"] * 3),
+        (((4, 100, 16), (3, 16, 16)), {"padding": "same"}, ["direct"] * 3),
+        (((1, 8, 28, 28, 16), (3, 3, 3, 16, 32)), {}, ["direct"] * 3),
+    ],
+)
+def test_algorithms(shape, window, expected):
+    assert algorithms_of(*shape, **window) == expected
+
+
+def test_exact_precision_leaves_only_exact_rules(isa):
+    config.set_conv_precision("exact")
+    exact = {rule.algorithm for rules in algorithms.RULES.values() for rule in rules if rule.exact}
+    for shape in [
+        ((8, 56, 56, 64), (3, 3, 64, 64)),
+        ((16, 28, 28, 1), (5, 5, 1, 6)),
+        ((1, 400, 400, 1), (31, 31, 1, 1)),
+    ]:
+        assert set(algorithms_of(*shape)) <= exact
+
+
+def test_every_algorithm_has_a_kernel():
+    tables = cpu_conv.FORWARD, cpu_conv.BACKWARD_INPUT, cpu_conv.BACKWARD_KERNEL
+    for rules, table in zip(algorithms.RULES.values(), tables):
+        assert {rule.algorithm for rule in rules} == table.keys()
+
+
+def test_the_choice_ignores_threads_and_the_answer_counts_them(threads):
+    shape = (8, 56, 56, 64), (3, 3, 64, 64)
+    answers = []
+    for n in (1, 3):
+        threads(n)
+        answers.append(fastconv.explain_conv(*shape)["forward"])
+    assert [answer.threads for answer in answers] == [1, 3]
+    assert answers[0]._replace(threads=3) == answers[1]
+    assert fastconv.explain_conv((1, 8, 8, 3), (3, 3, 3, 8))["forward"].threads == 1
+
+
+@pytest.mark.parametrize(
+    ("x", "w"),
+    [((1, 8, 8, 3), (3, 3, 2, 8)), ((1, 8, 8, 4), (3, 3, 2, 7)), ((8, 8), (3, 3)), ((1, 8, 3), (3, 3, 3, 8))],
+)
+def test_shapes_that_do_not_fit(x, w):
+    with pytest.raises(ValueError, match="input_shape must be"):
+        fastconv.explain_conv(x, w)
+    with pytest.raises(ValueError, match="window must fit"):
+        fastconv.explain_conv((1, 8, 8, 4), (9, 3, 4, 4))
+
+
+def test_config_takes_sane_values_alone():
+    with pytest.raises(ValueError, match="conv_precision must be"):
+        config.set_conv_precision("float16")
+    with pytest.raises(ValueError, match="max_workspace must be"):
+        config.set_max_workspace(-1)
