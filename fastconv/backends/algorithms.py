@@ -110,10 +110,10 @@ def winograd_backward_input(c: Convolution, limits: Limits) -> str:
     return winograd(c, limits, c.inputs, c.kernel_shape[-1], c.kernel_shape[-2])
 
 
-# Fewer taps are as fast directly, or nearly so.
-FOURIER_TAPS = 49
+# Taps, each row of them longer by a vector: fewer than those of 7x7 are as fast directly, or nearly so.
+FOURIER_TAPS = 150
 # Sizes of the tiles that are transformed: whole vectors, and powers of four times 1, 2 or 3.
-FOURIER_POINTS = (32, 48, 64, 128, 192, 256, 512)
+FOURIER_POINTS = (16, 32, 48, 64, 128, 192, 256, 512)
 # A tile of more points leaves a second-level cache of 1 MB, and each point takes twice the time.
 FOURIER_CACHED_POINTS = 1 << 16
 # Time of a multiply-add of the direct kernel, whose vectors lie along a row, over that of a radix-2 step of one point.
@@ -133,11 +133,11 @@ def fourier_tile(images: int, outputs: tuple[int, ...], taps: tuple[int, ...]) -
         return pairs * prod(points) * (log2(prod(points)) + 4) * (1 if prod(points) <= FOURIER_CACHED_POINTS else 2)
 
     tiles = list(product(*[[p for p in FOURIER_POINTS if p >= k] for k in taps]))
-    if prod(taps) < FOURIER_TAPS or not tiles:
+    direct = taps[0] * (taps[1] + 15)
+    if direct < FOURIER_TAPS or not tiles:
         return None
     best = min(tiles, key=cost)
-    direct = FOURIER_GAIN * images * prod(outputs) * taps[0] * (taps[1] + 15)
-    return best if cost(best) < direct else None
+    return best if cost(best) < FOURIER_GAIN * images * prod(outputs) * direct else None
 
 
 def fourier_points(c: Convolution, outputs: Shape) -> Shape:
