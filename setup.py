@@ -75,6 +75,7 @@ EXTENSIONS = [
     extension("_conv"),
     extension("_depthwise"),
     extension("_fourier"),
+    extension("_matmul"),
     extension("_stream"),
     extension("_winograd"),
 ]

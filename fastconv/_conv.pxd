@@ -57,6 +57,9 @@ cdef inline int64_t kernel_element(const Axis *a, int64_t tap) noexcept nogil:
 
 
 cdef float *floats(cnp.ndarray array, int64_t size) except? NULL
+cdef Axis forward_axis(
+    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before
+) noexcept nogil
 cdef Image forward_image(
     cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple strides, tuple padding, tuple dilation, int64_t groups) except *
 cdef Image backward_image(
@@ -81,3 +84,46 @@ cdef int tile_vectors(const kernel_table *table, int64_t columns) noexcept nogil
 cdef void multiply(
     const kernel_table *table, gemm_tile *tile, const float **rows, float **out, int64_t count, int vectors
 ) noexcept nogil
+
+
+cdef struct Correlation:
+    # y[n, oh, ow, c] = act(bias[c] + sum over taps i, j and k of x[n, window(oh, i), window(ow, j), k] * w(i, j)[k, c])
+    # and the same with a window along the depth
+    const kernel_table *table
+    Image x
+    const float *w
+    int64_t kernel_rows, kernel_columns    # KH, KW
+    int64_t w_tap, w_group, w_row, w_column    # floats between taps, groups, rows k and columns c of the weights
+    int64_t width                          # columns of a group
+    const float *bias
+    float *y
+    int64_t activation
+    float alpha
+    # A task is a block of pixels times a block of columns; it takes the channels, the kernel's planes and their rows in
+    # blocks
+    Cut cut
+    int64_t column_block, column_blocks
+    int64_t depth_block, plane_block, tap_block
+    int64_t packed_floats, scratch_bytes
+
+
+cdef struct KernelGradient:
+    # dw[i, j, k, c] = sum over n, oh, ow of x[n, window(oh, i), window(ow, j), k] * dy[n, oh, ow, c],
+    # and the same with a window along the depth
+    const kernel_table *table
+    Image x
+    const float *dy
+    int64_t width                          # columns of a group
+    float *dw
+    # A task sums one chunk of the blocks of pixels into a slice of the channels, in one plane of the kernel, times a
+    # block of columns
+    Cut cut
+    int64_t slice, slices
+    int64_t column_block, column_blocks
+    int64_t chunk, chunks                  # blocks of pixels in a chunk
+    float *partials                        # dw of the chunks but the first
+    int64_t dw_floats, packed_floats, scratch_bytes
+
+
+cdef void correlate(Correlation *parts, int64_t count) except *
+cdef void correlate_gradients(KernelGradient *g) except *

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
-"""Convolutions and matrix products: every one is row pointers times packed columns, tile by tile.
+"""Convolutions: every one is row pointers times packed columns, tile by tile.
 
 A correlation reads windows of an image at regular places. Convolution is one; its gradient with respect to the input is
 one for every phase of the stride; a matrix product is one whose window is a single pixel. The gradient with respect to
@@ -340,27 +340,6 @@ cdef void multiply(
 
 
 # ---- correlation: convolution and its gradient with respect to the input ---------------------------------------------
-
-cdef struct Correlation:
-    # y[n, oh, ow, c] = act(bias[c] + sum over taps i, j and k of x[n, window(oh, i), window(ow, j), k] * w(i, j)[k, c])
-    # and the same with a window along the depth
-    const kernel_table *table
-    Image x
-    const float *w
-    int64_t kernel_rows, kernel_columns    # KH, KW
-    int64_t w_tap, w_group, w_row, w_column    # floats between taps, groups, rows k and columns c of the weights
-    int64_t width                          # columns of a group
-    const float *bias
-    float *y
-    int64_t activation
-    float alpha
-    # A task is a block of pixels times a block of columns; it takes the channels, the kernel's planes and their rows in
-    # blocks
-    Cut cut
-    int64_t column_block, column_blocks
-    int64_t depth_block, plane_block, tap_block
-    int64_t packed_floats, scratch_bytes
-
 
 cdef void cut_correlation(Correlation *c) noexcept nogil:
     cdef Image *x = &c.x
@@ -724,24 +703,6 @@ def conv_backward_input_spread(
 
 # ---- the gradient of a convolution with respect to its kernel --------------------------------------------------------
 
-cdef struct KernelGradient:
-    # dw[i, j, k, c] = sum over n, oh, ow of x[n, window(oh, i), window(ow, j), k] * dy[n, oh, ow, c],
-    # and the same with a window along the depth
-    const kernel_table *table
-    Image x
-    const float *dy
-    int64_t width                          # columns of a group
-    float *dw
-    # A task sums one chunk of the blocks of pixels into a slice of the channels, in one plane of the kernel, times a
-    # block of columns
-    Cut cut
-    int64_t slice, slices
-    int64_t column_block, column_blocks
-    int64_t chunk, chunks                  # blocks of pixels in a chunk
-    float *partials                        # dw of the chunks but the first
-    int64_t dw_floats, packed_floats, scratch_bytes
-
-
 cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     cdef Image *x = &g.x
     cdef int64_t tile_columns = widest(g.table) * g.table.vector_floats
@@ -894,144 +855,4 @@ def conv_backward_kernel(
     g.dy = floats(dy, pixels_of(&g.x) * co)
     g.width = co // groups
     g.dw = floats(dw, cnp.PyArray_SIZE(dw))
-    correlate_gradients(&g)
-
-
-# ---- matrix products: correlations of one row of pixels with one tap -------------------------------------------------
-
-cdef Image matrix_rows(cnp.ndarray a) except *:
-    """The rows of a matrix as pixels, its columns as channels."""
-    cdef int64_t pixels = a.shape[0], channels = a.shape[1]
-    return Image(
-        floats(a, pixels * channels), 1,
-        forward_axis(1, 1, 1, 1, 1, 0), forward_axis(1, 1, 1, 1, 1, 0), forward_axis(pixels, pixels, 1, 1, 1, 0),
-        channels, 1, channels)
-
-
-def matmul(
-    cnp.ndarray a,    # IN  (M, K)
-    cnp.ndarray b,    # IN  (K, N), or (N, K) to be transposed
-    bias,             # IN  (N,) or None
-    cnp.ndarray y,    # OUT (M, N)
-    bint transpose_b, int activation, float alpha,
-):
-    """y = act(bias + a op(b))"""
-    cdef Correlation c
-    c.x = matrix_rows(a)
-    c.w = floats(b, a.shape[1] * y.shape[1])
-    c.kernel_rows = c.kernel_columns = 1
-    c.width = y.shape[1]
-    c.w_tap = c.w_group = 0
-    c.w_row = 1 if transpose_b else b.shape[1]
-    c.w_column = b.shape[1] if transpose_b else 1
-    c.bias = <float *> NULL if bias is None else floats(bias, y.shape[1])
-    c.y = floats(y, a.shape[0] * y.shape[1])
-    c.activation, c.alpha = activation, alpha
-    correlate(&c, 1)
-
-
-cdef enum:
-    THIN_COLUMNS = 512          # of b for one task: runs of 2 KB, which processors prefetch
-    DOT_COLUMNS = 64            # rows of b for one task
-    THIN_DEPTH = 64             # of b for all rows of a, before it leaves the cache
-
-
-def matmul_thin(
-    cnp.ndarray a,    # IN  (M, K), few rows
-    cnp.ndarray b,    # IN  (K, N)
-    bias,             # IN  (N,) or None
-    cnp.ndarray y,    # OUT (M, N)
-    int activation, float alpha,
-):
-    """y = act(bias + a b), reading b once and where it lies"""
-    cdef const kernel_table *table = tiles()
-    cdef int64_t rows = a.shape[0], depth = a.shape[1], columns = b.shape[1]
-    cdef const float *left = floats(a, rows * depth)
-    cdef const float *right = floats(b, depth * columns)
-    cdef const float *start = <float *> NULL if bias is None else floats(bias, columns)
-    cdef float *product = floats(y, rows * columns)
-    cdef int64_t width = even_parts(columns, THIN_COLUMNS), task
-    cdef int threads = threads_for(<double> rows * depth * columns)
-    cdef unsigned state = 0
-    with nogil, parallel(num_threads=threads):
-        state = flush_denormals()
-        for task in prange(ceil_div(columns, width), schedule="dynamic"):
-            multiply_thin(
-                table, left, right + task * width, start + task * width if start else <const float *> NULL,
-                product + task * width, rows, depth, columns, min(width, columns - task * width), activation, alpha)
-        restore_denormals(state)
-
-
-cdef void multiply_thin(
-    const kernel_table *table, const float *a, const float *b, const float *bias, float *y,
-    int64_t rows, int64_t depth, int64_t step, int64_t columns, int activation, float alpha
-) noexcept nogil:
-    """Some `columns` of all rows of y, in matrices b and y with `step` floats a row."""
-    cdef int64_t r, k, i, bytes = columns * sizeof(float)
-    for r in range(rows):
-        if bias == NULL:
-            memset(y + r * step, 0, bytes)
-        else:
-            memcpy(y + r * step, bias, bytes)
-    for i in range(ceil_div(depth, THIN_DEPTH)):
-        k = i * THIN_DEPTH
-        for r in range(rows):
-            table.f32_gemv(y + r * step, a + r * depth + k, b + k * step, step, columns, min(THIN_DEPTH, depth - k))
-    if activation != LINEAR:
-        for r in range(rows):
-            table.f32_activate(y + r * step, y + r * step, columns, activation, alpha)
-
-
-def matmul_dots(
-    cnp.ndarray a,    # IN  (M, K), few rows
-    cnp.ndarray b,    # IN  (N, K)
-    bias,             # IN  (N,) or None
-    cnp.ndarray y,    # OUT (M, N)
-    int activation, float alpha,
-):
-    """y = act(bias + a b^T), reading b once and where it lies"""
-    cdef const kernel_table *table = tiles()
-    cdef int64_t rows = a.shape[0], depth = a.shape[1], columns = b.shape[0]
-    cdef const float *left = floats(a, rows * depth)
-    cdef const float *right = floats(b, columns * depth)
-    cdef const float *start = <float *> NULL if bias is None else floats(bias, columns)
-    cdef float *product = floats(y, rows * columns)
-    cdef int64_t width = even_parts(columns, DOT_COLUMNS), task
-    cdef int threads = threads_for(<double> rows * depth * columns)
-    cdef unsigned state = 0
-    with nogil, parallel(num_threads=threads):
-        state = flush_denormals()
-        for task in prange(ceil_div(columns, width), schedule="dynamic"):
-            multiply_dots(
-                table, left, right, start, product, rows, depth, columns,
-                task * width, min((task + 1) * width, columns), activation, alpha)
-        restore_denormals(state)
-
-
-cdef void multiply_dots(
-    const kernel_table *table, const float *a, const float *b, const float *bias, float *y,
-    int64_t rows, int64_t depth, int64_t columns, int64_t first, int64_t end, int activation, float alpha
-) noexcept nogil:
-    """The columns first..end of y: each row of b meets all rows of a while it is in the cache."""
-    cdef int64_t r, c
-    for c in range(first, end):
-        for r in range(rows):
-            y[r * columns + c] = table.f32_dot(a + r * depth, b + c * depth, depth) + (bias[c] if bias else 0)
-    if activation != LINEAR:
-        for r in range(rows):
-            c = r * columns + first
-            table.f32_activate(y + c, y + c, end - first, activation, alpha)
-
-
-def matmul_transposed(
-    cnp.ndarray a,    # IN  (K, M)
-    cnp.ndarray b,    # IN  (K, N)
-    cnp.ndarray y,    # OUT (M, N)
-):
-    """y = a^T b"""
-    cdef KernelGradient g
-    g.x = matrix_rows(a)
-    g.dy = floats(b, a.shape[0] * b.shape[1])
-    g.width = b.shape[1]
-    g.dw = floats(y, a.shape[1] * b.shape[1])
     correlate_gradients(&g)

@@ -269,14 +269,14 @@ def conv(
 
 # ---- matrix products -------------------------------------------------------------------------------------------------
 
-# With more rows, packing b into tiles costs less than reading it once a row.
-THIN_ROWS = 4
-# Shorter dot products spend their time on adding up the lanes.
-DOT_DEPTH = 64
+# With more rows of a, packing b into tiles costs less than what its reading where it lies takes longer.
+STREAM_ROWS = 8
+# Packing b^T costs more, but dot products of fewer elements a row spend their time on adding up the lanes.
+DOT_ROWS, DOT_DEPTH = 64, 16
 
 
 def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_b: bool, fused: bool) -> str:
-    """How op(a) op(b) is computed from these shapes: "thin" and "dots" stream b past few rows, "tiles" packs it.
+    """How op(a) op(b) is computed from these shapes: "stream" moves b past few rows of a, "tiles" packs it.
 
     "transposed" sums over the rows of both, as the gradient of a dense layer's weights does: nothing is fused with it.
     """
@@ -284,6 +284,5 @@ def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_
         return "reference"
     if transpose_a:
         return "transposed" if len(a) == 2 and not transpose_b and not fused else "reference"
-    if prod(a[:-1]) > THIN_ROWS or (transpose_b and a[-1] < DOT_DEPTH):
-        return "tiles"
-    return "dots" if transpose_b else "thin"
+    most = max(1, min(DOT_ROWS, a[-1] // DOT_DEPTH)) if transpose_b else STREAM_ROWS
+    return "stream" if prod(a[:-1]) <= most else "tiles"

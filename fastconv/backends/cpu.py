@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastconv import _conv
+from fastconv import _matmul
 from fastconv._stream import room
 from fastconv.backends import algorithms
 from fastconv.backends.cpu_conv import BACKWARD_INPUT, BACKWARD_KERNEL, FORWARD
@@ -53,14 +53,10 @@ class Cpu(CpuStream):
         columns = b.shape[0] if transpose_b else b.shape[1]
         if algorithm == "transposed":
             y = room(out, (a.shape[1], columns))
-            _conv.matmul_transposed(a, b, y)
+            _matmul.matmul_transposed(a, b, y)
             return y
         y = room(out, (*a.shape[:-1], columns))
         rows, products = a.reshape(-1, a.shape[-1]), y.reshape(-1, columns)
-        if algorithm == "thin":
-            _conv.matmul_thin(rows, b, bias, products, ACTIVATION_NUMBERS[activation], alpha)
-        elif algorithm == "dots":
-            _conv.matmul_dots(rows, b, bias, products, ACTIVATION_NUMBERS[activation], alpha)
-        else:
-            _conv.matmul(rows, b, bias, products, transpose_b, ACTIVATION_NUMBERS[activation], alpha)
+        kernel = _matmul.matmul_stream if algorithm == "stream" else _matmul.matmul
+        kernel(rows, b, bias, products, transpose_b, ACTIVATION_NUMBERS[activation], alpha)
         return y

@@ -36,7 +36,7 @@ typedef struct {
     float alpha;
 } winograd_tile;
 
-enum { GEMM_VECTORS = 4, GEMM_ROWS = 14, DEPTHWISE_ROWS = 9 };    /* no tile is wider or higher */
+enum { GEMM_VECTORS = 4, GEMM_ROWS = 14, DEPTHWISE_ROWS = 9, DOT_ROWS = 6, DOT_COLUMNS = 4 };    /* no tile is wider or higher */
 
 /* Pooling of images (H, W, C) to (OH, OW, C): windows of (KH, KW) taps, (DH, DW) apart, every (SH, SW) pixels from (-top, -left). */
 typedef struct {
@@ -87,8 +87,9 @@ typedef struct {
     void (*f32_pack_rows)(float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns);
     void (*f32_pack_columns)(float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns);
 
-    /* y[c] += sum over k < depth of a[k] * b[k * b_step + c]. */
-    void (*f32_gemv)(float *y, const float *a, const float *b, int64_t b_step, int64_t columns, int64_t depth);
+    /* Tiles of a product with a transposed matrix by [rows], and the most rows; tile_dot.h says what they compute. */
+    int dot_height;
+    void (*f32_dot[DOT_ROWS + 1])(const gemm_tile *tile);
 
     /* The transforms of Winograd's algorithm; tile_winograd.h says what they compute. */
     void (*f32_winograd_input)(float *to, int64_t step, const float *const *pixels, int64_t channels);
@@ -96,9 +97,6 @@ typedef struct {
     void (*f32_winograd_gradient)(float *to, int64_t step, const float *const *pixels, int64_t channels);
     void (*f32_winograd_kernel)(float *u, int64_t u_step, const float *w, int64_t tap_step, int64_t n);
     void (*f32_winograd_taps)(float *dw, int64_t tap_step, const float *m, int64_t m_step, int64_t n);
-
-    /* sum over k < depth of a[k] * b[k]. */
-    float (*f32_dot)(const float *a, const float *b, int64_t depth);
 
     /* Fourier transforms of strips of columns; tile_fourier.h says what a strip is and what each computes. */
     void (*f32_fourier)(float *strip, int64_t points, const float *roots);

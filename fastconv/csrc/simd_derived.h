@@ -29,6 +29,22 @@ static inline float v_sum(vec a) {
         for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
     return lanes[0];
 }
+
+/* to[i] = the sum of the lanes of a[i], for four vectors. */
+typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
+static inline quad v_quarter(vec a) {
+    quad quarters[LANES / 4];
+    v_store((float *)quarters, a);
+    for (int half = LANES / 8; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) quarters[i] += quarters[i + half];
+    return quarters[0];
+}
+static inline void v_store_sums(float *to, const vec *a) {
+    const quad p = v_quarter(a[0]), q = v_quarter(a[1]), r = v_quarter(a[2]), s = v_quarter(a[3]);
+    const quad pq = __builtin_shufflevector(p, q, 0, 4, 1, 5) + __builtin_shufflevector(p, q, 2, 6, 3, 7);
+    const quad rs = __builtin_shufflevector(r, s, 0, 4, 1, 5) + __builtin_shufflevector(r, s, 2, 6, 3, 7);
+    *(quad *)to = __builtin_shufflevector(pq, rs, 0, 1, 4, 5) + __builtin_shufflevector(pq, rs, 2, 3, 6, 7);
+}
 static inline float v_largest(vec a) {
     float lanes[LANES];
     v_store(lanes, a);

@@ -15,7 +15,7 @@
 #include "tile_elementwise.h"
 #include "tile_gemm.h"
 #include "tile_depthwise.h"
-#include "tile_gemv.h"
+#include "tile_dot.h"
 #include "tile_pack.h"
 #include "tile_fourier.h"
 #include "tile_peak.h"
@@ -39,8 +39,6 @@ const kernel_table PASTE(kernels_, ISA) = {
     .f32_depthwise = {FOR_EACH_DEPTHWISE_TILE(DEPTHWISE_TABLE_ENTRY)},
     .f32_pack_rows = f32_pack_rows,
     .f32_pack_columns = f32_pack_columns,
-    .f32_gemv = f32_gemv,
-    .f32_dot = f32_dot,
     .f32_fourier = f32_fourier,
     .f32_fourier_inverse = f32_fourier_inverse,
     .f32_fourier_multiply = f32_fourier_multiply,
@@ -53,6 +51,8 @@ const kernel_table PASTE(kernels_, ISA) = {
     .f32_winograd_gradient = f32_winograd_gradient,
     .f32_winograd_kernel = f32_winograd_kernel,
     .f32_winograd_taps = f32_winograd_taps,
+    .dot_height = DOT_HEIGHT,
+    .f32_dot = {FOR_EACH_DOT_TILE(DOT_TABLE_ENTRY)},
     .f32_activate = f32_activate,
     .f32_activate_backward = f32_activate_backward,
     .f32_unary = {FOR_EACH_UNARY(FUNCTION_TABLE_ENTRY)},

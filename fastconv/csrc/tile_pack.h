@@ -6,8 +6,6 @@ static void f32_pack_rows(float *to, int64_t width, const float *from, int64_t r
             v_store(to + c, columns > c ? v_read(from + c, columns - c) : v_set(0));
 }
 
-typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
-
 /* to[k][c] = from[c][k] for a square of 4 x 4. */
 INLINE void transpose_square(float *to, int64_t to_step, const float *from, int64_t step) {
     const quad a = *(const quad *)from, b = *(const quad *)(from + step);

@@ -26,7 +26,7 @@ def test_tiny_products_match_the_definition(rng, transpose_a, transpose_b, m, k,
     np.testing.assert_array_equal(y, naive.matmul(a, b))
 
 
-@pytest.mark.parametrize("m", [1, 3, 4, 5, 6, 7, 12, 13, 14, 29, 130])
+@pytest.mark.parametrize("m", [1, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 29, 130])
 @pytest.mark.parametrize(("k", "n"), [(1, 1), (9, 10), (7, 16), (64, 64), (130, 65), (700, 120), (20, 1100)])
 def test_sizes_around_the_tile(isa, rng, m, k, n):
     a, b, bias = integers(rng, m, k), integers(rng, k, n), integers(rng, n)

@@ -1,0 +1,200 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
+"""Matrix products: correlations of one row of pixels with one tap, unless one factor has few rows.
+
+Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
+"""
+cimport numpy as cnp
+from cython.parallel cimport parallel, prange
+from libc.stdint cimport int64_t
+
+from fastconv._conv cimport (
+    Correlation,
+    Image,
+    KernelGradient,
+    ceil_div,
+    correlate,
+    correlate_gradients,
+    even_parts,
+    floats,
+    forward_axis,
+    multiply,
+    tile_vectors,
+)
+from fastconv._core cimport flush_denormals, gemm_tile, kernel_table, restore_denormals, threads_for, tiles
+
+cnp.import_array()
+
+cdef extern from "kernels.h":
+    enum: LINEAR
+    enum: DOT_COLUMNS
+
+
+# ---- many rows: b packed into tiles ----------------------------------------------------------------------------------
+
+cdef Image matrix_rows(cnp.ndarray a) except *:
+    """The rows of a matrix as pixels, its columns as channels."""
+    cdef int64_t pixels = a.shape[0], channels = a.shape[1]
+    return Image(
+        floats(a, pixels * channels), 1,
+        forward_axis(1, 1, 1, 1, 1, 0), forward_axis(1, 1, 1, 1, 1, 0), forward_axis(pixels, pixels, 1, 1, 1, 0),
+        channels, 1, channels)
+
+
+def matmul(
+    cnp.ndarray a,    # IN  (M, K)
+    cnp.ndarray b,    # IN  (K, N), or (N, K) to be transposed
+    bias,             # IN  (N,) or None
+    cnp.ndarray y,    # OUT (M, N)
+    bint transpose_b, int activation, float alpha,
+):
+    """y = act(bias + a op(b))"""
+    cdef Correlation c
+    c.x = matrix_rows(a)
+    c.w = floats(b, a.shape[1] * y.shape[1])
+    c.kernel_rows = c.kernel_columns = 1
+    c.width = y.shape[1]
+    c.w_tap = c.w_group = 0
+    c.w_row = 1 if transpose_b else b.shape[1]
+    c.w_column = b.shape[1] if transpose_b else 1
+    c.bias = <float *> NULL if bias is None else floats(bias, y.shape[1])
+    c.y = floats(y, a.shape[0] * y.shape[1])
+    c.activation, c.alpha = activation, alpha
+    correlate(&c, 1)
+
+
+def matmul_transposed(
+    cnp.ndarray a,    # IN  (K, M)
+    cnp.ndarray b,    # IN  (K, N)
+    cnp.ndarray y,    # OUT (M, N)
+):
+    """y = a^T b"""
+    cdef KernelGradient g
+    g.x = matrix_rows(a)
+    g.dy = floats(b, a.shape[0] * b.shape[1])
+    g.width = b.shape[1]
+    g.dw = floats(y, a.shape[1] * b.shape[1])
+    correlate_gradients(&g)
+
+
+# ---- few rows: b read once and where it lies -------------------------------------------------------------------------
+
+cdef struct Stream:
+    # y = act(bias + a op(b))
+    const kernel_table *table
+    const float *a
+    const float *b
+    const float *bias
+    float *y
+    int64_t rows, depth, columns           # M, K, N
+    bint transpose_b
+    int activation
+    float alpha
+
+
+cdef enum:
+    STREAM_ROWS = 64                       # of a, at most
+    STREAM_DEPTH = 32                      # rows of b at a time
+    STREAM_COLUMNS = 1024                  # of b for one task: runs of 4 KB, which processors prefetch
+    FEWEST_STREAM_COLUMNS = 256
+    DOT_TASK = 64                          # rows of b for one task
+    TILE_COLUMNS = 64                      # of the widest tile
+
+
+cdef void list_matrix_rows(const Stream *s, const float **rows, float **out) noexcept nogil:
+    """Where the rows of a and y begin."""
+    cdef int64_t r
+    for r in range(s.rows):
+        rows[r] = s.a + r * s.depth
+        out[r] = s.y + r * s.columns
+
+
+cdef void stream_rows(const Stream *s, int64_t first, int64_t end) noexcept nogil:
+    """The columns first..end of a b: a few rows of b at a time meet all rows of a."""
+    cdef const float *rows[STREAM_ROWS]
+    cdef float *out[STREAM_ROWS]
+    cdef float packed[STREAM_DEPTH * TILE_COLUMNS]
+    cdef const float *b
+    cdef gemm_tile tile
+    cdef int64_t i, k
+    cdef int vectors
+    list_matrix_rows(s, rows, out)
+    tile.offsets = &k
+    tile.segments = 1
+    tile.step = 1
+    tile.alpha = s.alpha
+    for i in range(ceil_div(s.depth, STREAM_DEPTH)):
+        k = i * STREAM_DEPTH
+        tile.depth = min(STREAM_DEPTH, s.depth - k)
+        tile.accumulate = k > 0
+        tile.activation = s.activation if k + tile.depth == s.depth else LINEAR
+        tile.column = first
+        while tile.column < end:
+            vectors = tile_vectors(s.table, end - tile.column)
+            tile.b_step = vectors * s.table.vector_floats
+            tile.columns = min(tile.b_step, end - tile.column)
+            tile.bias = s.bias + tile.column if s.bias else <const float *> NULL
+            b = s.b + k * s.columns + tile.column
+            if tile.columns == tile.b_step:
+                tile.b = b
+                tile.b_step = s.columns
+            else:
+                s.table.f32_pack_rows(packed, tile.b_step, b, tile.depth, s.columns, tile.columns)
+                tile.b = packed
+            multiply(s.table, &tile, rows, out, s.rows, vectors)
+            tile.column += tile.columns
+
+
+cdef void stream_dots(const Stream *s, int64_t first, int64_t end) noexcept nogil:
+    """The columns first..end of a b^T: a few rows of b at a time meet all rows of a."""
+    cdef const float *rows[STREAM_ROWS]
+    cdef float *out[STREAM_ROWS]
+    cdef int64_t parts = ceil_div(s.rows, s.table.dot_height), part, row, i
+    cdef gemm_tile tile
+    list_matrix_rows(s, rows, out)
+    tile.depth = s.depth
+    tile.b_step = s.depth
+    tile.alpha = s.alpha
+    tile.activation = s.activation
+    for i in range(ceil_div(end - first, DOT_COLUMNS)):
+        tile.column = first + i * DOT_COLUMNS
+        tile.columns = min(DOT_COLUMNS, end - tile.column)
+        tile.b = s.b + tile.column * s.depth
+        tile.bias = s.bias + tile.column if s.bias else <const float *> NULL
+        for part in range(parts):
+            row = s.rows * part // parts
+            tile.rows = rows + row
+            tile.out = out + row
+            tile.height = s.rows * (part + 1) // parts - row
+            s.table.f32_dot[tile.height](&tile)
+
+
+def matmul_stream(
+    cnp.ndarray a,    # IN  (M, K), few rows
+    cnp.ndarray b,    # IN  (K, N), or (N, K) to be transposed
+    bias,             # IN  (N,) or None
+    cnp.ndarray y,    # OUT (M, N)
+    bint transpose_b, int activation, float alpha,
+):
+    """y = act(bias + a op(b)), reading b once and where it lies"""
+    cdef Stream s
+    s.table = tiles()
+    s.rows, s.depth, s.columns = a.shape[0], a.shape[1], y.shape[1]
+    if s.rows > STREAM_ROWS:
+        raise ValueError(f"A stream has at most {STREAM_ROWS} rows. Received: {s.rows}.")
+    s.a = floats(a, s.rows * s.depth)
+    s.b = floats(b, s.depth * s.columns)
+    s.bias = <float *> NULL if bias is None else floats(bias, s.columns)
+    s.y = floats(y, s.rows * s.columns)
+    s.transpose_b, s.activation, s.alpha = transpose_b, activation, alpha
+    cdef int64_t most = min(max(s.columns // 2, FEWEST_STREAM_COLUMNS), STREAM_COLUMNS)
+    cdef int64_t width = ceil_div(even_parts(s.columns, DOT_TASK if transpose_b else most), 16) * 16, task
+    cdef int threads = threads_for(<double> s.rows * s.depth * s.columns)
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads):
+        state = flush_denormals()
+        for task in prange(ceil_div(s.columns, width), schedule="dynamic"):
+            if s.transpose_b:
+                stream_dots(&s, task * width, min((task + 1) * width, s.columns))
+            else:
+                stream_rows(&s, task * width, min((task + 1) * width, s.columns))
+        restore_denormals(state)
