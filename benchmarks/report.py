@@ -32,7 +32,7 @@ RESULTS = Path(__file__).parent / "results"
 SAVE_EVERY = 10  # seconds
 
 # Rounds, seconds a block, seconds after which the fewest rounds will do.
-FULL = (7, 0.004, 2.0)
+FULL = (7, 0.003, 1.5)
 QUICK = (5, 0.002, 0.5)
 # A quick report has as many cases of a kind and direction, and none above these.
 QUICK_CASES = 7

@@ -7,8 +7,10 @@ from dataclasses import fields, replace
 import pytest
 
 from benchmarks import measure, report, rows, summary
-from benchmarks.cases import Windowed, expand, load
+from benchmarks.cases import Conv, Windowed, expand, load
 from benchmarks.goals import GOALS, kind
+from benchmarks.rivals import OURS
+from fastconv import explain_conv
 from fastconv.window import output_size, resolve_padding
 
 CASES = load()
@@ -67,6 +69,20 @@ def test_a_row_is_expanded_into_directions_and_batch_sizes():
     assert case.sides == ((4, 0),)
     assert case.flops == 2 * 4 * 9 * 3 * 3 * 5
     assert case.bytes == 4 * (4 * 9 * 3 + 3 * 3 * 5 + 4 * 9 * 5)
+
+
+def test_our_side_names_the_algorithm_of_each_direction():
+    same = "image=28x28x64 window=3x3 filters=64 padding=1x1 batch=8"
+    assert {OURS.algorithm(case) for case in expand("net", f"conv a {same}")} == {"winograd"}
+    assert [OURS.algorithm(case) for case in expand("net", "conv a image=64x64x8 window=5x5 filters=6 batch=8")] == [
+        explain_conv((8, 64, 64, 8), (5, 5, 8, 6))[direction].algorithm for direction in Conv.DIRECTIONS
+    ]
+    transposed = expand("net", "conv_transpose a image=32x32x6 window=2x2 filters=8 strides=2x2 batch=8")
+    read_backwards = explain_conv((8, 64, 64, 8), (2, 2, 8, 6), 2)
+    assert [OURS.algorithm(case) for case in transposed] == [
+        read_backwards[direction].algorithm for direction in ("backward_input", "forward", "backward_kernel")
+    ]
+    assert {OURS.algorithm(case) for case in expand("net", "relu a image=64 batch=8")} == {""}
 
 
 def test_a_quick_report_has_every_kind_and_direction():

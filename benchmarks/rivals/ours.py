@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cases import BatchNorm, Case, Conv, ConvTranspose, Dense, GlobalPool, Model, Pad, Pointwise, Pool
-from fastconv import config, layers, models, ops
+from fastconv import config, explain_conv, layers, models, ops
 from fastconv.backends import backend_of
 from fastconv.engine import Tensor, gradients
 from fastconv.engine.primitive import calls_before
@@ -27,8 +27,15 @@ class Fastconv:
         return True
 
     def algorithm(self, case: Case) -> str:
-        """Which kernel computes `case`, in a word; empty where nobody says."""
-        return ""
+        """The name of the algorithm that computes a convolution; empty for anything else."""
+        if isinstance(case, Conv):
+            shape, direction = case.input_shape, case.direction
+        elif isinstance(case, ConvTranspose):
+            shape, direction = case.shapes["dy"], READ_BACKWARDS[case.direction]
+        else:
+            return ""
+        how = (case.strides, case.sides, case.dilation)
+        return explain_conv(shape, case.shapes["w"], *how)[direction].algorithm
 
     def set_num_threads(self, n: int) -> None:
         config.set_num_threads(n)
@@ -38,6 +45,14 @@ class Fastconv:
 
     def as_numpy(self, case: Case, result: Any) -> np.ndarray:
         return np.asarray(result)
+
+
+# What a direction of a transposed convolution is to the convolution that it reads backwards.
+READ_BACKWARDS = {
+    "forward": "backward_input",
+    "backward_input": "forward",
+    "backward_kernel": "backward_kernel",
+}
 
 
 def backward(function: Callable[[Any], Any], x: np.ndarray, dy: np.ndarray) -> Callable[[], Any]:
