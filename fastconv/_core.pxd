@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 
 cdef extern from "kernels.h" nogil:
@@ -26,6 +26,9 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct pool_window:
         int64_t H, W, C, OH, OW, KH, KW, SH, SW, DH, DW, top, left
         int64_t count_padding
+        int64_t packed
+        int32_t *pick
+        int32_t *pair
 
     ctypedef struct sgd_step:
         float rate, momentum
@@ -123,8 +126,11 @@ cdef extern from "kernels.h" nogil:
         void (*f32_min_pool)(float *y, const float *x, const pool_window *p, int64_t oh) noexcept nogil
         void (*f32_average_pool)(float *y, const float *x, const pool_window *p, int64_t oh) noexcept nogil
         void (*f32_extreme_pool_backward)(
-            float *dx, const float *dy, const float *x, const float *y, const pool_window *p, int64_t oh) noexcept nogil
+            float *dx, int64_t first, int64_t end, const float *dy, const float *x, const float *y,
+            const pool_window *p, int64_t oh) noexcept nogil
         void (*f32_average_pool_backward)(float *dx, const float *dy, const pool_window *p, int64_t oh) noexcept nogil
+        void (*f32_average_pool_gather)(
+            float *dx, const float *dy, const pool_window *p, int64_t h, float *sums) noexcept nogil
         void (*f32_dropout)(
             float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold,
             float scale) noexcept nogil

@@ -6,14 +6,15 @@ rests, and leave all else to the caller (`backends/cpu_stream.py`). Work is cut 
 blocks are added in float64 in the order of the blocks, so that the number of threads changes no bit.
 """
 cimport numpy as cnp
-from cython.parallel cimport parallel, prange
+from cython.parallel cimport parallel, prange, threadid
 from libc.math cimport INFINITY, ceil, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastconv._core cimport (
-    BINARY_FUNCTIONS, MAXIMUM, MINIMUM, SUM, UNARY_FUNCTIONS, adam_step, binary_function, flush_denormals, kernel_table,
-    pool_window, reduction, restore_denormals, sgd_step, threads_for, tiles, unary_function,
+    BINARY_FUNCTIONS, MAXIMUM, MINIMUM, SUM, UNARY_FUNCTIONS, adam_step, binary_function, borrow_scratch,
+    flush_denormals, give_scratch_back, kernel_table, pool_window, reduction, restore_denormals, sgd_step, threads_for,
+    tiles, unary_function,
 )
 
 import numpy as np
@@ -675,10 +676,17 @@ ctypedef void (*pool_tile)(float *, const float *, const pool_window *, int64_t)
 cdef pool_window window_of(tuple x, tuple y, tuple window, bint count_padding):
     """Of images x (N, H, W, C) pooled to y (N, OH, OW, C); window: (size, strides, dilation, (top, left))."""
     cdef pool_window p
+    cdef int lanes = tiles().vector_floats, lane, pixel
     _, p.H, p.W, p.C = x
     _, p.OH, p.OW, _ = y
     (p.KH, p.KW), (p.SH, p.SW), (p.DH, p.DW), (p.top, p.left) = window
     p.count_padding = count_padding
+    p.packed = lanes // p.C if p.SW <= 2 and 0 < p.C < lanes else 1    # two vectors hold what one picks
+    for lane in range(lanes):
+        p.pick[lane] = lane // p.C * p.SW * p.C + lane % p.C if lane < p.packed * p.C else lane
+    for lane in range(2 * lanes if p.packed > 1 else 0):
+        pixel = lane // p.C
+        p.pair[lane] = pixel // 2 * p.C + lane % p.C + pixel % 2 * lanes
     return p
 
 
@@ -712,45 +720,66 @@ def average_pool(y, x, tuple window, bint count_padding) -> None:
     each_output_row(tiles().f32_average_pool, y, x, window, count_padding)
 
 
-# Output rows whose windows share no input row write to bands of dx that no other thread touches: a band for each of
-# them, else the whole image is one band.
+# A band is the input rows of the windows that begin in some output rows: a task that writes nothing of another's.
+
+cdef inline int64_t rows_above(const pool_window *p) noexcept nogil:
+    """How many output rows before a band have windows that reach into it."""
+    return (p.KH - 1) * p.DH // p.SH
+
+
+cdef inline int64_t band_rows(const pool_window *p) noexcept nogil:
+    """Where windows of different rows overlap, enough of them that few are looked at by two tasks."""
+    return min(max(1, p.OH), max(16 if rows_above(p) else 1, BLOCK // max(1, p.SH * p.W * p.C)))
+
+
+cdef inline int64_t band_start(const pool_window *p, int64_t band) noexcept nogil:
+    """The first float of a band of an image; that of the last one's successor is the end of the image."""
+    cdef int64_t oh = band * band_rows(p)
+    return (0 if band == 0 else p.H if oh >= p.OH else max(0, min(p.H, oh * p.SH - p.top))) * p.W * p.C
+
 
 cdef inline int64_t bands_of(const pool_window *p) noexcept nogil:
-    return max(1, p.OH) if p.SH > (p.KH - 1) * p.DH else 1
+    return max(1, (p.OH + band_rows(p) - 1) // band_rows(p))
 
 
-cdef inline int64_t band_start(const pool_window *p, int64_t bands, int64_t band) noexcept nogil:
-    """The first input row of a band; that of the last one's successor is H."""
-    if band == 0 or band == bands:
-        return p.H if band else 0
-    return max(0, min(p.H, band * p.SH - p.top))
+cdef inline bint tiles_axis(int64_t n, int64_t outputs, int64_t size, int64_t stride, int64_t before) noexcept nogil:
+    """Whether windows of neighbouring elements stand side by side on an axis of n elements and leave none out."""
+    return size == stride and outputs * stride - before >= n
 
 
-cdef inline void clear_band(float *dx, const pool_window *p, int64_t bands, int64_t band) noexcept nogil:
-    cdef int64_t first = band_start(p, bands, band), end = band_start(p, bands, band + 1)
-    memset(dx + first * p.W * p.C, 0, (end - first) * p.W * p.C * sizeof(float))
+cdef void clear_band(float *dx, const pool_window *p, int64_t band, bint stored) noexcept nogil:
+    """The band := 0, unless every element of it is about to be `stored`."""
+    cdef int64_t first = band_start(p, band), end = band_start(p, band + 1)
+    stored = stored and tiles_axis(p.H, p.OH, p.KH, p.SH, p.top) and tiles_axis(p.W, p.OW, p.KW, p.SW, p.left)
+    if not (stored and p.DH == p.DW == 1):
+        memset(dx + first, 0, (end - first) * sizeof(float))
 
 
 def extreme_pool_backward(dx, dy, x, y, tuple window) -> None:
     """dx := each dy at the first element of its window that won, 0 elsewhere."""
     cdef pool_window p = window_of(x.shape, y.shape, window, False)
-    cdef int64_t images = x.shape[0], x_image = p.H * p.W * p.C, y_row = p.OW * p.C
-    cdef int64_t bands = bands_of(&p), rows = p.OH // bands, task, image, row
+    cdef int64_t images = x.shape[0], x_image = p.H * p.W * p.C, y_row = p.OW * p.C, bands = bands_of(&p)
+    cdef int64_t task, image, band, first, end, oh, row
     cdef float *to = floats(dx, images * x_image)
     cdef const float *gradient = floats(dy, images * p.OH * y_row)
     cdef const float *source = floats(x, images * x_image)
     cdef const float *best = floats(y, images * p.OH * y_row)
     cdef const kernel_table *tile = tiles()
     cdef unsigned state = 0
+    if x_image >= 1 << 30:
+        raise ValueError(f"the gradient of pooling takes images of less than 2^30 elements. Received: {x.shape=}")
     with nogil, parallel(num_threads=threads_for(2 * PLAIN * images * (x_image + p.OH * y_row * p.KH * p.KW / 4))):
         state = flush_denormals()
         for task in prange(images * bands, schedule="static"):
             image = task // bands
-            clear_band(to + image * x_image, &p, bands, task % bands)
-            for row in range(task * rows, (task + 1) * rows):
+            band = task % bands
+            first = band_start(&p, band)
+            end = band_start(&p, band + 1)
+            clear_band(to + image * x_image, &p, band, p.C >= tile.vector_floats)
+            for oh in range(max(0, band * band_rows(&p) - rows_above(&p)), min(p.OH, (band + 1) * band_rows(&p))):
+                row = (image * p.OH + oh) * y_row
                 tile.f32_extreme_pool_backward(
-                    to + image * x_image, gradient + row * y_row, source + image * x_image, best + row * y_row, &p,
-                    row - image * p.OH
+                    to + image * x_image, first, end, gradient + row, source + image * x_image, best + row, &p, oh
                 )
         restore_denormals(state)
 
@@ -758,20 +787,47 @@ def extreme_pool_backward(dx, dy, x, y, tuple window) -> None:
 def average_pool_backward(dx, dy, tuple window, bint count_padding) -> None:
     """dx := each dy, divided by the count of its window, summed over the windows that meet an element."""
     cdef pool_window p = window_of(dx.shape, dy.shape, window, count_padding)
-    cdef int64_t images = dx.shape[0], x_image = p.H * p.W * p.C, y_row = p.OW * p.C
-    cdef int64_t bands = bands_of(&p), rows = p.OH // bands, task, image, row
+    if p.SH >= p.KH and p.SW >= p.KW:
+        average_pool_scatter(dx, dy, &p, dx.shape[0])
+    else:
+        average_pool_gather(dx, dy, &p, dx.shape[0])
+
+
+cdef void average_pool_scatter(dx, dy, const pool_window *p, int64_t images):
+    """Windows that do not overlap: in parallel over bands of dx."""
+    cdef int64_t x_image = p.H * p.W * p.C, y_row = p.OW * p.C, bands = bands_of(p), task, image, band, oh
     cdef float *to = floats(dx, images * x_image)
     cdef const float *gradient = floats(dy, images * p.OH * y_row)
     cdef const kernel_table *tile = tiles()
     cdef unsigned state = 0
-    with nogil, parallel(num_threads=threads_for(PLAIN * images * (x_image + p.OH * y_row * p.KH * p.KW / 4))):
+    with nogil, parallel(num_threads=threads_for(PLAIN * images * x_image)):
         state = flush_denormals()
         for task in prange(images * bands, schedule="static"):
             image = task // bands
-            clear_band(to + image * x_image, &p, bands, task % bands)
-            for row in range(task * rows, (task + 1) * rows):
-                tile.f32_average_pool_backward(to + image * x_image, gradient + row * y_row, &p, row - image * p.OH)
+            band = task % bands
+            clear_band(to + image * x_image, p, band, True)
+            for oh in range(band * band_rows(p), min(p.OH, (band + 1) * band_rows(p))):
+                tile.f32_average_pool_backward(to + image * x_image, gradient + (image * p.OH + oh) * y_row, p, oh)
         restore_denormals(state)
+
+
+cdef void average_pool_gather(dx, dy, const pool_window *p, int64_t images):
+    """Windows that overlap: in parallel over the rows of dx."""
+    cdef int64_t x_row = p.W * p.C, y_image = p.OH * p.OW * p.C, row
+    cdef float *to = floats(dx, images * p.H * x_row)
+    cdef const float *gradient = floats(dy, images * y_image)
+    cdef int threads = threads_for(PLAIN * images * (p.H * x_row + y_image * p.KH * p.KW / 4))
+    cdef float *sums = <float *> borrow_scratch(threads * p.OW * p.C * sizeof(float))
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads):
+        state = flush_denormals()
+        for row in prange(images * p.H, schedule="static"):
+            tile.f32_average_pool_gather(
+                to + row * x_row, gradient + (row // p.H) * y_image, p, row % p.H, sums + threadid() * p.OW * p.C
+            )
+        restore_denormals(state)
+    give_scratch_back(sums)
 
 
 # ---- padding ---------------------------------------------------------------------------------------------------------

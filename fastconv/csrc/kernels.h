@@ -42,6 +42,9 @@ enum { GEMM_VECTORS = 4, GEMM_ROWS = 14, DEPTHWISE_ROWS = 9, DOT_ROWS = 6, DOT_C
 typedef struct {
     int64_t H, W, C, OH, OW, KH, KW, SH, SW, DH, DW, top, left;
     int64_t count_padding;    /* averages: over KH KW elements, else over those inside the image */
+    int64_t packed;           /* how many neighbouring windows share a vector: one, unless C floats leave room for several */
+    int32_t pick[16];         /* where the lanes of such a vector lie from the first on: (l / C) SW C + l % C */
+    int32_t pair[32];         /* where pixel l / C of two such vectors, of the even and of the odd pixels, finds its channel l % C */
 } pool_window;
 
 typedef struct {
@@ -148,8 +151,10 @@ typedef struct {
     void (*f32_min_pool)(float *y, const float *x, const pool_window *p, int64_t oh);
     void (*f32_average_pool)(float *y, const float *x, const pool_window *p, int64_t oh);
     void (*f32_extreme_pool_backward)(
-        float *dx, const float *dy, const float *x, const float *y, const pool_window *p, int64_t oh);
+        float *dx, int64_t first, int64_t end, const float *dy, const float *x, const float *y, const pool_window *p,
+        int64_t oh);
     void (*f32_average_pool_backward)(float *dx, const float *dy, const pool_window *p, int64_t oh);
+    void (*f32_average_pool_gather)(float *dx, const float *dy, const pool_window *p, int64_t h, float *sums);
 
     void (*f32_dropout)(
         float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold, float scale);

@@ -19,6 +19,10 @@ static inline vmask v_greater(vec a, vec b) { return (vmask)_mm256_cmp_ps(a, b, 
 static inline vmask v_equal(vec a, vec b) { return (vmask)_mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
 static inline vmask v_nan(vec a) { return (vmask)_mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
 static inline vec v_choose(vmask mask, vec a, vec b) { return _mm256_blendv_ps(b, a, (vec)mask); }
+static inline vec v_pick(vec a, vec b, ivec index) {
+    const vec low = _mm256_permutevar8x32_ps(a, (__m256i)index), high = _mm256_permutevar8x32_ps(b, (__m256i)index);
+    return v_choose(index > 7, high, low);
+}
 static inline __m256i v_first(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }

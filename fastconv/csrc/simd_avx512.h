@@ -19,6 +19,7 @@ static inline vmask v_greater(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _C
 static inline vmask v_equal(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 static inline vmask v_nan(vec a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
 static inline vec v_choose(vmask mask, vec a, vec b) { return _mm512_mask_blend_ps(mask, b, a); }
+static inline vec v_pick(vec a, vec b, ivec index) { return _mm512_permutex2var_ps(a, (__m512i)index, b); }
 static inline vec v_ldexp(vec a, vec n) { return _mm512_scalef_ps(a, n); }
 static inline __mmask16 v_first(int n) { return (__mmask16)((1u << n) - 1u); }
 static inline vec v_load_tail(const float *p, int n) { return _mm512_maskz_loadu_ps(v_first(n), p); }

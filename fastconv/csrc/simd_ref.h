@@ -23,6 +23,11 @@ static inline vec v_choose(vmask mask, vec a, vec b) { return (vec)((mask & (ive
 static inline vec v_max(vec a, vec b) { return v_choose(a > b, a, b); }
 static inline vec v_min(vec a, vec b) { return v_choose(a < b, a, b); }
 static inline vec v_sqrt(vec a) { return (vec){sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3])}; }
+static inline vec v_pick(vec a, vec b, ivec index) {
+    vec picked;
+    for (int i = 0; i < LANES; i++) picked[i] = index[i] < LANES ? a[index[i]] : b[index[i] - LANES];
+    return picked;
+}
 static inline vec v_load_tail(const float *p, int n) {
     vec a = {0, 0, 0, 0};
     for (int i = 0; i < n; i++) a[i] = p[i];

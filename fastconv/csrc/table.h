@@ -77,6 +77,7 @@ const kernel_table PASTE(kernels_, ISA) = {
     .f32_average_pool = f32_average_pool,
     .f32_extreme_pool_backward = f32_extreme_pool_backward,
     .f32_average_pool_backward = f32_average_pool_backward,
+    .f32_average_pool_gather = f32_average_pool_gather,
     .f32_dropout = f32_dropout,
     .f32_descend = f32_descend,
     .f32_sgd_update = f32_sgd_update,

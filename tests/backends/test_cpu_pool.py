@@ -14,6 +14,7 @@ from tests import naive
 cpu, reference = Cpu(), Reference(np)
 HALVES = {"size": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
 OVERLAPPING = {"size": (3, 3), "strides": (2, 2), "padding": ((1, 1), (1, 1))}
+STACKED = {"size": (5, 1), "strides": (1, 1), "padding": ((2, 2), (0, 0))}
 GAPS = {"size": (2, 2), "strides": (4, 3), "padding": ((1, 3), (3, 0))}
 
 
@@ -103,6 +104,18 @@ def test_channels_around_the_vector(isa, rng, channels, window):
         assert_pools_match(reference, rng, shape, window, (1, 1), nans=3)
         assert_averages_match(reference, rng, shape, window)
     assert_pools_match(reference, rng, (2, 11, 12, channels), window, (2, 3))
+
+
+@pytest.mark.parametrize(
+    "window", [HALVES, OVERLAPPING, GAPS, STACKED], ids=["halves", "overlapping", "gaps", "stacked"]
+)
+@pytest.mark.parametrize(("width", "channels"), [(400, 3), (40, 21)])
+def test_images_of_several_bands(isa, rng, width, channels, window):
+    """Tall images, whose gradients are cut between rows, also where windows reach over the cut."""
+    shape = (1, 75, width, channels)
+    assert_pools_match(reference, rng, shape, window, (1, 1), nans=3)
+    assert_averages_match(reference, rng, shape, window)
+    assert_pools_match(reference, rng, shape, window, (3, 2))
 
 
 def test_the_first_of_equals_gets_the_gradient(isa):
