@@ -195,6 +195,13 @@ cdef inline bint in_place(const Image *x) noexcept nogil:
     return axis_in_place(&x.d) and axis_in_place(&x.v) and axis_in_place(&x.h)
 
 
+cdef inline bint block_in_place(const Image *x, const Block *block) noexcept nogil:
+    """Whether no output of a block reads padding: of a long line only the ends do."""
+    cdef int64_t left = x.h.first + block.column * x.h.stride
+    cdef int64_t right = left + (block.columns - 1) * x.h.stride + reach(&x.h)
+    return axis_in_place(&x.d) and axis_in_place(&x.v) and left >= 0 and right <= x.h.inputs
+
+
 cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels) noexcept nogil:
     """Blocks of at most so many pixels, but for short rows, whose panels fit the cache.
 
@@ -204,7 +211,7 @@ cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels) noexcept n
     cdef int64_t all_rows = x.images * x.d.outputs * x.v.outputs, columns = pixels, rows, width, panel_rows
     if not in_place(x):
         width = PANEL_FLOATS // (reach(&x.v) * channels)
-        columns = min(columns, max((width - reach(&x.h)) // x.h.stride + 1, 16))
+        columns = min(columns, max((width - reach(&x.h)) // x.h.stride + 1, reach(&x.h) // x.h.stride, 16))
     cut.columns = even_parts(x.h.outputs, columns)
     cut.column_blocks = ceil_div(x.h.outputs, cut.columns)
     width = (cut.columns - 1) * x.h.stride + reach(&x.h)
@@ -239,7 +246,7 @@ cdef View look(
     cdef int64_t planes = last // x.v.outputs - first_plane
     cdef int64_t rows = last % x.v.outputs * x.v.stride - first_row + reach(&x.v)
     cdef int64_t left = x.h.first + block.column * x.h.stride, width, t, r, plane, id, ih
-    if in_place(x):
+    if block_in_place(x, block):
         view.planes = x.d.inputs
         view.plane_stride = x.d.stride
         view.rows = x.v.inputs
