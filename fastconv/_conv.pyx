@@ -538,21 +538,28 @@ def conv_backward_input(
     bias,             # IN  (groups * CI,) or None
     cnp.ndarray dx,   # OUT (N, .., groups * CI)
     tuple strides, tuple padding, tuple dilation, int activation, float alpha,
+    bint folded=False,
 ):
-    """dx = act(bias + C^T dy): a correlation of dy with the taps that reach each phase of a stride, never a scatter"""
+    """dx = act(bias + C^T dy): a correlation of dy with the taps that reach each phase of a stride, never a scatter
+
+    Along a folded last axis, dx = act(bias + a cross-correlation of dy and w), whose stride and padding are given.
+    """
     cdef int64_t channels = dx.shape[dx.ndim - 1]
     cdef int64_t groups = groups_of(channels, w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1], count = 0
-    cdef list places = phases(strides, dx)
+    cdef tuple steps = (*strides[:len(strides) - 1], 1) if folded else strides
+    cdef list places = phases(steps, dx)
     cdef bytearray memory = bytearray(len(places) * sizeof(Correlation))
     cdef Correlation *parts = <Correlation *> <char *> memory
     cdef Correlation *c
     if cnp.PyArray_SIZE(dy) == 0:
         fill_bias(dx, bias, activation, alpha)
         return
-    fill_unreached(dx, w, bias, strides, dilation, activation, alpha)
+    fill_unreached(dx, w, bias, steps, dilation, activation, alpha)
     for phase in places:
         c = parts + count
         c.x = backward_image(dy, w, dx, strides, padding, dilation, phase, groups)
+        if folded:
+            c.x.h = forward_axis_of(dy, w, dx, strides, padding, dilation, 0)
         c.w = floats(w, cnp.PyArray_SIZE(w))
         c.kernel_rows = w.shape[w.ndim - 4] if w.ndim > 3 else 1
         c.kernel_columns = w.shape[w.ndim - 3]

@@ -195,6 +195,39 @@ def fold(c: Convolution, limits: Limits) -> str:
     return f"{n} neighbours of {c.kernel_shape[-1]} channels each fill vectors better than one" if n > 1 else ""
 
 
+def span(neighbours: int, taps: int, stride: int, before: int) -> tuple[int, int]:
+    """The first and the last pixel of dy that some neighbours of dx read, counted from where the window of 0 begins."""
+    return -((taps - 1 - before) // stride), (neighbours - 1 + before) // stride
+
+
+@lru_cache(maxsize=256)
+def folded_backward(pixels: int, inputs: int, channels: int, taps: int, stride: int, before: int, lanes: int) -> int:
+    """The same of dx, in rows of `inputs`. Neighbours are whole strides: all phases are computed at once."""
+
+    def useful(neighbours: int) -> float:
+        columns = neighbours * channels
+        first, last = span(neighbours, taps, stride, before)
+        return columns / (-(-columns // lanes) * lanes) * taps / (stride * (last + 1 - first))
+
+    if pixels < FOLDED_PIXELS or channels >= lanes:
+        return 1
+    best = max((n for n in range(stride, 4 * lanes + 1, stride) if inputs % n == 0), key=useful, default=1)
+    return best if best > 1 and useful(best) >= 1.25 * channels / lanes else 1
+
+
+def neighbours_backward(c: Convolution, lanes: int) -> int:
+    """How many pixels of a row of dx are folded into one."""
+    if c.dilation[-1] > 1 or c.groups > 1:
+        return 1
+    pixels, before = c.images * prod(c.inputs), c.padding[-1][0]
+    return folded_backward(pixels, c.inputs[-1], c.channels, c.window[-1], c.strides[-1], before, lanes)
+
+
+def fold_backward(c: Convolution, limits: Limits) -> str:
+    n = neighbours_backward(c, limits.lanes)
+    return f"{n} neighbours of {c.channels} channels each fill vectors better than one" if n > 1 else ""
+
+
 # With more channels, the vectors of the phases are full enough.
 SPREAD_CHANNELS = 8
 
@@ -224,6 +257,7 @@ RULES = {
         Rule("fourier", fourier_backward_input, exact=False),
         Rule("winograd", winograd_backward_input, exact=False),
         Rule("spread", spread, exact=True),
+        Rule("fold", fold_backward, exact=False),
         Rule("direct", otherwise, exact=True),
     ),
     "backward_kernel": (

@@ -14,7 +14,7 @@ from fastconv.backends import algorithms, cpu_fourier
 from fastconv.backends.algorithms import Convolution
 from fastconv.backends.reference import Array, Shape
 
-# ---- few output channels: neighbouring pixels are computed as one ----------------------------------------------------
+# ---- few channels of the result: neighbouring pixels are computed as one ----------------------------------------------------
 
 
 def fold_pixels(y: Array, n: int) -> Array:
@@ -58,6 +58,34 @@ def conv_folded_backward_kernel(c: Convolution, x: Array, dy: Array, dw: Array) 
     unfold_kernel(folded, c.kernel_shape, n, c.strides[-1], dw)
 
 
+def fold_kernel_backward(w: Array, n: int, stride: int, before: int) -> tuple[Array, int]:
+    """The kernel (.., T, n CI, CO) with which n neighbours of dx read dy, and where in dy their window begins.
+
+    Neighbour p reads dy at q through the tap p + before - q SW of w.
+    """
+    kw, ci, co = w.shape[-3:]
+    first, last = algorithms.span(n, kw, stride, before)
+    folded = np.zeros((*w.shape[:-3], last + 1 - first, n, ci, co), np.float32)
+    for q in range(first, last + 1):
+        tap = max(before - q * stride, 0)
+        p = tap + q * stride - before
+        taps = w[..., tap : tap + n - p, :, :]
+        folded[..., q - first, p : p + taps.shape[-3], :, :] = taps
+    return folded.reshape(*folded.shape[:-3], n * ci, co), first
+
+
+def conv_folded_backward_input(
+    c: Convolution, dy: Array, w: Array, bias: Array | None, dx: Array, activation: int, alpha: float
+) -> None:
+    n, stride = algorithms.neighbours_backward(c, _core.vector_floats()), c.strides[-1]
+    bias = bias if bias is None else np.tile(bias, n)
+    kernel, first = fold_kernel_backward(w, n, stride, c.padding[-1][0])
+    strides, padding = (*c.strides[:-1], n // stride), (*c.padding[:-1], (-first, 0))
+    _conv.conv_backward_input(
+        dy, kernel, bias, fold_pixels(dx, n), strides, padding, c.dilation, activation, alpha, folded=True
+    )
+
+
 # ---- the algorithms --------------------------------------------------------------------------------------------------
 
 # (c, x, w, bias or None, y, activation number, alpha): fills y
@@ -86,6 +114,7 @@ BACKWARD_INPUT: dict[str, Callable[..., None]] = {
     "winograd": lambda c, dy, w, bias, dx, activation, alpha: _winograd.conv_backward_input(
         dy, w, bias, dx, c.padding, activation, alpha
     ),
+    "fold": conv_folded_backward_input,
     "spread": lambda c, dy, w, bias, dx, activation, alpha: _conv.conv_backward_input_spread(
         dy, w, bias, dx, c.strides, c.padding, c.dilation, activation, alpha
     ),

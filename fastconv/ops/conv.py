@@ -98,6 +98,8 @@ def conv_backward_input(
 ) -> Any:
     """dx = C^T dy, where C is the matrix for which `conv` is y = C x: the gradient of `conv` by its inputs.
 
+    With few input channels, neighbouring pixels of dx may be computed as one, as in `conv`.
+
     Args:
         grad: dy, of the shape that `conv` returns.
         kernel: (KH, KW, CI, CO).

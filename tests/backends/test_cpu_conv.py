@@ -140,6 +140,13 @@ def test_pixels_around_the_tile(isa, rng, pixels):
         pytest.param(
             (8, 9, 9, 8), (3, 11, 8, 5), {**SAME, "padding": ((3, 0), (0, 9))}, id="few channels, wide kernel"
         ),
+        pytest.param(
+            (1, 75, 64, 3),
+            (5, 6, 3, 20),
+            {**SAME, "strides": (2, 2), "padding": ((1, 2), (4, 0))},
+            id="one colour image",
+        ),
+        pytest.param((1, 75, 64, 3), (2, 3, 3, 20), {**SAME, "padding": ((1, 2), (5, 6))}, id="wide padding"),
         pytest.param((2, 5000, 40), (3, 40, 70), line(dilation=7, padding=(14, 0)), id="a line"),
         pytest.param((2, 5000, 1), (80, 1, 33), line(strides=4), id="a line, long windows"),
         pytest.param((3, 900, 200), (9, 1, 200), line(strides=2, padding=(4, 4)), id="a line, depthwise"),
@@ -206,6 +213,7 @@ def test_rounding_stays_small(isa, rng):
         ((40, 28, 28, 1), (3, 3, 1, 6), SAME),
         ((16, 28, 28, 150), (3, 3, 1, 150), SAME),
         ((4, 28, 27, 20), (4, 3, 20, 33), {**SAME, "strides": (2, 2)}),
+        ((1, 64, 64, 3), (3, 3, 3, 20), SAME),
         ((3, 4000, 20), (9, 20, 40), line(padding=(4, 4))),
         ((2, 8, 14, 14, 20), (3, 3, 3, 20, 40), SAME_3D),
     ],
