@@ -14,7 +14,7 @@ from fastconv.backends import algorithms, cpu_fourier
 from fastconv.backends.algorithms import Convolution
 from fastconv.backends.reference import Array, Shape
 
-# ---- few channels of the result: neighbouring pixels are computed as one ----------------------------------------------------
+# ---- few channels of the result: neighbouring pixels are computed as one ---------------------------------------------
 
 
 def fold_pixels(y: Array, n: int) -> Array:
