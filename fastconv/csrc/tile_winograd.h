@@ -81,28 +81,33 @@ static __attribute__((noinline)) void winograd_activate(const winograd_tile *t) 
             }
 }
 
+/* LANES channels from c on, or the `left` first of them, of some rows and columns of the tile. */
+INLINE void winograd_output_vector(
+    const winograd_tile *t, const float *m, int64_t step, int64_t c, int64_t rows, int64_t columns, int64_t left) {
+    const vec floor = v_set(t->activation == RELU ? 0 : -INFINITY);
+    const vec bias = t->bias ? v_read(t->bias + c, left) : v_set(0);
+    vec columns_of_y[6][4];
+    UNROLL for (int j = 0; j < 6; j++) {
+        vec frequencies[6];
+        UNROLL for (int i = 0; i < 6; i++) frequencies[i] = v_load(m + (6 * i + j) * step + c);
+        winograd_output_four(columns_of_y[j], frequencies);
+    }
+    UNROLL for (int i = 0; i < 4; i++) {
+        vec row[6], y[4];
+        UNROLL for (int j = 0; j < 6; j++) row[j] = columns_of_y[j][i];
+        winograd_output_four(y, row);
+        UNROLL for (int j = 0; j < 4; j++)
+            if (i < rows && j < columns)
+                v_write(t->y + i * t->y_row + j * t->y_pixel + c, v_max(floor, bias + y[j]), left);
+    }
+}
+
 /* y = act(bias + A^T m A): the part of one 4 x 4 tile that lies in the image, from m[f * step + c]. */
 static void f32_winograd_output(const winograd_tile *t, const float *m, int64_t step) {
-    const vec floor = v_set(t->activation == RELU ? 0 : -INFINITY);
-    for (int64_t c = 0; c < t->channels; c += LANES) {
-        const int64_t left = t->channels - c;
-        const vec bias = t->bias ? v_read(t->bias + c, left) : v_set(0);
-        vec columns[6][4];
-        UNROLL for (int j = 0; j < 6; j++) {
-            vec frequencies[6];
-            UNROLL for (int i = 0; i < 6; i++) frequencies[i] = v_load(m + (6 * i + j) * step + c);
-            winograd_output_four(columns[j], frequencies);
-        }
-        UNROLL for (int i = 0; i < 4; i++) {
-            vec row[6], y[4];
-            UNROLL for (int j = 0; j < 6; j++) row[j] = columns[j][i];
-            winograd_output_four(y, row);
-            if (i < t->rows)
-                UNROLL for (int j = 0; j < 4; j++)
-                    if (j < t->columns)
-                        v_write(t->y + i * t->y_row + j * t->y_pixel + c, v_max(floor, bias + y[j]), left);
-        }
-    }
+    int64_t c = 0;
+    if (t->rows == 4 && t->columns == 4)
+        for (; c + LANES <= t->channels; c += LANES) winograd_output_vector(t, m, step, c, 4, 4, LANES);
+    for (; c < t->channels; c += LANES) winograd_output_vector(t, m, step, c, t->rows, t->columns, t->channels - c);
     if (t->activation > RELU) winograd_activate(t);
 }
 
@@ -118,24 +123,27 @@ INLINE void winograd_gradient_six(vec *to, vec y0, vec y1, vec y2, vec y3) {
     to[5] = y3;
 }
 
+INLINE void winograd_gradient_vector(float *to, int64_t step, const float *const *pixels, int64_t c, int64_t left) {
+    vec rows[6][4];
+    UNROLL for (int j = 0; j < 4; j++) {
+        vec column[6];
+        winograd_gradient_six(
+            column, v_read(pixels[j] + c, left), v_read(pixels[4 + j] + c, left), v_read(pixels[8 + j] + c, left),
+            v_read(pixels[12 + j] + c, left));
+        UNROLL for (int i = 0; i < 6; i++) rows[i][j] = column[i];
+    }
+    UNROLL for (int i = 0; i < 6; i++) {
+        vec y[6];
+        winograd_gradient_six(y, rows[i][0], rows[i][1], rows[i][2], rows[i][3]);
+        UNROLL for (int j = 0; j < 6; j++) v_store(to + (6 * i + j) * step + c, y[j]);
+    }
+}
+
 /* to[f * step + c] = (A dy A^T)[f] of the 4 x 4 pixels at `pixels`; whole vectors, zeros behind the channels. */
 static void f32_winograd_gradient(float *to, int64_t step, const float *const *pixels, int64_t channels) {
-    for (int64_t c = 0; c < channels; c += LANES) {
-        const int64_t left = channels - c;
-        vec rows[6][4];
-        UNROLL for (int j = 0; j < 4; j++) {
-            vec column[6];
-            winograd_gradient_six(
-                column, v_read(pixels[j] + c, left), v_read(pixels[4 + j] + c, left), v_read(pixels[8 + j] + c, left),
-                v_read(pixels[12 + j] + c, left));
-            UNROLL for (int i = 0; i < 6; i++) rows[i][j] = column[i];
-        }
-        UNROLL for (int i = 0; i < 6; i++) {
-            vec y[6];
-            winograd_gradient_six(y, rows[i][0], rows[i][1], rows[i][2], rows[i][3]);
-            UNROLL for (int j = 0; j < 6; j++) v_store(to + (6 * i + j) * step + c, y[j]);
-        }
-    }
+    int64_t c = 0;
+    for (; c + LANES <= channels; c += LANES) winograd_gradient_vector(to, step, pixels, c, LANES);
+    if (c < channels) winograd_gradient_vector(to, step, pixels, c, channels - c);
 }
 
 /* Weights are transformed in float64 and rounded once. */
