@@ -110,13 +110,13 @@ def winograd_backward_input(c: Convolution, limits: Limits) -> str:
     return winograd(c, limits, c.inputs, c.kernel_shape[-1], c.kernel_shape[-2])
 
 
-# Taps, each row of them longer by a vector: fewer than those of 7x7 are as fast directly, or nearly so.
-FOURIER_TAPS = 150
+# Taps, each row of them longer by a vector: fewer than those of 5x5 are as fast directly, or nearly so.
+FOURIER_TAPS = 100
 # Sizes of the tiles that are transformed: whole vectors, and powers of four times 1, 2 or 3.
 FOURIER_POINTS = (16, 32, 48, 64, 128, 192, 256, 512)
 # A tile of more points leaves a second-level cache of 1 MB, and each point takes twice the time.
 FOURIER_CACHED_POINTS = 1 << 16
-# Time of a multiply-add of the direct kernel, whose vectors lie along a row, over that of a radix-2 step of one point.
+# Time of a multiply-add with a vector along a row, 16 outputs of it, over that of a radix-2 step of one point.
 FOURIER_GAIN = 0.15
 
 
@@ -133,11 +133,13 @@ def fourier_tile(images: int, outputs: tuple[int, ...], taps: tuple[int, ...]) -
         return pairs * prod(points) * (log2(prod(points)) + 4) * (1 if prod(points) <= FOURIER_CACHED_POINTS else 2)
 
     tiles = list(product(*[[p for p in FOURIER_POINTS if p >= k] for k in taps]))
-    direct = taps[0] * (taps[1] + 15)
-    if direct < FOURIER_TAPS or not tiles:
+    folded_taps = taps[0] * (taps[1] + 15)
+    if folded_taps < FOURIER_TAPS or not tiles:
         return None
     best = min(tiles, key=cost)
-    return best if cost(best) < FOURIER_GAIN * images * prod(outputs) * direct else None
+    pixels = images * prod(outputs)
+    direct = pixels * (folded_taps if pixels >= FOLDED_PIXELS else 16 * prod(taps))
+    return best if cost(best) < FOURIER_GAIN * direct else None
 
 
 def fourier_points(c: Convolution, outputs: Shape) -> Shape:

@@ -61,7 +61,7 @@ def conv(
     The same over one spatial axis or three. The kernel is not flipped: this is cross-correlation. Groups follow from
     the channel counts: with x of G CI channels, output channel co of group g reads the CI channels of that group alone.
     With few output channels, neighbouring pixels may be computed as one: a NaN or infinity then reaches the neighbours
-    of the outputs it belongs to. One channel and a large kernel (7x7 and up) meet through Fourier transforms of tiles,
+    of the outputs it belongs to. One channel and a large kernel (5x5 and up) meet through Fourier transforms of tiles,
     up to 512x512 pixels each and two at a time: errors are as small as those of sums, but relative to the largest
     outputs of both tiles, and a NaN or infinity fills both.
 
