@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -42,6 +44,25 @@ def bandwidth(threads: int) -> float:
             for _ in range(5)
         )
     return threads * 3 * 4 * STREAM / seconds / 1e9
+
+
+class Others:
+    """How many processors other processes and other guests of the machine keep busy while this is entered."""
+
+    BUSY = (0, 1, 2, 5, 6, 7)  # user, nice, system, interrupts, soft interrupts, stolen; 3 and 4 are idle
+
+    def __enter__(self) -> Others:
+        self.started, self.all, self.own = time.perf_counter(), self.busy(), time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        others = self.busy() - self.all - (time.process_time() - self.own)
+        self.share = max(0.0, others / (time.perf_counter() - self.started))
+
+    def busy(self) -> float:
+        """Seconds that the processors have worked since the machine started."""
+        ticks = Path("/proc/stat").read_text().split(maxsplit=11)[1:]
+        return sum(int(ticks[i]) for i in self.BUSY) / os.sysconf("SC_CLK_TCK")
 
 
 def seconds_a_call(call: Call, calls: int) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 THREADS = (1, 2)
+QUIET = 0.1  # processors that others may keep busy without disturbing a measurement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,7 @@ class Row:
     algorithm: str
     flops: int
     bytes: int
+    others: float  # how many processors were kept busy by other processes
     peak_gflops: float
     seconds: float
     rival: str

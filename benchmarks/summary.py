@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.goals import ALL_CONVOLUTIONS, CONVOLUTIONS, GOALS, SECOND_THREAD, SECOND_THREAD_FLOPS, Goal, goal
-from benchmarks.rows import THREADS, Row, key
+from benchmarks.rows import QUIET, THREADS, Row, key
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -81,7 +81,19 @@ def overview(rows: Sequence[Row]) -> str:
             f"{found['lost']:4} of {found['rows']:4}  {'yes' if found['met'] else 'no':<3}  "
             f"{found['lowest']:.2f} {found['lowest_row']}"
         )
-    return "\n".join([*lines, *second_thread(rows)])
+    return "\n".join([*lines, *second_thread(rows), *disturbed(rows)])
+
+
+def disturbed(rows: Sequence[Row]) -> list[str]:
+    """How many rows are to be doubted; empty where none is."""
+    doubtful = [row for row in rows if row.others > QUIET]
+    if not doubtful:
+        return []
+    worst = max(doubtful, key=lambda row: row.others)
+    return [
+        f"{len(doubtful)} of {len(rows)} rows were measured while others kept more than {QUIET} processors busy, "
+        f"up to {worst.others:.2f}: measure them again, {' '.join(map(str, key(worst)))} first"
+    ]
 
 
 def second_thread(rows: Sequence[Row]) -> list[str]:

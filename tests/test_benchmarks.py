@@ -103,6 +103,7 @@ ROW = rows.Row(
     algorithm="direct",
     flops=30_000_000,
     bytes=1000,
+    others=0.0,
     peak_gflops=100.0,
     seconds=1e-3,
     rival="PyTorch",
@@ -154,6 +155,31 @@ def test_verdicts_hold_rows_against_goals():
     assert verdict["lost"] == 1
     assert verdict["lowest_row"] == "net conv2 conv forward 1 1"
     assert "no   0.90 net conv2" in summary.overview([*both, lost])
+
+
+def test_a_disturbed_row_is_measured_again_and_the_quietest_counts(monkeypatch):
+    shares, times = iter([0.5, 0.2, 0.3, 0.4, 0.05]), iter(range(1, 6))
+
+    class FakeOthers(measure.Others):
+        def __exit__(self, *_):
+            self.share = next(shares)
+
+    class FakeSide:
+        name, layout = "any", "NCHW"
+        set_num_threads = staticmethod(lambda threads: None)
+
+    monkeypatch.setattr(report, "Others", FakeOthers)
+    monkeypatch.setattr(report, "fma_peak", lambda threads: 100.0)
+    monkeypatch.setattr(report, "alternate", lambda *_: [float(next(times)), 1.0])
+
+    def row():
+        return report.measure_threads(CASES[0], [FakeSide(), FakeSide()], [], 1, ())
+
+    assert (row().seconds, row().seconds) == (2.0, 5.0)
+    assert summary.disturbed([ROW]) == []
+    (line,) = summary.disturbed([ROW, replace(ROW, name="conv2", others=0.5)])
+    assert line.startswith("1 of 2 rows")
+    assert "net conv2" in line
 
 
 def test_contestants_take_turns_and_the_hopeless_leave(monkeypatch):
