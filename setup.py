@@ -73,8 +73,8 @@ def extension(name, *sources):
 EXTENSIONS = [
     extension("_core", "fastconv/csrc/dispatch.c"),
     extension("_conv"),
-    extension("_depthwise"),
     extension("_fourier"),
+    extension("_grouped"),
     extension("_matmul"),
     extension("_stream"),
     extension("_winograd"),

@@ -58,7 +58,9 @@ cdef inline int64_t kernel_element(const Axis *a, int64_t tap) noexcept nogil:
 
 cdef float *floats(cnp.ndarray array, int64_t size) except? NULL
 cdef Axis forward_axis(
-    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before
+    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before) noexcept nogil
+cdef Axis backward_axis(
+    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before, int64_t phase
 ) noexcept nogil
 cdef Image forward_image(
     cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple strides, tuple padding, tuple dilation, int64_t groups) except *

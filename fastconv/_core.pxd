@@ -23,6 +23,31 @@ cdef extern from "kernels.h" nogil:
         int64_t activation
         float alpha
 
+    enum: FETCH_SAME
+    enum: FETCH_ONE
+    enum: FETCH_PICK
+    enum: GROUPED_ROWS
+
+    ctypedef struct grouped_tile:
+        const float **pixels
+        const int64_t *line_offsets
+        int64_t segments
+        int64_t fresh, next
+        const int64_t *w_offsets
+        int64_t w_tap, w_row
+        const float *w
+        float *dw
+        float *y
+        int64_t y_step, y_next
+        int64_t columns, x_columns
+        int64_t width, depth
+        const int32_t *lanes
+        const float *bias
+        int64_t activation
+        float alpha
+
+    ctypedef void (*grouped_kernel)(const grouped_tile *tile) noexcept nogil
+
     ctypedef struct pool_window:
         int64_t H, W, C, OH, OW, KH, KW, SH, SW, DH, DW, top, left
         int64_t count_padding
@@ -61,7 +86,8 @@ cdef extern from "kernels.h" nogil:
         float (*f32_fma_peak)(int64_t steps) noexcept nogil
         int *gemm_height
         void (*(*f32_gemm)[15])(const gemm_tile *tile) noexcept nogil
-        void (**f32_depthwise)(const gemm_tile *tile) noexcept nogil
+        grouped_kernel (*f32_grouped)[3][8][9]
+        grouped_kernel (*f32_grouped_gradient)[3][8][9]
         void (*f32_pack_rows)(
             float *to, int64_t width, const float *source, int64_t rows, int64_t step, int64_t columns) noexcept nogil
         void (*f32_pack_columns)(

@@ -71,10 +71,17 @@ class Choice(NamedTuple):
     reason: str
 
 
-def depthwise(c: Convolution, limits: Limits) -> str:
-    """Channels lie side by side in the lanes of vectors."""
-    one_each = c.kernel_shape[-2] == 1 and c.kernel_shape[-1] == c.channels > 1
-    return "each channel has a kernel of its own" if one_each else ""
+# Groups of more channels fill the tiles of matrix products.
+GROUPED_CHANNELS = 8
+
+
+def grouped(c: Convolution, limits: Limits) -> str:
+    """Output channels lie side by side in the lanes of vectors, several groups in one or one group in several."""
+    depth, width = c.kernel_shape[-2], c.kernel_shape[-1] // c.groups
+    fits = limits.lanes % width == 0 or width % limits.lanes == 0
+    if c.groups == 1 or depth != width or width > GROUPED_CHANNELS or not fits:
+        return ""
+    return f"{c.groups} groups of {width}: output channels side by side in vectors"
 
 
 def winograd_tiles(c: Convolution, outputs: Shape) -> int:
@@ -248,14 +255,14 @@ def otherwise(c: Convolution, limits: Limits) -> str:
 # The first rule that has a reason wins.
 RULES = {
     "forward": (
-        Rule("depthwise", depthwise, exact=True),
+        Rule("grouped", grouped, exact=True),
         Rule("fourier", fourier_forward, exact=False),
         Rule("winograd", winograd_forward, exact=False),
         Rule("fold", fold, exact=False),
         Rule("direct", otherwise, exact=True),
     ),
     "backward_input": (
-        Rule("depthwise", depthwise, exact=True),
+        Rule("grouped", grouped, exact=True),
         Rule("fourier", fourier_backward_input, exact=False),
         Rule("winograd", winograd_backward_input, exact=False),
         Rule("spread", spread, exact=True),
@@ -263,7 +270,7 @@ RULES = {
         Rule("direct", otherwise, exact=True),
     ),
     "backward_kernel": (
-        Rule("depthwise", depthwise, exact=True),
+        Rule("grouped", grouped, exact=True),
         Rule("fourier", fourier_forward, exact=False),
         Rule("winograd", winograd_forward, exact=False),
         Rule("fold", fold, exact=False),

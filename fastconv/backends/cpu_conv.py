@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastconv import _conv, _core, _depthwise, _winograd
+from fastconv import _conv, _core, _grouped, _winograd
 from fastconv.backends import algorithms, cpu_fourier
 from fastconv.backends.algorithms import Convolution
 from fastconv.backends.reference import Array, Shape
@@ -90,7 +90,7 @@ def conv_folded_backward_input(
 
 # (c, x, w, bias or None, y, activation number, alpha): fills y
 FORWARD: dict[str, Callable[..., None]] = {
-    "depthwise": lambda c, x, w, bias, y, activation, alpha: _depthwise.conv(
+    "grouped": lambda c, x, w, bias, y, activation, alpha: _grouped.conv(
         x, w, bias, y, c.strides, c.padding, c.dilation, activation, alpha
     ),
     "fourier": lambda c, x, w, bias, y, activation, alpha: cpu_fourier.conv(
@@ -105,7 +105,7 @@ FORWARD: dict[str, Callable[..., None]] = {
 
 # (c, dy, w, bias or None, dx, activation number, alpha): fills dx
 BACKWARD_INPUT: dict[str, Callable[..., None]] = {
-    "depthwise": lambda c, dy, w, bias, dx, activation, alpha: _depthwise.conv_backward_input(
+    "grouped": lambda c, dy, w, bias, dx, activation, alpha: _grouped.conv_backward_input(
         dy, w, bias, dx, c.strides, c.padding, c.dilation, activation, alpha
     ),
     "fourier": lambda c, dy, w, bias, dx, activation, alpha: cpu_fourier.conv_backward_input(
@@ -125,7 +125,7 @@ BACKWARD_INPUT: dict[str, Callable[..., None]] = {
 
 # (c, x, dy, dw): fills dw
 BACKWARD_KERNEL: dict[str, Callable[..., None]] = {
-    "depthwise": lambda c, x, dy, dw: _depthwise.conv_backward_kernel(x, dy, dw, c.strides, c.padding, c.dilation),
+    "grouped": lambda c, x, dy, dw: _grouped.conv_backward_kernel(x, dy, dw, c.strides, c.padding, c.dilation),
     "fourier": lambda c, x, dy, dw: cpu_fourier.conv_backward_kernel(
         x, dy, dw, c.padding, algorithms.fourier_points(c, c.outputs)
     ),

@@ -36,7 +36,34 @@ typedef struct {
     float alpha;
 } winograd_tile;
 
-enum { GEMM_VECTORS = 4, GEMM_ROWS = 14, DEPTHWISE_ROWS = 9, DOT_ROWS = 6, DOT_COLUMNS = 4 };    /* no tile is wider or higher */
+enum { GEMM_VECTORS = 4, GEMM_ROWS = 14, DOT_ROWS = 6, DOT_COLUMNS = 4 };    /* no tile is wider or higher */
+
+/* How the lanes of a vector of output channels find their factors among the channels of a pixel: each in its own place; all
+ * in one place; or in places that a permutation of one vector reaches. */
+enum { FETCH_SAME, FETCH_ONE, FETCH_PICK, FETCHES };
+
+/* One register tile of a convolution with few channels a group; tile_grouped.h says what it computes. */
+typedef struct {
+    const float *const *pixels;      /* pointers to the pixels of x, line after line, */
+    const int64_t *line_offsets;     /* and where the line of each of the */
+    int64_t segments;                /* segments of the window begins among them */
+    int64_t fresh, next;             /* those from the fresh one on are prefetched, `next` pointers ahead */
+    const int64_t *w_offsets;        /* likewise its first tap in w or dw, */
+    int64_t w_tap, w_row;            /* where taps, and the channels of a group, are so many floats apart */
+    const float *w;
+    float *dw;
+    float *y;                        /* written, or dy, which is read: pixels */
+    int64_t y_step, y_next;          /* so many floats apart, and from those of the next row, */
+    int64_t columns, x_columns;      /* of which, and of whose pixels of x, so many channels */
+    int64_t width, depth;            /* channels of a group in y and in x; FETCH_ONE: whole vectors of y */
+    const int32_t *lanes;            /* FETCH_PICK: c / width * depth for the lanes c */
+    const float *bias;               /* or NULL */
+    int64_t activation;
+    float alpha;
+} grouped_tile;
+
+enum { GROUPED_ROWS = 8, GROUPED_TAPS = 7, GROUPED_STRIDE = 2 };    /* no tile has more */
+typedef void (*grouped_kernel)(const grouped_tile *tile);
 
 /* Pooling of images (H, W, C) to (OH, OW, C): windows of (KH, KW) taps, (DH, DW) apart, every (SH, SW) pixels from (-top, -left). */
 typedef struct {
@@ -83,8 +110,9 @@ typedef struct {
     int gemm_height[GEMM_VECTORS + 1];
     void (*f32_gemm[GEMM_VECTORS + 1][GEMM_ROWS + 1])(const gemm_tile *tile);
 
-    /* Depthwise tiles by [rows], read from the same struct; tile_depthwise.h says what they compute. */
-    void (*f32_depthwise[DEPTHWISE_ROWS + 1])(const gemm_tile *tile);
+    /* Tiles of grouped convolutions and of their kernels' gradients, by [fetch][stride][taps][rows]; NULL: no such tile. */
+    grouped_kernel f32_grouped[FETCHES][GROUPED_STRIDE + 1][GROUPED_TAPS + 1][GROUPED_ROWS + 1];
+    grouped_kernel f32_grouped_gradient[FETCHES][GROUPED_STRIDE + 1][GROUPED_TAPS + 1][GROUPED_ROWS + 1];
 
     /* to[k][c] = from[k * step + c] or from[c * step + k] for c < columns, 0 up to `width`, which is whole vectors. */
     void (*f32_pack_rows)(float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns);

@@ -14,6 +14,7 @@ static inline vec v_set(float a) { return _mm256_set1_ps(a); }
 static inline vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 static inline vec v_max(vec a, vec b) { return _mm256_max_ps(a, b); }
 static inline vec v_min(vec a, vec b) { return _mm256_min_ps(a, b); }
+static inline vec v_permute(vec a, ivec lanes) { return _mm256_permutevar8x32_ps(a, (__m256i)lanes); }
 static inline vec v_sqrt(vec a) { return _mm256_sqrt_ps(a); }
 static inline vmask v_greater(vec a, vec b) { return (vmask)_mm256_cmp_ps(a, b, _CMP_GT_OQ); }
 static inline vmask v_equal(vec a, vec b) { return (vmask)_mm256_cmp_ps(a, b, _CMP_EQ_OQ); }

@@ -14,6 +14,7 @@ static inline vec v_set(float a) { return _mm512_set1_ps(a); }
 static inline vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 static inline vec v_max(vec a, vec b) { return _mm512_max_ps(a, b); }
 static inline vec v_min(vec a, vec b) { return _mm512_min_ps(a, b); }
+static inline vec v_permute(vec a, ivec lanes) { return _mm512_permutexvar_ps((__m512i)lanes, a); }
 static inline vec v_sqrt(vec a) { return _mm512_sqrt_ps(a); }
 static inline vmask v_greater(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 static inline vmask v_equal(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }

@@ -22,6 +22,7 @@ static inline vmask v_nan(vec a) { return a != a; }
 static inline vec v_choose(vmask mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
 static inline vec v_max(vec a, vec b) { return v_choose(a > b, a, b); }
 static inline vec v_min(vec a, vec b) { return v_choose(a < b, a, b); }
+static inline vec v_permute(vec a, ivec lanes) { return (vec){a[lanes[0]], a[lanes[1]], a[lanes[2]], a[lanes[3]]}; }
 static inline vec v_sqrt(vec a) { return (vec){sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3])}; }
 static inline vec v_pick(vec a, vec b, ivec index) {
     vec picked;

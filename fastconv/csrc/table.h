@@ -14,8 +14,8 @@
 #include "tile_dropout.h"
 #include "tile_elementwise.h"
 #include "tile_gemm.h"
-#include "tile_depthwise.h"
 #include "tile_dot.h"
+#include "tile_grouped.h"
 #include "tile_pack.h"
 #include "tile_fourier.h"
 #include "tile_peak.h"
@@ -36,7 +36,8 @@ const kernel_table PASTE(kernels_, ISA) = {
     .f32_fma_peak = f32_fma_peak,
     .gemm_height = GEMM_HEIGHTS,
     .f32_gemm = {FOR_EACH_GEMM_TILE(GEMM_TABLE_ENTRY)},
-    .f32_depthwise = {FOR_EACH_DEPTHWISE_TILE(DEPTHWISE_TABLE_ENTRY)},
+    .f32_grouped = {FOR_EACH_GROUPED_TILE(GROUPED_TABLE_ENTRY)},
+    .f32_grouped_gradient = {FOR_EACH_GROUPED_TILE(GROUPED_GRADIENT_TABLE_ENTRY)},
     .f32_pack_rows = f32_pack_rows,
     .f32_pack_columns = f32_pack_columns,
     .f32_fourier = f32_fourier,

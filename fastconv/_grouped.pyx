@@ -1,0 +1,425 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
+"""Convolutions whose groups have few channels, down to depthwise ones: output channels lie in the lanes of vectors.
+
+A vector may hold several groups. Windows slide along lines of pointers to pixels, so that padding, strides and dilation
+are matters of the pointers alone: padding is a pointer to zeros.
+Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
+"""
+cimport numpy as cnp
+import numpy as np
+from cython.parallel cimport parallel, prange, threadid
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memset
+
+from fastconv._conv cimport Axis, backward_axis, ceil_div, even_parts, floats, forward_axis, kernel_element
+from fastconv._core cimport (
+    borrow_scratch,
+    flush_denormals,
+    give_scratch_back,
+    grouped_kernel,
+    grouped_tile,
+    kernel_table,
+    restore_denormals,
+    threads_for,
+    tiles,
+)
+
+cnp.import_array()
+
+from fastconv._conv import fill_bias
+
+cdef extern from "kernels.h":
+    enum: LINEAR
+    enum: FETCH_SAME
+    enum: FETCH_ONE
+    enum: FETCH_PICK
+    enum: FETCHES
+    enum: GROUPED_STRIDE
+    enum: GROUPED_TAPS
+    enum: GROUPED_ROWS
+
+# Cuts by shape alone, so that the bits of a result do not depend on the number of threads.
+cdef enum:
+    SLICE = 128                            # channels at a time: a window's pixels stay in the first-level cache
+    LINE = 256                             # pixels of a row in a block
+    BLOCK_FLOATS = 1 << 16                 # of y in a block: 256 KB
+    TASKS = 16                             # as many pieces as this share evenly among few threads
+    CHUNKS = 16                            # partial sums of a kernel's gradient,
+    MOST_PARTIAL_FLOATS = 1 << 20          # as long as they are small
+    LOADS = 4                              # a multiply-add waits for memory: it counts as so many
+    LANES = 16                             # of the widest vector
+
+
+cdef struct Way:
+    # One spatial axis of a convolution, or of its gradient with respect to x: then x is dy, and outputs are those of dx
+    bint backward
+    int64_t inputs, outputs, taps, stride, dilation, before
+    int64_t phases                         # of the outputs, that have axes of their own
+
+
+cdef Way way_of(
+    cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple strides, tuple padding, tuple dilation, int64_t behind,
+    bint backward
+) except *:
+    """The spatial axis with so many others behind it; one place where there is none."""
+    cdef int64_t i = w.ndim - 3 - behind
+    if i < 0:
+        return Way(backward, 1, 1, 1, 1, 1, 0, 1)
+    return Way(
+        backward, x.shape[i + 1], y.shape[i + 1], w.shape[i], strides[i], dilation[i], padding[i][0],
+        min(<int64_t> strides[i], y.shape[i + 1]) if backward else 1)
+
+
+cdef Axis phase_axis(const Way *way, int64_t phase) noexcept nogil:
+    if way.backward:
+        return backward_axis(way.outputs, way.inputs, way.taps, way.stride, way.dilation, way.before, phase)
+    return forward_axis(way.inputs, way.outputs, way.taps, way.stride, way.dilation, way.before)
+
+
+cdef struct Grouped:
+    # y[.., c] = act(bias[c] + sum over taps i, j and k of x[window, c // width * depth + k] * w(i, j)[k, c]),
+    # or the gradient with respect to w
+    const kernel_table *table
+    int fetch
+    const float *x
+    int64_t images, x_channels
+    int64_t depth, width                   # channels of a group in x and in y
+    const float *w
+    int64_t w_tap, w_row                   # floats from one tap of the kernel to the next, and from one channel k
+    int64_t w_floats
+    const float *bias
+    float *y                               # the output; or dy, which is read
+    int64_t y_channels
+    int64_t activation
+    float alpha
+    float *dw
+    float *partials                        # dw of the chunks but the first
+    Way d, v, h                            # depth, vertical, horizontal
+    # A task is a block of the pixels of a plane of one image times a slice of the channels
+    int64_t planes, rows, row_blocks, columns, column_blocks, slice, slices
+    int64_t chunk, chunks                  # blocks in a chunk
+    int32_t lanes[LANES]
+    int64_t pixels, segments               # room for so many pointers to pixels, and offsets
+    int64_t scratch_bytes
+
+
+cdef struct Lines:
+    # How windows slide along an axis: the outputs p, p + phases, .. read neighbours of some lines of pixels
+    int64_t phases
+    int64_t count, elements                # lines of a phase, and their pixels,
+    int64_t element, shift                 # pixels from one to the next, and from one line to the next
+    int64_t taps, stride                   # of the tiles; a window of more taps is cut into several segments,
+    int64_t segment                        # whose first pixels lie so far apart among the pointers
+
+
+cdef int64_t widest_window(const Grouped *g, const Axis *h) noexcept nogil:
+    """The most neighbouring taps that tiles take at once and that divide those of an axis."""
+    cdef int64_t taps
+    if (h.step == 1 or h.stride == 1) and h.stride <= GROUPED_STRIDE:
+        for taps in reversed(range(2, min(h.taps, GROUPED_TAPS) + 1)):
+            if h.taps % taps == 0 and g.table.f32_grouped[g.fetch][h.stride][taps][1] != NULL:
+                return taps
+    return 1
+
+
+cdef Lines lay_lines(const Grouped *g, const Axis *h, int64_t outputs) noexcept nogil:
+    """How `outputs` neighbours along an axis are computed."""
+    cdef int64_t taps = widest_window(g, h), phases = h.step if h.stride == 1 else 1
+    if taps == 1:
+        return Lines(1, h.taps, outputs, h.stride, h.step, 1, 1, outputs)
+    return Lines(
+        phases, 1, (ceil_div(outputs, phases) - 1) * h.stride + h.taps, phases, 0, taps, h.stride, taps)
+
+
+cdef inline int64_t pixel_rows(const Axis *v, int64_t outputs) noexcept nogil:
+    """Input rows between the first and the last that so many rows of outputs read, both included."""
+    return (outputs - 1) * v.stride + (v.taps - 1) * v.step + 1 if v.taps else 0
+
+
+cdef void list_pixels(
+    const Grouped *g, const Axis *d, const Axis *v, const Axis *h, const Lines *lines, int64_t image, int64_t plane,
+    int64_t row, int64_t rows, int64_t column, int64_t channel, const float *zeros, const float **pixels
+) noexcept nogil:
+    """Pointers to the pixels that a block reads, `zeros` for padding: row by row, phase by phase, line by line."""
+    cdef const float *start
+    cdef int64_t t, r, p, i, e, depth, ih, iw
+    for t in range(d.taps):
+        depth = plane * d.stride + d.first + t * d.step
+        for r in range(pixel_rows(v, rows + 1)):
+            ih = row * v.stride + v.first + r
+            for p in range(lines.phases):
+                for i in range(lines.count):
+                    iw = (column + p) * h.stride + h.first + i * lines.shift
+                    start = g.x + channel + g.x_channels * (
+                        ((image * d.inputs + depth) * v.inputs + ih) * h.inputs + iw)
+                    if 0 <= depth < d.inputs and 0 <= ih < v.inputs:
+                        for e in range(lines.elements):
+                            pixels[e] = start + e * lines.element * g.x_channels if (
+                                0 <= iw + e * lines.element < h.inputs) else zeros
+                    else:
+                        for e in range(lines.elements):
+                            pixels[e] = zeros
+                    pixels += lines.elements
+
+
+cdef int64_t list_segments(
+    const Grouped *g, const Axis *d, const Axis *v, const Axis *h, const Lines *lines, int64_t rows,
+    int64_t *line_offsets, int64_t *w_offsets
+) noexcept nogil:
+    """Where every segment of the window begins among the pointers and in the kernel; returns their number."""
+    cdef int64_t row = lines.phases * lines.count * lines.elements, parts = h.taps // lines.taps, t, i, j
+    for t in range(d.taps):
+        for i in range(v.taps):
+            for j in range(parts):
+                line_offsets[j] = (t * pixel_rows(v, rows + 1) + i * v.step) * row + j * lines.segment
+                w_offsets[j] = g.w_tap * (
+                    (kernel_element(d, t) * g.v.taps + kernel_element(v, i)) * g.h.taps
+                    + kernel_element(h, j * lines.taps))
+            line_offsets += parts
+            w_offsets += parts
+    return d.taps * v.taps * parts
+
+
+cdef inline int64_t tile_rows(int64_t left) noexcept nogil:
+    """Height of the next tile where so many outputs are left: few tiles, and no small ones where 7 divides."""
+    if left >= 7 and left % 7 == 0:
+        return 7
+    return 8 if left >= 8 else 7 if left == 7 else 4 if left >= 4 else 2 if left >= 2 else 1
+
+
+cdef void sweep(
+    const Grouped *g, const grouped_kernel *kernels, grouped_tile *tile, const Axis *d, const Axis *v, const Axis *h,
+    int64_t block, int64_t channel, char *scratch
+) noexcept nogil:
+    """Runs the tiles over one block of the outputs of two axes: columns in strips, whose rows share most pixels."""
+    cdef int64_t row = block // g.column_blocks % g.row_blocks * g.rows, rows = min(g.rows, v.outputs - row)
+    cdef int64_t column = block % g.column_blocks * g.columns, columns = min(g.columns, h.outputs - column)
+    cdef int64_t plane = block // (g.column_blocks * g.row_blocks) % g.planes
+    cdef int64_t image = block // (g.column_blocks * g.row_blocks * g.planes), p, r, first, count, height
+    cdef int64_t source = channel // g.width * g.depth
+    cdef float *zeros = <float *> scratch
+    cdef const float **pixels = <const float **> (zeros + g.slice // g.width * g.depth + LANES)
+    cdef int64_t *line_offsets = <int64_t *> (pixels + g.pixels)
+    cdef int64_t *w_offsets = line_offsets + g.segments
+    cdef float *y
+    cdef Lines lines
+    if plane >= d.outputs or rows <= 0 or columns <= 0:
+        return
+    memset(zeros, 0, <char *> pixels - <char *> zeros)
+    lines = lay_lines(g, h, columns)
+    list_pixels(g, d, v, h, &lines, image, plane, row, rows, column, source, zeros, pixels)
+    tile.line_offsets = line_offsets
+    tile.w_offsets = w_offsets
+    tile.segments = list_segments(g, d, v, h, &lines, rows, line_offsets, w_offsets)
+    tile.fresh = tile.segments - h.taps // lines.taps * min(max(v.stride // max(v.step, 1), 1), v.taps)
+    tile.y_next = v.y_step * h.y_size * g.y_channels
+    tile.next = v.stride * lines.phases * lines.count * lines.elements
+    tile.w_tap = h.kernel_step * g.w_tap
+    tile.x_columns = g.x_channels - source
+    tile.y_step = lines.phases * h.y_step * g.y_channels
+    for p in range(lines.phases):
+        count = ceil_div(columns - p, lines.phases)
+        for r in range(rows):
+            first = 0
+            while first < count:
+                height = tile_rows(count - first)
+                tile.pixels = pixels + (
+                    (r * v.stride * lines.phases + p) * lines.count * lines.elements + first * lines.stride)
+                tile.y = g.y + channel + g.y_channels * (
+                    ((image * d.y_size + d.y_first + plane * d.y_step) * v.y_size
+                     + v.y_first + (row + r) * v.y_step) * h.y_size
+                    + h.y_first + (column + p + first * lines.phases) * h.y_step)
+                kernels[((g.fetch * (GROUPED_STRIDE + 1) + lines.stride) * (GROUPED_TAPS + 1) + lines.taps)
+                        * (GROUPED_ROWS + 1) + height](tile)
+                first += height
+
+
+cdef grouped_tile start_tile(const Grouped *g, int64_t channel) noexcept nogil:
+    """What all tiles of one slice of the channels have in common."""
+    cdef grouped_tile tile
+    tile.w_row = g.w_row
+    tile.w = g.w + channel
+    tile.columns = min(g.slice, g.y_channels - channel)
+    tile.width = g.width
+    tile.depth = g.depth
+    tile.lanes = &g.lanes[0]
+    tile.bias = g.bias + channel if g.bias else <const float *> NULL
+    tile.activation = g.activation
+    tile.alpha = g.alpha
+    return tile
+
+
+cdef void correlate_block(const Grouped *g, int64_t task, char *scratch) noexcept nogil:
+    """One block of pixels of one slice of the channels, phase by phase."""
+    cdef int64_t channel = task % g.slices * g.slice, phase
+    cdef grouped_tile tile = start_tile(g, channel)
+    cdef Axis d, v, h
+    for phase in range(g.d.phases * g.v.phases * g.h.phases):
+        d = phase_axis(&g.d, phase // (g.v.phases * g.h.phases))
+        v = phase_axis(&g.v, phase // g.h.phases % g.v.phases)
+        h = phase_axis(&g.h, phase % g.h.phases)
+        sweep(g, &g.table.f32_grouped[0][0][0][0], &tile, &d, &v, &h, task // g.slices, channel, scratch)
+
+
+cdef void sum_chunk(const Grouped *g, int64_t task, char *scratch) noexcept nogil:
+    """The sum over one chunk of the blocks of dw for one slice of the channels."""
+    cdef int64_t channel = task % g.slices * g.slice, chunk = task // g.slices, i
+    cdef int64_t blocks = g.images * g.planes * g.row_blocks * g.column_blocks
+    cdef grouped_tile tile = start_tile(g, channel)
+    cdef Axis d = phase_axis(&g.d, 0), v = phase_axis(&g.v, 0), h = phase_axis(&g.h, 0)
+    tile.dw = (g.dw if chunk == 0 else g.partials + (chunk - 1) * g.w_floats) + channel
+    for i in range(g.w_floats // g.y_channels):
+        memset(tile.dw + i * g.y_channels, 0, tile.columns * sizeof(float))
+    for i in range(chunk * g.chunk, min((chunk + 1) * g.chunk, blocks)):
+        sweep(g, &g.table.f32_grouped_gradient[0][0][0][0], &tile, &d, &v, &h, i, channel, scratch)
+
+
+cdef void cut(Grouped *g) noexcept nogil:
+    cdef int64_t unit = LANES, i, tasks, blocks
+    cdef Lines lines
+    cdef Axis d, v, h
+    g.table = tiles()
+    g.fetch = FETCH_SAME if g.width == 1 and g.depth == 1 else (
+        FETCH_ONE if g.width % g.table.vector_floats == 0 else FETCH_PICK)
+    for i in range(LANES):
+        g.lanes[i] = <int32_t> (i // g.width * g.depth)
+    while unit % g.width:
+        unit += LANES
+    g.slice = min(ceil_div(even_parts(g.y_channels, SLICE), unit) * unit, g.y_channels)
+    g.slices = ceil_div(g.y_channels, g.slice)
+    d, v, h = phase_axis(&g.d, 0), phase_axis(&g.v, 0), phase_axis(&g.h, 0)    # phase 0 has the most outputs
+    g.planes = d.outputs
+    g.columns = even_parts(h.outputs, LINE)
+    g.column_blocks = ceil_div(h.outputs, g.columns)
+    tasks = g.images * g.planes * g.column_blocks * g.slices
+    g.rows = even_parts(v.outputs, max(min(
+        BLOCK_FLOATS // (g.columns * g.slice * g.v.phases * g.h.phases), ceil_div(v.outputs * tasks, TASKS)), 1))
+    g.row_blocks = ceil_div(v.outputs, g.rows)
+    blocks = g.images * g.planes * g.row_blocks * g.column_blocks
+    g.chunks = max(min(ceil_div(CHUNKS, g.slices), MOST_PARTIAL_FLOATS // g.w_floats), 1)
+    g.chunk = ceil_div(blocks, g.chunks)
+    g.chunks = ceil_div(blocks, g.chunk)
+    g.pixels = 0
+    for i in range(g.v.phases * g.h.phases):
+        v, h = phase_axis(&g.v, i // g.h.phases), phase_axis(&g.h, i % g.h.phases)
+        lines = lay_lines(g, &h, g.columns)
+        g.pixels = max(g.pixels, pixel_rows(&v, g.rows + 1) * lines.phases * lines.count * lines.elements)
+    g.pixels *= g.d.taps
+    g.segments = g.d.taps * g.v.taps * g.h.taps
+    g.scratch_bytes = (
+        sizeof(float) * (g.slice // g.width * g.depth + LANES) + sizeof(void *) * (g.pixels + 2 * g.segments) + 127
+    ) // 64 * 64
+
+
+cdef double work(const Grouped *g) noexcept nogil:
+    """Multiply-adds, as `threads_for` counts them."""
+    cdef double pixels = <double> g.images * min(
+        g.d.inputs * g.v.inputs * g.h.inputs, g.d.outputs * g.v.outputs * g.h.outputs)
+    return LOADS * pixels * g.d.taps * g.v.taps * g.h.taps * g.y_channels * g.depth
+
+
+cdef void correlate(Grouped *g) except *:
+    cut(g)
+    cdef int64_t tasks = g.images * g.planes * g.row_blocks * g.column_blocks * g.slices, task
+    cdef int threads = threads_for(work(g))
+    cdef char *scratch = <char *> borrow_scratch(threads * g.scratch_bytes)
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads):
+        state = flush_denormals()
+        for task in prange(tasks, schedule="dynamic"):
+            correlate_block(g, task, scratch + threadid() * g.scratch_bytes)
+        restore_denormals(state)
+    give_scratch_back(scratch)
+
+
+cdef void describe(
+    Grouped *g, cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, bias, tuple strides, tuple padding, tuple dilation,
+    int activation, float alpha, bint backward
+) except *:
+    """Sizes and pointers of a correlation of x with windows of w's shape; channels of w lie as the tiles read them."""
+    cdef int64_t last = x.ndim - 1
+    g.images, g.x_channels, g.y_channels = x.shape[0], x.shape[last], y.shape[last]
+    g.depth, g.width = w.shape[last - 1], y.shape[last] * w.shape[last - 1] // x.shape[last]
+    g.x = floats(x, cnp.PyArray_SIZE(x))
+    g.y = floats(y, cnp.PyArray_SIZE(y))
+    g.w = floats(w, cnp.PyArray_SIZE(w))
+    g.w_floats = cnp.PyArray_SIZE(w)
+    g.w_row, g.w_tap = g.y_channels, g.depth * g.y_channels
+    g.bias = <float *> NULL if bias is None else floats(bias, g.y_channels)
+    g.activation, g.alpha = activation, alpha
+    g.d = way_of(x, w, y, strides, padding, dilation, 2, backward)
+    g.v = way_of(x, w, y, strides, padding, dilation, 1, backward)
+    g.h = way_of(x, w, y, strides, padding, dilation, 0, backward)
+
+
+def conv(
+    cnp.ndarray x,    # IN  (N, .., groups * CI), with one to three spatial axes
+    cnp.ndarray w,    # IN  (.., CI, CO)
+    bias,             # IN  (CO,) or None
+    cnp.ndarray y,    # OUT (N, .., CO)
+    tuple strides, tuple padding, tuple dilation, int activation, float alpha,
+):
+    """y = act(bias + x * w), group by group"""
+    cdef Grouped g
+    if cnp.PyArray_SIZE(y) == 0:
+        return
+    describe(&g, x, w, y, bias, strides, padding, dilation, activation, alpha, False)
+    correlate(&g)
+
+
+def conv_backward_input(
+    cnp.ndarray dy,   # IN  (N, .., groups * CO), with one to three spatial axes
+    cnp.ndarray w,    # IN  (.., CI, groups * CO)
+    bias,             # IN  (groups * CI,) or None
+    cnp.ndarray dx,   # OUT (N, .., groups * CI)
+    tuple strides, tuple padding, tuple dilation, int activation, float alpha,
+):
+    """dx = act(bias + C^T dy): for every phase of a stride a correlation of dy with the taps that reach it"""
+    cdef Grouped g
+    if cnp.PyArray_SIZE(dy) == 0 or cnp.PyArray_SIZE(dx) == 0:
+        fill_bias(dx, bias, activation, alpha)
+        return
+    transposed = transpose_groups(w, dx.shape[dx.ndim - 1] // w.shape[w.ndim - 2])
+    describe(&g, dy, transposed, dx, bias, strides, padding, dilation, activation, alpha, True)
+    correlate(&g)
+
+
+cdef cnp.ndarray transpose_groups(cnp.ndarray w, int64_t groups):
+    """(.., CI, groups * CO) as (.., CO, groups * CI)"""
+    shape = (<object> w).shape
+    taps, (ci, co) = shape[:-2], shape[-2:]
+    if ci == 1 and co == groups:
+        return w
+    swapped = (<object> w).reshape(-1, ci, groups, co // groups).transpose(0, 3, 2, 1)
+    return np.ascontiguousarray(swapped).reshape(*taps, co // groups, groups * ci)
+
+
+def conv_backward_kernel(
+    cnp.ndarray x,    # IN  (N, .., groups * CI), with one to three spatial axes
+    cnp.ndarray dy,   # IN  (N, .., CO)
+    cnp.ndarray dw,   # OUT (.., CI, CO)
+    tuple strides, tuple padding, tuple dilation,
+):
+    """dw[.., k, c] = x shifted by a tap times dy, summed over pixels"""
+    cdef Grouped g
+    cdef int64_t task, i
+    if cnp.PyArray_SIZE(dy) == 0:
+        (<object> dw)[...] = 0
+        return
+    describe(&g, x, dw, dy, None, strides, padding, dilation, LINEAR, 0, False)
+    g.dw = floats(dw, g.w_floats)
+    cut(&g)
+    cdef int threads = threads_for(work(&g))
+    cdef char *scratch = <char *> borrow_scratch(
+        threads * g.scratch_bytes + (g.chunks - 1) * g.w_floats * sizeof(float))
+    cdef unsigned state = 0
+    g.partials = <float *> (scratch + threads * g.scratch_bytes)
+    with nogil, parallel(num_threads=threads):
+        state = flush_denormals()
+        for task in prange(g.chunks * g.slices, schedule="dynamic"):
+            sum_chunk(&g, task, scratch + threadid() * g.scratch_bytes)
+        restore_denormals(state)
+    for i in range(g.chunks - 1):
+        for task in range(g.w_floats):
+            g.dw[task] += g.partials[i * g.w_floats + task]
+    give_scratch_back(scratch)
