@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def filters(x: np.ndarray, w: np.ndarray, padding: str) -> Calls:
     if fftconvolve:
         calls["fftconvolve"] = lambda: scipy_convolve(x, w[::-1, ::-1], padding)
     if cv2:
-        full = lambda: cv2.filter2D(x, -1, w, borderType=cv2.BORDER_CONSTANT)  # noqa: E731
+        full = partial(cv2.filter2D, x, -1, w, borderType=cv2.BORDER_CONSTANT)
         calls["filter2D"] = full if padding == "same" else lambda: full()[inside]
     return calls
 
