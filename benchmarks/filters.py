@@ -121,8 +121,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--images", nargs="+", default=IMAGES, metavar="WIDTHxHEIGHT")
-    parser.add_argument("--taps", type=int, nargs="+", default=TAPS)
+    parser.add_argument("--taps", type=int, nargs="+", default=TAPS, help="odd: even kernels have no agreed centre")
     arguments = parser.parse_args()
+    if not all(taps % 2 for taps in arguments.taps):
+        parser.error(f"taps must be odd. Received: {arguments.taps}")
     rng = np.random.default_rng(0)
     for threads in arguments.threads:
         config.set_num_threads(threads)
