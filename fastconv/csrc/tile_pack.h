@@ -1,9 +1,14 @@
 /* Copies one panel of columns of a matrix, transposed or not, into the dense rows that gemm tiles read. */
 
+/* Rows far apart are no stream to a processor: they are asked for so many rows ahead. */
+enum { PACK_AHEAD = 16 };
+
 static void f32_pack_rows(float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns) {
     for (int64_t k = 0; k < rows; k++, from += step, to += width)
-        for (int64_t c = 0; c < width; c += LANES)
+        for (int64_t c = 0; c < width; c += LANES) {
+            __builtin_prefetch(from + PACK_AHEAD * step + c);
             v_store(to + c, columns > c ? v_read(from + c, columns - c) : v_set(0));
+        }
 }
 
 /* to[k][c] = from[c][k] for a square of 4 x 4. */
@@ -24,6 +29,7 @@ static void f32_pack_columns(float *to, int64_t width, const float *from, int64_
         for (int64_t c = 0; c < width; c += 4) {
             const int64_t end = rows - k < 16 ? rows : k + 16;
             int64_t i = k;
+            for (int64_t j = c; j < c + 4; j++) __builtin_prefetch(from + j * step + k + 16);
             if (c + 4 <= columns)
                 for (; i + 4 <= end; i += 4) transpose_square(to + i * width + c, width, from + c * step + i, step);
             for (; i < end; i++)
