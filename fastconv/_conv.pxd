@@ -33,6 +33,17 @@ cdef struct Cut:
     int64_t panel_floats                   # that the view of a block needs
 
 
+cdef struct Span:
+    # The taps first..last - 1 of an axis.
+    int64_t first, last
+
+
+cdef struct Zone:
+    # Pixels of a block, from those of the zone before to `end`, whose windows meet the image with the same taps.
+    int64_t end
+    Span v, h
+
+
 cdef struct View:
     # Where the channels of a block of an image are found: in place, or copied between zeros into a panel.
     # Output row (n, od, oh) reads the rows R = (n * planes + od * plane_stride) * rows + oh * stride + i * step, which
@@ -77,8 +88,6 @@ cdef View look(
 ) noexcept nogil
 cdef void list_inputs(const Image *x, const View *view, const Block *block, const float **rows) noexcept nogil
 cdef void list_outputs(const Image *x, const Block *block, float *y, int64_t channels, float **out) noexcept nogil
-cdef int64_t list_taps(
-    const Image *x, const View *view, int64_t first, int64_t count, int64_t depth, int64_t *offsets) noexcept nogil
 cdef int64_t list_rows(const Image *x, const View *view, const Block *block, int64_t *offsets) noexcept nogil
 
 cdef int widest(const kernel_table *table) noexcept nogil
@@ -106,6 +115,7 @@ cdef struct Correlation:
     Cut cut
     int64_t column_block, column_blocks
     int64_t depth_block, plane_block, tap_block
+    bint zoned                             # taps that lie in the padding are left out
     int64_t packed_floats, scratch_bytes
 
 

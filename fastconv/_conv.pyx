@@ -47,6 +47,9 @@ cdef enum:
     MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums of a kernel's gradient
 
 
+cdef double MOST_SHARE_INSIDE = 0.97       # of all taps: fewer repay that pixels are sorted
+
+
 cdef float *floats(cnp.ndarray array, int64_t size) except? NULL:
     """The last gate before raw pointers: `array` must hold `size` float32 in C order."""
     if (
@@ -362,9 +365,11 @@ cdef void cut_correlation(Correlation *c) noexcept nogil:
     pixels = max(ceil_div(pixels * c.column_blocks * x.groups, TASKS), FEWEST_PIXELS)
     c.cut = cut_pixels(x, c.plane_block * c.depth_block, min(pixels, MOST_PIXELS))
     c.packed_floats = c.tap_block * x.h.taps * c.depth_block * tile_columns
+    c.zoned = not in_place(x) and share_inside(&x.v) * share_inside(&x.h) < MOST_SHARE_INSIDE
     c.scratch_bytes = (
         sizeof(float) * (c.cut.panel_floats + c.packed_floats)
-        + sizeof(void *) * (2 * c.cut.rows * c.cut.columns + c.plane_block * taps) + 63
+        + (sizeof(Zone) + 4 * sizeof(void *)) * c.cut.rows * c.cut.columns
+        + sizeof(int64_t) * 2 * c.plane_block * taps + 63
     ) // 64 * 64
 
 
@@ -392,21 +397,106 @@ cdef void list_outputs(const Image *x, const Block *block, float *y, int64_t cha
         out += block.columns
 
 
-cdef int64_t list_taps(
-    const Image *x, const View *view, int64_t first, int64_t count, int64_t depth, int64_t *offsets
-) noexcept nogil:
-    """Offsets of the contiguous runs of taps in some kernel rows, which are counted over the planes of a view.
+cdef inline Span taps_inside(const Axis *a, int64_t output) noexcept nogil:
+    """The taps by which an output reads inputs, not padding; the last before the first where there are none."""
+    cdef int64_t start = output * a.stride + a.first, step = max(a.step, 1)
+    return Span(
+        max(ceil_div(-start, step), 0) if start < 0 else 0,
+        min(a.taps, ceil_div(a.inputs - start, step) if start < a.inputs else 0))
 
-    Returns the taps of a run, whole rows where dense.
+
+cdef inline Span joined(Span a, Span b) noexcept nogil:
+    return Span(min(a.first, b.first), max(a.last, b.last))
+
+
+cdef inline bint equal(Span a, Span b) noexcept nogil:
+    return a.first == b.first and a.last == b.last
+
+
+cdef double share_inside(const Axis *a) noexcept nogil:
+    """The share of all taps of all outputs that read inputs."""
+    cdef int64_t inside = 0, output
+    cdef Span span
+    for output in range(a.outputs):
+        span = taps_inside(a, output)
+        inside += max(span.last - span.first, 0)
+    return <double> inside / (a.outputs * a.taps)
+
+
+cdef void list_zones(const Image *x, const Block *block, int64_t *order, Zone *zones) noexcept nogil:
+    """The pixels of a block in an order that keeps those of a zone together, and the zones.
+
+    The outputs of an axis with the same taps are neighbours: rows meet theirs again in another image, or come back to
+    those of the first.
     """
-    cdef int64_t run = x.h.taps if view.pixel == depth and (x.h.step == 1 or x.h.taps == 1) else 1
-    cdef int64_t runs = x.h.taps // run, i, j, start
+    cdef int64_t count = 0, row, column, r, c
+    cdef Span v, h, first_v = taps_inside(&x.v, block.row % x.v.outputs), last_v
+    for row in range(min(block.rows, x.v.outputs)):
+        v = taps_inside(&x.v, (block.row + row) % x.v.outputs)
+        if row and (equal(v, last_v) or equal(v, first_v)):
+            continue
+        last_v = v
+        for column in range(block.columns):
+            h = taps_inside(&x.h, block.column + column)
+            if column and equal(h, taps_inside(&x.h, block.column + column - 1)):
+                continue
+            for r in range(row, block.rows):
+                if equal(v, taps_inside(&x.v, (block.row + r) % x.v.outputs)):
+                    for c in range(column, block.columns):
+                        if not equal(h, taps_inside(&x.h, block.column + c)):
+                            break
+                        order[count] = r * block.columns + c
+                        count += 1
+            zones[0] = Zone(count, v, h)
+            zones += 1
+
+
+cdef void list_taps(
+    const Image *x, const View *view, int64_t first, int64_t count, int64_t depth, const Zone *zone, gemm_tile *tile
+) noexcept nogil:
+    """The segments of a tile: the taps of a zone in some kernel rows, which are counted over the planes of a view.
+
+    A row is one segment where nothing lies between its taps.
+    """
+    cdef bint dense = view.pixel == depth and (x.h.step == 1 or x.h.taps == 1)
+    cdef int64_t run = max(zone.h.last - zone.h.first, 0) if dense else 1, i, j
+    cdef int64_t *offsets = <int64_t *> tile.offsets
+    cdef int64_t *starts = <int64_t *> tile.starts
+    tile.depth = run * depth
+    tile.segments = 0
     for i in range(first, first + count):
-        start = i // x.v.taps * view.tap + i % x.v.taps * x.v.step * view.row
-        for j in range(runs):
-            offsets[j] = start + j * x.h.step * view.pixel
-        offsets += runs
-    return run
+        if zone.v.first <= i % x.v.taps < zone.v.last:
+            for j in range(zone.h.first, zone.h.first + 1 if dense else zone.h.last):
+                offsets[tile.segments] = (
+                    i // x.v.taps * view.tap + i % x.v.taps * x.v.step * view.row + j * x.h.step * view.pixel)
+                starts[tile.segments] = ((i - first) * x.h.taps + j) * depth
+                tile.segments += 1
+
+
+cdef void multiply_zones(
+    const Correlation *c, const View *view, const Zone *zones, gemm_tile *tile, const float **rows, float **out,
+    int64_t count, int vectors, int64_t tap, int64_t taps, int64_t depth
+) noexcept nogil:
+    """`multiply`, where each tile sums over those of some kernel rows' taps by which any of its pixels reads inputs."""
+    cdef int64_t parts = ceil_div(count, c.table.gemm_height[vectors]), part, first = 0, last
+    cdef Zone met, listed
+    listed.end = -1
+    for part in range(parts):
+        last = count * (part + 1) // parts
+        while zones.end <= first:
+            zones += 1
+        met = zones[0]
+        while met.end < last:
+            zones += 1
+            met = Zone(zones.end, joined(met.v, zones.v), joined(met.h, zones.h))
+        if listed.end < 0 or not (equal(met.v, listed.v) and equal(met.h, listed.h)):
+            list_taps(&c.x, view, tap, taps, depth, &met, tile)
+            listed = met
+        tile.rows = rows + first
+        tile.out = out + first
+        tile.height = last - first
+        c.table.f32_gemm[vectors][tile.height](tile)
+        first = last
 
 
 cdef void pack_weights(
@@ -428,6 +518,14 @@ cdef void pack_weights(
             to += depth * width
 
 
+cdef inline void arrange(void **pointers, const int64_t *order, int64_t count, void **copy) noexcept nogil:
+    """Puts pointers into an order."""
+    cdef int64_t i
+    memcpy(copy, pointers, count * sizeof(void *))
+    for i in range(count):
+        pointers[i] = copy[order[i]]
+
+
 cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noexcept nogil:
     """One block of pixels times one block of columns of one group."""
     cdef const Image *x = &c.x
@@ -440,17 +538,25 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
     cdef float *packed = panel + c.cut.panel_floats
     cdef const float **rows = <const float **> (packed + c.packed_floats)
     cdef float **out = <float **> (rows + pixels)
-    cdef int64_t *offsets = <int64_t *> (out + pixels)
+    cdef void **listed = <void **> (out + pixels)
+    cdef int64_t *order = <int64_t *> (listed + pixels)
+    cdef Zone *zones = <Zone *> (order + pixels)
+    cdef int64_t *offsets = <int64_t *> (zones + pixels)
 
     cdef gemm_tile tile
     cdef View view
-    cdef int64_t i, j, k, depth, plane, planes, tap, taps, run
+    cdef int64_t i, j, k, depth, plane, planes, tap, taps, row
     cdef int vectors
     tile.step = 1
     tile.offsets = offsets
+    tile.starts = offsets + c.plane_block * x.v.taps * x.h.taps
     tile.b = packed
     tile.alpha = c.alpha
     list_outputs(x, &block, c.y + group * c.width, x.groups * c.width, out)
+    zones[0] = Zone(pixels, Span(0, x.v.taps), Span(0, x.h.taps))
+    if c.zoned:
+        list_zones(x, &block, order, zones)
+        arrange(<void **> out, order, pixels, listed)
     for i in range(ceil_div(x.depth, c.depth_block) * ceil_div(x.d.taps, c.plane_block)):
         k = i // ceil_div(x.d.taps, c.plane_block) * c.depth_block
         depth = min(c.depth_block, x.depth - k)
@@ -458,23 +564,22 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
         planes = min(c.plane_block, x.d.taps - plane)
         view = look(x, &block, plane, planes, group * x.depth + k, depth, panel)
         list_inputs(x, &view, &block, rows)
+        if c.zoned:
+            arrange(<void **> rows, order, pixels, listed)
         for j in range(ceil_div(planes * x.v.taps, c.tap_block)):
             tap = j * c.tap_block
             taps = min(c.tap_block, planes * x.v.taps - tap)
-            run = list_taps(x, &view, tap, taps, depth, offsets)
-            tap += plane * x.v.taps
-            tile.segments = taps * x.h.taps // run
-            tile.depth = run * depth
-            tile.accumulate = k + tap > 0
-            tile.activation = c.activation if k + depth == x.depth and tap + taps == x.d.taps * x.v.taps else LINEAR
+            row = plane * x.v.taps + tap
+            tile.accumulate = k + row > 0
+            tile.activation = c.activation if k + depth == x.depth and row + taps == x.d.taps * x.v.taps else LINEAR
             tile.column = first
             while tile.column < end:
                 vectors = tile_vectors(c.table, end - tile.column)
                 tile.b_step = vectors * c.table.vector_floats
                 tile.columns = min(tile.b_step, end - tile.column)
                 tile.bias = c.bias + group * c.width + tile.column if c.bias else <const float *> NULL
-                pack_weights(c, group, k, depth, tap, taps, tile.column, tile.columns, tile.b_step, packed)
-                multiply(c.table, &tile, rows, out, pixels, vectors)
+                pack_weights(c, group, k, depth, row, taps, tile.column, tile.columns, tile.b_step, packed)
+                multiply_zones(c, &view, zones, &tile, rows, out, pixels, vectors, tap, taps, depth)
                 tile.column += tile.columns
 
 
@@ -641,6 +746,7 @@ cdef void spread_rows(const Spread *s, const float **rows, float **out, int64_t 
     cdef int vectors
     cdef gemm_tile tile
     tile.offsets = &offset
+    tile.starts = NULL
     tile.segments = 1
     tile.depth = s.depth
     tile.step = 1
@@ -795,6 +901,7 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
     cdef int64_t i
     cdef int vectors
     tile.offsets = offsets
+    tile.starts = NULL
     tile.bias = NULL
     tile.activation = LINEAR
     tile.accumulate = False

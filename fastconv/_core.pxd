@@ -5,6 +5,7 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct gemm_tile:
         const float **rows
         const int64_t *offsets
+        const int64_t *starts
         int64_t segments, depth, step
         const float *b
         int64_t b_step

@@ -119,6 +119,7 @@ cdef void stream_rows(const Stream *s, int64_t first, int64_t end) noexcept nogi
     cdef int vectors
     list_matrix_rows(s, rows, out)
     tile.offsets = &k
+    tile.starts = NULL
     tile.segments = 1
     tile.step = 1
     tile.alpha = s.alpha

@@ -217,6 +217,7 @@ cdef void multiply_rows(
     cdef int64_t f, offset, u_step = width * (c.depth if c.shares_kernel else c.rows)
     cdef gemm_tile tile
     tile.offsets = &offset
+    tile.starts = NULL
     tile.segments = tile.step = 1
     tile.depth = depth
     tile.b_step = tile.columns = width
@@ -404,6 +405,7 @@ cdef void multiply_block(
     cdef int vectors
     cdef gemm_tile tile
     tile.offsets = &offset
+    tile.starts = NULL
     tile.segments = 1
     tile.depth = count
     tile.step = g.rows

@@ -14,6 +14,7 @@ enum activation { LINEAR = 0, RELU = 1, LEAKY_RELU = 2, ELU = 3, SIGMOID = 4, TA
 typedef struct {
     const float *const *rows;    /* `height` pointers */
     const int64_t *offsets;      /* `segments` of them, added to each row pointer in turn */
+    const int64_t *starts;       /* the row of b at which each begins; NULL where they follow each other */
     int64_t segments, depth;     /* `depth` elements of every segment, */
     int64_t step;                /* `step` floats apart */
     const float *b;              /* segments * depth rows, each of whole vectors, */

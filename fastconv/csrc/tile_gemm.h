@@ -1,6 +1,6 @@
 /* The tile under every convolution and matrix product:
  *
- *     out[r][column + c]  =  act(start + sum over s, k of  rows[r][offsets[s] + k * step] * b[(s * depth + k) * b_step + c])
+ *     out[r][column + c]  =  act(start + sum over s, k of  rows[r][offsets[s] + k * step] * b[(starts[s] + k) * b_step + c])
  *
  * Each row of b is read once and used by every row of the tile, so that few loads feed many multiply-adds. All tiles sum in
  * the same order, s outside and k inside: the bits of a row do not depend on the height of the tile that holds it. */
@@ -54,6 +54,7 @@ INLINE void gemm_body(const gemm_tile *t, const int height, const int vectors) {
     for (int64_t s = 0; s < t->segments; s++) {
         const float *row[GEMM_ROWS];
         UNROLL for (int r = 0; r < height; r++) row[r] = t->rows[r] + t->offsets[s];
+        if (t->starts) b = t->b + t->starts[s] * t->b_step;
         for (int64_t k = 0; k < end; k += t->step, b += t->b_step) {
             vec right[GEMM_VECTORS];
             UNROLL for (int v = 0; v < vectors; v++) right[v] = v_load(b + v * LANES);

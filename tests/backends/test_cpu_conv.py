@@ -126,6 +126,12 @@ def test_pixels_around_the_tile(isa, rng, pixels):
         pytest.param((1, 9, 9, 1500), (1, 1, 1500, 70), PLAIN, id="a long dot product"),
         pytest.param((1, 40, 40, 4), (31, 29, 4, 5), SAME, id="kernel rows in several blocks"),
         pytest.param((40, 7, 7, 20), (3, 3, 20, 20), SAME, id="many images in a block"),
+        pytest.param(
+            (17, 7, 6, 24), (5, 5, 24, 70), {**SAME, "padding": ((2, 2), (1, 3))}, id="borders of many images"
+        ),
+        pytest.param(
+            (2, 9, 30, 9), (3, 4, 9, 20), {**SAME, "padding": ((4, 4), (6, 9)), "dilation": (4, 3)}, id="wide"
+        ),
         pytest.param((1, 3, 3000, 5), (3, 3, 5, 6), SAME, id="a wide image"),
         pytest.param((1, 3000, 3, 5), (3, 3, 5, 6), SAME, id="a high image"),
         pytest.param((3, 8, 8, 64), (3, 3, 1, 64), SAME, id="depthwise"),
