@@ -4,7 +4,9 @@
 Tiles of 4 x 4 output pixels become 36 frequencies; at each of them a convolution is a product of (tiles, CI) with
 (CI, CO), and the gradient of the kernel a product of (CI, tiles) with (tiles, CO). A block of tiles goes through
 transform, products and inverse while it lies in the cache. `csrc/tile_winograd.h` holds the transforms.
-Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
+
+Volumes are tiled plane by plane: the planes that an output plane reads are so many more channels. Where taps lie apart,
+so do the pixels of a tile. Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu_conv.py`).
 """
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
@@ -44,37 +46,73 @@ cdef enum:
 
 # ---- tiles: 4 x 4 outputs, and the 6 x 6 inputs that they read -------------------------------------------------------
 
-cdef struct Plane:
-    # What a tile's pixels are read from: images of some height and width, channels of them, zeros around.
+cdef struct Axis:
+    # One spatial axis: output o reads inputs o - before + i * step (zero outside) for the taps i.
+    int64_t inputs, outputs, taps
+    int64_t before, step
+    int64_t tiles                          # of 4 outputs, a step apart
+
+
+cdef struct Volume:
+    # What tiles are read from, and the planes, rows and columns of tiles that cover the outputs.
     const float *data
-    int64_t height, width, channels        # of a pixel in memory
+    int64_t images
+    Axis d, v, h
+    int64_t channels                       # of a pixel in memory
+    int64_t tiles                          # of all output planes of all images
 
 
-cdef struct Tiling:
-    int64_t height, width                  # outputs
-    int64_t top, left                      # the first tile's first input, as far outside of the image
-    int64_t down, across, count            # tiles; those of all images
+cdef Axis axis(int64_t inputs, int64_t outputs, int64_t taps, int64_t before, int64_t step) noexcept nogil:
+    return Axis(inputs, outputs, taps, before, step, step * ceil_div(ceil_div(outputs, step), 4))
 
 
-cdef Tiling tile(int64_t images, int64_t height, int64_t width, int64_t top, int64_t left) noexcept nogil:
-    cdef int64_t down = ceil_div(height, 4), across = ceil_div(width, 4)
-    return Tiling(height, width, top, left, down, across, images * down * across)
+cdef Volume volume(cnp.ndarray x, cnp.ndarray y, int64_t planes, before, steps) except *:
+    """How a correlation of x (N, .., C) with `planes` x 3 x 3 taps gives y; axes that are missing have size 1."""
+    cdef int64_t rank = x.ndim - 2
+    cdef Volume a
+    a.data = floats(x, cnp.PyArray_SIZE(x))
+    a.images, a.channels = x.shape[0], x.shape[rank + 1]
+    a.d = axis(x.shape[1], y.shape[1], planes, before[0], steps[0]) if rank == 3 else axis(1, 1, 1, 0, 1)
+    a.v = axis(x.shape[rank - 1], y.shape[rank - 1], 3, before[rank - 2], steps[rank - 2])
+    a.h = axis(x.shape[rank], y.shape[rank], 3, before[rank - 1], steps[rank - 1])
+    a.tiles = a.images * a.d.outputs * a.v.tiles * a.h.tiles
+    return a
+
+
+cdef inline int64_t first_output(const Axis *a, int64_t i) noexcept nogil:
+    """The first output of the i-th tile along an axis: neighbouring tiles fill the gaps between steps."""
+    return i // a.step * 4 * a.step + i % a.step
+
+
+cdef inline int64_t outputs_of(const Axis *a, int64_t first) noexcept nogil:
+    """How many outputs of the tile that begins at `first` exist."""
+    return max(min(ceil_div(a.outputs - first, a.step), 4), 0)
 
 
 cdef inline void list_pixels(
-    const Plane *x, const Tiling *t, int64_t i, int64_t top, int64_t left, int64_t size, const float *zeros,
-    const float **pixels
+    const Volume *x, int64_t i, int64_t tap, const float *zeros, const float **pixels
 ) noexcept nogil:
-    """The size x size pixels of tile i, whose first one lies `top` above and `left` of its first output."""
-    cdef int64_t image = i // (t.down * t.across), row, column, r, c
-    cdef int64_t first_row = i // t.across % t.down * 4 - top, first_column = i % t.across * 4 - left
-    for row in range(size):
-        r = first_row + row
-        for column in range(size):
-            c = first_column + column
-            pixels[row * size + column] = (
-                x.data + ((image * x.height + r) * x.width + c) * x.channels
-                if 0 <= r < x.height and 0 <= c < x.width else zeros)
+    """The 6 x 6 pixels of tile i, in the plane that the kernel's plane `tap` meets."""
+    cdef int64_t left = first_output(&x.h, i % x.h.tiles) - x.h.before
+    cdef int64_t top = first_output(&x.v, i // x.h.tiles % x.v.tiles) - x.v.before
+    cdef int64_t plane = i // (x.h.tiles * x.v.tiles), image = plane // x.d.outputs, row, column, r, c
+    plane = plane % x.d.outputs - x.d.before + tap * x.d.step
+    for row in range(6):
+        r = top + row * x.v.step
+        for column in range(6):
+            c = left + column * x.h.step
+            pixels[6 * row + column] = zeros
+            if 0 <= plane < x.d.inputs and 0 <= r < x.v.inputs and 0 <= c < x.h.inputs:
+                pixels[6 * row + column] = x.data + (
+                    ((image * x.d.inputs + plane) * x.v.inputs + r) * x.h.inputs + c) * x.channels
+
+
+cdef inline int64_t output_pixel(const Volume *x, int64_t i, int64_t *rows, int64_t *columns) noexcept nogil:
+    """Index of the first output pixel of tile i, and how many rows and columns of it exist."""
+    cdef int64_t left = first_output(&x.h, i % x.h.tiles), top = first_output(&x.v, i // x.h.tiles % x.v.tiles)
+    rows[0] = outputs_of(&x.v, top)
+    columns[0] = outputs_of(&x.h, left)
+    return (i // (x.h.tiles * x.v.tiles) * x.v.outputs + top) * x.h.outputs + left
 
 
 # ---- correlation: convolution and its gradient with respect to the input ---------------------------------------------
@@ -82,9 +120,8 @@ cdef inline void list_pixels(
 cdef struct Correlation:
     # y = act(bias + x * w); w may be the rotated and transposed kernel
     const kernel_table *table
-    Plane x
-    Tiling t
-    int64_t depth, width                   # CI, CO
+    Volume x
+    int64_t depth, width                   # input channels of all planes of taps, CO
     const float *w
     int64_t w_tap, w_row, w_column         # floats between taps, input channels and output channels of w
     const float *bias
@@ -96,7 +133,7 @@ cdef struct Correlation:
     bint shares_kernel
     int64_t block, blocks
     int64_t slice, slices
-    int64_t rows, row_blocks               # of the kernel, transformed at a time
+    int64_t rows, row_blocks               # of a plane of the kernel, transformed at a time
     float *shared
     const float *zeros                     # a pixel outside of the image
     int64_t v_step, m_row, m_step          # floats between frequencies of v and m, and tiles of m
@@ -106,19 +143,19 @@ cdef struct Correlation:
 cdef int64_t cut_correlation(Correlation *c) noexcept nogil:
     """Returns the floats that tasks share."""
     cdef int64_t lanes = c.table.vector_floats, panel = widest(c.table) * lanes, most, parts
-    c.shares_kernel = c.t.count >= c.width
+    c.shares_kernel = c.x.tiles >= c.width
     c.m_row = min(panel, ceil_div(c.width, lanes) * lanes)
     if c.shares_kernel:
         most = min(max(BLOCK_FLOATS // (FREQUENCIES * (c.depth + c.m_row)), FEWEST_TILES), MOST_TILES)
     else:
         most = MOST_ROWS
-    c.block = even_parts(c.t.count, most)
-    c.blocks = ceil_div(c.t.count, c.block)
+    c.block = even_parts(c.x.tiles, most)
+    c.blocks = ceil_div(c.x.tiles, c.block)
     parts = min(ceil_div(TASKS, c.blocks), ceil_div(c.width, panel))
     c.slice = ceil_div(ceil_div(c.width, parts), panel) * panel
     c.slices = ceil_div(c.width, c.slice)
     c.rows = min(max(BLOCK_FLOATS // (FREQUENCIES * c.m_row) - c.block, FEWEST_ROWS), MOST_ROWS)
-    c.row_blocks = ceil_div(c.depth, c.rows)
+    c.row_blocks = ceil_div(c.x.channels, c.rows)
     # Frequencies that lie a power of two apart would share a set of the cache: one line more between them.
     c.v_step = c.block * c.depth + 16
     c.m_step = c.block * c.m_row + 16
@@ -139,12 +176,22 @@ cdef inline int64_t panel_columns(const Correlation *c, int64_t column, int64_t 
     return tile_vectors(c.table, end - column) * c.table.vector_floats
 
 
+cdef inline int64_t first_row(const Correlation *c, int64_t block) noexcept nogil:
+    """The first row of a block of rows, which lies within one plane of taps."""
+    return block // c.row_blocks * c.x.channels + block % c.row_blocks * c.rows
+
+
+cdef inline int64_t rows_of(const Correlation *c, int64_t block) noexcept nogil:
+    return min(c.rows, c.x.channels - block % c.row_blocks * c.rows)
+
+
 cdef void transform_kernel(
-    const Correlation *c, int64_t row, int64_t column, int64_t end, float *u, int64_t u_step, float *packed
+    const Correlation *c, int64_t block, int64_t column, int64_t end, float *u, int64_t u_step, float *packed
 ) noexcept nogil:
-    """Some rows of one panel of the kernel's columns: packed as tiles read them, then transformed."""
-    cdef int64_t rows = min(c.rows, c.depth - row), width = panel_columns(c, column, end), tap
-    cdef const float *w = c.w + row * c.w_row + column * c.w_column
+    """A block of rows of one panel of the kernel's columns: packed as tiles read them, then transformed."""
+    cdef int64_t rows = rows_of(c, block), width = panel_columns(c, column, end), tap
+    cdef const float *w = (
+        c.w + block // c.row_blocks * TAPS * c.w_tap + block % c.row_blocks * c.rows * c.w_row + column * c.w_column)
     for tap in range(TAPS):
         if c.w_column == 1:
             c.table.f32_pack_rows(
@@ -156,16 +203,18 @@ cdef void transform_kernel(
 
 
 cdef inline void transform_tile(const Correlation *c, int64_t i, float *v) noexcept nogil:
-    """The inputs of tile i."""
+    """The inputs of tile i in all planes that it reads."""
     cdef const float *pixels[FREQUENCIES]
-    list_pixels(&c.x, &c.t, i, c.t.top, c.t.left, 6, c.zeros, pixels)
-    c.table.f32_winograd_input(v, c.v_step, pixels, c.depth)
+    cdef int64_t tap
+    for tap in range(c.x.d.taps):
+        list_pixels(&c.x, i, tap, c.zeros, pixels)
+        c.table.f32_winograd_input(v + tap * c.x.channels, c.v_step, pixels, c.x.channels)
 
 
 cdef void prepare(const Correlation *c, int64_t task, float *packed) noexcept nogil:
     """One part of what the tasks share: some rows of a slice of the kernel, or one tile."""
     cdef int64_t column = task % c.slices * c.slice, end = min(column + c.slice, c.width)
-    cdef int64_t row = task // c.slices * c.rows, width
+    cdef int64_t block = task // c.slices, width
     if not c.shares_kernel:
         transform_tile(
             c, task, c.shared + task // c.block * FREQUENCIES * c.v_step + task % c.block * c.depth)
@@ -173,14 +222,15 @@ cdef void prepare(const Correlation *c, int64_t task, float *packed) noexcept no
     while column < end:
         width = panel_columns(c, column, end)
         transform_kernel(
-            c, row, column, end, c.shared + c.depth * FREQUENCIES * column + row * width, c.depth * width, packed)
+            c, block, column, end, c.shared + c.depth * FREQUENCIES * column + first_row(c, block) * width,
+            c.depth * width, packed)
         column += width
 
 
 cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noexcept nogil:
     """One block of tiles times one slice of the columns."""
     cdef int64_t column = task % c.slices * c.slice, end = min(column + c.slice, c.width)
-    cdef int64_t first = task // c.slices * c.block, count = min(c.block, c.t.count - first)
+    cdef int64_t first = task // c.slices * c.block, count = min(c.block, c.x.tiles - first)
     cdef float *m = <float *> scratch
     cdef float *v = m + FREQUENCIES * c.m_step
     cdef float *u = v + c.v_floats
@@ -200,10 +250,9 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
         if c.shares_kernel:
             multiply_rows(c, 0, c.depth, c.shared + c.depth * FREQUENCIES * column, width, rows, out, count)
         else:
-            for i in range(c.row_blocks):
-                transform_kernel(c, i * c.rows, column, end, u, c.rows * width, packed)
-                multiply_rows(
-                    c, i * c.rows, min(c.rows, c.depth - i * c.rows), u, width, rows, out, count)
+            for i in range(c.x.d.taps * c.row_blocks):
+                transform_kernel(c, i, column, end, u, c.rows * width, packed)
+                multiply_rows(c, first_row(c, i), rows_of(c, i), u, width, rows, out, count)
         for i in range(count):
             write_tile(c, first + i, column, min(width, end - column), m + i * c.m_row)
         column += width
@@ -235,13 +284,10 @@ cdef inline void write_tile(
     const Correlation *c, int64_t i, int64_t column, int64_t columns, const float *m
 ) noexcept nogil:
     """Some channels of the outputs of tile i."""
-    cdef int64_t image = i // (c.t.down * c.t.across), row = i // c.t.across % c.t.down * 4, left = i % c.t.across * 4
     cdef winograd_tile tile
-    tile.y = c.y + ((image * c.t.height + row) * c.t.width + left) * c.width + column
-    tile.y_row = c.t.width * c.width
-    tile.y_pixel = c.width
-    tile.rows = min(c.t.height - row, 4)
-    tile.columns = min(c.t.width - left, 4)
+    tile.y = c.y + output_pixel(&c.x, i, &tile.rows, &tile.columns) * c.width + column
+    tile.y_row = c.x.v.step * c.x.h.outputs * c.width
+    tile.y_pixel = c.x.h.step * c.width
     tile.channels = columns
     tile.bias = c.bias + column if c.bias else <const float *> NULL
     tile.activation = c.activation
@@ -253,8 +299,8 @@ cdef void correlate(Correlation *c) except *:
     """Transforms what the tasks share, then runs them, on as many threads as are worth it."""
     c.table = tiles()
     cdef int64_t shared_floats = cut_correlation(c), task
-    cdef int64_t preparations = c.row_blocks * c.slices if c.shares_kernel else c.t.count
-    cdef int threads = threads_for(<double> FREQUENCIES * c.t.count * c.depth * c.width)
+    cdef int64_t preparations = c.x.d.taps * c.row_blocks * c.slices if c.shares_kernel else c.x.tiles
+    cdef int threads = threads_for(<double> FREQUENCIES * c.x.tiles * c.depth * c.width)
     cdef char *scratch = <char *> borrow_scratch(
         threads * c.scratch_bytes + sizeof(float) * (shared_floats + c.depth))
     cdef unsigned state = 0
@@ -272,41 +318,46 @@ cdef void correlate(Correlation *c) except *:
 
 
 def conv(
-    cnp.ndarray x,    # IN  (N, H, W, CI)
-    cnp.ndarray w,    # IN  (3, 3, CI, CO)
+    cnp.ndarray x,    # IN  (N, .., CI), with two or three spatial axes
+    cnp.ndarray w,    # IN  (.., 3, 3, CI, CO)
     bias,             # IN  (CO,) or None
-    cnp.ndarray y,    # OUT (N, OH, OW, CO)
-    tuple padding, int activation, float alpha,
+    cnp.ndarray y,    # OUT (N, .., CO)
+    tuple padding, tuple dilation, int activation, float alpha,
 ):
     """y = act(bias + x * w)"""
     cdef Correlation c
-    c.depth, c.width = w.shape[2], w.shape[3]
-    c.x = Plane(floats(x, x.shape[0] * x.shape[1] * x.shape[2] * c.depth), x.shape[1], x.shape[2], c.depth)
-    c.t = tile(x.shape[0], y.shape[1], y.shape[2], padding[0][0], padding[1][0])
+    cdef int64_t rank = x.ndim - 2, channels = x.shape[rank + 1], planes = w.shape[0] if rank == 3 else 1
+    if cnp.PyArray_SIZE(y) == 0:
+        return
+    c.x = volume(x, y, planes, [before for before, _ in padding], dilation)
+    c.depth, c.width = planes * channels, y.shape[rank + 1]
     c.w = floats(w, TAPS * c.depth * c.width)
-    c.w_tap, c.w_row, c.w_column = c.depth * c.width, c.width, 1
+    c.w_tap, c.w_row, c.w_column = channels * c.width, c.width, 1
     c.bias = <float *> NULL if bias is None else floats(bias, c.width)
-    c.y = floats(y, x.shape[0] * y.shape[1] * y.shape[2] * c.width)
+    c.y = floats(y, cnp.PyArray_SIZE(y))
     c.activation, c.alpha = activation, alpha
     correlate(&c)
 
 
 def conv_backward_input(
-    cnp.ndarray dy,   # IN  (N, OH, OW, CO)
-    cnp.ndarray w,    # IN  (3, 3, CI, CO)
+    cnp.ndarray dy,   # IN  (N, .., CO), with two or three spatial axes
+    cnp.ndarray w,    # IN  (.., 3, 3, CI, CO)
     bias,             # IN  (CI,) or None
-    cnp.ndarray dx,   # OUT (N, H, W, CI)
-    tuple padding, int activation, float alpha,
+    cnp.ndarray dx,   # OUT (N, .., CI)
+    tuple padding, tuple dilation, int activation, float alpha,
 ):
-    """dx = act(bias + C^T dy): a convolution of dy with the kernel rotated by 180 degrees, its channels exchanged"""
+    """dx = act(bias + C^T dy): a convolution of dy with the kernel turned by 180 degrees, its channels exchanged"""
     cdef Correlation c
-    c.depth, c.width = w.shape[3], w.shape[2]
-    c.x = Plane(floats(dy, dy.shape[0] * dy.shape[1] * dy.shape[2] * c.depth), dy.shape[1], dy.shape[2], c.depth)
-    c.t = tile(dy.shape[0], dx.shape[1], dx.shape[2], 2 - padding[0][0], 2 - padding[1][0])
-    c.w_tap, c.w_row, c.w_column = -c.depth * c.width, 1, c.depth
-    c.w = floats(w, TAPS * c.depth * c.width) - (TAPS - 1) * c.w_tap
+    cdef int64_t rank = dy.ndim - 2, channels = dy.shape[rank + 1], planes = w.shape[0] if rank == 3 else 1
+    if cnp.PyArray_SIZE(dx) == 0:
+        return
+    cdef list before = [(w.shape[i] - 1) * dilation[i] - padding[i][0] for i in range(rank)]
+    c.x = volume(dy, dx, planes, before, dilation)
+    c.depth, c.width = planes * channels, dx.shape[rank + 1]
+    c.w_tap, c.w_row, c.w_column = -channels * c.width, 1, channels
+    c.w = floats(w, TAPS * c.depth * c.width) - (TAPS * planes - 1) * c.w_tap
     c.bias = <float *> NULL if bias is None else floats(bias, c.width)
-    c.y = floats(dx, dy.shape[0] * dx.shape[1] * dx.shape[2] * c.width)
+    c.y = floats(dx, cnp.PyArray_SIZE(dx))
     c.activation, c.alpha = activation, alpha
     correlate(&c)
 
@@ -316,10 +367,11 @@ def conv_backward_input(
 cdef struct KernelGradient:
     # dw = G^T m G, m[f] = sum over tiles of (B^T x B)[f]^T (A dy A^T)[f]
     const kernel_table *table
-    Plane x, dy
-    Tiling t
+    Volume x
+    const float *dy
+    int64_t width                          # CO
     float *dw
-    # A task sums one chunk of the blocks of tiles, for a slice of the rows times a slice of the columns
+    # A task sums one chunk of the blocks of tiles, for a slice of the rows of a plane times a slice of the columns
     int64_t block, blocks
     int64_t chunk, chunks                  # blocks of tiles in a chunk
     int64_t rows, row_slices, columns, column_slices
@@ -339,13 +391,13 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     cdef int64_t lanes = g.table.vector_floats, parts
     g.rows = even_parts(g.x.channels, GRADIENT_SLICE)
     g.row_slices = ceil_div(g.x.channels, g.rows)
-    g.columns = ceil_div(even_parts(g.dy.channels, GRADIENT_SLICE), lanes) * lanes
-    g.column_slices = ceil_div(g.dy.channels, g.columns)
-    g.block = even_parts(g.t.count, GRADIENT_TILES)
-    g.blocks = ceil_div(g.t.count, g.block)
-    g.dw_floats = TAPS * g.x.channels * g.dy.channels
+    g.columns = ceil_div(even_parts(g.width, GRADIENT_SLICE), lanes) * lanes
+    g.column_slices = ceil_div(g.width, g.columns)
+    g.block = even_parts(g.x.tiles, GRADIENT_TILES)
+    g.blocks = ceil_div(g.x.tiles, g.block)
+    g.dw_floats = g.x.d.taps * TAPS * g.x.channels * g.width
     # Where dw is too small to be shared, a fixed number of partial sums over the tiles are added up in order.
-    parts = min(TASKS // (g.row_slices * g.column_slices), MOST_PARTIAL_FLOATS // g.dw_floats)
+    parts = min(TASKS // (g.x.d.taps * g.row_slices * g.column_slices), MOST_PARTIAL_FLOATS // g.dw_floats)
     g.chunk = even_parts(g.blocks, ceil_div(g.blocks, max(parts, 1)))
     g.chunks = ceil_div(g.blocks, g.chunk)
     # Frequencies that lie a power of two apart would share a set of the cache: one line more between them.
@@ -359,9 +411,10 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
 
 cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexcept nogil:
     """The sum over one chunk of the tiles of one slice of dw."""
-    cdef int64_t column = task % g.column_slices * g.columns, columns = min(g.columns, g.dy.channels - column)
+    cdef int64_t column = task % g.column_slices * g.columns, columns = min(g.columns, g.width - column)
     cdef int64_t row = task // g.column_slices % g.row_slices * g.rows, rows = min(g.rows, g.x.channels - row)
-    cdef int64_t chunk = task // (g.column_slices * g.row_slices), block, i
+    cdef int64_t plane = task // (g.column_slices * g.row_slices) % g.x.d.taps
+    cdef int64_t chunk = task // (g.column_slices * g.row_slices * g.x.d.taps), block, i
     cdef float *m = <float *> scratch
     cdef float *v = m + FREQUENCIES * g.m_step
     cdef float *e = v + FREQUENCIES * g.v_step
@@ -372,28 +425,41 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
         left[i] = v + i
         out[i] = m + i * g.columns
     for block in range(chunk * g.chunk, min((chunk + 1) * g.chunk, g.blocks)):
-        transform_block(g, block, row, rows, column, columns, v, e)
+        transform_block(g, block, plane, row, rows, column, columns, v, e)
         multiply_block(
-            g, min(g.block, g.t.count - block * g.block), block > chunk * g.chunk, left, rows, e, columns, out)
+            g, min(g.block, g.x.tiles - block * g.block), block > chunk * g.chunk, left, rows, e, columns, out)
     for i in range(rows):
         g.table.f32_winograd_taps(
-            dw + (row + i) * g.dy.channels + column, g.x.channels * g.dy.channels, m + i * g.columns, g.m_step, columns)
+            dw + (plane * TAPS * g.x.channels + row + i) * g.width + column, g.x.channels * g.width, m + i * g.columns, g.m_step, columns)
 
 
 cdef void transform_block(
-    const KernelGradient *g, int64_t block, int64_t row, int64_t rows, int64_t column, int64_t columns, float *v, float *e
+    const KernelGradient *g, int64_t block, int64_t plane, int64_t row, int64_t rows, int64_t column, int64_t columns,
+    float *v, float *e
 ) noexcept nogil:
-    """The frequencies of some channels of a block of tiles: those of x to v, those of dy to e."""
+    """The frequencies of some channels of a block of tiles: those of x in a plane to v, those of dy to e."""
     cdef int64_t first = block * g.block, i
     cdef const float *pixels[FREQUENCIES]
-    cdef Plane x = g.x, dy = g.dy
+    cdef Volume x = g.x
     x.data += row
-    dy.data += column
-    for i in range(min(g.block, g.t.count - first)):
-        list_pixels(&x, &g.t, first + i, g.t.top, g.t.left, 6, g.zeros, pixels)
+    for i in range(min(g.block, g.x.tiles - first)):
+        list_pixels(&x, first + i, plane, g.zeros, pixels)
         g.table.f32_winograd_input(v + i * g.rows, g.v_step, pixels, rows)
-        list_pixels(&dy, &g.t, first + i, 0, 0, 4, g.zeros, pixels)
+        list_gradients(g, first + i, column, pixels)
         g.table.f32_winograd_gradient(e + i * g.columns, g.e_step, pixels, columns)
+
+
+cdef inline void list_gradients(
+    const KernelGradient *g, int64_t i, int64_t column, const float **pixels
+) noexcept nogil:
+    """The 4 x 4 pixels of dy in tile i, from some channel on."""
+    cdef int64_t rows, columns, first = output_pixel(&g.x, i, &rows, &columns), r, c
+    for r in range(4):
+        for c in range(4):
+            pixels[4 * r + c] = g.zeros
+            if r < rows and c < columns:
+                pixels[4 * r + c] = g.dy + column + (
+                    first + r * g.x.v.step * g.x.h.outputs + c * g.x.h.step) * g.width
 
 
 cdef void multiply_block(
@@ -436,22 +502,26 @@ cdef void add_partials(const KernelGradient *g, int64_t task) noexcept nogil:
 
 
 def conv_backward_kernel(
-    cnp.ndarray x,    # IN  (N, H, W, CI)
-    cnp.ndarray dy,   # IN  (N, OH, OW, CO)
-    cnp.ndarray dw,   # OUT (3, 3, CI, CO)
-    tuple padding,
+    cnp.ndarray x,    # IN  (N, .., CI), with two or three spatial axes
+    cnp.ndarray dy,   # IN  (N, .., CO)
+    cnp.ndarray dw,   # OUT (.., 3, 3, CI, CO)
+    tuple padding, tuple dilation,
 ):
-    """dw[kh, kw] = x shifted by (kh, kw), transposed, times dy: the adjoint of `conv` for a given x"""
+    """dw[tap] = x shifted by the tap, transposed, times dy: the adjoint of `conv` for a given x"""
     cdef KernelGradient g
+    cdef int64_t rank = x.ndim - 2, task, pixel
+    if cnp.PyArray_SIZE(dy) == 0:
+        (<object> dw)[...] = 0
+        return
     g.table = tiles()
-    g.x = Plane(floats(x, cnp.PyArray_SIZE(x)), x.shape[1], x.shape[2], dw.shape[2])
-    g.dy = Plane(floats(dy, cnp.PyArray_SIZE(dy)), dy.shape[1], dy.shape[2], dw.shape[3])
-    g.t = tile(x.shape[0], dy.shape[1], dy.shape[2], padding[0][0], padding[1][0])
-    g.dw = floats(dw, TAPS * g.x.channels * g.dy.channels)
+    g.x = volume(x, dy, dw.shape[0] if rank == 3 else 1, [before for before, _ in padding], dilation)
+    g.dy = floats(dy, cnp.PyArray_SIZE(dy))
+    g.width = dy.shape[rank + 1]
     cut_kernel_gradient(&g)
-    cdef int64_t tasks = g.chunks * g.row_slices * g.column_slices, task
-    cdef int64_t pixel = max(g.x.channels, g.dy.channels)
-    cdef int threads = threads_for(<double> FREQUENCIES * g.x.channels * g.dy.channels * g.t.count)
+    g.dw = floats(dw, g.dw_floats)
+    cdef int64_t tasks = g.chunks * g.x.d.taps * g.row_slices * g.column_slices
+    cdef int threads = threads_for(<double> FREQUENCIES * g.x.d.taps * g.x.channels * g.width * g.x.tiles)
+    pixel = max(g.x.channels, g.width)
     cdef char *scratch = <char *> borrow_scratch(
         threads * g.scratch_bytes + sizeof(float) * ((g.chunks - 1) * g.dw_floats + pixel))
     cdef unsigned state = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import product
-from math import log2, prod
+from math import ceil, log2, prod
 from typing import NamedTuple
 
 from fastconv import _core, config
@@ -85,10 +85,12 @@ def grouped(c: Convolution, limits: Limits) -> str:
 
 
 def winograd_tiles(c: Convolution, outputs: Shape) -> int:
-    return c.images * -(-outputs[0] // 4) * -(-outputs[1] // 4)
+    """4 x 4 outputs each, as far apart as the taps; the planes of a volume are so many more images."""
+    down, across = (d * ceil(ceil(n / d) / 4) for n, d in zip(outputs[-2:], c.dilation[-2:]))
+    return c.images * prod(outputs[:-2]) * down * across
 
 
-def winograd_workspace(c: Convolution, tiles: int, depth: int, width: int) -> int:
+def winograd_workspace(tiles: int, depth: int, width: int) -> int:
     """Bytes of the transformed kernel or inputs, whichever is smaller, at 36 frequencies."""
     return 4 * 36 * depth * min(tiles, width)
 
@@ -96,15 +98,15 @@ def winograd_workspace(c: Convolution, tiles: int, depth: int, width: int) -> in
 def winograd(c: Convolution, limits: Limits, outputs: Shape, depth: int, width: int) -> str:
     """Whether 36 products a tile and the transforms cost less than the 144 products that they replace.
 
-    The unit is one multiply-add for each input and output channel: transforms cost as much as 600 of them for each
+    The unit is one multiply-add for each input and output channel: transforms cost as much as 400 of them for each
     channel of a tile, and that of the kernel as much as 400 for all tiles.
     """
-    if c.window != (3, 3) or (*c.strides, *c.dilation) != (1, 1, 1, 1) or c.groups > 1 or max(max(c.padding)) > 2:
+    if len(c.window) < 2 or c.window[-2:] != (3, 3) or max(c.strides) > 1 or c.groups > 1:
         return ""
-    tiles = winograd_tiles(c, outputs)
-    cost = tiles * (36 + 600 / depth + 600 / width) + 400
+    tiles, depth = winograd_tiles(c, outputs), depth * prod(c.window[:-2])
+    cost = tiles * (36 + 400 / depth + 400 / width) + 400
     direct = 9 * c.images * prod(outputs)
-    if cost > direct or winograd_workspace(c, tiles, depth, width) > limits.most_workspace:
+    if cost > direct or winograd_workspace(tiles, depth, width) > limits.most_workspace:
         return ""
     return f"{cost / direct:.0%} of the direct multiplications, transforms included, in tiles of 4 x 4 outputs"
 

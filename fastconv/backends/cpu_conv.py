@@ -96,7 +96,9 @@ FORWARD: dict[str, Callable[..., None]] = {
     "fourier": lambda c, x, w, bias, y, activation, alpha: cpu_fourier.conv(
         x, w, bias, y, c.padding, algorithms.fourier_points(c, c.outputs), activation, alpha
     ),
-    "winograd": lambda c, x, w, bias, y, activation, alpha: _winograd.conv(x, w, bias, y, c.padding, activation, alpha),
+    "winograd": lambda c, x, w, bias, y, activation, alpha: _winograd.conv(
+        x, w, bias, y, c.padding, c.dilation, activation, alpha
+    ),
     "fold": conv_folded,
     "direct": lambda c, x, w, bias, y, activation, alpha: _conv.conv(
         x, w, bias, y, c.strides, c.padding, c.dilation, activation, alpha
@@ -112,7 +114,7 @@ BACKWARD_INPUT: dict[str, Callable[..., None]] = {
         dy, w, bias, dx, c.padding, algorithms.fourier_points(c, c.inputs), activation, alpha
     ),
     "winograd": lambda c, dy, w, bias, dx, activation, alpha: _winograd.conv_backward_input(
-        dy, w, bias, dx, c.padding, activation, alpha
+        dy, w, bias, dx, c.padding, c.dilation, activation, alpha
     ),
     "fold": conv_folded_backward_input,
     "spread": lambda c, dy, w, bias, dx, activation, alpha: _conv.conv_backward_input_spread(
@@ -129,7 +131,7 @@ BACKWARD_KERNEL: dict[str, Callable[..., None]] = {
     "fourier": lambda c, x, dy, dw: cpu_fourier.conv_backward_kernel(
         x, dy, dw, c.padding, algorithms.fourier_points(c, c.outputs)
     ),
-    "winograd": lambda c, x, dy, dw: _winograd.conv_backward_kernel(x, dy, dw, c.padding),
+    "winograd": lambda c, x, dy, dw: _winograd.conv_backward_kernel(x, dy, dw, c.padding, c.dilation),
     "fold": conv_folded_backward_kernel,
     "direct": lambda c, x, dy, dw: _conv.conv_backward_kernel(x, dy, dw, c.strides, c.padding, c.dilation),
 }

@@ -323,6 +323,7 @@ def test_calls_from_several_python_threads(rng):
 )
 def test_matches_pytorch(rng, stride, padding, dilation, groups):
     torch = pytest.importorskip("torch")
+    config.set_conv_precision("exact")
     x, w = integers(rng, 3, 15, 17, 8), integers(rng, 3, 3, 8 // groups, 20)
     window = {"strides": (stride,) * 2, "padding": ((padding,) * 2,) * 2, "dilation": (dilation,) * 2}
     theirs = [torch.from_numpy(x.transpose(0, 3, 1, 2).copy()), torch.from_numpy(w.transpose(3, 2, 0, 1).copy())]

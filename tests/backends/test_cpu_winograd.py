@@ -15,8 +15,8 @@ from fastconv.backends.reference import Reference
 cpu, reference = Cpu(), Reference(np)
 
 
-def window(padding):
-    return {"strides": (1, 1), "padding": padding, "dilation": (1, 1)}
+def window(padding, dilation=None):
+    return {"strides": (1,) * len(padding), "padding": padding, "dilation": dilation or (1,) * len(padding)}
 
 
 SAME = window(((1, 1), (1, 1)))
@@ -29,61 +29,86 @@ def defaults():
     config.set_max_workspace(256 << 20)
 
 
-def draw(rng, images, height, width, ci, co, padding):
+def draw(rng, images, size, ci, co, padding, dilation, planes=3):
     """x, w, bias and dy."""
-    output = (height + sum(padding[0]) - 2, width + sum(padding[1]) - 2)
-    shapes = (images, height, width, ci), (3, 3, ci, co), (co,), (images, *output, co)
+    taps = (planes, 3, 3)[-len(size) :]
+    output = tuple(n + sum(p) - (k - 1) * d for n, p, k, d in zip(size, padding, taps, dilation))
+    shapes = (images, *size, ci), (*taps, ci, co), (co,), (images, *output, co)
     return [rng.standard_normal(shape, np.float32) for shape in shapes]
 
 
-def everything(x, w, bias, dy, padding):
+def everything(x, w, bias, dy, padding, dilation):
     """y, dx and dw by the Winograd kernels, whatever the table says."""
     y, dx, dw = np.full_like(dy, np.nan), np.full_like(x, np.nan), np.full_like(w, np.nan)
-    _winograd.conv(x, w, bias, y, padding, 1, 0.0)
-    _winograd.conv_backward_input(dy, w, None, dx, padding, 0, 0.0)
-    _winograd.conv_backward_kernel(x, dy, dw, padding)
+    _winograd.conv(x, w, bias, y, padding, dilation, 1, 0.0)
+    _winograd.conv_backward_input(dy, w, None, dx, padding, dilation, 0, 0.0)
+    _winograd.conv_backward_kernel(x, dy, dw, padding, dilation)
     return y, dx, dw
 
 
-def assert_matches_float64(x, w, bias, dy, padding):
-    wide = [array.astype(np.float64) for array in (x, w, bias, dy)]
+def assert_matches_float64(x, w, bias, dy, padding, dilation):
+    wide, how = [array.astype(np.float64) for array in (x, w, bias, dy)], window(padding, dilation)
     expected = (
-        reference.conv(*wide[:3], **window(padding), activation="relu"),
-        reference.conv_backward_input(wide[3], wide[1], input_shape=x.shape, **window(padding)),
-        reference.conv_backward_kernel(wide[0], wide[3], kernel_shape=w.shape, **window(padding)),
+        reference.conv(*wide[:3], **how, activation="relu"),
+        reference.conv_backward_input(wide[3], wide[1], input_shape=x.shape, **how),
+        reference.conv_backward_kernel(wide[0], wide[3], kernel_shape=w.shape, **how),
     )
-    for actual, desired in zip(everything(x, w, bias, dy, padding), expected):
-        np.testing.assert_allclose(actual, desired, rtol=0, atol=2e-5 * np.abs(desired).max())
+    for actual, desired in zip(everything(x, w, bias, dy, padding, dilation), expected):
+        np.testing.assert_allclose(actual, desired, rtol=0, atol=2e-5 * np.abs(desired).max(initial=0))
 
 
 @pytest.mark.parametrize(
-    ("images", "height", "width", "ci", "co", "padding"),
+    ("images", "size", "ci", "co", "padding", "dilation"),
     [
-        (1, 4, 4, 1, 1, ((1, 1), (1, 1))),
-        (1, 1, 1, 3, 5, ((1, 1), (1, 1))),
-        (2, 9, 11, 5, 7, ((0, 2), (1, 0))),
-        (3, 8, 8, 17, 33, ((0, 0), (0, 0))),
-        (1, 6, 5, 130, 257, ((2, 2), (2, 2))),
-        (1, 60, 61, 8, 12, ((1, 1), (1, 1))),
-        (40, 5, 6, 40, 20, ((1, 1), (0, 0))),
+        (1, (4, 4), 1, 1, ((1, 1), (1, 1)), (1, 1)),
+        (1, (1, 1), 3, 5, ((1, 1), (1, 1)), (1, 1)),
+        (2, (9, 11), 5, 7, ((0, 2), (1, 0)), (1, 1)),
+        (3, (8, 8), 17, 33, ((0, 0), (0, 0)), (1, 1)),
+        (1, (6, 5), 130, 257, ((2, 2), (2, 2)), (1, 1)),
+        (1, (60, 61), 8, 12, ((1, 1), (1, 1)), (1, 1)),
+        (40, (5, 6), 40, 20, ((1, 1), (0, 0)), (1, 1)),
+        (2, (8, 8), 9, 6, ((4, 5), (7, 4)), (1, 1)),
+        (2, (13, 10), 9, 20, ((2, 2), (3, 3)), (2, 3)),
+        (1, (3, 16), 20, 9, ((5, 5), (0, 0)), (5, 4)),
+        (2, (5, 9, 7), 6, 18, ((1, 1), (1, 1), (1, 1)), (1, 1, 1)),
+        (1, (4, 8, 8), 70, 40, ((2, 1), (0, 0), (2, 0)), (1, 1, 1)),
+        (1, (6, 9, 9), 5, 7, ((2, 2), (2, 2), (1, 1)), (2, 2, 1)),
+        (0, (8, 8), 3, 4, ((1, 1), (1, 1)), (1, 1)),
     ],
     ids=str,
 )
-def test_odd_sizes(isa, rng, images, height, width, ci, co, padding):
-    assert_matches_float64(*draw(rng, images, height, width, ci, co, padding), padding)
+def test_odd_sizes(isa, rng, images, size, ci, co, padding, dilation):
+    assert_matches_float64(*draw(rng, images, size, ci, co, padding, dilation), padding, dilation)
 
 
-@given(
-    st.tuples(st.integers(1, 3), st.integers(3, 14), st.integers(3, 14), st.integers(1, 70), st.integers(1, 70)),
-    st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2),
-    st.integers(0, 2**32 - 1),
-)
-@settings(max_examples=30, deadline=None)
-def test_any_shape(shape, padding, seed):
-    assert_matches_float64(*draw(np.random.default_rng(seed), *shape, padding), padding)
+@st.composite
+def geometries(draw):
+    """(images, size, ci, co, padding, dilation, planes) with at least one output."""
+    rank = draw(st.sampled_from([2, 2, 3]))
+    planes = draw(st.integers(1, 3))
+    dilation = draw(st.tuples(*[st.integers(1, 2)] * rank))
+    padding = draw(st.tuples(*[st.tuples(*[st.integers(0, 3)] * 2)] * rank))
+    spans = [(k - 1) * d + 1 for k, d in zip((planes, 3, 3)[-rank:], dilation)]
+    size = tuple(draw(st.integers(max(1, span - sum(p)), span + 9)) for span, p in zip(spans, padding))
+    most = 70 if rank == 2 else 20
+    return (
+        draw(st.integers(1, 2)),
+        size,
+        draw(st.integers(1, most)),
+        draw(st.integers(1, most)),
+        padding,
+        dilation,
+        planes,
+    )
 
 
-@pytest.mark.parametrize("ci", [4, 16, 64, 256])
+@given(geometries(), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_any_shape(geometry, seed):
+    assert_matches_float64(*draw(np.random.default_rng(seed), *geometry), *geometry[4:6])
+
+
+@pytest.mark.parametrize("ci", [16, 64, 256])
 def test_error_is_at_most_four_times_that_of_direct_convolution(isa, ci):
     """Inputs as after relu, weights as He et al. (2015) draw them; errors as root mean squares."""
     rng = np.random.default_rng(ci)
@@ -100,9 +125,9 @@ def test_error_is_at_most_four_times_that_of_direct_convolution(isa, ci):
         cpu.conv_backward_kernel(x, dy, kernel_shape=w.shape, **SAME),
     )
     y, dx, dw = np.empty_like(dy), np.empty_like(x), np.empty_like(w)
-    _winograd.conv(x, w, None, y, SAME["padding"], 0, 0.0)
-    _winograd.conv_backward_input(dy, w, None, dx, SAME["padding"], 0, 0.0)
-    _winograd.conv_backward_kernel(x, dy, dw, SAME["padding"])
+    _winograd.conv(x, w, None, y, SAME["padding"], (1, 1), 0, 0.0)
+    _winograd.conv_backward_input(dy, w, None, dx, SAME["padding"], (1, 1), 0, 0.0)
+    _winograd.conv_backward_kernel(x, dy, dw, SAME["padding"], (1, 1))
 
     def error(actual, desired):
         return np.sqrt(np.mean((actual - desired) ** 2))
@@ -111,13 +136,15 @@ def test_error_is_at_most_four_times_that_of_direct_convolution(isa, ci):
         assert error(fast, exact) <= 4 * error(plain, exact)
 
 
-@pytest.mark.parametrize("shape", [(3, 17, 15, 40, 70), (1, 9, 10, 64, 200), (30, 7, 7, 33, 48)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(3, (17, 15), 40, 70), (1, (9, 10), 64, 200), (30, (7, 7), 33, 48), (2, (4, 9, 9), 30, 40)], ids=str
+)
 def test_bits_do_not_depend_on_the_number_of_threads(isa, rng, threads, shape):
-    arrays = draw(rng, *shape, SAME["padding"])
-    results = []
+    how = ((1, 1),) * len(shape[1]), (1,) * len(shape[1])
+    arrays, results = draw(rng, *shape, *how), []
     for n in (1, 2, 3, 7):
         config.set_num_threads(n)
-        results.append(everything(*arrays, SAME["padding"]))
+        results.append(everything(*arrays, *how))
     for other in results[1:]:
         for a, b in zip(results[0], other):
             np.testing.assert_array_equal(a, b)
@@ -125,7 +152,7 @@ def test_bits_do_not_depend_on_the_number_of_threads(isa, rng, threads, shape):
 
 @pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh"])
 def test_bias_and_activation(isa, rng, activation):
-    x, w, bias, _ = draw(rng, 2, 12, 12, 32, 40, SAME["padding"])
+    x, w, bias, _ = draw(rng, 2, (12, 12), 32, 40, SAME["padding"], (1, 1))
     assert algorithms.conv("forward", x.shape, w.shape, **SAME).algorithm == "winograd"
     finish = {"activation": activation, "alpha": 0.3}
     expected = reference.conv(x, w, bias, **SAME, **finish)
@@ -133,8 +160,8 @@ def test_bias_and_activation(isa, rng, activation):
 
 
 def test_the_gradients_are_adjoint(rng):
-    x, w, _, dy = draw(rng, 2, 13, 14, 40, 36, SAME["padding"])
-    y, dx, dw = everything(x, w, np.zeros(36, np.float32), dy, SAME["padding"])
+    x, w, _, dy = draw(rng, 2, (13, 14), 40, 36, SAME["padding"], (1, 1))
+    y, dx, dw = everything(x, w, np.zeros(36, np.float32), dy, SAME["padding"], (1, 1))
     y = cpu.conv(x, w, **SAME)
     product = np.vdot(y.astype(np.float64), dy)
     assert np.isclose(np.vdot(x.astype(np.float64), dx), product, rtol=1e-4)
@@ -143,7 +170,7 @@ def test_the_gradients_are_adjoint(rng):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_exact_convolution_keeps_a_nan_within_its_windows(isa, rng, value):
-    x, w, _, _ = draw(rng, 1, 24, 24, 32, 32, SAME["padding"])
+    x, w, _, _ = draw(rng, 1, (24, 24), 32, 32, SAME["padding"], (1, 1))
     x[0, 9, 9, 3] = value
     config.set_conv_precision("exact")
     broken = ~np.isfinite(cpu.conv(x, w, **SAME)).all(axis=-1)[0]
@@ -154,9 +181,8 @@ def test_exact_convolution_keeps_a_nan_within_its_windows(isa, rng, value):
 
 def test_the_workspace_can_be_capped(rng):
     shapes = (1, 56, 56, 64), (3, 3, 64, 64)
-    choice = algorithms.conv("forward", *shapes, **SAME)
-    needed = algorithms.winograd_workspace(choice.convolution, 196, 64, 64)
-    assert choice.algorithm == "winograd"
+    needed = algorithms.winograd_workspace(196, 64, 64)
+    assert algorithms.conv("forward", *shapes, **SAME).algorithm == "winograd"
     config.set_max_workspace(needed)
     assert algorithms.conv("forward", *shapes, **SAME).algorithm == "winograd"
     config.set_max_workspace(needed - 1)
