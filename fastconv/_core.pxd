@@ -117,6 +117,9 @@ cdef extern from "kernels.h" nogil:
         void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha) noexcept nogil
         void (*f32_activate_backward)(
             float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha) noexcept nogil
+        void (*f32_gate)(float *y, const float *x, int64_t n, float linear, float cubic) noexcept nogil
+        void (*f32_gate_backward)(
+            float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic) noexcept nogil
         unary_function *f32_unary
         binary_function *f32_binary
         void (*f32_scale_shift)(
@@ -158,6 +161,9 @@ cdef extern from "kernels.h" nogil:
         void (*f32_average_pool_backward)(float *dx, const float *dy, const pool_window *p, int64_t oh) noexcept nogil
         void (*f32_average_pool_gather)(
             float *dx, const float *dy, const pool_window *p, int64_t h, float *sums) noexcept nogil
+        void (*f32_pad_row)(
+            float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C,
+            float value) noexcept nogil
         void (*f32_dropout)(
             float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold,
             float scale) noexcept nogil

@@ -142,6 +142,37 @@ def activate_backward(dx, dy, y, int kind, float alpha) -> None:
         restore_denormals(state)
 
 
+def gate(y, x, float linear, float cubic) -> None:
+    """y := x sigmoid(x (linear + cubic x^2))."""
+    cdef int64_t n = x.size, start
+    cdef float *to = floats(y, n)
+    cdef const float *source = floats(x, n)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(EXPONENTIAL * n)):
+        state = flush_denormals()
+        for start in prange(0, n, BLOCK, schedule="static"):
+            tile.f32_gate(to + start, source + start, min(BLOCK, n - start), linear, cubic)
+        restore_denormals(state)
+
+
+def gate_backward(dx, dy, x, float linear, float cubic) -> None:
+    """dx := dy times the derivative of `gate` at x."""
+    cdef int64_t n = x.size, start
+    cdef float *to = floats(dx, n)
+    cdef const float *gradient = floats(dy, n)
+    cdef const float *source = floats(x, n)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(EXPONENTIAL * n)):
+        state = flush_denormals()
+        for start in prange(0, n, BLOCK, schedule="static"):
+            tile.f32_gate_backward(
+                to + start, gradient + start, source + start, min(BLOCK, n - start), linear, cubic
+            )
+        restore_denormals(state)
+
+
 def dropout(y, x, uint64_t seed, double rate) -> None:
     """y[i] := x[i] / (1 - rate) or 0, as the draw of i says."""
     cdef int64_t n = x.size, start
@@ -366,6 +397,34 @@ def scale_shift(y, x, scale, shift) -> None:
         for k in prange(g.blocks, schedule="static"):
             b = block_of(&g, k)
             tile.f32_scale_shift(to + b.start, source + b.start, wide, wide + g.width, b.rows, b.width)
+        restore_denormals(state)
+
+
+def normalize(y, x, mean, variance, gamma, beta, double epsilon) -> None:
+    """y[..., c] := gamma[c] (x[..., c] - mean[c]) / sqrt(variance[c] + epsilon) + beta[c]."""
+    cdef grid g = grid_of(x.size, mean.size)
+    cdef float *to = floats(y, x.size)
+    cdef const float *source = floats(x, x.size)
+    cdef const float *spread = floats(variance, g.channels)
+    cdef const float *factor = floats(gamma, g.channels)
+    scratch = np.empty(3 * g.width, np.float32)
+    cdef float *wide = floats(scratch, 3 * g.width)    # mean, scale and beta, a row each
+    cdef const kernel_table *tile = tiles()
+    cdef int64_t k, channel
+    cdef block b
+    cdef unsigned state = 0
+    for channel in range(g.channels):
+        wide[g.width + channel] = <float> (factor[channel] / sqrt(<double> spread[channel] + epsilon))
+    repeat(wide, floats(mean, g.channels), &g)
+    repeat(wide + g.width, wide + g.width, &g)
+    repeat(wide + 2 * g.width, floats(beta, g.channels), &g)
+    with nogil, parallel(num_threads=threads_for(PLAIN * g.rows * g.width)):
+        state = flush_denormals()
+        for k in prange(g.blocks, schedule="static"):
+            b = block_of(&g, k)
+            tile.f32_normalize(
+                to + b.start, source + b.start, wide, wide + g.width, wide + 2 * g.width, b.rows, b.width
+            )
         restore_denormals(state)
 
 
@@ -835,37 +894,37 @@ cdef void average_pool_gather(dx, dy, const pool_window *p, int64_t images):
 # Of one axis: `source[o]` is the element that output o is a copy of, or -1 for the constant; the elements themselves,
 # in order, begin at output `before`.
 
-cdef void pad_row(
-    float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C, float value
-) noexcept nogil:
-    """y (OW, C) := x (W, C) extended on both sides; x is NULL for a row of constants."""
-    cdef int64_t ow, i
-    for ow in range(OW):
-        if x != NULL and before <= ow < before + W:
-            continue
-        if x != NULL and source[ow] >= 0:
-            memcpy(y + ow * C, x + source[ow] * C, C * sizeof(float))
-        else:
-            for i in range(ow * C, (ow + 1) * C):
-                y[i] = value
-    if x != NULL:
-        memcpy(y + before * C, x, W * C * sizeof(float))
-
-
 def pad(y, x, rows, columns, tuple before, float value) -> None:
     """y (N, OH, OW, C) := x (N, H, W, C), its row rows[oh] and pixel columns[ow] at each place."""
-    cdef int64_t N, H, W, C, OH = y.shape[1], OW = y.shape[2], left = before[1], row, h
+    cdef int64_t N, H, W, C, OH = len(rows), OW = len(columns), left = before[1], row, h
     N, H, W, C = x.shape
     cdef float *to = floats(y, N * OH * OW * C)
     cdef const float *source = floats(x, N * H * W * C)
     cdef const int64_t *row_source = <const int64_t *> data(rows, cnp.NPY_INT64, OH)
     cdef const int64_t *column_source = <const int64_t *> data(columns, cnp.NPY_INT64, OW)
+    cdef const kernel_table *tile = tiles()
     with nogil:
         for row in prange(N * OH, schedule="static", num_threads=threads_for(PLAIN * N * OH * OW * C)):
             h = row_source[row % OH]
-            pad_row(
-                to + row * OW * C, NULL if h < 0 else source + ((row // OH) * H + h) * W * C, column_source, left,
+            tile.f32_pad_row(
+                to + row * OW * C, source + ((row // OH) * H + h) * W * C if h >= 0 else NULL, column_source, left,
                 W, OW, C, value
+            )
+
+
+def crop(x, y, tuple before) -> None:
+    """x (N, H, W, C) := the part of y (N, OH, OW, C) that begins at row before[0] and column before[1]."""
+    cdef int64_t N, H, W, C, OH = y.shape[1], OW = y.shape[2], top = before[0], left = before[1], row
+    N, H, W, C = x.shape
+    cdef float *to = floats(x, N * H * W * C)
+    cdef const float *source = floats(y, N * OH * OW * C)
+    cdef const kernel_table *tile = tiles()
+    if top + H > OH or left + W > OW:
+        raise ValueError(f"crop: the part must lie inside. Received: {x.shape=}, {y.shape=}, {before=}")
+    with nogil:
+        for row in prange(N * H, schedule="static", num_threads=threads_for(PLAIN * N * H * W * C)):
+            tile.f32_pad_row(
+                to + row * W * C, source + (((row // H) * OH + row % H + top) * OW + left) * C, NULL, 0, W, W, C, 0
             )
 
 

@@ -66,25 +66,37 @@ class CpuStream(Reference):
 
     @float32
     def pad(self, x, *, pad_width, mode="constant", value=0.0, out=None):
-        """A kernel for images (N, H, W, C) padded in H and W; else the reference."""
-        if not (is_spatial(pad_width) and x.size):
+        """A kernel for two neighbouring axes; others are padded two by two, from the last one on."""
+        first, last = split_sides(pad_width)
+        if first is not None:
+            x = self.pad(x, pad_width=last, mode=mode, value=value)
+            return self.pad(x, pad_width=first, mode=mode, value=value, out=out)
+        if not x.size:
             return super().pad(x, pad_width=pad_width, mode=mode, value=value, out=out)
-        sources = [pad_source(n, *sides, mode) for n, sides in zip(x.shape[1:3], pad_width[1:3])]
-        y = room(out, (x.shape[0], len(sources[0]), len(sources[1]), x.shape[3]))
-        _stream.pad(y, x, *sources, corner(pad_width[1:3]), value)
+        image, sides = padded_image(x.shape, pad_width)
+        sources = [pad_source(n, *side, mode) for n, side in zip(image[1:3], sides)]
+        y = room(out, tuple([n + before + after for n, (before, after) in zip(x.shape, pad_width)]))
+        _stream.pad(y, x.reshape(image), *sources, corner(sides), value)
         return y
 
     @float32
     def pad_backward(self, dy, *, pad_width, mode="constant", out=None):
-        """A slice for a constant, a kernel for the other modes in H and W of images; else the reference."""
-        if mode == "constant":
-            return dy[tuple(slice(before, n - after) for n, (before, after) in zip(dy.shape, pad_width))].copy()
-        if not (is_spatial(pad_width) and dy.size):
-            return super().pad_backward(dy, pad_width=pad_width, mode=mode, out=out)
-        shape = tuple(n - before - after for n, (before, after) in zip(dy.shape, pad_width))
-        sources = [pad_source(n, *sides, mode) for n, sides in zip(shape[1:3], pad_width[1:3])]
+        """A kernel for two neighbouring axes; others two by two, from the first one on."""
+        first, last = split_sides(pad_width)
+        if first is not None:
+            dy = self.pad_backward(dy, pad_width=first, mode=mode)
+            return self.pad_backward(dy, pad_width=last, mode=mode, out=out)
+        shape = tuple([n - before - after for n, (before, after) in zip(dy.shape, pad_width)])
         dx = room(out, shape)
-        _stream.pad_backward(dx, dy, *sources, corner(pad_width[1:3]))
+        image, sides = padded_image(shape, pad_width)
+        grown = tuple([n + sum(side) for n, side in zip(image, ((0, 0), *sides, (0, 0)))])
+        if mode == "constant":
+            _stream.crop(dx.reshape(image), dy.reshape(grown), corner(sides))
+        elif not dx.size:
+            return super().pad_backward(dy, pad_width=pad_width, mode=mode, out=out)
+        else:
+            sources = [pad_source(n, *side, mode) for n, side in zip(image[1:3], sides)]
+            _stream.pad_backward(dx.reshape(image), dy.reshape(grown), *sources, corner(sides))
         return dx
 
     @float32
@@ -135,6 +147,18 @@ class CpuStream(Reference):
     def activate_backward(self, dy, y, *, activation, alpha=0.0, out=None):
         dx = room(out, y.shape)
         _stream.activate_backward(dx, dy, y, ACTIVATION_NUMBERS[activation], alpha)
+        return dx
+
+    @float32
+    def gate(self, x, *, linear, cubic, out=None):
+        y = room(out, x.shape)
+        _stream.gate(y, x, linear, cubic)
+        return y
+
+    @float32
+    def gate_backward(self, dy, x, *, linear, cubic, out=None):
+        dx = room(out, x.shape)
+        _stream.gate_backward(dx, dy, x, linear, cubic)
         return dx
 
     @float32
@@ -206,6 +230,12 @@ class CpuStream(Reference):
         return results
 
     @float32
+    def normalize(self, x, mean, variance, gamma, beta, *, epsilon, out=None):
+        y = room(out, x.shape)
+        _stream.normalize(y, x, mean, variance, gamma, beta, epsilon)
+        return y
+
+    @float32
     def scale_shift(self, x, scale, shift, *, out=None):
         """A kernel for one scale and shift a channel; else the reference."""
         if not scale.shape == shift.shape == x.shape[-1:]:
@@ -237,6 +267,14 @@ class CpuStream(Reference):
         """A kernel over neighbouring axes; NumPy over others."""
         result = reduced("sum", x, axis, keepdims, out)
         return super().sum(x, axis=axis, keepdims=keepdims, out=out) if result is None else result
+
+    @float32
+    def mean(self, x, *, axis=None, keepdims=False, out=None):
+        """A kernel over neighbouring axes; NumPy over others."""
+        total = reduced("sum", x, axis, keepdims, out)
+        if total is None:
+            return super().mean(x, axis=axis, keepdims=keepdims, out=out)
+        return np.multiply(total, np.float32(total.size / x.size), out=total)
 
     @float32
     def max(self, x, *, axis=None, keepdims=False, out=None):
@@ -291,9 +329,28 @@ def pad_source(n: int, before: int, after: int, mode: Any) -> Array:
     return np.pad(np.arange(n), (before, after), mode=mode, **extra)
 
 
-def is_spatial(pad_width: Sides) -> bool:
-    """Whether `pad_width` is for (N, H, W, C) and leaves N and C alone."""
-    return len(pad_width) == 4 and tuple(pad_width[0]) == tuple(pad_width[3]) == (0, 0)
+@functools.lru_cache(maxsize=1024)
+def split_sides(pad_width: Sides) -> tuple[Sides | None, Sides]:
+    """(all axes but the last ones, the last ones), each with none for the others: such sides that the last ones are
+    at most two neighbours, and None where these are all."""
+    padded = [axis for axis, side in enumerate(pad_width) if side != (0, 0)]
+    if not padded or padded[0] >= padded[-1] - 1:
+        return None, pad_width
+    cut = padded[-1] - (padded[-2] == padded[-1] - 1)
+    none = ((0, 0),) * len(pad_width)
+    return pad_width[:cut] + none[cut:], none[:cut] + pad_width[cut:]
+
+
+@functools.lru_cache(maxsize=1024)
+def padded_image(shape: tuple[int, ...], pad_width: Sides) -> tuple[tuple[int, ...], Sides]:
+    """`shape` as that of images (N, H, W, C) padded in H and W alone, and the sides of these two; at most two
+    neighbouring axes have sides."""
+    padded = [axis for axis, side in enumerate(pad_width) if side != (0, 0)] or [len(shape)]
+    first, end = padded[0], padded[-1] + 1
+    spatial, sides = shape[first:end], pad_width[first:end]
+    if len(spatial) < 2:
+        spatial, sides = (1,) * (2 - len(spatial)) + spatial, ((0, 0),) * (2 - len(sides)) + sides
+    return (prod(shape[:first]), *spatial, prod(shape[end:])), sides
 
 
 def corner(padding: Sides) -> Pair:

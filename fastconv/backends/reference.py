@@ -310,6 +310,15 @@ class Reference:
         """dx = dy f'(x), with f' written in terms of y = f(x)."""
         return deliver(dy * ACTIVATIONS[activation][1](self.xp, y, alpha), out)
 
+    def gate(self, x: Array, *, linear: float, cubic: float, out: Out = None) -> Array:
+        """y = x sigmoid(p), where p = x (linear + cubic x^2)."""
+        return deliver(x * ACTIVATIONS["sigmoid"][0](self.xp, x * (linear + cubic * x * x), 0), out)
+
+    def gate_backward(self, dy: Array, x: Array, *, linear: float, cubic: float, out: Out = None) -> Array:
+        """dx = dy (s + x s (1 - s) p'), where s = sigmoid(p)."""
+        s = ACTIVATIONS["sigmoid"][0](self.xp, x * (linear + cubic * x * x), 0)
+        return deliver(dy * (s + x * s * (1 - s) * (linear + 3 * cubic * x * x)), out)
+
     def softmax(self, x: Array, *, out: Out = None) -> Array:
         """y = exp(x) / sum(exp(x)) along the last axis, with the maximum subtracted first."""
         e = self.xp.exp(x - x.max(axis=-1, keepdims=True))
@@ -374,6 +383,12 @@ class Reference:
         dx = (dy - dbeta / n - normal * (dgamma / n)) * (gamma * inverse)
         return tuple(deliver(r, o) for r, o in zip((dx, dgamma, dbeta), out or (None,) * 3))
 
+    def normalize(
+        self, x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, *, epsilon: float, out: Out = None
+    ) -> Array:
+        """y = gamma (x - mean) / sqrt(variance + epsilon) + beta with given statistics."""
+        return deliver((x - mean) * (gamma / self.xp.sqrt(variance + epsilon)) + beta, out)
+
     def scale_shift(self, x: Array, scale: Array, shift: Array, *, out: Out = None) -> Array:
         """y[..., c] = x[..., c] scale[c] + shift[c]."""
         return deliver(x * scale + shift, out)
@@ -391,6 +406,11 @@ class Reference:
     def sum(self, x: Array, *, axis: tuple[int, ...] | None = None, keepdims: bool = False, out: Out = None) -> Array:
         """The sum over `axis` (a tuple of axes, all of them when None)."""
         return deliver(self.xp.sum(x, axis=axis, keepdims=keepdims), out)
+
+    def mean(self, x: Array, *, axis: tuple[int, ...] | None = None, keepdims: bool = False, out: Out = None) -> Array:
+        """The arithmetic mean over `axis`; NaN over no elements."""
+        total = self.xp.sum(x, axis=axis, keepdims=keepdims)
+        return deliver(total * x.dtype.type(total.size / x.size if x.size else self.xp.nan), out)
 
     def elementwise(self, *arrays: Array, function: str, out: Out = None) -> Array:
         """The ufunc called `function`."""

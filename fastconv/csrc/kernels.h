@@ -147,6 +147,9 @@ typedef struct {
     void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha);
     void (*f32_activate_backward)(float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha);
 
+    void (*f32_gate)(float *y, const float *x, int64_t n, float linear, float cubic);
+    void (*f32_gate_backward)(float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic);
+
     unary_function f32_unary[UNARY_FUNCTIONS];
     binary_function f32_binary[BINARY_FUNCTIONS];    /* the first is addition */
     void (*f32_scale_shift)(
@@ -184,6 +187,9 @@ typedef struct {
         int64_t oh);
     void (*f32_average_pool_backward)(float *dx, const float *dy, const pool_window *p, int64_t oh);
     void (*f32_average_pool_gather)(float *dx, const float *dy, const pool_window *p, int64_t h, float *sums);
+
+    void (*f32_pad_row)(
+        float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C, float value);
 
     void (*f32_dropout)(
         float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold, float scale);

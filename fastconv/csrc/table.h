@@ -19,6 +19,7 @@
 #include "tile_pack.h"
 #include "tile_fourier.h"
 #include "tile_peak.h"
+#include "tile_pad.h"
 #include "tile_reduce.h"
 #include "tile_pool.h"
 #include "tile_softmax.h"
@@ -56,6 +57,8 @@ const kernel_table PASTE(kernels_, ISA) = {
     .f32_dot = {FOR_EACH_DOT_TILE(DOT_TABLE_ENTRY)},
     .f32_activate = f32_activate,
     .f32_activate_backward = f32_activate_backward,
+    .f32_gate = f32_gate,
+    .f32_gate_backward = f32_gate_backward,
     .f32_unary = {FOR_EACH_UNARY(FUNCTION_TABLE_ENTRY)},
     .f32_binary = {FOR_EACH_BINARY(FUNCTION_TABLE_ENTRY)},
     .f32_scale_shift = f32_scale_shift,
@@ -79,6 +82,7 @@ const kernel_table PASTE(kernels_, ISA) = {
     .f32_extreme_pool_backward = f32_extreme_pool_backward,
     .f32_average_pool_backward = f32_average_pool_backward,
     .f32_average_pool_gather = f32_average_pool_gather,
+    .f32_pad_row = f32_pad_row,
     .f32_dropout = f32_dropout,
     .f32_descend = f32_descend,
     .f32_sgd_update = f32_sgd_update,

@@ -45,3 +45,21 @@ static void f32_activate_backward(float *dx, const float *dy, const float *y, in
         default: activate_all_backward(dx, dy, y, n, LINEAR, alpha);
     }
 }
+
+/* y = x sigmoid(p), where p = x (linear + cubic x^2). */
+static void f32_gate(float *y, const float *x, int64_t n, float linear, float cubic) {
+    for (int64_t i = 0; i < n; i += LANES) {
+        const vec a = v_read(x + i, n - i);
+        v_write(y + i, a / (1.0f + v_exp(-a * v_fma(a * cubic, a, v_set(linear)))), n - i);
+    }
+}
+
+/* dx = dy (s + x s (1 - s) p'(x)), where s = sigmoid(p). Beyond 64 the second term is 0, and would be 0 times infinity. */
+static void f32_gate_backward(float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic) {
+    for (int64_t i = 0; i < n; i += LANES) {
+        const vec a = v_min(v_set(64), v_max(v_set(-64), v_read(x + i, n - i))), square = a * a;
+        const vec s = v_sigmoid(a * v_fma(square, v_set(cubic), v_set(linear)));
+        const vec slope = v_fma(square, v_set(3 * cubic), v_set(linear));
+        v_write(dx + i, v_read(dy + i, n - i) * v_fma(a * s * (1.0f - s), slope, s), n - i);
+    }
+}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
 from fastconv.engine.primitive import Call, Primitive, Tensor
 
 PRODUCTS = ("conv", "matmul", "conv_backward_input")  # the last is also the transposed convolution
@@ -33,6 +35,13 @@ class Neighbours:
     def append(self, step: Call) -> None:
         self.steps[step] = None
         self.maker.update((t, step) for t in step.outputs)
+
+    def append_still(self, step: Call, like: Tensor) -> Tensor:
+        """The result, the same in every run and of the shape and dtype of `like`, of a step that has none yet."""
+        result = Tensor(like.shape, like.dtype)
+        self.append(Call(step.primitive, step.inputs, step.params, (result,)))
+        self.still.add(result)
+        return result
 
     def replace(self, former: Call, step: Call) -> None:
         """Let `step`, which computes what `former` and its only user computed, take the place of that user."""
@@ -106,6 +115,26 @@ def shift_after_scale(graph: Neighbours, step: Call) -> bool:
     return False
 
 
+def normalisation_into_product(graph: Neighbours, step: Call) -> bool:
+    """normalize(conv(x, w, b))  ->  conv(x, w s, t), where w, b and the statistics are still.
+
+    s and t are what becomes of 1 without mean and shift, and of b.
+    """
+    product = graph.only_maker(step.inputs[0], PRODUCTS) if step.primitive.name == "normalize" else None
+    if product is None or not _is_plain(product) or not _has_channels_last(product):
+        return False
+    mean, variance, gamma, _ = step.inputs[1:]
+    x, w, *bias = product.inputs
+    if not graph.are_still((w, *bias, *step.inputs[1:])) or step.outputs[0].dtype != mean.dtype:
+        return False
+    zeros, ones = (Tensor.of(fill(mean.shape, mean.dtype)) for fill in (np.zeros, np.ones))
+    scale = graph.append_still(Call(step.primitive, (ones, zeros, variance, gamma, zeros), step.params, ()), mean)
+    shift = graph.append_still(Call(step.primitive, ((bias or [zeros])[0], *step.inputs[1:]), step.params, ()), mean)
+    kernel = graph.append_still(Call(MULTIPLY, (w, scale), {}, ()), w)
+    graph.replace(product, Call(product.primitive, (x, kernel, shift), product.params, step.outputs))
+    return True
+
+
 def bias_onto_bias(graph: Neighbours, step: Call) -> bool:
     """conv(x, w, b) + t  ->  conv(x, w, b + t), where b and t are still."""
     for y, t in _either_way(step, "add"):
@@ -156,11 +185,13 @@ RULES: tuple[Rule, ...] = (
     bias_into_product,
     bias_onto_bias,
     scale_into_product,
+    normalisation_into_product,
     activation_into_product,
     shift_after_scale,
     activation_before_unpooling,
     sum_before_unpooling,
 )
+MULTIPLY = Primitive("multiply", lambda x, y: (x.shape, x.dtype))
 SCALE_SHIFT = Primitive("scale_shift", lambda x, scale, shift: (x.shape, x.dtype))
 
 

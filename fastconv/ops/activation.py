@@ -38,6 +38,35 @@ SECOND: dict[str, Callable[[Any], Any]] = {
 }
 
 
+_gate: Primitive = Primitive(
+    "gate",
+    lambda x, **_: (x.shape, x.dtype),
+    lambda dy, y, x, **params: (_gate_backward(dy, x, **params),),
+    elementwise=True,
+)
+_gate_backward: Primitive = Primitive(
+    "gate_backward",
+    lambda dy, x, **_: (x.shape, x.dtype),
+    lambda ddx, dx, dy, x, **params: (
+        _gate_backward(ddx, x, **params),
+        ddx * dy * _gate_curvature(x, **params),
+    ),
+    elementwise=True,
+)
+
+
+def _gate_curvature(x: Any, *, linear: float, cubic: float) -> Any:
+    """The second derivative of x s, where s = sigmoid(p) and p = x (linear + cubic x^2)."""
+    s = sigmoid(x * (linear + cubic * x * x))
+    slope = linear + 3 * cubic * x * x
+    return s * (1 - s) * (2 * slope + x * ((1 - 2 * s) * slope * slope + 6 * cubic * x))
+
+
+# Of gates x sigmoid(x (linear + cubic x^2)).
+SILU = {"linear": 1.0, "cubic": 0.0}
+GELU = {"linear": math.sqrt(8 / math.pi), "cubic": math.sqrt(8 / math.pi) * 0.044715}
+
+
 def relu(x: Any) -> Any:
     """max(x, 0); the derivative at 0 is taken as 0."""
     return _activate(as_float(x), activation="relu")
@@ -92,20 +121,20 @@ def softsign(x: Any) -> Any:
 
 def silu(x: Any) -> Any:
     """x sigmoid(x), also called swish."""
-    x = as_float(x)
-    return x * sigmoid(x)
+    return _gate(as_float(x), **SILU)
 
 
 def gelu(x: Any, approximate: bool = True) -> Any:
     """x times the normal distribution's cumulative function, in its tanh form; Hendrycks and Gimpel 2016, section 2.
+
+    That form is x (1 + tanh(p/2)) / 2 = x sigmoid(p) with p = sqrt(8/pi) (x + 0.044715 x^3).
 
     Raises:
         ValueError: approximate=False, which needs the error function.
     """
     if not approximate:
         raise ValueError("gelu: only the tanh form is built. Received: approximate=False")
-    x = as_float(x)
-    return x * 0.5 * (tanh((x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)) + 1)
+    return _gate(as_float(x), **GELU)
 
 
 def hard_sigmoid(x: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastconv.engine import Primitive
-from fastconv.ops.broadcast import broadcast_to, positions, reshape
+from fastconv.ops.broadcast import broadcast_to, positions, reshape, sum_to
 from fastconv.ops.convert import as_float
 from fastconv.ops.elementwise import rsqrt
 from fastconv.ops.layout import floats
@@ -42,6 +42,22 @@ _batch_norm_backward = Primitive(
         (gamma.shape, x.dtype),
         (gamma.shape, x.dtype),
     ],
+)
+
+
+def _normalize_gradient(
+    dy: Any, y: Any, x: Any, mean: Any, variance: Any, gamma: Any, beta: Any, *, epsilon: float
+) -> tuple:
+    inverse = rsqrt(variance + epsilon)
+    dbeta, product = sum_to(dy, beta.shape), sum_to(dy * (x - mean), gamma.shape) * inverse
+    factor = gamma * inverse
+    return dy * factor, -dbeta * factor, product * factor * inverse * -0.5, product, dbeta
+
+
+_normalize = Primitive(
+    "normalize",
+    lambda x, *others, **_: (x.shape, np.result_type(x.dtype, *[array.dtype for array in others])),
+    _normalize_gradient,
 )
 
 
@@ -96,10 +112,12 @@ def batch_normalization(
     for name, array in {"mean": mean, "variance": variance, "offset": offset, "scale": scale}.items():
         if array is not None and tuple(array.shape) != shape:
             raise ValueError(f"batch_normalization: {name} must have the shape {shape}. Received: {tuple(array.shape)}")
+    if axis == x.ndim - 1:
+        scale = np.ones(shape, x.dtype) if scale is None else scale
+        offset = np.zeros(shape, x.dtype) if offset is None else offset
+        return _normalize(x, mean, variance, scale, offset, epsilon=float(epsilon))
     factor = rsqrt(variance + epsilon)
     factor = factor if scale is None else factor * scale
     shift = -mean * factor if offset is None else offset - mean * factor
-    if axis != x.ndim - 1:
-        ones = [1] * (x.ndim - axis - 1)
-        factor, shift = reshape(factor, (*shape, *ones)), reshape(shift, (*shape, *ones))
-    return x * factor + shift
+    ones = [1] * (x.ndim - axis - 1)
+    return x * reshape(factor, (*shape, *ones)) + reshape(shift, (*shape, *ones))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,17 @@ def _extreme_gradient(dy: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> 
     return (hit * spread(dy / sum(hit, axis, keepdims), x, axis),)
 
 
-def _extreme_shape(x: Any, *, axis: Any, keepdims: bool) -> tuple:
+def _reduced(x: Any, *, axis: Any, keepdims: bool) -> tuple:
     return reduced_shape(x, axis, keepdims), x.dtype
 
 
-_max = Primitive("max", _extreme_shape, _extreme_gradient)
-_min = Primitive("min", _extreme_shape, _extreme_gradient)
+_mean = Primitive(
+    "mean",
+    _reduced,
+    lambda dy, y, x, *, axis, keepdims: (spread(dy * (y.size / (x.size or 1)), x, axis),),
+)
+_max = Primitive("max", _reduced, _extreme_gradient)
+_min = Primitive("min", _reduced, _extreme_gradient)
 _argmax = Primitive("argmax", lambda x, *, axis: (reduced_shape(x, axes_of(x, axis), False), np.dtype("int64")))
 
 
@@ -50,9 +54,7 @@ def argmax(x: Any, axis: int | None = None) -> Any:
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The arithmetic mean over `axis`; whole numbers and booleans are averaged as `config.floatx()`."""
     x = as_float(x)
-    axes = axes_of(x, axis)
-    count = math.prod(x.shape if axes is None else [x.shape[a] for a in axes])
-    return sum(x, axis, keepdims) * (1.0 / count if count else math.nan)
+    return _mean(x, axis=axes_of(x, axis), keepdims=keepdims)
 
 
 def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:

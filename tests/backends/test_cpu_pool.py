@@ -209,12 +209,29 @@ def test_padding(isa, rng, shape, pad_width, mode):
     np.testing.assert_array_equal(dx, expected.reshape(shape))
 
 
-def test_padding_of_other_axes_is_the_reference_s(rng):
-    x = integers(rng, 2, 3, 4)
-    np.testing.assert_array_equal(cpu.pad(x, pad_width=((1, 1), (0, 2), (3, 0))), np.pad(x, ((1, 1), (0, 2), (3, 0))))
-    x = integers(rng, 2, 3, 4, 5)
-    widths = ((1, 0), (1, 1), (0, 0), (0, 2))
-    np.testing.assert_array_equal(cpu.pad(x, pad_width=widths, mode="edge"), np.pad(x, widths, mode="edge"))
+@pytest.mark.parametrize("mode", ["constant", "edge", "reflect", "symmetric"])
+@pytest.mark.parametrize(
+    "pad_width",
+    [
+        ((2, 1),),
+        ((0, 0), (0, 0)),
+        ((1, 1), (0, 2), (3, 0)),
+        ((0, 0), (1, 2), (0, 0)),
+        ((1, 0), (1, 1), (0, 0), (0, 2)),
+        ((0, 0), (1, 2), (3, 0), (1, 1), (0, 0)),
+        ((0, 1), (0, 0), (0, 0), (2, 0), (0, 0)),
+    ],
+)
+def test_padding_of_any_axes(rng, pad_width, mode):
+    x = integers(rng, *range(4, 4 + len(pad_width)))
+    y = cpu.pad(x, pad_width=pad_width, mode=mode)
+    np.testing.assert_array_equal(y, np.pad(x, pad_width, mode=mode))
+    dy = integers(rng, *y.shape)
+    for out in (None, np.full_like(x, np.nan)):
+        np.testing.assert_array_equal(
+            cpu.pad_backward(dy, pad_width=pad_width, mode=mode, out=out),
+            reference.pad_backward(dy, pad_width=pad_width, mode=mode),
+        )
 
 
 def test_nothing_is_written_beside_the_output(isa, rng):

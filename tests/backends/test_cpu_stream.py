@@ -45,6 +45,11 @@ CASES = {
         )
         for activation in ACTIVATIONS
     },
+    **{
+        f"gate{name}": (f"gate{name}", lambda r, m, c, n=n: [4 * normal(r, m, c) for _ in range(n)], parameters)
+        for name, n in (("", 1), ("_backward", 2))
+        for parameters in ({"linear": 1.6, "cubic": 0.07},)
+    },
     "softmax": ("softmax", lambda r, m, c: [normal(r, m, c)], {}),
     "softmax_backward": ("softmax_backward", lambda r, m, c: [normal(r, m, c), positive(r, m, c)], {}),
     "log_softmax": ("log_softmax", lambda r, m, c: [normal(r, m, c)], {}),
@@ -69,6 +74,11 @@ CASES = {
     "batch_norm_backward": (
         "batch_norm_backward",
         lambda r, m, c: [normal(r, m, c), normal(r, m, c), normal(r, c), positive(r, c), normal(r, c)],
+        {"epsilon": 1e-3},
+    ),
+    "normalize": (
+        "normalize",
+        lambda r, m, c: [normal(r, m, c), normal(r, c), positive(r, c), normal(r, c), normal(r, c)],
         {"epsilon": 1e-3},
     ),
     "scale_shift": ("scale_shift", lambda r, m, c: [normal(r, m, c), normal(r, c), normal(r, c)], {}),
@@ -107,7 +117,7 @@ CASES = {
     "one_minus": ("elementwise", lambda r, m, c: [np.float32(1)[...], normal(r, m, c)], {"function": "subtract"}),
     **{
         f"{kind}{name}": (kind, lambda r, m, c, x=x: [x(r, m, c)], parameters)
-        for kind, x in (("sum", positive), ("max", normal), ("min", normal))
+        for kind, x in (("sum", positive), ("mean", positive), ("max", normal), ("min", normal))
         for name, parameters in (
             ("", {}),
             ("_rows", {"axis": -1}),
@@ -254,7 +264,7 @@ def test_float64_is_the_reference_s(rng, case):
         np.testing.assert_array_equal(result, expected)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if CASES[case][0] not in ("max", "min")])
+@pytest.mark.parametrize("case", [case for case in CASES if CASES[case][0] not in ("max", "min", "mean")])
 def test_empty_arrays(rng, case):
     for shape in ((0, 5), (5, 0)):
         if shape[1] > 0 or "sparse" not in case:

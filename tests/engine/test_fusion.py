@@ -55,6 +55,11 @@ FUSED = {
         None,
         ["conv"],
     ),
+    "batch normalisation of an input": (
+        lambda n, x: ops.batch_normalization(x, n.t[:3], n.s[:3], -1),
+        [],
+        ["normalize"],
+    ),
 }
 
 ALONE = {
@@ -81,6 +86,14 @@ ALONE = {
     "a scale of a transposed convolution": (
         lambda n, x: ops.conv_transpose(x, n.u) * n.s,
         ["conv_backward_input", "multiply"],
+    ),
+    "batch normalisation by statistics that change": (
+        lambda n, x: ops.batch_normalization(n.conv(x), ops.exp(x[0, 0, :4, 0]), n.s, -1),
+        ["conv", "elementwise", "normalize"],
+    ),
+    "batch normalisation of a transposed convolution": (
+        lambda n, x: ops.batch_normalization(ops.conv_transpose(x, n.u), n.t, n.s, -1),
+        ["conv_backward_input", "normalize"],
     ),
     "two products": (lambda n, x: n.conv(x) + n.conv(x * 2.0), ["conv", "multiply", "conv", "add"]),
     "one scale for all channels": (lambda n, x: x * 2.0 + n.s[:3], ["multiply", "add"]),
