@@ -23,7 +23,8 @@ def ratios(rows: Sequence[Row], title: str, path: Path) -> None:
         axes.scatter([row.ratio for row in chosen], heights, s=8, alpha=0.6, label=f"threads: {threads}")
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set(xscale="log", xlabel="times as fast as the fastest rival", title=title)
-    axes.set_xticks([0.1, 0.2, 0.5, 1, 2, 5, 10], ["0.1", "0.2", "0.5", "1", "2", "5", "10"])
+    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.set_yticks(range(len(kinds)), kinds)
     axes.legend()

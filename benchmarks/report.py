@@ -33,7 +33,7 @@ SAVE_EVERY = 10  # seconds
 TRIES = 3  # for a row that others disturb
 
 # Rounds, seconds a block, seconds after which the fewest rounds will do.
-FULL = (7, 0.003, 1.5)
+FULL = (6, 0.003, 1.5)
 QUICK = (5, 0.002, 0.5)
 # A quick report has as many cases of a kind and direction, and none above these.
 QUICK_CASES = 7
