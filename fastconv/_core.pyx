@@ -11,6 +11,7 @@ cdef extern from "scratch.h" nogil:
     void *scratch_borrow(size_t bytes)
     void scratch_give_back(void *memory)
     void scratch_free()
+    size_t scratch_measure()
 
 cdef extern from *:
     """
@@ -168,3 +169,8 @@ cdef void give_scratch_back(void *memory) noexcept:
 def free_scratch() -> None:
     """Frees the scratch memory that is kept between calls."""
     scratch_free()
+
+
+def measure_scratch() -> int:
+    """The most bytes that one call has borrowed since this function was called last."""
+    return scratch_measure()

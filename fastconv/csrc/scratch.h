@@ -13,9 +13,15 @@ typedef struct {
 enum { SCRATCH_KEPT_BYTES = 64 << 20 };    /* a larger block is not kept */
 
 static _Atomic(scratch_block *) scratch_kept = NULL;
+static _Atomic size_t scratch_largest = 0;    /* bytes that one call has borrowed since scratch_measure */
+
+/* What `scratch_largest` has become; it begins again at 0. */
+static inline size_t scratch_measure(void) { return atomic_exchange(&scratch_largest, 0); }
 
 /* At least `bytes` of memory on a cache line, or NULL where there is none. */
 static inline void *scratch_borrow(size_t bytes) {
+    size_t largest = atomic_load(&scratch_largest);
+    while (largest < bytes && !atomic_compare_exchange_weak(&scratch_largest, &largest, bytes)) continue;
     scratch_block *block = atomic_exchange(&scratch_kept, NULL);
     if (block == NULL || block->bytes < bytes) {
         free(block);
