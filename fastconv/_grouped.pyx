@@ -41,6 +41,7 @@ cdef extern from "kernels.h":
 # Cuts by shape alone, so that the bits of a result do not depend on the number of threads.
 cdef enum:
     SLICE = 128                            # channels at a time: a window's pixels stay in the first-level cache
+    KERNEL_FLOATS = 1 << 13                # of the kernel, for the same reason: 32 KB
     LINE = 256                             # pixels of a row in a block
     BLOCK_FLOATS = 1 << 16                 # of y in a block: 256 KB
     TASKS = 16                             # as many pieces as this share evenly among few threads
@@ -142,7 +143,7 @@ cdef void list_pixels(
 ) noexcept nogil:
     """Pointers to the pixels that a block reads, `zeros` for padding: row by row, phase by phase, line by line."""
     cdef const float *start
-    cdef int64_t t, r, p, i, e, depth, ih, iw
+    cdef int64_t t, r, p, i, e, depth, ih, iw, first, end, step = lines.element * g.x_channels
     for t in range(d.taps):
         depth = plane * d.stride + d.first + t * d.step
         for r in range(pixel_rows(v, rows + 1)):
@@ -152,13 +153,16 @@ cdef void list_pixels(
                     iw = (column + p) * h.stride + h.first + i * lines.shift
                     start = g.x + channel + g.x_channels * (
                         ((image * d.inputs + depth) * v.inputs + ih) * h.inputs + iw)
+                    first = end = 0
                     if 0 <= depth < d.inputs and 0 <= ih < v.inputs:
-                        for e in range(lines.elements):
-                            pixels[e] = start + e * lines.element * g.x_channels if (
-                                0 <= iw + e * lines.element < h.inputs) else zeros
-                    else:
-                        for e in range(lines.elements):
-                            pixels[e] = zeros
+                        first = min(max(ceil_div(-iw, lines.element), 0), lines.elements)
+                        end = max(min(ceil_div(h.inputs - iw, lines.element), lines.elements), first)
+                    for e in range(first):
+                        pixels[e] = zeros
+                    for e in range(first, end):
+                        pixels[e] = start + e * step
+                    for e in range(end, lines.elements):
+                        pixels[e] = zeros
                     pixels += lines.elements
 
 
@@ -285,7 +289,8 @@ cdef void cut(Grouped *g) noexcept nogil:
         g.lanes[i] = <int32_t> (i // g.width * g.depth)
     while unit % g.width:
         unit += LANES
-    g.slice = min(ceil_div(even_parts(g.y_channels, SLICE), unit) * unit, g.y_channels)
+    g.slice = min(SLICE, max(KERNEL_FLOATS * g.y_channels // g.w_floats, 1))
+    g.slice = min(ceil_div(even_parts(g.y_channels, g.slice), unit) * unit, g.y_channels)
     g.slices = ceil_div(g.y_channels, g.slice)
     d, v, h = phase_axis(&g.d, 0), phase_axis(&g.v, 0), phase_axis(&g.h, 0)    # phase 0 has the most outputs
     g.planes = d.outputs

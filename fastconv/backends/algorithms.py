@@ -71,17 +71,22 @@ class Choice(NamedTuple):
     reason: str
 
 
-# Groups of more channels fill the tiles of matrix products.
-GROUPED_CHANNELS = 8
+# Groups of more channels fill the tiles of matrix products, those of the gradient of a kernel earlier.
+GROUPED_CHANNELS = 16
+GROUPED_KERNEL_CHANNELS = 8
 
 
-def grouped(c: Convolution, limits: Limits) -> str:
+def grouped(c: Convolution, limits: Limits, most: int = GROUPED_CHANNELS) -> str:
     """Output channels lie side by side in the lanes of vectors, several groups in one or one group in several."""
     depth, width = c.kernel_shape[-2], c.kernel_shape[-1] // c.groups
     fits = limits.lanes % width == 0 or width % limits.lanes == 0
-    if c.groups == 1 or depth != width or width > GROUPED_CHANNELS or not fits:
+    if c.groups == 1 or depth != width or width > most or not fits:
         return ""
     return f"{c.groups} groups of {width}: output channels side by side in vectors"
+
+
+def grouped_kernel(c: Convolution, limits: Limits) -> str:
+    return grouped(c, limits, GROUPED_KERNEL_CHANNELS)
 
 
 def winograd_tiles(c: Convolution, outputs: Shape) -> int:
@@ -272,7 +277,7 @@ RULES = {
         Rule("direct", otherwise, exact=True),
     ),
     "backward_kernel": (
-        Rule("grouped", grouped, exact=True),
+        Rule("grouped", grouped_kernel, exact=True),
         Rule("fourier", fourier_forward, exact=False),
         Rule("winograd", winograd_forward, exact=False),
         Rule("fold", fold, exact=False),

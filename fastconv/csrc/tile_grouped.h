@@ -1,25 +1,29 @@
-/* The tiles of convolutions whose groups have few channels, down to depthwise ones with a single channel each. A vector holds
- * neighbouring output channels, of a part of a group or of several; the window slides along a line of pixels, so that each
- * pixel is loaded once for all outputs that it reaches:
+/* The tiles of convolutions whose groups have few channels, down to depthwise ones with a single channel each. A vector
+ * holds neighbouring output channels, of a part of a group or of several. The window slides along a line of pixels, so
+ * that each is loaded once for all outputs that it reaches:
  *
- *     y[r][c]  =  act(bias[c] + sum over s, j, k of  line(s)[r * stride + k][c / width * depth + j] * w[w_offsets[s] + j * w_row + k * w_tap + c])
- *     dw[w_offsets[s] + j * w_row + k * w_tap + c]  +=  sum over r of  line(s)[r * stride + k][c / width * depth + j] * y[r][c]
+ *     y[r][c]        =   act(bias[c] + sum over s, j, k of  x[s, r * stride + k][j] * w[s, j, k][c])
+ *     w[s, j, k][c]  +=  sum over r of  x[s, r * stride + k][j] * y[r][c],   with dw for w
  *
- * where line(s) = pixels + line_offsets[s] are pointers to pixels. An output is summed in the same order by every height. */
+ * where x[s, i][j] = (pixels + line_offsets[s])[i][c / width * depth + j] and
+ * w[s, j, k][c] = w[w_offsets[s] + j * w_row + k * w_tap + c]. An output is summed in the same order by every height. */
 
 /* X(fetch, taps, stride, height) for every tile. */
-#define HEIGHTS_OF(X, fetch, taps, stride) \
-    X(fetch, taps, stride, 1) X(fetch, taps, stride, 2) X(fetch, taps, stride, 4) X(fetch, taps, stride, 7) X(fetch, taps, stride, 8)
+#define HEIGHTS_OF(X, fetch, taps, stride)                                          \
+    X(fetch, taps, stride, 1) X(fetch, taps, stride, 2) X(fetch, taps, stride, 4)     \
+    X(fetch, taps, stride, 7) X(fetch, taps, stride, 8)
 #define WINDOWS_OF_3(X, fetch) \
     HEIGHTS_OF(X, fetch, 1, 1) HEIGHTS_OF(X, fetch, 2, 1) HEIGHTS_OF(X, fetch, 3, 1) HEIGHTS_OF(X, fetch, 3, 2)
-#define FOR_EACH_GROUPED_TILE(X)                                                                                         \
-    WINDOWS_OF_3(X, FETCH_SAME) WINDOWS_OF_3(X, FETCH_PICK) WINDOWS_OF_3(X, FETCH_ONE)                                     \
-    HEIGHTS_OF(X, FETCH_SAME, 5, 1) HEIGHTS_OF(X, FETCH_SAME, 5, 2) HEIGHTS_OF(X, FETCH_SAME, 7, 1) HEIGHTS_OF(X, FETCH_SAME, 7, 2)
+#define FOR_EACH_GROUPED_TILE(X)                                                      \
+    WINDOWS_OF_3(X, FETCH_SAME) WINDOWS_OF_3(X, FETCH_PICK) WINDOWS_OF_3(X, FETCH_ONE) \
+    HEIGHTS_OF(X, FETCH_SAME, 5, 1) HEIGHTS_OF(X, FETCH_SAME, 5, 2)                   \
+    HEIGHTS_OF(X, FETCH_SAME, 7, 1) HEIGHTS_OF(X, FETCH_SAME, 7, 2)
 
 #define UNROLL_LINE _Pragma("GCC unroll 32")
 
 /* What the lanes of column c multiply with: x[c / width * depth + j] of one pixel. */
-INLINE vec grouped_fetch(const grouped_tile *t, const float *pixel, int64_t c, int64_t j, ivec lanes, int64_t left, const int fetch) {
+INLINE vec grouped_fetch(
+    const grouped_tile *t, const float *pixel, int64_t c, int64_t j, ivec lanes, int64_t left, const int fetch) {
     if (fetch == FETCH_SAME) return v_read(pixel + c, left);
     if (fetch == FETCH_ONE) return v_set(pixel[c + j]);
     return v_permute(v_read(pixel + c, t->x_columns - c), lanes);
@@ -44,10 +48,12 @@ INLINE void grouped_vector(
     const grouped_tile *t, int64_t c, int64_t left, const int fetch, const int taps, const int stride, const int height) {
     const int64_t source = grouped_source(t, c, fetch), depth = fetch == FETCH_SAME ? 1 : t->depth;
     const vec start = t->bias ? v_read(t->bias + c, left) : v_set(0);
+    const int64_t y_step = t->y_step;
+    float *y = t->y + c;
     vec sums[GROUPED_ROWS];
     UNROLL for (int r = 0; r < height; r++) {
         sums[r] = start;
-        __builtin_prefetch(t->y + t->y_next + r * t->y_step + c, 1, 2);
+        __builtin_prefetch(y + t->y_next + r * y_step, 1, 2);
     }
     for (int64_t s = 0; s < t->segments; s++) {
         const float *const *line = t->pixels + t->line_offsets[s];
@@ -60,12 +66,14 @@ INLINE void grouped_vector(
             UNROLL_LINE for (int i = 0; i < (height - 1) * stride + taps; i++) {
                 const vec x = grouped_fetch(t, line[i], source, j, lanes, left, fetch);
                 UNROLL for (int k = 0; k < taps; k++)
-                    if (grouped_meets(i, k, stride, height)) sums[(i - k) / stride] = v_fma(x, weights[k], sums[(i - k) / stride]);
+                    if (grouped_meets(i, k, stride, height))
+                        sums[(i - k) / stride] = v_fma(x, weights[k], sums[(i - k) / stride]);
             }
         }
     }
-    UNROLL for (int r = 0; r < height; r++)
-        v_write(t->y + r * t->y_step + c, t->activation == RELU ? v_max(v_set(0), sums[r]) : sums[r], left);
+    if (t->activation == RELU)
+        UNROLL for (int r = 0; r < height; r++) sums[r] = v_max(v_set(0), sums[r]);
+    UNROLL for (int r = 0; r < height; r++) v_write(y + r * y_step, sums[r], left);
 }
 
 /* Activations other than relu, applied to the finished tile in memory. */
@@ -100,17 +108,18 @@ INLINE void grouped_gradient_vector(
     }
 }
 
-#define DEFINE_GROUPED_TILE(fetch, taps, stride, height)                                                                     \
-    static void f32_grouped_##fetch##_##taps##_##stride##_##height(const grouped_tile *t) {                                  \
-        int64_t c = 0;                                                                                                       \
-        for (; c + LANES <= t->columns; c += LANES) grouped_vector(t, c, LANES, fetch, taps, stride, height);                \
-        if (c < t->columns) grouped_vector(t, c, t->columns - c, fetch, taps, stride, height);                               \
-        if (t->activation > RELU) grouped_activate(t, height);                                                               \
-    }                                                                                                                        \
-    static void f32_grouped_gradient_##fetch##_##taps##_##stride##_##height(const grouped_tile *t) {                         \
-        int64_t c = 0;                                                                                                       \
-        for (; c + LANES <= t->columns; c += LANES) grouped_gradient_vector(t, c, LANES, fetch, taps, stride, height);       \
-        if (c < t->columns) grouped_gradient_vector(t, c, t->columns - c, fetch, taps, stride, height);                      \
+#define DEFINE_GROUPED_TILE(fetch, taps, stride, height)                                                          \
+    static void f32_grouped_##fetch##_##taps##_##stride##_##height(const grouped_tile *t) {                       \
+        int64_t c = 0;                                                                                            \
+        for (; c + LANES <= t->columns; c += LANES) grouped_vector(t, c, LANES, fetch, taps, stride, height);     \
+        if (c < t->columns) grouped_vector(t, c, t->columns - c, fetch, taps, stride, height);                    \
+        if (t->activation > RELU) grouped_activate(t, height);                                                    \
+    }                                                                                                             \
+    static void f32_grouped_gradient_##fetch##_##taps##_##stride##_##height(const grouped_tile *t) {              \
+        int64_t c = 0;                                                                                            \
+        for (; c + LANES <= t->columns; c += LANES)                                                               \
+            grouped_gradient_vector(t, c, LANES, fetch, taps, stride, height);                                    \
+        if (c < t->columns) grouped_gradient_vector(t, c, t->columns - c, fetch, taps, stride, height);           \
     }
 FOR_EACH_GROUPED_TILE(DEFINE_GROUPED_TILE)
 
