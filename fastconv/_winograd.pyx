@@ -40,6 +40,7 @@ cdef enum:
     BLOCK_FLOATS = 160 * 1024              # of what a block of tiles works on: a good half of a second-level cache
     FEWEST_TILES = 24                      # of a block: fewer reread the kernel too often
     MOST_TILES = 96
+    MOST_TILES_ALONE = 50                  # where each transforms the kernel for itself: what they sum fills the cache
     FEWEST_ROWS = 32                       # of the kernel at a time: fewer reread the sums too often
     MOST_ROWS = 64
 
@@ -148,7 +149,7 @@ cdef int64_t cut_correlation(Correlation *c) noexcept nogil:
     if c.shares_kernel:
         most = min(max(BLOCK_FLOATS // (FREQUENCIES * (c.depth + c.m_row)), FEWEST_TILES), MOST_TILES)
     else:
-        most = MOST_ROWS
+        most = MOST_TILES_ALONE
     c.block = even_parts(c.x.tiles, most)
     c.blocks = ceil_div(c.x.tiles, c.block)
     parts = min(ceil_div(TASKS, c.blocks), ceil_div(c.width, panel))
