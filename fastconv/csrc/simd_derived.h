@@ -21,13 +21,22 @@ static inline vec v_minimum(vec a, vec b) { return v_choose(v_nan(a), a, v_min(a
 static inline vec v_abs(vec a) { return (vec)((ivec)a & 0x7fffffff); }
 static inline vec v_copysign(vec a, vec sign) { return (vec)(((ivec)a & 0x7fffffff) | ((ivec)sign & ~0x7fffffff)); }
 
-/* Sum of the lanes, and their maximum (NaN wins). */
-static inline float v_sum(vec a) {
-    float lanes[LANES];
-    v_store(lanes, a);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
-    return lanes[0];
+/* The lanes from `distance` on; behind them the first ones. */
+INLINE vec v_rotate(vec a, int distance) {
+    static const int32_t lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    ivec index;
+    memcpy(&index, lane, sizeof(index));
+    return v_pick(a, a, index + distance);
+}
+
+/* Sum of the lanes, and their maximum (NaN wins): halves upon halves. */
+INLINE float v_sum(vec a) {
+    UNROLL for (int half = LANES / 2; half > 0; half /= 2) a += v_rotate(a, half);
+    return a[0];
+}
+INLINE float v_largest(vec a) {
+    UNROLL for (int half = LANES / 2; half > 0; half /= 2) a = v_maximum(a, v_rotate(a, half));
+    return a[0];
 }
 
 /* to[i] = the sum of the lanes of a[i], for four vectors. */
@@ -44,11 +53,4 @@ static inline void v_store_sums(float *to, const vec *a) {
     const quad pq = __builtin_shufflevector(p, q, 0, 4, 1, 5) + __builtin_shufflevector(p, q, 2, 6, 3, 7);
     const quad rs = __builtin_shufflevector(r, s, 0, 4, 1, 5) + __builtin_shufflevector(r, s, 2, 6, 3, 7);
     *(quad *)to = __builtin_shufflevector(pq, rs, 0, 1, 4, 5) + __builtin_shufflevector(pq, rs, 2, 3, 6, 7);
-}
-static inline float v_largest(vec a) {
-    float lanes[LANES];
-    v_store(lanes, a);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++) lanes[i] = lanes[i] >= lanes[i + half] || lanes[i] != lanes[i] ? lanes[i] : lanes[i + half];
-    return lanes[0];
 }

@@ -22,9 +22,14 @@ static inline float row_dot(const float *x, const float *y, int64_t n) {
     double total = 0;
     for (int64_t start = 0; start < n; start += SEGMENT) {
         const int64_t end = start + SEGMENT < n ? start + SEGMENT : n;
-        vec sum = v_set(0);
-        for (int64_t i = start; i < end; i += LANES) sum = v_fma(v_read(x + i, end - i), v_read(y + i, end - i), sum);
-        total += v_sum(sum);
+        int64_t i = start;
+        vec a = v_set(0), b = v_set(0);
+        for (; i + 2 * LANES <= end; i += 2 * LANES) {
+            a = v_fma(v_load(x + i), v_load(y + i), a);
+            b = v_fma(v_load(x + i + LANES), v_load(y + i + LANES), b);
+        }
+        for (; i < end; i += LANES) a = v_fma(v_read(x + i, end - i), v_read(y + i, end - i), a);
+        total += v_sum(a + b);
     }
     return (float)total;
 }
