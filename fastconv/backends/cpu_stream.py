@@ -382,13 +382,24 @@ def streamed_shape(arrays: tuple[Array, ...]) -> tuple[int, ...] | None:
 
 def reduced(kind: str, x: Array, axis: Axes, keepdims: bool, out: Array | None) -> Array | None:
     """The sum, max or min over axes that follow one another in x, which is not empty; else None."""
-    axes = axes_of(axis, x.ndim)
-    if not (x.size and axes) or axes != tuple(range(x.ndim))[axes[0] : axes[-1] + 1]:
+    sizes = reduced_sizes(x.shape, axis, keepdims)
+    if sizes is None:
         return None
-    shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes)
+    shape, outer, inner = sizes
     y = room(out, shape)
-    _stream.reduce(kind, y, x, prod(x.shape[: axes[0]]), prod(x.shape[axes[-1] + 1 :]))
+    _stream.reduce(kind, y, x, outer, inner)
     return y
+
+
+@functools.lru_cache(maxsize=1024)
+def reduced_sizes(shape: tuple[int, ...], axis: Axes, keepdims: bool) -> tuple[tuple[int, ...], int, int] | None:
+    """(the shape of the result, elements before the axes, those behind them); None where the axes do not follow one
+    another, or nothing is reduced."""
+    axes = axes_of(axis, len(shape))
+    if not (prod(shape) and axes) or axes != tuple(range(len(shape)))[axes[0] : axes[-1] + 1]:
+        return None
+    result = tuple(1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes)
+    return result, prod(shape[: axes[0]]), prod(shape[axes[-1] + 1 :])
 
 
 def axes_of(axis: Axes, ndim: int) -> tuple[int, ...]:

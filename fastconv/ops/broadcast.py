@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -69,9 +70,17 @@ def positions(axis: int | Sequence[int], rank: int) -> tuple[int, ...]:
     Raises:
         ValueError: an axis that is not there, or is given twice.
     """
-    axes = tuple(axis) if isinstance(axis, Sequence) else (axis,)
-    if not all(-rank <= a < rank for a in axes) or len({a % rank for a in axes}) != len(axes):
+    found = _positions(tuple(axis) if isinstance(axis, (tuple, list, Sequence)) else (axis,), rank)
+    if found is None:
         raise ValueError(f"axis must lie within the {rank} axes of the array, each once at most. Received: axis={axis}")
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _positions(axes: tuple[int, ...], rank: int) -> tuple[int, ...] | None:
+    """None where an axis is not there, or is given twice."""
+    if not all(-rank <= a < rank for a in axes) or len({a % rank for a in axes}) != len(axes):
+        return None
     return tuple(int(a) % rank for a in axes)
 
 
