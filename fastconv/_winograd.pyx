@@ -10,7 +10,6 @@ so do the pixels of a tile. Shapes, dtypes and contiguity have been checked by t
 """
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
-from libc.math cimport sqrt
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
@@ -431,7 +430,8 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
             g, min(g.block, g.x.tiles - block * g.block), block > chunk * g.chunk, left, rows, e, columns, out)
     for i in range(rows):
         g.table.f32_winograd_taps(
-            dw + (plane * TAPS * g.x.channels + row + i) * g.width + column, g.x.channels * g.width, m + i * g.columns, g.m_step, columns)
+            dw + (plane * TAPS * g.x.channels + row + i) * g.width + column, g.x.channels * g.width,
+            m + i * g.columns, g.m_step, columns)
 
 
 cdef void transform_block(
