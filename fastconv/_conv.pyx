@@ -47,7 +47,7 @@ cdef enum:
     MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums of a kernel's gradient
 
 
-cdef double MOST_SHARE_INSIDE = 0.97       # of all taps: fewer repay that pixels are sorted
+cdef double ZONE_GAIN = 16.0               # vector multiply-adds a pixel in the padding that repay sorting the pixels
 
 
 cdef float *floats(cnp.ndarray array, int64_t size) except? NULL:
@@ -355,6 +355,7 @@ cdef void cut_correlation(Correlation *c) noexcept nogil:
     cdef Image *x = &c.x
     cdef int64_t tile_columns = widest(c.table) * c.table.vector_floats
     cdef int64_t pixels = pixels_of(x), taps = x.v.taps * x.h.taps
+    cdef double work
     c.depth_block = even_parts(x.depth, max(GEMM_DEPTH // taps, 16))
     c.plane_block = even_parts(x.d.taps, max(GEMM_DEPTH // (taps * c.depth_block), 1))
     c.tap_block = min(c.plane_block * x.v.taps, max(2 * GEMM_DEPTH // (x.h.taps * c.depth_block), 1))
@@ -365,7 +366,8 @@ cdef void cut_correlation(Correlation *c) noexcept nogil:
     pixels = max(ceil_div(pixels * c.column_blocks * x.groups, TASKS), FEWEST_PIXELS)
     c.cut = cut_pixels(x, c.plane_block * c.depth_block, min(pixels, MOST_PIXELS))
     c.packed_floats = c.tap_block * x.h.taps * c.depth_block * tile_columns
-    c.zoned = not in_place(x) and share_inside(&x.v) * share_inside(&x.h) < MOST_SHARE_INSIDE
+    work = <double> taps_of(x) * x.depth * c.width / c.table.vector_floats
+    c.zoned = not in_place(x) and work * (1 - share_inside(&x.v) * share_inside(&x.h)) > ZONE_GAIN
     c.scratch_bytes = (
         sizeof(float) * (c.cut.panel_floats + c.packed_floats)
         + (sizeof(Zone) + 4 * sizeof(void *)) * c.cut.rows * c.cut.columns

@@ -38,6 +38,23 @@ static __attribute__((noinline)) void gemm_activate(const gemm_tile *t) {
         }
 }
 
+/* High tiles have more row pointers than there are registers: each is loaded once for so many rows of b. */
+#define GEMM_UNROLL(vectors) (VECTOR_REGISTERS == 32 ? (vectors == 1 ? 4 : vectors == 2 ? 2 : 1) : vectors == 1 ? 2 : 1)
+
+INLINE void gemm_step(
+    vec sums[][GEMM_VECTORS], const float **row, int64_t k, int64_t step, const float *b, int64_t b_step, const int height,
+    const int vectors, const int steps
+) {
+    vec right[4][GEMM_VECTORS];
+    UNROLL for (int u = 0; u < steps; u++)
+        UNROLL for (int v = 0; v < vectors; v++) right[u][v] = v_load(b + u * b_step + v * LANES);
+    UNROLL for (int r = 0; r < height; r++)
+        UNROLL for (int u = 0; u < steps; u++) {
+            const vec left = v_set(row[r][k + u * step]);
+            UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_fma(left, right[u][v], sums[r][v]);
+        }
+}
+
 INLINE void gemm_body(const gemm_tile *t, const int height, const int vectors) {
     const int64_t tail = t->columns - (vectors - 1) * LANES;
     vec sums[GEMM_ROWS][GEMM_VECTORS];
@@ -50,19 +67,15 @@ INLINE void gemm_body(const gemm_tile *t, const int height, const int vectors) {
             UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = gemm_read(t->out[r] + t->column, v, vectors, tail);
 
     const float *b = t->b;
-    const int64_t end = t->depth * t->step;
+    const int64_t end = t->depth * t->step, unrolled = end - t->depth % GEMM_UNROLL(vectors) * t->step;
     for (int64_t s = 0; s < t->segments; s++) {
         const float *row[GEMM_ROWS];
         UNROLL for (int r = 0; r < height; r++) row[r] = t->rows[r] + t->offsets[s];
         if (t->starts) b = t->b + t->starts[s] * t->b_step;
-        for (int64_t k = 0; k < end; k += t->step, b += t->b_step) {
-            vec right[GEMM_VECTORS];
-            UNROLL for (int v = 0; v < vectors; v++) right[v] = v_load(b + v * LANES);
-            UNROLL for (int r = 0; r < height; r++) {
-                const vec left = v_set(row[r][k]);
-                UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_fma(left, right[v], sums[r][v]);
-            }
-        }
+        int64_t k = 0;
+        for (; k < unrolled; k += GEMM_UNROLL(vectors) * t->step, b += GEMM_UNROLL(vectors) * t->b_step)
+            gemm_step(sums, row, k, t->step, b, t->b_step, height, vectors, GEMM_UNROLL(vectors));
+        for (; k < end; k += t->step, b += t->b_step) gemm_step(sums, row, k, t->step, b, t->b_step, height, vectors, 1);
     }
 
     if (t->activation == RELU)
