@@ -134,7 +134,8 @@ cdef struct KernelGradient:
     int64_t column_block, column_blocks
     int64_t chunk, chunks                  # blocks of pixels in a chunk
     float *partials                        # dw of the chunks but the first
-    int64_t dw_floats, packed_floats, scratch_bytes
+    bint turned                            # a kernel of one tap: the image is copied with its pixels side by side
+    int64_t dw_floats, panel_floats, packed_floats, scratch_bytes
 
 
 cdef void correlate(Correlation *parts, int64_t count) except *

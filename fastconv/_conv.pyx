@@ -43,6 +43,9 @@ cdef enum:
     MOST_PIXELS = 1024
     PANEL_FLOATS = 1 << 16                 # 256 KB: a quarter to a half of a second-level cache
     GEMM_DEPTH = 640                       # rows of packed columns: 160 KB at the widest tile
+    TURNED_SLICE = 128                     # channels of an image that is turned: 192 KB with as many pixels
+    TURNED_COLUMNS = 128
+    TURNED_FLOATS = 1 << 20
     PIXEL_DEPTH = 384                      # the same where pixels are summed over
     MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums of a kernel's gradient
 
@@ -829,9 +832,13 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     cdef Image *x = &g.x
     cdef int64_t tile_columns = widest(g.table) * g.table.vector_floats
     cdef int64_t taps = x.v.taps * x.h.taps, parts, blocks
-    g.slice = even_parts(x.depth, max(GEMM_DEPTH // taps, 16))
+    # Pixels far apart share few sets of a cache. The copy repays where columns are many and the image leaves the cache.
+    g.turned = (
+        taps_of(x) == 1 and in_place(x) and g.width >= TURNED_COLUMNS
+        and pixels_of(x) * x.channels >= TURNED_FLOATS)
+    g.slice = even_parts(x.depth, TURNED_SLICE if g.turned else max(GEMM_DEPTH // taps, 16))
     g.slices = ceil_div(x.depth, g.slice)
-    g.column_blocks = ceil_div(TASKS, 2 * g.slices * x.groups * x.d.taps)
+    g.column_blocks = 1 if g.turned else ceil_div(TASKS, 2 * g.slices * x.groups * x.d.taps)
     g.column_block = ceil_div(ceil_div(g.width, g.column_blocks), tile_columns) * tile_columns
     g.column_blocks = ceil_div(g.width, g.column_block)
     g.cut = cut_pixels(x, g.slice, PIXEL_DEPTH)
@@ -841,8 +848,9 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     g.chunk = even_parts(blocks, ceil_div(blocks, max(parts, 1)))
     g.chunks = ceil_div(blocks, g.chunk)
     g.packed_floats = g.cut.rows * g.cut.columns * tile_columns
+    g.panel_floats = g.slice * g.cut.rows * ceil_div(g.cut.columns, 16) * 16 if g.turned else g.cut.panel_floats
     g.scratch_bytes = (
-        sizeof(float) * (g.cut.panel_floats + g.packed_floats)
+        sizeof(float) * (g.panel_floats + g.packed_floats)
         + sizeof(void *) * (2 * taps * g.slice + g.cut.rows) + 63
     ) // 64 * 64
 
@@ -878,6 +886,21 @@ cdef int64_t list_rows(const Image *x, const View *view, const Block *block, int
     return block.rows
 
 
+cdef void turn(
+    const KernelGradient *g, const View *view, int64_t depth, gemm_tile *tile, const float **rows, float *panel
+) noexcept nogil:
+    """Copies what a block reads to `panel` with the pixels of a channel side by side, not a whole pixel apart."""
+    cdef int64_t *offsets = <int64_t *> tile.offsets
+    cdef int64_t width = ceil_div(tile.depth, 16) * 16, i
+    for i in range(tile.segments):
+        g.table.f32_pack_columns(
+            panel + i * depth * width, width, view.data + offsets[i], depth, tile.step, tile.depth)
+        offsets[i] = i * depth * width
+    for i in range(depth):
+        rows[i] = panel + i * width
+    tile.step = 1
+
+
 cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexcept nogil:
     """The sum over one chunk of the pixels of one slice of dw."""
     cdef const Image *x = &g.x
@@ -891,7 +914,7 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
     cdef int64_t elements = x.v.taps * x.h.taps * depth, dy_pixel = x.groups * g.width
 
     cdef float *panel = <float *> scratch
-    cdef float *packed = panel + g.cut.panel_floats
+    cdef float *packed = panel + g.panel_floats
     cdef const float **rows = <const float **> (packed + g.packed_floats)
     cdef float **out = <float **> (rows + elements)
     cdef int64_t *offsets = <int64_t *> (out + elements)
@@ -915,6 +938,8 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
         tile.segments = list_rows(x, &view, &block, offsets)
         tile.depth = block.rows * block.columns // tile.segments
         tile.step = x.h.stride * view.pixel
+        if g.turned:
+            turn(g, &view, depth, &tile, rows, panel)
         tile.column = first
         while tile.column < end:
             vectors = tile_vectors(g.table, end - tile.column)

@@ -124,6 +124,10 @@ def test_pixels_around_the_tile(isa, rng, pixels):
     [
         pytest.param((1, 9, 9, 600), (3, 3, 600, 70), SAME, id="channels in several blocks"),
         pytest.param((1, 9, 9, 1500), (1, 1, 1500, 70), PLAIN, id="a long dot product"),
+        pytest.param((5, 45, 37, 130), (1, 1, 130, 129), PLAIN, id="a large image, one tap"),
+        pytest.param(
+            (5, 30, 37, 390), (1, 1, 390, 129), {**PLAIN, "strides": (1, 2)}, id="a large image, one tap, strided"
+        ),
         pytest.param((1, 40, 40, 4), (31, 29, 4, 5), SAME, id="kernel rows in several blocks"),
         pytest.param((40, 7, 7, 20), (3, 3, 20, 20), SAME, id="many images in a block"),
         pytest.param(
