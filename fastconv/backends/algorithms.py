@@ -246,12 +246,14 @@ def fold_backward(c: Convolution, limits: Limits) -> str:
 
 # With more channels, the vectors of the phases are full enough.
 SPREAD_CHANNELS = 8
+# Fewer images do not occupy the threads, unless there is work for one alone.
+SPREAD_PIXELS = 1024
 
 
 def spread(c: Convolution, limits: Limits) -> str:
     """dx as sums of kernel rows times pixels."""
     dense = len(c.window) == 2 and c.groups == 1 and c.dilation[1] == 1
-    few = c.images >= 8 and c.kernel_shape[-2] <= SPREAD_CHANNELS
+    few = (c.images >= 8 or c.pixels <= SPREAD_PIXELS) and c.kernel_shape[-2] <= SPREAD_CHANNELS
     return f"{c.kernel_shape[-2]} channels fill no vector, but whole rows of the kernel do" if dense and few else ""
 
 
