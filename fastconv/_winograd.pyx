@@ -1,12 +1,12 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
-"""Winograd's F(4 x 4, 3 x 3): convolutions of 3 x 3 taps and stride 1 by 36 small matrix products.
+"""Winograd's F(4 x 4, 3 x 3): convolutions of stride 1 by 36 small matrix products.
 
 Tiles of 4 x 4 output pixels become 36 frequencies; at each of them a convolution is a product of (tiles, CI) with
 (CI, CO), and the gradient of the kernel a product of (CI, tiles) with (tiles, CO). A block of tiles goes through
 transform, products and inverse while it lies in the cache. `csrc/tile_winograd.h` holds the transforms.
 
-Volumes are tiled plane by plane: the planes that an output plane reads are so many more channels. Where taps lie apart,
-so do the pixels of a tile. Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu_conv.py`).
+Larger kernels are cut into pieces of 3 x 3 taps, those of volumes plane by plane too: what a tile reads for each piece are
+so many more channels. Where taps lie apart, so do the pixels of a tile. Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu_conv.py`).
 """
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
@@ -60,23 +60,29 @@ cdef struct Volume:
     Axis d, v, h
     int64_t channels                       # of a pixel in memory
     int64_t tiles                          # of all output planes of all images
+    int64_t pieces                         # of the kernel, row by row in each of its planes
 
 
 cdef Axis axis(int64_t inputs, int64_t outputs, int64_t taps, int64_t before, int64_t step) noexcept nogil:
     return Axis(inputs, outputs, taps, before, step, step * ceil_div(ceil_div(outputs, step), 4))
 
 
-cdef Volume volume(cnp.ndarray x, cnp.ndarray y, int64_t planes, before, steps) except *:
-    """How a correlation of x (N, .., C) with `planes` x 3 x 3 taps gives y; axes that are missing have size 1."""
+cdef Volume volume(cnp.ndarray x, cnp.ndarray y, cnp.ndarray w, before, steps) except *:
+    """How a correlation of x (N, .., C) with as many taps as w has gives y; a missing axis has size 1."""
     cdef int64_t rank = x.ndim - 2
     cdef Volume a
     a.data = floats(x, cnp.PyArray_SIZE(x))
     a.images, a.channels = x.shape[0], x.shape[rank + 1]
-    a.d = axis(x.shape[1], y.shape[1], planes, before[0], steps[0]) if rank == 3 else axis(1, 1, 1, 0, 1)
-    a.v = axis(x.shape[rank - 1], y.shape[rank - 1], 3, before[rank - 2], steps[rank - 2])
-    a.h = axis(x.shape[rank], y.shape[rank], 3, before[rank - 1], steps[rank - 1])
+    a.d = axis(x.shape[1], y.shape[1], w.shape[0], before[0], steps[0]) if rank == 3 else axis(1, 1, 1, 0, 1)
+    a.v = axis(x.shape[rank - 1], y.shape[rank - 1], w.shape[rank - 2], before[rank - 2], steps[rank - 2])
+    a.h = axis(x.shape[rank], y.shape[rank], w.shape[rank - 1], before[rank - 1], steps[rank - 1])
     a.tiles = a.images * a.d.outputs * a.v.tiles * a.h.tiles
+    a.pieces = a.d.taps * ceil_div(a.v.taps, 3) * ceil_div(a.h.taps, 3)
     return a
+
+
+cdef inline int64_t taps_of(const Volume *x) noexcept nogil:
+    return x.d.taps * x.v.taps * x.h.taps
 
 
 cdef inline int64_t first_output(const Axis *a, int64_t i) noexcept nogil:
@@ -89,14 +95,31 @@ cdef inline int64_t outputs_of(const Axis *a, int64_t first) noexcept nogil:
     return max(min(ceil_div(a.outputs - first, a.step), 4), 0)
 
 
+cdef struct Piece:
+    # Where a piece of the kernel begins, and how many rows and columns of its 3 x 3 taps exist.
+    int64_t plane, row, column, rows, columns
+
+
+cdef inline Piece piece_of(const Volume *x, int64_t i) noexcept nogil:
+    cdef int64_t across = ceil_div(x.h.taps, 3), down = ceil_div(x.v.taps, 3)
+    cdef int64_t row = i // across % down * 3, column = i % across * 3
+    return Piece(i // (across * down), row, column, min(x.v.taps - row, 3), min(x.h.taps - column, 3))
+
+
+cdef inline int64_t first_tap(const Volume *x, const Piece *piece) noexcept nogil:
+    """Index among all taps of a piece's first one."""
+    return (piece.plane * x.v.taps + piece.row) * x.h.taps + piece.column
+
+
 cdef inline void list_pixels(
-    const Volume *x, int64_t i, int64_t tap, const float *zeros, const float **pixels
+    const Volume *x, int64_t i, int64_t piece, const float *zeros, const float **pixels
 ) noexcept nogil:
-    """The 6 x 6 pixels of tile i, in the plane that the kernel's plane `tap` meets."""
-    cdef int64_t left = first_output(&x.h, i % x.h.tiles) - x.h.before
-    cdef int64_t top = first_output(&x.v, i // x.h.tiles % x.v.tiles) - x.v.before
+    """The 6 x 6 pixels of tile i that a piece of the kernel meets."""
+    cdef Piece p = piece_of(x, piece)
+    cdef int64_t left = first_output(&x.h, i % x.h.tiles) - x.h.before + p.column * x.h.step
+    cdef int64_t top = first_output(&x.v, i // x.h.tiles % x.v.tiles) - x.v.before + p.row * x.v.step
     cdef int64_t plane = i // (x.h.tiles * x.v.tiles), image = plane // x.d.outputs, row, column, r, c
-    plane = plane % x.d.outputs - x.d.before + tap * x.d.step
+    plane = plane % x.d.outputs - x.d.before + p.plane * x.d.step
     for row in range(6):
         r = top + row * x.v.step
         for column in range(6):
@@ -121,7 +144,7 @@ cdef struct Correlation:
     # y = act(bias + x * w); w may be the rotated and transposed kernel
     const kernel_table *table
     Volume x
-    int64_t depth, width                   # input channels of all planes of taps, CO
+    int64_t depth, width                   # input channels of all pieces, CO
     const float *w
     int64_t w_tap, w_row, w_column         # floats between taps, input channels and output channels of w
     const float *bias
@@ -133,7 +156,7 @@ cdef struct Correlation:
     bint shares_kernel
     int64_t block, blocks
     int64_t slice, slices
-    int64_t rows, row_blocks               # of a plane of the kernel, transformed at a time
+    int64_t rows, row_blocks               # of a piece of the kernel, transformed at a time
     float *shared
     const float *zeros                     # a pixel outside of the image
     int64_t v_step, m_row, m_step          # floats between frequencies of v and m, and tiles of m
@@ -177,7 +200,7 @@ cdef inline int64_t panel_columns(const Correlation *c, int64_t column, int64_t 
 
 
 cdef inline int64_t first_row(const Correlation *c, int64_t block) noexcept nogil:
-    """The first row of a block of rows, which lies within one plane of taps."""
+    """The first row of a block of rows, which lies within one piece."""
     return block // c.row_blocks * c.x.channels + block % c.row_blocks * c.rows
 
 
@@ -189,26 +212,31 @@ cdef void transform_kernel(
     const Correlation *c, int64_t block, int64_t column, int64_t end, float *u, int64_t u_step, float *packed
 ) noexcept nogil:
     """A block of rows of one panel of the kernel's columns: packed as tiles read them, then transformed."""
-    cdef int64_t rows = rows_of(c, block), width = panel_columns(c, column, end), tap
+    cdef int64_t rows = rows_of(c, block), width = panel_columns(c, column, end), row, tap
+    cdef Piece piece = piece_of(&c.x, block // c.row_blocks)
     cdef const float *w = (
-        c.w + block // c.row_blocks * TAPS * c.w_tap + block % c.row_blocks * c.rows * c.w_row + column * c.w_column)
+        c.w + first_tap(&c.x, &piece) * c.w_tap + block % c.row_blocks * c.rows * c.w_row + column * c.w_column)
+    cdef const float *source
     for tap in range(TAPS):
-        if c.w_column == 1:
+        source = w + (tap // 3 * c.x.h.taps + tap % 3) * c.w_tap
+        if tap // 3 >= piece.rows or tap % 3 >= piece.columns:
+            memset(packed + tap * rows * width, 0, rows * width * sizeof(float))
+        elif c.w_column == 1:
             c.table.f32_pack_rows(
-                packed + tap * rows * width, width, w + tap * c.w_tap, rows, c.w_row, min(width, end - column))
+                packed + tap * rows * width, width, source, rows, c.w_row, min(width, end - column))
         else:
             c.table.f32_pack_columns(
-                packed + tap * rows * width, width, w + tap * c.w_tap, rows, c.w_column, min(width, end - column))
+                packed + tap * rows * width, width, source, rows, c.w_column, min(width, end - column))
     c.table.f32_winograd_kernel(u, u_step, packed, rows * width, rows * width)
 
 
 cdef inline void transform_tile(const Correlation *c, int64_t i, float *v) noexcept nogil:
-    """The inputs of tile i in all planes that it reads."""
+    """The inputs of tile i for all pieces of the kernel."""
     cdef const float *pixels[FREQUENCIES]
-    cdef int64_t tap
-    for tap in range(c.x.d.taps):
-        list_pixels(&c.x, i, tap, c.zeros, pixels)
-        c.table.f32_winograd_input(v + tap * c.x.channels, c.v_step, pixels, c.x.channels)
+    cdef int64_t piece
+    for piece in range(c.x.pieces):
+        list_pixels(&c.x, i, piece, c.zeros, pixels)
+        c.table.f32_winograd_input(v + piece * c.x.channels, c.v_step, pixels, c.x.channels)
 
 
 cdef void prepare(const Correlation *c, int64_t task, float *packed) noexcept nogil:
@@ -250,7 +278,7 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
         if c.shares_kernel:
             multiply_rows(c, 0, c.depth, c.shared + c.depth * FREQUENCIES * column, width, rows, out, count)
         else:
-            for i in range(c.x.d.taps * c.row_blocks):
+            for i in range(c.x.pieces * c.row_blocks):
                 transform_kernel(c, i, column, end, u, c.rows * width, packed)
                 multiply_rows(c, first_row(c, i), rows_of(c, i), u, width, rows, out, count)
         for i in range(count):
@@ -299,7 +327,7 @@ cdef void correlate(Correlation *c) except *:
     """Transforms what the tasks share, then runs them, on as many threads as are worth it."""
     c.table = tiles()
     cdef int64_t shared_floats = cut_correlation(c), task
-    cdef int64_t preparations = c.x.d.taps * c.row_blocks * c.slices if c.shares_kernel else c.x.tiles
+    cdef int64_t preparations = c.x.pieces * c.row_blocks * c.slices if c.shares_kernel else c.x.tiles
     cdef int threads = threads_for(<double> FREQUENCIES * c.x.tiles * c.depth * c.width)
     cdef char *scratch = <char *> borrow_scratch(
         threads * c.scratch_bytes + sizeof(float) * (shared_floats + c.depth))
@@ -319,20 +347,19 @@ cdef void correlate(Correlation *c) except *:
 
 def conv(
     cnp.ndarray x,    # IN  (N, .., CI), with two or three spatial axes
-    cnp.ndarray w,    # IN  (.., 3, 3, CI, CO)
+    cnp.ndarray w,    # IN  (.., CI, CO)
     bias,             # IN  (CO,) or None
     cnp.ndarray y,    # OUT (N, .., CO)
     tuple padding, tuple dilation, int activation, float alpha,
 ):
     """y = act(bias + x * w)"""
     cdef Correlation c
-    cdef int64_t rank = x.ndim - 2, channels = x.shape[rank + 1], planes = w.shape[0] if rank == 3 else 1
     if cnp.PyArray_SIZE(y) == 0:
         return
-    c.x = volume(x, y, planes, [before for before, _ in padding], dilation)
-    c.depth, c.width = planes * channels, y.shape[rank + 1]
-    c.w = floats(w, TAPS * c.depth * c.width)
-    c.w_tap, c.w_row, c.w_column = channels * c.width, c.width, 1
+    c.x = volume(x, y, w, [before for before, _ in padding], dilation)
+    c.depth, c.width = c.x.pieces * c.x.channels, y.shape[y.ndim - 1]
+    c.w_tap, c.w_row, c.w_column = c.x.channels * c.width, c.width, 1
+    c.w = floats(w, taps_of(&c.x) * c.w_tap)
     c.bias = <float *> NULL if bias is None else floats(bias, c.width)
     c.y = floats(y, cnp.PyArray_SIZE(y))
     c.activation, c.alpha = activation, alpha
@@ -341,21 +368,20 @@ def conv(
 
 def conv_backward_input(
     cnp.ndarray dy,   # IN  (N, .., CO), with two or three spatial axes
-    cnp.ndarray w,    # IN  (.., 3, 3, CI, CO)
+    cnp.ndarray w,    # IN  (.., CI, CO)
     bias,             # IN  (CI,) or None
     cnp.ndarray dx,   # OUT (N, .., CI)
     tuple padding, tuple dilation, int activation, float alpha,
 ):
     """dx = act(bias + C^T dy): a convolution of dy with the kernel turned by 180 degrees, its channels exchanged"""
     cdef Correlation c
-    cdef int64_t rank = dy.ndim - 2, channels = dy.shape[rank + 1], planes = w.shape[0] if rank == 3 else 1
     if cnp.PyArray_SIZE(dx) == 0:
         return
-    cdef list before = [(w.shape[i] - 1) * dilation[i] - padding[i][0] for i in range(rank)]
-    c.x = volume(dy, dx, planes, before, dilation)
-    c.depth, c.width = planes * channels, dx.shape[rank + 1]
-    c.w_tap, c.w_row, c.w_column = -channels * c.width, 1, channels
-    c.w = floats(w, TAPS * c.depth * c.width) - (TAPS * planes - 1) * c.w_tap
+    cdef list before = [(w.shape[i] - 1) * dilation[i] - padding[i][0] for i in range(dy.ndim - 2)]
+    c.x = volume(dy, dx, w, before, dilation)
+    c.depth, c.width = c.x.pieces * c.x.channels, dx.shape[dx.ndim - 1]
+    c.w_tap, c.w_row, c.w_column = -c.x.channels * c.width, 1, c.x.channels
+    c.w = floats(w, -taps_of(&c.x) * c.w_tap) - (taps_of(&c.x) - 1) * c.w_tap
     c.bias = <float *> NULL if bias is None else floats(bias, c.width)
     c.y = floats(dx, cnp.PyArray_SIZE(dx))
     c.activation, c.alpha = activation, alpha
@@ -371,7 +397,7 @@ cdef struct KernelGradient:
     const float *dy
     int64_t width                          # CO
     float *dw
-    # A task sums one chunk of the blocks of tiles, for a slice of the rows of a plane times a slice of the columns
+    # A task sums one chunk of the blocks of tiles, for a slice of the rows of a piece times a slice of the columns
     int64_t block, blocks
     int64_t chunk, chunks                  # blocks of tiles in a chunk
     int64_t rows, row_slices, columns, column_slices
@@ -395,9 +421,9 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     g.column_slices = ceil_div(g.width, g.columns)
     g.block = even_parts(g.x.tiles, GRADIENT_TILES)
     g.blocks = ceil_div(g.x.tiles, g.block)
-    g.dw_floats = g.x.d.taps * TAPS * g.x.channels * g.width
+    g.dw_floats = taps_of(&g.x) * g.x.channels * g.width
     # Where dw is too small to be shared, a fixed number of partial sums over the tiles are added up in order.
-    parts = min(TASKS // (g.x.d.taps * g.row_slices * g.column_slices), MOST_PARTIAL_FLOATS // g.dw_floats)
+    parts = min(TASKS // (g.x.pieces * g.row_slices * g.column_slices), MOST_PARTIAL_FLOATS // g.dw_floats)
     g.chunk = even_parts(g.blocks, ceil_div(g.blocks, max(parts, 1)))
     g.chunks = ceil_div(g.blocks, g.chunk)
     # Frequencies that lie a power of two apart would share a set of the cache: one line more between them.
@@ -413,38 +439,41 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
     """The sum over one chunk of the tiles of one slice of dw."""
     cdef int64_t column = task % g.column_slices * g.columns, columns = min(g.columns, g.width - column)
     cdef int64_t row = task // g.column_slices % g.row_slices * g.rows, rows = min(g.rows, g.x.channels - row)
-    cdef int64_t plane = task // (g.column_slices * g.row_slices) % g.x.d.taps
-    cdef int64_t chunk = task // (g.column_slices * g.row_slices * g.x.d.taps), block, i
+    cdef int64_t number = task // (g.column_slices * g.row_slices) % g.x.pieces
+    cdef int64_t chunk = task // (g.column_slices * g.row_slices * g.x.pieces)
+    cdef int64_t tap_floats = g.x.channels * g.width, block, i
+    cdef Piece piece = piece_of(&g.x, number)
     cdef float *m = <float *> scratch
     cdef float *v = m + FREQUENCIES * g.m_step
     cdef float *e = v + FREQUENCIES * g.v_step
     cdef const float **left = <const float **> (e + FREQUENCIES * g.e_step)
     cdef float **out = <float **> (left + g.rows)
-    cdef float *dw = g.dw if chunk == 0 else g.partials + (chunk - 1) * g.dw_floats
+    cdef float *dw = (g.dw if chunk == 0 else g.partials + (chunk - 1) * g.dw_floats) + (
+        first_tap(&g.x, &piece) * tap_floats + row * g.width + column)
     for i in range(rows):
         left[i] = v + i
         out[i] = m + i * g.columns
     for block in range(chunk * g.chunk, min((chunk + 1) * g.chunk, g.blocks)):
-        transform_block(g, block, plane, row, rows, column, columns, v, e)
+        transform_block(g, block, number, row, rows, column, columns, v, e)
         multiply_block(
             g, min(g.block, g.x.tiles - block * g.block), block > chunk * g.chunk, left, rows, e, columns, out)
     for i in range(rows):
         g.table.f32_winograd_taps(
-            dw + (plane * TAPS * g.x.channels + row + i) * g.width + column, g.x.channels * g.width,
-            m + i * g.columns, g.m_step, columns)
+            dw + i * g.width, g.x.h.taps * tap_floats, tap_floats, piece.rows, piece.columns, m + i * g.columns,
+            g.m_step, columns)
 
 
 cdef void transform_block(
-    const KernelGradient *g, int64_t block, int64_t plane, int64_t row, int64_t rows, int64_t column, int64_t columns,
+    const KernelGradient *g, int64_t block, int64_t piece, int64_t row, int64_t rows, int64_t column, int64_t columns,
     float *v, float *e
 ) noexcept nogil:
-    """The frequencies of some channels of a block of tiles: those of x in a plane to v, those of dy to e."""
+    """The frequencies of some channels of a block of tiles: those of x for a piece to v, those of dy to e."""
     cdef int64_t first = block * g.block, i
     cdef const float *pixels[FREQUENCIES]
     cdef Volume x = g.x
     x.data += row
     for i in range(min(g.block, g.x.tiles - first)):
-        list_pixels(&x, first + i, plane, g.zeros, pixels)
+        list_pixels(&x, first + i, piece, g.zeros, pixels)
         g.table.f32_winograd_input(v + i * g.rows, g.v_step, pixels, rows)
         list_gradients(g, first + i, column, pixels)
         g.table.f32_winograd_gradient(e + i * g.columns, g.e_step, pixels, columns)
@@ -505,23 +534,23 @@ cdef void add_partials(const KernelGradient *g, int64_t task) noexcept nogil:
 def conv_backward_kernel(
     cnp.ndarray x,    # IN  (N, .., CI), with two or three spatial axes
     cnp.ndarray dy,   # IN  (N, .., CO)
-    cnp.ndarray dw,   # OUT (.., 3, 3, CI, CO)
+    cnp.ndarray dw,   # OUT (.., CI, CO)
     tuple padding, tuple dilation,
 ):
     """dw[tap] = x shifted by the tap, transposed, times dy: the adjoint of `conv` for a given x"""
     cdef KernelGradient g
-    cdef int64_t rank = x.ndim - 2, task, pixel
+    cdef int64_t task, pixel
     if cnp.PyArray_SIZE(dy) == 0:
         (<object> dw)[...] = 0
         return
     g.table = tiles()
-    g.x = volume(x, dy, dw.shape[0] if rank == 3 else 1, [before for before, _ in padding], dilation)
+    g.x = volume(x, dy, dw, [before for before, _ in padding], dilation)
     g.dy = floats(dy, cnp.PyArray_SIZE(dy))
-    g.width = dy.shape[rank + 1]
+    g.width = dy.shape[dy.ndim - 1]
     cut_kernel_gradient(&g)
     g.dw = floats(dw, g.dw_floats)
-    cdef int64_t tasks = g.chunks * g.x.d.taps * g.row_slices * g.column_slices
-    cdef int threads = threads_for(<double> FREQUENCIES * g.x.d.taps * g.x.channels * g.width * g.x.tiles)
+    cdef int64_t tasks = g.chunks * g.x.pieces * g.row_slices * g.column_slices
+    cdef int threads = threads_for(<double> FREQUENCIES * g.x.pieces * g.x.channels * g.width * g.x.tiles)
     pixel = max(g.x.channels, g.width)
     cdef char *scratch = <char *> borrow_scratch(
         threads * g.scratch_bytes + sizeof(float) * ((g.chunks - 1) * g.dw_floats + pixel))

@@ -128,7 +128,9 @@ typedef struct {
     void (*f32_winograd_output)(const winograd_tile *tile, const float *m, int64_t step);
     void (*f32_winograd_gradient)(float *to, int64_t step, const float *const *pixels, int64_t channels);
     void (*f32_winograd_kernel)(float *u, int64_t u_step, const float *w, int64_t tap_step, int64_t n);
-    void (*f32_winograd_taps)(float *dw, int64_t tap_step, const float *m, int64_t m_step, int64_t n);
+    void (*f32_winograd_taps)(
+        float *dw, int64_t row_step, int64_t tap_step, int64_t rows, int64_t columns, const float *m, int64_t m_step,
+        int64_t n);
 
     /* Fourier transforms of strips of columns; tile_fourier.h says what a strip is and what each computes. */
     void (*f32_fourier)(float *strip, int64_t points, const float *roots);

@@ -197,21 +197,25 @@ INLINE void winograd_taps_three(wide *to, const wide *m) {
     to[2] = even_1 * P1_2 + even_2 * P2_2 + m[5];
 }
 
-/* The 3 x 3 taps dw[tap * tap_step + i] = (G^T m G)[tap] of n elements m[f * m_step + i], whole vectors of them. */
-static void f32_winograd_taps(float *dw, int64_t tap_step, const float *m, int64_t m_step, int64_t n) {
+/* dw[r * row_step + s * tap_step + i] = (G^T m G)[r, s], the first rows and columns of 3 x 3 taps, for n elements i of
+ * m[f * m_step + i], whole vectors of them. */
+static void f32_winograd_taps(
+    float *dw, int64_t row_step, int64_t tap_step, int64_t rows, int64_t columns, const float *m, int64_t m_step,
+    int64_t n) {
     for (int64_t i = 0; i < n; i += LANES) {
-        wide rows[3][6];
+        wide sums[3][6];
         UNROLL for (int j = 0; j < 6; j++) {
             wide column[6], taps[3];
             UNROLL for (int r = 0; r < 6; r++) column[r] = WIDEN(m + (6 * r + j) * m_step + i);
             winograd_taps_three(taps, column);
-            UNROLL for (int r = 0; r < 3; r++) rows[r][j] = taps[r];
+            UNROLL for (int r = 0; r < 3; r++) sums[r][j] = taps[r];
         }
         UNROLL for (int r = 0; r < 3; r++) {
             wide y[3];
-            winograd_taps_three(y, rows[r]);
+            winograd_taps_three(y, sums[r]);
             UNROLL for (int j = 0; j < 3; j++)
-                v_write(dw + (3 * r + j) * tap_step + i, (vec)__builtin_convertvector(y[j], narrow), n - i);
+                if (r < rows && j < columns)
+                    v_write(dw + r * row_step + j * tap_step + i, (vec)__builtin_convertvector(y[j], narrow), n - i);
         }
     }
 }

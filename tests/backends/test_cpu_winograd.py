@@ -29,9 +29,9 @@ def defaults():
     config.set_max_workspace(256 << 20)
 
 
-def draw(rng, images, size, ci, co, padding, dilation, planes=3):
+def draw(rng, images, size, ci, co, padding, dilation, taps=(3, 3, 3)):
     """x, w, bias and dy."""
-    taps = (planes, 3, 3)[-len(size) :]
+    taps = taps[-len(size) :]
     output = tuple(n + sum(p) - (k - 1) * d for n, p, k, d in zip(size, padding, taps, dilation))
     shapes = (images, *size, ci), (*taps, ci, co), (co,), (images, *output, co)
     return [rng.standard_normal(shape, np.float32) for shape in shapes]
@@ -81,25 +81,34 @@ def test_odd_sizes(isa, rng, images, size, ci, co, padding, dilation):
     assert_matches_float64(*draw(rng, images, size, ci, co, padding, dilation), padding, dilation)
 
 
+@pytest.mark.parametrize(
+    ("size", "taps"),
+    [
+        ((9, 10), (5, 5)),
+        ((12, 9), (7, 4)),
+        ((8, 8), (1, 1)),
+        ((11, 6), (2, 6)),
+        ((5, 8, 7), (2, 4, 5)),
+        ((9, 9), (9, 9)),
+    ],
+    ids=str,
+)
+def test_pieces_of_other_kernels(isa, rng, size, taps):
+    padding, dilation = ((2, 1),) * len(size), (1,) * len(size)
+    assert_matches_float64(*draw(rng, 2, size, 5, 19, padding, dilation, taps), padding, dilation)
+
+
 @st.composite
 def geometries(draw):
-    """(images, size, ci, co, padding, dilation, planes) with at least one output."""
+    """(images, size, ci, co, padding, dilation, taps) with at least one output."""
     rank = draw(st.sampled_from([2, 2, 3]))
-    planes = draw(st.integers(1, 3))
+    taps = draw(st.tuples(*[st.sampled_from([3, 3, 3, 1, 2, 5])] * rank))
     dilation = draw(st.tuples(*[st.integers(1, 2)] * rank))
     padding = draw(st.tuples(*[st.tuples(*[st.integers(0, 3)] * 2)] * rank))
-    spans = [(k - 1) * d + 1 for k, d in zip((planes, 3, 3)[-rank:], dilation)]
+    spans = [(k - 1) * d + 1 for k, d in zip(taps, dilation)]
     size = tuple(draw(st.integers(max(1, span - sum(p)), span + 9)) for span, p in zip(spans, padding))
-    most = 70 if rank == 2 else 20
-    return (
-        draw(st.integers(1, 2)),
-        size,
-        draw(st.integers(1, most)),
-        draw(st.integers(1, most)),
-        padding,
-        dilation,
-        planes,
-    )
+    ci, co = draw(st.tuples(*[st.integers(1, 70 if rank == 2 else 20)] * 2))
+    return draw(st.integers(1, 2)), size, ci, co, padding, dilation, taps
 
 
 @given(geometries(), st.integers(0, 2**32 - 1))
