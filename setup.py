@@ -13,7 +13,7 @@ from setuptools.errors import CompileError, LinkError
 
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 BASELINE = ["-march=x86-64-v2"] if X86 else []
-COMMON = ["-O3", "-std=gnu11", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
+COMMON = ["-O3", "-g0", "-std=gnu11", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
 
 # One object per instruction set: the same tile bodies, other flags. Keep in step with csrc/kernels.h.
 INSTRUCTION_SETS = {"fastconv/csrc/isa_ref.c": BASELINE}
