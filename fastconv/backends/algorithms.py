@@ -20,6 +20,11 @@ Shape = tuple[int, ...]
 # ---- convolutions ----------------------------------------------------------------------------------------------------
 
 
+def met(inputs: int, outputs: int, stride: int, first: int) -> int:
+    """How many of the outputs o meet an input at o * stride + first."""
+    return max(min((inputs - 1 - first) // stride, outputs - 1) - max(-(first // stride), 0) + 1, 0)
+
+
 class Convolution(NamedTuple):
     """What is known of a convolution before data is seen, whichever direction is computed."""
 
@@ -44,6 +49,15 @@ class Convolution(NamedTuple):
     def pixels(self) -> int:
         """Output pixels of all images."""
         return self.images * prod(self.outputs)
+
+    @property
+    def products(self) -> int:
+        """Multiply-adds for each input and output channel: those of taps that lie in the padding left out."""
+        axes = zip(self.inputs, self.outputs, self.window, self.strides, self.padding, self.dilation)
+        return self.images * prod(
+            sum(met(inputs, outputs, stride, k * step - before) for k in range(taps))
+            for inputs, outputs, taps, stride, (before, _), step in axes
+        )
 
     @property
     def output_shape(self) -> Shape:
@@ -110,12 +124,12 @@ def winograd(c: Convolution, limits: Limits, outputs: Shape, depth: int, width: 
     The unit is one multiply-add for each input and output channel. Each piece of 3 x 3 taps takes 36 of them;
     transforms cost as much as 400 for each channel of a tile, those of a piece of the kernel as much as 400 in all.
     """
-    if len(c.window) < 2 or max(c.strides) > 1 or c.groups > 1 or c.images * prod(outputs) == 0:
+    if len(c.window) < 2 or max(c.strides) > 1 or c.groups > 1 or c.products == 0:
         return ""
     tiles = winograd_tiles(c, outputs)
     pieces = prod(c.window[:-2]) * ceil(c.window[-2] / 3) * ceil(c.window[-1] / 3)
     cost = tiles * (pieces * (36 + 400 / width) + 400 / depth) + 400 * pieces
-    share = cost / (c.images * prod(outputs) * prod(c.window))
+    share = cost / c.products
     if share > WINOGRAD_SHARE or winograd_workspace(tiles, pieces * depth, width) > limits.most_workspace:
         return ""
     return f"{share:.0%} of the direct multiplications, transforms included, in tiles of 4 x 4 outputs"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
 
 import fastconv
 from fastconv import config
 from fastconv.backends import algorithms, cpu_conv
+from tests import naive
+from tests.strategies import windows
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +31,8 @@ def algorithms_of(*shape, **window):
         (((8, 56, 56, 64), (3, 3, 64, 64)), {"dilation_rate": (1, 2)}, ["winograd"] * 3),
         (((1, 7, 7, 512), (3, 3, 512, 512)), {"padding": "same"}, ["direct"] * 3),
         (((8, 56, 56, 64), (3, 3, 1, 64)), {}, ["grouped"] * 3),
+        (((8, 28, 28, 32), (5, 5, 32, 96)), {"padding": "same"}, ["winograd"] * 3),
+        (((8, 7, 7, 128), (7, 7, 128, 256)), {}, ["direct"] * 3),
         (((16, 28, 28, 1), (5, 5, 1, 6)), {}, ["fold", "spread", "fold"]),
         (((1, 400, 400, 1), (31, 31, 1, 1)), {}, ["fourier"] * 3),
         (((4, 100, 16), (3, 16, 16)), {"padding": "same"}, ["direct"] * 3),
@@ -35,6 +41,16 @@ def algorithms_of(*shape, **window):
 )
 def test_algorithms(shape, window, expected):
     assert algorithms_of(*shape, **window) == expected
+
+
+@given(windows(ranks=(1, 2, 3)))
+@settings(max_examples=60, deadline=None)
+def test_products_leave_out_the_padding(window):
+    """As many as a convolution of ones with ones adds up."""
+    x, w, *how = window
+    choice = algorithms.conv("forward", x, w, *how)
+    ones = np.ones((*x[:-1], 1), np.float32), np.ones((*w[:-2], 1, 1), np.float32)
+    assert choice.convolution.products == naive.conv(*ones, **dict(zip(("strides", "padding", "dilation"), how))).sum()
 
 
 def test_exact_precision_leaves_only_exact_rules(isa):
