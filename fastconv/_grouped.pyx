@@ -205,7 +205,6 @@ cdef void sweep(
     cdef const float **pixels = <const float **> (zeros + g.slice // g.width * g.depth + LANES)
     cdef int64_t *line_offsets = <int64_t *> (pixels + g.pixels)
     cdef int64_t *w_offsets = line_offsets + g.segments
-    cdef float *y
     cdef Lines lines
     if plane >= d.outputs or rows <= 0 or columns <= 0:
         return

@@ -5,8 +5,9 @@ Tiles of 4 x 4 output pixels become 36 frequencies; at each of them a convolutio
 (CI, CO), and the gradient of the kernel a product of (CI, tiles) with (tiles, CO). A block of tiles goes through
 transform, products and inverse while it lies in the cache. `csrc/tile_winograd.h` holds the transforms.
 
-Larger kernels are cut into pieces of 3 x 3 taps, those of volumes plane by plane too: what a tile reads for each piece are
-so many more channels. Where taps lie apart, so do the pixels of a tile. Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu_conv.py`).
+Larger kernels are cut into pieces of 3 x 3 taps, those of volumes plane by plane too: what a tile reads for each piece
+are so many more channels. Where taps lie apart, so do the pixels of a tile. Shapes, dtypes and contiguity have been
+checked by the caller (`backends/cpu_conv.py`).
 """
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
@@ -212,7 +213,7 @@ cdef void transform_kernel(
     const Correlation *c, int64_t block, int64_t column, int64_t end, float *u, int64_t u_step, float *packed
 ) noexcept nogil:
     """A block of rows of one panel of the kernel's columns: packed as tiles read them, then transformed."""
-    cdef int64_t rows = rows_of(c, block), width = panel_columns(c, column, end), row, tap
+    cdef int64_t rows = rows_of(c, block), width = panel_columns(c, column, end), tap
     cdef Piece piece = piece_of(&c.x, block // c.row_blocks)
     cdef const float *w = (
         c.w + first_tap(&c.x, &piece) * c.w_tap + block % c.row_blocks * c.rows * c.w_row + column * c.w_column)
