@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 import fastconv
-from fastconv import config
+from fastconv import _core, config
 from fastconv.backends import algorithms, cpu_conv
 from tests import naive
 from tests.strategies import windows
@@ -76,8 +76,8 @@ def test_the_choice_ignores_threads_and_the_answer_counts_them(threads):
     for n in (1, 3):
         threads(n)
         answers.append(fastconv.explain_conv(*shape)["forward"])
-    assert [answer.threads for answer in answers] == [1, 3]
-    assert answers[0]._replace(threads=3) == answers[1]
+    assert [answer.threads for answer in answers] == [1, 3 if _core.has_openmp() else 1]
+    assert answers[0]._replace(threads=answers[1].threads) == answers[1]
     assert fastconv.explain_conv((1, 8, 8, 3), (3, 3, 3, 8))["forward"].threads == 1
 
 
