@@ -140,3 +140,8 @@ cdef struct KernelGradient:
 
 cdef void correlate(Correlation *parts, int64_t count) except *
 cdef void correlate_gradients(KernelGradient *g) except *
+
+cdef enum:
+    TASKS = 16    # cuts by shape alone: as many pieces as this share evenly among few threads
+
+cdef void add_partials(float *sums, const float *partials, int64_t count, int64_t size, int64_t part) noexcept nogil

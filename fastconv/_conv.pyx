@@ -38,7 +38,6 @@ cdef extern from "kernels.h":
 
 # Cuts by shape alone, so that the bits of a result do not depend on the number of threads.
 cdef enum:
-    TASKS = 16                             # as many pieces as this share evenly among few threads
     FEWEST_PIXELS = 128                    # fewer spend much of their time on packing the weights
     MOST_PIXELS = 1024
     PANEL_FLOATS = 1 << 16                 # 256 KB: a quarter to a half of a second-level cache
@@ -956,14 +955,12 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
         tile.accumulate = True
 
 
-cdef void add_partials(const KernelGradient *g, int64_t task) noexcept nogil:
-    """Adds one part of all partial sums to dw, in the order of the chunks."""
-    cdef int64_t first = g.dw_floats * task // TASKS, last = g.dw_floats * (task + 1) // TASKS, chunk, i
-    cdef const float *partial
-    for chunk in range(g.chunks - 1):
-        partial = g.partials + chunk * g.dw_floats
+cdef void add_partials(float *sums, const float *partials, int64_t count, int64_t size, int64_t part) noexcept nogil:
+    """Adds to `size` sums one of TASKS parts of `count` partial sums, in their order."""
+    cdef int64_t first = size * part // TASKS, last = size * (part + 1) // TASKS, i, k
+    for k in range(count):
         for i in range(first, last):
-            g.dw[i] += partial[i]
+            sums[i] += partials[k * size + i]
 
 
 cdef void correlate_gradients(KernelGradient *g) except *:
@@ -982,7 +979,7 @@ cdef void correlate_gradients(KernelGradient *g) except *:
         for task in prange(tasks, schedule="dynamic"):
             sum_chunk(g, task, scratch + threadid() * g.scratch_bytes)
         for task in prange(TASKS):
-            add_partials(g, task)
+            add_partials(g.dw, g.partials, g.chunks - 1, g.dw_floats, task)
         restore_denormals(state)
     give_scratch_back(scratch)
 

@@ -14,7 +14,7 @@ from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from fastconv._conv cimport ceil_div, even_parts, floats, multiply, tile_vectors, widest
+from fastconv._conv cimport TASKS, add_partials, ceil_div, even_parts, floats, multiply, tile_vectors, widest
 from fastconv._core cimport (
     borrow_scratch,
     flush_denormals,
@@ -36,7 +36,6 @@ cdef enum:
     FREQUENCIES = 36
     TAPS = 9
     # Cuts by shape alone, so that the bits of a result do not depend on the number of threads.
-    TASKS = 16                             # as many pieces as this share evenly among few threads
     BLOCK_FLOATS = 160 * 1024              # of what a block of tiles works on: a good half of a second-level cache
     FEWEST_TILES = 24                      # of a block: fewer reread the kernel too often
     MOST_TILES = 96
@@ -522,16 +521,6 @@ cdef void multiply_block(
             column += tile.columns
 
 
-cdef void add_partials(const KernelGradient *g, int64_t task) noexcept nogil:
-    """Adds one part of all partial sums to dw, in the order of the chunks."""
-    cdef int64_t first = g.dw_floats * task // TASKS, last = g.dw_floats * (task + 1) // TASKS, chunk, i
-    cdef const float *partial
-    for chunk in range(g.chunks - 1):
-        partial = g.partials + chunk * g.dw_floats
-        for i in range(first, last):
-            g.dw[i] += partial[i]
-
-
 def conv_backward_kernel(
     cnp.ndarray x,    # IN  (N, .., CI), with two or three spatial axes
     cnp.ndarray dy,   # IN  (N, .., CO)
@@ -564,6 +553,6 @@ def conv_backward_kernel(
         for task in prange(tasks, schedule="dynamic"):
             sum_chunk(&g, task, scratch + threadid() * g.scratch_bytes)
         for task in prange(TASKS):
-            add_partials(&g, task)
+            add_partials(g.dw, g.partials, g.chunks - 1, g.dw_floats, task)
         restore_denormals(state)
     give_scratch_back(scratch)
