@@ -14,6 +14,7 @@ Shape = tuple[int, ...]
 Sides = tuple[tuple[int, int], ...]
 Padding = str | int | Sequence[int | Sequence[int]]  # as users may give it
 WHOLE = (int, np.integer)
+RANKS = (1, 2, 3)  # how many spatial axes there may be
 NAMED_PADDINGS = ("valid", "same")
 CONV_PADDINGS = (*NAMED_PADDINGS, "causal")
 
@@ -222,3 +223,17 @@ def explicit_sides(op: str, padding: int | Sequence[int | Sequence[int]], rank: 
 
 def _is_side(pair: Any) -> bool:
     return type(pair) is tuple and len(pair) == 2 and all_whole(pair, 0)
+
+
+def broken_rule(x_shape: Sequence[int], w_shape: Sequence[int]) -> str:
+    """Why these shapes do not go together; empty where they do."""
+    if len(w_shape) != len(x_shape) or len(x_shape) - 2 not in RANKS:
+        return "inputs and kernel must have as many axes, 3 to 5"
+    channels, (ci, co) = x_shape[-1], w_shape[-2:]
+    if min(w_shape) < 1:
+        return "every size of the kernel must be at least 1"
+    if channels % ci or channels == 0:
+        return f"kernel has {ci} input channels but inputs have {channels}"
+    if co % (channels // ci):
+        return f"{co} output channels do not divide into {channels // ci} groups"
+    return ""

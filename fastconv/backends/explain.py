@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import NamedTuple
 
-from fastconv import _conv, _core, config
+from fastconv import _conv, _core
 from fastconv.backends import algorithms
 from fastconv.backends.algorithms import Choice, Convolution
-from fastconv.window import Padding, resolve_padding, spread
+from fastconv.window import Padding, broken_rule, resolve_padding, spread
 
 
 class Explanation(NamedTuple):
@@ -64,7 +64,7 @@ def explain_conv(
     'winograd'
     """
     x, w = tuple(map(int, input_shape)), tuple(map(int, kernel_shape))
-    if len(x) != len(w) or not 3 <= len(x) <= 5 or min(w) < 1 or x[-1] < 1 or x[-1] % w[-2] or w[-1] % (x[-1] // w[-2]):
+    if broken_rule(x, w):
         raise ValueError(
             "input_shape must be (N, *spatial, C) and kernel_shape (*window, CI, CO), C a multiple of CI and CO one of "
             f"C / CI. Received: input_shape={x}, kernel_shape={w}"
@@ -84,4 +84,4 @@ def _explain(direction: str, choice: Choice) -> Explanation:
     lanes = _core.vector_floats()
     tile = TILES[algorithm](c, columns) if algorithm in TILES else f"vectors of {lanes} channels"
     work = c.pixels * prod(c.kernel_shape) / (4 if algorithm == "winograd" else 1)
-    return Explanation(algorithm, tile, min(_core.threads_worth(work), config.get_num_threads()), reason)
+    return Explanation(algorithm, tile, _core.threads_worth(work), reason)

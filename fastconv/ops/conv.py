@@ -10,9 +10,16 @@ from fastconv.engine import Primitive
 from fastconv.ops.broadcast import reshape
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
-from fastconv.window import CONV_PADDINGS, Padding, output_size, resolve_padding, resolve_transposed, spread
-
-RANKS = (1, 2, 3)  # spatial axes
+from fastconv.window import (
+    CONV_PADDINGS,
+    RANKS,
+    Padding,
+    broken_rule,
+    output_size,
+    resolve_padding,
+    resolve_transposed,
+    spread,
+)
 
 
 def _conv_shape(x: Any, w: Any, bias: Any = None, *, strides: Any, padding: Any, dilation: Any, **_: Any) -> tuple:
@@ -298,7 +305,7 @@ def _window(
     dilation_rate: int | Sequence[int],
 ) -> dict:
     """strides, padding and dilation as the kernels want them, once the shapes are known to fit together."""
-    broken = _broken_rule(x_shape, w_shape)
+    broken = broken_rule(x_shape, w_shape)
     if broken:
         axes = "DHW"[5 - len(w_shape) :]
         received = f"inputs.shape={tuple(x_shape)}, kernel.shape={tuple(w_shape)} (N{axes}C, {axes}IO)"
@@ -307,20 +314,6 @@ def _window(
     strides, dilation = spread("strides", strides, rank), spread("dilation_rate", dilation_rate, rank)
     sides = resolve_padding(op, padding, x_shape[1:-1], w_shape[:-2], strides, dilation, CONV_PADDINGS)
     return {"strides": strides, "padding": sides, "dilation": dilation}
-
-
-def _broken_rule(x_shape: Sequence[int], w_shape: Sequence[int]) -> str:
-    """Why these shapes do not go together; empty where they do."""
-    if len(w_shape) != len(x_shape) or len(x_shape) - 2 not in RANKS:
-        return "inputs and kernel must have as many axes, 3 to 5"
-    channels, (ci, co) = x_shape[-1], w_shape[-2:]
-    if min(w_shape) < 1:
-        return "every size of the kernel must be at least 1"
-    if channels % ci or channels == 0:
-        return f"kernel has {ci} input channels but inputs have {channels}"
-    if co % (channels // ci):
-        return f"{co} output channels do not divide into {channels // ci} groups"
-    return ""
 
 
 def _check_grad(op: str, dy: Any, x_shape: Sequence[int], w_shape: Sequence[int], window: dict) -> None:
