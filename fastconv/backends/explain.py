@@ -27,13 +27,24 @@ def _product(columns: int) -> str:
     return f"{height} x {width} sums"
 
 
-# What the innermost kernel of an algorithm holds, given (convolution, columns of its output).
-TILES: dict[str, Callable[[Convolution, int], str]] = {
-    "direct": lambda c, columns: _product(columns // c.groups),
-    "fold": lambda c, columns: _product(columns * algorithms.neighbours(c, _core.vector_floats())),
-    "spread": lambda c, columns: _product(columns * c.window[-1]),
-    "winograd": lambda c, columns: f"{_product(columns)} at 36 frequencies of 4 x 4 outputs",
-    "fourier": lambda c, columns: "spectra of whole tiles",
+def _columns(c: Convolution, direction: str) -> int:
+    """Channels of what a direction computes, or along which it does."""
+    return c.channels if direction == "backward_input" else c.kernel_shape[-1]
+
+
+def _folded(c: Convolution, direction: str) -> str:
+    count = algorithms.neighbours_backward if direction == "backward_input" else algorithms.neighbours
+    return _product(_columns(c, direction) * count(c, _core.vector_floats()))
+
+
+# What the innermost kernel of an algorithm holds, given (convolution, direction).
+TILES: dict[str, Callable[[Convolution, str], str]] = {
+    "grouped": lambda c, direction: f"vectors of {_core.vector_floats()} channels",
+    "direct": lambda c, direction: _product(_columns(c, direction) // c.groups),
+    "fold": _folded,
+    "spread": lambda c, direction: _product(_columns(c, direction) * c.window[-1]),
+    "winograd": lambda c, direction: f"{_product(_columns(c, direction))} at 36 frequencies of 4 x 4 outputs",
+    "fourier": lambda c, direction: "spectra of whole tiles",
 }
 
 
@@ -80,8 +91,5 @@ def explain_conv(
 
 def _explain(direction: str, choice: Choice) -> Explanation:
     c, algorithm, reason = choice
-    columns = c.channels if direction == "backward_input" else c.kernel_shape[-1]
-    lanes = _core.vector_floats()
-    tile = TILES[algorithm](c, columns) if algorithm in TILES else f"vectors of {lanes} channels"
     work = c.pixels * prod(c.kernel_shape) / (4 if algorithm == "winograd" else 1)
-    return Explanation(algorithm, tile, _core.threads_worth(work), reason)
+    return Explanation(algorithm, TILES[algorithm](c, direction), _core.threads_worth(work), reason)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 
 import fastconv
-from fastconv import _core, config
-from fastconv.backends import algorithms, cpu_conv
+from fastconv import _conv, _core, config
+from fastconv.backends import algorithms, cpu_conv, explain
 from tests import naive
 from tests.strategies import windows
 
@@ -68,6 +68,13 @@ def test_every_algorithm_has_a_kernel():
     tables = cpu_conv.FORWARD, cpu_conv.BACKWARD_INPUT, cpu_conv.BACKWARD_KERNEL
     for rules, table in zip(algorithms.RULES.values(), tables):
         assert {rule.algorithm for rule in rules} == table.keys()
+
+
+def test_the_tile_of_a_folded_gradient_holds_neighbours_of_the_input(isa):
+    window = (2, 2), ((3, 3), (3, 3)), (1, 1)
+    c = algorithms.conv("backward_input", (1, 112, 112, 3), (7, 7, 3, 64), *window).convolution
+    height, width = _conv.tile_shape(3 * algorithms.neighbours_backward(c, _core.vector_floats()))
+    assert explain.TILES["fold"](c, "backward_input") == f"{height} x {width} sums"
 
 
 def test_the_choice_ignores_threads_and_the_answer_counts_them(threads):
