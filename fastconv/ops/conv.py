@@ -70,7 +70,9 @@ def conv(
     With few output channels, neighbouring pixels may be computed as one: a NaN or infinity then reaches the neighbours
     of the outputs it belongs to. One channel and a large kernel (5x5 and up) meet through Fourier transforms of tiles,
     up to 512x512 pixels each and two at a time: errors are as small as those of sums, but relative to the largest
-    outputs of both tiles, and a NaN or infinity fills both.
+    outputs of both tiles, and a NaN or infinity fills both. Windows of stride 1 over planes and volumes may be computed
+    in tiles of 4 x 4 outputs, which share a NaN. `config.set_conv_precision("exact")` forbids all three; even then a
+    NaN or infinity of the kernel that meets nothing but padding may be left out.
 
     Args:
         inputs: (N, H, W, G CI), or (N, G CI, H, W) with data_format="channels_first"; (N, W, G CI); (N, D, H, W, G CI).
