@@ -15,6 +15,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from fastconv.backends.algorithms import met
+
 SHAPES = Path(__file__).parent / "shapes"
 
 Sizes = tuple[int, ...]
@@ -44,18 +46,33 @@ class Case:
 
     @property
     def shapes(self) -> dict[str, Sizes]:
-        """The arrays that this reads and writes, each once."""
+        """The arrays that this begins with."""
         raise NotImplementedError
 
     @property
+    def touched(self) -> tuple[str, ...]:
+        """The arrays that this reads and writes, each by the name of one of its shape."""
+        return tuple(self.shapes)
+
+    @property
     def flops(self) -> int:
-        """Floating-point operations of the direct algorithm; 0 where memory, not arithmetic, sets the pace."""
+        """Operations of the direct algorithm with what is not padding; 0 where memory sets the pace, not arithmetic."""
+        return 0
+
+    @property
+    def depth(self) -> int:
+        """How many products are added up into an element of the forward result; 0 where none are."""
+        return 0
+
+    @property
+    def columns(self) -> int:
+        """Channels of the forward result that read the same inputs; 0 where none do."""
         return 0
 
     @property
     def bytes(self) -> int:
         """The traffic with memory if every array is read or written once."""
-        return 4 * sum(map(math.prod, self.shapes.values()))
+        return 4 * sum(math.prod(self.shapes[name]) for name in self.touched)
 
     def arrays(self) -> Arrays:
         return {name: random(shape, seed) for seed, (name, shape) in enumerate(self.shapes.items(), 1)}
@@ -104,6 +121,14 @@ class Windowed(Case):
         padded = (n + sum(sides) for n, sides in zip(self.image, self.sides))
         return tuple((n - f) // s + 1 for n, f, s in zip(padded, self.spans, self.strides))
 
+    def meetings(self, inputs: Sizes, outputs: Sizes) -> int:
+        """How many pairs of a tap and an output meet an input, and not the padding."""
+        axes = zip(inputs, outputs, self.window, self.strides, self.dilation, self.sides)
+        return math.prod(
+            sum(met(n, o, stride, tap * step - before) for tap in range(taps))
+            for n, o, taps, stride, step, (before, _) in axes
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Conv(Windowed):
@@ -118,7 +143,16 @@ class Conv(Windowed):
 
     @property
     def flops(self) -> int:
-        return 2 * self.batch * math.prod(self.output_size) * math.prod(self.kernel_shape)
+        channels = math.prod(self.kernel_shape[-2:])
+        return 2 * self.batch * self.meetings(self.image[:-1], self.output_size) * channels
+
+    @property
+    def depth(self) -> int:
+        return math.prod(self.kernel_shape[:-1])
+
+    @property
+    def columns(self) -> int:
+        return self.filters // self.groups
 
     @property
     def shapes(self) -> dict[str, Sizes]:
@@ -149,13 +183,18 @@ class ConvTranspose(Windowed):
 
     @property
     def flops(self) -> int:
-        return 2 * self.batch * math.prod(self.image) * math.prod(self.window) * self.filters
+        return 2 * self.batch * self.meetings(self.output_size, self.image[:-1]) * self.image[-1] * self.filters
 
     @property
     def shapes(self) -> dict[str, Sizes]:
         """x (N, H, W, CI), w (KH, KW, CO, CI) and dy (N, OH, OW, CO)."""
         w = (*self.window, self.filters, self.image[-1])
         return {"x": self.input_shape, "w": w, "dy": (self.batch, *self.output_size, self.filters)}
+
+
+def touched_by_pooling(case: Case) -> tuple[str, ...]:
+    """x or dx, and y or dy; the gradient of a maximum needs all four."""
+    return ("x", "dy") * (2 if "max" in case.op and case.direction == "backward" else 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +205,10 @@ class Pool(Windowed):
     def shapes(self) -> dict[str, Sizes]:
         """x (N, H, W, C) and dy (N, OH, OW, C)."""
         return {"x": self.input_shape, "dy": (self.batch, *self.output_size, self.image[-1])}
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        return touched_by_pooling(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +221,10 @@ class GlobalPool(Case):
     def shapes(self) -> dict[str, Sizes]:
         """x (N, H, W, C) and dy (N, C)."""
         return {"x": (self.batch, *self.image), "dy": (self.batch, self.image[-1])}
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        return touched_by_pooling(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +256,10 @@ class Pointwise(Case):
         """x and dy (N, ..., C)."""
         return {"x": (self.batch, *self.image), "dy": (self.batch, *self.image)}
 
+    @property
+    def touched(self) -> tuple[str, ...]:
+        return ("x", "dy", "dy") if self.direction == "backward" else ("x", "dy")
+
 
 @dataclass(frozen=True, kw_only=True)
 class BatchNorm(Case):
@@ -224,6 +275,10 @@ class BatchNorm(Case):
         """x and dy (N, ..., C), gamma and beta (C,)."""
         x, channels = (self.batch, *self.image), (self.image[-1],)
         return {"x": x, "dy": x, "gamma": channels, "beta": channels}
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        return ("x", "dy", "dy") if self.direction == "backward" else ("x", "dy")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,6 +89,11 @@ ALL_CONVOLUTIONS = Goal(1.8, 1.0)
 SECOND_THREAD_FLOPS = 20_000_000
 SECOND_THREAD = 1.85
 
+# Of the FMA peak, for direct convolutions whose sums are this long and whose outputs fill vectors.
+DIRECT_SHARE, FULL_DEPTH, FULL_COLUMNS = 0.85, 576, 64
+# Of the memory's bandwidth, where arrays are read and written without arithmetic to speak of.
+MEMORY_SHARE = 1 / 1.3
+
 
 def goal(kind: str, direction: str) -> Goal:
     return GOALS_OF_DIRECTION.get((kind, direction), GOALS[kind])

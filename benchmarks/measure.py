@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -35,8 +36,12 @@ def fma_peak(threads: int) -> float:
         return max(sum(pool.map(_core.fma_peak, [200_000] * threads)) for _ in range(5))
 
 
+@cache
 def bandwidth(threads: int) -> float:
-    """GB/s of `threads` threads that add two long arrays into a third: the best of five, counting each array once."""
+    """GB/s of `threads` threads that add two long arrays into a third: the best of five, counting each array once.
+
+    Measured once a process.
+    """
     arrays = [[np.ones(STREAM, np.float32) for _ in range(3)] for _ in range(threads)]
     with ThreadPoolExecutor(threads) as pool:
         seconds = min(

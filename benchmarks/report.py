@@ -1,6 +1,6 @@
 """The table of ratios: fastconv beside every rival that is installed, all in one process.
 
-``python -m benchmarks.report [--quick] [--only WORD] [--resume] [--isa avx2]`` prints it and keeps it in
+``python -m benchmarks.report [--quick] [--only WORD] [--resume] [--again] [--isa avx2]`` prints it and keeps it in
 benchmarks/results/.
 """
 
@@ -97,10 +97,13 @@ def measure_threads(case: Case, sides: Sequence[Side], calls: Sequence[Any], thr
             threads=threads,
             kind=kind(case),
             algorithm=OURS.algorithm(case),
+            depth=case.depth,
+            columns=case.columns,
             flops=case.flops,
             bytes=case.bytes,
             others=others.share,
             peak_gflops=peak,
+            bandwidth_gbytes=bandwidth(threads),
             seconds=ours,
             rival=fastest.name,
             layout=fastest.layout,
@@ -148,7 +151,7 @@ def roof() -> dict[str, dict[str, float]]:
 
 
 class Report:
-    """Three files, whole at every moment: a table of rows (csv), what was measured on (json), pictures (png)."""
+    """Files that are whole at every moment: rows (csv), what measured them (json), words (md), pictures (png)."""
 
     def __init__(self, name: str, about: dict[str, Any]) -> None:
         self.name = name
@@ -182,9 +185,12 @@ class Report:
             write_rows(path, list(self.rows.values()))
         self.saved = time.monotonic()
 
-    def finish(self) -> None:
+    def finish(self, again: Iterable[Row]) -> None:
+        """Write what the rows amount to; `again` are the lost ones, measured a second time."""
         rows, limits = list(self.rows.values()), roof()
         self.save(roof=limits, goals=summary.verdicts(rows))
+        with replaced(self.path(".md")) as path:
+            path.write_text(summary.markdown(rows, {key(row): row for row in again}))
         with replaced(self.path(".png")) as path:
             plots.ratios(rows, self.about["processor"], path)
         with replaced(self.path("-roofline.png")) as path:
@@ -204,6 +210,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer, shorter rounds; without --only, of fewer cases")
     parser.add_argument("--only", default="", metavar="WORD", help="measure again the cases whose name contains WORD")
     parser.add_argument("--resume", action="store_true", help="go on with a report that was broken off")
+    parser.add_argument("--again", action="store_true", help="measure the cases that a report has lost a second time")
     parser.add_argument("--isa", choices=RESTRICTIONS, help="restrict every side to this instruction set")
     return parser.parse_args()
 
@@ -215,22 +222,33 @@ def main() -> None:
     rivals = [rival for rival in RIVALS if rival.available()]
     if not rivals:
         sys.exit("there is nothing to compare with: pip install 'fastconv[bench]'")
-    report = Report(("quick" if asked.quick else "report") + (f"-{asked.isa}" if asked.isa else ""), machine(rivals))
-    if asked.resume or asked.only:
-        try:
+    name = ("quick" if asked.quick else "report") + (f"-{asked.isa}" if asked.isa else "")
+    report, again = Report(name, machine(rivals)), Report(name + "-again", machine(rivals))
+    try:
+        if asked.resume or asked.only or asked.again:
             report.read()
-        except ValueError as error:
-            sys.exit(str(error))
+        if asked.resume or (asked.only and not asked.again):
+            again.read()
+    except ValueError as error:
+        sys.exit(str(error))
     cases = [case for case in load() if asked.only in str(case)]
-    if asked.quick and not asked.only:
+    if asked.again:
+        cases = [case for case in cases if any(lost(report.rows.get(key(case, threads))) for threads in THREADS)]
+    elif asked.quick and not asked.only:
         cases = representative(cases)
-    wrong = run(cases, rivals, report, QUICK if asked.quick else FULL, skip=asked.resume)
-    if not report.rows:
+    measured = again if asked.again else report
+    wrong = run(cases, rivals, measured, QUICK if asked.quick else FULL, skip=asked.resume)
+    if not measured.rows:
         sys.exit("\n".join(wrong) or "no case has that name")
-    report.finish()
-    shown = [report.rows[k] for case in cases for threads in THREADS if (k := key(case, threads)) in report.rows]
+    again.save()
+    report.finish(again.rows.values())
+    shown = [measured.rows[k] for case in cases for threads in THREADS if (k := key(case, threads)) in measured.rows]
     print(json.dumps(report.about), summary.table(shown), summary.overview(shown), sep="\n\n")
     sys.exit("\n".join(wrong) or None)
+
+
+def lost(row: Row | None) -> bool:
+    return row is not None and row.ratio < 1
 
 
 def run(cases: Sequence[Case], rivals: Sequence[Side], report: Report, effort: Any, *, skip: bool) -> list[str]:

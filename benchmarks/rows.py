@@ -25,10 +25,13 @@ class Row:
     threads: int
     kind: str
     algorithm: str
+    depth: int  # products that are added up into an output of the forward pass, and
+    columns: int  # outputs that read the same inputs
     flops: int
     bytes: int
     others: float  # how many processors were kept busy by other processes
     peak_gflops: float
+    bandwidth_gbytes: float
     seconds: float
     rival: str
     layout: str

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
-from benchmarks.goals import ALL_CONVOLUTIONS, CONVOLUTIONS, GOALS, SECOND_THREAD, SECOND_THREAD_FLOPS, Goal, goal
+from benchmarks.bounds import BOUNDS, CACHED_BYTES, bound, roof_seconds
+from benchmarks.goals import (
+    ALL_CONVOLUTIONS,
+    CONVOLUTIONS,
+    DIRECT_SHARE,
+    FULL_COLUMNS,
+    FULL_DEPTH,
+    GOALS,
+    MEMORY_SHARE,
+    SECOND_THREAD,
+    SECOND_THREAD_FLOPS,
+    Goal,
+    goal,
+)
 from benchmarks.rows import QUIET, THREADS, Row, key
 
 
@@ -16,15 +30,15 @@ def table(rows: Sequence[Row]) -> str:
     second = speedups(rows)
     lines = [
         f"{'ratio':>6}  {'ours':>13}  {'rival':>13}  {'GFLOP/s':>8}  {'of peak':>7}  {'threads':>7}  {'2nd':>4}  "
-        f"{'batch':>5}  {'algorithm':<12}  what"
+        f"{'batch':>5}  {'algorithm':<10}  {'bound':<9}  what"
     ]
     for row in sorted(rows, key=lambda row: row.ratio):
         arithmetic = f"{row.gflops:8.1f}  {row.peak_share:7.0%}" if row.flops else f"{'-':>8}  {'-':>7}"
         speedup = f"{second[key(row)]:4.2f}" if key(row) in second else f"{'':4}"
         lines.append(
             f"{row.ratio:6.2f}  {row.seconds * 1e6:10.1f} us  {row.rival_seconds * 1e6:10.1f} us  {arithmetic}  "
-            f"{row.threads:7}  {speedup}  {row.batch:5}  {row.algorithm:<12}  {row.family} {row.name} {row.op} "
-            f"{row.direction} ({row.rival} {row.layout})"
+            f"{row.threads:7}  {speedup}  {row.batch:5}  {row.algorithm:<10}  {bound(row):<9}  "
+            f"{row.family} {row.name} {row.op} {row.direction} ({row.rival} {row.layout})"
         )
     return "\n".join(lines)
 
@@ -66,6 +80,7 @@ def verdict(name: str, rows: Sequence[Row], goal: Goal) -> dict[str, Any]:
         "mean": means,
         "rows": len(rows),
         "lost": sum(row.ratio < goal.least for row in rows),
+        "bounds": dict(Counter(bound(row) for row in rows if row.ratio < 1)),
         "lowest": round(lowest.ratio, 3),
         "lowest_row": " ".join(map(str, key(lowest))),
         "met": min(means.values()) >= goal.mean and lowest.ratio >= goal.least,
@@ -81,7 +96,52 @@ def overview(rows: Sequence[Row]) -> str:
             f"{found['lost']:4} of {found['rows']:4}  {'yes' if found['met'] else 'no':<3}  "
             f"{found['lowest']:.2f} {found['lowest_row']}"
         )
-    return "\n".join([*lines, *second_thread(rows), *disturbed(rows)])
+    return "\n".join([*lines, *further_goals(rows), *disturbed(rows)])
+
+
+def further_goals(rows: Sequence[Row]) -> list[str]:
+    """What is asked of shares of the machine's limits, a line each."""
+    return [*full_depth(rows), *large_arrays(rows), *second_thread(rows)]
+
+
+def full_depth(rows: Sequence[Row]) -> list[str]:
+    """How near direct convolutions of long sums come to the peak; empty where there is none."""
+    chosen = [
+        row
+        for row in rows
+        if row.kind == "other" and row.algorithm == "direct" and row.depth >= FULL_DEPTH and row.columns >= FULL_COLUMNS
+    ]
+    return shares(
+        "direct, sums of 576 and more, 64 and more outputs, of the FMA peak", chosen, DIRECT_SHARE, peak_share
+    )
+
+
+def large_arrays(rows: Sequence[Row]) -> list[str]:
+    """How near operations without arithmetic come to the memory's pace; empty where no arrays leave the caches."""
+    chosen = [row for row in rows if not row.flops and row.op != "model" and row.bytes > CACHED_BYTES]
+    return shares("arrays that no cache holds, of the memory's bandwidth", chosen, MEMORY_SHARE, memory_share)
+
+
+def peak_share(row: Row) -> tuple[float, float]:
+    return row.peak_share, row.rival_gflops / row.peak_gflops
+
+
+def memory_share(row: Row) -> tuple[float, float]:
+    pace = row.bytes / row.bandwidth_gbytes / 1e9
+    return pace / row.seconds, pace / row.rival_seconds
+
+
+def shares(what: str, rows: Sequence[Row], goal: float, of: Callable[[Row], tuple[float, float]]) -> list[str]:
+    """How many rows reach the share `goal`, and both sides' medians; empty where there are no rows."""
+    if not rows:
+        return []
+    ours, theirs = zip(*map(of, rows))
+    lowest = min(rows, key=lambda row: of(row)[0])
+    return [
+        f"{what}: median {median(ours):.0%}, the rival's {median(theirs):.0%} (goal {goal:.0%} in every row; "
+        f"{sum(share < goal for share in ours)} of {len(rows)} below; "
+        f"lowest {min(ours):.0%} {' '.join(map(str, key(lowest)))})"
+    ]
 
 
 def disturbed(rows: Sequence[Row]) -> list[str]:
@@ -108,3 +168,57 @@ def second_thread(rows: Sequence[Row]) -> list[str]:
         f"times as fast (goal {SECOND_THREAD} in every row; {below} of {len(gains)} below; "
         f"lowest {gains[lowest]:.2f} {' '.join(map(str, lowest))})"
     ]
+
+
+def markdown(rows: Sequence[Row], again: Mapping[tuple, Row]) -> str:
+    """The verdicts as a table, then the rows that were lost both times."""
+    return "\n".join([*verdict_table(rows), "", *further_lines(rows), "", *lost_table(rows, again)]) + "\n"
+
+
+def verdict_table(rows: Sequence[Row]) -> list[str]:
+    names = list(BOUNDS)
+    lines = [
+        "# Ratios to the fastest rival",
+        "",
+        "Above 1 fastconv is faster. Geometric means on 1 and 2 threads, and what bounds the lost rows:",
+        "",
+        *(f"- {name}: {text}" for name, text in BOUNDS.items()),
+        "",
+        f"| | goal | 1 thread | 2 threads | rows | lost | {' | '.join(names)} |",
+        f"|---|---|---|---|---|---|{'---|' * len(names)}",
+    ]
+    for found in verdicts(rows):
+        counts = " | ".join(str(found["bounds"].get(name, "")) for name in names)
+        lines.append(
+            f"| {found['what']} | {found['goal']:.1f} | {found['mean']['1']:.2f} | {found['mean']['2']:.2f} "
+            f"| {found['rows']} | {found['lost'] or ''} | {counts} |"
+        )
+    return lines
+
+
+def further_lines(rows: Sequence[Row]) -> list[str]:
+    return [f"- {line}" for line in [*further_goals(rows), *disturbed(rows)]]
+
+
+def lost_table(rows: Sequence[Row], again: Mapping[tuple, Row]) -> list[str]:
+    """Rows that were lost when they were measured, and lost again when they were measured a second time."""
+    lost = [row for row in rows if row.ratio < 1]
+    twice = [row for row in lost if key(row) in again and again[key(row)].ratio < 1]
+    measured = sum(key(row) in again for row in lost)
+    lines = [
+        "# Lost twice",
+        "",
+        f"Of {len(rows)} rows {len(lost)} were lost; {measured} of these were measured again, and {len(twice)} lost "
+        "again. `bound` is that of the second time, shares are those of the roof.",
+        "",
+        "| ratio | again | ours | rival | bound | threads | algorithm | row |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in sorted(twice, key=lambda row: row.ratio * again[key(row)].ratio):
+        second = again[key(row)]
+        lines.append(
+            f"| {row.ratio:.2f} | {second.ratio:.2f} | {roof_seconds(second) / second.seconds:.0%} "
+            f"| {roof_seconds(second) / second.rival_seconds:.0%} | {bound(second)} | {row.threads} | {row.algorithm} "
+            f"| {row.family} {row.name} {row.op} {row.direction} {row.batch} |"
+        )
+    return lines

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from benchmarks import measure, report, rows, summary
+from benchmarks import bounds, measure, report, rows, summary
 from benchmarks.cases import Conv, Windowed, expand, load
 from benchmarks.goals import GOALS, kind
 from benchmarks.rivals import OURS
@@ -67,7 +67,8 @@ def test_a_row_is_expanded_into_directions_and_batch_sizes():
     (case,) = (case for case in cases if str(case) == "net-a-conv-forward-4")
     assert case.shapes == {"x": (4, 9, 3), "w": (3, 3, 5), "dy": (4, 9, 5)}
     assert case.sides == ((4, 0),)
-    assert case.flops == 2 * 4 * 9 * 3 * 3 * 5
+    assert case.flops == 2 * 4 * (9 + 7 + 5) * 3 * 5  # the taps meet 9, 7 and 5 pixels that are not padding
+    assert (case.depth, case.columns) == (3 * 3, 5)
     assert case.bytes == 4 * (4 * 9 * 3 + 3 * 3 * 5 + 4 * 9 * 5)
 
 
@@ -101,10 +102,13 @@ ROW = rows.Row(
     threads=1,
     kind="3x3",
     algorithm="direct",
+    depth=576,
+    columns=64,
     flops=30_000_000,
     bytes=1000,
     others=0.0,
     peak_gflops=100.0,
+    bandwidth_gbytes=40.0,
     seconds=1e-3,
     rival="PyTorch",
     layout="NCHW",
@@ -157,6 +161,42 @@ def test_verdicts_hold_rows_against_goals():
     assert "no   0.90 net conv2" in summary.overview([*both, lost])
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ""),
+        ({"rival_seconds": 0.97e-3}, "level"),
+        ({"rival_seconds": 0.9e-3}, "open"),
+        ({"rival_seconds": 0.9e-3, "others": 0.5}, "disturbed"),
+        ({"rival_seconds": 0.9e-3, "flops": 80_000_000}, "roof"),
+        ({"rival_seconds": 0.9e-3, "bytes": 38_000_000}, "roof"),
+        ({"rival_seconds": 0.9e-3, "bytes": 33_000_000}, "open"),
+        ({"seconds": 10e-6, "rival_seconds": 9e-6, "flops": 0}, "call"),
+    ],
+)
+def test_what_bounds_a_lost_row(changes, expected):
+    assert bounds.bound(replace(ROW, **changes)) == expected
+
+
+def test_rows_that_are_lost_twice_are_listed():
+    once, twice = (replace(ROW, name=name, seconds=4e-3) for name in ("once", "twice"))
+    again = {rows.key(once): replace(once, seconds=1e-3), rows.key(twice): replace(twice, seconds=5e-3)}
+    text = summary.markdown([ROW, once, twice, replace(ROW, threads=2)], again)
+    assert "| 3x3 forward | 1.7 | 0.79 | 2.00 | 4 | 2 |" in text
+    assert "Of 4 rows 2 were lost; 2 of these were measured again, and 1 lost again." in text
+    assert "| 0.50 | 0.40 | 6% | 15% | open | 1 | direct | net twice conv forward 1 |" in text
+
+
+def test_shares_of_the_machines_limits():
+    direct = replace(ROW, kind="other", flops=90_000_000)
+    (line,) = summary.full_depth([direct, replace(direct, name="conv2", flops=80_000_000), replace(direct, depth=500)])
+    assert "median 85%" in line
+    assert "1 of 2 below; lowest 80% net conv2" in line
+    passes = replace(ROW, op="relu", flops=0, bytes=40_000_000)
+    (line,) = summary.large_arrays([passes, replace(passes, bytes=1000)])
+    assert "median 100%, the rival's 50%" in line
+
+
 def test_a_disturbed_row_is_measured_again_and_the_quietest_counts(monkeypatch):
     shares, times = iter([0.5, 0.2, 0.3, 0.4, 0.05]), iter(range(1, 6))
 
@@ -170,6 +210,7 @@ def test_a_disturbed_row_is_measured_again_and_the_quietest_counts(monkeypatch):
 
     monkeypatch.setattr(report, "Others", FakeOthers)
     monkeypatch.setattr(report, "fma_peak", lambda threads: 100.0)
+    monkeypatch.setattr(report, "bandwidth", lambda threads: 40.0)
     monkeypatch.setattr(report, "alternate", lambda *_: [float(next(times)), 1.0])
 
     def row():
@@ -218,8 +259,8 @@ def test_a_report_goes_on_where_it_was_broken_off(monkeypatch, tmp_path):
     after.read()
     wrong = report.run([done, failing, open_], [], after, None, skip=True)
     assert [line.split(" is left out")[0] for line in wrong] == [str(failing)]
-    after.finish()
+    after.finish([])
     assert {row.name for row in rows.read_rows(tmp_path / "report.csv")} == {done.name, open_.name}
-    assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".json", ".png"}
+    assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".json", ".md", ".png"}
     with pytest.raises(ValueError, match="move it away"):
         report.Report("report", {"processor": "another"}).read()
