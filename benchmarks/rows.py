@@ -71,12 +71,16 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows that `write_rows` wrote."""
+    """The rows that `write_rows` wrote. Raises ValueError where a column is missing."""
     types = {"str": str, "int": int, "float": float}
     with open(path, newline="") as file:
+        records = csv.DictReader(file)
+        missing = {field.name for field in fields(Row)} - set(records.fieldnames or ())
+        if missing:
+            raise ValueError(f"{path} has no columns {sorted(missing)}: move it away")
         return [
             Row(**{field.name: types[str(field.type)](record[field.name]) for field in fields(Row)})
-            for record in csv.DictReader(file)
+            for record in records
         ]
 
 

@@ -120,6 +120,9 @@ def test_rows_come_back_from_their_file(tmp_path):
     written = [ROW, replace(ROW, threads=2, seconds=5e-4, algorithm="")]
     rows.write_rows(tmp_path / "report.csv", written)
     assert rows.read_rows(tmp_path / "report.csv") == written
+    (tmp_path / "old.csv").write_text("family,name\nnet,conv1\n")
+    with pytest.raises(ValueError, match="no columns .*'depth'.*: move it away"):
+        rows.read_rows(tmp_path / "old.csv")
 
 
 def test_a_file_is_replaced_only_by_a_whole_one(tmp_path):
