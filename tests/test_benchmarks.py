@@ -121,7 +121,7 @@ def test_rows_come_back_from_their_file(tmp_path):
     rows.write_rows(tmp_path / "report.csv", written)
     assert rows.read_rows(tmp_path / "report.csv") == written
     (tmp_path / "old.csv").write_text("family,name\nnet,conv1\n")
-    with pytest.raises(ValueError, match="no columns .*'depth'.*: move it away"):
+    with pytest.raises(ValueError, match=r"no columns .*'depth'.*: move it away"):
         rows.read_rows(tmp_path / "old.csv")
 
 
