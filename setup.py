@@ -66,7 +66,10 @@ def extension(name, *sources):
         [f"fastconv/{name}.pyx", *sources],
         include_dirs=["fastconv/csrc"],
         depends=glob("fastconv/csrc/*"),
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+        define_macros=[
+            ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
+            ("NPY_TARGET_VERSION", "NPY_1_22_API_VERSION"),
+        ],
     )
 
 

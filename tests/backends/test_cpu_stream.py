@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -283,6 +284,28 @@ def test_denormals_are_as_before_after_a_call(rng):
     cpu.activate(normal(rng, 10), activation="tanh")
     tiny = np.array([1e-40], np.float32)
     assert (tiny * np.float32(0.5))[0] > 0
+
+
+# ---- where results lie -----------------------------------------------------------------------------------------------
+
+
+def test_large_results_begin_on_a_cache_line_and_own_their_memory(rng):
+    x = normal(rng, 40, 131)
+    results = [cpu.activate(x, activation="relu") for _ in range(5)]
+    for y in results:
+        assert y.ctypes.data % 64 == 0
+        assert y.base is None
+        assert y.flags.carray
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(y)), y)
+    y.resize((80, 131), refcheck=False)
+    np.testing.assert_array_equal(y, np.concatenate([results[0], np.zeros_like(x)]))
+
+
+def test_results_of_an_impossible_size():
+    with pytest.raises(ValueError, match="negative dimensions"):
+        _stream.room(None, (-64, -64))
+    with pytest.raises((MemoryError, ValueError)):
+        _stream.room(None, (1 << 40, 1 << 5))
 
 
 # ---- exp and its relatives -------------------------------------------------------------------------------------------
