@@ -29,11 +29,23 @@ FEWEST_ROUNDS = 3
 STREAM = 1 << 24
 
 
+def unbound(threads: int) -> ThreadPoolExecutor:
+    """Threads that may run on any processor, whatever OpenMP has bound this one to."""
+    everywhere = range(os.cpu_count() or 1)
+    return ThreadPoolExecutor(threads, initializer=lambda: os.sched_setaffinity(0, everywhere))
+
+
 def fma_peak(threads: int) -> float:
     """GFLOP/s of `threads` threads that multiply and add in registers at once: the best of five short loops."""
     time.sleep(SETTLE)
-    with ThreadPoolExecutor(threads) as pool:
+    with unbound(threads) as pool:
         return max(sum(pool.map(_core.fma_peak, [200_000] * threads)) for _ in range(5))
+
+
+@cache
+def undisturbed_peak() -> float:
+    """GFLOP/s of a processor at its best. Measured once a process."""
+    return max(fma_peak(1) for _ in range(10))
 
 
 @cache
@@ -43,7 +55,7 @@ def bandwidth(threads: int) -> float:
     Measured once a process.
     """
     arrays = [[np.ones(STREAM, np.float32) for _ in range(3)] for _ in range(threads)]
-    with ThreadPoolExecutor(threads) as pool:
+    with unbound(threads) as pool:
         seconds = min(
             seconds_a_call(lambda: list(pool.map(lambda abc: np.add(*abc[:2], out=abc[2]), arrays)), 1)
             for _ in range(5)
@@ -52,17 +64,29 @@ def bandwidth(threads: int) -> float:
 
 
 class Others:
-    """How many processors other processes and other guests of the machine keep busy while this is entered."""
+    """How many of `threads` processors were taken away while this was entered, and the FMA peak of that time.
+
+    That is what /proc/stat says of other processes and other guests of the machine, or what is missing from the peak
+    before or after: some schedulers keep two threads on one processor for a while.
+    """
 
     BUSY = (0, 1, 2, 5, 6, 7)  # user, nice, system, interrupts, soft interrupts, stolen; 3 and 4 are idle
 
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+
     def __enter__(self) -> Others:
+        self.before = fma_peak(self.threads)
         self.started, self.all, self.own = time.perf_counter(), self.busy(), time.process_time()
         return self
 
     def __exit__(self, *_: object) -> None:
         others = self.busy() - self.all - (time.process_time() - self.own)
-        self.share = max(0.0, others / (time.perf_counter() - self.started))
+        seconds = time.perf_counter() - self.started
+        after = fma_peak(self.threads)
+        self.peak = max(self.before, after)
+        missing = self.threads - min(self.before, after) / undisturbed_peak()
+        self.share = max(0.0, others / seconds, missing)
 
     def busy(self) -> float:
         """Seconds that the processors have worked since the machine started."""

@@ -39,6 +39,8 @@ QUICK = (5, 0.002, 0.5)
 QUICK_CASES = 7
 QUICK_FLOPS, QUICK_BYTES = 1_000_000_000, 50_000_000
 
+# Keeps the threads of every OpenMP runtime on processors of their own.
+BOUND = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
 # What restricts both sides to an instruction set; read when the libraries are loaded.
 RESTRICTIONS = {
     "avx2": {
@@ -84,8 +86,7 @@ def measure_threads(case: Case, sides: Sequence[Side], calls: Sequence[Any], thr
         side.set_num_threads(threads)
     rows: list[Row] = []
     while len(rows) < TRIES and not any(row.others <= QUIET for row in rows):
-        with Others() as others:
-            peak = fma_peak(threads)
+        with Others(threads) as others:
             ours, *theirs = alternate(calls, *effort)
         fastest, seconds = min(zip(sides[1:], theirs), key=lambda pair: pair[1])
         row = Row(
@@ -102,7 +103,7 @@ def measure_threads(case: Case, sides: Sequence[Side], calls: Sequence[Any], thr
             flops=case.flops,
             bytes=case.bytes,
             others=others.share,
-            peak_gflops=peak,
+            peak_gflops=others.peak,
             bandwidth_gbytes=bandwidth(threads),
             seconds=ours,
             rival=fastest.name,
@@ -197,9 +198,8 @@ class Report:
             plots.roofline(rows, limits, self.about["processor"], path)
 
 
-def restrict(isa: str) -> None:
-    """Start again with every library restricted to `isa`, unless that is how this process was started."""
-    wanted = RESTRICTIONS[isa]
+def start_with(wanted: dict[str, str]) -> None:
+    """Start again with these environment variables, unless that is how this process was started."""
     if any(os.environ.get(name) != value for name, value in wanted.items()):
         arguments = [sys.executable, "-m", "benchmarks.report", *sys.argv[1:]]
         os.execve(sys.executable, arguments, {**os.environ, **wanted})
@@ -217,8 +217,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     asked = arguments()
-    if asked.isa:
-        restrict(asked.isa)
+    start_with(BOUND | RESTRICTIONS.get(asked.isa, {}))
     rivals = [rival for rival in RIVALS if rival.available()]
     if not rivals:
         sys.exit("there is nothing to compare with: pip install 'fastconv[bench]'")

@@ -29,7 +29,7 @@ class Row:
     columns: int  # outputs that read the same inputs
     flops: int
     bytes: int
-    others: float  # how many processors were kept busy by other processes
+    others: float  # how many processors others kept busy, as far as can be seen
     peak_gflops: float
     bandwidth_gbytes: float
     seconds: float

@@ -205,14 +205,14 @@ def test_a_disturbed_row_is_measured_again_and_the_quietest_counts(monkeypatch):
 
     class FakeOthers(measure.Others):
         def __exit__(self, *_):
-            self.share = next(shares)
+            self.share, self.peak = next(shares), 100.0
 
     class FakeSide:
         name, layout = "any", "NCHW"
         set_num_threads = staticmethod(lambda threads: None)
 
     monkeypatch.setattr(report, "Others", FakeOthers)
-    monkeypatch.setattr(report, "fma_peak", lambda threads: 100.0)
+    monkeypatch.setattr(measure, "fma_peak", lambda threads: 100.0)
     monkeypatch.setattr(report, "bandwidth", lambda threads: 40.0)
     monkeypatch.setattr(report, "alternate", lambda *_: [float(next(times)), 1.0])
 
@@ -224,6 +224,15 @@ def test_a_disturbed_row_is_measured_again_and_the_quietest_counts(monkeypatch):
     (line,) = summary.disturbed([ROW, replace(ROW, name="conv2", others=0.5)])
     assert line.startswith("1 of 2 rows")
     assert "net conv2" in line
+
+
+def test_a_missing_processor_is_noticed_by_the_peak(monkeypatch):
+    peaks = iter([200.0, 100.0])
+    monkeypatch.setattr(measure, "undisturbed_peak", lambda: 100.0)
+    monkeypatch.setattr(measure, "fma_peak", lambda threads: next(peaks))
+    with measure.Others(2) as others:
+        pass
+    assert (others.peak, others.share) == (200.0, 1.0)
 
 
 def test_contestants_take_turns_and_the_hopeless_leave(monkeypatch):
