@@ -149,15 +149,18 @@ FOURIER_TAPS = 100
 FOURIER_POINTS = (16, 32, 48, 64, 128, 192, 256, 512)
 # A tile of more points leaves a second-level cache of 1 MB, and each point takes twice the time.
 FOURIER_CACHED_POINTS = 1 << 16
+COMPLEX_BYTES = 8
 # Time of a multiply-add with a vector along a row, 16 outputs of it, over that of a radix-2 step of one point.
 FOURIER_GAIN = 0.15
 
 
 @lru_cache(maxsize=256)
-def fourier_tile(images: int, outputs: tuple[int, ...], taps: tuple[int, ...]) -> tuple[int, ...] | None:
+def fourier_tile(
+    images: int, outputs: tuple[int, ...], taps: tuple[int, ...], most_points: int
+) -> tuple[int, ...] | None:
     """The tile with which one channel is convolved with so many taps through spectra; None where directly is faster.
 
-    Tiles are transformed in pairs, those of an image with each other; transforming the kernel counts as half a pair.
+    Threads share the kernel's spectrum, of no more than `most_points` complex numbers. Tiles are transformed in pairs, those of an image with each other; transforming the kernel counts as half a pair.
     """
 
     def cost(points: tuple[int, ...]) -> float:
@@ -165,7 +168,8 @@ def fourier_tile(images: int, outputs: tuple[int, ...], taps: tuple[int, ...]) -
         pairs = images * -(-prod(across) // 2) + 0.5
         return pairs * prod(points) * (log2(prod(points)) + 4) * (1 if prod(points) <= FOURIER_CACHED_POINTS else 2)
 
-    tiles = list(product(*[[p for p in FOURIER_POINTS if p >= k] for k in taps]))
+    sides = ([p for p in FOURIER_POINTS if p >= k] for k in taps)
+    tiles = [points for points in product(*sides) if prod(points) <= most_points]
     folded_taps = taps[0] * (taps[1] + 15)
     if folded_taps < FOURIER_TAPS or not tiles:
         return None
@@ -175,24 +179,24 @@ def fourier_tile(images: int, outputs: tuple[int, ...], taps: tuple[int, ...]) -
     return best if cost(best) < FOURIER_GAIN * direct else None
 
 
-def fourier_points(c: Convolution, outputs: Shape) -> Shape:
+def fourier_points(c: Convolution, outputs: Shape, most_workspace: int) -> Shape:
     """The points of the tiles by which so many outputs of one channel are computed; empty where directly is faster."""
     if len(c.window) != 2 or c.channels > 1 or c.kernel_shape[-1] > 1 or (*c.strides, *c.dilation) != (1, 1, 1, 1):
         return ()
-    return fourier_tile(c.images, outputs, c.window) or ()
+    return fourier_tile(c.images, outputs, c.window, most_workspace // COMPLEX_BYTES) or ()
 
 
-def fourier(c: Convolution, outputs: Shape) -> str:
-    points = fourier_points(c, outputs)
+def fourier(c: Convolution, limits: Limits, outputs: Shape) -> str:
+    points = fourier_points(c, outputs, limits.most_workspace)
     return f"one channel and many taps: spectra of tiles of {points[0]} x {points[1]} points" if points else ""
 
 
 def fourier_forward(c: Convolution, limits: Limits) -> str:
-    return fourier(c, c.outputs)
+    return fourier(c, limits, c.outputs)
 
 
 def fourier_backward_input(c: Convolution, limits: Limits) -> str:
-    return fourier(c, c.inputs)
+    return fourier(c, limits, c.inputs)
 
 
 # Fewer output pixels do not repay that the kernel is laid out anew.

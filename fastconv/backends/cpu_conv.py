@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastconv import _conv, _core, _grouped, _winograd
+from fastconv import _conv, _core, _grouped, _winograd, config
 from fastconv.backends import algorithms, cpu_fourier
 from fastconv.backends.algorithms import Convolution
 from fastconv.backends.reference import Array, Shape
@@ -86,6 +86,11 @@ def conv_folded_backward_input(
     )
 
 
+def fourier_points(c: Convolution, outputs: Shape) -> Shape:
+    """The tiles that `algorithms.conv` has chosen the spectra for."""
+    return algorithms.fourier_points(c, outputs, config.max_workspace())
+
+
 # ---- the algorithms --------------------------------------------------------------------------------------------------
 
 # (c, x, w, bias or None, y, activation number, alpha): fills y
@@ -94,7 +99,7 @@ FORWARD: dict[str, Callable[..., None]] = {
         x, w, bias, y, c.strides, c.padding, c.dilation, activation, alpha
     ),
     "fourier": lambda c, x, w, bias, y, activation, alpha: cpu_fourier.conv(
-        x, w, bias, y, c.padding, algorithms.fourier_points(c, c.outputs), activation, alpha
+        x, w, bias, y, c.padding, fourier_points(c, c.outputs), activation, alpha
     ),
     "winograd": lambda c, x, w, bias, y, activation, alpha: _winograd.conv(
         x, w, bias, y, c.padding, c.dilation, activation, alpha
@@ -111,7 +116,7 @@ BACKWARD_INPUT: dict[str, Callable[..., None]] = {
         dy, w, bias, dx, c.strides, c.padding, c.dilation, activation, alpha
     ),
     "fourier": lambda c, dy, w, bias, dx, activation, alpha: cpu_fourier.conv_backward_input(
-        dy, w, bias, dx, c.padding, algorithms.fourier_points(c, c.inputs), activation, alpha
+        dy, w, bias, dx, c.padding, fourier_points(c, c.inputs), activation, alpha
     ),
     "winograd": lambda c, dy, w, bias, dx, activation, alpha: _winograd.conv_backward_input(
         dy, w, bias, dx, c.padding, c.dilation, activation, alpha
@@ -129,7 +134,7 @@ BACKWARD_INPUT: dict[str, Callable[..., None]] = {
 BACKWARD_KERNEL: dict[str, Callable[..., None]] = {
     "grouped": lambda c, x, dy, dw: _grouped.conv_backward_kernel(x, dy, dw, c.strides, c.padding, c.dilation),
     "fourier": lambda c, x, dy, dw: cpu_fourier.conv_backward_kernel(
-        x, dy, dw, c.padding, algorithms.fourier_points(c, c.outputs)
+        x, dy, dw, c.padding, fourier_points(c, c.outputs)
     ),
     "winograd": lambda c, x, dy, dw: _winograd.conv_backward_kernel(x, dy, dw, c.padding, c.dilation),
     "fold": conv_folded_backward_kernel,

@@ -81,7 +81,7 @@ def test_large_kernels_on_one_channel_take_this_way(rng):
     x, w = normal(rng, 1, 80, 90, 1), normal(rng, 21, 15, 1, 1)
     choice = algorithms.conv("forward", x.shape, w.shape, **LARGE)
     assert choice.algorithm == "fourier"
-    points = algorithms.fourier_points(choice.convolution, choice.convolution.outputs)
+    points = algorithms.fourier_points(choice.convolution, choice.convolution.outputs, 1 << 28)
     y = cpu.conv(x, w, **LARGE)
     out = np.empty_like(y)
     np.testing.assert_array_equal(y, cpu_fourier.conv(x, w, None, out, LARGE["padding"], points, 0, 0.0))
@@ -110,12 +110,21 @@ def test_others_do_not(x_shape, kernel_shape, strides, dilation):
         assert algorithms.conv(direction, x_shape, kernel_shape, **window).algorithm != "fourier"
 
 
+def test_the_workspace_caps_the_tiles():
+    whole = algorithms.fourier_tile(1, (500, 500), (31, 31), 1 << 20)
+    most = whole[0] * whole[1]
+    assert algorithms.fourier_tile(1, (500, 500), (31, 31), most) == whole
+    smaller = algorithms.fourier_tile(1, (500, 500), (31, 31), most - 1)
+    assert smaller[0] * smaller[1] < most
+    assert algorithms.fourier_tile(1, (500, 500), (31, 31), 31 * 31) is None
+
+
 @pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh"])
 def test_bias_and_activation(isa, rng, activation):
     x, w, bias = normal(rng, 1, 80, 70, 1), normal(rng, 11, 12, 1, 1) / 12, normal(rng, 1)
     exact = (a.astype(float) for a in (x, w, bias))
     expected = reference.conv(*exact, activation=activation, alpha=0.3, **LARGE)
-    assert algorithms.fourier_tile(1, expected.shape[1:3], w.shape[:2])
+    assert algorithms.fourier_tile(1, expected.shape[1:3], w.shape[:2], 1 << 20)
     np.testing.assert_allclose(cpu.conv(x, w, bias, activation=activation, alpha=0.3, **LARGE), expected, atol=1e-5)
 
 
