@@ -160,7 +160,8 @@ def fourier_tile(
 ) -> tuple[int, ...] | None:
     """The tile with which one channel is convolved with so many taps through spectra; None where directly is faster.
 
-    Threads share the kernel's spectrum, of no more than `most_points` complex numbers. Tiles are transformed in pairs, those of an image with each other; transforming the kernel counts as half a pair.
+    Threads share the kernel's spectrum, of no more than `most_points` complex numbers. Tiles are transformed in pairs,
+    those of an image with each other; transforming the kernel counts as half a pair.
     """
 
     def cost(points: tuple[int, ...]) -> float:
