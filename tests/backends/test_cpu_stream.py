@@ -257,6 +257,16 @@ def test_out_may_be_an_input(isa, rng, case):
         np.testing.assert_array_equal(out, e)
 
 
+@pytest.mark.parametrize("classes", [1, 2, 3, 5, 7, 10, 16, 21, 40, 64])
+def test_narrow_rows_in_place(isa, rng, classes):
+    for rows in (1, 13, 100):
+        x, dy = normal(rng, rows, classes), normal(rng, rows, classes)
+        y = cpu.softmax(x)
+        dx = cpu.softmax_backward(dy, y)
+        np.testing.assert_array_equal(cpu.softmax(x, out=x), y)
+        np.testing.assert_array_equal(cpu.softmax_backward(dy, x, out=x), dx)
+
+
 @EVERY_CASE
 def test_float64_is_the_reference_s(rng, case):
     arrays = [float64(a) for a in CASES[case][1](rng, 7, 5)]
@@ -421,6 +431,22 @@ def test_softmax_of_large_and_infinite_numbers(isa):
     np.testing.assert_array_equal(y[1], [0, 0.5, 0.5])
     assert np.isnan(y[2:]).all()
     assert np.isnan(cpu.softmax(np.full((1, 3), -np.inf, np.float32))).all()
+
+
+@pytest.mark.parametrize("classes", [2, 3, 9, 21])
+def test_a_row_of_softmax_knows_nothing_of_its_neighbours(isa, rng, classes):
+    x, dy = normal(rng, 61, classes), normal(rng, 61, classes)
+    y = cpu.softmax(x)
+    dx = cpu.softmax_backward(dy, y)
+    for row, special in ((0, np.nan), (17, np.inf), (18, np.nan), (60, -np.inf)):
+        poisoned, gradient = x.copy(), dy.copy()
+        poisoned[row, -1] = gradient[row, -1] = special
+        result, slope = cpu.softmax(poisoned), cpu.softmax_backward(gradient, y)
+        assert np.isnan(result[row]).all() != (special == -np.inf)
+        assert not np.isfinite(slope[row]).any()
+        others = np.arange(61) != row
+        np.testing.assert_array_equal(result[others], y[others])
+        np.testing.assert_array_equal(slope[others], dx[others])
 
 
 @pytest.mark.parametrize("label", [-1, 5, 2**40])
