@@ -33,6 +33,11 @@ cdef struct Cut:
     int64_t panel_floats                   # that the view of a block needs
 
 
+cdef struct Place:
+    # A row of output pixels: its plane, counted over all images, and which of the plane's it is.
+    int64_t plane, row
+
+
 cdef struct Span:
     # The taps first..last - 1 of an axis.
     int64_t first, last
@@ -41,7 +46,7 @@ cdef struct Span:
 cdef struct Zone:
     # Pixels of a block, from those of the zone before to `end`, whose windows meet the image with the same taps.
     int64_t end
-    Span v, h
+    Span d, v, h
 
 
 cdef struct View:
@@ -81,13 +86,11 @@ cdef Image backward_image(
 cdef int64_t taps_of(const Image *x) noexcept nogil
 cdef int64_t pixels_of(const Image *x) noexcept nogil
 
-cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels) noexcept nogil
+cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels, bint copied) noexcept nogil
 cdef Block cut_block(const Image *x, const Cut *cut, int64_t i) noexcept nogil
 cdef View look(
     const Image *x, const Block *block, int64_t tap, int64_t taps, int64_t channel, int64_t channels, float *panel
 ) noexcept nogil
-cdef void list_inputs(const Image *x, const View *view, const Block *block, const float **rows) noexcept nogil
-cdef void list_outputs(const Image *x, const Block *block, float *y, int64_t channels, float **out) noexcept nogil
 cdef int64_t list_rows(const Image *x, const View *view, const Block *block, int64_t *offsets) noexcept nogil
 
 cdef int widest(const kernel_table *table) noexcept nogil
@@ -115,6 +118,7 @@ cdef struct Correlation:
     Cut cut
     int64_t column_block, column_blocks
     int64_t depth_block, plane_block, tap_block
+    int64_t group                          # planes whose rows of the same height follow each other
     bint zoned                             # taps that lie in the padding are left out
     int64_t packed_floats, scratch_bytes
 

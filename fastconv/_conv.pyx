@@ -40,6 +40,8 @@ cdef extern from "kernels.h":
 cdef enum:
     FEWEST_PIXELS = 128                    # fewer spend much of their time on packing the weights
     MOST_PIXELS = 1024
+    ZONE_PIXELS = 8                        # of an image: where zones have fewer, blocks take rows of one height from
+    MOST_PLANES = 32                       # so many planes
     PANEL_FLOATS = 1 << 16                 # 256 KB: a quarter to a half of a second-level cache
     GEMM_DEPTH = 640                       # rows of packed columns: 160 KB at the widest tile
     TURNED_SLICE = 128                     # channels of an image that is turned: 192 KB with as many pixels
@@ -49,7 +51,7 @@ cdef enum:
     MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums of a kernel's gradient
 
 
-cdef double ZONE_GAIN = 16.0               # vector multiply-adds a pixel in the padding that repay sorting the pixels
+cdef double ZONE_GAIN = 16.0               # vector multiply-adds that sorting a pixel into its zone costs
 
 
 cdef float *floats(cnp.ndarray array, int64_t size) except? NULL:
@@ -207,27 +209,27 @@ cdef inline bint block_in_place(const Image *x, const Block *block) noexcept nog
     return axis_in_place(&x.d) and axis_in_place(&x.v) and left >= 0 and right <= x.h.inputs
 
 
-cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels) noexcept nogil:
+cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels, bint copied) noexcept nogil:
     """Blocks of at most so many pixels, but for short rows, whose panels fit the cache.
 
     `channels` counts those of all taps along the depth that are taken at a time.
     """
     cdef Cut cut
     cdef int64_t all_rows = x.images * x.d.outputs * x.v.outputs, columns = pixels, rows, width, panel_rows
-    if not in_place(x):
+    if copied:
         width = PANEL_FLOATS // (reach(&x.v) * channels)
         columns = min(columns, max((width - reach(&x.h)) // x.h.stride + 1, reach(&x.h) // x.h.stride, 16))
     cut.columns = even_parts(x.h.outputs, columns)
     cut.column_blocks = ceil_div(x.h.outputs, cut.columns)
     width = (cut.columns - 1) * x.h.stride + reach(&x.h)
     rows = max(pixels // cut.columns, 1) if cut.column_blocks == 1 else 1
-    if not in_place(x):
+    if copied:
         rows = min(rows, max((PANEL_FLOATS // (width * channels) - reach(&x.v)) // x.v.stride + 1, 1))
     cut.rows = even_parts(all_rows, rows)
     cut.row_blocks = ceil_div(all_rows, cut.rows)
     # Rows of a block are a stride apart, but for the first of a plane.
     panel_rows = (cut.rows - 1) * x.v.stride + (ceil_div(cut.rows, x.v.outputs) + 1) * reach(&x.v)
-    cut.panel_floats = 0 if in_place(x) else (panel_rows * width * channels + 15) // 16 * 16
+    cut.panel_floats = (panel_rows * width * channels + 15) // 16 * 16 if copied else 0
     return cut
 
 
@@ -243,7 +245,7 @@ cdef View look(
 ) noexcept nogil:
     """What a block reads of channels channel..channel + channels for the taps tap..tap + taps along the depth.
 
-    It is copied to `panel` where it reads padding.
+    It is copied to `panel`, if there is one, where it reads padding.
     """
     cdef View view
     cdef int64_t last = block.row + block.rows - 1, first_plane = block.row // x.v.outputs
@@ -251,17 +253,16 @@ cdef View look(
     cdef int64_t planes = last // x.v.outputs - first_plane
     cdef int64_t rows = last % x.v.outputs * x.v.stride - first_row + reach(&x.v)
     cdef int64_t left = x.h.first + block.column * x.h.stride, width, t, r, plane, id, ih
-    if block_in_place(x, block):
+    if panel == NULL or block_in_place(x, block):
         view.planes = x.d.inputs
         view.plane_stride = x.d.stride
+        view.first_row = 0
         view.rows = x.v.inputs
         view.row = x.h.inputs * x.channels
         view.pixel = x.channels
         view.tap = x.d.step * view.rows * view.row
-        view.first_row = plane_of(x, &view, first_plane) * view.rows + first_row
         view.data = x.data + (
-            (view.first_row + (x.d.first + tap * x.d.step) * view.rows + x.v.first) * view.row
-            + left * view.pixel + channel)
+            ((x.d.first + tap * x.d.step) * view.rows + x.v.first) * view.row + left * view.pixel + channel)
         return view
     width = (block.columns - 1) * x.h.stride + reach(&x.h)
     view.planes = x.d.outputs
@@ -291,10 +292,14 @@ cdef inline int64_t plane_of(const Image *x, const View *view, int64_t plane) no
     return plane // x.d.outputs * view.planes + plane % x.d.outputs * view.plane_stride
 
 
+cdef inline int64_t window_offset(const Image *x, const View *view, int64_t plane, int64_t row) noexcept nogil:
+    """Where the windows of a row of a plane begin in a view."""
+    return (plane_of(x, view, plane) * view.rows + row * x.v.stride - view.first_row) * view.row
+
+
 cdef inline int64_t row_offset(const Image *x, const View *view, int64_t row) noexcept nogil:
-    """Where the windows of an output row begin in a view."""
-    cdef int64_t plane = plane_of(x, view, row // x.v.outputs)
-    return (plane * view.rows + row % x.v.outputs * x.v.stride - view.first_row) * view.row
+    """The same of a row that is counted over all planes."""
+    return window_offset(x, view, row // x.v.outputs, row % x.v.outputs)
 
 
 cdef inline void copy_row(
@@ -353,11 +358,28 @@ cdef void multiply(
 
 # ---- correlation: convolution and its gradient with respect to the input ---------------------------------------------
 
+cdef void choose_zones(Correlation *c) noexcept nogil:
+    """Whether leaving out the taps in the padding saves more than sorting the pixels and the lower tiles cost."""
+    cdef Image *x = &c.x
+    cdef int64_t zones = 1
+    cdef double inside = share_inside(&x.d, &zones) * share_inside(&x.v, &zones) * share_inside(&x.h, &zones)
+    cdef double work = <double> taps_of(x) * x.depth * c.width / c.table.vector_floats
+    c.zoned = not in_place(x) and pixels_of(x) * (work * (1 - inside) - ZONE_GAIN) > zones * work * inside
+    c.group = 1
+    if c.zoned and pixels_of(x) < ZONE_PIXELS * zones * x.images:
+        c.group = even_parts(x.images * x.d.outputs, MOST_PLANES)
+
+
+cdef void align_rows(Cut *cut, int64_t all_rows, int64_t group) noexcept nogil:
+    """Cuts the rows between those of different height, or those of the same height in equal parts."""
+    cut.rows = cut.rows // group * group if cut.rows > group else even_parts(group, cut.rows)
+    cut.row_blocks = ceil_div(all_rows, cut.rows)
+
+
 cdef void cut_correlation(Correlation *c) noexcept nogil:
     cdef Image *x = &c.x
     cdef int64_t tile_columns = widest(c.table) * c.table.vector_floats
     cdef int64_t pixels = pixels_of(x), taps = x.v.taps * x.h.taps
-    cdef double work
     c.depth_block = even_parts(x.depth, max(GEMM_DEPTH // taps, 16))
     c.plane_block = even_parts(x.d.taps, max(GEMM_DEPTH // (taps * c.depth_block), 1))
     c.tap_block = min(c.plane_block * x.v.taps, max(2 * GEMM_DEPTH // (x.h.taps * c.depth_block), 1))
@@ -366,35 +388,50 @@ cdef void cut_correlation(Correlation *c) noexcept nogil:
     c.column_block = ceil_div(ceil_div(c.width, c.column_blocks), tile_columns) * tile_columns
     c.column_blocks = ceil_div(c.width, c.column_block)
     pixels = max(ceil_div(pixels * c.column_blocks * x.groups, TASKS), FEWEST_PIXELS)
-    c.cut = cut_pixels(x, c.plane_block * c.depth_block, min(pixels, MOST_PIXELS))
+    choose_zones(c)
+    c.cut = cut_pixels(x, c.plane_block * c.depth_block, min(pixels, MOST_PIXELS), not (in_place(x) or c.zoned))
+    if c.group > 1:
+        align_rows(&c.cut, x.images * x.d.outputs * x.v.outputs, c.group)
     c.packed_floats = c.tap_block * x.h.taps * c.depth_block * tile_columns
-    work = <double> taps_of(x) * x.depth * c.width / c.table.vector_floats
-    c.zoned = not in_place(x) and work * (1 - share_inside(&x.v) * share_inside(&x.h)) > ZONE_GAIN
     c.scratch_bytes = (
         sizeof(float) * (c.cut.panel_floats + c.packed_floats)
         + (sizeof(Zone) + 4 * sizeof(void *)) * c.cut.rows * c.cut.columns
-        + sizeof(int64_t) * 2 * c.plane_block * taps + 63
+        + sizeof(Place) * c.cut.rows + sizeof(int64_t) * 2 * c.plane_block * taps + 63
     ) // 64 * 64
 
 
-cdef void list_inputs(const Image *x, const View *view, const Block *block, const float **rows) noexcept nogil:
+cdef void list_places(const Correlation *c, const Block *block, Place *places) noexcept nogil:
+    """Where the rows of a block lie: those of the same height in a group of planes follow each other."""
+    cdef int64_t planes = c.x.images * c.x.d.outputs, group_rows = c.group * c.x.v.outputs, i, row, first, count
+    for i in range(block.rows):
+        first = (block.row + i) // group_rows * c.group
+        row = (block.row + i) % group_rows
+        count = min(c.group, planes - first)
+        places[i] = Place(first + row % count, row // count)
+
+
+cdef void list_inputs(
+    const Image *x, const View *view, const Block *block, const Place *places, const float **rows
+) noexcept nogil:
     """Where the windows of a block's pixels begin."""
     cdef int64_t r, c
     cdef const float *start
     for r in range(block.rows):
-        start = view.data + row_offset(x, view, block.row + r)
+        start = view.data + window_offset(x, view, places[r].plane, places[r].row)
         for c in range(block.columns):
             rows[c] = start + c * x.h.stride * view.pixel
         rows += block.columns
 
 
-cdef void list_outputs(const Image *x, const Block *block, float *y, int64_t channels, float **out) noexcept nogil:
+cdef void list_outputs(
+    const Image *x, const Block *block, const Place *places, float *y, int64_t channels, float **out
+) noexcept nogil:
     """Where the same pixels are written, in an array y with some `channels`."""
     cdef int64_t r, plane, row, column
-    for r in range(block.row, block.row + block.rows):
-        plane = r // x.v.outputs
+    for r in range(block.rows):
+        plane = places[r].plane
         plane = plane // x.d.outputs * x.d.y_size + x.d.y_first + plane % x.d.outputs * x.d.y_step
-        row = plane * x.v.y_size + x.v.y_first + r % x.v.outputs * x.v.y_step
+        row = plane * x.v.y_size + x.v.y_first + places[r].row * x.v.y_step
         for column in range(block.columns):
             out[column] = y + (
                 row * x.h.y_size + x.h.y_first + (block.column + column) * x.h.y_step) * channels
@@ -409,56 +446,68 @@ cdef inline Span taps_inside(const Axis *a, int64_t output) noexcept nogil:
         min(a.taps, ceil_div(a.inputs - start, step) if start < a.inputs else 0))
 
 
-cdef inline Span joined(Span a, Span b) noexcept nogil:
-    return Span(min(a.first, b.first), max(a.last, b.last))
-
-
 cdef inline bint equal(Span a, Span b) noexcept nogil:
     return a.first == b.first and a.last == b.last
 
 
-cdef double share_inside(const Axis *a) noexcept nogil:
-    """The share of all taps of all outputs that read inputs."""
-    cdef int64_t inside = 0, output
+cdef inline int64_t run_end(const Axis *a, int64_t output) noexcept nogil:
+    """Where the outputs end that have the taps of `output`, its neighbours."""
+    cdef Span span = taps_inside(a, output)
+    if span.first == 0 and span.last == a.taps:
+        return min(a.outputs, (a.inputs - reach(a) - a.first) // a.stride + 1)
+    while output < a.outputs and equal(taps_inside(a, output), span):
+        output += 1
+    return output
+
+
+cdef double share_inside(const Axis *a, int64_t *zones) noexcept nogil:
+    """The share of all taps of all outputs that read inputs; multiplies `zones` by how many runs the outputs form."""
+    cdef int64_t inside = 0, runs = 0, output = 0, end
     cdef Span span
-    for output in range(a.outputs):
+    while output < a.outputs:
         span = taps_inside(a, output)
-        inside += max(span.last - span.first, 0)
+        end = run_end(a, output)
+        inside += (end - output) * max(span.last - span.first, 0)
+        runs += 1
+        output = end
+    zones[0] *= runs
     return <double> inside / (a.outputs * a.taps)
 
 
-cdef void list_zones(const Image *x, const Block *block, int64_t *order, Zone *zones) noexcept nogil:
-    """The pixels of a block in an order that keeps those of a zone together, and the zones.
-
-    The outputs of an axis with the same taps are neighbours: rows meet theirs again in another image, or come back to
-    those of the first.
-    """
-    cdef int64_t count = 0, row, column, r, c
-    cdef Span v, h, first_v = taps_inside(&x.v, block.row % x.v.outputs), last_v
-    for row in range(min(block.rows, x.v.outputs)):
-        v = taps_inside(&x.v, (block.row + row) % x.v.outputs)
-        if row and (equal(v, last_v) or equal(v, first_v)):
-            continue
-        last_v = v
-        for column in range(block.columns):
-            h = taps_inside(&x.h, block.column + column)
-            if column and equal(h, taps_inside(&x.h, block.column + column - 1)):
-                continue
-            for r in range(row, block.rows):
-                if equal(v, taps_inside(&x.v, (block.row + r) % x.v.outputs)):
-                    for c in range(column, block.columns):
-                        if not equal(h, taps_inside(&x.h, block.column + c)):
-                            break
-                        order[count] = r * block.columns + c
-                        count += 1
-            zones[0] = Zone(count, v, h)
-            zones += 1
+cdef void list_zones(
+    const Image *x, const Block *block, const Place *places, int64_t *order, Zone *zones
+) noexcept nogil:
+    """The pixels of a block in an order that keeps those of a zone together, and the zones."""
+    cdef int64_t end = block.column + block.columns, plane = 0, count = 0, row, column, plane_end, row_end, column_end
+    cdef int64_t first, r, c
+    while plane < x.d.outputs:
+        plane_end = run_end(&x.d, plane)
+        row = 0
+        while row < x.v.outputs:
+            row_end = run_end(&x.v, row)
+            column = block.column
+            while column < end:
+                column_end = min(run_end(&x.h, column), end)
+                first = count
+                for r in range(block.rows):
+                    if plane <= places[r].plane % x.d.outputs < plane_end and row <= places[r].row < row_end:
+                        for c in range(column - block.column, column_end - block.column):
+                            order[count] = r * block.columns + c
+                            count += 1
+                if count > first:
+                    zones[0] = Zone(
+                        count, taps_inside(&x.d, plane), taps_inside(&x.v, row), taps_inside(&x.h, column))
+                    zones += 1
+                column = column_end
+            row = row_end
+        plane = plane_end
 
 
 cdef void list_taps(
-    const Image *x, const View *view, int64_t first, int64_t count, int64_t depth, const Zone *zone, gemm_tile *tile
+    const Image *x, const View *view, int64_t plane, int64_t first, int64_t count, int64_t depth, const Zone *zone,
+    gemm_tile *tile
 ) noexcept nogil:
-    """The segments of a tile: the taps of a zone in some kernel rows, which are counted over the planes of a view.
+    """The segments of a tile: the taps of a zone in some kernel rows, which are counted from a plane of the kernel on.
 
     A row is one segment where nothing lies between its taps.
     """
@@ -469,7 +518,7 @@ cdef void list_taps(
     tile.depth = run * depth
     tile.segments = 0
     for i in range(first, first + count):
-        if zone.v.first <= i % x.v.taps < zone.v.last:
+        if zone.d.first <= plane + i // x.v.taps < zone.d.last and zone.v.first <= i % x.v.taps < zone.v.last:
             for j in range(zone.h.first, zone.h.first + 1 if dense else zone.h.last):
                 offsets[tile.segments] = (
                     i // x.v.taps * view.tap + i % x.v.taps * x.v.step * view.row + j * x.h.step * view.pixel)
@@ -479,28 +528,15 @@ cdef void list_taps(
 
 cdef void multiply_zones(
     const Correlation *c, const View *view, const Zone *zones, gemm_tile *tile, const float **rows, float **out,
-    int64_t count, int vectors, int64_t tap, int64_t taps, int64_t depth
+    int64_t count, int vectors, int64_t plane, int64_t tap, int64_t taps, int64_t depth
 ) noexcept nogil:
-    """`multiply`, where each tile sums over those of some kernel rows' taps by which any of its pixels reads inputs."""
-    cdef int64_t parts = ceil_div(count, c.table.gemm_height[vectors]), part, first = 0, last
-    cdef Zone met, listed
-    listed.end = -1
-    for part in range(parts):
-        last = count * (part + 1) // parts
-        while zones.end <= first:
-            zones += 1
-        met = zones[0]
-        while met.end < last:
-            zones += 1
-            met = Zone(zones.end, joined(met.v, zones.v), joined(met.h, zones.h))
-        if listed.end < 0 or not (equal(met.v, listed.v) and equal(met.h, listed.h)):
-            list_taps(&c.x, view, tap, taps, depth, &met, tile)
-            listed = met
-        tile.rows = rows + first
-        tile.out = out + first
-        tile.height = last - first
-        c.table.f32_gemm[vectors][tile.height](tile)
-        first = last
+    """`multiply`, zone by zone, where each sums over those of some kernel rows' taps by which it reads inputs."""
+    cdef int64_t first = 0
+    while first < count:
+        list_taps(&c.x, view, plane, tap, taps, depth, zones, tile)
+        multiply(c.table, tile, rows + first, out + first, zones.end - first, vectors)
+        first = zones.end
+        zones += 1
 
 
 cdef void pack_weights(
@@ -545,7 +581,8 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
     cdef void **listed = <void **> (out + pixels)
     cdef int64_t *order = <int64_t *> (listed + pixels)
     cdef Zone *zones = <Zone *> (order + pixels)
-    cdef int64_t *offsets = <int64_t *> (zones + pixels)
+    cdef Place *places = <Place *> (zones + pixels)
+    cdef int64_t *offsets = <int64_t *> (places + block.rows)
 
     cdef gemm_tile tile
     cdef View view
@@ -556,18 +593,19 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
     tile.starts = offsets + c.plane_block * x.v.taps * x.h.taps
     tile.b = packed
     tile.alpha = c.alpha
-    list_outputs(x, &block, c.y + group * c.width, x.groups * c.width, out)
-    zones[0] = Zone(pixels, Span(0, x.v.taps), Span(0, x.h.taps))
+    list_places(c, &block, places)
+    list_outputs(x, &block, places, c.y + group * c.width, x.groups * c.width, out)
+    zones[0] = Zone(pixels, Span(0, x.d.taps), Span(0, x.v.taps), Span(0, x.h.taps))
     if c.zoned:
-        list_zones(x, &block, order, zones)
+        list_zones(x, &block, places, order, zones)
         arrange(<void **> out, order, pixels, listed)
     for i in range(ceil_div(x.depth, c.depth_block) * ceil_div(x.d.taps, c.plane_block)):
         k = i // ceil_div(x.d.taps, c.plane_block) * c.depth_block
         depth = min(c.depth_block, x.depth - k)
         plane = i % ceil_div(x.d.taps, c.plane_block) * c.plane_block
         planes = min(c.plane_block, x.d.taps - plane)
-        view = look(x, &block, plane, planes, group * x.depth + k, depth, panel)
-        list_inputs(x, &view, &block, rows)
+        view = look(x, &block, plane, planes, group * x.depth + k, depth, <float *> NULL if c.zoned else panel)
+        list_inputs(x, &view, &block, places, rows)
         if c.zoned:
             arrange(<void **> rows, order, pixels, listed)
         for j in range(ceil_div(planes * x.v.taps, c.tap_block)):
@@ -583,7 +621,7 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
                 tile.columns = min(tile.b_step, end - tile.column)
                 tile.bias = c.bias + group * c.width + tile.column if c.bias else <const float *> NULL
                 pack_weights(c, group, k, depth, row, taps, tile.column, tile.columns, tile.b_step, packed)
-                multiply_zones(c, &view, zones, &tile, rows, out, pixels, vectors, tap, taps, depth)
+                multiply_zones(c, &view, zones, &tile, rows, out, pixels, vectors, plane, tap, taps, depth)
                 tile.column += tile.columns
 
 
@@ -840,7 +878,7 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     g.column_blocks = 1 if g.turned else ceil_div(TASKS, 2 * g.slices * x.groups * x.d.taps)
     g.column_block = ceil_div(ceil_div(g.width, g.column_blocks), tile_columns) * tile_columns
     g.column_blocks = ceil_div(g.width, g.column_block)
-    g.cut = cut_pixels(x, g.slice, PIXEL_DEPTH)
+    g.cut = cut_pixels(x, g.slice, PIXEL_DEPTH, not in_place(x))
     # Where dw is too small to be shared, a fixed number of partial sums over the pixels are added up in order.
     parts = min(TASKS // (g.slices * g.column_blocks * x.groups * x.d.taps), MOST_PARTIAL_FLOATS // g.dw_floats)
     blocks = g.cut.row_blocks * g.cut.column_blocks

@@ -133,6 +133,8 @@ def test_pixels_around_the_tile(isa, rng, pixels):
         pytest.param(
             (17, 7, 6, 24), (5, 5, 24, 70), {**SAME, "padding": ((2, 2), (1, 3))}, id="borders of many images"
         ),
+        pytest.param((45, 5, 5, 24), (5, 5, 24, 30), {**SAME, "padding": ((2, 2), (2, 2))}, id="borders everywhere"),
+        pytest.param((2, 4, 5, 6, 40), (3, 3, 3, 40, 70), {**SAME_3D, "strides": (1, 2, 2)}, id="borders of volumes"),
         pytest.param(
             (2, 9, 30, 9), (3, 4, 9, 20), {**SAME, "padding": ((4, 4), (6, 9)), "dilation": (4, 3)}, id="wide"
         ),
