@@ -81,6 +81,9 @@ def test_nothing_is_written_outside_of_out(isa, rng, m):
     assert (memory[:128] == 12345).all()
     assert (memory[-128:] == 12345).all()
     np.testing.assert_array_equal(out, reference.matmul(a, b))
+    assert cpu.matmul(a.T.copy(), b, transpose_a=True, out=out) is out
+    assert (memory[:128] == 12345).all()
+    assert (memory[-128:] == 12345).all()
 
 
 def test_empty_products():
