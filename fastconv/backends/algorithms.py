@@ -85,6 +85,13 @@ class Choice(NamedTuple):
     reason: str
 
 
+def whole(c: Convolution, limits: Limits) -> str:
+    """The window covers the inputs: an image is one row of a matrix, and so is the output pixel that it gives."""
+    if c.groups > 1 or c.images == 0 or c.window != c.inputs or any(map(any, c.padding)):
+        return ""
+    return "a window as large as the inputs: one matrix product"
+
+
 # Groups of more channels fill the tiles of matrix products, those of the gradient of a kernel earlier.
 GROUPED_CHANNELS = 16
 GROUPED_KERNEL_CHANNELS = 8
@@ -288,6 +295,7 @@ def otherwise(c: Convolution, limits: Limits) -> str:
 # The first rule that has a reason wins.
 RULES = {
     "forward": (
+        Rule("product", whole, exact=True),
         Rule("grouped", grouped, exact=True),
         Rule("fourier", fourier_forward, exact=False),
         Rule("winograd", winograd_forward, exact=False),
@@ -295,6 +303,7 @@ RULES = {
         Rule("direct", otherwise, exact=True),
     ),
     "backward_input": (
+        Rule("product", whole, exact=True),
         Rule("grouped", grouped, exact=True),
         Rule("fourier", fourier_backward_input, exact=False),
         Rule("winograd", winograd_backward_input, exact=False),
@@ -303,6 +312,7 @@ RULES = {
         Rule("direct", otherwise, exact=True),
     ),
     "backward_kernel": (
+        Rule("product", whole, exact=True),
         Rule("grouped", grouped_kernel, exact=True),
         Rule("fourier", fourier_forward, exact=False),
         Rule("winograd", winograd_forward, exact=False),
@@ -347,8 +357,13 @@ def conv(
 
 # With more rows of a, packing b into tiles costs less than what its reading where it lies takes longer.
 STREAM_ROWS = 8
-# Packing b^T costs more, but dot products of fewer elements a row spend their time on adding up the lanes.
-DOT_ROWS, DOT_DEPTH = 64, 16
+# Packing b^T costs more; dot products of few elements spend their time on adding up the lanes.
+DOT_ROWS = 64
+
+
+def dot_rows(depth: int) -> int:
+    """With more rows of a, packing b^T costs less than dot products of so many elements."""
+    return max(1, min(depth // 8, max(STREAM_ROWS, depth // 32), DOT_ROWS))
 
 
 def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_b: bool, fused: bool) -> str:
@@ -360,5 +375,5 @@ def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_
         return "reference"
     if transpose_a:
         return "transposed" if len(a) == 2 and not transpose_b and not fused else "reference"
-    most = max(1, min(DOT_ROWS, a[-1] // DOT_DEPTH)) if transpose_b else STREAM_ROWS
+    most = dot_rows(a[-1]) if transpose_b else STREAM_ROWS
     return "stream" if prod(a[:-1]) <= most else "tiles"

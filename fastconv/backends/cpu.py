@@ -7,7 +7,7 @@ import numpy as np
 from fastconv import _matmul
 from fastconv._stream import room
 from fastconv.backends import algorithms
-from fastconv.backends.cpu_conv import BACKWARD_INPUT, BACKWARD_KERNEL, FORWARD
+from fastconv.backends.cpu_conv import BACKWARD_INPUT, BACKWARD_KERNEL, FORWARD, MATMUL
 from fastconv.backends.cpu_stream import ACTIVATION_NUMBERS, CpuStream, float32
 
 
@@ -57,6 +57,5 @@ class Cpu(CpuStream):
             return y
         y = room(out, (*a.shape[:-1], columns))
         rows, products = a.reshape(-1, a.shape[-1]), y.reshape(-1, columns)
-        kernel = _matmul.matmul_stream if algorithm == "stream" else _matmul.matmul
-        kernel(rows, b, bias, products, transpose_b, ACTIVATION_NUMBERS[activation], alpha)
+        MATMUL[algorithm](rows, b, bias, products, transpose_b, ACTIVATION_NUMBERS[activation], alpha)
         return y

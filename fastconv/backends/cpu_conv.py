@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastconv import _conv, _core, _grouped, _winograd, config
+from fastconv import _conv, _core, _grouped, _matmul, _winograd, config
 from fastconv.backends import algorithms, cpu_fourier
 from fastconv.backends.algorithms import Convolution
 from fastconv.backends.reference import Array, Shape
@@ -91,10 +91,38 @@ def fourier_points(c: Convolution, outputs: Shape) -> Shape:
     return algorithms.fourier_points(c, outputs, config.max_workspace())
 
 
+# ---- windows as large as the inputs: one matrix product --------------------------------------------------------------
+
+# (a, b, bias or None, y, whether b is transposed, activation number, alpha): fills y
+MATMUL: dict[str, Callable[..., None]] = {"stream": _matmul.matmul_stream, "tiles": _matmul.matmul}
+
+
+def conv_product(
+    c: Convolution, x: Array, w: Array, bias: Array | None, y: Array, activation: int, alpha: float
+) -> None:
+    a, b = x.reshape(c.images, -1), w.reshape(-1, w.shape[-1])
+    algorithm = algorithms.matmul(a.shape, b.shape, transpose_a=False, transpose_b=False, fused=True)
+    MATMUL[algorithm](a, b, bias, y.reshape(c.images, -1), False, activation, alpha)
+
+
+def conv_product_backward_input(
+    c: Convolution, dy: Array, w: Array, bias: Array | None, dx: Array, activation: int, alpha: float
+) -> None:
+    bias = bias if bias is None else np.tile(bias, dx.size // (c.images * bias.size))
+    a, b = dy.reshape(c.images, -1), w.reshape(-1, w.shape[-1])
+    algorithm = algorithms.matmul(a.shape, b.shape, transpose_a=False, transpose_b=True, fused=True)
+    MATMUL[algorithm](a, b, bias, dx.reshape(c.images, -1), True, activation, alpha)
+
+
+def conv_product_backward_kernel(c: Convolution, x: Array, dy: Array, dw: Array) -> None:
+    _matmul.matmul_transposed(x.reshape(c.images, -1), dy.reshape(c.images, -1), dw.reshape(-1, dw.shape[-1]))
+
+
 # ---- the algorithms --------------------------------------------------------------------------------------------------
 
 # (c, x, w, bias or None, y, activation number, alpha): fills y
 FORWARD: dict[str, Callable[..., None]] = {
+    "product": conv_product,
     "grouped": lambda c, x, w, bias, y, activation, alpha: _grouped.conv(
         x, w, bias, y, c.strides, c.padding, c.dilation, activation, alpha
     ),
@@ -112,6 +140,7 @@ FORWARD: dict[str, Callable[..., None]] = {
 
 # (c, dy, w, bias or None, dx, activation number, alpha): fills dx
 BACKWARD_INPUT: dict[str, Callable[..., None]] = {
+    "product": conv_product_backward_input,
     "grouped": lambda c, dy, w, bias, dx, activation, alpha: _grouped.conv_backward_input(
         dy, w, bias, dx, c.strides, c.padding, c.dilation, activation, alpha
     ),
@@ -132,6 +161,7 @@ BACKWARD_INPUT: dict[str, Callable[..., None]] = {
 
 # (c, x, dy, dw): fills dw
 BACKWARD_KERNEL: dict[str, Callable[..., None]] = {
+    "product": conv_product_backward_kernel,
     "grouped": lambda c, x, dy, dw: _grouped.conv_backward_kernel(x, dy, dw, c.strides, c.padding, c.dilation),
     "fourier": lambda c, x, dy, dw: cpu_fourier.conv_backward_kernel(
         x, dy, dw, c.padding, fourier_points(c, c.outputs)

@@ -39,6 +39,9 @@ def _folded(c: Convolution, direction: str) -> str:
 
 # What the innermost kernel of an algorithm holds, given (convolution, direction).
 TILES: dict[str, Callable[[Convolution, str], str]] = {
+    "product": lambda c, direction: _product(
+        _columns(c, direction) * (prod(c.inputs) if direction == "backward_input" else 1)
+    ),
     "grouped": lambda c, direction: f"vectors of {_core.vector_floats()} channels",
     "direct": lambda c, direction: _product(_columns(c, direction) // c.groups),
     "fold": _folded,

@@ -174,6 +174,21 @@ def test_blocks(isa, rng, x_shape, w_shape, window):
     assert_conv_matches(reference, rng, x_shape, w_shape, **window)
 
 
+@pytest.mark.parametrize("n", [1, 9, 70])
+@pytest.mark.parametrize(("window", "co"), [((5,), 3), ((4, 7), 70), ((2, 3, 4), 16)])
+def test_windows_as_large_as_the_inputs(isa, rng, n, window, co):
+    rank = len(window)
+    how = {"strides": (2,) * rank, "padding": ((0, 0),) * rank, "dilation": (1,) * rank}
+    assert_conv_matches(reference, rng, (n, *window, 5), (*window, 5, co), **how)
+    dy, w, bias = integers(rng, n, *(1,) * rank, co), integers(rng, *window, 5, co), integers(rng, 5)
+    finish = {**how, "input_shape": (n, *window, 5), "activation": "relu"}
+    expected = reference.conv_backward_input(dy, w, bias, **finish)
+    np.testing.assert_array_equal(cpu.conv_backward_input(dy, w, bias, **finish), expected)
+    x, bias = integers(rng, n, *window, 5), integers(rng, co)
+    expected = reference.conv(x, w, bias, activation="relu", **how)
+    np.testing.assert_array_equal(cpu.conv(x, w, bias, activation="relu", **how), expected)
+
+
 def test_gradients_are_adjoint(isa, rng):
     """<dy, conv(x, w)> = <backward_input(dy), x> = <backward_kernel(dy), w>, exactly in integers."""
     window = {"strides": (2, 1), "padding": ((1, 2), (0, 3)), "dilation": (1, 2)}
