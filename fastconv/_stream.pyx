@@ -742,7 +742,9 @@ def sparse_softmax_cross_entropy_backward(dx, dloss, x, target) -> None:
 
 # ---- pooling ---------------------------------------------------------------------------------------------------------
 
-ctypedef void (*pool_tile)(float *, const float *, const pool_window *, int64_t) noexcept nogil
+ctypedef void (*pool_tile)(
+    float *, float *, const float *, const pool_window *, int64_t, int64_t, int64_t
+) noexcept nogil
 
 
 cdef pool_window window_of(tuple x, tuple y, tuple window, bint count_padding):
@@ -762,46 +764,76 @@ cdef pool_window window_of(tuple x, tuple y, tuple window, bint count_padding):
     return p
 
 
-cdef void each_output_row(pool_tile tile, y, x, tuple window, bint count_padding):
-    """y := pool(x), in parallel over the rows of all its images."""
-    cdef int64_t images = x.shape[0], row
+cdef inline int64_t pixels_a_task(int64_t channels) noexcept nogil:
+    """A row is cut into as many pixels: what a line of sound has, too, is work for several threads."""
+    return max(1, BLOCK // 4 // max(1, channels))
+
+
+cdef void each_output_row(pool_tile tile, y, winners, x, tuple window, bint count_padding):
+    """y := pool(x), and winners, unless it is None, in parallel over the rows of all its images."""
+    cdef int64_t images = x.shape[0], task, row, first
     cdef pool_window p = window_of(x.shape, y.shape, window, count_padding)
     cdef int64_t x_image = p.H * p.W * p.C, y_row = p.OW * p.C
+    cdef int64_t pixels = pixels_a_task(p.C), parts = (p.OW + pixels - 1) // pixels
     cdef float *to = floats(y, images * p.OH * y_row)
+    cdef float *to_winners = NULL if winners is None else floats(winners, images * p.OH * y_row)
     cdef const float *source = floats(x, images * x_image)
     cdef unsigned state = 0
     with nogil, parallel(num_threads=threads_for(PLAIN * images * (x_image + p.OH * y_row * p.KH * p.KW / 4))):
         state = flush_denormals()
-        for row in prange(images * p.OH, schedule="static"):
-            tile(to + row * y_row, source + (row // p.OH) * x_image, &p, row % p.OH)
+        for task in prange(images * p.OH * parts, schedule="static"):
+            row = task // parts
+            first = task % parts * pixels
+            tile(
+                to + row * y_row, NULL if to_winners == NULL else to_winners + row * y_row,
+                source + (row // p.OH) * x_image, &p, row % p.OH, first, min(first + pixels, p.OW)
+            )
         restore_denormals(state)
 
 
-def max_pool(y, x, tuple window) -> None:
-    """y := the largest element of every window."""
-    each_output_row(tiles().f32_max_pool, y, x, window, False)
+def max_pool(y, x, tuple window, winners=None) -> None:
+    """y := the largest element of every window; winners := the number kh KW + kw of the first tap that is it, or -1
+    where a window has none inside the image."""
+    each_output_row(tiles().f32_max_pool, y, winners, x, window, False)
 
 
-def min_pool(y, x, tuple window) -> None:
-    """y := the smallest element of every window."""
-    each_output_row(tiles().f32_min_pool, y, x, window, False)
+def min_pool(y, x, tuple window, winners=None) -> None:
+    """y := the smallest element of every window; winners as for `max_pool`."""
+    each_output_row(tiles().f32_min_pool, y, winners, x, window, False)
 
 
 def average_pool(y, x, tuple window, bint count_padding) -> None:
     """y := the mean of every window."""
-    each_output_row(tiles().f32_average_pool, y, x, window, count_padding)
+    each_output_row(tiles().f32_average_pool, y, None, x, window, count_padding)
 
 
-# A band is the input rows of the windows that begin in some output rows: a task that writes nothing of another's.
+def extreme_pool_backward(dx, dy, winners, tuple window) -> None:
+    """dx := the sum of dy over the windows that an element has won, in parallel over the rows of all images."""
+    cdef int64_t images = dx.shape[0], task, row, first
+    cdef pool_window p = window_of(dx.shape, dy.shape, window, False)
+    cdef int64_t x_image = p.H * p.W * p.C, y_image = p.OH * p.OW * p.C
+    cdef int64_t pixels = pixels_a_task(p.C), parts = (p.W + pixels - 1) // pixels
+    cdef float *to = floats(dx, images * x_image)
+    cdef const float *gradient = floats(dy, images * y_image)
+    cdef const float *won = floats(winners, images * y_image)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(PLAIN * images * (x_image + y_image * p.KH * p.KW / 4))):
+        state = flush_denormals()
+        for task in prange(images * p.H * parts, schedule="static"):
+            row = task // parts
+            first = task % parts * pixels
+            tile.f32_unpool(
+                to + (row // p.H) * x_image, gradient + (row // p.H) * y_image, won + (row // p.H) * y_image, &p,
+                row % p.H, first, min(first + pixels, p.W)
+            )
+        restore_denormals(state)
 
-cdef inline int64_t rows_above(const pool_window *p) noexcept nogil:
-    """How many output rows before a band have windows that reach into it."""
-    return (p.KH - 1) * p.DH // p.SH
 
+# A band is the input rows of some rows of windows that do not overlap: a task that writes nothing of another's.
 
 cdef inline int64_t band_rows(const pool_window *p) noexcept nogil:
-    """Where windows of different rows overlap, enough of them that few are looked at by two tasks."""
-    return min(max(1, p.OH), max(16 if rows_above(p) else 1, BLOCK // max(1, p.SH * p.W * p.C)))
+    return min(max(1, p.OH), max(1, BLOCK // max(1, p.SH * p.W * p.C)))
 
 
 cdef inline int64_t band_start(const pool_window *p, int64_t band) noexcept nogil:
@@ -819,41 +851,11 @@ cdef inline bint tiles_axis(int64_t n, int64_t outputs, int64_t size, int64_t st
     return size == stride and outputs * stride - before >= n
 
 
-cdef void clear_band(float *dx, const pool_window *p, int64_t band, bint stored) noexcept nogil:
-    """The band := 0, unless every element of it is about to be `stored`."""
+cdef void clear_band(float *dx, const pool_window *p, int64_t band) noexcept nogil:
+    """The band := 0, unless every element of it is about to be stored."""
     cdef int64_t first = band_start(p, band), end = band_start(p, band + 1)
-    stored = stored and tiles_axis(p.H, p.OH, p.KH, p.SH, p.top) and tiles_axis(p.W, p.OW, p.KW, p.SW, p.left)
-    if not (stored and p.DH == p.DW == 1):
+    if not (tiles_axis(p.H, p.OH, p.KH, p.SH, p.top) and tiles_axis(p.W, p.OW, p.KW, p.SW, p.left)):
         memset(dx + first, 0, (end - first) * sizeof(float))
-
-
-def extreme_pool_backward(dx, dy, x, y, tuple window) -> None:
-    """dx := each dy at the first element of its window that won, 0 elsewhere."""
-    cdef pool_window p = window_of(x.shape, y.shape, window, False)
-    cdef int64_t images = x.shape[0], x_image = p.H * p.W * p.C, y_row = p.OW * p.C, bands = bands_of(&p)
-    cdef int64_t task, image, band, first, end, oh, row
-    cdef float *to = floats(dx, images * x_image)
-    cdef const float *gradient = floats(dy, images * p.OH * y_row)
-    cdef const float *source = floats(x, images * x_image)
-    cdef const float *best = floats(y, images * p.OH * y_row)
-    cdef const kernel_table *tile = tiles()
-    cdef unsigned state = 0
-    if x_image >= 1 << 30:
-        raise ValueError(f"the gradient of pooling takes images of less than 2^30 elements. Received: {x.shape=}")
-    with nogil, parallel(num_threads=threads_for(2 * PLAIN * images * (x_image + p.OH * y_row * p.KH * p.KW / 4))):
-        state = flush_denormals()
-        for task in prange(images * bands, schedule="static"):
-            image = task // bands
-            band = task % bands
-            first = band_start(&p, band)
-            end = band_start(&p, band + 1)
-            clear_band(to + image * x_image, &p, band, p.C >= tile.vector_floats)
-            for oh in range(max(0, band * band_rows(&p) - rows_above(&p)), min(p.OH, (band + 1) * band_rows(&p))):
-                row = (image * p.OH + oh) * y_row
-                tile.f32_extreme_pool_backward(
-                    to + image * x_image, first, end, gradient + row, source + image * x_image, best + row, &p, oh
-                )
-        restore_denormals(state)
 
 
 def average_pool_backward(dx, dy, tuple window, bint count_padding) -> None:
@@ -877,7 +879,7 @@ cdef void average_pool_scatter(dx, dy, const pool_window *p, int64_t images):
         for task in prange(images * bands, schedule="static"):
             image = task // bands
             band = task % bands
-            clear_band(to + image * x_image, p, band, True)
+            clear_band(to + image * x_image, p, band)
             for oh in range(band * band_rows(p), min(p.OH, (band + 1) * band_rows(p))):
                 tile.f32_average_pool_backward(to + image * x_image, gradient + (image * p.OH + oh) * y_row, p, oh)
         restore_denormals(state)

@@ -89,21 +89,31 @@ def _winner(values, sign):
 
 
 def extreme_pool(x, sign, *, size, strides, padding, dilation):
-    """Max pooling for sign 1, min pooling for sign -1."""
+    """(y, winners), max pooling for sign 1, min pooling for sign -1; a winner is the number of its tap, or -1."""
     output = conv_output(x.shape, size, strides, padding, dilation)
     y = np.full((x.shape[0], *output, x.shape[3]), -sign * np.inf)
+    winners = np.full(y.shape, -1)
     for o, inside in windows(x.shape, size, strides, padding, dilation):
+        numbers = _tap_numbers(o, inside, size, strides, padding, dilation)
         for c in range(x.shape[3] if inside else 0):
             values = [float(x[i][c]) for i in inside]
-            y[o][c] = values[_winner(values, sign)]
-    return y
+            y[o][c], winners[o][c] = values[_winner(values, sign)], numbers[_winner(values, sign)]
+    return y, winners
 
 
-def extreme_pool_backward(dy, x, sign, *, size, strides, padding, dilation):
-    dx = np.zeros(x.shape)
-    for o, inside in windows(x.shape, size, strides, padding, dilation):
-        for c in range(x.shape[3] if inside else 0):
-            dx[inside[_winner([float(x[i][c]) for i in inside], sign)]][c] += dy[o][c]
+def _tap_numbers(o, inside, size, strides, padding, dilation):
+    """kh KW + kw of each element that lies inside a window."""
+    corner = [i * s - p[0] for i, s, p in zip(o[1:], strides, padding)]
+    kernel = [[(n - c) // d for n, c, d in zip(i[1:], corner, dilation)] for i in inside]
+    return [kh * size[1] + kw for kh, kw in kernel]
+
+
+def extreme_pool_backward(dy, winners, *, input_shape, size, strides, padding, dilation):
+    dx = np.zeros(input_shape)
+    for o, inside in windows(input_shape, size, strides, padding, dilation):
+        for number, i in zip(_tap_numbers(o, inside, size, strides, padding, dilation), inside):
+            for c in range(input_shape[3]):
+                dx[i][c] += dy[o][c] if winners[o][c] == number else 0
     return dx
 
 

@@ -112,15 +112,23 @@ class CpuStream(Reference):
         return y
 
     @float32
-    def max_pool_backward(self, dy, x, y, *, size, strides, padding, dilation=(1, 1), out=None):
-        dx = room(out, x.shape)
-        _stream.extreme_pool_backward(dx, dy, x, y, (size, strides, dilation, corner(padding)))
-        return dx
+    def max_pool_winners(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
+        shape = pooled_shape(x.shape, size, strides, padding, dilation)
+        y, winners = rooms(out, shape, shape)
+        _stream.max_pool(y, x, (size, strides, dilation, corner(padding)), winners)
+        return y, winners
 
     @float32
-    def min_pool_backward(self, dy, x, y, *, size, strides, padding, dilation=(1, 1), out=None):
-        dx = room(out, x.shape)
-        _stream.extreme_pool_backward(dx, dy, x, y, (size, strides, dilation, corner(padding)))
+    def min_pool_winners(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
+        shape = pooled_shape(x.shape, size, strides, padding, dilation)
+        y, winners = rooms(out, shape, shape)
+        _stream.min_pool(y, x, (size, strides, dilation, corner(padding)), winners)
+        return y, winners
+
+    @float32
+    def extreme_pool_backward(self, dy, winners, *, input_shape, size, strides, padding, dilation=(1, 1), out=None):
+        dx = room(out, tuple(input_shape))
+        _stream.extreme_pool_backward(dx, dy, winners, (size, strides, dilation, corner(padding)))
         return dx
 
     @float32

@@ -183,74 +183,63 @@ class Reference:
         self, x: Array, *, size: Pair, strides: Pair, padding: Sides, dilation: Pair = (1, 1), out: Out = None
     ) -> Array:
         """y[n, oh, ow, c] = the largest element of the window; padding never wins, NaN always does."""
-        return self._extreme_pool(self.xp.maximum, -self.xp.inf, x, size, strides, padding, dilation, out)
+        return deliver(self._extreme_pool(-self.xp.inf, x, size, strides, padding, dilation)[0], out)
 
     def min_pool(
         self, x: Array, *, size: Pair, strides: Pair, padding: Sides, dilation: Pair = (1, 1), out: Out = None
     ) -> Array:
         """y[n, oh, ow, c] = the smallest element of the window; padding never wins, NaN always does."""
-        return self._extreme_pool(self.xp.minimum, self.xp.inf, x, size, strides, padding, dilation, out)
+        return deliver(self._extreme_pool(self.xp.inf, x, size, strides, padding, dilation)[0], out)
+
+    def max_pool_winners(
+        self, x: Array, *, size: Pair, strides: Pair, padding: Sides, dilation: Pair = (1, 1), out: Out = None
+    ) -> tuple[Array, ...]:
+        """(max_pool(x), for each window the number kh KW + kw of the first tap that is y, or NaN as y then is).
+
+        A window that lies in the padding alone has the number -1. Numbers have the dtype of x.
+        """
+        results = self._extreme_pool(-self.xp.inf, x, size, strides, padding, dilation)
+        return tuple(deliver(r, o) for r, o in zip(results, out or (None,) * 2))
+
+    def min_pool_winners(
+        self, x: Array, *, size: Pair, strides: Pair, padding: Sides, dilation: Pair = (1, 1), out: Out = None
+    ) -> tuple[Array, ...]:
+        """(min_pool(x), the winners as for `max_pool_winners`)."""
+        results = self._extreme_pool(self.xp.inf, x, size, strides, padding, dilation)
+        return tuple(deliver(r, o) for r, o in zip(results, out or (None,) * 2))
 
     def _extreme_pool(
-        self, better: Any, worst: float, x: Array, size: Pair, strides: Pair, padding: Sides, dilation: Pair, out: Out
-    ) -> Array:
-        padded = zero_pad(x, padding, self.xp, worst)
-        output = output_size(padded.shape[1:3], size, strides, dilation)
-        y = self.xp.full((x.shape[0], *output, x.shape[3]), worst, x.dtype)
-        for _, where in taps(size, strides, dilation, output):
-            y = better(y, padded[where])
-        return deliver(y, out)
-
-    def max_pool_backward(
-        self,
-        dy: Array,
-        x: Array,
-        y: Array,
-        *,
-        size: Pair,
-        strides: Pair,
-        padding: Sides,
-        dilation: Pair = (1, 1),
-        out: Out = None,
-    ) -> Array:
-        """dx: each dy goes to the first element of its window, in row-major order, that equals y (or is NaN too)."""
-        return self._extreme_pool_backward(-self.xp.inf, dy, x, y, size, strides, padding, dilation, out)
-
-    def min_pool_backward(
-        self,
-        dy: Array,
-        x: Array,
-        y: Array,
-        *,
-        size: Pair,
-        strides: Pair,
-        padding: Sides,
-        dilation: Pair = (1, 1),
-        out: Out = None,
-    ) -> Array:
-        """dx: each dy goes to the first element of its window, in row-major order, that equals y (or is NaN too)."""
-        return self._extreme_pool_backward(self.xp.inf, dy, x, y, size, strides, padding, dilation, out)
-
-    def _extreme_pool_backward(
-        self,
-        worst: float,
-        dy: Array,
-        x: Array,
-        y: Array,
-        size: Pair,
-        strides: Pair,
-        padding: Sides,
-        dilation: Pair,
-        out: Out,
-    ) -> Array:
+        self, worst: float, x: Array, size: Pair, strides: Pair, padding: Sides, dilation: Pair
+    ) -> tuple[Array, Array]:
         padded = zero_pad(x, padding, self.xp, worst)
         inside = zero_pad(self.xp.ones_like(x, bool), padding, self.xp)
-        dx = self.xp.zeros_like(padded)
-        waiting = self.xp.ones(y.shape, bool)
-        for _, where in taps(size, strides, dilation, y.shape[1:3]):
-            here = waiting & inside[where] & ((padded[where] == y) | (self.xp.isnan(padded[where]) & self.xp.isnan(y)))
-            dx[where] += self.xp.where(here, dy, 0)
-            waiting &= ~here
+        output = output_size(padded.shape[1:3], size, strides, dilation)
+        y = self.xp.full((x.shape[0], *output, x.shape[3]), worst, x.dtype)
+        winners = self.xp.full_like(y, -1)
+        for number, (_, where) in enumerate(taps(size, strides, dilation, output)):
+            tap = padded[where]
+            better = tap > y if worst < 0 else tap < y
+            here = inside[where] & (better | (winners < 0) | self.xp.isnan(tap)) & ~self.xp.isnan(y)
+            y, winners = self.xp.where(here, tap, y), self.xp.where(here, winners.dtype.type(number), winners)
+        return y, winners
+
+    def extreme_pool_backward(
+        self,
+        dy: Array,
+        winners: Array,
+        *,
+        input_shape: Shape,
+        size: Pair,
+        strides: Pair,
+        padding: Sides,
+        dilation: Pair = (1, 1),
+        out: Out = None,
+    ) -> Array:
+        """dx: each dy is added to the element of its window that the winner's number says."""
+        grown = [n + sum(p) for n, p in zip(input_shape[1:3], padding)]
+        dx = self.xp.zeros((input_shape[0], *grown, input_shape[3]), dy.dtype)
+        for number, (_, where) in enumerate(taps(size, strides, dilation, dy.shape[1:3])):
+            dx[where] += self.xp.where(winners == number, dy, 0)
         return deliver(crop(dx, padding), out)
 
     def average_pool(

@@ -181,12 +181,14 @@ typedef struct {
     void (*f32_sparse_softmax_cross_entropy_backward)(
         float *dx, const float *dloss, const float *x, const int64_t *target, int64_t rows, int64_t n);
 
-    void (*f32_max_pool)(float *y, const float *x, const pool_window *p, int64_t oh);
-    void (*f32_min_pool)(float *y, const float *x, const pool_window *p, int64_t oh);
-    void (*f32_average_pool)(float *y, const float *x, const pool_window *p, int64_t oh);
-    void (*f32_extreme_pool_backward)(
-        float *dx, int64_t first, int64_t end, const float *dy, const float *x, const float *y, const pool_window *p,
-        int64_t oh);
+    void (*f32_max_pool)(
+        float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end);
+    void (*f32_min_pool)(
+        float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end);
+    void (*f32_average_pool)(
+        float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end);
+    void (*f32_unpool)(
+        float *dx, const float *dy, const float *winners, const pool_window *p, int64_t h, int64_t first, int64_t end);
     void (*f32_average_pool_backward)(float *dx, const float *dy, const pool_window *p, int64_t oh);
     void (*f32_average_pool_gather)(float *dx, const float *dy, const pool_window *p, int64_t h, float *sums);
 

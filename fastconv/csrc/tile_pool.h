@@ -3,9 +3,9 @@
  * make the compiler read it again. */
 
 /* The parts of `run` neighbouring windows that lie inside the image: `height` x `width` taps of each, the first at x + start
- * and a stride further for every next window. */
+ * and a stride further for every next window; in its whole window it is tap number `first`. */
 typedef struct {
-    int64_t start, height, width, run;
+    int64_t start, height, width, run, first;
 } taps;
 
 /* Of one axis: the first of them, and how many. */
@@ -24,13 +24,21 @@ static inline span span_inside(int64_t start, int64_t extent, int64_t count, int
 
 INLINE span rows_of(pool_window p, int64_t oh) { return span_inside(oh * p.SH - p.top, p.H, p.KH, p.DH); }
 
-/* Of window `ow` and those behind it that have as many taps: one window where the image's edge cuts it. */
-static inline taps taps_from(pool_window p, span rows, int64_t ow) {
+/* How many taps of a window that begins at `start` lie in front of `first`. */
+INLINE int64_t taps_before(int64_t first, int64_t start, int64_t dilation) {
+    return first == start ? 0 : (first - start) / dilation;
+}
+
+/* Of window `ow` of output row `oh` and those behind it, up to `end`, that have as many taps: one window where the image's
+ * edge cuts it. */
+static inline taps taps_from(pool_window p, span rows, int64_t oh, int64_t ow, int64_t end) {
     const span columns = span_inside(ow * p.SW - p.left, p.W, p.KW, p.DW);
+    const int64_t above = taps_before(rows.first, oh * p.SH - p.top, p.DH);
+    const int64_t before = taps_before(columns.first, ow * p.SW - p.left, p.DW);
     int64_t run = 1;
     if (columns.count == p.KW) run = (p.W - 1 - (p.KW - 1) * p.DW - columns.first) / p.SW + 1;
-    if (run > p.OW - ow) run = p.OW - ow;
-    return (taps){(rows.first * p.W + columns.first) * p.C, rows.count, columns.count, run};
+    if (run > end - ow) run = end - ow;
+    return (taps){(rows.first * p.W + columns.first) * p.C, rows.count, columns.count, run, above * p.KW + before};
 }
 
 /* How many elements an average is over: at least one. */
@@ -59,204 +67,269 @@ INLINE vec pool_read(pool_window p, const float *x, int64_t left, ivec pick) {
     return v_pick(a, left > LANES ? v_read(x + LANES, left - LANES) : a, pick);
 }
 
+/* (the reduction so far, the number of the tap that it is, if that is `wanted`) := the same with x, which is tap `number`:
+ * of equals the first stays, and the first NaN. */
+INLINE void pool_step(enum reduction kind, int wanted, vec *a, vec *winner, vec x, vec number) {
+    const vec best = reduction_step(kind, *a, x);
+    if (wanted) *winner = v_choose(v_equal(*a, best) | v_nan(*a), *winner, number);
+    *a = best;
+}
+
+/* The number of a window's first tap inside the image; -1 where there is none. */
+INLINE vec first_winner(taps t) { return v_set(t.height * t.width > 0 ? (float)t.first : -1); }
+
 /* Windows that are narrower than a vector: `packed` of them at a time. */
-INLINE void pool_packed(
-    enum reduction kind, float *y, const float *x, pool_window p, int64_t height, int64_t width, int64_t run) {
-    const int64_t C = p.C, next_row = p.DH * p.W * C, next_column = p.DW * C, count = average_count(p, height * width);
+INLINE void pool_packed(enum reduction kind, int wanted, float *y, float *winners, const float *x, pool_window p, taps t) {
+    const int64_t C = p.C, next_row = p.DH * p.W * C, next_column = p.DW * C;
+    const int64_t count = average_count(p, t.height * t.width);
     const ivec pick = pool_pick(p);
-    for (; run > 0; run -= p.packed, x += p.packed * p.SW * C, y += p.packed * C) {
+    const vec first = first_winner(t), one = v_set(1), rest = v_set((float)(p.KW - t.width));
+    for (int64_t run = t.run; run > 0; run -= p.packed, x += p.packed * p.SW * C, y += p.packed * C) {
         const int64_t left = ((run - 1) * p.SW + 1) * C;
-        vec a = v_set(reduction_start(kind));
-        for (int64_t kh = 0; kh < height; kh++)
-            for (int64_t kw = 0; kw < width; kw++)
-                a = reduction_step(kind, a, pool_read(p, x + kh * next_row + kw * next_column, left, pick));
+        vec a = v_set(reduction_start(kind)), winner = first, number = first;
+        for (int64_t kh = 0; kh < t.height; kh++, number += rest)
+            for (int64_t kw = 0; kw < t.width; kw++, number += one)
+                pool_step(kind, wanted, &a, &winner, pool_read(p, x + kh * next_row + kw * next_column, left, pick), number);
         v_write(y, pool_finish(kind, a, count), run * C);
+        if (!wanted) continue;
+        v_write(winners, winner, run * C);
+        winners += p.packed * C;
     }
 }
 
 /* `vectors` whole vectors of channels of one window. */
 INLINE void pool_strip(
-    enum reduction kind, int vectors, float *y, const float *x, pool_window p, int64_t height, int64_t width,
-    int64_t count) {
-    vec a[4];
-    UNROLL for (int v = 0; v < vectors; v++) a[v] = v_set(reduction_start(kind));
-    for (int64_t kh = 0; kh < height; kh++)
-        for (int64_t kw = 0; kw < width; kw++) {
+    enum reduction kind, int wanted, int vectors, float *y, float *winners, const float *x, pool_window p, taps t) {
+    const int64_t count = average_count(p, t.height * t.width);
+    const vec one = v_set(1), rest = v_set((float)(p.KW - t.width));
+    vec a[4], winner[4], number = first_winner(t);
+    UNROLL for (int v = 0; v < vectors; v++) a[v] = v_set(reduction_start(kind)), winner[v] = number;
+    for (int64_t kh = 0; kh < t.height; kh++, number += rest)
+        for (int64_t kw = 0; kw < t.width; kw++, number += one) {
             const float *tap = x + (kh * p.DH * p.W + kw * p.DW) * p.C;
-            UNROLL for (int v = 0; v < vectors; v++) a[v] = reduction_step(kind, a[v], v_load(tap + v * LANES));
+            UNROLL for (int v = 0; v < vectors; v++)
+                pool_step(kind, wanted, &a[v], &winner[v], v_load(tap + v * LANES), number);
         }
     UNROLL for (int v = 0; v < vectors; v++) v_store(y + v * LANES, pool_finish(kind, a[v], count));
+    if (wanted) UNROLL for (int v = 0; v < vectors; v++) v_store(winners + v * LANES, winner[v]);
 }
 
-INLINE void pool_wide(
-    enum reduction kind, float *y, const float *x, pool_window p, int64_t height, int64_t width, int64_t run) {
-    const int64_t C = p.C, count = average_count(p, height * width);
-    for (; run > 0; run--, x += p.SW * C, y += C) {
+INLINE void pool_wide(enum reduction kind, int wanted, float *y, float *winners, const float *x, pool_window p, taps t) {
+    for (int64_t run = t.run; run > 0; run--, x += p.SW * p.C, y += p.C) {
         int64_t c = 0;
-        for (; c + 4 * LANES <= C; c += 4 * LANES) pool_strip(kind, 4, y + c, x + c, p, height, width, count);
-        for (; c + LANES <= C; c += LANES) pool_strip(kind, 1, y + c, x + c, p, height, width, count);
-        if (c < C) {
-            vec a = v_set(reduction_start(kind));
-            for (int64_t kh = 0; kh < height; kh++)
-                for (int64_t kw = 0; kw < width; kw++)
-                    a = reduction_step(kind, a, v_load_tail(x + (kh * p.DH * p.W + kw * p.DW) * C + c, (int)(C - c)));
-            v_store_tail(y + c, pool_finish(kind, a, count), (int)(C - c));
+        for (; c + 4 * LANES <= p.C; c += 4 * LANES)
+            pool_strip(kind, wanted, 4, y + c, wanted ? winners + c : NULL, x + c, p, t);
+        for (; c + LANES <= p.C; c += LANES)
+            pool_strip(kind, wanted, 1, y + c, wanted ? winners + c : NULL, x + c, p, t);
+        if (c < p.C) {    /* some channels twice, which costs less than a part of a vector */
+            c = p.C - LANES;
+            pool_strip(kind, wanted, 1, y + c, wanted ? winners + c : NULL, x + c, p, t);
         }
+        if (wanted) winners += p.C;
     }
 }
 
-INLINE void pool_run(
-    enum reduction kind, float *y, const float *x, pool_window p, int64_t height, int64_t width, int64_t run) {
-    if (p.C < LANES) pool_packed(kind, y, x, p, height, width, run);
-    else pool_wide(kind, y, x, p, height, width, run);
+INLINE void pool_run(enum reduction kind, int wanted, float *y, float *winners, const float *x, pool_window p, taps t) {
+    if (p.C < LANES) pool_packed(kind, wanted, y, winners, x, p, t);
+    else pool_wide(kind, wanted, y, winners, x, p, t);
 }
 
-/* y (OW, C) is output row `oh` of image x (H, W, C); an average is a SUM, divided. Runs of windows of 2 x 2 and 3 x 3 taps,
- * the most frequent ones, get code of their own without loops over taps. */
-INLINE void pool_row(enum reduction kind, float *y, const float *x, pool_window p, int64_t oh) {
+INLINE taps resized(taps t, int64_t height, int64_t width) {
+    t.height = height;
+    t.width = width;
+    return t;
+}
+
+/* Windows [first, end) of output row `oh` (OW, C) of image x (H, W, C); an average is a SUM, divided. Runs of windows of
+ * 2 x 2 and 3 x 3 taps, the most frequent ones, get code of their own without loops over taps. */
+INLINE void pool_row(
+    enum reduction kind, int wanted, float *y, float *winners, const float *x, pool_window p, int64_t oh, int64_t first,
+    int64_t end) {
     const span rows = rows_of(p, oh);
     taps t;
-    for (int64_t ow = 0; ow < p.OW; ow += t.run) {
-        t = taps_from(p, rows, ow);
-        if (t.height == 2 && t.width == 2) pool_run(kind, y + ow * p.C, x + t.start, p, 2, 2, t.run);
-        else if (t.height == 3 && t.width == 3) pool_run(kind, y + ow * p.C, x + t.start, p, 3, 3, t.run);
-        else pool_run(kind, y + ow * p.C, x + t.start, p, t.height, t.width, t.run);
+    for (int64_t ow = first; ow < end; ow += t.run) {
+        t = taps_from(p, rows, oh, ow, end);
+        const float *from = x + t.start;
+        float *to = y + ow * p.C, *to_winners = wanted ? winners + ow * p.C : NULL;
+        if (t.height == 2 && t.width == 2) pool_run(kind, wanted, to, to_winners, from, p, resized(t, 2, 2));
+        else if (t.height == 3 && t.width == 3) pool_run(kind, wanted, to, to_winners, from, p, resized(t, 3, 3));
+        else pool_run(kind, wanted, to, to_winners, from, p, t);
     }
 }
 
-static void f32_max_pool(float *y, const float *x, const pool_window *p, int64_t oh) { pool_row(MAXIMUM, y, x, *p, oh); }
-static void f32_min_pool(float *y, const float *x, const pool_window *p, int64_t oh) { pool_row(MINIMUM, y, x, *p, oh); }
-static void f32_average_pool(float *y, const float *x, const pool_window *p, int64_t oh) {
-    pool_row(SUM, y, x, *p, oh);
+/* y as pool_row says; winners, unless it is NULL, the number kh KW + kw of the first tap of each window that is y. */
+static void f32_max_pool(
+    float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end) {
+    if (winners == NULL) pool_row(MAXIMUM, 0, y, NULL, x, *p, oh, first, end);
+    else pool_row(MAXIMUM, 1, y, winners, x, *p, oh, first, end);
+}
+static void f32_min_pool(
+    float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end) {
+    if (winners == NULL) pool_row(MINIMUM, 0, y, NULL, x, *p, oh, first, end);
+    else pool_row(MINIMUM, 1, y, winners, x, *p, oh, first, end);
+}
+static void f32_average_pool(
+    float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end) {
+    (void)winners;
+    pool_row(SUM, 0, y, NULL, x, *p, oh, first, end);
 }
 
-/* Whether no element lies in two windows: gradients are then stored, not added, which spares small images a stall where a
- * vector is read back before the stores that overlap it have reached the cache. */
-INLINE int windows_disjoint(pool_window p) {
-    return p.SH > (p.KH - 1) * p.DH && p.SW > (p.KW - 1) * p.DW;
-}
-
-INLINE void pool_give(int disjoint, float *dx, vec gradient, int64_t left) {
-    v_write(dx, disjoint ? gradient : (vec)(v_read(dx, left) + gradient), left);
-}
-
-/* Whether x is what y says that the window's extreme is. */
-INLINE vmask is_extreme(vec x, vec y) { return v_equal(x, y) | v_nan(x); }
-
-/* The part of an image's gradient that may be written, floats [first, end), and where the windows of a run begin. */
+/* Of one axis, the windows that meet an element and at which of their taps: `window` at `tap`, the next one of them
+ * `windows_apart` windows before it at `taps_apart` taps more, and so on. */
 typedef struct {
-    float *dx;
-    int64_t first, end, start;
-} target;
+    int64_t tap, window, taps_apart, windows_apart;
+} meeting;
 
-/* Channels in lanes; each tap's row is written where it lies in the target, in whole. */
-INLINE void extreme_pool_wide_backward(
-    int disjoint, target to, const float *dy, const float *x, const float *y, pool_window p, int64_t height, int64_t width,
-    int64_t run) {
-    const int64_t C = p.C, next_row = p.DH * p.W * C, next_column = p.DW * C;
-    for (; run > 0; run--, to.start += p.SW * C, x += p.SW * C, dy += C, y += C)
-        for (int64_t c = 0; c < C; c += LANES) {
-            const vec best = v_read(y + c, C - c);
-            vec gradient = v_read(dy + c, C - c);    /* 0 in the lanes that have found their tap */
-            for (int64_t kh = 0; kh < height; kh++) {
-                const int64_t row = to.start + kh * next_row;
-                const int written = row >= to.first && row < to.end;
-                for (int64_t kw = 0; kw < width; kw++) {
-                    const int64_t i = kw * next_column + c;
-                    const vmask here = is_extreme(v_read(x + kh * next_row + i, C - c), best);
-                    if (written) pool_give(disjoint, to.dx + row + i, v_choose(here, gradient, v_set(0)), C - c);
-                    gradient = v_choose(here, v_set(0), gradient);
-                }
-            }
-        }
+/* a / b for a >= 0: of the usual strides without a division. */
+INLINE int64_t quotient(int64_t a, int64_t b) { return b == 1 ? a : b == 2 ? a >> 1 : a / b; }
+
+/* Of element i, counted from the first of the padding; a stride further the taps are the same, of one window further. */
+static inline meeting meeting_at(int64_t i, int64_t stride, int64_t dilation) {
+    if (dilation == 1) return (meeting){i - quotient(i, stride) * stride, quotient(i, stride), stride, 1};
+    int64_t period = 1, tap = 0;
+    while (period * dilation % stride) period++;
+    while (tap < period && (i - tap * dilation) % stride) tap++;
+    if (tap == period) return (meeting){INT32_MAX, 0, 1, 1};    /* no window has as many */
+    return (meeting){tap, (i - tap * dilation) / stride, period, period * dilation / stride};
 }
 
-/* Windows of two columns, side by side: the even and the odd pixels of `packed` windows at a time. */
-INLINE void extreme_pool_pairs_backward(
-    target to, const float *dy, const float *x, const float *y, pool_window p, int64_t height, int64_t run) {
-    const int64_t C = p.C, next_row = p.DH * p.W * C, step = p.packed * C;
-    const ivec even = pool_pick(p), odd = even + (int32_t)C;
+/* What a window gives to an element: the dy at `at`, where the winner there is tap `tap`. */
+typedef struct {
+    int64_t at;
+    float tap;
+} share;
+
+/* The dy that tap `number` has won, 0 elsewhere. */
+INLINE vec won_by(float number, vec winner, vec dy) { return v_choose(v_equal(winner, v_set(number)), dy, v_set(0)); }
+
+/* A vector of dx, of `left` floats, := the sum of `n` shares, or += where there are `more`. */
+INLINE void add_up(int n, int more, float *dx, const float *dy, const float *winners, const share *shares, int64_t left) {
+    vec sum = more ? v_read(dx, left) : v_set(0);
+    UNROLL for (int i = 0; i < n; i++) {
+        const int64_t at = shares[i].at;
+        sum += won_by(shares[i].tap, v_read(winners + at, left), v_read(dy + at, left));
+    }
+    v_write(dx, sum, left);
+}
+
+/* `run` pixels dx (C), `step` floats apart, each with the shares of the pixel before it, but from one window further. */
+INLINE void add_up_run(
+    int n, int more, float *dx, int64_t step, const float *dy, const float *winners, const share *shares, int64_t C,
+    int64_t run) {
+    for (; run > 0; run--, dx += step, dy += C, winners += C) {
+        int64_t c = 0;
+        for (; c + LANES <= C; c += LANES) add_up(n, more, dx + c, dy + c, winners + c, shares, LANES);
+        if (c == C) continue;
+        if (c > 0 && !more) c = C - LANES;    /* some channels twice, which costs less than a part of a vector */
+        add_up(n, more, dx + c, dy + c, winners + c, shares, C - c);
+    }
+}
+
+/* The counts of windows of up to 3 taps an axis get code of their own. */
+static void add_up_shares(
+    int n, int more, float *dx, int64_t step, const float *dy, const float *winners, const share *shares, int64_t C,
+    int64_t run) {
+    if (more) add_up_run(n, 1, dx, step, dy, winners, shares, C, run);
+    else if (n == 1) add_up_run(1, 0, dx, step, dy, winners, shares, C, run);
+    else if (n == 2) add_up_run(2, 0, dx, step, dy, winners, shares, C, run);
+    else if (n == 4) add_up_run(4, 0, dx, step, dy, winners, shares, C, run);
+    else if (n == 6) add_up_run(6, 0, dx, step, dy, winners, shares, C, run);
+    else if (n == 9) add_up_run(9, 0, dx, step, dy, winners, shares, C, run);
+    else add_up_run(n, 0, dx, step, dy, winners, shares, C, run);
+}
+
+/* `run` pixels of a row of dx, a stride apart, from the one on that windows meet as `rows` and `columns` say: each := what
+ * they give to it, in the order of the taps. */
+INLINE void unpool_run(
+    float *dx, const float *dy, const float *winners, pool_window p, meeting rows, meeting columns, int64_t run) {
+    enum { MOST = 9 };
+    const int64_t C = p.SW == 1 ? p.C * run : p.C, pixels = p.SW == 1 ? 1 : run;    /* neighbours are as one */
+    share shares[MOST];
+    int n = 0, more = 0;
+    for (int64_t kh = rows.tap, oh = rows.window; kh < p.KH && oh >= 0; kh += rows.taps_apart, oh -= rows.windows_apart) {
+        if (oh >= p.OH) continue;
+        for (int64_t kw = columns.tap, ow = columns.window; kw < p.KW && ow >= 0;
+             kw += columns.taps_apart, ow -= columns.windows_apart) {
+            if (ow >= p.OW) continue;
+            if (n == MOST) {
+                add_up_shares(n, more, dx, p.SW * p.C, dy, winners, shares, C, pixels);
+                more = 1;
+                n = 0;
+            }
+            shares[n++] = (share){(oh * p.OW + ow) * p.C, (float)(kh * p.KW + kw)};
+        }
+    }
+    add_up_shares(n, more, dx, p.SW * p.C, dy, winners, shares, C, pixels);
+}
+
+/* Pixels [first, end) of a row of dx (W, C): those a stride apart, one after the other, since they have the same taps. */
+static void unpool_columns(
+    float *dx, const float *dy, const float *winners, pool_window p, meeting rows, int64_t first, int64_t end) {
+    for (int64_t begin = first; begin < end && begin < first + p.SW; begin++) {
+        meeting columns = meeting_at(begin + p.left, p.SW, p.DW);
+        const int64_t others = columns.tap < p.KW ? quotient(p.KW - 1 - columns.tap, columns.taps_apart) : 0;
+        const int64_t furthest = others * columns.windows_apart;
+        int64_t run;
+        for (int64_t w = begin; w < end; w += run * p.SW, columns.window += run) {
+            run = quotient(end - w + p.SW - 1, p.SW);
+            if (columns.window < furthest || columns.window >= p.OW) run = 1;
+            else if (run > p.OW - columns.window) run = p.OW - columns.window;
+            unpool_run(dx + w * p.C, dy, winners, p, rows, columns, run);
+        }
+    }
+}
+
+/* Windows of two columns side by side, narrower than a vector: the even and the odd pixels of `packed` ones at a time. */
+INLINE void unpool_packed_pairs(
+    float *dx, const float *dy, const float *winners, pool_window p, float number, int64_t run) {
+    const int64_t step = p.packed * p.C;
     ivec pair[2];
     memcpy(pair, p.pair, sizeof(ivec));
     memcpy(pair + 1, p.pair + LANES, sizeof(ivec));
-    for (; run > 0; run -= p.packed, to.start += 2 * step, x += 2 * step, dy += step, y += step) {
-        const int64_t left = 2 * run * C;
-        const vec best = v_read(y, run * C), zero = v_set(0);
-        vec gradient = v_read(dy, run * C);
-        for (int64_t kh = 0; kh < height; kh++) {
-            const float *row = x + kh * next_row;
-            float *row_gradient = to.dx + to.start + kh * next_row;
-            const vec a = v_read(row, left), b = left > LANES ? v_read(row + LANES, left - LANES) : a;
-            const vmask here = is_extreme(v_pick(a, b, even), best), next = is_extreme(v_pick(a, b, odd), best);
-            const vec kept = v_choose(here, zero, gradient);
-            const vec first = v_choose(here, gradient, zero), second = v_choose(next, kept, zero);
-            gradient = v_choose(next, zero, kept);
-            v_write(row_gradient, v_pick(first, second, pair[0]), left);
-            if (left > LANES) v_write(row_gradient + LANES, v_pick(first, second, pair[1]), left - LANES);
+    for (; run > 0; run -= p.packed, dx += 2 * step, dy += step, winners += step) {
+        const int64_t left = 2 * run * p.C;
+        const vec winner = v_read(winners, run * p.C), gradient = v_read(dy, run * p.C);
+        const vec even = won_by(number, winner, gradient), odd = won_by(number + 1, winner, gradient);
+        v_write(dx, v_pick(even, odd, pair[0]), left);
+        if (left > LANES) v_write(dx + LANES, v_pick(even, odd, pair[1]), left - LANES);
+    }
+}
+
+/* `run` windows of two columns side by side, whose first column is tap `number`. Pixels are stored from left to right: what
+ * a vector writes behind its own, the next one overwrites. */
+INLINE void unpool_pairs(
+    float *dx, const float *dy, const float *winners, pool_window p, float number, int64_t run) {
+    const float *end = dx + 2 * run * p.C;
+    for (; run > 0; run--, dy += p.C, winners += p.C)
+        for (int column = 0; column < 2; column++, dx += p.C)
+            for (int64_t c = 0; c < p.C; c += LANES) {
+                const int64_t left = run * p.C - c;
+                const vec share = won_by(number + (float)column, v_read(winners + c, left), v_read(dy + c, left));
+                v_write(dx + c, share, end - dx - c);
+            }
+}
+
+/* Pixels [first, end) of row h of dx (H, W, C): to each, the dy (OH, OW, C) of all windows whose winner, the number of a tap,
+ * it is. Windows of two columns that do not overlap, the most frequent ones, get code of their own. */
+static void f32_unpool(
+    float *dx, const float *dy, const float *winners, const pool_window *window, int64_t h, int64_t first, int64_t end) {
+    const pool_window p = *window;
+    const meeting rows = meeting_at(h + p.top, p.SH, p.DH);
+    const int paired = p.KW == 2 && p.SW == 2 && p.DW == 1 && p.KH <= p.SH && p.DH == 1;
+    dx += h * p.W * p.C;
+    if (paired && rows.tap < p.KH && rows.window < p.OH) {
+        const int64_t before = first + (first + p.left) % 2, ow = (before + p.left) / 2;
+        const int64_t whole = (end - before) / 2, run = whole < p.OW - ow ? whole : p.OW - ow;
+        if (run > 0) {
+            const int64_t at = (rows.window * p.OW + ow) * p.C;
+            const float number = (float)(rows.tap * p.KW);
+            if (p.packed > 1) unpool_packed_pairs(dx + before * p.C, dy + at, winners + at, p, number, run);
+            else unpool_pairs(dx + before * p.C, dy + at, winners + at, p, number, run);
+            unpool_columns(dx, dy, winners, p, rows, first, before);
+            first = before + 2 * run;
         }
     }
-}
-
-/* dx[at[i]] += dy[i] for the `n` first lanes, unless that lies outside of [0, extent). */
-INLINE void scatter_lanes(float *dx, uint32_t extent, ivec at, const float *dy, int64_t n) {
-    uint32_t place[LANES];
-    memcpy(place, &at, sizeof(place));
-    for (int64_t i = 0; i < n; i++)
-        if (place[i] < extent) dx[place[i]] += dy[i];
-}
-
-/* Windows that are narrower than a vector: `packed` of them at a time; an image has less than 2^30 floats. */
-INLINE void extreme_pool_packed_backward(
-    target to, const float *dy, const float *x, const float *y, pool_window p, int64_t height, int64_t width, int64_t run) {
-    enum { NOWHERE = -(1 << 30) };
-    const int64_t C = p.C, next_row = p.DH * p.W * C, next_column = p.DW * C, step = p.packed * C;
-    const ivec pick = pool_pick(p), nowhere = (ivec){0} + NOWHERE;
-    for (; run > 0; run -= p.packed, to.start += p.SW * step, x += p.SW * step, dy += step, y += step) {
-        const int64_t left = run * C, x_left = ((run - 1) * p.SW + 1) * C;
-        const vec best = v_read(y, left);
-        vec found = (vec)nowhere;
-        for (int64_t kh = height - 1; kh >= 0; kh--)
-            for (int64_t kw = width - 1; kw >= 0; kw--) {
-                const int64_t i = kh * next_row + kw * next_column;
-                const vmask here = is_extreme(pool_read(p, x + i, x_left, pick), best);
-                found = v_choose(here, (vec)((ivec){0} + (int32_t)i), found);
-            }
-        const ivec at = (ivec)found + pick + (int32_t)(to.start - to.first);
-        scatter_lanes(to.dx + to.first, (uint32_t)(to.end - to.first), at, dy, left < step ? left : step);
-    }
-}
-
-INLINE void extreme_pool_run_backward(
-    int disjoint, target to, const float *dy, const float *x, const float *y, pool_window p, int64_t height, int64_t width,
-    int64_t run) {
-    if (p.C >= LANES) extreme_pool_wide_backward(disjoint, to, dy, x, y, p, height, width, run);
-    else if (disjoint && p.packed > 1 && width == 2 && p.SW == 2 && p.DW == 1)
-        extreme_pool_pairs_backward(to, dy, x, y, p, height, run);
-    else extreme_pool_packed_backward(to, dy, x, y, p, height, width, run);
-}
-
-INLINE void extreme_pool_row_backward(
-    int disjoint, target to, const float *dy, const float *x, const float *y, pool_window p, int64_t oh) {
-    const span rows = rows_of(p, oh);
-    taps t;
-    for (int64_t ow = 0; ow < p.OW; ow += t.run, dy += t.run * p.C, y += t.run * p.C) {
-        t = taps_from(p, rows, ow);
-        to.start = t.start;
-        const float *from = x + t.start;
-        if (t.height == 2 && t.width == 2) extreme_pool_run_backward(disjoint, to, dy, from, y, p, 2, 2, t.run);
-        else if (t.height == 3 && t.width == 3) extreme_pool_run_backward(disjoint, to, dy, from, y, p, 3, 3, t.run);
-        else extreme_pool_run_backward(disjoint, to, dy, from, y, p, t.height, t.width, t.run);
-    }
-}
-
-/* Adds each dy of output row `oh` to the first tap, in row-major order, whose x is y, or NaN as y then is, where that lies
- * in the rows of dx (H, W, C), which holds zeros before, that are floats [first, end). */
-static void f32_extreme_pool_backward(
-    float *dx, int64_t first, int64_t end, const float *dy, const float *x, const float *y, const pool_window *p,
-    int64_t oh) {
-    const target to = {dx, first, end, 0};
-    if (windows_disjoint(*p)) extreme_pool_row_backward(1, to, dy, x, y, *p, oh);
-    else extreme_pool_row_backward(0, to, dy, x, y, *p, oh);
+    unpool_columns(dx, dy, winners, p, rows, first, end);
 }
 
 /* Stores each dy of output row `oh`, divided by its count, in every tap; no element lies in two windows. */
@@ -266,7 +339,7 @@ static void f32_average_pool_backward(float *dx, const float *dy, const pool_win
     const span rows = rows_of(p, oh);
     taps t;
     for (int64_t ow = 0; ow < p.OW; ow += t.run) {
-        t = taps_from(p, rows, ow);
+        t = taps_from(p, rows, oh, ow, p.OW);
         const int64_t count = average_count(p, t.height * t.width);
         for (int64_t k = 0; k < t.run; k++, dy += C)
             for (int64_t c = 0; c < C; c += LANES) {
@@ -290,7 +363,7 @@ INLINE void add_shares(float *sums, const float *dy, pool_window p, int64_t oh) 
     const span rows = rows_of(p, oh);
     taps t;
     for (int64_t ow = 0; ow < p.OW; ow += t.run, dy += t.run * p.C, sums += t.run * p.C) {
-        t = taps_from(p, rows, ow);
+        t = taps_from(p, rows, oh, ow, p.OW);
         if (t.height * t.width == 0) continue;
         const int64_t count = average_count(p, t.height * t.width), n = t.run * p.C;
         for (int64_t i = 0; i < n; i += LANES)

@@ -10,7 +10,7 @@ import numpy as np
 from fastconv.engine.primitive import Call, Primitive, Tensor
 
 PRODUCTS = ("conv", "matmul", "conv_backward_input")  # the last is also the transposed convolution
-EXTREME_POOLS_BACKWARD = ("max_pool_backward", "min_pool_backward")
+WINNERS = "_winners"  # how the names of pooling end that gives (y, winners)
 
 
 class Neighbours:
@@ -151,27 +151,42 @@ def bias_onto_bias(graph: Neighbours, step: Call) -> bool:
     return False
 
 
+def winners_unasked(graph: Neighbours, step: Call) -> bool:
+    """max_pool_winners(x)  ->  max_pool(x), where no gradient asks for the winners."""
+    name = step.primitive.name
+    if not name.endswith(WINNERS) or graph.uses[step.outputs[1]]:
+        return False
+    y = step.outputs[0]
+    pool = Primitive(name.removesuffix(WINNERS), lambda x, **_: (y.shape, y.dtype))
+    graph.append(Call(pool, step.inputs, step.params, (y,)))
+    return True
+
+
 def activation_before_unpooling(graph: Neighbours, step: Call) -> bool:
-    """f'(x) max_pool_backward(dy, x, y)  ->  max_pool_backward(f'(y) dy, x, y): y is x where anything arrives."""
+    """f'(x) extreme_pool_backward(dy, winners)  ->  extreme_pool_backward(f'(y) dy, winners), where y and the winners
+    are what x was pooled to: y is x where anything arrives."""
     if step.primitive.name != "activate_backward":
         return False
-    pooled = graph.only_maker(step.inputs[0], EXTREME_POOLS_BACKWARD)
-    if pooled is None or pooled.inputs[1] is not step.inputs[1]:
+    pooled = graph.only_maker(step.inputs[0], ("extreme_pool_backward",))
+    if pooled is None:
         return False
-    dy, x, y = pooled.inputs
+    pool = graph.maker.get(pooled.inputs[1])
+    if pool is None or pool.inputs[0] is not step.inputs[1]:
+        return False
+    dy, winners = pooled.inputs
     scaled = Tensor(dy.shape, dy.dtype)
-    graph.append(Call(step.primitive, (dy, y), step.params, (scaled,)))
-    graph.replace(pooled, Call(pooled.primitive, (scaled, x, y), pooled.params, step.outputs))
+    graph.append(Call(step.primitive, (dy, pool.outputs[0]), step.params, (scaled,)))
+    graph.replace(pooled, Call(pooled.primitive, (scaled, winners), pooled.params, step.outputs))
     return True
 
 
 def sum_before_unpooling(graph: Neighbours, step: Call) -> bool:
-    """sum(max_pool_backward(dy, x, y)) over all axes but the channels  ->  sum(dy): each dy arrives at one place.
+    """sum(extreme_pool_backward(dy, winners)) over all axes but the channels  ->  sum(dy): each dy arrives somewhere.
 
     Unless a window lies in the padding alone, where dy is lost.
     """
     pooled = graph.maker.get(step.inputs[0]) if step.primitive.name == "sum" else None
-    if pooled is None or pooled.primitive.name not in EXTREME_POOLS_BACKWARD or step.params["axis"] != (0, 1, 2):
+    if pooled is None or pooled.primitive.name != "extreme_pool_backward" or step.params["axis"] != (0, 1, 2):
         return False
     window = pooled.params
     if window["dilation"] != (1, 1) or any(max(p) >= k for p, k in zip(window["padding"], window["size"])):
@@ -188,6 +203,7 @@ RULES: tuple[Rule, ...] = (
     normalisation_into_product,
     activation_into_product,
     shift_after_scale,
+    winners_unasked,
     activation_before_unpooling,
     sum_before_unpooling,
 )

@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from fastconv.engine import Primitive
+from fastconv.engine import Primitive, Tensor
 from fastconv.ops.broadcast import reshape
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
 from fastconv.window import Padding, output_size, resolve_padding, spread
+
+# Of images x (N, H, W, C), with the windows of two axes.
+Pool = Callable[..., Any]
 
 
 def _pool_shape(x: Any, *, size: Any, strides: Any, padding: Any, dilation: Any = (1, 1), **_: Any) -> tuple:
@@ -18,10 +21,20 @@ def _pool_shape(x: Any, *, size: Any, strides: Any, padding: Any, dilation: Any 
     return (x.shape[0], *output_size(padded, size, strides, dilation), x.shape[3]), x.dtype
 
 
-def _extreme_pool(name: str) -> Primitive:
-    """The primitive `name`, max_pool or min_pool."""
-    backward = Primitive(name + "_backward", lambda dy, x, y, **_: (x.shape, x.dtype))
-    return Primitive(name, _pool_shape, lambda dy, y, x, **window: (backward(dy, x, y, **window),))
+_extreme_pool_backward: Primitive = Primitive(
+    "extreme_pool_backward", lambda dy, winners, *, input_shape, **_: (input_shape, dy.dtype)
+)
+
+
+def _extreme_pool(name: str) -> Pool:
+    """The function of x that is called `name`, max_pool or min_pool: where it is recorded, so are its winners."""
+    plain = Primitive(name, _pool_shape)
+    recorded = Primitive(
+        name + "_winners",
+        lambda x, **window: [_pool_shape(x, **window)] * 2,
+        lambda dys, ys, x, **window: (_extreme_pool_backward(dys[0], ys[1], input_shape=tuple(x.shape), **window),),
+    )
+    return lambda x, **window: recorded(x, **window)[0] if isinstance(x, Tensor) else plain(x, **window)
 
 
 _max_pool = _extreme_pool("max_pool")
@@ -42,13 +55,10 @@ _average_pool_backward: Primitive = Primitive(
 Windows = dict[str, tuple]
 WHOLE: dict[str, Any] = {"size": 1, "strides": 1, "padding": (0, 0), "dilation": 1}
 
-# Of images x (N, H, W, C), with the windows of two axes.
-Pool = Callable[..., Any]
-
 
 def _pool(
     op: str,
-    primitive: Primitive,
+    primitive: Pool,
     inputs: Any,
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None,

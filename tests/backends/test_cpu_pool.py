@@ -26,15 +26,16 @@ def assert_pools_match(oracle, rng, shape, window, dilation, nans=0):
     """max, min and average pooling and their gradients equal the oracle's."""
     x = integers(rng, *shape)
     x.flat[rng.integers(0, x.size, nans)] = np.nan
-    for pool, pool_backward, y in (
-        (cpu.max_pool, cpu.max_pool_backward, oracle.max_pool(x, **window, dilation=dilation)),
-        (cpu.min_pool, cpu.min_pool_backward, oracle.min_pool(x, **window, dilation=dilation)),
-    ):
-        np.testing.assert_array_equal(pool(x, **window, dilation=dilation), y)
+    for name in ("max_pool", "min_pool"):
+        y, winners = getattr(oracle, name + "_winners")(x, **window, dilation=dilation)
+        np.testing.assert_array_equal(getattr(cpu, name)(x, **window, dilation=dilation), y)
+        ours, our_winners = getattr(cpu, name + "_winners")(x, **window, dilation=dilation)
+        np.testing.assert_array_equal(ours, y)
+        np.testing.assert_array_equal(our_winners, winners)
         dy = integers(rng, *y.shape)
-        expected = getattr(oracle, pool_backward.__name__)(dy, x, y, **window, dilation=dilation)
-        dx = pool_backward(dy, x, y.astype(np.float32), **window, dilation=dilation)
-        np.testing.assert_array_equal(dx, expected)
+        how = {**window, "dilation": dilation, "input_shape": shape}
+        dx = cpu.extreme_pool_backward(dy, our_winners, **how)
+        np.testing.assert_array_equal(dx, oracle.extreme_pool_backward(dy, winners, **how))
 
 
 def assert_averages_match(oracle, rng, shape, window):
@@ -57,17 +58,13 @@ class Naive:
     average_pool = staticmethod(naive.average_pool)
     average_pool_backward = staticmethod(naive.average_pool_backward)
 
-    def max_pool(self, x, **window):
+    extreme_pool_backward = staticmethod(naive.extreme_pool_backward)
+
+    def max_pool_winners(self, x, **window):
         return naive.extreme_pool(x, 1, **window)
 
-    def min_pool(self, x, **window):
+    def min_pool_winners(self, x, **window):
         return naive.extreme_pool(x, -1, **window)
-
-    def max_pool_backward(self, dy, x, y, **window):
-        return naive.extreme_pool_backward(dy, x, 1, **window)
-
-    def min_pool_backward(self, dy, x, y, **window):
-        return naive.extreme_pool_backward(dy, x, -1, **window)
 
 
 @st.composite
@@ -120,19 +117,42 @@ def test_images_of_several_bands(isa, rng, width, channels, window):
 
 def test_the_first_of_equals_gets_the_gradient(isa):
     x = np.array([[1, 2, 2], [2, 0, 2]], np.float32).reshape(1, 2, 3, 1)
-    window = {"size": (2, 3), "strides": (1, 1), "padding": ((0, 0), (0, 0))}
-    dx = cpu.max_pool_backward(np.full((1, 1, 1, 1), 5, np.float32), x, cpu.max_pool(x, **window), **window)
-    np.testing.assert_array_equal(dx.ravel(), [0, 5, 0, 0, 0, 0])
+    assert gradient_of_one_window("max_pool", x) == (2, [0, 5, 0, 0, 0, 0])
 
 
 @pytest.mark.parametrize("name", ["max_pool", "min_pool"])
 def test_the_first_nan_gets_the_gradient(isa, name):
     x = np.array([[np.inf, 2, np.nan], [np.nan, -np.inf, 2]], np.float32).reshape(1, 2, 3, 1)
-    window = {"size": (2, 3), "strides": (1, 1), "padding": ((0, 0), (0, 0))}
-    y = getattr(cpu, name)(x, **window)
-    dx = getattr(cpu, name + "_backward")(np.full((1, 1, 1, 1), 5, np.float32), x, y, **window)
-    np.testing.assert_array_equal(y.ravel(), [np.nan])
-    np.testing.assert_array_equal(dx.ravel(), [0, 0, 5, 0, 0, 0])
+    y, dx = gradient_of_one_window(name, x)
+    assert np.isnan(y)
+    assert dx == [0, 0, 5, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("name", "worst"), [("max_pool", -np.inf), ("min_pool", np.inf)])
+def test_padding_gets_no_gradient_even_where_nothing_is_better(isa, name, worst):
+    x = np.full((1, 1, 1, 1), worst, np.float32)
+    window = {"size": (2, 2), "strides": (1, 1), "padding": ((1, 0), (1, 1))}
+    y, winners = getattr(cpu, name + "_winners")(x, **window)
+    np.testing.assert_array_equal(y.ravel(), [worst, worst])
+    np.testing.assert_array_equal(winners.ravel(), [3, 2])
+    np.testing.assert_array_equal(cpu.extreme_pool_backward(y, winners, input_shape=x.shape, **window), 2 * x)
+
+
+def gradient_of_one_window(name, x):
+    """(y, dx) of a window over all of x (1, H, W, 1), where dy is 5."""
+    window = {"size": x.shape[1:3], "strides": (1, 1), "padding": ((0, 0), (0, 0))}
+    y, winners = getattr(cpu, name + "_winners")(x, **window)
+    dx = cpu.extreme_pool_backward(np.full_like(y, 5), winners, input_shape=x.shape, **window)
+    return y.item(), dx.ravel().tolist()
+
+
+@pytest.mark.parametrize("window", [HALVES, OVERLAPPING], ids=["halves", "overlapping"])
+def test_rows_of_several_tasks(isa, rng, window):
+    """Long rows of sound, which are cut between pixels."""
+    whole = {"size": 1, "strides": 1, "padding": (0, 0)}
+    long = {name: (whole[name], values[1]) for name, values in window.items()}
+    assert_pools_match(reference, rng, (2, 1, 5001, 5), long, (1, 1), nans=3)
+    assert_averages_match(reference, rng, (2, 1, 5001, 5), long)
 
 
 @pytest.mark.parametrize("count_padding", [False, True])
@@ -148,7 +168,7 @@ def test_empty_arrays(shape):
     x = np.zeros(shape, np.float32)
     y = cpu.max_pool(x, **HALVES)
     assert y.shape == (shape[0], 3, 3, shape[3])
-    assert cpu.max_pool_backward(y, x, y, **HALVES).shape == shape
+    assert cpu.extreme_pool_backward(y, y, input_shape=shape, **HALVES).shape == shape
     assert cpu.average_pool_backward(y, input_shape=shape, **HALVES).shape == shape
 
 
@@ -158,9 +178,9 @@ def test_same_bits_at_any_number_of_threads(threads, rng, window):
     results = []
     for n in (1, 2, 7):
         threads(n)
-        y, mean = cpu.max_pool(x, **window), cpu.average_pool(x, **window)
-        dx = cpu.max_pool_backward(mean, x, y, **window)
-        results.append((y, mean, dx, cpu.average_pool_backward(y, input_shape=x.shape, **window)))
+        mean, (y, winners) = cpu.average_pool(x, **window), cpu.max_pool_winners(x, **window)
+        dx = cpu.extreme_pool_backward(mean, winners, input_shape=x.shape, **window)
+        results.append((y, winners, mean, dx, cpu.average_pool_backward(y, input_shape=x.shape, **window)))
     for other in results[1:]:
         for a, b in zip(results[0], other):
             np.testing.assert_array_equal(a.view(np.int32), b.view(np.int32))
@@ -172,20 +192,25 @@ def test_pytorch_agrees(rng, window):
     x = rng.standard_normal((3, 13, 12, 20), np.float32)
     planes = torch.from_numpy(x).permute(0, 3, 1, 2).requires_grad_()
     size, stride, padding = window["size"], window["strides"], window["padding"][0][0]
+    y, winners = cpu.max_pool_winners(x, **window)
+    how = {**window, "input_shape": x.shape}
     for ours, gradient, theirs in (
-        (cpu.max_pool(x, **window), None, torch.nn.functional.max_pool2d(planes, size, stride, padding)),
+        (
+            y,
+            lambda dy: cpu.extreme_pool_backward(dy, winners, **how),
+            torch.nn.functional.max_pool2d(planes, size, stride, padding),
+        ),
         (
             cpu.average_pool(x, **window),
-            cpu.average_pool_backward,
+            lambda dy: cpu.average_pool_backward(dy, **how),
             torch.nn.functional.avg_pool2d(planes, size, stride, padding, count_include_pad=False),
         ),
     ):
         dy = rng.standard_normal(ours.shape, np.float32)
         planes.grad = None
         theirs.backward(torch.from_numpy(dy).permute(0, 3, 1, 2))
-        dx = gradient(dy, input_shape=x.shape, **window) if gradient else cpu.max_pool_backward(dy, x, ours, **window)
         np.testing.assert_allclose(ours, theirs.detach().permute(0, 2, 3, 1).numpy(), rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(dx, planes.grad.permute(0, 2, 3, 1).numpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(gradient(dy), planes.grad.permute(0, 2, 3, 1).numpy(), rtol=1e-5, atol=1e-6)
 
 
 # ---- padding ---------------------------------------------------------------------------------------------------------
@@ -238,12 +263,14 @@ def test_nothing_is_written_beside_the_output(isa, rng):
     """Bytes on both sides of `out` keep their value, whatever the tail of the last vector."""
     for channels in (1, 5, 16, 19):
         x = integers(rng, 1, 5, 7, channels)
-        y = cpu.max_pool(x, **OVERLAPPING)
+        y, winners = cpu.max_pool_winners(x, **OVERLAPPING)
+        how = {**OVERLAPPING, "input_shape": x.shape}
         for shape, call in (
             (y.shape, lambda out, x=x: cpu.max_pool(x, **OVERLAPPING, out=out)),
             (y.shape, lambda out, x=x: cpu.average_pool(x, **OVERLAPPING, out=out)),
-            (x.shape, lambda out, x=x, y=y: cpu.max_pool_backward(y, x, y, **OVERLAPPING, out=out)),
-            (x.shape, lambda out, x=x, y=y: cpu.average_pool_backward(y, input_shape=x.shape, **OVERLAPPING, out=out)),
+            (y.shape, lambda out, x=x, y=y: cpu.max_pool_winners(x, **OVERLAPPING, out=(np.empty_like(y), out))[1]),
+            (x.shape, lambda out, y=y, w=winners, how=how: cpu.extreme_pool_backward(y, w, **how, out=out)),
+            (x.shape, lambda out, y=y, how=how: cpu.average_pool_backward(y, **how, out=out)),
         ):
             size = int(np.prod(shape))
             memory = np.full(size + 16, 77, np.float32)

@@ -435,9 +435,23 @@ def test_gradient_passes_activation_and_bias_before_it_is_unpooled():
                 made = {t: step for step in plan.steps for t in step.outputs}
                 scaled = [step for step in plan.steps if step.primitive.name == "activate_backward"]
                 assert [step.inputs[0].shape for step in scaled] == [(4, *pool.output.shape[1:])]
-                assert all(made[step.inputs[0]].primitive.name != "max_pool_backward" for step in scaled)
+                assert all(made[step.inputs[0]].primitive.name != "extreme_pool_backward" for step in scaled)
         for a, b in zip(*results):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_winners_of_pooling_are_kept_for_a_gradient_alone():
+    model = Sequential(
+        [Input((8, 8, 2)), layers.Conv2D(3, 3), layers.MaxPooling2D(), layers.Flatten(), layers.Dense(2)]
+    )
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 8, 8, 2), "float32"), np.ones((4, 2), "float32")
+    for call, arrays in ((model.train_on_batch, (x, y)), (model.test_on_batch, (x, y)), (model.predict_on_batch, (x,))):
+        call(*arrays)
+    pools = [
+        step.primitive.name for plan in model._plans.values() for step in plan.steps if "pool" in step.primitive.name
+    ]
+    assert pools == ["max_pool_winners", "extreme_pool_backward", "max_pool", "max_pool"]
 
 
 def test_whole_numbers_and_float64_are_taken_as_inputs():
