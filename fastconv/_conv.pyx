@@ -380,18 +380,24 @@ cdef void cut_correlation(Correlation *c) noexcept nogil:
     cdef Image *x = &c.x
     cdef int64_t tile_columns = widest(c.table) * c.table.vector_floats
     cdef int64_t pixels = pixels_of(x), taps = x.v.taps * x.h.taps
-    c.depth_block = even_parts(x.depth, max(GEMM_DEPTH // taps, 16))
+    cdef bint copied
+    choose_zones(c)
+    copied = not (in_place(x) or c.zoned)
+    # Weights are packed fastest in long runs of channels; panels hold few.
+    c.depth_block = even_parts(x.depth, max(GEMM_DEPTH // (taps if copied else x.h.taps), 16))
     c.plane_block = even_parts(x.d.taps, max(GEMM_DEPTH // (taps * c.depth_block), 1))
-    c.tap_block = min(c.plane_block * x.v.taps, max(2 * GEMM_DEPTH // (x.h.taps * c.depth_block), 1))
+    c.tap_block = min(c.plane_block * x.v.taps, max((1 + copied) * GEMM_DEPTH // (x.h.taps * c.depth_block), 1))
     # Every block of pixels packs the weights, every block of columns copies the pixels: cut most what is copied least.
     c.column_blocks = max(<int64_t> sqrt(<double> TASKS * taps * c.width / pixels), 1)
     c.column_block = ceil_div(ceil_div(c.width, c.column_blocks), tile_columns) * tile_columns
     c.column_blocks = ceil_div(c.width, c.column_block)
     pixels = max(ceil_div(pixels * c.column_blocks * x.groups, TASKS), FEWEST_PIXELS)
-    choose_zones(c)
-    c.cut = cut_pixels(x, c.plane_block * c.depth_block, min(pixels, MOST_PIXELS), not (in_place(x) or c.zoned))
+    c.cut = cut_pixels(x, c.plane_block * c.depth_block, min(pixels, MOST_PIXELS), copied)
     if c.group > 1:
         align_rows(&c.cut, x.images * x.d.outputs * x.v.outputs, c.group)
+    if tasks_of(c) == 1:    # two threads do more than the widest tile
+        c.column_block = ceil_div(ceil_div(c.width, 2), c.table.vector_floats) * c.table.vector_floats
+        c.column_blocks = ceil_div(c.width, c.column_block)
     c.packed_floats = c.tap_block * x.h.taps * c.depth_block * tile_columns
     c.scratch_bytes = (
         sizeof(float) * (c.cut.panel_floats + c.packed_floats)
