@@ -179,7 +179,7 @@ def fill_bias(cnp.ndarray y, bias, int activation, float alpha):
     """y = act(bias)"""
     cdef cnp.ndarray start = np.zeros(1, np.float32) if bias is None else bias.copy()
     cdef float *values = floats(start, cnp.PyArray_SIZE(start))
-    tiles().f32_activate(values, values, cnp.PyArray_SIZE(start), activation, alpha)
+    tiles().f32_activate(values, values, cnp.PyArray_SIZE(start), activation, alpha, False)
     (<object> y)[...] = start
 
 
@@ -771,7 +771,7 @@ cdef void spread_image(const Spread *s, int64_t n, char *scratch) noexcept nogil
                 target + ((r - s.v.first) * s.width - s.h.first) * s.channels,
                 s.h.inputs * s.channels * sizeof(float))
     if s.activation != LINEAR:
-        s.table.f32_activate(image, image, s.v.inputs * s.h.inputs * s.channels, s.activation, s.alpha)
+        s.table.f32_activate(image, image, s.v.inputs * s.h.inputs * s.channels, s.activation, s.alpha, False)
 
 
 cdef void start_image(const Spread *s, float *target) noexcept nogil:

@@ -65,13 +65,13 @@ cdef extern from "kernels.h" nogil:
 
     ctypedef struct unary_function:
         const char *name
-        void (*run)(float *y, const float *x, int64_t n) noexcept nogil
+        void (*run)(float *y, const float *x, int64_t n, int past) noexcept nogil
 
     ctypedef struct binary_function:
         const char *name
         void (*run)(
-            float *z, const float *x, const float *y, int64_t x_step, int64_t y_step, int64_t rows,
-            int64_t n) noexcept nogil
+            float *z, const float *x, const float *y, int64_t x_step, int64_t y_step, int64_t rows, int64_t n,
+            int past) noexcept nogil
 
     enum: UNARY_FUNCTIONS
     enum: BINARY_FUNCTIONS
@@ -116,29 +116,31 @@ cdef extern from "kernels.h" nogil:
             float *dw, int64_t row_step, int64_t tap_step, int64_t rows, int64_t columns, const float *m,
             int64_t m_step, int64_t n) noexcept nogil
 
-        void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha) noexcept nogil
+        void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha, int past) noexcept nogil
         void (*f32_activate_backward)(
-            float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha) noexcept nogil
-        void (*f32_gate)(float *y, const float *x, int64_t n, float linear, float cubic) noexcept nogil
+            float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int past) noexcept nogil
+        void (*f32_gate)(float *y, const float *x, int64_t n, float linear, float cubic, int past) noexcept nogil
         void (*f32_gate_backward)(
-            float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic) noexcept nogil
+            float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic, int past) noexcept nogil
         unary_function *f32_unary
         binary_function *f32_binary
         void (*f32_scale_shift)(
-            float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n) noexcept nogil
+            float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n, int64_t step,
+            int past) noexcept nogil
         void (*f32_normalize)(
             float *y, const float *x, const float *center, const float *scale, const float *shift, int64_t rows,
-            int64_t n) noexcept nogil
+            int64_t n, int64_t step, int past) noexcept nogil
         void (*f32_normalize_backward)(
             float *dx, const float *dy, const float *x, const float *center, const float *slope, const float *offset,
-            const float *scale, int64_t rows, int64_t n) noexcept nogil
+            const float *scale, int64_t rows, int64_t n, int64_t step, int past) noexcept nogil
         void (**f32_reduce_columns)(float *y, const float *x, int64_t rows, int64_t n) noexcept nogil
         void (**f32_reduce_rows)(float *y, const float *x, int64_t rows, int64_t n) noexcept nogil
         void (*f32_column_moments)(
-            float *sums, float *squares, const float *x, const float *center, int64_t rows, int64_t n) noexcept nogil
+            float *center, float *sums, float *squares, const float *x, int64_t rows, int64_t n,
+            int64_t step) noexcept nogil
         void (*f32_column_products)(
             float *sums, float *products, const float *dy, const float *x, const float *center, int64_t rows,
-            int64_t n) noexcept nogil
+            int64_t n, int64_t step) noexcept nogil
         void (*f32_softmax)(float *y, const float *x, int64_t rows, int64_t n) noexcept nogil
         void (*f32_softmax_backward)(float *dx, const float *dy, const float *y, int64_t rows, int64_t n) noexcept nogil
         void (*f32_log_softmax)(float *y, const float *x, int64_t rows, int64_t n) noexcept nogil

@@ -87,12 +87,13 @@ typedef struct {
 /* A function of one or two elements under its name in NumPy; tile_elementwise.h says what `run` computes. */
 typedef struct {
     const char *name;
-    void (*run)(float *y, const float *x, int64_t n);
+    void (*run)(float *y, const float *x, int64_t n, int past);
 } unary_function;
 
 typedef struct {
     const char *name;
-    void (*run)(float *z, const float *x, const float *y, int64_t x_step, int64_t y_step, int64_t rows, int64_t n);
+    void (*run)(float *z, const float *x, const float *y, int64_t x_step, int64_t y_step, int64_t rows, int64_t n,
+        int past);
 } binary_function;
 
 enum { UNARY_FUNCTIONS = 6, BINARY_FUNCTIONS = 6 };
@@ -145,29 +146,36 @@ typedef struct {
         float *to, int64_t step, const float *part, int64_t rows, int64_t columns, float bias, int64_t activation,
         float alpha);
 
-    /* What follows is bound by memory; tile_<family>.h says what each computes. */
-    void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha);
-    void (*f32_activate_backward)(float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha);
+    /* What follows is bound by memory; tile_<family>.h says what each computes. Where `past` is set, whole vectors of the output
+     * are written past the caches: these begin at multiples of their size. */
+    void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha, int past);
+    void (*f32_activate_backward)(
+        float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int past);
 
-    void (*f32_gate)(float *y, const float *x, int64_t n, float linear, float cubic);
-    void (*f32_gate_backward)(float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic);
+    void (*f32_gate)(float *y, const float *x, int64_t n, float linear, float cubic, int past);
+    void (*f32_gate_backward)(
+        float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic, int past);
 
     unary_function f32_unary[UNARY_FUNCTIONS];
     binary_function f32_binary[BINARY_FUNCTIONS];    /* the first is addition */
     void (*f32_scale_shift)(
-        float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n);
+        float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n, int64_t step,
+        int past);
     void (*f32_normalize)(
-        float *y, const float *x, const float *center, const float *scale, const float *shift, int64_t rows, int64_t n);
+        float *y, const float *x, const float *center, const float *scale, const float *shift, int64_t rows,
+        int64_t n, int64_t step, int past);
     void (*f32_normalize_backward)(
         float *dx, const float *dy, const float *x, const float *center, const float *slope, const float *offset,
-        const float *scale, int64_t rows, int64_t n);
+        const float *scale, int64_t rows, int64_t n, int64_t step, int past);
 
     void (*f32_reduce_columns[REDUCTIONS])(float *y, const float *x, int64_t rows, int64_t n);
     void (*f32_reduce_rows[REDUCTIONS])(float *y, const float *x, int64_t rows, int64_t n);
     void (*f32_column_moments)(
-        float *sums, float *squares, const float *x, const float *center, int64_t rows, int64_t n);
+        float *center, float *sums, float *squares, const float *x, int64_t rows, int64_t n,
+        int64_t step);
     void (*f32_column_products)(
-        float *sums, float *products, const float *dy, const float *x, const float *center, int64_t rows, int64_t n);
+        float *sums, float *products, const float *dy, const float *x, const float *center, int64_t rows,
+        int64_t n, int64_t step);
 
     void (*f32_softmax)(float *y, const float *x, int64_t rows, int64_t n);
     void (*f32_softmax_backward)(float *dx, const float *dy, const float *y, int64_t rows, int64_t n);

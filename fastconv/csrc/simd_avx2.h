@@ -10,6 +10,8 @@ typedef ivec vmask;
 
 static inline vec v_load(const float *p) { return _mm256_loadu_ps(p); }
 static inline void v_store(float *p, vec a) { _mm256_storeu_ps(p, a); }
+static inline void v_stream(float *p, vec a) { _mm256_stream_ps(p, a); }
+static inline void v_settle(void) { _mm_sfence(); }
 static inline vec v_set(float a) { return _mm256_set1_ps(a); }
 static inline vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 static inline vec v_max(vec a, vec b) { return _mm256_max_ps(a, b); }

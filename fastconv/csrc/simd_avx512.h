@@ -10,6 +10,8 @@ typedef __mmask16 vmask;
 
 static inline vec v_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline void v_store(float *p, vec a) { _mm512_storeu_ps(p, a); }
+static inline void v_stream(float *p, vec a) { _mm512_stream_ps(p, a); }
+static inline void v_settle(void) { _mm_sfence(); }
 static inline vec v_set(float a) { return _mm512_set1_ps(a); }
 static inline vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 static inline vec v_max(vec a, vec b) { return _mm512_max_ps(a, b); }

@@ -7,6 +7,13 @@ static inline void v_write(float *p, vec a, int64_t left) {
     else v_store_tail(p, a, (int)left);
 }
 
+/* v_write; where `past` is set and the vector is whole, past the caches: p then lies on a multiple of its bytes, and v_settle is to
+ * follow before another thread may read. */
+static inline void v_send(float *p, vec a, int64_t left, int past) {
+    if (past && left >= LANES) v_stream(p, a);
+    else v_write(p, a, left);
+}
+
 /* v_read with `rest` instead of zeros. */
 static inline vec v_read_or(const float *p, int64_t left, float rest) {
     static const float lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};

@@ -14,6 +14,8 @@ typedef ivec vmask;
 
 static inline vec v_load(const float *p) { return *(const vec *)p; }
 static inline void v_store(float *p, vec a) { *(vec *)p = a; }
+static inline void v_stream(float *p, vec a) { v_store(p, a); }
+static inline void v_settle(void) {}
 static inline vec v_set(float a) { return (vec){a, a, a, a}; }
 static inline vec v_fma(vec a, vec b, vec c) { return a * b + c; }
 static inline vmask v_greater(vec a, vec b) { return a > b; }

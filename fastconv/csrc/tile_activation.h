@@ -1,18 +1,19 @@
-/* Activations and their gradients on n floats; the output may be an input. */
+/* Activations and their gradients on n floats; the output may be an input, and go past the caches. */
 
-INLINE void activate_all(float *y, const float *x, int64_t n, int kind, float alpha) {
-    for (int64_t i = 0; i < n; i += LANES) v_write(y + i, v_activate(v_read(x + i, n - i), kind, alpha), n - i);
+INLINE void activate_all(float *y, const float *x, int64_t n, int kind, float alpha, int past) {
+    for (int64_t i = 0; i < n; i += LANES) v_send(y + i, v_activate(v_read(x + i, n - i), kind, alpha), n - i, past);
+    if (past) v_settle();
 }
 
 /* The loop is compiled once per kind. */
-static void f32_activate(float *y, const float *x, int64_t n, int kind, float alpha) {
+static void f32_activate(float *y, const float *x, int64_t n, int kind, float alpha, int past) {
     switch (kind) {
-        case RELU: activate_all(y, x, n, RELU, alpha); break;
-        case LEAKY_RELU: activate_all(y, x, n, LEAKY_RELU, alpha); break;
-        case ELU: activate_all(y, x, n, ELU, alpha); break;
-        case SIGMOID: activate_all(y, x, n, SIGMOID, alpha); break;
-        case TANH: activate_all(y, x, n, TANH, alpha); break;
-        default: activate_all(y, x, n, LINEAR, alpha);
+        case RELU: activate_all(y, x, n, RELU, alpha, past); break;
+        case LEAKY_RELU: activate_all(y, x, n, LEAKY_RELU, alpha, past); break;
+        case ELU: activate_all(y, x, n, ELU, alpha, past); break;
+        case SIGMOID: activate_all(y, x, n, SIGMOID, alpha, past); break;
+        case TANH: activate_all(y, x, n, TANH, alpha, past); break;
+        default: activate_all(y, x, n, LINEAR, alpha, past);
     }
 }
 
@@ -30,36 +31,41 @@ static inline vec v_activation_slope(vec y, int kind, float alpha) {
 }
 
 INLINE void activate_all_backward(
-    float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha) {
+    float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int past) {
     for (int64_t i = 0; i < n; i += LANES)
-        v_write(dx + i, v_read(dy + i, n - i) * v_activation_slope(v_read(y + i, n - i), kind, alpha), n - i);
+        v_send(dx + i, v_read(dy + i, n - i) * v_activation_slope(v_read(y + i, n - i), kind, alpha), n - i, past);
+    if (past) v_settle();
 }
 
-static void f32_activate_backward(float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha) {
+static void f32_activate_backward(
+    float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int past) {
     switch (kind) {
-        case RELU: activate_all_backward(dx, dy, y, n, RELU, alpha); break;
-        case LEAKY_RELU: activate_all_backward(dx, dy, y, n, LEAKY_RELU, alpha); break;
-        case ELU: activate_all_backward(dx, dy, y, n, ELU, alpha); break;
-        case SIGMOID: activate_all_backward(dx, dy, y, n, SIGMOID, alpha); break;
-        case TANH: activate_all_backward(dx, dy, y, n, TANH, alpha); break;
-        default: activate_all_backward(dx, dy, y, n, LINEAR, alpha);
+        case RELU: activate_all_backward(dx, dy, y, n, RELU, alpha, past); break;
+        case LEAKY_RELU: activate_all_backward(dx, dy, y, n, LEAKY_RELU, alpha, past); break;
+        case ELU: activate_all_backward(dx, dy, y, n, ELU, alpha, past); break;
+        case SIGMOID: activate_all_backward(dx, dy, y, n, SIGMOID, alpha, past); break;
+        case TANH: activate_all_backward(dx, dy, y, n, TANH, alpha, past); break;
+        default: activate_all_backward(dx, dy, y, n, LINEAR, alpha, past);
     }
 }
 
 /* y = x sigmoid(p), where p = x (linear + cubic x^2). */
-static void f32_gate(float *y, const float *x, int64_t n, float linear, float cubic) {
+static void f32_gate(float *y, const float *x, int64_t n, float linear, float cubic, int past) {
     for (int64_t i = 0; i < n; i += LANES) {
         const vec a = v_read(x + i, n - i);
-        v_write(y + i, a / (1.0f + v_exp(-a * v_fma(a * cubic, a, v_set(linear)))), n - i);
+        v_send(y + i, a / (1.0f + v_exp(-a * v_fma(a * cubic, a, v_set(linear)))), n - i, past);
     }
+    if (past) v_settle();
 }
 
 /* dx = dy (s + x s (1 - s) p'(x)), where s = sigmoid(p). Beyond 64 the second term is 0, and would be 0 times infinity. */
-static void f32_gate_backward(float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic) {
+static void f32_gate_backward(
+    float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic, int past) {
     for (int64_t i = 0; i < n; i += LANES) {
         const vec a = v_min(v_set(64), v_max(v_set(-64), v_read(x + i, n - i))), square = a * a;
         const vec s = v_sigmoid(a * v_fma(square, v_set(cubic), v_set(linear)));
         const vec slope = v_fma(square, v_set(3 * cubic), v_set(linear));
-        v_write(dx + i, v_read(dy + i, n - i) * v_fma(a * s * (1.0f - s), slope, s), n - i);
+        v_send(dx + i, v_read(dy + i, n - i) * v_fma(a * s * (1.0f - s), slope, s), n - i, past);
     }
+    if (past) v_settle();
 }

@@ -79,7 +79,7 @@ INLINE void grouped_vector(
 /* Activations other than relu, applied to the finished tile in memory. */
 static __attribute__((noinline)) void grouped_activate(const grouped_tile *t, int height) {
     for (int r = 0; r < height; r++)
-        f32_activate(t->y + r * t->y_step, t->y + r * t->y_step, t->columns, t->activation, t->alpha);
+        f32_activate(t->y + r * t->y_step, t->y + r * t->y_step, t->columns, t->activation, t->alpha, 0);
 }
 
 INLINE void grouped_gradient_vector(

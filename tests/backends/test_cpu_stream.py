@@ -183,7 +183,7 @@ def test_channels_around_the_vector(isa, rng, case):
 
 @EVERY_CASE
 def test_arrays_of_several_blocks(rng, case):
-    for rows, channels in ((3, 2100), (700, 200), (2, 70_000), (70_001, 2)):
+    for rows, channels in ((3, 2100), (700, 200), (2, 70_000), (70_001, 2), (150, 1100)):
         assert_matches_reference(case, CASES[case][1](rng, rows, channels))
 
 
@@ -309,6 +309,31 @@ def test_large_results_begin_on_a_cache_line_and_own_their_memory(rng):
         np.testing.assert_array_equal(pickle.loads(pickle.dumps(y)), y)
     y.resize((80, 131), refcheck=False)
     np.testing.assert_array_equal(y, np.concatenate([results[0], np.zeros_like(x)]))
+
+
+PAST_CACHES = {
+    "relu": 1, "sigmoid_backward": 2, "gate": 1, "gate_backward": 2, "scale_shift": 1, "add": 2, "add_channels": 1,
+    "exp": 1, "normalize": 1, "batch_norm": 1, "batch_norm_backward": 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PAST_CACHES)
+def test_results_that_are_written_past_the_caches(isa, threads, rng, case):
+    """An `out` beside a cache line is written through them: the bits must be the same."""
+    threads(2)
+    rows, channels = 5001, 720
+    block = rng.standard_normal((rows, channels), np.float32)
+    small = CASES[case][1](rng, 1, channels)
+    arrays = [block[:: 1 if i % 2 else -1] if i < PAST_CACHES[case] else a for i, a in enumerate(small)]
+    results = run(cpu, case, arrays)
+    memory = np.empty(block.size + 16, np.float32)
+    start = (1 - memory.ctypes.data // 4) % 16
+    beside = memory[start : start + block.size].reshape(block.shape)
+    assert results[0].ctypes.data % 64 == 0
+    assert beside.ctypes.data % 64 != 0
+    outs = (beside, *(np.empty_like(r) for r in results[1:]))
+    for result, out in zip(results, run(cpu, case, arrays, out=outs if len(outs) > 1 else beside), strict=True):
+        np.testing.assert_array_equal(result, out)
 
 
 def test_results_of_an_impossible_size():
