@@ -146,6 +146,14 @@ def gradient_of_one_window(name, x):
     return y.item(), dx.ravel().tolist()
 
 
+@pytest.mark.parametrize("channels", [512, 525])
+def test_large_windows(isa, rng, channels):
+    window = {"size": (4, 5), "strides": (3, 2), "padding": ((1, 0), (2, 3))}
+    assert_pools_match(reference, rng, (2, 7, 6, channels), window, (1, 1), nans=3)
+    assert_pools_match(reference, rng, (1, 9, 9, channels), window, (2, 1))
+    assert_averages_match(reference, rng, (2, 7, 6, channels), window)
+
+
 @pytest.mark.parametrize("window", [HALVES, OVERLAPPING], ids=["halves", "overlapping"])
 def test_rows_of_several_tasks(isa, rng, window):
     """Long rows of sound, which are cut between pixels."""
