@@ -3,7 +3,8 @@
 
 Tiles of 4 x 4 output pixels become 36 frequencies; at each of them a convolution is a product of (tiles, CI) with
 (CI, CO), and the gradient of the kernel a product of (CI, tiles) with (tiles, CO). A block of tiles goes through
-transform, products and inverse while it lies in the cache. `csrc/tile_winograd.h` holds the transforms.
+transform, products and inverse while it lies in the cache. `csrc/tile_winograd.h` holds the transforms, for which
+groups of channels are all alike: they tell only the products apart.
 
 Larger kernels are cut into pieces of 3 x 3 taps, those of volumes plane by plane too: what a tile reads for each piece
 are so many more channels. Where taps lie apart, so do the pixels of a tile. Shapes, dtypes and contiguity have been
@@ -42,6 +43,7 @@ cdef enum:
     MOST_TILES_ALONE = 50                  # where each transforms the kernel for itself: what they sum fills the cache
     FEWEST_ROWS = 32                       # of the kernel at a time: fewer reread the sums too often
     MOST_ROWS = 64
+    BUNDLE_CHANNELS = 64                   # of small groups whose tiles are transformed together
 
 
 # ---- tiles: 4 x 4 outputs, and the 6 x 6 inputs that they read -------------------------------------------------------
@@ -58,7 +60,8 @@ cdef struct Volume:
     const float *data
     int64_t images
     Axis d, v, h
-    int64_t channels                       # of a pixel in memory
+    int64_t channels                       # of a pixel in memory: groups * depth
+    int64_t groups, depth
     int64_t tiles                          # of all output planes of all images
     int64_t pieces                         # of the kernel, row by row in each of its planes
 
@@ -67,18 +70,30 @@ cdef Axis axis(int64_t inputs, int64_t outputs, int64_t taps, int64_t before, in
     return Axis(inputs, outputs, taps, before, step, step * ceil_div(ceil_div(outputs, step), 4))
 
 
-cdef Volume volume(cnp.ndarray x, cnp.ndarray y, cnp.ndarray w, before, steps) except *:
+cdef Volume volume(cnp.ndarray x, cnp.ndarray y, cnp.ndarray w, before, steps, int64_t groups) except *:
     """How a correlation of x (N, .., C) with as many taps as w has gives y; a missing axis has size 1."""
     cdef int64_t rank = x.ndim - 2
     cdef Volume a
     a.data = floats(x, cnp.PyArray_SIZE(x))
     a.images, a.channels = x.shape[0], x.shape[rank + 1]
+    a.groups, a.depth = groups, a.channels // groups
     a.d = axis(x.shape[1], y.shape[1], w.shape[0], before[0], steps[0]) if rank == 3 else axis(1, 1, 1, 0, 1)
     a.v = axis(x.shape[rank - 1], y.shape[rank - 1], w.shape[rank - 2], before[rank - 2], steps[rank - 2])
     a.h = axis(x.shape[rank], y.shape[rank], w.shape[rank - 1], before[rank - 1], steps[rank - 1])
     a.tiles = a.images * a.d.outputs * a.v.tiles * a.h.tiles
     a.pieces = a.d.taps * ceil_div(a.v.taps, 3) * ceil_div(a.h.taps, 3)
     return a
+
+
+cdef int64_t groups_of(cnp.ndarray x, cnp.ndarray w) except -1:
+    """How many groups the input x (N, .., groups * CI) of a kernel w (.., CI, CO) has.
+
+    Raises ValueError where there are several and the kernel has more taps than one piece.
+    """
+    cdef int64_t groups = x.shape[x.ndim - 1] // w.shape[w.ndim - 2], i
+    if groups > 1 and (w.ndim > 4 or max(w.shape[0], w.shape[1]) > 3):
+        raise ValueError(f"Groups take a kernel of at most 3 x 3 taps. Received: kernel {(<object> w).shape}.")
+    return groups
 
 
 cdef inline int64_t taps_of(const Volume *x) noexcept nogil:
@@ -144,22 +159,26 @@ cdef struct Correlation:
     # y = act(bias + x * w); w may be the rotated and transposed kernel
     const kernel_table *table
     Volume x
-    int64_t depth, width                   # input channels of all pieces, CO
+    int64_t depth, width                   # of a group: input channels of all pieces, output channels
     const float *w
-    int64_t w_tap, w_row, w_column         # floats between taps, input channels and output channels of w
+    int64_t w_tap, w_group, w_row, w_column    # floats between taps, groups, input and output channels of w
     const float *bias
     float *y
     int64_t activation
     float alpha
-    # A task is a block of tiles times a slice of the columns. Either the transformed kernel or the transformed inputs,
-    # whichever is smaller, are computed first and shared by all tasks; the others are computed where they are needed.
+    # A task is a block of tiles times a slice of a group's columns, or all columns of a bundle of small groups. Either
+    # the transformed kernel or the transformed inputs, whichever is smaller, are computed first and shared by all
+    # tasks; the others are computed where they are needed.
     bint shares_kernel
     int64_t block, blocks
+    int64_t bundle, bundles
     int64_t slice, slices
+    int64_t panel                          # columns of a group, between products and inverse
     int64_t rows, row_blocks               # of a piece of the kernel, transformed at a time
     float *shared
     const float *zeros                     # a pixel outside of the image
-    int64_t v_step, m_row, m_step          # floats between frequencies of v and m, and tiles of m
+    int64_t v_row, v_step, m_row, m_step   # floats between tiles and frequencies of v and m
+    int64_t u_group                        # floats between groups of the shared kernel
     int64_t v_floats, u_floats, packed_floats, scratch_bytes    # of a task
 
 
@@ -167,31 +186,34 @@ cdef int64_t cut_correlation(Correlation *c) noexcept nogil:
     """Returns the floats that tasks share."""
     cdef int64_t lanes = c.table.vector_floats, panel = widest(c.table) * lanes, most, parts
     c.shares_kernel = c.x.tiles >= c.width
-    c.m_row = min(panel, ceil_div(c.width, lanes) * lanes)
+    c.bundle = min(max(BUNDLE_CHANNELS // max(c.depth, c.width), 1), c.x.groups)
+    c.bundles = ceil_div(c.x.groups, c.bundle)
+    c.panel = panel if c.bundle == 1 else c.width
+    c.m_row = ceil_div(c.bundle * min(c.panel, c.width), lanes) * lanes
+    c.v_row = (c.bundle if c.shares_kernel else c.x.groups) * c.depth
     if c.shares_kernel:
-        most = min(max(BLOCK_FLOATS // (FREQUENCIES * (c.depth + c.m_row)), FEWEST_TILES), MOST_TILES)
+        most = min(max(BLOCK_FLOATS // (FREQUENCIES * (c.v_row + c.m_row)), FEWEST_TILES), MOST_TILES)
     else:
         most = MOST_TILES_ALONE
     c.block = even_parts(c.x.tiles, most)
     c.blocks = ceil_div(c.x.tiles, c.block)
-    parts = min(ceil_div(TASKS, c.blocks), ceil_div(c.width, panel))
-    c.slice = ceil_div(ceil_div(c.width, parts), panel) * panel
+    parts = min(ceil_div(TASKS, c.blocks * c.bundles), ceil_div(c.width, panel)) if c.bundle == 1 else 1
+    c.slice = ceil_div(ceil_div(c.width, parts), c.panel) * c.panel
     c.slices = ceil_div(c.width, c.slice)
     c.rows = min(max(BLOCK_FLOATS // (FREQUENCIES * c.m_row) - c.block, FEWEST_ROWS), MOST_ROWS)
-    c.row_blocks = ceil_div(c.x.channels, c.rows)
+    c.row_blocks = ceil_div(c.x.depth, c.rows)
     # Frequencies that lie a power of two apart would share a set of the cache: one line more between them.
-    c.v_step = c.block * c.depth + 16
+    c.v_step = c.block * c.v_row + 16
     c.m_step = c.block * c.m_row + 16
+    c.u_group = FREQUENCIES * c.depth * ceil_div(c.width, lanes) * lanes
     c.v_floats = FREQUENCIES * c.v_step if c.shares_kernel else 0
-    c.u_floats = 0 if c.shares_kernel else FREQUENCIES * c.rows * c.m_row
-    c.packed_floats = TAPS * c.rows * c.m_row
+    c.u_floats = 0 if c.shares_kernel else FREQUENCIES * c.rows * panel
+    c.packed_floats = TAPS * c.rows * panel
     c.scratch_bytes = (
         sizeof(float) * (c.v_floats + c.u_floats + c.packed_floats + FREQUENCIES * c.m_step)
         + 2 * sizeof(void *) * c.block + 63
     ) // 64 * 64
-    if c.shares_kernel:
-        return FREQUENCIES * c.depth * ceil_div(c.width, lanes) * lanes
-    return FREQUENCIES * c.v_step * c.blocks
+    return c.x.groups * c.u_group if c.shares_kernel else FREQUENCIES * c.v_step * c.blocks
 
 
 cdef inline int64_t panel_columns(const Correlation *c, int64_t column, int64_t end) noexcept nogil:
@@ -201,21 +223,23 @@ cdef inline int64_t panel_columns(const Correlation *c, int64_t column, int64_t 
 
 cdef inline int64_t first_row(const Correlation *c, int64_t block) noexcept nogil:
     """The first row of a block of rows, which lies within one piece."""
-    return block // c.row_blocks * c.x.channels + block % c.row_blocks * c.rows
+    return block // c.row_blocks * c.x.depth + block % c.row_blocks * c.rows
 
 
 cdef inline int64_t rows_of(const Correlation *c, int64_t block) noexcept nogil:
-    return min(c.rows, c.x.channels - block % c.row_blocks * c.rows)
+    return min(c.rows, c.x.depth - block % c.row_blocks * c.rows)
 
 
 cdef void transform_kernel(
-    const Correlation *c, int64_t block, int64_t column, int64_t end, float *u, int64_t u_step, float *packed
+    const Correlation *c, int64_t group, int64_t block, int64_t column, int64_t end, float *u, int64_t u_step,
+    float *packed
 ) noexcept nogil:
-    """A block of rows of one panel of the kernel's columns: packed as tiles read them, then transformed."""
+    """A block of rows of one panel of a group's columns: packed as tiles read them, then transformed."""
     cdef int64_t rows = rows_of(c, block), width = panel_columns(c, column, end), tap
     cdef Piece piece = piece_of(&c.x, block // c.row_blocks)
     cdef const float *w = (
-        c.w + first_tap(&c.x, &piece) * c.w_tap + block % c.row_blocks * c.rows * c.w_row + column * c.w_column)
+        c.w + first_tap(&c.x, &piece) * c.w_tap + group * c.w_group + block % c.row_blocks * c.rows * c.w_row
+        + column * c.w_column)
     cdef const float *source
     for tap in range(TAPS):
         source = w + (tap // 3 * c.x.h.taps + tap % 3) * c.w_tap
@@ -230,82 +254,127 @@ cdef void transform_kernel(
     c.table.f32_winograd_kernel(u, u_step, packed, rows * width, rows * width)
 
 
-cdef inline void transform_tile(const Correlation *c, int64_t i, float *v) noexcept nogil:
-    """The inputs of tile i for all pieces of the kernel."""
+cdef inline void transform_tile(
+    const Correlation *c, int64_t i, int64_t group, int64_t groups, float *v
+) noexcept nogil:
+    """The inputs of tile i for some groups, and for all pieces of the kernel where there is one group."""
     cdef const float *pixels[FREQUENCIES]
     cdef int64_t piece
-    for piece in range(c.x.pieces):
-        list_pixels(&c.x, i, piece, c.zeros, pixels)
-        c.table.f32_winograd_input(v + piece * c.x.channels, c.v_step, pixels, c.x.channels)
+    cdef Volume x = c.x
+    x.data += group * x.depth
+    for piece in range(x.pieces):
+        list_pixels(&x, i, piece, c.zeros, pixels)
+        c.table.f32_winograd_input(v + piece * x.depth, c.v_step, pixels, groups * x.depth)
 
 
 cdef void prepare(const Correlation *c, int64_t task, float *packed) noexcept nogil:
-    """One part of what the tasks share: some rows of a slice of the kernel, or one tile."""
+    """One part of what the tasks share: some rows of a slice of a group of the kernel, or one tile."""
     cdef int64_t column = task % c.slices * c.slice, end = min(column + c.slice, c.width)
-    cdef int64_t block = task // c.slices, width
+    cdef int64_t group = task // c.slices % c.x.groups, block = task // (c.slices * c.x.groups), width
     if not c.shares_kernel:
         transform_tile(
-            c, task, c.shared + task // c.block * FREQUENCIES * c.v_step + task % c.block * c.depth)
+            c, task, 0, c.x.groups,
+            c.shared + task // c.block * FREQUENCIES * c.v_step + task % c.block * c.v_row)
         return
     while column < end:
         width = panel_columns(c, column, end)
         transform_kernel(
-            c, block, column, end, c.shared + c.depth * FREQUENCIES * column + first_row(c, block) * width,
+            c, group, block, column, end, shared_panel(c, group, column) + first_row(c, block) * width,
             c.depth * width, packed)
         column += width
 
 
+cdef inline float *shared_panel(const Correlation *c, int64_t group, int64_t column) noexcept nogil:
+    """Where the panel of the shared kernel lies that begins at some column of a group."""
+    return c.shared + group * c.u_group + FREQUENCIES * c.depth * column
+
+
+cdef struct Room:
+    # What a task works in
+    float *m
+    float *v
+    float *u
+    float *packed
+    const float **rows                     # of v, a tile each,
+    float **out                            # and of m
+
+
+cdef Room arrange(const Correlation *c, char *scratch) noexcept nogil:
+    cdef Room room
+    room.m = <float *> scratch
+    room.v = room.m + FREQUENCIES * c.m_step
+    room.u = room.v + c.v_floats
+    room.packed = room.u + c.u_floats
+    room.rows = <const float **> (room.packed + c.packed_floats)
+    room.out = <float **> (room.rows + c.block)
+    return room
+
+
 cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noexcept nogil:
-    """One block of tiles times one slice of the columns."""
-    cdef int64_t column = task % c.slices * c.slice, end = min(column + c.slice, c.width)
-    cdef int64_t first = task // c.slices * c.block, count = min(c.block, c.x.tiles - first)
-    cdef float *m = <float *> scratch
-    cdef float *v = m + FREQUENCIES * c.m_step
-    cdef float *u = v + c.v_floats
-    cdef float *packed = u + c.u_floats
-    cdef const float **rows = <const float **> (packed + c.packed_floats)
-    cdef float **out = <float **> (rows + c.block)
-    cdef int64_t i, width
+    """One block of tiles times one slice of the columns of a group, or all those of a bundle."""
+    cdef int64_t column = task % c.slices * c.slice, end = min(column + c.slice, c.width), columns
+    cdef int64_t group = task // c.slices % c.bundles * c.bundle, groups = min(c.bundle, c.x.groups - group)
+    cdef int64_t block = task // (c.slices * c.bundles), first = block * c.block
+    cdef int64_t count = min(c.block, c.x.tiles - first), i
+    cdef Room room = arrange(c, scratch)
     if not c.shares_kernel:
-        v = c.shared + task // c.slices * FREQUENCIES * c.v_step
+        room.v = c.shared + block * FREQUENCIES * c.v_step + group * c.depth
     for i in range(count):
-        rows[i] = v + i * c.depth
-        out[i] = m + i * c.m_row
+        room.rows[i] = room.v + i * c.v_row
+        room.out[i] = room.m + i * c.m_row
         if c.shares_kernel:
-            transform_tile(c, first + i, v + i * c.depth)
+            transform_tile(c, first + i, group, groups, room.v + i * c.v_row)
+    while column < end:
+        columns = min(c.panel, end - column)
+        for i in range(groups):
+            multiply_group(c, &room, group + i, i, column, column + columns, count)
+        for i in range(count):
+            write_tile(c, first + i, group * c.width + column, groups * columns, room.out[i])
+        column += columns
+
+
+cdef void multiply_group(
+    const Correlation *c, const Room *room, int64_t group, int64_t place, int64_t first, int64_t end, int64_t count
+) noexcept nogil:
+    """m, at every frequency, in the columns first..end - 1 of a group, which has its place in the bundle."""
+    cdef int64_t column = first, width, i
+    cdef gemm_tile tile
+    tile.starts = NULL
+    tile.segments = tile.step = 1
+    tile.bias = NULL
+    tile.activation = LINEAR
     while column < end:
         width = panel_columns(c, column, end)
+        tile.b_step = width
+        tile.columns = min(width, end - column)
+        tile.column = place * c.width + column - first
+        tile.accumulate = False
         if c.shares_kernel:
-            multiply_rows(c, 0, c.depth, c.shared + c.depth * FREQUENCIES * column, width, rows, out, count)
+            tile.depth = c.depth
+            tile.b = shared_panel(c, group, column)
+            multiply_rows(c, &tile, room, place * c.depth, c.depth * width, count)
         else:
+            tile.b = room.u
             for i in range(c.x.pieces * c.row_blocks):
-                transform_kernel(c, i, column, end, u, c.rows * width, packed)
-                multiply_rows(c, first_row(c, i), rows_of(c, i), u, width, rows, out, count)
-        for i in range(count):
-            write_tile(c, first + i, column, min(width, end - column), m + i * c.m_row)
+                transform_kernel(c, group, i, column, end, room.u, c.rows * width, room.packed)
+                tile.depth = rows_of(c, i)
+                multiply_rows(c, &tile, room, place * c.depth + first_row(c, i), c.rows * width, count)
+                tile.accumulate = True
         column += width
 
 
 cdef void multiply_rows(
-    const Correlation *c, int64_t row, int64_t depth, const float *u, int64_t width, const float **rows, float **out,
-    int64_t count
+    const Correlation *c, const gemm_tile *product, const Room *room, int64_t row, int64_t u_step, int64_t count
 ) noexcept nogil:
-    """Adds to m, at every frequency, some columns of v times as many rows of u."""
-    cdef int64_t f, offset, u_step = width * (c.depth if c.shares_kernel else c.rows)
-    cdef gemm_tile tile
+    """A product of `count` rows of v from a place in them on, at the frequency of 0 and at all others."""
+    cdef gemm_tile tile = product[0]
+    cdef int64_t f, offset
     tile.offsets = &offset
-    tile.starts = NULL
-    tile.segments = tile.step = 1
-    tile.depth = depth
-    tile.b_step = tile.columns = width
-    tile.accumulate = row > 0
-    tile.bias = NULL
-    tile.activation = LINEAR
     for f in range(FREQUENCIES):
         offset = f * c.v_step + row
-        tile.column = f * c.m_step
-        tile.b = u + f * u_step
-        multiply(c.table, &tile, rows, out, count, width // c.table.vector_floats)
+        tile.column = product.column + f * c.m_step
+        tile.b = product.b + f * u_step
+        multiply(c.table, &tile, room.rows, room.out, count, <int> (tile.b_step // c.table.vector_floats))
 
 
 cdef inline void write_tile(
@@ -313,9 +382,10 @@ cdef inline void write_tile(
 ) noexcept nogil:
     """Some channels of the outputs of tile i."""
     cdef winograd_tile tile
-    tile.y = c.y + output_pixel(&c.x, i, &tile.rows, &tile.columns) * c.width + column
-    tile.y_row = c.x.v.step * c.x.h.outputs * c.width
-    tile.y_pixel = c.x.h.step * c.width
+    cdef int64_t width = c.x.groups * c.width
+    tile.y = c.y + output_pixel(&c.x, i, &tile.rows, &tile.columns) * width + column
+    tile.y_row = c.x.v.step * c.x.h.outputs * width
+    tile.y_pixel = c.x.h.step * width
     tile.channels = columns
     tile.bias = c.bias + column if c.bias else <const float *> NULL
     tile.activation = c.activation
@@ -327,26 +397,27 @@ cdef void correlate(Correlation *c) except *:
     """Transforms what the tasks share, then runs them, on as many threads as are worth it."""
     c.table = tiles()
     cdef int64_t shared_floats = cut_correlation(c), task
-    cdef int64_t preparations = c.x.pieces * c.row_blocks * c.slices if c.shares_kernel else c.x.tiles
-    cdef int threads = threads_for(<double> FREQUENCIES * c.x.tiles * c.depth * c.width)
+    cdef int64_t preparations = (
+        c.x.groups * c.x.pieces * c.row_blocks * c.slices if c.shares_kernel else c.x.tiles)
+    cdef int threads = threads_for(<double> FREQUENCIES * c.x.tiles * c.x.groups * c.depth * c.width)
     cdef char *scratch = <char *> borrow_scratch(
-        threads * c.scratch_bytes + sizeof(float) * (shared_floats + c.depth))
+        threads * c.scratch_bytes + sizeof(float) * (shared_floats + c.x.channels))
     cdef unsigned state = 0
     c.shared = <float *> (scratch + threads * c.scratch_bytes)
     c.zeros = c.shared + shared_floats
-    memset(c.shared + shared_floats, 0, c.depth * sizeof(float))
+    memset(c.shared + shared_floats, 0, c.x.channels * sizeof(float))
     with nogil, parallel(num_threads=threads):
         state = flush_denormals()
         for task in prange(preparations, schedule="dynamic"):
             prepare(c, task, <float *> (scratch + threadid() * c.scratch_bytes))
-        for task in prange(c.blocks * c.slices, schedule="dynamic"):
+        for task in prange(c.blocks * c.bundles * c.slices, schedule="dynamic"):
             correlate_block(c, task, scratch + threadid() * c.scratch_bytes)
         restore_denormals(state)
     give_scratch_back(scratch)
 
 
 def conv(
-    cnp.ndarray x,    # IN  (N, .., CI), with two or three spatial axes
+    cnp.ndarray x,    # IN  (N, .., groups * CI), with two or three spatial axes
     cnp.ndarray w,    # IN  (.., CI, CO)
     bias,             # IN  (CO,) or None
     cnp.ndarray y,    # OUT (N, .., CO)
@@ -356,11 +427,12 @@ def conv(
     cdef Correlation c
     if cnp.PyArray_SIZE(y) == 0:
         return
-    c.x = volume(x, y, w, [before for before, _ in padding], dilation)
-    c.depth, c.width = c.x.pieces * c.x.channels, y.shape[y.ndim - 1]
-    c.w_tap, c.w_row, c.w_column = c.x.channels * c.width, c.width, 1
+    cdef int64_t ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
+    c.x = volume(x, y, w, [before for before, _ in padding], dilation, groups_of(x, w))
+    c.depth, c.width = c.x.pieces * ci, co // c.x.groups
+    c.w_tap, c.w_group, c.w_row, c.w_column = ci * co, c.width, co, 1
     c.w = floats(w, taps_of(&c.x) * c.w_tap)
-    c.bias = <float *> NULL if bias is None else floats(bias, c.width)
+    c.bias = <float *> NULL if bias is None else floats(bias, co)
     c.y = floats(y, cnp.PyArray_SIZE(y))
     c.activation, c.alpha = activation, alpha
     correlate(&c)
@@ -369,8 +441,8 @@ def conv(
 def conv_backward_input(
     cnp.ndarray dy,   # IN  (N, .., CO), with two or three spatial axes
     cnp.ndarray w,    # IN  (.., CI, CO)
-    bias,             # IN  (CI,) or None
-    cnp.ndarray dx,   # OUT (N, .., CI)
+    bias,             # IN  (groups * CI,) or None
+    cnp.ndarray dx,   # OUT (N, .., groups * CI)
     tuple padding, tuple dilation, int activation, float alpha,
 ):
     """dx = act(bias + C^T dy): a convolution of dy with the kernel turned by 180 degrees, its channels exchanged"""
@@ -378,11 +450,12 @@ def conv_backward_input(
     if cnp.PyArray_SIZE(dx) == 0:
         return
     cdef list before = [(w.shape[i] - 1) * dilation[i] - padding[i][0] for i in range(dy.ndim - 2)]
-    c.x = volume(dy, dx, w, before, dilation)
-    c.depth, c.width = c.x.pieces * c.x.channels, dx.shape[dx.ndim - 1]
-    c.w_tap, c.w_row, c.w_column = -c.x.channels * c.width, 1, c.x.channels
+    cdef int64_t ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
+    c.x = volume(dy, dx, w, before, dilation, groups_of(dx, w))
+    c.depth, c.width = c.x.pieces * c.x.depth, ci
+    c.w_tap, c.w_group, c.w_row, c.w_column = -ci * co, c.x.depth, 1, co
     c.w = floats(w, -taps_of(&c.x) * c.w_tap) - (taps_of(&c.x) - 1) * c.w_tap
-    c.bias = <float *> NULL if bias is None else floats(bias, c.width)
+    c.bias = <float *> NULL if bias is None else floats(bias, c.x.groups * ci)
     c.y = floats(dx, cnp.PyArray_SIZE(dx))
     c.activation, c.alpha = activation, alpha
     correlate(&c)
@@ -395,88 +468,118 @@ cdef struct KernelGradient:
     const kernel_table *table
     Volume x
     const float *dy
-    int64_t width                          # CO
+    int64_t width                          # output channels of a group
     float *dw
-    # A task sums one chunk of the blocks of tiles, for a slice of the rows of a piece times a slice of the columns
+    # A task sums one chunk of the blocks of tiles, for a slice of the rows of a piece times a slice of the columns of a
+    # group, or for a bundle of small groups
     int64_t block, blocks
     int64_t chunk, chunks                  # blocks of tiles in a chunk
     int64_t rows, row_slices, columns, column_slices
+    int64_t bundle, bundles
     float *partials                        # dw of the chunks but the first
     const float *zeros                     # a pixel outside of the image
-    int64_t v_step, e_step, m_step         # floats between frequencies of v, e and m
+    int64_t v_row, e_row                   # floats between tiles of v and e,
+    int64_t v_step, e_step, m_step         # and between frequencies of v, e and m
     int64_t dw_floats, scratch_bytes
 
 
 cdef enum:
     GRADIENT_SLICE = 128                   # rows, and columns, of a task
+    GRADIENT_BUNDLE = 32                   # channels of small groups that are transformed together
     GRADIENT_TILES = 64                    # of a block: as many multiply-adds for each sum that is read and written
     MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums
 
 
 cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     cdef int64_t lanes = g.table.vector_floats, parts
-    g.rows = even_parts(g.x.channels, GRADIENT_SLICE)
-    g.row_slices = ceil_div(g.x.channels, g.rows)
+    g.rows = even_parts(g.x.depth, GRADIENT_SLICE)
+    g.row_slices = ceil_div(g.x.depth, g.rows)
     g.columns = ceil_div(even_parts(g.width, GRADIENT_SLICE), lanes) * lanes
     g.column_slices = ceil_div(g.width, g.columns)
+    g.bundle = min(max(GRADIENT_BUNDLE // max(g.x.depth, g.width), 1), g.x.groups)
+    g.bundles = ceil_div(g.x.groups, g.bundle)
     g.block = even_parts(g.x.tiles, GRADIENT_TILES)
     g.blocks = ceil_div(g.x.tiles, g.block)
     g.dw_floats = taps_of(&g.x) * g.x.channels * g.width
     # Where dw is too small to be shared, a fixed number of partial sums over the tiles are added up in order.
-    parts = min(TASKS // (g.x.pieces * g.row_slices * g.column_slices), MOST_PARTIAL_FLOATS // g.dw_floats)
+    parts = min(
+        TASKS // (g.x.pieces * g.bundles * g.row_slices * g.column_slices), MOST_PARTIAL_FLOATS // g.dw_floats)
     g.chunk = even_parts(g.blocks, ceil_div(g.blocks, max(parts, 1)))
     g.chunks = ceil_div(g.blocks, g.chunk)
+    g.v_row = g.bundle * g.rows
+    g.e_row = ceil_div(g.bundle * min(g.columns, g.width), lanes) * lanes
     # Frequencies that lie a power of two apart would share a set of the cache: one line more between them.
-    g.v_step = g.block * g.rows + 16
-    g.e_step = g.block * g.columns + 16
-    g.m_step = g.rows * g.columns + 16
+    g.v_step = g.block * g.v_row + 16
+    g.e_step = g.block * g.e_row + 16
+    g.m_step = g.v_row * g.columns + 16
     g.scratch_bytes = (
-        sizeof(float) * FREQUENCIES * (g.v_step + g.e_step + g.m_step) + 2 * sizeof(void *) * g.rows + 63
+        sizeof(float) * FREQUENCIES * (g.v_step + g.e_step + g.m_step) + 2 * sizeof(void *) * g.v_row + 63
     ) // 64 * 64
 
 
+cdef struct Part:
+    # What a task sums: some rows and columns of each of some groups of a piece of the kernel
+    int64_t piece, group, groups, row, rows, column, columns
+
+
+cdef Part part_of(const KernelGradient *g, int64_t task) noexcept nogil:
+    cdef Part part
+    part.column = task % g.column_slices * g.columns
+    part.columns = min(g.columns, g.width - part.column)
+    task //= g.column_slices
+    part.row = task % g.row_slices * g.rows
+    part.rows = min(g.rows, g.x.depth - part.row)
+    task //= g.row_slices
+    part.group = task % g.bundles * g.bundle
+    part.groups = min(g.bundle, g.x.groups - part.group)
+    part.piece = task // g.bundles % g.x.pieces
+    return part
+
+
 cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexcept nogil:
-    """The sum over one chunk of the tiles of one slice of dw."""
-    cdef int64_t column = task % g.column_slices * g.columns, columns = min(g.columns, g.width - column)
-    cdef int64_t row = task // g.column_slices % g.row_slices * g.rows, rows = min(g.rows, g.x.channels - row)
-    cdef int64_t number = task // (g.column_slices * g.row_slices) % g.x.pieces
-    cdef int64_t chunk = task // (g.column_slices * g.row_slices * g.x.pieces)
-    cdef int64_t tap_floats = g.x.channels * g.width, block, i
-    cdef Piece piece = piece_of(&g.x, number)
+    """The sum over one chunk of the tiles of one part of dw."""
+    cdef Part part = part_of(g, task)
+    cdef int64_t chunk = task // (g.column_slices * g.row_slices * g.bundles * g.x.pieces), block, i
     cdef float *m = <float *> scratch
     cdef float *v = m + FREQUENCIES * g.m_step
     cdef float *e = v + FREQUENCIES * g.v_step
     cdef const float **left = <const float **> (e + FREQUENCIES * g.e_step)
-    cdef float **out = <float **> (left + g.rows)
-    cdef float *dw = (g.dw if chunk == 0 else g.partials + (chunk - 1) * g.dw_floats) + (
-        first_tap(&g.x, &piece) * tap_floats + row * g.width + column)
-    for i in range(rows):
+    cdef float **out = <float **> (left + g.v_row)
+    for i in range(g.v_row):
         left[i] = v + i
         out[i] = m + i * g.columns
     for block in range(chunk * g.chunk, min((chunk + 1) * g.chunk, g.blocks)):
-        transform_block(g, block, number, row, rows, column, columns, v, e)
+        transform_block(g, &part, block, v, e)
         multiply_block(
-            g, min(g.block, g.x.tiles - block * g.block), block > chunk * g.chunk, left, rows, e, columns, out)
-    for i in range(rows):
-        g.table.f32_winograd_taps(
-            dw + i * g.width, g.x.h.taps * tap_floats, tap_floats, piece.rows, piece.columns, m + i * g.columns,
-            g.m_step, columns)
+            g, &part, min(g.block, g.x.tiles - block * g.block), block > chunk * g.chunk, left, e, out)
+    write_taps(g, &part, m, g.dw if chunk == 0 else g.partials + (chunk - 1) * g.dw_floats)
+
+
+cdef void write_taps(const KernelGradient *g, const Part *part, const float *m, float *dw) noexcept nogil:
+    """One part of dw, from its sums at all frequencies."""
+    cdef int64_t row_floats = g.x.groups * g.width, tap_floats = g.x.depth * row_floats, i, k
+    cdef Piece piece = piece_of(&g.x, part.piece)
+    dw += first_tap(&g.x, &piece) * tap_floats + part.row * row_floats + part.group * g.width + part.column
+    for i in range(part.groups):
+        for k in range(part.rows):
+            g.table.f32_winograd_taps(
+                dw + k * row_floats + i * g.width, g.x.h.taps * tap_floats, tap_floats, piece.rows, piece.columns,
+                m + (i * part.rows + k) * g.columns, g.m_step, part.columns)
 
 
 cdef void transform_block(
-    const KernelGradient *g, int64_t block, int64_t piece, int64_t row, int64_t rows, int64_t column, int64_t columns,
-    float *v, float *e
+    const KernelGradient *g, const Part *part, int64_t block, float *v, float *e
 ) noexcept nogil:
-    """The frequencies of some channels of a block of tiles: those of x for a piece to v, those of dy to e."""
-    cdef int64_t first = block * g.block, i
+    """The frequencies of a block of tiles that a part needs: those of x to v, those of dy to e."""
+    cdef int64_t first = block * g.block, column = part.group * g.width + part.column, i
     cdef const float *pixels[FREQUENCIES]
     cdef Volume x = g.x
-    x.data += row
+    x.data += part.group * x.depth + part.row
     for i in range(min(g.block, g.x.tiles - first)):
-        list_pixels(&x, first + i, piece, g.zeros, pixels)
-        g.table.f32_winograd_input(v + i * g.rows, g.v_step, pixels, rows)
+        list_pixels(&x, first + i, part.piece, g.zeros, pixels)
+        g.table.f32_winograd_input(v + i * g.v_row, g.v_step, pixels, part.groups * part.rows)
         list_gradients(g, first + i, column, pixels)
-        g.table.f32_winograd_gradient(e + i * g.columns, g.e_step, pixels, columns)
+        g.table.f32_winograd_gradient(e + i * g.e_row, g.e_step, pixels, part.groups * part.columns)
 
 
 cdef inline void list_gradients(
@@ -489,40 +592,41 @@ cdef inline void list_gradients(
             pixels[4 * r + c] = g.zeros
             if r < rows and c < columns:
                 pixels[4 * r + c] = g.dy + column + (
-                    first + r * g.x.v.step * g.x.h.outputs + c * g.x.h.step) * g.width
+                    first + r * g.x.v.step * g.x.h.outputs + c * g.x.h.step) * g.x.groups * g.width
 
 
 cdef void multiply_block(
-    const KernelGradient *g, int64_t count, bint accumulate, const float **left, int64_t rows, const float *e,
-    int64_t columns, float **out
+    const KernelGradient *g, const Part *part, int64_t count, bint accumulate, const float **left, const float *e,
+    float **out
 ) noexcept nogil:
-    """Adds to m, at every frequency, v transposed times e, both of `count` tiles."""
-    cdef int64_t f, offset, column
-    cdef int vectors
+    """Adds to m, at every frequency and for each group, v transposed times e, both of `count` tiles."""
+    cdef int64_t offset, i, column
+    cdef int f, vectors
     cdef gemm_tile tile
     tile.offsets = &offset
     tile.starts = NULL
     tile.segments = 1
     tile.depth = count
-    tile.step = g.rows
-    tile.b_step = g.columns
+    tile.step = g.v_row
+    tile.b_step = g.e_row
     tile.accumulate = accumulate
     tile.bias = NULL
     tile.activation = LINEAR
     for f in range(FREQUENCIES):
         offset = f * g.v_step
-        column = 0
-        while column < columns:
-            vectors = tile_vectors(g.table, columns - column)
-            tile.b = e + f * g.e_step + column
-            tile.column = f * g.m_step + column
-            tile.columns = vectors * g.table.vector_floats
-            multiply(g.table, &tile, left, out, rows, vectors)
-            column += tile.columns
+        for i in range(part.groups):
+            column = 0
+            while column < part.columns:
+                vectors = tile_vectors(g.table, part.columns - column)
+                tile.b = e + f * g.e_step + i * part.columns + column
+                tile.column = f * g.m_step + column
+                tile.columns = vectors * g.table.vector_floats
+                multiply(g.table, &tile, left + i * part.rows, out + i * part.rows, part.rows, vectors)
+                column += tile.columns
 
 
 def conv_backward_kernel(
-    cnp.ndarray x,    # IN  (N, .., CI), with two or three spatial axes
+    cnp.ndarray x,    # IN  (N, .., groups * CI), with two or three spatial axes
     cnp.ndarray dy,   # IN  (N, .., CO)
     cnp.ndarray dw,   # OUT (.., CI, CO)
     tuple padding, tuple dilation,
@@ -534,14 +638,14 @@ def conv_backward_kernel(
         (<object> dw)[...] = 0
         return
     g.table = tiles()
-    g.x = volume(x, dy, dw, [before for before, _ in padding], dilation)
+    g.x = volume(x, dy, dw, [before for before, _ in padding], dilation, groups_of(x, dw))
     g.dy = floats(dy, cnp.PyArray_SIZE(dy))
-    g.width = dy.shape[dy.ndim - 1]
+    g.width = dy.shape[dy.ndim - 1] // g.x.groups
     cut_kernel_gradient(&g)
     g.dw = floats(dw, g.dw_floats)
-    cdef int64_t tasks = g.chunks * g.x.pieces * g.row_slices * g.column_slices
+    cdef int64_t tasks = g.chunks * g.x.pieces * g.bundles * g.row_slices * g.column_slices
     cdef int threads = threads_for(<double> FREQUENCIES * g.x.pieces * g.x.channels * g.width * g.x.tiles)
-    pixel = max(g.x.channels, g.width)
+    pixel = max(g.x.channels, g.x.groups * g.width)
     cdef char *scratch = <char *> borrow_scratch(
         threads * g.scratch_bytes + sizeof(float) * ((g.chunks - 1) * g.dw_floats + pixel))
     cdef unsigned state = 0

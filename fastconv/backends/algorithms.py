@@ -110,8 +110,9 @@ def grouped_kernel(c: Convolution, limits: Limits) -> str:
     return grouped(c, limits, GROUPED_KERNEL_CHANNELS)
 
 
-# Of the multiplications of the direct kernel, which gets nearer to the peak.
+# Of the multiplications of the direct kernel, which gets nearer to the peak; kernels of several groups less so.
 WINOGRAD_SHARE = 0.85
+WINOGRAD_GROUPED_SHARE = 0.95
 
 
 def winograd_tiles(c: Convolution, outputs: Shape) -> int:
@@ -130,24 +131,28 @@ def winograd(c: Convolution, limits: Limits, outputs: Shape, depth: int, width: 
 
     The unit is one multiply-add for each input and output channel. Each piece of 3 x 3 taps takes 36 of them;
     transforms cost as much as 400 for each channel of a tile, those of a piece of the kernel as much as 400 in all.
+    Groups are convolved side by side; they have `depth` and `width` channels each, and a kernel of one piece.
     """
-    if len(c.window) < 2 or max(c.strides) > 1 or c.groups > 1 or c.products == 0:
+    if len(c.window) < 2 or max(c.strides) > 1 or c.products == 0:
         return ""
     tiles = winograd_tiles(c, outputs)
     pieces = prod(c.window[:-2]) * ceil(c.window[-2] / 3) * ceil(c.window[-1] / 3)
+    if c.groups > 1 and (len(c.window) > 2 or pieces > 1):
+        return ""
+    most = WINOGRAD_SHARE if c.groups == 1 else WINOGRAD_GROUPED_SHARE
     cost = tiles * (pieces * (36 + 400 / width) + 400 / depth) + 400 * pieces
     share = cost / c.products
-    if share > WINOGRAD_SHARE or winograd_workspace(tiles, pieces * depth, width) > limits.most_workspace:
+    if share > most or c.groups * winograd_workspace(tiles, pieces * depth, width) > limits.most_workspace:
         return ""
     return f"{share:.0%} of the direct multiplications, transforms included, in tiles of 4 x 4 outputs"
 
 
 def winograd_forward(c: Convolution, limits: Limits) -> str:
-    return winograd(c, limits, c.outputs, c.kernel_shape[-2], c.kernel_shape[-1])
+    return winograd(c, limits, c.outputs, c.kernel_shape[-2], c.kernel_shape[-1] // c.groups)
 
 
 def winograd_backward_input(c: Convolution, limits: Limits) -> str:
-    return winograd(c, limits, c.inputs, c.kernel_shape[-1], c.kernel_shape[-2])
+    return winograd(c, limits, c.inputs, c.kernel_shape[-1] // c.groups, c.kernel_shape[-2])
 
 
 # Taps, each row of them longer by a vector: fewer than those of 5x5 are as fast directly, or nearly so.
@@ -296,26 +301,26 @@ def otherwise(c: Convolution, limits: Limits) -> str:
 RULES = {
     "forward": (
         Rule("product", whole, exact=True),
-        Rule("grouped", grouped, exact=True),
         Rule("fourier", fourier_forward, exact=False),
         Rule("winograd", winograd_forward, exact=False),
+        Rule("grouped", grouped, exact=True),
         Rule("fold", fold, exact=False),
         Rule("direct", otherwise, exact=True),
     ),
     "backward_input": (
         Rule("product", whole, exact=True),
-        Rule("grouped", grouped, exact=True),
         Rule("fourier", fourier_backward_input, exact=False),
         Rule("winograd", winograd_backward_input, exact=False),
+        Rule("grouped", grouped, exact=True),
         Rule("spread", spread, exact=True),
         Rule("fold", fold_backward, exact=False),
         Rule("direct", otherwise, exact=True),
     ),
     "backward_kernel": (
         Rule("product", whole, exact=True),
-        Rule("grouped", grouped_kernel, exact=True),
         Rule("fourier", fourier_forward, exact=False),
         Rule("winograd", winograd_forward, exact=False),
+        Rule("grouped", grouped_kernel, exact=True),
         Rule("fold", fold, exact=False),
         Rule("direct", otherwise, exact=True),
     ),

@@ -46,7 +46,9 @@ TILES: dict[str, Callable[[Convolution, str], str]] = {
     "direct": lambda c, direction: _product(_columns(c, direction) // c.groups),
     "fold": _folded,
     "spread": lambda c, direction: _product(_columns(c, direction) * c.window[-1]),
-    "winograd": lambda c, direction: f"{_product(_columns(c, direction))} at 36 frequencies of 4 x 4 outputs",
+    "winograd": lambda c, direction: (
+        f"{_product(_columns(c, direction) // c.groups)} at 36 frequencies of 4 x 4 outputs"
+    ),
     "fourier": lambda c, direction: "spectra of whole tiles",
 }
 

@@ -29,11 +29,11 @@ def defaults():
     config.set_max_workspace(256 << 20)
 
 
-def draw(rng, images, size, ci, co, padding, dilation, taps=(3, 3, 3)):
-    """x, w, bias and dy."""
+def draw(rng, images, size, ci, co, padding, dilation, taps=(3, 3, 3), groups=1):
+    """x, w, bias and dy, with ci and co channels in each group."""
     taps = taps[-len(size) :]
     output = tuple(n + sum(p) - (k - 1) * d for n, p, k, d in zip(size, padding, taps, dilation))
-    shapes = (images, *size, ci), (*taps, ci, co), (co,), (images, *output, co)
+    shapes = (images, *size, groups * ci), (*taps, ci, groups * co), (groups * co,), (images, *output, groups * co)
     return [rng.standard_normal(shape, np.float32) for shape in shapes]
 
 
@@ -96,6 +96,36 @@ def test_odd_sizes(isa, rng, images, size, ci, co, padding, dilation):
 def test_pieces_of_other_kernels(isa, rng, size, taps):
     padding, dilation = ((2, 1),) * len(size), (1,) * len(size)
     assert_matches_float64(*draw(rng, 2, size, 5, 19, padding, dilation, taps), padding, dilation)
+
+
+@pytest.mark.parametrize(
+    ("images", "size", "groups", "ci", "co", "taps"),
+    [
+        (2, (9, 11), 4, 16, 16, (3, 3)),
+        (1, (4, 4), 3, 5, 7, (3, 2)),
+        (3, (7, 7), 9, 32, 32, (3, 3)),
+        (1, (5, 6), 2, 130, 70, (3, 3)),
+        (30, (5, 6), 2, 70, 150, (1, 3)),
+        (2, (20, 20), 5, 24, 24, (3, 3)),
+        (1, (9, 9), 13, 12, 8, (3, 3)),
+    ],
+    ids=str,
+)
+def test_groups(isa, rng, threads, images, size, groups, ci, co, taps):
+    how = ((1, 1), (2, 1)), (1, 1)
+    arrays = draw(rng, images, size, ci, co, *how, taps, groups)
+    assert_matches_float64(*arrays, *how)
+    config.set_num_threads(1)
+    alone = everything(*arrays, *how)
+    config.set_num_threads(3)
+    for a, b in zip(alone, everything(*arrays, *how)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_groups_with_a_kernel_of_several_pieces_are_refused(rng):
+    x, w, _, y = draw(rng, 1, (8, 8), 4, 4, ((2, 2), (2, 2)), (1, 1), (5, 5), groups=2)
+    with pytest.raises(ValueError, match="at most 3 x 3 taps"):
+        _winograd.conv(x, w, None, y, ((2, 2), (2, 2)), (1, 1), 0, 0.0)
 
 
 @st.composite
