@@ -38,6 +38,11 @@ cdef struct Place:
     int64_t plane, row
 
 
+cdef struct Strip:
+    # Neighbours in a row of a block, whose columns and rows are counted from its first.
+    int64_t row, column, columns
+
+
 cdef struct Span:
     # The taps first..last - 1 of an axis.
     int64_t first, last

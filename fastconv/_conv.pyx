@@ -51,7 +51,7 @@ cdef enum:
     MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums of a kernel's gradient
 
 
-cdef double ZONE_GAIN = 16.0               # vector multiply-adds that sorting a pixel into its zone costs
+cdef double ZONE_GAIN = 16.0               # vector multiply-adds a pixel that repay the shorter runs of pixels
 
 
 cdef float *floats(cnp.ndarray array, int64_t size) except? NULL:
@@ -359,7 +359,7 @@ cdef void multiply(
 # ---- correlation: convolution and its gradient with respect to the input ---------------------------------------------
 
 cdef void choose_zones(Correlation *c) noexcept nogil:
-    """Whether leaving out the taps in the padding saves more than sorting the pixels and the lower tiles cost."""
+    """Whether leaving out the taps in the padding saves more than shorter runs of pixels and lower tiles cost."""
     cdef Image *x = &c.x
     cdef int64_t zones = 1
     cdef double inside = share_inside(&x.d, &zones) * share_inside(&x.v, &zones) * share_inside(&x.h, &zones)
@@ -401,7 +401,7 @@ cdef void cut_correlation(Correlation *c) noexcept nogil:
     c.packed_floats = c.tap_block * x.h.taps * c.depth_block * tile_columns
     c.scratch_bytes = (
         sizeof(float) * (c.cut.panel_floats + c.packed_floats)
-        + (sizeof(Zone) + 4 * sizeof(void *)) * c.cut.rows * c.cut.columns
+        + (sizeof(Zone) + sizeof(Strip) + 2 * sizeof(void *)) * c.cut.rows * c.cut.columns
         + sizeof(Place) * c.cut.rows + sizeof(int64_t) * 2 * c.plane_block * taps + 63
     ) // 64 * 64
 
@@ -417,31 +417,39 @@ cdef void list_places(const Correlation *c, const Block *block, Place *places) n
 
 
 cdef void list_inputs(
-    const Image *x, const View *view, const Block *block, const Place *places, const float **rows
+    const Image *x, const View *view, const Place *places, const Strip *strips, int64_t count, const float **rows
 ) noexcept nogil:
-    """Where the windows of a block's pixels begin."""
-    cdef int64_t r, c
+    """Where the windows of the pixels of some strips begin."""
+    cdef int64_t i, c
+    cdef const Strip *strip
     cdef const float *start
-    for r in range(block.rows):
-        start = view.data + window_offset(x, view, places[r].plane, places[r].row)
-        for c in range(block.columns):
+    for i in range(count):
+        strip = strips + i
+        start = view.data + (
+            window_offset(x, view, places[strip.row].plane, places[strip.row].row)
+            + strip.column * x.h.stride * view.pixel)
+        for c in range(strip.columns):
             rows[c] = start + c * x.h.stride * view.pixel
-        rows += block.columns
+        rows += strip.columns
 
 
 cdef void list_outputs(
-    const Image *x, const Block *block, const Place *places, float *y, int64_t channels, float **out
+    const Image *x, const Block *block, const Place *places, const Strip *strips, int64_t count, float *y,
+    int64_t channels, float **out
 ) noexcept nogil:
     """Where the same pixels are written, in an array y with some `channels`."""
-    cdef int64_t r, plane, row, column
-    for r in range(block.rows):
-        plane = places[r].plane
+    cdef int64_t i, c, plane, row
+    cdef const Strip *strip
+    cdef float *start
+    for i in range(count):
+        strip = strips + i
+        plane = places[strip.row].plane
         plane = plane // x.d.outputs * x.d.y_size + x.d.y_first + plane % x.d.outputs * x.d.y_step
-        row = plane * x.v.y_size + x.v.y_first + places[r].row * x.v.y_step
-        for column in range(block.columns):
-            out[column] = y + (
-                row * x.h.y_size + x.h.y_first + (block.column + column) * x.h.y_step) * channels
-        out += block.columns
+        row = plane * x.v.y_size + x.v.y_first + places[strip.row].row * x.v.y_step
+        start = y + (row * x.h.y_size + x.h.y_first + (block.column + strip.column) * x.h.y_step) * channels
+        for c in range(strip.columns):
+            out[c] = start + c * x.h.y_step * channels
+        out += strip.columns
 
 
 cdef inline Span taps_inside(const Axis *a, int64_t output) noexcept nogil:
@@ -480,12 +488,21 @@ cdef double share_inside(const Axis *a, int64_t *zones) noexcept nogil:
     return <double> inside / (a.outputs * a.taps)
 
 
-cdef void list_zones(
-    const Image *x, const Block *block, const Place *places, int64_t *order, Zone *zones
+cdef int64_t list_strips(const Image *x, const Block *block, Strip *strips, Zone *zones) noexcept nogil:
+    """All rows of a block, as one zone of all taps; returns their number."""
+    cdef int64_t r
+    zones[0] = Zone(block.rows * block.columns, Span(0, x.d.taps), Span(0, x.v.taps), Span(0, x.h.taps))
+    for r in range(block.rows):
+        strips[r] = Strip(r, 0, block.columns)
+    return block.rows
+
+
+cdef int64_t list_zones(
+    const Image *x, const Block *block, const Place *places, Strip *strips, Zone *zones
 ) noexcept nogil:
-    """The pixels of a block in an order that keeps those of a zone together, and the zones."""
-    cdef int64_t end = block.column + block.columns, plane = 0, count = 0, row, column, plane_end, row_end, column_end
-    cdef int64_t first, r, c
+    """The zones of a block, and the strips of one after the other; returns the number of these."""
+    cdef int64_t end = block.column + block.columns, plane = 0, count = 0, pixels = 0, row, column
+    cdef int64_t plane_end, row_end, column_end, first, r
     while plane < x.d.outputs:
         plane_end = run_end(&x.d, plane)
         row = 0
@@ -497,16 +514,17 @@ cdef void list_zones(
                 first = count
                 for r in range(block.rows):
                     if plane <= places[r].plane % x.d.outputs < plane_end and row <= places[r].row < row_end:
-                        for c in range(column - block.column, column_end - block.column):
-                            order[count] = r * block.columns + c
-                            count += 1
+                        strips[count] = Strip(r, column - block.column, column_end - column)
+                        count += 1
                 if count > first:
+                    pixels += (count - first) * (column_end - column)
                     zones[0] = Zone(
-                        count, taps_inside(&x.d, plane), taps_inside(&x.v, row), taps_inside(&x.h, column))
+                        pixels, taps_inside(&x.d, plane), taps_inside(&x.v, row), taps_inside(&x.h, column))
                     zones += 1
                 column = column_end
             row = row_end
         plane = plane_end
+    return count
 
 
 cdef void list_taps(
@@ -564,14 +582,6 @@ cdef void pack_weights(
             to += depth * width
 
 
-cdef inline void arrange(void **pointers, const int64_t *order, int64_t count, void **copy) noexcept nogil:
-    """Puts pointers into an order."""
-    cdef int64_t i
-    memcpy(copy, pointers, count * sizeof(void *))
-    for i in range(count):
-        pointers[i] = copy[order[i]]
-
-
 cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noexcept nogil:
     """One block of pixels times one block of columns of one group."""
     cdef const Image *x = &c.x
@@ -584,15 +594,14 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
     cdef float *packed = panel + c.cut.panel_floats
     cdef const float **rows = <const float **> (packed + c.packed_floats)
     cdef float **out = <float **> (rows + pixels)
-    cdef void **listed = <void **> (out + pixels)
-    cdef int64_t *order = <int64_t *> (listed + pixels)
-    cdef Zone *zones = <Zone *> (order + pixels)
-    cdef Place *places = <Place *> (zones + pixels)
+    cdef Zone *zones = <Zone *> (out + pixels)
+    cdef Strip *strips = <Strip *> (zones + pixels)
+    cdef Place *places = <Place *> (strips + pixels)
     cdef int64_t *offsets = <int64_t *> (places + block.rows)
 
     cdef gemm_tile tile
     cdef View view
-    cdef int64_t i, j, k, depth, plane, planes, tap, taps, row
+    cdef int64_t count, i, j, k, depth, plane, planes, tap, taps, row
     cdef int vectors
     tile.step = 1
     tile.offsets = offsets
@@ -600,20 +609,15 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
     tile.b = packed
     tile.alpha = c.alpha
     list_places(c, &block, places)
-    list_outputs(x, &block, places, c.y + group * c.width, x.groups * c.width, out)
-    zones[0] = Zone(pixels, Span(0, x.d.taps), Span(0, x.v.taps), Span(0, x.h.taps))
-    if c.zoned:
-        list_zones(x, &block, places, order, zones)
-        arrange(<void **> out, order, pixels, listed)
+    count = list_zones(x, &block, places, strips, zones) if c.zoned else list_strips(x, &block, strips, zones)
+    list_outputs(x, &block, places, strips, count, c.y + group * c.width, x.groups * c.width, out)
     for i in range(ceil_div(x.depth, c.depth_block) * ceil_div(x.d.taps, c.plane_block)):
         k = i // ceil_div(x.d.taps, c.plane_block) * c.depth_block
         depth = min(c.depth_block, x.depth - k)
         plane = i % ceil_div(x.d.taps, c.plane_block) * c.plane_block
         planes = min(c.plane_block, x.d.taps - plane)
         view = look(x, &block, plane, planes, group * x.depth + k, depth, <float *> NULL if c.zoned else panel)
-        list_inputs(x, &view, &block, places, rows)
-        if c.zoned:
-            arrange(<void **> rows, order, pixels, listed)
+        list_inputs(x, &view, places, strips, count, rows)
         for j in range(ceil_div(planes * x.v.taps, c.tap_block)):
             tap = j * c.tap_block
             taps = min(c.tap_block, planes * x.v.taps - tap)
