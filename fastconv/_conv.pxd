@@ -64,6 +64,15 @@ cdef struct View:
     int64_t tap, row, pixel                # floats from one to the next
 
 
+cdef struct Ahead:
+    # What a later block of pixels reads: runs of `depth` floats at x, of `columns` floats at dy.
+    const float **x
+    int64_t pixels, depth
+    const float *dy
+    int64_t dy_pixel, columns
+    int64_t fetched                        # pixels
+
+
 cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
     return (a + b - 1) // b
 
@@ -143,8 +152,8 @@ cdef struct KernelGradient:
     int64_t column_block, column_blocks
     int64_t chunk, chunks                  # blocks of pixels in a chunk
     float *partials                        # dw of the chunks but the first
-    bint turned                            # a kernel of one tap: the image is copied with its pixels side by side
-    int64_t dw_floats, panel_floats, packed_floats, scratch_bytes
+    bint fetching                          # a kernel of one tap: the next block of pixels is fetched
+    int64_t dw_floats, packed_floats, scratch_bytes
 
 
 cdef void correlate(Correlation *parts, int64_t count) except *

@@ -33,6 +33,9 @@ cnp.import_array()
 cdef extern from "kernels.h":
     enum: LINEAR
 
+cdef extern from * nogil:
+    void __builtin_prefetch(const void *p, int rw, int locality)
+
 
 # ---- geometry: an image, the windows that move over it, and blocks of their places -----------------------------------
 
@@ -44,10 +47,10 @@ cdef enum:
     MOST_PLANES = 32                       # so many planes
     PANEL_FLOATS = 1 << 16                 # 256 KB: a quarter to a half of a second-level cache
     GEMM_DEPTH = 640                       # rows of packed columns: 160 KB at the widest tile
-    TURNED_SLICE = 128                     # channels of an image that is turned: 192 KB with as many pixels
-    TURNED_COLUMNS = 128
-    TURNED_FLOATS = 1 << 20
     PIXEL_DEPTH = 384                      # the same where pixels are summed over
+    FETCHED_DEPTH = 96                     # where those of the next block come to the cache at the same time
+    FETCHED_SLICE = 256                    # channels of them: 96 KB a block
+    CACHE_LINE = 16                        # floats
     MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums of a kernel's gradient
 
 
@@ -878,27 +881,29 @@ def conv_backward_input_spread(
 cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     cdef Image *x = &g.x
     cdef int64_t tile_columns = widest(g.table) * g.table.vector_floats
-    cdef int64_t taps = x.v.taps * x.h.taps, parts, blocks
-    # Pixels far apart share few sets of a cache. The copy repays where columns are many and the image leaves the cache.
-    g.turned = (
-        taps_of(x) == 1 and in_place(x) and g.width >= TURNED_COLUMNS
-        and pixels_of(x) * x.channels >= TURNED_FLOATS)
-    g.slice = even_parts(x.depth, TURNED_SLICE if g.turned else max(GEMM_DEPTH // taps, 16))
+    cdef int64_t taps = x.v.taps * x.h.taps, most_parts = MOST_PARTIAL_FLOATS // g.dw_floats, parts = 1, blocks
+    g.fetching = taps_of(x) == 1 and in_place(x)
+    if g.fetching:
+        # Each block of columns reads all pixels: where these are many, they are cut first.
+        most_parts = min(most_parts, pixels_of(x) // PIXEL_DEPTH)
+        parts = max(min(TASKS // x.groups, most_parts), 1)
+        g.slice = even_parts(x.depth, FETCHED_SLICE)
+    else:
+        g.slice = even_parts(x.depth, max(GEMM_DEPTH // taps, 16))
     g.slices = ceil_div(x.depth, g.slice)
-    g.column_blocks = 1 if g.turned else ceil_div(TASKS, 2 * g.slices * x.groups * x.d.taps)
+    g.column_blocks = ceil_div(TASKS, 2 * g.slices * x.groups * x.d.taps * parts)
     g.column_block = ceil_div(ceil_div(g.width, g.column_blocks), tile_columns) * tile_columns
     g.column_blocks = ceil_div(g.width, g.column_block)
-    g.cut = cut_pixels(x, g.slice, PIXEL_DEPTH, not in_place(x))
+    g.cut = cut_pixels(x, g.slice, FETCHED_DEPTH if g.fetching else PIXEL_DEPTH, not in_place(x))
     # Where dw is too small to be shared, a fixed number of partial sums over the pixels are added up in order.
-    parts = min(TASKS // (g.slices * g.column_blocks * x.groups * x.d.taps), MOST_PARTIAL_FLOATS // g.dw_floats)
+    parts = min(TASKS // (g.slices * g.column_blocks * x.groups * x.d.taps), most_parts)
     blocks = g.cut.row_blocks * g.cut.column_blocks
     g.chunk = even_parts(blocks, ceil_div(blocks, max(parts, 1)))
     g.chunks = ceil_div(blocks, g.chunk)
     g.packed_floats = g.cut.rows * g.cut.columns * tile_columns
-    g.panel_floats = g.slice * g.cut.rows * ceil_div(g.cut.columns, 16) * 16 if g.turned else g.cut.panel_floats
     g.scratch_bytes = (
-        sizeof(float) * (g.panel_floats + g.packed_floats)
-        + sizeof(void *) * (2 * taps * g.slice + g.cut.rows) + 63
+        sizeof(float) * (g.cut.panel_floats + g.packed_floats)
+        + sizeof(void *) * (2 * taps * g.slice + g.cut.rows * (1 + g.cut.columns)) + 63
     ) // 64 * 64
 
 
@@ -933,19 +938,51 @@ cdef int64_t list_rows(const Image *x, const View *view, const Block *block, int
     return block.rows
 
 
-cdef void turn(
-    const KernelGradient *g, const View *view, int64_t depth, gemm_tile *tile, const float **rows, float *panel
+cdef Ahead look_ahead(
+    const KernelGradient *g, int64_t i, int64_t channel, int64_t depth, int64_t column, int64_t columns,
+    const float **pixels
 ) noexcept nogil:
-    """Copies what a block reads to `panel` with the pixels of a channel side by side, not a whole pixel apart."""
-    cdef int64_t *offsets = <int64_t *> tile.offsets
-    cdef int64_t width = ceil_div(tile.depth, 16) * 16, i
-    for i in range(tile.segments):
-        g.table.f32_pack_columns(
-            panel + i * depth * width, width, view.data + offsets[i], depth, tile.step, tile.depth)
-        offsets[i] = i * depth * width
-    for i in range(depth):
-        rows[i] = panel + i * width
-    tile.step = 1
+    """What the i-th block of pixels reads of x and dy."""
+    cdef Block block = cut_block(&g.x, &g.cut, i)
+    cdef View view = look(&g.x, &block, 0, 1, channel, depth, NULL)
+    cdef int64_t r, c
+    cdef const float *start
+    for r in range(block.rows):
+        start = view.data + row_offset(&g.x, &view, block.row + r)
+        for c in range(block.columns):
+            pixels[r * block.columns + c] = start + c * g.x.h.stride * view.pixel
+    return Ahead(
+        pixels, block.rows * block.columns, depth,
+        g.dy + (block.row * g.x.h.outputs + block.column) * g.x.groups * g.width + column, g.x.groups * g.width,
+        columns, 0)
+
+
+cdef inline void fetch_run(const float *run, int64_t floats) noexcept nogil:
+    cdef int64_t line
+    for line in range(ceil_div(floats, CACHE_LINE)):
+        __builtin_prefetch(run + line * CACHE_LINE, 0, 2)
+
+
+cdef void fetch(Ahead *ahead, int64_t pixels) noexcept nogil:
+    """Asks for the first so many pixels, but those that have been asked for: memory alone is slower than the sums."""
+    cdef int64_t i
+    for i in range(ahead.fetched, pixels):
+        fetch_run(ahead.x[i], ahead.depth)
+        fetch_run(ahead.dy + i * ahead.dy_pixel, ahead.columns)
+    ahead.fetched = max(ahead.fetched, pixels)
+
+
+cdef void multiply_fetching(
+    const kernel_table *table, gemm_tile *tile, const float **rows, float **out, int64_t count, int vectors,
+    Ahead *ahead, int64_t before, int64_t products
+) noexcept nogil:
+    """`multiply`; each tile fetches as large a share of the pixels ahead as it has of all products, `before` done."""
+    cdef int64_t parts = ceil_div(count, table.gemm_height[vectors]), part, first = 0, last
+    for part in range(parts):
+        last = count * (part + 1) // parts
+        multiply(table, tile, rows + first, out + first, last - first, vectors)
+        fetch(ahead, ahead.pixels * (before + last * tile.columns) // products)
+        first = last
 
 
 cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexcept nogil:
@@ -959,13 +996,16 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
     cdef float *dw = (
         (g.dw if chunk == 0 else g.partials + (chunk - 1) * g.dw_floats) + plane * (g.dw_floats // x.d.taps))
     cdef int64_t elements = x.v.taps * x.h.taps * depth, dy_pixel = x.groups * g.width
+    cdef int64_t last = min((chunk + 1) * g.chunk, g.cut.row_blocks * g.cut.column_blocks)
 
     cdef float *panel = <float *> scratch
-    cdef float *packed = panel + g.panel_floats
+    cdef float *packed = panel + g.cut.panel_floats
     cdef const float **rows = <const float **> (packed + g.packed_floats)
     cdef float **out = <float **> (rows + elements)
     cdef int64_t *offsets = <int64_t *> (out + elements)
+    cdef const float **pixels = <const float **> (offsets + g.cut.rows)
 
+    cdef Ahead ahead
     cdef gemm_tile tile
     cdef Block block
     cdef View view
@@ -978,15 +1018,18 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
     tile.activation = LINEAR
     tile.accumulate = False
     list_gradients(g, dw, group, k, depth, out)
-    for i in range(chunk * g.chunk, min((chunk + 1) * g.chunk, g.cut.row_blocks * g.cut.column_blocks)):
+    for i in range(chunk * g.chunk, last):
         block = cut_block(x, &g.cut, i)
         view = look(x, &block, plane, 1, group * x.depth + k, depth, panel)
         list_elements(g, &view, depth, rows)
         tile.segments = list_rows(x, &view, &block, offsets)
         tile.depth = block.rows * block.columns // tile.segments
         tile.step = x.h.stride * view.pixel
-        if g.turned:
-            turn(g, &view, depth, &tile, rows, panel)
+        if g.fetching and i + 1 < last:
+            ahead = look_ahead(
+                g, i + 1, group * x.depth + k, depth, group * g.width + first, end - first, pixels)
+        else:
+            ahead.pixels = ahead.fetched = 0
         tile.column = first
         while tile.column < end:
             vectors = tile_vectors(g.table, end - tile.column)
@@ -998,7 +1041,9 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
             else:
                 g.table.f32_pack_rows(packed, tile.b_step, dy, block.rows * block.columns, dy_pixel, tile.columns)
                 tile.b = packed
-            multiply(g.table, &tile, rows, out, elements, vectors)
+            multiply_fetching(
+                g.table, &tile, rows, out, elements, vectors, &ahead, (tile.column - first) * elements,
+                (end - first) * elements)
             tile.column += tile.columns
         tile.accumulate = True
 
