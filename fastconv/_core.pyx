@@ -72,6 +72,24 @@ def vector_floats() -> int:
 set_isa(os.environ.get("FASTCONV_ISA") or None)
 
 
+# ---- arguments -------------------------------------------------------------------------------------------------------
+
+def is_plain(value) -> bool:
+    """Whether `value` is an int, a str, None or a tuple of such: equal ones mean the same, unlike 1, 1.0 and True."""
+    return _is_plain(value)
+
+
+cdef bint _is_plain(object value):
+    if type(value) is int or type(value) is str or value is None:
+        return True
+    if type(value) is not tuple:
+        return False
+    for part in <tuple> value:
+        if not _is_plain(part):
+            return False
+    return True
+
+
 # ---- threads ---------------------------------------------------------------------------------------------------------
 
 # Below this many multiply-adds (or the time of as many) a second thread costs more than it saves: the parallel region

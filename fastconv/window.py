@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
 from fastconv import config
+from fastconv._core import is_plain
 
 Shape = tuple[int, ...]
 Sides = tuple[tuple[int, int], ...]
@@ -17,6 +18,25 @@ WHOLE = (int, np.integer)
 RANKS = (1, 2, 3)  # how many spatial axes there may be
 NAMED_PADDINGS = ("valid", "same")
 CONV_PADDINGS = (*NAMED_PADDINGS, "causal")
+
+Result = TypeVar("Result")
+
+
+def remembered(resolve: Callable[..., Result]) -> Callable[..., Result]:
+    """`resolve`, a function of its arguments and of `config.strict_windows()` alone, asked once for plain arguments.
+
+    Its results are shared: nobody may change them.
+    """
+
+    @lru_cache(maxsize=1024)
+    def known(strict: bool, *arguments: Any) -> Result:
+        return resolve(*arguments)
+
+    @wraps(resolve)
+    def ask(*arguments: Any) -> Result:
+        return known(config.strict_windows(), *arguments) if is_plain(arguments) else resolve(*arguments)
+
+    return ask
 
 
 def spread(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
@@ -95,16 +115,7 @@ def resolve_padding(
             `config.set_strict_windows(True)`, windows that leave part of the input unread.
     """
     padding = standardize_padding(op, padding, len(size), names)
-    where = (tuple(spatial), tuple(size), tuple(strides), tuple(dilation))
-    return _fitting_sides(op, padding, *where, config.strict_windows())
-
-
-@lru_cache(maxsize=1024)
-def _fitting_sides(
-    op: str, padding: str | Sides, spatial: Shape, size: Shape, strides: Shape, dilation: Shape, strict: bool
-) -> Sides:
-    """`padding`, a known name or sides, as sides with which at least one window fits."""
-    same = padding == "same"
+    same, strict = padding == "same", config.strict_windows()
     sides = named_padding(padding, spatial, size, strides, dilation) if isinstance(padding, str) else padding
     for n, k, s, d, (before, after) in zip(spatial, size, strides, dilation, sides):
         room = n + before + after - reach(k, d)
@@ -113,12 +124,13 @@ def _fitting_sides(
             rule = "(N - F + 2P)/S must be a whole number under strict windows"
             raise ValueError(
                 f"{op}: {rule if uneven and room >= 0 else 'the window must fit into the padded input'}. "
-                f"Received: input size={spatial}, window={size}, strides={strides}, dilation={dilation}, "
-                f"padding={sides}"
+                f"Received: input size={tuple(spatial)}, window={tuple(size)}, strides={tuple(strides)}, "
+                f"dilation={tuple(dilation)}, padding={sides}"
             )
     return sides
 
 
+@remembered
 def resolve_transposed(
     op: str,
     padding: str | int | Sequence[int | Sequence[int]],

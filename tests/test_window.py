@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastconv import config
+from fastconv import config, ops
 from fastconv.window import explicit_sides, output_size, reach, resolve_padding, same_padding, spread
 
 SIZES = st.integers(1, 12)
@@ -91,3 +91,29 @@ def test_strict_windows():
     assert resolve_padding("conv", 1, (7, 7), (3, 3), (3, 3), (1, 1)) == ((1, 1), (1, 1))
     for same in ("same", "SAME"):
         assert resolve_padding("conv", same, (8, 8), (3, 3), (3, 3), (1, 1)) == ((0, 1), (0, 1))
+
+
+def test_equal_arguments_that_mean_something_else_are_not_remembered():
+    """1.0 equals 1 and so does True, also inside of tuples; only whole numbers are taken."""
+    x, w = np.ones((1, 4, 4, 1), np.float32), np.ones((2, 2, 1, 1), np.float32)
+    for strides in (1, (1, 1), (np.int64(1), 1), [1, 1]):
+        assert ops.max_pool(x, 2, strides).shape == (1, 3, 3, 1)
+        assert ops.conv(x, w, strides).shape == (1, 3, 3, 1)
+    for strides in (1.0, (1.0, 1), (1, 1.0)):
+        with pytest.raises(ValueError, match=r"^strides must be an int or 2 ints"):
+            ops.max_pool(x, 2, strides)
+        with pytest.raises(ValueError, match=r"^strides must be an int or 2 ints"):
+            ops.conv(x, w, strides)
+    with pytest.raises(ValueError, match=r"^max_pool: padding must be 2 pairs of whole numbers"):
+        ops.max_pool(x, 2, 1, ((0.0, 0), (0, 0)))
+
+
+def test_what_is_remembered_depends_on_strictness():
+    x = np.ones((1, 5, 5, 1), np.float32)
+    assert ops.max_pool(x, 2).shape == (1, 2, 2, 1)
+    config.set_strict_windows(True)
+    try:
+        with pytest.raises(ValueError, match="must be a whole number under strict windows"):
+            ops.max_pool(x, 2)
+    finally:
+        config.set_strict_windows(False)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fastconv._core import is_plain
 from fastconv.engine.operand import Operand
 from fastconv.engine.primitive import Tensor
 from fastconv.engine.trace import Trace
@@ -83,7 +84,7 @@ PLAIN = frozenset([np.ndarray, int, float, bool, str, type(None)])
 def is_symbolic(trees: Iterable[Any]) -> bool:
     """Whether a symbolic tensor is among the leaves of `trees`."""
     for tree in trees:
-        if type(tree) in PLAIN:
+        if type(tree) in PLAIN or is_plain(tree):
             continue
         if isinstance(tree, KerasTensor):
             return True

@@ -16,6 +16,7 @@ from fastconv.window import (
     Padding,
     broken_rule,
     output_size,
+    remembered,
     resolve_padding,
     resolve_transposed,
     spread,
@@ -298,6 +299,7 @@ def _last(shape: Sequence[int], data_format: str | None) -> tuple[int, ...]:
     return (*sizes[:1], *sizes[2:], *sizes[1:2])
 
 
+@remembered
 def _window(
     op: str,
     x_shape: Sequence[int],

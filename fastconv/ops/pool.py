@@ -10,7 +10,7 @@ from fastconv.engine import Primitive, Tensor
 from fastconv.ops.broadcast import reshape
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
-from fastconv.window import Padding, output_size, resolve_padding, spread
+from fastconv.window import Padding, output_size, remembered, resolve_padding, spread
 
 # Of images x (N, H, W, C), with the windows of two axes.
 Pool = Callable[..., Any]
@@ -69,17 +69,29 @@ def _pool(
 ) -> Any:
     x, restore = images(op, convert_to_tensor(inputs), data_format, ranks=(1, 2, 3))
     floats(op, x)
-    rank = x.ndim - 2
+    windows = _windows(op, x.shape[1:-1], pool_size, strides, padding, dilation)
+    if x.ndim == 4:
+        return restore(primitive(x, **windows, **params))
+    return restore((_pool_lines if x.ndim == 3 else _pool_volumes)(partial(primitive, **params), x, windows))
+
+
+@remembered
+def _windows(
+    op: str,
+    spatial: tuple[int, ...],
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None,
+    padding: Padding,
+    dilation: int | Sequence[int],
+) -> Windows:
+    """The arguments of an operation as the kernels want them; averages know no dilation."""
+    rank = len(spatial)
     size = spread("pool_size", pool_size, rank)
     steps = size if strides is None else spread("strides", strides, rank)
     distance = spread("dilation_rate", dilation, rank)
-    sides = resolve_padding(op, padding, x.shape[1:-1], size, steps, distance)
+    sides = resolve_padding(op, padding, spatial, size, steps, distance)
     windows: Windows = {"size": size, "strides": steps, "padding": sides}
-    if primitive is not _average_pool:
-        windows["dilation"] = distance
-    if rank == 2:
-        return restore(primitive(x, **windows, **params))
-    return restore((_pool_lines if rank == 1 else _pool_volumes)(partial(primitive, **params), x, windows))
+    return windows if op == "average_pool" else {**windows, "dilation": distance}
 
 
 def _pool_lines(pool: Pool, x: Any, windows: Windows) -> Any:
