@@ -146,8 +146,9 @@ cdef struct KernelGradient:
     int64_t width                          # columns of a group
     float *dw
     # A task sums one chunk of the blocks of pixels into a slice of the channels, in one plane of the kernel, times a
-    # block of columns
+    # block of columns, for a bundle of groups, whose channels are read together
     Cut cut
+    int64_t bundle, bundles
     int64_t slice, slices
     int64_t column_block, column_blocks
     int64_t chunk, chunks                  # blocks of pixels in a chunk

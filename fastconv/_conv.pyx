@@ -47,6 +47,7 @@ cdef enum:
     MOST_PLANES = 32                       # so many planes
     PANEL_FLOATS = 1 << 16                 # 256 KB: a quarter to a half of a second-level cache
     GEMM_DEPTH = 640                       # rows of packed columns: 160 KB at the widest tile
+    BUNDLE_CHANNELS = 64                   # of groups whose pixels are summed over together: whole lines of the cache
     PIXEL_DEPTH = 384                      # the same where pixels are summed over
     FETCHED_DEPTH = 96                     # where those of the next block come to the cache at the same time
     FETCHED_SLICE = 256                    # channels of them: 96 KB a block
@@ -891,12 +892,14 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     else:
         g.slice = even_parts(x.depth, max(GEMM_DEPTH // taps, 16))
     g.slices = ceil_div(x.depth, g.slice)
-    g.column_blocks = ceil_div(TASKS, 2 * g.slices * x.groups * x.d.taps * parts)
+    g.bundle = min(max(BUNDLE_CHANNELS // x.depth, 1), x.groups) if g.slices == 1 and not g.fetching else 1
+    g.bundles = ceil_div(x.groups, g.bundle)
+    g.column_blocks = ceil_div(TASKS, 2 * g.slices * g.bundles * x.d.taps * parts)
     g.column_block = ceil_div(ceil_div(g.width, g.column_blocks), tile_columns) * tile_columns
     g.column_blocks = ceil_div(g.width, g.column_block)
-    g.cut = cut_pixels(x, g.slice, FETCHED_DEPTH if g.fetching else PIXEL_DEPTH, not in_place(x))
+    g.cut = cut_pixels(x, g.bundle * g.slice, FETCHED_DEPTH if g.fetching else PIXEL_DEPTH, not in_place(x))
     # Where dw is too small to be shared, a fixed number of partial sums over the pixels are added up in order.
-    parts = min(TASKS // (g.slices * g.column_blocks * x.groups * x.d.taps), most_parts)
+    parts = min(TASKS // (g.slices * g.column_blocks * g.bundles * x.d.taps), most_parts)
     blocks = g.cut.row_blocks * g.cut.column_blocks
     g.chunk = even_parts(blocks, ceil_div(blocks, max(parts, 1)))
     g.chunks = ceil_div(blocks, g.chunk)
@@ -907,13 +910,15 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     ) // 64 * 64
 
 
-cdef void list_elements(const KernelGradient *g, const View *view, int64_t depth, const float **rows) noexcept nogil:
-    """Where the first pixel meets each element (i, j, k) of a slice of a plane of the kernel."""
+cdef void list_elements(
+    const KernelGradient *g, const View *view, int64_t channel, int64_t depth, const float **rows
+) noexcept nogil:
+    """Where the first pixel meets each element (i, j, k) of a slice, from some channel on, of a plane of the kernel."""
     cdef int64_t i, j, k
     for i in range(g.x.v.taps):
         for j in range(g.x.h.taps):
             for k in range(depth):
-                rows[k] = view.data + i * g.x.v.step * view.row + j * g.x.h.step * view.pixel + k
+                rows[k] = view.data + channel + i * g.x.v.step * view.row + j * g.x.h.step * view.pixel + k
             rows += depth
 
 
@@ -990,9 +995,10 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
     cdef const Image *x = &g.x
     cdef int64_t first = task % g.column_blocks * g.column_block, end = min(first + g.column_block, g.width)
     cdef int64_t k = task // g.column_blocks % g.slices * g.slice, depth = min(g.slice, x.depth - k)
-    cdef int64_t group = task // (g.column_blocks * g.slices) % x.groups
-    cdef int64_t plane = task // (g.column_blocks * g.slices * x.groups) % x.d.taps
-    cdef int64_t chunk = task // (g.column_blocks * g.slices * x.groups * x.d.taps)
+    cdef int64_t group = task // (g.column_blocks * g.slices) % g.bundles * g.bundle
+    cdef int64_t groups = min(g.bundle, x.groups - group)
+    cdef int64_t plane = task // (g.column_blocks * g.slices * g.bundles) % x.d.taps
+    cdef int64_t chunk = task // (g.column_blocks * g.slices * g.bundles * x.d.taps)
     cdef float *dw = (
         (g.dw if chunk == 0 else g.partials + (chunk - 1) * g.dw_floats) + plane * (g.dw_floats // x.d.taps))
     cdef int64_t elements = x.v.taps * x.h.taps * depth, dy_pixel = x.groups * g.width
@@ -1010,18 +1016,16 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
     cdef Block block
     cdef View view
     cdef const float *dy
-    cdef int64_t i
+    cdef int64_t i, member
     cdef int vectors
     tile.offsets = offsets
     tile.starts = NULL
     tile.bias = NULL
     tile.activation = LINEAR
     tile.accumulate = False
-    list_gradients(g, dw, group, k, depth, out)
     for i in range(chunk * g.chunk, last):
         block = cut_block(x, &g.cut, i)
-        view = look(x, &block, plane, 1, group * x.depth + k, depth, panel)
-        list_elements(g, &view, depth, rows)
+        view = look(x, &block, plane, 1, group * x.depth + k, depth + (groups - 1) * x.depth, panel)
         tile.segments = list_rows(x, &view, &block, offsets)
         tile.depth = block.rows * block.columns // tile.segments
         tile.step = x.h.stride * view.pixel
@@ -1030,21 +1034,25 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
                 g, i + 1, group * x.depth + k, depth, group * g.width + first, end - first, pixels)
         else:
             ahead.pixels = ahead.fetched = 0
-        tile.column = first
-        while tile.column < end:
-            vectors = tile_vectors(g.table, end - tile.column)
-            tile.b_step = vectors * g.table.vector_floats
-            tile.columns = min(tile.b_step, end - tile.column)
-            dy = g.dy + (block.row * x.h.outputs + block.column) * dy_pixel + group * g.width + tile.column
-            if tile.columns == tile.b_step == dy_pixel:
-                tile.b = dy
-            else:
-                g.table.f32_pack_rows(packed, tile.b_step, dy, block.rows * block.columns, dy_pixel, tile.columns)
-                tile.b = packed
-            multiply_fetching(
-                g.table, &tile, rows, out, elements, vectors, &ahead, (tile.column - first) * elements,
-                (end - first) * elements)
-            tile.column += tile.columns
+        for member in range(groups):
+            list_elements(g, &view, member * x.depth, depth, rows)
+            list_gradients(g, dw, group + member, k, depth, out)
+            tile.column = first
+            while tile.column < end:
+                vectors = tile_vectors(g.table, end - tile.column)
+                tile.b_step = vectors * g.table.vector_floats
+                tile.columns = min(tile.b_step, end - tile.column)
+                dy = g.dy + (
+                    (block.row * x.h.outputs + block.column) * dy_pixel + (group + member) * g.width + tile.column)
+                if tile.columns == tile.b_step == dy_pixel:
+                    tile.b = dy
+                else:
+                    g.table.f32_pack_rows(packed, tile.b_step, dy, block.rows * block.columns, dy_pixel, tile.columns)
+                    tile.b = packed
+                multiply_fetching(
+                    g.table, &tile, rows, out, elements, vectors, &ahead, (tile.column - first) * elements,
+                    (end - first) * elements)
+                tile.column += tile.columns
         tile.accumulate = True
 
 
@@ -1061,7 +1069,7 @@ cdef void correlate_gradients(KernelGradient *g) except *:
     g.table = tiles()
     g.dw_floats = taps_of(&g.x) * g.x.channels * g.width
     cut_kernel_gradient(g)
-    cdef int64_t tasks = g.chunks * g.x.d.taps * g.x.groups * g.slices * g.column_blocks, task
+    cdef int64_t tasks = g.chunks * g.x.d.taps * g.bundles * g.slices * g.column_blocks, task
     cdef int threads = threads_for(<double> pixels_of(&g.x) * g.dw_floats)
     cdef char *scratch = <char *> borrow_scratch(
         threads * g.scratch_bytes + (g.chunks - 1) * g.dw_floats * sizeof(float))
