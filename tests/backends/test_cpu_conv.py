@@ -322,6 +322,12 @@ def test_values_that_are_not_finite_spread_as_in_the_reference(isa, rng, value):
     np.testing.assert_array_equal(cpu.conv(x, w, activation="relu", **SAME), expected)
 
 
+@pytest.mark.parametrize(("groups", "ci", "co"), [(9, 16, 16), (7, 12, 24), (3, 40, 5)])
+def test_groups_that_do_not_fill_the_last_bundle(isa, rng, groups, ci, co):
+    x_shape, w_shape = (2, 9, 11, groups * ci), (3, 3, ci, groups * co)
+    assert_conv_matches(reference, rng, x_shape, w_shape, **{**SAME, "strides": (2, 2)})
+
+
 def test_calls_from_several_python_threads(rng):
     x, w = rng.standard_normal((4, 20, 20, 16), np.float32), rng.standard_normal((3, 3, 16, 40), np.float32)
     expected, results = cpu.conv(x, w, **SAME), []
