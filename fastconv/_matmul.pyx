@@ -107,6 +107,20 @@ cdef enum:
     CACHE_LINE = 16                        # floats
 
 
+cdef Stream stream_of(
+    cnp.ndarray a, cnp.ndarray b, bias, cnp.ndarray y, bint transpose_b, int activation, float alpha
+) except *:
+    cdef Stream s
+    s.table = tiles()
+    s.rows, s.depth, s.columns = a.shape[0], a.shape[1], y.shape[1]
+    s.a = floats(a, s.rows * s.depth)
+    s.b = floats(b, s.depth * s.columns)
+    s.bias = <float *> NULL if bias is None else floats(bias, s.columns)
+    s.y = floats(y, s.rows * s.columns)
+    s.transpose_b, s.activation, s.alpha = transpose_b, activation, alpha
+    return s
+
+
 cdef void list_matrix_rows(const Stream *s, const float **rows, float **out) noexcept nogil:
     """Where the rows of a and y begin."""
     cdef int64_t r
@@ -161,6 +175,15 @@ cdef void stream_rows(const Stream *s, int64_t first, int64_t end) noexcept nogi
             tile.column += tile.columns
 
 
+cdef void dot_rows(const Stream *s, int64_t first, int64_t end) noexcept nogil:
+    """The rows first..end of a b^T, where b has few."""
+    cdef Stream part = s[0]
+    part.a += first * s.depth
+    part.y += first * s.columns
+    part.rows = end - first
+    stream_dots(&part, 0, s.columns)
+
+
 cdef void stream_dots(const Stream *s, int64_t first, int64_t end) noexcept nogil:
     """The columns first..end of a b^T: a few rows of b at a time meet all rows of a."""
     cdef const float *rows[STREAM_ROWS]
@@ -193,16 +216,9 @@ def matmul_stream(
     bint transpose_b, int activation, float alpha,
 ):
     """y = act(bias + a op(b)), reading b once and where it lies"""
-    cdef Stream s
-    s.table = tiles()
-    s.rows, s.depth, s.columns = a.shape[0], a.shape[1], y.shape[1]
+    cdef Stream s = stream_of(a, b, bias, y, transpose_b, activation, alpha)
     if s.rows > STREAM_ROWS:
         raise ValueError(f"A stream has at most {STREAM_ROWS} rows. Received: {s.rows}.")
-    s.a = floats(a, s.rows * s.depth)
-    s.b = floats(b, s.depth * s.columns)
-    s.bias = <float *> NULL if bias is None else floats(bias, s.columns)
-    s.y = floats(y, s.rows * s.columns)
-    s.transpose_b, s.activation, s.alpha = transpose_b, activation, alpha
     cdef int64_t most = min(max(s.columns // 2, FEWEST_STREAM_COLUMNS), STREAM_COLUMNS)
     cdef int64_t width = ceil_div(even_parts(s.columns, DOT_TASK if transpose_b else most), 16) * 16, task
     cdef int threads = threads_for(<double> s.rows * s.depth * s.columns)
@@ -214,6 +230,26 @@ def matmul_stream(
                 stream_dots(&s, task * width, min((task + 1) * width, s.columns))
             else:
                 stream_rows(&s, task * width, min((task + 1) * width, s.columns))
+        restore_denormals(state)
+
+
+def matmul_dots(
+    cnp.ndarray a,    # IN  (M, K)
+    cnp.ndarray b,    # IN  (K, N), few columns, or (N, K) to be transposed
+    bias,             # IN  (N,) or None
+    cnp.ndarray y,    # OUT (M, N)
+    bint transpose_b, int activation, float alpha,
+):
+    """y = act(bias + a op(b)), reading a once and where it lies"""
+    cdef cnp.ndarray columns = b if transpose_b else b.T.copy()
+    cdef Stream s = stream_of(a, columns, bias, y, True, activation, alpha)
+    cdef int threads = threads_for(<double> s.rows * s.depth * s.columns)
+    cdef unsigned state = 0
+    cdef int64_t task
+    with nogil, parallel(num_threads=threads):
+        state = flush_denormals()
+        for task in prange(ceil_div(s.rows, STREAM_ROWS), schedule="dynamic"):
+            dot_rows(&s, task * STREAM_ROWS, min((task + 1) * STREAM_ROWS, s.rows))
         restore_denormals(state)
 
 

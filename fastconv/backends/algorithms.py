@@ -92,6 +92,23 @@ def whole(c: Convolution, limits: Limits) -> str:
     return "a window as large as the inputs: one matrix product"
 
 
+def pointwise(c: Convolution) -> bool:
+    """Whether every pixel is a row of a matrix: the kernel is another."""
+    return c.groups == 1 and max((*c.window, *c.strides)) == 1 and not any(map(any, c.padding)) and c.pixels > 0
+
+
+def product_forward(c: Convolution, limits: Limits) -> str:
+    if pointwise(c) and few_columns(*c.kernel_shape[-2:]):
+        return f"{c.kernel_shape[-1]} channels of one tap: a dot product for each"
+    return whole(c, limits)
+
+
+def product_backward_kernel(c: Convolution, limits: Limits) -> str:
+    if pointwise(c) and swapped(c.pixels, c.kernel_shape[-2], c.kernel_shape[-1], limits.lanes):
+        return f"{c.kernel_shape[-2]} channels fill vectors better than {c.kernel_shape[-1]}: the kernel is transposed"
+    return whole(c, limits)
+
+
 # Groups of more channels fill the tiles of matrix products, those of the gradient of a kernel earlier.
 GROUPED_CHANNELS = 16
 GROUPED_KERNEL_CHANNELS = 8
@@ -300,7 +317,7 @@ def otherwise(c: Convolution, limits: Limits) -> str:
 # The first rule that has a reason wins.
 RULES = {
     "forward": (
-        Rule("product", whole, exact=True),
+        Rule("product", product_forward, exact=True),
         Rule("fourier", fourier_forward, exact=False),
         Rule("winograd", winograd_forward, exact=False),
         Rule("grouped", grouped, exact=True),
@@ -317,7 +334,7 @@ RULES = {
         Rule("direct", otherwise, exact=True),
     ),
     "backward_kernel": (
-        Rule("product", whole, exact=True),
+        Rule("product", product_backward_kernel, exact=True),
         Rule("fourier", fourier_forward, exact=False),
         Rule("winograd", winograd_forward, exact=False),
         Rule("grouped", grouped_kernel, exact=True),
@@ -362,6 +379,10 @@ def conv(
 
 # With more rows of a, packing b into tiles costs less than what its reading where it lies takes longer.
 STREAM_ROWS = 8
+# Dot products of fewer elements spend their time on adding up the lanes; with more columns, half a vector is full.
+DOT_DEPTH, DOT_COLUMNS = 32, 4
+# Vectors of products whose saving repays that an element of the result is moved.
+TRANSPOSE_GAIN = 8
 # Packing b^T costs more; dot products of few elements spend their time on adding up the lanes.
 DOT_ROWS = 64
 
@@ -371,8 +392,20 @@ def dot_rows(depth: int) -> int:
     return max(1, min(depth // 8, max(STREAM_ROWS, depth // 32), DOT_ROWS))
 
 
+def few_columns(depth: int, columns: int) -> bool:
+    """Whether the columns of a product are dot products, with elements of a in the lanes."""
+    return depth >= DOT_DEPTH and columns <= DOT_COLUMNS
+
+
+def swapped(depth: int, rows: int, columns: int, lanes: int) -> bool:
+    """Whether a^T b, (rows, columns) sums, is computed as the transpose of b^T a, whose rows fill vectors better."""
+    vectors = rows * ceil(columns / lanes) - columns * ceil(rows / lanes)
+    return depth * vectors > TRANSPOSE_GAIN * rows * columns
+
+
 def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_b: bool, fused: bool) -> str:
-    """How op(a) op(b) is computed from these shapes: "stream" moves b past few rows of a, "tiles" packs it.
+    """How op(a) op(b) is computed from these shapes: "stream" moves b past few rows of a, "dots" moves a past
+    few columns of b, "tiles" packs b.
 
     "transposed" sums over the rows of both, as the gradient of a dense layer's weights does: nothing is fused with it.
     """
@@ -380,5 +413,8 @@ def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_
         return "reference"
     if transpose_a:
         return "transposed" if len(a) == 2 and not transpose_b and not fused else "reference"
+    rows, columns = prod(a[:-1]), b[0] if transpose_b else b[1]
     most = dot_rows(a[-1]) if transpose_b else STREAM_ROWS
-    return "stream" if prod(a[:-1]) <= most else "tiles"
+    if rows > most and few_columns(a[-1], columns):
+        return "dots"
+    return "stream" if rows <= most else "tiles"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastconv import _matmul
 from fastconv._stream import room
 from fastconv.backends import algorithms
-from fastconv.backends.cpu_conv import BACKWARD_INPUT, BACKWARD_KERNEL, FORWARD, MATMUL
+from fastconv.backends.cpu_conv import BACKWARD_INPUT, BACKWARD_KERNEL, FORWARD, MATMUL, matmul_transposed
 from fastconv.backends.cpu_stream import ACTIVATION_NUMBERS, CpuStream, float32
 
 
@@ -53,7 +52,7 @@ class Cpu(CpuStream):
         columns = b.shape[0] if transpose_b else b.shape[1]
         if algorithm == "transposed":
             y = room(out, (a.shape[1], columns))
-            _matmul.matmul_transposed(a, b, y)
+            matmul_transposed(a, b, y)
             return y
         y = room(out, (*a.shape[:-1], columns))
         rows, products = a.reshape(-1, a.shape[-1]), y.reshape(-1, columns)

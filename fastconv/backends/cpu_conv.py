@@ -91,18 +91,32 @@ def fourier_points(c: Convolution, outputs: Shape) -> Shape:
     return algorithms.fourier_points(c, outputs, config.max_workspace())
 
 
-# ---- windows as large as the inputs: one matrix product --------------------------------------------------------------
+# ---- one matrix product, where windows are as large as the inputs or as a pixel --------------------------------------
 
 # (a, b, bias or None, y, whether b is transposed, activation number, alpha): fills y
-MATMUL: dict[str, Callable[..., None]] = {"stream": _matmul.matmul_stream, "tiles": _matmul.matmul}
+MATMUL: dict[str, Callable[..., None]] = {
+    "stream": _matmul.matmul_stream,
+    "dots": _matmul.matmul_dots,
+    "tiles": _matmul.matmul,
+}
+
+
+def matmul_transposed(a: Array, b: Array, y: Array) -> None:
+    """y = a^T b, or the transpose of b^T a"""
+    if algorithms.swapped(a.shape[0], a.shape[1], b.shape[1], _core.vector_floats()):
+        turned = np.empty((b.shape[1], a.shape[1]), np.float32)
+        _matmul.matmul_transposed(b, a, turned)
+        y.T[...] = turned
+    else:
+        _matmul.matmul_transposed(a, b, y)
 
 
 def conv_product(
     c: Convolution, x: Array, w: Array, bias: Array | None, y: Array, activation: int, alpha: float
 ) -> None:
-    a, b = x.reshape(c.images, -1), w.reshape(-1, w.shape[-1])
+    a, b = x.reshape(c.pixels, -1), w.reshape(-1, w.shape[-1])
     algorithm = algorithms.matmul(a.shape, b.shape, transpose_a=False, transpose_b=False, fused=True)
-    MATMUL[algorithm](a, b, bias, y.reshape(c.images, -1), False, activation, alpha)
+    MATMUL[algorithm](a, b, bias, y.reshape(c.pixels, -1), False, activation, alpha)
 
 
 def conv_product_backward_input(
@@ -115,7 +129,7 @@ def conv_product_backward_input(
 
 
 def conv_product_backward_kernel(c: Convolution, x: Array, dy: Array, dw: Array) -> None:
-    _matmul.matmul_transposed(x.reshape(c.images, -1), dy.reshape(c.images, -1), dw.reshape(-1, dw.shape[-1]))
+    matmul_transposed(x.reshape(c.pixels, -1), dy.reshape(c.pixels, -1), dw.reshape(-1, dw.shape[-1]))
 
 
 # ---- the algorithms --------------------------------------------------------------------------------------------------

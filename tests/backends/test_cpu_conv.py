@@ -168,6 +168,7 @@ def test_pixels_around_the_tile(isa, rng, pixels):
         pytest.param((40, 4, 4, 4, 20), (2, 3, 3, 20, 20), SAME_3D, id="many volumes in a block"),
         pytest.param((2, 5, 6, 7, 130), (3, 2, 3, 1, 130), SAME_3D, id="a volume, depthwise"),
         pytest.param((9, 3, 24, 32, 2), (3, 3, 3, 2, 3), SAME_3D, id="a volume, few output channels"),
+        pytest.param((3, 20, 21, 40), (1, 1, 40, 3), PLAIN, id="one tap, few output channels"),
     ],
 )
 def test_blocks(isa, rng, x_shape, w_shape, window):

@@ -27,7 +27,10 @@ def test_tiny_products_match_the_definition(rng, transpose_a, transpose_b, m, k,
 
 
 @pytest.mark.parametrize("m", [1, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 29, 130])
-@pytest.mark.parametrize(("k", "n"), [(1, 1), (9, 10), (7, 16), (64, 64), (130, 65), (700, 120), (20, 1100)])
+@pytest.mark.parametrize(
+    ("k", "n"),
+    [(1, 1), (9, 10), (7, 16), (64, 64), (130, 65), (700, 120), (20, 1100), (130, 3), (40, 4), (700, 10)],
+)
 def test_sizes_around_the_tile(isa, rng, m, k, n):
     a, b, bias = integers(rng, m, k), integers(rng, k, n), integers(rng, n)
     expected = reference.matmul(a, b, bias)
