@@ -173,7 +173,7 @@ cdef extern from "kernels.h" nogil:
             float *dx, const float *dy, const pool_window *p, int64_t h, float *sums) noexcept nogil
         void (*f32_pad_row)(
             float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C,
-            float value) noexcept nogil
+            float value, int past) noexcept nogil
         void (*f32_dropout)(
             float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold,
             float scale) noexcept nogil

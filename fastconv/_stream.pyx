@@ -982,21 +982,52 @@ cdef void average_pool_gather(dx, dy, const pool_window *p, int64_t images):
 # Of one axis: `source[o]` is the element that output o is a copy of, or -1 for the constant; the elements themselves,
 # in order, begin at output `before`.
 
-def pad(y, x, rows, columns, tuple before, float value) -> None:
-    """y (N, OH, OW, C) := x (N, H, W, C), its row rows[oh] and pixel columns[ow] at each place."""
-    cdef int64_t N, H, W, C, OH = len(rows), OW = len(columns), left = before[1], row, h
-    N, H, W, C = x.shape
-    cdef float *to = floats(y, N * OH * OW * C)
-    cdef const float *source = floats(x, N * H * W * C)
-    cdef const int64_t *row_source = <const int64_t *> data(rows, cnp.NPY_INT64, OH)
+ctypedef struct row_sources:
+    # Of each axis before the last one, from the first padded one on: what its elements are copies of.
+    int axes
+    int64_t inputs[MOST_AXES]
+    int64_t outputs[MOST_AXES]
+    const int64_t *sources[MOST_AXES]
+
+
+cdef int64_t source_of_row(const row_sources *r, int64_t row) noexcept nogil:
+    """The row of all images that a row of all padded ones is a copy of, or -1."""
+    cdef int64_t source = 0, rows = 1, element
+    cdef int axis
+    for axis in range(r.axes - 1, -1, -1):
+        element = r.sources[axis][row % r.outputs[axis]]
+        if element < 0:
+            return -1
+        source += element * rows
+        rows *= r.inputs[axis]
+        row = row // r.outputs[axis]
+    return source + row * rows
+
+
+def pad(y, x, list sources, columns, int64_t left, float value) -> None:
+    """y (N, *OUT, OW, C) := x (N, *IN, W, C), with `sources` for the axes between N and W, and its pixel columns[ow] at
+    each place of a row."""
+    cdef int axis
+    cdef int64_t W = x.shape[x.ndim - 2], C = x.shape[x.ndim - 1], OW = len(columns), rows = x.shape[0], h, row
+    cdef row_sources r
+    r.axes = len(sources)
+    if r.axes > MOST_AXES or x.ndim != r.axes + 3:
+        raise ValueError(f"pad: a source for each axis between N and W. Received: {x.shape=}, {len(sources)=}")
+    for axis in range(r.axes):
+        r.inputs[axis] = x.shape[axis + 1]
+        r.outputs[axis] = len(sources[axis])
+        r.sources[axis] = <const int64_t *> data(sources[axis], cnp.NPY_INT64, r.outputs[axis])
+        rows *= r.outputs[axis]
+    cdef float *to = floats(y, rows * OW * C)
+    cdef const float *source = floats(x, x.size)
     cdef const int64_t *column_source = <const int64_t *> data(columns, cnp.NPY_INT64, OW)
     cdef const kernel_table *tile = tiles()
+    cdef bint past = past_caches(to + left * C, rows * OW * C, OW * C)
     with nogil:
-        for row in prange(N * OH, schedule="static", num_threads=threads_for(PLAIN * N * OH * OW * C)):
-            h = row_source[row % OH]
+        for row in prange(rows, schedule="static", num_threads=threads_for(PLAIN * rows * OW * C)):
+            h = source_of_row(&r, row)
             tile.f32_pad_row(
-                to + row * OW * C, source + ((row // OH) * H + h) * W * C if h >= 0 else NULL, column_source, left,
-                W, OW, C, value
+                to + row * OW * C, source + h * W * C if h >= 0 else NULL, column_source, left, W, OW, C, value, past
             )
 
 
@@ -1006,13 +1037,15 @@ def crop(x, y, tuple before) -> None:
     N, H, W, C = x.shape
     cdef float *to = floats(x, N * H * W * C)
     cdef const float *source = floats(y, N * OH * OW * C)
+    cdef bint past = past_caches(to, x.size, W * C)
     cdef const kernel_table *tile = tiles()
     if top + H > OH or left + W > OW:
         raise ValueError(f"crop: the part must lie inside. Received: {x.shape=}, {y.shape=}, {before=}")
     with nogil:
         for row in prange(N * H, schedule="static", num_threads=threads_for(PLAIN * N * H * W * C)):
             tile.f32_pad_row(
-                to + row * W * C, source + (((row // H) * OH + row % H + top) * OW + left) * C, NULL, 0, W, W, C, 0
+                to + row * W * C, source + (((row // H) * OH + row % H + top) * OW + left) * C, NULL, 0, W, W, C, 0,
+                past
             )
 
 

@@ -66,17 +66,12 @@ class CpuStream(Reference):
 
     @float32
     def pad(self, x, *, pad_width, mode="constant", value=0.0, out=None):
-        """A kernel for two neighbouring axes; others are padded two by two, from the last one on."""
-        first, last = split_sides(pad_width)
-        if first is not None:
-            x = self.pad(x, pad_width=last, mode=mode, value=value)
-            return self.pad(x, pad_width=first, mode=mode, value=value, out=out)
         if not x.size:
             return super().pad(x, pad_width=pad_width, mode=mode, value=value, out=out)
         image, sides = padded_image(x.shape, pad_width)
-        sources = [pad_source(n, *side, mode) for n, side in zip(image[1:3], sides)]
+        *sources, columns = [pad_source(n, *side, mode) for n, side in zip(image[1:-1], sides)]
         y = room(out, tuple([n + before + after for n, (before, after) in zip(x.shape, pad_width)]))
-        _stream.pad(y, x.reshape(image), *sources, corner(sides), value)
+        _stream.pad(y, x.reshape(image), sources, columns, sides[-1][0], value)
         return y
 
     @float32
@@ -351,8 +346,8 @@ def split_sides(pad_width: Sides) -> tuple[Sides | None, Sides]:
 
 @functools.lru_cache(maxsize=1024)
 def padded_image(shape: tuple[int, ...], pad_width: Sides) -> tuple[tuple[int, ...], Sides]:
-    """`shape` as that of images (N, H, W, C) padded in H and W alone, and the sides of these two; at most two
-    neighbouring axes have sides."""
+    """`shape` as that of images (N, ..., C) that are padded between these alone, and the sides of the axes there, of
+    which there are at least two."""
     padded = [axis for axis, side in enumerate(pad_width) if side != (0, 0)] or [len(shape)]
     first, end = padded[0], padded[-1] + 1
     spatial, sides = shape[first:end], pad_width[first:end]

@@ -201,7 +201,8 @@ typedef struct {
     void (*f32_average_pool_gather)(float *dx, const float *dy, const pool_window *p, int64_t h, float *sums);
 
     void (*f32_pad_row)(
-        float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C, float value);
+        float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C, float value,
+        int past);
 
     void (*f32_dropout)(
         float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold, float scale);

@@ -1,7 +1,7 @@
-/* Padding of one row, and the copies that it is made of; the output is no input. */
+/* Padding of one row, and the copies that it is made of; the output is no input, and x's part of it may go past the caches. */
 
-INLINE void copy_floats(float *y, const float *x, int64_t n) {
-    for (int64_t i = 0; i < n; i += LANES) v_write(y + i, v_read(x + i, n - i), n - i);
+INLINE void copy_floats(float *y, const float *x, int64_t n, int past) {
+    for (int64_t i = 0; i < n; i += LANES) v_send(y + i, v_read(x + i, n - i), n - i, past);
 }
 
 INLINE void fill_floats(float *y, float value, int64_t n) {
@@ -12,18 +12,20 @@ INLINE void fill_floats(float *y, float value, int64_t n) {
 INLINE void pad_side(float *y, const float *x, const int64_t *source, int64_t count, int64_t C, float value) {
     if (count > 0 && source[0] < 0) fill_floats(y, value, count * C);
     else
-        for (int64_t i = 0; i < count; i++) copy_floats(y + i * C, x + source[i] * C, C);
+        for (int64_t i = 0; i < count; i++) copy_floats(y + i * C, x + source[i] * C, C, 0);
 }
 
 /* y (OW, C) = x (W, C) behind `before` other pixels and in front of the rest; source[ow] >= 0 is the pixel that they copy, else
  * they are the constant, as all are where x is NULL. */
 static void f32_pad_row(
-    float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C, float value) {
+    float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C, float value,
+    int past) {
     if (x == NULL) {
         fill_floats(y, value, OW * C);
         return;
     }
     pad_side(y, x, source, before, C, value);
-    copy_floats(y + before * C, x, W * C);
+    copy_floats(y + before * C, x, W * C, past);
     pad_side(y + (before + W) * C, x, source + before + W, OW - before - W, C, value);
+    if (past) v_settle();
 }

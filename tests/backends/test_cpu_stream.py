@@ -336,6 +336,14 @@ def test_results_that_are_written_past_the_caches(isa, threads, rng, case):
         np.testing.assert_array_equal(result, out)
 
 
+def test_large_padding_goes_past_the_caches(isa, rng):
+    x = normal(rng, 16, 56, 64, 64)
+    sides = ((0, 0), (1, 0), (1, 2), (0, 0))
+    y = cpu.pad(x, pad_width=sides, mode="edge")
+    np.testing.assert_array_equal(y, np.pad(x, sides, mode="edge"))
+    np.testing.assert_array_equal(cpu.pad_backward(y, pad_width=sides), x)
+
+
 def test_results_of_an_impossible_size():
     with pytest.raises(ValueError, match="negative dimensions"):
         _stream.room(None, (-64, -64))
