@@ -356,6 +356,7 @@ cdef void multiply(
         tile.rows = rows + first
         tile.out = out + first
         tile.height = last - first
+        tile.ahead = rows[last] - rows[first] if last < count else 0
         table.f32_gemm[vectors][tile.height](tile)
         first = last
 

@@ -10,7 +10,7 @@ cdef extern from "kernels.h" nogil:
         const float *b
         int64_t b_step
         float **out
-        int64_t height, column, columns
+        int64_t height, column, columns, ahead
         int64_t accumulate
         const float *bias
         int64_t activation

@@ -21,6 +21,7 @@ typedef struct {
     int64_t b_step;              /* `b_step` floats apart */
     float *const *out;           /* `height` pointers; the tile writes columns [column, column + columns) */
     int64_t height, column, columns;
+    int64_t ahead;               /* floats from a row to that of the next tile, fetched meanwhile; 0 at the last */
     int64_t accumulate;          /* start from what `out` holds; else from bias, or 0 where it is NULL */
     const float *bias;           /* of the tile's first column */
     int64_t activation;

@@ -43,7 +43,7 @@ static __attribute__((noinline)) void gemm_activate(const gemm_tile *t) {
 
 INLINE void gemm_step(
     vec sums[][GEMM_VECTORS], const float **row, int64_t k, int64_t step, const float *b, int64_t b_step, const int height,
-    const int vectors, const int steps
+    const int vectors, const int steps, const int64_t ahead
 ) {
     vec right[4][GEMM_VECTORS];
     UNROLL for (int u = 0; u < steps; u++)
@@ -52,6 +52,7 @@ INLINE void gemm_step(
         UNROLL for (int u = 0; u < steps; u++) {
             const vec left = v_set(row[r][k + u * step]);
             UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_fma(left, right[u][v], sums[r][v]);
+            if (u == 0) __builtin_prefetch(row[r] + k + ahead);
         }
 }
 
@@ -67,6 +68,7 @@ INLINE void gemm_body(const gemm_tile *t, const int height, const int vectors) {
             UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = gemm_read(t->out[r] + t->column, v, vectors, tail);
 
     const float *b = t->b;
+    const int64_t ahead = t->ahead;
     const int64_t end = t->depth * t->step, unrolled = end - t->depth % GEMM_UNROLL(vectors) * t->step;
     for (int64_t s = 0; s < t->segments; s++) {
         const float *row[GEMM_ROWS];
@@ -74,8 +76,8 @@ INLINE void gemm_body(const gemm_tile *t, const int height, const int vectors) {
         if (t->starts) b = t->b + t->starts[s] * t->b_step;
         int64_t k = 0;
         for (; k < unrolled; k += GEMM_UNROLL(vectors) * t->step, b += GEMM_UNROLL(vectors) * t->b_step)
-            gemm_step(sums, row, k, t->step, b, t->b_step, height, vectors, GEMM_UNROLL(vectors));
-        for (; k < end; k += t->step, b += t->b_step) gemm_step(sums, row, k, t->step, b, t->b_step, height, vectors, 1);
+            gemm_step(sums, row, k, t->step, b, t->b_step, height, vectors, GEMM_UNROLL(vectors), ahead);
+        for (; k < end; k += t->step, b += t->b_step) gemm_step(sums, row, k, t->step, b, t->b_step, height, vectors, 1, ahead);
     }
 
     if (t->activation == RELU)
