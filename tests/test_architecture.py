@@ -22,7 +22,7 @@ FLOORS = (
     {"models"},
     {"callbacks", "datasets", "distribution", "losses", "metrics", "optimizers", "preprocessing"},
     {"layers"},
-    {"activations", "initializers", "regularizers"},
+    {"activations", "constraints", "initializers", "regularizers"},
     {"serialization", "utils"},
     {"ops"},
     {"engine"},

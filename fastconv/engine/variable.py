@@ -45,6 +45,7 @@ class Variable(Operand):
         self.name = name
         self.path = name
         self.regularizer: Any = None
+        self.constraint: Any = None
         self.version = 0
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, initializers, ops, regularizers
+from fastconv import config, constraints, initializers, ops, regularizers
 from fastconv.engine import KerasTensor, Tensor, Variable
 from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, rebuild
@@ -45,6 +45,7 @@ class Layer:
         trainable: whether training changes the weights.
         dtype: of the weights and of what is computed; `config.floatx()` when None.
         input_shape: the shape of one input, without the batch, for the first layer of a `Sequential`.
+        activity_regularizer: a penalty on the output that is added to the loss: a name, a function or None.
 
     Attributes:
         input, output: what it was applied to, and what that gave, when it was first drawn into a model.
@@ -66,6 +67,7 @@ class Layer:
         trainable: bool = True,
         dtype: str | None = None,
         input_shape: Sequence[int | None] | None = None,
+        activity_regularizer: Any = None,
     ) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ValueError(f"{type(self).__name__}: name must be a string without '/'. Received: name={name!r}")
@@ -73,6 +75,7 @@ class Layer:
         self.name = name or unique_name(type(self).__name__)
         self._trainable = bool(trainable)
         self.dtype = np.dtype(dtype or config.floatx()).name
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.given_input_shape = None if input_shape is None else tuple(input_shape)
         self.built = False
         self.build_shape: Any = None  # what `build` was given, with None for the batch
@@ -146,6 +149,7 @@ class Layer:
         dtype: str | None = None,
         trainable: bool = True,
         regularizer: Any = None,
+        constraint: Any = None,
         name: str = "variable",
     ) -> Variable:
         """A new variable of the layer.
@@ -156,6 +160,7 @@ class Layer:
             dtype: the layer's own when None.
             trainable: whether training may change it.
             regularizer: a penalty on it that is added to the loss: a name, an object or None.
+            constraint: what it is held to after every step of an optimizer: a name, an object or None.
             name: the last part of its path.
 
         Raises:
@@ -167,6 +172,7 @@ class Layer:
         variable = Variable(initializers.get(initializer), tuple(shape), dtype or self.dtype, trainable, name)
         variable.path = f"{self.name}/{name}"
         variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
         self._added.append(variable)
         Layer.last_change = next(_changes)
         return variable
@@ -198,6 +204,23 @@ class Layer:
         """The weights that training leaves to the layers themselves."""
         trained = set(self.trainable_weights)
         return [v for v in self.weights if v not in trained]
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar, or the sum of an array, to what training minimises; `call` does so with what it has computed.
+
+        Raises:
+            RuntimeError: it is not called from `call`.
+        """
+        losses = getattr(_context, "losses", None)
+        if losses is None:
+            raise RuntimeError(f"{self.name}: add_loss must be called from `call`")
+        losses.append(ops.sum(loss))
+
+    @property
+    def losses(self) -> list[Any]:
+        """The penalties on the weights that are trained, then what the last call added by `add_loss` and penalties."""
+        penalties = [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
+        return [*penalties, *vars(self).get("_call_losses", ())]
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of the weights, in the order of `weights`."""
@@ -235,6 +258,8 @@ class Layer:
             ValueError: neither is done for an argument that has no default.
         """
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = serialize(self.activity_regularizer)
         for name in self.ARGUMENTS:
             value = getattr(self, name)
             config[name] = serialize(value) if hasattr(value, "get_config") or callable(value) else value
@@ -266,9 +291,23 @@ class Layer:
         try:
             if "training" in names:
                 kwargs["training"] = _context.training
-            return self.call(*args, **kwargs)
+            return self._call(args, kwargs)
         finally:
             _context.training = before
+
+    def _call(self, args: tuple, kwargs: dict) -> Any:
+        """The outputs; what is added to the loss on the way is kept for `losses`, here and in the layers around."""
+        outer, _context.losses = getattr(_context, "losses", None), []
+        try:
+            outputs = self.call(*args, **kwargs)
+            if self.activity_regularizer is not None:
+                _context.losses.extend(self.activity_regularizer(leaf) for leaf in leaves(outputs))
+            return outputs
+        finally:
+            vars(self)["_call_losses"] = _context.losses
+            if outer is not None:
+                outer.extend(_context.losses)
+            _context.losses = outer
 
     def _check_initialized(self) -> None:
         if "built" not in vars(self):
@@ -277,7 +316,9 @@ class Layer:
     def _apply(self, args: tuple, kwargs: dict) -> Any:
         """`apply`; an error tells which layer was to be drawn, and on what."""
         try:
-            return apply(self, args, kwargs)
+            outputs = apply(self, args, kwargs)
+            vars(self).pop("_call_losses", None)
+            return outputs
         except ValueError as error:
             shapes = ", ".join(str(t.shape) for t in leaves(args) if isinstance(t, KerasTensor))
             raise ValueError(f"{self.name} ({type(self).__name__}), inputs of shape {shapes}: {error}") from error
@@ -366,8 +407,16 @@ def _once(own: Iterable[Variable], inner: Iterable[Iterable[Variable]]) -> list[
 
 
 def check_rank(layer: Layer, inputs: Any, rank: int) -> None:
-    """Raise ValueError where `inputs` does not have `rank` axes."""
-    if len(inputs.shape) != rank:
+    """Raise ValueError where `inputs`, a tensor or a shape, does not have `rank` axes."""
+    shape = getattr(inputs, "shape", inputs)
+    if len(shape) != rank:
         raise ValueError(
-            f"{layer.name}: {type(layer).__name__} takes inputs with {rank} axes. Received: shape={tuple(inputs.shape)}"
+            f"{layer.name}: {type(layer).__name__} takes inputs with {rank} axes. Received: shape={tuple(shape)}"
         )
+
+
+def check_count(layer: Layer, name: str, value: Any) -> int:
+    """`value`. Raises ValueError unless it is an int of at least 1."""
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"{type(layer).__name__}: {name} must be an int of at least 1. Received: {name}={value!r}")
+    return value

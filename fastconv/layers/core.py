@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastconv import activations, config, initializers, ops, regularizers
+from fastconv import activations, config, ops
 from fastconv.engine import KerasTensor
 from fastconv.engine.symbolic import Node
-from fastconv.layers.base import Layer
+from fastconv.layers.base import Layer, check_count
+from fastconv.layers.weighted import Weighted, choices
 from fastconv.serialization import register
 
 
@@ -65,17 +66,25 @@ def Input(
 
 
 @register("layer")
-class Dense(Layer):
+class Dense(Weighted):
     """y = activation(x w + b).
 
     Shapes: x (..., K), kernel w (K, units), bias b (units,), y (..., units).
+
+    Args:
+        units: how many outputs.
+        activation: a name, a function written with ops, or None.
+        use_bias: whether b exists.
+        kernel_initializer, bias_initializer: names or functions (shape, dtype) -> array.
+        kernel_regularizer, bias_regularizer: penalties added to the loss, or None.
+        activity_regularizer: a penalty on the output that is added to the loss, or None.
+        kernel_constraint, bias_constraint: what the weights are held to after each step of training, or None.
 
     Raises:
         ValueError: `units` below 1, or the last axis of the input is unknown or changes.
     """
 
-    ARGUMENTS = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer",
-                 "bias_regularizer")  # fmt: skip
+    ARGUMENTS = ("units", "activation", "use_bias", *choices("kernel", "bias"))
 
     def __init__(
         self,
@@ -86,29 +95,30 @@ class Dense(Layer):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        if not isinstance(units, int) or units < 1:
-            raise ValueError(f"Dense: units must be an int of at least 1. Received: units={units!r}")
-        self.units = units
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = check_count(self, "units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.choose(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
 
     def build(self, input_shape: Any) -> None:
         if not input_shape or input_shape[-1] is None:
             raise ValueError(f"{self.name}: the last axis of the input must be known. Received: {input_shape=}")
-        self.kernel = self.add_weight(
-            (input_shape[-1], self.units), self.kernel_initializer, regularizer=self.kernel_regularizer, name="kernel"
-        )
+        self.kernel = self.weight("kernel", (input_shape[-1], self.units))
         if self.use_bias:
-            self.bias = self.add_weight(
-                (self.units,), self.bias_initializer, regularizer=self.bias_regularizer, name="bias"
-            )
+            self.bias = self.weight("bias", (self.units,))
 
     def call(self, inputs: Any) -> Any:
         y = ops.matmul(inputs, self.kernel)

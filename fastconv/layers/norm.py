@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastconv import initializers, ops, regularizers
-from fastconv.layers.base import Layer
+from fastconv import ops
+from fastconv.layers.weighted import Weighted, choices
 from fastconv.serialization import register
 
 
 @register("layer")
-class BatchNormalization(Layer):
+class BatchNormalization(Weighted):
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, channel by channel; Ioffe and Szegedy 2015.
 
     In training with the batch's own statistics, of which moving averages are kept, each momentum times itself plus
@@ -23,14 +23,14 @@ class BatchNormalization(Layer):
         center, scale: whether beta and gamma exist.
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: names or functions.
         beta_regularizer, gamma_regularizer: penalties added to the loss, or None.
+        beta_constraint, gamma_constraint: what the weights are held to after each step of training, or None.
 
     Raises:
         ValueError: the number of channels is unknown.
     """
 
-    ARGUMENTS = ("axis", "momentum", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer",
-                 "moving_mean_initializer", "moving_variance_initializer", "beta_regularizer",
-                 "gamma_regularizer")  # fmt: skip
+    ARGUMENTS = ("axis", "momentum", "epsilon", "center", "scale", *choices("beta", "gamma"),
+                 *choices("moving_mean", "moving_variance", of=["initializer"]))  # fmt: skip
 
     def __init__(
         self,
@@ -45,6 +45,8 @@ class BatchNormalization(Layer):
         moving_variance_initializer: Any = "ones",
         beta_regularizer: Any = None,
         gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -53,28 +55,25 @@ class BatchNormalization(Layer):
         self.epsilon = epsilon
         self.center = center
         self.scale = scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.choose(
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            moving_mean_initializer=moving_mean_initializer,
+            moving_variance_initializer=moving_variance_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+        )
 
     def build(self, input_shape: Any) -> None:
         if not -len(input_shape) <= self.axis < len(input_shape) or input_shape[self.axis] is None:
             raise ValueError(f"{self.name}: the size of axis={self.axis} must be known. Received: {input_shape=}")
         shape = (input_shape[self.axis],)
-        self.gamma = self.beta = None
-        if self.scale:
-            self.gamma = self.add_weight(
-                shape, self.gamma_initializer, regularizer=self.gamma_regularizer, name="gamma"
-            )
-        if self.center:
-            self.beta = self.add_weight(shape, self.beta_initializer, regularizer=self.beta_regularizer, name="beta")
-        self.moving_mean = self.add_weight(shape, self.moving_mean_initializer, trainable=False, name="moving_mean")
-        self.moving_variance = self.add_weight(
-            shape, self.moving_variance_initializer, trainable=False, name="moving_variance"
-        )
+        self.gamma = self.weight("gamma", shape) if self.scale else None
+        self.beta = self.weight("beta", shape) if self.center else None
+        self.moving_mean = self.weight("moving_mean", shape, trainable=False)
+        self.moving_variance = self.weight("moving_variance", shape, trainable=False)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training or not self.trainable:

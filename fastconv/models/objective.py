@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from fastconv import losses, ops
 from fastconv import metrics as metrics_module
-from fastconv.engine import Tensor, Variable
+from fastconv.engine import Tensor
 from fastconv.engine.tree import leaves, rebuild
 
 
@@ -39,15 +39,15 @@ class Objective:
         self._loss_means: list[Any] = []
         self._metrics: list[list[Any]] | None = None  # of each output, once its shape is known
 
-    def total(self, y: Any, y_pred: Any, names: list[str], sample_weight: Any, trained: Iterable[Variable]) -> Any:
-        """The weighted sum of the outputs' losses and of all penalties on weights; every running mean is updated.
+    def total(self, y: Any, y_pred: Any, names: list[str], sample_weight: Any, added: Sequence[Any]) -> Any:
+        """The weighted sum of the outputs' losses, and what the layers add to it; every running mean is updated.
 
         Args:
             y: targets, in order or in a dict by name.
             y_pred: outputs.
             names: of the outputs.
             sample_weight: what each sample counts, or None.
-            trained: variables whose penalties count.
+            added: penalties on weights and outputs, and what `add_loss` was given.
 
         Raises:
             ValueError: losses, loss weights, metrics or targets that are not as many as the outputs.
@@ -60,9 +60,11 @@ class Objective:
         parts = [f and f(target, output, sample_weight) for f, target, output in zip(functions, targets, outputs)]
         check_tensors("A loss", parts)
         terms = [p if k in (None, 1) else p * k for p, k in zip(parts, factors) if p is not None]
-        terms += [v.regularizer(v) for v in trained if v.regularizer is not None]
+        terms += added
         if not terms:
-            raise ValueError("compile: there must be something to minimise. Received: loss=None and no regularizer")
+            raise ValueError(
+                "compile: there must be something to minimise. Received: loss=None and nothing added to it"
+            )
         loss = reduce(ops.add, terms)
         self._update(loss, parts, targets, outputs, names)
         return loss

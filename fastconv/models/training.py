@@ -135,7 +135,7 @@ class Trainer(Layer):
         return []
 
     def _total_loss(self, y: Any, y_pred: Any, w: Any) -> Any:
-        return self._compiled().total(y, y_pred, self._output_names(y_pred), w, self.trainable_weights)
+        return self._compiled().total(y, y_pred, self._output_names(y_pred), w, self.losses)
 
     def _output_names(self, y_pred: Any) -> list[str]:
         """The keys of a dict of outputs, else the names of the layers that make them, else output_1, output_2, ..."""

@@ -78,7 +78,7 @@ class Optimizer(Configurable):
                 self._state[variable] = tuple(self._variable(zeros, f"{path}_{slot}") for slot in self.slots)
 
     def apply(self, grads: Sequence[Any], variables: Sequence[Variable] | None = None) -> None:
-        """Assign new values to `variables`, to their state and to `iterations`: one step.
+        """Assign new values to `variables`, to their state and to `iterations`: one step, then what constraints ask.
 
         Args:
             grads: for each variable an array of its shape, or None where the loss does not depend on it.
@@ -94,6 +94,9 @@ class Optimizer(Configurable):
         clipped = self._clipped([g for g, _ in pairs])
         step = ops.add(self.iterations, 1)
         self.update_variables(clipped, [v for _, v in pairs], step)
+        for variable in variables:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable))
         self.iterations.assign(step)
 
     def update_variables(self, grads: list[Any], variables: list[Variable], step: Any) -> None:

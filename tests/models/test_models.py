@@ -638,3 +638,38 @@ def test_a_missing_batch_axis_is_told():
 def test_a_layer_that_cannot_be_drawn_is_named():
     with pytest.raises(ValueError, match=r"last \(Conv2D\), inputs of shape \(None, 2, 2, 1\): conv: the window"):
         Sequential([Input((2, 2, 1)), layers.Conv2D(4, 3, name="last")])
+
+
+def test_what_layers_add_to_the_loss_is_minimised_and_reported():
+    class Centred(layers.Layer):
+        def call(self, inputs):
+            self.add_loss(ops.mean(ops.square(inputs)) * 3.0)
+            return inputs
+
+    model = models.Sequential([Input((4,)), layers.Dense(2, kernel_regularizer="l2", name="d"), Centred(name="c")])
+    plain = models.Sequential([Input((4,)), layers.Dense(2)])
+    plain.set_weights(model.get_weights())
+    for net in (model, plain):
+        net.compile("sgd", "mse")
+    x, y = np.random.default_rng(0).normal(size=(2, 6, 4)).astype("float32"), np.zeros((6, 2), "float32")
+    x = x[0]
+    kernel, output = model.get_layer("d").kernel.numpy(), plain.predict(x, verbose=0)
+    added = 0.01 * np.square(kernel).sum() + 3 * np.square(output).mean()
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(plain.evaluate(x, y, verbose=0) + added, rel=1e-5)
+    model(x)
+    assert sum(map(float, model.losses)) == pytest.approx(added, rel=1e-5)
+    assert [float(loss) for loss in model.get_layer("c").losses] == pytest.approx([3 * np.square(output).mean()])
+    before = model.evaluate(x, y, verbose=0)
+    model.fit(x, y, epochs=3, verbose=0)
+    assert model.evaluate(x, y, verbose=0) < before
+    with pytest.raises(RuntimeError, match="from `call`"):
+        model.add_loss(1.0)
+
+
+def test_a_penalty_on_outputs_is_added_for_each_of_them():
+    layer = layers.Dense(3, activity_regularizer="l1")
+    y = layer(np.ones((2, 4), "float32"))
+    assert [float(loss) for loss in layer.losses] == pytest.approx([0.01 * np.abs(y).sum()])
+    drawn = layers.Dense(3, activity_regularizer="l1")
+    drawn(Input((4,)))
+    assert drawn.losses == []

@@ -1,0 +1,44 @@
+"""What layers with kernels, biases and scales share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastconv import constraints, initializers, regularizers
+from fastconv.engine import Variable
+from fastconv.layers.base import Layer
+
+CHOICES: dict[str, Callable[[Any], Any]] = {
+    "initializer": initializers.get,
+    "regularizer": regularizers.get,
+    "constraint": constraints.get,
+}
+
+
+def choices(*roles: str, of: Sequence[str] = tuple(CHOICES)) -> tuple[str, ...]:
+    """The names of what can be chosen for the weights of some roles: "kernel_initializer", "bias_initializer", ..."""
+    return tuple(f"{role}_{kind}" for kind in of for role in roles)
+
+
+class Weighted(Layer):
+    """A layer whose arguments say how each of its weights begins, is penalised and is constrained.
+
+    For a weight in the role of "kernel" these are `kernel_initializer`, `kernel_regularizer` and `kernel_constraint`:
+    names, configurations or functions, which `choose` makes attributes of and `weight` reads.
+    """
+
+    def choose(self, **given: Any) -> None:
+        for name, identifier in given.items():
+            setattr(self, name, CHOICES[name.rpartition("_")[2]](identifier))
+
+    def weight(self, role: str, shape: Sequence[int], name: str = "", trainable: bool = True) -> Variable:
+        """A new variable, named after its role where `name` is empty."""
+        return self.add_weight(
+            shape,
+            getattr(self, f"{role}_initializer"),
+            trainable=trainable,
+            regularizer=getattr(self, f"{role}_regularizer", None),
+            constraint=getattr(self, f"{role}_constraint", None),
+            name=name or role,
+        )
