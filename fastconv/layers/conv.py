@@ -5,14 +5,135 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastconv import activations, config, initializers, ops, regularizers
-from fastconv.layers.base import Layer, check_rank
+from fastconv import activations, config, ops
+from fastconv.layers.base import check_count, check_rank
+from fastconv.layers.weighted import Weighted, choices
 from fastconv.serialization import register
-from fastconv.window import spread, standardize_padding
+from fastconv.window import CONV_PADDINGS, NAMED_PADDINGS, spread, standardize_padding
+
+WINDOW = ("kernel_size", "strides", "padding", "data_format", "dilation_rate")
+FINISH = ("activation", "use_bias")
 
 
-@register("layer")
-class Conv2D(Layer):
+class Windowed(Weighted):
+    """A layer with a window that slides over inputs of `rank` spatial axes, a bias and an activation."""
+
+    rank: int
+    paddings: Sequence[str] = CONV_PADDINGS
+
+    def __init__(
+        self,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int],
+        padding: Any,
+        data_format: str | None,
+        dilation_rate: int | Sequence[int],
+        activation: Any,
+        use_bias: bool,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.kernel_size = spread("kernel_size", kernel_size, self.rank)
+        self.strides = spread("strides", strides, self.rank)
+        self.padding = standardize_padding(type(self).__name__, padding, self.rank, self.paddings)
+        self.data_format = config.standardize_data_format(data_format)
+        self.dilation_rate = spread("dilation_rate", dilation_rate, self.rank)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+
+    def channels(self, input_shape: Sequence[int | None]) -> int:
+        """How many channels inputs of a shape have. Raises ValueError where that is not known."""
+        check_rank(self, input_shape, self.rank + 2)
+        channels = input_shape[-1 if self.data_format == "channels_last" else 1]
+        if not channels:
+            raise ValueError(
+                f"{self.name}: the number of input channels must be known. "
+                f"Received: input_shape={tuple(input_shape)}, data_format={self.data_format!r}"
+            )
+        return channels
+
+    def finish(self, y: Any) -> Any:
+        """activation(y + b)."""
+        if self.use_bias:
+            last = self.data_format == "channels_last"
+            y = y + (self.bias if last else ops.reshape(self.bias, (-1, *(1,) * self.rank)))
+        return self.activation(y)
+
+
+class Conv(Windowed):
+    """y = activation(conv(x, w) + b): `ops.conv`, cross-correlation, with a bias for each filter."""
+
+    ARGUMENTS = ("filters", *WINDOW, "groups", *FINISH, *choices("kernel", "bias"))
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: Any = "valid",
+        data_format: str | None = None,
+        dilation_rate: int | Sequence[int] = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
+            activity_regularizer=activity_regularizer, **kwargs,
+        )  # fmt: skip
+        self.filters = check_count(self, "filters", filters)
+        self.groups = check_count(self, "groups", groups)
+        if filters % groups:
+            raise ValueError(
+                f"{type(self).__name__}: filters must be a multiple of groups. Received: {filters=}, {groups=}"
+            )
+        self.choose(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        channels = self.channels(input_shape)
+        if channels % self.groups:
+            raise ValueError(
+                f"{self.name}: the number of input channels must be a multiple of groups={self.groups}. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+        self.kernel = self.weight("kernel", (*self.kernel_size, channels // self.groups, self.filters))
+        if self.use_bias:
+            self.bias = self.weight("bias", (self.filters,))
+
+    def call(self, inputs: Any) -> Any:
+        check_rank(self, inputs, self.rank + 2)
+        return self.finish(
+            ops.conv(inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
+        )
+
+
+@register("layer", "Convolution1D")
+class Conv1D(Conv):
+    """`Conv2D` over one spatial axis: x (N, W, C), w (KW, C/groups, filters), y (N, OW, filters).
+
+    `padding` may also be "causal": zeros before the first pixel alone, so that no output depends on later inputs.
+    """
+
+    rank = 1
+
+
+@register("layer", "Convolution2D")
+class Conv2D(Conv):
     """y = activation(conv(x, w) + b): `ops.conv`, cross-correlation, with a bias for each filter.
 
     Shapes, channels last: x (N, H, W, C), w (KH, KW, C/groups, filters), b (filters,), y (N, OH, OW, filters).
@@ -29,71 +150,288 @@ class Conv2D(Layer):
         use_bias: whether b exists.
         kernel_initializer, bias_initializer: names or functions (shape, dtype) -> array.
         kernel_regularizer, bias_regularizer: penalties added to the loss, or None.
+        activity_regularizer: a penalty on the output that is added to the loss, or None.
+        kernel_constraint, bias_constraint: what the weights are held to after each step of training, or None.
 
     Raises:
         ValueError: arguments or input shapes that do not fit together.
     """
 
-    ARGUMENTS = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups",
-                 "activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer",
-                 "bias_regularizer")  # fmt: skip
+    rank = 2
+
+
+@register("layer", "Convolution3D")
+class Conv3D(Conv):
+    """`Conv2D` over three spatial axes: x (N, D, H, W, C), w (KD, KH, KW, C/groups, filters)."""
+
+    rank = 3
+
+
+class ConvTranspose(Windowed):
+    """y = activation(C^T x + b), where C is the matrix of a convolution: `ops.conv_transpose`."""
+
+    ARGUMENTS = ("filters", *WINDOW, "output_padding", *FINISH, *choices("kernel", "bias"))
+    paddings = NAMED_PADDINGS
 
     def __init__(
         self,
         filters: int,
         kernel_size: int | Sequence[int],
-        strides: int | Sequence[int] = (1, 1),
+        strides: int | Sequence[int] = 1,
         padding: Any = "valid",
+        output_padding: int | Sequence[int] | None = None,
         data_format: str | None = None,
-        dilation_rate: int | Sequence[int] = (1, 1),
-        groups: int = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: Any = None,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        if not isinstance(filters, int) or filters < 1 or not isinstance(groups, int) or groups < 1 or filters % groups:
-            raise ValueError(
-                "Conv2D: filters must be an int of at least 1 and a multiple of groups. "
-                f"Received: filters={filters!r}, groups={groups!r}"
-            )
-        self.filters = filters
-        self.kernel_size = spread("kernel_size", kernel_size, 2)
-        self.strides = spread("strides", strides, 2)
-        self.padding = standardize_padding("Conv2D", padding, 2)
-        self.data_format = config.standardize_data_format(data_format)
-        self.dilation_rate = spread("dilation_rate", dilation_rate, 2)
-        self.groups = groups
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
+            activity_regularizer=activity_regularizer, **kwargs,
+        )  # fmt: skip
+        self.filters = check_count(self, "filters", filters)
+        self.output_padding = (output_padding,) * self.rank if isinstance(output_padding, int) else output_padding
+        self.choose(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
 
     def build(self, input_shape: Any) -> None:
-        channels = input_shape[-1 if self.data_format == "channels_last" else 1]
-        if channels is None or channels % self.groups:
-            raise ValueError(
-                f"{self.name}: the number of input channels must be known and a multiple of groups={self.groups}. "
-                f"Received: input_shape={input_shape}, data_format={self.data_format!r}"
-            )
-        shape = (*self.kernel_size, channels // self.groups, self.filters)
-        self.kernel = self.add_weight(
-            shape, self.kernel_initializer, regularizer=self.kernel_regularizer, name="kernel"
-        )
+        self.kernel = self.weight("kernel", (*self.kernel_size, self.filters, self.channels(input_shape)))
         if self.use_bias:
-            self.bias = self.add_weight(
-                (self.filters,), self.bias_initializer, regularizer=self.bias_regularizer, name="bias"
-            )
+            self.bias = self.weight("bias", (self.filters,))
 
     def call(self, inputs: Any) -> Any:
-        check_rank(self, inputs, 4)
-        y = ops.conv(inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
+        check_rank(self, inputs, self.rank + 2)
+        return self.finish(
+            ops.conv_transpose(
+                inputs,
+                self.kernel,
+                self.strides,
+                self.padding,
+                self.output_padding,
+                self.data_format,
+                self.dilation_rate,
+            )
+        )
+
+
+@register("layer", "Convolution1DTranspose")
+class Conv1DTranspose(ConvTranspose):
+    """`Conv2DTranspose` over one spatial axis: x (N, W, C), w (KW, filters, C), y (N, OW, filters)."""
+
+    rank = 1
+
+
+@register("layer", "Convolution2DTranspose")
+class Conv2DTranspose(ConvTranspose):
+    """y = activation(C^T x + b), where C is the matrix of a convolution: `ops.conv_transpose`.
+
+    Shapes, channels last: x (N, H, W, C), w (KH, KW, filters, C), b (filters,), y (N, OH, OW, filters), where OH is
+    H SH with padding "same" and (H - 1) SH + KH, or H SH if that is more, with "valid".
+
+    Args:
+        output_padding: pixels that are added behind each axis, less than the stride, or None.
+        filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, kernel_initializer,
+            bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint,
+            bias_constraint: as in `Conv2D`.
+
+    Raises:
+        ValueError: arguments or input shapes that do not fit together.
+    """
+
+    rank = 2
+
+
+@register("layer", "Convolution3DTranspose")
+class Conv3DTranspose(ConvTranspose):
+    """`Conv2DTranspose` over three spatial axes: x (N, D, H, W, C), w (KD, KH, KW, filters, C)."""
+
+    rank = 3
+
+
+class DepthwiseConv(Windowed):
+    """y = activation(depthwise_conv(x, w) + b): every channel has `depth_multiplier` kernels of its own."""
+
+    ARGUMENTS = (*WINDOW, "depth_multiplier", *FINISH, *choices("depthwise", "bias"))
+
+    def __init__(
+        self,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: Any = "valid",
+        depth_multiplier: int = 1,
+        data_format: str | None = None,
+        dilation_rate: int | Sequence[int] = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
+            activity_regularizer=activity_regularizer, **kwargs,
+        )  # fmt: skip
+        self.depth_multiplier = check_count(self, "depth_multiplier", depth_multiplier)
+        self.choose(
+            depthwise_initializer=depthwise_initializer,
+            bias_initializer=bias_initializer,
+            depthwise_regularizer=depthwise_regularizer,
+            bias_regularizer=bias_regularizer,
+            depthwise_constraint=depthwise_constraint,
+            bias_constraint=bias_constraint,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        channels = self.channels(input_shape)
+        self.kernel = self.weight("depthwise", (*self.kernel_size, channels, self.depth_multiplier), "kernel")
         if self.use_bias:
-            y = y + (self.bias if self.data_format == "channels_last" else ops.reshape(self.bias, (-1, 1, 1)))
-        return self.activation(y)
+            self.bias = self.weight("bias", (channels * self.depth_multiplier,))
+
+    def call(self, inputs: Any) -> Any:
+        check_rank(self, inputs, self.rank + 2)
+        return self.finish(
+            ops.depthwise_conv(inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
+        )
+
+
+@register("layer")
+class DepthwiseConv1D(DepthwiseConv):
+    """`DepthwiseConv2D` over one spatial axis: x (N, W, C), w (KW, C, M), y (N, OW, C M)."""
+
+    rank = 1
+
+
+@register("layer")
+class DepthwiseConv2D(DepthwiseConv):
+    """y = activation(depthwise_conv(x, w) + b): every channel has M = `depth_multiplier` kernels of its own.
+
+    Shapes, channels last: x (N, H, W, C), w (KH, KW, C, M), b (C M,), y (N, OH, OW, C M).
+
+    Args:
+        depth_multiplier: M.
+        depthwise_initializer, depthwise_regularizer, depthwise_constraint: of w.
+        kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
+            bias_regularizer, activity_regularizer, bias_constraint: as in `Conv2D`.
+
+    Raises:
+        ValueError: arguments or input shapes that do not fit together.
+    """
+
+    rank = 2
+
+
+class SeparableConv(Windowed):
+    """A depthwise convolution, whose channels a convolution with windows of one pixel mixes."""
+
+    ARGUMENTS = ("filters", *WINDOW, "depth_multiplier", *FINISH, *choices("depthwise", "pointwise", "bias"))
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: Any = "valid",
+        data_format: str | None = None,
+        dilation_rate: int | Sequence[int] = 1,
+        depth_multiplier: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
+            activity_regularizer=activity_regularizer, **kwargs,
+        )  # fmt: skip
+        self.filters = check_count(self, "filters", filters)
+        self.depth_multiplier = check_count(self, "depth_multiplier", depth_multiplier)
+        self.choose(
+            depthwise_initializer=depthwise_initializer,
+            pointwise_initializer=pointwise_initializer,
+            bias_initializer=bias_initializer,
+            depthwise_regularizer=depthwise_regularizer,
+            pointwise_regularizer=pointwise_regularizer,
+            bias_regularizer=bias_regularizer,
+            depthwise_constraint=depthwise_constraint,
+            pointwise_constraint=pointwise_constraint,
+            bias_constraint=bias_constraint,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        channels, multiplier = self.channels(input_shape), self.depth_multiplier
+        self.depthwise_kernel = self.weight("depthwise", (*self.kernel_size, channels, multiplier), "depthwise_kernel")
+        self.pointwise_kernel = self.weight(
+            "pointwise", (*(1,) * self.rank, channels * multiplier, self.filters), "pointwise_kernel"
+        )
+        if self.use_bias:
+            self.bias = self.weight("bias", (self.filters,))
+
+    def call(self, inputs: Any) -> Any:
+        check_rank(self, inputs, self.rank + 2)
+        return self.finish(
+            ops.separable_conv(
+                inputs,
+                self.depthwise_kernel,
+                self.pointwise_kernel,
+                self.strides,
+                self.padding,
+                self.data_format,
+                self.dilation_rate,
+            )
+        )
+
+
+@register("layer", "SeparableConvolution1D")
+class SeparableConv1D(SeparableConv):
+    """`SeparableConv2D` over one spatial axis: x (N, W, C), kernels (KW, C, M) and (1, C M, filters)."""
+
+    rank = 1
+
+
+@register("layer", "SeparableConvolution2D")
+class SeparableConv2D(SeparableConv):
+    """y = activation(separable_conv(x, w, v) + b): a depthwise convolution, whose channels one of 1 x 1 then mixes.
+
+    Shapes, channels last: x (N, H, W, C), w (KH, KW, C, M) with M = `depth_multiplier`, v (1, 1, C M, filters),
+    b (filters,), y (N, OH, OW, filters). Strides and dilation are those of the first. Chollet 2017, "Xception".
+
+    Args:
+        depth_multiplier: M.
+        depthwise_initializer, depthwise_regularizer, depthwise_constraint: of w.
+        pointwise_initializer, pointwise_regularizer, pointwise_constraint: of v.
+        filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
+            bias_regularizer, activity_regularizer, bias_constraint: as in `Conv2D`.
+
+    Raises:
+        ValueError: arguments or input shapes that do not fit together.
+    """
+
+    rank = 2
