@@ -1,4 +1,4 @@
-"""Activations by name: the functions of `ops` that an `activation="name"` argument may mean."""
+"""Activations by name: the functions that an `activation="name"` argument may mean."""
 
 from __future__ import annotations
 
@@ -7,23 +7,45 @@ from typing import Any
 
 from fastconv import ops, serialization
 from fastconv.ops import (
+    celu,
     elu,
     gelu,
+    glu,
+    hard_shrink,
     hard_sigmoid,
+    hard_silu,
+    hard_tanh,
     leaky_relu,
     linear,
+    log_sigmoid,
     log_softmax,
-    relu,
+    mish,
     relu6,
     selu,
     sigmoid,
     silu,
+    soft_shrink,
     softmax,
     softplus,
     softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
     tanh,
+    tanh_shrink,
+    threshold,
 )
 from fastconv.serialization import register
+
+
+def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+    """x above the threshold, at most `max_value`; below it, negative_slope (x - threshold)."""
+    if threshold:
+        y = ops.where(x > threshold, x, (x - threshold) * negative_slope)
+    else:
+        y = ops.leaky_relu(x, negative_slope) if negative_slope else ops.relu(x)
+    return y if max_value is None else ops.minimum(y, max_value)
 
 
 def exponential(x: Any) -> Any:
@@ -32,26 +54,47 @@ def exponential(x: Any) -> Any:
 
 
 swish = silu
+hard_swish = hard_silu
 
-for _function in (
-    elu,
-    exponential,
-    gelu,
-    hard_sigmoid,
-    leaky_relu,
-    linear,
-    log_softmax,
-    relu,
-    relu6,
-    selu,
-    sigmoid,
-    softmax,
-    softplus,
-    softsign,
-    tanh,
-):
-    register("activation")(_function)
-register("activation", "swish")(silu)
+ALIASES = {"silu": ["swish"], "hard_silu": ["hard_swish"]}
+
+__all__ = [
+    "celu",
+    "deserialize",
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "serialize",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+    "threshold",
+]
 
 
 def serialize(activation: Callable[..., Any]) -> Any:
@@ -71,3 +114,7 @@ def get(identifier: Any) -> Callable[[Any], Any]:
         ValueError: an unknown name.
     """
     return linear if identifier is None else serialization.get("activation", identifier)
+
+
+for _name in set(__all__) - {"deserialize", "get", "hard_swish", "serialize", "swish"}:
+    register("activation", *ALIASES.get(_name, ()))(globals()[_name])

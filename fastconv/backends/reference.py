@@ -10,6 +10,7 @@ result; without it a new array is returned. Arguments have been checked by `ops`
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 from typing import Any
 
 from fastconv.window import output_size
@@ -457,6 +458,10 @@ class Reference:
         """
         keep = self._uniform(seed, x.size).reshape(x.shape) >= self.xp.float32(rate)
         return deliver(self.xp.where(keep, x * x.dtype.type(1 / (1 - rate)), x.dtype.type(0)), out)
+
+    def uniform(self, seed: Array, *, shape: Shape, out: Out = None) -> Array:
+        """uniform(seed, i), as in `dropout`, float32."""
+        return deliver(self._uniform(seed, prod(shape)).reshape(shape), out)
 
     def _uniform(self, seed: Array, n: int) -> Array:
         """n float32 numbers in [0, 1), as in `dropout`."""

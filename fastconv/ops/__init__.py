@@ -4,22 +4,37 @@ NumPy arrays in, NumPy arrays out, with any strides and memory order.
 """
 
 from fastconv.engine import lift as _lift
+from fastconv.ops import image as image
 from fastconv.ops.activation import (
+    celu,
     elu,
     gelu,
+    glu,
+    hard_shrink,
     hard_sigmoid,
+    hard_silu,
+    hard_tanh,
     leaky_relu,
     linear,
+    log_sigmoid,
     log_softmax,
+    mish,
     relu,
     relu6,
     selu,
     sigmoid,
     silu,
+    soft_shrink,
     softmax,
     softplus,
     softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
     tanh,
+    tanh_shrink,
+    threshold,
 )
 from fastconv.ops.broadcast import broadcast_to, reshape, sum
 from fastconv.ops.conv import (
@@ -79,7 +94,7 @@ from fastconv.ops.matmul import matmul
 from fastconv.ops.norm import batch_norm, batch_normalization
 from fastconv.ops.pad import pad
 from fastconv.ops.pool import average_pool, max_pool, min_pool
-from fastconv.ops.random import dropout
+from fastconv.ops.random import dropout, random_normal, random_uniform
 from fastconv.ops.reduce import argmax, max, mean, min, moments, std, var
 from fastconv.ops.shape import (
     concatenate,
@@ -115,6 +130,7 @@ __all__ = [
     "cast",
     "categorical_crossentropy",
     "ceil",
+    "celu",
     "clip",
     "concatenate",
     "conv",
@@ -137,9 +153,13 @@ __all__ = [
     "floor",
     "floor_divide",
     "gelu",
+    "glu",
     "greater",
     "greater_equal",
+    "hard_shrink",
     "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
     "isfinite",
     "isnan",
     "leaky_relu",
@@ -148,6 +168,7 @@ __all__ = [
     "linear",
     "log",
     "log1p",
+    "log_sigmoid",
     "log_softmax",
     "logaddexp",
     "logical_and",
@@ -161,6 +182,7 @@ __all__ = [
     "min",
     "min_pool",
     "minimum",
+    "mish",
     "mod",
     "moments",
     "multiply",
@@ -171,6 +193,8 @@ __all__ = [
     "ones_like",
     "pad",
     "power",
+    "random_normal",
+    "random_uniform",
     "ravel",
     "reciprocal",
     "relu",
@@ -187,13 +211,18 @@ __all__ = [
     "silu",
     "sin",
     "slice",
+    "soft_shrink",
     "softmax",
     "softplus",
     "softsign",
     "sparse_categorical_crossentropy",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
     "split",
     "sqrt",
     "square",
+    "squareplus",
     "squeeze",
     "stack",
     "std",
@@ -202,6 +231,8 @@ __all__ = [
     "sum",
     "take",
     "tanh",
+    "tanh_shrink",
+    "threshold",
     "transpose",
     "true_divide",
     "var",

@@ -9,8 +9,8 @@ from typing import Any
 from fastconv.engine import Primitive
 from fastconv.ops.broadcast import positions, sum
 from fastconv.ops.convert import as_float, cast
-from fastconv.ops.elementwise import absolute, exp, logaddexp, maximum, minimum
-from fastconv.ops.shape import transpose
+from fastconv.ops.elementwise import absolute, clip, exp, logaddexp, maximum, minimum, sign, sqrt, square, where
+from fastconv.ops.shape import expand_dims, part, transpose
 
 _activate: Primitive = Primitive(
     "activate",
@@ -145,6 +145,103 @@ def hard_sigmoid(x: Any) -> Any:
 def selu(x: Any) -> Any:
     """1.0507 elu(x, 1.67326); Klambauer et al. 2017."""
     return elu(x, 1.6732632423543772) * 1.0507009873554805
+
+
+def celu(x: Any, alpha: float = 1.0) -> Any:
+    """x where it is positive, else alpha (e^(x / alpha) - 1); Barron 2017. Raises ValueError unless alpha > 0."""
+    if not alpha > 0:
+        raise ValueError(f"celu: alpha must be positive. Received: {alpha!r}")
+    return elu(as_float(x) * (1 / alpha)) * alpha
+
+
+def glu(x: Any, axis: int = -1) -> Any:
+    """a sigmoid(b), where a and b are the halves of x along `axis`; Dauphin et al. 2017.
+
+    Raises:
+        ValueError: the size of the axis is odd.
+    """
+    x = as_float(x)
+    (at,) = positions(axis, x.ndim)
+    half, odd = divmod(x.shape[at], 2)
+    if odd:
+        raise ValueError(f"glu: the size of the axis must be even. Received: x.shape={tuple(x.shape)}, axis={axis}")
+    before = (slice(None),) * at
+    return part(x, (*before, slice(half))) * sigmoid(part(x, (*before, slice(half, None))))
+
+
+def hard_silu(x: Any) -> Any:
+    """x hard_sigmoid(x), also called hard swish; Howard et al. 2019."""
+    return as_float(x) * hard_sigmoid(x)
+
+
+def hard_tanh(x: Any) -> Any:
+    """min(max(x, -1), 1)."""
+    return clip(as_float(x), -1.0, 1.0)
+
+
+def log_sigmoid(x: Any) -> Any:
+    """-log(1 + e^-x)."""
+    return -softplus(-as_float(x))
+
+
+def mish(x: Any) -> Any:
+    """x tanh(log(1 + e^x)); Misra 2019."""
+    return as_float(x) * tanh(softplus(x))
+
+
+def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """x where |x| > threshold, else 0."""
+    x = as_float(x)
+    return where(absolute(x) > threshold, x, 0.0)
+
+
+def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """x nearer to 0 by the threshold, and 0 where |x| is not above it."""
+    x = as_float(x)
+    return sign(x) * relu(absolute(x) - threshold)
+
+
+def tanh_shrink(x: Any) -> Any:
+    """x - tanh(x)."""
+    return as_float(x) - tanh(x)
+
+
+def threshold(x: Any, threshold: float, default_value: float) -> Any:
+    """x where it is above the threshold, else the default value."""
+    x = as_float(x)
+    return where(x > threshold, x, default_value)
+
+
+def sparse_plus(x: Any) -> Any:
+    """0 up to -1, x from 1 on, (x + 1)^2 / 4 in between."""
+    x = as_float(x)
+    return where(x < 1, square(relu(x + 1)) * 0.25, x)
+
+
+def sparse_sigmoid(x: Any) -> Any:
+    """(x + 1) / 2, but at least 0 and at most 1."""
+    return clip(as_float(x) * 0.5 + 0.5, 0.0, 1.0)
+
+
+def squareplus(x: Any, b: float = 4) -> Any:
+    """(x + sqrt(x^2 + b)) / 2; Barron 2021."""
+    x = as_float(x)
+    return (x + sqrt(square(x) + b)) * 0.5
+
+
+def sparsemax(x: Any, axis: int = -1) -> Any:
+    """The point of the probability simplex that is nearest to x along `axis`; Martins and Astudillo 2016.
+
+    That is max(x - t, 0), where t makes the sum 1: an element is above t where larger ones exceed it by less than 1 in
+    all. All pairs of elements along the axis are compared.
+    """
+    x = as_float(x)
+    (at,) = positions(axis, x.ndim)
+    mine, others = expand_dims(x, at + 1), expand_dims(x, at)
+    above = sum(relu(others - mine), at + 1) < 1
+    support = cast(above, x.dtype)
+    t = (sum(x * support, at, True) - 1) / sum(support, at, True)
+    return relu(x - t)
 
 
 _softmax: Primitive = Primitive(

@@ -44,6 +44,16 @@ def softmax(x, axis=-1):
     return e / e.sum(axis, keepdims=True)
 
 
+def sparsemax(x):
+    """The threshold by bisection: what lies above it adds up to 1."""
+    low, high = x.max(-1, keepdims=True) - 1, x.max(-1, keepdims=True)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = np.maximum(x - middle, 0).sum(-1, keepdims=True) > 1
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.maximum(x - low, 0)
+
+
 def elu(x, alpha=1.0):
     return np.where(x > 0, x, alpha * (np.exp(x) - 1))
 
@@ -100,6 +110,26 @@ ACTIVATIONS = [
     activation("softsign", lambda x: x / (1 + np.abs(x))),
     activation("silu", lambda x: x / (1 + np.exp(-x))),
     activation("gelu", lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))),
+    activation("celu", elu),
+    activation("celu", lambda x, alpha: np.where(x > 0, x, alpha * (np.exp(x / alpha) - 1)), alpha=0.5),
+    Case("glu", (4 * X,), lambda x: x[..., :2] / (1 + np.exp(-x[..., 2:]))),
+    Case("glu", (4 * X,), lambda x, axis: x[:1] / (1 + np.exp(-x[1:])), {"axis": 0}),
+    activation("hard_silu", lambda x: x * np.clip(x / 6 + 0.5, 0, 1)),
+    activation("hard_tanh", lambda x: np.clip(x, -1, 1)),
+    activation("hard_shrink", lambda x: np.where(np.abs(x) > 0.5, x, 0)),
+    activation("soft_shrink", lambda x, threshold: np.sign(x) * np.maximum(np.abs(x) - threshold, 0), threshold=1.5),
+    activation("tanh_shrink", lambda x: x - np.tanh(x)),
+    activation("log_sigmoid", lambda x: -np.log(1 + np.exp(-x))),
+    activation("mish", lambda x: x * np.tanh(np.log(1 + np.exp(x)))),
+    activation("threshold", lambda x, **_: np.where(x > 0.7, x, -3), threshold=0.7, default_value=-3.0),
+    activation("sparse_plus", lambda x: np.where(x >= 1, x, np.maximum(x + 1, 0) ** 2 / 4)),
+    activation("sparse_sigmoid", lambda x: np.clip((x + 1) / 2, 0, 1)),
+    activation("squareplus", lambda x: (x + np.sqrt(x * x + 4)) / 2),
+    activation("squareplus", lambda x, b: (x + np.sqrt(x * x + b)) / 2, b=0.5),
+    Case("sparsemax", (X,), sparsemax),
+    Case(
+        "sparsemax", (3.7 * X,), lambda x, axis: np.moveaxis(sparsemax(np.moveaxis(x, axis, -1)), -1, axis), {"axis": 1}
+    ),
     activation("softmax", softmax),
     activation("softmax", softmax, axis=1),
     activation("log_softmax", lambda x: np.log(softmax(x))),

@@ -52,3 +52,22 @@ def test_seeds_differ_and_no_rate_is_no_op():
 def test_rates_out_of_range(rate):
     with pytest.raises(ValueError, match=r"^dropout: rate must be at least 0 and less than 1\. Received: rate="):
         ops.dropout(X, SEED, rate)
+
+
+def test_uniform_numbers_are_those_of_the_generator():
+    y = ops.random_uniform((3, 5), SEED)
+    wanted = np.array([(splitmix64(12345, i) >> 40) / 2**24 for i in range(15)], np.float32).reshape(3, 5)
+    np.testing.assert_array_equal(y, wanted)
+    np.testing.assert_allclose(ops.random_uniform((3, 5), SEED, -2, 4), 6 * wanted - 2, rtol=1e-6)
+    assert ops.random_uniform((2,), SEED, dtype="float64").dtype == np.float64
+
+
+def test_normal_numbers_have_the_moments_of_the_distribution():
+    y = ops.random_normal((200_000,), SEED, mean=3.0, stddev=2.0)
+    assert np.isfinite(y).all()
+    z = (y - 3) / 2
+    assert abs(z.mean()) < 0.01
+    assert abs(z.std() - 1) < 0.01
+    assert abs((z**3).mean()) < 0.03
+    assert abs((z**4).mean() - 3) < 0.06
+    assert abs((np.abs(z) > 1.959964).mean() - 0.05) < 0.002
