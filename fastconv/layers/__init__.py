@@ -1,6 +1,14 @@
 """Layers, with Keras 3's names, arguments and defaults."""
 
-from fastconv.layers.activation import ELU, LeakyReLU, ReLU, Softmax
+from fastconv.layers.activation import (
+    ELU,
+    Activation,
+    LeakyReLU,
+    Maxout,
+    PReLU,
+    ReLU,
+    Softmax,
+)
 from fastconv.layers.base import Layer
 from fastconv.layers.conv import (
     Conv1D,
@@ -14,8 +22,31 @@ from fastconv.layers.conv import (
     SeparableConv1D,
     SeparableConv2D,
 )
-from fastconv.layers.core import Activation, Dense, Input, InputLayer
-from fastconv.layers.merge import Add, Concatenate, add, concatenate
+from fastconv.layers.core import (
+    Dense,
+    Identity,
+    Input,
+    InputLayer,
+    Lambda,
+)
+from fastconv.layers.merge import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
 from fastconv.layers.norm import BatchNormalization
 from fastconv.layers.pool import (
     AdaptiveAveragePooling1D,
@@ -40,8 +71,31 @@ from fastconv.layers.pool import (
     MinPooling2D,
     MinPooling3D,
 )
-from fastconv.layers.regularization import Dropout
-from fastconv.layers.reshape import Flatten, Reshape, ZeroPadding2D
+from fastconv.layers.regularization import (
+    ActivityRegularization,
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
+from fastconv.layers.reshape import (
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    Flatten,
+    Permute,
+    RepeatVector,
+    Reshape,
+    UpSampling1D,
+    UpSampling2D,
+    UpSampling3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
+)
 
 # Shorter and older names.
 AvgPool1D = AveragePooling1D
@@ -68,6 +122,7 @@ SeparableConvolution2D = SeparableConv2D
 __all__ = [
     "ELU",
     "Activation",
+    "ActivityRegularization",
     "AdaptiveAveragePooling1D",
     "AdaptiveAveragePooling2D",
     "AdaptiveAveragePooling3D",
@@ -75,6 +130,8 @@ __all__ = [
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
     "Add",
+    "AlphaDropout",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
@@ -95,11 +152,17 @@ __all__ = [
     "Convolution2DTranspose",
     "Convolution3D",
     "Convolution3DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Dot",
     "Dropout",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
@@ -112,8 +175,10 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "Identity",
     "Input",
     "InputLayer",
+    "Lambda",
     "Layer",
     "LeakyReLU",
     "MaxPool1D",
@@ -122,17 +187,39 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "Maximum",
+    "Maxout",
     "MinPooling1D",
     "MinPooling2D",
     "MinPooling3D",
+    "Minimum",
+    "Multiply",
+    "PReLU",
+    "Permute",
     "ReLU",
+    "RepeatVector",
     "Reshape",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "Subtract",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "ZeroPadding1D",
     "ZeroPadding2D",
+    "ZeroPadding3D",
     "add",
+    "average",
     "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
 ]

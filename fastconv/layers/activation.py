@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from fastconv import ops
-from fastconv.layers.base import Layer
+from fastconv import activations, ops
+from fastconv.layers.base import Layer, check_count
+from fastconv.layers.weighted import Weighted, choices
 from fastconv.serialization import register
+
+
+@register("layer")
+class Activation(Layer):
+    """activation(x), for the name of an activation or a function written with ops."""
+
+    ARGUMENTS = ("activation",)
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs: Any) -> Any:
+        return self.activation(inputs)
 
 
 @register("layer")
@@ -33,11 +49,7 @@ class ReLU(Layer):
         self.threshold = threshold
 
     def call(self, inputs: Any) -> Any:
-        if self.threshold:
-            y = ops.where(inputs > self.threshold, inputs, (inputs - self.threshold) * self.negative_slope)
-        else:
-            y = ops.leaky_relu(inputs, self.negative_slope) if self.negative_slope else ops.relu(inputs)
-        return y if self.max_value is None else ops.minimum(y, self.max_value)
+        return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
 
 @register("layer")
@@ -47,13 +59,52 @@ class LeakyReLU(Layer):
     ARGUMENTS = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{key: value for key, value in kwargs.items() if key != "alpha"})
+        negative_slope = kwargs.get("alpha", negative_slope)  # what Keras 2 calls it
         if negative_slope is None or negative_slope < 0:
             raise ValueError(f"LeakyReLU: negative_slope must be at least 0. Received: {negative_slope}")
         self.negative_slope = negative_slope
 
     def call(self, inputs: Any) -> Any:
         return ops.leaky_relu(inputs, self.negative_slope)
+
+
+@register("layer")
+class PReLU(Weighted):
+    """x where it is positive, else alpha x, with an alpha for each element that is trained; He et al. 2015.
+
+    Args:
+        alpha_initializer, alpha_regularizer, alpha_constraint: of alpha.
+        shared_axes: the axes along which elements share an alpha: (1, 2) for one a channel of images (N, H, W, C).
+
+    Raises:
+        ValueError: the size of an axis that is not shared is unknown.
+    """
+
+    ARGUMENTS = (*choices("alpha"), "shared_axes")
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: int | Sequence[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.choose(
+            alpha_initializer=alpha_initializer,
+            alpha_regularizer=alpha_regularizer,
+            alpha_constraint=alpha_constraint,
+        )
+        self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes and list(shared_axes)
+
+    def build(self, input_shape: Any) -> None:
+        shared = {axis % len(input_shape) for axis in self.shared_axes or ()}
+        self.alpha = self.weight("alpha", [1 if i in shared else n for i, n in enumerate(input_shape)][1:])
+
+    def call(self, inputs: Any) -> Any:
+        return ops.relu(inputs) - self.alpha * ops.relu(-inputs)
 
 
 @register("layer")
@@ -84,3 +135,32 @@ class Softmax(Layer):
 
     def call(self, inputs: Any) -> Any:
         return ops.softmax(inputs, self.axis)
+
+
+@register("layer")
+class Maxout(Layer):
+    """The largest of each run of neighbours: K axes of `axis` become `num_units`, a multiple of which K must be.
+
+    Behind a dense or convolutional layer without activation, the maximum of K / num_units affine functions for each
+    unit; Goodfellow et al. 2013.
+
+    Raises:
+        ValueError: K is not a multiple of `num_units`.
+    """
+
+    ARGUMENTS = ("num_units", "axis")
+
+    def __init__(self, num_units: int, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num_units = check_count(self, "num_units", num_units)
+        self.axis = axis
+
+    def call(self, inputs: Any) -> Any:
+        shape, at = inputs.shape, self.axis % inputs.ndim
+        if shape[at] % self.num_units:
+            raise ValueError(
+                f"{self.name}: the size of axis {self.axis} must be a multiple of num_units={self.num_units}. "
+                f"Received: shape={tuple(shape)}"
+            )
+        runs = ops.reshape(inputs, (*shape[:at], self.num_units, shape[at] // self.num_units, *shape[at + 1 :]))
+        return ops.max(runs, at + 1)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv import activations, config, ops
+from fastconv.engine import Variable
 from fastconv.layers.base import check_count, check_rank
 from fastconv.layers.weighted import Weighted, choices
 from fastconv.serialization import register
@@ -20,6 +21,7 @@ class Windowed(Weighted):
 
     rank: int
     paddings: Sequence[str] = CONV_PADDINGS
+    bias: Variable
 
     def __init__(
         self,

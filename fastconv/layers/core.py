@@ -1,11 +1,11 @@
-"""Where data enters, dense layers, and activations as layers."""
+"""Where data enters, dense layers, and functions as layers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastconv import activations, config, ops
+from fastconv import activations, config, ops, serialization
 from fastconv.engine import KerasTensor
 from fastconv.engine.symbolic import Node
 from fastconv.layers.base import Layer, check_count
@@ -126,14 +126,46 @@ class Dense(Weighted):
 
 
 @register("layer")
-class Activation(Layer):
-    """activation(x), for the name of an activation or a function written with ops."""
-
-    ARGUMENTS = ("activation",)
-
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+class Identity(Layer):
+    """x."""
 
     def call(self, inputs: Any) -> Any:
-        return self.activation(inputs)
+        return inputs
+
+
+@register("layer")
+class Lambda(Layer):
+    """function(x, **arguments), for a function written with ops.
+
+    A model with a named function can be saved, and is read again if the function is among the `custom_objects`; code is
+    never read from a file.
+
+    Args:
+        function: takes the inputs.
+        output_shape: taken for what older scripts give; shapes are found from the function itself.
+        arguments: further arguments of the function, by name.
+    """
+
+    ARGUMENTS = ("function", "arguments")
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if mask is not None:
+            raise ValueError(f"Lambda: masks are not supported. Received: mask={mask!r}")
+        self.function = function
+        self.arguments = dict(arguments or {})
+
+    @classmethod
+    def from_config(cls, config: dict) -> Any:
+        """A new layer; its function comes from the `custom_objects` of whatever reads the configuration."""
+        return cls(**{**config, "function": serialization.get("function", config["function"])})
+
+    def call(self, inputs: Any) -> Any:
+        return self.function(inputs, **self.arguments)

@@ -2,53 +2,214 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from fastconv import ops
+from fastconv import config, ops, regularizers
 from fastconv.engine import Variable
-from fastconv.layers.base import Layer
+from fastconv.layers.base import Layer, check_rank
 from fastconv.serialization import register
 from fastconv.utils.random import next_seed
 
+# Between the seeds of successive steps: an odd number with no simple relation to the increment of splitmix64.
+STEP = np.array([0xD1342543DE82EF95], np.uint64)
+
+
+class RandomLayer(Layer):
+    """A layer that draws random numbers, others in every step.
+
+    Args:
+        seed: what they are drawn from; taken from `utils.set_random_seed` when None.
+    """
+
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seed = seed
+        start = next_seed() if seed is None else seed
+        self.seed_state = Variable(np.array([start], np.uint64), trainable=False, name="seed_state")
+        self.seed_state.path = f"{self.name}/seed_state"
+
+    def next_seed(self) -> Any:
+        """The seed of this step, (1,) uint64."""
+        seed = self.seed_state.read()
+        self.seed_state.assign(seed + STEP)
+        return seed
+
+
+class Disturbance(RandomLayer):
+    """A layer that changes its inputs in training only, by a `rate` from 0 to 1."""
+
+    ARGUMENTS: tuple[str, ...] = ("rate", "seed")
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        if not 0 <= rate <= 1:
+            raise ValueError(f"{type(self).__name__}: rate must be at least 0 and at most 1. Received: rate={rate}")
+        self.rate = float(rate)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        return self.disturb(inputs) if training and self.rate else inputs
+
+    def disturb(self, x: Any) -> Any:
+        """What training sees of x."""
+        raise NotImplementedError
+
 
 @register("layer")
-class Dropout(Layer):
+class Dropout(Disturbance):
     """In training, each element is 0 with probability `rate` and divided by 1 - rate otherwise; else x itself.
 
     Srivastava et al. 2014.
 
     Args:
         rate: 0 <= rate <= 1.
+        noise_shape: the shape of what is drawn, which is broadcast against the inputs; None in it is the inputs' size.
         seed: what the masks are drawn from; taken from `utils.set_random_seed` when None.
 
     Raises:
         ValueError: a rate outside [0, 1].
     """
 
-    ARGUMENTS = ("rate", "seed")
+    ARGUMENTS: tuple[str, ...] = ("rate", "noise_shape", "seed")
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if not 0 <= rate <= 1:
-            raise ValueError(f"Dropout: rate must be at least 0 and at most 1. Received: rate={rate}")
-        self.rate = float(rate)
-        self.seed = seed
-        start = next_seed() if seed is None else seed
-        self.seed_state = Variable(np.array([start], np.uint64), trainable=False, name="seed_state")
-        self.seed_state.path = f"{self.name}/seed_state"
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(rate, seed, **kwargs)
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+
+    def disturb(self, x: Any) -> Any:
+        if self.rate == 1:
+            return x * 0.0
+        if self.noise_shape is None:
+            return ops.dropout(x, self.next_seed(), self.rate)
+        return x * ops.dropout(ops.ones(noise_shape(self, x), self.dtype), self.next_seed(), self.rate)
+
+
+def noise_shape(layer: Any, x: Any) -> tuple[int, ...]:
+    """`layer.noise_shape` with the sizes of x where it says None. Raises ValueError where it does not fit x."""
+    shape = tuple(x.shape) if layer.noise_shape is None else layer.noise_shape
+    if len(shape) != x.ndim or any(n not in (None, 1, m) for n, m in zip(shape, x.shape)):
+        raise ValueError(
+            f"{layer.name}: noise_shape must have 1, None or the size of the inputs for each axis. "
+            f"Received: noise_shape={shape}, shape={tuple(x.shape)}"
+        )
+    return tuple(m if n is None else n for n, m in zip(shape, x.shape))
+
+
+class SpatialDropout(Dropout):
+    """Dropout of whole channels, over `rank` spatial axes; Tompson et al. 2015."""
+
+    ARGUMENTS: tuple[str, ...] = ("rate", "data_format", "seed")
+    rank: int
+
+    def __init__(self, rate: float, data_format: str | None = None, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(rate, seed=seed, **kwargs)
+        self.data_format = config.standardize_data_format(data_format)
+        ones = (1,) * self.rank
+        self.noise_shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        if not training or self.rate == 0:
-            return inputs
+        check_rank(self, inputs, self.rank + 2)
+        return super().call(inputs, training)
+
+
+@register("layer")
+class SpatialDropout1D(SpatialDropout):
+    """Dropout of whole channels of sequences (N, W, C)."""
+
+    ARGUMENTS = ("rate", "seed")
+    rank = 1
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(rate, "channels_last", seed, **kwargs)
+
+
+@register("layer")
+class SpatialDropout2D(SpatialDropout):
+    """Dropout of whole channels of images (N, H, W, C), or (N, C, H, W); Tompson et al. 2015."""
+
+    rank = 2
+
+
+@register("layer")
+class SpatialDropout3D(SpatialDropout):
+    """Dropout of whole channels of volumes (N, D, H, W, C), or (N, C, D, H, W)."""
+
+    rank = 3
+
+
+@register("layer")
+class AlphaDropout(Dropout):
+    """Dropout that keeps mean and variance of what `selu` gives: dropped elements take its lowest value.
+
+    Klambauer et al. 2017, section 3: y = a (x kept + low (1 - kept)) + b, a = ((1 - rate) (1 + rate low^2))^(-1/2) and
+    b = -a low rate.
+    """
+
+    LOW = -1.6732632423543772 * 1.0507009873554805
+
+    def disturb(self, x: Any) -> Any:
+        keep = 1 - self.rate
+        if not keep:
+            return x * 0.0
+        kept = ops.dropout(ops.ones(noise_shape(self, x), self.dtype), self.next_seed(), self.rate) * keep
+        a = (keep * (1 + self.rate * self.LOW**2)) ** -0.5
+        return a * (x * kept + self.LOW * (1 - kept)) - a * self.LOW * self.rate
+
+
+@register("layer")
+class GaussianDropout(Disturbance):
+    """In training, x times normal numbers of mean 1 and standard deviation sqrt(rate / (1 - rate)).
+
+    Srivastava et al. 2014, section 10.
+    """
+
+    def disturb(self, x: Any) -> Any:
         if self.rate == 1:
-            return inputs * 0.0
-        seed = self.seed_state.read()
-        outputs = ops.dropout(inputs, seed, self.rate)
-        self.seed_state.assign(seed + STEP)
-        return outputs
+            return x * 0.0
+        noise = ops.random_normal(x.shape, self.next_seed(), dtype=x.dtype)
+        return x * (noise * math.sqrt(self.rate / (1 - self.rate)) + 1.0)
 
 
-# Between the seeds of successive steps: an odd number with no simple relation to the increment of splitmix64.
-STEP = np.array([0xD1342543DE82EF95], np.uint64)
+@register("layer")
+class GaussianNoise(RandomLayer):
+    """In training, x plus normal numbers of mean 0 and standard deviation `stddev`.
+
+    Raises:
+        ValueError: a standard deviation below 0.
+    """
+
+    ARGUMENTS = ("stddev", "seed")
+
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        if not stddev >= 0:
+            raise ValueError(f"GaussianNoise: stddev must be at least 0. Received: stddev={stddev}")
+        self.stddev = float(stddev)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if not training or not self.stddev:
+            return inputs
+        return inputs + ops.random_normal(inputs.shape, self.next_seed(), dtype=inputs.dtype) * self.stddev
+
+
+@register("layer")
+class ActivityRegularization(Layer):
+    """x; l1 sum(|x|) + l2 sum(x^2) is added to the loss."""
+
+    ARGUMENTS = ("l1", "l2")
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
+        self.l1 = l1
+        self.l2 = l2
+
+    def get_config(self) -> dict:
+        return {name: value for name, value in super().get_config().items() if name != "activity_regularizer"}
+
+    def call(self, inputs: Any) -> Any:
+        return inputs

@@ -1,4 +1,4 @@
-"""Layers that move elements without changing them."""
+"""Layers that move, repeat or leave out elements without changing them; and those that make images larger."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv import config, ops
-from fastconv.layers.base import Layer, check_rank
+from fastconv.layers.base import Layer, check_count, check_rank
+from fastconv.ops import image
 from fastconv.serialization import register
-from fastconv.window import explicit_sides
+from fastconv.window import explicit_sides, spread
 
 
 @register("layer")
@@ -56,7 +57,83 @@ class Reshape(Layer):
 
 
 @register("layer")
-class ZeroPadding2D(Layer):
+class Permute(Layer):
+    """The axes behind the batch in another order: axis i of the output is axis dims[i - 1] of the input.
+
+    Raises:
+        ValueError: `dims` does not have each of 1, 2, ... once.
+    """
+
+    ARGUMENTS = ("dims",)
+
+    def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dims = tuple(dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(f"Permute: dims must have each of 1, 2, ... once. Received: dims={dims!r}")
+
+    def call(self, inputs: Any) -> Any:
+        check_rank(self, inputs, len(self.dims) + 1)
+        return ops.transpose(inputs, (0, *self.dims))
+
+
+@register("layer")
+class RepeatVector(Layer):
+    """Each vector `n` times: (N, K) to (N, n, K)."""
+
+    ARGUMENTS = ("n",)
+
+    def __init__(self, n: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.n = check_count(self, "n", n)
+
+    def call(self, inputs: Any) -> Any:
+        check_rank(self, inputs, 2)
+        rows, width = inputs.shape
+        return ops.broadcast_to(ops.expand_dims(inputs, 1), (rows, self.n, width))
+
+
+class Bordered(Layer):
+    """A layer with a number of pixels before and behind each of `rank` spatial axes."""
+
+    rank: int
+    data_format: str
+
+    def sides(self, argument: str, value: Any) -> tuple[tuple[int, int], ...]:
+        """`value` as (before, after) for each axis; of one axis, (before, after) alone will do."""
+        pair = self.rank == 1 and isinstance(value, (list, tuple)) and len(value) == 2
+        return explicit_sides(type(self).__name__, (value,) if pair else value, self.rank)
+
+    def of_all_axes(self, sides: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+        """`sides` among those of the batch and the channels, which have none."""
+        none = (0, 0)
+        return (none, *sides, none) if self.data_format == "channels_last" else (none, none, *sides)
+
+
+class ZeroPadding(Bordered):
+    """Zeros around the spatial axes."""
+
+    ARGUMENTS = ("padding", "data_format")
+
+    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.padding = self.sides("padding", padding)
+        self.data_format = config.standardize_data_format(data_format)
+
+    def call(self, inputs: Any) -> Any:
+        check_rank(self, inputs, self.rank + 2)
+        return ops.pad(inputs, self.of_all_axes(self.padding))
+
+
+@register("layer")
+class ZeroPadding1D(ZeroPadding):
+    """Sequences (N, W, C) with zeros before and behind them: an int for both sides, or (before, after)."""
+
+    rank = 1
+
+
+@register("layer")
+class ZeroPadding2D(ZeroPadding):
     """Images with rows and columns of zeros around them.
 
     Args:
@@ -67,15 +144,145 @@ class ZeroPadding2D(Layer):
         ValueError: negative or ill-shaped padding.
     """
 
-    ARGUMENTS = ("padding", "data_format")
+    rank = 2
 
-    def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
+
+@register("layer")
+class ZeroPadding3D(ZeroPadding):
+    """`ZeroPadding2D` over three spatial axes."""
+
+    rank = 3
+
+
+class Cropping(Bordered):
+    """Without the outermost pixels of the spatial axes."""
+
+    ARGUMENTS = ("cropping", "data_format")
+
+    def __init__(self, cropping: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.padding = explicit_sides("ZeroPadding2D", padding, 2)
+        self.cropping = self.sides("cropping", cropping)
         self.data_format = config.standardize_data_format(data_format)
 
     def call(self, inputs: Any) -> Any:
-        check_rank(self, inputs, 4)
-        none = (0, 0)
-        last = self.data_format == "channels_last"
-        return ops.pad(inputs, (none, *self.padding, none) if last else (none, none, *self.padding))
+        check_rank(self, inputs, self.rank + 2)
+        sides = self.of_all_axes(self.cropping)
+        if any(n <= before + after for n, (before, after) in zip(inputs.shape, sides) if before + after):
+            raise ValueError(
+                f"{self.name}: cropping must leave something of every axis. "
+                f"Received: shape={tuple(inputs.shape)}, cropping={self.cropping}"
+            )
+        return inputs[tuple(slice(before, n - after) for n, (before, after) in zip(inputs.shape, sides))]
+
+
+@register("layer")
+class Cropping1D(Cropping):
+    """Sequences (N, W, C) without their first and last elements: an int for both sides, or (before, after)."""
+
+    rank = 1
+
+
+@register("layer")
+class Cropping2D(Cropping):
+    """Images without their outermost rows and columns.
+
+    Args:
+        cropping: an int for all sides, (rows, columns), or ((top, bottom), (left, right)), in pixels.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+
+    Raises:
+        ValueError: negative or ill-shaped cropping, or nothing would be left.
+    """
+
+    rank = 2
+
+
+@register("layer")
+class Cropping3D(Cropping):
+    """`Cropping2D` over three spatial axes."""
+
+    rank = 3
+
+
+class UpSampling(Layer):
+    """Every pixel `size` times along each of `rank` spatial axes."""
+
+    ARGUMENTS: tuple[str, ...] = ("size", "data_format")
+    rank: int
+
+    def __init__(self, size: int | Sequence[int] = 2, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = spread("size", size, self.rank)
+        self.data_format = config.standardize_data_format(data_format)
+
+    def call(self, inputs: Any) -> Any:
+        check_rank(self, inputs, self.rank + 2)
+        return self.repeat(inputs)
+
+    def repeat(self, x: Any) -> Any:
+        """Every pixel beside itself: axes of the repetitions behind those of the pixels, which they then join."""
+        first = 1 if self.data_format == "channels_last" else 2
+        apart, spread_out, joined = list(x.shape[:first]), list(x.shape[:first]), list(x.shape[:first])
+        for n, times in zip(x.shape[first:], self.size):
+            apart += [n, 1]
+            spread_out += [n, times]
+            joined.append(n * times)
+        rest = x.shape[first + self.rank :]
+        return ops.reshape(ops.broadcast_to(ops.reshape(x, (*apart, *rest)), (*spread_out, *rest)), (*joined, *rest))
+
+
+@register("layer")
+class UpSampling1D(UpSampling):
+    """Every element of a sequence `size` times: (N, W, C) to (N, W size, C)."""
+
+    ARGUMENTS = ("size",)
+    rank = 1
+
+    def __init__(self, size: int = 2, **kwargs: Any) -> None:
+        super().__init__(size, "channels_last", **kwargs)
+
+
+@register("layer")
+class UpSampling2D(UpSampling):
+    """Images (SH, SW) times as large.
+
+    Args:
+        size: an int or (SH, SW).
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
+
+    Raises:
+        ValueError: a size below 1, or an unknown interpolation.
+    """
+
+    ARGUMENTS = ("size", "data_format", "interpolation")
+    rank = 2
+
+    def __init__(
+        self,
+        size: int | Sequence[int] = (2, 2),
+        data_format: str | None = None,
+        interpolation: str = "nearest",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(size, data_format, **kwargs)
+        if interpolation not in image.INTERPOLATIONS:
+            raise ValueError(
+                f"UpSampling2D: interpolation must be one of {', '.join(image.INTERPOLATIONS)}. "
+                f"Received: interpolation={interpolation!r}"
+            )
+        self.interpolation = interpolation
+
+    def repeat(self, x: Any) -> Any:
+        if self.interpolation == "nearest":
+            return super().repeat(x)
+        spatial = x.shape[1:3] if self.data_format == "channels_last" else x.shape[2:]
+        larger = [n * times for n, times in zip(spatial, self.size)]
+        return image.resize(x, larger, self.interpolation, data_format=self.data_format)
+
+
+@register("layer")
+class UpSampling3D(UpSampling):
+    """Every voxel (SD, SH, SW) times along the three axes."""
+
+    rank = 3

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fastconv import Input, Model, layers, models, ops, optimizers, value_and_grad
+from fastconv.serialization import deserialize, serialize
 
 from .cases import CASES, IDS
 
@@ -100,7 +101,60 @@ def test_trains_and_survives_saving(cls, arguments, shape, expected, tmp_path):
 
 def test_every_public_layer_is_in_the_table():
     classes = {getattr(layers, name) for name in layers.__all__ if name[0].isupper()}
-    assert classes - {cls for cls, *_ in CASES} == {layers.Layer, layers.Input, layers.InputLayer}
+    assert classes - {cls for cls, *_ in CASES} == {
+        layers.Layer,
+        layers.Input,
+        layers.InputLayer,
+        layers.Lambda,  # its function is not data; below
+    }
+
+
+def test_a_function_becomes_a_layer():
+    layer = layers.Lambda(halves, arguments={"times": 3.0})
+    np.testing.assert_array_equal(layer(np.ones((2, 3), "float32")), np.full((2, 3), 1.5))
+    model = Model(x := Input((4,)), layers.Dense(2)(layer(x)))
+    config = model.get_config()
+    with pytest.raises(ValueError, match="function: unknown name"):
+        type(model).from_config(config)
+    again = deserialize("layer", serialize(model), {"halves": halves})
+    again.set_weights(model.get_weights())
+    data = inputs_for((4,))
+    np.testing.assert_array_equal(again(data), model(data))
+    with pytest.raises(ValueError, match="only functions with a name"):
+        layers.Lambda(lambda x: x).get_config()
+
+
+def halves(x, times):
+    return x * (times / 2)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_spatial_dropout_drops_whole_channels(rank):
+    layer = getattr(layers, f"SpatialDropout{rank}D")(0.4, seed=1)
+    y = layer(np.ones((20, *(3,) * rank, 30), "float32"), training=True)
+    channels = y.reshape(20, -1, 30)
+    assert (channels == channels[:, :1]).all()
+    assert abs((channels[:, 0] == 0).mean() - 0.4) < 0.08
+    np.testing.assert_allclose(channels[channels != 0], 1 / 0.6, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "deviation"),
+    [
+        (layers.GaussianNoise(0.5, seed=1), 0.5),
+        (layers.GaussianDropout(0.2, seed=1), 0.5 * 2),
+        (layers.AlphaDropout(0.3, seed=1), None),
+    ],
+)
+def test_noise_has_the_moments_it_says(layer, deviation):
+    x = np.full((300, 300), 2, "float32")
+    if deviation is None:  # dropout for what selu gives, of mean 0 and deviation 1
+        x, deviation = np.random.default_rng(0).normal(size=x.shape).astype("float32"), 1
+    y = layer(x, training=True)
+    assert abs(y.mean() - x.mean()) < 0.02
+    assert abs(y.std() - deviation) < 0.02
+    assert not np.array_equal(y, layer(x, training=True))
+    assert layer(x) is x
 
 
 def test_dropout_keeps_the_expected_share_and_scales_the_rest():
