@@ -9,6 +9,8 @@ import numpy as np
 
 from fastconv import config, initializers, losses, ops, serialization
 from fastconv.engine import Variable
+from fastconv.losses.functions import same_rank
+from fastconv.losses.objects import leading_weights
 from fastconv.serialization import Configurable, register
 
 
@@ -73,7 +75,7 @@ class Mean(Metric):
         if sample_weight is None:
             count: Any = float(np.prod(values.shape))
         else:
-            weights = ops.broadcast_to(losses.leading_weights(values, sample_weight), values.shape)
+            weights = ops.broadcast_to(leading_weights(values, sample_weight), values.shape)
             values = values * weights
             count = ops.cast(ops.sum(weights), "float64")
         self.total.assign(self.total + ops.cast(ops.sum(values), "float64"))
@@ -110,12 +112,12 @@ class MeanMetricWrapper(Mean):
 
 def accuracy(y_true: Any, y_pred: Any) -> Any:
     """1 where y_pred equals y_true, else 0."""
-    return _hits(*losses.same_rank(y_true, y_pred))
+    return _hits(*same_rank(y_true, y_pred))
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
     """1 where y_pred > threshold says what y_true says, else 0."""
-    y_true, y_pred = losses.same_rank(y_true, y_pred)
+    y_true, y_pred = same_rank(y_true, y_pred)
     return _hits(y_true, ops.cast(y_pred > threshold, y_true.dtype))
 
 

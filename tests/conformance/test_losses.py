@@ -1,0 +1,46 @@
+"""Every loss beside the one of that name in Keras 3: values, gradients, weights of samples and configuration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastconv import losses, ops, value_and_grad
+
+from ..losses.cases import CASES, IDS
+
+keras = pytest.importorskip("keras")
+
+each_loss = pytest.mark.parametrize(("name", "arguments", "y_true", "y_pred"), CASES, ids=IDS)
+
+
+def pair(name, arguments):
+    return getattr(losses, name)(**arguments), getattr(keras.losses, name)(**arguments)
+
+
+@each_loss
+def test_values_are_the_same(name, arguments, y_true, y_pred):
+    ours, theirs = pair(name, arguments)
+    expected = np.asarray(theirs(y_true, y_pred))
+    np.testing.assert_allclose(ours(y_true, y_pred), expected, rtol=1e-4, atol=1e-6)
+    if expected.ndim == 0 and "axis" not in arguments and name not in ("Dice", "Tversky"):
+        weights = np.random.default_rng(2).random(len(y_true)).astype("float32")
+        expected = np.asarray(theirs(y_true, y_pred, weights))
+        np.testing.assert_allclose(ours(y_true, y_pred, weights), expected, rtol=1e-4, atol=1e-6)
+
+
+@each_loss
+def test_gradients_are_the_same(name, arguments, y_true, y_pred):
+    import jax
+
+    ours, theirs = pair(name, arguments)
+    expected = jax.grad(lambda x: theirs(y_true, x).sum())(y_pred)
+    _, dx = value_and_grad(lambda x: ops.sum(ours(y_true, x)))(y_pred)
+    np.testing.assert_allclose(dx, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
+
+
+@each_loss
+def test_configuration_has_the_same_arguments(name, arguments, y_true, y_pred):
+    ours, theirs = pair(name, arguments)
+    expected = {key: value for key, value in theirs.get_config().items() if key not in ("dtype", "fn")}
+    assert {**ours.get_config(), **expected} == ours.get_config()
