@@ -94,7 +94,7 @@ def sparse_categorical_crossentropy(
     """
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
-    counts = ops.cast(ops.convert_to_tensor(y_true) != ignore_class, y_true.dtype)
+    counts = ops.cast(ops.not_equal(y_true, ignore_class), y_true.dtype)
     losses = ops.sparse_categorical_crossentropy(y_true * counts, y_pred, from_logits, axis)
     return losses * ops.reshape(ops.cast(counts, losses.dtype), losses.shape)
 
@@ -135,7 +135,7 @@ def log_cosh(y_true: Any, y_pred: Any) -> Any:
 
 def _signs(y_true: Any) -> Any:
     """Targets of -1 and 1 as they are; those of 0 and 1 as -1 and 1."""
-    is_binary = ops.min(ops.cast(ops.logical_or(y_true == 0, y_true == 1), y_true.dtype))
+    is_binary = ops.min(ops.cast(ops.logical_or(ops.equal(y_true, 0.0), ops.equal(y_true, 1.0)), y_true.dtype))
     return y_true + is_binary * (y_true - 1.0)
 
 

@@ -330,7 +330,7 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         losses, ignored = super().call(y_true, y_pred), self.arguments["ignore_class"]
         if ignored is None or self.reduction not in MEANS:
             return losses
-        counted = ops.sum(ops.cast(ops.convert_to_tensor(y_true) != ignored, losses.dtype))
+        counted = ops.sum(ops.cast(ops.not_equal(y_true, ignored), losses.dtype))
         return losses * (losses.size / ops.maximum(counted, 1.0))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fastconv import losses, value_and_grad
+from fastconv.engine import Plan, Tensor, Trace
 
 from .cases import BITS, CASES, IDS, LOGITS, MAPS, MASKS, NUMBERS, ONE_HOT, SIGNS, P, Q
 
@@ -31,6 +32,15 @@ def test_the_gradient_is_the_derivative(name, arguments, y_true, y_pred):
     direction, step = np.random.default_rng(1).normal(size=x.shape), 1e-6
     quotient = (float(loss(y_true, x + step * direction)) - float(loss(y_true, x - step * direction))) / (2 * step)
     assert float((dx * direction).sum()) == pytest.approx(quotient, rel=1e-5, abs=1e-8)
+
+
+@each_loss
+def test_a_plan_computes_what_a_single_call_does(name, arguments, y_true, y_pred):
+    loss = getattr(losses, name)(**arguments)
+    inputs = [Tensor(a.shape, a.dtype) for a in (y_true, y_pred)]
+    with Trace():
+        plan = Plan(inputs, [loss(*inputs)])
+    np.testing.assert_allclose(plan(y_true, y_pred)[0], loss(y_true, y_pred), rtol=1e-6)
 
 
 @pytest.mark.parametrize(

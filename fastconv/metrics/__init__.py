@@ -1,0 +1,175 @@
+"""What is watched while a model is trained: numbers updated batch by batch as part of the graph, and read between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastconv import serialization
+from fastconv.metrics.confusion import (
+    AUC,
+    F1Score,
+    FalseNegatives,
+    FalsePositives,
+    FBetaScore,
+    Precision,
+    PrecisionAtRecall,
+    Recall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+    TrueNegatives,
+    TruePositives,
+)
+from fastconv.metrics.functions import (
+    accuracy,
+    binary_accuracy,
+    categorical_accuracy,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
+)
+from fastconv.metrics.means import (
+    Accuracy,
+    BinaryAccuracy,
+    BinaryCrossentropy,
+    CategoricalAccuracy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    R2Score,
+    RootMeanSquaredError,
+    SparseCategoricalAccuracy,
+    SparseCategoricalCrossentropy,
+    SparseTopKCategoricalAccuracy,
+    SquaredHinge,
+    TopKCategoricalAccuracy,
+)
+from fastconv.metrics.metric import (
+    Mean,
+    MeanMetricWrapper,
+    Metric,
+    Sum,
+)
+from fastconv.metrics.overlap import (
+    BinaryIoU,
+    IoU,
+    MeanIoU,
+    OneHotIoU,
+    OneHotMeanIoU,
+)
+
+__all__ = [
+    "AUC",
+    "Accuracy",
+    "BinaryAccuracy",
+    "BinaryCrossentropy",
+    "BinaryIoU",
+    "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "F1Score",
+    "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
+    "Hinge",
+    "IoU",
+    "KLDivergence",
+    "LogCoshError",
+    "Mean",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanIoU",
+    "MeanMetricWrapper",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Metric",
+    "OneHotIoU",
+    "OneHotMeanIoU",
+    "Poisson",
+    "Precision",
+    "PrecisionAtRecall",
+    "R2Score",
+    "Recall",
+    "RecallAtPrecision",
+    "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
+    "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
+    "SquaredHinge",
+    "Sum",
+    "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
+    "accuracy",
+    "accuracy_for",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "deserialize",
+    "for_output",
+    "get",
+    "serialize",
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
+]
+
+
+def serialize(metric: Any) -> Any:
+    """What `deserialize` makes `metric` from again; the state of its variables is not part of it."""
+    return serialization.serialize(metric)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The metric that was serialized. Raises ValueError for unknown names."""
+    return serialization.deserialize("metric", config, custom_objects)
+
+
+def get(identifier: Any) -> Any:
+    """The metric that a name such as "mse", a configuration or an object means; None stays None.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    return serialization.get("metric", identifier)
+
+
+def accuracy_for(y_true_shape: Sequence[int], y_pred_shape: Sequence[int], name: str = "accuracy") -> Metric:
+    """The metric that "accuracy" means for targets and outputs of these shapes, as in Keras.
+
+    One output a sample: binary; targets that lack the classes or have 1 in their place: sparse; else categorical.
+    """
+    if y_pred_shape[-1] == 1:
+        return BinaryAccuracy(name)
+    if len(y_true_shape) < len(y_pred_shape) or y_true_shape[-1] == 1:
+        return SparseCategoricalAccuracy(name)
+    return CategoricalAccuracy(name)
+
+
+def for_output(identifier: Any, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> Metric:
+    """The metric that an entry of ``compile(metrics=[...])`` means for one output, named as it was given there.
+
+    Args:
+        identifier: a name, a configuration, a metric, or a function (y_true, y_pred) -> values, whose mean is taken.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    if identifier in ("accuracy", "acc"):
+        return accuracy_for(y_true_shape, y_pred_shape, identifier)
+    metric = get(identifier)
+    metric = metric if isinstance(metric, Metric) else MeanMetricWrapper(metric)
+    if isinstance(identifier, str):
+        metric.name = identifier
+    return metric
