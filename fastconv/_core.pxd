@@ -56,16 +56,15 @@ cdef extern from "kernels.h" nogil:
         int32_t *pick
         int32_t *pair
 
-    ctypedef struct sgd_step:
-        float rate, momentum
-        int nesterov
-
-    ctypedef struct adam_step:
-        float rate, rest_1, rest_2, epsilon
-
     ctypedef struct unary_function:
         const char *name
         void (*run)(float *y, const float *x, int64_t n, int past) noexcept nogil
+
+    ctypedef struct update_rule:
+        const char *name
+        int states
+        void (*run)(
+            float *const *to, const float *const *from_, int64_t n, const float *s, const float *h) noexcept nogil
 
     ctypedef struct binary_function:
         const char *name
@@ -74,6 +73,8 @@ cdef extern from "kernels.h" nogil:
             int past) noexcept nogil
 
     enum: UNARY_FUNCTIONS
+    enum: UPDATE_RULES
+    enum: UPDATE_STATES
     enum: BINARY_FUNCTIONS
 
     enum reduction:
@@ -177,13 +178,7 @@ cdef extern from "kernels.h" nogil:
         void (*f32_dropout)(
             float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold,
             float scale) noexcept nogil
-        void (*f32_descend)(float *new_w, const float *w, const float *dw, int64_t n, float rate) noexcept nogil
-        void (*f32_sgd_update)(
-            float *new_w, float *new_v, const float *w, const float *dw, const float *v, int64_t n,
-            const sgd_step *step) noexcept nogil
-        void (*f32_adam_update)(
-            float *new_w, float *new_m, float *new_v, const float *w, const float *dw, const float *m, const float *v,
-            int64_t n, const adam_step *step) noexcept nogil
+        update_rule *f32_update
 
     const kernel_table *fastconv_find_kernels(const char *name)
     const kernel_table *fastconv_usable_kernels(int i)

@@ -13,9 +13,9 @@ from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastconv._core cimport (
-    BINARY_FUNCTIONS, MAXIMUM, MINIMUM, SUM, UNARY_FUNCTIONS, adam_step, binary_function, borrow_scratch,
-    flush_denormals, give_scratch_back, kernel_table, pool_window, reduction, restore_denormals, sgd_step, threads_for,
-    tiles, unary_function,
+    BINARY_FUNCTIONS, MAXIMUM, MINIMUM, SUM, UNARY_FUNCTIONS, UPDATE_RULES, UPDATE_STATES, binary_function,
+    borrow_scratch, flush_denormals, give_scratch_back, kernel_table, pool_window, reduction, restore_denormals,
+    threads_for, tiles, unary_function, update_rule,
 )
 
 import numpy as np
@@ -217,64 +217,45 @@ def dropout(y, x, uint64_t seed, double rate) -> None:
         restore_denormals(state)
 
 
-def descend(new_w, w, dw, float rate) -> None:
-    """w := w - rate dw."""
-    cdef int64_t n = w.size, start
-    cdef float *to = floats(new_w, n)
-    cdef const float *old = floats(w, n)
-    cdef const float *gradient = floats(dw, n)
-    cdef const kernel_table *tile = tiles()
+UPDATES = {tiles().f32_update[i].name.decode(): i for i in range(UPDATE_RULES)}
+
+
+cdef void update_block(
+    const update_rule *rule, float *const *new, const float *const *old, int64_t start, int64_t n, const float *scalars,
+    const float *constants
+) noexcept nogil:
+    cdef float *to[UPDATE_STATES + 1]
+    cdef const float *source[UPDATE_STATES + 2]
+    cdef int k
+    for k in range(rule.states + 1):
+        to[k] = new[k] + start
+    for k in range(rule.states + 2):
+        source[k] = old[k] + start
+    rule.run(to, source, n, scalars, constants)
+
+
+def update(str name, tuple new, tuple old, scalars, tuple constants) -> None:
+    """(w, states..) := one step of the rule of that name from (w, dw, states..)."""
+    cdef const update_rule *rule = &tiles().f32_update[UPDATES[name]]
+    cdef int64_t n = old[0].size, start
+    cdef float *to[UPDATE_STATES + 1]
+    cdef const float *source[UPDATE_STATES + 2]
+    cdef const float *changing = floats(scalars, 4)
+    cdef float *fixed = [0.0, 0.0, 0.0, 0.0]
     cdef unsigned state = 0
-    with nogil, parallel(num_threads=threads_for(PLAIN * n)):
+    cdef int k
+    if len(new) != rule.states + 1 or len(old) != rule.states + 2 or len(constants) > 4:
+        raise ValueError(f"{name} has {rule.states} states. Received: {len(new)}, {len(old)}, {len(constants)}")
+    for k in range(len(constants)):
+        fixed[k] = constants[k]
+    for k in range(rule.states + 1):
+        to[k] = floats(new[k], n)
+    for k in range(rule.states + 2):
+        source[k] = floats(old[k], n)
+    with nogil, parallel(num_threads=threads_for((rule.states + 1) * PLAIN * n)):
         state = flush_denormals()
         for start in prange(0, n, BLOCK, schedule="static"):
-            tile.f32_descend(to + start, old + start, gradient + start, min(BLOCK, n - start), rate)
-        restore_denormals(state)
-
-
-def sgd_update(new_w, new_v, w, dw, v, double rate, double momentum, bint nesterov) -> None:
-    """(w, v) := one step of gradient descent with momentum."""
-    cdef int64_t n = w.size, start
-    cdef float *to_w = floats(new_w, n)
-    cdef float *to_v = floats(new_v, n)
-    cdef const float *old_w = floats(w, n)
-    cdef const float *gradient = floats(dw, n)
-    cdef const float *old_v = floats(v, n)
-    cdef sgd_step step = sgd_step(rate, momentum, nesterov)
-    cdef const kernel_table *tile = tiles()
-    cdef unsigned state = 0
-    with nogil, parallel(num_threads=threads_for(2 * PLAIN * n)):
-        state = flush_denormals()
-        for start in prange(0, n, BLOCK, schedule="static"):
-            tile.f32_sgd_update(
-                to_w + start, to_v + start, old_w + start, gradient + start, old_v + start,
-                min(BLOCK, n - start), &step
-            )
-        restore_denormals(state)
-
-
-def adam_update(
-    new_w, new_m, new_v, w, dw, m, v, double rate, double beta_1, double beta_2, double epsilon
-) -> None:
-    """(w, m, v) := one step of Adam."""
-    cdef int64_t n = w.size, start
-    cdef float *to_w = floats(new_w, n)
-    cdef float *to_m = floats(new_m, n)
-    cdef float *to_v = floats(new_v, n)
-    cdef const float *old_w = floats(w, n)
-    cdef const float *gradient = floats(dw, n)
-    cdef const float *old_m = floats(m, n)
-    cdef const float *old_v = floats(v, n)
-    cdef adam_step step = adam_step(rate, 1 - beta_1, 1 - beta_2, epsilon)
-    cdef const kernel_table *tile = tiles()
-    cdef unsigned state = 0
-    with nogil, parallel(num_threads=threads_for(3 * PLAIN * n)):
-        state = flush_denormals()
-        for start in prange(0, n, BLOCK, schedule="static"):
-            tile.f32_adam_update(
-                to_w + start, to_m + start, to_v + start, old_w + start, gradient + start, old_m + start,
-                old_v + start, min(BLOCK, n - start), &step
-            )
+            update_block(rule, to, source, start, min(BLOCK, n - start), changing, fixed)
         restore_denormals(state)
 
 

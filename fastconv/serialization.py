@@ -15,7 +15,18 @@ from typing import Any, TypeVar
 # What `custom_objects` of the deserialization under way names; objects within objects find it here.
 _custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default=MappingProxyType({}))
 
-KINDS = ("activation", "constraint", "function", "initializer", "layer", "loss", "metric", "optimizer", "regularizer")
+KINDS = (
+    "activation",
+    "constraint",
+    "function",
+    "initializer",
+    "layer",
+    "loss",
+    "metric",
+    "optimizer",
+    "regularizer",
+    "schedule",
+)
 _tables: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
 
 Registered = TypeVar("Registered", bound=Callable[..., Any])

@@ -303,25 +303,14 @@ class CpuStream(Reference):
 
     # ---- optimizers: `out` may be the very arrays that are updated -----------------------------------------------
 
-    def descend(self, w, dw, rate, *, out=None):
-        if not is_float32(w, dw):
-            return super().descend(w, dw, rate, out=out)
-        new_w = room(out, w.shape)
-        _stream.descend(new_w, contiguous(w), contiguous(dw), number(rate))
-        return new_w if out is None else delivered(new_w, out)
-
-    def sgd_update(self, w, dw, velocity, rate, *, momentum, nesterov, out=None):
-        if not is_float32(w, dw, velocity):
-            return super().sgd_update(w, dw, velocity, rate, momentum=momentum, nesterov=nesterov, out=out)
-        results = rooms(out, w.shape, w.shape)
-        _stream.sgd_update(*results, *map(contiguous, (w, dw, velocity)), number(rate), momentum, nesterov)
-        return results if out is None else delivered(results, out)
-
-    def adam_update(self, w, dw, m, v, rate, *, beta_1, beta_2, epsilon, out=None):
-        if not is_float32(w, dw, m, v):
-            return super().adam_update(w, dw, m, v, rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, out=out)
-        results = rooms(out, w.shape, w.shape, w.shape)
-        _stream.adam_update(*results, *map(contiguous, (w, dw, m, v)), number(rate), beta_1, beta_2, epsilon)
+    def update(self, w, dw, *states_and_scalars, rule, constants, out=None):
+        *states, scalars = states_and_scalars
+        if not is_float32(w, dw, *states):
+            return super().update(w, dw, *states_and_scalars, rule=rule, constants=constants, out=out)
+        out = out if out is None or states else (out,)
+        results = rooms(out, w.shape, *(state.shape for state in states))
+        old = tuple(map(contiguous, (w, dw, *states)))
+        _stream.update(rule, tuple(results), old, np.asarray(scalars, np.float32), constants)
         return results if out is None else delivered(results, out)
 
 
@@ -416,8 +405,3 @@ def axes_of(axis: Axes, ndim: int) -> tuple[int, ...]:
 def int64(labels: Array) -> Array:
     """`labels` of any integer dtype as the kernels take them."""
     return contiguous(labels.astype(np.int64, copy=False))
-
-
-def number(rate: float | Array) -> float:
-    """`rate` as a float: it may be an array with one element."""
-    return rate if isinstance(rate, float) else np.asarray(rate).item()

@@ -13,6 +13,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
+from fastconv.backends.updates import RULES
 from fastconv.window import output_size
 
 Array = Any
@@ -472,37 +473,14 @@ class Reference:
 
     # ---- optimizers: `out` may be the very arrays that are updated -----------------------------------------------
 
-    def descend(self, w: Array, dw: Array, rate: Array, *, out: Out = None) -> Array:
-        """w - rate dw."""
-        return deliver(w - rate * dw, out)
-
-    def sgd_update(
-        self, w: Array, dw: Array, velocity: Array, rate: Array, *, momentum: float, nesterov: bool, out: Out = None
+    def update(
+        self, w: Array, dw: Array, *states_and_scalars: Array, rule: str, constants: tuple, out: Out = None
     ) -> tuple[Array, ...]:
-        """(w, velocity): v = momentum v - rate dw; w += v, or momentum v - rate dw with Nesterov (Sutskever 2013)."""
-        step = rate * dw
-        velocity = momentum * velocity - step
-        w = w + (momentum * velocity - step if nesterov else velocity)
-        return tuple(deliver(r, o) for r, o in zip((w, velocity), out or (None,) * 2))
-
-    def adam_update(
-        self,
-        w: Array,
-        dw: Array,
-        m: Array,
-        v: Array,
-        rate: Array,
-        *,
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
-        out: Out = None,
-    ) -> tuple[Array, ...]:
-        """(w, m, v): one step of Adam (Kingma and Ba 2015, before section 2.1), with `rate` corrected for the bias."""
-        m = m + (dw - m) * (1 - beta_1)
-        v = v + (dw * dw - v) * (1 - beta_2)
-        w = w - rate * m / (self.xp.sqrt(v) + epsilon)
-        return tuple(deliver(r, o) for r, o in zip((w, m, v), out or (None,) * 3))
+        """The new w and states by a rule of `updates.RULES`; the scalars begin with the share of w that is kept."""
+        *states, scalars = states_and_scalars
+        results = RULES[rule](self.xp, w * scalars[0], dw, *states, scalars[1:], constants)
+        outs = (None,) * len(results) if out is None else out if states else (out,)
+        return tuple(deliver(r, o) for r, o in zip(results, outs))
 
 
 def check_labels(target: Array, classes: int) -> None:

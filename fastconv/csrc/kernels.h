@@ -76,15 +76,6 @@ typedef struct {
     int32_t pair[32];         /* where pixel l / C of two such vectors, of the even and of the odd pixels, finds its channel l % C */
 } pool_window;
 
-typedef struct {
-    float rate, momentum;
-    int nesterov;
-} sgd_step;
-
-typedef struct {
-    float rate, rest_1, rest_2, epsilon;    /* rest: 1 - beta */
-} adam_step;
-
 /* A function of one or two elements under its name in NumPy; tile_elementwise.h says what `run` computes. */
 typedef struct {
     const char *name;
@@ -97,7 +88,14 @@ typedef struct {
         int past);
 } binary_function;
 
-enum { UNARY_FUNCTIONS = 6, BINARY_FUNCTIONS = 6 };
+/* The rule of an optimizer; tile_update.h says what `run` computes. */
+typedef struct {
+    const char *name;
+    int states;
+    void (*run)(float *const *to, const float *const *from, int64_t n, const float *s, const float *h);
+} update_rule;
+
+enum { UNARY_FUNCTIONS = 6, BINARY_FUNCTIONS = 6, UPDATE_RULES = 15, UPDATE_STATES = 3 };
 
 /* What makes one number of many. */
 enum reduction { SUM, MAXIMUM, MINIMUM, REDUCTIONS };
@@ -207,12 +205,7 @@ typedef struct {
 
     void (*f32_dropout)(
         float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold, float scale);
-    void (*f32_descend)(float *new_w, const float *w, const float *dw, int64_t n, float rate);
-    void (*f32_sgd_update)(
-        float *new_w, float *new_v, const float *w, const float *dw, const float *v, int64_t n, const sgd_step *step);
-    void (*f32_adam_update)(
-        float *new_w, float *new_m, float *new_v, const float *w, const float *dw, const float *m, const float *v,
-        int64_t n, const adam_step *step);
+    update_rule f32_update[UPDATE_RULES];
 } kernel_table;
 
 /* Every instruction set that this build holds, the best last: X(name, "is it usable on this processor"). */

@@ -84,7 +84,5 @@ const kernel_table PASTE(kernels_, ISA) = {
     .f32_average_pool_gather = f32_average_pool_gather,
     .f32_pad_row = f32_pad_row,
     .f32_dropout = f32_dropout,
-    .f32_descend = f32_descend,
-    .f32_sgd_update = f32_sgd_update,
-    .f32_adam_update = f32_adam_update,
+    .f32_update = {FOR_EACH_UPDATE(UPDATE_TABLE_ENTRY)},
 };

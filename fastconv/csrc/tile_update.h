@@ -1,33 +1,170 @@
-/* One step of an optimizer on n weights; every output may be the input of its name. */
+/* One step of an optimizer on n weights. A rule reads w, dw and its states from[2], from[3] ..., and writes w and the states
+ * to[0], to[1] ...; every output may be the input of its name. s are numbers that change from step to step, s[0] the share of
+ * w that weight decay leaves and s[1] the rate; h are those that do not.
+ *
+ * X(name, how many states) */
+#define FOR_EACH_UPDATE(X)          \
+    X(descend, 0)                   \
+    X(momentum, 1)                  \
+    X(nesterov, 1)                  \
+    X(adam, 2)                      \
+    X(amsgrad, 3)                   \
+    X(adamax, 2)                    \
+    X(nadam, 2)                     \
+    X(rmsprop, 1)                   \
+    X(rmsprop_momentum, 2)          \
+    X(rmsprop_centered, 2)          \
+    X(rmsprop_centered_momentum, 3) \
+    X(adagrad, 1)                   \
+    X(adadelta, 2)                  \
+    X(ftrl, 2)                      \
+    X(lion, 1)
 
-static void f32_descend(float *new_w, const float *w, const float *dw, int64_t n, float rate) {
-    for (int64_t i = 0; i < n; i += LANES) v_write(new_w + i, v_read(w + i, n - i) - v_read(dw + i, n - i) * rate, n - i);
+#define UPDATE(name) \
+    static void f32_update_##name(float *const *to, const float *const *from, int64_t n, const float *s, const float *h)
+#define EACH_VECTOR for (int64_t i = 0; i < n; i += LANES)
+#define OLD(k) v_read(from[k] + i, n - i)
+#define NEW(k, value) v_write(to[k] + i, value, n - i)
+
+UPDATE(descend) {
+    (void)h;
+    EACH_VECTOR NEW(0, OLD(0) * s[0] - OLD(1) * s[1]);
 }
 
-/* v' = momentum v - rate dw; w' = w + v', or w + momentum v' - rate dw with Nesterov. */
-static void f32_sgd_update(
-    float *new_w, float *new_v, const float *w, const float *dw, const float *v, int64_t n, const sgd_step *step) {
-    for (int64_t i = 0; i < n; i += LANES) {
-        const vec move = v_read(dw + i, n - i) * step->rate;
-        const vec velocity = v_read(v + i, n - i) * step->momentum - move;
-        vec applied = velocity;
-        if (step->nesterov) applied = velocity * step->momentum - move;
-        v_write(new_w + i, v_read(w + i, n - i) + applied, n - i);
-        v_write(new_v + i, velocity, n - i);
+/* h: momentum */
+UPDATE(momentum) {
+    EACH_VECTOR {
+        const vec w = OLD(0) * s[0], velocity = OLD(2) * h[0] - OLD(1) * s[1];
+        NEW(0, w + velocity);
+        NEW(1, velocity);
     }
 }
 
-/* m' = m + (dw - m) rest_1; v' = v + (dw dw - v) rest_2; w' = w - rate m' / (sqrt(v') + epsilon). */
-static void f32_adam_update(
-    float *new_w, float *new_m, float *new_v, const float *w, const float *dw, const float *m, const float *v, int64_t n,
-    const adam_step *step) {
-    for (int64_t i = 0; i < n; i += LANES) {
-        const vec gradient = v_read(dw + i, n - i), old_m = v_read(m + i, n - i), old_v = v_read(v + i, n - i);
-        const vec first = v_fma(gradient - old_m, v_set(step->rest_1), old_m);
-        const vec second = v_fma(gradient * gradient - old_v, v_set(step->rest_2), old_v);
-        const vec move = first * step->rate / (v_sqrt(second) + step->epsilon);
-        v_write(new_w + i, v_read(w + i, n - i) - move, n - i);
-        v_write(new_m + i, first, n - i);
-        v_write(new_v + i, second, n - i);
+UPDATE(nesterov) {
+    EACH_VECTOR {
+        const vec w = OLD(0) * s[0], move = OLD(1) * s[1], velocity = OLD(2) * h[0] - move;
+        NEW(0, w + (velocity * h[0] - move));
+        NEW(1, velocity);
     }
 }
+
+/* The Adam family, h: 1 - beta_1, 1 - beta_2, epsilon. */
+UPDATE(adam) {
+    EACH_VECTOR {
+        const vec w = OLD(0) * s[0], g = OLD(1), old_m = OLD(2), old_v = OLD(3);
+        const vec m = v_fma(g - old_m, v_set(h[0]), old_m), v = v_fma(g * g - old_v, v_set(h[1]), old_v);
+        NEW(0, w - m * s[1] / (v_sqrt(v) + h[2]));
+        NEW(1, m);
+        NEW(2, v);
+    }
+}
+
+UPDATE(amsgrad) {
+    EACH_VECTOR {
+        const vec w = OLD(0) * s[0], g = OLD(1), old_m = OLD(2), old_v = OLD(3);
+        const vec m = v_fma(g - old_m, v_set(h[0]), old_m), v = v_fma(g * g - old_v, v_set(h[1]), old_v);
+        const vec most = v_maximum(OLD(4), v);
+        NEW(0, w - m * s[1] / (v_sqrt(most) + h[2]));
+        NEW(1, m);
+        NEW(2, v);
+        NEW(3, most);
+    }
+}
+
+/* h: 1 - beta_1, beta_2, epsilon */
+UPDATE(adamax) {
+    EACH_VECTOR {
+        const vec w = OLD(0) * s[0], g = OLD(1), old_m = OLD(2);
+        const vec m = v_fma(g - old_m, v_set(h[0]), old_m), norm = v_maximum(OLD(3) * h[1], v_abs(g));
+        NEW(0, w - m * s[1] / (norm + h[2]));
+        NEW(1, m);
+        NEW(2, norm);
+    }
+}
+
+/* s[1], s[2]: the rates of m and of g; s[3]: what corrects v */
+UPDATE(nadam) {
+    EACH_VECTOR {
+        const vec w = OLD(0) * s[0], g = OLD(1), old_m = OLD(2), old_v = OLD(3);
+        const vec m = v_fma(g - old_m, v_set(h[0]), old_m), v = v_fma(g * g - old_v, v_set(h[1]), old_v);
+        NEW(0, w - (m * s[1] + g * s[2]) / (v_sqrt(v * s[3]) + h[2]));
+        NEW(1, m);
+        NEW(2, v);
+    }
+}
+
+/* h: rho, 1 - rho, epsilon, momentum */
+INLINE void update_rmsprop(
+    float *const *to, const float *const *from, int64_t n, const float *s, const float *h, const int momentum,
+    const int centered) {
+    EACH_VECTOR {
+        const vec w = OLD(0) * s[0], g = OLD(1), v = OLD(2) * h[0] + g * g * h[1];
+        vec spread = v;
+        if (centered) {
+            const vec mean = OLD(3 + momentum) * h[0] + g * h[1];
+            spread = v - mean * mean;
+            NEW(2 + momentum, mean);
+        }
+        vec move = g * s[1] / v_sqrt(spread + h[2]);
+        if (momentum) {
+            move = OLD(3) * h[3] + move;
+            NEW(2, move);
+        }
+        NEW(0, w - move);
+        NEW(1, v);
+    }
+}
+
+UPDATE(rmsprop) { update_rmsprop(to, from, n, s, h, 0, 0); }
+UPDATE(rmsprop_momentum) { update_rmsprop(to, from, n, s, h, 1, 0); }
+UPDATE(rmsprop_centered) { update_rmsprop(to, from, n, s, h, 0, 1); }
+UPDATE(rmsprop_centered_momentum) { update_rmsprop(to, from, n, s, h, 1, 1); }
+
+/* h: epsilon */
+UPDATE(adagrad) {
+    EACH_VECTOR {
+        const vec w = OLD(0) * s[0], g = OLD(1), sum = OLD(2) + g * g;
+        NEW(0, w - g * s[1] / v_sqrt(sum + h[0]));
+        NEW(1, sum);
+    }
+}
+
+/* h: rho, 1 - rho, epsilon */
+UPDATE(adadelta) {
+    EACH_VECTOR {
+        const vec w = OLD(0) * s[0], g = OLD(1), old_moves = OLD(3), squares = OLD(2) * h[0] + g * g * h[1];
+        const vec move = v_sqrt(old_moves + h[2]) * g / v_sqrt(squares + h[2]);
+        NEW(0, w - move * s[1]);
+        NEW(1, squares);
+        NEW(2, old_moves * h[0] + move * move * h[1]);
+    }
+}
+
+/* h: l1, 2 l2, beta, 2 shrinkage */
+UPDATE(ftrl) {
+    EACH_VECTOR {
+        const vec w = OLD(0) * s[0], g = OLD(1), total = OLD(2), grown = total + g * g, root = v_sqrt(grown);
+        const vec linear = OLD(3) + (g + w * h[3]) - (root - v_sqrt(total)) / s[1] * w;
+        const vec clipped = v_min(v_set(h[0]), v_max(v_set(-h[0]), linear));
+        NEW(0, (clipped - linear) / (root / s[1] + (h[1] + h[2] / s[1])));
+        NEW(1, grown);
+        NEW(2, linear);
+    }
+}
+
+/* h: beta_1, 1 - beta_1, beta_2, 1 - beta_2 */
+UPDATE(lion) {
+    EACH_VECTOR {
+        const vec w = OLD(0) * s[0], g = OLD(1), m = OLD(2), way = m * h[0] + g * h[1], zero = v_set(0);
+        const vec sign = v_choose(v_greater(way, zero), v_set(1), v_choose(v_greater(zero, way), v_set(-1), zero));
+        NEW(0, w - sign * s[1]);
+        NEW(1, m * h[2] + g * h[3]);
+    }
+}
+
+#define UPDATE_TABLE_ENTRY(name, states) {#name, states, f32_update_##name},
+
+#undef UPDATE
+#undef EACH_VECTOR
+#undef OLD
+#undef NEW

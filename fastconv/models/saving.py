@@ -106,9 +106,7 @@ def _revive(kind: str, data: Any, custom_objects: dict | None) -> Any:
 
 def _optimizer_state(model: Any) -> list[Variable]:
     """The optimizer's variables in an order that the model alone determines, whenever its layers were frozen."""
-    optimizer, trained = model.optimizer, model.trainable_weights
-    optimizer.build(trained)
-    return [optimizer.iterations, optimizer.learning_rate, *(s for v in trained for s in optimizer.state_of(v))]
+    return model.optimizer.saved_state(model.trainable_weights)
 
 
 def _seeds(model: Any) -> list[Variable]:

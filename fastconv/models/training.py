@@ -282,6 +282,7 @@ class Trainer(Layer):
             todo.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
+        self.optimizer.finalize_variable_values(self.trainable_weights)
         todo.on_train_end()
         assert self.history is not None
         return self.history

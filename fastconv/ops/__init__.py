@@ -114,12 +114,11 @@ from fastconv.ops.shape import (
     zeros_like,
 )
 from fastconv.ops.shape import slice_ as slice
-from fastconv.ops.update import adam_update, descend, sgd_update
+from fastconv.ops.update import update
 
 __all__ = [
     "abs",
     "absolute",
-    "adam_update",
     "add",
     "argmax",
     "average_pool",
@@ -141,7 +140,6 @@ __all__ = [
     "convert_to_tensor",
     "cos",
     "depthwise_conv",
-    "descend",
     "divide",
     "dropout",
     "elu",
@@ -204,7 +202,6 @@ __all__ = [
     "rsqrt",
     "selu",
     "separable_conv",
-    "sgd_update",
     "shape",
     "sigmoid",
     "sign",
@@ -235,6 +232,7 @@ __all__ = [
     "threshold",
     "transpose",
     "true_divide",
+    "update",
     "var",
     "where",
     "zeros",

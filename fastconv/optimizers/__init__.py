@@ -5,11 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from fastconv import serialization
-from fastconv.optimizers.adam import Adam
+from fastconv.optimizers import schedules
+from fastconv.optimizers.adam import Adam, Adamax, AdamW, Lion, Nadam
+from fastconv.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
 from fastconv.optimizers.optimizer import Optimizer
 from fastconv.optimizers.sgd import SGD
 
-__all__ = ["SGD", "Adam", "Optimizer", "deserialize", "get", "serialize"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]
 
 
 def serialize(optimizer: Optimizer) -> Any:

@@ -1,18 +1,43 @@
-"""Adam."""
+"""Adam and its relatives: moves by running means of gradients, over what their size has been."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from fastconv import ops
 from fastconv.engine import Variable
-from fastconv.optimizers.optimizer import Optimizer
+from fastconv.optimizers.optimizer import Optimizer, check_share
 from fastconv.serialization import register
 
 
+def part_filled(beta: float, t: Any) -> Any:
+    """1 - beta^t, what a running mean of zeros and then t gradients gives to the gradients; digits kept near 0."""
+    return -ops.expm1(t * (math.log(beta) if beta else -math.inf))
+
+
+class Moments(Optimizer):
+    """An optimizer with running means of the gradient and of its size."""
+
+    ARGUMENTS: tuple[str, ...] = ("beta_1", "beta_2", "epsilon")
+    slots: tuple[str, ...] = ("momentum", "velocity")
+
+    def __init__(self, learning_rate: Any, beta_1: float, beta_2: float, epsilon: float, **further: Any) -> None:
+        check_share(type(self).__name__, beta_1=beta_1, beta_2=beta_2)
+        super().__init__(learning_rate, **further)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def constants(self) -> tuple[float, ...]:
+        return 1 - self.beta_1, 1 - self.beta_2, self.epsilon
+
+
 @register("optimizer")
-class Adam(Optimizer):
+class Adam(Moments):
     """w -= rate m / (sqrt(v) + epsilon), with running means m of the gradient and v of its square.
 
     Kingma and Ba 2015, "Adam: a method for stochastic optimization", in the efficient order of section 2: the bias
@@ -22,50 +47,125 @@ class Adam(Optimizer):
         learning_rate: the rate before its correction.
         beta_1, beta_2: how much of m and of v a step keeps, at least 0 and less than 1.
         epsilon: keeps the quotient finite.
-        clipnorm: the largest norm that each gradient may have.
-        clipvalue: the largest absolute value that each element of a gradient may have.
-        global_clipnorm: the largest norm that all gradients together may have; at most one of the three.
-        name: the first part of the path of its variables; that of the class in snake case, when None.
+        amsgrad: divide by the largest v so far; Reddi et al. 2018.
+        further: what every `Optimizer` takes, by name.
 
     Raises:
         ValueError: a beta outside [0, 1), or as for every `Optimizer`.
     """
 
-    slots = ("momentum", "velocity")
+    ARGUMENTS = (*Moments.ARGUMENTS, "amsgrad")
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: Any = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        name: str | None = None,
+        amsgrad: bool = False,
+        **further: Any,
     ) -> None:
-        if not (0 <= beta_1 < 1 and 0 <= beta_2 < 1):
-            raise ValueError(
-                f"Adam: betas must be at least 0 and less than 1. Received: beta_1={beta_1!r}, beta_2={beta_2!r}"
-            )
-        super().__init__(learning_rate, clipnorm, clipvalue, global_clipnorm, name)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **further)
+        self.amsgrad = amsgrad
+        self.slots = (*Moments.slots, "velocity_hat") if amsgrad else Moments.slots
+        self.rule = "amsgrad" if amsgrad else "adam"
+
+    def numbers(self, rate: Any, t: Any) -> tuple[Any, ...]:
+        return (rate * ops.sqrt(part_filled(self.beta_2, t)) / part_filled(self.beta_1, t),)
+
+
+@register("optimizer")
+class AdamW(Adam):
+    """`Adam` with weight decay that does not pass through the running means; Loshchilov and Hutter 2019."""
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        weight_decay: float | None = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **further: Any,
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **further)
+
+
+@register("optimizer")
+class Adamax(Moments):
+    """`Adam` by the maximum norm: w -= rate m / (u + epsilon), u = max(beta_2 u, |dw|); Kingma and Ba 2015, 7.1."""
+
+    rule = "adamax"
+    slots = ("momentum", "norm")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **further: Any,
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **further)
+
+    def constants(self) -> tuple[float, ...]:
+        return 1 - self.beta_1, self.beta_2, self.epsilon
+
+    def numbers(self, rate: Any, t: Any) -> tuple[Any, ...]:
+        return (rate / part_filled(self.beta_1, t),)
+
+
+@register("optimizer")
+class Nadam(Moments):
+    """`Adam` with Nesterov's momentum; Dozat 2016, "Incorporating Nesterov momentum into Adam".
+
+    In step t the momentum is u_t = beta_1 (1 - 0.96^t / 2), and the product of all so far corrects the bias.
+    """
+
+    rule = "nadam"
+    DECAY = 0.96
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **further: Any,
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **further)
+        self.product = self._variable(np.ones((), "float32"), "u_product")
+
+    def own_variables(self) -> list[Variable]:
+        return [self.product]
+
+    def numbers(self, rate: Any, t: Any) -> tuple[Any, ...]:
+        now, following = (self.beta_1 * (1.0 - 0.5 * ops.exp(i * math.log(self.DECAY))) for i in (t, t + 1.0))
+        product = self.product * now
+        self.product.assign(product)
+        of_mean = rate * following / (1.0 - product * following)
+        return of_mean, rate * (1.0 - now) / (1.0 - product), 1.0 / part_filled(self.beta_2, t)
+
+
+@register("optimizer")
+class Lion(Optimizer):
+    """w -= rate sign(beta_1 m + (1 - beta_1) dw), then m = beta_2 m + (1 - beta_2) dw; Chen et al. 2023.
+
+    Args:
+        learning_rate: the rate: what every weight moves by.
+        beta_1, beta_2: how much of m counts for the move, and how much is kept; at least 0 and less than 1.
+        further: what every `Optimizer` takes, by name.
+    """
+
+    ARGUMENTS = ("beta_1", "beta_2")
+    rule = "lion"
+    slots = ("momentum",)
+
+    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **further: Any) -> None:
+        check_share("Lion", beta_1=beta_1, beta_2=beta_2)
+        super().__init__(learning_rate, **further)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
-        self.epsilon = epsilon
 
-    def update_variables(self, grads: list[Any], variables: list[Variable], step: Any) -> None:
-        t = ops.cast(step, "float32")
-        rate = self.learning_rate * ops.sqrt(_part_filled(self.beta_2, t)) / _part_filled(self.beta_1, t)
-        for w, dw in zip(variables, grads):
-            m, v = self.state_of(w)
-            updated = ops.adam_update(w, dw, m, v, rate, self.beta_1, self.beta_2, self.epsilon)
-            for variable, value in zip((w, m, v), updated):
-                variable.assign(value)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-
-
-def _part_filled(beta: float, t: Any) -> Any:
-    """1 - beta^t, what a running mean of zeros and then t gradients gives to the gradients; digits kept near 0."""
-    return -ops.expm1(t * (math.log(beta) if beta else -math.inf))
+    def constants(self) -> Sequence[float]:  # type: ignore[override]
+        return self.beta_1, 1 - self.beta_1, self.beta_2, 1 - self.beta_2

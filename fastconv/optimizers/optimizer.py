@@ -1,15 +1,17 @@
-"""What every optimizer has: a learning rate, a count of steps, state beside each weight, clipping of gradients."""
+"""What every optimizer has: a learning rate, a count of steps, state beside each weight, clipping, decay, averages."""
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from fastconv import ops
+from fastconv import ops, serialization
 from fastconv.engine import Variable
+from fastconv.optimizers.schedules import InverseTimeDecay
 from fastconv.serialization import Configurable, snake_case
 
 
@@ -17,29 +19,42 @@ class Optimizer(Configurable):
     """A rule that assigns new values to weights, given the gradient of the loss with respect to each.
 
     Everything it does is made of ops and assignments: inside a trace a step becomes part of the training graph, outside
-    of one it is done at once. A subclass defines `update_variables`, and `slots` if it keeps state beside each weight.
+    of one it is done at once. A subclass defines `update_variables`, or `rule`, `constants` and `numbers`, and `slots`
+    if it keeps state beside each weight.
 
     Args:
-        learning_rate: a number; assigning another one to the attribute takes effect at the next step.
+        learning_rate: a number, to which another one may be assigned later; or a `schedules.LearningRateSchedule`, or
+            any function of the number of steps done, written with ops.
+        weight_decay: what share of each weight, times the learning rate, is taken off it before each step.
         clipnorm: the largest norm that each gradient may have.
         clipvalue: the largest absolute value that each element may have.
-        global_clipnorm: the largest norm that all gradients together may have.
+        global_clipnorm: the largest norm that all gradients together may have; at most one of the three.
+        use_ema: keep a running mean of each weight, which takes its place when training ends.
+        ema_momentum: how much of the mean a step keeps.
+        ema_overwrite_frequency: after so many steps means take the weights' place, too.
         name: the first part of the path of its variables; that of the class in snake case, when None.
 
     Raises:
         ValueError: a learning rate that is no finite number from 0 on, more than one way of clipping, or one that is
-            not positive.
+            not positive, or a momentum outside of [0, 1].
     """
 
     slots: tuple[str, ...] = ()
+    ARGUMENTS: tuple[str, ...] = ()  # of a subclass, which are its attributes, too
 
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: Any = 0.01,
+        weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
         name: str | None = None,
+        lr: Any = None,
+        decay: float = 0.0,
     ) -> None:
         self.name = name or snake_case(type(self).__name__)
         limits = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
@@ -48,34 +63,147 @@ class Optimizer(Configurable):
             raise ValueError(
                 f"{self.name}: at most one of clipnorm, clipvalue and global_clipnorm, and positive. Received: {given}"
             )
+        if not 0 <= ema_momentum <= 1:
+            raise ValueError(f"{self.name}: ema_momentum must be from 0 to 1. Received: {ema_momentum!r}")
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
         self.global_clipnorm = global_clipnorm
+        self.weight_decay = weight_decay
+        self.use_ema = use_ema
+        self.ema_momentum = ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
         self.iterations = self._variable(np.zeros((), "int64"), "iteration")
-        self._learning_rate = self._variable(self._rate(learning_rate), "learning_rate")
+        rate = learning_rate if lr is None else lr  # what Keras 2 calls it, and its decay with time
+        rate = InverseTimeDecay(rate, 1, decay) if decay else rate
+        self._schedule = rate if callable(rate) else None
+        self._learning_rate = self._variable(self._rate(0.0 if self._schedule else rate), "learning_rate")
         self._state: dict[Variable, tuple[Variable, ...]] = {}
+        self._averages: dict[Variable, Variable] = {}
+        self._undecayed: tuple[list[Variable], list[str]] = ([], [])
+
+    # ---- what subclasses write -----------------------------------------------------------------------------------
+
+    rule: str  # of `ops.update`
+
+    def constants(self) -> tuple[float, ...]:
+        """The numbers of the rule that do not change."""
+        return ()
+
+    def numbers(self, rate: Any, t: Any) -> tuple[Any, ...]:
+        """The numbers of the rule that change, given the learning rate and the number t of the step, from 1 on."""
+        return (rate,)
+
+    def update_variables(self, grads: list[Any], variables: list[Variable], step: Any) -> None:
+        """Assign new values to `variables` and their state; `step` is 1 in the first step."""
+        rate = self.rate()
+        numbers = self.numbers(rate, ops.cast(step, "float32"))
+        plain, decayed = (self._scalars(keep, numbers) for keep in (1.0, self._kept(rate)))
+        for w, dw in zip(variables, grads):
+            states = self.state_of(w)
+            scalars = decayed if self.decays(w) else plain
+            results = ops.update(self.rule, w, dw, states, scalars, self.constants())
+            for variable, value in zip((w, *states), results):
+                variable.assign(value)
+
+    def initial_value(self, slot: str) -> float:
+        """What the elements of a slot are before the first step."""
+        return 0.0
+
+    # ---- the learning rate ---------------------------------------------------------------------------------------
 
     @property
-    def learning_rate(self) -> Variable:
-        """A scalar variable, float32; finite numbers from 0 on may be assigned to this attribute."""
-        return self._learning_rate
+    def learning_rate(self) -> Any:
+        """A scalar, float32: a variable, to which finite numbers from 0 on may be assigned, or what a schedule says."""
+        return self._learning_rate if self._schedule is None else self.rate()
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
+        if self._schedule is not None:
+            raise TypeError(
+                f"{self.name}: a learning rate that follows a schedule cannot be assigned. Received: {value!r}"
+            )
         self._learning_rate.assign(self._rate(value))
+
+    lr = learning_rate  # what Keras 2 calls it
+
+    def rate(self) -> Any:
+        """The learning rate of the next step, a scalar as part of the graph."""
+        return self._learning_rate.read() if self._schedule is None else self._schedule(self.iterations.read())
+
+    def _rate(self, value: Any) -> np.ndarray:
+        """`value` as the learning rate is kept. Raises ValueError unless it is a finite number from 0 on."""
+        rate = np.asarray(value)
+        if rate.ndim or rate.dtype.kind not in "fiu" or not 0 <= rate < np.inf:
+            raise ValueError(f"{self.name}: learning_rate must be a finite number from 0 on. Received: {value!r}")
+        return rate.astype("float32")
+
+    # ---- weight decay --------------------------------------------------------------------------------------------
+
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
+        """Take nothing off these variables, nor off those whose path one of the patterns is found in."""
+        self._undecayed = (list(var_list or ()), list(var_names or ()))
+
+    def decays(self, variable: Variable) -> bool:
+        """Whether weight decay changes `variable`."""
+        variables, patterns = self._undecayed
+        excluded = any(v is variable for v in variables) or any(re.search(p, variable.path) for p in patterns)
+        return self.weight_decay is not None and not excluded
+
+    def _kept(self, rate: Any) -> Any:
+        """The share of a weight that is left by its decay."""
+        return 1.0 if self.weight_decay is None else 1.0 - rate * self.weight_decay
+
+    def _scalars(self, keep: Any, numbers: Sequence[Any]) -> Any:
+        """The four scalars of `ops.update`."""
+        parts = [keep, *numbers, *(0.0,) * (3 - len(numbers))]
+        if not any(hasattr(part, "shape") for part in parts):
+            return np.array(parts, "float32")
+        return ops.stack([ops.reshape(ops.cast(part, "float32"), ()) for part in parts])
+
+    # ---- state ---------------------------------------------------------------------------------------------------
 
     @property
     def variables(self) -> list[Variable]:
         """All that a saved optimizer needs: the count of steps, the learning rate, the state of each weight in turn."""
-        return [self.iterations, self._learning_rate, *(slot for state in self._state.values() for slot in state)]
+        states = [slot for state in self._state.values() for slot in state]
+        return [self.iterations, self._learning_rate, *self.own_variables(), *states, *self._averages.values()]
+
+    def own_variables(self) -> list[Variable]:
+        """State that belongs to no weight."""
+        return []
 
     def build(self, variables: Sequence[Variable]) -> None:
-        """Make the state of each of `variables`, zeros; those that have it keep it."""
+        """Make the state of each of `variables`; those that have it keep it."""
         for variable in variables:
-            if variable not in self._state:
-                path = variable.path.replace("/", "_")
-                zeros = np.zeros(variable.shape, variable.dtype)
-                self._state[variable] = tuple(self._variable(zeros, f"{path}_{slot}") for slot in self.slots)
+            if variable in self._state:
+                continue
+            path = variable.path.replace("/", "_")
+            self._state[variable] = tuple(
+                self._variable(np.full(variable.shape, self.initial_value(slot), variable.dtype), f"{path}_{slot}")
+                for slot in self.slots
+            )
+            if self.use_ema:
+                self._averages[variable] = self._variable(variable.numpy(), f"{path}_average")
+
+    def state_of(self, variable: Variable) -> tuple[Variable, ...]:
+        """The state beside `variable`, one variable of its shape for each of `slots`."""
+        return self._state[variable]
+
+    def saved_state(self, variables: Sequence[Variable]) -> list[Variable]:
+        """All that a saved optimizer needs for `variables`, in an order that they determine."""
+        self.build(variables)
+        states = [slot for v in variables for slot in self._state[v]]
+        averages = [self._averages[v] for v in variables if v in self._averages]
+        return [self.iterations, self._learning_rate, *self.own_variables(), *states, *averages]
+
+    def _variable(self, value: np.ndarray, name: str) -> Variable:
+        variable = Variable(value, trainable=False, name=name)
+        variable.path = f"{self.name}/{name}"
+        return variable
+
+    # ---- steps ---------------------------------------------------------------------------------------------------
 
     def apply(self, grads: Sequence[Any], variables: Sequence[Variable] | None = None) -> None:
         """Assign new values to `variables`, to their state and to `iterations`: one step, then what constraints ask.
@@ -94,39 +222,31 @@ class Optimizer(Configurable):
         clipped = self._clipped([g for g, _ in pairs])
         step = ops.add(self.iterations, 1)
         self.update_variables(clipped, [v for _, v in pairs], step)
+        self._average(step)
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
         self.iterations.assign(step)
 
-    def update_variables(self, grads: list[Any], variables: list[Variable], step: Any) -> None:
-        """Assign new values to `variables` and their state; `step` is 1 in the first step."""
-        raise NotImplementedError
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> None:
+        """`apply`, for pairs of a gradient and its variable."""
+        grads, variables = zip(*grads_and_vars)
+        self.apply(grads, variables)
 
-    def state_of(self, variable: Variable) -> tuple[Variable, ...]:
-        """The state beside `variable`, one variable of its shape for each of `slots`."""
-        return self._state[variable]
+    def _average(self, step: Any) -> None:
+        """Move the running mean of each weight, and put it in the weight's place where that is due."""
+        for variable, average in self._averages.items():
+            momentum = ops.cast(step > 1, variable.dtype) * self.ema_momentum
+            average.assign(average * momentum + variable * (1.0 - momentum))
+            if self.ema_overwrite_frequency:
+                due = ops.equal(ops.mod(step, self.ema_overwrite_frequency), 0)
+                variable.assign(ops.where(due, average, variable))
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "learning_rate": float(self._learning_rate),
-            "clipnorm": self.clipnorm,
-            "clipvalue": self.clipvalue,
-            "global_clipnorm": self.global_clipnorm,
-        }
-
-    def _rate(self, value: Any) -> np.ndarray:
-        """`value` as the learning rate is kept. Raises ValueError unless it is a finite number from 0 on."""
-        rate = np.asarray(value)
-        if rate.ndim or rate.dtype.kind not in "fiu" or not 0 <= rate < np.inf:
-            raise ValueError(f"{self.name}: learning_rate must be a finite number from 0 on. Received: {value!r}")
-        return rate.astype("float32")
-
-    def _variable(self, value: np.ndarray, name: str) -> Variable:
-        variable = Variable(value, trainable=False, name=name)
-        variable.path = f"{self.name}/{name}"
-        return variable
+    def finalize_variable_values(self, variables: Sequence[Variable]) -> None:
+        """When training ends: give `variables` the values of their running means, where these are kept."""
+        for variable in variables:
+            if variable in self._averages:
+                variable.assign(self._averages[variable].value)
 
     def _check(self, grads: Sequence[Any], variables: Sequence[Variable]) -> None:
         shapes = [None if g is None else tuple(g.shape) for g in grads]
@@ -152,6 +272,30 @@ class Optimizer(Configurable):
             return [_within(g, total, self.global_clipnorm) for g in grads]
         return grads
 
+    # ---- configuration -------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        rate = self._schedule if self._schedule is not None else float(self._learning_rate)
+        return {
+            "name": self.name,
+            "learning_rate": rate if isinstance(rate, float) else serialization.serialize(rate),
+            "weight_decay": self.weight_decay,
+            "clipnorm": self.clipnorm,
+            "clipvalue": self.clipvalue,
+            "global_clipnorm": self.global_clipnorm,
+            "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            **{name: getattr(self, name) for name in self.ARGUMENTS},
+        }
+
+    @classmethod
+    def from_config(cls, config: Any) -> Any:
+        rate = config.get("learning_rate")
+        if isinstance(rate, (dict, str)):
+            config = {**config, "learning_rate": serialization.deserialize("schedule", rate)}
+        return cls(**config)
+
 
 def _within(grad: Any, squared_norm: Any, limit: float) -> Any:
     """grad, scaled so that a norm above `limit` becomes `limit`; Pascanu et al. 2013, algorithm 1."""
@@ -163,3 +307,10 @@ def _sum(numbers: list[Any]) -> Any:
     for number in numbers[1:]:
         total = total + number
     return total
+
+
+def check_share(optimizer: str, **given: float) -> None:
+    """Raise ValueError unless all are at least 0 and less than 1."""
+    if not all(0 <= share < 1 for share in given.values()):
+        received = ", ".join(f"{name}={share!r}" for name, share in given.items())
+        raise ValueError(f"{optimizer}: {' and '.join(given)} must be at least 0 and less than 1. Received: {received}")

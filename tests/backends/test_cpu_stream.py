@@ -33,6 +33,8 @@ def every_size_is_large(monkeypatch):
 
 
 # name of a case: (method, its arrays for (rows, channels), its other arguments).
+SCALARS = np.array([0.9, 0.05, 0.03, 1.5], np.float32)
+
 CASES = {
     **{
         activation: ("activate", lambda r, m, c: [normal(r, m, c)], {"activation": activation, "alpha": 0.3})
@@ -130,22 +132,34 @@ CASES = {
         for kind, x in (("sum", positive), ("max", normal), ("min", normal))
     },
     "dropout": ("dropout", lambda r, m, c: [normal(r, m, c), np.array([2**63 + 11], np.uint64)], {"rate": 0.3}),
-    "descend": ("descend", lambda r, m, c: [normal(r, m, c), normal(r, m, c), 0.1], {}),
-    "sgd_update": (
-        "sgd_update",
-        lambda r, m, c: [normal(r, m, c), normal(r, m, c), normal(r, m, c), 0.1],
-        {"momentum": 0.9, "nesterov": False},
-    ),
-    "nesterov_update": (
-        "sgd_update",
-        lambda r, m, c: [normal(r, m, c), normal(r, m, c), normal(r, m, c), np.array([0.1])],
-        {"momentum": 0.9, "nesterov": True},
-    ),
-    "adam_update": (
-        "adam_update",
-        lambda r, m, c: [normal(r, m, c), normal(r, m, c), normal(r, m, c), positive(r, m, c), np.array(0.1)],
-        {"beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-7},
-    ),
+    **{
+        rule: (
+            "update",
+            lambda r, m, c, n=n: [
+                *(normal(r, m, c) for _ in range(2)),
+                *(positive(r, m, c) for _ in range(n)),
+                SCALARS,
+            ],
+            {"rule": rule, "constants": constants},
+        )
+        for rule, n, constants in (
+            ("descend", 0, ()),
+            ("momentum", 1, (0.9,)),
+            ("nesterov", 1, (0.9,)),
+            ("adam", 2, (0.1, 0.001, 1e-7)),
+            ("amsgrad", 3, (0.1, 0.001, 1e-7)),
+            ("adamax", 2, (0.1, 0.999, 1e-7)),
+            ("nadam", 2, (0.1, 0.001, 1e-7)),
+            ("rmsprop", 1, (0.9, 0.1, 1e-7)),
+            ("rmsprop_momentum", 2, (0.9, 0.1, 1e-7, 0.8)),
+            ("rmsprop_centered", 2, (0.0, 1.0, 100.0)),
+            ("rmsprop_centered_momentum", 3, (0.0, 1.0, 100.0, 0.8)),
+            ("adagrad", 1, (1e-7,)),
+            ("adadelta", 2, (0.9, 0.1, 1e-7)),
+            ("ftrl", 2, (0.2, 0.1, 0.3, 0.4)),
+            ("lion", 1, (0.9, 0.1, 0.99, 0.01)),
+        )
+    },
 }
 
 EVERY_CASE = pytest.mark.parametrize("case", CASES)
@@ -243,7 +257,8 @@ IN_PLACE = {
     "relu": [0], "tanh": [0], "elu_backward": [0], "sigmoid_backward": [1], "softmax": [0], "softmax_backward": [1],
     "log_softmax": [0], "log_softmax_backward": [1], "cross_entropy_backward": [1], "scale_shift": [0], "add": [1],
     "sparse_cross_entropy_backward": [1], "multiply_channels": [0], "subtract_of_channels": [1], "exp": [0],
-    "dropout": [0], "descend": [0], "sgd_update": [0, 2], "adam_update": [0, 2, 3],
+    "dropout": [0], "descend": [0], "nesterov": [0, 2], "adam": [0, 2, 3], "amsgrad": [0, 2, 3, 4], "lion": [0, 2],
+    "rmsprop_centered_momentum": [0, 2, 3, 4],
 }  # fmt: skip
 
 

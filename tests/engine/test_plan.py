@@ -213,11 +213,14 @@ def test_what_an_assignment_changes_is_no_prologue():
 # ---- assignments -----------------------------------------------------------------------------------------------------
 
 
+SCALARS = np.array([1, 0.1, 0, 0], np.float32)
+
+
 def test_an_update_of_a_variable_by_itself_is_written_in_place():
     w, velocity = a_variable(0), a_variable(1)
 
     def step(dw):
-        for v, new in zip((w, velocity), ops.sgd_update(w, dw, velocity, 0.1, momentum=0.9)):
+        for v, new in zip((w, velocity), ops.update("momentum", w, dw, [velocity], SCALARS, [0.9])):
             v.assign(new)
         return []
 

@@ -1,4 +1,4 @@
-"""Update rules against their formulas, on sizes about a vector's."""
+"""Update rules against the plain ones, on sizes about a vector's."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ import numpy as np
 import pytest
 
 from fastconv import ops
+from fastconv.backends.updates import RULES
 from tests.check import check_graph, example
 
-RATE = np.array(0.05)
-
-
-def formula(name, w, dw, *state, momentum=0.0, nesterov=False, b1=0.9, b2=0.999, epsilon=1e-7):
-    if name == "descend":
-        return [w - RATE * dw]
-    if name == "sgd_update":
-        v = momentum * state[0] - RATE * dw
-        return [w + (momentum * v - RATE * dw if nesterov else v), v]
-    m, v = b1 * state[0] + (1 - b1) * dw, b2 * state[1] + (1 - b2) * dw**2
-    return [w - RATE * m / (np.sqrt(v) + epsilon), m, v]
+SCALARS = np.array([0.9, 0.05, 0.03, 1.5], np.float32)
+CONSTANTS = {
+    "descend": (),
+    "momentum": (0.9,),
+    "nesterov": (0.9,),
+    "adam": (0.1, 0.001, 1e-7),
+    "amsgrad": (0.1, 0.001, 1e-7),
+    "adamax": (0.1, 0.999, 1e-7),
+    "nadam": (0.1, 0.001, 1e-7),
+    "rmsprop": (0.9, 0.1, 1e-7),
+    "rmsprop_momentum": (0.9, 0.1, 1e-7, 0.8),
+    "rmsprop_centered": (0.9, 0.1, 2.0),
+    "rmsprop_centered_momentum": (0.9, 0.1, 2.0, 0.8),
+    "adagrad": (1e-7,),
+    "adadelta": (0.9, 0.1, 1e-7),
+    "ftrl": (0.2, 0.1, 0.3, 0.4),
+    "lion": (0.9, 0.1, 0.99, 0.01),
+}
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(), (1,), (15,), (16,), (3, 11), (70_001,), (0,)])
-@pytest.mark.parametrize(
-    ("name", "states", "parameters"),
-    [
-        ("descend", 0, {}),
-        ("sgd_update", 1, {}),
-        ("sgd_update", 1, {"momentum": 0.9}),
-        ("sgd_update", 1, {"momentum": 0.9, "nesterov": True}),
-        ("adam_update", 2, {}),
-    ],
-)
-def test_update(name, states, parameters, shape, dtype):
-    arrays = [example(*shape, seed=i, low=0.1 if i == 3 else -1).astype(dtype) for i in range(2 + states)]
-    rate = RATE.astype(dtype)
-    f = lambda *arrays: getattr(ops, name)(*arrays, rate, **parameters)  # noqa: E731
-    results = f(*arrays) if states else [f(*arrays)]
-    wanted = formula(name, *(a.astype(float) for a in arrays), **parameters)
-    for y, expected in zip(results, wanted, strict=True):
+@pytest.mark.parametrize("rule", RULES)
+def test_update(rule, shape, dtype):
+    states = RULES[rule].__code__.co_argcount - 5
+    w, dw = (example(*shape, seed=i).astype(dtype) for i in range(2))
+    state = [example(*shape, seed=i + 2, low=0.1).astype(dtype) for i in range(states)]
+    f = lambda w, dw, *state: ops.update(rule, w, dw, state, SCALARS, CONSTANTS[rule])  # noqa: E731
+    exact = (a.astype(float) for a in (w * dtype(SCALARS[0]), dw, *state))
+    wanted = RULES[rule](np, *exact, SCALARS[1:].astype(float), CONSTANTS[rule])
+    for y, expected in zip(f(w, dw, *state), wanted, strict=True):
         assert y.dtype == dtype
-        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
-    check_graph(f, arrays)
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=4e-6)
+    check_graph(f, [w, dw, *state])

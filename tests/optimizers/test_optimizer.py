@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from fastconv import ops, optimizers
+from fastconv import layers, models, ops, optimizers
 from fastconv.engine import Plan, Tensor, Trace, Variable, gradients
 
+from .cases import OPTIMIZER_IDS
+from .cases import OPTIMIZERS as ALL_OPTIMIZERS
+
 OPTIMIZERS = {
-    "sgd": lambda **k: optimizers.SGD(0.1, **k),
-    "momentum": lambda **k: optimizers.SGD(0.1, 0.9, **k),
-    "nesterov": lambda **k: optimizers.SGD(0.1, 0.9, True, **k),
-    "adam": lambda **k: optimizers.Adam(0.1, **k),
+    i: partial(getattr(optimizers, name), **{"learning_rate": 0.1, **arguments})
+    for i, (name, arguments) in zip(OPTIMIZER_IDS, ALL_OPTIMIZERS)
+    if not {"clipnorm", "clipvalue", "global_clipnorm", "use_ema"} & set(arguments)
 }
+# What is one step of one kernel, and stays where it is with a rate of 0.
+FUSED = {i: make for i, make in OPTIMIZERS.items() if not i.startswith("Ftrl")}
+fused_optimizer = pytest.mark.parametrize("make", FUSED.values(), ids=FUSED)
 every_optimizer = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 
 
@@ -54,7 +61,7 @@ def test_a_graph_does_what_single_steps_do(make, clip):
     assert int(in_graph.iterations.value) == 3
 
 
-@every_optimizer
+@fused_optimizer
 def test_weights_and_their_state_are_written_in_place(make):
     weights, loss = a_model()
     optimizer = make()
@@ -63,7 +70,7 @@ def test_weights_and_their_state_are_written_in_place(make):
     assert {*weights, *slots} <= set(plan.in_place.values())
 
 
-@every_optimizer
+@fused_optimizer
 def test_a_new_learning_rate_takes_effect_in_a_running_plan(make):
     weights, loss = a_model()
     optimizer = make()
@@ -193,3 +200,40 @@ def test_the_learning_rate_is_a_finite_number_from_0_on(rate):
     with pytest.raises(ValueError, match="learning_rate must be"):
         optimizers.SGD(rate)
     assert float(optimizers.SGD(0).learning_rate) == 0
+
+
+@pytest.mark.parametrize(("name", "arguments"), ALL_OPTIMIZERS, ids=OPTIMIZER_IDS)
+def test_configuration_makes_the_same_optimizer_again(name, arguments):
+    optimizer = getattr(optimizers, name)(**arguments)
+    again = optimizers.deserialize(optimizers.serialize(optimizer))
+    assert type(again) is type(optimizer)
+    assert again.get_config() == optimizer.get_config()
+    assert {key: again.get_config()[key] for key in arguments} == pytest.approx(arguments)
+
+
+def test_every_optimizer_is_in_the_table():
+    classes = {name for name in optimizers.__all__ if isinstance(getattr(optimizers, name), type)}
+    assert classes == {name for name, _ in ALL_OPTIMIZERS} | {"Optimizer"}
+
+
+def test_weight_decay_spares_what_is_excluded():
+    names = ("dense/kernel", "dense/bias", "norm/gamma")
+    weights = [Variable(np.ones(2, np.float32), name=name) for name in names]
+    for weight, name in zip(weights, names):
+        weight.path = name
+    optimizer = optimizers.SGD(0.5, weight_decay=0.1)
+    optimizer.exclude_from_weight_decay(var_list=[weights[2]], var_names=["bias"])
+    optimizer.apply([np.zeros(2, np.float32)] * 3, weights)
+    np.testing.assert_allclose([w.value[0] for w in weights], [0.95, 1, 1])
+
+
+def test_running_means_take_the_weights_place_at_the_end_of_training():
+    model = models.Sequential([layers.Input((2,)), layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    model.compile(optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5), "mse")
+    x, y = np.ones((1, 2), "float32"), np.zeros((1, 1), "float32")
+    w = mean = np.ones(2)
+    for step in range(3):
+        w = w - 0.1 * 2 * w.sum() * x[0]
+        mean = w if step == 0 else 0.5 * mean + 0.5 * w
+    model.fit(x, y, epochs=3, verbose=0)
+    np.testing.assert_allclose(model.layers[0].kernel.numpy()[:, 0], mean, rtol=1e-5)

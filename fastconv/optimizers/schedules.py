@@ -1,0 +1,219 @@
+"""Learning rates that change from step to step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from fastconv import ops, serialization
+from fastconv.serialization import Configurable, register
+
+
+class LearningRateSchedule(Configurable):
+    """A function of the number of steps done, written with ops, that returns the learning rate of the next one."""
+
+    ARGUMENTS: tuple[str, ...] = ()
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate, float32, after `step` steps."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.ARGUMENTS}
+
+
+def _float(step: Any) -> Any:
+    return ops.cast(step, "float32")
+
+
+def _positive(schedule: Any, name: str, value: float) -> float:
+    if not value > 0:
+        raise ValueError(f"{type(schedule).__name__}: {name} must be positive. Received: {name}={value!r}")
+    return value
+
+
+class Decay(LearningRateSchedule):
+    """A learning rate that falls with p = step / decay_steps, or with its whole part where `staircase`."""
+
+    ARGUMENTS = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str | None = None,
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive(self, "decay_steps", decay_steps)
+        self.decay_rate = decay_rate
+        self.staircase = staircase
+        self.name = name or type(self).__name__
+
+    def progress(self, step: Any) -> Any:
+        p = _float(step) * (1 / self.decay_steps) if self.decay_steps == 1 else _float(step) / float(self.decay_steps)
+        return ops.floor(p) if self.staircase else p
+
+
+@register("schedule")
+class ExponentialDecay(Decay):
+    """initial_learning_rate decay_rate^p with p = step / decay_steps, or its whole part where `staircase`."""
+
+    def __call__(self, step: Any) -> Any:
+        return self.initial_learning_rate * ops.exp(self.progress(step) * math.log(self.decay_rate))
+
+
+@register("schedule")
+class InverseTimeDecay(Decay):
+    """initial_learning_rate / (1 + decay_rate p) with p = step / decay_steps, or its whole part where `staircase`."""
+
+    def __call__(self, step: Any) -> Any:
+        return self.initial_learning_rate / (1.0 + self.decay_rate * self.progress(step))
+
+
+@register("schedule")
+class PiecewiseConstantDecay(LearningRateSchedule):
+    """values[0] up to step boundaries[0], inclusive, values[1] up to boundaries[1], ..., then the last value.
+
+    Raises:
+        ValueError: there is not one value more than boundaries.
+    """
+
+    ARGUMENTS = ("boundaries", "values", "name")
+
+    def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
+        self.boundaries = list(boundaries)
+        self.values = list(values)
+        self.name = name
+        if len(self.values) != len(self.boundaries) + 1:
+            raise ValueError(
+                "PiecewiseConstantDecay: there must be one value more than boundaries. "
+                f"Received: boundaries={boundaries!r}, values={values!r}"
+            )
+
+    def __call__(self, step: Any) -> Any:
+        rate: Any = ops.cast(self.values[0], "float32")
+        for boundary, value in zip(self.boundaries, self.values[1:]):
+            rate = ops.where(_float(step) > boundary, value, rate)
+        return rate
+
+
+@register("schedule")
+class PolynomialDecay(LearningRateSchedule):
+    """From initial_learning_rate to end_learning_rate as (1 - step / decay_steps)^power, then constant.
+
+    With `cycle` the rate rises again: decay_steps is then the least multiple of itself that is not below the step.
+    """
+
+    ARGUMENTS = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle", "name")
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        end_learning_rate: float = 0.0001,
+        power: float = 1.0,
+        cycle: bool = False,
+        name: str = "PolynomialDecay",
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive(self, "decay_steps", decay_steps)
+        self.end_learning_rate = end_learning_rate
+        self.power = power
+        self.cycle = cycle
+        self.name = name
+
+    def __call__(self, step: Any) -> Any:
+        passed = _float(step) / float(self.decay_steps)
+        left = 1.0 - (passed / ops.maximum(ops.ceil(passed), 1.0) if self.cycle else ops.minimum(passed, 1.0))
+        return (self.initial_learning_rate - self.end_learning_rate) * ops.power(
+            left, self.power
+        ) + self.end_learning_rate
+
+
+@register("schedule")
+class CosineDecay(LearningRateSchedule):
+    """Half a cosine from initial_learning_rate down to alpha times it, then constant; Loshchilov and Hutter 2017.
+
+    Args:
+        initial_learning_rate: where it begins.
+        decay_steps: in how many steps it falls.
+        alpha: the share of the highest rate at the end.
+        warmup_target, warmup_steps: where the first steps climb to before it falls, in how many of them.
+    """
+
+    ARGUMENTS = ("initial_learning_rate", "decay_steps", "alpha", "name", "warmup_target", "warmup_steps")
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        alpha: float = 0.0,
+        name: str = "CosineDecay",
+        warmup_target: float | None = None,
+        warmup_steps: int = 0,
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive(self, "decay_steps", decay_steps)
+        self.alpha = alpha
+        self.name = name
+        self.warmup_target = warmup_target
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, step: Any) -> Any:
+        warm = self.warmup_steps if self.warmup_target is not None else 0
+        highest = self.initial_learning_rate if self.warmup_target is None else self.warmup_target
+        passed = ops.clip((_float(step) - float(warm)) / float(self.decay_steps), 0.0, 1.0)
+        rate = highest * ((1 - self.alpha) * 0.5 * (1.0 + ops.cos(math.pi * passed)) + self.alpha)
+        if not warm:
+            return rate
+        climbed = _float(step) / float(warm) * (highest - self.initial_learning_rate) + self.initial_learning_rate
+        return ops.where(_float(step) < warm, climbed, rate)
+
+
+@register("schedule")
+class CosineDecayRestarts(LearningRateSchedule):
+    """`CosineDecay` that begins again: each time with t_mul times as many steps and m_mul times the rate."""
+
+    ARGUMENTS = ("initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha", "name")
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        first_decay_steps: float,
+        t_mul: float = 2.0,
+        m_mul: float = 1.0,
+        alpha: float = 0.0,
+        name: str = "SGDRDecay",
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.first_decay_steps = _positive(self, "first_decay_steps", first_decay_steps)
+        self.t_mul = _positive(self, "t_mul", t_mul)
+        self.m_mul = m_mul
+        self.alpha = alpha
+        self.name = name
+
+    def __call__(self, step: Any) -> Any:
+        passed = _float(step) / float(self.first_decay_steps)
+        if self.t_mul == 1:
+            restarts = ops.floor(passed)
+            passed = passed - restarts
+        else:
+            restarts = ops.floor(ops.log(1.0 - passed * (1.0 - self.t_mul)) * (1 / math.log(self.t_mul)))
+            length = ops.exp(restarts * math.log(self.t_mul))
+            passed = (passed - (1.0 - length) / (1.0 - self.t_mul)) / length
+        highest = ops.power(ops.cast(self.m_mul, "float32"), restarts)
+        cosine = 0.5 * highest * (1.0 + ops.cos(math.pi * passed))
+        return self.initial_learning_rate * ((1 - self.alpha) * cosine + self.alpha)
+
+
+def serialize(schedule: Any) -> Any:
+    """What `deserialize` makes `schedule` from again."""
+    return serialization.serialize(schedule)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The schedule that was serialized. Raises ValueError for unknown names."""
+    return serialization.deserialize("schedule", config, custom_objects)
