@@ -9,7 +9,6 @@ from fastconv import ops, serialization
 from fastconv.ops import (
     celu,
     elu,
-    gelu,
     glu,
     hard_shrink,
     hard_sigmoid,
@@ -46,6 +45,11 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     else:
         y = ops.leaky_relu(x, negative_slope) if negative_slope else ops.relu(x)
     return y if max_value is None else ops.minimum(y, max_value)
+
+
+def gelu(x: Any, approximate: bool = False) -> Any:
+    """x times the normal distribution's share below x, or, if `approximate`, its tanh form: `ops.gelu`."""
+    return ops.gelu(x, approximate)
 
 
 def exponential(x: Any) -> Any:

@@ -165,6 +165,18 @@ class CpuStream(Reference):
         return dx
 
     @float32
+    def gelu(self, x, *, out=None):
+        y = room(out, x.shape)
+        _stream.elementwise("gelu", y, x)
+        return y
+
+    @float32
+    def gelu_backward(self, dy, x, *, out=None):
+        dx = room(out, x.shape)
+        _stream.elementwise("gelu_backward", dx, dy, x)
+        return dx
+
+    @float32
     def softmax(self, x, *, out=None):
         y = room(out, x.shape)
         _stream.softmax(y, x, prod(x.shape[:-1]))

@@ -10,7 +10,7 @@ result; without it a new array is returned. Arguments have been checked by `ops`
 from __future__ import annotations
 
 from itertools import product
-from math import prod
+from math import erfc, pi, prod, sqrt
 from typing import Any
 
 from fastconv.backends.updates import RULES
@@ -310,6 +310,15 @@ class Reference:
         s = ACTIVATIONS["sigmoid"][0](self.xp, x * (linear + cubic * x * x), 0)
         return deliver(dy * (s + x * s * (1 - s) * (linear + 3 * cubic * x * x)), out)
 
+    def gelu(self, x: Array, *, out: Out = None) -> Array:
+        """y = x P(x), where P(x) = erfc(-x / sqrt(2)) / 2 is the share of the normal distribution below x."""
+        return deliver(x * normal_share(self.xp, x), out)
+
+    def gelu_backward(self, dy: Array, x: Array, *, out: Out = None) -> Array:
+        """dx = dy (P(x) + x p(x)), where p(x) = exp(-x^2/2) / sqrt(2 pi)."""
+        density = self.xp.exp(x * x * -0.5) / sqrt(2 * pi)
+        return deliver(dy * (normal_share(self.xp, x) + x * density), out)
+
     def softmax(self, x: Array, *, out: Out = None) -> Array:
         """y = exp(x) / sum(exp(x)) along the last axis, with the maximum subtracted first."""
         e = self.xp.exp(x - x.max(axis=-1, keepdims=True))
@@ -481,6 +490,12 @@ class Reference:
         results = RULES[rule](self.xp, w * scalars[0], dw, *states, scalars[1:], constants)
         outs = (None,) * len(results) if out is None else out if states else (out,)
         return tuple(deliver(r, o) for r, o in zip(results, outs))
+
+
+def normal_share(xp: Any, x: Array) -> Array:
+    """erfc(-x / sqrt(2)) / 2, element by element: NumPy has no error function."""
+    flat = [erfc(-a / sqrt(2)) / 2 for a in x.ravel().tolist()]
+    return xp.asarray(flat, x.dtype).reshape(x.shape)
 
 
 def check_labels(target: Array, classes: int) -> None:

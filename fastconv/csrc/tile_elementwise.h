@@ -1,14 +1,15 @@
 /* Functions of one and two elements, and affine maps of channels; any output may be any input, and go
  * past the caches.
  *
- * X(its name in NumPy, its value at the vectors a and b); FOR_EACH_BINARY begins with addition. */
+ * X(its name, NumPy's where it has one; its value at the vectors a and b); FOR_EACH_BINARY begins with addition. */
 #define FOR_EACH_UNARY(X)     \
     X(negative, -a)           \
     X(absolute, v_abs(a))     \
     X(square, a * a)          \
     X(sqrt, v_sqrt(a))        \
     X(exp, v_exp(a))          \
-    X(reciprocal, 1.0f / a)
+    X(reciprocal, 1.0f / a)   \
+    X(gelu, a * v_normal(a))
 
 #define FOR_EACH_BINARY(X)         \
     X(add, a + b)                  \
@@ -16,7 +17,8 @@
     X(multiply, a * b)             \
     X(true_divide, a / b)          \
     X(maximum, v_maximum(a, b))    \
-    X(minimum, v_minimum(a, b))
+    X(minimum, v_minimum(a, b))    \
+    X(gelu_backward, a * v_fma(b, v_normal_density(b), v_normal(b)))
 
 /* y[i] = f(x[i]). */
 #define UNARY_FUNCTION(name, value)                                         \

@@ -67,6 +67,20 @@ SILU = {"linear": 1.0, "cubic": 0.0}
 GELU = {"linear": math.sqrt(8 / math.pi), "cubic": math.sqrt(8 / math.pi) * 0.044715}
 
 
+_gelu: Primitive = Primitive(
+    "gelu", lambda x: (x.shape, x.dtype), lambda dy, y, x: (_gelu_backward(dy, x),), elementwise=True
+)
+_gelu_backward: Primitive = Primitive(
+    "gelu_backward",
+    lambda dy, x: (x.shape, x.dtype),
+    lambda ddx, dx, dy, x: (
+        _gelu_backward(ddx, x),
+        ddx * dy * exp(square(x) * -0.5) * (2.0 - square(x)) * (1 / math.sqrt(2 * math.pi)),
+    ),
+    elementwise=True,
+)
+
+
 def relu(x: Any) -> Any:
     """max(x, 0); the derivative at 0 is taken as 0."""
     return _activate(as_float(x), activation="relu")
@@ -125,16 +139,14 @@ def silu(x: Any) -> Any:
 
 
 def gelu(x: Any, approximate: bool = True) -> Any:
-    """x times the normal distribution's cumulative function, in its tanh form; Hendrycks and Gimpel 2016, section 2.
+    """x times the normal distribution's share below x; Hendrycks and Gimpel 2016, section 2.
 
-    That form is x (1 + tanh(p/2)) / 2 = x sigmoid(p) with p = sqrt(8/pi) (x + 0.044715 x^3).
-
-    Raises:
-        ValueError: approximate=False, which needs the error function.
+    Args:
+        x: any shape.
+        approximate: whether in the tanh form, x (1 + tanh(p/2)) / 2 = x sigmoid(p) with
+            p = sqrt(8/pi) (x + 0.044715 x^3), which differs by up to 5e-4.
     """
-    if not approximate:
-        raise ValueError("gelu: only the tanh form is built. Received: approximate=False")
-    return _gate(as_float(x), **GELU)
+    return _gate(as_float(x), **GELU) if approximate else _gelu(as_float(x))
 
 
 def hard_sigmoid(x: Any) -> Any:

@@ -131,6 +131,8 @@ CASES = {
         f"{kind}_middle": (kind, lambda r, m, c, x=x: [x(r, 3, m, c)], {"axis": (1,)})
         for kind, x in (("sum", positive), ("max", normal), ("min", normal))
     },
+    "gelu": ("gelu", lambda r, m, c: [4 * normal(r, m, c)], {}),
+    "gelu_backward": ("gelu_backward", lambda r, m, c: [normal(r, m, c), 4 * normal(r, m, c)], {}),
     "dropout": ("dropout", lambda r, m, c: [normal(r, m, c), np.array([2**63 + 11], np.uint64)], {"rate": 0.3}),
     **{
         rule: (

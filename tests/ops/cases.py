@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -129,6 +130,9 @@ ACTIVATIONS = [
     Case("sparsemax", (X,), sparsemax),
     Case(
         "sparsemax", (3.7 * X,), lambda x, axis: np.moveaxis(sparsemax(np.moveaxis(x, axis, -1)), -1, axis), {"axis": 1}
+    ),
+    activation(
+        "gelu", lambda x, approximate: x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2, approximate=False
     ),
     activation("softmax", softmax),
     activation("softmax", softmax, axis=1),
