@@ -29,6 +29,7 @@ from fastconv.layers.core import (
     InputLayer,
     Lambda,
 )
+from fastconv.layers.local import LocallyConnected1D, LocallyConnected2D
 from fastconv.layers.merge import (
     Add,
     Average,
@@ -47,7 +48,13 @@ from fastconv.layers.merge import (
     multiply,
     subtract,
 )
-from fastconv.layers.norm import BatchNormalization
+from fastconv.layers.norm import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    SpectralNormalization,
+    UnitNormalization,
+)
 from fastconv.layers.pool import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -175,12 +182,16 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
     "Identity",
     "Input",
     "InputLayer",
     "Lambda",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
+    "LocallyConnected1D",
+    "LocallyConnected2D",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -207,7 +218,9 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "Subtract",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",

@@ -34,6 +34,12 @@ def unique_name(class_name: str) -> str:
     return f"{words}_{number}" if number else words
 
 
+def reset_names() -> None:
+    """Number layers without a name from the beginning again."""
+    with _names_lock:
+        _names.clear()
+
+
 class Layer:
     """A function with state. Subclasses make variables in `build`, from the input's shape, and compute in `call`.
 

@@ -2,15 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from fastconv import ops
+from fastconv import initializers, ops, serialization
+from fastconv.layers.base import Layer, check_count
 from fastconv.layers.weighted import Weighted, choices
 from fastconv.serialization import register
 
 
+class Affine(Weighted):
+    """A layer that normalises, and then scales by gamma and shifts by beta."""
+
+    ARGUMENTS: tuple[str, ...] = ("axis", "epsilon", "center", "scale", *choices("beta", "gamma"))
+    axis: Any
+
+    def __init__(
+        self,
+        axis: int | Sequence[int],
+        epsilon: float,
+        center: bool,
+        scale: bool,
+        beta_initializer: Any,
+        gamma_initializer: Any,
+        beta_regularizer: Any,
+        gamma_regularizer: Any,
+        beta_constraint: Any,
+        gamma_constraint: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis if isinstance(axis, int) else list(axis)
+        self.epsilon = epsilon
+        self.center = center
+        self.scale = scale
+        self.choose(
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+        )
+
+    def sizes(self, input_shape: Sequence[int | None]) -> tuple[int, ...]:
+        """The sizes of `axis`. Raises ValueError where one is unknown, or is not there."""
+        axes, rank = [self.axis] if isinstance(self.axis, int) else sorted(self.axis), len(input_shape)
+        if not all(-rank <= axis < rank and input_shape[axis] is not None for axis in axes):
+            raise ValueError(
+                f"{self.name}: the size of axis={self.axis} must be known. Received: input_shape={tuple(input_shape)}"
+            )
+        return tuple(input_shape[axis] for axis in axes)  # type: ignore[misc]
+
+    def build(self, input_shape: Any) -> None:
+        shape = self.sizes(input_shape)
+        self.gamma = self.weight("gamma", shape) if self.scale else None
+        self.beta = self.weight("beta", shape) if self.center else None
+
+
+def normalized(x: Any, axes: Sequence[int], epsilon: float) -> Any:
+    """(x - mean) / sqrt(variance + epsilon) over `axes`."""
+    mean, variance = ops.moments(x, list(axes), keepdims=True)
+    return (x - mean) * ops.rsqrt(variance + epsilon)
+
+
+def along(vector: Any, shape: Sequence[int], axes: Sequence[int]) -> Any:
+    """`vector`, with the sizes of `axes`, ready to be broadcast against an array of `shape`."""
+    return ops.reshape(vector, [n if i in axes else 1 for i, n in enumerate(shape)])
+
+
 @register("layer")
-class BatchNormalization(Weighted):
+class BatchNormalization(Affine):
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, channel by channel; Ioffe and Szegedy 2015.
 
     In training with the batch's own statistics, of which moving averages are kept, each momentum times itself plus
@@ -29,8 +91,8 @@ class BatchNormalization(Weighted):
         ValueError: the number of channels is unknown.
     """
 
-    ARGUMENTS = ("axis", "momentum", "epsilon", "center", "scale", *choices("beta", "gamma"),
-                 *choices("moving_mean", "moving_variance", of=["initializer"]))  # fmt: skip
+    axis: int
+    ARGUMENTS = (*Affine.ARGUMENTS, "momentum", *choices("moving_mean", "moving_variance", of=["initializer"]))
 
     def __init__(
         self,
@@ -49,29 +111,19 @@ class BatchNormalization(Weighted):
         gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.axis = axis
+        super().__init__(
+            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
+            beta_constraint, gamma_constraint, **kwargs,
+        )  # fmt: skip
         self.momentum = momentum
-        self.epsilon = epsilon
-        self.center = center
-        self.scale = scale
         self.choose(
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
             moving_mean_initializer=moving_mean_initializer,
             moving_variance_initializer=moving_variance_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
         )
 
     def build(self, input_shape: Any) -> None:
-        if not -len(input_shape) <= self.axis < len(input_shape) or input_shape[self.axis] is None:
-            raise ValueError(f"{self.name}: the size of axis={self.axis} must be known. Received: {input_shape=}")
-        shape = (input_shape[self.axis],)
-        self.gamma = self.weight("gamma", shape) if self.scale else None
-        self.beta = self.weight("beta", shape) if self.center else None
+        super().build(input_shape)
+        shape = self.sizes(input_shape)
         self.moving_mean = self.weight("moving_mean", shape, trainable=False)
         self.moving_variance = self.weight("moving_variance", shape, trainable=False)
 
@@ -84,3 +136,176 @@ class BatchNormalization(Weighted):
         for average, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average * self.momentum + ops.stop_gradient(batch) * (1 - self.momentum))
         return y
+
+
+@register("layer")
+class LayerNormalization(Affine):
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each sample over `axis`.
+
+    Ba et al. 2016.
+
+    Args:
+        axis: the axis or axes that are normalised together; gamma and beta have their sizes.
+        epsilon: added to the variance.
+        center, scale: whether beta and gamma exist.
+        beta_initializer, gamma_initializer: names or functions.
+        beta_regularizer, gamma_regularizer: penalties added to the loss, or None.
+        beta_constraint, gamma_constraint: what the weights are held to after each step of training, or None.
+
+    Raises:
+        ValueError: the size of an axis is unknown.
+    """
+
+    def __init__(
+        self,
+        axis: int | Sequence[int] = -1,
+        epsilon: float = 0.001,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
+            beta_constraint, gamma_constraint, **kwargs,
+        )  # fmt: skip
+
+    def call(self, inputs: Any) -> Any:
+        axes = [axis % inputs.ndim for axis in ([self.axis] if isinstance(self.axis, int) else self.axis)]
+        y = normalized(inputs, axes, self.epsilon)
+        y = y * along(self.gamma, inputs.shape, axes) if self.scale else y
+        return y + along(self.beta, inputs.shape, axes) if self.center else y
+
+
+@register("layer")
+class GroupNormalization(Affine):
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of groups of channels of each sample.
+
+    Wu and He 2018.
+
+    Args:
+        groups: into how many the channels are split; -1 for as many as there are channels.
+        axis: the axis of the channels.
+        epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
+            beta_constraint, gamma_constraint: as in `LayerNormalization`.
+
+    Raises:
+        ValueError: the number of channels is unknown or no multiple of the groups.
+    """
+
+    ARGUMENTS = ("groups", *Affine.ARGUMENTS)
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 0.001,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
+            beta_constraint, gamma_constraint, **kwargs,
+        )  # fmt: skip
+        self.groups = groups if groups == -1 else check_count(self, "groups", groups)
+
+    def build(self, input_shape: Any) -> None:
+        (channels,) = self.sizes(input_shape)
+        if self.groups == -1:
+            self.groups = channels
+        if channels % self.groups:
+            raise ValueError(
+                f"{self.name}: the number of channels must be a multiple of groups={self.groups}. Received: {channels}"
+            )
+        super().build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        at, shape = self.axis % inputs.ndim, tuple(inputs.shape)
+        apart = (*shape[:at], self.groups, shape[at] // self.groups, *shape[at + 1 :])
+        axes = [i for i in range(1, len(apart)) if i != at]
+        y = ops.reshape(normalized(ops.reshape(inputs, apart), axes, self.epsilon), shape)
+        y = y * along(self.gamma, shape, [at]) if self.scale else y
+        return y + along(self.beta, shape, [at]) if self.center else y
+
+
+@register("layer")
+class UnitNormalization(Layer):
+    """x over its length sqrt(sum(x^2)) along `axis`."""
+
+    ARGUMENTS = ("axis",)
+
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis if isinstance(axis, int) else list(axis)
+
+    def call(self, inputs: Any) -> Any:
+        squares = ops.sum(ops.square(inputs), self.axis, keepdims=True)
+        return inputs * ops.rsqrt(ops.maximum(squares, 1e-24))
+
+
+@register("layer")
+class SpectralNormalization(Layer):
+    """A layer whose kernel is divided by its largest singular value in each call of training; Miyato et al. 2018.
+
+    The kernel counts as a matrix with a column for each output. Its largest singular value is found by steps of power
+    iteration, which go on from where the last call has left.
+
+    Args:
+        layer: one with a kernel.
+        power_iterations: how many steps.
+
+    Raises:
+        ValueError: no step, or the layer has no kernel.
+    """
+
+    ARGUMENTS = ("layer", "power_iterations")
+
+    def __init__(self, layer: Any, power_iterations: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layer = layer
+        self.power_iterations = check_count(self, "power_iterations", power_iterations)
+
+    def build(self, input_shape: Any) -> None:
+        if not self.layer.built:
+            self.layer.build(input_shape)
+        if not hasattr(self.layer, "kernel"):
+            raise ValueError(f"{self.name}: the layer must have a kernel. Received: layer={self.layer!r}")
+        outputs = self.layer.kernel.shape[-1]
+        start = initializers.TruncatedNormal(stddev=0.02)
+        self.vector_u = self.add_weight((1, outputs), start, trainable=False, name="vector_u")
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if training:
+            self._divide()
+        return self.layer(inputs)
+
+    def _divide(self) -> None:
+        kernel, u = self.layer.kernel, self.vector_u.read()
+        matrix = ops.reshape(kernel, (-1, kernel.shape[-1]))
+        for _ in range(self.power_iterations):
+            v = _unit(ops.matmul(u, ops.transpose(matrix)))
+            u = _unit(ops.matmul(v, matrix))
+        value = ops.matmul(ops.matmul(v, matrix), ops.transpose(u))
+        self.vector_u.assign(ops.stop_gradient(u))
+        kernel.assign(ops.stop_gradient(kernel / ops.maximum(ops.reshape(value, ()), 1e-12)))
+
+    @classmethod
+    def from_config(cls, config: dict) -> Any:
+        return cls(**{**config, "layer": serialization.deserialize("layer", config["layer"])})
+
+
+def _unit(x: Any) -> Any:
+    """x over its length."""
+    return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x)), 1e-24))

@@ -8,7 +8,7 @@ import pytest
 from fastconv import Input, Model, layers, models, ops, optimizers, value_and_grad
 from fastconv.serialization import deserialize, serialize
 
-from .cases import CASES, IDS
+from .cases import CASES, IDS, IMAGE
 
 each_layer = pytest.mark.parametrize(("cls", "arguments", "shape", "expected"), CASES, ids=IDS)
 BATCH = 4
@@ -106,7 +106,37 @@ def test_every_public_layer_is_in_the_table():
         layers.Input,
         layers.InputLayer,
         layers.Lambda,  # its function is not data; below
+        layers.SpectralNormalization,  # it holds a layer; below
     }
+
+
+def test_spectral_normalization_divides_a_kernel_by_its_largest_singular_value():
+    layer = layers.SpectralNormalization(layers.Conv2D(4, 3), power_iterations=30)
+    x = inputs_for(IMAGE)
+    layer(x)
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 3, 4)).astype("float32")
+    layer.layer.kernel.assign(kernel)
+    np.testing.assert_array_equal(layer(x), layer.layer(x))
+    np.testing.assert_array_equal(layer.layer.kernel.numpy(), kernel)
+    layer(x, training=True)
+    largest = np.linalg.svd(kernel.reshape(-1, 4), compute_uv=False)[0]
+    np.testing.assert_allclose(layer.layer.kernel.numpy(), kernel / largest, rtol=1e-3)
+    assert [w.name for w in layer.trainable_weights] == ["kernel", "bias"]
+    again = layers.SpectralNormalization.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    with pytest.raises(ValueError, match="must have a kernel"):
+        layers.SpectralNormalization(layers.Flatten())(x)
+
+
+def test_a_locally_connected_layer_has_weights_of_its_own_at_each_place():
+    layer = layers.LocallyConnected2D(2, (2, 3))
+    x = inputs_for(IMAGE)
+    y = layer(x)
+    kernel, bias = layer.get_weights()
+    assert kernel.shape == (5 * 6, 2 * 3 * 3, 2)
+    for i, j in [(0, 0), (2, 5), (4, 3)]:
+        window = x[:, i : i + 2, j : j + 3].reshape(BATCH, -1)
+        np.testing.assert_allclose(y[:, i, j], window @ kernel[i * 6 + j] + bias[i, j], rtol=1e-4, atol=1e-5)
 
 
 def test_a_function_becomes_a_layer():
