@@ -390,8 +390,8 @@ def conv_backward_input(
 
 cdef cnp.ndarray transpose_groups(cnp.ndarray w, int64_t groups):
     """(.., CI, groups * CO) as (.., CO, groups * CI)"""
-    shape = (<object> w).shape
-    taps, (ci, co) = shape[:-2], shape[-2:]
+    cdef int64_t rank = w.ndim, ci = w.shape[rank - 2], co = w.shape[rank - 1]
+    taps = (<object> w).shape[:rank - 2]
     if ci == 1 and co == groups:
         return w
     swapped = (<object> w).reshape(-1, ci, groups, co // groups).transpose(0, 3, 2, 1)
