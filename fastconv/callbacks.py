@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fastconv.utils.files import model_suffix
@@ -390,3 +391,172 @@ class ModelCheckpoint(_Monitor):
             raise ValueError(
                 f"ModelCheckpoint: filepath may hold {', '.join(fields)}. Received: filepath={self.filepath!r}"
             ) from error
+
+
+class LearningRateScheduler(Callback):
+    """Sets the learning rate before every epoch.
+
+    Args:
+        schedule: a function of the number of the epoch, from 0 on, and of the rate so far, or of the number alone, that
+            returns the rate.
+        verbose: whether to print it.
+    """
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.verbose = verbose
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        optimizer = self.model.optimizer
+        try:
+            rate = self.schedule(epoch, float(optimizer.learning_rate))
+        except TypeError:  # of the number alone
+            rate = self.schedule(epoch)
+        optimizer.learning_rate = float(rate)
+        if self.verbose:
+            print(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if logs is not None:
+            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+
+
+class ReduceLROnPlateau(_Monitor):
+    """Multiplies the learning rate by `factor` when a quantity has not become better for `patience` epochs.
+
+    Args:
+        monitor: the quantity, a key of an epoch's logs.
+        factor: less than 1.
+        patience: epochs to wait for something better.
+        verbose: whether to print what is done.
+        mode: "min", "max", or "auto" to tell by the name.
+        min_delta: what counts as better: a change of more than this.
+        cooldown: epochs after a reduction that are not waited in.
+        min_lr: the least learning rate.
+
+    Raises:
+        ValueError: a factor from 1 on, an unknown mode, or a name that does not tell.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        if not factor < 1:
+            raise ValueError(f"ReduceLROnPlateau: factor must be less than 1. Received: factor={factor!r}")
+        self.factor = factor
+        self.patience = patience
+        self.verbose = verbose
+        self.cooldown = cooldown
+        self.min_lr = min_lr
+        self._begin()
+
+    def _begin(self) -> None:
+        self.best: float | None = None
+        self.wait = 0
+        self.cooldown_counter = 0
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._begin()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        optimizer = self.model.optimizer
+        if logs is not None:
+            logs["learning_rate"] = float(optimizer.learning_rate)
+        value = self.monitored(logs)
+        if value is None:
+            return
+        if self.cooldown_counter:
+            self.cooldown_counter -= 1
+            self.wait = 0
+        if self.is_better(value, self.best):
+            self.best, self.wait = value, 0
+        elif not self.cooldown_counter:
+            self.wait += 1
+            if self.wait >= self.patience:
+                self._reduce(epoch)
+
+    def _reduce(self, epoch: int) -> None:
+        optimizer = self.model.optimizer
+        old = float(optimizer.learning_rate)
+        if old <= self.min_lr:
+            return
+        optimizer.learning_rate = max(old * self.factor, self.min_lr)
+        if self.verbose:
+            print(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {float(optimizer.learning_rate)}.")
+        self.cooldown_counter, self.wait = self.cooldown, 0
+
+
+class TerminateOnNaN(Callback):
+    """Stops training when the loss of a batch is NaN or infinite."""
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        loss = (logs or {}).get("loss")
+        if loss is not None and not math.isfinite(loss):
+            print(f"Batch {batch}: Invalid loss, terminating training")
+            self.model.stop_training = True
+
+
+class CSVLogger(Callback):
+    """Writes a line for each epoch: its number and its quantities in alphabetical order.
+
+    Args:
+        filename: the file.
+        separator: between the values of a line.
+        append: whether to go on with a file that exists; it is begun anew otherwise.
+    """
+
+    def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
+        super().__init__()
+        self.filename = os.fspath(filename)
+        self.separator = separator
+        self.append = append
+        self._keys: list[str] | None = None
+        self._file: Any = None
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        goes_on = self.append and os.path.exists(self.filename) and os.path.getsize(self.filename) > 0
+        self._keys = None
+        if goes_on:
+            with open(self.filename, newline="") as file:
+                self._keys = next(csv.reader(file, delimiter=self.separator))[1:]
+        self._file = open(self.filename, "a" if goes_on else "w", newline="")  # noqa: SIM115 - closed by on_train_end
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        values = dict(logs or {})
+        writer = csv.writer(self._file, delimiter=self.separator)
+        if self._keys is None:
+            self._keys = sorted(values)
+            writer.writerow(["epoch", *self._keys])
+        writer.writerow([epoch, *(values.get(key, "NA") for key in self._keys)])
+        self._file.flush()
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        self._file.close()
+
+
+class LambdaCallback(Callback):
+    """Functions for some of the stages, by the names of `Callback`'s methods, with their arguments.
+
+    Args:
+        functions: ``on_epoch_end=lambda epoch, logs: ...`` and the like.
+
+    Raises:
+        TypeError: a name that is none of a stage.
+    """
+
+    def __init__(self, **functions: Callable[..., Any] | None) -> None:
+        super().__init__()
+        unknown = [name for name in functions if not (name.startswith("on_") and hasattr(Callback, name))]
+        if unknown:
+            raise TypeError(f"LambdaCallback: there are no such stages. Received: {', '.join(unknown)}")
+        vars(self).update({name: function for name, function in functions.items() if function is not None})

@@ -118,6 +118,45 @@ class RandomUniform(RandomInitializer):
         return {"minval": self.minval, "maxval": self.maxval, **super().get_config()}
 
 
+@register("initializer", "orthogonal")
+class OrthogonalInitializer(RandomInitializer):
+    """gain times a matrix with orthonormal rows or columns, whichever are fewer; Saxe et al. 2014.
+
+    The axes of the shape but the last count as one: (KH KW CI, CO) for the kernel of a convolution.
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.gain = gain
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal: the shape must have at least 2 axes. Received: shape={shape}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(generator.standard_normal((max(rows, columns), min(rows, columns))))
+        q = q * np.sign(np.diag(r))  # with these signs every orthogonal matrix is as likely as any other
+        return (self.gain * (q if rows >= columns else q.T)).reshape(shape).astype(dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gain": self.gain, **super().get_config()}
+
+
+@register("initializer", "identity")
+class IdentityInitializer(Initializer):
+    """gain times the identity matrix, of two axes."""
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = gain
+
+    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        if len(shape) != 2:
+            raise ValueError(f"Identity: the shape must have 2 axes. Received: shape={tuple(shape)}")
+        return self.gain * np.eye(*shape, dtype=np.dtype(dtype or config.floatx()))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gain": self.gain}
+
+
 @register("initializer")
 class VarianceScaling(RandomInitializer):
     """Weights of mean 0 and variance scale / n.
@@ -261,6 +300,8 @@ def truncated_normal_within_two(generator: np.random.Generator, shape: tuple[int
 zeros = Zeros
 ones = Ones
 constant = Constant
+Orthogonal = orthogonal = OrthogonalInitializer
+Identity = identity = IdentityInitializer
 random_normal = RandomNormal
 random_uniform = RandomUniform
 truncated_normal = TruncatedNormal

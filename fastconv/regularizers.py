@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from fastconv import ops, serialization
 from fastconv.serialization import Configurable, register
 
@@ -60,6 +62,37 @@ class L1L2(Regularizer):
         return {"l1": self.l1, "l2": self.l2}
 
 
+@register("regularizer")
+class OrthogonalRegularizer(Regularizer):
+    """factor times the mean of |cosines| between the rows of a matrix, or its columns; Bansal et al. 2018.
+
+    Args:
+        factor: the strength.
+        mode: "rows" or "columns".
+
+    Raises:
+        ValueError: another mode, or a weight that is no matrix.
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = _strength("factor", factor)
+        if mode not in ("rows", "columns"):
+            raise ValueError(f"OrthogonalRegularizer: mode must be 'rows' or 'columns'. Received: mode={mode!r}")
+        self.mode = mode
+
+    def __call__(self, x: Any) -> Any:
+        if len(x.shape) != 2:
+            raise ValueError(f"OrthogonalRegularizer: a weight must be a matrix. Received: shape={tuple(x.shape)}")
+        rows = x if self.mode == "rows" else ops.transpose(x)
+        rows = rows * ops.rsqrt(ops.maximum(ops.sum(ops.square(rows), 1, True), 1e-14))
+        count = rows.shape[0]
+        cosines = ops.matmul(rows, ops.transpose(rows)) * (1 - np.eye(count, dtype=rows.dtype))
+        return ops.sum(ops.absolute(cosines)) * (0.5 * self.factor / max(count * (count - 1) / 2, 1))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"factor": self.factor, "mode": self.mode}
+
+
 def _strength(name: str, value: float) -> float:
     value = float(value)
     if not 0 <= value < math.inf:
@@ -70,6 +103,7 @@ def _strength(name: str, value: float) -> float:
 l1 = L1
 l2 = L2
 l1_l2 = L1L2
+orthogonal_regularizer = OrthogonalRegularizer
 
 
 def serialize(regularizer: Any) -> Any:

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from fastconv.callbacks import Callback, CallbackList, EarlyStopping, History, ModelCheckpoint, ProgbarLogger
+from fastconv.callbacks import (
+    Callback,
+    CallbackList,
+    CSVLogger,
+    EarlyStopping,
+    History,
+    LambdaCallback,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ProgbarLogger,
+    ReduceLROnPlateau,
+    TerminateOnNaN,
+)
 
 
 class Model:
@@ -230,3 +244,83 @@ def test_the_progress_of_evaluation_and_prediction(what, capsys):
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("2/2 ")
     assert line.endswith(" - loss: 1.0000" if what == "test" else "/step")
+
+
+def a_regression(**compiled):
+    """A model that is easily trained, and its data."""
+    from fastconv import Input, Sequential, layers
+
+    model = Sequential([Input((3,)), layers.Dense(1)])
+    model.compile(loss="mse", **{"optimizer": "sgd", **compiled})
+    x = np.random.default_rng(0).normal(size=(16, 3)).astype("float32")
+    return model, x, x.sum(1, keepdims=True)
+
+
+@pytest.mark.parametrize("schedule", [lambda epoch, rate: rate / 2, lambda epoch: 0.01 / 2 ** (epoch + 1)])
+def test_a_schedule_sets_the_learning_rate_of_each_epoch(schedule, capsys):
+    model, x, y = a_regression()
+    history = model.fit(x, y, epochs=3, verbose=0, callbacks=[LearningRateScheduler(schedule, verbose=1)]).history
+    assert history["learning_rate"] == pytest.approx([0.005, 0.0025, 0.00125])
+    assert "Epoch 2: LearningRateScheduler setting learning rate to 0.0025" in capsys.readouterr().out
+
+
+def reduced(losses, **how):
+    """The learning rates after epochs with these losses, from 1 on."""
+
+    class Stub(Model):
+        optimizer = SimpleNamespace(learning_rate=1.0)
+
+    callback, model, rates = ReduceLROnPlateau(monitor="loss", **how), Stub(), []
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch, loss in enumerate(losses):
+        callback.on_epoch_end(epoch, {"loss": loss})
+        rates.append(model.optimizer.learning_rate)
+    model.optimizer.learning_rate = 1.0
+    return rates
+
+
+def test_a_plateau_reduces_the_learning_rate():
+    assert reduced([3, 2, 2, 2, 1, 1, 1], factor=0.5, patience=2) == [1, 1, 1, 0.5, 0.5, 0.5, 0.25]
+    assert reduced([1] * 6, factor=0.5, patience=1, cooldown=2) == [1, 0.5, 0.5, 0.25, 0.25, 0.125]
+    assert reduced([1] * 4, factor=0.1, patience=1, min_lr=0.05) == pytest.approx([1, 0.1, 0.05, 0.05])
+    assert reduced([1, 0.99995, 0.9999], factor=0.5, patience=1) == [1, 0.5, 0.25]
+    assert reduced([1, 2, 3], factor=0.5, patience=1, mode="max") == [1, 1, 1]
+    with pytest.raises(ValueError, match="factor must be less than 1"):
+        ReduceLROnPlateau(factor=1.0)
+
+
+def test_training_ends_when_the_loss_is_no_number(capsys):
+    model, x, y = a_regression()
+    x[5] = np.nan
+    history = model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0, callbacks=TerminateOnNaN())
+    assert history.epoch == [0]
+    assert capsys.readouterr().out == "Batch 1: Invalid loss, terminating training\n"
+
+
+def test_epochs_are_written_line_by_line(tmp_path):
+    model, x, y = a_regression(metrics=["mae"])
+    path = tmp_path / "log.csv"
+    first = model.fit(x, y, epochs=2, verbose=0, callbacks=CSVLogger(path)).history
+    second = model.fit(x, y, epochs=1, verbose=0, callbacks=CSVLogger(path, append=True)).history
+    header, *lines = path.read_text().splitlines()
+    assert header == "epoch,loss,mae"
+    assert [int(line.split(",")[0]) for line in lines] == [0, 1, 0]
+    losses = [float(line.split(",")[1]) for line in lines]
+    assert losses == first["loss"] + second["loss"]
+    model.fit(x, y, epochs=1, verbose=0, callbacks=CSVLogger(path, separator=";"))
+    assert path.read_text().splitlines()[0] == "epoch;loss;mae"
+    assert len(path.read_text().splitlines()) == 2
+
+
+def test_functions_in_place_of_methods():
+    model, x, y = a_regression()
+    seen = []
+    watch = LambdaCallback(
+        on_epoch_begin=lambda epoch, logs=None: seen.append(epoch),
+        on_epoch_end=lambda epoch, logs: seen.append(sorted(logs)),
+    )
+    model.fit(x, y, epochs=2, verbose=0, callbacks=[watch])
+    assert seen == [0, ["loss"], 1, ["loss"]]
+    with pytest.raises(TypeError, match="on_nothing"):
+        LambdaCallback(on_nothing=print)

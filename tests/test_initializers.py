@@ -99,3 +99,19 @@ def test_scalars_and_empty_shapes():
 def test_wrong_arguments(arguments):
     with pytest.raises(ValueError, match="Received"):
         initializers.VarianceScaling(**arguments)
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (4, 6), (3, 3, 2, 5), (1, 1, 2, 9)])
+def test_an_orthogonal_matrix_keeps_lengths(shape):
+    w = initializers.Orthogonal(2.0, seed=1)(shape, "float64").reshape(-1, shape[-1])
+    gram = w.T @ w if len(w) >= shape[-1] else w @ w.T
+    np.testing.assert_allclose(gram, 4 * np.eye(len(gram)), atol=1e-12)
+    with pytest.raises(ValueError, match="at least 2 axes"):
+        initializers.get("orthogonal")((3,))
+
+
+def test_the_identity():
+    np.testing.assert_array_equal(initializers.get("identity")((2, 3)), np.eye(2, 3))
+    np.testing.assert_array_equal(initializers.Identity(0.5)((2, 2)), 0.5 * np.eye(2))
+    with pytest.raises(ValueError, match="2 axes"):
+        initializers.Identity()((2, 2, 2))

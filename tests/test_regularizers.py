@@ -32,3 +32,15 @@ def test_penalty_and_gradient(regularizer, penalty, gradient):
 def test_a_strength_is_finite_and_not_negative(strength):
     with pytest.raises(ValueError, match="Received: l2="):
         regularizers.L2(strength)
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+def test_orthogonal_rows_or_columns_cost_nothing(mode):
+    regularizer = regularizers.OrthogonalRegularizer(0.5, mode)
+    assert float(regularizer(np.eye(3, dtype=np.float32))) == 0
+    rows = W if mode == "rows" else W.T
+    cosine = rows[0] @ rows[1] / np.linalg.norm(rows[0]) / np.linalg.norm(rows[1])
+    assert float(regularizer(W)) == pytest.approx(0.5 * abs(cosine), rel=1e-5)
+    assert regularizers.deserialize(regularizers.serialize(regularizer)).get_config() == regularizer.get_config()
+    with pytest.raises(ValueError, match="must be a matrix"):
+        regularizer(np.zeros((2, 2, 2), np.float32))
