@@ -1,8 +1,24 @@
 """Helpers that scripts use beside models."""
 
 from fastconv.utils.convolution_matrix import convolution_matrix
-from fastconv.utils.numerical import to_categorical
+from fastconv.utils.dataset import Dataset
+from fastconv.utils.image import array_to_img, image_dataset_from_directory, img_to_array, load_img, save_img
+from fastconv.utils.numerical import normalize, to_categorical
 from fastconv.utils.progbar import Progbar
+from fastconv.utils.pydataset import PyDataset
 from fastconv.utils.random import set_random_seed
 
-__all__ = ["Progbar", "convolution_matrix", "set_random_seed", "to_categorical"]
+__all__ = [
+    "Dataset",
+    "Progbar",
+    "PyDataset",
+    "array_to_img",
+    "convolution_matrix",
+    "image_dataset_from_directory",
+    "img_to_array",
+    "load_img",
+    "normalize",
+    "save_img",
+    "set_random_seed",
+    "to_categorical",
+]

@@ -37,3 +37,11 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
             f"Received: labels from {labels.min()} to {labels.max()}, num_classes={num_classes}"
         )
     return np.eye(num_classes, dtype=config.floatx())[labels]
+
+
+def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
+    """x over its norm of some order along `axis`; zeros stay zeros."""
+    array = np.asarray(x)
+    norms = np.atleast_1d(np.linalg.norm(array, order, axis))
+    norms[norms == 0] = 1
+    return array / np.expand_dims(norms, axis)

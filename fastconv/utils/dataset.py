@@ -1,0 +1,245 @@
+"""Datasets: elements that are made one by one, again in each pass, by steps that are written one behind another."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count as numbers
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from fastconv.engine.tree import leaves, rebuild
+from fastconv.utils.pydataset import ahead
+from fastconv.utils.random import next_seed
+
+UNKNOWN_LENGTH = -1
+ENDLESS = -2
+
+
+class Dataset:
+    """Elements, arrays or tuples and dicts of them, that can be passed over again and again.
+
+    Every method returns a new dataset. Nothing is made before it is asked for.
+
+    Args:
+        make: begins a pass: returns an iterator of elements.
+        length: how many there are, `UNKNOWN_LENGTH` or `ENDLESS`.
+
+    >>> dataset = Dataset.from_tensor_slices(np.arange(5)).map(lambda x: 10 * x).batch(2)
+    >>> [batch.tolist() for batch in dataset]
+    [[0, 10], [20, 30], [40]]
+    """
+
+    def __init__(self, make: Callable[[], Iterator[Any]], length: int = UNKNOWN_LENGTH) -> None:
+        self._make = make
+        self._length = length
+
+    @classmethod
+    def from_tensor_slices(cls, tensors: Any) -> Dataset:
+        """The elements along the first axis of an array, or of several of one length in a tuple or dict."""
+        arrays = rebuild(tensors, [np.asarray(leaf) for leaf in leaves(tensors)])
+        lengths = {len(leaf) for leaf in leaves(arrays)}
+        if len(lengths) != 1:
+            raise ValueError(f"from_tensor_slices: arrays must have one length. Received: lengths={sorted(lengths)}")
+        (n,) = lengths
+        return cls(lambda: (rebuild(arrays, [leaf[i] for leaf in leaves(arrays)]) for i in range(n)), n)
+
+    @classmethod
+    def from_generator(cls, generator: Callable[[], Iterator[Any]]) -> Dataset:
+        """What `generator` yields, called anew for each pass."""
+        return cls(lambda: iter(generator()))
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._make()
+
+    def __len__(self) -> int:
+        """How many elements there are. Raises TypeError where that is not known."""
+        if self._length < 0:
+            raise TypeError("The number of elements of this dataset is not known")
+        return self._length
+
+    def cardinality(self) -> int:
+        """How many elements there are, `UNKNOWN_LENGTH` (-1) or `ENDLESS` (-2)."""
+        return self._length
+
+    def as_numpy_iterator(self) -> Iterator[Any]:
+        """The elements of a pass."""
+        return iter(self)
+
+    # ---- what is done to elements --------------------------------------------------------------------------------
+
+    def map(self, function: Callable[..., Any], num_parallel_calls: int | None = None) -> Dataset:
+        """function(element) for each, with the parts of a tuple as arguments.
+
+        Args:
+            function: written with NumPy or ops.
+            num_parallel_calls: in how many threads elements are made ahead; in none when None, in four when negative.
+        """
+
+        def call(element: Any) -> Any:
+            return function(*element) if isinstance(element, tuple) else function(element)
+
+        if num_parallel_calls is None or num_parallel_calls in (0, 1):
+            return Dataset(lambda: map(call, self), self._length)
+        workers = num_parallel_calls if num_parallel_calls > 0 else 4
+
+        def parallel() -> Iterator[Any]:
+            with ThreadPoolExecutor(workers) as pool:
+                yield from ahead(pool, call, self, 2 * workers)
+
+        return Dataset(parallel, self._length)
+
+    def filter(self, predicate: Callable[..., Any]) -> Dataset:
+        """The elements for which predicate(element) holds, with the parts of a tuple as arguments."""
+
+        def holds(element: Any) -> bool:
+            return bool(predicate(*element) if isinstance(element, tuple) else predicate(element))
+
+        return Dataset(lambda: filter(holds, self))
+
+    def enumerate(self, start: int = 0) -> Dataset:
+        """(number, element) for each."""
+        return Dataset(lambda: zip(numbers(start), self), self._length)
+
+    # ---- which elements, and in which order ----------------------------------------------------------------------
+
+    def take(self, count: int) -> Dataset:
+        """The first `count` elements; all when -1."""
+        if count < 0:
+            return self
+        return Dataset(lambda: islice(self, count), min(self._length, count) if self._length >= 0 else UNKNOWN_LENGTH)
+
+    def skip(self, count: int) -> Dataset:
+        """The elements behind the first `count`."""
+        left = max(self._length - count, 0) if self._length >= 0 else self._length
+        return Dataset(lambda: islice(self, count, None), left)
+
+    def repeat(self, count: int | None = None) -> Dataset:
+        """`count` passes one behind another; without end when None or -1."""
+        endless = count is None or count < 0
+
+        def passes() -> Iterator[Any]:
+            for _ in numbers() if endless else range(count or 0):
+                yield from self
+
+        if endless:
+            return Dataset(passes, ENDLESS)
+        return Dataset(passes, self._length * (count or 0) if self._length >= 0 else self._length)
+
+    def shuffle(
+        self, buffer_size: int, seed: int | None = None, reshuffle_each_iteration: bool | None = None
+    ) -> Dataset:
+        """Elements in a random order: each is drawn from the `buffer_size` next ones.
+
+        Args:
+            buffer_size: as large as the dataset for an order that is evenly random.
+            seed: of the order; from `utils.set_random_seed` when None.
+            reshuffle_each_iteration: whether each pass has another order; True when None.
+        """
+        if buffer_size < 1:
+            raise ValueError(f"shuffle: buffer_size must be at least 1. Received: {buffer_size}")
+        first = next_seed() if seed is None else seed
+        passes = numbers()
+        lock = threading.Lock()
+
+        def shuffled() -> Iterator[Any]:
+            with lock:
+                number = next(passes) if reshuffle_each_iteration in (None, True) else 0
+            rng = np.random.default_rng([first, number])
+            waiting: list[Any] = []
+            for element in self:
+                if len(waiting) < buffer_size:
+                    waiting.append(element)
+                    continue
+                i = int(rng.integers(buffer_size))
+                waiting[i], element = element, waiting[i]
+                yield element
+            for i in rng.permutation(len(waiting)):
+                yield waiting[i]
+
+        return Dataset(shuffled, self._length)
+
+    # ---- batches, and when elements are made ---------------------------------------------------------------------
+
+    def batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
+        """Arrays of `batch_size` elements; the last one may be smaller, or is left out."""
+        if batch_size < 1:
+            raise ValueError(f"batch: batch_size must be at least 1. Received: {batch_size}")
+
+        def batches() -> Iterator[Any]:
+            elements = iter(self)
+            while part := list(islice(elements, batch_size)):
+                if len(part) == batch_size or not drop_remainder:
+                    columns = zip(*(leaves(element) for element in part))
+                    yield rebuild(part[0], [np.stack([np.asarray(leaf) for leaf in column]) for column in columns])
+
+        n = self._length
+        length = n if n < 0 else n // batch_size if drop_remainder else -(-n // batch_size)
+        return Dataset(batches, length)
+
+    def unbatch(self) -> Dataset:
+        """The elements along the first axis of each."""
+        return Dataset(lambda: (one for element in self for one in Dataset.from_tensor_slices(element)))
+
+    def cache(self) -> Dataset:
+        """The same elements, kept from the first whole pass on."""
+        kept: list[Any] = []
+        whole = threading.Event()
+
+        def elements() -> Iterator[Any]:
+            if whole.is_set():
+                yield from kept
+                return
+            found = []
+            for element in self:
+                found.append(element)
+                yield element
+            if not whole.is_set():
+                kept[:] = found
+                whole.set()
+
+        return Dataset(elements, self._length)
+
+    def prefetch(self, buffer_size: int) -> Dataset:
+        """The same elements, up to `buffer_size` of them (two when negative) made ahead in a thread."""
+        return Dataset(lambda: _made_ahead(self, buffer_size if buffer_size > 0 else 2), self._length)
+
+
+def _made_ahead(dataset: Dataset, most: int) -> Iterator[Any]:
+    """The elements of `dataset`, made in a thread of their own; an error in it is raised here."""
+    made: queue.Queue = queue.Queue(most)
+    stopped = threading.Event()
+
+    def put(kind: str, value: Any) -> bool:
+        while not stopped.is_set():
+            try:
+                made.put((kind, value), timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            if all(put("element", element) for element in dataset):
+                put("end", None)
+        except BaseException as error:
+            put("error", error)
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    try:
+        while True:
+            kind, value = made.get()
+            if kind == "end":
+                return
+            if kind == "error":
+                raise value
+            yield value
+    finally:
+        stopped.set()
+        worker.join()

@@ -1,0 +1,278 @@
+"""Images in files, read and written by Pillow, and whole folders of them as datasets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from fastconv import config, ops
+from fastconv.utils.dataset import Dataset
+from fastconv.utils.random import next_seed
+
+COLOR_MODES = {"grayscale": ("L", 1), "rgb": ("RGB", 3), "rgba": ("RGBA", 4)}
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "hamming", "box")
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+WORKERS = 4  # threads that decode files
+
+
+def _pillow() -> ModuleType:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError("Images in files need Pillow: pip install fastconv[images]") from error
+    return Image
+
+
+def _color_mode(mode: str) -> tuple[str, int]:
+    if mode not in COLOR_MODES:
+        raise ValueError(f"color_mode must be one of {', '.join(COLOR_MODES)}. Received: color_mode={mode!r}")
+    return COLOR_MODES[mode]
+
+
+def load_img(
+    path: str | os.PathLike[str],
+    color_mode: str = "rgb",
+    target_size: Sequence[int] | None = None,
+    interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
+) -> Any:
+    """The image in a file, as Pillow's `Image`.
+
+    Args:
+        path: of the file.
+        color_mode: "grayscale", "rgb" or "rgba".
+        target_size: (height, width), or None to leave it as it is.
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos", "hamming" or "box".
+        keep_aspect_ratio: cut out the largest part in the middle that has the sides of `target_size` first.
+
+    Raises:
+        ImportError: Pillow is not installed.
+        ValueError: an unknown mode or interpolation.
+    """
+    image_module = _pillow()
+    mode, _ = _color_mode(color_mode)
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}. Received: {interpolation!r}")
+    with image_module.open(path) as file:
+        image = file if file.mode == mode else file.convert(mode)
+        image.load()
+    if target_size is None:
+        return image
+    height, width = target_size
+    box = None
+    if keep_aspect_ratio:
+        part_width = min(image.width, image.height * width // height)
+        part_height = min(image.height, image.width * height // width)
+        left, top = (image.width - part_width) // 2, (image.height - part_height) // 2
+        box = (left, top, left + part_width, top + part_height)
+    if (image.height, image.width) == (height, width):
+        return image
+    return image.resize((width, height), getattr(image_module.Resampling, interpolation.upper()), box=box)
+
+
+def img_to_array(img: Any, data_format: str | None = None, dtype: str | None = None) -> np.ndarray:
+    """An image as an array (H, W, C), or (C, H, W) with data_format="channels_first"; `config.floatx()` by default."""
+    array = np.asarray(img, dtype or config.floatx())
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3:
+        raise ValueError(f"img_to_array: an image must have 2 or 3 axes. Received: shape={array.shape}")
+    last = config.standardize_data_format(data_format) == "channels_last"
+    return array if last else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+
+def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: str | None = None) -> Any:
+    """An array (H, W, C), or (C, H, W), as Pillow's `Image`.
+
+    Args:
+        x: 1, 3 or 4 channels.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        scale: whether its numbers are brought to the range from 0 to 255 first.
+        dtype: of the numbers on the way; `config.floatx()` when None.
+
+    Raises:
+        ImportError: Pillow is not installed.
+        ValueError: another number of axes or channels.
+    """
+    array = np.asarray(x, dtype or config.floatx())
+    if array.ndim != 3:
+        raise ValueError(f"array_to_img: x must have 3 axes. Received: shape={array.shape}")
+    if config.standardize_data_format(data_format) == "channels_first":
+        array = array.transpose(1, 2, 0)
+    if array.shape[2] not in (1, 3, 4):
+        raise ValueError(f"array_to_img: x must have 1, 3 or 4 channels. Received: {array.shape[2]}")
+    if scale:
+        array = array - array.min()
+        largest = array.max()
+        array = array / largest * 255 if largest else array
+    if array.shape[2] == 1 and array.max(initial=0) > 255:
+        return _pillow().fromarray(array[:, :, 0].astype("int32"))
+    return _pillow().fromarray(np.squeeze(array.astype("uint8"), 2) if array.shape[2] == 1 else array.astype("uint8"))
+
+
+def save_img(
+    path: str | os.PathLike[str],
+    x: Any,
+    data_format: str | None = None,
+    file_format: str | None = None,
+    scale: bool = True,
+    **kwargs: Any,
+) -> None:
+    """Write an array as an image into a file; its ending says how unless `file_format` does. See `array_to_img`."""
+    image = array_to_img(x, data_format, scale)
+    is_jpeg = (file_format or Path(path).suffix.lstrip(".")).lower() in ("jpg", "jpeg")
+    image = image.convert("RGB") if is_jpeg and image.mode == "RGBA" else image
+    image.save(path, format="jpeg" if file_format and is_jpeg else file_format, **kwargs)
+
+
+# ---- folders ---------------------------------------------------------------------------------------------------------
+
+
+def image_dataset_from_directory(
+    directory: str | os.PathLike[str],
+    labels: Any = "inferred",
+    label_mode: str | None = "int",
+    class_names: Sequence[str] | None = None,
+    color_mode: str = "rgb",
+    batch_size: int | None = 32,
+    image_size: Sequence[int] = (256, 256),
+    shuffle: bool = True,
+    seed: int | None = None,
+    validation_split: float | None = None,
+    subset: str | None = None,
+    interpolation: str = "bilinear",
+    follow_links: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    data_format: str | None = None,
+    verbose: bool = True,
+) -> Any:
+    """The images in a folder as a `Dataset` of batches (images, labels), decoded in threads while a model trains.
+
+    Args:
+        directory: has a folder for each class, or just images where `labels` is None or a list.
+        labels: "inferred" from the folders, None, or a list with a whole number for each file in alphabetical order.
+        label_mode: "int", "categorical" (one-hot), "binary" (0.0 or 1.0), or None for images alone.
+        class_names: the folders in the order of their labels; alphabetical when None.
+        color_mode: "grayscale", "rgb" or "rgba".
+        batch_size: None for single images.
+        image_size: (height, width) to which all are resized.
+        shuffle: whether each pass has another order; alphabetical otherwise.
+        seed: of the orders, and of the split.
+        validation_split: the share of the files that belongs to the validation.
+        subset: "training", "validation", or "both" for a pair of datasets.
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
+        follow_links: whether links to folders are followed.
+        crop_to_aspect_ratio: cut out the largest part in the middle that has the sides of `image_size` first.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        verbose: whether to print how many files there are.
+
+    Returns:
+        A dataset with the attributes `class_names` and `file_paths`; its images are `config.floatx()` from 0 to 255.
+
+    Raises:
+        ImportError: Pillow is not installed.
+        ValueError: arguments that do not fit together, or a folder without images.
+    """
+    _pillow()
+    _color_mode(color_mode)
+    if label_mode not in ("int", "categorical", "binary", None):
+        raise ValueError(f"label_mode must be 'int', 'categorical', 'binary' or None. Received: {label_mode!r}")
+    if (validation_split is None) != (subset is None) or subset not in ("training", "validation", "both", None):
+        raise ValueError(
+            "validation_split goes with subset, 'training', 'validation' or 'both'. "
+            f"Received: validation_split={validation_split!r}, subset={subset!r}"
+        )
+    if validation_split is not None and shuffle and seed is None:
+        raise ValueError("A validation split of shuffled files needs a seed, or its parts might overlap")
+    paths, numbers, names = _files(Path(directory), labels, class_names, follow_links)
+    if label_mode == "binary" and len(names) != 2:
+        raise ValueError(f"label_mode 'binary' is for two classes. Received: class_names={names}")
+    if verbose:
+        print(f"Found {len(paths)} files belonging to {len(names)} classes.")
+    first_seed = next_seed() % 2**31 if seed is None else seed
+    if shuffle:
+        order = np.random.default_rng(first_seed).permutation(len(paths))
+        paths, numbers = [paths[i] for i in order], [numbers[i] for i in order]
+
+    def dataset(part: slice) -> Any:
+        files = Dataset.from_tensor_slices((np.array(paths[part], object), np.array(numbers[part])))
+        files = files.shuffle(max(len(files), 1), seed=first_seed) if shuffle else files
+
+        def element(path: str, number: int) -> Any:
+            image = _decode(path, color_mode, image_size, interpolation, crop_to_aspect_ratio, data_format)
+            return image if label_mode is None or labels is None else (image, _label(number, label_mode, len(names)))
+
+        images: Any = files.map(element, WORKERS)
+        images = images if batch_size is None else images.batch(batch_size)
+        images.class_names, images.file_paths = names, paths[part]
+        return images
+
+    if validation_split is None:
+        return dataset(slice(None))
+    held_out = int(validation_split * len(paths))
+    training, validation = slice(0, len(paths) - held_out), slice(len(paths) - held_out, None)
+    if subset == "both":
+        return dataset(training), dataset(validation)
+    return dataset(training if subset == "training" else validation)
+
+
+def _files(
+    directory: Path, labels: Any, class_names: Sequence[str] | None, follow_links: bool
+) -> tuple[list[str], list[int], list[str]]:
+    """The paths of images in alphabetical order, their labels, and the names of the classes."""
+    if not directory.is_dir():
+        raise ValueError(f"directory must be a folder. Received: directory={os.fspath(directory)!r}")
+    if isinstance(labels, str) and labels != "inferred":
+        raise ValueError(f"labels must be 'inferred', None or a list. Received: labels={labels!r}")
+    if not isinstance(labels, str):
+        paths = _images_in(directory, follow_links)
+        numbers = [0] * len(paths) if labels is None else [int(label) for label in labels]
+        if len(numbers) != len(paths):
+            raise ValueError(f"There must be a label for each of {len(paths)} files. Received: {len(numbers)}")
+        names = [str(number) for number in sorted(set(numbers))] if labels is not None else []
+    else:
+        found = sorted(path.name for path in directory.iterdir() if path.is_dir())
+        names = found if class_names is None else list(class_names)
+        if set(names) != set(found):
+            raise ValueError(f"class_names must be the names of the folders, {found}. Received: {names}")
+        groups = [_images_in(directory / name, follow_links) for name in names]
+        paths = [path for group in groups for path in group]
+        numbers = [number for number, group in enumerate(groups) for _ in group]
+    if not paths:
+        raise ValueError(f"There must be images ({', '.join(SUFFIXES)}) in {os.fspath(directory)!r}; none were found")
+    return paths, numbers, names
+
+
+def _images_in(folder: Path, follow_links: bool) -> list[str]:
+    """The paths of all images in a folder and in those within it."""
+    walk = os.walk(folder, followlinks=follow_links)
+    return sorted(os.path.join(root, n) for root, _, names in walk for n in names if n.lower().endswith(SUFFIXES))
+
+
+def _decode(
+    path: str, color_mode: str, size: Sequence[int], interpolation: str, crop: bool, data_format: str | None
+) -> np.ndarray:
+    """One image in its final size and layout."""
+    image = img_to_array(load_img(path, color_mode), "channels_last")
+    height, width = size
+    if crop:
+        h, w = (
+            min(image.shape[0], image.shape[1] * height // width),
+            min(image.shape[1], image.shape[0] * width // height),
+        )
+        top, left = (image.shape[0] - h) // 2, (image.shape[1] - w) // 2
+        image = image[top : top + h, left : left + w]
+    image = ops.image.resize(image[None], size, interpolation, data_format="channels_last")[0]
+    last = config.standardize_data_format(data_format) == "channels_last"
+    return image if last else np.ascontiguousarray(image.transpose(2, 0, 1))
+
+
+def _label(number: int, mode: str, classes: int) -> Any:
+    if mode == "categorical":
+        return np.eye(classes, dtype=config.floatx())[number]
+    return np.array([number], config.floatx()) if mode == "binary" else np.int32(number)

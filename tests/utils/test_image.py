@@ -1,0 +1,157 @@
+"""Images in files and folders."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastconv import utils
+
+Image = pytest.importorskip("PIL.Image")
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 3), "uint8")
+
+
+@pytest.fixture
+def path(tmp_path):
+    Image.fromarray(PIXELS).save(tmp_path / "image.png")
+    return tmp_path / "image.png"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Five cats and three dogs, each filled with one number; one in a folder of its own, and a text."""
+    for number, (name, place) in enumerate(
+        [("cat", "")] * 4 + [("cat", "more")] + [("dog", "")] * 3,
+    ):
+        (tmp_path / name / place).mkdir(parents=True, exist_ok=True)
+        pixels = np.full((4 + number, 8, 3), 10 * number, "uint8")
+        Image.fromarray(pixels).save(tmp_path / name / place / f"{number}.png")
+    (tmp_path / "cat" / "notes.txt").write_text("no image")
+    return tmp_path
+
+
+def images_of(folder, **how):
+    return utils.image_dataset_from_directory(folder, image_size=(4, 6), verbose=False, **how)
+
+
+def test_an_image_as_an_array(path):
+    image = utils.load_img(path)
+    np.testing.assert_array_equal(utils.img_to_array(image), PIXELS.astype("float32"))
+    first = utils.img_to_array(image, "channels_first", "uint8")
+    np.testing.assert_array_equal(first, PIXELS.transpose(2, 0, 1))
+    assert utils.img_to_array(utils.load_img(path, "grayscale")).shape == (6, 8, 1)
+    assert utils.img_to_array(utils.load_img(path, "rgba")).shape == (6, 8, 4)
+
+
+def test_an_image_of_another_size(path):
+    assert utils.img_to_array(utils.load_img(path, target_size=(3, 5))).shape == (3, 5, 3)
+    middle = utils.load_img(path, target_size=(6, 6), keep_aspect_ratio=True)
+    np.testing.assert_array_equal(utils.img_to_array(middle), PIXELS[:, 1:7])
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_arrays_become_images_and_files(tmp_path, channels, data_format):
+    x = np.random.default_rng(1).integers(0, 256, (5, 7, channels)).astype("float32")
+    given = x if data_format == "channels_last" else x.transpose(2, 0, 1)
+    utils.save_img(tmp_path / "x.png", given, data_format, scale=False)
+    mode = {1: "grayscale", 3: "rgb", 4: "rgba"}[channels]
+    np.testing.assert_array_equal(utils.img_to_array(utils.load_img(tmp_path / "x.png", mode)), x)
+    utils.save_img(tmp_path / "x.jpg", given, data_format)
+
+
+def test_numbers_are_scaled_to_those_of_images():
+    image = utils.array_to_img(np.array([[[-1.0], [1.0], [0.0]]]))
+    assert np.asarray(image).tolist() == [[0, 255, 127]]
+
+
+def test_a_folder_for_each_class(folder):
+    dataset = images_of(folder, shuffle=False, batch_size=3)
+    assert dataset.class_names == ["cat", "dog"]
+    assert len(dataset) == 3
+    batches = list(dataset)
+    images, labels = (np.concatenate(parts) for parts in zip(*batches))
+    assert images.shape == (8, 4, 6, 3)
+    assert images.dtype == np.float32
+    assert labels.tolist() == [0] * 5 + [1] * 3
+    assert images[:, 0, 0, 0].tolist() == [0, 10, 20, 30, 40, 50, 60, 70]
+    assert [name.endswith(f"{i}.png") for i, name in enumerate(dataset.file_paths)] == [True] * 8
+
+
+def test_labels_in_other_forms(folder):
+    def labels(**how):
+        return np.concatenate([y for _, y in images_of(folder, shuffle=False, **how)])
+
+    assert labels(label_mode="categorical").tolist() == [[1, 0]] * 5 + [[0, 1]] * 3
+    assert labels(label_mode="binary").tolist() == [[0.0]] * 5 + [[1.0]] * 3
+    assert labels(class_names=["dog", "cat"]).tolist() == [0] * 3 + [1] * 5
+    assert labels(labels=[3, 1, 4, 1, 5, 9, 2, 6]).tolist() == [3, 1, 4, 1, 5, 9, 2, 6]
+    assert next(iter(images_of(folder, labels=None))).shape == (8, 4, 6, 3)
+    assert next(iter(images_of(folder, label_mode=None, batch_size=None))).shape == (4, 6, 3)
+
+
+def test_parts_for_training_and_validation(folder):
+    how = {"validation_split": 0.25, "seed": 1}
+    training, validation = images_of(folder, subset="both", **how)
+    assert (len(training.file_paths), len(validation.file_paths)) == (6, 2)
+    assert not set(training.file_paths) & set(validation.file_paths)
+    assert images_of(folder, subset="training", **how).file_paths == training.file_paths
+    assert images_of(folder, subset="validation", **how).file_paths == validation.file_paths
+
+
+def test_orders_are_random_and_repeat_with_their_seed(folder):
+    def order(dataset):
+        return [x[0, 0, 0] for x, _ in dataset]
+
+    dataset = images_of(folder, seed=5, batch_size=None)
+    orders = [order(dataset) for _ in range(3)]
+    assert len(set(map(tuple, orders))) > 1
+    again = images_of(folder, seed=5, batch_size=None)
+    assert [order(again) for _ in range(3)] == orders
+
+
+def test_the_part_in_the_middle_and_the_layout(folder):
+    (x,) = images_of(
+        folder, labels=None, crop_to_aspect_ratio=True, data_format="channels_first", color_mode="grayscale"
+    )
+    assert x.shape == (8, 1, 4, 6)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"label_mode": "words"}, "label_mode must be"),
+        ({"color_mode": "cmyk"}, "color_mode must be"),
+        ({"subset": "training"}, "goes with subset"),
+        ({"subset": "training", "validation_split": 0.5}, "needs a seed"),
+        ({"class_names": ["cat"]}, "class_names must be"),
+        ({"labels": [1, 2]}, "a label for each of 8"),
+        ({"labels": "none"}, "labels must be"),
+    ],
+)
+def test_what_is_refused(folder, how, message):
+    with pytest.raises(ValueError, match=message):
+        images_of(folder, **how)
+
+
+def test_folders_without_images(tmp_path):
+    with pytest.raises(ValueError, match="must be a folder"):
+        images_of(tmp_path / "nothing")
+    with pytest.raises(ValueError, match="none were found"):
+        images_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda path: utils.load_img(path, "cmyk"), "color_mode"),
+        (lambda path: utils.load_img(path, target_size=(2, 2), interpolation="area"), "interpolation"),
+        (lambda path: utils.array_to_img(np.zeros((2, 2))), "3 axes"),
+        (lambda path: utils.array_to_img(np.zeros((2, 2, 2))), "channels"),
+        (lambda path: utils.img_to_array(np.zeros(3)), "2 or 3 axes"),
+    ],
+)
+def test_what_single_images_refuse(path, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(path)
