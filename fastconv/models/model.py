@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer, for_constructor
 from fastconv.models.summary import print_summary
 from fastconv.models.training import Trainer
+from fastconv.serialization import serialize
 
 
 class Model(Trainer):
@@ -104,6 +106,17 @@ class Model(Trainer):
     def get_config(self) -> dict:
         """The arguments of a subclass's constructor; one that has arguments overrides this."""
         return for_constructor(self, {"name": self.name}, complete=type(self).get_config is Model.get_config)
+
+    @classmethod
+    def from_config(cls, config: dict) -> Any:
+        """A new model with new weights, from what `get_config` of one of this class, or of a drawn one, returned."""
+        from fastconv.models.functional import Functional
+
+        return Functional.from_config(config) if cls is Model and "nodes" in config else super().from_config(config)
+
+    def to_json(self, **how: Any) -> str:
+        """The configuration as JSON, from which `model_from_json` makes the model again; `how` as for `json.dumps`."""
+        return json.dumps(serialize(self), **how)
 
     @property
     def input_shape(self) -> Any:

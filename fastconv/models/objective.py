@@ -21,23 +21,26 @@ class Objective:
     names. A loss alone is that of every output; a list of metrics without lists in it is that of a single output.
 
     Args:
-        loss, metrics, loss_weights: as `compile` takes them.
+        loss, metrics, loss_weights, weighted_metrics: as `compile` takes them.
 
     Raises:
         ValueError: an unknown name, or metrics that are no list, tuple or dict.
     """
 
-    def __init__(self, loss: Any, metrics: Any, loss_weights: Any) -> None:
-        if not isinstance(metrics, (list, tuple, dict, type(None))):
-            raise ValueError(f"compile: metrics must be a list, tuple or dict. Received: metrics={metrics!r}")
-        for metric in leaves(metrics):
-            metrics_module.for_output(metric, (1, 1), (1, 1))  # an unknown name is an error before any data is seen
+    def __init__(self, loss: Any, metrics: Any, loss_weights: Any, weighted_metrics: Any = None) -> None:
+        for name, given in {"metrics": metrics, "weighted_metrics": weighted_metrics}.items():
+            if not isinstance(given, (list, tuple, dict, type(None))):
+                raise ValueError(f"compile: {name} must be a list, tuple or dict. Received: {name}={given!r}")
+            for metric in leaves(given):
+                metrics_module.for_output(metric, (1, 1), (1, 1))  # an unknown name is an error before data is seen
         self.losses = rebuild(loss, [losses.get(one) for one in leaves(loss)])
         self.loss_weights = loss_weights
         self.given_metrics = metrics
+        self.given_weighted_metrics = weighted_metrics
         self.means: dict[str, Any] = {"loss": metrics_module.Mean("loss")}  # by their names in logs
         self._loss_means: list[Any] = []
         self._metrics: list[list[Any]] | None = None  # of each output, once its shape is known
+        self._weighted: list[list[Any]] = []
 
     def total(self, y: Any, y_pred: Any, names: list[str], sample_weight: Any, added: Sequence[Any]) -> Any:
         """The weighted sum of the outputs' losses, and what the layers add to it; every running mean is updated.
@@ -66,37 +69,45 @@ class Objective:
                 "compile: there must be something to minimise. Received: loss=None and nothing added to it"
             )
         loss = reduce(ops.add, terms)
-        self._update(loss, parts, targets, outputs, names)
+        self._update(loss, parts, targets, outputs, names, sample_weight)
         return loss
 
-    def _update(self, loss: Any, parts: list, targets: list, outputs: list, names: list[str]) -> None:
+    def _update(
+        self, loss: Any, parts: list, targets: list, outputs: list, names: list[str], sample_weight: Any
+    ) -> None:
         if self._metrics is None:
             self._metrics = self._resolve(targets, outputs, names)
         samples = np.float32(targets[0].shape[0])
         for mean, part in zip([self.means["loss"], *self._loss_means], [loss, *parts]):
             if part is not None:
                 mean.update_state(part, sample_weight=samples)
-        for group, target, output in zip(self._metrics, targets, outputs):
-            for metric in group:
-                metric.update_state(target, output)
+        for groups, weights in ((self._metrics, None), (self._weighted, sample_weight)):
+            for group, target, output in zip(groups, targets, outputs):
+                for metric in group:
+                    metric.update_state(target, output, weights)
 
     def _resolve(self, targets: list, outputs: list, names: list[str]) -> list[list[Any]]:
         """The metrics of each output, entered into `means`: behind the output's name where there are several."""
         single = len(names) == 1
-        given = self.given_metrics
-        if single and not isinstance(given, dict):
-            given = [leaves(given)]
-        groups = [
-            [metrics_module.for_output(one, target.shape, output.shape) for one in leaves(group)]
-            for group, target, output in zip(for_outputs("metrics", given, names), targets, outputs)
-        ]
+        groups = self._groups("metrics", self.given_metrics, targets, outputs, names)
+        self._weighted = self._groups("weighted_metrics", self.given_weighted_metrics, targets, outputs, names)
         self._loss_means = [] if single else [metrics_module.Mean(f"{name}_loss") for name in names]
         means = [(mean.name, mean) for mean in [self.means["loss"], *self._loss_means]]
-        means += [(m.name if single else f"{name}_{m.name}", m) for name, group in zip(names, groups) for m in group]
+        for each in (groups, self._weighted):
+            means += [(m.name if single else f"{name}_{m.name}", m) for name, group in zip(names, each) for m in group]
         self.means = dict(means)
         if len(self.means) < len(means):
             raise ValueError(f"compile: metrics must have different names. Received: {[name for name, _ in means]}")
         return groups
+
+    def _groups(self, what: str, given: Any, targets: list, outputs: list, names: list[str]) -> list[list[Any]]:
+        """The metrics that `given` says for each output."""
+        if len(names) == 1 and not isinstance(given, dict):
+            given = [leaves(given)]
+        return [
+            [metrics_module.for_output(one, target.shape, output.shape) for one in leaves(group)]
+            for group, target, output in zip(for_outputs(what, given, names), targets, outputs)
+        ]
 
     def logs(self) -> dict[str, float]:
         """The running means by name: the loss, that of each of several outputs, and the metrics."""

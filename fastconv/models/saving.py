@@ -89,7 +89,8 @@ def _compile(model: Any, config: dict, custom_objects: dict | None) -> None:
     options = dict(config)
     options["optimizer"] = deserialize("optimizer", options["optimizer"], custom_objects)
     options["loss"] = _revive("loss", options["loss"], custom_objects)
-    options["metrics"] = _revive("metric", options["metrics"], custom_objects)
+    for which in ("metrics", "weighted_metrics"):
+        options[which] = _revive("metric", options.get(which), custom_objects)
     model.compile(**options)
 
 

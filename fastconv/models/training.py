@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,9 @@ from fastconv.engine.plan import evaluate as evaluate_graph
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer
 from fastconv.models import data as batching
+from fastconv.models.feed import Arrays, Feed, Portions, Stream, makes_batches
 from fastconv.models.objective import Objective, check_tensors
 from fastconv.serialization import serialize
-from fastconv.utils.random import generator
 
 MAX_PLANS = 8  # shapes of batches that a model keeps buffers for; the one unused for longest goes first
 
@@ -45,11 +46,14 @@ class Trainer(Layer):
 
     def compile(
         self,
-        optimizer: Any = "adam",
+        optimizer: Any = "rmsprop",
         loss: Any = None,
         loss_weights: Any = None,
         metrics: Any = None,
+        weighted_metrics: Any = None,
         run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
     ) -> None:
         """Say how to train.
 
@@ -61,13 +65,15 @@ class Trainer(Layer):
             loss: a name, an object or a function (y_true, y_pred) -> losses.
             loss_weights: how much the loss of each output counts.
             metrics: a list of names, objects or functions; for each output one of them or a list.
+            weighted_metrics: the same, of those for which samples count by their weights.
             run_eagerly: run operation by operation, so that Python code in `call` may look at values.
+            steps_per_execution, jit_compile: accepted as Keras does; steps are always compiled, and made one by one.
 
         Raises:
             ValueError: an unknown name, or metrics that are no list, tuple or dict.
         """
         self._check_initialized()
-        self._objective = Objective(loss, metrics, loss_weights)
+        self._objective = Objective(loss, metrics, loss_weights, weighted_metrics)
         self.optimizer = optimizers.get(optimizer)
         self.loss = loss
         self.run_eagerly = run_eagerly
@@ -86,6 +92,7 @@ class Trainer(Layer):
             "loss": plain(self.loss),
             "loss_weights": self._objective.loss_weights,
             "metrics": plain(self._objective.given_metrics),
+            "weighted_metrics": plain(self._objective.given_weighted_metrics),
             "run_eagerly": self.run_eagerly,
         }
 
@@ -223,7 +230,7 @@ class Trainer(Layer):
 
     def fit(
         self,
-        x: Any,
+        x: Any = None,
         y: Any = None,
         batch_size: int | None = None,
         epochs: int = 1,
@@ -235,23 +242,31 @@ class Trainer(Layer):
         class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
         validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
     ) -> History:
         """Train for a number of epochs.
 
         Args:
-            x, y: inputs and targets: arrays; for several inputs or outputs lists of arrays, or dicts by their names.
+            x, y: inputs and targets: arrays, memory-mapped ones included; for several inputs or outputs lists of
+                arrays, or dicts by their names. Or x alone: a `utils.PyDataset`, a generator, or anything else that is
+                iterated for batches (x, y) or (x, y, sample_weight).
             batch_size: samples in a step, 32 when None; the last batch of an epoch may be smaller.
             epochs: the number of the last epoch.
             verbose: 0 silent, 1 or "auto" a progress bar, 2 a line an epoch.
             callbacks: objects told of the progress.
             validation_split: the fraction at the end of the data to validate with instead of training with it.
-            validation_data: (x, y) or (x, y, sample_weight) to validate with after each epoch.
-            shuffle: whether each epoch takes the samples in a new order.
+            validation_data: (x, y) or (x, y, sample_weight) to validate with, or what makes such batches.
+            shuffle: whether each epoch takes the samples (of a PyDataset: the batches) in a new order.
             class_weight: how much the samples of each class count.
             sample_weight: how much each sample counts.
             initial_epoch: how many epochs have been done before.
+            steps_per_epoch: batches in an epoch, after which the next one goes on where it has ended; all when None.
+            validation_steps: how many batches to validate with; all when None.
             validation_batch_size: `batch_size` when None.
+            validation_freq: validate after every so many epochs, or after those whose numbers, from 1 on, are given.
 
         Returns:
             A History; its `history` holds the loss and metrics of every epoch.
@@ -262,22 +277,31 @@ class Trainer(Layer):
         self._compiled()
         size = batching.check_batch_size(batch_size)
         validation_size = batching.check_batch_size(validation_batch_size or size)
-        train = self._standardize(x, y, sample_weight)
-        validation = None
+        train: Feed
+        validation: Feed | None = None
+        if makes_batches(x):
+            if validation_split:
+                raise ValueError("validation_split is for arrays; give validation_data instead")
+            train = self._feed(x, y, sample_weight, class_weight, size, shuffle)
+        else:
+            arrays = self._standardize(x, y, sample_weight)
+            if validation_split and validation_data is None:
+                arrays, held_out = batching.split_validation(arrays, validation_split)
+                validation = Arrays(held_out, validation_size)
+            train = Arrays(batching.weigh_classes(arrays, class_weight), size, shuffle)
         if validation_data is not None:
-            validation = self._standardize(*batching.check_validation_data(validation_data))
-        elif validation_split:
-            train, validation = batching.split_validation(train, validation_split)
-        train = batching.weigh_classes(train, class_weight)
-        steps = -(-batching.count_samples(train[0]) // size)
-        todo = self._callbacks(callbacks, verbose, {"epochs": epochs, "steps": steps})
+            validation = self._validation(validation_data, validation_size)
+        train = train if steps_per_epoch is None else Portions(train, steps_per_epoch)
+        if validation is not None and validation_steps is not None:
+            validation = Portions(validation, validation_steps)
+        todo = self._callbacks(callbacks, verbose, {"epochs": epochs, "steps": train.steps})
         self.stop_training = False
         todo.on_train_begin()
         for epoch in range(initial_epoch, epochs):
             todo.on_epoch_begin(epoch)
-            logs = self._train(train, size, shuffle, todo)
-            if validation is not None:
-                scores = self._evaluate(validation, validation_size, todo)
+            logs = self._train(train, todo)
+            if validation is not None and is_due(epoch + 1, validation_freq):
+                scores = self._evaluate(validation, todo)
                 logs.update({f"val_{name}": value for name, value in scores.items()})
             todo.on_epoch_end(epoch, logs)
             if self.stop_training:
@@ -287,14 +311,36 @@ class Trainer(Layer):
         assert self.history is not None
         return self.history
 
-    def _train(self, arrays: tuple, batch_size: int, shuffle: bool, callbacks: CallbackList) -> dict:
+    def _feed(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        batch_size: int = 32,
+        shuffle: bool = False,
+    ) -> Feed:
+        """The batches of data as `fit` and `evaluate` take it."""
+        if not makes_batches(x):
+            return Arrays(self._standardize(x, y, sample_weight, class_weight), batch_size, shuffle)
+        if y is not None or sample_weight is not None:
+            raise ValueError(f"{self.name}: where x makes batches, targets and weights are a part of them")
+        return Stream(x, partial(self._standardize, class_weight=class_weight), shuffle)
+
+    def _validation(self, data: Any, batch_size: int) -> Feed:
+        """The batches of `validation_data`."""
+        if makes_batches(data):
+            return self._feed(data)
+        x, y, *weights = batching.check_validation_data(data)
+        return self._feed(x, y, weights[0] if weights else None, batch_size=batch_size)
+
+    def _train(self, feed: Feed, callbacks: CallbackList) -> dict:
         """One epoch, until a callback stops the training."""
-        objective, n = self._compiled(), batching.count_samples(arrays[0])
+        objective = self._compiled()
         objective.reset()
-        order = generator().permutation(n) if shuffle else None
-        for step, index in enumerate(batching.batches(n, batch_size, order)):
+        for step, batch in enumerate(feed.epoch()):
             callbacks.on_train_batch_begin(step)
-            self._step("train", batching.take(arrays, index))
+            self._step("train", batch)
             callbacks.on_train_batch_end(step, objective.logs())
             if self.stop_training:
                 break
@@ -302,45 +348,58 @@ class Trainer(Layer):
 
     def evaluate(
         self,
-        x: Any,
+        x: Any = None,
         y: Any = None,
         batch_size: int | None = None,
         verbose: int | str = "auto",
         sample_weight: Any = None,
+        steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
     ) -> Any:
         """The loss and the metrics over all samples: a number, a list, or a dict with `return_dict`.
 
+        Args:
+            x, y, batch_size, verbose, sample_weight, callbacks: as in `fit`.
+            steps: how many batches; all when None.
+            return_dict: whether to return a dict.
+
         Raises:
             ValueError: arrays that do not fit together or to the model.
         """
         self._compiled()
-        arrays = self._standardize(x, y, sample_weight)
-        size = batching.check_batch_size(batch_size)
-        steps = -(-batching.count_samples(arrays[0]) // size)
-        todo = self._callbacks(callbacks, verbose, {"steps": steps}, history=False)
-        return _scores(self._evaluate(arrays, size, todo), return_dict)
+        feed = self._feed(x, y, sample_weight, batch_size=batching.check_batch_size(batch_size))
+        feed = feed if steps is None else Portions(feed, steps)
+        todo = self._callbacks(callbacks, verbose, {"steps": feed.steps}, history=False)
+        return _scores(self._evaluate(feed, todo), return_dict)
 
-    def _evaluate(self, arrays: tuple, batch_size: int, callbacks: CallbackList) -> dict:
+    def _evaluate(self, feed: Feed, callbacks: CallbackList) -> dict:
         objective = self._compiled()
         objective.reset()
         callbacks.on_test_begin()
-        for step, index in enumerate(batching.batches(batching.count_samples(arrays[0]), batch_size)):
+        for step, batch in enumerate(feed.epoch()):
             callbacks.on_test_batch_begin(step)
-            self._step("test", batching.take(arrays, index))
+            self._step("test", batch)
             callbacks.on_test_batch_end(step, objective.logs())
         logs = objective.logs()
         callbacks.on_test_end(logs)
         return logs
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", callbacks: Any = None) -> Any:
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
         """The outputs for all samples, computed batch by batch.
 
         Args:
-            x: inputs: an array; for several inputs a list of arrays, or a dict by their names.
+            x: inputs: an array; for several inputs a list of arrays, or a dict by their names; or what makes batches.
             batch_size: samples in a step, 32 when None.
             verbose: 0 silent, 1 or "auto" a progress bar, 2 a line at the end.
+            steps: how many batches; all when None.
             callbacks: objects told of the progress.
 
         Returns:
@@ -349,17 +408,32 @@ class Trainer(Layer):
         Raises:
             ValueError: arrays that do not fit together or to the model.
         """
-        x = self._inputs(x)
-        size, n = batching.check_batch_size(batch_size), batching.count_samples(x)
-        todo = self._callbacks(callbacks, verbose, {"steps": -(-n // size)}, history=False)
+        size = batching.check_batch_size(batch_size)
+        whole = Stream(x, lambda x, *_: (self._inputs(x),)) if makes_batches(x) else Arrays((self._inputs(x),), size)
+        feed: Feed = whole if steps is None else Portions(whole, steps)
+        todo = self._callbacks(callbacks, verbose, {"steps": feed.steps}, history=False)
         todo.on_predict_begin()
         parts = []
-        for step, index in enumerate(batching.batches(n, size) if n else [slice(0, 0)]):
+        for step, batch in enumerate(feed.epoch()):
             todo.on_predict_batch_begin(step)
-            parts.append(self._step("predict", (batching.take(x, index),)))
+            parts.append(self._step("predict", batch))
             todo.on_predict_batch_end(step, {})
         todo.on_predict_end()
+        if not parts and isinstance(whole, Arrays):  # of no samples, but of known shapes
+            parts.append(self._step("predict", whole.arrays))
         return self._outputs(parts)
+
+    def fit_generator(self, generator: Any, steps_per_epoch: int | None = None, epochs: int = 1, **how: Any) -> History:
+        """`fit`, by the name and with the arguments of Keras 2."""
+        return self.fit(generator, steps_per_epoch=steps_per_epoch, epochs=epochs, **_of_today(how))
+
+    def evaluate_generator(self, generator: Any, steps: int | None = None, **how: Any) -> Any:
+        """`evaluate`, by the name and with the arguments of Keras 2."""
+        return self.evaluate(generator, steps=steps, **{"verbose": 0, **_of_today(how)})
+
+    def predict_generator(self, generator: Any, steps: int | None = None, **how: Any) -> Any:
+        """`predict`, by the name and with the arguments of Keras 2."""
+        return self.predict(generator, steps=steps, **{"verbose": 0, **_of_today(how)})
 
     # ---- helpers -------------------------------------------------------------------------------------------------
 
@@ -377,7 +451,7 @@ class Trainer(Layer):
             self._held_at, self._held = Layer.last_change, self._signature()
         return x
 
-    def _standardize(self, x: Any, y: Any, sample_weight: Any = None, class_weight: dict | None = None) -> tuple:
+    def _standardize(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict | None = None) -> tuple:
         """(x, y, weights or None) as arrays with one length, which is not 0."""
         x, y = batching.to_arrays(x, "x"), batching.to_arrays(y, "y")
         n = batching.count_samples(x, y)
@@ -390,17 +464,25 @@ class Trainer(Layer):
         if isinstance(callbacks, CallbackList):
             return callbacks
         level = _verbosity(verbose)
-        extra: list[Callback] = []
+        extra: list[Callback] = [ProgbarLogger()] if level else []
         if history:
             self.history = History()
             extra.append(self.history)
-        if level:
-            extra.append(ProgbarLogger())
         given = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
         for callback in given:
             if not isinstance(callback, Callback):
                 raise TypeError(f"callbacks must be Callback objects. Received: {callback!r}")
-        return CallbackList([*extra, *given], model=self, params={**params, "verbose": level})
+        return CallbackList([*given, *extra], model=self, params={**params, "verbose": level})
+
+
+def is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
+    """Whether `frequency`, a number or the numbers of some epochs, asks for something after this epoch, from 1 on."""
+    return epoch % frequency == 0 if isinstance(frequency, int) else epoch in frequency
+
+
+def _of_today(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Without the arguments of Keras 2 that say how generators are run; a generator runs where it is asked."""
+    return {k: v for k, v in arguments.items() if k not in ("max_queue_size", "workers", "use_multiprocessing")}
 
 
 def _verbosity(verbose: Any) -> int:
