@@ -9,6 +9,7 @@
 
 from fastconv import (
     activations,
+    backend,
     callbacks,
     config,
     constraints,
@@ -38,6 +39,7 @@ __all__ = [
     "Sequential",
     "Variable",
     "activations",
+    "backend",
     "callbacks",
     "config",
     "constraints",

@@ -20,7 +20,7 @@ PACKAGE = Path(fastconv.__file__).parent
 FLOORS = (
     {"applications"},
     {"models"},
-    {"callbacks", "datasets", "distribution", "losses", "metrics", "optimizers", "preprocessing"},
+    {"backend", "callbacks", "datasets", "distribution", "losses", "metrics", "optimizers", "preprocessing"},
     {"layers"},
     {"activations", "constraints", "initializers", "regularizers"},
     {"serialization", "utils"},
