@@ -206,6 +206,7 @@ cdef void sweep(
     cdef int64_t *line_offsets = <int64_t *> (pixels + g.pixels)
     cdef int64_t *w_offsets = line_offsets + g.segments
     cdef Lines lines
+    cdef bint along
     if plane >= d.outputs or rows <= 0 or columns <= 0:
         return
     memset(zeros, 0, <char *> pixels - <char *> zeros)
@@ -215,11 +216,13 @@ cdef void sweep(
     tile.w_offsets = w_offsets
     tile.segments = list_segments(g, d, v, h, &lines, rows, line_offsets, w_offsets)
     tile.fresh = tile.segments - h.taps // lines.taps * min(max(v.stride // max(v.step, 1), 1), v.taps)
-    tile.y_next = v.y_step * h.y_size * g.y_channels
-    tile.next = v.stride * lines.phases * lines.count * lines.elements
     tile.w_tap = h.kernel_step * g.w_tap
     tile.x_columns = g.x_channels - source
     tile.y_step = lines.phases * h.y_step * g.y_channels
+    # What is fetched ahead: the tile below, or where there is one long row alone, the next one in it.
+    along = rows == 1 and lines.elements >= 4 * GROUPED_ROWS * lines.stride
+    tile.y_next = GROUPED_ROWS * tile.y_step if along else v.y_step * h.y_size * g.y_channels
+    tile.next = GROUPED_ROWS * lines.stride if along else v.stride * lines.phases * lines.count * lines.elements
     for p in range(lines.phases):
         count = ceil_div(columns - p, lines.phases)
         for r in range(rows):

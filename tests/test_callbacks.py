@@ -261,7 +261,7 @@ def test_a_schedule_sets_the_learning_rate_of_each_epoch(schedule, capsys):
     model, x, y = a_regression()
     history = model.fit(x, y, epochs=3, verbose=0, callbacks=[LearningRateScheduler(schedule, verbose=1)]).history
     assert history["learning_rate"] == pytest.approx([0.005, 0.0025, 0.00125])
-    assert "Epoch 2: LearningRateScheduler setting learning rate to 0.0025" in capsys.readouterr().out
+    assert "\nEpoch 2: LearningRateScheduler setting learning rate to 0.002" in capsys.readouterr().out
 
 
 def reduced(losses, **how):

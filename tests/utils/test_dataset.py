@@ -109,7 +109,7 @@ def test_elements_are_made_ahead_in_a_thread_that_ends():
 
 @pytest.mark.parametrize("how", [lambda d: d.prefetch(2), lambda d: d.map(lambda x: x, 3), lambda d: d.batch(2)])
 def test_errors_reach_the_caller(how):
-    dataset = how(numbers(5).map(lambda x: 1 // (3 - x)))
+    dataset = how(numbers(5).map(lambda x: 1 // (3 - int(x))))
     with pytest.raises(ZeroDivisionError):
         values(dataset)
 
