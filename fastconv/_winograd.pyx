@@ -325,7 +325,7 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
         if c.shares_kernel:
             transform_tile(c, first + i, group, groups, room.v + i * c.v_row)
     while column < end:
-        columns = min(c.panel, end - column)
+        columns = min(panel_columns(c, column, end) if c.bundle == 1 else c.width, end - column)
         for i in range(groups):
             multiply_group(c, &room, group + i, i, column, column + columns, count)
         for i in range(count):

@@ -74,6 +74,10 @@ def assert_matches_float64(x, w, bias, dy, padding, dilation):
         (1, (4, 8, 8), 70, 40, ((2, 1), (0, 0), (2, 0)), (1, 1, 1)),
         (1, (6, 9, 9), 5, 7, ((2, 2), (2, 2), (1, 1)), (2, 2, 1)),
         (0, (8, 8), 3, 4, ((1, 1), (1, 1)), (1, 1)),
+        # So many tiles that one slice holds all columns, whose panels are even parts of a number of vectors
+        (12, (30, 30), 32, 96, ((1, 1), (1, 1)), (1, 1)),
+        (12, (30, 30), 96, 32, ((1, 1), (1, 1)), (1, 1)),
+        (1, (8, 28, 28), 32, 64, ((1, 1), (1, 1), (1, 1)), (1, 1, 1)),
     ],
     ids=str,
 )
