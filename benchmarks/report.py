@@ -33,8 +33,8 @@ SAVE_EVERY = 10  # seconds
 TRIES = 3  # for a row that others disturb
 
 # Rounds, seconds a block, seconds after which the fewest rounds will do.
-FULL = (6, 0.003, 1.5)
-QUICK = (5, 0.002, 0.5)
+FULL = (4, 0.002, 0.8)
+QUICK = (3, 0.002, 0.5)
 # A quick report has as many cases of a kind and direction, and none above these.
 QUICK_CASES = 7
 QUICK_FLOPS, QUICK_BYTES = 1_000_000_000, 50_000_000
