@@ -90,7 +90,7 @@ cdef int64_t groups_of(cnp.ndarray x, cnp.ndarray w) except -1:
 
     Raises ValueError where there are several and the kernel has more taps than one piece.
     """
-    cdef int64_t groups = x.shape[x.ndim - 1] // w.shape[w.ndim - 2], i
+    cdef int64_t groups = x.shape[x.ndim - 1] // w.shape[w.ndim - 2]
     if groups > 1 and (w.ndim > 4 or max(w.shape[0], w.shape[1]) > 3):
         raise ValueError(f"Groups take a kernel of at most 3 x 3 taps. Received: kernel {(<object> w).shape}.")
     return groups
