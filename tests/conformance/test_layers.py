@@ -77,8 +77,8 @@ def test_configuration_has_the_same_arguments(cls, arguments, shape, expected):
     assert again.get_config() == ours.get_config()
 
 
-# Quantization, batch renormalization, training on several machines, what RMSNormalization is for; and a penalty on outputs
-# where there is none.
+# Quantization, batch renormalization, training on several machines, what RMSNormalization is for; and a penalty on
+# outputs where there is none.
 NOT_HERE = {
     "activity_regularizer",
     "quantization_config",
