@@ -59,6 +59,11 @@ class Affine(Weighted):
         self.gamma = self.weight("gamma", shape) if self.scale else None
         self.beta = self.weight("beta", shape) if self.center else None
 
+    def affine(self, x: Any, axes: Sequence[int]) -> Any:
+        """gamma x + beta, as far as they exist, which have the sizes of `axes`."""
+        x = x * along(self.gamma, x.shape, axes) if self.scale else x
+        return x + along(self.beta, x.shape, axes) if self.center else x
+
 
 def normalized(x: Any, axes: Sequence[int], epsilon: float) -> Any:
     """(x - mean) / sqrt(variance + epsilon) over `axes`."""
@@ -177,9 +182,7 @@ class LayerNormalization(Affine):
 
     def call(self, inputs: Any) -> Any:
         axes = [axis % inputs.ndim for axis in ([self.axis] if isinstance(self.axis, int) else self.axis)]
-        y = normalized(inputs, axes, self.epsilon)
-        y = y * along(self.gamma, inputs.shape, axes) if self.scale else y
-        return y + along(self.beta, inputs.shape, axes) if self.center else y
+        return self.affine(normalized(inputs, axes, self.epsilon), axes)
 
 
 @register("layer")
@@ -235,9 +238,8 @@ class GroupNormalization(Affine):
         at, shape = self.axis % inputs.ndim, tuple(inputs.shape)
         apart = (*shape[:at], self.groups, shape[at] // self.groups, *shape[at + 1 :])
         axes = [i for i in range(1, len(apart)) if i != at]
-        y = ops.reshape(normalized(ops.reshape(inputs, apart), axes, self.epsilon), shape)
-        y = y * along(self.gamma, shape, [at]) if self.scale else y
-        return y + along(self.beta, shape, [at]) if self.center else y
+        y = normalized(ops.reshape(inputs, apart), axes, self.epsilon)
+        return self.affine(ops.reshape(y, shape), [at])
 
 
 @register("layer")

@@ -51,10 +51,12 @@ class Disturbance(RandomLayer):
         self.rate = float(rate)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        return self.disturb(inputs) if training and self.rate else inputs
+        if not training or not self.rate:
+            return inputs
+        return self.disturb(inputs) if self.rate < 1 else inputs * 0.0
 
     def disturb(self, x: Any) -> Any:
-        """What training sees of x."""
+        """What training sees of x, at a rate between 0 and 1."""
         raise NotImplementedError
 
 
@@ -82,8 +84,6 @@ class Dropout(Disturbance):
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 
     def disturb(self, x: Any) -> Any:
-        if self.rate == 1:
-            return x * 0.0
         if self.noise_shape is None:
             return ops.dropout(x, self.next_seed(), self.rate)
         return x * ops.dropout(ops.ones(noise_shape(self, x), self.dtype), self.next_seed(), self.rate)
@@ -154,8 +154,6 @@ class AlphaDropout(Dropout):
 
     def disturb(self, x: Any) -> Any:
         keep = 1 - self.rate
-        if not keep:
-            return x * 0.0
         kept = ops.dropout(ops.ones(noise_shape(self, x), self.dtype), self.next_seed(), self.rate) * keep
         a = (keep * (1 + self.rate * self.LOW**2)) ** -0.5
         return a * (x * kept + self.LOW * (1 - kept)) - a * self.LOW * self.rate
@@ -169,8 +167,6 @@ class GaussianDropout(Disturbance):
     """
 
     def disturb(self, x: Any) -> Any:
-        if self.rate == 1:
-            return x * 0.0
         noise = ops.random_normal(x.shape, self.next_seed(), dtype=x.dtype)
         return x * (noise * math.sqrt(self.rate / (1 - self.rate)) + 1.0)
 
