@@ -10,35 +10,44 @@ from fastconv.engine import Variable
 
 from ..optimizers.cases import OPTIMIZER_IDS, OPTIMIZERS, SCHEDULE_IDS, SCHEDULES
 
-keras = pytest.importorskip("keras")
-
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras's variables
 each_optimizer = pytest.mark.parametrize(("name", "arguments"), OPTIMIZERS, ids=OPTIMIZER_IDS)
 each_schedule = pytest.mark.parametrize(("name", "arguments"), SCHEDULES, ids=SCHEDULE_IDS)
 SHAPES = [(4, 3), (3,)]
 
 
-def weights(make):
+def theirs_of(name, arguments):
+    import keras
+
+    return getattr(keras.optimizers, name)(**arguments)
+
+
+def after_ten_steps(optimizer, make):
+    """Two weights that `make` makes of arrays after ten steps, and what is written into them at the end."""
     rng = np.random.default_rng(0)
-    return [make(rng.normal(size=shape).astype("float32")) for shape in SHAPES]
+    weights = [make(rng.normal(size=shape).astype("float32")) for shape in SHAPES]
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        optimizer.apply([rng.normal(size=shape).astype("float32") for shape in SHAPES], weights)
+    steps = [np.array(w) for w in weights]
+    optimizer.finalize_variable_values(weights)
+    return steps + [np.array(w) for w in weights]
 
 
 @each_optimizer
-def test_weights_and_state_are_the_same(name, arguments):
-    ours, theirs = (getattr(module, name)(**arguments) for module in (optimizers, keras.optimizers))
-    mine, reference = weights(Variable), weights(keras.Variable)
-    rng = np.random.default_rng(1)
-    for _ in range(10):
-        grads = [rng.normal(size=shape).astype("float32") for shape in SHAPES]
-        ours.apply(grads, mine)
-        theirs.apply([np.array(g) for g in grads], reference)
-    for a, b in zip(mine, reference):
-        np.testing.assert_allclose(a.value, np.asarray(b), rtol=2e-5, atol=2e-6)
-    ours.finalize_variable_values(mine)
-    theirs.finalize_variable_values(reference)
-    for a, b in zip(mine, reference):
-        np.testing.assert_allclose(a.value, np.asarray(b), rtol=2e-5, atol=2e-6)
-    assert [v.shape for v in ours.variables] == [tuple(v.shape) for v in in_our_order(theirs)]
+def test_weights_and_state_are_the_same(name, arguments, reference):
+    def of_theirs():
+        import keras
+
+        optimizer = theirs_of(name, arguments)
+        return [after_ten_steps(optimizer, keras.Variable), [list(v.shape) for v in in_our_order(optimizer)]]
+
+    ours = getattr(optimizers, name)(**arguments)
+    found = after_ten_steps(ours, Variable)
+    weights, shapes = reference(of_theirs)
+    for a, b in zip(found, weights, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-6)
+    assert [list(v.shape) for v in ours.variables] == shapes
 
 
 def in_our_order(optimizer):
@@ -53,8 +62,9 @@ def in_our_order(optimizer):
 
 
 @each_optimizer
-def test_configuration_has_the_same_arguments(name, arguments):
-    ours, theirs = (getattr(module, name)(**arguments).get_config() for module in (optimizers, keras.optimizers))
+def test_configuration_has_the_same_arguments(name, arguments, reference):
+    ours = getattr(optimizers, name)(**arguments).get_config()
+    theirs = reference(lambda: theirs_of(name, arguments).get_config())
     not_here = {"loss_scale_factor", "gradient_accumulation_steps"}
     assert not set(theirs) - set(ours) - not_here
     for key in set(theirs) - not_here - {"name"}:
@@ -62,8 +72,13 @@ def test_configuration_has_the_same_arguments(name, arguments):
 
 
 @each_schedule
-def test_schedules_are_the_same(name, arguments):
-    ours, theirs = (getattr(m.schedules, name)(**arguments) for m in (optimizers, keras.optimizers))
-    for step in range(16):
-        assert float(ours(step)) == pytest.approx(float(theirs(step)), rel=2e-5, abs=1e-8), step
-    assert ours.get_config() == theirs.get_config()
+def test_schedules_are_the_same(name, arguments, reference):
+    def of_theirs():
+        import keras
+
+        schedule = getattr(keras.optimizers.schedules, name)(**arguments)
+        return {"rates": [float(schedule(step)) for step in range(16)], "config": schedule.get_config()}
+
+    ours, theirs = getattr(optimizers.schedules, name)(**arguments), reference(of_theirs)
+    assert [float(ours(step)) for step in range(16)] == pytest.approx(theirs["rates"], rel=2e-5, abs=1e-8)
+    assert ours.get_config() == theirs["config"]

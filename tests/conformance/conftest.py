@@ -1,0 +1,68 @@
+"""What Keras returns: asked for where it is installed on JAX, else read from what it returned before.
+
+`python -m pytest tests/conformance --record`, with Keras, keeps its answers in reference/ for where it is missing.
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+try:
+    import keras
+
+    IS_LIVE = keras.backend.backend() == "jax"
+except ImportError:
+    IS_LIVE = False
+
+FOLDER = Path(__file__).parent / "reference"
+answers: dict[str, dict[str, Any]] = defaultdict(dict)  # of each file of tests, by test and number of the question
+
+
+def pytest_addoption(parser):
+    parser.addoption("--record", action="store_true", help="keep what Keras returns in tests/conformance/reference")
+
+
+@pytest.fixture
+def reference(request):
+    """`reference(compute)`: what `compute()`, which uses Keras, returns, as plain data with floats of six digits."""
+    file, questions = request.path.stem, itertools.count()
+
+    def ask(compute):
+        name = f"{request.node.name} {next(questions)}"
+        if not IS_LIVE:
+            assert name in recorded(file), "Keras has not been asked this: python -m pytest tests/conformance --record"
+            return recorded(file)[name]
+        answers[file][name] = json.loads(json.dumps(compute(), default=as_lists), parse_float=rounded)
+        return answers[file][name]
+
+    return ask
+
+
+def as_lists(array):
+    return np.asarray(array).tolist()
+
+
+def rounded(text):
+    return float(f"{float(text):.6g}")
+
+
+@cache
+def recorded(file):
+    return json.loads(gzip.decompress((FOLDER / f"{file}.json.gz").read_bytes()))
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if IS_LIVE and exitstatus == 0 and session.config.getoption("record", False):
+        FOLDER.mkdir(exist_ok=True)
+        for file, found in answers.items():
+            text = json.dumps(found, separators=(",", ":"))
+            (FOLDER / f"{file}.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))

@@ -1,0 +1,131 @@
+"""Activations, constraints, regularizers and initializers beside those of the same name in Keras 3."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastconv import activations, constraints, initializers, ops, regularizers, value_and_grad
+
+rng = np.random.default_rng(0)
+X = rng.permutation(np.linspace(-4.1, 3.9, 48, dtype="float32")).reshape(2, 4, 6)  # nowhere at a kink
+W = rng.normal(size=(3, 2, 4, 6)).astype("float32")
+MATRIX = rng.normal(size=(4, 6)).astype("float32")
+
+# What is no activation, what has no defaults, and what Keras computes wrongly: its outputs do not sum to 1.
+LEFT_OUT = {"deserialize", "get", "serialize", "threshold", "sparsemax"}
+ACTIVATIONS = [(name, {}) for name in activations.__all__ if name not in LEFT_OUT]
+ACTIVATIONS += [
+    ("threshold", {"threshold": 0.5, "default_value": 0.2}),
+    ("relu", {"negative_slope": 0.1, "max_value": 2.0, "threshold": 0.3}),
+    ("leaky_relu", {"negative_slope": 0.3}),
+    ("gelu", {"approximate": True}),
+    ("elu", {"alpha": 0.5}),
+    ("celu", {"alpha": 0.5}),
+    ("softmax", {"axis": 1}),
+    ("squareplus", {"b": 2}),
+    ("hard_shrink", {"threshold": 1.2}),
+]
+
+# (module, class, arguments, weight)
+OF_WEIGHTS = [
+    ("constraints", "MaxNorm", {"max_value": 1.5, "axis": [0, 1, 2]}, W),
+    ("constraints", "MaxNorm", {}, MATRIX),
+    ("constraints", "NonNeg", {}, W),
+    ("constraints", "UnitNorm", {}, MATRIX),
+    ("constraints", "MinMaxNorm", {"min_value": 1.8, "max_value": 2.1, "rate": 0.7, "axis": 1}, MATRIX),
+    ("regularizers", "L1", {}, W),
+    ("regularizers", "L2", {"l2": 0.3}, W),
+    ("regularizers", "L1L2", {"l1": 0.2, "l2": 0.3}, W),
+    ("regularizers", "OrthogonalRegularizer", {"factor": 0.3}, MATRIX),  # Keras divides columns by norms of rows
+]
+
+INITIALIZERS = [
+    ("Zeros", {}),
+    ("Ones", {}),
+    ("Constant", {"value": 0.3}),
+    ("RandomNormal", {"mean": 0.5, "stddev": 0.2}),
+    ("RandomUniform", {"minval": -0.1, "maxval": 0.4}),
+    ("TruncatedNormal", {"stddev": 0.2}),
+    ("VarianceScaling", {"scale": 0.7, "mode": "fan_out", "distribution": "untruncated_normal"}),
+    *((kind + name, {}) for kind in ("Glorot", "He", "Lecun") for name in ("Normal", "Uniform")),
+]
+SHAPES = [(60, 90), (3, 3, 24, 40), (7, 40, 30), (3, 3, 3, 10, 30)]
+
+
+def ids(cases):
+    return [f"{case[-3] if len(case) > 2 else case[0]}-{i}" for i, case in enumerate(cases)]
+
+
+@pytest.mark.parametrize(("name", "arguments"), ACTIVATIONS, ids=ids(ACTIVATIONS))
+def test_activations_and_their_gradients_are_the_same(name, arguments, reference):
+    def of_theirs():
+        import jax
+        import keras
+
+        function = getattr(keras.activations, name)
+        dx = jax.grad(lambda x: (function(x, **arguments) * probe).sum())(X)
+        return function(X, **arguments), dx
+
+    function = getattr(activations, name)
+    y = function(X, **arguments)
+    probe = np.random.default_rng(1).normal(size=y.shape).astype("float32")
+    _, dx = value_and_grad(lambda x: ops.sum(function(x, **arguments) * probe))(X)
+    for found, expected in zip((y, dx), reference(of_theirs), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize(("module", "name", "arguments", "weight"), OF_WEIGHTS, ids=ids(OF_WEIGHTS))
+def test_constraints_and_regularizers_are_the_same(module, name, arguments, weight, reference):
+    def of_theirs():
+        import keras
+
+        function = getattr(getattr(keras, module), name)(**arguments)
+        return function(weight), function.get_config()
+
+    ours = getattr({"constraints": constraints, "regularizers": regularizers}[module], name)(**arguments)
+    value, config = reference(of_theirs)
+    np.testing.assert_allclose(ours(weight), value, rtol=1e-5, atol=1e-6)
+    assert ours.get_config() == config
+
+
+def statistics(initializer):
+    """Mean, standard deviation, smallest and largest number, for each shape."""
+    drawn = [np.asarray(initializer(shape)) for shape in SHAPES]
+    return [[float(f(w)) for f in (np.mean, np.std, np.min, np.max)] for w in drawn]
+
+
+@pytest.mark.parametrize(("name", "arguments"), INITIALIZERS, ids=ids(INITIALIZERS))
+def test_initializers_draw_from_the_same_distribution(name, arguments, reference):
+    """Up to six deviations of the statistics of as many numbers; normal numbers have no bounds to compare."""
+
+    def of_theirs():
+        import keras
+
+        initializer = getattr(keras.initializers, name)(**arguments, **seed)
+        return statistics(initializer), initializer.get_config()
+
+    seed = {} if name in ("Zeros", "Ones", "Constant") else {"seed": 1}
+    ours = getattr(initializers, name)(**arguments, **seed)
+    theirs, config = reference(of_theirs)
+    assert set(config) - set(ours.get_config()) <= {"input_axes", "output_axes"}
+    assert {**config, **ours.get_config()} == config
+    for shape, found, expected in zip(SHAPES, statistics(ours), theirs, strict=True):
+        deviation = 6 * expected[1] / np.sqrt(np.prod(shape))
+        assert found[:2] == pytest.approx(expected[:2], abs=2 * deviation + 1e-7)
+        if name not in ("RandomNormal", "VarianceScaling"):
+            assert found[2:] == pytest.approx(expected[2:], abs=0.01 * (expected[3] - expected[2]) + 1e-7)
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (3, 3, 2, 5), (2, 9)])
+def test_orthogonal_initializers_have_the_same_product_with_themselves(shape, reference):
+    def gram(module):
+        w = np.asarray(module.Orthogonal(gain=1.5, seed=1)(shape)).reshape(-1, shape[-1])
+        return w.T @ w if len(w) >= shape[-1] else w @ w.T
+
+    def of_theirs():
+        import keras
+
+        return gram(keras.initializers)
+
+    np.testing.assert_allclose(gram(initializers), reference(of_theirs), atol=1e-5)
