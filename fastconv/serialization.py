@@ -54,7 +54,7 @@ def snake_case(name: str) -> str:
 def register(kind: str, *aliases: str) -> Callable[[Registered], Registered]:
     """A decorator that lets a class or function be found by its name, by that in snake case, and by `aliases`.
 
-    Only losses are not found in snake case: those names belong to functions.
+    Losses are not found in snake case: those names belong to functions. Optimizers are found in small letters, too.
 
     Args:
         kind: one of `KINDS`.
@@ -66,6 +66,7 @@ def register(kind: str, *aliases: str) -> Callable[[Registered], Registered]:
 
     def enter(thing: Registered) -> Registered:
         names = {thing.__name__, *aliases, *([snake_case(thing.__name__)] if kind != "loss" else [])}
+        names |= {thing.__name__.lower()} if kind == "optimizer" else set()
         for name in names:
             holder = table.get(name, thing)
             if _address(holder) != _address(thing):

@@ -152,3 +152,8 @@ def test_a_definition_may_be_repeated(monkeypatch):
 def test_kinds_are_known():
     with pytest.raises(ValueError, match="kind must be one of"):
         register("thing")
+
+
+@pytest.mark.parametrize("name", ["RMSprop", "AdamW", "Adamax", "SGD"])
+def test_optimizers_are_found_in_small_letters(name):
+    assert type(optimizers.get(name.lower())).__name__ == name
