@@ -25,13 +25,14 @@ from fastconv import (
     utils,
 )
 from fastconv.backends import explain_conv, show_config
-from fastconv.engine import KerasTensor, Variable, grad, value_and_grad
+from fastconv.engine import GradientTape, KerasTensor, Variable, grad, value_and_grad
 from fastconv.layers import Input, Layer
 from fastconv.models import Model, Sequential
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "GradientTape",
     "Input",
     "KerasTensor",
     "Layer",

@@ -1,16 +1,20 @@
 """What an operation is, how a graph of them is recorded, differentiated and run."""
 
 from fastconv.engine.autodiff import grad, gradients, value_and_grad
+from fastconv.engine.host import HostCall, when_run
 from fastconv.engine.operand import Operand
 from fastconv.engine.plan import Plan
 from fastconv.engine.primitive import Call, DataDependentError, Primitive, Tensor
 from fastconv.engine.symbolic import KerasTensor, lift
+from fastconv.engine.tape import GradientTape
 from fastconv.engine.trace import Trace
 from fastconv.engine.variable import Variable
 
 __all__ = [
     "Call",
     "DataDependentError",
+    "GradientTape",
+    "HostCall",
     "KerasTensor",
     "Operand",
     "Plan",
@@ -22,4 +26,5 @@ __all__ = [
     "gradients",
     "lift",
     "value_and_grad",
+    "when_run",
 ]

@@ -21,7 +21,7 @@ def gradients(y: Tensor, dy: Tensor, inputs: Sequence[Tensor]) -> list[Tensor | 
         Tensors of the shapes of `inputs`; None where y does not depend on an input.
     """
     depends = set(inputs)
-    order = calls_before([y], known=set(inputs).__contains__)
+    order = calls_before([y], known=lambda t: t.call is None)
     for call in order:
         if any(t in depends for t in call.inputs):
             depends.update(call.outputs)
@@ -74,7 +74,7 @@ def value_and_grad(
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         given_tensors = any(isinstance(leaf, Tensor) for leaf in leaves([args, kwargs]))
-        inside = given_tensors or _nesting.depth > 0 or Trace.current() is not None
+        inside = given_tensors or NESTING.depth > 0 or Trace.current() is not None
         wrapped = list(args)
         if not all(-len(args) <= i < len(args) for i in positions):
             raise ValueError(
@@ -83,7 +83,7 @@ def value_and_grad(
             )
         for i in positions:
             wrapped[i] = rebuild(args[i], [as_input(leaf) for leaf in leaves(args[i])])
-        with _nesting:
+        with NESTING:
             result = f(*wrapped, **kwargs)
         y, aux = result if has_aux else (result, None)
         y = read(y)
@@ -95,8 +95,9 @@ def value_and_grad(
         if y.size != 1:
             raise ValueError(f"value_and_grad: the function must return a scalar. Received: shape={y.shape}")
         inputs = [leaf for i in positions for leaf in leaves(wrapped[i])]
-        found = _gradients_inside(y, inputs) if inside else _gradients_as_arrays(y, inputs)
-        parts = iter(found)
+        found = gradients_inside(y, inputs) if inside else gradients_as_arrays(y, inputs)
+        zero = Tensor.of if inside else _scalar
+        parts = iter(zero(np.zeros(x.shape, x.dtype)) if d is None else d for x, d in zip(inputs, found))
         grads = tuple(rebuild(args[i], [next(parts) for _ in leaves(args[i])]) for i in positions)
         answer = (y, aux) if inside else (_plain(y), rebuild(aux, [_plain(leaf) for leaf in leaves(aux)]))
         return (answer if has_aux else answer[0]), (grads[0] if isinstance(argnums, int) else grads)
@@ -115,7 +116,7 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
 
 
 class _Nesting(threading.local):
-    """How many calls of differentiated functions this Python thread is inside of."""
+    """How many differentiated functions and tapes this Python thread is inside of."""
 
     depth = 0
 
@@ -126,22 +127,21 @@ class _Nesting(threading.local):
         self.depth -= 1
 
 
-_nesting = _Nesting()
+NESTING = _Nesting()
 _identity = Primitive("identity", lambda x: (x.shape, x.dtype), lambda dy, y, x: (dy,), view=lambda x: x)
 
 
-def _gradients_inside(y: Tensor, inputs: list[Tensor]) -> list[Tensor]:
+def gradients_inside(y: Tensor, inputs: list[Tensor]) -> list[Tensor | None]:
     """For a call within another differentiation or a trace: tensors, which can be differentiated in turn."""
-    found = gradients(y, Tensor.of(np.ones(y.shape, y.dtype)), inputs)
-    return [Tensor.of(np.zeros(x.shape, x.dtype)) if d is None else d for x, d in zip(inputs, found)]
+    return gradients(y, Tensor.of(np.ones(y.shape, y.dtype)), inputs)
 
 
-def _gradients_as_arrays(y: Tensor, inputs: list[Tensor]) -> list[np.ndarray]:
+def gradients_as_arrays(y: Tensor, inputs: list[Tensor]) -> list[Any]:
     """The seed has no value yet, so the walk only records; then what the gradients need is computed, and no more."""
     seed = Tensor(y.shape, y.dtype)
     found = gradients(y, seed, inputs)
-    values = iter(evaluate([d for d in found if d is not None], {seed: np.ones(y.shape, y.dtype)}))
-    return _separate(np.zeros(x.shape, x.dtype) if d is None else next(values) for x, d in zip(inputs, found))
+    values = iter(_separate(evaluate([d for d in found if d is not None], {seed: np.ones(y.shape, y.dtype)})))
+    return [None if d is None else next(values) for d in found]
 
 
 def _separate(arrays: Iterable[Any]) -> list[Any]:
@@ -150,7 +150,12 @@ def _separate(arrays: Iterable[Any]) -> list[Any]:
     for array in arrays:
         shared = array.base is not None or any(array is other for other in separate)
         separate.append(array.copy() if shared else array)
-    return [array[()] if array.ndim == 0 else array for array in separate]
+    return [_scalar(array) for array in separate]
+
+
+def _scalar(array: Any) -> Any:
+    """`array`, or its number if it has no axes."""
+    return array[()] if array.ndim == 0 else array
 
 
 def as_input(x: Any) -> Tensor:

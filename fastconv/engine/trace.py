@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from fastconv.engine.primitive import CAST, Tensor
+from fastconv.engine.primitive import CAST, DETACH, Tensor
 
 if TYPE_CHECKING:
     from fastconv.engine.variable import Variable
@@ -19,12 +19,15 @@ class Trace:
     Args:
         recording: whether tensors carry values, so that every operation runs as it is recorded. Code whose Python
             control flow looks at values needs this; otherwise only shapes are known, and a `Plan` runs the graph later.
+        outer: a trace that this one is a part of, and reads variables from.
     """
 
-    def __init__(self, recording: bool = False) -> None:
+    def __init__(self, recording: bool = False, outer: Trace | None = None) -> None:
         self.recording = recording
+        self.outer = outer
         self.reads: dict[Variable, Tensor] = {}
         self.updates: dict[Variable, Tensor] = {}
+        self._detached: dict[Variable, Tensor] = {}  # `updates` as they are read
 
     @staticmethod
     def current() -> Trace | None:
@@ -42,18 +45,22 @@ class Trace:
         _state.stack.pop()
 
     def input(self, value: Any) -> Tensor:
-        """A tensor for one of the graph's arguments."""
-        return Tensor(value.shape, value.dtype, value if self.recording else None)
+        """A tensor for one of the graph's arguments, or for what a variable holds, which may change later."""
+        return Tensor(value.shape, value.dtype, value.copy() if self.recording else None)
 
     def read(self, variable: Variable) -> Tensor:
-        """What `variable` holds at this point of the graph."""
+        """What `variable` holds at this point of the graph; how an assigned value came about is not differentiated."""
         if variable in self.updates:
-            return self.updates[variable]
+            if variable not in self._detached:
+                self._detached[variable] = DETACH(self.updates[variable])
+            return self._detached[variable]
         if variable not in self.reads:
-            self.reads[variable] = self.input(variable.value)
+            outer = self.outer
+            self.reads[variable] = self.input(variable.value) if outer is None else outer.read(variable)
         return self.reads[variable]
 
     def assign(self, variable: Variable, value: Any) -> None:
         """Note that `variable` holds `value`, in its own dtype, from this point of the graph on."""
         tensor = Tensor.of(value)
+        self._detached.pop(variable, None)
         self.updates[variable] = tensor if tensor.dtype == variable.dtype else CAST(tensor, dtype=variable.dtype.name)

@@ -90,14 +90,15 @@ class Variable(Operand):
             trace.assign(self, value)
 
     def numpy(self) -> np.ndarray:
-        """A copy of the array."""
-        return self.value.copy()
+        """A copy of the array. Raises DataDependentError inside a trace that knows only shapes."""
+        now = self.read()
+        return np.array(now.numpy() if isinstance(now, Tensor) else now)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.value, dtype=dtype)
 
     def __float__(self) -> float:
-        return float(self.value)
+        return float(self.read())
 
     def __repr__(self) -> str:
         value = np.array2string(self.value, threshold=10, edgeitems=1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastconv import config, initializers, ops, serialization
-from fastconv.engine import Variable
+from fastconv.engine import Variable, when_run
 from fastconv.losses.objects import leading_weights
 from fastconv.serialization import Configurable, register
 
@@ -26,6 +27,11 @@ class Metric(Configurable):
         self.name = name or serialization.snake_case(type(self).__name__)
         self.variables: list[Variable] = []
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "result" in vars(cls):
+            cls.result = _when_run(cls.result)  # type: ignore[method-assign, assignment]
+
     def add_variable(
         self, shape: Sequence[int], initializer: Any = "zeros", dtype: str | None = None, name: str = "variable"
     ) -> Variable:
@@ -35,12 +41,14 @@ class Metric(Configurable):
         self.variables.append(variable)
         return variable
 
+    add_weight = add_variable
+
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch into account, by assigning to the variables."""
         raise NotImplementedError
 
     def result(self) -> Any:
-        """The number, or numbers, that the variables stand for now."""
+        """The number, or numbers, that the variables stand for now; it may look at their values."""
         raise NotImplementedError
 
     def reset_state(self) -> None:
@@ -55,6 +63,16 @@ class Metric(Configurable):
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name}
+
+
+def _when_run(result: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`result`, which within the graph of a training step is found whenever that runs."""
+
+    @functools.wraps(result)
+    def result_when_run(self: Metric) -> Any:
+        return when_run(lambda: result(self), self.variables)
+
+    return result_when_run
 
 
 @register("metric")

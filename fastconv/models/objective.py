@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
@@ -15,51 +15,67 @@ from fastconv.engine.tree import leaves, rebuild
 
 
 class Objective:
-    """The number to minimise, made of the outputs' losses, and the running means that are reported.
+    """The number to minimise, made of the outputs' losses, and all metrics of `compile` as one metric.
 
     Losses, their weights and metrics are given in a list with an entry for each output, or in a dict by the outputs'
     names. A loss alone is that of every output; a list of metrics without lists in it is that of a single output.
 
     Args:
+        names_of: tells the names of given outputs.
         loss, metrics, loss_weights, weighted_metrics: as `compile` takes them.
+
+    Attributes:
+        loss_mean: of the number to minimise.
+        loss_means: of each of several outputs' losses; they have names once data has been seen.
 
     Raises:
         ValueError: an unknown name, or metrics that are no list, tuple or dict.
     """
 
-    def __init__(self, loss: Any, metrics: Any, loss_weights: Any, weighted_metrics: Any = None) -> None:
+    name = "compile_metrics"
+
+    def __init__(
+        self,
+        names_of: Callable[[Any], list[str]],
+        loss: Any,
+        metrics: Any,
+        loss_weights: Any,
+        weighted_metrics: Any = None,
+    ) -> None:
         for name, given in {"metrics": metrics, "weighted_metrics": weighted_metrics}.items():
             if not isinstance(given, (list, tuple, dict, type(None))):
                 raise ValueError(f"compile: {name} must be a list, tuple or dict. Received: {name}={given!r}")
             for metric in leaves(given):
                 metrics_module.for_output(metric, (1, 1), (1, 1))  # an unknown name is an error before data is seen
+        self.names_of = names_of
         self.losses = rebuild(loss, [losses.get(one) for one in leaves(loss)])
         self.loss_weights = loss_weights
         self.given_metrics = metrics
         self.given_weighted_metrics = weighted_metrics
-        self.means: dict[str, Any] = {"loss": metrics_module.Mean("loss")}  # by their names in logs
-        self._loss_means: list[Any] = []
+        self.loss_mean = metrics_module.Mean("loss")
+        self.loss_means: list[Any] = []
+        self.metrics: dict[str, Any] = {}  # by their names in logs
         self._metrics: list[list[Any]] | None = None  # of each output, once its shape is known
         self._weighted: list[list[Any]] = []
 
-    def total(self, y: Any, y_pred: Any, names: list[str], sample_weight: Any, added: Sequence[Any]) -> Any:
-        """The weighted sum of the outputs' losses, and what the layers add to it; every running mean is updated.
+    def total(self, y: Any, y_pred: Any, sample_weight: Any, added: Sequence[Any]) -> Any:
+        """The weighted sum of the outputs' losses, and what the layers add to it; `loss_means` are updated.
 
         Args:
-            y: targets, in order or in a dict by name.
+            y: targets, in order or in a dict by name; None where no output has a loss.
             y_pred: outputs.
-            names: of the outputs.
             sample_weight: what each sample counts, or None.
             added: penalties on weights and outputs, and what `add_loss` was given.
 
         Raises:
-            ValueError: losses, loss weights, metrics or targets that are not as many as the outputs.
+            ValueError: losses, loss weights or targets that are not as many as the outputs, or nothing to minimise.
             TypeError: a loss that returns a number or a NumPy array.
         """
-        targets, outputs = targets_in_order(y, names), leaves(y_pred)
+        names, outputs = self.names_of(y_pred), leaves(y_pred)
         nested = isinstance(self.losses, (list, tuple, dict))
         functions = for_outputs("loss", self.losses if nested else [self.losses] * len(names), names)
         factors = for_outputs("loss_weights", self.loss_weights, names)
+        targets = targets_in_order(y, names) if any(functions) else [None] * len(names)
         parts = [f and f(target, output, sample_weight) for f, target, output in zip(functions, targets, outputs)]
         check_tensors("A loss", parts)
         terms = [p if k in (None, 1) else p * k for p, k in zip(parts, factors) if p is not None]
@@ -68,36 +84,54 @@ class Objective:
             raise ValueError(
                 "compile: there must be something to minimise. Received: loss=None and nothing added to it"
             )
-        loss = reduce(ops.add, terms)
-        self._update(loss, parts, targets, outputs, names, sample_weight)
-        return loss
+        if len(names) > 1 and not self.loss_means:
+            self.loss_means = [metrics_module.Mean(f"{name}_loss") for name in names]
+        for mean, part, output in zip(self.loss_means, parts, outputs):
+            if part is not None:
+                mean.update_state(part, sample_weight=np.float32(output.shape[0]))
+        return reduce(ops.add, terms)
 
-    def _update(
-        self, loss: Any, parts: list, targets: list, outputs: list, names: list[str], sample_weight: Any
-    ) -> None:
+    # ---- a metric ------------------------------------------------------------------------------------------------
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch into account.
+
+        Raises:
+            ValueError: metrics or targets that are not as many as the outputs.
+        """
+        names, outputs = self.names_of(y_pred), leaves(y_pred)
+        targets = targets_in_order(y_true, names)
         if self._metrics is None:
             self._metrics = self._resolve(targets, outputs, names)
-        samples = np.float32(targets[0].shape[0])
-        for mean, part in zip([self.means["loss"], *self._loss_means], [loss, *parts]):
-            if part is not None:
-                mean.update_state(part, sample_weight=samples)
         for groups, weights in ((self._metrics, None), (self._weighted, sample_weight)):
             for group, target, output in zip(groups, targets, outputs):
                 for metric in group:
                     metric.update_state(target, output, weights)
 
+    def result(self) -> dict[str, Any]:
+        """The metrics' results by name."""
+        return {name: metric.result() for name, metric in self.metrics.items()}
+
+    def reset_state(self) -> None:
+        """Begin all metrics again."""
+        for metric in self.metrics.values():
+            metric.reset_state()
+
     def _resolve(self, targets: list, outputs: list, names: list[str]) -> list[list[Any]]:
-        """The metrics of each output, entered into `means`: behind the output's name where there are several."""
+        """The metrics of each output, entered into `metrics`: behind the output's name where there are several."""
         single = len(names) == 1
         groups = self._groups("metrics", self.given_metrics, targets, outputs, names)
         self._weighted = self._groups("weighted_metrics", self.given_weighted_metrics, targets, outputs, names)
-        self._loss_means = [] if single else [metrics_module.Mean(f"{name}_loss") for name in names]
-        means = [(mean.name, mean) for mean in [self.means["loss"], *self._loss_means]]
-        for each in (groups, self._weighted):
-            means += [(m.name if single else f"{name}_{m.name}", m) for name, group in zip(names, each) for m in group]
-        self.means = dict(means)
-        if len(self.means) < len(means):
-            raise ValueError(f"compile: metrics must have different names. Received: {[name for name, _ in means]}")
+        found = [
+            (metric.name if single else f"{name}_{metric.name}", metric)
+            for each in (groups, self._weighted)
+            for name, group in zip(names, each)
+            for metric in group
+        ]
+        taken = [mean.name for mean in [self.loss_mean, *self.loss_means]] + [name for name, _ in found]
+        if len(set(taken)) < len(taken):
+            raise ValueError(f"compile: metrics must have different names. Received: {taken}")
+        self.metrics = dict(found)
         return groups
 
     def _groups(self, what: str, given: Any, targets: list, outputs: list, names: list[str]) -> list[list[Any]]:
@@ -108,15 +142,6 @@ class Objective:
             [metrics_module.for_output(one, target.shape, output.shape) for one in leaves(group)]
             for group, target, output in zip(for_outputs(what, given, names), targets, outputs)
         ]
-
-    def logs(self) -> dict[str, float]:
-        """The running means by name: the loss, that of each of several outputs, and the metrics."""
-        return {name: float(mean.result()) for name, mean in self.means.items()}
-
-    def reset(self) -> None:
-        """Begin all running means again."""
-        for mean in self.means.values():
-            mean.reset_state()
 
 
 def check_tensors(what: str, results: Any) -> None:

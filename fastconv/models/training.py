@@ -13,14 +13,15 @@ import numpy as np
 
 from fastconv import config, optimizers
 from fastconv.callbacks import Callback, CallbackList, History, ProgbarLogger
-from fastconv.engine import DataDependentError, Plan, Tensor, Trace, gradients
-from fastconv.engine.plan import evaluate as evaluate_graph
+from fastconv.engine import DataDependentError, GradientTape, HostCall, Plan, Tensor, Trace
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer
+from fastconv.metrics import Metric
 from fastconv.models import data as batching
 from fastconv.models.feed import Arrays, Feed, Portions, Stream, makes_batches
 from fastconv.models.objective import Objective, check_tensors
 from fastconv.serialization import serialize
+from fastconv.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 MAX_PLANS = 8  # shapes of batches that a model keeps buffers for; the one unused for longest goes first
 
@@ -29,7 +30,7 @@ class Trainer(Layer):
     """A layer that can be trained."""
 
     def __init__(self, **kwargs: Any) -> None:
-        self._plans: OrderedDict[Any, Callable[..., list]] = OrderedDict()
+        self._plans: OrderedDict[Any, Callable[..., Any]] = OrderedDict()
         self._lock = threading.Lock()
         self.optimizer: Any = None
         self.loss: Any = None
@@ -37,7 +38,6 @@ class Trainer(Layer):
         self.history: History | None = None
         self.run_eagerly = False
         self._objective: Objective | None = None
-        self._structure: Any = None  # the outputs' nesting, with a number for each
         self._held = frozenset[Any]()  # the signature for which the steps of the call under way are made
         self._held_at = 0  # the change of layers after which it was taken
         super().__init__(**kwargs)
@@ -73,7 +73,7 @@ class Trainer(Layer):
             ValueError: an unknown name, or metrics that are no list, tuple or dict.
         """
         self._check_initialized()
-        self._objective = Objective(loss, metrics, loss_weights, weighted_metrics)
+        self._objective = Objective(self._output_names, loss, metrics, loss_weights, weighted_metrics)
         self.optimizer = optimizers.get(optimizer)
         self.loss = loss
         self.run_eagerly = run_eagerly
@@ -98,17 +98,35 @@ class Trainer(Layer):
 
     @property
     def metrics(self) -> list[Any]:
-        """The running loss, that of each of several outputs, then the metrics given to `compile`."""
-        return [] if self._objective is None else [*self._objective.means.values()]
+        """The running loss, that of each of several outputs, those given to `compile` as one, and the model's own.
+
+        Its own are those that are attributes. A subclass may override this; what is listed begins again in each epoch.
+        """
+        own = [m for value in vars(self).values() for m in _metrics_in(value)]
+        objective = self._objective
+        if objective is None:
+            return own
+        given = [objective] if leaves([objective.given_metrics, objective.given_weighted_metrics]) else []
+        return [objective.loss_mean, *objective.loss_means, *given, *own]
 
     @property
     def metrics_names(self) -> list[str]:
         """The names of `metrics` in logs."""
-        return [] if self._objective is None else [*self._objective.means]
+        return [*self.get_metrics_result()]
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The results of `metrics` by name."""
+        results: dict[str, Any] = {}
+        for metric in self.metrics:
+            result = metric.result()
+            results.update(result if isinstance(result, dict) else {metric.name: result})
+        return results
 
     def reset_metrics(self) -> None:
-        """Start the running loss and all metrics again."""
-        self._compiled().reset()
+        """Begin all `metrics` again."""
+        self._compiled()
+        for metric in self.metrics:
+            metric.reset_state()
 
     def _compiled(self) -> Objective:
         if self._objective is None:
@@ -122,27 +140,67 @@ class Trainer(Layer):
         check_tensors(f"{self.name}: what a model returns", outputs)
         return outputs
 
-    def _predict_graph(self, x: Any) -> list[Tensor]:
-        outputs = self._forward(x, training=False)
-        self._structure = rebuild(outputs, range(len(leaves(outputs))))
-        return leaves(outputs)
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One step of training; a subclass may override it.
 
-    def _test_graph(self, x: Any, y: Any, w: Any) -> list[Tensor]:
-        self._total_loss(y, self._forward(x, training=False), w)
-        return []
+        `fit` and `train_on_batch` call it once for each shape of a batch, and from then on run what it did as a graph;
+        where it looks at values, they call it in every step.
 
-    def _train_graph(self, x: Any, y: Any, w: Any, trace: Trace, seed: Tensor | None) -> list[Tensor]:
-        loss = self._total_loss(y, self._forward(x, training=True), w)
+        Args:
+            data: x, (x, y) or (x, y, sample_weight) as tensors: what `utils.unpack_x_y_sample_weight` takes.
+
+        Returns:
+            What is reported of the step, numbers by name.
+        """
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        with GradientTape() as tape:
+            y_pred = self._forward(x, training=True)
+            loss = self.compute_loss(x, y, y_pred, sample_weight)
         variables = self.trainable_weights
-        if not variables:
+        if variables:
+            self.optimizer.apply(tape.gradient(loss, variables), variables)
+        else:
             warnings.warn(f"{self.name}: there are no trainable weights", stacklevel=2)
-            return []
-        dloss = Tensor.of(np.ones(loss.shape, loss.dtype)) if seed is None else seed
-        self.optimizer.apply(gradients(loss, dloss, [trace.read(v) for v in variables]), variables)
-        return []
+        return self._report(x, y, y_pred, sample_weight, loss)
 
-    def _total_loss(self, y: Any, y_pred: Any, w: Any) -> Any:
-        return self._compiled().total(y, y_pred, self._output_names(y_pred), w, self.losses)
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """What `evaluate`, and `fit` on its validation data, do with a batch; see `train_step`."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self._forward(x, training=False)
+        loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
+        return self._report(x, y, y_pred, sample_weight, loss)
+
+    def predict_step(self, data: Any) -> Any:
+        """The outputs for a batch, as `predict` makes them; see `train_step`."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        return self._forward(x, training=False)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The number to minimise: the loss of `compile`, and what the layers add to it; a subclass may override it.
+
+        Args:
+            x, training: for subclasses.
+            y: targets.
+            y_pred: what the model makes of x.
+            sample_weight: what each sample counts, or None.
+
+        Raises:
+            ValueError: there is nothing to minimise, or targets that do not fit the outputs.
+        """
+        return self._compiled().total(y, y_pred, sample_weight, self.losses)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Update the metrics of `compile`, and return the results of all `metrics`; a subclass may override it."""
+        objective = self._compiled()
+        if objective in self.metrics:
+            objective.update_state(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def _report(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, loss: Any) -> dict[str, Any]:
+        self._compiled().loss_mean.update_state(loss, sample_weight=np.float32(leaves(x)[0].shape[0]))
+        return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def _output_names(self, y_pred: Any) -> list[str]:
         """The keys of a dict of outputs, else the names of the layers that make them, else output_1, output_2, ..."""
@@ -150,13 +208,13 @@ class Trainer(Layer):
         names = list(y_pred) if isinstance(y_pred, dict) else [t.name for t in getattr(self, "outputs", ())]
         return names if len(set(names)) == n else [f"output_{i + 1}" for i in range(n)]
 
-    def _step(self, mode: str, arrays: tuple) -> list:
-        """Run one step on a batch: `arrays` are x, or (x, y, weights or None), nested as the model takes them."""
+    def _step(self, mode: str, arrays: tuple) -> Any:
+        """Run one step on a batch: `arrays` are (x, y or None, weights or None), nested as the model takes them."""
         flat = leaves(arrays)
         key = (
             mode,
             tuple((leaf.shape, leaf.dtype.char) for leaf in flat),
-            len(arrays) > 2 and arrays[2] is not None,
+            tuple(part is None for part in arrays),
             self._held,
         )
         with self._lock:
@@ -169,7 +227,7 @@ class Trainer(Layer):
                 self._plans.move_to_end(key)
         return step(*flat)
 
-    def _make_step(self, mode: str, example: tuple) -> Callable[..., list]:
+    def _make_step(self, mode: str, example: tuple) -> Callable[..., Any]:
         """What runs a step on flat arrays: a plan, or the operations one by one where Python looks at values."""
         if not self.run_eagerly:
             try:
@@ -178,53 +236,58 @@ class Trainer(Layer):
                 pass
         return lambda *flat: self._record(mode, rebuild(example, flat))
 
-    def _trace(self, mode: str, example: tuple) -> Plan:
+    def _trace(self, mode: str, example: tuple) -> Callable[..., Any]:
         with Trace() as trace:
             inputs = [Tensor(leaf.shape, dtype) for leaf, dtype in zip(leaves(example), _graph_dtypes(example))]
-            outputs = self._graph(mode, rebuild(example, inputs), trace, None)
-        return Plan(inputs, outputs, trace.reads, trace.updates)
+            results = self._run_step(mode, rebuild(example, inputs))
+            return PlannedStep(inputs, results, trace)
 
-    def _record(self, mode: str, arrays: tuple) -> list:
+    def _record(self, mode: str, arrays: tuple) -> Any:
         with Trace(recording=True) as trace:
             cast = zip(leaves(arrays), _graph_dtypes(arrays))
             inputs = [Tensor.of(leaf.astype(dtype, copy=False)) for leaf, dtype in cast]
-            seed = Tensor((), config.floatx())
-            outputs = self._graph(mode, rebuild(arrays, inputs), trace, seed)
-        updates = list(trace.updates)
-        wanted = [*outputs, *(trace.updates[v] for v in updates)]
-        values = evaluate_graph(wanted, {seed: np.ones((), seed.dtype)})
-        for variable, value in zip(updates, values[len(outputs) :]):
+            results = self._run_step(mode, rebuild(arrays, inputs))
+            outputs = [Tensor.of(leaf).numpy() for leaf in leaves(results)]
+        for variable, value in trace.updates.items():
             variable.assign(value)
-        return values[: len(outputs)]
+        return rebuild(results, outputs)
 
-    def _graph(self, mode: str, arrays: tuple, trace: Trace, seed: Tensor | None) -> list[Tensor]:
-        if mode == "predict":
-            return self._predict_graph(arrays[0])
-        x, y, w = arrays
-        return self._test_graph(x, y, w) if mode == "test" else self._train_graph(x, y, w, trace, seed)
+    def _run_step(self, mode: str, arrays: tuple) -> Any:
+        """What `train_step`, `test_step` or `predict_step` returns for a batch of tensors."""
+        step = getattr(self, f"{mode}_step")
+        results = step(pack_x_y_sample_weight(*arrays))
+        if mode != "predict" and not isinstance(results, dict):
+            raise TypeError(
+                f"{self.name}: {mode}_step must return a dict of what is reported. Received: {type(results).__name__}"
+            )
+        return results
 
     # ---- one batch -----------------------------------------------------------------------------------------------
 
     def train_on_batch(
-        self, x: Any, y: Any, sample_weight: Any = None, class_weight: dict | None = None, return_dict: bool = False
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict | None = None,
+        return_dict: bool = False,
     ) -> Any:
         """One step of training on one batch. Returns the loss and the metrics of this batch alone."""
         return self._on_batch("train", x, y, sample_weight, class_weight, return_dict)
 
-    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The loss and the metrics of one batch."""
         return self._on_batch("test", x, y, sample_weight, None, return_dict)
 
     def _on_batch(self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
-        objective = self._compiled()
+        self._compiled()
         arrays = self._standardize(x, y, sample_weight, class_weight)
-        objective.reset()
-        self._step(mode, arrays)
-        return _scores(objective.logs(), return_dict)
+        self.reset_metrics()
+        return _scores(_numbers(self._step(mode, arrays)), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, all at once."""
-        return self._outputs([self._step("predict", (self._inputs(x),))])
+        return self._step("predict", (self._inputs(x), None, None))
 
     # ---- many batches --------------------------------------------------------------------------------------------
 
@@ -336,15 +399,15 @@ class Trainer(Layer):
 
     def _train(self, feed: Feed, callbacks: CallbackList) -> dict:
         """One epoch, until a callback stops the training."""
-        objective = self._compiled()
-        objective.reset()
+        self.reset_metrics()
+        logs = None
         for step, batch in enumerate(feed.epoch()):
             callbacks.on_train_batch_begin(step)
-            self._step("train", batch)
-            callbacks.on_train_batch_end(step, objective.logs())
+            logs = _numbers(self._step("train", batch))
+            callbacks.on_train_batch_end(step, logs)
             if self.stop_training:
                 break
-        return objective.logs()
+        return self.get_metrics_result() if logs is None else logs
 
     def evaluate(
         self,
@@ -374,14 +437,14 @@ class Trainer(Layer):
         return _scores(self._evaluate(feed, todo), return_dict)
 
     def _evaluate(self, feed: Feed, callbacks: CallbackList) -> dict:
-        objective = self._compiled()
-        objective.reset()
+        self.reset_metrics()
         callbacks.on_test_begin()
+        logs = None
         for step, batch in enumerate(feed.epoch()):
             callbacks.on_test_batch_begin(step)
-            self._step("test", batch)
-            callbacks.on_test_batch_end(step, objective.logs())
-        logs = objective.logs()
+            logs = _numbers(self._step("test", batch))
+            callbacks.on_test_batch_end(step, logs)
+        logs = self.get_metrics_result() if logs is None else logs
         callbacks.on_test_end(logs)
         return logs
 
@@ -409,7 +472,11 @@ class Trainer(Layer):
             ValueError: arrays that do not fit together or to the model.
         """
         size = batching.check_batch_size(batch_size)
-        whole = Stream(x, lambda x, *_: (self._inputs(x),)) if makes_batches(x) else Arrays((self._inputs(x),), size)
+        whole: Feed
+        if makes_batches(x):
+            whole = Stream(x, lambda x, *_: (self._inputs(x), None, None))
+        else:
+            whole = Arrays((self._inputs(x), None, None), size)
         feed: Feed = whole if steps is None else Portions(whole, steps)
         todo = self._callbacks(callbacks, verbose, {"steps": feed.steps}, history=False)
         todo.on_predict_begin()
@@ -421,7 +488,7 @@ class Trainer(Layer):
         todo.on_predict_end()
         if not parts and isinstance(whole, Arrays):  # of no samples, but of known shapes
             parts.append(self._step("predict", whole.arrays))
-        return self._outputs(parts)
+        return _joined(parts)
 
     def fit_generator(self, generator: Any, steps_per_epoch: int | None = None, epochs: int = 1, **how: Any) -> History:
         """`fit`, by the name and with the arguments of Keras 2."""
@@ -437,23 +504,19 @@ class Trainer(Layer):
 
     # ---- helpers -------------------------------------------------------------------------------------------------
 
-    def _outputs(self, parts: list[list]) -> Any:
-        """The outputs of successive batches as whole arrays, in the structure in which the model returns them."""
-        wholes = [part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*parts)]
-        return rebuild(self._structure, wholes)
-
     def _inputs(self, x: Any) -> Any:
         """`x` as arrays, for which the model is built; steps made for other variables than it has now are passed by."""
         self._check_initialized()
         x = batching.to_arrays(x, "x")
-        self._ensure_built((x,))
+        if type(self).call is not Layer.call:
+            self._ensure_built((x,))
         if self._held_at != Layer.last_change:
             self._held_at, self._held = Layer.last_change, self._signature()
         return x
 
     def _standardize(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict | None = None) -> tuple:
         """(x, y, weights or None) as arrays with one length, which is not 0."""
-        x, y = batching.to_arrays(x, "x"), batching.to_arrays(y, "y")
+        x, y = batching.to_arrays(x, "x"), None if y is None else batching.to_arrays(y, "y")
         n = batching.count_samples(x, y)
         if n == 0:
             raise ValueError(f"{self.name}: there must be at least one sample. Received: arrays of length 0")
@@ -475,6 +538,29 @@ class Trainer(Layer):
         return CallbackList([*given, *extra], model=self, params={**params, "verbose": level})
 
 
+class PlannedStep:
+    """A traced step: a plan, then what looks at variables alone, in the structure of what the step has returned."""
+
+    def __init__(self, inputs: list[Tensor], results: Any, trace: Trace) -> None:
+        tensors = [Tensor.of(leaf) for leaf in leaves(results)]
+        self.looks = [_final_look(t, trace) for t in tensors]
+        outputs = [t for t, look in zip(tensors, self.looks) if look is None]
+        self.plan = Plan(inputs, outputs, trace.reads, trace.updates)
+        self.structure = rebuild(results, range(len(tensors)))
+
+    def __call__(self, *arrays: Any) -> Any:
+        outputs = iter(self.plan(*arrays))
+        return rebuild(self.structure, [next(outputs) if look is None else look() for look in self.looks])
+
+
+def _final_look(t: Tensor, trace: Trace) -> Callable[[], Any] | None:
+    """The function that gives `t` when the graph of `trace` has run; None where a plan has to compute it."""
+    if t.call is None or not isinstance(t.call.primitive, HostCall):
+        return None
+    host = t.call.primitive
+    return host.function if host.is_last(t.call, trace) else None
+
+
 def is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
     """Whether `frequency`, a number or the numbers of some epochs, asks for something after this epoch, from 1 on."""
     return epoch % frequency == 0 if isinstance(frequency, int) else epoch in frequency
@@ -492,9 +578,30 @@ def _verbosity(verbose: Any) -> int:
     return 1 if verbose == "auto" else int(verbose)
 
 
+def _metrics_in(value: Any) -> list[Metric]:
+    """`value` if it is a metric, or those in a list, tuple or dict."""
+    given = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+    return [one for one in given if isinstance(one, Metric)]
+
+
+def _numbers(logs: dict[str, Any]) -> dict[str, Any]:
+    """What a step has reported, with Python's numbers in place of arrays of one number."""
+    return {name: value if isinstance(value, float) else _number(value) for name, value in logs.items()}
+
+
+def _number(value: Any) -> Any:
+    return float(value) if np.size(value) == 1 else value
+
+
+def _joined(parts: list[Any]) -> Any:
+    """The outputs of successive batches as whole arrays, in the structure in which the model returns them."""
+    columns = zip(*map(leaves, parts))
+    return rebuild(parts[0], [column[0] if len(column) == 1 else np.concatenate(column) for column in columns])
+
+
 def _scores(logs: dict[str, float], return_dict: bool) -> Any:
     """The logs of an evaluation as it was asked for: a dict, a list, or the loss alone."""
-    return logs if return_dict else [*logs.values()] if len(logs) > 1 else logs["loss"]
+    return logs if return_dict else next(iter(logs.values())) if len(logs) == 1 else [*logs.values()]
 
 
 def _graph_dtypes(arrays: tuple) -> list[Any]:

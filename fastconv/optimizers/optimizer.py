@@ -185,7 +185,7 @@ class Optimizer(Configurable):
                 for slot in self.slots
             )
             if self.use_ema:
-                self._averages[variable] = self._variable(variable.numpy(), f"{path}_average")
+                self._averages[variable] = self._variable(variable.value, f"{path}_average")
 
     def state_of(self, variable: Variable) -> tuple[Variable, ...]:
         """The state beside `variable`, one variable of its shape for each of `slots`."""

@@ -431,7 +431,8 @@ def test_gradient_passes_activation_and_bias_before_it_is_unpooled():
             model.train_on_batch(x, y)
             results.append(model.get_weights())
             if not run_eagerly:
-                (plan,) = model._plans.values()
+                (step,) = model._plans.values()
+                plan = step.plan
                 made = {t: step for step in plan.steps for t in step.outputs}
                 scaled = [step for step in plan.steps if step.primitive.name == "activate_backward"]
                 assert [step.inputs[0].shape for step in scaled] == [(4, *pool.output.shape[1:])]
@@ -449,7 +450,10 @@ def test_winners_of_pooling_are_kept_for_a_gradient_alone():
     for call, arrays in ((model.train_on_batch, (x, y)), (model.test_on_batch, (x, y)), (model.predict_on_batch, (x,))):
         call(*arrays)
     pools = [
-        step.primitive.name for plan in model._plans.values() for step in plan.steps if "pool" in step.primitive.name
+        step.primitive.name
+        for planned in model._plans.values()
+        for step in planned.plan.steps
+        if "pool" in step.primitive.name
     ]
     assert pools == ["max_pool_winners", "extreme_pool_backward", "max_pool", "max_pool"]
 

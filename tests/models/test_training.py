@@ -264,7 +264,9 @@ def test_what_is_no_data_is_named():
         model.predict(None)
     with pytest.raises(ValueError, match=r"x must be an array .* Received: str"):
         model.predict("images")
-    with pytest.raises(ValueError, match=r"y must be an array .* Received: None"):
+    with pytest.raises(ValueError, match=r"y must be an array .* Received: str"):
+        model.fit(x, "labels")
+    with pytest.raises(ValueError, match=r"^Every output needs a target\. Received: .*targets=\[\]$"):
         model.fit(x)
     with pytest.raises(ValueError, match=r"same number of samples. Received: x of 6, y of 5 samples"):
         model.fit(x, y[:5])

@@ -1,0 +1,57 @@
+"""Python code as a step of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastconv.engine.primitive import Call, Primitive, Tensor
+from fastconv.engine.trace import Trace
+from fastconv.engine.variable import Variable
+
+
+def when_run(function: Callable[[], Any], variables: Sequence[Variable]) -> Any:
+    """What `function`, which may look at the values of `variables`, returns at this point of the graph under way.
+
+    In a graph of which only shapes are known, that is a tensor without a gradient, for which the function runs whenever
+    the graph does; elsewhere the function runs at once.
+
+    Args:
+        function: returns a number or an array, always of one shape.
+        variables: all those that it looks at.
+    """
+    trace = Trace.current()
+    if trace is None or trace.recording:
+        return function()
+    return HostCall(function, variables)(*(trace.read(variable) for variable in variables))
+
+
+class HostCall(Primitive):
+    """A function that looks at variables, which it finds to hold the arrays that this is called with."""
+
+    def __init__(self, function: Callable[[], Any], variables: Sequence[Variable]) -> None:
+        self.function = function
+        self.variables = list(variables)
+        example = self.compute(*(variable.value for variable in variables))
+        super().__init__("host_call", lambda *_: (example.shape, example.dtype))
+
+    def compute(self, *arrays: Any) -> np.ndarray:
+        with Trace(recording=True) as now:
+            now.reads.update(zip(self.variables, map(Tensor.of, arrays)))
+            return np.asarray(self.function())
+
+    def is_last(self, call: Call, trace: Trace) -> bool:
+        """Whether `call`, of this, looks at what the variables hold when the graph of `trace` has run."""
+        return all(trace.read(variable) is t for variable, t in zip(self.variables, call.inputs))
+
+    def forward(self, inputs: Iterable[Any]) -> Callable[..., Any]:
+        def run(*arrays: Any, out: Any = None) -> Any:
+            result = self.compute(*arrays)
+            if out is None:
+                return result
+            out[...] = result
+            return out
+
+        return run

@@ -1,0 +1,101 @@
+"""Gradients of what has run in a block of code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastconv.engine.autodiff import NESTING, as_input, gradients_as_arrays, gradients_inside
+from fastconv.engine.primitive import Tensor
+from fastconv.engine.trace import Trace
+from fastconv.engine.tree import leaves, rebuild
+from fastconv.engine.variable import Variable
+
+
+class GradientTape:
+    """Records what is computed while it is entered, and then gives its gradients.
+
+    Variables are recorded whenever they are read, arrays where `watch` has made tensors of them. Tapes may be nested,
+    for second derivatives, and work within `Model.train_step` as they do in a loop of one's own. Variables that are
+    assigned within the block hold their new values from there on, and behind it.
+
+    Args:
+        persistent: accepted as TensorFlow does; every tape may be asked as often as one likes.
+
+    >>> import numpy as np
+    >>> w = Variable(np.array([1.0, 2.0]))
+    >>> with GradientTape() as tape:
+    ...     loss = w[0] * w[1] * 3.0
+    >>> tape.gradient(loss, w)
+    array([6., 3.])
+    """
+
+    def __init__(self, persistent: bool = False) -> None:
+        self.persistent = persistent
+        self._trace: Trace | None = None
+
+    def __enter__(self) -> GradientTape:
+        if self._trace is not None:
+            raise RuntimeError("GradientTape: a tape records one block of code; make a new one for the next")
+        outer = Trace.current()
+        self._trace = Trace(recording=outer is None or outer.recording, outer=outer)
+        self._trace.__enter__()
+        NESTING.__enter__()
+        return self
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        assert self._trace is not None
+        NESTING.__exit__()
+        self._trace.__exit__()
+        if kind is None:
+            for variable, value in self._trace.updates.items():
+                variable.assign(value)
+
+    def watch(self, x: Any) -> Any:
+        """What to compute with and to differentiate by in place of `x`; a tensor or a variable is returned as it is.
+
+        Args:
+            x: floats: an array, a number, a tensor or a variable, or lists, tuples and dicts of them.
+
+        Raises:
+            TypeError: `x` is not of floats.
+        """
+        as_is = (Tensor, Variable)
+        return rebuild(x, [leaf if isinstance(leaf, as_is) else as_input(leaf) for leaf in leaves(x)])
+
+    def gradient(self, target: Any, sources: Any) -> Any:
+        """d target / d source for each of `sources`; of the sum of `target`, if it is not a scalar.
+
+        Args:
+            target: a tensor that the block has made.
+            sources: variables and tensors, in lists, tuples and dicts or alone.
+
+        Returns:
+            Arrays, or tensors within another tape or the step of a model, in the structure of `sources`; None for each
+            that `target` does not depend on, and for a variable the gradient by what it held when it was first read.
+
+        Raises:
+            RuntimeError: the tape has recorded nothing yet.
+            ValueError: `target` is not a tensor, or a source neither tensor nor variable.
+        """
+        if self._trace is None:
+            raise RuntimeError(
+                "GradientTape: gradients are those of what was computed in `with GradientTape() as tape:`"
+            )
+        if not isinstance(target, Tensor):
+            raise ValueError(
+                "GradientTape: the target must be made with fastconv.ops or operators from variables or watched "
+                f"tensors, within the block. Received: {type(target).__name__}"
+            )
+        wanted = leaves(sources)
+        if not all(isinstance(x, (Tensor, Variable)) for x in wanted):
+            raise ValueError(
+                "GradientTape: sources must be variables or tensors; x = tape.watch(x) makes a tensor of an array. "
+                f"Received: {[type(x).__name__ for x in wanted]}"
+            )
+        trace = self._trace
+        tensors = [trace.reads.get(x) if isinstance(x, Variable) else x for x in wanted]
+        inputs = list(dict.fromkeys(t for t in tensors if t is not None))
+        inside = NESTING.depth > 0 or not trace.recording
+        by_tensor = dict(zip(inputs, (gradients_inside if inside else gradients_as_arrays)(target, inputs)))
+        found = [None if t is None else by_tensor[t] for t in tensors]
+        return rebuild(sources, found)
