@@ -78,6 +78,7 @@ EXTENSIONS = [
     extension("_conv"),
     extension("_fourier"),
     extension("_grouped"),
+    extension("_image"),
     extension("_matmul"),
     extension("_stream"),
     extension("_winograd"),

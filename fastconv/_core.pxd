@@ -56,6 +56,13 @@ cdef extern from "kernels.h" nogil:
         int32_t *pick
         int32_t *pair
 
+    ctypedef struct affine_row:
+        const float *x
+        int64_t H, W, C
+        double row, column, row_step, column_step
+        int64_t nearest, fill
+        const float *constant
+
     ctypedef struct unary_function:
         const char *name
         void (*run)(float *y, const float *x, int64_t n, int past) noexcept nogil
@@ -175,6 +182,11 @@ cdef extern from "kernels.h" nogil:
         void (*f32_pad_row)(
             float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C,
             float value, int past) noexcept nogil
+        void (*f32_affine_row)(float *y, const affine_row *r) noexcept nogil
+        void (*f32_reverse_row)(float *y, const float *x, int64_t W, int64_t C) noexcept nogil
+        void (*f32_stretch)(
+            float *y, const float *x, const float *shift, float scale, float low, float high, int64_t n,
+            int64_t C) noexcept nogil
         void (*f32_dropout)(
             float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold,
             float scale) noexcept nogil

@@ -29,7 +29,7 @@ FLOORS = (
     {"backends"},
     {"window"},
     {"config"},
-    {"_conv", "_fourier", "_grouped", "_matmul", "_stream", "_winograd"},
+    {"_conv", "_fourier", "_grouped", "_image", "_matmul", "_stream", "_winograd"},
     {"_core"},
 )
 FLOOR_OF = {unit: number for number, floor in enumerate(FLOORS) for unit in floor}

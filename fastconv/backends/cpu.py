@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastconv._stream import room
+from fastconv import _image
+from fastconv._stream import contiguous, is_float32, room
 from fastconv.backends import algorithms
 from fastconv.backends.cpu_conv import BACKWARD_INPUT, BACKWARD_KERNEL, FORWARD, MATMUL, matmul_transposed
-from fastconv.backends.cpu_stream import ACTIVATION_NUMBERS, CpuStream, float32
+from fastconv.backends.cpu_stream import ACTIVATION_NUMBERS, CpuStream, delivered, float32
 
 
 class Cpu(CpuStream):
@@ -57,4 +58,26 @@ class Cpu(CpuStream):
         y = room(out, (*a.shape[:-1], columns))
         rows, products = a.reshape(-1, a.shape[-1]), y.reshape(-1, columns)
         MATMUL[algorithm](rows, b, bias, products, transpose_b, ACTIVATION_NUMBERS[activation], alpha)
+        return y
+
+    # ---- images --------------------------------------------------------------------------------------------------
+
+    def affine_transform(self, x, transform, *, nearest, fill, value, out=None):
+        if not is_float32(x):
+            return super().affine_transform(x, transform, nearest=nearest, fill=fill, value=value, out=out)
+        y = room(out, x.shape)
+        _image.affine_transform(y, contiguous(x), np.ascontiguousarray(transform, np.float64), nearest, fill, value)
+        return y if out is None else delivered(y, out)
+
+    def flip_some(self, x, flips, *, axes, out=None):
+        if not is_float32(x):
+            return super().flip_some(x, flips, axes=axes, out=out)
+        y = room(out, x.shape)
+        _image.flip_some(y, contiguous(x), contiguous(flips), 1 in axes, 2 in axes)
+        return y if out is None else delivered(y, out)
+
+    @float32
+    def stretch(self, x, scale, shift, *, low, high, out=None):
+        y = room(out, x.shape)
+        _image.stretch(y, x, scale, shift, low, high)
         return y

@@ -458,6 +458,43 @@ class Reference:
         self.xp.add.at(dx, (slice(None),) * axis + (indices,), dy)
         return deliver(dx, out)
 
+    # ---- images --------------------------------------------------------------------------------------------------
+
+    def affine_transform(
+        self, x: Array, transform: Array, *, nearest: bool, fill: str, value: float, out: Out = None
+    ) -> Array:
+        """y[n, h, w] = x[n] at row t3 w + t4 h + t5 and column t0 w + t1 h + t2, where t = transform[n].
+
+        Between pixels the four around are interpolated, or the nearest is taken. What lies beyond the border `fill`
+        says, by SciPy's names: "nearest", "reflect", "mirror", "grid-wrap" and "wrap" continue the image; "constant"
+        puts `value` wherever a place lies beyond the outermost centres, "grid-constant" at each pixel outside.
+        """
+        t = transform.astype("float64")[:, :, None, None]
+        h, w = self.xp.arange(x.shape[1])[:, None], self.xp.arange(x.shape[2])
+        rows = axis_taps(self.xp, t[:, 5] + h * t[:, 4] + w * t[:, 3], x.shape[1], nearest, fill)
+        columns = axis_taps(self.xp, t[:, 2] + h * t[:, 1] + w * t[:, 0], x.shape[2], nearest, fill)
+        images = self.xp.arange(x.shape[0])[:, None, None]
+        y = self.xp.zeros_like(x)
+        for (row, down), (column, right) in product(rows, columns):
+            pixels = x[images, self.xp.maximum(row, 0), self.xp.maximum(column, 0)]
+            outside = ((row < 0) | (column < 0))[..., None]
+            y += self.xp.where(outside, x.dtype.type(value), pixels) * (down * right)[..., None].astype(x.dtype)
+        return deliver(y, out)
+
+    def flip_some(self, x: Array, flips: Array, *, axes: tuple[int, ...], out: Out = None) -> Array:
+        """y[n] = x[n] in reverse order along `axes` where flips[n], else x[n]."""
+        return deliver(self.xp.where(flips[:, None, None, None], self.xp.flip(x, axes), x), out)
+
+    def crop_at(self, x: Array, starts: Array, *, size: Pair, out: Out = None) -> Array:
+        """y = x[:, row : row + height, column : column + width], where starts = (row, column)."""
+        (row, column), (height, width) = map(int, starts), size
+        y = x[:, row : row + height, column : column + width]
+        return y.copy() if out is None else deliver(y, out)
+
+    def stretch(self, x: Array, scale: Array, shift: Array, *, low: float, high: float, out: Out = None) -> Array:
+        """y[n, p, c] = min(max(x[n, p, c] scale[n] + shift[n, c], low), high)."""
+        return deliver(self.xp.clip(x * scale[:, None, None] + shift[:, None], low, high), out)
+
     # ---- random --------------------------------------------------------------------------------------------------
 
     def dropout(self, x: Array, seed: Array, *, rate: float, out: Out = None) -> Array:
@@ -490,6 +527,33 @@ class Reference:
         results = RULES[rule](self.xp, w * scalars[0], dw, *states, scalars[1:], constants)
         outs = (None,) * len(results) if out is None else out if states else (out,)
         return tuple(deliver(r, o) for r, o in zip(results, outs))
+
+
+def axis_taps(xp: Any, c: Array, n: int, nearest: bool, fill: str) -> list[tuple[Array, Array]]:
+    """The pixels of an axis of n that coordinates c are made of, -1 where the constant stands, and their weights."""
+    if fill == "wrap" and n > 1:
+        c = xp.where(c < 0, c + (n - 1) * (xp.floor(-c / (n - 1)) + 1), c)
+        c = xp.where(c > n - 1, c % (n - 1), c)
+    if fill == "constant":
+        c = xp.where((c >= 0) & (c <= n - 1), c, -2)
+    c = xp.clip(c, -1e9, 1e9)
+    if nearest:
+        return [(axis_pixel(xp, xp.copysign(xp.floor(abs(c) + 0.5), c).astype("int64"), n, fill), xp.ones_like(c))]
+    first = xp.floor(c).astype("int64")
+    return [(axis_pixel(xp, first, n, fill), 1 - (c - first)), (axis_pixel(xp, first + 1, n, fill), c - first)]
+
+
+def axis_pixel(xp: Any, i: Array, n: int, fill: str) -> Array:
+    """The pixel that stands at position i of an axis of n; -1 where the constant does."""
+    if fill in ("constant", "grid-constant"):
+        return xp.where((i >= 0) & (i < n), i, -1)
+    if fill == "nearest" or n == 1:
+        return xp.clip(i, 0, n - 1)
+    if fill in ("wrap", "grid-wrap"):
+        return i % n
+    once = int(fill == "reflect")  # whether the outermost pixel is repeated
+    at = i % (2 * n - 2 + 2 * once)
+    return xp.where(at < n, at, 2 * n - 2 + once - at)
 
 
 def normal_share(xp: Any, x: Array) -> Array:

@@ -76,6 +76,21 @@ typedef struct {
     int32_t pair[32];         /* where pixel l / C of two such vectors, of the even and of the odd pixels, finds its channel l % C */
 } pool_window;
 
+/* What lies beyond the border of an image, by SciPy's names; tile_image.h says what each is. */
+enum image_fill {
+    FILL_GRID_CONSTANT, FILL_NEAREST, FILL_REFLECT, FILL_MIRROR, FILL_GRID_WRAP, FILL_CONSTANT, FILL_WRAP
+};
+
+/* One row of an image under an affine map. */
+typedef struct {
+    const float *x;                 /* the image that is looked up, (H, W, C) */
+    int64_t H, W, C;
+    double row, column;             /* where the row's first pixel lies in x, */
+    double row_step, column_step;   /* and how far from it the next one does */
+    int64_t nearest, fill;          /* whether the nearest pixel is taken, not all four; enum image_fill */
+    const float *constant;          /* C floats */
+} affine_row;
+
 /* A function of one or two elements under its name in NumPy; tile_elementwise.h says what `run` computes. */
 typedef struct {
     const char *name;
@@ -202,6 +217,11 @@ typedef struct {
     void (*f32_pad_row)(
         float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C, float value,
         int past);
+
+    void (*f32_affine_row)(float *y, const affine_row *r);
+    void (*f32_reverse_row)(float *y, const float *x, int64_t W, int64_t C);
+    void (*f32_stretch)(
+        float *y, const float *x, const float *shift, float scale, float low, float high, int64_t n, int64_t C);
 
     void (*f32_dropout)(
         float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold, float scale);

@@ -16,6 +16,7 @@
 #include "tile_gemm.h"
 #include "tile_dot.h"
 #include "tile_grouped.h"
+#include "tile_image.h"
 #include "tile_pack.h"
 #include "tile_fourier.h"
 #include "tile_peak.h"
@@ -83,6 +84,9 @@ const kernel_table PASTE(kernels_, ISA) = {
     .f32_average_pool_backward = f32_average_pool_backward,
     .f32_average_pool_gather = f32_average_pool_gather,
     .f32_pad_row = f32_pad_row,
+    .f32_affine_row = f32_affine_row,
+    .f32_reverse_row = f32_reverse_row,
+    .f32_stretch = f32_stretch,
     .f32_dropout = f32_dropout,
     .f32_update = {FOR_EACH_UPDATE(UPDATE_TABLE_ENTRY)},
 };

@@ -1,4 +1,4 @@
-"""Images in other sizes, with the names and arguments of `keras.ops.image`."""
+"""Images in other sizes, places and values; `resize` and `affine_transform` with the arguments of `keras.ops.image`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.engine import lift
-from fastconv.ops.broadcast import reshape
-from fastconv.ops.convert import as_float, convert_to_tensor
+from fastconv import config
+from fastconv.engine import Primitive, lift
+from fastconv.ops.broadcast import broadcast_to, reshape
+from fastconv.ops.broadcast import sum as sum_
+from fastconv.ops.convert import as_float, cast, convert_to_tensor
+from fastconv.ops.elementwise import logical_and
 from fastconv.ops.layout import images as channels_last
+from fastconv.ops.layout import unchanged
 from fastconv.ops.matmul import matmul
-from fastconv.ops.shape import take
+from fastconv.ops.pad import pad
+from fastconv.ops.shape import expand_dims, squeeze, take
 
 Array = np.ndarray
 
@@ -54,27 +59,68 @@ def weights(interpolation: str, inputs: int, outputs: int, antialias: bool, dtyp
     return (counts / counts.sum(1, keepdims=True)).astype(dtype)
 
 
+def batch_of(op: str, images: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """Images as a batch of floats with 4 axes, and the function that undoes this; one image is a batch of its own.
+
+    Raises:
+        ValueError: another number of axes than 3 or 4.
+    """
+    x = as_float(convert_to_tensor(images))
+    if x.ndim not in (3, 4):
+        raise ValueError(f"{op}: images must have 3 axes, or 4 in a batch. Received: images.shape={tuple(x.shape)}")
+    return (expand_dims(x, 0), lambda y: squeeze(y, 0)) if x.ndim == 3 else (x, unchanged)
+
+
+def planes(x: Any, data_format: str | None) -> tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]:
+    """A batch as (M, H, W, K) without a copy: images with their channels, or channels that come first one by one.
+
+    Returns:
+        That; a function that brings what there is for each image, (N, ..), to M; and one that restores the layout.
+    """
+    if config.standardize_data_format(data_format) == "channels_last":
+        return x, unchanged, unchanged
+    n, channels, h, w = x.shape
+
+    def for_each(a: Any) -> Any:
+        rest = tuple(a.shape[1:])
+        return reshape(broadcast_to(expand_dims(a, 1), (n, channels, *rest)), (n * channels, *rest))
+
+    return reshape(x, (n * channels, h, w, 1)), for_each, lambda y: reshape(y, (n, channels, h, w))
+
+
+# ---- other sizes -----------------------------------------------------------------------------------------------------
+
+
 def resize(
     images: Any,
     size: Sequence[int],
     interpolation: str = "bilinear",
     antialias: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
     data_format: str | None = None,
 ) -> Any:
     """Images of another size, interpolated along one axis after the other.
 
     Args:
-        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first".
+        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first"; or one image, without N.
         size: (height, width) of the result.
         interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
         antialias: whether all pixels count when images are made smaller; not with "nearest".
+        crop_to_aspect_ratio: cut out the largest part in the middle that has the sides of `size` first.
+        pad_to_aspect_ratio: extend the images on two sides to the sides of `size` first.
+        fill_mode: "constant", the only way to extend them, with `fill_value`.
+        fill_value: the constant.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
 
     Returns:
-        (N, height, width, C), or (N, C, height, width).
+        (N, height, width, C), or (N, C, height, width); without N for one image.
 
     Raises:
-        ValueError: an unknown interpolation, or a size that is not two positive ints.
+        ValueError: an unknown interpolation or fill_mode, a size that is not two positive ints, or both cropping and
+            padding.
     """
     if interpolation not in INTERPOLATIONS:
         raise ValueError(
@@ -82,10 +128,34 @@ def resize(
         )
     if len(size) != 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in size):
         raise ValueError(f"resize: size must be (height, width), positive ints. Received: size={size!r}")
-    x, restore = channels_last("resize", as_float(convert_to_tensor(images)), data_format)
+    if fill_mode != "constant":
+        raise ValueError(f"resize: fill_mode must be 'constant'. Received: fill_mode={fill_mode!r}")
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ValueError("resize: crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other. Received: both")
+    batch, unbatch = batch_of("resize", images)
+    x, restore = channels_last("resize", batch, data_format)
+    if crop_to_aspect_ratio:
+        x = _middle(x, size)
+    if pad_to_aspect_ratio:
+        sides = [(more // 2, more // 2) for more in _missing(x.shape[1:3], size)]
+        x = pad(x, [(0, 0), *sides, (0, 0)], constant_values=fill_value)
     for axis, outputs in enumerate(size, 1):
         x = _resize_axis(x, axis, int(outputs), interpolation, antialias)
-    return restore(x)
+    return unbatch(restore(x))
+
+
+def _middle(x: Any, size: Sequence[int]) -> Any:
+    """The largest part in the middle of x (N, H, W, C) whose sides are to each other as those of `size`."""
+    (h, w), (height, width) = x.shape[1:3], size
+    rows, columns = max(1, min(h, w * height // width)), max(1, min(w, h * width // height))
+    top, left = (h - rows) // 2, (w - columns) // 2
+    return x[:, top : top + rows, left : left + columns]
+
+
+def _missing(sides: Sequence[int], size: Sequence[int]) -> tuple[int, int]:
+    """How much an image lacks in height and width until they are to each other as those of `size`."""
+    (h, w), (height, width) = sides, size
+    return max(0, w * height // width - h), max(0, h * width // height - w)
 
 
 def _resize_axis(x: Any, axis: int, outputs: int, interpolation: str, antialias: bool) -> Any:
@@ -99,4 +169,147 @@ def _resize_axis(x: Any, axis: int, outputs: int, interpolation: str, antialias:
     return reshape(matmul(counts, rows), (*before, outputs, *after))
 
 
+# ---- other places ----------------------------------------------------------------------------------------------------
+
+
+def _no_gradient(op: str) -> Callable[..., tuple]:
+    def gradient(*_: Any, **__: Any) -> tuple:
+        raise NotImplementedError(f"{op}: no gradient passes through it; put what is trained behind it, not before it")
+
+    return gradient
+
+
+# x (N, H, W, C) and transforms (N, 8); the fills are called as in SciPy.
+AFFINE = Primitive("affine_transform", lambda x, transform, **_: (x.shape, x.dtype), _no_gradient("affine_transform"))
+
+FILLS = {
+    "constant": "grid-constant",
+    "nearest": "nearest",
+    "wrap": "grid-wrap",
+    "mirror": "mirror",
+    "reflect": "reflect",
+}
+
+
+def check_sampling(op: str, interpolation: str, fill_mode: str) -> None:
+    """Raise ValueError for an unknown interpolation between pixels, or fill beyond the border."""
+    if interpolation not in ("nearest", "bilinear"):
+        raise ValueError(f"{op}: interpolation must be 'nearest' or 'bilinear'. Received: {interpolation!r}")
+    if fill_mode not in FILLS:
+        raise ValueError(f"{op}: fill_mode must be one of {', '.join(FILLS)}. Received: {fill_mode!r}")
+
+
+def affine_transform(
+    images: Any,
+    transform: Any,
+    interpolation: str = "bilinear",
+    fill_mode: str = "constant",
+    fill_value: float = 0,
+    data_format: str | None = None,
+) -> Any:
+    """y[n, h, w] = images[n] at column a0 w + a1 h + a2 and row b0 w + b1 h + b2.
+
+    Gradients do not pass through it.
+
+    Args:
+        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first"; or one image, without N.
+        transform: (a0, a1, a2, b0, b1, b2, 0, 0), for all images or for each, (N, 8).
+        interpolation: "bilinear", or "nearest".
+        fill_mode: what lies beyond the border: "constant", `fill_value`; "nearest", the outermost pixel; "reflect", the
+            image mirrored with the outermost pixel, "mirror" without it; "wrap", the image again.
+        fill_value: the constant.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+
+    Returns:
+        An array like images, of floats.
+
+    Raises:
+        ValueError: an unknown interpolation or fill_mode, shapes that do not fit, or a transform that is not affine.
+    """
+    check_sampling("affine_transform", interpolation, fill_mode)
+    batch, unbatch = batch_of("affine_transform", images)
+    t = convert_to_tensor(transform)
+    if tuple(t.shape) not in ((8,), (1, 8), (batch.shape[0], 8)):
+        raise ValueError(
+            "affine_transform: transform must have 8 numbers, or 8 for each image. "
+            f"Received: transform.shape={tuple(t.shape)}, images.shape={tuple(images.shape)}"
+        )
+    if isinstance(t, np.ndarray) and t[..., 6:].any():
+        raise ValueError("affine_transform: the last two numbers of a transform must be 0, since it is affine")
+    x, for_each, restore = planes(batch, data_format)
+    t = for_each(broadcast_to(t, (batch.shape[0], 8)))
+    how = {"nearest": interpolation == "nearest", "fill": FILLS[fill_mode], "value": float(fill_value)}
+    return unbatch(restore(AFFINE(x, t, **how)))
+
+
+_flip_some: Primitive = Primitive(
+    "flip_some",
+    lambda x, flips, *, axes: (x.shape, x.dtype),
+    lambda dy, y, x, flips, *, axes: (_flip_some(dy, flips, axes=axes), None),
+)
+
+
+def flip_some(images: Any, flips: Any, horizontal: bool, vertical: bool, data_format: str | None = None) -> Any:
+    """Images, some of them flipped.
+
+    Args:
+        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first".
+        flips: (N,) bool: which ones.
+        horizontal, vertical: whether the order of columns, and of rows, is reversed.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+    """
+    x, for_each, restore = planes(images, data_format)
+    axes = (1,) * vertical + (2,) * horizontal
+    return restore(_flip_some(x, for_each(flips), axes=axes))
+
+
+_crop_at: Primitive = Primitive(
+    "crop_at",
+    lambda x, starts, *, size: ((x.shape[0], *size, x.shape[3]), x.dtype),
+    _no_gradient("crop_at"),
+)
+
+
+def crop_at(images: Any, starts: Any, size: Sequence[int], data_format: str | None = None) -> Any:
+    """The part of all images that begins at a row and a column; they may be tensors, unlike those of `ops.slice`.
+
+    Args:
+        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first".
+        starts: (2,), row and column; the part must lie within the images.
+        size: (height, width) of the part.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+    """
+    x, restore = channels_last("crop_at", images, data_format)
+    return restore(_crop_at(x, starts, size=tuple(size)))
+
+
+# ---- other values ----------------------------------------------------------------------------------------------------
+
+
+def _stretch_gradient(dy: Any, y: Any, x: Any, scale: Any, shift: Any, *, low: float, high: float) -> tuple:
+    d = dy * cast(logical_and(y > low, y < high), dy.dtype)
+    return d * reshape(scale, (-1, 1, 1)), sum_(d * x, (1, 2)), sum_(d, 1)
+
+
+_stretch = Primitive("stretch", lambda x, scale, shift, **_: (x.shape, x.dtype), _stretch_gradient)
+
+
+def stretch(images: Any, scale: Any, shift: Any, value_range: Sequence[float], data_format: str | None = None) -> Any:
+    """images[n] scale[n] + shift[n], cut to a range.
+
+    Args:
+        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first".
+        scale: (N,).
+        shift: (N, C), for each channel.
+        value_range: (lowest, highest) value of the result.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+    """
+    x, for_each, restore = planes(images, data_format)
+    m, h, w, k = x.shape
+    low, high = map(float, value_range)
+    y = _stretch(reshape(x, (m, h * w, k)), for_each(scale), reshape(shift, (m, k)), low=low, high=high)
+    return restore(reshape(y, (m, h, w, k)))
+
+
 resize = lift(resize)
+affine_transform = lift(affine_transform)

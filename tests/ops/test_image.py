@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from fastconv import Input, ops
+from fastconv.engine import grad
+from fastconv.ops import image
 from tests.check import check_op, example
 
 X = example(2, 5, 7, 3)
@@ -69,3 +71,115 @@ def test_the_layout_of_images():
 def test_what_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         ops.image.resize(X, **arguments)
+
+
+@pytest.mark.parametrize("size", [(4, 4), (3, 9), (10, 2)])
+def test_sides_that_keep_their_proportion(size):
+    (height, width), (h, w) = size, X.shape[1:3]
+    rows, columns = min(h, w * height // width), min(w, h * width // height)
+    top, left = (h - rows) // 2, (w - columns) // 2
+    cropped = X[:, top : top + rows, left : left + columns]
+    y = ops.image.resize(X, size, crop_to_aspect_ratio=True)
+    np.testing.assert_allclose(y, resize(cropped, size), rtol=1e-12)
+    above, beside = max(0, w * height // width - h) // 2, max(0, h * width // height - w) // 2
+    padded = np.pad(X, ((0, 0), (above, above), (beside, beside), (0, 0)), constant_values=2.5)
+    y = ops.image.resize(X, size, pad_to_aspect_ratio=True, fill_value=2.5)
+    np.testing.assert_allclose(y, resize(padded, size), rtol=1e-12)
+
+
+def test_one_image_is_a_batch_of_its_own():
+    np.testing.assert_array_equal(ops.image.resize(X[0], (3, 4)), ops.image.resize(X, (3, 4))[0])
+    shift = np.array([1, 0, 2, 0, 1, -1, 0, 0])
+    y = ops.image.affine_transform(X, shift)
+    np.testing.assert_array_equal(ops.image.affine_transform(X[0], shift), y[0])
+    with pytest.raises(ValueError, match="must have 3 axes, or 4"):
+        ops.image.resize(X[0, 0], (3, 4))
+
+
+# ---- affine transforms -----------------------------------------------------------------------------------------------
+
+FILL_MODES = {"constant": "constant", "nearest": "edge", "wrap": "wrap", "mirror": "reflect", "reflect": "symmetric"}
+TURN = np.array([[0.8, -0.7, 3.23, 0.6, 0.9, -2.31, 0, 0], [1.3, 0.2, -2.74, -0.1, 0.7, 1.93, 0, 0]])
+
+
+def affine(x, transform, interpolation, fill_mode):
+    """Pixel by pixel, in images that are continued far on all sides."""
+    far = 40
+    more = {"constant_values": 2.5} if fill_mode == "constant" else {}
+    wide = np.pad(x, ((0, 0), (far, far), (far, far), (0, 0)), FILL_MODES[fill_mode], **more)
+    y = np.empty_like(x)
+    for n, h, w in np.ndindex(x.shape[:3]):
+        a0, a1, a2, b0, b1, b2, *_ = transform[n]
+        column, row = a0 * w + a1 * h + a2 + far, b0 * w + b1 * h + b2 + far
+        if interpolation == "nearest":
+            y[n, h, w] = wide[n, round(row), round(column)]
+            continue
+        top, left = int(row), int(column)
+        down, right = row - top, column - left
+        upper = wide[n, top, left] * (1 - right) + wide[n, top, left + 1] * right
+        lower = wide[n, top + 1, left] * (1 - right) + wide[n, top + 1, left + 1] * right
+        y[n, h, w] = upper * (1 - down) + lower * down
+    return y
+
+
+@pytest.mark.parametrize("fill_mode", FILL_MODES)
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
+def test_affine_transform(interpolation, fill_mode):
+    how = {"interpolation": interpolation, "fill_mode": fill_mode}
+    wanted = affine(X, TURN, **how)
+    y = ops.image.affine_transform(X, TURN, **how, fill_value=2.5)
+    np.testing.assert_allclose(y, wanted, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        ops.image.affine_transform(X.astype("float32"), TURN, **how, fill_value=2.5), wanted, atol=1e-5
+    )
+    first = np.ascontiguousarray(X.transpose(0, 3, 1, 2))
+    y = ops.image.affine_transform(first, TURN, **how, fill_value=2.5, data_format="channels_first")
+    np.testing.assert_allclose(y.transpose(0, 2, 3, 1), wanted, rtol=1e-12, atol=1e-12)
+    assert ops.image.affine_transform(Input((5, 7, 3)), TURN[0]).shape == (None, 5, 7, 3)
+
+
+def test_affine_transforms_have_no_gradient():
+    with pytest.raises(NotImplementedError, match="affine_transform: no gradient passes through it"):
+        grad(lambda x: ops.sum(ops.image.affine_transform(x, TURN)))(X)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"interpolation": "bicubic"}, "interpolation must be"),
+        ({"fill_mode": "edge"}, "fill_mode must be"),
+        ({"transform": np.ones((3, 8))}, "transform must have 8 numbers"),
+        ({"transform": np.ones(8)}, "the last two numbers"),
+    ],
+)
+def test_transforms_that_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ops.image.affine_transform(X, **{"transform": TURN, **arguments})
+
+
+# ---- what only layers use --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_images_flipped_stretched_and_cropped(data_format):
+    last = data_format == "channels_last"
+    there = (lambda x: x) if last else (lambda x: ops.transpose(x, (0, 3, 1, 2)))
+    back = (lambda x: x) if last else (lambda x: ops.transpose(x, (0, 2, 3, 1)))
+    flips, scale, shift = np.array([True, False]), np.array([0.5, 1.4]), example(2, 3)
+
+    def flip(x):
+        return back(image.flip_some(there(x), flips, True, False, data_format))
+
+    def stretch(x, scale, shift):
+        return back(image.stretch(there(x), scale, shift, (-1, 1), data_format))
+
+    check_op(flip, X, oracle=lambda x: np.stack([x[0, :, ::-1], x[1]]))
+    check_op(
+        stretch,
+        X,
+        scale,
+        shift,
+        oracle=lambda x, scale, shift: np.clip(x * scale[:, None, None, None] + shift[:, None, None], -1, 1),
+    )
+    y = back(image.crop_at(there(X), np.array([1, 3]), (4, 2), data_format))
+    np.testing.assert_array_equal(y, X[:, 1:5, 3:5])
