@@ -34,7 +34,8 @@ class RandomLayer(Layer):
 
     def next_seed(self) -> Any:
         """The seed of this step, (1,) uint64."""
-        seed = self.seed_state.read()
+        now = self.seed_state.read()
+        seed = now.copy() if isinstance(now, np.ndarray) else now  # an array would change with the variable
         self.seed_state.assign(seed + STEP)
         return seed
 

@@ -1,0 +1,301 @@
+"""Layers that bring data, images above all, into the form that a model takes; the same in training and after it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastconv import config, ops
+from fastconv.engine import Variable
+from fastconv.engine.symbolic import KerasTensor
+from fastconv.layers.base import Layer, check_count
+from fastconv.ops.image import INTERPOLATIONS
+from fastconv.serialization import register
+
+
+@register("layer")
+class Rescaling(Layer):
+    """x scale + offset.
+
+    Args:
+        scale, offset: numbers, or one for each channel.
+    """
+
+    ARGUMENTS = ("scale", "offset")
+
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = plain(scale)
+        self.offset = plain(offset)
+
+    def call(self, inputs: Any) -> Any:
+        y = inputs * self._for_channels(self.scale)
+        return y + self._for_channels(self.offset) if np.any(self.offset) else y
+
+    def _for_channels(self, numbers: Any) -> Any:
+        array = np.asarray(numbers, self.dtype)
+        first = array.ndim and config.image_data_format() == "channels_first"
+        return array.reshape(*array.shape, *(1,) * (3 - array.ndim)) if first else array
+
+
+@register("layer")
+class Normalization(Layer):
+    """(x - mean) / max(sqrt(variance), epsilon), with the mean and the variance of data that `adapt` is shown.
+
+    Args:
+        axis: the axis, or axes, whose elements have a mean and a variance each; None for one of all together.
+        mean, variance: given both, these are used; they are broadcast against `axis`, and nothing is adapted.
+        invert: whether the layer undoes it: x max(sqrt(variance), epsilon) + mean.
+
+    Raises:
+        ValueError: only one of mean and variance, or two of different shapes or with too many axes.
+    """
+
+    ARGUMENTS = ("axis", "invert")
+
+    def __init__(
+        self,
+        axis: int | Sequence[int] | None = -1,
+        mean: Any = None,
+        variance: Any = None,
+        invert: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+        if (mean is None) != (variance is None) or np.shape(mean) != np.shape(variance):
+            raise ValueError(
+                "Normalization: mean and variance must both be given, in one shape, or neither. "
+                f"Received: mean={mean}, variance={variance}"
+            )
+        if np.ndim(mean) > len(self.axis):
+            raise ValueError(
+                f"Normalization: mean must have at most as many axes as `axis`. Received: {mean=}, axis={self.axis}"
+            )
+        self.input_mean = plain(mean)
+        self.input_variance = plain(variance)
+        self.invert = bool(invert)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "mean": self.input_mean, "variance": self.input_variance}
+
+    def build(self, input_shape: Any) -> None:
+        rank = len(input_shape)
+        if not all(-rank <= a < rank and input_shape[a] is not None for a in self.axis):
+            raise ValueError(
+                f"{self.name}: the sizes of axis={self.axis} must be known. Received: input_shape={tuple(input_shape)}"
+            )
+        kept = sorted(a % rank for a in self.axis)
+        self._reduced = tuple(a for a in range(rank) if a not in kept)
+        self._broadcast = tuple(n if a in kept else 1 for a, n in enumerate(input_shape))
+        if self.input_mean is None:
+            shape = [input_shape[a] for a in kept]
+            self.adapt_mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
+            self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")
+            self.count = self.add_weight((), "zeros", trainable=False, name="count")  # unused, but in Keras's files
+
+    @property
+    def mean(self) -> Any:
+        """The mean in a shape that is broadcast against inputs. Raises ValueError before the layer is built."""
+        return self._statistic(self.input_mean, "adapt_mean")
+
+    @property
+    def variance(self) -> Any:
+        """The variance in a shape that is broadcast against inputs. Raises ValueError before the layer is built."""
+        return self._statistic(self.input_variance, "adapt_variance")
+
+    def _statistic(self, given: Any, adapted: str) -> Any:
+        if not self.built:
+            raise ValueError(f"{self.name}: call the layer, build(input_shape) or adapt(data) first")
+        if given is None:
+            return ops.reshape(getattr(self, adapted), self._broadcast)
+        array = np.asarray(given, self.dtype)
+        kept = [a for a in range(len(self._broadcast)) if a not in self._reduced][-array.ndim or len(self._broadcast) :]
+        sizes = dict(zip(kept, array.shape))
+        return array.reshape([sizes.get(a, 1) for a in range(len(self._broadcast))])
+
+    def adapt(self, data: Any) -> None:
+        """Take the mean and the variance from data.
+
+        Args:
+            data: an array, or batches of it: a `Dataset`, a `PyDataset` or anything else that is iterated for x, (x, y)
+                or (x, y, sample_weight).
+
+        Raises:
+            ValueError: mean and variance were given, there is no data, or its shape is not that of the inputs.
+        """
+        if self.input_mean is not None:
+            raise ValueError(f"{self.name}: mean and variance were given, so that there is nothing to adapt")
+        count, mean, squares = 0, np.float64(0), np.float64(0)
+        for batch in batches_of(data):
+            self._fit_to(batch.shape)
+            n = math.prod(batch.shape[a] for a in self._reduced)
+            if not n:
+                continue
+            distance = batch.mean(self._reduced, dtype="float64") - mean
+            count += n
+            squares = squares + batch.var(self._reduced, dtype="float64") * n + distance**2 * n * (count - n) / count
+            mean = mean + distance * n / count
+        if not count:
+            raise ValueError(f"{self.name}: adapt needs data. Received: none")
+        self.adapt_mean.assign(mean)
+        self.adapt_variance.assign(squares / count)
+
+    def _fit_to(self, shape: tuple[int, ...]) -> None:
+        if not self.built:
+            self.build(shape)
+        if len(shape) != len(self._broadcast) or any(
+            n != shape[a] for a, n in enumerate(self._broadcast) if a not in self._reduced
+        ):
+            raise ValueError(
+                f"{self.name}: data must have the shape of the inputs for axis={self.axis}, "
+                f"{self.build_shape}. Received: shape={shape}"
+            )
+
+    def call(self, inputs: Any) -> Any:
+        deviation = ops.maximum(ops.sqrt(self.variance), config.epsilon())
+        return inputs * deviation + self.mean if self.invert else (inputs - self.mean) / deviation
+
+
+def batches_of(data: Any) -> Iterator[np.ndarray]:
+    """The inputs among batches x, (x, y) or (x, y, sample_weight); an array is one batch."""
+    if hasattr(data, "shape") or isinstance(data, (list, tuple)) or not isinstance(data, Iterable):
+        yield np.asarray(data)
+        return
+    for batch in data:
+        yield np.asarray(batch[0] if isinstance(batch, tuple) else batch)
+
+
+def plain(numbers: Any) -> Any:
+    """Numbers or None as what a configuration holds: arrays as lists."""
+    return numbers.tolist() if hasattr(numbers, "tolist") else numbers
+
+
+# ---- images ----------------------------------------------------------------------------------------------------------
+
+
+class ImageLayer(Layer):
+    """A layer for images (N, H, W, C), or (N, C, H, W), or one of them without N, that gives some of `size`.
+
+    Args:
+        height, width: of the result.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+    """
+
+    ARGUMENTS: tuple[str, ...] = ("height", "width", "data_format")
+
+    def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.height = check_count(self, "height", height)
+        self.width = check_count(self, "width", width)
+        self.data_format = config.standardize_data_format(data_format)
+
+
+@register("layer")
+class Resizing(ImageLayer):
+    """Images of another size. Whole numbers stay so: they are rounded, and cut to the range of their dtype.
+
+    Args:
+        height, width: of the result.
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
+        crop_to_aspect_ratio: cut out the largest part in the middle that has the sides of the result first.
+        pad_to_aspect_ratio: extend the images on two sides to the sides of the result first.
+        fill_mode: "constant", the only way to extend them, with `fill_value`.
+        fill_value: the constant.
+        antialias: whether all pixels count when images are made smaller.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+
+    Raises:
+        ValueError: a size below 1, an unknown interpolation or fill_mode, or both cropping and padding.
+    """
+
+    ARGUMENTS = (
+        *ImageLayer.ARGUMENTS,
+        "interpolation",
+        "crop_to_aspect_ratio",
+        "pad_to_aspect_ratio",
+        "fill_mode",
+        "fill_value",
+        "antialias",
+    )
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        interpolation: str = "bilinear",
+        crop_to_aspect_ratio: bool = False,
+        pad_to_aspect_ratio: bool = False,
+        fill_mode: str = "constant",
+        fill_value: float = 0.0,
+        antialias: bool = False,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(height, width, data_format, **kwargs)
+        if interpolation not in INTERPOLATIONS:
+            raise ValueError(
+                f"Resizing: interpolation must be one of {', '.join(INTERPOLATIONS)}. Received: {interpolation!r}"
+            )
+        self.interpolation = interpolation
+        self.crop_to_aspect_ratio = crop_to_aspect_ratio
+        self.pad_to_aspect_ratio = pad_to_aspect_ratio
+        self.fill_mode = fill_mode
+        self.fill_value = fill_value
+        self.antialias = bool(antialias)
+
+    def _cast(self, tree: Any) -> Any:
+        is_whole = isinstance(tree, np.ndarray) and tree.dtype.kind in "iu"
+        return tree if is_whole or isinstance(tree, (KerasTensor, Variable)) else super()._cast(tree)
+
+    def call(self, inputs: Any) -> Any:
+        y = ops.image.resize(
+            inputs,
+            (self.height, self.width),
+            self.interpolation,
+            self.antialias,
+            self.crop_to_aspect_ratio,
+            self.pad_to_aspect_ratio,
+            self.fill_mode,
+            self.fill_value,
+            self.data_format,
+        )
+        if inputs.dtype.kind not in "iu":
+            return y
+        limits = np.iinfo(inputs.dtype)
+        return ops.cast(ops.clip(ops.round(y), limits.min, limits.max), inputs.dtype)
+
+
+@register("layer")
+class CenterCrop(ImageLayer):
+    """The middle of images; of smaller ones the largest part that has the sides of the result, resized.
+
+    Args:
+        height, width: of the result.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+
+    Raises:
+        ValueError: a size below 1.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        return middle(inputs, self.height, self.width, self.data_format)
+
+
+def middle(images: Any, height: int, width: int, data_format: str) -> Any:
+    """What `CenterCrop` gives."""
+    h, w = sides(images, data_format)
+    if h < height or w < width:
+        return ops.image.resize(images, (height, width), crop_to_aspect_ratio=True, data_format=data_format)
+    top, left = (h - height) // 2, (w - width) // 2
+    part = (..., slice(top, top + height), slice(left, left + width))
+    return images[(*part, slice(None)) if data_format == "channels_last" else part]
+
+
+def sides(images: Any, data_format: str) -> tuple[int, int]:
+    """(H, W) of one image or a batch."""
+    h, w = images.shape[-3:-1] if data_format == "channels_last" else images.shape[-2:]
+    return h, w
