@@ -9,6 +9,15 @@ from fastconv.layers.activation import (
     ReLU,
     Softmax,
 )
+from fastconv.layers.augmentation import (
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from fastconv.layers.base import Layer
 from fastconv.layers.conv import (
     Conv1D,
@@ -78,6 +87,7 @@ from fastconv.layers.pool import (
     MinPooling2D,
     MinPooling3D,
 )
+from fastconv.layers.preprocessing import CenterCrop, Normalization, Rescaling, Resizing
 from fastconv.layers.regularization import (
     ActivityRegularization,
     AlphaDropout,
@@ -146,6 +156,7 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -205,11 +216,21 @@ __all__ = [
     "MinPooling3D",
     "Minimum",
     "Multiply",
+    "Normalization",
     "PReLU",
     "Permute",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
+    "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",

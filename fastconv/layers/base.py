@@ -292,11 +292,12 @@ class Layer:
             if self.output is None:
                 self.input, self.output = args[0] if len(args) == 1 else args, outputs
             return outputs
-        before = getattr(_context, "training", False)
+        before = getattr(_context, "training", None)
         _context.training = before if training is None else bool(training)
         try:
             if "training" in names:
-                kwargs["training"] = _context.training
+                decided = _context.training is not None
+                kwargs["training"] = _context.training if decided else default_training(type(self).call)
             return self._call(args, kwargs)
         finally:
             _context.training = before
@@ -400,6 +401,12 @@ def map_shapes(function: Callable[[Sequence[int | None]], Any], shapes: Any) -> 
 def argument_names(method: Callable[..., Any]) -> tuple[str, ...]:
     """The names of what `method` takes, behind `self`."""
     return tuple(inspect.signature(method).parameters)[1:]
+
+
+@functools.cache
+def default_training(method: Callable[..., Any]) -> bool:
+    """Whether `method` takes it for training when nobody says so: as its signature does, else not."""
+    return inspect.signature(method).parameters["training"].default is True
 
 
 def parts_of(tree: Any) -> list[Layer | Variable]:

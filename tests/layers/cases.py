@@ -133,6 +133,45 @@ CASES = [
     (layers.Add, {}, [IMAGE, IMAGE, IMAGE], IMAGE),
     (layers.Concatenate, {}, [IMAGE, (6, 8, 2)], (6, 8, 5)),
     (layers.Concatenate, {"axis": 1}, [IMAGE, (2, 8, 3)], (8, 8, 3)),
+    (layers.Rescaling, {"scale": 2.0, "offset": -1.0}, IMAGE, IMAGE),
+    (layers.Rescaling, {"scale": [0.5, 2.0, 3.0], "offset": [0.0, 1.0, -1.0]}, IMAGE, IMAGE),
+    (layers.Normalization, {"mean": [0.1, 0.2, 0.3], "variance": [1.0, 2.0, 0.5]}, IMAGE, IMAGE),
+    (layers.Normalization, {"axis": None, "mean": 0.5, "variance": 2.0, "invert": True}, IMAGE, IMAGE),
+    (layers.Normalization, {"axis": (1, 3), "mean": [1.0, 2.0, 3.0], "variance": [1.0, 2.0, 3.0]}, IMAGE, IMAGE),
+    (layers.Resizing, {"height": 4, "width": 9}, IMAGE, (4, 9, 3)),
+    (layers.Resizing, {"height": 3, "width": 5, "interpolation": "bicubic", "antialias": True}, IMAGE, (3, 5, 3)),
+    (layers.Resizing, {"height": 9, "width": 5, "crop_to_aspect_ratio": True}, IMAGE, (9, 5, 3)),
+    (layers.Resizing, {"height": 9, "width": 5, "pad_to_aspect_ratio": True, "fill_value": 2.0}, IMAGE, (9, 5, 3)),
+    (
+        layers.Resizing,
+        {"height": 4, "width": 4, "interpolation": "nearest", "data_format": "channels_first"},
+        (3, 6, 8),
+        (3, 4, 4),
+    ),
+    (layers.CenterCrop, {"height": 3, "width": 5}, IMAGE, (3, 5, 3)),
+    (layers.CenterCrop, {"height": 9, "width": 5}, IMAGE, (9, 5, 3)),
+    (layers.CenterCrop, {"height": 2, "width": 8, "data_format": "channels_first"}, (3, 6, 8), (3, 2, 8)),
 ]
+
+# Layers that change images at random even where nobody speaks of training, and whose gradients may be missing.
+FIRST = {"data_format": "channels_first"}
+RANDOM_CASES = [
+    (layers.RandomFlip, {}, IMAGE, IMAGE),
+    (layers.RandomFlip, {"mode": "horizontal", **FIRST}, (3, 6, 8), (3, 6, 8)),
+    (layers.RandomTranslation, {"height_factor": 0.2, "width_factor": (-0.3, 0.1)}, IMAGE, IMAGE),
+    (layers.RandomTranslation, {"height_factor": 0.5, "width_factor": 0, "fill_mode": "wrap"}, IMAGE, IMAGE),
+    (layers.RandomRotation, {"factor": 0.2, "fill_mode": "constant", "fill_value": 3.0}, IMAGE, IMAGE),
+    (layers.RandomRotation, {"factor": (-0.1, 0.4), "interpolation": "nearest", **FIRST}, (3, 6, 8), (3, 6, 8)),
+    (layers.RandomZoom, {"height_factor": 0.3}, IMAGE, IMAGE),
+    (layers.RandomZoom, {"height_factor": (0.1, 0.3), "width_factor": -0.5, "fill_mode": "nearest"}, IMAGE, IMAGE),
+    (layers.RandomCrop, {"height": 4, "width": 5}, IMAGE, (4, 5, 3)),
+    (layers.RandomCrop, {"height": 8, "width": 8}, IMAGE, (8, 8, 3)),
+    (layers.RandomCrop, {"height": 2, "width": 3, **FIRST}, (3, 6, 8), (3, 2, 3)),
+    (layers.RandomContrast, {"factor": (0.3, 0.6), "value_range": (-2, 1)}, IMAGE, IMAGE),
+    (layers.RandomContrast, {"factor": 0.5, "value_range": (-2, 1), **FIRST}, (3, 6, 8), (3, 6, 8)),
+    (layers.RandomBrightness, {"factor": 0.3, "value_range": [-1, 1]}, IMAGE, IMAGE),
+    (layers.RandomBrightness, {"factor": (-0.5, -0.2), "value_range": (-3, 3), **FIRST}, (3, 6, 8), (3, 6, 8)),
+]
+RANDOM_IDS = [f"{cls.__name__}-{i}" for i, (cls, *_) in enumerate(RANDOM_CASES)]
 
 IDS = [f"{cls.__name__}-{i}" for i, (cls, *_) in enumerate(CASES)]

@@ -8,9 +8,12 @@ import pytest
 from fastconv import Input, Model, layers, models, ops, optimizers, value_and_grad
 from fastconv.serialization import deserialize, serialize
 
-from .cases import CASES, IDS, IMAGE
+from .cases import CASES, IDS, IMAGE, RANDOM_CASES, RANDOM_IDS
 
 each_layer = pytest.mark.parametrize(("cls", "arguments", "shape", "expected"), CASES, ids=IDS)
+each_layer_of_all = pytest.mark.parametrize(
+    ("cls", "arguments", "shape", "expected"), [*CASES, *RANDOM_CASES], ids=[*IDS, *RANDOM_IDS]
+)
 BATCH = 4
 
 
@@ -25,7 +28,7 @@ def inputs_for(shape, dtype="float32", seed=0):
     return [array(one) for one in shape] if isinstance(shape, list) else array(shape)
 
 
-@each_layer
+@each_layer_of_all
 def test_shape_is_known_before_data_and_holds(cls, arguments, shape, expected):
     layer = cls(**arguments)
     drawn = layer([Input(s) for s in shape] if isinstance(shape, list) else Input(shape))
@@ -80,7 +83,7 @@ def test_gradient_is_the_derivative(cls, arguments, shape, expected):
     assert along == pytest.approx(quotient, rel=1e-5, abs=1e-6)
 
 
-@each_layer
+@each_layer_of_all
 def test_trains_and_survives_saving(cls, arguments, shape, expected, tmp_path):
     """Within a model: a step changes every trainable weight, and the model that is read back predicts the same bits."""
     tensors = [Input(s) for s in shape] if isinstance(shape, list) else Input(shape)
@@ -101,7 +104,7 @@ def test_trains_and_survives_saving(cls, arguments, shape, expected, tmp_path):
 
 def test_every_public_layer_is_in_the_table():
     classes = {getattr(layers, name) for name in layers.__all__ if name[0].isupper()}
-    assert classes - {cls for cls, *_ in CASES} == {
+    assert classes - {cls for cls, *_ in [*CASES, *RANDOM_CASES]} == {
         layers.Layer,
         layers.Input,
         layers.InputLayer,
