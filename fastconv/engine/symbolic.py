@@ -54,6 +54,9 @@ class KerasTensor(Operand):
     def __bool__(self) -> bool:
         raise TypeError(f"A symbolic tensor is neither true nor false. Received: {self!r}")
 
+    def __iter__(self) -> Any:
+        raise TypeError(f"A symbolic tensor cannot be iterated; see ops.split. Received: {self!r}")
+
 
 class Node:
     """One application, `outputs = operation(*args, **kwargs)`, with symbolic tensors somewhere in the arguments."""

@@ -143,10 +143,11 @@ def _maker(operation: Any) -> dict[str, str]:
 def nodes_between(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> list[Node]:
     """The nodes that lead from `inputs` to `outputs`, in an order in which they can run."""
     found: dict[Node, None] = {}
-    waiting = [t for t in outputs if t not in inputs]
+    given = set(inputs)
+    waiting = [t for t in outputs if t not in given]
     while waiting:
         node = waiting.pop().node
         if node is not None and node not in found and node.inputs:
             found[node] = None
-            waiting.extend(t for t in node.inputs if t not in inputs)
+            waiting.extend(t for t in node.inputs if t not in given)
     return sorted(found, key=lambda node: node.serial)

@@ -254,17 +254,46 @@ def _reflected(function: Binary) -> Binary:
     return lambda self, other: function(other, self)
 
 
+def _comparison(function: Binary) -> Binary:
+    """`function`; what is neither a number nor an array is simply another thing."""
+
+    def compare(self: Any, other: Any) -> Any:
+        comparable = hasattr(other, "shape") or isinstance(other, (bool, int, float, list, tuple))
+        return function(self, other) if comparable else NotImplemented
+
+    return compare
+
+
+def _of_booleans(symbol: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` of booleans alone, for which bit by bit and logical are the same."""
+
+    def apply(*given: Any) -> Any:
+        dtypes = [str(getattr(x, "dtype", type(x).__name__)) for x in given]
+        if not set(dtypes) <= {"bool"}:
+            raise TypeError(f"{symbol} takes booleans; see also ops.logical_and. Received: {', '.join(dtypes)}")
+        return function(*given)
+
+    return apply
+
+
 def _install_operators() -> None:
-    """Give meaning to Python's operators. Equality stays identity, so that tensors can be keys of a dict."""
+    """Give meaning to Python's operators. Hashes stay those of objects, so that tensors can be keys of a dict."""
     binary = {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power, "mod": mod,
               "floordiv": floor_divide}  # fmt: skip
-    for name, function in binary.items():
-        setattr(Operand, f"__{name}__", lift(function))
-        setattr(Operand, f"__r{name}__", _reflected(lift(function)))
+    logical = {"and": ("&", logical_and), "or": ("|", logical_or), "xor": ("^", not_equal)}
+    lifted = {name: lift(function) for name, function in binary.items()}
+    lifted.update({name: _of_booleans(symbol, lift(function)) for name, (symbol, function) in logical.items()})
+    for name, function in lifted.items():
+        setattr(Operand, f"__{name}__", function)
+        setattr(Operand, f"__r{name}__", _reflected(function))
     for name, function in {"lt": less, "le": less_equal, "gt": greater, "ge": greater_equal}.items():
         setattr(Operand, f"__{name}__", lift(function))
-    for name, unary in {"neg": negative, "abs": absolute}.items():
-        setattr(Operand, f"__{name}__", lift(unary))
+    for name, function in {"eq": equal, "ne": not_equal}.items():
+        setattr(Operand, f"__{name}__", _comparison(lift(function)))
+    unary = {"neg": negative, "abs": absolute}
+    for name, one in unary.items():
+        setattr(Operand, f"__{name}__", lift(one))
+    setattr(Operand, "__invert__", _of_booleans("~", lift(logical_not)))  # noqa: B010
 
 
 _install_operators()

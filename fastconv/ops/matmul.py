@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.engine import KerasTensor, Primitive, Tensor, Variable, lift
+from fastconv.engine import Operand, Primitive, lift
 from fastconv.ops.broadcast import reshape, sum_to
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.shape import expand_dims, squeeze
@@ -67,6 +67,5 @@ def matmul(x1: Any, x2: Any) -> Any:
     return _matmul(a, b)
 
 
-for _cls in (Tensor, Variable, KerasTensor):
-    setattr(_cls, "__matmul__", lift(matmul))  # noqa: B010
-    setattr(_cls, "__rmatmul__", lift(lambda self, other: matmul(other, self)))  # noqa: B010
+setattr(Operand, "__matmul__", lift(matmul))  # noqa: B010
+setattr(Operand, "__rmatmul__", lambda self, other: lift(matmul)(other, self))  # noqa: B010

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastconv import ops
-from fastconv.engine import DataDependentError, Primitive, Tensor, Variable
+from fastconv.engine import DataDependentError, KerasTensor, Primitive, Tensor, Variable
 from fastconv.engine.primitive import calls_before
 
 KNOWN = Tensor.of(np.array([1.0, 2.0, 3.0]))
@@ -52,9 +52,39 @@ def test_values_as_numpy_arrays():
         np.testing.assert_array_equal(ops.convert_to_numpy(x), np.array([1.0, 2.0, 3.0]), strict=True)
 
 
-def test_tensors_are_keys_and_equal_to_themselves_alone():
+def test_tensors_are_keys_and_found_by_identity():
     assert len({KNOWN, UNKNOWN, KNOWN}) == 2
-    assert Tensor.of(KNOWN.value) != KNOWN
+    assert Tensor.of(KNOWN.value) not in {KNOWN, UNKNOWN}
+
+
+@pytest.mark.parametrize("x", [KNOWN, UNKNOWN, Variable(KNOWN.value), KerasTensor((None, 3), "float32")])
+def test_what_is_no_number_is_another_thing(x):
+    for other in (None, "x", object, {}):
+        assert (x == other) is False
+        assert (x != other) is True
+
+
+def test_what_has_no_value_is_neither_true_nor_false():
+    with pytest.raises(DataDependentError, match="known only when its graph runs"):
+        bool(UNKNOWN == 1)
+    with pytest.raises(TypeError, match="neither true nor false"):
+        bool(KerasTensor((None, 3), "float32") == 1)
+    with pytest.raises(TypeError, match=r"cannot be iterated; see ops\.split"):
+        iter(KerasTensor((None, 3), "float32"))
+    assert not Variable(np.array(0.0))
+    assert int(Variable(np.array(3))) == 3
+
+
+def test_operators_of_booleans():
+    a, b = np.array([True, True, False, False]), np.array([True, False, True, False])
+    x = Tensor.of(a)
+    for result, wanted in [(x & b, a & b), (b | x, b | a), (x ^ b, a ^ b), (~x, ~a), (x & True, a), (False ^ x, a)]:
+        assert isinstance(result, Tensor)
+        np.testing.assert_array_equal(result.value, wanted, strict=True)
+    with pytest.raises(TypeError, match=r"^& takes booleans; .* Received: float64, bool$"):
+        KNOWN & b
+    with pytest.raises(TypeError, match=r"^~ takes booleans"):
+        ~KNOWN  # noqa: B018
 
 
 @pytest.mark.parametrize("other", [2, 2.0, np.float32(2), np.float64(2), np.full(3, 2.0), Tensor.of(np.full(3, 2.0))])
@@ -71,6 +101,8 @@ def test_operators(other):
         (KNOWN // other, x // y), (other // KNOWN, y // x),
         (other > KNOWN, x < y), (other < KNOWN, y < x),
         (other <= KNOWN, x >= y), (other >= KNOWN, y >= x),
+        (other == KNOWN, x == y), (other == KNOWN, x == y),
+        (other != KNOWN, x != y), (other != KNOWN, x != y),
         (-KNOWN, -x), (abs(KNOWN), abs(x)),
     ]  # fmt: skip
     for result, wanted in results:

@@ -20,6 +20,7 @@ X = KerasTensor((None, 8, 8, 3), "float32", name="x")
         (lambda x: 1 / x, (None, 8, 8, 3), "float32"),
         (lambda x: np.ones(3, np.float32) * x, (None, 8, 8, 3), "float32"),
         (lambda x: x > 0, (None, 8, 8, 3), "bool"),
+        (lambda x: (x == 0) | ~(x != x), (None, 8, 8, 3), "bool"),
         (lambda x: x[:, 1:3, :, 0], (None, 2, 8), "float32"),
         (lambda x: ops.conv(x, np.ones((3, 3, 3, 5), np.float32), 2, "same"), (None, 4, 4, 5), "float32"),
         (lambda x: ops.max_pool(x, 2), (None, 4, 4, 3), "float32"),

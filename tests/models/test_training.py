@@ -143,6 +143,18 @@ def test_what_does_not_fit_the_outputs_is_named(arguments):
         train()
 
 
+def test_a_loss_may_compare_targets_with_outputs():
+    """y_true == y_pred is a question to every element, whether a plan or Python asks it."""
+    model = Sequential([Input((2,)), layers.Lambda(lambda x: x)])
+
+    def loss(y_true, y_pred):
+        return ops.mean(ops.where(y_true == y_pred, 0.0, 1.0) + ops.where(y_true != y_pred, 2.0, 0.0), -1)
+
+    for run_eagerly in (False, True):
+        model.compile("sgd", loss, run_eagerly=run_eagerly)
+        assert model.test_on_batch(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 0.0], [3.0, 4.0]])) == 0.75
+
+
 def test_targets_are_as_many_as_the_outputs():
     x, y = [np.ones((3, 4))] * 2, np.ones((3, 3))
     model = two_outputs()
