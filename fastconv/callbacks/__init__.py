@@ -1,0 +1,23 @@
+"""What is told of the progress of training, and may stop it, save it, or show it."""
+
+from fastconv.callbacks.callback import Callback, CallbackList
+from fastconv.callbacks.checkpoint import ModelCheckpoint
+from fastconv.callbacks.csv_logger import CSVLogger
+from fastconv.callbacks.early_stopping import EarlyStopping, TerminateOnNaN
+from fastconv.callbacks.history import History, ProgbarLogger
+from fastconv.callbacks.lambda_callback import LambdaCallback
+from fastconv.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+]

@@ -1,0 +1,101 @@
+"""What is told of the progress of training, and several of these as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Logs = Mapping[str, Any] | None
+
+
+class Callback:
+    """Methods that fit, evaluate and predict call at each stage; override those of interest.
+
+    Attributes:
+        model: the model that is trained.
+        params: "verbose", "epochs" and "steps" of this call; None where they are not known.
+    """
+
+    def __init__(self) -> None:
+        self.model: Any = None
+        self.params: dict[str, Any] = {}
+
+    def set_model(self, model: Any) -> None:
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.params = params
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Before the first epoch."""
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """After the last epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Before an epoch; the first one is 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """After an epoch and its validation; `logs` holds its loss and metrics, with "val_" before validation's."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a step of training; the first one of an epoch is 0."""
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a step of training; `logs` holds the loss and metrics of the epoch so far."""
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        """Before evaluation or validation."""
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        """After evaluation or validation."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a batch of evaluation or validation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a batch of evaluation or validation."""
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        """Before prediction."""
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        """After prediction."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a batch of prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a batch of prediction."""
+
+
+class CallbackList(Callback):
+    """Several callbacks as one; each is told in turn.
+
+    Args:
+        callbacks: the callbacks.
+        model: their model.
+        params: their parameters.
+    """
+
+    def __init__(
+        self, callbacks: Iterable[Callback] = (), model: Any = None, params: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__()
+        self.callbacks = list(callbacks)
+        self.set_model(model)
+        self.set_params(params or {})
+
+
+def _tell_all(name: str) -> Any:
+    def tell(self: CallbackList, *args: Any, **kwargs: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, name)(*args, **kwargs)
+
+    return tell
+
+
+for _name in [name for name in vars(Callback) if name.startswith("on_")]:
+    setattr(CallbackList, _name, _tell_all(_name))
+for _name in ("set_model", "set_params"):
+    setattr(CallbackList, _name, _tell_all(_name))

@@ -1,0 +1,92 @@
+"""Saving models in the course of training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from fastconv.callbacks.callback import Logs
+from fastconv.callbacks.monitor import Monitor
+from fastconv.utils.files import model_suffix
+
+
+class ModelCheckpoint(Monitor):
+    """Saves the model after epochs or numbers of batches; always, or when a quantity is the best so far.
+
+    Args:
+        filepath: where to, ending in .npz or .safetensors; may hold fields such as "{epoch:02d}" and "{val_loss:.2f}".
+        monitor: the quantity for `save_best_only`, a key of an epoch's logs.
+        verbose: whether to print what is done.
+        save_best_only: whether to save only when the quantity is better than ever before.
+        save_weights_only: whether to call the model's `save_weights` instead of `save`.
+        mode: "min", "max", or "auto" to tell by the name.
+        save_freq: "epoch", or a number of batches.
+
+    Raises:
+        ValueError: an unknown ending, mode or save_freq, a name that does not tell, or a field that the logs lack.
+    """
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+    ) -> None:
+        super().__init__(monitor, "min" if mode == "auto" and not save_best_only else mode)
+        if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
+            raise ValueError(
+                f"ModelCheckpoint: save_freq must be 'epoch' or a positive int. Received: save_freq={save_freq!r}"
+            )
+        model_suffix(filepath)
+        self.filepath = os.fspath(filepath)
+        self.verbose = verbose
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        self.save_freq = save_freq
+        self.best: float | None = None
+        self._epoch = 0
+        self._batches = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self._batches += 1
+        if self.save_freq != "epoch" and self._batches % int(self.save_freq) == 0:
+            self._save(logs, {"batch": batch + 1})
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        if self.save_freq == "epoch":
+            self._save(logs, {})
+
+    def _save(self, logs: Logs, place: dict[str, int]) -> None:
+        if self.save_best_only and not self._is_best(logs):
+            return
+        path = self._path({**(logs or {}), **place, "epoch": self._epoch + 1})
+        if self.verbose:
+            print(f"Epoch {self._epoch + 1}: saving model to {path}")
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        if self.save_weights_only:
+            self.model.save_weights(path)
+        else:
+            self.model.save(path)
+
+    def _is_best(self, logs: Logs) -> bool:
+        value = self.monitored(logs)
+        if value is None or not self.is_better(value, self.best):
+            return False
+        self.best = value
+        return True
+
+    def _path(self, fields: Mapping[str, Any]) -> str:
+        try:
+            return self.filepath.format(**fields)
+        except KeyError as error:
+            raise ValueError(
+                f"ModelCheckpoint: filepath may hold {', '.join(fields)}. Received: filepath={self.filepath!r}"
+            ) from error

@@ -1,0 +1,91 @@
+"""What has happened, and what is happening."""
+
+from __future__ import annotations
+
+from fastconv.callbacks.callback import Callback, Logs
+from fastconv.utils.progbar import Progbar
+
+
+class History(Callback):
+    """What happened: `epoch`, the numbers of the epochs, and `history`, the values of each quantity in these."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch: list[int] = []
+        self.history: dict[str, list[float]] = {}
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self.epoch = []
+        self.history = {}
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+
+class ProgbarLogger(Callback):
+    """Prints "Epoch 1/3" and a progress bar for each epoch, or one for an evaluation or prediction of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._in_fit = False
+        self._seen = 0
+        self._bar: Progbar | None = None
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._in_fit = True
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        self._in_fit = False
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        epochs = self.params.get("epochs") or 1
+        if self._verbose and epochs > 1:
+            print(f"Epoch {epoch + 1}/{epochs}")
+        self._start()
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self._show(batch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self._finish(logs)
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        if not self._in_fit:
+            self._start()
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        if not self._in_fit:
+            self._show(batch, logs)
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        if not self._in_fit:
+            self._finish(logs)
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        self._start()
+
+    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self._show(batch, None)
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        self._finish(None)
+
+    @property
+    def _verbose(self) -> int:
+        return self.params.get("verbose", 1)
+
+    def _start(self) -> None:
+        self._seen = 0
+        self._bar = Progbar(self.params.get("steps"), verbose=self._verbose)
+
+    def _show(self, batch: int, logs: Logs) -> None:
+        assert self._bar is not None
+        self._seen = batch + 1
+        self._bar.update(self._seen, (logs or {}).items(), finalize=False)
+
+    def _finish(self, logs: Logs) -> None:
+        assert self._bar is not None
+        self._bar.target = self._seen
+        self._bar.update(self._seen, (logs or {}).items(), finalize=True)
