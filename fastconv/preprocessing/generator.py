@@ -1,0 +1,339 @@
+"""ImageDataGenerator: images changed at random one by one, and brought to the scale that a model takes."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastconv import config
+from fastconv.preprocessing.iterators import DirectoryIterator, NumpyArrayIterator
+from fastconv.preprocessing.transforms import (
+    apply_affine_transform,
+    apply_brightness_shift,
+    apply_channel_shift,
+    check_sampling,
+    source_of,
+)
+
+Array = np.ndarray
+Transform = dict[str, Any]
+
+
+class ImageDataGenerator:
+    """Batches of images, each changed by numbers of its own, with Keras's arguments and results.
+
+    `flow` takes images from arrays, `flow_from_directory` from a folder. Random numbers are drawn from NumPy's global
+    state, as scripts expect that set it, or from a `seed` where one is given.
+
+    Args:
+        featurewise_center, featurewise_std_normalization: subtract the mean of each channel over the images that `fit`
+            was shown, divide by its standard deviation.
+        samplewise_center, samplewise_std_normalization: the same with mean and deviation of each image.
+        zca_whitening, zca_epsilon: remove correlations between pixels, as `fit` has found them.
+        rotation_range: turn by at most so many degrees.
+        width_shift_range, height_shift_range: shift by at most a share of the side (a float below 1) or so many pixels
+            (a float), by less than so many whole ones (an int), or by one of several numbers.
+        brightness_range: (lowest, highest) factor of the brightness.
+        shear_range: shear by at most so many degrees.
+        zoom_range: (lowest, highest) part of the sides that is seen; a number z is for (1 - z, 1 + z).
+        channel_shift_range: add a number of at most this size to all channels.
+        fill_mode, cval: what lies beyond the border: "nearest", "constant", "reflect" or "wrap", as in SciPy.
+        horizontal_flip, vertical_flip: mirror half of the images.
+        rescale: a factor, before anything is subtracted; None for none.
+        preprocessing_function: what is done to each image after it was changed and before it is scaled.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        validation_split: the share of images that belongs to subset="validation".
+        interpolation_order: 1 interpolates, 0 takes the nearest pixel.
+        dtype: of the images; `config.floatx()` when None.
+
+    Raises:
+        ValueError: arguments out of their range.
+    """
+
+    def __init__(
+        self,
+        featurewise_center: bool = False,
+        samplewise_center: bool = False,
+        featurewise_std_normalization: bool = False,
+        samplewise_std_normalization: bool = False,
+        zca_whitening: bool = False,
+        zca_epsilon: float = 1e-6,
+        rotation_range: float = 0,
+        width_shift_range: Any = 0.0,
+        height_shift_range: Any = 0.0,
+        brightness_range: Sequence[float] | None = None,
+        shear_range: float = 0.0,
+        zoom_range: float | Sequence[float] = 0.0,
+        channel_shift_range: float = 0.0,
+        fill_mode: str = "nearest",
+        cval: float = 0.0,
+        horizontal_flip: bool = False,
+        vertical_flip: bool = False,
+        rescale: float | None = None,
+        preprocessing_function: Callable[[Array], Array] | None = None,
+        data_format: str | None = None,
+        validation_split: float = 0.0,
+        interpolation_order: int = 1,
+        dtype: str | None = None,
+    ) -> None:
+        check_sampling(fill_mode, interpolation_order)
+        if not 0 <= validation_split < 1:
+            raise ValueError(
+                "ImageDataGenerator: validation_split must be at least 0 and less than 1. "
+                f"Received: validation_split={validation_split}"
+            )
+        if brightness_range is not None and np.shape(brightness_range) != (2,):
+            raise ValueError(
+                "ImageDataGenerator: brightness_range must be two numbers. "
+                f"Received: brightness_range={brightness_range}"
+            )
+        zooms = [1 - zoom_range, 1 + zoom_range] if isinstance(zoom_range, (int, float)) else list(zoom_range)
+        if len(zooms) != 2:
+            raise ValueError(
+                f"ImageDataGenerator: zoom_range must be a number or two. Received: zoom_range={zoom_range}"
+            )
+        self.featurewise_std_normalization = featurewise_std_normalization and not zca_whitening
+        self.featurewise_center = featurewise_center or featurewise_std_normalization or zca_whitening
+        self.samplewise_center = samplewise_center or samplewise_std_normalization
+        self.samplewise_std_normalization = samplewise_std_normalization
+        self.zca_whitening = zca_whitening
+        self.zca_epsilon = zca_epsilon
+        self.rotation_range = rotation_range
+        self.width_shift_range = width_shift_range
+        self.height_shift_range = height_shift_range
+        self.brightness_range = brightness_range
+        self.shear_range = shear_range
+        self.zoom_range = zooms
+        self.channel_shift_range = channel_shift_range
+        self.fill_mode = fill_mode
+        self.cval = cval
+        self.horizontal_flip = horizontal_flip
+        self.vertical_flip = vertical_flip
+        self.rescale = rescale
+        self.preprocessing_function = preprocessing_function
+        self.data_format = config.standardize_data_format(data_format)
+        self.validation_split = validation_split
+        self.interpolation_order = interpolation_order
+        self.dtype = dtype or config.floatx()
+        first = self.data_format == "channels_first"
+        self.channel_axis, self.row_axis, self.col_axis = (1, 2, 3) if first else (3, 1, 2)
+        self.mean: Any = None
+        self.std: Any = None
+        self.zca_whitening_matrix: Any = None
+
+    # ---- batches -------------------------------------------------------------------------------------------------
+
+    def flow(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        sample_weight: Any = None,
+        seed: int | None = None,
+        save_to_dir: str | os.PathLike[str] | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        ignore_class_split: bool = False,
+        subset: str | None = None,
+    ) -> NumpyArrayIterator:
+        """Batches x, (x, y) or (x, y, weights) of arrays, without end; see `NumpyArrayIterator`."""
+        return NumpyArrayIterator(
+            x,
+            y,
+            self,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            sample_weight=sample_weight,
+            seed=seed,
+            data_format=self.data_format,
+            save_to_dir=save_to_dir,
+            save_prefix=save_prefix,
+            save_format=save_format,
+            subset=subset,
+            ignore_class_split=ignore_class_split,
+            dtype=self.dtype,
+        )
+
+    def flow_from_directory(
+        self,
+        directory: str | os.PathLike[str],
+        target_size: Sequence[int] = (256, 256),
+        color_mode: str = "rgb",
+        classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical",
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        save_to_dir: str | os.PathLike[str] | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        follow_links: bool = False,
+        subset: str | None = None,
+        interpolation: str = "nearest",
+        keep_aspect_ratio: bool = False,
+    ) -> DirectoryIterator:
+        """Batches of the images in a folder that has a folder for each class, without end; see `DirectoryIterator`."""
+        return DirectoryIterator(
+            directory,
+            self,
+            target_size=target_size,
+            color_mode=color_mode,
+            classes=classes,
+            class_mode=class_mode,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            data_format=self.data_format,
+            save_to_dir=save_to_dir,
+            save_prefix=save_prefix,
+            save_format=save_format,
+            follow_links=follow_links,
+            subset=subset,
+            interpolation=interpolation,
+            keep_aspect_ratio=keep_aspect_ratio,
+            dtype=self.dtype,
+        )
+
+    # ---- one image -----------------------------------------------------------------------------------------------
+
+    def get_random_transform(self, img_shape: Sequence[int], seed: int | None = None) -> Transform:
+        """The numbers that an image of some shape is changed by, for `apply_transform`."""
+        return self.draw(img_shape, source_of(seed))
+
+    def draw(self, img_shape: Sequence[int], random: Any) -> Transform:
+        """`get_random_transform` from a `RandomState` or the module `np.random`."""
+
+        def within(size: float) -> float:
+            return random.uniform(-size, size) if size else 0
+
+        theta = within(self.rotation_range)
+        tx = _shift(self.height_shift_range, img_shape[self.row_axis - 1], random)
+        ty = _shift(self.width_shift_range, img_shape[self.col_axis - 1], random)
+        shear = within(self.shear_range)
+        zx, zy = (1, 1) if self.zoom_range == [1, 1] else random.uniform(*self.zoom_range, 2)
+        return {
+            "theta": theta,
+            "tx": tx,
+            "ty": ty,
+            "shear": shear,
+            "zx": zx,
+            "zy": zy,
+            "flip_horizontal": (random.random_sample() < 0.5) * self.horizontal_flip,
+            "flip_vertical": (random.random_sample() < 0.5) * self.vertical_flip,
+            "channel_shift_intensity": within(self.channel_shift_range) if self.channel_shift_range else None,
+            "brightness": None if self.brightness_range is None else random.uniform(*self.brightness_range),
+        }
+
+    def apply_transform(self, x: Array, transform_parameters: Transform) -> Array:
+        """One image changed by numbers: those that `get_random_transform` returns, or some of them.
+
+        Args:
+            x: (H, W, C), or (C, H, W).
+            transform_parameters: "theta" and "shear" in degrees, "tx", "ty", "zx", "zy", "flip_horizontal",
+                "flip_vertical", "channel_shift_intensity" and "brightness"; see `apply_affine_transform`.
+        """
+        row, column, channel = self.row_axis - 1, self.col_axis - 1, self.channel_axis - 1
+        given = transform_parameters
+        x = apply_affine_transform(
+            x,
+            given.get("theta", 0),
+            given.get("tx", 0),
+            given.get("ty", 0),
+            given.get("shear", 0),
+            given.get("zx", 1),
+            given.get("zy", 1),
+            row_axis=row,
+            col_axis=column,
+            channel_axis=channel,
+            fill_mode=self.fill_mode,
+            cval=self.cval,
+            order=self.interpolation_order,
+        )
+        if given.get("channel_shift_intensity") is not None:
+            x = apply_channel_shift(x, given["channel_shift_intensity"], channel)
+        if given.get("flip_horizontal", False):
+            x = np.flip(x, column)
+        if given.get("flip_vertical", False):
+            x = np.flip(x, row)
+        if given.get("brightness") is not None:
+            x = apply_brightness_shift(x, given["brightness"], False, channel)
+        return x
+
+    def random_transform(self, x: Array, seed: int | None = None) -> Array:
+        """One image changed by random numbers."""
+        return self.apply_transform(x, self.get_random_transform(x.shape, seed))
+
+    # ---- the scale of numbers ------------------------------------------------------------------------------------
+
+    def standardize(self, x: Array) -> Array:
+        """Images after `preprocessing_function` and on the scale that the arguments ask for; x is left as it is."""
+        x = self.preprocessing_function(x) if self.preprocessing_function else x
+        x = np.asarray(x)
+        x = x if x.dtype.kind == "f" else x.astype(self.dtype)
+        if self.rescale:
+            x = x * x.dtype.type(self.rescale)
+        if self.samplewise_center:
+            x = x - x.mean(keepdims=True)
+        if self.samplewise_std_normalization:
+            x = x / (x.std(keepdims=True) + 1e-6)
+        if self.featurewise_center and self._was_fit(self.mean, "featurewise_center"):
+            x = x - self.mean
+        if self.featurewise_std_normalization and self._was_fit(self.std, "featurewise_std_normalization"):
+            x = x / (self.std + 1e-6)
+        if self.zca_whitening and self._was_fit(self.zca_whitening_matrix, "zca_whitening"):
+            x = (x.reshape(-1, math.prod(x.shape[-3:])) @ self.zca_whitening_matrix).reshape(x.shape)
+        return x
+
+    def _was_fit(self, found: Array | None, argument: str) -> bool:
+        if found is None:
+            warnings.warn(f"ImageDataGenerator: {argument} does nothing before fit(x) was called", stacklevel=3)
+        return found is not None
+
+    def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
+        """Find means, deviations and correlations of images.
+
+        Args:
+            x: a batch.
+            augment: whether they are changed at random first, `rounds` times.
+            rounds: how often.
+            seed: what is drawn from; NumPy's global state when None.
+
+        Raises:
+            ValueError: x does not have 4 axes.
+        """
+        x = np.array(x, self.dtype)
+        if x.ndim != 4:
+            raise ValueError(f"ImageDataGenerator: fit takes a batch of images, with 4 axes. Received: shape={x.shape}")
+        if self.rescale:
+            x *= self.rescale
+        if augment:
+            random = source_of(seed)
+            changed = [self.apply_transform(a, self.draw(a.shape, random)) for _ in range(rounds) for a in x]
+            x = np.stack(changed).astype(self.dtype)
+        axes = (0, self.row_axis, self.col_axis)
+        if self.featurewise_center:
+            self.mean = x.mean(axes, keepdims=True)[0]
+            x = x - self.mean
+        if self.featurewise_std_normalization:
+            self.std = x.std(axes, keepdims=True)[0]
+            x = x / (self.std + 1e-6)
+        if self.zca_whitening:
+            u, s, _ = np.linalg.svd(x.reshape(len(x), -1).T, full_matrices=False)
+            self.zca_whitening_matrix = (u * (math.sqrt(len(x)) / (s + self.zca_epsilon))) @ u.T
+
+
+def _shift(size: Any, side: int, random: Any) -> float:
+    """A random shift in pixels; `size` is what `width_shift_range` may be."""
+    if np.ndim(size) == 0 and not size:
+        return 0
+    if np.ndim(size) or isinstance(size, (int, np.integer)):
+        shift = random.choice(size) * random.choice([-1, 1])
+    else:
+        shift = random.uniform(-size, size)
+    return shift * side if np.max(size) < 1 else shift

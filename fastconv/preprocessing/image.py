@@ -1,0 +1,50 @@
+"""Images in files and arrays, and their augmentation one by one, with the names of `tf.keras.preprocessing.image`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastconv import ops
+from fastconv.preprocessing.generator import ImageDataGenerator
+from fastconv.preprocessing.iterators import DirectoryIterator, Iterator, NumpyArrayIterator
+from fastconv.preprocessing.transforms import (
+    apply_affine_transform,
+    apply_brightness_shift,
+    apply_channel_shift,
+    random_brightness,
+    random_channel_shift,
+    random_rotation,
+    random_shear,
+    random_shift,
+    random_zoom,
+)
+from fastconv.utils import array_to_img, img_to_array, load_img, save_img
+
+__all__ = [
+    "DirectoryIterator",
+    "ImageDataGenerator",
+    "Iterator",
+    "NumpyArrayIterator",
+    "apply_affine_transform",
+    "apply_brightness_shift",
+    "apply_channel_shift",
+    "array_to_img",
+    "img_to_array",
+    "load_img",
+    "random_brightness",
+    "random_channel_shift",
+    "random_rotation",
+    "random_shear",
+    "random_shift",
+    "random_zoom",
+    "save_img",
+    "smart_resize",
+]
+
+
+def smart_resize(
+    x: Any, size: Sequence[int], interpolation: str = "bilinear", data_format: str = "channels_last"
+) -> Any:
+    """The largest part in the middle of images that has the sides of `size`, resized; see `ops.image.resize`."""
+    return ops.image.resize(x, size, interpolation, crop_to_aspect_ratio=True, data_format=data_format)

@@ -1,0 +1,202 @@
+"""What `ImageDataGenerator` does to one image, given the numbers, or with numbers drawn from NumPy's global state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastconv import config
+from fastconv.ops.image import AFFINE
+
+Array = np.ndarray
+GLOBAL: Any = np.random  # the state that scripts set by np.random.seed
+FILL_MODES = ("nearest", "constant", "reflect", "wrap", "mirror", "grid-constant", "grid-wrap")
+
+
+def apply_affine_transform(
+    x: Any,
+    theta: float = 0,
+    tx: float = 0,
+    ty: float = 0,
+    shear: float = 0,
+    zx: float = 1,
+    zy: float = 1,
+    row_axis: int = 1,
+    col_axis: int = 2,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    order: int = 1,
+) -> Array:
+    """An image turned, shifted, sheared and zoomed, the same as Keras gives by `scipy.ndimage`.
+
+    With R the rotation, S the shift, A the shear and Z the zoom, all around c, y at (column, row) is x at
+    R S A Z (column, row), and c = ((height - 1) / 2, (width - 1) / 2): the middle of a square, and what Keras takes for
+    other images.
+
+    Args:
+        x: one image, with 3 axes.
+        theta: how far it is turned, in degrees.
+        tx, ty: shifts along columns and rows, in pixels.
+        shear: an angle in degrees.
+        zx, zy: which part of the sides of x is seen.
+        row_axis, col_axis, channel_axis: 0, 1 and 2; the channels are first or last.
+        fill_mode: what lies beyond the border, as in SciPy: "nearest", "constant", "reflect", "wrap", "mirror",
+            "grid-constant" or "grid-wrap".
+        cval: the constant.
+        order: 1 interpolates between the four pixels around a place, 0 takes the nearest.
+
+    Returns:
+        An array like x; whole numbers are rounded.
+
+    Raises:
+        ValueError: another number of axes, another order, an unknown fill_mode.
+    """
+    x = np.asarray(x)
+    if x.ndim != 3 or sorted((row_axis, col_axis, channel_axis)) != [0, 1, 2] or channel_axis == 1:
+        raise ValueError(
+            "apply_affine_transform: x must have 3 axes, the channels first or last. "
+            f"Received: x.shape={x.shape}, {row_axis=}, {col_axis=}, {channel_axis=}"
+        )
+    check_sampling(fill_mode, order)
+    if (theta, tx, ty, shear, zx, zy) == (0, 0, 0, 0, 1, 1):
+        return x
+    transform = affine_matrix(theta, tx, ty, shear, zx, zy, x.shape[row_axis], x.shape[col_axis])
+    axes = (channel_axis, row_axis, col_axis) if channel_axis == 0 else (row_axis, col_axis, channel_axis)
+    images = x.transpose(axes)[..., None] if channel_axis == 0 else x.transpose(axes)[None]
+    images = images.astype(x.dtype if x.dtype.kind == "f" else config.floatx(), copy=False)
+    y = AFFINE(images, transform.repeat(len(images), 0), nearest=order == 0, fill=fill_mode, value=float(cval))
+    return as_dtype(y.reshape([x.shape[a] for a in axes]).transpose(np.argsort(axes)), x.dtype)
+
+
+def check_sampling(fill_mode: str, order: int) -> None:
+    """Raise ValueError for an unknown fill mode, or an interpolation of a higher order than 1."""
+    if fill_mode not in FILL_MODES:
+        raise ValueError(f"fill_mode must be one of {', '.join(FILL_MODES)}. Received: fill_mode={fill_mode!r}")
+    if order not in (0, 1):
+        raise ValueError(f"The order of interpolation must be 0 or 1. Received: {order!r}")
+
+
+def affine_matrix(
+    theta: float, tx: float, ty: float, shear: float, zx: float, zy: float, height: int, width: int
+) -> Array:
+    """(1, 8), for `AFFINE`: ((cos, -sin), (sin, cos)) ((1, -sin'), (0, cos')) diag(zx, zy), and its shift."""
+    cos, sin = math.cos(math.radians(theta)), math.sin(math.radians(theta))
+    shear_cos, shear_sin = math.cos(math.radians(shear)), math.sin(math.radians(shear))
+    a0, a1 = cos * zx, (-cos * shear_sin - sin * shear_cos) * zy
+    b0, b1 = sin * zx, (-sin * shear_sin + cos * shear_cos) * zy
+    x, y = height / 2 - 0.5, width / 2 - 0.5
+    a2 = x + cos * tx - sin * ty - a0 * x - a1 * y
+    b2 = y + sin * tx + cos * ty - b0 * x - b1 * y
+    return np.array([[a0, a1, a2, b0, b1, b2, 0, 0]])
+
+
+def as_dtype(y: Array, dtype: np.dtype) -> Array:
+    """y in a dtype; for whole numbers rounded, and cut to their range."""
+    if dtype.kind not in "iu":
+        return y.astype(dtype, copy=False)
+    limits = np.iinfo(dtype)
+    return np.rint(y).clip(limits.min, limits.max).astype(dtype)
+
+
+def apply_channel_shift(x: Any, intensity: float, channel_axis: int = 0) -> Array:
+    """x + intensity, cut to the range of the values in x; each channel is shifted alike."""
+    x = np.asarray(x)
+    return np.clip(x + intensity, x.min(), x.max()).astype(x.dtype, copy=False)
+
+
+def apply_brightness_shift(x: Any, brightness: float, scale: bool = True, channel_axis: int | None = None) -> Array:
+    """The pixels of an image, as bytes, times `brightness`; a fourth channel is left as it is.
+
+    Args:
+        x: one image.
+        brightness: 0 makes it black, 1 leaves it as it is.
+        scale: whether its values are brought to the range from 0 to 255 first; so they are where they exceed it, and
+            back afterwards if `scale` is False.
+        channel_axis: where the channels are; as `config.image_data_format` says when None.
+
+    Returns:
+        An array of `config.floatx()`.
+    """
+    x = np.asarray(x, config.floatx())
+    low, high = x.min(), x.max()
+    exceeds = low < 0 or high > 255
+    if scale or exceeds:
+        x = x - low
+        x = x / x.max() * 255 if x.max() else x
+    pixels = x.astype("uint8").astype(config.floatx())
+    y = np.trunc(np.clip(pixels * np.float32(brightness), 0, 255))
+    axis = channel_axis if channel_axis is not None else -3 if config.image_data_format() == "channels_first" else -1
+    if x.shape[axis] == 4:
+        np.moveaxis(y, axis, 0)[3] = np.moveaxis(pixels, axis, 0)[3]
+    return y / 255 * (high - low) + low if exceeds and not scale else y
+
+
+def flip_axis(x: Array, axis: int) -> Array:
+    """x in reverse order along an axis."""
+    return np.flip(x, axis)
+
+
+def source_of(seed: int | None) -> Any:
+    """What is drawn from: a `RandomState`, or the module `np.random`, whose functions have the same names."""
+    return GLOBAL if seed is None else np.random.RandomState(seed)
+
+
+# ---- with random numbers ---------------------------------------------------------------------------------------------
+
+
+# Their further arguments are those of `apply_affine_transform` from row_axis on; `interpolation_order` is `order`.
+
+
+def _affine(x: Any, numbers: dict[str, Any], args: tuple, order: int, kwargs: dict[str, Any]) -> Array:
+    named = dict(zip(("row_axis", "col_axis", "channel_axis", "fill_mode", "cval", "order"), args))
+    return apply_affine_transform(x, **numbers, **{"order": order, **named, **kwargs})
+
+
+def random_rotation(x: Any, rg: float, *args: Any, interpolation_order: int = 1, **kwargs: Any) -> Array:
+    """An image turned by at most `rg` degrees."""
+    return _affine(x, {"theta": GLOBAL.uniform(-rg, rg)}, args, interpolation_order, kwargs)
+
+
+def random_shift(
+    x: Any,
+    wrg: float,
+    hrg: float,
+    row_axis: int = 1,
+    col_axis: int = 2,
+    *args: Any,
+    interpolation_order: int = 1,
+    **kwargs: Any,
+) -> Array:
+    """An image shifted by at most `hrg` of its height (tx) and `wrg` of its width (ty)."""
+    tx = GLOBAL.uniform(-hrg, hrg) * x.shape[row_axis]
+    ty = GLOBAL.uniform(-wrg, wrg) * x.shape[col_axis]
+    return _affine(x, {"tx": tx, "ty": ty}, (row_axis, col_axis, *args), interpolation_order, kwargs)
+
+
+def random_shear(x: Any, intensity: float, *args: Any, interpolation_order: int = 1, **kwargs: Any) -> Array:
+    """An image sheared by at most `intensity` degrees."""
+    return _affine(x, {"shear": GLOBAL.uniform(-intensity, intensity)}, args, interpolation_order, kwargs)
+
+
+def random_zoom(x: Any, zoom_range: Sequence[float], *args: Any, interpolation_order: int = 1, **kwargs: Any) -> Array:
+    """An image zoomed by two numbers between those of `zoom_range`. Raises ValueError unless there are two."""
+    if len(zoom_range) != 2:
+        raise ValueError(f"random_zoom: zoom_range must have two numbers. Received: zoom_range={zoom_range}")
+    zx, zy = (1, 1) if tuple(zoom_range) == (1, 1) else GLOBAL.uniform(*zoom_range, 2)
+    return _affine(x, {"zx": zx, "zy": zy}, args, interpolation_order, kwargs)
+
+
+def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) -> Array:
+    """`apply_channel_shift` by at most `intensity_range`."""
+    return apply_channel_shift(x, GLOBAL.uniform(-intensity_range, intensity_range), channel_axis)
+
+
+def random_brightness(x: Any, brightness_range: Sequence[float], scale: bool = True) -> Array:
+    """`apply_brightness_shift` by a number between two. Raises ValueError unless there are two."""
+    if len(brightness_range) != 2:
+        raise ValueError(f"random_brightness: two numbers are needed. Received: brightness_range={brightness_range}")
+    return apply_brightness_shift(x, GLOBAL.uniform(*brightness_range), scale)
