@@ -1,5 +1,6 @@
 """What is told of the progress of training, and may stop it, save it, or show it."""
 
+from fastconv.callbacks.backup import BackupAndRestore
 from fastconv.callbacks.callback import Callback, CallbackList
 from fastconv.callbacks.checkpoint import ModelCheckpoint
 from fastconv.callbacks.csv_logger import CSVLogger
@@ -9,6 +10,7 @@ from fastconv.callbacks.lambda_callback import LambdaCallback
 from fastconv.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,11 +15,16 @@ class Callback:
     Attributes:
         model: the model that is trained.
         params: "verbose", "epochs" and "steps" of this call; None where they are not known.
+        companions: all callbacks of this call.
     """
+
+    STATE: tuple[str, ...] = ()  # attributes, of plain data and arrays, that `BackupAndRestore` is to keep
+    comes_last = False  # whether it is told of each stage after all those of which this is not true
 
     def __init__(self) -> None:
         self.model: Any = None
         self.params: dict[str, Any] = {}
+        self.companions: list[Callback] = []
 
     def set_model(self, model: Any) -> None:
         self.model = model
@@ -82,20 +88,23 @@ class CallbackList(Callback):
         self, callbacks: Iterable[Callback] = (), model: Any = None, params: dict[str, Any] | None = None
     ) -> None:
         super().__init__()
-        self.callbacks = list(callbacks)
+        self.callbacks = sorted(callbacks, key=lambda callback: callback.comes_last)
+        for callback in self.callbacks:
+            callback.companions = self.callbacks
         self.set_model(model)
         self.set_params(params or {})
 
 
 def _tell_all(name: str) -> Any:
-    def tell(self: CallbackList, *args: Any, **kwargs: Any) -> None:
+    takes = len(inspect.signature(getattr(Callback, name)).parameters) - 1  # without self
+
+    def tell(self: CallbackList, *args: Any) -> None:
+        args = args if len(args) == takes else (*args, {})  # no logs
         for callback in self.callbacks:
-            getattr(callback, name)(*args, **kwargs)
+            getattr(callback, name)(*args)
 
     return tell
 
 
-for _name in [name for name in vars(Callback) if name.startswith("on_")]:
-    setattr(CallbackList, _name, _tell_all(_name))
-for _name in ("set_model", "set_params"):
+for _name in [name for name in vars(Callback) if name.startswith(("on_", "set_"))]:
     setattr(CallbackList, _name, _tell_all(_name))

@@ -27,6 +27,8 @@ class ModelCheckpoint(Monitor):
         ValueError: an unknown ending, mode or save_freq, a name that does not tell, or a field that the logs lack.
     """
 
+    STATE = ("best", "_epoch", "_batches")
+
     def __init__(
         self,
         filepath: str | os.PathLike[str],

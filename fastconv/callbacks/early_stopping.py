@@ -26,6 +26,8 @@ class EarlyStopping(Monitor):
         ValueError: an unknown mode, or a name that does not tell.
     """
 
+    STATE = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
+
     def __init__(
         self,
         monitor: str = "val_loss",

@@ -9,6 +9,8 @@ from fastconv.utils.progbar import Progbar
 class History(Callback):
     """What happened: `epoch`, the numbers of the epochs, and `history`, the values of each quantity in these."""
 
+    STATE = ("epoch", "history")
+
     def __init__(self) -> None:
         super().__init__()
         self.epoch: list[int] = []

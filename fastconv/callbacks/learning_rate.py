@@ -55,6 +55,8 @@ class ReduceLROnPlateau(Monitor):
         ValueError: a factor from 1 on, an unknown mode, or a name that does not tell.
     """
 
+    STATE = ("best", "wait", "cooldown_counter")
+
     def __init__(
         self,
         monitor: str = "val_loss",

@@ -26,6 +26,11 @@ class Feed:
         """The batches of one epoch."""
         raise NotImplementedError
 
+    def replay(self) -> None:
+        """Make the batches of an epoch for nobody, where later epochs depend on that."""
+        for _ in self.epoch():
+            pass
+
 
 class Arrays(Feed):
     """Arrays of one length, cut into batches of `batch_size`, the last of which may be smaller."""
@@ -41,6 +46,9 @@ class Arrays(Feed):
         order = generator().permutation(self.samples) if self.shuffle else None
         for index in batching.batches(self.samples, self.batch_size, order):
             yield batching.take(self.arrays, index)
+
+    def replay(self) -> None:
+        """An epoch depends on random numbers alone."""
 
 
 class Stream(Feed):

@@ -108,6 +108,11 @@ class Objective:
                 for metric in group:
                     metric.update_state(target, output, weights)
 
+    @property
+    def variables(self) -> list[Any]:
+        """Those of all metrics."""
+        return [v for metric in self.metrics.values() for v in metric.variables]
+
     def result(self) -> dict[str, Any]:
         """The metrics' results by name."""
         return {name: metric.result() for name, metric in self.metrics.items()}

@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from fastconv import config, optimizers
 from fastconv.callbacks import Callback, CallbackList, History, ProgbarLogger
+from fastconv.callbacks.snapshot import Snapshot
 from fastconv.engine import DataDependentError, GradientTape, HostCall, Plan, Tensor, Trace
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer
@@ -21,6 +23,7 @@ from fastconv.models import data as batching
 from fastconv.models.feed import Arrays, Feed, Portions, Stream, makes_batches
 from fastconv.models.objective import Objective, check_tensors
 from fastconv.serialization import serialize
+from fastconv.utils import random
 from fastconv.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 MAX_PLANS = 8  # shapes of batches that a model keeps buffers for; the one unused for longest goes first
@@ -35,6 +38,7 @@ class Trainer(Layer):
         self.optimizer: Any = None
         self.loss: Any = None
         self.stop_training = False
+        self.resume_from: Snapshot | None = None  # where `fit` is to go on, set when it begins
         self.history: History | None = None
         self.run_eagerly = False
         self._objective: Objective | None = None
@@ -242,13 +246,13 @@ class Trainer(Layer):
             results = self._run_step(mode, rebuild(example, inputs))
             return PlannedStep(inputs, results, trace)
 
-    def _record(self, mode: str, arrays: tuple) -> Any:
+    def _record(self, mode: str, arrays: tuple, assign: bool = True) -> Any:
         with Trace(recording=True) as trace:
             cast = zip(leaves(arrays), _graph_dtypes(arrays))
             inputs = [Tensor.of(leaf.astype(dtype, copy=False)) for leaf, dtype in cast]
             results = self._run_step(mode, rebuild(arrays, inputs))
             outputs = [Tensor.of(leaf).numpy() for leaf in leaves(results)]
-        for variable, value in trace.updates.items():
+        for variable, value in trace.updates.items() if assign else ():
             variable.assign(value)
         return rebuild(results, outputs)
 
@@ -360,9 +364,16 @@ class Trainer(Layer):
         todo = self._callbacks(callbacks, verbose, {"epochs": epochs, "steps": train.steps})
         self.stop_training = False
         todo.on_train_begin()
-        for epoch in range(initial_epoch, epochs):
+        resumed, self.resume_from = self.resume_from, None
+        first = initial_epoch
+        if resumed is not None:
+            first = resumed.place["epoch"]
+            self._replay(
+                resumed, train, validation, [is_due(n + 1, validation_freq) for n in range(initial_epoch, first)]
+            )
+        for epoch in range(first, first if self.stop_training else epochs):
             todo.on_epoch_begin(epoch)
-            logs = self._train(train, todo)
+            logs = self._train(train, todo, resumed if epoch == first else None)
             if validation is not None and is_due(epoch + 1, validation_freq):
                 scores = self._evaluate(validation, todo)
                 logs.update({f"val_{name}": value for name, value in scores.items()})
@@ -397,17 +408,38 @@ class Trainer(Layer):
         x, y, *weights = batching.check_validation_data(data)
         return self._feed(x, y, weights[0] if weights else None, batch_size=batch_size)
 
-    def _train(self, feed: Feed, callbacks: CallbackList) -> dict:
-        """One epoch, until a callback stops the training."""
+    def _train(self, feed: Feed, callbacks: CallbackList, resumed: Snapshot | None) -> dict:
+        """One epoch, or what is left of it, until a callback stops the training."""
         self.reset_metrics()
+        batches = enumerate(feed.epoch())
         logs = None
-        for step, batch in enumerate(feed.epoch()):
+        if resumed is not None and resumed.place["batch"]:
+            logs = self._skip(batches, resumed)
+        for step, batch in batches:
             callbacks.on_train_batch_begin(step)
             logs = _numbers(self._step("train", batch))
             callbacks.on_train_batch_end(step, logs)
             if self.stop_training:
                 break
         return self.get_metrics_result() if logs is None else logs
+
+    def _replay(self, resumed: Snapshot, train: Feed, validation: Feed | None, validated: list[bool]) -> None:
+        """Bring data and random numbers to where they were at `resumed`; `validated` has an entry for each epoch."""
+        random.set_state(resumed.place["random"]["fit"])
+        for due in validated:
+            train.replay()
+            if validation is not None and due:
+                validation.replay()
+        random.set_state(resumed.place["random"]["now"])
+        self.stop_training = resumed.place["stopped"]
+
+    def _skip(self, batches: Iterator[tuple[int, Any]], resumed: Snapshot) -> dict:
+        """Pass by the batches before `resumed`, and return what was reported of the last one."""
+        *_, (_, last) = islice(batches, resumed.place["batch"])
+        self._record("train", last, assign=False)  # so that all metrics exist
+        resumed.restore_metrics(self)
+        random.set_state(resumed.place["random"]["now"])
+        return resumed.place["logs"]
 
     def evaluate(
         self,

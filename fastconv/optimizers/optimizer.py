@@ -191,6 +191,10 @@ class Optimizer(Configurable):
         """The state beside `variable`, one variable of its shape for each of `slots`."""
         return self._state[variable]
 
+    def known_variables(self) -> list[Variable]:
+        """The variables beside which there is state."""
+        return [*self._state]
+
     def saved_state(self, variables: Sequence[Variable]) -> list[Variable]:
         """All that a saved optimizer needs for `variables`, in an order that they determine."""
         self.build(variables)

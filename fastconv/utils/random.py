@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 
@@ -31,3 +32,22 @@ def generator() -> np.random.Generator:
 def next_seed() -> int:
     """A whole number from 0 to 2^63 - 1, drawn from `generator`."""
     return int(_generator.integers(2**63))
+
+
+def get_state() -> dict[str, Any]:
+    """Where the random numbers are that `set_random_seed` begins, as plain data."""
+    name, keys, *rest = np.random.get_state()  # noqa: NPY002
+    version, numbers, gauss = random.getstate()
+    return {
+        "python": [version, list(numbers), gauss],
+        "numpy": [name, np.asarray(keys).tolist(), *rest],
+        "fastconv": _generator.bit_generator.state,
+    }
+
+
+def set_state(state: dict[str, Any]) -> None:
+    """Let random numbers go on from where `get_state` found them."""
+    version, numbers, gauss = state["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    np.random.set_state(tuple(state["numpy"]))  # noqa: NPY002
+    _generator.bit_generator.state = state["fastconv"]

@@ -1,0 +1,135 @@
+"""Going on after an interruption."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from fastconv.callbacks.callback import Callback, Logs
+from fastconv.callbacks.snapshot import Snapshot
+from fastconv.utils import random
+
+
+class BackupAndRestore(Callback):
+    """Lets a training that was interrupted, however that happened, be started again and go on where it was.
+
+    The weights come out as those of a training that was never interrupted, bit for bit. What is saved: weights, seeds,
+    optimizers, running means of metrics, the random numbers of Python, NumPy and fastconv, and the state that callbacks
+    name in `STATE`, such as those of early stopping and of the history. Data in arrays is taken up where it was; what
+    generators and datasets make is made again from the beginning up to there, and dropped.
+
+    The script must be the same: it makes the model, compiles it and calls `fit` with the same data and callbacks.
+
+    Args:
+        backup_dir: a folder for this call of `fit` alone.
+        save_freq: "epoch", or a number of batches.
+        double_checkpoint: whether to keep the backup before the last one, should that be damaged.
+        delete_checkpoint: whether to delete the backup when training has ended.
+
+    Raises:
+        ValueError: no folder, or another save_freq; when training begins, a model without weights yet, or a backup that
+            is damaged or of another model.
+    """
+
+    comes_last = True  # so that what it saves holds what the others have done
+
+    def __init__(
+        self,
+        backup_dir: str | os.PathLike[str],
+        save_freq: str | int = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
+    ) -> None:
+        super().__init__()
+        if not os.fspath(backup_dir):
+            raise ValueError(f"BackupAndRestore: backup_dir must name a folder. Received: backup_dir={backup_dir!r}")
+        if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
+            raise ValueError(
+                f"BackupAndRestore: save_freq must be 'epoch' or a positive int. Received: save_freq={save_freq!r}"
+            )
+        self.backup_dir = Path(backup_dir)
+        self.save_freq = save_freq
+        self.double_checkpoint = double_checkpoint
+        self.delete_checkpoint = delete_checkpoint
+        self._latest = self.backup_dir / "latest.npz"
+        self._previous = self.backup_dir / "previous.npz"
+        self._resuming: Snapshot | None = None
+        self._random: dict[str, Any] = {}
+        self._epoch = 0
+        self._batches = 0
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        if not self.model.built:
+            raise ValueError(
+                f"BackupAndRestore: a model must have its weights before fit; call build(input_shape) or begin with "
+                f"Input(shape). Received: {self.model.name}"
+            )
+        self._random = {"fit": random.get_state()}
+        self._batches = 0
+        self._resuming = self._read()
+        if self._resuming is not None:
+            self._resuming.restore(self.model, self._others())
+            self._random = dict(self._resuming.place["random"])
+            self._batches = self._resuming.place["batches"]
+            self.model.resume_from = self._resuming
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._epoch = epoch
+        if self._resuming is not None and self._resuming.place["batch"]:
+            self._resuming.restore(self.model, self._others())  # as it was after this stage of the epoch
+            random.set_state(self._random["epoch"])
+        self._resuming = None
+        self._random["epoch"] = random.get_state()
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self._batches += 1
+        due = self.save_freq != "epoch" and self._batches % int(self.save_freq) == 0
+        if due and not self.model.stop_training:  # or else the rest of the epoch would not be known to be left out
+            self._save(self._epoch, batch + 1, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        if self.save_freq == "epoch":
+            self._save(epoch + 1, 0, logs)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        self._remove_parts()
+        if self.delete_checkpoint:
+            for path in (self._latest, self._previous):
+                path.unlink(missing_ok=True)
+            if self.backup_dir.is_dir() and not any(self.backup_dir.iterdir()):
+                self.backup_dir.rmdir()
+
+    def _others(self) -> list[Callback]:
+        return [callback for callback in self.companions if callback is not self]
+
+    def _save(self, epoch: int, batch: int, logs: Logs) -> None:
+        place = {
+            "epoch": epoch,
+            "batch": batch,
+            "batches": self._batches,
+            "logs": dict(logs or {}),
+            "stopped": self.model.stop_training,
+            "random": {**self._random, "now": random.get_state()},
+        }
+        self.backup_dir.mkdir(parents=True, exist_ok=True)
+        self._remove_parts()
+        if self.double_checkpoint and self._latest.exists():
+            os.replace(self._latest, self._previous)
+        Snapshot.take(self.model, self._others(), place).write(self._latest)
+
+    def _read(self) -> Snapshot | None:
+        """The newest backup that is not damaged, if there is any."""
+        found = [path for path in (self._latest, self._previous) if path.exists()]
+        for path in found:
+            try:
+                return Snapshot.read(path)
+            except ValueError:
+                if path == found[-1]:
+                    raise
+        return None
+
+    def _remove_parts(self) -> None:
+        """What a process left behind that was killed while it wrote."""
+        for path in self.backup_dir.glob("latest.npz.*.part"):
+            path.unlink(missing_ok=True)

@@ -1,0 +1,156 @@
+"""All that a training needs to go on as if it had never been interrupted, in one file."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastconv.callbacks.callback import Callback
+from fastconv.engine import Variable
+from fastconv.optimizers import Optimizer
+from fastconv.utils.files import write_whole
+
+ARRAY = "array"  # the key of {"array": number}, which stands for an array in JSON
+
+
+class Snapshot:
+    """Variables of a model, of its metrics and optimizers, state of callbacks, and the place that `fit` has reached.
+
+    Args:
+        place: plain data; "epoch" and "batch" are where to go on, "logs" what was reported last, "random" the states of
+            random numbers when `fit` began, when the epoch began, and now.
+        arrays: of the variables, by group.
+        callbacks: the class's name and the state of each.
+    """
+
+    def __init__(self, place: dict[str, Any], arrays: dict[str, list[np.ndarray]], callbacks: list[Any]) -> None:
+        self.place = place
+        self.arrays = arrays
+        self.callbacks = callbacks
+
+    @classmethod
+    def take(cls, model: Any, callbacks: Iterable[Callback], place: dict[str, Any]) -> Snapshot:
+        """What there is now; arrays are copied when it is written.
+
+        Raises:
+            ValueError: an optimizer has state for a variable that is not the model's.
+        """
+        position = {v: i for i, v in enumerate(model.variables)}
+        arrays = {"model": [v.value for v in position], "metrics": [v.value for v in metric_variables(model)]}
+        trained = []
+        for i, optimizer in enumerate(optimizers_of(model)):
+            variables = optimizer.known_variables()
+            if not position.keys() >= set(variables):
+                raise ValueError(
+                    f"BackupAndRestore: {optimizer.name} must train variables of the model, for its state to be saved. "
+                    f"Received: {[v.path for v in variables if v not in position]}"
+                )
+            trained.append([position[v] for v in variables])
+            arrays[f"optimizer_{i}"] = [v.value for v in optimizer.saved_state(variables)]
+        states = [[type(c).__name__, {name: getattr(c, name) for name in c.STATE}] for c in callbacks]
+        return cls({**place, "trained": trained}, arrays, states)
+
+    def restore(self, model: Any, callbacks: Sequence[Callback]) -> None:
+        """Put everything but the metrics, which may not exist yet, where it was.
+
+        Raises:
+            ValueError: another model, other optimizers or callbacks; then nothing is changed.
+        """
+        variables, optimizers = model.variables, optimizers_of(model)
+        names = [type(c).__name__ for c in callbacks]
+        pairs = self._pairs("model", variables)
+        if len(optimizers) != len(self.place["trained"]) or names != [name for name, _ in self.callbacks]:
+            raise ValueError(
+                "BackupAndRestore: optimizers and callbacks must be those of the interrupted training. "
+                f"Received: {len(optimizers)} optimizers, {names}"
+            )
+        for i, (optimizer, trained) in enumerate(zip(optimizers, self.place["trained"])):
+            pairs += self._pairs(f"optimizer_{i}", optimizer.saved_state([variables[k] for k in trained]))
+        assign(pairs)
+        for callback, (_, state) in zip(callbacks, self.callbacks):
+            vars(callback).update(state)
+
+    def restore_metrics(self, model: Any) -> None:
+        """Let the metrics go on within their epoch. Raises ValueError where they are others."""
+        assign(self._pairs("metrics", metric_variables(model)))
+
+    def _pairs(self, group: str, variables: Sequence[Variable]) -> list[tuple[Variable, np.ndarray]]:
+        arrays = self.arrays[group]
+        found, wanted = [(a.shape, a.dtype) for a in arrays], [(v.shape, v.dtype) for v in variables]
+        if found != wanted:
+            raise ValueError(
+                f"BackupAndRestore: the state of {group} must fit. Received: shapes={[s for s, _ in found]}, "
+                f"wanted={[s for s, _ in wanted]}"
+            )
+        return list(zip(variables, arrays))
+
+    # ---- files ---------------------------------------------------------------------------------------------------
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write one file, whole or not at all."""
+        arrays: list[np.ndarray] = []
+        plain = to_plain([self.place, self.arrays, self.callbacks], arrays)
+        text = np.frombuffer(json.dumps(plain).encode(), np.uint8)
+        content = io.BytesIO()
+        np.savez(content, text, *arrays)
+        write_whole(path, lambda file: file.write(content.getbuffer()))
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Snapshot:
+        """What `write` has written. Raises ValueError for a damaged file; nothing in it is ever run."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                text, *arrays = (file[f"arr_{i}"] for i in range(len(file.files)))
+            return cls(*from_plain(json.loads(text.tobytes()), arrays))
+        except (
+            AttributeError,
+            EOFError,
+            KeyError,
+            OSError,
+            TypeError,
+            ValueError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as e:
+            raise ValueError(f"{os.fspath(path)}: the file is damaged, or was not written by fastconv ({e})") from e
+
+
+def assign(pairs: Iterable[tuple[Variable, np.ndarray]]) -> None:
+    for variable, array in pairs:
+        variable.assign(array)
+
+
+def metric_variables(model: Any) -> list[Variable]:
+    return [v for metric in model.metrics for v in metric.variables]
+
+
+def optimizers_of(model: Any) -> list[Optimizer]:
+    """The model's optimizer, and those that are other attributes of it, each once."""
+    return list(dict.fromkeys(value for value in vars(model).values() if isinstance(value, Optimizer)))
+
+
+def to_plain(tree: Any, arrays: list[np.ndarray]) -> Any:
+    """`tree` as JSON holds it, with its arrays appended to `arrays`."""
+    if isinstance(tree, np.ndarray):
+        arrays.append(tree)
+        return {ARRAY: len(arrays) - 1}
+    if isinstance(tree, dict):
+        return {key: to_plain(value, arrays) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [to_plain(value, arrays) for value in tree]
+    return tree.item() if isinstance(tree, np.generic) else tree
+
+
+def from_plain(tree: Any, arrays: Sequence[np.ndarray]) -> Any:
+    """What `to_plain` was given, with lists in place of tuples."""
+    if isinstance(tree, dict):
+        is_array = set(tree) == {ARRAY}
+        return arrays[tree[ARRAY]] if is_array else {key: from_plain(value, arrays) for key, value in tree.items()}
+    return [from_plain(value, arrays) for value in tree] if isinstance(tree, list) else tree
