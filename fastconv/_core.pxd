@@ -186,7 +186,7 @@ cdef extern from "kernels.h" nogil:
         void (*f32_reverse_row)(float *y, const float *x, int64_t W, int64_t C) noexcept nogil
         void (*f32_stretch)(
             float *y, const float *x, const float *shift, float scale, float low, float high, int64_t n,
-            int64_t C) noexcept nogil
+            int64_t C, int past) noexcept nogil
         void (*f32_dropout)(
             float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold,
             float scale) noexcept nogil

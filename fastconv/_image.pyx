@@ -24,6 +24,9 @@ FILLS = {
 cdef double PIXEL = 60.0
 cdef double PLAIN = 8.0
 
+cdef enum:
+    PAST = 3 << 20   # floats: outputs of so many are written past the caches
+
 
 cdef void sample_row(
     const kernel_table *tile, float *y, const float *x, const double *t, int64_t row, affine_row r
@@ -82,16 +85,19 @@ def stretch(
 ) -> None:
     """y[n, p, c] := min(max(x[n, p, c] scale[n] + shift[n, c], low), high)."""
     cdef int64_t N = x.shape[0], P = x.shape[1], C = x.shape[2], n
+    cdef bint past
     cdef const kernel_table *tile = tiles()
     cdef unsigned state = 0
     if tuple(y.shape) != tuple(x.shape) or scale.shape[0] != N or shift.shape[0] != N or shift.shape[1] != C:
         raise ValueError(f"stretch: shapes differ. Received: {y.shape=}, {x.shape=}, {scale.shape=}, {shift.shape=}")
     if x.size == 0:
         return
+    past = N * P * C >= PAST and P * C % 16 == 0 and C % 16 * (C > 16) == 0 and <size_t> &y[0, 0, 0] % 64 == 0
     with nogil, parallel(num_threads=threads_for(PLAIN * N * P * C)):
         state = flush_denormals()
         for n in prange(N, schedule="static"):
             tile.f32_stretch(
-                &y[0, 0, 0] + n * P * C, &x[0, 0, 0] + n * P * C, &shift[0, 0] + n * C, scale[n], low, high, P * C, C
+                &y[0, 0, 0] + n * P * C, &x[0, 0, 0] + n * P * C, &shift[0, 0] + n * C, scale[n], low, high, P * C, C,
+                past
             )
         restore_denormals(state)

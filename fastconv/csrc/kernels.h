@@ -221,7 +221,8 @@ typedef struct {
     void (*f32_affine_row)(float *y, const affine_row *r);
     void (*f32_reverse_row)(float *y, const float *x, int64_t W, int64_t C);
     void (*f32_stretch)(
-        float *y, const float *x, const float *shift, float scale, float low, float high, int64_t n, int64_t C);
+        float *y, const float *x, const float *shift, float scale, float low, float high, int64_t n, int64_t C,
+        int past);
 
     void (*f32_dropout)(
         float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold, float scale);

@@ -79,16 +79,19 @@ static void f32_reverse_row(float *y, const float *x, int64_t W, int64_t C) {
     else reverse_pixels(y, x, W, C);
 }
 
-/* y[i] = min(max(x[i] scale + shift[i % C], low), high) for n floats; narrow pixels are taken several at a time. */
+enum { STRETCH_REPEATED = 16 };    /* the most channels that are narrow */
+
+/* y[i] = min(max(x[i] scale + shift[i % C], low), high) for n floats; the shifts of narrow pixels fill whole vectors. */
 static void f32_stretch(
-    float *y, const float *x, const float *shift, float scale, float low, float high, int64_t n, int64_t C) {
-    float repeated[64];
-    const int64_t copies = C > 32 ? 1 : 64 / C, width = C * copies;
+    float *y, const float *x, const float *shift, float scale, float low, float high, int64_t n, int64_t C, int past) {
+    float repeated[16 * STRETCH_REPEATED];
+    const int64_t copies = C <= STRETCH_REPEATED ? 16 : 1, width = C * copies;
     for (int64_t i = 0; copies > 1 && i < width; i++) repeated[i] = shift[i % C];
     const float *added = copies > 1 ? repeated : shift;
     for (int64_t start = 0; start < n; start += width)
         for (int64_t i = 0, count = n - start < width ? n - start : width; i < count; i += LANES) {
             const vec a = v_fma(v_read(x + start + i, count - i), v_set(scale), v_read(added + i, count - i));
-            v_write(y + start + i, v_minimum(v_maximum(a, v_set(low)), v_set(high)), count - i);
+            v_send(y + start + i, v_minimum(v_maximum(a, v_set(low)), v_set(high)), count - i, past);
         }
+    if (past) v_settle();
 }

@@ -32,13 +32,14 @@ class Rescaling(Layer):
         self.offset = plain(offset)
 
     def call(self, inputs: Any) -> Any:
-        y = inputs * self._for_channels(self.scale)
-        return y + self._for_channels(self.offset) if np.any(self.offset) else y
-
-    def _for_channels(self, numbers: Any) -> Any:
-        array = np.asarray(numbers, self.dtype)
-        first = array.ndim and config.image_data_format() == "channels_first"
-        return array.reshape(*array.shape, *(1,) * (3 - array.ndim)) if first else array
+        if inputs.ndim and np.ndim(self.scale) == np.ndim(self.offset) == 0:  # in one pass
+            numbers = (0, 1, self.offset, self.scale)
+            zero, one, offset, scale = (np.full(inputs.shape[-1], number, self.dtype) for number in numbers)
+            return ops.batch_normalization(inputs, zero, one, -1, offset, scale, epsilon=0.0)
+        scale, offset = (np.asarray(numbers, self.dtype) for numbers in (self.scale, self.offset))
+        if config.image_data_format() == "channels_first":
+            scale, offset = (array.reshape(*array.shape, *(1,) * (3 - array.ndim)) for array in (scale, offset))
+        return inputs * scale + offset
 
 
 @register("layer")
@@ -156,8 +157,15 @@ class Normalization(Layer):
             )
 
     def call(self, inputs: Any) -> Any:
-        deviation = ops.maximum(ops.sqrt(self.variance), config.epsilon())
-        return inputs * deviation + self.mean if self.invert else (inputs - self.mean) / deviation
+        mean, deviation = self.mean, ops.maximum(ops.sqrt(self.variance), config.epsilon())
+        if self.invert:
+            return inputs * deviation + mean
+        if not inputs.ndim or max(mean.shape[:-1], default=1) > 1:
+            return (inputs - mean) / deviation
+        mean, variance = (
+            ops.broadcast_to(ops.reshape(a, (-1,)), inputs.shape[-1:]) for a in (mean, deviation * deviation)
+        )
+        return ops.batch_normalization(inputs, mean, variance, -1, epsilon=0.0)  # in one pass
 
 
 def batches_of(data: Any) -> Iterator[np.ndarray]:

@@ -330,10 +330,10 @@ class ImageDataGenerator:
 
 def _shift(size: Any, side: int, random: Any) -> float:
     """A random shift in pixels; `size` is what `width_shift_range` may be."""
-    if np.ndim(size) == 0 and not size:
-        return 0
-    if np.ndim(size) or isinstance(size, (int, np.integer)):
-        shift = random.choice(size) * random.choice([-1, 1])
+    if isinstance(size, (float, np.floating)):
+        largest, shift = size, random.uniform(-size, size) if size else 0.0
+    elif np.ndim(size) or size:
+        largest, shift = np.max(size), random.choice(size) * random.choice([-1, 1])
     else:
-        shift = random.uniform(-size, size)
-    return shift * side if np.max(size) < 1 else shift
+        return 0
+    return shift * side if largest < 1 else shift
