@@ -1,5 +1,6 @@
 """What is told of the progress of training, and may stop it, save it, or show it."""
 
+from fastconv.callbacks.averages import SwapEMAWeights
 from fastconv.callbacks.backup import BackupAndRestore
 from fastconv.callbacks.callback import Callback, CallbackList
 from fastconv.callbacks.checkpoint import ModelCheckpoint
@@ -8,6 +9,7 @@ from fastconv.callbacks.early_stopping import EarlyStopping, TerminateOnNaN
 from fastconv.callbacks.history import History, ProgbarLogger
 from fastconv.callbacks.lambda_callback import LambdaCallback
 from fastconv.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from fastconv.callbacks.tensorboard import TensorBoard
 
 __all__ = [
     "BackupAndRestore",
@@ -21,5 +23,7 @@ __all__ = [
     "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]

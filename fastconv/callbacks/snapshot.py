@@ -75,7 +75,8 @@ class Snapshot:
             pairs += self._pairs(f"optimizer_{i}", optimizer.saved_state([variables[k] for k in trained]))
         assign(pairs)
         for callback, (_, state) in zip(callbacks, self.callbacks):
-            vars(callback).update(state)
+            for name, value in state.items():
+                setattr(callback, name, value)
 
     def restore_metrics(self, model: Any) -> None:
         """Let the metrics go on within their epoch. Raises ValueError where they are others."""

@@ -48,6 +48,10 @@ class Functional(Model):
         if not trainable:
             self.trainable = False
 
+    @property
+    def nodes(self) -> list[Node]:
+        return list(self._nodes)
+
     def _parts(self) -> list:
         return list(self._layers)
 

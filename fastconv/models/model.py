@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastconv.engine import DataDependentError
+from fastconv.engine.symbolic import Node
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer, for_constructor
 from fastconv.models.summary import print_summary
@@ -43,6 +44,11 @@ class Model(Trainer):
         except BaseException:
             self.built = False
             raise
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The applications of operations that a drawn model consists of, in order; none of another."""
+        return []
 
     @property
     def layers(self) -> list[Layer]:

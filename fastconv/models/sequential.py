@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv.engine import KerasTensor
+from fastconv.engine.symbolic import Node
 from fastconv.layers.base import Layer
 from fastconv.layers.core import InputLayer
 from fastconv.models.functional import Functional
@@ -35,6 +36,10 @@ class Sequential(Model):
             self.add(layer)
         if not trainable:
             self.trainable = False
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [] if self._drawn is None else self._drawn.nodes
 
     def _parts(self) -> list:
         return list(self._layers)

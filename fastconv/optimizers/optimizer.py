@@ -79,6 +79,7 @@ class Optimizer(Configurable):
         self._learning_rate = self._variable(self._rate(0.0 if self._schedule else rate), "learning_rate")
         self._state: dict[Variable, tuple[Variable, ...]] = {}
         self._averages: dict[Variable, Variable] = {}
+        self.averages_shown = False  # whether they and the weights have changed places
         self._undecayed: tuple[list[Variable], list[str]] = ([], [])
 
     # ---- what subclasses write -----------------------------------------------------------------------------------
@@ -246,8 +247,25 @@ class Optimizer(Configurable):
                 due = ops.equal(ops.mod(step, self.ema_overwrite_frequency), 0)
                 variable.assign(ops.where(due, average, variable))
 
+    def show_averages(self, shown: bool) -> None:
+        """Let weights and their running means change places, so that the model computes with these, or back again.
+
+        Raises:
+            ValueError: no means are kept.
+        """
+        if not self.use_ema:
+            raise ValueError(f"{self.name}: there must be running means to swap. Received: use_ema=False")
+        if shown != self.averages_shown:
+            self.averages_shown = shown
+            for variable, average in self._averages.items():
+                weight = variable.numpy()
+                variable.assign(average.value)
+                average.assign(weight)
+
     def finalize_variable_values(self, variables: Sequence[Variable]) -> None:
         """When training ends: give `variables` the values of their running means, where these are kept."""
+        if self._averages:
+            self.show_averages(False)
         for variable in variables:
             if variable in self._averages:
                 variable.assign(self._averages[variable].value)

@@ -1,0 +1,165 @@
+"""Curves, histograms and graphs for TensorBoard."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import numpy as np
+
+from fastconv.callbacks.callback import Callback, Logs
+from fastconv.utils.model_graph import vertices
+
+MOST_IMAGES = 3  # of one weight
+
+
+class TensorBoard(Callback):
+    """Writes what TensorBoard shows: ``tensorboard --logdir logs``.
+
+    In the folder "train" are epoch_loss, epoch_learning_rate and the like, and batch_loss with `update_freq`; in
+    "validation" epoch_loss without the "val_" of logs, and evaluation_loss_vs_iterations, all by Keras's names.
+
+    Args:
+        log_dir: a folder for this run.
+        histogram_freq: after how many epochs histograms of the weights are written; 0 for never.
+        write_graph: whether the graph of a drawn model is written.
+        write_images: whether weights are written as images, too, whenever histograms are.
+        write_steps_per_second: whether the speed is written.
+        update_freq: "epoch", "batch", or a number of batches after which the loss and metrics of training are written.
+        profile_batch, embeddings_freq, embeddings_metadata: there is neither a profiler nor a layer of embeddings.
+
+    Raises:
+        ImportError: tensorboardX is not installed.
+        ValueError: another `update_freq`, or a wish for profiles or embeddings.
+    """
+
+    STATE = ("_train_batch",)
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str] = "logs",
+        histogram_freq: int = 0,
+        write_graph: bool = True,
+        write_images: bool = False,
+        write_steps_per_second: bool = False,
+        update_freq: str | int = "epoch",
+        profile_batch: int = 0,
+        embeddings_freq: int = 0,
+        embeddings_metadata: Any = None,
+    ) -> None:
+        super().__init__()
+        if update_freq not in ("epoch", "batch") and not (isinstance(update_freq, int) and update_freq > 0):
+            raise ValueError(
+                "TensorBoard: update_freq must be 'epoch', 'batch' or a positive int. "
+                f"Received: update_freq={update_freq!r}"
+            )
+        if profile_batch or embeddings_freq or embeddings_metadata:
+            raise ValueError(
+                "TensorBoard: profile_batch and embeddings_freq must be 0. "
+                f"Received: {profile_batch=}, {embeddings_freq=}, {embeddings_metadata=}"
+            )
+        _tensorboardx()
+        self.log_dir = os.fspath(log_dir)
+        self.histogram_freq = histogram_freq
+        self.write_graph = write_graph
+        self.write_images = write_images
+        self.write_steps_per_second = write_steps_per_second
+        self.update_freq = 1 if update_freq == "batch" else update_freq
+        self._writers: dict[str, Any] = {}
+        self._train_batch = 0
+        self._epoch_began = (0.0, 0)  # when, and after how many steps
+        self._batch_began = 0.0
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._train_batch = 0
+        if self.write_graph and self.model.nodes:
+            self._writer("train").file_writer.add_event(_graph(self.model))
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._epoch_began = time.monotonic(), self._train_batch
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        self._batch_began = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self._train_batch += 1
+        if self.update_freq == "epoch" or self._train_batch % int(self.update_freq):
+            return
+        values = dict(logs or {})
+        if self.write_steps_per_second:
+            values["steps_per_second"] = 1 / (time.monotonic() - self._batch_began)
+        self._write("train", "batch_{}", values, self._train_batch)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        values = dict(logs or {})
+        validation = {name[4:]: values.pop(name) for name in list(values) if name.startswith("val_")}
+        values["learning_rate"] = float(self.model.optimizer.learning_rate)
+        if self.write_steps_per_second:
+            began, steps = self._epoch_began
+            values["steps_per_second"] = (self._train_batch - steps) / (time.monotonic() - began)
+        self._write("train", "epoch_{}", values, epoch)
+        self._write("validation", "epoch_{}", validation, epoch)
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            self._write_weights(epoch)
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        self._write("validation", "evaluation_{}_vs_iterations", logs, int(self.model.optimizer.iterations))
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}
+
+    def _writer(self, part: str) -> Any:
+        if part not in self._writers:
+            self._writers[part] = _tensorboardx().SummaryWriter(os.path.join(self.log_dir, part))
+        return self._writers[part]
+
+    def _write(self, part: str, tag: str, values: Logs, step: int) -> None:
+        for name, value in (values or {}).items():
+            self._writer(part).add_scalar(tag.format(name), value, step)
+        if values:
+            self._writer(part).flush()
+
+    def _write_weights(self, epoch: int) -> None:
+        writer = self._writer("train")
+        for weight in self.model.weights:
+            writer.add_histogram(f"{weight.path}/histogram", weight.numpy(), epoch)
+            images = as_images(weight.numpy()) if self.write_images else None
+            if images is not None:
+                writer.add_images(f"{weight.path}/image", images, epoch, dataformats="NHWC")
+        writer.flush()
+
+
+def as_images(weight: np.ndarray) -> np.ndarray | None:
+    """A weight as a few images (N, H, W, 1 to 4) from 0 to 1: kernels of a plane one by one; None where it is none."""
+    squeezed = weight.squeeze()
+    if squeezed.ndim == 1:
+        images = squeezed[None, :, None, None]
+    elif squeezed.ndim == 2:
+        images = (squeezed.T if squeezed.shape[0] > squeezed.shape[1] else squeezed)[None, :, :, None]
+    elif squeezed.ndim == 3:
+        images = squeezed.transpose(2, 0, 1)[..., None]
+    elif squeezed.ndim == 4 and squeezed.shape[2] in (3, 4):
+        images = squeezed.transpose(3, 0, 1, 2)
+    else:
+        return None
+    low, high = images.min(), images.max()
+    return (images[:MOST_IMAGES] - low) / (high - low if high > low else 1)
+
+
+def _graph(model: Any) -> Any:
+    """The model's operations as an event that holds TensorBoard's graph."""
+    proto = _tensorboardx().proto
+    nodes = [proto.node_def_pb2.NodeDef(name=v.name, op=v.kind, input=v.sources) for v in vertices(model)]
+    return proto.event_pb2.Event(graph_def=proto.graph_pb2.GraphDef(node=nodes).SerializeToString())
+
+
+def _tensorboardx() -> Any:
+    try:
+        import tensorboardX
+        from tensorboardX.proto import event_pb2, graph_pb2, node_def_pb2  # noqa: F401 - loads them
+    except ImportError as error:
+        raise ImportError("TensorBoard needs tensorboardX: pip install fastconv[tensorboard]") from error
+    return tensorboardX

@@ -1,0 +1,108 @@
+"""Files of events, read back byte by byte."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+
+from fastconv import Model, Sequential, callbacks, layers
+from fastconv.callbacks.tensorboard import as_images
+
+pytest.importorskip("tensorboardX")
+
+
+def events(folder):
+    """The events of the files in a folder: each is its length, a checksum, the message, another checksum."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    for path in sorted(folder.glob("events.out.tfevents.*")):
+        content = path.read_bytes()
+        at = 0
+        while at < len(content):
+            (n,) = struct.unpack_from("<Q", content, at)
+            yield Event.FromString(content[at + 12 : at + 12 + n])
+            at += n + 16
+
+
+def values(folder):
+    """(tag, step): the value of each summary."""
+    return {(v.tag, event.step): v for event in events(folder) for v in event.summary.value}
+
+
+def scalars(folder):
+    return {key: v.simple_value for key, v in values(folder).items() if v.HasField("simple_value")}
+
+
+def train(folder, epochs=2, **options):
+    model = Sequential([layers.Input((4, 4, 1)), layers.Conv2D(2, 3, name="conv"), layers.Flatten(), layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    x, y = np.ones((10, 4, 4, 1), "float32"), np.zeros((10, 1), "float32")
+    board = callbacks.TensorBoard(folder, **options)
+    model.fit(x, y, 4, epochs, verbose=0, callbacks=[board], validation_split=0.2)
+    return model
+
+
+def test_epochs_are_told_by_keras_names(tmp_path):
+    history = train(tmp_path).history.history
+    found = scalars(tmp_path / "train")
+    assert set(found) == {(f"epoch_{name}", e) for name in ("loss", "mae", "learning_rate") for e in (0, 1)}
+    assert found["epoch_mae", 1] == pytest.approx(history["mae"][1])
+    found = scalars(tmp_path / "validation")
+    assert set(found) == {(f"epoch_{name}", e) for name in ("loss", "mae") for e in (0, 1)} | {
+        (f"evaluation_{name}_vs_iterations", n) for name in ("loss", "mae") for n in (2, 4)
+    }
+    assert found["epoch_loss", 0] == pytest.approx(history["val_loss"][0])
+
+
+def test_batches_graph_histograms_and_images(tmp_path):
+    train(tmp_path, update_freq=2, histogram_freq=2, write_images=True, write_steps_per_second=True)
+    found = values(tmp_path / "train")
+    assert {step for tag, step in found if tag == "batch_loss"} == {2, 4}
+    assert {step for tag, step in found if tag == "epoch_steps_per_second"} == {0, 1}
+    assert {step for tag, step in found if tag == "conv/kernel/histogram"} == {0}
+    assert found["conv/kernel/histogram", 0].histo.num == 18
+    assert found["conv/kernel/image", 0].image.encoded_image_string.startswith(b"\x89PNG")
+    (graph,) = [event.graph_def for event in events(tmp_path / "train") if event.graph_def]
+    from tensorboardX.proto.graph_pb2 import GraphDef
+
+    nodes = {node.name: (node.op, list(node.input)) for node in GraphDef.FromString(graph).node}
+    assert nodes["conv"][0] == "Conv2D"
+    assert nodes[nodes["conv"][1][0]] == ("InputLayer", [])
+
+
+def test_a_model_without_a_graph_and_evaluation_alone(tmp_path):
+    class Own(Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = Own()
+    model.compile("sgd", "mse")
+    board = callbacks.TensorBoard(tmp_path)
+    model.evaluate(np.ones((4, 2)), np.ones((4, 1)), verbose=0, callbacks=[board])
+    board.on_train_end()
+    assert set(scalars(tmp_path / "validation")) == {("evaluation_loss_vs_iterations", 0)}
+
+
+@pytest.mark.parametrize(
+    ("shape", "images"),
+    [((5,), (1, 5, 1, 1)), ((3, 2), (1, 2, 3, 1)), ((3, 3, 1, 8), (3, 3, 3, 1)), ((3, 3, 3, 8), (3, 3, 3, 3)),
+     ((3, 3, 2, 8), None), ((), None)],
+)  # fmt: skip
+def test_weights_as_images(shape, images):
+    found = as_images(np.random.default_rng(0).normal(size=shape))
+    assert (None if found is None else found.shape) == images
+    assert found is None or (found.min() >= 0 and found.max() <= 1)
+
+
+@pytest.mark.parametrize(
+    "options", [{"update_freq": 0}, {"update_freq": "step"}, {"profile_batch": 2}, {"embeddings_freq": 1}]
+)
+def test_wrong_arguments(options):
+    with pytest.raises(ValueError, match=r"^TensorBoard: .* Received: "):
+        callbacks.TensorBoard("logs", **options)
