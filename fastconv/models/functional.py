@@ -9,6 +9,7 @@ from fastconv.engine.symbolic import Node
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer
 from fastconv.layers.core import InputLayer
+from fastconv.models.depth import Graph
 from fastconv.models.encoding import decode, encode, named_operation, operation_name
 from fastconv.models.model import Model
 from fastconv.serialization import deserialize, register, serialize
@@ -38,8 +39,8 @@ class Functional(Model):
             if t not in made:
                 raise ValueError(f"{self.name}: outputs must be made of the inputs alone. Received: {t} from elsewhere")
         self._input_layers = [_input_layer(t) for t in self.inputs]
-        operations = [node.operation for node in self._nodes]
-        self._layers = list(dict.fromkeys([*self._input_layers, *(op for op in operations if isinstance(op, Layer))]))
+        graph = Graph(dict(zip(self.inputs, self._input_layers)), outputs)
+        self._layers = [operation for operation in graph.operations() if isinstance(operation, Layer)]
         names = [layer.name for layer in self._layers]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
@@ -81,7 +82,7 @@ class Functional(Model):
     # ---- configuration -------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict:
-        """The layers, and for each node which layer is applied to which tensors."""
+        """The layers, and for each node which layer is applied to which tensors, and what that gives."""
         number = {t: [i, k] for i, node in enumerate(self._nodes) for k, t in enumerate(node.outputs)}
         number.update({t: [-1, k] for k, t in enumerate(self.inputs)})
 
@@ -95,6 +96,7 @@ class Functional(Model):
             "nodes": [
                 [_maker(node.operation), plain(list(node.args)), plain(dict(node.kwargs))] for node in self._nodes
             ],
+            "results": [[[list(t.shape), t.dtype.name] for t in node.outputs] for node in self._nodes],
             "inputs": [layer.name for layer in self._input_layers],
             "input": plain(self.input),
             "output": plain(self.output),
