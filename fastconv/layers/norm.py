@@ -147,12 +147,13 @@ class BatchNormalization(Affine):
 class LayerNormalization(Affine):
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each sample over `axis`.
 
-    Ba et al. 2016.
+    Ba et al. 2016. With `rms_scaling` y = gamma x / sqrt(variance + epsilon), as Keras has it.
 
     Args:
         axis: the axis or axes that are normalised together; gamma and beta have their sizes.
         epsilon: added to the variance.
         center, scale: whether beta and gamma exist.
+        rms_scaling: whether to divide alone: without the mean, and with gamma but no beta in any case.
         beta_initializer, gamma_initializer: names or functions.
         beta_regularizer, gamma_regularizer: penalties added to the loss, or None.
         beta_constraint, gamma_constraint: what the weights are held to after each step of training, or None.
@@ -160,6 +161,8 @@ class LayerNormalization(Affine):
     Raises:
         ValueError: the size of an axis is unknown.
     """
+
+    ARGUMENTS = (*Affine.ARGUMENTS, "rms_scaling")
 
     def __init__(
         self,
@@ -173,15 +176,19 @@ class LayerNormalization(Affine):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        rms_scaling: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
-            beta_constraint, gamma_constraint, **kwargs,
+            axis, epsilon, center and not rms_scaling, scale or rms_scaling, beta_initializer, gamma_initializer,
+            beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint, **kwargs,
         )  # fmt: skip
+        self.rms_scaling = rms_scaling
 
     def call(self, inputs: Any) -> Any:
         axes = [axis % inputs.ndim for axis in ([self.axis] if isinstance(self.axis, int) else self.axis)]
+        if self.rms_scaling:
+            return self.affine(inputs * ops.rsqrt(ops.var(inputs, axes, keepdims=True) + self.epsilon), axes)
         return self.affine(normalized(inputs, axes, self.epsilon), axes)
 
 

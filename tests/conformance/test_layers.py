@@ -10,6 +10,7 @@ from fastconv import layers, ops, value_and_grad
 from ..layers.cases import CASES, IDS, RANDOM_CASES
 from ..layers.test_layers import inputs_for
 
+pytestmark = pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
 OURS_ALONE = {"LocallyConnected1D", "LocallyConnected2D", "Maxout", "MinPooling1D", "MinPooling2D", "MinPooling3D"}
 SAMPLES = 2
 
@@ -92,15 +93,13 @@ def test_configuration_has_the_same_arguments(cls, arguments, shape, reference):
     assert cls.from_config(config).get_config() == config
 
 
-# Quantization, batch renormalization, training on several machines, what RMSNormalization is for; and a penalty on
-# outputs where there is none.
+# Quantization, batch renormalization, training on several machines; and a penalty on outputs where there is none.
 NOT_HERE = {
     "activity_regularizer",
     "quantization_config",
     "renorm",
     "renorm_clipping",
     "renorm_momentum",
-    "rms_scaling",
     "synchronized",
 }
 

@@ -151,6 +151,7 @@ CASES = [
     (layers.CenterCrop, {"height": 3, "width": 5}, IMAGE, (3, 5, 3)),
     (layers.CenterCrop, {"height": 9, "width": 5}, IMAGE, (9, 5, 3)),
     (layers.CenterCrop, {"height": 2, "width": 8, "data_format": "channels_first"}, (3, 6, 8), (3, 2, 8)),
+    (layers.LayerNormalization, {"axis": [1, 3], "rms_scaling": True}, IMAGE, IMAGE),
 ]
 
 # Layers that change images at random even where nobody speaks of training, and whose gradients may be missing.
