@@ -1,13 +1,15 @@
 """Objects by name: what a string such as "relu" or a saved configuration stands for.
 
 A table of each kind holds every class and function that a name may mean. Reading a configuration looks names up in
-these tables and in `custom_objects`, and nowhere else: nothing is imported or run because a file says so.
+`custom_objects`, in what `register_keras_serializable` was given and in these tables, and nowhere else: nothing is
+imported or run because a file says so.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -28,6 +30,7 @@ KINDS = (
     "schedule",
 )
 _tables: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+_registered: dict[str, Any] = {}  # by users, under "package>name"
 
 Registered = TypeVar("Registered", bound=Callable[..., Any])
 
@@ -80,6 +83,61 @@ def register(kind: str, *aliases: str) -> Callable[[Registered], Registered]:
     return enter
 
 
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Registered], Registered]:
+    """A decorator that lets a class or function of your own be found in files, under "package>name".
+
+    Args:
+        package: whose it is.
+        name: that of the class or function when None.
+
+    Raises:
+        ValueError: a class without get_config.
+    """
+
+    def enter(thing: Registered) -> Registered:
+        if isinstance(thing, type) and not hasattr(thing, "get_config"):
+            raise ValueError(f"register_keras_serializable: a class must have get_config. Received: {thing!r}")
+        _registered[f"{package}>{name or thing.__name__}"] = thing
+        return thing
+
+    return enter
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """What is found by name everywhere: what `register_keras_serializable` was given, and what is put in here."""
+    return _registered
+
+
+def get_registered_name(thing: Any) -> str:
+    """The name under which a class or function was registered, else its own."""
+    names = [name for name, holder in _registered.items() if holder is thing]
+    return names[0] if names else thing.__name__
+
+
+def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """What a name means among custom and registered objects; None where it means nothing.
+
+    "package>Name" also means what is given as "Name".
+    """
+    known = {**_registered, **_custom_objects.get(), **(custom_objects or {})}
+    return known.get(name, known.get(name.rpartition(">")[2]))
+
+
+@contextmanager
+def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
+    """Inside `with`, classes and functions of your own are found by these names."""
+    scope = _custom_objects.set({**_custom_objects.get(), **custom_objects})
+    try:
+        yield
+    finally:
+        _custom_objects.reset(scope)
+
+
+def holds(kind: str, name: str) -> bool:
+    """Whether a name means something of this package, of a kind."""
+    return name in _table(kind) and _address(_table(kind)[name]).startswith(f"{__package__}.")
+
+
 def serialize(thing: Any) -> Any:
     """What `deserialize` makes `thing` from again: the name of a function, `{"class_name", "config"}` of an object.
 
@@ -89,21 +147,20 @@ def serialize(thing: Any) -> Any:
     if thing is None:
         return None
     if hasattr(thing, "get_config"):
-        _check_name(type(thing))
-        return {"class_name": type(thing).__name__, "config": thing.get_config()}
+        return {"class_name": _name_for_files(type(thing)), "config": thing.get_config()}
     if not hasattr(thing, "__name__") or thing.__name__ == "<lambda>":
         raise ValueError(f"serialize: only functions with a name and objects with get_config. Received: {thing!r}")
-    _check_name(thing)
-    return thing.__name__
+    return _name_for_files(thing)
 
 
-def _check_name(thing: Any) -> None:
-    """Raise ValueError where a configuration with the name of `thing` would be read as something of this package."""
-    name = thing.__name__
+def _name_for_files(thing: Any) -> str:
+    """The registered name. Raises ValueError where it would be read as something of this package."""
+    name = get_registered_name(thing)
     holders = [table[name] for table in _tables.values() if name in table]
     ours = _address(thing).startswith(f"{__package__}.")
     if holders and not ours and all(_address(holder) != _address(thing) for holder in holders):
         raise ValueError(f"serialize: {name!r} is the name of {_address(holders[0])}. Received: {_address(thing)}")
+    return name
 
 
 def deserialize(kind: str, data: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -121,20 +178,17 @@ def deserialize(kind: str, data: Any, custom_objects: Mapping[str, Any] | None =
     """
     if data is None:
         return None
-    scope = _custom_objects.set({**_custom_objects.get(), **(custom_objects or {})})
-    try:
+    with custom_object_scope(custom_objects or {}):
         return _made(kind, data)
-    finally:
-        _custom_objects.reset(scope)
 
 
 def _made(kind: str, data: Any) -> Any:
     if isinstance(data, str):
-        found = _lookup(kind, data)
+        found = lookup(kind, data)
         return found() if isinstance(found, type) else found
     if not isinstance(data, Mapping) or not isinstance(data.get("class_name"), str):
         raise ValueError(f"{kind}: a configuration must be a name or a dict with a class_name. Received: {data!r}")
-    found = _lookup(kind, data["class_name"])
+    found = lookup(kind, data["class_name"])
     if not isinstance(found, type):
         raise ValueError(f"{kind}: only a class can have a configuration. Received: {data!r}")
     return found.from_config(data.get("config", {}))  # type: ignore[attr-defined]
@@ -161,15 +215,17 @@ def _table(kind: str) -> dict[str, Any]:
     return _tables[kind]
 
 
-def _lookup(kind: str, name: str) -> Any:
-    custom_objects = _custom_objects.get()
-    if name in custom_objects:
-        return custom_objects[name]
+def lookup(kind: str, name: str) -> Any:
+    """The class or function of a name, custom and registered ones first. Raises ValueError for an unknown name."""
+    custom = get_registered_object(name)
+    if custom is not None:
+        return custom
     table = _table(kind)
     if name not in table:
         raise ValueError(
             f"{kind}: unknown name. Known are {', '.join(_known_names(table))}. "
-            f"Others are given as objects, or by name in custom_objects when a model is loaded. Received: {name!r}"
+            "Others are given as objects, registered with saving.register_keras_serializable, or named in "
+            f"custom_objects when a model is loaded. Received: {name!r}"
         )
     return table[name]
 
