@@ -23,6 +23,7 @@ from fastconv import (
     optimizers,
     preprocessing,
     regularizers,
+    saving,
     utils,
 )
 from fastconv.backends import explain_conv, show_config
@@ -57,6 +58,7 @@ __all__ = [
     "optimizers",
     "preprocessing",
     "regularizers",
+    "saving",
     "show_config",
     "utils",
     "value_and_grad",

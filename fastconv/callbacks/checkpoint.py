@@ -8,14 +8,15 @@ from typing import Any
 
 from fastconv.callbacks.callback import Logs
 from fastconv.callbacks.monitor import Monitor
-from fastconv.utils.files import model_suffix
+from fastconv.utils.files import MODELS, WEIGHTS, model_suffix
 
 
 class ModelCheckpoint(Monitor):
     """Saves the model after epochs or numbers of batches; always, or when a quantity is the best so far.
 
     Args:
-        filepath: where to, ending in .npz or .safetensors; may hold fields such as "{epoch:02d}" and "{val_loss:.2f}".
+        filepath: where to, with an ending that `Model.save` or `save_weights` takes; may hold fields such as
+            "{epoch:02d}" and "{val_loss:.2f}".
         monitor: the quantity for `save_best_only`, a key of an epoch's logs.
         verbose: whether to print what is done.
         save_best_only: whether to save only when the quantity is better than ever before.
@@ -44,7 +45,7 @@ class ModelCheckpoint(Monitor):
             raise ValueError(
                 f"ModelCheckpoint: save_freq must be 'epoch' or a positive int. Received: save_freq={save_freq!r}"
             )
-        model_suffix(filepath)
+        model_suffix(filepath, WEIGHTS if save_weights_only else MODELS)
         self.filepath = os.fspath(filepath)
         self.verbose = verbose
         self.save_best_only = save_best_only

@@ -81,11 +81,11 @@ class Model(Trainer):
         """Write configuration, weights and the state of the optimizer into one file, whole or not at all.
 
         Args:
-            filepath: ends in .npz or .safetensors.
+            filepath: ends in .npz, .safetensors, or as Keras reads it, too: .keras, or .h5 or .hdf5 as since Keras 2.
             overwrite: whether a file of this name may be replaced.
 
         Raises:
-            ValueError: another ending.
+            ValueError: another ending, or something that the format has no place for.
             FileExistsError: the file exists and must not be replaced.
             FileNotFoundError: its folder does not exist.
         """
@@ -94,13 +94,13 @@ class Model(Trainer):
         save_model(self, filepath, overwrite)
 
     def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
-        """Write the weights into one file, as `save`."""
+        """Write the weights into one file, as `save`; it ends in .npz, .safetensors or .weights.h5."""
         from fastconv.models.saving import save_weights
 
         save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath: str | os.PathLike) -> None:
-        """Read the weights from a file of `save_weights` or `save`.
+        """Read the weights from a file of `save_weights` or `save`, fastconv's or Keras's.
 
         Raises:
             ValueError: the file is damaged, or its weights do not fit; then nothing is written.

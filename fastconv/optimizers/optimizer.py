@@ -14,6 +14,8 @@ from fastconv.engine import Variable
 from fastconv.optimizers.schedules import InverseTimeDecay
 from fastconv.serialization import Configurable, snake_case
 
+OWN_RUN = frozenset(["average_gradient", "momentum", "velocity_hat"])  # Adam's "velocity" goes on with its "momentum"
+
 
 class Optimizer(Configurable):
     """A rule that assigns new values to weights, given the gradient of the loss with respect to each.
@@ -197,11 +199,21 @@ class Optimizer(Configurable):
         return [*self._state]
 
     def saved_state(self, variables: Sequence[Variable]) -> list[Variable]:
-        """All that a saved optimizer needs for `variables`, in an order that they determine."""
+        """All that a saved optimizer needs for `variables`, in the order in which Keras keeps it.
+
+        Running means come first; slots of `OWN_RUN` follow in a run through all variables of their own, the others
+        variable by variable.
+        """
         self.build(variables)
-        states = [slot for v in variables for slot in self._state[v]]
+        rate = [] if self._schedule is not None else [self._learning_rate]
         averages = [self._averages[v] for v in variables if v in self._averages]
-        return [self.iterations, self._learning_rate, *self.own_variables(), *states, *averages]
+        runs: list[list[int]] = []
+        for i, slot in enumerate(self.slots):
+            if slot in OWN_RUN or not runs:
+                runs.append([])
+            runs[-1].append(i)
+        states = [self._state[v][i] for run in runs for v in variables for i in run]
+        return [self.iterations, *rate, *averages, *states, *self.own_variables()]
 
     def _variable(self, value: np.ndarray, name: str) -> Variable:
         variable = Variable(value, trainable=False, name=name)

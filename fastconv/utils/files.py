@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+MODELS = (".npz", ".safetensors", ".keras", ".h5", ".hdf5")
+WEIGHTS = (".npz", ".safetensors", ".weights.h5")
 
-def model_suffix(path: str | os.PathLike[str]) -> str:
-    """The ending of a model's file. Raises ValueError unless it is .npz or .safetensors."""
-    suffix = Path(path).suffix
-    if suffix not in (".npz", ".safetensors"):
-        raise ValueError(f"A model is saved as .npz or .safetensors. Received: filepath={os.fspath(path)!r}")
+
+def model_suffix(path: str | os.PathLike[str], suffixes: Sequence[str] = MODELS) -> str:
+    """The ending of a model's file. Raises ValueError unless it is among `suffixes`."""
+    name = os.fspath(path)
+    suffix = ".weights.h5" if name.endswith(".weights.h5") else Path(name).suffix
+    if suffix not in suffixes:
+        what = "Weights are" if suffixes == WEIGHTS else "A model is"
+        raise ValueError(f"{what} saved as {', '.join(suffixes)}. Received: filepath={name!r}")
     return suffix
 
 

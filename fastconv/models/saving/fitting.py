@@ -1,0 +1,84 @@
+"""What every format shares: arrays that must fit the variables they are for, and errors that name the file."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from fastconv.engine import Variable
+
+Pairs = list[tuple[Variable, np.ndarray]]
+
+# What readers raise on files that were cut, changed or written by something else.
+DAMAGE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+@contextmanager
+def naming(filepath: Any) -> Iterator[None]:
+    """Whatever goes wrong inside `with` is a ValueError that names the file."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{filepath}: {error}") from error
+    except DAMAGE as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(
+            f"{filepath}: the file is damaged or does not hold what its name says. Received: {reason}"
+        ) from error
+
+
+def parse(text: Any) -> dict[str, Any]:
+    """JSON that must be an object. Raises ValueError otherwise."""
+    try:
+        data = json.loads(text)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"its configuration is damaged: JSON is needed. Received: {error}") from error
+    if not isinstance(data, dict):
+        raise ValueError(f"its configuration must be a JSON object. Received: {type(data).__name__}")
+    return data
+
+
+def check_fit(what: str, variable: Variable, shape: Sequence[int], dtype: np.dtype) -> None:
+    """Raise ValueError unless an array of `shape` and `dtype` can be the value of `variable`."""
+    kinds = {variable.dtype.kind, dtype.kind}
+    if tuple(shape) != variable.shape or not (len(kinds) == 1 or kinds <= {"i", "u"}):
+        raise ValueError(
+            f"{what} must fit the model's {variable.path}, shape {variable.shape} of {variable.dtype}. "
+            f"Received: shape={tuple(shape)} of {dtype}"
+        )
+
+
+def fitted(what: str, variables: Sequence[Variable], arrays: Sequence[np.ndarray]) -> Pairs:
+    """Each variable with its array. Raises ValueError where one does not fit, or they are not as many."""
+    if len(variables) != len(arrays):
+        shapes = [v.shape for v in variables], [a.shape for a in arrays]
+        raise ValueError(f"its {what} must be those of the model, shapes {shapes[0]}. Received: shapes={shapes[1]}")
+    for variable, array in zip(variables, arrays):
+        check_fit(f"its {what}", variable, array.shape, array.dtype)
+    return list(zip(variables, arrays))
+
+
+def assign(pairs: Iterable[tuple[Variable, np.ndarray]]) -> None:
+    """Write each array into its variable."""
+    for variable, array in pairs:
+        variable.assign(array)

@@ -1,0 +1,154 @@
+"""Configurations of Keras 2 and 3 as fastconv's objects take them.
+
+Modules that a file names are never imported: they tell apart what has the same name, and what is of Keras from what
+is not.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from fastconv.layers.base import Layer
+from fastconv.models.saving.graph_from_keras import Graph
+from fastconv.models.saving.kinds import kind_of_class, kind_of_key, kind_of_module
+from fastconv.serialization import get_registered_object, lookup
+
+# Arguments of Keras that change nothing of what is computed here.
+IGNORED = frozenset(["auto_scale_loss", "fn", "is_legacy_optimizer", "jit_compile", "renorm_momentum", "synchronized"])
+OF_EVERY_LAYER = frozenset(["activity_regularizer", "autocast", "dtype", "name", "trainable"])
+
+
+def from_keras(kind: str, data: Any) -> Any:
+    """A configuration, or what is nested in one, where something of `kind` is.
+
+    Raises:
+        ValueError: code, which is never read from files.
+    """
+    if isinstance(data, list):
+        return [from_keras(kind, one) for one in data]
+    if not isinstance(data, Mapping):
+        return data
+    if "class_name" not in data:
+        return {key: from_keras(kind_of_key(key, kind), value) for key, value in data.items()}
+    if data["class_name"] in PLAIN:
+        return PLAIN[data["class_name"]](data)
+    kind, name, config = kind_of_module(data.get("module"), kind), _name(data), data.get("config") or {}
+    if name in ("Functional", "Model") and "input_layers" in config:
+        return {"class_name": "Functional", "config": Graph(config, from_keras).config()}
+    if kind == "layer" and name in SPECIAL:
+        config = SPECIAL[name](config)
+    return {"class_name": name, "config": _arguments(kind, name, config)}
+
+
+def _name(data: Mapping[str, Any]) -> str:
+    """The name to look up: a class of someone else's is not taken for one of Keras that has the same name."""
+    name, registered, module = data["class_name"], data.get("registered_name"), data.get("module", "keras")
+    if "module" not in data and get_registered_object(name) is None:
+        return name.removeprefix("Custom>")  # an optimizer of Keras 2
+    if module is not None and module.partition(".")[0] in ("keras", "fastconv"):
+        return name
+    return registered if registered and ">" in registered else f"{module or 'Custom'}>{name}"
+
+
+# ---- arguments -------------------------------------------------------------------------------------------------------
+
+
+def _arguments(kind: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a constructor, without those of Keras that say nothing or that nothing here depends on."""
+    renamed = dict(_renamed(key, value) for key, value in config.items())
+    return {
+        key: from_keras(kind_of_key(key, kind), value)
+        for key, value in renamed.items()
+        if _is_taken(kind, name, key, value)
+    }
+
+
+def _renamed(key: str, value: Any) -> tuple[str, Any]:
+    """An argument as Keras 3 spells it."""
+    if key == "batch_input_shape":
+        return "input_shape", value[1:]
+    if key == "dtype":
+        return key, _dtype(value)
+    if key == "axis" and isinstance(value, list) and len(value) == 1:
+        return key, value[0]
+    return (key, "sum_over_batch_size") if key == "reduction" and value == "auto" else (key, value)
+
+
+def _dtype(value: Any) -> Any:
+    """The dtype of a policy. Mixed precision keeps its weights in float32, in which everything is computed here."""
+    name = value["config"]["name"] if isinstance(value, Mapping) else value
+    return "float32" if isinstance(name, str) and name.startswith("mixed_") else name
+
+
+def _is_taken(kind: str, name: str, key: str, value: Any) -> bool:
+    """Whether an argument is for the constructor, if only for it to say that it does not know it."""
+    custom = get_registered_object(name)
+    if isinstance(custom, type) and issubclass(custom, Layer):
+        return key not in OF_EVERY_LAYER or key in parameters(custom)
+    found = kind_of_class(name, kind)
+    if custom is not None or found is None or name.endswith("Wrapper"):
+        return True
+    return key in parameters(lookup(found, name)) or not (key in IGNORED or value is None or value is False)
+
+
+def parameters(cls: type) -> set[str]:
+    """What the constructor of a class takes, and those of its bases as far as arguments are passed on."""
+    names: set[str] = set()
+    for one in cls.__mro__:
+        if "__init__" in vars(one):
+            signature = inspect.signature(one.__init__).parameters.values()  # type: ignore[misc]
+            names.update(p.name for p in signature)
+            if all(p.kind is not p.VAR_KEYWORD for p in signature):
+                break
+    return names
+
+
+# ---- what is spelt in another way ------------------------------------------------------------------------------------
+
+
+def _input_layer(config: Mapping[str, Any]) -> dict[str, Any]:
+    rest = {key: value for key, value in config.items() if key not in ("batch_shape", "batch_input_shape")}
+    whole = config.get("batch_shape") or config.get("batch_input_shape")
+    return rest if whole is None else {**rest, "shape": whole[1:], "batch_size": whole[0]}
+
+
+def _sequential(config: Any) -> dict[str, Any]:
+    """A list of layers is what Keras 2.2 and older versions write."""
+    config = {"layers": config} if isinstance(config, list) else config
+    layers, shape = config["layers"], config.get("build_input_shape")
+    has_input = bool(layers) and (layers[0]["class_name"] == "InputLayer" or "batch_input_shape" in layers[0]["config"])
+    if shape and not has_input:
+        layers = [{"class_name": "InputLayer", "config": {"batch_shape": shape}}, *layers]
+    return {"name": config.get("name"), "trainable": config.get("trainable", True), "layers": layers}
+
+
+def _lambda(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A function is known by its name; for one that is kept as code stands what `custom_objects` has for the layer."""
+    function, name = config["function"], config.get("name")
+    kept = ("name", "trainable", "dtype", "arguments")
+    if isinstance(function, list) or (isinstance(function, Mapping) and function["class_name"] == "__lambda__"):
+        if get_registered_object(str(name)) is None:
+            _refuse_code({"class_name": f"Lambda {name!r}"})
+        function = name
+    return {"function": function, **{key: config[key] for key in kept if key in config}}
+
+
+def _refuse_code(data: Mapping[str, Any]) -> Any:
+    raise ValueError(
+        "code is never read from a file. Use a named function and pass it in custom_objects, or register it with "
+        "saving.register_keras_serializable; for a Lambda layer that holds code, pass custom_objects={name of the "
+        f"layer: function}}. Received: {data['class_name']}"
+    )
+
+
+SPECIAL = {"InputLayer": _input_layer, "Lambda": _lambda, "Sequential": _sequential}
+PLAIN = {
+    "__bytes__": _refuse_code,
+    "__lambda__": _refuse_code,
+    "__numpy__": lambda data: data["config"]["value"],
+    "__tensor__": lambda data: data["config"]["value"],
+    "__tuple__": lambda data: data["items"],
+    "function": lambda data: data["config"],
+}

@@ -1,0 +1,110 @@
+"""Keras 3's own formats: .keras, an archive of configuration and weights, and .weights.h5, the weights alone.
+
+An archive holds ``config.json``, ``metadata.json`` and ``model.weights.h5``. The latter is laid out as `tree` says,
+with the state of the optimizer at ``optimizer/vars``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from typing import Any
+
+from fastconv.engine import Variable
+from fastconv.models.saving import hdf5, legacy_h5, tree, zipped
+from fastconv.models.saving.building import build_model, optimizer_state
+from fastconv.models.saving.fitting import Pairs, assign, parse
+from fastconv.models.saving.from_keras import from_keras
+from fastconv.models.saving.to_keras import model_to_keras
+
+WEIGHTS = "model.weights.h5"
+KERAS_VERSION = "3.15.0"  # whose format this is
+
+
+class KerasArchive:
+    """.keras."""
+
+    def dump(self, model: Any) -> bytes:
+        """The file of a model."""
+        now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("metadata.json", json.dumps({"keras_version": KERAS_VERSION, "date_saved": now}))
+            archive.writestr("config.json", json.dumps(model_to_keras(model)))
+            archive.writestr(WEIGHTS, WeightsH5().dump_weights(model))
+        return buffer.getvalue()
+
+    def load(self, filepath: Any, compile: bool) -> Any:
+        """The model in a file. Raises ValueError where there is none, or its parts do not fit."""
+        with zipped.opened(filepath) as archive:
+            data, content = parse(archive.read("config.json")), archive.read(WEIGHTS)
+        shape = (data.get("build_config") or {}).get("input_shape")
+        options = from_keras("layer", data.get("compile_config")) if compile else None
+        model = build_model(from_keras("layer", data), shape, options)
+        with hdf5.opened(content) as root:
+            pairs = read_tree(root, model) + _optimizer_pairs(root, model)
+        assign(pairs)
+        return model
+
+    def weights(self, model: Any, filepath: Any) -> Pairs:
+        """The weights of `model` with their values in a file."""
+        with zipped.opened(filepath) as archive, hdf5.opened(archive.read(WEIGHTS)) as root:
+            return read_tree(root, model)
+
+
+class WeightsH5:
+    """.weights.h5; read, too, where Keras 2 has written it in its own way."""
+
+    def dump_weights(self, model: Any) -> bytes:
+        """The file of a model's weights, and of the optimizer's state, as Keras has it."""
+        return hdf5.written(lambda root: _write_tree(root, model))
+
+    def weights(self, model: Any, filepath: Any) -> Pairs:
+        """The weights of `model` with their values in a file."""
+        with hdf5.opened(filepath) as root:
+            old = legacy_h5.weights_group(root)
+            return read_tree(root, model) if old is None else legacy_h5.read_layers(old, model)
+
+
+def read_tree(root: Any, model: Any) -> Pairs:
+    """Every variable of a model with its array; seeds where the file has them, which files of Keras do not."""
+    pairs: Pairs = []
+    for path, layer in tree.places(model).items():
+        pairs += _read(root, tree.joined(path, "vars"), tree.own_variables(layer))
+        if hdf5.child(root, tree.joined(path, "seed_state")) is not None:
+            pairs += _read(root, tree.joined(path, "seed_state/vars"), tree.seeds(layer))
+    return pairs
+
+
+def _optimizer_pairs(root: Any, model: Any) -> Pairs:
+    state = optimizer_state(model)
+    return _read(root, "optimizer/vars", state) if state and hdf5.child(root, "optimizer/vars") is not None else []
+
+
+def _read(root: Any, path: str, variables: Sequence[Variable]) -> Pairs:
+    """Variables with the arrays 0, 1, ... of a group, which must be as many."""
+    found = hdf5.child(root, path)
+    count = 0 if found is None else len(found)
+    if count != len(variables):
+        wanted = [v.path for v in variables]
+        raise ValueError(f"its weights must fit the model, with {wanted} at {path}. Received: {count} arrays")
+    return [(v, hdf5.read(found, str(i), v)) for i, v in enumerate(variables)]
+
+
+def _write_tree(root: Any, model: Any) -> None:
+    for path, layer in tree.places(model).items():
+        _write(root, tree.joined(path, "vars"), layer.name, tree.own_variables(layer))
+        if tree.seeds(layer):
+            _write(root, tree.joined(path, "seed_state/vars"), layer.name, tree.seeds(layer))
+    if model.optimizer is not None:
+        _write(root, "optimizer/vars", model.optimizer.name, optimizer_state(model))
+
+
+def _write(root: Any, path: str, name: str, variables: Sequence[Variable]) -> None:
+    group = root.create_group(path)
+    group.attrs["name"] = name
+    for i, variable in enumerate(variables):
+        group[str(i)] = variable.value

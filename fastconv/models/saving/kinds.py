@@ -1,0 +1,82 @@
+"""Which kind of thing a place in a configuration holds, and the modules that Keras finds each kind in."""
+
+from __future__ import annotations
+
+from fastconv import ops
+from fastconv.serialization import KINDS, holds
+
+MODULES = {
+    "layer": "keras.layers",
+    "initializer": "keras.initializers",
+    "regularizer": "keras.regularizers",
+    "constraint": "keras.constraints",
+    "optimizer": "keras.optimizers",
+    "schedule": "keras.optimizers.schedules",
+    "loss": "keras.losses",
+    "metric": "keras.metrics",
+}
+
+# Layers that Keras does not have.
+OURS_ALONE = frozenset(
+    ["LocallyConnected1D", "LocallyConnected2D", "Maxout", "MinPooling1D", "MinPooling2D", "MinPooling3D"]
+)
+
+# Arguments whose name does not end in what they are.
+KINDS_OF_KEYS = {"learning_rate": "schedule", "metrics": "metric", "weighted_metrics": "metric", "layers": "layer"}
+
+
+def kind_of_key(key: str, kind: str) -> str:
+    """What the argument `key` of a thing of some kind is: "initializer" for "kernel_initializer", else of that kind."""
+    last = key.rpartition("_")[2]
+    return KINDS_OF_KEYS.get(key, last if last in KINDS else kind)
+
+
+def kind_of_class(name: str, kind: str) -> str | None:
+    """The kind of which a class of this package has that name, `kind` before others; None where there is none."""
+    return next((one for one in (kind, *MODULES) if holds(one, name)), None)
+
+
+def kind_of_module(module: str | None, kind: str) -> str:
+    """The kind that Keras keeps in a module."""
+    return next((one for one, name in MODULES.items() if name == module), kind)
+
+
+# Functions of ops, which are classes in configurations of Keras, by the module that holds these.
+IN_CORE = frozenset(["cast", "convert_to_tensor", "slice", "stop_gradient"])
+IN_MATH = frozenset(["rsqrt"])
+IN_NN = frozenset(
+    [
+        "average_pool", "binary_crossentropy", "categorical_crossentropy", "celu", "conv", "conv_transpose",
+        "depthwise_conv", "elu", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu",
+        "log_sigmoid", "log_softmax", "max_pool", "moments", "one_hot", "relu", "relu6", "selu", "separable_conv",
+        "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy",
+        "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "tanh_shrink", "threshold",
+    ]
+)  # fmt: skip
+ELSEWHERE = frozenset(
+    [
+        "batch_norm", "batch_normalization", "conv_backward_input", "conv_backward_kernel", "convert_to_numpy",
+        "dropout", "linear", "min_pool", "mish", "ones", "random_normal", "random_uniform", "shape", "update", "zeros",
+    ]
+)  # fmt: skip
+GET_ITEM = "GetItem"
+OPERATIONS = {
+    GET_ITEM: "getitem",
+    **{"".join(w.capitalize() for w in name.split("_")): name for name in ops.__all__ if name not in ELSEWHERE},
+}
+
+# Their parameters that Keras takes as arguments of the call; the others are in the configuration.
+CALLED_WITH = frozenset(
+    [
+        "x", "x1", "x2", "xs", "inputs", "kernel", "depthwise_kernel", "pointwise_kernel", "condition", "indices",
+        "start_indices", "target", "output", "constant_values", "key",
+    ]
+)  # fmt: skip
+
+
+def operation_module(name: str) -> str:
+    """The module of Keras that holds the class of a function of ops."""
+    for module, names in {"core": IN_CORE, "math": IN_MATH, "nn": IN_NN}.items():
+        if name in names:
+            return f"keras.src.ops.{module}"
+    return "keras.src.ops.numpy"

@@ -1,0 +1,163 @@
+"""The whole-model .h5 of Keras 2, which Keras 3 goes on reading and writing.
+
+Configurations are JSON in attributes of the root, ``model_config`` and ``training_config``; the group ``model_weights``
+has a group for each layer of the model, in the order of its attribute ``layer_names``, and each of these names its
+arrays in ``weight_names``, trained ones first. ``optimizer_weights`` does so for the state of the optimizer, and
+``other_state``, which fastconv alone writes and reads, for the seeds of random layers.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastconv.engine import Variable
+from fastconv.layers.base import Layer
+from fastconv.models.saving import hdf5
+from fastconv.models.saving.building import build_model, optimizer_state, other_state
+from fastconv.models.saving.fitting import Pairs, assign, parse
+from fastconv.models.saving.from_keras import from_keras
+from fastconv.models.saving.to_keras import model_to_keras
+
+KERAS_VERSION = "3.15.0"  # whose format this is
+TOP = "top_level_model_weights"
+OTHER = "other_state"
+
+
+class LegacyH5:
+    """.h5 and .hdf5."""
+
+    def dump(self, model: Any) -> bytes:
+        """The file of a model."""
+        return hdf5.written(lambda root: _write(root, model))
+
+    def load(self, filepath: Any, compile: bool) -> Any:
+        """The model in a file. Raises ValueError where there is none, or its parts do not fit."""
+        with hdf5.opened(filepath) as root:
+            config = parse(hdf5.text(root, "model_config"))
+            training = hdf5.text(root, "training_config")
+            options = _compile_config(parse(training)) if compile and training else None
+            model = build_model(from_keras("layer", config), None, options)
+            pairs = read_layers(hdf5.subgroup(root, "model_weights"), model)
+            pairs += _optimizer_pairs(root, model) + _other_pairs(root, model)
+        assign(pairs)
+        return model
+
+    def weights(self, model: Any, filepath: Any) -> Pairs:
+        """The weights of `model` with their values in a file."""
+        with hdf5.opened(filepath) as root:
+            return read_layers(weights_group(root) or root, model)
+
+
+def weights_group(root: Any) -> Any:
+    """Where a file of this format has its weights; None where it is of another format."""
+    found = hdf5.child(root, "model_weights")
+    return root if found is None and "layer_names" in root.attrs else found
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read_layers(group: Any, model: Any) -> Pairs:
+    """The weights of the layers with their arrays, layer by layer in the order of the file."""
+    found = [
+        (name, hdf5.names(hdf5.subgroup(group, name), "weight_names")) for name in hdf5.names(group, "layer_names")
+    ]
+    found = [(name, arrays) for name, arrays in found if arrays]
+    layers = [layer for layer in model.layers if _weights(layer)]
+    if len(found) != len(layers):
+        raise ValueError(
+            "its layers with weights must be those of the model. "
+            f"Received: {[name for name, _ in found]}, the model's: {[layer.name for layer in layers]}"
+        )
+    pairs = [
+        pair for (name, arrays), layer in zip(found, layers) for pair in _read(group, name, arrays, _weights(layer))
+    ]
+    if TOP in group:
+        pairs += _read(group, TOP, hdf5.names(hdf5.subgroup(group, TOP), "weight_names"), _top_weights(model))
+    return pairs
+
+
+def _read(group: Any, name: str, arrays: Sequence[str], variables: Sequence[Variable]) -> Pairs:
+    if len(arrays) != len(variables):
+        wanted = [v.path for v in variables]
+        raise ValueError(f"the weights of {name} must be those of the model, {wanted}. Received: {list(arrays)}")
+    layer = hdf5.subgroup(group, name)
+    return [(v, hdf5.read(layer, array, v)) for v, array in zip(variables, arrays)]
+
+
+def _compile_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `compile` of what is kept of them."""
+    options = {key: config.get(key) for key in ("loss", "loss_weights", "metrics", "weighted_metrics")}
+    return from_keras("layer", {"optimizer": config["optimizer_config"], **options})
+
+
+def _optimizer_pairs(root: Any, model: Any) -> Pairs:
+    """The optimizer's state, as far as it is that of Keras since 2.11; else a warning that it begins anew."""
+    if model.optimizer is None or hdf5.child(root, "optimizer_weights") is None:
+        return []
+    state, group = optimizer_state(model), hdf5.subgroup(root, "optimizer_weights")
+    arrays = hdf5.names(group, "weight_names")
+    without_rate = [v for v in state if v.name != "learning_rate"]  # what Keras 2 writes
+    variables = without_rate if len(arrays) == len(without_rate) else state
+    try:
+        return _read(root, "optimizer_weights", arrays, variables)
+    except ValueError as error:
+        warnings.warn(f"The state of the optimizer is of another form, so that it begins anew: {error}", stacklevel=6)
+        return []
+
+
+def _other_pairs(root: Any, model: Any) -> Pairs:
+    group = hdf5.child(root, OTHER)
+    return [] if group is None else _read(root, OTHER, hdf5.names(group, "weight_names"), other_state(model))
+
+
+# ---- writing ---------------------------------------------------------------------------------------------------------
+
+
+def _write(root: Any, model: Any) -> None:
+    config = model_to_keras(model)
+    root.attrs["keras_version"] = KERAS_VERSION
+    root.attrs["backend"] = "fastconv"
+    root.attrs["model_config"] = json.dumps({key: config[key] for key in ("class_name", "config")})
+    group = root.create_group("model_weights")
+    layers = model.layers
+    hdf5.set_names(group, "layer_names", [layer.name for layer in layers])
+    group.attrs["keras_version"] = KERAS_VERSION
+    group.attrs["backend"] = "fastconv"
+    for layer in layers:
+        _write_variables(group.create_group(layer.name), _weights(layer), layer.name)
+    _write_variables(group.create_group(TOP), _top_weights(model), model.name)
+    _write_variables(root.create_group(OTHER), other_state(model), model.name)
+    if "compile_config" in config:
+        options = dict(config["compile_config"])
+        options["optimizer_config"] = options.pop("optimizer")
+        root.attrs["training_config"] = json.dumps(options)
+        _write_variables(root.create_group("optimizer_weights"), optimizer_state(model), model.optimizer.name)
+
+
+def _write_variables(group: Any, variables: Sequence[Variable], prefix: str) -> None:
+    counts: Counter[str] = Counter()
+    names = []
+    for variable in variables:
+        path = f"{prefix}/{variable.path}"
+        names.append(f"{path}_{counts[path]}" if counts[path] else path)
+        counts[path] += 1
+        group[names[-1]] = variable.value
+    hdf5.set_names(group, "weight_names", names)
+
+
+# ---- both ------------------------------------------------------------------------------------------------------------
+
+
+def _weights(layer: Layer) -> list[Variable]:
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
+
+
+def _top_weights(model: Any) -> list[Variable]:
+    """Weights that belong to the model itself, not to one of its layers."""
+    inner = {v for layer in model.layers for v in layer.weights}
+    return [v for v in _weights(model) if v not in inner]

@@ -1,0 +1,131 @@
+"""Models in one file: arrays as .npz or .safetensors, the configuration as JSON beside them.
+
+A file holds arrays named ``weights/000000/conv2d/kernel``, in the order of `model.weights`, then ``seeds/...`` and
+``optimizer/...``. An .npz is a zip archive that `numpy.load` reads, with the configuration in ``config.json``; in a
+.safetensors file it is the metadata entry ``fastconv``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastconv.engine import Variable
+from fastconv.models.saving import zipped
+from fastconv.models.saving.building import build_model, optimizer_state, other_state
+from fastconv.models.saving.fitting import Pairs, assign, fitted, parse
+from fastconv.serialization import serialize
+
+FORMAT = 1
+
+
+class Own:
+    """What both formats share; they differ in how a text and named arrays become bytes."""
+
+    def dump(self, model: Any) -> bytes:
+        """The file of a model."""
+        config = {
+            "format": FORMAT,
+            "model": serialize(model),
+            "build_shape": model.build_shape,
+            "compile": model.get_compile_config(),
+        }
+        groups = {"weights": model.weights, "seeds": other_state(model), "optimizer": optimizer_state(model)}
+        return self.encode(json.dumps(config), _named(groups))
+
+    def dump_weights(self, model: Any) -> bytes:
+        """The file of a model's weights alone."""
+        return self.encode(json.dumps({"format": FORMAT}), _named({"weights": model.weights}))
+
+    def load(self, filepath: Any, compile: bool) -> Any:
+        """The model in a file. Raises ValueError where there is none, or its parts do not fit."""
+        text, arrays = self.decode(filepath)
+        config = parse(text)
+        if config.get("format") != FORMAT or "model" not in config:
+            raise ValueError(f"a file of Model.save is needed. Received: {sorted(config)}")
+        model = build_model(config["model"], config["build_shape"], config["compile"] if compile else None)
+        pairs = _pairs("weights", model.weights, arrays) + _pairs("seeds", other_state(model), arrays)
+        assign(pairs + (_pairs("optimizer", optimizer_state(model), arrays) if model.optimizer is not None else []))
+        return model
+
+    def weights(self, model: Any, filepath: Any) -> Pairs:
+        """The weights of `model` with their values in a file."""
+        return _pairs("weights", model.weights, self.decode(filepath)[1])
+
+    def encode(self, text: str, arrays: Mapping[str, np.ndarray]) -> bytes:
+        """The bytes of a file."""
+        raise NotImplementedError
+
+    def decode(self, filepath: Any) -> tuple[str, dict[str, np.ndarray]]:
+        """(text, arrays) of a file, read whole before anything is changed."""
+        raise NotImplementedError
+
+
+class Npz(Own):
+    """A zip archive that `numpy.load` reads."""
+
+    def encode(self, text: str, arrays: Mapping[str, np.ndarray]) -> bytes:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("config.json", text)
+            for name, array in arrays.items():
+                with archive.open(name + ".npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, array, allow_pickle=False)
+        return buffer.getvalue()
+
+    def decode(self, filepath: Any) -> tuple[str, dict[str, np.ndarray]]:
+        with zipped.opened(filepath) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".npy")]
+            return archive.read("config.json").decode(), {name[:-4]: _array(archive.read(name)) for name in names}
+
+
+class Safetensors(Own):
+    """A file that other libraries read: https://github.com/huggingface/safetensors."""
+
+    def encode(self, text: str, arrays: Mapping[str, np.ndarray]) -> bytes:
+        return _safetensors().save(dict(arrays), metadata={"fastconv": text})
+
+    def decode(self, filepath: Any) -> tuple[str, dict[str, np.ndarray]]:
+        _safetensors()
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(filepath, framework="numpy") as file:
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                return (file.metadata() or {})["fastconv"], arrays
+        except SafetensorError as error:
+            raise ValueError(f"the file is damaged. Received: {error}") from error
+
+
+def _named(groups: Mapping[str, Sequence[Variable]]) -> dict[str, np.ndarray]:
+    return {f"{group}/{i:06d}/{v.path}": v.value for group, vs in groups.items() for i, v in enumerate(vs)}
+
+
+def _pairs(group: str, variables: Sequence[Variable], arrays: Mapping[str, np.ndarray]) -> Pairs:
+    return fitted(group, variables, [arrays[key] for key in sorted(arrays) if key.startswith(f"{group}/")])
+
+
+def _array(content: bytes) -> np.ndarray:
+    """The array of an .npy file, which must be as long as its head says. Raises ValueError otherwise."""
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    head = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, is_fortran, dtype = head(file)
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(content) - file.tell():
+        raise ValueError(f"an array must be as long as its shape says. Received: shape={shape} of {dtype}")
+    flat = np.frombuffer(content, dtype, offset=file.tell())
+    return flat.reshape(shape, order="F" if is_fortran else "C")
+
+
+def _safetensors() -> Any:
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise ImportError("Files ending in .safetensors need: pip install fastconv[safetensors]") from error
+    return safetensors.numpy

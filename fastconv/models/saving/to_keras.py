@@ -1,0 +1,219 @@
+"""Configurations as Keras 3 reads them, made of those that fastconv's objects give.
+
+There, every object says its module and its registered name, functions of ops are named operations beside the layers,
+and tensors are known by the operation, the number of its call and that of the result.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastconv import ops
+from fastconv.models.saving.kinds import (
+    CALLED_WITH,
+    ELSEWHERE,
+    GET_ITEM,
+    MODULES,
+    OPERATIONS,
+    OURS_ALONE,
+    kind_of_class,
+    kind_of_key,
+    operation_module,
+)
+from fastconv.serialization import serialize
+
+CLASSES = {function: name for name, function in OPERATIONS.items()}
+
+
+def model_to_keras(model: Any) -> dict[str, Any]:
+    """What is in config.json for a model."""
+    data = to_keras("layer", serialize(model))
+    if model.build_shape:
+        data["build_config"] = {"input_shape": model.build_shape}
+    options = model.get_compile_config()
+    if options is not None:
+        data["compile_config"] = to_keras("layer", options)
+    return data
+
+
+def to_keras(kind: str, data: Any) -> Any:
+    """A configuration, or what is nested in one, where something of `kind` is."""
+    if isinstance(data, (list, tuple)):
+        return [to_keras(kind, one) for one in data]
+    if not isinstance(data, Mapping):
+        return data
+    if "class_name" not in data:
+        return {key: to_keras(kind_of_key(key, kind), value) for key, value in data.items()}
+    name, config = data["class_name"], data["config"]
+    found = kind_of_class(name, kind)
+    config = SPECIAL[name](config) if found == "layer" and name in SPECIAL else _arguments(found or kind, config)
+    own = found is None or name in OURS_ALONE
+    return {
+        "module": None if found is None else "fastconv.layers" if own else SPECIAL_MODULES.get(name, MODULES[found]),
+        "class_name": name.rpartition(">")[2],
+        "config": config,
+        "registered_name": name if own else None,
+    }
+
+
+def _arguments(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _argument(key, kind_of_key(key, kind), value) for key, value in config.items()}
+
+
+def _argument(key: str, kind: str, value: Any) -> Any:
+    """An argument; Keras knows that a text is the name of a function where it is that of an activation of its own."""
+    is_function = key in ("fn", "function") or (kind == "activation" and isinstance(value, str) and ">" in value)
+    if not is_function or not isinstance(value, str):
+        return to_keras(kind, value)
+    return {"module": "builtins", "class_name": "function", "config": value, "registered_name": value}
+
+
+def _input_layer(config: Mapping[str, Any]) -> dict[str, Any]:
+    shape = [config["batch_size"], *config["shape"]]
+    return {"batch_shape": shape, "dtype": config["dtype"], "sparse": False, "name": config["name"]}
+
+
+def _sequential(config: Mapping[str, Any]) -> dict[str, Any]:
+    data = _arguments("layer", config)
+    first = data["layers"][0] if data["layers"] else None
+    if first is not None and first["class_name"] == "InputLayer":
+        data["build_input_shape"] = first["config"]["batch_shape"]
+    return data
+
+
+def _without(*names: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """A translation that leaves out arguments which Keras does not take there."""
+    return lambda config: _arguments("layer", {key: value for key, value in config.items() if key not in names})
+
+
+def _unnested(name: str, *left_out: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """A translation of an argument with an entry for each axis, for layers of one axis, where Keras has the entry."""
+    return lambda config: {**_without(*left_out)(config), name: config[name][0]}
+
+
+def _functional(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The graph, with a list of calls for each layer and operation."""
+    graph = _Graph(config)
+    for (maker, args, kwargs), results in zip(config["nodes"], config["results"]):
+        graph.call(maker, args, kwargs, results)
+    return {
+        "name": config["name"],
+        "trainable": config["trainable"],
+        "layers": [*graph.entries.values()],
+        "input_layers": decoded(config["input"], graph.end),
+        "output_layers": decoded(config["output"], graph.end),
+    }
+
+
+class _Graph:
+    """The entries of a functional model, and the place of each tensor: [operation, which of its calls, result]."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.entries: dict[str, dict[str, Any]] = {}
+        self.tensors: dict[tuple[int, int], tuple[list[Any], Any, str]] = {}
+        self.calls = 0
+        for layer in config["layers"]:
+            name = layer["config"]["name"]
+            self.entries[name] = {**to_keras("layer", layer), "name": name, "inbound_nodes": []}
+        for k, name in enumerate(config["inputs"]):
+            entry = self.entries[name]["config"]
+            self.tensors[-1, k] = [name, 0, 0], entry["batch_shape"], entry["dtype"]
+
+    def call(self, maker: Mapping[str, str], args: Any, kwargs: Any, results: Any) -> None:
+        """Enter one call; that of a function of ops is an operation of its own."""
+        if "layer" in maker:
+            name, node = maker["layer"], _layer_call(args, kwargs, self.tensor)
+        else:
+            name = self._free_name(maker["operation"])
+            config, node = _operation_call(maker["operation"], args, kwargs, self.tensor)
+            self.entries[name] = _operation(maker["operation"], name, config)
+        nodes = self.entries[name]["inbound_nodes"]
+        for k, (shape, dtype) in enumerate(results):
+            self.tensors[self.calls, k] = [name, len(nodes), k], shape, dtype
+        nodes.append(node)
+        self.calls += 1
+
+    def tensor(self, number: list[int]) -> dict[str, Any]:
+        """A tensor among the arguments of a call."""
+        history, shape, dtype = self.tensors[number[0], number[1]]
+        config = {"shape": shape, "dtype": dtype, "keras_history": history}
+        return {"class_name": "__keras_tensor__", "config": config}
+
+    def end(self, number: list[int]) -> list[Any]:
+        """A tensor among inputs and outputs, where calls of a drawn model are numbered from 1 on."""
+        name, node, k = self.tensors[number[0], number[1]][0]
+        return [name, node + 1 if self.entries[name]["class_name"] == "Functional" else node, k]
+
+    def _free_name(self, name: str) -> str:
+        taken = [n for n in self.entries if n == name or n.startswith(f"{name}_")]
+        return next(n for n in (name, *(f"{name}_{i + 1}" for i in range(len(taken) + 1))) if n not in self.entries)
+
+
+def _layer_call(args: Any, kwargs: Any, tensor: Callable[[list[int]], Any]) -> dict[str, Any]:
+    """A call; Keras decides for itself what is called in training, so that `training` is noted once more for us."""
+    named = decoded(kwargs, tensor)
+    noted = {"training": named["training"]} if "training" in named else {}
+    return {"args": decoded(args, tensor), "kwargs": named, **noted}
+
+
+def _operation_call(
+    name: str, args: Any, kwargs: Any, tensor: Callable[[list[int]], Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(configuration, call) of a function of ops. Raises ValueError where Keras has no such operation."""
+    if name in ELSEWHERE:
+        raise ValueError(
+            f"a model is saved for Keras if it is made of operations that Keras has; .npz holds all. Received: {name!r}"
+        )
+    positional, named = decoded(args, tensor), decoded(kwargs, tensor)
+    if CLASSES[name] == GET_ITEM:
+        return {}, {"args": positional, "kwargs": named}
+    given = inspect.signature(getattr(ops, name)).bind_partial(*positional, **named).arguments
+    config = {key: value for key, value in given.items() if key not in CALLED_WITH}
+    call = [value for key, value in given.items() if key in CALLED_WITH and key != "constant_values"]
+    rest = {key: value for key, value in given.items() if key == "constant_values"}
+    return config, {"args": call, "kwargs": rest}
+
+
+def _operation(function: str, name: str, config: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "module": operation_module(function),
+        "class_name": CLASSES[function],
+        "config": {"name": name, **config},
+        "registered_name": CLASSES[function],
+        "name": name,
+        "inbound_nodes": [],
+    }
+
+
+def decoded(data: Mapping[str, Any], tensor: Callable[[list[int]], Any]) -> Any:
+    """What `encoding.encode` made, in the form of Keras."""
+    ((kind, content),) = data.items()
+    if kind == "tensor":
+        return tensor(content)
+    if kind == "dict":
+        return {key: decoded(item, tensor) for key, item in content.items()}
+    if kind in ("list", "tuple"):
+        return [decoded(item, tensor) for item in content]
+    if kind == "slice":
+        ends = [decoded(end, tensor) for end in content]
+        return {"class_name": "__slice__", "config": dict(zip(("start", "stop", "step"), ends))}
+    if kind == "array":
+        config = {"value": content["values"], "dtype": content["dtype"]}
+        return {"class_name": "__numpy__", "config": config} if isinstance(content["values"], list) else config["value"]
+    return {"class_name": "__ellipsis__", "config": {}} if kind == "ellipsis" else content
+
+
+SPECIAL = {
+    "Cropping1D": _unnested("cropping", "data_format"),
+    "Functional": _functional,
+    "InputLayer": _input_layer,
+    "Sequential": _sequential,
+    "SpatialDropout1D": _without("trainable"),
+    "SpatialDropout2D": _without("trainable"),
+    "SpatialDropout3D": _without("trainable"),
+    "UpSampling1D": _unnested("size"),
+    "ZeroPadding1D": _unnested("padding"),
+}
+SPECIAL_MODULES = {"Functional": "keras.src.models.functional", "Sequential": "keras"}
