@@ -1,13 +1,14 @@
 /* Images seen through an affine map, mirrored, or with other brightness and contrast. Pixels are C floats. */
 
+static const double FARTHEST = 1e9;    /* from the image any place lies, and int32_t holds it */
+
 /* A coordinate along an axis of n pixels as SciPy changes it before it interpolates: `constant` counts nothing beyond the outermost
- * pixels' centres (-2 meets none of them), `wrap` has a period of n - 1. Others are kept, but finite. */
-static double image_coordinate(double c, int64_t n, int64_t fill) {
+ * pixels' centres (-2 meets none of them), `wrap` has a period of n - 1. */
+static double scipy_coordinate(double c, int64_t n, int64_t fill) {
     const double last = (double)(n - 1);
     if (fill == FILL_CONSTANT) return c >= 0 && c <= last ? c : -2;
-    if (fill == FILL_WRAP && c < 0) c += last * (floor(-c / last) + 1);
-    if (fill == FILL_WRAP && c > last) c -= last * floor(c / last);
-    return fmin(fmax(c, -1e9), 1e9);
+    if (c < 0) c += last * (floor(-c / last) + 1);
+    return c > last ? c - last * floor(c / last) : c;
 }
 
 static inline int64_t image_modulo(int64_t i, int64_t period) { return (i % period + period) % period; }
@@ -24,39 +25,79 @@ static int64_t image_pixel(int64_t i, int64_t n, int64_t fill) {
 }
 
 INLINE const float *image_at(const affine_row *r, int64_t row, int64_t column, int64_t C) {
+    if (row >= 0 && row < r->H && column >= 0 && column < r->W) return r->x + (row * r->W + column) * C;
     const int64_t h = image_pixel(row, r->H, r->fill), w = image_pixel(column, r->W, r->fill);
     return h < 0 || w < 0 ? r->constant : r->x + (h * r->W + w) * C;
 }
 
-INLINE void affine_nearest(float *y, const affine_row *r, double row, double column, int64_t C) {
-    const float *x = image_at(r, (int64_t)(row + (row < 0 ? -0.5 : 0.5)), (int64_t)(column + (column < 0 ? -0.5 : 0.5)), C);
+enum { AFFINE_PIXELS = 64 };    /* of a row are located together, by loops that have lanes */
+
+/* Where pixels [first, first + count) of y lie along an axis of n pixels of x: index[i] + part[i], or at the pixel index[i]. */
+INLINE void affine_locate(
+    int32_t *index, float *part, double start, double step, int64_t first, int64_t count, int64_t n,
+    const affine_row *r) {
+    double c[AFFINE_PIXELS];
+    for (int i = 0; i < AFFINE_PIXELS; i++) c[i] = start + (double)((int)first + i) * step;
+    if (r->fill == FILL_CONSTANT || r->fill == FILL_WRAP)
+        for (int64_t i = 0; i < count; i++) c[i] = scipy_coordinate(c[i], n, r->fill);
+    for (int i = 0; i < AFFINE_PIXELS; i++) {
+        c[i] = c[i] > -FARTHEST ? c[i] : -FARTHEST;    /* no numbers, too */
+        c[i] = c[i] < FARTHEST ? c[i] : FARTHEST;
+    }
+    if (r->nearest)
+        for (int i = 0; i < AFFINE_PIXELS; i++) index[i] = (int32_t)(c[i] + (c[i] < 0 ? -0.5 : 0.5));
+    else
+        for (int i = 0; i < AFFINE_PIXELS; i++) {
+            const double below = floor(c[i]);
+            index[i] = (int32_t)below;
+            part[i] = (float)(c[i] - below);
+        }
+}
+
+INLINE void affine_nearest(float *y, const affine_row *r, int64_t h, int64_t w, int64_t C) {
+    const float *x = image_at(r, h, w, C);
     for (int64_t c = 0; c < C; c++) y[c] = x[c];
 }
 
-INLINE void affine_bilinear(float *y, const affine_row *r, double row, double column, int64_t C) {
-    const double top = floor(row), left = floor(column);
-    const int64_t h = (int64_t)top, w = (int64_t)left;
-    const float down = (float)(row - top), right = (float)(column - left);
-    const float *a, *b, *c, *d;
-    if (h >= 0 && h + 1 < r->H && w >= 0 && w + 1 < r->W) {
-        a = r->x + (h * r->W + w) * C, b = a + C;
-        c = a + r->W * C, d = c + C;
-    } else {
-        a = image_at(r, h, w, C), b = image_at(r, h, w + 1, C);
-        c = image_at(r, h + 1, w, C), d = image_at(r, h + 1, w + 1, C);
-    }
+INLINE void affine_mix(
+    float *y, const float *a, const float *b, const float *c, const float *d, float down, float right, int64_t C) {
     for (int64_t i = 0; i < C; i++) {
         const float upper = a[i] * (1 - right) + b[i] * right, lower = c[i] * (1 - right) + d[i] * right;
         y[i] = upper * (1 - down) + lower * down;
     }
 }
 
+/* The same for three channels of pixels with another number behind them: of all squares but the last one of an image. */
+INLINE void affine_mix_3(
+    float *y, const float *a, const float *b, const float *c, const float *d, float down, float right) {
+    const quad upper = *(const quad *)a * (1 - right) + *(const quad *)b * right;
+    const quad lower = *(const quad *)c * (1 - right) + *(const quad *)d * right;
+    const quad mixed = upper * (1 - down) + lower * down;
+    memcpy(y, &mixed, 3 * sizeof(float));
+}
+
+INLINE void affine_bilinear(
+    float *y, const affine_row *r, int64_t h, int64_t w, float down, float right, int64_t C) {
+    if (h >= 0 && h + 1 < r->H && w >= 0 && w + 1 < r->W) {
+        const float *a = r->x + (h * r->W + w) * C, *c = a + r->W * C;
+        if (C == 3 && h + w + 4 < r->H + r->W) affine_mix_3(y, a, a + C, c, c + C, down, right);
+        else affine_mix(y, a, a + C, c, c + C, down, right, C);
+    } else {
+        const float *a = image_at(r, h, w, C), *b = image_at(r, h, w + 1, C);
+        affine_mix(y, a, b, image_at(r, h + 1, w, C), image_at(r, h + 1, w + 1, C), down, right, C);
+    }
+}
+
 INLINE void affine_pixels(float *y, const affine_row *r, int64_t C) {
-    for (int64_t w = 0; w < r->W; w++, y += C) {
-        const double row = image_coordinate(r->row + (double)w * r->row_step, r->H, r->fill);
-        const double column = image_coordinate(r->column + (double)w * r->column_step, r->W, r->fill);
-        if (r->nearest) affine_nearest(y, r, row, column, C);
-        else affine_bilinear(y, r, row, column, C);
+    int32_t row[AFFINE_PIXELS], column[AFFINE_PIXELS];
+    float down[AFFINE_PIXELS], right[AFFINE_PIXELS];
+    for (int64_t first = 0; first < r->W; first += AFFINE_PIXELS) {
+        const int64_t count = r->W - first < AFFINE_PIXELS ? r->W - first : AFFINE_PIXELS;
+        affine_locate(row, down, r->row, r->row_step, first, count, r->H, r);
+        affine_locate(column, right, r->column, r->column_step, first, count, r->W, r);
+        for (int64_t i = 0; i < count; i++, y += C)
+            if (r->nearest) affine_nearest(y, r, row[i], column[i], C);
+            else affine_bilinear(y, r, row[i], column[i], down[i], right[i], C);
     }
 }
 
@@ -72,10 +113,17 @@ INLINE void reverse_pixels(float *y, const float *x, int64_t W, int64_t C) {
         for (int64_t c = 0; c < C; c++) y[w * C + c] = x[(W - 1 - w) * C + c];
 }
 
+/* Pixels between the first and the last are copied with a number behind them, in whose place the next one is written after it. */
+INLINE void reverse_pixels_3(float *y, const float *x, int64_t W) {
+    memcpy(y, x + (W - 1) * 3, 3 * sizeof(float));
+    for (int64_t w = 1; w < W - 1; w++) *(quad *)(y + w * 3) = *(const quad *)(x + (W - 1 - w) * 3);
+    memcpy(y + (W - 1) * 3, x, 3 * sizeof(float));
+}
+
 /* y[w] = x[W - 1 - w]: pixels in reverse order. */
 static void f32_reverse_row(float *y, const float *x, int64_t W, int64_t C) {
     if (C == 1) reverse_pixels(y, x, W, 1);
-    else if (C == 3) reverse_pixels(y, x, W, 3);
+    else if (C == 3) reverse_pixels_3(y, x, W);
     else reverse_pixels(y, x, W, C);
 }
 
