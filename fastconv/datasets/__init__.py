@@ -1,5 +1,5 @@
 """Data sets to try things on, as NumPy arrays."""
 
-from fastconv.datasets import digits, fashion_mnist, mnist
+from fastconv.datasets import cifar10, cifar100, digits, fashion_mnist, mnist
 
-__all__ = ["digits", "fashion_mnist", "mnist"]
+__all__ = ["cifar10", "cifar100", "digits", "fashion_mnist", "mnist"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
-import os
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -12,19 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from fastconv import config
+from fastconv.utils.download import fetch, folders
+
 Split = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 DEBIAN = Path("/usr/share/datasets")
 UNSIGNED_BYTES = 0x08  # the code of this element type in idx files
-
-
-def folders() -> list[Path]:
-    """Where data sets are looked for: the folder FASTCONV_DATA, if that variable is set, and ~/.cache/fastconv.
-
-    Downloads go into the first of them.
-    """
-    given = os.environ.get("FASTCONV_DATA")
-    return [*([Path(given)] if given else []), Path.home() / ".cache" / "fastconv"]
 
 
 def locate(name: str, url: str, checksum: str, more: Sequence[Path] = ()) -> Path:
@@ -43,13 +37,9 @@ def locate(name: str, url: str, checksum: str, more: Sequence[Path] = ()) -> Pat
     for folder in (*folders(), *more):
         if (folder / name).is_file():
             return folder / name
-    try:
-        import pooch
-    except ImportError as error:
-        raise ImportError(f"{name}: downloading needs pooch: pip install fastconv[data]") from error
     target = folders()[0] / name
     try:
-        return Path(pooch.retrieve(url, checksum, fname=target.name, path=target.parent))
+        return fetch(url, checksum, target)
     except OSError as error:
         raise OSError(
             f"{name}: it must be in one of {', '.join(map(str, folders()))}, or be downloaded. "
@@ -104,6 +94,54 @@ def read_npz(path: Path, names: Sequence[str]) -> list[np.ndarray]:
     if kinds != ["uint8"] * len(arrays):
         raise ValueError(f"{path}: all arrays must be uint8. Received: {kinds}")
     return arrays
+
+
+def read_records(path: Path, names: Sequence[str], size: int) -> list[np.ndarray]:
+    """Files of a tar archive, each of records of `size` bytes.
+
+    Args:
+        names: of the files, with their folders.
+
+    Returns:
+        A uint8 array (N, size) for each.
+
+    Raises:
+        ValueError: a damaged archive, a missing file, or one that does not consist of whole records.
+    """
+    try:
+        with tarfile.open(path) as archive:
+            contents = [_content(archive, name) for name in names]
+    except (EOFError, KeyError, OSError, tarfile.TarError, zlib.error) as error:
+        raise ValueError(f"{path}: a tar archive of {', '.join(names)} is needed. Received: {error}") from error
+    lengths = [len(content) for content in contents]
+    if any(n == 0 or n % size for n in lengths):
+        raise ValueError(f"{path}: its files must hold records of {size} bytes. Received: files of {lengths} bytes")
+    return [np.frombuffer(content, np.uint8).reshape(-1, size) for content in contents]
+
+
+def _content(archive: tarfile.TarFile, name: str) -> bytes:
+    file = archive.extractfile(name)
+    if file is None:
+        raise KeyError(f"{name} is not a file")
+    return file.read()
+
+
+def from_records(records: np.ndarray, labels: int, label: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images of 32x32 pixels in the form of `config.image_data_format()`, and a column of labels.
+
+    Args:
+        records: (N, labels + 3072): the labels, then all red, all green and all blue pixels.
+        label: which of the labels is wanted.
+        classes: how many there are.
+
+    Raises:
+        ValueError: a label from `classes` on.
+    """
+    y, x = records[:, label : label + 1], records[:, labels:].reshape(-1, 3, 32, 32)
+    if y.max(initial=0) >= classes:
+        raise ValueError(f"Labels must be less than {classes}. Received: labels up to {y.max()}")
+    channels_last = config.image_data_format() == "channels_last"
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1) if channels_last else x), y.copy()
 
 
 def checked(source: Path, x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray) -> Split:

@@ -1,27 +1,36 @@
 """Helpers that scripts use beside models."""
 
 from fastconv.utils.convolution_matrix import convolution_matrix
-from fastconv.utils.dataset import Dataset
+from fastconv.utils.dataset import Dataset, split_dataset
+from fastconv.utils.download import get_file
 from fastconv.utils.image import array_to_img, image_dataset_from_directory, img_to_array, load_img, save_img
+from fastconv.utils.model_plot import model_to_dot, plot_model
 from fastconv.utils.numerical import normalize, to_categorical
 from fastconv.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from fastconv.utils.progbar import Progbar
 from fastconv.utils.pydataset import PyDataset
 from fastconv.utils.random import set_random_seed
 
+Sequence = PyDataset  # what Keras 2 calls it
+
 __all__ = [
     "Dataset",
     "Progbar",
     "PyDataset",
+    "Sequence",
     "array_to_img",
     "convolution_matrix",
+    "get_file",
     "image_dataset_from_directory",
     "img_to_array",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
+    "plot_model",
     "save_img",
     "set_random_seed",
+    "split_dataset",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]

@@ -243,3 +243,40 @@ def _made_ahead(dataset: Dataset, most: int) -> Iterator[Any]:
     finally:
         stopped.set()
         worker.join()
+
+
+def split_dataset(
+    dataset: Any,
+    left_size: float | None = None,
+    right_size: float | None = None,
+    shuffle: bool = False,
+    seed: int | None = None,
+) -> tuple[Dataset, Dataset]:
+    """Two datasets of the elements of one, which are made once and kept.
+
+    Args:
+        dataset: a `Dataset`, an array, or several of one length in a tuple, list or dict.
+        left_size, right_size: a fraction, or how many elements; the rest when None, and fewer leave some out.
+        shuffle: whether elements are put in a random order first.
+        seed: of that order; from `utils.set_random_seed` when None.
+
+    Raises:
+        ValueError: no size, sizes that are more than all, or one that leaves a part empty.
+    """
+    elements = list(dataset if isinstance(dataset, Dataset) else Dataset.from_tensor_slices(dataset))
+    n = len(elements)
+    left, right = (round(size * n) if isinstance(size, float) else size for size in (left_size, right_size))
+    if left is None and right is not None:
+        left = n - right
+    if right is None and left is not None:
+        right = n - left
+    if left is None or right is None or not (0 < left < n and 0 < right < n and left + right <= n):
+        raise ValueError(
+            "split_dataset: both parts need elements, and together at most all. "
+            f"Received: {left_size=}, {right_size=}, {n} elements"
+        )
+    if shuffle:
+        order = np.random.default_rng(next_seed() if seed is None else seed).permutation(n)
+        elements = [elements[i] for i in order]
+    first, last = elements[:left], elements[left : left + right]
+    return Dataset(lambda: iter(first), left), Dataset(lambda: iter(last), right)

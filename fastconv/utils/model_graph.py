@@ -44,6 +44,7 @@ def vertices(model: Any) -> list[Vertex]:
     for tensor in model.inputs:
         operation = tensor.node.operation if tensor.node is not None else tensor
         found.append(_vertex(operation, [], [tensor], maker, used))
+        found[-1].inputs = [tensor]
     for node in model.nodes:
         found.append(_vertex(node.operation, node.inputs, node.outputs, maker, used))
     return found

@@ -134,3 +134,34 @@ def test_a_model_trains_on_batches_of_a_dataset():
 def test_what_is_refused(call):
     with pytest.raises(ValueError, match="at least 1"):
         call()
+
+
+def rows(dataset):
+    return [np.asarray(element).tolist() for element in dataset]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "lengths"), [((0.8, None), (8, 2)), ((None, 0.3), (7, 3)), ((6, None), (6, 4)), ((2, 3), (2, 3))]
+)
+def test_a_dataset_is_split(sizes, lengths):
+    for data in (np.arange(10), Dataset.from_tensor_slices(np.arange(10))):
+        left, right = utils.split_dataset(data, *sizes)
+        assert (len(left), len(right)) == lengths
+        assert rows(left) + rows(right) == list(range(sum(lengths)))
+        assert rows(left) == rows(left)
+    left, right = utils.split_dataset(np.arange(10), *sizes, shuffle=True, seed=1)
+    assert len(set(rows(left) + rows(right))) == sum(lengths)
+    assert rows(left) != list(range(len(left)))
+    again, _ = utils.split_dataset(np.arange(10), *sizes, shuffle=True, seed=1)
+    assert rows(again) == rows(left)
+
+
+def test_pairs_are_split_together():
+    left, _ = utils.split_dataset((np.arange(4), -np.arange(4)), 0.5)
+    assert [(int(a), int(b)) for a, b in left] == [(0, 0), (1, -1)]
+
+
+@pytest.mark.parametrize("sizes", [(None, None), (0, None), (10, None), (1.0, None), (6, 5), (-1, None)])
+def test_both_parts_have_elements(sizes):
+    with pytest.raises(ValueError, match=r"^split_dataset: .* Received: .* 10 elements$"):
+        utils.split_dataset(np.arange(10), *sizes)

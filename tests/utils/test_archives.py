@@ -1,0 +1,84 @@
+"""Archives that are what they seem, and others."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+
+import pytest
+
+from fastconv.utils.archives import extract_archive
+
+FILES = {"top.txt": b"1", "folder/inner/file.bin": b"22", "folder/empty": b""}
+
+
+def tar(path, members, mode="w:gz"):
+    with tarfile.open(path, mode) as archive:
+        for member, content in members:
+            if isinstance(member, str):
+                member = tarfile.TarInfo(member)
+                member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def zipped(path, members):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return path
+
+
+def special(kind, name, target=""):
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, target
+    return member, b""
+
+
+@pytest.mark.parametrize("archive_format", ["auto", None, "other", "zip", "tar"])
+@pytest.mark.parametrize("make", [tar, zipped])
+def test_files_are_extracted(tmp_path, make, archive_format):
+    path, folder = make(tmp_path / "archive", FILES.items()), tmp_path / "folder"
+    if archive_format not in ("auto", "tar" if make is tar else "zip"):
+        with pytest.raises(ValueError, match="Received: "):
+            extract_archive(path, folder, archive_format)
+        assert [p.name for p in tmp_path.iterdir()] == ["archive"]
+        return
+    extract_archive(path, folder, archive_format)
+    assert {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()} == FILES
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["archive", "folder"]
+
+
+@pytest.mark.parametrize("name", ["../out", "folder/../../out", "/tmp/out", "..\\out", "C:/out"])
+@pytest.mark.parametrize("make", [tar, zipped])
+def test_nothing_leads_out_of_the_folder(tmp_path, make, name):
+    path = make(tmp_path / "archive", [("good", b"1"), (name, b"2")])
+    with pytest.raises(ValueError, match=r"paths must stay in the archive's folder\. Received: "):
+        extract_archive(path, tmp_path / "folder")
+    assert [p.name for p in tmp_path.iterdir()] == ["archive"]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [special(tarfile.SYMTYPE, "link", ".."), ("link/out", b"1")],
+        [special(tarfile.LNKTYPE, "link", "/etc/passwd")],
+        [special(tarfile.FIFOTYPE, "pipe")],
+    ],
+)
+def test_links_and_devices_are_refused(tmp_path, members):
+    path = tar(tmp_path / "archive", members)
+    with pytest.raises(ValueError, match=r"files and folders alone\. Received: "):
+        extract_archive(path, tmp_path / "folder")
+    assert [p.name for p in tmp_path.iterdir()] == ["archive"]
+
+
+@pytest.mark.parametrize("make", [tar, zipped])
+def test_a_damaged_archive_is_named(tmp_path, make):
+    path = make(tmp_path / "archive", [("file", bytes(range(256)) * 200)])
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3])
+    with pytest.raises(ValueError, match=r"archive: an archive \(tar or zip\) is needed"):
+        extract_archive(path, tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()
