@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import ops, utils
+from fastconv import ops, random
 from fastconv.config import (
     epsilon,
     floatx,
@@ -18,7 +18,6 @@ from fastconv.config import (
 )
 from fastconv.engine import KerasTensor, Tensor, Variable
 from fastconv.layers.base import reset_names
-from fastconv.layers.regularization import STEP
 from fastconv.ops import (
     abs,
     argmax,
@@ -64,8 +63,6 @@ from fastconv.ops import (
 )
 
 Axis = int | Sequence[int] | None
-
-_seed_state: Variable | None = None
 
 __all__ = [
     "abs",
@@ -296,27 +293,15 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
 # ---- random numbers --------------------------------------------------------------------------------------------------
 
 
-def _next_seed(seed: int | None) -> Any:
-    """`seed` as an array, or one that differs in every call and in every step of a graph."""
-    global _seed_state
-    if seed is not None:
-        return np.array([seed], np.uint64)
-    if _seed_state is None:
-        _seed_state = Variable(np.array([utils.random.next_seed()], np.uint64), trainable=False, name="seed_state")
-    now = _seed_state.read()
-    _seed_state.assign(now + STEP)
-    return now
-
-
 def random_normal(
     shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: str | None = None, seed: int | None = None
 ) -> Any:
     """Normally distributed numbers, others in each step of a graph."""
-    return ops.random_normal(shape, _next_seed(seed), mean, stddev, dtype or floatx())
+    return random.normal(shape, mean, stddev, dtype, seed)
 
 
 def random_uniform(
     shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtype: str | None = None, seed: int | None = None
 ) -> Any:
     """Evenly distributed numbers, others in each step of a graph."""
-    return ops.random_uniform(shape, _next_seed(seed), minval, maxval, dtype or floatx())
+    return random.uniform(shape, minval, maxval, dtype, seed)

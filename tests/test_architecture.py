@@ -23,7 +23,7 @@ FLOORS = (
     {"models"},
     {"backend", "callbacks", "datasets", "distribution", "losses", "metrics", "optimizers", "preprocessing"},
     {"layers"},
-    {"activations", "constraints", "initializers", "regularizers"},
+    {"activations", "constraints", "initializers", "random", "regularizers"},
     {"serialization", "utils"},
     {"ops"},
     {"engine"},

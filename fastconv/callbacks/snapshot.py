@@ -15,6 +15,7 @@ import numpy as np
 from fastconv.callbacks.callback import Callback
 from fastconv.engine import Variable
 from fastconv.optimizers import Optimizer
+from fastconv.random import set_shared_seed, shared_seed
 from fastconv.utils.files import write_whole
 
 ARRAY = "array"  # the key of {"array": number}, which stands for an array in JSON
@@ -55,7 +56,7 @@ class Snapshot:
             trained.append([position[v] for v in variables])
             arrays[f"optimizer_{i}"] = [v.value for v in optimizer.saved_state(variables)]
         states = [[type(c).__name__, {name: getattr(c, name) for name in c.STATE}] for c in callbacks]
-        return cls({**place, "trained": trained}, arrays, states)
+        return cls({**place, "trained": trained, "shared_seed": shared_seed()}, arrays, states)
 
     def restore(self, model: Any, callbacks: Sequence[Callback]) -> None:
         """Put everything but the metrics, which may not exist yet, where it was.
@@ -74,6 +75,8 @@ class Snapshot:
         for i, (optimizer, trained) in enumerate(zip(optimizers, self.place["trained"])):
             pairs += self._pairs(f"optimizer_{i}", optimizer.saved_state([variables[k] for k in trained]))
         assign(pairs)
+        if self.place["shared_seed"] is not None:
+            set_shared_seed(self.place["shared_seed"])
         for callback, (_, state) in zip(callbacks, self.callbacks):
             for name, value in state.items():
                 setattr(callback, name, value)

@@ -6,16 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from fastconv import config, ops, regularizers
-from fastconv.engine import Variable
 from fastconv.layers.base import Layer, check_rank
+from fastconv.random import SeedGenerator
 from fastconv.serialization import register
-from fastconv.utils.random import next_seed
-
-# Between the seeds of successive steps: an odd number with no simple relation to the increment of splitmix64.
-STEP = np.array([0xD1342543DE82EF95], np.uint64)
 
 
 class RandomLayer(Layer):
@@ -28,16 +22,12 @@ class RandomLayer(Layer):
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = seed
-        start = next_seed() if seed is None else seed
-        self.seed_state = Variable(np.array([start], np.uint64), trainable=False, name="seed_state")
+        self.seed_state = SeedGenerator(seed, "seed_state")
         self.seed_state.path = f"{self.name}/seed_state"
 
     def next_seed(self) -> Any:
         """The seed of this step, (1,) uint64."""
-        now = self.seed_state.read()
-        seed = now.copy() if isinstance(now, np.ndarray) else now  # an array would change with the variable
-        self.seed_state.assign(seed + STEP)
-        return seed
+        return self.seed_state.next()
 
 
 class Disturbance(RandomLayer):

@@ -148,7 +148,8 @@ class Trainer(Layer):
         """One step of training; a subclass may override it.
 
         `fit` and `train_on_batch` call it once for each shape of a batch, and from then on run what it did as a graph;
-        where it looks at values, they call it in every step.
+        where it looks at values, they call it in every step. Random numbers are those of `fastconv.random`; those of
+        NumPy would be drawn once and for all.
 
         Args:
             data: x, (x, y) or (x, y, sample_weight) as tensors: what `utils.unpack_x_y_sample_weight` takes.

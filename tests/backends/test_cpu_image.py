@@ -11,7 +11,16 @@ from fastconv.backends.reference import Reference
 
 cpu, reference = Cpu(), Reference(np)
 
-SHAPES = [(3, 7, 9, 3), (2, 8, 5, 1), (2, 1, 6, 4), (3, 5, 1, 2), (1, 1, 1, 3), (0, 4, 4, 3), (2, 3, 17, 40), (2, 3, 70, 3)]
+SHAPES = [
+    (3, 7, 9, 3),
+    (2, 8, 5, 1),
+    (2, 1, 6, 4),
+    (3, 5, 1, 2),
+    (1, 1, 1, 3),
+    (0, 4, 4, 3),
+    (2, 3, 17, 40),
+    (2, 3, 70, 3),
+]
 
 
 def transforms(rng, n):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastconv import Sequential, callbacks, layers, optimizers, utils
+from fastconv import Sequential, callbacks, layers, optimizers, random, utils
 from fastconv.utils import files
 
 folder, mode, kill_at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -70,6 +70,7 @@ model = Sequential(
         layers.Conv2D(4, 3, activation="relu"),
         layers.BatchNormalization(),
         layers.Dropout(0.4),
+        layers.Lambda(lambda x: x * random.uniform((1, 4, 4, 4), 0.9, 1.1)),
         layers.Flatten(),
         layers.Dense(3, activation="softmax"),
     ]

@@ -1,0 +1,96 @@
+"""Random numbers that are others in every step of a graph, and the same again from the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastconv import config, ops
+from fastconv.engine import Variable
+from fastconv.utils.random import next_seed
+
+# Between the seeds of successive draws: an odd number with no simple relation to the increment of splitmix64.
+STEP = np.array([0xD1342543DE82EF95], np.uint64)
+
+
+class SeedGenerator(Variable):
+    """A seed that is another one at each draw; as an attribute of a layer or model it is saved with it.
+
+    Args:
+        seed: the first one; from `utils.set_random_seed` when None.
+        name: the last part of its path.
+    """
+
+    def __init__(self, seed: int | None = None, name: str = "seed_generator_state") -> None:
+        start = next_seed() if seed is None else seed
+        super().__init__(np.array([start], np.uint64), trainable=False, name=name)
+
+    def next(self) -> Any:
+        """The seed of this draw, (1,) uint64."""
+        now = self.read()
+        seed = now.copy() if isinstance(now, np.ndarray) else now  # an array would change with the variable
+        self.assign(seed + STEP)
+        return seed
+
+
+_shared: list[SeedGenerator] = []  # the generator for draws without one, once there is such a draw
+
+
+def shared_seed() -> int | None:
+    """The next seed of draws without a generator; None where there has been no such draw."""
+    return int(_shared[0].value[0]) if _shared else None
+
+
+def set_shared_seed(seed: int) -> None:
+    """Let draws without a generator go on from `seed`."""
+    if _shared:
+        _shared[0].assign(np.array([seed], np.uint64))
+    else:
+        _shared.append(SeedGenerator(seed))
+
+
+def draw_seed(seed: int | SeedGenerator | None) -> Any:
+    """The seed of one draw, (1,) uint64: a number is the same in every draw."""
+    if isinstance(seed, int):
+        return np.array([seed], np.uint64)
+    if seed is not None:
+        return seed.next()
+    if not _shared:
+        _shared.append(SeedGenerator())
+    return _shared[0].next()
+
+
+def normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: str | None = None,
+    seed: int | SeedGenerator | None = None,
+) -> Any:
+    """Normally distributed numbers.
+
+    Args:
+        shape: of the result.
+        mean, stddev: of the distribution.
+        dtype: a float dtype; `config.floatx()` when None.
+        seed: a number for the same numbers in every draw, or a generator for others; one that all share when None.
+    """
+    return ops.random_normal(shape, draw_seed(seed), mean, stddev, dtype or config.floatx())
+
+
+def uniform(
+    shape: Sequence[int],
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: str | None = None,
+    seed: int | SeedGenerator | None = None,
+) -> Any:
+    """Evenly distributed numbers from `minval` to `maxval`; other arguments as for `normal`."""
+    return ops.random_uniform(shape, draw_seed(seed), minval, maxval, dtype or config.floatx())
+
+
+def dropout(inputs: Any, rate: float, seed: int | SeedGenerator | None = None) -> Any:
+    """Each element 0 with probability `rate`, else divided by 1 - rate; `seed` as for `normal`."""
+    return ops.dropout(inputs, draw_seed(seed), rate)

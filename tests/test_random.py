@@ -1,0 +1,69 @@
+"""Seeds that are others at each draw, within plans and outside of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastconv import Input, Sequential, layers, ops, random, utils
+from fastconv.engine import Plan, Trace
+
+
+@pytest.mark.parametrize("draw", [random.normal, random.uniform])
+def test_a_number_draws_the_same_and_a_generator_others(draw):
+    np.testing.assert_array_equal(draw((3,), seed=1), draw((3,), seed=1))
+    first, second = (random.SeedGenerator(1) for _ in range(2))
+    a, b = draw((3,), seed=first), draw((3,), seed=first)
+    assert not np.array_equal(a, b)
+    np.testing.assert_array_equal([draw((3,), seed=second) for _ in range(2)], [a, b])
+    assert not np.array_equal(draw((3,)), draw((3,)))
+    assert draw((2, 3), dtype="float64").dtype == np.float64
+
+
+def test_ends_and_moments():
+    x = random.uniform((100_000,), -1, 3, seed=0)
+    assert x.min() >= -1
+    assert x.max() < 3
+    assert x.mean() == pytest.approx(1, abs=0.02)
+    x = random.normal((100_000,), 2, 3, seed=0)
+    assert (x.mean(), x.std()) == pytest.approx((2, 3), abs=0.03)
+    assert (random.dropout(np.ones(1000), 0.5, seed=0) == 0).mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_every_run_of_a_plan_draws_what_single_draws_do():
+    generator, same = random.SeedGenerator(3), random.SeedGenerator(3)
+    with Trace() as trace:
+        drawn = [random.normal((2,), seed=generator) for _ in range(2)]
+    plan = Plan([], drawn, trace.reads, trace.updates)
+    wanted = [random.normal((2,), seed=same) for _ in range(4)]
+    np.testing.assert_array_equal([*plan(), *plan()], wanted)
+
+
+def test_a_generator_belongs_to_its_layer():
+    class Noise(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.generator = random.SeedGenerator(7)
+
+        def call(self, x):
+            return x + random.normal(ops.shape(x), seed=self.generator)
+
+    model = Sequential([Input((2,)), Noise()])
+    assert model.variables[0] is model.layers[0].generator
+    assert model.weights == []
+    drawn = [model.predict(np.zeros((1, 2)), verbose=0) for _ in range(2)]
+    assert not np.array_equal(*drawn)
+
+
+def test_the_shared_seed_begins_with_set_random_seed(monkeypatch):
+    found = []
+    for _ in range(2):
+        monkeypatch.setattr(random, "_shared", [])
+        assert random.shared_seed() is None
+        utils.set_random_seed(4)
+        found.append(random.normal((2,)))
+    np.testing.assert_array_equal(*found)
+    seed = random.shared_seed()
+    following = random.normal((2,))
+    random.set_shared_seed(seed)
+    np.testing.assert_array_equal(random.normal((2,)), following)
