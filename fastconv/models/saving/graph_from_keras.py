@@ -159,13 +159,17 @@ def _is_old(entry: Mapping[str, Any]) -> bool:
 
 
 def _is_operation(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry is a function of ops: layers are configured to be trained or not."""
-    return entry["class_name"] in OPERATIONS and "trainable" not in entry["config"]
+    """Whether an entry is a function of ops, which Keras 2 has not; in .h5 only layers say whether they are trained."""
+    if "module" in entry:
+        return (entry["module"] or "").startswith("keras.src.ops.")
+    return entry["class_name"] in OPERATIONS and "trainable" not in entry["config"] and not _is_old(entry)
 
 
 def _operation_node(entry: Mapping[str, Any], args: list[Any], kwargs: dict[str, Any]) -> list[Any]:
     """A node of a function of ops. Raises ValueError where it does not take what is configured."""
-    name = OPERATIONS[entry["class_name"]]
+    name = OPERATIONS.get(entry["class_name"])
+    if name is None:
+        raise ValueError(f"a graph's operations must be among those of ops. Received: {entry['class_name']!r}")
     if entry["class_name"] == GET_ITEM:
         key = {"tuple": args[1]["list"]} if "list" in args[1] else args[1]
         return [{"operation": name}, {"list": [args[0], key]}, {"dict": {}}]

@@ -101,6 +101,8 @@ def _optimizer_pairs(root: Any, model: Any) -> Pairs:
         return []
     state, group = optimizer_state(model), hdf5.subgroup(root, "optimizer_weights")
     arrays = hdf5.names(group, "weight_names")
+    if not model.optimizer.slots and len(arrays) > len(state):
+        arrays = arrays[:1]  # Keras 2 also keeps velocities that SGD does not use
     without_rate = [v for v in state if v.name != "learning_rate"]  # what Keras 2 writes
     variables = without_rate if len(arrays) == len(without_rate) else state
     try:

@@ -1,0 +1,87 @@
+"""Files that Keras wrote: outputs, and losses where training goes on, are those that Keras gave. See files/make.py."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastconv import Sequential, layers, models
+
+from .samples import flat
+
+pytest.importorskip("h5py")
+
+FILES = Path(__file__).parent / "files"
+MODELS = [
+    "functional.keras",
+    "keras2.h5",
+    "keras2_functional.h5",
+    "keras3.h5",
+    "operations.keras",
+    "sequential.keras",
+]
+
+
+@pytest.fixture
+def unpacked(tmp_path):
+    """`unpacked(name)`: the path of a file, its inputs as a model takes them, its outputs and its losses."""
+
+    def unpack(name):
+        path = tmp_path / name
+        path.write_bytes(gzip.decompress((FILES / f"{name}.gz").read_bytes()))
+        with np.load(FILES / f"{name}.npz") as arrays:
+            x, y = ([arrays[key] for key in sorted(arrays) if key[0] == letter] for letter in "xy")
+            return path, x if len(x) > 1 else x[0], y, arrays["losses"]
+
+    return unpack
+
+
+def assert_near(outputs, expected):
+    for a, b in zip(flat(outputs), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_outputs_and_training(unpacked, name):
+    path, x, y, losses = unpacked(name)
+    model = models.load_model(path)
+    outputs = model.predict(x, verbose=0)
+    assert_near(outputs, y)
+    targets = [np.ones_like(one) for one in y]
+    if isinstance(outputs, dict):
+        targets = dict(zip(sorted(outputs), targets))
+    elif len(y) == 1:
+        (targets,) = targets
+    found = model.fit(x, targets, epochs=3, shuffle=False, verbose=0).history["loss"]
+    np.testing.assert_allclose(found, losses, rtol=1e-4)
+
+
+def sequential():
+    return Sequential(
+        [
+            layers.Conv2D(2, 3, activation="relu", input_shape=(5, 5, 1)),
+            layers.BatchNormalization(),
+            layers.LeakyReLU(0.2),
+            layers.Flatten(),
+            layers.Dense(2, activation="tanh"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("name", ["sequential.weights.h5", "sequential.keras", "keras2.h5"])
+def test_weights(unpacked, name):
+    path, x, y, _ = unpacked(name)
+    model = sequential()
+    model.load_weights(path)
+    assert_near(model.predict(x, verbose=0), y)
+
+
+def test_weights_of_another_model(unpacked):
+    path, *_ = unpacked("functional.keras")
+    model = sequential()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"functional.keras: .*Received"):
+        model.load_weights(path)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -1,0 +1,70 @@
+"""What Keras is told: modules, registered names, operations and their tensors."""
+
+import json
+
+import pytest
+
+from fastconv import Input, Model, Sequential, layers, ops, optimizers, regularizers
+from fastconv.models.saving.to_keras import model_to_keras
+
+
+def entries(model):
+    return {entry["name"]: entry for entry in model_to_keras(model)["config"]["layers"]}
+
+
+def test_a_sequence_and_how_it_is_trained():
+    model = Sequential([Input((3,), name="x"), layers.Dense(2, kernel_regularizer=regularizers.L2(0.5), name="d")])
+    model.compile(optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 5)), ["mse"], metrics=["mae"])
+    data = json.loads(json.dumps(model_to_keras(model)))
+    assert (data["module"], data["class_name"], data["registered_name"]) == ("keras", "Sequential", None)
+    assert data["config"]["build_input_shape"] == [None, 3]
+    x, dense = data["config"]["layers"]
+    assert x["config"] == {"batch_shape": [None, 3], "dtype": "float32", "sparse": False, "name": "x"}
+    assert dense["module"] == "keras.layers"
+    assert dense["config"]["kernel_regularizer"]["module"] == "keras.regularizers"
+    assert dense["config"]["kernel_initializer"]["class_name"] == "GlorotUniform"
+    sgd = data["compile_config"]["optimizer"]
+    assert sgd["module"] == "keras.optimizers"
+    assert sgd["config"]["learning_rate"]["module"] == "keras.optimizers.schedules"
+    assert (data["compile_config"]["loss"], data["compile_config"]["metrics"]) == (["mse"], ["mae"])
+
+
+def test_operations_have_names_of_their_own():
+    a = Input((4, 3), name="relu")
+    model = Model(a, ops.relu(ops.mean(ops.relu(a), axis=1, keepdims=True)))
+    found = entries(model)
+    assert list(found) == ["relu", "relu_1", "mean", "relu_2"]
+    assert found["mean"]["module"] == "keras.src.ops.numpy"
+    assert found["mean"]["config"] == {"name": "mean", "axis": 1, "keepdims": True}
+    (call,) = found["mean"]["inbound_nodes"]
+    (tensor,) = call["args"]
+    assert tensor["config"] == {"shape": [None, 4, 3], "dtype": "float32", "keras_history": ["relu_1", 0, 0]}
+
+
+def test_calls_of_a_layer_are_numbered():
+    a = Input((3,))
+    shared = layers.Dense(3, name="shared")
+    inner = Model(a, shared(shared(a)), name="inner")
+    model = Model(a, inner(inner(a)))
+    data = model_to_keras(model)["config"]
+    assert data["output_layers"] == ["inner", 2, 0]
+    (nested,) = (entry for entry in data["layers"] if entry["name"] == "inner")
+    assert nested["config"]["output_layers"] == ["shared", 1, 0]
+    assert len(nested["inbound_nodes"]) == 2
+
+
+@pytest.mark.parametrize("layer", [layers.MinPooling2D(), layers.Maxout(2)])
+def test_layers_that_keras_lacks_are_marked(layer):
+    model = Sequential([Input((4, 4, 2)), layer])
+    entry = model_to_keras(model)["config"]["layers"][1]
+    assert entry["module"] == "fastconv.layers"
+    assert entry["registered_name"] == type(layer).__name__
+
+
+def test_operations_that_keras_lacks_are_an_error(tmp_path):
+    a = Input((4, 4, 1))
+    model = Model(a, ops.min_pool(a, 2))
+    for suffix in (".keras", ".h5"):
+        with pytest.raises(ValueError, match=r"operations that Keras has; .npz holds all. Received: 'min_pool'"):
+            model.save(tmp_path / f"m{suffix}")
+    model.save(tmp_path / "m.npz")
