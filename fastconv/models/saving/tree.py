@@ -12,16 +12,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
-
 from fastconv.engine import Variable
 from fastconv.layers.base import Layer
 from fastconv.models.functional import Functional
 from fastconv.models.model import Model
 from fastconv.models.sequential import Sequential
+from fastconv.random import SeedGenerator
 from fastconv.serialization import snake_case
-
-SEED = np.dtype("uint64")  # of a random layer's state, which no other variable has
 
 
 def places(model: Layer) -> dict[str, Layer]:
@@ -33,12 +30,14 @@ def places(model: Layer) -> dict[str, Layer]:
 
 def own_variables(layer: Layer) -> list[Variable]:
     """What is in ``vars``."""
-    return sorted((v for v in layer._own_variables() if v.dtype != SEED), key=lambda v: not v.trainable)
+    return sorted(
+        (v for v in layer._own_variables() if not isinstance(v, SeedGenerator)), key=lambda v: not v.trainable
+    )
 
 
 def seeds(layer: Layer) -> list[Variable]:
     """What a random layer draws from, which Keras has no place for: it is in ``seed_state``, for fastconv to go on."""
-    return [v for v in layer._own_variables() if v.dtype == SEED]
+    return [v for v in layer._own_variables() if isinstance(v, SeedGenerator)]
 
 
 def joined(path: str, name: str) -> str:
