@@ -190,8 +190,8 @@ class Layer:
 
     @property
     def weights(self) -> list[Variable]:
-        """The state that is saved: trainable weights before the others."""
-        own = [v for v in self._own_variables() if v.dtype.kind == "f"]
+        """The state that is saved, all but the seeds of random layers: trainable weights before the others."""
+        own = [v for v in self._own_variables() if v.dtype != np.uint64]
         own.sort(key=lambda v: not v.trainable)
         return _once(own, (layer.weights for layer in self._inner_layers()))
 

@@ -96,7 +96,7 @@ class Normalization(Layer):
             shape = [input_shape[a] for a in kept]
             self.adapt_mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
             self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")
-            self.count = self.add_weight((), "zeros", trainable=False, name="count")  # unused, but in Keras's files
+            self.count = self.add_weight((), "zeros", "int32", False, name="count")  # unused, but in Keras's files
 
     @property
     def mean(self) -> Any:

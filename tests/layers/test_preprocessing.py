@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastconv import config, layers
+from fastconv import Input, Sequential, config, layers, models
 from fastconv.utils import Dataset, PyDataset
 
 X = np.random.default_rng(0).normal(3, 2, (40, 6, 5, 3)).astype("float32")
@@ -60,6 +60,18 @@ def test_adapting_again_starts_anew():
     np.testing.assert_allclose(layer.mean[0, 0, 0], 2 * X.mean((0, 1, 2)), rtol=1e-5)
     assert [w.name for w in layer.weights] == ["mean", "variance", "count"]
     assert not layer.trainable_weights
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".keras"])
+def test_what_was_adapted_is_saved(tmp_path, suffix):
+    if suffix == ".keras":
+        pytest.importorskip("h5py")
+    layer = layers.Normalization()
+    layer.adapt(X)
+    model = Sequential([Input(X.shape[1:]), layer])
+    model.save(tmp_path / f"model{suffix}")
+    again = models.load_model(tmp_path / f"model{suffix}")
+    np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
 
 
 def test_what_normalization_refuses():
