@@ -40,7 +40,8 @@ class LegacyH5:
             config = parse(hdf5.text(root, "model_config"))
             training = hdf5.text(root, "training_config")
             options = _compile_config(parse(training)) if compile and training else None
-            model = build_model(from_keras("layer", config), None, options)
+            shape = (config.get("build_config") or {}).get("input_shape")
+            model = build_model(from_keras("layer", config), shape, options)
             pairs = read_layers(hdf5.subgroup(root, "model_weights"), model)
             pairs += _optimizer_pairs(root, model) + _other_pairs(root, model)
         assign(pairs)
@@ -124,7 +125,7 @@ def _write(root: Any, model: Any) -> None:
     config = model_to_keras(model)
     root.attrs["keras_version"] = KERAS_VERSION
     root.attrs["backend"] = "fastconv"
-    root.attrs["model_config"] = json.dumps({key: config[key] for key in ("class_name", "config")})
+    root.attrs["model_config"] = json.dumps({key: value for key, value in config.items() if key != "compile_config"})
     group = root.create_group("model_weights")
     layers = model.layers
     hdf5.set_names(group, "layer_names", [layer.name for layer in layers])

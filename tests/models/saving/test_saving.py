@@ -214,7 +214,7 @@ def test_weights_of_a_subclass(tmp_path, suffix):
     assert int(other.steps) == 7
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".safetensors", ".keras"])
+@each_suffix
 def test_a_subclass(tmp_path, suffix):
     x = np.random.default_rng(0).normal(size=(5, 4))
     model = Net(width=5)
@@ -224,6 +224,15 @@ def test_a_subclass(tmp_path, suffix):
     again = models.load_model(tmp_path / f"m{suffix}", {"Net": Net})
     np.testing.assert_array_equal(model.predict(x, verbose=0), again.predict(x, verbose=0))
     assert model.train_on_batch(x, np.ones((5, 2))) == again.train_on_batch(x, np.ones((5, 2)))
+
+
+@each_suffix
+def test_a_model_too_large_for_the_memory(tmp_path, suffix):
+    model = Sequential([Input((2,)), layers.Dense(2)])
+    model.layers[0].units = 10**15
+    model.save(tmp_path / f"m{suffix}")
+    with pytest.raises(ValueError, match=r"Received: \w*MemoryError"):
+        models.load_model(tmp_path / f"m{suffix}")
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
