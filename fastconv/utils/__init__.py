@@ -1,5 +1,6 @@
 """Helpers that scripts use beside models."""
 
+from fastconv.serialization import custom_object_scope, get_custom_objects, register_keras_serializable
 from fastconv.utils.convolution_matrix import convolution_matrix
 from fastconv.utils.dataset import Dataset, split_dataset
 from fastconv.utils.download import get_file
@@ -20,6 +21,8 @@ __all__ = [
     "Sequence",
     "array_to_img",
     "convolution_matrix",
+    "custom_object_scope",
+    "get_custom_objects",
     "get_file",
     "image_dataset_from_directory",
     "img_to_array",
@@ -28,6 +31,7 @@ __all__ = [
     "normalize",
     "pack_x_y_sample_weight",
     "plot_model",
+    "register_keras_serializable",
     "save_img",
     "set_random_seed",
     "split_dataset",
