@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,6 +10,27 @@ import numpy as np
 
 from fastconv.backends import backend_of
 from fastconv.engine.operand import Operand
+
+# NumPy's functions that stand for operators, where an array is on the left.
+OPERATORS = {
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.true_divide: operator.truediv,
+    np.floor_divide: operator.floordiv,
+    np.remainder: operator.mod,
+    np.power: operator.pow,
+    np.matmul: operator.matmul,
+    np.less: operator.lt,
+    np.less_equal: operator.le,
+    np.greater: operator.gt,
+    np.greater_equal: operator.ge,
+    np.equal: operator.eq,
+    np.not_equal: operator.ne,
+    np.bitwise_and: operator.and_,
+    np.bitwise_or: operator.or_,
+    np.bitwise_xor: operator.xor,
+}
 
 
 class DataDependentError(RuntimeError):
@@ -28,9 +50,6 @@ class Tensor(Operand):
     """
 
     __slots__ = ("__weakref__", "call", "dtype", "shape", "value")
-    __array_ufunc__ = (
-        None  # NumPy leaves `array + tensor` to the tensor, and refuses np.exp(tensor), which loses gradients
-    )
 
     def __init__(self, shape: Iterable[int], dtype: Any, value: Any = None, call: Call | None = None) -> None:
         self.shape = tuple(shape)
@@ -63,6 +82,12 @@ class Tensor(Operand):
                 f"run_eagerly=True. Received: {self!r}"
             )
         return np.asarray(self.value)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """What NumPy's operators give, `array += tensor` included; functions are refused, since they lose gradients."""
+        if method == "__call__" and ufunc in OPERATORS and set(options) <= {"out"}:
+            return OPERATORS[ufunc](*map(Tensor.of, inputs))
+        return self.__array__()
 
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         raise TypeError(

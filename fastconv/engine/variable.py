@@ -95,7 +95,7 @@ class Variable(Operand):
         return np.array(now.numpy() if isinstance(now, Tensor) else now)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.value, dtype=dtype)
+        return np.array(self.numpy(), dtype=dtype)
 
     def __bool__(self) -> bool:
         return bool(self.read())

@@ -81,6 +81,7 @@ class Trainer(Layer):
         self.optimizer = optimizers.get(optimizer)
         self.loss = loss
         self.run_eagerly = run_eagerly
+        self.built = self.built or type(self).call is Layer.call  # without `call`, steps of its own apply what it holds
         self._plans.clear()
 
     def get_compile_config(self) -> dict | None:
@@ -541,8 +542,7 @@ class Trainer(Layer):
         """`x` as arrays, for which the model is built; steps made for other variables than it has now are passed by."""
         self._check_initialized()
         x = batching.to_arrays(x, "x")
-        if type(self).call is not Layer.call:
-            self._ensure_built((x,))
+        self._ensure_built((x,))
         if self._held_at != Layer.last_change:
             self._held_at, self._held = Layer.last_change, self._signature()
         return x

@@ -110,6 +110,19 @@ def test_operators(other):
         np.testing.assert_array_equal(result.value, wanted, strict=True)
 
 
+def test_an_array_becomes_a_tensor_when_a_tensor_is_added_to_it():
+    x = given = np.ones(3)
+    x += KNOWN
+    x *= KNOWN
+    assert isinstance(x, Tensor)
+    np.testing.assert_array_equal(x.value, [2, 6, 12])
+    np.testing.assert_array_equal(given, 1)
+    with pytest.raises(TypeError, match=r"NumPy functions take .* use fastconv\.ops"):
+        np.exp(KNOWN)
+    with pytest.raises(TypeError, match=r"NumPy functions take"):
+        np.add.reduce(KNOWN)
+
+
 def test_matrix_product_from_both_sides():
     m = np.arange(9.0).reshape(3, 3)
     np.testing.assert_array_equal((Tensor.of(m) @ m).value, m @ m)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastconv import GradientTape, Input, Model, Sequential, layers, losses, metrics, ops, optimizers, utils
+from fastconv import GradientTape, Input, Model, Sequential, callbacks, layers, losses, metrics, ops, optimizers, utils
 from fastconv.models import Functional
 
 rng = np.random.default_rng(0)
@@ -115,12 +115,14 @@ def gan(run_eagerly):
     return model
 
 
-def test_two_models_and_two_optimizers():
+def test_two_models_and_two_optimizers(tmp_path):
     """A plan, operations one by one, and a loop of one's own agree; both models learn."""
     x = rng.normal(size=(24, 2)).astype("float32")
     traced, recorded, alone = (gan(run_eagerly) for run_eagerly in (False, True, False))
     start = alone.generator.get_weights() + alone.discriminator.get_weights()
-    histories = [m.fit(x, batch_size=8, epochs=2, shuffle=False, verbose=0).history for m in (traced, recorded)]
+    backup = callbacks.BackupAndRestore(tmp_path / "backup", save_freq=1)
+    fit = {"batch_size": 8, "epochs": 2, "shuffle": False, "verbose": 0, "callbacks": backup}
+    histories = [m.fit(x, **fit).history for m in (traced, recorded)]
     for _ in range(2):
         alone.reset_metrics()
         for batch in utils.Dataset.from_tensor_slices(x).batch(8):
