@@ -57,12 +57,13 @@ def rounded(text):
 
 @cache
 def recorded(file):
-    return json.loads(gzip.decompress((FOLDER / f"{file}.json.gz").read_bytes()))
+    path = FOLDER / f"{file}.json.gz"
+    return json.loads(gzip.decompress(path.read_bytes())) if path.exists() else {}
 
 
 def pytest_sessionfinish(session, exitstatus):
     if IS_LIVE and exitstatus == 0 and session.config.getoption("record", False):
         FOLDER.mkdir(exist_ok=True)
         for file, found in answers.items():
-            text = json.dumps(found, separators=(",", ":"))
+            text = json.dumps({**recorded(file), **found}, separators=(",", ":"))
             (FOLDER / f"{file}.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
