@@ -23,9 +23,10 @@ class ModelCheckpoint(Monitor):
         save_weights_only: whether to call the model's `save_weights` instead of `save`.
         mode: "min", "max", or "auto" to tell by the name.
         save_freq: "epoch", or a number of batches.
+        period: with save_freq="epoch", after every so many epochs, as in Keras 2.
 
     Raises:
-        ValueError: an unknown ending, mode or save_freq, a name that does not tell, or a field that the logs lack.
+        ValueError: an unknown ending, mode, save_freq or period, a name that does not tell, a field that the logs lack.
     """
 
     STATE = ("best", "_epoch", "_batches")
@@ -39,18 +40,22 @@ class ModelCheckpoint(Monitor):
         save_weights_only: bool = False,
         mode: str = "auto",
         save_freq: str | int = "epoch",
+        period: int = 1,
     ) -> None:
         super().__init__(monitor, "min" if mode == "auto" and not save_best_only else mode)
         if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
             raise ValueError(
                 f"ModelCheckpoint: save_freq must be 'epoch' or a positive int. Received: save_freq={save_freq!r}"
             )
+        if not isinstance(period, int) or period < 1:
+            raise ValueError(f"ModelCheckpoint: period must be an int of at least 1. Received: period={period!r}")
         model_suffix(filepath, WEIGHTS if save_weights_only else MODELS)
         self.filepath = os.fspath(filepath)
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
+        self.period = period
         self.best: float | None = None
         self._epoch = 0
         self._batches = 0
@@ -64,7 +69,7 @@ class ModelCheckpoint(Monitor):
             self._save(logs, {"batch": batch + 1})
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        if self.save_freq == "epoch":
+        if self.save_freq == "epoch" and (epoch + 1) % self.period == 0:
             self._save(logs, {})
 
     def _save(self, logs: Logs, place: dict[str, int]) -> None:

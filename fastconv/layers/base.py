@@ -51,6 +51,7 @@ class Layer:
         trainable: whether training changes the weights.
         dtype: of the weights and of what is computed; `config.floatx()` when None.
         input_shape: the shape of one input, without the batch, for the first layer of a `Sequential`.
+        input_dim: the same for an input of one axis, its size.
         activity_regularizer: a penalty on the output that is added to the loss: a name, a function or None.
 
     Attributes:
@@ -73,6 +74,7 @@ class Layer:
         trainable: bool = True,
         dtype: str | None = None,
         input_shape: Sequence[int | None] | None = None,
+        input_dim: int | None = None,
         activity_regularizer: Any = None,
     ) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
@@ -82,6 +84,8 @@ class Layer:
         self._trainable = bool(trainable)
         self.dtype = np.dtype(dtype or config.floatx()).name
         self.activity_regularizer = regularizers.get(activity_regularizer)
+        if input_dim is not None:
+            input_shape = (input_dim,)
         self.given_input_shape = None if input_shape is None else tuple(input_shape)
         self.built = False
         self.build_shape: Any = None  # what `build` was given, with None for the batch

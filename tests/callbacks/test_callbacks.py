@@ -202,7 +202,14 @@ def test_checkpoints_after_numbers_of_batches():
     assert model.saved == ["2-1.npz", "3-2.npz", "4-3.npz"]
 
 
+def test_checkpoints_after_every_other_epoch():
+    model = fit([ModelCheckpoint("{epoch}.npz", period=2)], loss=[1, 1, 1, 1, 1])
+    assert model.saved == ["2.npz", "4.npz"]
+
+
 def test_wrong_arguments_of_a_checkpoint():
+    with pytest.raises(ValueError, match="period must be an int of at least 1"):
+        ModelCheckpoint("x.npz", period=0)
     for save_freq in (0, "batch", 1.5):
         with pytest.raises(ValueError, match="save_freq must be"):
             ModelCheckpoint("x.npz", save_freq=save_freq)

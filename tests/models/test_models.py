@@ -677,3 +677,8 @@ def test_a_penalty_on_outputs_is_added_for_each_of_them():
     drawn = layers.Dense(3, activity_regularizer="l1")
     drawn(Input((4,)))
     assert drawn.losses == []
+
+
+def test_the_size_of_the_first_input_may_be_given_by_the_first_layer():
+    for given in ({"input_dim": 7}, {"input_shape": (7,)}):
+        assert Sequential([layers.Dense(3, **given)]).input_shape == (None, 7)
