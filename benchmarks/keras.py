@@ -1,0 +1,122 @@
+"""Training steps of whole nets: fastconv beside Keras on its backends for the CPU.
+
+``python -m benchmarks.keras [--nets lenet5] [--rivals jax=python3 torch=other/python]`` measures some nets, keeps the
+rows of the others, and writes benchmarks/results/keras.md.
+
+A process can have one backend of Keras only, so that each side is a process of its own (benchmarks/trainer.py), in
+which the same code trains the same nets (benchmarks/nets.py). They take turns: one computes while the others wait for
+their next order. A side trains by `train_on_batch` and by `fit`, whichever is faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.measure import HOPELESS, SETTLE
+from benchmarks.nets import NETS
+
+RESULTS = Path(__file__).parent / "results"
+BACKENDS = ("jax", "tensorflow", "tensorflow-xla", "torch")
+WAYS = ("train_on_batch", "fit")
+ROUNDS = 3
+
+
+class Side:
+    """A process that trains: fastconv, or Keras on a backend."""
+
+    def __init__(self, name: str, python: str = sys.executable) -> None:
+        self.name = name
+        backend, _, xla = name.partition("-")
+        more = {} if name == "fastconv" else {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        if backend == "tensorflow":
+            more["JIT"] = "1" if xla else "0"
+        command = [python, "-m", "benchmarks.trainer", "fastconv" if name == "fastconv" else "keras"]
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        self.process = subprocess.Popen(command, env={**os.environ, **more}, text=True, **pipes)
+
+    def ask(self, **order: Any) -> Any:
+        """The answer to an order. Raises RuntimeError where the process has ended."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"{self.name}: the process has ended on {order}")
+        return json.loads(answer)
+
+
+def measure(net: str, batch: int, sides: list[Side]) -> dict[str, float]:
+    """Seconds a step of each side, by the way that is its fastest; the hopeless leave after a round.
+
+    A side that cannot train the net is left out.
+    """
+    sides = [side for side in sides if side.ask(net=net, batch=batch)]
+    times: dict[str, dict[str, list[float]]] = {side.name: {way: [] for way in WAYS} for side in sides}
+    playing = list(sides)
+    for _ in range(ROUNDS):
+        for side in playing:
+            for way in WAYS:
+                time.sleep(SETTLE)
+                times[side.name][way].append(side.ask(way=way))
+        best = min((fastest(times[side.name]) for side in sides[1:]), default=0.0)
+        playing = [side for side in playing if side is sides[0] or fastest(times[side.name]) < HOPELESS * best]
+    return {name: fastest(ways) for name, ways in times.items()}
+
+
+def fastest(ways: dict[str, list[float]]) -> float:
+    return min(median(seconds) for seconds in ways.values())
+
+
+def table(rows: dict[str, dict[str, float]]) -> str:
+    """Milliseconds a step, and of each rival its multiple of ours."""
+    lines = ["| net | batch | fastconv | " + " | ".join(BACKENDS) + " | ratio to the best |"]
+    lines.append("|" + "---|" * (len(BACKENDS) + 4))
+    for key, times in rows.items():
+        ours = times["fastconv"]
+        rivals = {name: times[name] for name in BACKENDS if name in times}
+        cells = [f"{rivals[n] * 1e3:.2f} ({rivals[n] / ours:.2f}x)" if n in rivals else "" for n in BACKENDS]
+        best = f"{min(rivals.values()) / ours:.2f}" if rivals else ""
+        lines.append(f"| {key.replace('/', ' | ')} | {ours * 1e3:.2f} | " + " | ".join([*cells, best]) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--nets", nargs="+", default=list(NETS), choices=NETS)
+    parser.add_argument("--rivals", nargs="+", default=[f"jax={sys.executable}"], metavar="BACKEND=PYTHON")
+    arguments = parser.parse_args()
+    kept = RESULTS / "keras.json"
+    rows = json.loads(kept.read_text()) if kept.exists() else {}
+    sides = [Side("fastconv"), *(Side(*rival.split("=", 1)) for rival in arguments.rivals)]
+    for net in arguments.nets:
+        for batch in NETS[net][1]:
+            key = f"{net}/{batch}"
+            rows[key] = measure(net, batch, sides)
+            print(key, {name: f"{seconds * 1e3:.2f} ms" for name, seconds in rows[key].items()}, flush=True)
+            in_order = {k: rows[k] for k in (f"{n}/{b}" for n in NETS for b in NETS[n][1]) if k in rows}
+            kept.write_text(json.dumps(in_order, indent=1) + "\n")
+            (RESULTS / "keras.md").write_text(HEAD + table(in_order) + "\n")
+    for side in sides:
+        side.process.terminate()
+
+
+HEAD = """# Training steps of whole nets beside Keras
+
+Milliseconds a step with Adam, on all cores, and their multiple of fastconv's: above 1x fastconv is faster. Measured by
+`python -m benchmarks.keras`; a side that is far behind after a round was measured once. tensorflow-xla is TensorFlow with
+jit_compile=True; JAX always compiles; PyTorch runs operation by operation. An empty cell is a net that the side could not
+train.
+
+"""
+
+if __name__ == "__main__":
+    main()
