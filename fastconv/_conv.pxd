@@ -154,6 +154,7 @@ cdef struct KernelGradient:
     int64_t chunk, chunks                  # blocks of pixels in a chunk
     float *partials                        # dw of the chunks but the first
     bint fetching                          # a kernel of one tap: the next block of pixels is fetched
+    bint zoned                             # pixels that read padding by a tap are left out of its sum
     int64_t dw_floats, packed_floats, scratch_bytes
 
 

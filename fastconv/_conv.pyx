@@ -51,6 +51,7 @@ cdef enum:
     PIXEL_DEPTH = 384                      # the same where pixels are summed over
     FETCHED_DEPTH = 96                     # where those of the next block come to the cache at the same time
     FETCHED_SLICE = 256                    # channels of them: 96 KB a block
+    ZONED_CHANNELS = 10                    # fewer of one tap do not fill tiles
     CACHE_LINE = 16                        # floats
     MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums of a kernel's gradient
 
@@ -457,12 +458,21 @@ cdef void list_outputs(
         out += strip.columns
 
 
-cdef inline Span taps_inside(const Axis *a, int64_t output) noexcept nogil:
-    """The taps by which an output reads inputs, not padding; the last before the first where there are none."""
-    cdef int64_t start = output * a.stride + a.first, step = max(a.step, 1)
+cdef inline Span inside(int64_t start, int64_t step, int64_t count, int64_t inputs) noexcept nogil:
+    """Those of the places start + i * step, i < count, that are inputs, not padding; the last before the first: none."""
     return Span(
         max(ceil_div(-start, step), 0) if start < 0 else 0,
-        min(a.taps, ceil_div(a.inputs - start, step) if start < a.inputs else 0))
+        min(count, ceil_div(inputs - start, step) if start < inputs else 0))
+
+
+cdef inline Span taps_inside(const Axis *a, int64_t output) noexcept nogil:
+    """The taps by which an output reads inputs."""
+    return inside(output * a.stride + a.first, max(a.step, 1), a.taps, a.inputs)
+
+
+cdef inline Span outputs_inside(const Axis *a, int64_t tap) noexcept nogil:
+    """The outputs that read inputs by a tap."""
+    return inside(a.first + tap * a.step, a.stride, a.outputs, a.inputs)
 
 
 cdef inline bint equal(Span a, Span b) noexcept nogil:
@@ -884,6 +894,7 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     cdef Image *x = &g.x
     cdef int64_t tile_columns = widest(g.table) * g.table.vector_floats
     cdef int64_t taps = x.v.taps * x.h.taps, most_parts = MOST_PARTIAL_FLOATS // g.dw_floats, parts = 1, blocks
+    cdef bint copied
     g.fetching = taps_of(x) == 1 and in_place(x)
     if g.fetching:
         # Each block of columns reads all pixels: where these are many, they are cut first.
@@ -898,7 +909,10 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     g.column_blocks = ceil_div(TASKS, 2 * g.slices * g.bundles * x.d.taps * parts)
     g.column_block = ceil_div(ceil_div(g.width, g.column_blocks), tile_columns) * tile_columns
     g.column_blocks = ceil_div(g.width, g.column_block)
-    g.cut = cut_pixels(x, g.bundle * g.slice, FETCHED_DEPTH if g.fetching else PIXEL_DEPTH, not in_place(x))
+    # Strides spread what a bundle reads over many lines of the cache: its pixels are worth a copy.
+    g.zoned = not in_place(x) and g.slice >= ZONED_CHANNELS and (g.bundle == 1 or x.h.stride == 1)
+    copied = not (in_place(x) or g.zoned)
+    g.cut = cut_pixels(x, g.bundle * g.slice, FETCHED_DEPTH if g.fetching else PIXEL_DEPTH, copied)
     # Where dw is too small to be shared, a fixed number of partial sums over the pixels are added up in order.
     parts = min(TASKS // (g.slices * g.column_blocks * g.bundles * x.d.taps), most_parts)
     blocks = g.cut.row_blocks * g.cut.column_blocks
@@ -907,7 +921,7 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     g.packed_floats = g.cut.rows * g.cut.columns * tile_columns
     g.scratch_bytes = (
         sizeof(float) * (g.cut.panel_floats + g.packed_floats)
-        + sizeof(void *) * (2 * taps * g.slice + g.cut.rows * (1 + g.cut.columns)) + 63
+        + sizeof(void *) * (2 * taps * g.slice + g.cut.rows * (2 + g.cut.columns)) + 63
     ) // 64 * 64
 
 
@@ -942,6 +956,38 @@ cdef int64_t list_rows(const Image *x, const View *view, const Block *block, int
     if view.rows == x.v.outputs * x.v.stride and x.v.stride * view.row == block.columns * x.h.stride * view.pixel:
         return 1 if dense else block.rows
     return block.rows
+
+
+cdef void list_runs(
+    const Image *x, const View *view, const Block *block, int64_t plane, int64_t row, int64_t column, gemm_tile *tile
+) noexcept nogil:
+    """The segments of a tile: the pixels of a block, row by row, that read inputs by one tap, not padding."""
+    cdef Span d = outputs_inside(&x.d, plane), v = outputs_inside(&x.v, row), h = outputs_inside(&x.h, column)
+    cdef int64_t first = max(h.first - block.column, 0), r
+    cdef int64_t *offsets = <int64_t *> tile.offsets
+    cdef int64_t *starts = <int64_t *> tile.starts
+    tile.depth = max(min(h.last - block.column, block.columns) - first, 0)
+    tile.segments = 0
+    for r in range(block.rows):
+        row = block.row + r
+        if d.first <= row // x.v.outputs % x.d.outputs < d.last and v.first <= row % x.v.outputs < v.last:
+            offsets[tile.segments] = row_offset(x, view, row) + first * tile.step
+            starts[tile.segments] = r * block.columns + first
+            tile.segments += 1
+
+
+cdef void multiply_inside(
+    const KernelGradient *g, const View *view, const Block *block, int64_t plane, int64_t depth, gemm_tile *tile,
+    const float **rows, float **out, int vectors
+) noexcept nogil:
+    """`multiply`, tap by tap, where each sums over those pixels of a block that read inputs by it."""
+    cdef int64_t i, j
+    for i in range(g.x.v.taps):
+        for j in range(g.x.h.taps):
+            list_runs(&g.x, view, block, plane, i, j, tile)
+            multiply(g.table, tile, rows, out, depth, vectors)
+            rows += depth
+            out += depth
 
 
 cdef Ahead look_ahead(
@@ -1010,7 +1056,8 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
     cdef const float **rows = <const float **> (packed + g.packed_floats)
     cdef float **out = <float **> (rows + elements)
     cdef int64_t *offsets = <int64_t *> (out + elements)
-    cdef const float **pixels = <const float **> (offsets + g.cut.rows)
+    cdef int64_t *starts = offsets + g.cut.rows
+    cdef const float **pixels = <const float **> (starts + g.cut.rows)
 
     cdef Ahead ahead
     cdef gemm_tile tile
@@ -1020,16 +1067,19 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
     cdef int64_t i, member
     cdef int vectors
     tile.offsets = offsets
-    tile.starts = NULL
+    tile.starts = starts if g.zoned else NULL
     tile.bias = NULL
     tile.activation = LINEAR
     tile.accumulate = False
     for i in range(chunk * g.chunk, last):
         block = cut_block(x, &g.cut, i)
-        view = look(x, &block, plane, 1, group * x.depth + k, depth + (groups - 1) * x.depth, panel)
-        tile.segments = list_rows(x, &view, &block, offsets)
-        tile.depth = block.rows * block.columns // tile.segments
+        view = look(
+            x, &block, plane, 1, group * x.depth + k, depth + (groups - 1) * x.depth,
+            <float *> NULL if g.zoned else panel)
         tile.step = x.h.stride * view.pixel
+        if not g.zoned:
+            tile.segments = list_rows(x, &view, &block, offsets)
+            tile.depth = block.rows * block.columns // tile.segments
         if g.fetching and i + 1 < last:
             ahead = look_ahead(
                 g, i + 1, group * x.depth + k, depth, group * g.width + first, end - first, pixels)
@@ -1050,9 +1100,12 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
                 else:
                     g.table.f32_pack_rows(packed, tile.b_step, dy, block.rows * block.columns, dy_pixel, tile.columns)
                     tile.b = packed
-                multiply_fetching(
-                    g.table, &tile, rows, out, elements, vectors, &ahead, (tile.column - first) * elements,
-                    (end - first) * elements)
+                if g.zoned:
+                    multiply_inside(g, &view, &block, plane, depth, &tile, rows, out, vectors)
+                else:
+                    multiply_fetching(
+                        g.table, &tile, rows, out, elements, vectors, &ahead, (tile.column - first) * elements,
+                        (end - first) * elements)
                 tile.column += tile.columns
         tile.accumulate = True
 
