@@ -58,8 +58,10 @@ INLINE void reduce_columns(enum reduction kind, float *y, const float *x, int64_
     enum { NARROW = 256 };
     int64_t i = 0, r = 0;
     if (n <= NARROW) {
-        for (; i + 4 * LANES <= n; i += 4 * LANES) reduce_strip(kind, 4, y + i, x + i, rows, n, 4 * LANES);
-        for (; i < n; i += LANES) reduce_strip(kind, 1, y + i, x + i, rows, n, n - i);
+        for (; i + 3 * LANES < n; i += 4 * LANES) reduce_strip(kind, 4, y + i, x + i, rows, n, n - i);
+        if (i + 2 * LANES < n) reduce_strip(kind, 3, y + i, x + i, rows, n, n - i);
+        else if (i + LANES < n) reduce_strip(kind, 2, y + i, x + i, rows, n, n - i);
+        else if (i < n) reduce_strip(kind, 1, y + i, x + i, rows, n, n - i);
         return;
     }
     for (; i < n; i += LANES) v_write(y + i, v_set(reduction_start(kind)), n - i);
