@@ -107,6 +107,9 @@ cdef View look(
 ) noexcept nogil
 cdef int64_t list_rows(const Image *x, const View *view, const Block *block, int64_t *offsets) noexcept nogil
 
+cdef enum:
+    DOTS = 0                               # vectors of columns in tiles of dot products
+
 cdef int widest(const kernel_table *table) noexcept nogil
 cdef int tile_vectors(const kernel_table *table, int64_t columns) noexcept nogil
 cdef void multiply(
@@ -134,6 +137,7 @@ cdef struct Correlation:
     int64_t depth_block, plane_block, tap_block
     int64_t group                          # planes whose rows of the same height follow each other
     bint zoned                             # taps that lie in the padding are left out
+    bint dots                              # few columns: each is a dot product with the window
     int64_t packed_floats, scratch_bytes
 
 

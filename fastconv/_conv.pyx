@@ -32,6 +32,7 @@ cnp.import_array()
 
 cdef extern from "kernels.h":
     enum: LINEAR
+    enum: DOT_COLUMNS
 
 cdef extern from * nogil:
     void __builtin_prefetch(const void *p, int rw, int locality)
@@ -370,7 +371,8 @@ cdef void choose_zones(Correlation *c) noexcept nogil:
     cdef int64_t zones = 1
     cdef double inside = share_inside(&x.d, &zones) * share_inside(&x.v, &zones) * share_inside(&x.h, &zones)
     cdef double work = <double> taps_of(x) * x.depth * c.width / c.table.vector_floats
-    c.zoned = not in_place(x) and pixels_of(x) * (work * (1 - inside) - ZONE_GAIN) > zones * work * inside
+    cdef bint gain = pixels_of(x) * (work * (1 - inside) - ZONE_GAIN) > zones * work * inside
+    c.zoned = not in_place(x) and (gain or c.dots)
     c.group = 1
     if c.zoned and pixels_of(x) < ZONE_PIXELS * zones * x.images:
         c.group = even_parts(x.images * x.d.outputs, MOST_PLANES)
@@ -385,14 +387,15 @@ cdef void align_rows(Cut *cut, int64_t all_rows, int64_t group) noexcept nogil:
 cdef void cut_correlation(Correlation *c) noexcept nogil:
     cdef Image *x = &c.x
     cdef int64_t tile_columns = widest(c.table) * c.table.vector_floats
-    cdef int64_t pixels = pixels_of(x), taps = x.v.taps * x.h.taps
+    cdef int64_t pixels = pixels_of(x), taps = x.v.taps * x.h.taps, most
     cdef bint copied
     choose_zones(c)
     copied = not (in_place(x) or c.zoned)
     # Weights are packed fastest in long runs of channels; panels hold few.
-    c.depth_block = even_parts(x.depth, max(GEMM_DEPTH // (taps if copied else x.h.taps), 16))
-    c.plane_block = even_parts(x.d.taps, max(GEMM_DEPTH // (taps * c.depth_block), 1))
-    c.tap_block = min(c.plane_block * x.v.taps, max((1 + copied) * GEMM_DEPTH // (x.h.taps * c.depth_block), 1))
+    most = taps_of(x) * x.depth if c.dots else GEMM_DEPTH    # dot products are whole
+    c.depth_block = even_parts(x.depth, max(most // (taps if copied else x.h.taps), 16))
+    c.plane_block = even_parts(x.d.taps, max(most // (taps * c.depth_block), 1))
+    c.tap_block = min(c.plane_block * x.v.taps, max((1 + copied) * most // (x.h.taps * c.depth_block), 1))
     # Every block of pixels packs the weights, every block of columns copies the pixels: cut most what is copied least.
     c.column_blocks = max(<int64_t> sqrt(<double> TASKS * taps * c.width / pixels), 1)
     c.column_block = ceil_div(ceil_div(c.width, c.column_blocks), tile_columns) * tile_columns
@@ -401,7 +404,7 @@ cdef void cut_correlation(Correlation *c) noexcept nogil:
     c.cut = cut_pixels(x, c.plane_block * c.depth_block, min(pixels, MOST_PIXELS), copied)
     if c.group > 1:
         align_rows(&c.cut, x.images * x.d.outputs * x.v.outputs, c.group)
-    if tasks_of(c) == 1:    # two threads do more than the widest tile
+    if tasks_of(c) == 1 and not c.dots:    # two threads do more than the widest tile
         c.column_block = ceil_div(ceil_div(c.width, 2), c.table.vector_floats) * c.table.vector_floats
         c.column_blocks = ceil_div(c.width, c.column_block)
     c.packed_floats = c.tap_block * x.h.taps * c.depth_block * tile_columns
@@ -597,6 +600,47 @@ cdef void pack_weights(
             to += depth * width
 
 
+cdef void lay_columns(
+    const Correlation *c, int64_t group, int64_t k, int64_t depth, int64_t tap, int64_t taps, gemm_tile *tile, float *to
+) noexcept nogil:
+    """The weights of some kernel rows and input channels, a run for each of the tile's columns."""
+    cdef int64_t column, row, i, j, e
+    cdef const float *w
+    for column in range(tile.columns):
+        for i in range(tap, tap + taps):
+            row = kernel_element(&c.x.d, i // c.x.v.taps) * c.kernel_rows + kernel_element(&c.x.v, i % c.x.v.taps)
+            for j in range(c.x.h.taps):
+                w = c.w + (
+                    group * c.w_group + k * c.w_row + (tile.column + column) * c.w_column
+                    + (row * c.kernel_columns + kernel_element(&c.x.h, j)) * c.w_tap)
+                if c.w_row == 1:
+                    memcpy(to, w, depth * sizeof(float))
+                else:
+                    for e in range(depth):
+                        to[e] = w[e * c.w_row]
+                to += depth
+
+
+cdef int next_tile(
+    const Correlation *c, int64_t group, int64_t k, int64_t depth, int64_t tap, int64_t taps, int64_t columns,
+    gemm_tile *tile
+) noexcept nogil:
+    """Lays the weights of the tile's columns, of which `columns` are left; returns its vectors of columns."""
+    cdef float *packed = <float *> tile.b
+    cdef int vectors = DOTS
+    if c.dots:
+        tile.b_step = taps * c.x.h.taps * depth
+        tile.columns = min(DOT_COLUMNS, columns)
+        lay_columns(c, group, k, depth, tap, taps, tile, packed)
+    else:
+        vectors = tile_vectors(c.table, columns)
+        tile.b_step = vectors * c.table.vector_floats
+        tile.columns = min(tile.b_step, columns)
+        pack_weights(c, group, k, depth, tap, taps, tile.column, tile.columns, tile.b_step, packed)
+    tile.bias = c.bias + group * c.width + tile.column if c.bias else <const float *> NULL
+    return vectors
+
+
 cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noexcept nogil:
     """One block of pixels times one block of columns of one group."""
     cdef const Image *x = &c.x
@@ -641,11 +685,7 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
             tile.activation = c.activation if k + depth == x.depth and row + taps == x.d.taps * x.v.taps else LINEAR
             tile.column = first
             while tile.column < end:
-                vectors = tile_vectors(c.table, end - tile.column)
-                tile.b_step = vectors * c.table.vector_floats
-                tile.columns = min(tile.b_step, end - tile.column)
-                tile.bias = c.bias + group * c.width + tile.column if c.bias else <const float *> NULL
-                pack_weights(c, group, k, depth, row, taps, tile.column, tile.columns, tile.b_step, packed)
+                vectors = next_tile(c, group, k, depth, row, taps, end - tile.column, &tile)
                 multiply_zones(c, &view, zones, &tile, rows, out, pixels, vectors, plane, tap, taps, depth)
                 tile.column += tile.columns
 
@@ -687,8 +727,9 @@ def conv(
     bias,             # IN  (CO,) or None
     cnp.ndarray y,    # OUT (N, .., CO)
     tuple strides, tuple padding, tuple dilation, int activation, float alpha,
+    bint dots=False,
 ):
-    """y = act(bias + x * w), a cross-correlation"""
+    """y = act(bias + x * w), a cross-correlation; few channels CO as dot products"""
     cdef Correlation c
     cdef int64_t groups = groups_of(x.shape[x.ndim - 1], w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
     if cnp.PyArray_SIZE(y) == 0:
@@ -701,6 +742,7 @@ def conv(
     c.bias = <float *> NULL if bias is None else floats(bias, co)
     c.y = floats(y, pixels_of(&c.x) * co)
     c.activation, c.alpha = activation, alpha
+    c.dots = dots
     correlate(&c, 1)
 
 
@@ -710,11 +752,11 @@ def conv_backward_input(
     bias,             # IN  (groups * CI,) or None
     cnp.ndarray dx,   # OUT (N, .., groups * CI)
     tuple strides, tuple padding, tuple dilation, int activation, float alpha,
-    bint folded=False,
+    bint folded=False, bint dots=False,
 ):
     """dx = act(bias + C^T dy): a correlation of dy with the taps that reach each phase of a stride, never a scatter
 
-    Along a folded last axis, dx = act(bias + a cross-correlation of dy and w), whose stride and padding are given.
+    Few channels CI are dot products. Along a folded last axis, dx = act(bias + a cross-correlation of dy and w), whose stride and padding are given.
     """
     cdef int64_t channels = dx.shape[dx.ndim - 1]
     cdef int64_t groups = groups_of(channels, w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1], count = 0
@@ -740,6 +782,7 @@ def conv_backward_input(
         c.bias = <float *> NULL if bias is None else floats(bias, channels)
         c.y = floats(dx, cnp.PyArray_SIZE(dx))
         c.activation, c.alpha = activation, alpha
+        c.dots = dots
         count += taps_of(&c.x) > 0
     correlate(parts, count)
 

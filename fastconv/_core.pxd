@@ -101,8 +101,6 @@ cdef extern from "kernels.h" nogil:
             float *to, int64_t width, const float *source, int64_t rows, int64_t step, int64_t columns) noexcept nogil
         void (*f32_pack_columns)(
             float *to, int64_t width, const float *source, int64_t rows, int64_t step, int64_t columns) noexcept nogil
-        int dot_height
-        void (**f32_dot)(const gemm_tile *tile) noexcept nogil
 
         void (*f32_fourier)(float *strip, int64_t points, const float *roots) noexcept nogil
         void (*f32_fourier_inverse)(float *strip, int64_t points, const float *roots) noexcept nogil

@@ -8,6 +8,7 @@ from cython.parallel cimport parallel, prange
 from libc.stdint cimport int64_t
 
 from fastconv._conv cimport (
+    DOTS,
     Correlation,
     Image,
     KernelGradient,
@@ -62,6 +63,7 @@ def matmul(
     c.bias = <float *> NULL if bias is None else floats(bias, y.shape[1])
     c.y = floats(y, a.shape[0] * y.shape[1])
     c.activation, c.alpha = activation, alpha
+    c.dots = False
     correlate(&c, 1)
 
 
@@ -188,9 +190,11 @@ cdef void stream_dots(const Stream *s, int64_t first, int64_t end) noexcept nogi
     """The columns first..end of a b^T: a few rows of b at a time meet all rows of a."""
     cdef const float *rows[STREAM_ROWS]
     cdef float *out[STREAM_ROWS]
-    cdef int64_t parts = ceil_div(s.rows, s.table.dot_height), part, row, i
+    cdef int64_t begin = 0, i
     cdef gemm_tile tile
     list_matrix_rows(s, rows, out)
+    tile.offsets = tile.starts = &begin
+    tile.segments = 1
     tile.depth = s.depth
     tile.b_step = s.depth
     tile.alpha = s.alpha
@@ -200,12 +204,7 @@ cdef void stream_dots(const Stream *s, int64_t first, int64_t end) noexcept nogi
         tile.columns = min(DOT_COLUMNS, end - tile.column)
         tile.b = s.b + tile.column * s.depth
         tile.bias = s.bias + tile.column if s.bias else <const float *> NULL
-        for part in range(parts):
-            row = s.rows * part // parts
-            tile.rows = rows + row
-            tile.out = out + row
-            tile.height = s.rows * (part + 1) // parts - row
-            s.table.f32_dot[tile.height](&tile)
+        multiply(s.table, &tile, rows, out, s.rows, DOTS)
 
 
 def matmul_stream(

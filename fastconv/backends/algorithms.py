@@ -229,6 +229,34 @@ def fourier_backward_input(c: Convolution, limits: Limits) -> str:
     return fourier(c, limits, c.inputs)
 
 
+# Dot products with so many channels read a window once.
+DOT_CHANNELS = 4
+# Vectors that neighbouring taps fill, so that adding up their lanes in the end costs less than it saves: where a window
+# is read once, and where it is read twice.
+DOT_VECTORS = 2
+DOT_VECTORS_TWICE = 5
+
+
+def dots(c: Convolution, limits: Limits, channels: int, run: int) -> str:
+    """Each of few channels is a dot product of a window, of which `run` numbers lie side by side."""
+    vectors = DOT_VECTORS if channels <= DOT_CHANNELS else DOT_VECTORS_TWICE
+    if c.groups > 1 or channels > max(limits.lanes // 2, DOT_CHANNELS) or run < vectors * limits.lanes:
+        return ""
+    return f"{channels} channels fill no vector: dot products of runs of {run} numbers"
+
+
+def dots_forward(c: Convolution, limits: Limits) -> str:
+    run = c.kernel_shape[-2] * (c.window[-1] if c.dilation[-1] == 1 else 1)
+    return dots(c, limits, c.kernel_shape[-1], run)
+
+
+def dots_backward_input(c: Convolution, limits: Limits) -> str:
+    """Where strides leave few taps to a phase, what fills vectors otherwise is faster, but for a single channel."""
+    stride, most = c.strides[-1], {1: DOT_CHANNELS, 2: 1}.get(max(c.strides), 0)
+    run = c.kernel_shape[-1] * (c.window[-1] // stride if c.dilation[-1] == 1 else 1)
+    return dots(c, limits, c.channels, run) if c.channels <= most else ""
+
+
 # Fewer output pixels do not repay that the kernel is laid out anew.
 FOLDED_PIXELS = 4096
 
@@ -321,6 +349,7 @@ RULES = {
         Rule("fourier", fourier_forward, exact=False),
         Rule("winograd", winograd_forward, exact=False),
         Rule("grouped", grouped, exact=True),
+        Rule("dots", dots_forward, exact=True),
         Rule("fold", fold, exact=False),
         Rule("direct", otherwise, exact=True),
     ),
@@ -329,6 +358,7 @@ RULES = {
         Rule("fourier", fourier_backward_input, exact=False),
         Rule("winograd", winograd_backward_input, exact=False),
         Rule("grouped", grouped, exact=True),
+        Rule("dots", dots_backward_input, exact=True),
         Rule("spread", spread, exact=True),
         Rule("fold", fold_backward, exact=False),
         Rule("direct", otherwise, exact=True),

@@ -146,6 +146,9 @@ FORWARD: dict[str, Callable[..., None]] = {
     "winograd": lambda c, x, w, bias, y, activation, alpha: _winograd.conv(
         x, w, bias, y, c.padding, c.dilation, activation, alpha
     ),
+    "dots": lambda c, x, w, bias, y, activation, alpha: _conv.conv(
+        x, w, bias, y, c.strides, c.padding, c.dilation, activation, alpha, dots=True
+    ),
     "fold": conv_folded,
     "direct": lambda c, x, w, bias, y, activation, alpha: _conv.conv(
         x, w, bias, y, c.strides, c.padding, c.dilation, activation, alpha
@@ -163,6 +166,9 @@ BACKWARD_INPUT: dict[str, Callable[..., None]] = {
     ),
     "winograd": lambda c, dy, w, bias, dx, activation, alpha: _winograd.conv_backward_input(
         dy, w, bias, dx, c.padding, c.dilation, activation, alpha
+    ),
+    "dots": lambda c, dy, w, bias, dx, activation, alpha: _conv.conv_backward_input(
+        dy, w, bias, dx, c.strides, c.padding, c.dilation, activation, alpha, dots=True
     ),
     "fold": conv_folded_backward_input,
     "spread": lambda c, dy, w, bias, dx, activation, alpha: _conv.conv_backward_input_spread(

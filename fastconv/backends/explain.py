@@ -44,6 +44,7 @@ TILES: dict[str, Callable[[Convolution, str], str]] = {
     ),
     "grouped": lambda c, direction: f"vectors of {_core.vector_floats()} channels",
     "direct": lambda c, direction: _product(_columns(c, direction) // c.groups),
+    "dots": lambda c, direction: f"dot products with {min(_columns(c, direction), algorithms.DOT_CHANNELS)} channels",
     "fold": _folded,
     "spread": lambda c, direction: _product(_columns(c, direction) * c.window[-1]),
     "winograd": lambda c, direction: (

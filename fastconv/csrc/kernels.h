@@ -38,7 +38,7 @@ typedef struct {
     float alpha;
 } winograd_tile;
 
-enum { GEMM_VECTORS = 4, GEMM_ROWS = 14, DOT_ROWS = 6, DOT_COLUMNS = 4 };    /* no tile is wider or higher */
+enum { GEMM_VECTORS = 4, GEMM_ROWS = 14, DOT_COLUMNS = 4 };    /* no tile is wider or higher */
 
 /* How the lanes of a vector of output channels find their factors among the channels of a pixel: each in its own place; all
  * in one place; or in places that a permutation of one vector reaches. */
@@ -122,7 +122,8 @@ typedef struct {
     /* FMA peak: runs `steps` x 12 independent vector multiply-adds in registers; returns a value so that none is dropped. */
     float (*f32_fma_peak)(int64_t steps);
 
-    /* Matrix product tiles by [vectors of columns][rows], and the most rows that each width has (0: no such width). */
+    /* Matrix product tiles by [vectors of columns][rows], and the most rows that each width has (0: no such width).
+     * Those of no vector are dot products with at most DOT_COLUMNS columns; tile_dot.h says what they compute. */
     int gemm_height[GEMM_VECTORS + 1];
     void (*f32_gemm[GEMM_VECTORS + 1][GEMM_ROWS + 1])(const gemm_tile *tile);
 
@@ -134,9 +135,6 @@ typedef struct {
     void (*f32_pack_rows)(float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns);
     void (*f32_pack_columns)(float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns);
 
-    /* Tiles of a product with a transposed matrix by [rows], and the most rows; tile_dot.h says what they compute. */
-    int dot_height;
-    void (*f32_dot[DOT_ROWS + 1])(const gemm_tile *tile);
 
     /* The transforms of Winograd's algorithm; tile_winograd.h says what they compute. */
     void (*f32_winograd_input)(float *to, int64_t step, const float *const *pixels, int64_t channels);

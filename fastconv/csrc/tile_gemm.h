@@ -14,10 +14,10 @@
 /* X(height, vectors) for every tile: sums, one row of b and one broadcast fill the registers of the tallest. */
 #if VECTOR_REGISTERS == 32
 #define FOR_EACH_GEMM_TILE(X) TO_14(X, 1) TO_12(X, 2) TO_9(X, 3) TO_6(X, 4)
-#define GEMM_HEIGHTS {0, 14, 12, 9, 6}
+#define GEMM_HEIGHTS {DOT_HEIGHT, 14, 12, 9, 6}
 #else
 #define FOR_EACH_GEMM_TILE(X) TO_12(X, 1) TO_6(X, 2) TO_4(X, 3)
-#define GEMM_HEIGHTS {0, 12, 6, 4, 0}
+#define GEMM_HEIGHTS {DOT_HEIGHT, 12, 6, 4, 0}
 #endif
 
 /* The v-th vector of a row whose last one holds `tail` columns. */

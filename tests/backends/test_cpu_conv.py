@@ -169,6 +169,19 @@ def test_pixels_around_the_tile(isa, rng, pixels):
         pytest.param((2, 5, 6, 7, 130), (3, 2, 3, 1, 130), SAME_3D, id="a volume, depthwise"),
         pytest.param((9, 3, 24, 32, 2), (3, 3, 3, 2, 3), SAME_3D, id="a volume, few output channels"),
         pytest.param((3, 20, 21, 40), (1, 1, 40, 3), PLAIN, id="one tap, few output channels"),
+        *(pytest.param((3, 13, 11, 37), (3, 3, 37, co), SAME, id=f"{co} dot products") for co in range(1, 9)),
+        *(pytest.param((3, 13, 11, ci), (3, 2, ci, 37), SAME, id=f"{ci} dot products back") for ci in range(1, 5)),
+        pytest.param((2, 20, 17, 40), (5, 3, 40, 2), {**SAME, "strides": (2, 3)}, id="dot products, strided"),
+        pytest.param((2, 20, 17, 1), (4, 3, 1, 50), {**SAME, "strides": (2, 2)}, id="dot products back, strided"),
+        pytest.param((2, 30, 17, 40), (3, 3, 40, 3), {**SAME, "dilation": (4, 5)}, id="dot products, dilated"),
+        pytest.param((1, 700, 66), (9, 66, 2), line(padding=(8, 0)), id="a line, dot products"),
+        pytest.param((2, 5, 6, 7, 36), (3, 3, 3, 36, 3), SAME_3D, id="a volume, dot products"),
+        pytest.param(
+            (2, 33, 33, 24),
+            (3, 3, 24, 40),
+            {**SAME, "padding": ((12, 12),) * 2, "dilation": (12, 12)},
+            id="taps far apart",
+        ),
     ],
 )
 def test_blocks(isa, rng, x_shape, w_shape, window):
@@ -204,7 +217,7 @@ def test_gradients_are_adjoint(isa, rng):
 
 
 @pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh"])
-@pytest.mark.parametrize(("ci", "co"), [(90, 1), (90, 16), (90, 67), (1, 90)])
+@pytest.mark.parametrize(("ci", "co"), [(90, 1), (90, 3), (90, 16), (90, 67), (1, 90)])
 def test_bias_and_activation(isa, rng, activation, ci, co):
     x, w, bias = rng.standard_normal((2, 6, 6, 90)), rng.standard_normal((3, 3, ci, co)) / 30, rng.standard_normal(co)
     expected = reference.conv(x, w, bias, activation=activation, alpha=0.3, **SAME)
@@ -244,6 +257,7 @@ def test_rounding_stays_small(isa, rng):
         ((1, 64, 64, 3), (3, 3, 3, 20), SAME),
         ((3, 4000, 20), (9, 20, 40), line(padding=(4, 4))),
         ((2, 8, 14, 14, 20), (3, 3, 3, 20, 40), SAME_3D),
+        ((3, 28, 28, 40), (3, 3, 40, 2), SAME),
     ],
 )
 def test_same_bits_on_any_number_of_threads(isa, rng, threads, x_shape, w_shape, window):
@@ -323,10 +337,11 @@ def test_values_that_are_not_finite_spread_as_in_the_reference(isa, rng, value):
     np.testing.assert_array_equal(cpu.conv(x, w, activation="relu", **SAME), expected)
 
 
+@pytest.mark.parametrize("strides", [(1, 1), (2, 2)])
 @pytest.mark.parametrize(("groups", "ci", "co"), [(9, 16, 16), (7, 12, 24), (3, 40, 5)])
-def test_groups_that_do_not_fill_the_last_bundle(isa, rng, groups, ci, co):
+def test_groups_that_do_not_fill_the_last_bundle(isa, rng, groups, ci, co, strides):
     x_shape, w_shape = (2, 9, 11, groups * ci), (3, 3, ci, groups * co)
-    assert_conv_matches(reference, rng, x_shape, w_shape, **{**SAME, "strides": (2, 2)})
+    assert_conv_matches(reference, rng, x_shape, w_shape, **{**SAME, "strides": strides})
 
 
 def test_calls_from_several_python_threads(rng):
