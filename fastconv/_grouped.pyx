@@ -49,6 +49,7 @@ cdef enum:
     MOST_PARTIAL_FLOATS = 1 << 20          # as long as they are small
     LOADS = 4                              # a multiply-add waits for memory: it counts as so many
     LANES = 16                             # of the widest vector
+    AHEAD = 32                             # outputs between a tile of a long row and what it fetches
 
 
 cdef struct Way:
@@ -219,10 +220,10 @@ cdef void sweep(
     tile.w_tap = h.kernel_step * g.w_tap
     tile.x_columns = g.x_channels - source
     tile.y_step = lines.phases * h.y_step * g.y_channels
-    # What is fetched ahead: the tile below, or where there is one long row alone, the next one in it.
-    along = rows == 1 and lines.elements >= 4 * GROUPED_ROWS * lines.stride
-    tile.y_next = GROUPED_ROWS * tile.y_step if along else v.y_step * h.y_size * g.y_channels
-    tile.next = GROUPED_ROWS * lines.stride if along else v.stride * lines.phases * lines.count * lines.elements
+    # What is fetched ahead: the tile below, or where there is one long row alone, one further on in it.
+    along = rows == 1 and lines.elements >= 2 * AHEAD * lines.stride
+    tile.y_next = AHEAD * tile.y_step if along else v.y_step * h.y_size * g.y_channels
+    tile.next = AHEAD * lines.stride if along else v.stride * lines.phases * lines.count * lines.elements
     for p in range(lines.phases):
         count = ceil_div(columns - p, lines.phases)
         for r in range(rows):
