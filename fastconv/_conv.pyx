@@ -462,7 +462,7 @@ cdef void list_outputs(
 
 
 cdef inline Span inside(int64_t start, int64_t step, int64_t count, int64_t inputs) noexcept nogil:
-    """Those of the places start + i * step, i < count, that are inputs, not padding; the last before the first: none."""
+    """Which i < count have inputs, not padding, at start + i * step; none where the last lies before the first."""
     return Span(
         max(ceil_div(-start, step), 0) if start < 0 else 0,
         min(count, ceil_div(inputs - start, step) if start < inputs else 0))
@@ -756,7 +756,8 @@ def conv_backward_input(
 ):
     """dx = act(bias + C^T dy): a correlation of dy with the taps that reach each phase of a stride, never a scatter
 
-    Few channels CI are dot products. Along a folded last axis, dx = act(bias + a cross-correlation of dy and w), whose stride and padding are given.
+    Few channels CI are dot products. Along a folded last axis, dx = act(bias + a cross-correlation of dy and w), whose
+    stride and padding are given.
     """
     cdef int64_t channels = dx.shape[dx.ndim - 1]
     cdef int64_t groups = groups_of(channels, w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1], count = 0
