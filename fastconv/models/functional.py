@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from fastconv.engine import KerasTensor
@@ -41,8 +42,7 @@ class Functional(Model):
         self._input_layers = [_input_layer(t) for t in self.inputs]
         graph = Graph(dict(zip(self.inputs, self._input_layers)), outputs)
         self._layers = [operation for operation in graph.operations() if isinstance(operation, Layer)]
-        names = [layer.name for layer in self._layers]
-        twice = sorted({n for n in names if names.count(n) > 1})
+        twice = sorted(name for name, count in Counter(layer.name for layer in self._layers).items() if count > 1)
         if twice:
             raise ValueError(f"{self.name}: layers must have different names. Received: {twice}")
         self.built = True

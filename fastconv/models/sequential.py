@@ -31,11 +31,18 @@ class Sequential(Model):
         super().__init__(name=name)
         self._layers: list[Layer] = []
         self._input_layer: InputLayer | None = None
-        self._drawn: Functional | None = None  # the layers so far, applied one after another
+        self._applied = 0  # layers that `outputs` has gone through
+        self._graph: Functional | None = None  # those layers, one after another
         for layer in [layers] if isinstance(layers, Layer) else layers or ():
             self.add(layer)
         if not trainable:
             self.trainable = False
+
+    @property
+    def _drawn(self) -> Functional | None:
+        if self._graph is None and self._applied:
+            self._graph = Functional(self.input, self.output, name=self.name)
+        return self._graph
 
     @property
     def nodes(self) -> list[Node]:
@@ -96,15 +103,13 @@ class Sequential(Model):
     def _draw(self) -> None:
         assert self._input_layer is not None
         tensor = self._input_layer.output
-        if self._drawn is not None and len(self._drawn.layers) == len(self._layers):  # one more than is drawn
-            output = self._layers[-1](self._drawn.output)
-        else:
-            output = tensor
-            for layer in self._layers:
-                output = layer(output)
-        self._drawn = Functional(tensor, output, name=self.name)
+        grown = 0 < self._applied < len(self._layers)
+        output = self.output if grown else tensor
+        for layer in self._layers[self._applied if grown else 0 :]:
+            output = layer(output)
         self.inputs, self.outputs = [tensor], [output]
         self.input, self.output = tensor, output
+        self._applied, self._graph = len(self._layers), None
         self.built = bool(self._layers)
 
     def call(self, inputs: Any) -> Any:

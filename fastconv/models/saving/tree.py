@@ -75,7 +75,7 @@ def _attributes(layer: Layer) -> Iterator[tuple[str, Any]]:
 
 
 # Attributes of `Layer`, `Sequential` and `Functional` themselves, which hold what `layers` holds.
-OWN = frozenset(["_added", "_drawn", "_input_layer", "_input_layers", "_layers"])
+OWN = frozenset(["_added", "_graph", "_input_layer", "_input_layers", "_layers"])
 
 
 def numbered(things: Iterable[Any]) -> Iterator[tuple[str, Any]]:
