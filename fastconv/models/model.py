@@ -99,15 +99,19 @@ class Model(Trainer):
 
         save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: str | os.PathLike) -> None:
+    def load_weights(self, filepath: str | os.PathLike, by_name: bool = False) -> None:
         """Read the weights from a file of `save_weights` or `save`, fastconv's or Keras's.
+
+        Args:
+            filepath: the file.
+            by_name: whether to read, from an .h5 or .hdf5, those layers alone whose names are in the file.
 
         Raises:
             ValueError: the file is damaged, or its weights do not fit; then nothing is written.
         """
         from fastconv.models.saving import load_weights
 
-        load_weights(self, filepath)
+        load_weights(self, filepath, by_name)
 
     def get_config(self) -> dict:
         """The arguments of a subclass's constructor; one that has arguments overrides this."""

@@ -66,14 +66,19 @@ def load_model(filepath: str | os.PathLike, custom_objects: dict | None = None, 
         return file_format.load(os.fspath(filepath), compile)
 
 
-def load_weights(model: Any, filepath: str | os.PathLike) -> None:
+def load_weights(model: Any, filepath: str | os.PathLike, by_name: bool = False) -> None:
     """Read the weights of a model that has been built. See `Model.load_weights`."""
     file_format = FORMATS[model_suffix(filepath, (*MODELS, ".weights.h5"))]
+    if by_name and not isinstance(file_format, LegacyH5):
+        raise ValueError(
+            "load_weights: by_name=True is for .h5 and .hdf5, whose layers have names. "
+            f"Received: filepath={os.fspath(filepath)!r}"
+        )
     if not model.built:
         raise ValueError(f"{model.name}: weights can be loaded once they exist; call build(input_shape) first")
     _check_file(filepath)
     with naming(filepath):
-        pairs = file_format.weights(model, os.fspath(filepath))
+        pairs = (file_format.named_weights if by_name else file_format.weights)(model, os.fspath(filepath))
     assign(pairs)
 
 

@@ -52,6 +52,11 @@ class LegacyH5:
         with hdf5.opened(filepath) as root:
             return read_layers(weights_group(root) or root, model)
 
+    def named_weights(self, model: Any, filepath: Any) -> Pairs:
+        """The same of the layers whose names are in the file."""
+        with hdf5.opened(filepath) as root:
+            return read_named_layers(weights_group(root) or root, model)
+
 
 def weights_group(root: Any) -> Any:
     """Where a file of this format has its weights; None where it is of another format."""
@@ -64,10 +69,7 @@ def weights_group(root: Any) -> Any:
 
 def read_layers(group: Any, model: Any) -> Pairs:
     """The weights of the layers with their arrays, layer by layer in the order of the file."""
-    found = [
-        (name, hdf5.names(hdf5.subgroup(group, name), "weight_names")) for name in hdf5.names(group, "layer_names")
-    ]
-    found = [(name, arrays) for name, arrays in found if arrays]
+    found = _named_arrays(group)
     layers = [layer for layer in model.layers if _weights(layer)]
     if len(found) != len(layers):
         raise ValueError(
@@ -80,6 +82,21 @@ def read_layers(group: Any, model: Any) -> Pairs:
     if TOP in group:
         pairs += _read(group, TOP, hdf5.names(hdf5.subgroup(group, TOP), "weight_names"), _top_weights(model))
     return pairs
+
+
+def read_named_layers(group: Any, model: Any) -> Pairs:
+    """The same of the layers that have the name of one in the file; the others are left as they are."""
+    layers = {layer.name: layer for layer in model.layers}
+    found = [(name, arrays) for name, arrays in _named_arrays(group) if name in layers]
+    return [pair for name, arrays in found for pair in _read(group, name, arrays, _weights(layers[name]))]
+
+
+def _named_arrays(group: Any) -> list[tuple[str, list[str]]]:
+    """Layers of a file that have weights, by name, with the names of these."""
+    found = [
+        (name, hdf5.names(hdf5.subgroup(group, name), "weight_names")) for name in hdf5.names(group, "layer_names")
+    ]
+    return [(name, arrays) for name, arrays in found if arrays]
 
 
 def _read(group: Any, name: str, arrays: Sequence[str], variables: Sequence[Variable]) -> Pairs:

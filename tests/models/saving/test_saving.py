@@ -287,6 +287,28 @@ def test_weights_that_do_not_fit_change_nothing(tmp_path, suffix):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("name", ["m.h5", "m.hdf5"])
+def test_weights_by_name_leave_other_layers_as_they_are(tmp_path, name):
+    pytest.importorskip("h5py")
+    trained = Sequential([Input((4,)), layers.Dense(3, name="features"), layers.Dense(10, name="classes")])
+    trained.save(tmp_path / name)
+    model = Sequential([Input((4,)), layers.Dense(3, name="features"), layers.Dense(2, name="two_classes")])
+    before = model.get_weights()
+    model.load_weights(tmp_path / name, by_name=True)
+    for actual, expected in zip(model.get_weights(), trained.get_weights()[:2] + before[2:]):
+        np.testing.assert_array_equal(actual, expected)
+    changed = Sequential([Input((5,)), layers.Dense(3, name="features")])
+    with pytest.raises(ValueError, match="features"):
+        changed.load_weights(tmp_path / name, by_name=True)
+
+
+def test_layers_have_names_in_old_files_alone(tmp_path):
+    model = Sequential([Input((4,)), layers.Dense(3)])
+    model.save(tmp_path / "m.npz")
+    with pytest.raises(ValueError, match="by_name"):
+        model.load_weights(tmp_path / "m.npz", by_name=True)
+
+
 def test_weights_need_a_model_that_is_built(tmp_path):
     with pytest.raises(ValueError, match="build"):
         Sequential([layers.Dense(2)]).load_weights(tmp_path / "w.weights.h5")
