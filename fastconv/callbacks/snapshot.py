@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,7 +14,7 @@ from fastconv.callbacks.callback import Callback
 from fastconv.engine import Variable
 from fastconv.optimizers import Optimizer
 from fastconv.random import set_shared_seed, shared_seed
-from fastconv.utils.files import write_whole
+from fastconv.utils.files import DAMAGE, write_whole
 
 ARRAY = "array"  # the key of {"array": number}, which stands for an array in JSON
 
@@ -113,16 +111,7 @@ class Snapshot:
             with np.load(path, allow_pickle=False) as file:
                 text, *arrays = (file[f"arr_{i}"] for i in range(len(file.files)))
             return cls(*from_plain(json.loads(text.tobytes()), arrays))
-        except (
-            AttributeError,
-            EOFError,
-            KeyError,
-            OSError,
-            TypeError,
-            ValueError,
-            zipfile.BadZipFile,
-            zlib.error,
-        ) as e:
+        except (ValueError, *DAMAGE) as e:
             raise ValueError(f"{os.fspath(path)}: the file is damaged, or was not written by fastconv ({e})") from e
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from fastconv import config
 from fastconv.utils.download import fetch, folders
+from fastconv.utils.files import DAMAGE
 
 Split = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -111,7 +112,7 @@ def read_records(path: Path, names: Sequence[str], size: int) -> list[np.ndarray
     try:
         with tarfile.open(path) as archive:
             contents = [_content(archive, name) for name in names]
-    except (EOFError, KeyError, OSError, tarfile.TarError, zlib.error) as error:
+    except DAMAGE as error:
         raise ValueError(f"{path}: a tar archive of {', '.join(names)} is needed. Received: {error}") from error
     lengths = [len(content) for content in contents]
     if any(n == 0 or n % size for n in lengths):

@@ -6,10 +6,11 @@ import shutil
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
+
+from fastconv.utils.files import DAMAGE
 
 FORMATS = ("tar", "zip")
 
@@ -38,7 +39,7 @@ def extract_archive(path: Path, folder: Path, archive_format: str | Sequence[str
             members = _tar(path) if "tar" in allowed and tarfile.is_tarfile(path) else _zip(path, "zip" in allowed)
             for name, content in members:
                 _place(part, path, name, content)
-        except (EOFError, OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
+        except DAMAGE as error:
             raise ValueError(f"{path}: an archive ({' or '.join(allowed)}) is needed. Received: {error}") from error
         part.rename(folder)
 
@@ -61,6 +62,8 @@ def _tar(path: Path) -> Iterator[tuple[str, Any]]:
             if not (member.isfile() or member.isdir()):
                 raise ValueError(f"{path}: an archive must hold files and folders alone. Received: {member.name!r}")
             yield member.name, archive.extractfile(member) if member.isfile() else None
+        while archive.fileobj is not None and archive.fileobj.read(1 << 20):
+            pass  # the checksum stands at the end
 
 
 def _zip(path: Path, allowed: bool) -> Iterator[tuple[str, Any]]:

@@ -3,10 +3,37 @@
 from __future__ import annotations
 
 import os
+import struct
+import tarfile
 import uuid
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
+
+try:
+    from lzma import LZMAError
+except ImportError:  # a Python without this library reads no such files
+    LZMAError = zlib.error  # type: ignore[assignment, misc]
+
+# What readers raise on files that were cut, changed or written by something else.
+DAMAGE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    LZMAError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    struct.error,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 MODELS = (".npz", ".safetensors", ".keras", ".h5", ".hdf5")
 WEIGHTS = (".npz", ".safetensors", ".weights.h5")

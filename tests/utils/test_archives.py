@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import tarfile
 import zipfile
 
@@ -82,3 +83,34 @@ def test_a_damaged_archive_is_named(tmp_path, make):
     with pytest.raises(ValueError, match=r"archive: an archive \(tar or zip\) is needed"):
         extract_archive(path, tmp_path / "folder")
     assert not (tmp_path / "folder").exists()
+
+
+def changed(path, *places):
+    content = bytearray(path.read_bytes())
+    for place, bits in places:
+        content[place] ^= bits
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize("at", [0.5, 0.999])
+def test_a_changed_byte_is_noticed(tmp_path, mode, at):
+    path = tar(tmp_path / "archive", [("file", random.Random(1).randbytes(200_000))], mode)
+    changed(path, (int(at * path.stat().st_size), 1))
+    with pytest.raises(ValueError, match=r"archive: an archive \(tar or zip\) is needed"):
+        extract_archive(path, tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()
+
+
+ENCRYPTED = [(6, 0, 1), (8, 1, 1)]  # where in which head, and which bits
+UNKNOWN_METHOD = [(8, 0, 99), (10, 1, 99)]
+
+
+@pytest.mark.parametrize("changes", [ENCRYPTED, UNKNOWN_METHOD])
+def test_a_zip_archive_that_cannot_be_read_is_named(tmp_path, changes):
+    path = zipped(tmp_path / "archive", [("file", b"1")])
+    heads = [path.read_bytes().index(mark) for mark in (b"PK\x03\x04", b"PK\x01\x02")]
+    changed(path, *((heads[head] + at, bits) for at, head, bits in changes))
+    with pytest.raises(ValueError, match=r"archive: an archive \(tar or zip\) is needed"):
+        extract_archive(path, tmp_path / "folder")

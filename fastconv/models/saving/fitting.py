@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,24 +10,9 @@ from typing import Any
 import numpy as np
 
 from fastconv.engine import Variable
+from fastconv.utils.files import DAMAGE
 
 Pairs = list[tuple[Variable, np.ndarray]]
-
-# What readers raise on files that were cut, changed or written by something else.
-DAMAGE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 @contextmanager
