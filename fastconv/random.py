@@ -9,7 +9,7 @@ import numpy as np
 
 from fastconv import config, ops
 from fastconv.engine import Variable
-from fastconv.utils.random import next_seed
+from fastconv.utils.random import followers, next_seed
 
 # Between the seeds of successive draws: an odd number with no simple relation to the increment of splitmix64.
 STEP = np.array([0xD1342543DE82EF95], np.uint64)
@@ -49,6 +49,9 @@ def set_shared_seed(seed: int) -> None:
         _shared[0].assign(np.array([seed], np.uint64))
     else:
         _shared.append(SeedGenerator(seed))
+
+
+followers.append(lambda seed: set_shared_seed(int(np.random.default_rng([seed, 1]).integers(2**63))))
 
 
 def draw_seed(seed: int | SeedGenerator | None) -> Any:

@@ -55,13 +55,15 @@ def test_a_generator_belongs_to_its_layer():
     assert not np.array_equal(*drawn)
 
 
-def test_the_shared_seed_begins_with_set_random_seed(monkeypatch):
+@pytest.mark.parametrize("is_first", [True, False])
+def test_the_shared_seed_begins_with_set_random_seed(monkeypatch, is_first):
     found = []
     for _ in range(2):
-        monkeypatch.setattr(random, "_shared", [])
-        assert random.shared_seed() is None
+        if is_first:
+            monkeypatch.setattr(random, "_shared", [])
+            assert random.shared_seed() is None
         utils.set_random_seed(4)
-        found.append(random.normal((2,)))
+        found.append([random.normal((2,)), utils.random.generator().normal(size=2)])
     np.testing.assert_array_equal(*found)
     seed = random.shared_seed()
     following = random.normal((2,))

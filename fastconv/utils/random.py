@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 _generator = np.random.default_rng()
+followers: list[Callable[[int], None]] = []  # other sources, which are told of a new seed
 
 
 def set_random_seed(seed: int) -> None:
@@ -22,6 +24,8 @@ def set_random_seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - the scripts that set a seed use the global state
     _generator = np.random.default_rng(seed)
+    for begin in followers:
+        begin(seed)
 
 
 def generator() -> np.random.Generator:
