@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from fastconv.utils.random import followers, next_seed
 
 # Between the seeds of successive draws: an odd number with no simple relation to the increment of splitmix64.
 STEP = np.array([0xD1342543DE82EF95], np.uint64)
+
+_drawing = threading.Lock()  # so that no two threads draw the same seed
 
 
 class SeedGenerator(Variable):
@@ -29,9 +32,10 @@ class SeedGenerator(Variable):
 
     def next(self) -> Any:
         """The seed of this draw, (1,) uint64."""
-        now = self.read()
-        seed = now.copy() if isinstance(now, np.ndarray) else now  # an array would change with the variable
-        self.assign(seed + STEP)
+        with _drawing:
+            now = self.read()
+            seed = now.copy() if isinstance(now, np.ndarray) else now  # an array would change with the variable
+            self.assign(seed + STEP)
         return seed
 
 

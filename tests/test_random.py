@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -37,6 +40,19 @@ def test_every_run_of_a_plan_draws_what_single_draws_do():
     plan = Plan([], drawn, trace.reads, trace.updates)
     wanted = [random.normal((2,), seed=same) for _ in range(4)]
     np.testing.assert_array_equal([*plan(), *plan()], wanted)
+
+
+def test_threads_draw_different_seeds():
+    class Slow(random.SeedGenerator):
+        def read(self):
+            seed = super().read().copy()
+            time.sleep(0.01)
+            return seed
+
+    generator = Slow(3)
+    with ThreadPoolExecutor(4) as pool:
+        seeds = [int(seed[0]) for seed in pool.map(lambda _: generator.next(), range(8))]
+    assert len(set(seeds)) == 8
 
 
 def test_a_generator_belongs_to_its_layer():
