@@ -135,7 +135,6 @@ typedef struct {
     void (*f32_pack_rows)(float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns);
     void (*f32_pack_columns)(float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns);
 
-
     /* The transforms of Winograd's algorithm; tile_winograd.h says what they compute. */
     void (*f32_winograd_input)(float *to, int64_t step, const float *const *pixels, int64_t channels);
     void (*f32_winograd_output)(const winograd_tile *tile, const float *m, int64_t step);

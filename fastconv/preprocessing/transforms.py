@@ -135,11 +135,6 @@ def apply_brightness_shift(x: Any, brightness: float, scale: bool = True, channe
     return y / 255 * (high - low) + low if exceeds and not scale else y
 
 
-def flip_axis(x: Array, axis: int) -> Array:
-    """x in reverse order along an axis."""
-    return np.flip(x, axis)
-
-
 def source_of(seed: int | None) -> Any:
     """What is drawn from: a `RandomState`, or the module `np.random`, whose functions have the same names."""
     return GLOBAL if seed is None else np.random.RandomState(seed)
