@@ -85,7 +85,8 @@ class Tensor(Operand):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """What NumPy's operators give, `array += tensor` included; functions are refused, since they lose gradients."""
-        if method == "__call__" and ufunc in OPERATORS and set(options) <= {"out"}:
+        changed = options.get("out", inputs[:1])[0]  # an operator may change its left side, and nothing else
+        if method == "__call__" and ufunc in OPERATORS and set(options) <= {"out"} and changed is inputs[0]:
             return OPERATORS[ufunc](*map(Tensor.of, inputs))
         return self.__array__()
 

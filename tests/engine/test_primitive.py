@@ -150,3 +150,9 @@ def test_a_primitive_of_a_user():
     """An op that a user writes: a shape, a gradient, and a method of a backend, here one that exists."""
     double = Primitive("add", lambda x, y: (x.shape, x.dtype), lambda dz, z, x, y: (dz, dz))
     np.testing.assert_array_equal(double(np.ones(2), np.ones(2)), [2, 2])
+
+
+def test_an_operator_of_numpy_writes_nowhere_else():
+    place = np.zeros(KNOWN.shape, KNOWN.dtype)
+    with pytest.raises(TypeError, match=r"out of the graph"):
+        np.add(np.ones(KNOWN.shape, KNOWN.dtype), KNOWN, out=place)
