@@ -423,7 +423,11 @@ class Trainer(Layer):
             callbacks.on_train_batch_end(step, logs)
             if self.stop_training:
                 break
-        return self.get_metrics_result() if logs is None else logs
+        return self._report_of_nothing() if logs is None else logs
+
+    def _report_of_nothing(self) -> dict:
+        warnings.warn(f"{self.name}: the data gave no batch, so that its loss and metrics mean nothing", stacklevel=4)
+        return self.get_metrics_result()
 
     def _replay(self, resumed: Snapshot, train: Feed, validation: Feed | None, validated: list[bool]) -> None:
         """Bring data and random numbers to where they were at `resumed`; `validated` has an entry for each epoch."""
@@ -478,7 +482,7 @@ class Trainer(Layer):
             callbacks.on_test_batch_begin(step)
             logs = _numbers(self._step("test", batch))
             callbacks.on_test_batch_end(step, logs)
-        logs = self.get_metrics_result() if logs is None else logs
+        logs = self._report_of_nothing() if logs is None else logs
         callbacks.on_test_end(logs)
         return logs
 
@@ -503,7 +507,7 @@ class Trainer(Layer):
             An array with a row for each sample; several in the structure of the model's outputs.
 
         Raises:
-            ValueError: arrays that do not fit together or to the model.
+            ValueError: arrays that do not fit together or to the model, or an iterable without batches.
         """
         size = batching.check_batch_size(batch_size)
         whole: Feed
@@ -522,6 +526,8 @@ class Trainer(Layer):
         todo.on_predict_end()
         if not parts and isinstance(whole, Arrays):  # of no samples, but of known shapes
             parts.append(self._step("predict", whole.arrays))
+        if not parts:
+            raise ValueError(f"{self.name}: predict needs at least one batch. Received: none")
         return _joined(parts)
 
     def fit_generator(self, generator: Any, steps_per_epoch: int | None = None, epochs: int = 1, **how: Any) -> History:

@@ -141,6 +141,16 @@ def test_data_that_ends_early_is_said_so():
         a_model().fit((batch for batch, _ in zip(endless(), range(3))), steps_per_epoch=4, verbose=0)
 
 
+def test_data_without_batches_is_said_so():
+    model = a_model()
+    with pytest.warns(UserWarning, match="gave no batch"):
+        model.fit(iter([]), verbose=0)
+    with pytest.warns(UserWarning, match="gave no batch"):
+        model.evaluate(iter([]), verbose=0)
+    with pytest.raises(ValueError, match=r"predict needs at least one batch\. Received: none"):
+        model.predict(iter([]), verbose=0)
+
+
 def test_validation_by_batches_now_and_then():
     model = a_model()
     history = model.fit(
