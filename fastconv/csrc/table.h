@@ -8,6 +8,15 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
+/* Keeps a vector in its register; compilers may load anew for each use what lies in memory. */
+#if defined(__x86_64__)
+#define IN_REGISTER(a) __asm__("" : "+v"(a))
+#elif defined(__aarch64__)
+#define IN_REGISTER(a) __asm__("" : "+w"(a))
+#else
+#define IN_REGISTER(a) (void)(a)
+#endif
+
 #include "simd_derived.h"
 #include "simd_math.h"
 #include "tile_activation.h"

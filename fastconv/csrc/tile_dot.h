@@ -21,7 +21,8 @@ INLINE void dot_step(
     vec right[DOT_COLUMNS];
     UNROLL for (int c = 0; c < columns; c++) right[c] = v_read(b + c * b_step, left);
     UNROLL for (int r = 0; r < height; r++) {
-        const vec left_side = v_read(row[r], left);
+        vec left_side = v_read(row[r], left);
+        IN_REGISTER(left_side);
         UNROLL for (int c = 0; c < columns; c++) sums[r][c] = v_fma(left_side, right[c], sums[r][c]);
     }
 }
