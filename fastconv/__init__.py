@@ -29,17 +29,27 @@ from fastconv import (
 )
 from fastconv.backends import explain_conv, show_config
 from fastconv.engine import GradientTape, KerasTensor, Variable, grad, value_and_grad
+from fastconv.initializers import Initializer
 from fastconv.layers import Input, Layer
+from fastconv.losses import Loss
+from fastconv.metrics import Metric
 from fastconv.models import Model, Sequential
+from fastconv.optimizers import Optimizer
+from fastconv.regularizers import Regularizer
 
 __version__ = "0.1.0"
 
 __all__ = [
     "GradientTape",
+    "Initializer",
     "Input",
     "KerasTensor",
     "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "Variable",
     "activations",

@@ -12,12 +12,14 @@ from fastconv.callbacks import CSVLogger, EarlyStopping, LearningRateScheduler, 
 from fastconv.datasets import cifar10, cifar100, fashion_mnist, mnist
 from fastconv.layers import Activation, AvgPool2D, BatchNormalization, Convolution2D, GlobalAvgPool2D, MaxPool2D
 from fastconv.layers import add, concatenate, multiply
+from fastconv import Initializer, Loss, Metric, Optimizer, Regularizer
 from fastconv.models import Model, Sequential, clone_model, load_model, model_from_json
 from fastconv.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
 from fastconv.optimizers.schedules import ExponentialDecay
 from fastconv.preprocessing import image_dataset_from_directory
 from fastconv.preprocessing.image import ImageDataGenerator, array_to_img, img_to_array, load_img
 from fastconv.regularizers import l1, l1_l2, l2
+from fastconv.utils import CustomObjectScope, get_registered_name, get_registered_object
 from fastconv.utils import Progbar, get_file, plot_model, set_random_seed, to_categorical
 """
 
@@ -37,6 +39,7 @@ keras.backend.set_image_data_format(keras.backend.image_data_format())
 keras.backend.sum(keras.backend.square(keras.backend.cast([1, 2], 'float32')), axis=-1, keepdims=True)
 keras.Model(inputs=(i := keras.Input(shape=(8,), dtype='float32')), outputs=keras.ops.relu(i + 1) * 2.0 - i / 3)
 keras.Sequential([keras.layers.Lambda(abs, output_shape=(4,), input_shape=(4,))]).summary(line_length=80)
+(m := keras.Sequential([keras.Input((2,))])).save('m.npz'); keras.models.load_model('m.npz', safe_mode=False)
 """
 
 

@@ -1,6 +1,12 @@
 """Helpers that scripts use beside models."""
 
-from fastconv.serialization import custom_object_scope, get_custom_objects, register_keras_serializable
+from fastconv.serialization import (
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
 from fastconv.utils.convolution_matrix import convolution_matrix
 from fastconv.utils.dataset import Dataset, split_dataset
 from fastconv.utils.download import get_file
@@ -12,9 +18,11 @@ from fastconv.utils.progbar import Progbar
 from fastconv.utils.pydataset import PyDataset
 from fastconv.utils.random import set_random_seed
 
+CustomObjectScope = custom_object_scope
 Sequence = PyDataset  # what Keras 2 calls it
 
 __all__ = [
+    "CustomObjectScope",
     "Dataset",
     "Progbar",
     "PyDataset",
@@ -24,6 +32,8 @@ __all__ = [
     "custom_object_scope",
     "get_custom_objects",
     "get_file",
+    "get_registered_name",
+    "get_registered_object",
     "image_dataset_from_directory",
     "img_to_array",
     "load_img",

@@ -45,13 +45,16 @@ def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True
     write_whole(filepath, lambda file: file.write(content))
 
 
-def load_model(filepath: str | os.PathLike, custom_objects: dict | None = None, compile: bool = True) -> Any:
+def load_model(
+    filepath: str | os.PathLike, custom_objects: dict | None = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
     """The model that `Model.save` has written, or Keras: .keras, and .h5 since Keras 2.
 
     Args:
         filepath: a file with a model.
         custom_objects: classes and functions of your own, by name.
         compile: whether to compile it as it was and restore the optimizer's state.
+        safe_mode: accepted as Keras does; code in a file is never run.
 
     Returns:
         A model that computes, and goes on training, as the saved one would have.
