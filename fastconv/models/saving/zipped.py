@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath, PureWindowsPath
@@ -19,14 +20,14 @@ def opened(filepath: Any) -> Iterator[zipfile.ZipFile]:
     """The archive, once its list of entries is beyond reproach.
 
     Raises:
-        ValueError: entries of one name, with a path that leaves the archive, that are links or encrypted, or that
-            are said to be much larger than what is stored.
+        ValueError: entries of one name, with a path that leaves the archive, that are links or encrypted, or that, one
+            by one or together, are said to be much larger than what is stored.
     """
     with zipfile.ZipFile(filepath) as archive:
         entries = archive.infolist()
-        names = [entry.filename for entry in entries]
+        names = Counter(entry.filename for entry in entries)
         for entry in entries:
-            if names.count(entry.filename) > 1:
+            if names[entry.filename] > 1:
                 _refuse("one entry of each name", entry)
             if PurePosixPath(entry.filename).is_absolute() or ".." in PureWindowsPath(entry.filename).parts:
                 _refuse("names inside of it", entry)
@@ -34,11 +35,22 @@ def opened(filepath: Any) -> Iterator[zipfile.ZipFile]:
                 _refuse("names inside of it", entry)
             if stat.S_ISLNK(entry.external_attr >> 16) or entry.flag_bits & 1:
                 _refuse("plain entries, no links and nothing encrypted", entry)
-            if entry.file_size > max(LARGE, MOST_EXPANSION * entry.compress_size):
+            if _expands(entry.file_size, entry.compress_size):
                 _refuse(f"entries that expand at most {MOST_EXPANSION} times", entry)
-        if sum(entry.compress_size for entry in entries) > os.path.getsize(filepath):
+        size, stored = sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries)
+        if _expands(size, stored):
+            raise ValueError(
+                f"an archive must have entries that expand at most {MOST_EXPANSION} times. "
+                f"Received: {len(entries)} entries, {size} bytes from {stored} stored"
+            )
+        if stored > os.path.getsize(filepath):
             raise ValueError("an archive must hold its entries one behind another. Received: entries that overlap")
         yield archive
+
+
+def _expands(size: int, stored: int) -> bool:
+    """Whether so many bytes are too many for what is stored."""
+    return size > max(LARGE, MOST_EXPANSION * stored)
 
 
 def _refuse(rule: str, entry: zipfile.ZipInfo) -> None:

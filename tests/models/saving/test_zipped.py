@@ -52,6 +52,15 @@ def test_an_entry_that_does_not_belong_there(tmp_path, suffix, name, content):
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+def test_entries_that_are_large_together(tmp_path):
+    path = saved(tmp_path, ".npz")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        for i in range(5):
+            archive.writestr(f"{i}.npy", bytes(zipped.LARGE // 4))
+    with pytest.raises(ValueError, match=r"an archive must have entries that expand .*Received: \d+ entries"):
+        models.load_model(path)
+
+
 def test_a_size_that_is_not_that_of_the_content(tmp_path):
     path = saved(tmp_path, ".keras")
     content = path.read_bytes()
