@@ -37,7 +37,7 @@ class GradientTape:
         if self._trace is not None:
             raise RuntimeError("GradientTape: a tape records one block of code; make a new one for the next")
         outer = Trace.current()
-        self._trace = Trace(recording=outer is None or outer.recording, outer=outer)
+        self._trace = Trace(outer is None or outer.recording, outer, differentiated=True)
         self._trace.__enter__()
         NESTING.__enter__()
         return self

@@ -20,11 +20,13 @@ class Trace:
         recording: whether tensors carry values, so that every operation runs as it is recorded. Code whose Python
             control flow looks at values needs this; otherwise only shapes are known, and a `Plan` runs the graph later.
         outer: a trace that this one is a part of, and reads variables from.
+        differentiated: whether values must not leave the graph unseen, since gradients would be lost.
     """
 
-    def __init__(self, recording: bool = False, outer: Trace | None = None) -> None:
+    def __init__(self, recording: bool = False, outer: Trace | None = None, differentiated: bool = False) -> None:
         self.recording = recording
         self.outer = outer
+        self.differentiated = differentiated
         self.reads: dict[Variable, Tensor] = {}
         self.updates: dict[Variable, Tensor] = {}
         self._detached: dict[Variable, Tensor] = {}  # `updates` as they are read

@@ -95,6 +95,9 @@ class Variable(Operand):
         return np.array(now.numpy() if isinstance(now, Tensor) else now)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        trace = Trace.current()
+        if trace is not None and trace.differentiated:
+            return self.read().__array__()  # refuses
         return np.array(self.numpy(), dtype=dtype)
 
     def __bool__(self) -> bool:

@@ -122,6 +122,16 @@ def test_what_was_not_recorded_has_no_gradient(target):
         tape.gradient(y, [np.ones(1)])
 
 
+def test_functions_of_numpy_are_refused_since_they_lose_gradients():
+    a = variable(2.0)
+    with GradientTape(), pytest.raises(TypeError, match=r"NumPy functions take .* use fastconv\.ops"):
+        np.exp(a)
+    with GradientTape() as tape:
+        y = a * a.numpy()
+    np.testing.assert_array_equal(np.exp(a), np.exp([2.0]))
+    np.testing.assert_array_equal(tape.gradient(y, a), [2.0])
+
+
 def test_a_tape_is_entered_once_and_asked_afterwards():
     tape = GradientTape(persistent=True)
     with pytest.raises(RuntimeError, match="what was computed in"):
