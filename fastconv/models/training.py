@@ -34,7 +34,7 @@ class Trainer(Layer):
 
     def __init__(self, **kwargs: Any) -> None:
         self._plans: OrderedDict[Any, Callable[..., Any]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a step that is made may ask for another
         self.optimizer: Any = None
         self.loss: Any = None
         self.stop_training = False

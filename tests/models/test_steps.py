@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -278,3 +280,18 @@ def test_a_step_needs_compile_and_returns_a_dict():
     model.compile()
     with pytest.raises(TypeError, match=r"train_step must return a dict .* Received: float"):
         model.fit(np.ones((4, 3)), verbose=0)
+
+
+def test_a_step_may_ask_for_another():
+    class Asking(Functional):
+        def train_step(self, data):
+            return {**super().train_step(data), "asked": float(self.predict_on_batch(X[:1]).sum())}
+
+    x = Input((8, 8, 1))
+    model = Asking(x, outputs(x))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    found = []
+    fit = threading.Thread(target=lambda: found.append(model.fit(X, Y, verbose=0).history["asked"]), daemon=True)
+    fit.start()
+    fit.join(60)
+    assert found == [[pytest.approx(1, rel=1e-5)]]
