@@ -60,7 +60,7 @@ followers.append(lambda seed: set_shared_seed(int(np.random.default_rng([seed, 1
 
 def draw_seed(seed: int | SeedGenerator | None) -> Any:
     """The seed of one draw, (1,) uint64: a number is the same in every draw."""
-    if isinstance(seed, int):
+    if isinstance(seed, (int, np.integer)):
         return np.array([seed], np.uint64)
     if seed is not None:
         return seed.next()
