@@ -8,11 +8,13 @@ from typing import Any
 
 from fastconv import _core, config
 from fastconv._stream import BINARY, UNARY
+from fastconv.backends.algorithms import settings
 from fastconv.backends.cpu import Cpu
+from fastconv.backends.cpu_stream import bound
 from fastconv.backends.explain import explain_conv
 from fastconv.backends.reference import Reference
 
-__all__ = ["backend_of", "explain_conv", "show_config"]
+__all__ = ["backend_of", "bound", "explain_conv", "settings", "show_config"]
 
 _cpu = Cpu()
 

@@ -400,9 +400,13 @@ def conv(
     direction: str, x_shape: Shape, kernel_shape: Shape, strides: Shape, padding: Sides, dilation: Shape
 ) -> Choice:
     """The algorithm for one direction, "forward", "backward_input" or "backward_kernel", of a convolution."""
-    limits = Limits(_core.vector_floats(), config.max_workspace())
-    exact = config.conv_precision() == "exact"
-    return _choose(direction, x_shape, kernel_shape, strides, padding, dilation, limits, exact)
+    return _choose(direction, x_shape, kernel_shape, strides, padding, dilation, *settings())
+
+
+def settings() -> tuple[Limits, bool]:
+    """What a choice depends on besides shapes, and whether the algorithm has to be exact; whoever keeps a choice asks
+    again whether these are the same."""
+    return Limits(_core.vector_floats(), config.max_workspace()), config.conv_precision() == "exact"
 
 
 # ---- matrix products -------------------------------------------------------------------------------------------------

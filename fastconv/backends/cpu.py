@@ -23,8 +23,7 @@ class Cpu(CpuStream):
     def conv(self, x, w, bias=None, *, strides, padding, dilation, activation=None, alpha=0.0, out=None):
         c, algorithm, _ = algorithms.conv("forward", x.shape, w.shape, strides, padding, dilation)
         y = room(out, c.output_shape)
-        FORWARD[algorithm](c, x, w, bias, y, ACTIVATION_NUMBERS[activation], alpha)
-        return y
+        return y, FORWARD[algorithm], (c, x, w, bias, y, ACTIVATION_NUMBERS[activation], alpha)
 
     @float32
     def conv_backward_input(
@@ -32,33 +31,29 @@ class Cpu(CpuStream):
     ):
         c, algorithm, _ = algorithms.conv("backward_input", input_shape, w.shape, strides, padding, dilation)
         dx = room(out, input_shape)
-        BACKWARD_INPUT[algorithm](c, dy, w, bias, dx, ACTIVATION_NUMBERS[activation], alpha)
-        return dx
+        return dx, BACKWARD_INPUT[algorithm], (c, dy, w, bias, dx, ACTIVATION_NUMBERS[activation], alpha)
 
     @float32
     def conv_backward_kernel(self, x, dy, *, kernel_shape, strides, padding, dilation, out=None):
         c, algorithm, _ = algorithms.conv("backward_kernel", x.shape, kernel_shape, strides, padding, dilation)
         dw = room(out, kernel_shape)
-        BACKWARD_KERNEL[algorithm](c, x, dy, dw)
-        return dw
+        return dw, BACKWARD_KERNEL[algorithm], (c, x, dy, dw)
 
     @float32
     def matmul(self, a, b, bias=None, *, transpose_a=False, transpose_b=False, activation=None, alpha=0.0, out=None):
         """A kernel where b is a matrix, and a one too if it is transposed, alone and unfused; else the reference."""
-        finish = {"activation": activation, "alpha": alpha, "out": out}
         fused = bias is not None or activation is not None
         algorithm = algorithms.matmul(a.shape, b.shape, transpose_a, transpose_b, fused)
         if algorithm == "reference":
-            return super().matmul(a, b, bias, transpose_a=transpose_a, transpose_b=transpose_b, **finish)
+            return None
         columns = b.shape[0] if transpose_b else b.shape[1]
         if algorithm == "transposed":
             y = room(out, (a.shape[1], columns))
-            matmul_transposed(a, b, y)
-            return y
+            return y, matmul_transposed, (a, b, y)
         y = room(out, (*a.shape[:-1], columns))
         rows, products = a.reshape(-1, a.shape[-1]), y.reshape(-1, columns)
-        MATMUL[algorithm](rows, b, bias, products, transpose_b, ACTIVATION_NUMBERS[activation], alpha)
-        return y
+        number = ACTIVATION_NUMBERS[activation]
+        return y, MATMUL[algorithm], (rows, b, bias, products, transpose_b, number, alpha)
 
     # ---- images --------------------------------------------------------------------------------------------------
 
@@ -79,5 +74,4 @@ class Cpu(CpuStream):
     @float32
     def stretch(self, x, scale, shift, *, low, high, out=None):
         y = room(out, x.shape)
-        _image.stretch(y, x, scale, shift, low, high)
-        return y
+        return y, _image.stretch, (y, x, scale, shift, low, high)

@@ -7,6 +7,7 @@ method's docstring, are computed by `Reference`. An `out` may be one of the inpu
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable
 from math import prod
 from typing import Any
@@ -30,24 +31,52 @@ LARGE, LARGE_WITH_CHANNELS = 1 << 17, 1 << 12
 
 Axes = int | tuple[int, ...] | None
 
+# What a call comes to: the result, which may be several arrays, and the function that fills it from its arguments.
+Work = tuple[Any, Callable[..., None], tuple[Any, ...]]
+
+
+KERNELS: dict[Any, Callable[..., Work | None]] = {}  # by the methods that `float32` has made of them
+
 
 def float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """A method that calls `kernel` for float32 arrays, in C order by a copy where they are not, else the reference.
+    """A method that does what `kernel` says for float32 arrays, in C order by a copy where they are not, and leaves
+    others to the reference.
 
-    The positional arguments are the arrays. The kernel takes its results from `room(out, shape)`, so that they are
-    `out` where that is possible; where not, they are copied to it here.
+    The positional arguments are the arrays. The kernel looks at their shapes alone and returns what is to be done,
+    (result, function, arguments): ``function(*arguments)`` fills the result. It returns None where the reference is the
+    better choice. Results come from `room(out, shape)`, so that they are `out` where that is possible; where not, they
+    are copied to it here.
     """
     reference = getattr(Reference, kernel.__name__)
 
-    @functools.wraps(reference)
     def method(self, *arrays, out=None, **parameters):
         dense = dense_float32(arrays)
-        if dense is None:
+        work = None if dense is None else kernel(self, *dense, out=out, **parameters)
+        if work is None:
             return reference(self, *arrays, out=out, **parameters)
-        result = kernel(self, *dense, out=out, **parameters)
+        result, function, arguments = work
+        function(*arguments)
         return result if out is None or out is result else delivered(result, out)
 
+    functools.update_wrapper(method, reference)
+    KERNELS[method] = kernel
     return method
+
+
+def bound(method: Any, arrays: tuple[Array, ...], parameters: dict, out: Any) -> Callable[[], Any]:
+    """``method(*arrays, **parameters, out=out)``, to be called without arguments: what follows from shapes and settings
+    is found out now, once, where a kernel reads the arrays and fills `out` as they lie."""
+    kernel = KERNELS.get(getattr(method, "__func__", None))
+    if kernel is not None and dense_float32(arrays) is arrays:
+        work = kernel(method.__self__, *arrays, **parameters, out=out)
+        if work is not None and is_filled(out, work[0]):
+            return functools.partial(work[1], *work[2])
+    return functools.partial(method, *arrays, **parameters, out=out)
+
+
+def is_filled(out: Any, result: Any) -> bool:
+    """Whether `result`, an array or several, is `out` itself."""
+    return all(map(operator.is_, result, out)) if isinstance(out, tuple) else result is out
 
 
 def delivered(result: Array | tuple[Array, ...], out: Array | tuple[Array, ...]) -> Array | tuple[Array, ...]:
@@ -67,152 +96,132 @@ class CpuStream(Reference):
     @float32
     def pad(self, x, *, pad_width, mode="constant", value=0.0, out=None):
         if not x.size:
-            return super().pad(x, pad_width=pad_width, mode=mode, value=value, out=out)
+            return None
         image, sides = padded_image(x.shape, pad_width)
         *sources, columns = [pad_source(n, *side, mode) for n, side in zip(image[1:-1], sides)]
         y = room(out, tuple([n + before + after for n, (before, after) in zip(x.shape, pad_width)]))
-        _stream.pad(y, x.reshape(image), sources, columns, sides[-1][0], value)
-        return y
+        return y, _stream.pad, (y, x.reshape(image), sources, columns, sides[-1][0], value)
 
     @float32
     def pad_backward(self, dy, *, pad_width, mode="constant", out=None):
         """A kernel for two neighbouring axes; others two by two, from the first one on."""
-        first, last = split_sides(pad_width)
-        if first is not None:
-            dy = self.pad_backward(dy, pad_width=first, mode=mode)
-            return self.pad_backward(dy, pad_width=last, mode=mode, out=out)
         shape = tuple([n - before - after for n, (before, after) in zip(dy.shape, pad_width)])
         dx = room(out, shape)
+        first, last = split_sides(pad_width)
+        if first is not None:
+            return dx, self._pad_backward_twice, (dx, dy, first, last, mode)
         image, sides = padded_image(shape, pad_width)
         grown = tuple([n + sum(side) for n, side in zip(image, ((0, 0), *sides, (0, 0)))])
         if mode == "constant":
-            _stream.crop(dx.reshape(image), dy.reshape(grown), corner(sides))
-        elif not dx.size:
-            return super().pad_backward(dy, pad_width=pad_width, mode=mode, out=out)
-        else:
-            sources = [pad_source(n, *side, mode) for n, side in zip(image[1:3], sides)]
-            _stream.pad_backward(dx.reshape(image), dy.reshape(grown), *sources, corner(sides))
-        return dx
+            return dx, _stream.crop, (dx.reshape(image), dy.reshape(grown), corner(sides))
+        if not dx.size:
+            return None
+        sources = [pad_source(n, *side, mode) for n, side in zip(image[1:3], sides)]
+        return dx, _stream.pad_backward, (dx.reshape(image), dy.reshape(grown), *sources, corner(sides))
+
+    def _pad_backward_twice(self, dx, dy, first, last, mode):
+        self.pad_backward(self.pad_backward(dy, pad_width=first, mode=mode), pad_width=last, mode=mode, out=dx)
 
     @float32
     def max_pool(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
         y = room(out, pooled_shape(x.shape, size, strides, padding, dilation))
-        _stream.max_pool(y, x, (size, strides, dilation, corner(padding)))
-        return y
+        return y, _stream.max_pool, (y, x, (size, strides, dilation, corner(padding)))
 
     @float32
     def min_pool(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
         y = room(out, pooled_shape(x.shape, size, strides, padding, dilation))
-        _stream.min_pool(y, x, (size, strides, dilation, corner(padding)))
-        return y
+        return y, _stream.min_pool, (y, x, (size, strides, dilation, corner(padding)))
 
     @float32
     def max_pool_winners(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
         shape = pooled_shape(x.shape, size, strides, padding, dilation)
         y, winners = rooms(out, shape, shape)
-        _stream.max_pool(y, x, (size, strides, dilation, corner(padding)), winners)
-        return y, winners
+        return (y, winners), _stream.max_pool, (y, x, (size, strides, dilation, corner(padding)), winners)
 
     @float32
     def min_pool_winners(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
         shape = pooled_shape(x.shape, size, strides, padding, dilation)
         y, winners = rooms(out, shape, shape)
-        _stream.min_pool(y, x, (size, strides, dilation, corner(padding)), winners)
-        return y, winners
+        return (y, winners), _stream.min_pool, (y, x, (size, strides, dilation, corner(padding)), winners)
 
     @float32
     def extreme_pool_backward(self, dy, winners, *, input_shape, size, strides, padding, dilation=(1, 1), out=None):
         dx = room(out, tuple(input_shape))
-        _stream.extreme_pool_backward(dx, dy, winners, (size, strides, dilation, corner(padding)))
-        return dx
+        return dx, _stream.extreme_pool_backward, (dx, dy, winners, (size, strides, dilation, corner(padding)))
 
     @float32
     def average_pool(self, x, *, size, strides, padding, count_padding=False, out=None):
         y = room(out, pooled_shape(x.shape, size, strides, padding, (1, 1)))
-        _stream.average_pool(y, x, (size, strides, (1, 1), corner(padding)), count_padding)
-        return y
+        return y, _stream.average_pool, (y, x, (size, strides, (1, 1), corner(padding)), count_padding)
 
     @float32
     def average_pool_backward(self, dy, *, input_shape, size, strides, padding, count_padding=False, out=None):
         dx = room(out, tuple(input_shape))
-        _stream.average_pool_backward(dx, dy, (size, strides, (1, 1), corner(padding)), count_padding)
-        return dx
+        return dx, _stream.average_pool_backward, (dx, dy, (size, strides, (1, 1), corner(padding)), count_padding)
 
     # ---- activations ---------------------------------------------------------------------------------------------
 
     @float32
     def activate(self, x, *, activation, alpha=0.0, out=None):
         y = room(out, x.shape)
-        _stream.activate(y, x, ACTIVATION_NUMBERS[activation], alpha)
-        return y
+        return y, _stream.activate, (y, x, ACTIVATION_NUMBERS[activation], alpha)
 
     @float32
     def activate_backward(self, dy, y, *, activation, alpha=0.0, out=None):
         dx = room(out, y.shape)
-        _stream.activate_backward(dx, dy, y, ACTIVATION_NUMBERS[activation], alpha)
-        return dx
+        return dx, _stream.activate_backward, (dx, dy, y, ACTIVATION_NUMBERS[activation], alpha)
 
     @float32
     def gate(self, x, *, linear, cubic, out=None):
         y = room(out, x.shape)
-        _stream.gate(y, x, linear, cubic)
-        return y
+        return y, _stream.gate, (y, x, linear, cubic)
 
     @float32
     def gate_backward(self, dy, x, *, linear, cubic, out=None):
         dx = room(out, x.shape)
-        _stream.gate_backward(dx, dy, x, linear, cubic)
-        return dx
+        return dx, _stream.gate_backward, (dx, dy, x, linear, cubic)
 
     @float32
     def gelu(self, x, *, out=None):
         y = room(out, x.shape)
-        _stream.elementwise("gelu", y, x)
-        return y
+        return y, _stream.elementwise, ("gelu", y, x)
 
     @float32
     def gelu_backward(self, dy, x, *, out=None):
         dx = room(out, x.shape)
-        _stream.elementwise("gelu_backward", dx, dy, x)
-        return dx
+        return dx, _stream.elementwise, ("gelu_backward", dx, dy, x)
 
     @float32
     def softmax(self, x, *, out=None):
         y = room(out, x.shape)
-        _stream.softmax(y, x, prod(x.shape[:-1]))
-        return y
+        return y, _stream.softmax, (y, x, prod(x.shape[:-1]))
 
     @float32
     def softmax_backward(self, dy, y, *, out=None):
         dx = room(out, y.shape)
-        _stream.softmax_backward(dx, dy, y, prod(y.shape[:-1]))
-        return dx
+        return dx, _stream.softmax_backward, (dx, dy, y, prod(y.shape[:-1]))
 
     @float32
     def log_softmax(self, x, *, out=None):
         y = room(out, x.shape)
-        _stream.log_softmax(y, x, prod(x.shape[:-1]))
-        return y
+        return y, _stream.log_softmax, (y, x, prod(x.shape[:-1]))
 
     @float32
     def log_softmax_backward(self, dy, y, *, out=None):
         dx = room(out, y.shape)
-        _stream.log_softmax_backward(dx, dy, y, prod(y.shape[:-1]))
-        return dx
+        return dx, _stream.log_softmax_backward, (dx, dy, y, prod(y.shape[:-1]))
 
     # ---- fused losses: logits (M, K), one loss per row -----------------------------------------------------------
 
     @float32
     def softmax_cross_entropy(self, logits, target, *, out=None):
         loss = room(out, logits.shape[:-1])
-        _stream.softmax_cross_entropy(loss, logits, target)
-        return loss
+        return loss, _stream.softmax_cross_entropy, (loss, logits, target)
 
     @float32
     def softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
         d = room(out, logits.shape)
-        _stream.softmax_cross_entropy_backward(d, dloss, logits, target)
-        return d
+        return d, _stream.softmax_cross_entropy_backward, (d, dloss, logits, target)
 
     def sparse_softmax_cross_entropy(self, logits, target, *, out=None):
         """Raises ValueError for a label outside [0, K)."""
@@ -235,73 +244,61 @@ class CpuStream(Reference):
     @float32
     def batch_norm(self, x, gamma, beta, *, epsilon, out=None):
         results = rooms(out, x.shape, gamma.shape, gamma.shape)
-        _stream.batch_norm(*results, x, gamma, beta, epsilon)
-        return results
+        return results, _stream.batch_norm, (*results, x, gamma, beta, epsilon)
 
     @float32
     def batch_norm_backward(self, dy, x, mean, variance, gamma, *, epsilon, out=None):
         results = rooms(out, x.shape, gamma.shape, gamma.shape)
-        _stream.batch_norm_backward(*results, dy, x, mean, variance, gamma, epsilon)
-        return results
+        return results, _stream.batch_norm_backward, (*results, dy, x, mean, variance, gamma, epsilon)
 
     @float32
     def normalize(self, x, mean, variance, gamma, beta, *, epsilon, out=None):
         y = room(out, x.shape)
-        _stream.normalize(y, x, mean, variance, gamma, beta, epsilon)
-        return y
+        return y, _stream.normalize, (y, x, mean, variance, gamma, beta, epsilon)
 
     @float32
     def scale_shift(self, x, scale, shift, *, out=None):
         """A kernel for one scale and shift a channel; else the reference."""
         if not scale.shape == shift.shape == x.shape[-1:]:
-            return super().scale_shift(x, scale, shift, out=out)
+            return None
         y = room(out, x.shape)
-        _stream.scale_shift(y, x, scale, shift)
-        return y
+        return y, _stream.scale_shift, (y, x, scale, shift)
 
     # ---- elementwise, reductions ---------------------------------------------------------------------------------
 
+    @float32
     def add(self, x, y, *, out=None):
-        return self.elementwise(x, y, function="add", out=out)
+        return streamed("add", (x, y), out)
 
+    @float32
     def multiply(self, x, y, *, out=None):
-        return self.elementwise(x, y, function="multiply", out=out)
+        return streamed("multiply", (x, y), out)
 
+    @float32
     def elementwise(self, *arrays, function, out=None):
         """A kernel for `_stream.UNARY` and `_stream.BINARY` on large arrays, of one shape or one of them a vector of
         channels or a number; else NumPy. Kernels give no warnings."""
-        shape = streamed_shape(arrays) if function in TUNED[len(arrays)] else None
-        if shape is None:
-            return super().elementwise(*arrays, function=function, out=out)
-        z = room(out, shape)
-        _stream.elementwise(function, z, *map(contiguous, arrays))
-        return z if out is None else delivered(z, out)
+        return streamed(function, arrays, out)
 
     @float32
     def sum(self, x, *, axis=None, keepdims=False, out=None):
         """A kernel over neighbouring axes; NumPy over others."""
-        result = reduced("sum", x, axis, keepdims, out)
-        return super().sum(x, axis=axis, keepdims=keepdims, out=out) if result is None else result
+        return reduced(SUM, x, axis, keepdims, out)
 
     @float32
     def mean(self, x, *, axis=None, keepdims=False, out=None):
         """A kernel over neighbouring axes; NumPy over others."""
-        total = reduced("sum", x, axis, keepdims, out)
-        if total is None:
-            return super().mean(x, axis=axis, keepdims=keepdims, out=out)
-        return np.multiply(total, np.float32(total.size / x.size), out=total)
+        return reduced(average, x, axis, keepdims, out)
 
     @float32
     def max(self, x, *, axis=None, keepdims=False, out=None):
         """A kernel over neighbouring axes; NumPy over others."""
-        result = reduced("max", x, axis, keepdims, out)
-        return super().max(x, axis=axis, keepdims=keepdims, out=out) if result is None else result
+        return reduced(MAX, x, axis, keepdims, out)
 
     @float32
     def min(self, x, *, axis=None, keepdims=False, out=None):
         """A kernel over neighbouring axes; NumPy over others."""
-        result = reduced("min", x, axis, keepdims, out)
-        return super().min(x, axis=axis, keepdims=keepdims, out=out) if result is None else result
+        return reduced(MIN, x, axis, keepdims, out)
 
     # ---- random --------------------------------------------------------------------------------------------------
 
@@ -315,15 +312,15 @@ class CpuStream(Reference):
 
     # ---- optimizers: `out` may be the very arrays that are updated -----------------------------------------------
 
+    @float32
     def update(self, w, dw, *states_and_scalars, rule, constants, out=None):
         *states, scalars = states_and_scalars
-        if not is_float32(w, dw, *states):
-            return super().update(w, dw, *states_and_scalars, rule=rule, constants=constants, out=out)
-        out = out if out is None or states else (out,)
-        results = rooms(out, w.shape, *(state.shape for state in states))
-        old = tuple(map(contiguous, (w, dw, *states)))
-        _stream.update(rule, tuple(results), old, np.asarray(scalars, np.float32), constants)
-        return results if out is None else delivered(results, out)
+        results = rooms(out if out is None or states else (out,), w.shape, *(state.shape for state in states))
+        return (
+            results if states or out is None else results[0],
+            _stream.update,
+            (rule, results, (w, dw, *states), scalars, constants),
+        )
 
 
 @functools.lru_cache(maxsize=256)
@@ -369,10 +366,17 @@ def pooled_shape(shape: tuple[int, ...], size: Pair, strides: Pair, padding: Sid
     return (shape[0], *output_size(grown, size, strides, dilation), shape[3])
 
 
+def streamed(function: str, arrays: tuple[Array, ...], out: Array | None) -> Work | None:
+    """A kernel where it is the better choice, or NumPy's ufunc; None for a ufunc that makes its own result."""
+    shape = streamed_shape(arrays) if function in TUNED[len(arrays)] else None
+    if shape is not None:
+        z = room(out, shape)
+        return z, _stream.elementwise, (function, z, *arrays)
+    return None if out is None else (out, functools.partial(getattr(np, function), out=out), arrays)
+
+
 def streamed_shape(arrays: tuple[Array, ...]) -> tuple[int, ...] | None:
     """The shape of what a kernel makes of `arrays`, element by element; None where NumPy is the better choice."""
-    if not is_float32(*arrays):
-        return None
     *small, large = sorted(arrays, key=lambda array: array.size)
     if not small or small[0].shape == large.shape:
         return large.shape if large.size >= LARGE else None
@@ -384,15 +388,23 @@ def streamed_shape(arrays: tuple[Array, ...]) -> tuple[int, ...] | None:
     return large.shape if channels and large.size >= LARGE_WITH_CHANNELS else None
 
 
-def reduced(kind: str, x: Array, axis: Axes, keepdims: bool, out: Array | None) -> Array | None:
-    """The sum, max or min over axes that follow one another in x, which is not empty; else None."""
+def reduced(kernel: Callable[..., None], x: Array, axis: Axes, keepdims: bool, out: Array | None) -> Work | None:
+    """What reduces axes that follow one another in x, which is not empty; else None."""
     sizes = reduced_sizes(x.shape, axis, keepdims)
     if sizes is None:
         return None
     shape, outer, inner = sizes
     y = room(out, shape)
-    _stream.reduce(kind, y, x, outer, inner)
-    return y
+    return y, kernel, (y, x, outer, inner)
+
+
+SUM, MAX, MIN = (functools.partial(_stream.reduce, name) for name in ("sum", "max", "min"))
+
+
+def average(y: Array, x: Array, outer: int, inner: int) -> None:
+    """y := the mean over the middle axis of x seen as (outer, n, inner)."""
+    SUM(y, x, outer, inner)
+    np.multiply(y, np.float32(y.size / x.size), out=y)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastconv.backends import bound, settings
 from fastconv.engine.fusion import fuse
 from fastconv.engine.primitive import CAST, Call, Tensor, calls_before
 
@@ -79,13 +79,15 @@ class Plan:
                 f"Received: shapes={[np.shape(array) for array in arrays]}, inputs={[t.shape for t in self.inputs]}"
             )
         try:
-            bound = self._idle.pop()
+            ready = self._idle.pop()
         except IndexError:
-            bound = _Bound(self)
+            ready = _Bound(self)
+        if ready.settings != settings():  # by which kernels were chosen
+            ready = _Bound(self)
         try:
-            return bound.run(arrays)
+            return ready.run(arrays)
         finally:
-            self._idle.append(bound)
+            self._idle.append(ready)
 
     def _updates_last(self, steps: list[Call]) -> tuple[list[Call], dict[Tensor, Variable]]:
         """`steps`, those last that can write straight into variables, and the variable that each result is for.
@@ -133,6 +135,7 @@ class _Bound:
     """One set of buffers for a plan, and its steps bound to them."""
 
     def __init__(self, plan: Plan) -> None:
+        self.settings = settings()
         storage = [aligned_empty(size) for size in plan.sizes]
         self.arrays: dict[Tensor, Any] = {t: variable.value for variable, t in plan.reads.items()}
         self.arrays.update((t, variable.buffer) for t, variable in plan.in_place.items())
@@ -185,14 +188,14 @@ class _Bound:
         return True
 
     def _bind(self, step: Call) -> Callable[[], Any]:
-        inputs = [self._array(t) for t in step.inputs]
+        inputs = tuple(self._array(t) for t in step.inputs)
         view = step.primitive.view
         if view is not None:
             out = self._output(step.outputs[0])
             return lambda: np.copyto(out, view(*inputs, **step.params))
         outputs = [self._output(t) for t in step.outputs]
         out = outputs[0] if len(outputs) == 1 else tuple(outputs)
-        return partial(step.primitive.forward(inputs), *inputs, **step.params, out=out)
+        return bound(step.primitive.forward(inputs), inputs, step.params, out)
 
 
 def merge_duplicates(steps: Iterable[Call]) -> tuple[list[Call], dict[Tensor, Tensor]]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastconv import ops
+from fastconv import config, ops
 from fastconv.engine import Plan, Tensor, Trace, Variable
 from tests.check import example
 from tests.strategies import STEPS, programs
@@ -324,3 +324,21 @@ def test_an_assignment_of_another_dtype_is_cast():
     v = Variable(np.zeros(3, np.float32))
     plan_of(lambda: v.assign(Tensor.of(np.arange(3))) or [])()
     np.testing.assert_array_equal(v.value, np.arange(3, dtype=np.float32), strict=True)
+
+
+# ---- settings that change --------------------------------------------------------------------------------------------
+
+
+def test_a_plan_follows_the_settings_by_which_kernels_are_chosen():
+    """Winograd's bits, then those of direct sums, then Winograd's again."""
+    x, w = (example(*shape).astype(np.float32) for shape in ((2, 32, 32, 16), (3, 3, 16, 16)))
+    plan = plan_of(lambda x: ops.conv(x, w, padding="same"), x)
+    fast = plan(x)[0]
+    try:
+        config.set_conv_precision("exact")
+        exact = plan(x)[0]
+        np.testing.assert_array_equal(exact, ops.conv(x, w, padding="same"))
+    finally:
+        config.set_conv_precision("fast")
+    assert (fast != exact).any()
+    np.testing.assert_array_equal(plan(x)[0], fast)
