@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from fastconv.utils.archives import extract_archive
 
 HASHES = {32: "md5", 64: "sha256"}  # by the number of their hexadecimal digits
+ENDING = re.compile(r"(\.tar)?\.(tar|zip|t?gz|t?bz2|t?xz)$", re.IGNORECASE)  # of an archive's name
 
 
 def folders() -> list[Path]:
@@ -64,7 +66,7 @@ def get_file(
         file_hash: SHA-256 or MD5 of the file; a file that is there with another one is downloaded again.
         cache_subdir: the folder within `cache_dir`.
         hash_algorithm: "sha256", "md5", or "auto" to tell by its length.
-        extract: whether to extract it, into a folder beside it with "_extracted" behind its name.
+        extract: whether to extract it, into a folder beside it with "_extracted" in place of .tar.gz, .zip and the like.
         archive_format: "tar", "zip", or "auto" to tell by its content.
         cache_dir: FASTCONV_DATA or ~/.cache/fastconv when None.
         force_download: whether to download it again.
@@ -88,7 +90,7 @@ def get_file(
     fetch(origin, checksum, target)
     if not (extract or untar):
         return str(target)
-    folder = target.with_name(f"{name.partition('.')[0]}_extracted")
+    folder = target.with_name(f"{ENDING.sub('', name)}_extracted")
     if folder.is_dir() and _written(target) != before:
         shutil.rmtree(folder)
     if not folder.is_dir():

@@ -79,6 +79,14 @@ def test_an_archive_is_extracted_beside_itself(served, tmp_path, options):
     assert [path.name for path in found.iterdir()] == ["two"]
 
 
+def test_archives_of_other_names_have_other_folders(served):
+    folder, address, _ = served
+    for version in "12":
+        zipped(folder / f"set.v{version}.zip", [("version", version.encode())])
+    found = [Path(get_file(origin=f"{address}set.v{version}.zip", extract=True)) for version in "121"]
+    assert [(path / "version").read_text() for path in found] == ["1", "2", "1"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
