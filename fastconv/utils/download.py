@@ -66,7 +66,7 @@ def get_file(
         file_hash: SHA-256 or MD5 of the file; a file that is there with another one is downloaded again.
         cache_subdir: the folder within `cache_dir`.
         hash_algorithm: "sha256", "md5", or "auto" to tell by its length.
-        extract: whether to extract it, into a folder beside it with "_extracted" in place of .tar.gz, .zip and the like.
+        extract: whether to extract it, into a folder beside it: "set_extracted" for "set.tar.gz".
         archive_format: "tar", "zip", or "auto" to tell by its content.
         cache_dir: FASTCONV_DATA or ~/.cache/fastconv when None.
         force_download: whether to download it again.
