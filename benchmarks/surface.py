@@ -1,19 +1,25 @@
 """What a layer costs in Python, in each step: ``python -m benchmarks.surface``.
 
 Models of 10 and of 110 layers of a kind, on one sample of a few numbers, where kernels have next to nothing to do: the
-difference of the times of a step, by the layers in between. It is an upper bound, since kernels are in it.
+difference of the times of a step, by the layers in between. What Python costs is that less the kernels: the compiled
+functions, with NumPy's among them, that a step has called, called again with the same arguments and nothing in between.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from statistics import median
+from types import FunctionType, MethodType
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
-from fastconv import Sequential, layers
+from fastconv import Sequential, _conv, _grouped, _matmul, _stream, _winograd, layers
+from fastconv.engine import plan
 
 FEW, MANY = 10, 110
 ROUNDS, CALLS = 7, 200
@@ -33,7 +39,10 @@ KINDS: dict[str, tuple[tuple[int, ...], Callable[[], Any]]] = {  # the shape of 
 }
 
 
-def steps_of(shape: tuple[int, ...], make: Callable[[], Any], depth: int) -> dict[str, Callable[[], Any]]:
+Step = Callable[[], Any]
+
+
+def steps_of(shape: tuple[int, ...], make: Callable[[], Any], depth: int) -> dict[str, Step]:
     """A step of inference and one of training of a model with `depth` layers."""
     model = Sequential([layers.Input(shape), *(make() for _ in range(depth))])
     model.add(layers.Dense(1))  # something to train
@@ -43,26 +52,70 @@ def steps_of(shape: tuple[int, ...], make: Callable[[], Any], depth: int) -> dic
     return {"inference": lambda: model.predict_on_batch(x), "training": lambda: model.train_on_batch(x, y)}
 
 
-def seconds(step: Callable[[], Any]) -> float:
-    """The median over blocks of the mean of a step."""
+def kernels_of(step: Step) -> Step:
+    """What calls the compiled functions that a step calls, each with its arguments."""
+    planned: list[partial] = []
+    run = plan._Bound.run
+
+    def noted(bound: Any, arrays: Any) -> Any:
+        planned[:] = bound.steps
+        return run(bound, arrays)
+
+    with patch.object(plan._Bound, "run", noted):
+        step()
+    kernels = [kernel for one in planned for kernel in compiled(one)]
+
+    def call() -> None:
+        for kernel in kernels:
+            kernel()
+
+    return call
+
+
+def compiled(planned: partial) -> list[partial]:
+    """A step of a plan itself where it is compiled, else the kernels that it calls."""
+    if not isinstance(planned.func, (FunctionType, MethodType)):
+        return [planned]
+    calls: list[partial] = []
+
+    def noting(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            calls.append(partial(function, *arguments, **options))
+            return function(*arguments, **options)
+
+        return call
+
+    with ExitStack() as stack:
+        for module in (_conv, _grouped, _matmul, _stream, _winograd):
+            kernels = {name: noting(f) for name, f in vars(module).items() if callable(f) and name[0] != "_"}
+            stack.enter_context(patch.multiple(module, **kernels))
+        planned()
+    return calls
+
+
+def seconds(call: Step) -> float:
+    """The median over blocks of the mean of a call."""
     blocks = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
         for _ in range(CALLS):
-            step()
+            call()
         blocks.append((time.perf_counter() - started) / CALLS)
     return median(blocks)
 
 
 def main() -> None:
-    print("| layer | us in inference | us in training |\n|---|---|---|")
+    print("| layer | us in inference | of these Python | us in training | of these Python |\n|---|---|---|---|---|")
     for name, (shape, make) in KINDS.items():
         few, many = steps_of(shape, make, FEW), steps_of(shape, make, MANY)
         cells = []
         for mode in few:
-            for step in (few[mode], many[mode]):
-                step()
-            cells.append(f"{1e6 * (seconds(many[mode]) - seconds(few[mode])) / (MANY - FEW):.2f}")
+            short, long = kernels_of(few[mode]), kernels_of(many[mode])
+            whole, kernels = (
+                1e6 * (seconds(more) - seconds(less)) / (MANY - FEW)
+                for more, less in ((many[mode], few[mode]), (long, short))
+            )
+            cells += [f"{whole:.2f}", f"{whole - kernels:.2f}"]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
