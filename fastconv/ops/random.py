@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from fastconv.engine import Primitive
 from fastconv.ops.convert import as_float, cast
 from fastconv.ops.elementwise import cos, log, sqrt
@@ -39,6 +41,11 @@ def dropout(x: Any, seed: Any, rate: float) -> Any:
     return _dropout(as_float(x), seed, rate=float(rate)) if rate else x
 
 
+def _check_float(op: str, dtype: Any) -> None:
+    if np.dtype(dtype).kind != "f":
+        raise ValueError(f"{op}: numbers are drawn in a float dtype. Received: dtype={dtype!r}")
+
+
 def random_uniform(
     shape: Sequence[int], seed: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = "float32"
 ) -> Any:
@@ -49,7 +56,11 @@ def random_uniform(
         seed: (1,) uint64; the same seed draws the same numbers.
         minval, maxval: the ends of the range.
         dtype: a float dtype.
+
+    Raises:
+        ValueError: another dtype.
     """
+    _check_float("random_uniform", dtype)
     numbers = cast(_uniform(seed, shape=tuple(int(n) for n in shape)), dtype)
     return numbers if (minval, maxval) == (0.0, 1.0) else numbers * (maxval - minval) + minval
 
@@ -64,7 +75,13 @@ def random_normal(
         seed: (1,) uint64; the same seed draws the same numbers.
         mean, stddev: of the distribution.
         dtype: a float dtype.
+
+    Raises:
+        ValueError: another dtype, or a negative deviation.
     """
+    _check_float("random_normal", dtype)
+    if not stddev >= 0:
+        raise ValueError(f"random_normal: stddev must not be negative. Received: stddev={stddev}")
     u, v = random_uniform((2, *shape), seed)
     numbers = cast(sqrt(-2 * log(1 - u)) * cos(2 * math.pi * v), dtype)
     return numbers if (mean, stddev) == (0.0, 1.0) else numbers * stddev + mean

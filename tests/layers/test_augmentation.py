@@ -178,3 +178,10 @@ def test_a_given_seed_is_drawn_from_again():
 def test_what_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_numbers_of_numpy_are_factors():
+    images = np.ones((2, 6, 8, 3), np.float32)
+    for factor in (np.float32(0.25), np.float64(0.25)):
+        alike = [layers.RandomRotation(f, seed=1)(images, training=True) for f in (factor, 0.25)]
+        np.testing.assert_array_equal(*alike)

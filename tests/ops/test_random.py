@@ -71,3 +71,15 @@ def test_normal_numbers_have_the_moments_of_the_distribution():
     assert abs((z**3).mean()) < 0.03
     assert abs((z**4).mean() - 3) < 0.06
     assert abs((np.abs(z) > 1.959964).mean() - 0.05) < 0.002
+
+
+@pytest.mark.parametrize("draw", [ops.random_normal, ops.random_uniform])
+def test_numbers_are_floats(draw):
+    with pytest.raises(ValueError, match="dtype='int32'"):
+        draw((3,), SEED, dtype="int32")
+
+
+@pytest.mark.parametrize("stddev", [-1.0, np.nan])
+def test_a_deviation_is_not_negative(stddev):
+    with pytest.raises(ValueError, match="stddev"):
+        ops.random_normal((3,), SEED, stddev=stddev)
