@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -362,7 +361,7 @@ def factor_range(layer: Any, factor: Factor, lowest: float) -> tuple[float, floa
         ValueError: a number out of that range, or a pair that has nothing in common with it.
     """
     low, high = ends(factor)
-    if isinstance(factor, Real):
+    if isinstance(factor, (int, float, np.floating)):
         fits, low = lowest <= factor <= 1, max(low, lowest)
     else:
         fits = low <= 1 and high >= lowest
@@ -385,8 +384,8 @@ def both_signs(layer: Any, name: str, factor: Factor) -> tuple[float, float]:
 
 def ends(factor: Factor) -> tuple[float, float]:
     """The two numbers of a factor in order; -factor and factor for a single one; NaN for anything else."""
-    if isinstance(factor, Real):
-        return -abs(factor), abs(factor)
+    if isinstance(factor, (int, float, np.floating)):
+        return -abs(float(factor)), abs(float(factor))
     low, high = sorted(factor) if len(factor) == 2 else (math.nan, math.nan)
     return low, high
 
