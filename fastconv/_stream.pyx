@@ -201,8 +201,9 @@ def gate_backward(dx, dy, x, float linear, float cubic) -> None:
         restore_denormals(state)
 
 
-def dropout(y, x, uint64_t seed, double rate) -> None:
-    """y[i] := x[i] / (1 - rate) or 0, as the draw of i says."""
+def dropout(y, x, seeds, double rate) -> None:
+    """y[i] := x[i] / (1 - rate) or 0, as the draw of i says, with the first of `seeds`."""
+    cdef uint64_t seed = seeds[0]
     cdef int64_t n = x.size, start
     cdef float *to = floats(y, n)
     cdef const float *source = floats(x, n)

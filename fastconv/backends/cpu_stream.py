@@ -35,23 +35,25 @@ Axes = int | tuple[int, ...] | None
 Work = tuple[Any, Callable[..., None], tuple[Any, ...]]
 
 
-KERNELS: dict[Any, Callable[..., Work | None]] = {}  # by the methods that `float32` has made of them
+# The kernels and how many seeds end their arrays, by the methods that `float32` has made of them.
+KERNELS: dict[Any, tuple[Callable[..., Work | None], int]] = {}
 
 
-def float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
+def float32(kernel: Callable[..., Any], seeds: int = 0) -> Callable[..., Any]:
     """A method that does what `kernel` says for float32 arrays, in C order by a copy where they are not, and leaves
     others to the reference.
 
-    The positional arguments are the arrays. The kernel looks at their shapes alone and returns what is to be done,
-    (result, function, arguments): ``function(*arguments)`` fills the result. It returns None where the reference is the
-    better choice. Results come from `room(out, shape)`, so that they are `out` where that is possible; where not, they
-    are copied to it here.
+    The positional arguments are the arrays; the last ones, as many as there are `seeds`, may be of any dtype. The
+    kernel looks at shapes alone and returns what is to be done, (result, function, arguments):
+    ``function(*arguments)`` fills the result. It returns None where the reference is the better choice. Results come
+    from `room(out, shape)`, so that they are `out` where that is possible; where not, they are copied to it here.
     """
     reference = getattr(Reference, kernel.__name__)
 
     def method(self, *arrays, out=None, **parameters):
-        dense = dense_float32(arrays)
-        work = None if dense is None else kernel(self, *dense, out=out, **parameters)
+        floats = len(arrays) - seeds
+        dense = dense_float32(arrays[:floats])
+        work = None if dense is None else kernel(self, *dense, *arrays[floats:], out=out, **parameters)
         if work is None:
             return reference(self, *arrays, out=out, **parameters)
         result, function, arguments = work
@@ -59,15 +61,19 @@ def float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
         return result if out is None or out is result else delivered(result, out)
 
     functools.update_wrapper(method, reference)
-    KERNELS[method] = kernel
+    KERNELS[method] = kernel, seeds
     return method
+
+
+seeded = functools.partial(float32, seeds=1)
 
 
 def bound(method: Any, arrays: tuple[Array, ...], parameters: dict, out: Any) -> Callable[[], Any]:
     """``method(*arrays, **parameters, out=out)``, to be called without arguments: what follows from shapes and settings
     is found out now, once, where a kernel reads the arrays and fills `out` as they lie."""
-    kernel = KERNELS.get(getattr(method, "__func__", None))
-    if kernel is not None and dense_float32(arrays) is arrays:
+    kernel, seeds = KERNELS.get(getattr(method, "__func__", None), (None, 0))
+    floats = arrays[: len(arrays) - seeds]
+    if kernel is not None and dense_float32(floats) is floats:
         work = kernel(method.__self__, *arrays, **parameters, out=out)
         if work is not None and is_filled(out, work[0]):
             return functools.partial(work[1], *work[2])
@@ -302,13 +308,11 @@ class CpuStream(Reference):
 
     # ---- random --------------------------------------------------------------------------------------------------
 
+    @seeded
     def dropout(self, x, seed, *, rate, out=None):
         """The bits of the reference."""
-        if not is_float32(x):
-            return super().dropout(x, seed, rate=rate, out=out)
         y = room(out, x.shape)
-        _stream.dropout(y, contiguous(x), int(seed[0]), rate)
-        return y if out is None else delivered(y, out)
+        return y, _stream.dropout, (y, x, seed, rate)
 
     # ---- optimizers: `out` may be the very arrays that are updated -----------------------------------------------
 
