@@ -581,18 +581,27 @@ cdef void multiply_zones(
         zones += 1
 
 
+cdef inline const float *weights_of(
+    const Correlation *c, int64_t group, int64_t k, int64_t column, int64_t i, int64_t j
+) noexcept nogil:
+    """Those of channel k and a column, for tap j of a kernel row i, which is counted over all planes."""
+    cdef int64_t row = (
+        kernel_element(&c.x.d, i // c.x.v.taps) * c.kernel_rows + kernel_element(&c.x.v, i % c.x.v.taps))
+    return c.w + (
+        group * c.w_group + k * c.w_row + column * c.w_column
+        + (row * c.kernel_columns + kernel_element(&c.x.h, j)) * c.w_tap)
+
+
 cdef void pack_weights(
     const Correlation *c, int64_t group, int64_t k, int64_t depth, int64_t tap, int64_t taps,
     int64_t column, int64_t columns, int64_t width, float *to
 ) noexcept nogil:
     """The weights of some kernel rows, input channels and columns in the order in which tiles read them."""
-    cdef const float *first = c.w + group * c.w_group + k * c.w_row + column * c.w_column
     cdef const float *w
-    cdef int64_t row, i, j
+    cdef int64_t i, j
     for i in range(tap, tap + taps):
-        row = kernel_element(&c.x.d, i // c.x.v.taps) * c.kernel_rows + kernel_element(&c.x.v, i % c.x.v.taps)
         for j in range(c.x.h.taps):
-            w = first + (row * c.kernel_columns + kernel_element(&c.x.h, j)) * c.w_tap
+            w = weights_of(c, group, k, column, i, j)
             if c.w_column == 1:
                 c.table.f32_pack_rows(to, width, w, depth, c.w_row, columns)
             else:
@@ -604,15 +613,12 @@ cdef void lay_columns(
     const Correlation *c, int64_t group, int64_t k, int64_t depth, int64_t tap, int64_t taps, gemm_tile *tile, float *to
 ) noexcept nogil:
     """The weights of some kernel rows and input channels, a run for each of the tile's columns."""
-    cdef int64_t column, row, i, j, e
+    cdef int64_t column, i, j, e
     cdef const float *w
-    for column in range(tile.columns):
+    for column in range(tile.column, tile.column + tile.columns):
         for i in range(tap, tap + taps):
-            row = kernel_element(&c.x.d, i // c.x.v.taps) * c.kernel_rows + kernel_element(&c.x.v, i % c.x.v.taps)
             for j in range(c.x.h.taps):
-                w = c.w + (
-                    group * c.w_group + k * c.w_row + (tile.column + column) * c.w_column
-                    + (row * c.kernel_columns + kernel_element(&c.x.h, j)) * c.w_tap)
+                w = weights_of(c, group, k, column, i, j)
                 if c.w_row == 1:
                     memcpy(to, w, depth * sizeof(float))
                 else:
