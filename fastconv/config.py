@@ -1,10 +1,14 @@
-"""What can be set for a whole process: threads, default dtype and layout, strictness."""
+"""What can be set for a whole process: device, threads, default dtype and layout, strictness."""
 
 from __future__ import annotations
 
 import math
 import os
 from pathlib import Path
+
+from fastconv.device import device as device
+from fastconv.device import get_device as get_device
+from fastconv.device import set_device as set_device
 
 try:
     import fastconv._core as _core

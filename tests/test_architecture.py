@@ -12,6 +12,7 @@ import pytest
 
 import fastconv
 from fastconv.backends.cpu import Cpu
+from fastconv.backends.gpu import Gpu
 from fastconv.backends.reference import Reference
 
 PACKAGE = Path(fastconv.__file__).parent
@@ -30,6 +31,7 @@ FLOORS = (
     {"backends"},
     {"window"},
     {"config"},
+    {"device"},
     {"_conv", "_fourier", "_grouped", "_image", "_matmul", "_stream", "_winograd"},
     {"_core"},
 )
@@ -112,6 +114,7 @@ def test_the_cpu_adds_no_method_to_the_reference():
     assert public_methods(Cpu).keys() == public_methods(Reference).keys()
 
 
+@pytest.mark.parametrize("backend", [Cpu, Gpu])
 @pytest.mark.parametrize("name", sorted(public_methods(Reference)))
-def test_the_cpu_takes_the_arguments_of_the_reference(name):
-    assert parameters(public_methods(Cpu)[name]) == parameters(public_methods(Reference)[name])
+def test_backends_take_the_arguments_of_the_reference(backend, name):
+    assert parameters(public_methods(backend)[name]) == parameters(public_methods(Reference)[name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 import textwrap
 from typing import Any
 
@@ -12,7 +13,9 @@ from fastconv.backends.algorithms import settings
 from fastconv.backends.cpu import Cpu
 from fastconv.backends.cpu_stream import bound
 from fastconv.backends.explain import explain_conv
+from fastconv.backends.gpu import gpu
 from fastconv.backends.reference import Reference
+from fastconv.device import is_on_gpu
 
 __all__ = ["backend_of", "bound", "explain_conv", "settings", "show_config"]
 
@@ -20,7 +23,11 @@ _cpu = Cpu()
 
 
 def backend_of(*arrays: Any) -> Reference:
-    """The backend that computes on `arrays`: the CPU's for NumPy arrays and numbers."""
+    """The backend that computes on `arrays`: that of the first one on a GPU, else the CPU's."""
+    if "cupy" in sys.modules:
+        for x in arrays:
+            if is_on_gpu(x):
+                return gpu(x.device.id)
     return _cpu
 
 

@@ -168,7 +168,7 @@ class Primitive:
 
     def forward(self, inputs: Iterable[Any]) -> Callable[..., Any]:
         """The function that computes this on the device where `inputs` are."""
-        return self.view or getattr(backend_of(*inputs), self.name)
+        return self.view or backend_of(*inputs).method(self.name)
 
     def _record(self, inputs: tuple, params: dict) -> Any:
         tensors = tuple(Tensor.of(x) for x in inputs)
