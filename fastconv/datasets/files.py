@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import math
 import tarfile
 import zipfile
@@ -22,22 +23,22 @@ DEBIAN = Path("/usr/share/datasets")
 UNSIGNED_BYTES = 0x08  # the code of this element type in idx files
 
 
-def locate(name: str, url: str, checksum: str, more: Sequence[Path] = ()) -> Path:
+def locate(name: str, url: str, checksum: str | None, more: Sequence[Path] = ()) -> Path:
     """The file `name` in one of `folders` or in `more`; downloaded where it is in none of them.
 
     Args:
         name: a path within these folders.
         url: where to download it from.
-        checksum: "sha256:..." or "md5:..." of the download.
+        checksum: "sha256:..." or "md5:..." of its content, or None for any.
 
     Raises:
         ImportError: it must be downloaded, and pooch is not installed.
         OSError: the download failed.
-        ValueError: what was downloaded has another checksum.
+        ValueError: what was found or downloaded has another checksum.
     """
     for folder in (*folders(), *more):
         if (folder / name).is_file():
-            return folder / name
+            return with_checksum(folder / name, checksum)
     target = folders()[0] / name
     try:
         return fetch(url, checksum, target)
@@ -46,6 +47,19 @@ def locate(name: str, url: str, checksum: str, more: Sequence[Path] = ()) -> Pat
             f"{name}: it must be in one of {', '.join(map(str, folders()))}, or be downloaded. "
             f"Place it at {target}, or set FASTCONV_DATA to a folder that has it. Received: {error}"
         ) from error
+
+
+def with_checksum(path: Path, checksum: str | None) -> Path:
+    """`path`. Raises ValueError where its content has another checksum."""
+    if checksum is not None:
+        algorithm, _, wanted = checksum.partition(":")
+        found = hashlib.new(algorithm, path.read_bytes(), usedforsecurity=False).hexdigest()
+        if found != wanted:
+            raise ValueError(
+                f"{path}: the file is damaged, or another one; take it away to have it downloaded. "
+                f"Its {algorithm} must be {wanted}. Received: {found}"
+            )
+    return path
 
 
 def read_idx(path: Path, ndim: int) -> np.ndarray:

@@ -128,11 +128,11 @@ def test_the_first_folder_that_has_the_file(home, tmp_path, monkeypatch):
         (folder / "set").mkdir(parents=True)
         (folder / "set" / "file").write_text(folder.name)
     monkeypatch.setenv("FASTCONV_DATA", str(given))
-    assert files.locate("set/file", "", "", [system]) == given / "set" / "file"
+    assert files.locate("set/file", "", None, [system]) == given / "set" / "file"
     (given / "set" / "file").unlink()
-    assert files.locate("set/file", "", "", [system]) == cache / "set" / "file"
+    assert files.locate("set/file", "", None, [system]) == cache / "set" / "file"
     (cache / "set" / "file").unlink()
-    assert files.locate("set/file", "", "", [system]) == system / "set" / "file"
+    assert files.locate("set/file", "", None, [system]) == system / "set" / "file"
 
 
 @pytest.fixture
@@ -168,6 +168,15 @@ def test_a_download_with_another_checksum_is_refused(home, served):
     with pytest.raises(ValueError, match="hash"):
         files.locate("file", served, "md5:" + "0" * 32)
     assert not (home / ".cache" / "fastconv" / "file").exists()
+
+
+def test_a_file_that_is_there_with_another_checksum_is_named(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
+    (tmp_path / "file").write_bytes(b"content")
+    md5 = hashlib.md5(b"content").hexdigest()
+    assert files.locate("file", "", f"md5:{md5}") == tmp_path / "file"
+    with pytest.raises(ValueError, match=rf"file: .*take it away .* Its md5 must be 0+\. Received: {md5}$"):
+        files.locate("file", "", "md5:" + "0" * 32)
 
 
 def test_without_pooch_the_command_is_named(home, monkeypatch):
