@@ -42,6 +42,11 @@ class Dataset:
     def from_tensor_slices(cls, tensors: Any) -> Dataset:
         """The elements along the first axis of an array, or of several of one length in a tuple or dict."""
         arrays = rebuild(tensors, [np.asarray(leaf) for leaf in leaves(tensors)])
+        if any(leaf.ndim == 0 for leaf in leaves(arrays)):
+            raise ValueError(
+                "from_tensor_slices: what is sliced must be arrays; a list of numbers is one as np.asarray(numbers). "
+                f"Received: shapes={[leaf.shape for leaf in leaves(arrays)]}"
+            )
         lengths = {len(leaf) for leaf in leaves(arrays)}
         if len(lengths) != 1:
             raise ValueError(f"from_tensor_slices: arrays must have one length. Received: lengths={sorted(lengths)}")

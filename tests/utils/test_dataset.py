@@ -156,6 +156,11 @@ def test_a_dataset_is_split(sizes, lengths):
     assert rows(again) == rows(left)
 
 
+def test_a_list_of_numbers_is_no_array():
+    with pytest.raises(ValueError, match=r"as np\.asarray\(numbers\)\. Received: shapes=\[\(\), \(\)\]"):
+        utils.split_dataset([1, 2], 0.5)
+
+
 def test_pairs_are_split_together():
     left, _ = utils.split_dataset((np.arange(4), -np.arange(4)), 0.5)
     assert [(int(a), int(b)) for a, b in left] == [(0, 0), (1, -1)]
