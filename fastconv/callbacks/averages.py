@@ -43,6 +43,10 @@ class SwapEMAWeights(Callback):
     def on_test_end(self, logs: Logs = None) -> None:
         self.model.optimizer.show_averages(False)
 
+    def on_exception(self) -> None:
+        if self.swapped:
+            self.model.optimizer.show_averages(False)
+
     def on_predict_begin(self, logs: Logs = None) -> None:
         self.model.optimizer.show_averages(True)
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fastconv.callbacks.callback import Callback, Logs
+from fastconv.callbacks.callback import Callback, Logs, is_count
 from fastconv.callbacks.snapshot import Snapshot
 from fastconv.utils import random
 
@@ -44,7 +44,7 @@ class BackupAndRestore(Callback):
         super().__init__()
         if not os.fspath(backup_dir):
             raise ValueError(f"BackupAndRestore: backup_dir must name a folder. Received: backup_dir={backup_dir!r}")
-        if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
+        if save_freq != "epoch" and not is_count(save_freq):
             raise ValueError(
                 f"BackupAndRestore: save_freq must be 'epoch' or a positive int. Received: save_freq={save_freq!r}"
             )

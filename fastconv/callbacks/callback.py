@@ -74,9 +74,17 @@ class Callback:
     def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
         """After a batch of prediction."""
 
+    def on_exception(self) -> None:
+        """When an exception ends fit, evaluate or predict, in place of the methods that would have followed."""
+
+
+def is_count(value: Any) -> bool:
+    """Whether `value` is an int of at least 1; True is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
 
 class CallbackList(Callback):
-    """Several callbacks as one; each is told in turn.
+    """Several callbacks as one; each is told in turn, also of an exception inside `with`.
 
     Args:
         callbacks: the callbacks.
@@ -93,6 +101,13 @@ class CallbackList(Callback):
             callback.companions = self.callbacks
         self.set_model(model)
         self.set_params(params or {})
+
+    def __enter__(self) -> CallbackList:
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        if kind is not None:
+            self.on_exception()
 
 
 def _tell_all(name: str) -> Any:

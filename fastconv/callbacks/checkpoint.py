@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from fastconv.callbacks.callback import Logs
+from fastconv.callbacks.callback import Logs, is_count
 from fastconv.callbacks.monitor import Monitor
 from fastconv.utils.files import MODELS, WEIGHTS, model_suffix
 
@@ -43,11 +43,11 @@ class ModelCheckpoint(Monitor):
         period: int = 1,
     ) -> None:
         super().__init__(monitor, "min" if mode == "auto" and not save_best_only else mode)
-        if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
+        if save_freq != "epoch" and not is_count(save_freq):
             raise ValueError(
                 f"ModelCheckpoint: save_freq must be 'epoch' or a positive int. Received: save_freq={save_freq!r}"
             )
-        if not isinstance(period, int) or period < 1:
+        if not is_count(period):
             raise ValueError(f"ModelCheckpoint: period must be an int of at least 1. Received: period={period!r}")
         model_suffix(filepath, WEIGHTS if save_weights_only else MODELS)
         self.filepath = os.fspath(filepath)

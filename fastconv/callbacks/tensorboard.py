@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.callbacks.callback import Callback, Logs
+from fastconv.callbacks.callback import Callback, Logs, is_count
 from fastconv.utils.model_graph import vertices
 
 MOST_IMAGES = 3  # of one weight
@@ -49,7 +49,7 @@ class TensorBoard(Callback):
         embeddings_metadata: Any = None,
     ) -> None:
         super().__init__()
-        if update_freq not in ("epoch", "batch") and not (isinstance(update_freq, int) and update_freq > 0):
+        if update_freq not in ("epoch", "batch") and not is_count(update_freq):
             raise ValueError(
                 "TensorBoard: update_freq must be 'epoch', 'batch' or a positive int. "
                 f"Received: update_freq={update_freq!r}"
@@ -67,12 +67,14 @@ class TensorBoard(Callback):
         self.write_steps_per_second = write_steps_per_second
         self.update_freq = 1 if update_freq == "batch" else update_freq
         self._writers: dict[str, Any] = {}
+        self._in_fit = False
         self._train_batch = 0
         self._epoch_began = (0.0, 0)  # when, and after how many steps
         self._batch_began = 0.0
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._train_batch = 0
+        self._in_fit = True
         if self.write_graph and self.model.nodes:
             self._writer("train").file_writer.add_event(_graph(self.model))
 
@@ -105,11 +107,20 @@ class TensorBoard(Callback):
 
     def on_test_end(self, logs: Logs = None) -> None:
         self._write("validation", "evaluation_{}_vs_iterations", logs, int(self.model.optimizer.iterations))
+        if not self._in_fit:
+            self._close()
 
     def on_train_end(self, logs: Logs = None) -> None:
+        self._close()
+
+    def on_exception(self) -> None:
+        self._close()
+
+    def _close(self) -> None:
         for writer in self._writers.values():
             writer.close()
         self._writers = {}
+        self._in_fit = False
 
     def _writer(self, part: str) -> Any:
         if part not in self._writers:

@@ -365,25 +365,26 @@ class Trainer(Layer):
             validation = Portions(validation, validation_steps)
         todo = self._callbacks(callbacks, verbose, {"epochs": epochs, "steps": train.steps})
         self.stop_training = False
-        todo.on_train_begin()
-        resumed, self.resume_from = self.resume_from, None
-        first = initial_epoch
-        if resumed is not None:
-            first = resumed.place["epoch"]
-            self._replay(
-                resumed, train, validation, [is_due(n + 1, validation_freq) for n in range(initial_epoch, first)]
-            )
-        for epoch in range(first, first if self.stop_training else epochs):
-            todo.on_epoch_begin(epoch)
-            logs = self._train(train, todo, resumed if epoch == first else None)
-            if validation is not None and is_due(epoch + 1, validation_freq):
-                scores = self._evaluate(validation, todo)
-                logs.update({f"val_{name}": value for name, value in scores.items()})
-            todo.on_epoch_end(epoch, logs)
-            if self.stop_training:
-                break
-        self.optimizer.finalize_variable_values(self.trainable_weights)
-        todo.on_train_end()
+        with todo:
+            todo.on_train_begin()
+            resumed, self.resume_from = self.resume_from, None
+            first = initial_epoch
+            if resumed is not None:
+                first = resumed.place["epoch"]
+                self._replay(
+                    resumed, train, validation, [is_due(n + 1, validation_freq) for n in range(initial_epoch, first)]
+                )
+            for epoch in range(first, first if self.stop_training else epochs):
+                todo.on_epoch_begin(epoch)
+                logs = self._train(train, todo, resumed if epoch == first else None)
+                if validation is not None and is_due(epoch + 1, validation_freq):
+                    scores = self._evaluate(validation, todo)
+                    logs.update({f"val_{name}": value for name, value in scores.items()})
+                todo.on_epoch_end(epoch, logs)
+                if self.stop_training:
+                    break
+            self.optimizer.finalize_variable_values(self.trainable_weights)
+            todo.on_train_end()
         assert self.history is not None
         return self.history
 
@@ -472,7 +473,8 @@ class Trainer(Layer):
         feed = self._feed(x, y, sample_weight, batch_size=batching.check_batch_size(batch_size))
         feed = feed if steps is None else Portions(feed, steps)
         todo = self._callbacks(callbacks, verbose, {"steps": feed.steps}, history=False)
-        return _scores(self._evaluate(feed, todo), return_dict)
+        with todo:
+            return _scores(self._evaluate(feed, todo), return_dict)
 
     def _evaluate(self, feed: Feed, callbacks: CallbackList) -> dict:
         self.reset_metrics()
@@ -517,13 +519,14 @@ class Trainer(Layer):
             whole = Arrays((self._inputs(x), None, None), size)
         feed: Feed = whole if steps is None else Portions(whole, steps)
         todo = self._callbacks(callbacks, verbose, {"steps": feed.steps}, history=False)
-        todo.on_predict_begin()
         parts = []
-        for step, batch in enumerate(feed.epoch()):
-            todo.on_predict_batch_begin(step)
-            parts.append(self._step("predict", batch))
-            todo.on_predict_batch_end(step, {})
-        todo.on_predict_end()
+        with todo:
+            todo.on_predict_begin()
+            for step, batch in enumerate(feed.epoch()):
+                todo.on_predict_batch_begin(step)
+                parts.append(self._step("predict", batch))
+                todo.on_predict_batch_end(step, {})
+            todo.on_predict_end()
         if not parts and isinstance(whole, Arrays):  # of no samples, but of known shapes
             parts.append(self._step("predict", whole.arrays))
         if not parts:

@@ -33,3 +33,20 @@ def test_there_must_be_means():
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match=r"running means to swap\. Received: use_ema=False"):
         model.evaluate(X, Y, verbose=0, callbacks=[callbacks.SwapEMAWeights()])
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+def test_an_exception_leaves_the_weights_in_their_place(method):
+    def fail(batch, logs):
+        raise RuntimeError("stop")
+
+    model, _ = train()
+    weights = model.get_weights()
+    model.optimizer.learning_rate = 0
+    fails = callbacks.LambdaCallback(on_test_batch_end=fail, on_predict_batch_end=fail)
+    how = {"fit": {"validation_data": (X, Y)}}.get(method, {})
+    data = (X,) if method == "predict" else (X, Y)
+    with pytest.raises(RuntimeError, match="stop"):
+        getattr(model, method)(*data, verbose=0, callbacks=[callbacks.SwapEMAWeights(), fails], **how)
+    for found, before in zip(model.get_weights(), weights):
+        np.testing.assert_array_equal(found, before)

@@ -72,7 +72,7 @@ def fit(todo, steps=1, verbose=0, **names):
 def test_a_list_tells_every_callback_everything():
     told = []
     names = [name for name in vars(Callback) if name.startswith(("on_", "set_"))]
-    assert len(names) == 16
+    assert len(names) == 17
 
     def noting(name):
         return lambda self, *args: told.append((name, args))
@@ -83,7 +83,7 @@ def test_a_list_tells_every_callback_everything():
     wanted = {}
     for name in names:
         given = (1,) if "epoch" in name or "batch" in name or name.startswith("set_") else ()
-        wanted[name] = given if name.startswith("set_") else (*given, {})
+        wanted[name] = given if name.startswith("set_") or name == "on_exception" else (*given, {})
         getattr(both, name)(*given)
     assert told == [(name, wanted[name]) for name in names for _ in range(2)]
 
@@ -210,7 +210,7 @@ def test_checkpoints_after_every_other_epoch():
 def test_wrong_arguments_of_a_checkpoint():
     with pytest.raises(ValueError, match="period must be an int of at least 1"):
         ModelCheckpoint("x.npz", period=0)
-    for save_freq in (0, "batch", 1.5):
+    for save_freq in (0, "batch", 1.5, True):
         with pytest.raises(ValueError, match="save_freq must be"):
             ModelCheckpoint("x.npz", save_freq=save_freq)
     with pytest.raises(ValueError, match="filepath may hold loss, epoch"):
@@ -274,6 +274,15 @@ def test_a_schedule_sets_the_learning_rate_of_each_epoch(schedule, capsys):
     history = model.fit(x, y, epochs=3, verbose=0, callbacks=[LearningRateScheduler(schedule, verbose=1)]).history
     assert history["learning_rate"] == pytest.approx([0.005, 0.0025, 0.00125])
     assert "\nEpoch 2: LearningRateScheduler setting learning rate to 0.002" in capsys.readouterr().out
+
+
+def test_an_error_inside_a_schedule_is_shown():
+    def schedule(epoch, rate):
+        return rate / "2"
+
+    model, x, y = a_regression()
+    with pytest.raises(TypeError, match="unsupported operand"):
+        model.fit(x, y, verbose=0, callbacks=[LearningRateScheduler(schedule)])
 
 
 def reduced(losses, **how):

@@ -83,10 +83,25 @@ def test_a_model_without_a_graph_and_evaluation_alone(tmp_path):
 
     model = Own()
     model.compile("sgd", "mse")
-    board = callbacks.TensorBoard(tmp_path)
-    model.evaluate(np.ones((4, 2)), np.ones((4, 1)), verbose=0, callbacks=[board])
-    board.on_train_end()
+    model.evaluate(np.ones((4, 2)), np.ones((4, 1)), verbose=0, callbacks=[callbacks.TensorBoard(tmp_path)])
     assert set(scalars(tmp_path / "validation")) == {("evaluation_loss_vs_iterations", 0)}
+
+
+@pytest.mark.parametrize("stage", ["on_test_end", "on_epoch_end"])
+def test_files_are_closed_behind_each_call_however_it_ends(tmp_path, stage):
+    def fail(*_):
+        raise RuntimeError("stop")
+
+    model = Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 2)), np.ones((4, 1))
+    board = callbacks.TensorBoard(tmp_path)
+    model.evaluate(x, y, verbose=0, callbacks=[board])
+    assert not board._writers
+    fails = callbacks.LambdaCallback(**{stage: fail})
+    with pytest.raises(RuntimeError, match="stop"):
+        model.fit(x, y, verbose=0, callbacks=[board, fails], validation_data=(x, y))
+    assert not board._writers
 
 
 @pytest.mark.parametrize(
@@ -101,7 +116,8 @@ def test_weights_as_images(shape, images):
 
 
 @pytest.mark.parametrize(
-    "options", [{"update_freq": 0}, {"update_freq": "step"}, {"profile_batch": 2}, {"embeddings_freq": 1}]
+    "options",
+    [{"update_freq": 0}, {"update_freq": True}, {"update_freq": "step"}, {"profile_batch": 2}, {"embeddings_freq": 1}],
 )
 def test_wrong_arguments(options):
     with pytest.raises(ValueError, match=r"^TensorBoard: .* Received: "):
