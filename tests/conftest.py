@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
-from fastconv import _core, config
+from fastconv import _core, backends, config, device
+from tests import standin
 
 
 @pytest.fixture(params=_core.usable_isas())
@@ -35,3 +38,17 @@ def settings_restored():
     before = dict(config._settings)
     yield
     config._settings.update(before)
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """CuPy's stand-in, in the place of CuPy: two GPUs. What is known of devices is found out anew, then and afterwards."""
+    if standin.COMPILER is None:
+        pytest.skip("the stand-in for CuPy needs a C++ compiler")
+    monkeypatch.setitem(sys.modules, "cupy", standin.cupy)
+    monkeypatch.setattr(device, "_found", {"cpu": "cpu"})
+    monkeypatch.setattr(device, "_chosen", device._chosen)
+    backends.gpu.cache_clear()
+    standin.state.reset()
+    yield standin.cupy
+    backends.gpu.cache_clear()
