@@ -1,0 +1,59 @@
+"""Memory of the GPU that is not there: every array between pages that nobody may touch.
+
+A new array holds NaN (bytes 0xFF), so that what a kernel leaves out shows. What lies between the array's end and its
+last page is watched: a kernel that writes there is found when `check` is called.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import weakref
+from typing import Any
+
+import numpy as np
+
+PAGE = mmap.PAGESIZE
+GUARD = 64 * PAGE  # before and behind
+FRESH = 0xFF
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+_live: dict[int, tuple[weakref.ref, int]] = {}  # address: (pages, size)
+
+
+def allocate(size: int) -> np.ndarray:
+    """`size` new bytes, at an address that is a multiple of a page, as good as CuPy's."""
+    middle = -(-size // PAGE) * PAGE
+    pages = mmap.mmap(-1, middle + 2 * GUARD)
+    whole = np.frombuffer(pages, np.uint8)
+    start = whole.ctypes.data
+    whole[GUARD : GUARD + middle] = FRESH
+    for guard in (start, start + GUARD + middle):
+        if _libc.mprotect(guard, GUARD, 0):
+            raise OSError(ctypes.get_errno(), "mprotect failed")
+    _live[start + GUARD] = (weakref.ref(pages, lambda _: _live.pop(start + GUARD, None)), size)
+    return np.frombuffer(pages, np.uint8, size, GUARD)
+
+
+def empty(shape: Any, dtype: Any) -> np.ndarray:
+    """An array of its own memory."""
+    dtype = np.dtype(dtype)
+    count = int(np.prod(shape, dtype=np.int64))
+    return allocate(max(count * dtype.itemsize, 1))[: count * dtype.itemsize].view(dtype).reshape(shape)
+
+
+def holds(address: int) -> bool:
+    """Whether `address` lies in an array of this memory."""
+    return any(start <= address < start + size for start, (_, size) in list(_live.items()))
+
+
+def check() -> None:
+    """Raise AssertionError where a byte behind an array has been written."""
+    for start, (reference, size) in list(_live.items()):
+        pages = reference()
+        if pages is None:
+            continue
+        behind = np.frombuffer(pages, np.uint8, -(-size // PAGE) * PAGE - size, GUARD + size)
+        written = (behind != FRESH).any()
+        behind[...] = FRESH
+        assert not written, f"a kernel wrote behind the end of an array of {size} bytes at {start:#x}"
