@@ -42,7 +42,7 @@ def settings_restored():
 
 @pytest.fixture
 def gpu(monkeypatch):
-    """CuPy's stand-in, in the place of CuPy: two GPUs. What is known of devices is found out anew, then and afterwards."""
+    """CuPy's stand-in in the place of CuPy, with two GPUs. Devices are found anew, now and afterwards."""
     if standin.COMPILER is None:
         pytest.skip("the stand-in for CuPy needs a C++ compiler")
     monkeypatch.setitem(sys.modules, "cupy", standin.cupy)

@@ -284,16 +284,32 @@ class ufunc:
         launch(lambda: self._ufunc.at(target, place, *(() if value is None else (value,))))
 
 
-UFUNCS = ["absolute", "add", "arccos", "arcsin", "arctan", "arctan2", "arccosh", "arcsinh", "arctanh", "bitwise_and", "bitwise_or", "bitwise_xor", "ceil", "conjugate", "copysign", "cos", "cosh", "deg2rad", "divide", "equal", "exp", "exp2", "expm1", "floor", "floor_divide", "fmax", "fmin", "fmod", "greater", "greater_equal", "hypot", "invert", "isfinite", "isinf", "isnan", "left_shift", "less", "less_equal", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "multiply", "negative", "nextafter", "not_equal", "power", "reciprocal", "remainder", "right_shift", "rint", "sign", "signbit", "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "true_divide", "trunc"]
+UFUNCS = """
+    absolute add arccos arcsin arctan arctan2 arccosh arcsinh arctanh bitwise_and bitwise_or bitwise_xor ceil
+    conjugate copysign cos cosh deg2rad divide equal exp exp2 expm1 floor floor_divide fmax fmin fmod greater
+    greater_equal hypot invert isfinite isinf isnan left_shift less less_equal log log10 log1p log2 logaddexp
+    logical_and logical_not logical_or logical_xor maximum minimum multiply negative nextafter not_equal power
+    reciprocal remainder right_shift rint sign signbit sin sinh sqrt square subtract tan tanh true_divide trunc
+"""
 
 # Functions that look at no values on the host.
-FUNCTIONS = ["amax", "amin", "any", "all", "argmax", "argmin", "argsort", "array_split", "broadcast_to", "clip", "concatenate", "cumsum", "diff", "dot", "einsum", "expand_dims", "flip", "mean", "moveaxis", "nan_to_num", "ones_like", "outer", "pad", "prod", "ravel", "repeat", "reshape", "roll", "rollaxis", "sort", "split", "squeeze", "stack", "std", "sum", "swapaxes", "take", "take_along_axis", "tensordot", "tile", "transpose", "tril", "triu", "var", "where"]
+FUNCTIONS = """
+    amax amin any all argmax argmin argsort array_split broadcast_to clip concatenate cumsum diff dot einsum
+    expand_dims flip mean moveaxis nan_to_num ones_like outer pad prod ravel repeat reshape roll rollaxis sort
+    split squeeze stack std sum swapaxes take take_along_axis tensordot tile transpose tril triu var where
+"""
+
+# What is neither array nor function of arrays.
+PLAIN = """
+    bool_ can_cast dtype e finfo float16 float32 float64 floating iinfo inf int16 int32 int64 int8 integer nan newaxis pi
+    promote_types result_type uint16 uint32 uint64 uint8
+"""
 
 # Functions whose results have a size that depends on values.
 WAITING = ["argwhere", "flatnonzero", "nonzero", "unique"]
 
-names: dict[str, Any] = {name: ufunc(getattr(np, name)) for name in UFUNCS}
-names |= {name: function_of(getattr(np, name)) for name in [*FUNCTIONS, "matmul"]}
+names: dict[str, Any] = {name: ufunc(getattr(np, name)) for name in UFUNCS.split()}
+names |= {name: function_of(getattr(np, name)) for name in [*FUNCTIONS.split(), "matmul"]}
 names |= {
     "abs": names["absolute"],
     "mod": names["remainder"],
@@ -395,14 +411,14 @@ names |= {
     "isscalar": np.isscalar,
     "shares_memory": may_share_memory,
 }
-names |= {
-    name: getattr(np, name)
-    for name in ["bool_", "dtype", "e", "finfo", "float16", "float32", "float64", "iinfo", "inf", "int16", "int32", "int64", "int8", "integer", "floating", "nan", "newaxis", "pi", "result_type", "uint16", "uint32", "uint64", "uint8", "can_cast", "promote_types"]
-}
+names |= {name: getattr(np, name) for name in PLAIN.split()}
 
 # ---- methods ---------------------------------------------------------------------------------------------------------
 
-METHODS = ["all", "any", "argmax", "argmin", "argsort", "clip", "cumsum", "dot", "mean", "nonzero", "prod", "ravel", "repeat", "round", "squeeze", "std", "sum", "swapaxes", "take", "var"]
+METHODS = """
+    all any argmax argmin argsort clip cumsum dot mean nonzero prod ravel repeat round squeeze std sum swapaxes
+    take var
+"""
 
 OPERATORS = {
     "add": "add",
@@ -437,7 +453,7 @@ def shaped(name: str) -> Callable[..., Any]:
     return method
 
 
-for _name in METHODS:
+for _name in METHODS.split():
     setattr(ndarray, _name, method_of(_name))
 for _name in ("max", "min"):
     setattr(ndarray, _name, method_of("a" + _name))

@@ -130,8 +130,8 @@ def test_what_a_graph_cannot_hold_is_an_error(gpu, forbidden):
 
 def test_memory_of_a_graph_comes_from_a_pool_of_its_own(gpu):
     x, stream = gpu.ones(3), gpu.cuda.Stream(non_blocking=True)
+    stream.begin_capture()
     with stream, pytest.raises(gpu.cuda.runtime.CUDARuntimeError):
-        stream.begin_capture()
         x + 1
 
 
