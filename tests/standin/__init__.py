@@ -9,10 +9,11 @@ from __future__ import annotations
 import types
 
 from tests.standin import arrays, streams
-from tests.standin.elementwise import COMPILER, ElementwiseKernel
+from tests.standin.cuda import AVAILABLE, RawKernel, RawModule
+from tests.standin.elementwise import ElementwiseKernel
 from tests.standin.streams import State, state
 
-__all__ = ["COMPILER", "State", "cupy", "state"]
+__all__ = ["AVAILABLE", "State", "cupy", "state"]
 
 CUDA = """
     Device Event Graph MemoryPool PinnedMemoryPointer Stream alloc_pinned_memory get_current_stream
@@ -20,7 +21,8 @@ CUDA = """
 """
 
 cupy = types.ModuleType("cupy")
-vars(cupy).update(arrays.names, ElementwiseKernel=ElementwiseKernel, __version__="14.0.0")
+vars(cupy).update(arrays.names, ElementwiseKernel=ElementwiseKernel, RawKernel=RawKernel, RawModule=RawModule)
+cupy.__version__ = "14.0.0"  # type: ignore[attr-defined]
 
 cupy.cuda = types.ModuleType("cupy.cuda")  # type: ignore[attr-defined]
 vars(cupy.cuda).update({name: getattr(streams, name) for name in CUDA.split()})

@@ -237,7 +237,7 @@ def delivered(
     array = np.asarray(result)
     if any(isinstance(x, np.ndarray) and np.may_share_memory(x, array) for x in flat(raw)):
         return ndarray(array, state.entered[-1])
-    array = allocated(array if isinstance(result, np.ndarray) and array.flags.writeable else array.copy())
+    array = allocated(array)
 
     def again() -> None:
         results = function(*raw, **options)
@@ -301,8 +301,8 @@ FUNCTIONS = """
 
 # What is neither array nor function of arrays.
 PLAIN = """
-    bool_ can_cast dtype e finfo float16 float32 float64 floating iinfo inf int16 int32 int64 int8 integer nan newaxis pi
-    promote_types result_type uint16 uint32 uint64 uint8
+    bool_ can_cast dtype e finfo float16 float32 float64 floating iinfo inf int16 int32 int64 int8 integer nan newaxis
+    pi promote_types result_type uint16 uint32 uint64 uint8
 """
 
 # Functions whose results have a size that depends on values.

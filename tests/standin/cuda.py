@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from tests.standin import memory
+from tests.standin.streams import launch
 
 AVAILABLE = sys.platform == "linux" and shutil.which("g++") is not None  # tests are skipped elsewhere
 HEADER = Path(__file__).with_name("cuda_on_cpu.h")
@@ -128,15 +129,21 @@ class RawKernel:
         pointers = (ctypes.c_void_p * max(len(values), 1))(*[v.ctypes.data for v in values])
         sizes = (ctypes.c_uint * 6)(*(*grid, 1, 1)[:3], *(*block, 1, 1)[:3])
         by_thread, by_block = ordered(threads), ordered(blocks)
-        problem = self._run(
-            sizes,
-            ctypes.c_size_t(shared_mem),
-            *(ctypes.c_void_p(o.ctypes.data) for o in (by_thread, by_block)),
-            pointers,
-        )
-        if problem:
-            raise RuntimeError(f"{self.name}: {problem.decode()}")
-        memory.check()
+
+        def run() -> None:
+            problem = self._run(
+                sizes,
+                ctypes.c_size_t(shared_mem),
+                *(ctypes.c_void_p(o.ctypes.data) for o in (by_thread, by_block)),
+                pointers,
+            )
+            if problem:
+                raise RuntimeError(f"{self.name}: {problem.decode()}")
+            assert len(args) == len(values)  # and the arrays are kept as long as a graph may run
+            memory.check()
+
+        with stream or contextlib.nullcontext():
+            launch(run)
 
 
 def check_sizes(name: str, sizes: tuple[int, ...], most: tuple[int, ...]) -> None:

@@ -7,6 +7,7 @@ last page is watched: a kernel that writes there is found when `check` is called
 from __future__ import annotations
 
 import ctypes
+import functools
 import mmap
 import weakref
 from typing import Any
@@ -16,9 +17,14 @@ import numpy as np
 PAGE = mmap.PAGESIZE
 GUARD = 64 * PAGE  # before and behind
 FRESH = 0xFF
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 _live: dict[int, tuple[weakref.ref, int]] = {}  # address: (pages, size)
+
+
+@functools.cache
+def libc() -> ctypes.CDLL:
+    library = ctypes.CDLL(None, use_errno=True)
+    library.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    return library
 
 
 def allocate(size: int) -> np.ndarray:
@@ -29,7 +35,7 @@ def allocate(size: int) -> np.ndarray:
     start = whole.ctypes.data
     whole[GUARD : GUARD + middle] = FRESH
     for guard in (start, start + GUARD + middle):
-        if _libc.mprotect(guard, GUARD, 0):
+        if libc().mprotect(guard, GUARD, 0):
             raise OSError(ctypes.get_errno(), "mprotect failed")
     _live[start + GUARD] = (weakref.ref(pages, lambda _: _live.pop(start + GUARD, None)), size)
     return np.frombuffer(pages, np.uint8, size, GUARD)

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.standin import memory
+
 
 class CudaError(RuntimeError):
     """What CuPy raises as CUDARuntimeError."""
@@ -246,18 +248,21 @@ def spoil(array: np.ndarray) -> None:
 
 
 def allocated(array: np.ndarray) -> np.ndarray:
-    """`array` as new memory of the GPU.
+    """A copy of `array`, its axes in the same order, in memory of the GPU.
 
     In a capture it must come from a pool of the graph's own: other memory is given to others afterwards.
     """
+    axes = sorted(range(array.ndim), key=lambda k: -abs(array.strides[k]))
+    copy = memory.empty([array.shape[k] for k in axes], array.dtype).transpose(np.argsort(axes))
+    copy[...] = array
     recording = current().recording
     if recording is not None:
         if not state.pools:
             raise CudaError("cudaErrorStreamCaptureInvalidated: memory for a graph must come from a pool of its own")
-        recording.fresh.append(array)
+        recording.fresh.append(copy)
     if state.pools:
-        state.pools[-1]._bytes += array.nbytes
-    return array
+        state.pools[-1]._bytes += copy.nbytes
+    return copy
 
 
 class MemoryPool:

@@ -118,6 +118,17 @@ def test_a_graph_runs_again_what_was_captured(gpu):
         assert w.get().tolist() == [total] * 3
 
 
+def test_a_graph_holds_kernels_of_cuda(gpu):
+    code = 'extern "C" __global__ void twice(float* y, const float* x) { y[threadIdx.x] = 2 * x[threadIdx.x]; }'
+    twice = gpu.RawModule(code=code, options=("--std=c++17",)).get_function("twice")
+    x, y = gpu.ones(3, "float32"), gpu.empty(3, "float32")
+    graph, _ = captured(gpu, lambda: twice((1,), (3,), (y, x)))
+    assert np.isnan(y.get()).all()
+    x.set(np.float32([1, 2, 3]))
+    graph.launch()
+    assert y.get().tolist() == [2, 4, 6]
+
+
 @pytest.mark.parametrize(
     "forbidden",
     [lambda xp, x: x.get(), lambda xp, x: float(x.sum()), lambda xp, x: xp.asarray(np.ones(2)), lambda xp, x: x[x > 0]],
