@@ -70,6 +70,10 @@ class ndarray:
     device = property(lambda self: Device(self._device))
     T = property(lambda self: self.transpose())
 
+    @property
+    def base(self) -> Any:
+        return self._raw.base
+
     def __len__(self) -> int:
         return len(self._raw)
 
@@ -453,6 +457,17 @@ def shaped(name: str) -> Callable[..., Any]:
     return method
 
 
+def left_operator(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`x op y`, which CuPy leaves to a y of higher priority that knows nothing of NumPy's functions."""
+
+    def method(x: ndarray, y: Any) -> Any:
+        if hasattr(y, "__array_priority__") and not hasattr(y, "__array_ufunc__") and y.__array_priority__ > 100:
+            return NotImplemented
+        return function(x, y)
+
+    return method
+
+
 for _name in METHODS.split():
     setattr(ndarray, _name, method_of(_name))
 for _name in ("max", "min"):
@@ -461,10 +476,10 @@ for _name in ("reshape", "transpose"):
     setattr(ndarray, _name, shaped(_name))
 ndarray.flatten = lambda self: names["ravel"](self).copy()  # type: ignore[attr-defined]
 for _name, _function in OPERATORS.items():
-    setattr(ndarray, f"__{_name}__", lambda x, y, f=names[_function]: f(x, y))
+    setattr(ndarray, f"__{_name}__", left_operator(names[_function]))
     setattr(ndarray, f"__r{_name}__", lambda x, y, f=names[_function]: f(y, x))
     setattr(ndarray, f"__i{_name}__", lambda x, y, f=names[_function]: f(x, y, out=x))
 for _name, _function in (COMPARISONS | {"ne": "not_equal"}).items():
-    setattr(ndarray, f"__{_name}__", lambda x, y, f=names[_function]: f(x, y))
+    setattr(ndarray, f"__{_name}__", left_operator(names[_function]))
 for _name, _function in {"neg": "negative", "abs": "absolute", "invert": "invert"}.items():
     setattr(ndarray, f"__{_name}__", lambda x, f=names[_function]: f(x))
