@@ -19,7 +19,7 @@ from unittest.mock import patch
 import numpy as np
 
 from fastconv import Sequential, _conv, _grouped, _matmul, _stream, _winograd, layers
-from fastconv.engine import plan
+from fastconv.engine import bound
 
 FEW, MANY = 10, 110
 ROUNDS, CALLS = 7, 200
@@ -55,13 +55,13 @@ def steps_of(shape: tuple[int, ...], make: Callable[[], Any], depth: int) -> dic
 def kernels_of(step: Step) -> Step:
     """What calls the compiled functions that a step calls, each with its arguments."""
     planned: list[partial] = []
-    run = plan._Bound.run
+    run = bound.Bound.run
 
-    def noted(bound: Any, arrays: Any) -> Any:
-        planned[:] = bound.steps
-        return run(bound, arrays)
+    def noted(ready: Any, arrays: Any) -> Any:
+        planned[:] = ready.steps
+        return run(ready, arrays)
 
-    with patch.object(plan._Bound, "run", noted):
+    with patch.object(bound.Bound, "run", noted):
         step()
     kernels = [kernel for one in planned for kernel in compiled(one)]
 

@@ -43,6 +43,12 @@ def get_device() -> str:
     return resolve(_here.get() or _chosen)
 
 
+def gpu_number() -> int | None:
+    """The number of the GPU where models compute now; None for the processor."""
+    device = get_device()
+    return None if device == "cpu" else int(device.partition(":")[2])
+
+
 @contextlib.contextmanager
 def device(name: str) -> Iterator[None]:
     """Choose where models compute within a block of code, in this Python thread alone.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 import textwrap
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastconv import _core, config
@@ -13,11 +14,11 @@ from fastconv.backends.algorithms import settings
 from fastconv.backends.cpu import Cpu
 from fastconv.backends.cpu_stream import bound
 from fastconv.backends.explain import explain_conv
-from fastconv.backends.gpu import gpu
+from fastconv.backends.gpu import Gpu, gpu
 from fastconv.backends.reference import Reference
-from fastconv.device import is_on_gpu
+from fastconv.device import MissingGpuError, cupy, get_device, gpu_count, is_on_gpu
 
-__all__ = ["backend_of", "bound", "explain_conv", "settings", "show_config"]
+__all__ = ["backend_of", "bound", "explain_conv", "gpu", "kernel", "settings", "show_config"]
 
 _cpu = Cpu()
 
@@ -31,25 +32,42 @@ def backend_of(*arrays: Any) -> Reference:
     return _cpu
 
 
+def kernel(name: str, arrays: Iterable[Any]) -> Callable[..., Any]:
+    """The method called `name` of the backend of `arrays`; a GPU's takes arrays of NumPy among them along."""
+    backend = backend_of(*arrays)
+    return backend.method(name) if isinstance(backend, Gpu) else getattr(backend, name)
+
+
 def show_config() -> None:
-    """Print the instruction set and threads in use, and for every kernel whether it is tuned or plain NumPy.
+    """Print the device, the instruction set and the threads in use, and for every kernel whether it is tuned.
 
     float32 runs on the tuned kernels; float64 runs on the reference code, NumPy alone, meant for checking gradients.
     """
+    _print_device()
     print(f"processor: {platform.machine()}, instruction sets usable: {', '.join(_core.usable_isas())}")
     print(f"instruction set in use: {_core.get_isa()} (FASTCONV_ISA chooses another)")
     print(f"threads: {config.get_num_threads()}{'' if _core.has_openmp() else ' (built without OpenMP: serial)'}")
     print(f"convolutions: {config.conv_precision()} (config.set_conv_precision; explain_conv tells of one shape)")
-    kernels = [name for name, member in vars(Reference).items() if callable(member) and name[0] != "_"]
-    tuned = [
-        name
-        for name in kernels
-        if name in {name for cls in Cpu.__mro__[: Cpu.__mro__.index(Reference)] for name in vars(cls)}
-    ]
-    _print_names("float32, tuned", tuned)
+    _print_kernels("float32", Cpu, "NumPy")
     _print_names("float32, tuned functions of elementwise (NumPy computes the others)", [*UNARY, *BINARY])
-    _print_names("float32, reference (NumPy)", [name for name in kernels if name not in tuned])
     print("float64: reference (NumPy) for every kernel")
+
+
+def _print_device() -> None:
+    print(f"models compute on: {get_device()} (config.set_device or FASTCONV_DEVICE chooses)")
+    try:
+        print(f"GPUs: {gpu_count()}, through CuPy {cupy().__version__}")
+        _print_kernels("GPU, float32", Gpu, "CuPy")
+    except MissingGpuError as error:
+        print(textwrap.fill(f"GPUs: none. {error}", 100, subsequent_indent="  "))
+
+
+def _print_kernels(title: str, backend: type[Reference], arrays: str) -> None:
+    """Which kernels of the reference `backend` has its own of."""
+    kernels = [name for name, member in vars(Reference).items() if callable(member) and name[0] != "_"]
+    own = {name for cls in backend.__mro__[: backend.__mro__.index(Reference)] for name in vars(cls)}
+    _print_names(f"{title}, tuned", [name for name in kernels if name in own])
+    _print_names(f"{title}, reference ({arrays})", [name for name in kernels if name not in own])
 
 
 def _print_names(title: str, names: list[str]) -> None:

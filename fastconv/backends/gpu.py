@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastconv.backends.reference import Array, Reference
@@ -15,13 +17,21 @@ class Gpu(Reference):
 
     Args:
         number: of the GPU.
+
+    Attributes:
+        stream: where plans compute.
+        uploads, downloads: where batches and results travel in the meantime.
     """
 
     def __init__(self, number: int = 0) -> None:
         super().__init__(cupy())
         self.number = number
+        self._lock = threading.RLock()
+        with self.xp.cuda.Device(number):
+            self.stream, self.uploads, self.downloads = (self.xp.cuda.Stream(non_blocking=True) for _ in range(3))
 
     def method(self, name: str) -> Callable[..., Any]:
+        """The method called `name`, which is given arrays of NumPy, too."""
         kernel = getattr(self, name)
 
         @functools.wraps(kernel)
@@ -34,6 +44,26 @@ class Gpu(Reference):
     def array(self, x: Any) -> Array:
         """`x` on this GPU."""
         return x if is_on_gpu(x) else self.xp.asarray(x)
+
+    def event(self) -> Any:
+        """A point in the work of a stream."""
+        return self.xp.cuda.Event(disable_timing=True)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Within it, work joins `stream`: after what the caller's stream has to do, which then goes on after it."""
+        with self._lock, self.xp.cuda.Device(self.number):
+            callers = self.xp.cuda.get_current_stream()
+            self._follow(self.stream, callers)
+            with self.stream:
+                yield
+            self._follow(callers, self.stream)
+
+    def _follow(self, later: Any, earlier: Any) -> None:
+        if later != earlier:
+            reached = self.event()
+            reached.record(earlier)
+            later.wait_event(reached)
 
 
 @functools.cache

@@ -9,7 +9,6 @@ result; without it a new array is returned. Arguments have been checked by `ops`
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 from math import erfc, pi, prod, sqrt
 from typing import Any
@@ -69,10 +68,6 @@ class Reference:
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
-
-    def method(self, name: str) -> Callable[..., Any]:
-        """The method called `name`, for arrays wherever they are."""
-        return getattr(self, name)
 
     # ---- convolution ---------------------------------------------------------------------------------------------
 

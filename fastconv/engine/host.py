@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.backends.transfer import write
 from fastconv.engine.primitive import Call, Primitive, Tensor
 from fastconv.engine.trace import Trace
 from fastconv.engine.variable import Variable
@@ -51,7 +52,7 @@ class HostCall(Primitive):
             result = self.compute(*arrays)
             if out is None:
                 return result
-            out[...] = result
+            write(out, result)
             return out
 
         return run

@@ -1,4 +1,4 @@
-"""The graph made ready to run again and again: neighbours fused, buffers assigned, every kernel bound to its arrays."""
+"""The graph made ready to run again and again: neighbours fused, buffers assigned."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from fastconv.backends import bound, settings
+from fastconv.backends import gpu, settings
+from fastconv.backends.transfer import to_host
+from fastconv.device import gpu_number
+from fastconv.engine.bound import ALIGNMENT, Bound, nbytes
 from fastconv.engine.fusion import fuse
+from fastconv.engine.offload import BoundOnGpu
 from fastconv.engine.primitive import CAST, Call, Tensor, calls_before
 
 if TYPE_CHECKING:
     from fastconv.engine.variable import Variable
-
-ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
 def evaluate(outputs: Sequence[Tensor], feeds: Mapping[Tensor, Any]) -> list[Any]:
@@ -69,25 +69,33 @@ class Plan:
         self.steps, self.in_place = self._updates_last([step for step in steps if not still.issuperset(step.outputs)])
         self.buffers, self.sizes = assign_buffers(self.steps, set(kept) | still, self.in_place)
         self.watched = [v for v, t in self.reads.items() if t in fixed]
-        self._idle: list[_Bound] = []
+        self._idle: list[Bound] = []
 
-    def __call__(self, *arrays: Any) -> list[np.ndarray]:
-        """The outputs for `arrays`. Raises ValueError where their number or shapes are not those of the inputs."""
-        if [np.shape(array) for array in arrays] != [t.shape for t in self.inputs]:
+    def __call__(self, *arrays: Any) -> list[Any]:
+        """The outputs for `arrays`, where models compute; NumPy's arrays, or CuPy's where that is a GPU.
+
+        Raises:
+            ValueError: their number or shapes are not those of the inputs.
+        """
+        if [array.shape for array in arrays] != [t.shape for t in self.inputs]:
             raise ValueError(
                 "Plan: arrays must have the shapes of the graph's inputs. "
-                f"Received: shapes={[np.shape(array) for array in arrays]}, inputs={[t.shape for t in self.inputs]}"
+                f"Received: shapes={[array.shape for array in arrays]}, inputs={[t.shape for t in self.inputs]}"
             )
+        number = gpu_number()
         try:
             ready = self._idle.pop()
         except IndexError:
-            ready = _Bound(self)
-        if ready.settings != settings():  # by which kernels were chosen
-            ready = _Bound(self)
+            ready = self._bind(number)
+        if ready.settings != settings() or ready.number != number:  # by which kernels were chosen
+            ready = self._bind(number)
         try:
             return ready.run(arrays)
         finally:
             self._idle.append(ready)
+
+    def _bind(self, number: int | None) -> Bound:
+        return Bound(self) if number is None else BoundOnGpu(self, gpu(number))
 
     def _updates_last(self, steps: list[Call]) -> tuple[list[Call], dict[Tensor, Variable]]:
         """`steps`, those last that can write straight into variables, and the variable that each result is for.
@@ -131,73 +139,6 @@ class Plan:
         return [Call(CAST, (t,), {"dtype": t.dtype.name}, (copy,)) for t, copy in copies.items()]
 
 
-class _Bound:
-    """One set of buffers for a plan, and its steps bound to them."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.settings = settings()
-        storage = [aligned_empty(size) for size in plan.sizes]
-        self.arrays: dict[Tensor, Any] = {t: variable.value for variable, t in plan.reads.items()}
-        self.arrays.update((t, variable.buffer) for t, variable in plan.in_place.items())
-        for t in plan.inputs:
-            self.arrays[t] = aligned_empty(nbytes(t)).view(t.dtype).reshape(t.shape)
-        for t, number in plan.buffers.items():
-            self.arrays[t] = storage[number][: nbytes(t)].view(t.dtype).reshape(t.shape)
-        self.prologue = [self._bind(step) for step in plan.prologue if not self._is_free(step)]
-        self.steps = [self._bind(step) for step in plan.steps if not self._is_free(step)]
-        self.inputs = [self._array(t) for t in plan.inputs]
-        self.outputs = [self._array(t) for t in plan.outputs]
-        self.writes = [(v, self._array(t)) for v, t in plan.updates.items() if t not in plan.in_place]
-        self.updated = list(plan.updates)
-        self.watched = plan.watched
-        self.versions: list[int] | None = None
-
-    def run(self, arrays: Sequence[Any]) -> list[np.ndarray]:
-        for buffer, array in zip(self.inputs, arrays):
-            np.copyto(buffer, array, casting="same_kind")
-        versions = [variable.version for variable in self.watched]
-        if versions != self.versions:
-            for step in self.prologue:
-                step()
-            self.versions = versions
-        for step in self.steps:
-            step()
-        for variable, array in self.writes:
-            variable.buffer[...] = array
-        for variable in self.updated:
-            variable.version += 1
-        return [np.array(array) for array in self.outputs]
-
-    def _array(self, t: Tensor) -> Any:
-        return self.arrays[t] if t.value is None else t.value
-
-    def _output(self, t: Tensor) -> Any:
-        if t not in self.arrays:  # prologue results keep an array of their own
-            self.arrays[t] = aligned_empty(nbytes(t)).view(t.dtype).reshape(t.shape)
-        return self.arrays[t]
-
-    def _is_free(self, step: Call) -> bool:
-        """Whether `step` is a view that can be taken now and for good, so that nothing is left to run."""
-        if step.primitive.view is None:
-            return False
-        x = self._array(step.inputs[0])
-        y = step.primitive.view(x, **step.params)
-        if y.size and not np.may_share_memory(x, y):
-            return False
-        self.arrays[step.outputs[0]] = y
-        return True
-
-    def _bind(self, step: Call) -> Callable[[], Any]:
-        inputs = tuple(self._array(t) for t in step.inputs)
-        view = step.primitive.view
-        if view is not None:
-            out = self._output(step.outputs[0])
-            return lambda: np.copyto(out, view(*inputs, **step.params))
-        outputs = [self._output(t) for t in step.outputs]
-        out = outputs[0] if len(outputs) == 1 else tuple(outputs)
-        return bound(step.primitive.forward(inputs), inputs, step.params, out)
-
-
 def merge_duplicates(steps: Iterable[Call]) -> tuple[list[Call], dict[Tensor, Tensor]]:
     """`steps` without those that compute again what an earlier one does; and which tensor serves instead of which."""
     same: dict[Tensor, Tensor] = {}
@@ -206,7 +147,7 @@ def merge_duplicates(steps: Iterable[Call]) -> tuple[list[Call], dict[Tensor, Te
 
     def identity(t: Tensor) -> Any:
         if t.value is not None and t.size == 1:
-            return (t.shape, t.dtype, np.asarray(t.value).tobytes())
+            return (t.shape, t.dtype, to_host(t.value).tobytes())
         return id(t)
 
     for step in steps:
@@ -239,17 +180,6 @@ def owners(steps: Iterable[Call]) -> Callable[[Tensor], Tensor]:
         return t
 
     return owner
-
-
-def nbytes(t: Tensor) -> int:
-    return t.size * t.dtype.itemsize
-
-
-def aligned_empty(size: int) -> np.ndarray:
-    """`size` bytes that begin at a multiple of ALIGNMENT."""
-    raw = np.empty(size + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size]
 
 
 def assign_buffers(

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.backends import backend_of
+from fastconv.backends import kernel
+from fastconv.backends.transfer import as_array, to_host
 from fastconv.engine.operand import Operand
 
 # NumPy's functions that stand for operators, where an array is on the left.
@@ -63,7 +64,7 @@ class Tensor(Operand):
         x = read(x)
         if isinstance(x, Tensor):
             return x
-        array = x if hasattr(x, "dtype") and hasattr(x, "shape") else np.asarray(x)
+        array = x if hasattr(x, "dtype") and hasattr(x, "shape") else as_array(x)
         return cls(array.shape, array.dtype, array)
 
     @property
@@ -74,14 +75,18 @@ class Tensor(Operand):
     def size(self) -> int:
         return int(np.prod(self.shape))
 
-    def numpy(self) -> np.ndarray:
-        """The array. Raises DataDependentError where only the shape is known."""
+    def known(self) -> Any:
+        """The array where it lies. Raises DataDependentError where only the shape is known."""
         if self.value is None:
             raise DataDependentError(
                 "The value of a tensor is known only when its graph runs; Python code that looks at values needs "
                 f"run_eagerly=True. Received: {self!r}"
             )
-        return np.asarray(self.value)
+        return self.value
+
+    def numpy(self) -> np.ndarray:
+        """The array, from a GPU too. Raises DataDependentError where only the shape is known."""
+        return to_host(self.known())
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """What NumPy's operators give, `array += tensor` included; functions are refused, since they lose gradients."""
@@ -168,7 +173,7 @@ class Primitive:
 
     def forward(self, inputs: Iterable[Any]) -> Callable[..., Any]:
         """The function that computes this on the device where `inputs` are."""
-        return self.view or backend_of(*inputs).method(self.name)
+        return self.view or kernel(self.name, inputs)
 
     def _record(self, inputs: tuple, params: dict) -> Any:
         tensors = tuple(Tensor.of(x) for x in inputs)
@@ -176,7 +181,7 @@ class Primitive:
             arrays = [t.value for t in tensors]
             result = self.forward(arrays)(*arrays, **params)
             results = result if isinstance(result, tuple) else (result,)
-            outputs = tuple(Tensor(np.shape(r), r.dtype, r) for r in results)
+            outputs = tuple(Tensor(r.shape, r.dtype, r) for r in results)
         else:
             result = self.shape(*tensors, **params)
             outputs = tuple(Tensor(*spec) for spec in (result if isinstance(result, list) else [result]))

@@ -48,7 +48,9 @@ class Trace:
 
     def input(self, value: Any) -> Tensor:
         """A tensor for one of the graph's arguments, or for what a variable holds, which may change later."""
-        return Tensor(value.shape, value.dtype, value.copy() if self.recording else None)
+        if not self.recording:
+            return Tensor(value.shape, value.dtype)
+        return Tensor(value.shape, value.dtype, (value.here() if hasattr(value, "here") else value).copy())
 
     def read(self, variable: Variable) -> Tensor:
         """What `variable` holds at this point of the graph; how an assigned value came about is not differentiated."""
@@ -58,7 +60,7 @@ class Trace:
             return self._detached[variable]
         if variable not in self.reads:
             outer = self.outer
-            self.reads[variable] = self.input(variable.value) if outer is None else outer.read(variable)
+            self.reads[variable] = self.input(variable) if outer is None else outer.read(variable)
         return self.reads[variable]
 
     def assign(self, variable: Variable, value: Any) -> None:

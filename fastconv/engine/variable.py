@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.backends.gpu import Gpu, gpu
+from fastconv.device import gpu_number, is_on_gpu
 from fastconv.engine.operand import Operand
 from fastconv.engine.primitive import Tensor, read
 from fastconv.engine.trace import Trace
@@ -22,8 +24,7 @@ class Variable(Operand):
         name: the last part of its path, such as "kernel".
 
     Attributes:
-        value: the array, for reading; `assign` writes.
-        buffer: the same memory, for plans to write into. It is never replaced: plans hold on to it.
+        buffer: the memory of `value`, for plans to write into. It is never replaced: plans hold on to it.
         version: how often it was assigned; what is computed from it anew follows this count.
     """
 
@@ -39,30 +40,63 @@ class Variable(Operand):
     ) -> None:
         value = initializer(shape, dtype) if callable(initializer) else initializer
         self.buffer = np.array(value, dtype=dtype, order="C")
-        self.value = self.buffer.view()
-        self.value.flags.writeable = False
+        self._view = self.buffer.view()
+        self._view.flags.writeable = False
         self.trainable = trainable
         self.name = name
         self.path = name
         self.regularizer: Any = None
         self.constraint: Any = None
         self.version = 0
+        self._twins: dict[int, Twin] = {}  # by the numbers of GPUs
+        self._ahead: Twin | None = None  # that which holds what `buffer` does not hold yet
+
+    @property
+    def value(self) -> np.ndarray:
+        """The array, for reading; `assign` writes."""
+        if self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            ahead.array.get(stream=ahead.gpu.stream, out=self.buffer)
+        return self._view
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.value.shape
+        return self._view.shape
 
     @property
     def dtype(self) -> np.dtype:
-        return self.value.dtype
+        return self._view.dtype
 
     @property
     def ndim(self) -> int:
-        return self.value.ndim
+        return self._view.ndim
 
     @property
     def size(self) -> int:
-        return self.value.size
+        return self._view.size
+
+    # ---- on a GPU ------------------------------------------------------------------------------------------------
+
+    def on(self, gpu: Gpu) -> Any:
+        """The array on a GPU, always the same one, with the newest values; plans write into it, too."""
+        twin = self._twins.get(gpu.number)
+        if twin is None:
+            twin = self._twins[gpu.number] = Twin(gpu, gpu.xp.empty(self.shape, self.dtype))
+        if twin.version != self.version:
+            twin.array.set(self.value)
+            twin.version = self.version
+        return twin.array
+
+    def changed_on(self, gpu: Gpu) -> None:
+        """Note that a plan has written into what `on` has returned."""
+        self.version += 1
+        self._ahead = self._twins[gpu.number]
+        self._ahead.version = self.version
+
+    def here(self) -> Any:
+        """The array where models compute."""
+        number = gpu_number()
+        return self.value if number is None else self.on(gpu(number))
 
     def read(self) -> Any:
         """The array; inside a trace the tensor that stands for it."""
@@ -84,10 +118,20 @@ class Variable(Operand):
         trace = Trace.current()
         if trace is None:
             value = read(value)
-            self.buffer[...] = value.numpy() if isinstance(value, Tensor) else value
-            self.version += 1
+            self._write(value.known() if isinstance(value, Tensor) else value)
         else:
             trace.assign(self, value)
+
+    def _write(self, value: Any) -> None:
+        if not is_on_gpu(value):
+            self.buffer[...] = value
+            self._ahead = None
+            self.version += 1
+            return
+        where = gpu(value.device.id)
+        with where.running():
+            self.on(where)[...] = value
+        self.changed_on(where)
 
     def numpy(self) -> np.ndarray:
         """A copy of the array. Raises DataDependentError inside a trace that knows only shapes."""
@@ -112,3 +156,12 @@ class Variable(Operand):
     def __repr__(self) -> str:
         value = np.array2string(self.value, threshold=10, edgeitems=1)
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={value}>"
+
+
+class Twin:
+    """A variable's array on a GPU, and which version of the variable it holds."""
+
+    def __init__(self, gpu: Gpu, array: Any) -> None:
+        self.gpu = gpu
+        self.array = array
+        self.version = -1

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.backends import backend_of
 from fastconv.engine import Primitive
 from fastconv.ops.convert import cast, convert_to_tensor
 
@@ -42,7 +43,7 @@ _broadcast_to = Primitive(
     "broadcast_to",
     lambda x, *, shape: (shape, x.dtype),
     lambda dy, y, x, *, shape: (sum_to(dy, x.shape),),
-    view=lambda x, *, shape: np.broadcast_to(x, shape),
+    view=lambda x, *, shape: backend_of(x).xp.broadcast_to(x, shape),
 )
 
 

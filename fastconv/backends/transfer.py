@@ -1,0 +1,134 @@
+"""Arrays from one memory to another."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastconv.backends.gpu import Gpu, gpu
+from fastconv.device import cupy, gpu_number, is_on_gpu
+
+ON_CUDA = 2  # kDLCUDA, by which DLPack knows the memory of NVIDIA's GPUs
+
+
+def as_array(x: Any) -> Any:
+    """`x` as an array of NumPy or, where it lies on a GPU, of CuPy; arrays of other libraries there are not copied.
+
+    Raises:
+        MissingGpuError: an array on a GPU, and no CuPy.
+    """
+    if type(x) is np.ndarray or is_on_gpu(x):
+        return x
+    if hasattr(x, "__cuda_array_interface__"):
+        return cupy().asarray(x)
+    if hasattr(x, "__dlpack_device__") and x.__dlpack_device__()[0] == ON_CUDA:
+        return cupy().from_dlpack(x)
+    return np.asarray(x)
+
+
+def to_host(x: Any) -> np.ndarray:
+    """`x` as an array of NumPy; work under way on a GPU is waited for."""
+    return x.get() if is_on_gpu(x) else np.asarray(x)
+
+
+def like(x: Any, index: Any) -> Any:
+    """`index`, a slice or an array, in the memory of `x`."""
+    return gpu(x.device.id).array(index) if is_on_gpu(x) and isinstance(index, np.ndarray) else index
+
+
+def brought_here(x: Any) -> Any:
+    """`x`, an array, where models compute."""
+    number = gpu_number()
+    return to_host(x) if number is None else gpu(number).array(x)
+
+
+def write(target: Any, value: np.ndarray) -> None:
+    """Fill `target`, on a GPU or not, with `value` from the host."""
+    if is_on_gpu(target):
+        target.set(np.ascontiguousarray(value, target.dtype))
+    else:
+        target[...] = value
+
+
+# ---- without waiting -------------------------------------------------------------------------------------------------
+
+
+class Upload:
+    """The way of one input's batches to a GPU, on which a batch travels while the step before it computes.
+
+    Args:
+        gpu: where to.
+        target: the array that the steps read.
+    """
+
+    def __init__(self, gpu: Gpu, target: Any) -> None:
+        self.target = target
+        self.slots = itertools.cycle([Slot(gpu, target.nbytes) for _ in range(2)])
+
+    def __call__(self, batch: np.ndarray) -> None:
+        """Let `target` have the elements of `batch`, which may be changed as soon as this returns.
+
+        Raises:
+            TypeError: a dtype that is not cast to that of `target` without saying so.
+        """
+        if not np.can_cast(batch.dtype, self.target.dtype, "same_kind"):
+            raise TypeError(f"Arrays of {self.target.dtype} do not take {batch.dtype} without a cast")
+        narrow = min(batch.dtype, self.target.dtype, key=lambda dtype: dtype.itemsize)
+        slot = next(self.slots)
+        self.target[...] = slot.send(batch, narrow)
+        slot.taken.record(slot.gpu.stream)
+
+
+class Slot:
+    """Pinned memory, from which the GPU copies by itself, and as much memory there."""
+
+    def __init__(self, gpu: Gpu, size: int) -> None:
+        self.gpu = gpu
+        self.pinned = pinned_empty(gpu, (size,), np.dtype("uint8"))
+        self.staged = gpu.xp.empty(size, "uint8")
+        self.arrived = gpu.event()  # at `staged`, so that `pinned` is free again
+        self.taken = gpu.event()  # from `staged`
+
+    def send(self, batch: np.ndarray, dtype: np.dtype) -> Any:
+        """`batch` on the GPU as `dtype`; its stream waits until it is there."""
+        size = batch.size * dtype.itemsize
+        if not self.arrived.done:
+            self.arrived.synchronize()
+        pinned = self.pinned[:size].view(dtype).reshape(batch.shape)
+        np.copyto(pinned, batch, casting="same_kind")
+        staged = self.staged[:size].view(dtype).reshape(batch.shape)
+        self.gpu.uploads.wait_event(self.taken)
+        staged.set(pinned, stream=self.gpu.uploads)
+        self.arrived.record(self.gpu.uploads)
+        self.gpu.stream.wait_event(self.arrived)
+        return staged
+
+
+def download(arrays: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
+    """Send arrays from a GPU's stream on their way to the host; the function returned waits for them to be there."""
+    if not any(map(is_on_gpu, arrays)):
+        return lambda: [*arrays]
+    where = gpu(arrays[0].device.id)
+    computed, arrived = where.event(), where.event()
+    computed.record(where.stream)
+    where.downloads.wait_event(computed)
+    pinned = [pinned_empty(where, x.shape, x.dtype) for x in arrays]
+    for x, copy in zip(arrays, pinned):
+        x.get(stream=where.downloads, out=copy, blocking=False)
+    arrived.record(where.downloads)
+
+    def when_arrived() -> list[np.ndarray]:
+        arrived.synchronize()
+        return [np.array(copy) for copy in pinned[: len(arrays)]]  # which keeps `arrays` until then
+
+    return when_arrived
+
+
+def pinned_empty(gpu: Gpu, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+    """An array in memory that stays where it is, which copies need that nobody waits for."""
+    size = int(np.prod(shape))
+    memory = gpu.xp.cuda.alloc_pinned_memory(max(size * dtype.itemsize, 1))
+    return np.frombuffer(memory, dtype, size).reshape(shape)

@@ -1,0 +1,147 @@
+"""A plan with memory: every kernel bound to its arrays."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastconv.backends import bound, settings
+from fastconv.backends.transfer import to_host
+from fastconv.engine.primitive import Call, Tensor
+
+if TYPE_CHECKING:
+    from fastconv.engine.plan import Plan
+    from fastconv.engine.variable import Variable
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+
+
+class Bound:
+    """One set of buffers for a plan, and its steps bound to them.
+
+    Attributes:
+        number: of the GPU where they are; None for the processor's memory.
+    """
+
+    xp: Any = np
+    number: int | None = None
+
+    def __init__(self, plan: Plan) -> None:
+        self.settings = settings()
+        storage = [self.bytes(size) for size in plan.sizes]
+        self.arrays: dict[Tensor, Any] = {t: self.held(variable) for variable, t in plan.reads.items()}
+        self.arrays.update((t, self.target(variable)) for t, variable in plan.in_place.items())
+        for t in plan.inputs:
+            self.arrays[t] = shaped(self.bytes(nbytes(t)), t)
+        for t, number in plan.buffers.items():
+            self.arrays[t] = shaped(storage[number], t)
+        self.prologue = [self._bind(step) for step in plan.prologue if not self._is_free(step)]
+        self.steps = [self._bind(step) for step in plan.steps if not self._is_free(step)]
+        self.inputs = [self._array(t) for t in plan.inputs]
+        self.outputs = [self._array(t) for t in plan.outputs]
+        self.writes = [(self.target(v), self._array(t)) for v, t in plan.updates.items() if t not in plan.in_place]
+        self.variables = [*plan.reads, *plan.updates]
+        self.updated = list(plan.updates)
+        self.watched = plan.watched
+        self.versions: list[int] | None = None
+
+    # ---- the memory ----------------------------------------------------------------------------------------------
+
+    def bytes(self, size: int) -> Any:
+        """Memory that is not shared."""
+        return aligned_empty(size)
+
+    def held(self, variable: Variable) -> Any:
+        """The array of a variable, for reading."""
+        return variable.value
+
+    def target(self, variable: Variable) -> Any:
+        """The same memory, for writing."""
+        return variable.buffer
+
+    def constant(self, value: Any) -> Any:
+        """A constant of the graph where the kernels can read it."""
+        return value
+
+    # ---- running -------------------------------------------------------------------------------------------------
+
+    def run(self, arrays: Sequence[Any]) -> list[Any]:
+        """The outputs for `arrays`."""
+        if "cupy" in sys.modules:
+            arrays = [to_host(array) for array in arrays]
+            for variable in self.variables:
+                self.held(variable)  # which a GPU may have changed
+        for buffer, array in zip(self.inputs, arrays):
+            np.copyto(buffer, array, casting="same_kind")
+        self.prepare()
+        self.compute()
+        for variable in self.updated:
+            variable.version += 1
+        return [np.array(array) for array in self.outputs]
+
+    def prepare(self) -> None:
+        """Compute what depends on variables alone, if one of these was assigned."""
+        versions = [variable.version for variable in self.watched]
+        if versions != self.versions:
+            for step in self.prologue:
+                step()
+            self.versions = versions
+
+    def compute(self) -> None:
+        """Run the steps and write the variables that they do not write themselves."""
+        for step in self.steps:
+            step()
+        for target, array in self.writes:
+            target[...] = array
+
+    # ---- binding -------------------------------------------------------------------------------------------------
+
+    def _array(self, t: Tensor) -> Any:
+        if t not in self.arrays and t.value is not None:
+            self.arrays[t] = self.constant(t.value)
+        return self.arrays[t]
+
+    def _output(self, t: Tensor) -> Any:
+        if t not in self.arrays:  # prologue results keep an array of their own
+            self.arrays[t] = shaped(self.bytes(nbytes(t)), t)
+        return self.arrays[t]
+
+    def _is_free(self, step: Call) -> bool:
+        """Whether `step` is a view that can be taken now and for good, so that nothing is left to run."""
+        if step.primitive.view is None:
+            return False
+        x = self._array(step.inputs[0])
+        y = step.primitive.view(x, **step.params)
+        if y.size and not self.xp.may_share_memory(x, y):
+            return False
+        self.arrays[step.outputs[0]] = y
+        return True
+
+    def _bind(self, step: Call) -> Callable[[], Any]:
+        inputs = tuple(self._array(t) for t in step.inputs)
+        view = step.primitive.view
+        if view is not None:
+            out = self._output(step.outputs[0])
+            return lambda: self.xp.copyto(out, view(*inputs, **step.params))
+        outputs = [self._output(t) for t in step.outputs]
+        out = outputs[0] if len(outputs) == 1 else tuple(outputs)
+        return bound(step.primitive.forward(inputs), inputs, step.params, out)
+
+
+def nbytes(t: Tensor) -> int:
+    return t.size * t.dtype.itemsize
+
+
+def shaped(memory: Any, t: Tensor) -> Any:
+    """The beginning of `memory`, bytes, as an array for `t`."""
+    return memory[: nbytes(t)].view(t.dtype).reshape(t.shape)
+
+
+def aligned_empty(size: int) -> np.ndarray:
+    """`size` bytes that begin at a multiple of ALIGNMENT."""
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size]

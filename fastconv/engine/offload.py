@@ -1,0 +1,81 @@
+"""A plan on a GPU: variables live there, and the steps are one CUDA graph."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fastconv.backends.gpu import Gpu
+from fastconv.backends.transfer import Upload
+from fastconv.device import is_on_gpu
+from fastconv.engine.bound import Bound
+from fastconv.engine.host import HostCall
+
+if TYPE_CHECKING:
+    from fastconv.engine.plan import Plan
+    from fastconv.engine.variable import Variable
+
+
+class BoundOnGpu(Bound):
+    """One set of buffers on a GPU, and a plan's steps bound to them.
+
+    The first run computes step by step, the second is recorded, and from then on one launch computes all steps: unless
+    Python code is among them, which has to see the values.
+    """
+
+    def __init__(self, plan: Plan, gpu: Gpu) -> None:
+        self.gpu, self.xp, self.number = gpu, gpu.xp, gpu.number
+        with gpu.running():
+            super().__init__(plan)
+            self.uploads = [Upload(gpu, buffer) for buffer in self.inputs]
+        self.pool = self.xp.cuda.MemoryPool()  # of what the recorded steps allocate, nobody else's
+        self.has_python = any(isinstance(step.primitive, HostCall) for step in plan.steps)
+        self.runs = 0
+        self.launch: Callable[[], None] = self.compute
+
+    def bytes(self, size: int) -> Any:
+        return self.xp.empty(size, "uint8")
+
+    def held(self, variable: Variable) -> Any:
+        return variable.on(self.gpu)
+
+    def target(self, variable: Variable) -> Any:
+        return variable.on(self.gpu)
+
+    def constant(self, value: Any) -> Any:
+        return self.gpu.array(value)
+
+    def run(self, arrays: Sequence[Any]) -> list[Any]:
+        with self.gpu.running():
+            for upload, buffer, array in zip(self.uploads, self.inputs, arrays):
+                if is_on_gpu(array):
+                    buffer[...] = array
+                else:
+                    upload(array)
+            for variable in self.variables:
+                variable.on(self.gpu)  # with what has been assigned elsewhere
+            self.prepare()
+            if self.runs == 1 and not self.has_python:
+                self.launch = self.recorded()
+            self.launch()
+            self.runs += 1
+            for variable in self.updated:
+                variable.changed_on(self.gpu)
+            return [self.xp.array(array) for array in self.outputs]
+
+    def recorded(self) -> Callable[[], None]:
+        """The function that launches all steps at once; `compute`, where they cannot be recorded."""
+        stream = self.gpu.stream
+        with self.xp.cuda.using_allocator(self.pool.malloc):
+            stream.begin_capture()
+            try:
+                self.compute()
+                return partial(stream.end_capture().launch, stream)
+            except Exception as error:
+                with contextlib.suppress(Exception):
+                    stream.end_capture()
+                warnings.warn(f"The steps are launched one by one: they cannot be recorded, {error}", stacklevel=2)
+                return self.compute
