@@ -32,6 +32,8 @@ class BackupAndRestore(Callback):
             is damaged or of another model.
     """
 
+    looks_at_once = True
+
     comes_last = True  # so that what it saves holds what the others have done
 
     def __init__(

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fastconv.callbacks.late import LateLogs
+
 Logs = Mapping[str, Any] | None
 
 
@@ -18,6 +20,7 @@ class Callback:
         companions: all callbacks of this call.
     """
 
+    looks_at_once = False  # whether it looks at a batch's `logs` before the next step, if ever; or else it gets a dict
     STATE: tuple[str, ...] = ()  # attributes, of plain data and arrays, that `BackupAndRestore` is to keep
     comes_last = False  # whether it is told of each stage after all those of which this is not true
 
@@ -111,14 +114,23 @@ class CallbackList(Callback):
 
 
 def _tell_all(name: str) -> Any:
-    takes = len(inspect.signature(getattr(Callback, name)).parameters) - 1  # without self
+    own = getattr(Callback, name)
+    takes = len(inspect.signature(own).parameters) - 1  # without self
+    nothing = own if name.startswith("on_") else None
 
     def tell(self: CallbackList, *args: Any) -> None:
         args = args if len(args) == takes else (*args, {})  # no logs
         for callback in self.callbacks:
-            getattr(callback, name)(*args)
+            method = getattr(callback, name)
+            if getattr(method, "__func__", None) is not nothing:
+                method(*(args if callback.looks_at_once else map(_found, args)))
 
     return tell
+
+
+def _found(arg: Any) -> Any:
+    """What is told of a stage, with logs that are found late as they are now."""
+    return arg.data if isinstance(arg, LateLogs) else arg
 
 
 for _name in [name for name in vars(Callback) if name.startswith(("on_", "set_"))]:

@@ -29,6 +29,8 @@ class ModelCheckpoint(Monitor):
         ValueError: an unknown ending, mode, save_freq or period, a name that does not tell, a field that the logs lack.
     """
 
+    looks_at_once = True
+
     STATE = ("best", "_epoch", "_batches")
 
     def __init__(

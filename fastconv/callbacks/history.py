@@ -29,6 +29,8 @@ class History(Callback):
 class ProgbarLogger(Callback):
     """Prints "Epoch 1/3" and a progress bar for each epoch, or one for an evaluation or prediction of its own."""
 
+    looks_at_once = True
+
     def __init__(self) -> None:
         super().__init__()
         self._in_fit = False
@@ -85,7 +87,7 @@ class ProgbarLogger(Callback):
     def _show(self, batch: int, logs: Logs) -> None:
         assert self._bar is not None
         self._seen = batch + 1
-        self._bar.update(self._seen, (logs or {}).items(), finalize=False)
+        self._bar.update(self._seen, () if logs is None else logs.items(), finalize=False)
 
     def _finish(self, logs: Logs) -> None:
         assert self._bar is not None

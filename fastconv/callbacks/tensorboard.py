@@ -34,6 +34,8 @@ class TensorBoard(Callback):
         ValueError: another `update_freq`, or a wish for profiles or embeddings.
     """
 
+    looks_at_once = True
+
     STATE = ("_train_batch",)
 
     def __init__(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, constraints, initializers, ops, regularizers
+from fastconv.backends.transfer import as_array
 from fastconv.engine import KerasTensor, Tensor, Variable
 from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, rebuild
@@ -340,7 +341,7 @@ class Layer:
         def cast(leaf: Any) -> Any:
             if isinstance(leaf, (KerasTensor, Variable)):
                 return leaf
-            return ops.cast(leaf if isinstance(leaf, Tensor) else np.asarray(leaf), self.dtype)
+            return ops.cast(leaf if isinstance(leaf, Tensor) else as_array(leaf), self.dtype)
 
         is_nested_numbers = isinstance(tree, (list, tuple)) and not any(hasattr(x, "shape") for x in leaves(tree))
         return cast(tree) if is_nested_numbers else rebuild(tree, [cast(leaf) for leaf in leaves(tree)])

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
+from fastconv.backends.transfer import as_array, like, to_host
 from fastconv.engine.tree import leaves, rebuild
 
 
 def to_arrays(data: Any, what: str) -> Any:
-    """`data`, an array or nested lists and dicts of them, as NumPy arrays with a first axis.
+    """`data`, an array or nested lists and dicts of them, as arrays with a first axis; those on a GPU stay there.
 
     Raises:
         ValueError: there is no array, or an element is a scalar or no array of numbers.
@@ -21,8 +22,8 @@ def to_arrays(data: Any, what: str) -> Any:
     if not leaves(data):
         raise ValueError(f"{rule}. Received: {data!r}")
 
-    def convert(leaf: Any) -> np.ndarray:
-        array = np.asarray(leaf)
+    def convert(leaf: Any) -> Any:
+        array = as_array(leaf)
         if array.ndim == 0 or array.dtype.kind not in "fiub":
             raise ValueError(f"{rule}. Received: {type(leaf).__name__} of shape={array.shape}, dtype={array.dtype}")
         return array
@@ -47,7 +48,7 @@ def count_samples(x: Any, y: Any = None) -> int:
 
 def take(data: Any, index: Any) -> Any:
     """The samples at `index` of every array."""
-    return rebuild(data, [leaf[index] for leaf in leaves(data)])
+    return rebuild(data, [leaf[like(leaf, index)] for leaf in leaves(data)])
 
 
 def batches(n: int, batch_size: int, order: np.ndarray | None = None) -> Iterator[Any]:
@@ -73,7 +74,7 @@ def check_weights(sample_weight: Any, n: int) -> np.ndarray | None:
     """
     if sample_weight is None:
         return None
-    weights = np.asarray(sample_weight, config.floatx())
+    weights = as_array(sample_weight).astype(config.floatx(), copy=False)
     if weights.ndim == 0 or len(weights) != n:
         raise ValueError(f"sample_weight must have one weight for each of {n} samples. Received: shape={weights.shape}")
     return weights
@@ -91,11 +92,12 @@ def weigh_classes(data: tuple, class_weight: Mapping[int, float] | None) -> tupl
     target = leaves(y)
     if len(target) != 1:
         raise ValueError(f"class_weight is for models with one output. Received: {len(target)} targets")
+    target = [to_host(target[0])]
     classes = target[0].argmax(axis=-1) if target[0].ndim > 1 and target[0].shape[-1] > 1 else target[0]
     if classes.size != len(target[0]):
         raise ValueError(f"class_weight needs one class for each sample. Received: y.shape={target[0].shape}")
     by_class = np.array([class_weight.get(int(c), 1.0) for c in classes.reshape(-1)], config.floatx())
-    return x, y, by_class if weights is None else (weights.T * by_class).T
+    return x, y, by_class if weights is None else (to_host(weights).T * by_class).T
 
 
 def check_validation_data(data: Any) -> tuple:

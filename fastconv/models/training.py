@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -13,15 +13,20 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, optimizers
+from fastconv.backends import backend_of
+from fastconv.backends.transfer import brought_here
 from fastconv.callbacks import Callback, CallbackList, History, ProgbarLogger
+from fastconv.callbacks.late import LateLogs
 from fastconv.callbacks.snapshot import Snapshot
-from fastconv.engine import DataDependentError, GradientTape, HostCall, Plan, Tensor, Trace
+from fastconv.device import is_on_gpu
+from fastconv.engine import DataDependentError, GradientTape, Tensor, Trace
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer
 from fastconv.metrics import Metric
 from fastconv.models import data as batching
 from fastconv.models.feed import Arrays, Feed, Portions, Stream, makes_batches
 from fastconv.models.objective import Objective, check_tensors
+from fastconv.models.steps import PlannedStep, Results
 from fastconv.serialization import serialize
 from fastconv.utils import random
 from fastconv.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
@@ -33,7 +38,7 @@ class Trainer(Layer):
     """A layer that can be trained."""
 
     def __init__(self, **kwargs: Any) -> None:
-        self._plans: OrderedDict[Any, Callable[..., Any]] = OrderedDict()
+        self._plans: OrderedDict[Any, Callable[..., Results]] = OrderedDict()
         self._lock = threading.RLock()  # a step that is made may ask for another
         self.optimizer: Any = None
         self.loss: Any = None
@@ -214,7 +219,7 @@ class Trainer(Layer):
         names = list(y_pred) if isinstance(y_pred, dict) else [t.name for t in getattr(self, "outputs", ())]
         return names if len(set(names)) == n else [f"output_{i + 1}" for i in range(n)]
 
-    def _step(self, mode: str, arrays: tuple) -> Any:
+    def _step(self, mode: str, arrays: tuple) -> Results:
         """Run one step on a batch: `arrays` are (x, y or None, weights or None), nested as the model takes them."""
         flat = leaves(arrays)
         key = (
@@ -233,7 +238,7 @@ class Trainer(Layer):
                 self._plans.move_to_end(key)
         return step(*flat)
 
-    def _make_step(self, mode: str, example: tuple) -> Callable[..., Any]:
+    def _make_step(self, mode: str, example: tuple) -> Callable[..., Results]:
         """What runs a step on flat arrays: a plan, or the operations one by one where Python looks at values."""
         if not self.run_eagerly:
             try:
@@ -242,21 +247,21 @@ class Trainer(Layer):
                 pass
         return lambda *flat: self._record(mode, rebuild(example, flat))
 
-    def _trace(self, mode: str, example: tuple) -> Callable[..., Any]:
+    def _trace(self, mode: str, example: tuple) -> PlannedStep:
         with Trace() as trace:
             inputs = [Tensor(leaf.shape, dtype) for leaf, dtype in zip(leaves(example), _graph_dtypes(example))]
             results = self._run_step(mode, rebuild(example, inputs))
             return PlannedStep(inputs, results, trace)
 
-    def _record(self, mode: str, arrays: tuple, assign: bool = True) -> Any:
+    def _record(self, mode: str, arrays: tuple, assign: bool = True) -> Results:
         with Trace(recording=True) as trace:
             cast = zip(leaves(arrays), _graph_dtypes(arrays))
-            inputs = [Tensor.of(leaf.astype(dtype, copy=False)) for leaf, dtype in cast]
+            inputs = [Tensor.of(brought_here(leaf).astype(dtype, copy=False)) for leaf, dtype in cast]
             results = self._run_step(mode, rebuild(arrays, inputs))
-            outputs = [Tensor.of(leaf).numpy() for leaf in leaves(results)]
+            outputs = [Tensor.of(leaf).known() for leaf in leaves(results)]
         for variable, value in trace.updates.items() if assign else ():
             variable.assign(value)
-        return rebuild(results, outputs)
+        return Results(results, outputs)
 
     def _run_step(self, mode: str, arrays: tuple) -> Any:
         """What `train_step`, `test_step` or `predict_step` returns for a batch of tensors."""
@@ -293,7 +298,12 @@ class Trainer(Layer):
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, all at once."""
-        return self._step("predict", (self._inputs(x), None, None))
+        return self._outputs((self._inputs(x), None, None))()
+
+    def _outputs(self, batch: tuple) -> Callable[[], Any]:
+        """Begin to compute the outputs for a batch; what is returned waits for them where the inputs lie."""
+        results = self._step("predict", batch)
+        return results.arrays if any(map(is_on_gpu, leaves(batch))) else results.sent()
 
     # ---- many batches --------------------------------------------------------------------------------------------
 
@@ -415,16 +425,16 @@ class Trainer(Layer):
         """One epoch, or what is left of it, until a callback stops the training."""
         self.reset_metrics()
         batches = enumerate(feed.epoch())
-        logs = None
+        logs: Mapping[str, Any] | None = None
         if resumed is not None and resumed.place["batch"]:
             logs = self._skip(batches, resumed)
         for step, batch in batches:
             callbacks.on_train_batch_begin(step)
-            logs = _numbers(self._step("train", batch))
+            logs = LateLogs(partial(_numbers, self._step("train", batch)))
             callbacks.on_train_batch_end(step, logs)
             if self.stop_training:
                 break
-        return self._report_of_nothing() if logs is None else logs
+        return self._report_of_nothing() if logs is None else dict(logs)
 
     def _report_of_nothing(self) -> dict:
         warnings.warn(f"{self.name}: the data gave no batch, so that its loss and metrics mean nothing", stacklevel=4)
@@ -479,12 +489,12 @@ class Trainer(Layer):
     def _evaluate(self, feed: Feed, callbacks: CallbackList) -> dict:
         self.reset_metrics()
         callbacks.on_test_begin()
-        logs = None
+        late = None
         for step, batch in enumerate(feed.epoch()):
             callbacks.on_test_batch_begin(step)
-            logs = _numbers(self._step("test", batch))
-            callbacks.on_test_batch_end(step, logs)
-        logs = self._report_of_nothing() if logs is None else logs
+            late = LateLogs(partial(_numbers, self._step("test", batch)))
+            callbacks.on_test_batch_end(step, late)
+        logs = self._report_of_nothing() if late is None else dict(late)
         callbacks.on_test_end(logs)
         return logs
 
@@ -519,19 +529,22 @@ class Trainer(Layer):
             whole = Arrays((self._inputs(x), None, None), size)
         feed: Feed = whole if steps is None else Portions(whole, steps)
         todo = self._callbacks(callbacks, verbose, {"steps": feed.steps}, history=False)
-        parts = []
+        parts: list[Any] = []
+        begun: Callable[[], Any] | None = None
         with todo:
             todo.on_predict_begin()
             for step, batch in enumerate(feed.epoch()):
                 todo.on_predict_batch_begin(step)
-                parts.append(self._step("predict", batch))
+                before, begun = begun, self._outputs(batch)
+                if before is not None:
+                    parts.append(before())
                 todo.on_predict_batch_end(step, {})
             todo.on_predict_end()
-        if not parts and isinstance(whole, Arrays):  # of no samples, but of known shapes
-            parts.append(self._step("predict", whole.arrays))
-        if not parts:
+        if begun is None and isinstance(whole, Arrays):  # of no samples, but of known shapes
+            begun = self._outputs(whole.arrays)
+        if begun is None:
             raise ValueError(f"{self.name}: predict needs at least one batch. Received: none")
-        return _joined(parts)
+        return _joined([*parts, begun()])
 
     def fit_generator(self, generator: Any, steps_per_epoch: int | None = None, epochs: int = 1, **how: Any) -> History:
         """`fit`, by the name and with the arguments of Keras 2."""
@@ -580,29 +593,6 @@ class Trainer(Layer):
         return CallbackList([*given, *extra], model=self, params={**params, "verbose": level})
 
 
-class PlannedStep:
-    """A traced step: a plan, then what looks at variables alone, in the structure of what the step has returned."""
-
-    def __init__(self, inputs: list[Tensor], results: Any, trace: Trace) -> None:
-        tensors = [Tensor.of(leaf) for leaf in leaves(results)]
-        self.looks = [_final_look(t, trace) for t in tensors]
-        outputs = [t for t, look in zip(tensors, self.looks) if look is None]
-        self.plan = Plan(inputs, outputs, trace.reads, trace.updates)
-        self.structure = rebuild(results, range(len(tensors)))
-
-    def __call__(self, *arrays: Any) -> Any:
-        outputs = iter(self.plan(*arrays))
-        return rebuild(self.structure, [next(outputs) if look is None else look() for look in self.looks])
-
-
-def _final_look(t: Tensor, trace: Trace) -> Callable[[], Any] | None:
-    """The function that gives `t` when the graph of `trace` has run; None where a plan has to compute it."""
-    if t.call is None or not isinstance(t.call.primitive, HostCall):
-        return None
-    host = t.call.primitive
-    return host.function if host.is_last(t.call, trace) else None
-
-
 def is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
     """Whether `frequency`, a number or the numbers of some epochs, asks for something after this epoch, from 1 on."""
     return epoch % frequency == 0 if isinstance(frequency, int) else epoch in frequency
@@ -626,8 +616,9 @@ def _metrics_in(value: Any) -> list[Metric]:
     return [one for one in given if isinstance(one, Metric)]
 
 
-def _numbers(logs: dict[str, Any]) -> dict[str, Any]:
+def _numbers(results: Results) -> dict[str, Any]:
     """What a step has reported, with Python's numbers in place of arrays of one number."""
+    logs = results.on_host()
     return {name: value if isinstance(value, float) else _number(value) for name, value in logs.items()}
 
 
@@ -638,7 +629,8 @@ def _number(value: Any) -> Any:
 def _joined(parts: list[Any]) -> Any:
     """The outputs of successive batches as whole arrays, in the structure in which the model returns them."""
     columns = zip(*map(leaves, parts))
-    return rebuild(parts[0], [column[0] if len(column) == 1 else np.concatenate(column) for column in columns])
+    joined = [c[0] if len(c) == 1 else backend_of(*c).xp.concatenate(c) for c in columns]
+    return rebuild(parts[0], joined)
 
 
 def _scores(logs: dict[str, float], return_dict: bool) -> Any:

@@ -1,0 +1,68 @@
+"""A step of training, evaluation or prediction, and what it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastconv.backends.transfer import download
+from fastconv.device import is_on_gpu
+from fastconv.engine import HostCall, Plan, Tensor, Trace
+from fastconv.engine.tree import leaves, rebuild
+
+
+class Results:
+    """What a step has returned: arrays where they were computed, and numbers that are found when they are asked for.
+
+    Args:
+        structure: nested as the step has returned it.
+        values: its leaves, arrays and functions that return numbers.
+    """
+
+    def __init__(self, structure: Any, values: Sequence[Any]) -> None:
+        self.structure = structure
+        self.values = values
+
+    def arrays(self) -> Any:
+        """Arrays where they are, and numbers."""
+        return rebuild(self.structure, [value() if callable(value) else value for value in self.values])
+
+    def sent(self) -> Callable[[], Any]:
+        """Arrays are sent to the host's memory; the function returned waits for them there."""
+        on_gpu = [value for value in self.values if is_on_gpu(value)]
+        if not on_gpu:
+            return self.arrays
+        arrived = download(on_gpu)
+
+        def when_arrived() -> Any:
+            copies = iter(arrived())
+            return Results(self.structure, [next(copies) if is_on_gpu(v) else v for v in self.values]).arrays()
+
+        return when_arrived
+
+    def on_host(self) -> Any:
+        """Arrays in the host's memory, and numbers."""
+        return self.sent()()
+
+
+class PlannedStep:
+    """A traced step: a plan, then what looks at variables alone, in the structure of what the step has returned."""
+
+    def __init__(self, inputs: list[Tensor], results: Any, trace: Trace) -> None:
+        tensors = [Tensor.of(leaf) for leaf in leaves(results)]
+        self.looks = [_final_look(t, trace) for t in tensors]
+        outputs = [t for t, look in zip(tensors, self.looks) if look is None]
+        self.plan = Plan(inputs, outputs, trace.reads, trace.updates)
+        self.structure = rebuild(results, range(len(tensors)))
+
+    def __call__(self, *arrays: Any) -> Results:
+        outputs = iter(self.plan(*arrays))
+        return Results(self.structure, [next(outputs) if look is None else look for look in self.looks])
+
+
+def _final_look(t: Tensor, trace: Trace) -> Callable[[], Any] | None:
+    """The function that gives `t` when the graph of `trace` has run; None where a plan has to compute it."""
+    if t.call is None or not isinstance(t.call.primitive, HostCall):
+        return None
+    host = t.call.primitive
+    return host.function if host.is_last(t.call, trace) else None

@@ -1,0 +1,218 @@
+"""Models on a GPU, which CuPy's stand-in plays: the same results, where the arrays are, who waits for whom."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastconv import callbacks, config, layers, models, ops
+from fastconv.engine import GradientTape
+from tests import standin
+
+BATCH = 8
+
+pytestmark = pytest.mark.filterwarnings("ignore:The steps are launched one by one")
+
+
+@pytest.fixture(autouse=True)
+def begins_on_the_processor(gpu):
+    config.set_device("cpu")
+
+
+@pytest.fixture
+def data(rng):
+    return rng.standard_normal((40, 8, 8, 1)).astype("float32"), rng.integers(0, 10, 40)
+
+
+@pytest.fixture
+def one_hot(data):
+    return data[0], np.eye(10, dtype="float32")[data[1]]
+
+
+def small_net(**compiled):
+    net = models.Sequential(
+        [
+            layers.Input((8, 8, 1)),
+            layers.Conv2D(4, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.Activation("relu"),
+            layers.MaxPooling2D(),
+            layers.Dropout(0.3, seed=1),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    how = {"optimizer": "sgd", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], **compiled}
+    net.compile(**how)
+    return net
+
+
+def twins(**compiled):
+    first, second = small_net(**compiled), small_net(**compiled)
+    second.set_weights(first.get_weights())
+    return first, second
+
+
+def train(net, data, epochs=2, **how):
+    how = {"batch_size": BATCH, "shuffle": False, "verbose": 0, **how}
+    return net.fit(*data, epochs=epochs, **how).history
+
+
+def assert_alike(found, expected):
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_a_model_trains_as_on_the_processor(gpu, data, run_eagerly):
+    on_cpu, on_gpu = twins(run_eagerly=run_eagerly)
+    expected = train(on_cpu, data)
+    config.set_device("gpu")
+    found = train(on_gpu, data)
+    assert_alike([found[name] for name in expected], expected.values())
+    assert_alike(on_gpu.get_weights(), on_cpu.get_weights())
+    assert_alike([on_gpu.predict(data[0], batch_size=9, verbose=0)], [on_cpu.predict(data[0], verbose=0)])
+    assert_alike([on_gpu.evaluate(*data, verbose=0)], [on_cpu.evaluate(*data, verbose=0)])
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_training_goes_on_where_it_is_sent(gpu, data, optimizer):
+    """From the processor to one GPU, to the other, and back: as if it had stayed."""
+    stays, moves = twins(optimizer=optimizer)
+    for device in ("cpu", "gpu:0", "gpu:1", "cpu"):
+        train(stays, data, epochs=1)
+        with config.device(device):
+            train(moves, data, epochs=1)
+    assert_alike(moves.get_weights(), stays.get_weights())
+    assert int(moves.optimizer.iterations) == 20
+
+
+def test_saving_and_loading_see_the_newest_weights(gpu, data, tmp_path):
+    net, other = small_net(), small_net()
+    config.set_device("gpu")
+    train(net, data)
+    net.save(tmp_path / "net.npz")
+    other.load_weights(tmp_path / "net.npz")
+    assert_alike([other.predict(data[0], verbose=0)], [net.predict(data[0], verbose=0)])
+    other.set_weights([np.zeros_like(w) for w in other.get_weights()])
+    np.testing.assert_allclose(other.predict(data[0], verbose=0), 0.1)
+
+
+def test_a_run_of_steps_is_recorded_once_and_launched(gpu, one_hot):
+    config.set_device("gpu")
+    net = small_net(loss="categorical_crossentropy")
+    batch = [a[:BATCH] for a in one_hot]
+    net.train_on_batch(*batch)
+    net.train_on_batch(*batch)
+    before = standin.state.launches
+    net.train_on_batch(*batch)
+    assert standin.state.launches - before < 20  # the batch, metrics begun again: not the steps
+
+
+def test_nobody_waits_for_steps_that_are_not_shown(gpu, one_hot):
+    config.set_device("gpu")
+    net = small_net(loss="categorical_crossentropy")
+    train(net, one_hot)
+    waited = []
+    for steps in (2, 5):
+        before = standin.state.synchronizations
+        train(net, [a[: steps * BATCH] for a in one_hot], epochs=1)
+        waited.append(standin.state.synchronizations - before)
+    assert waited[0] == waited[1]
+
+
+def test_a_callback_that_looks_at_each_batch_sees_its_numbers(gpu, data):
+    seen = []
+    config.set_device("gpu")
+    net, other = twins()
+    history = train(
+        net, data, epochs=1, callbacks=[callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: seen.append(logs))]
+    )
+    assert len({logs["loss"] for logs in seen}) == len(seen) == 5
+    assert seen[-1]["loss"] == history["loss"][-1] == train(other, data, epochs=1)["loss"][-1]
+
+
+def test_arrays_of_the_gpu_are_taken_and_given_back(gpu, data):
+    on_cpu, on_gpu = twins()
+    x, y = gpu.asarray(data[0]), gpu.asarray(data[1])
+    expected = train(on_cpu, data)
+    config.set_device("gpu")
+    found = train(on_gpu, (x, y))
+    assert_alike([found["loss"]], [expected["loss"]])
+    for outputs in (on_gpu.predict(x, batch_size=9, verbose=0), on_gpu.predict_on_batch(x)):
+        assert isinstance(outputs, gpu.ndarray)
+        assert_alike([outputs.get()], [on_cpu.predict(data[0], verbose=0)])
+
+
+def test_arrays_of_the_gpu_train_on_the_processor(gpu, data):
+    here, there = twins()
+    expected = train(here, data)
+    with config.device("cpu"):
+        found = train(there, (gpu.asarray(data[0]), gpu.asarray(data[1])))
+    assert found == expected
+
+
+def test_batches_are_shuffled_alike(gpu, data):
+    on_cpu, on_gpu = twins()
+    from fastconv.utils import set_random_seed
+
+    set_random_seed(3)
+    expected = train(on_cpu, data, shuffle=True)
+    set_random_seed(3)
+    config.set_device("gpu")
+    assert_alike([train(on_gpu, data, shuffle=True)["loss"]], [expected["loss"]])
+
+
+def test_a_function_that_looks_at_values_runs_among_the_steps(gpu, data):
+    from fastconv.losses import Loss
+
+    class Halving(Loss):
+        def call(self, y_true, y_pred):
+            return ops.mean(ops.square(y_pred), axis=-1) * (0.5 if float(ops.mean(y_pred)) > -1 else 0.0)
+
+    on_cpu, on_gpu = twins(loss=Halving(), metrics=[])
+    expected = train(on_cpu, data)
+    config.set_device("gpu")
+    assert_alike([train(on_gpu, data)["loss"]], [expected["loss"]])
+
+
+def test_a_tape_records_on_the_gpu(gpu, data):
+    net = small_net()
+    config.set_device("gpu")
+    with GradientTape() as tape:
+        loss = ops.mean(ops.square(net(data[0], training=True)))
+    gradients = tape.gradient(loss, net.trainable_weights)
+    assert all(isinstance(g, gpu.ndarray) for g in gradients)
+    before = net.get_weights()
+    net.optimizer.apply(gradients, net.trainable_weights)
+    assert not np.array_equal(net.get_weights()[0], before[0])
+
+
+def test_calls_on_arrays_of_numpy_stay_with_numpy(gpu, data):
+    net = small_net()
+    expected = net(data[0])
+    config.set_device("gpu")
+    np.testing.assert_array_equal(net(data[0]), expected, strict=True)
+    outputs = net(gpu.asarray(data[0]))
+    assert isinstance(outputs, gpu.ndarray)
+    assert_alike([outputs.get()], [expected])
+
+
+def test_several_inputs_and_outputs(gpu, rng):
+    a, b = layers.Input((5,)), layers.Input((6,))
+    joined = layers.concatenate([layers.Dense(4)(a), layers.Dense(4)(b)])
+    net = models.Model([a, b], {"one": layers.Dense(1, name="one")(joined), "two": layers.Dense(2, name="two")(joined)})
+    x = [rng.standard_normal((12, 5)).astype("float32"), rng.standard_normal((12, 6)).astype("float32")]
+    expected = net.predict(x, verbose=0)
+    config.set_device("gpu")
+    found = net.predict(x, batch_size=5, verbose=0)
+    assert_alike([found["one"], found["two"]], [expected["one"], expected["two"]])
+
+
+def test_data_of_another_dtype_travel_as_they_are(gpu, rng):
+    net = small_net()
+    images = rng.integers(0, 255, (20, 8, 8, 1), dtype="uint8")
+    expected = net.predict(images, verbose=0)
+    config.set_device("gpu")
+    assert_alike([net.predict(images, batch_size=7, verbose=0)], [expected])
+    assert_alike([net.predict(images.astype("float64"), batch_size=7, verbose=0)], [expected])

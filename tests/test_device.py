@@ -1,0 +1,134 @@
+"""The choice of a device."""
+
+from __future__ import annotations
+
+import builtins
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import fastconv
+from fastconv import config, device
+from tests import standin
+
+
+@pytest.fixture
+def no_cupy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)  # an import of it fails
+    monkeypatch.setattr(device, "_found", {"cpu": "cpu"})
+
+
+@pytest.mark.parametrize("name", ["cuda", "gpu:", "gpu:x", "GPU", "", 0, None])
+def test_other_names_are_errors(name):
+    with pytest.raises(ValueError, match='A device is "auto", "cpu", "gpu"'):
+        config.set_device(name)
+
+
+def test_auto_is_the_processor_without_cupy(no_cupy):
+    assert config.get_device() == "cpu"
+    with pytest.raises(device.MissingGpuError, match="CuPy"), config.device("gpu"):
+        pass
+    assert config.get_device() == "cpu"
+
+
+def test_what_is_missing_is_named(monkeypatch, no_cupy):
+    real = builtins.__import__
+    monkeypatch.delitem(sys.modules, "cupy")
+
+    def absent(name, *args, **kwargs):
+        if name == "cupy":
+            raise ModuleNotFoundError("No module named 'cupy'", name="cupy")
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(device.importlib, "import_module", absent)
+    with pytest.raises(device.MissingGpuError, match=r"pip install fastconv\[cuda12\]"):
+        config.set_device("gpu")
+
+
+def test_a_broken_cupy_breaks_nothing_else(monkeypatch, no_cupy, capsys):
+    monkeypatch.delitem(sys.modules, "cupy")
+
+    def broken(name):
+        raise ImportError("libcudart.so.12: cannot open shared object file")
+
+    monkeypatch.setattr(device.importlib, "import_module", broken)
+    assert config.get_device() == "cpu"
+    fastconv.show_config()
+    assert "does not load: libcudart.so.12" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_auto_is_the_first_gpu(gpu):
+    assert config.get_device() == "gpu:0"
+    config.set_device("cpu")
+    assert config.get_device() == "cpu"
+    config.set_device("gpu:1")
+    assert config.get_device() == "gpu:1"
+    with config.device("auto"):
+        assert config.get_device() == "gpu:0"
+
+
+def test_a_gpu_that_is_not_there(gpu):
+    with pytest.raises(device.MissingGpuError, match="There are 2 GPUs here"):
+        config.set_device("gpu:2")
+
+
+def test_no_gpu_in_the_machine(gpu):
+    standin.state.devices = 0
+    assert config.get_device() == "cpu"
+    with pytest.raises(device.MissingGpuError, match="no GPU in this machine"):
+        config.set_device("gpu")
+
+
+def test_a_driver_that_cannot_be_used(gpu, monkeypatch):
+    def fails():
+        raise standin.cupy.cuda.runtime.CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version")
+
+    monkeypatch.setattr(standin.cupy.cuda.runtime, "getDeviceCount", fails)
+    assert config.get_device() == "cpu"
+    with pytest.raises(device.MissingGpuError, match="cudaErrorInsufficientDriver"):
+        config.set_device("gpu")
+
+
+def test_a_block_chooses_for_its_own_thread(gpu):
+    config.set_device("cpu")
+    seen = []
+    with config.device("gpu:1"):
+        thread = threading.Thread(target=lambda: seen.append(config.get_device()))
+        thread.start()
+        thread.join()
+        assert config.get_device() == "gpu:1"
+    assert seen == ["cpu"]
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "output"),
+    [
+        ("cpu", "print(fastconv.config.get_device())", "cpu"),
+        ("", "print(fastconv.config.get_device())", "cpu"),
+        ("gpu", "print(fastconv.ops.add(1, 2))", "3"),
+    ],
+)
+def test_the_environment_chooses(value, code, output):
+    """And a GPU that is missing breaks nothing until it is asked for."""
+    hide = "import sys; sys.modules['cupy'] = None; import fastconv; "
+    run = [sys.executable, "-c", hide + code]
+    found = subprocess.run(run, env={"FASTCONV_DEVICE": value}, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == output
+
+
+def test_a_wrong_name_in_the_environment_is_an_error():
+    run = [sys.executable, "-c", "import fastconv"]
+    found = subprocess.run(run, env={"FASTCONV_DEVICE": "cuda"}, capture_output=True, text=True)
+    assert found.returncode
+    assert "Received: 'cuda'" in found.stderr
+
+
+def test_show_config_names_the_device(gpu, capsys):
+    config.set_device("gpu")
+    fastconv.show_config()
+    out = capsys.readouterr().out
+    assert "models compute on: gpu:0" in out
+    assert "GPUs: 2, through CuPy 14.0.0" in out
+    assert "GPU, float32, tuned:" in out
