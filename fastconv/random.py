@@ -98,6 +98,34 @@ def uniform(
     return ops.random_uniform(shape, draw_seed(seed), minval, maxval, dtype or config.floatx())
 
 
+def truncated_normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: str | None = None,
+    seed: int | SeedGenerator | None = None,
+) -> Any:
+    """Normally distributed numbers at most two standard deviations from the mean; arguments as for `normal`."""
+    return ops.random_truncated_normal(shape, draw_seed(seed), mean, stddev, dtype or config.floatx())
+
+
+def randint(
+    shape: Sequence[int], minval: int, maxval: int, dtype: str = "int32", seed: int | SeedGenerator | None = None
+) -> Any:
+    """Whole numbers from `minval`, inclusive, to `maxval`, in an integer dtype; `seed` as for `normal`."""
+    return ops.random_integers(shape, draw_seed(seed), minval, maxval, dtype)
+
+
+def categorical(logits: Any, num_samples: int, dtype: str = "int32", seed: int | SeedGenerator | None = None) -> Any:
+    """(N, num_samples) classes, with the probabilities softmax(logits) of each row (N, K); `seed` as for `normal`."""
+    return ops.random_categorical(logits, num_samples, draw_seed(seed), dtype)
+
+
+def shuffle(x: Any, axis: int = 0, seed: int | SeedGenerator | None = None) -> Any:
+    """x with its slices along `axis`, rows for 0, in a random order; `seed` as for `normal`."""
+    return ops.random_shuffle(x, draw_seed(seed), axis)
+
+
 def dropout(inputs: Any, rate: float, seed: int | SeedGenerator | None = None) -> Any:
     """Each element 0 with probability `rate`, else divided by 1 - rate; `seed` as for `normal`."""
     return ops.dropout(inputs, draw_seed(seed), rate)

@@ -12,7 +12,7 @@ from fastconv import Input, Sequential, layers, ops, random, utils
 from fastconv.engine import Plan, Trace
 
 
-@pytest.mark.parametrize("draw", [random.normal, random.uniform])
+@pytest.mark.parametrize("draw", [random.normal, random.uniform, random.truncated_normal])
 def test_a_number_draws_the_same_and_a_generator_others(draw):
     np.testing.assert_array_equal(draw((3,), seed=1), draw((3,), seed=np.int64(1)))
     first, second = (random.SeedGenerator(1) for _ in range(2))
@@ -85,3 +85,20 @@ def test_the_shared_seed_begins_with_set_random_seed(monkeypatch, is_first):
     following = random.normal((2,))
     random.set_shared_seed(seed)
     np.testing.assert_array_equal(random.normal((2,)), following)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda **k: random.randint((20,), 0, 100, **k),
+        lambda **k: random.categorical(np.zeros((2, 50)), 20, **k),
+        lambda **k: random.shuffle(np.arange(20), **k),
+    ],
+    ids=["randint", "categorical", "shuffle"],
+)
+def test_draws_from_other_things_than_floats_follow_their_seed(draw):
+    np.testing.assert_array_equal(draw(seed=1), draw(seed=1))
+    generator = random.SeedGenerator(1)
+    np.testing.assert_array_equal(draw(seed=generator), draw(seed=1))
+    assert not np.array_equal(draw(seed=generator), draw(seed=1))
+    assert not np.array_equal(draw(), draw())

@@ -428,6 +428,10 @@ class Reference:
         """The position of the first largest element along one axis, or of the flattened array."""
         return deliver(self.xp.argmax(x, axis=axis), out)
 
+    def argsort(self, x: Array, *, axis: int, out: Out = None) -> Array:
+        """The positions of the elements along one axis in ascending order; those of equal ones stay in theirs."""
+        return deliver(self.xp.argsort(x, axis=axis, kind="stable"), out)
+
     def where(self, condition: Array, x: Array, y: Array, *, out: Out = None) -> Array:
         """x where `condition` holds, else y."""
         return deliver(self.xp.where(condition, x, y), out)

@@ -94,8 +94,16 @@ from fastconv.ops.matmul import matmul
 from fastconv.ops.norm import batch_norm, batch_normalization
 from fastconv.ops.pad import pad
 from fastconv.ops.pool import average_pool, max_pool, min_pool
-from fastconv.ops.random import dropout, random_normal, random_uniform
-from fastconv.ops.reduce import argmax, max, mean, min, moments, std, var
+from fastconv.ops.random import (
+    dropout,
+    random_categorical,
+    random_integers,
+    random_normal,
+    random_shuffle,
+    random_truncated_normal,
+    random_uniform,
+)
+from fastconv.ops.reduce import argmax, argsort, max, mean, min, moments, std, var
 from fastconv.ops.shape import (
     concatenate,
     expand_dims,
@@ -121,6 +129,7 @@ __all__ = [
     "absolute",
     "add",
     "argmax",
+    "argsort",
     "average_pool",
     "batch_norm",
     "batch_normalization",
@@ -191,7 +200,11 @@ __all__ = [
     "ones_like",
     "pad",
     "power",
+    "random_categorical",
+    "random_integers",
     "random_normal",
+    "random_shuffle",
+    "random_truncated_normal",
     "random_uniform",
     "ravel",
     "reciprocal",

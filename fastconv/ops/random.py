@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from fastconv.engine import Primitive
-from fastconv.ops.convert import as_float, cast
-from fastconv.ops.elementwise import cos, log, sqrt
+from fastconv.ops.convert import as_float, cast, convert_to_tensor
+from fastconv.ops.elementwise import cos, floor, log, maximum, sqrt
+from fastconv.ops.reduce import argmax, argsort
+from fastconv.ops.shape import expand_dims, take
 
 _dropout: Primitive = Primitive(
     "dropout",
@@ -85,3 +87,78 @@ def random_normal(
     u, v = random_uniform((2, *shape), seed)
     numbers = cast(sqrt(-2 * log(1 - u)) * cos(2 * math.pi * v), dtype)
     return numbers if (mean, stddev) == (0.0, 1.0) else numbers * stddev + mean
+
+
+def random_integers(shape: Sequence[int], seed: Any, minval: int, maxval: int, dtype: Any = "int32") -> Any:
+    """Whole numbers from `minval`, inclusive, to `maxval`, of 48 random bits each.
+
+    Args:
+        shape: of the result.
+        seed: (1,) uint64; the same seed draws the same numbers.
+        minval, maxval: the ends of the range.
+        dtype: an integer dtype.
+
+    Raises:
+        ValueError: another dtype, or a range without numbers.
+    """
+    if np.dtype(dtype).kind not in "iu":
+        raise ValueError(f"random_integers: numbers are drawn in an integer dtype. Received: dtype={dtype!r}")
+    if not minval < maxval:
+        raise ValueError(f"random_integers: minval must be less than maxval. Received: {minval=}, {maxval=}")
+    high, low = random_uniform((2, *shape), seed, dtype="float64")
+    return cast(floor((high + low * 2.0**-24) * (maxval - minval)) + minval, dtype)
+
+
+# The inverse of the error function over x for |x| < 0.996, as polynomial in -log(1 - x^2) - 2.5, highest power first:
+# Giles 2010, "Approximating the erfinv function".
+ERFINV = (
+    2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503, -0.00417768164,
+    0.246640727, 1.50140941,
+)  # fmt: skip
+WITHIN_TWO = math.erf(math.sqrt(2))  # the share of normal numbers at most two deviations from the mean
+
+
+def random_truncated_normal(
+    shape: Sequence[int], seed: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32"
+) -> Any:
+    """Normally distributed numbers at most two standard deviations from the mean; arguments as for `random_normal`."""
+    _check_float("random_truncated_normal", dtype)
+    if not stddev >= 0:
+        raise ValueError(f"random_truncated_normal: stddev must not be negative. Received: stddev={stddev}")
+    x = random_uniform(shape, seed, -WITHIN_TWO, WITHIN_TWO, dtype)
+    w = -log(1 - x * x) - 2.5
+    y = ERFINV[0]
+    for coefficient in ERFINV[1:]:
+        y = y * w + coefficient
+    return x * y * (math.sqrt(2) * stddev) + mean
+
+
+def random_categorical(logits: Any, num_samples: int, seed: Any, dtype: Any = "int32") -> Any:
+    """Classes, each with a probability in proportion to exp(its logit).
+
+    The largest of logits with noise -log(-log u) is drawn with these probabilities: Gumbel 1954.
+
+    Args:
+        logits: (N, K).
+        num_samples: how many classes are drawn for each row.
+        seed: (1,) uint64; the same seed draws the same classes.
+        dtype: of the result.
+
+    Returns:
+        (N, num_samples).
+
+    Raises:
+        ValueError: another number of axes.
+    """
+    logits = as_float(logits)
+    if logits.ndim != 2:
+        raise ValueError(f"random_categorical: logits must have 2 axes. Received: shape={tuple(logits.shape)}")
+    u = random_uniform((logits.shape[0], num_samples, logits.shape[1]), seed)
+    gumbel = -log(-log(maximum(u, 2.0**-25)))
+    return cast(argmax(expand_dims(logits, 1) + gumbel, -1), dtype)
+
+
+def random_shuffle(x: Any, seed: Any, axis: int = 0) -> Any:
+    """x with its slices along `axis` in a random order; the same seed gives the same."""
+    x = convert_to_tensor(x)
+    return take(x, argsort(random_uniform((x.shape[axis],), seed)), axis)

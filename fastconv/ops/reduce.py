@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastconv.engine import Primitive
-from fastconv.ops.broadcast import Axis, axes_of, reduced_shape, spread, sum
+from fastconv.ops.broadcast import Axis, axes_of, reduced_shape, reshape, spread, sum
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
 from fastconv.ops.elementwise import equal, isnan, logical_or, sqrt
 
@@ -31,6 +31,8 @@ _max = Primitive("max", _reduced, _extreme_gradient)
 _min = Primitive("min", _reduced, _extreme_gradient)
 _argmax = Primitive("argmax", lambda x, *, axis: (reduced_shape(x, axes_of(x, axis), False), np.dtype("int64")))
 
+_argsort = Primitive("argsort", lambda x, *, axis: (x.shape, np.dtype("int64")))
+
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The largest element over `axis`; elements that tie share the gradient. NaN propagates."""
@@ -49,6 +51,14 @@ def argmax(x: Any, axis: int | None = None) -> Any:
     x = convert_to_tensor(x)
     axes_of(x, axis)
     return _argmax(x, axis=axis)
+
+
+def argsort(x: Any, axis: int | None = -1) -> Any:
+    """The positions, int64, that put x in ascending order along `axis`, or flattened when None; ties keep theirs."""
+    x = convert_to_tensor(x)
+    x, axis = (reshape(x, (-1,)), -1) if axis is None else (x, axis)
+    axes_of(x, axis)
+    return _argsort(x, axis=axis)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:

@@ -148,6 +148,8 @@ REDUCTIONS = [
     Case("sum", (MASK,), np.sum),
     Case("argmax", (X,), np.argmax),
     Case("argmax", (X,), np.argmax, {"axis": 1}),
+    Case("argsort", (X,), np.argsort, {"axis": None}),
+    Case("argsort", (X,), np.argsort, {"axis": 1}),
     Case("moments", (X,), lambda x, axes: (np.mean(x, axes), np.var(x, axes)), {"axes": (0, 1)}),
 ]
 

@@ -1,6 +1,8 @@
-"""Dropout: a mask that seed and position alone decide."""
+"""Random numbers that seed and position alone decide."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pytest
@@ -83,3 +85,57 @@ def test_numbers_are_floats(draw):
 def test_a_deviation_is_not_negative(stddev):
     with pytest.raises(ValueError, match="stddev"):
         ops.random_normal((3,), SEED, stddev=stddev)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8"])
+def test_whole_numbers_are_evenly_distributed(dtype):
+    y = ops.random_integers((60_000,), SEED, 3, 9, dtype)
+    assert y.dtype == dtype
+    values, counts = np.unique(y, return_counts=True)
+    assert values.tolist() == [3, 4, 5, 6, 7, 8]
+    assert np.abs(counts - 10_000).max() < 500
+
+
+def test_large_ranges_have_all_their_bits():
+    y = ops.random_integers((2000,), SEED, -(2**31), 2**31 - 1)
+    assert y.min() < -1.9e9
+    assert y.max() > 1.9e9
+    assert abs((y % 2).mean() - 0.5) < 0.05
+
+
+@pytest.mark.parametrize("arguments", [(0, 0), (2, 1), (0, 5, "float32")])
+def test_ranges_without_whole_numbers(arguments):
+    with pytest.raises(ValueError, match=r"^random_integers: .* Received: "):
+        ops.random_integers((3,), SEED, *arguments)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [("float32", 3e-6), ("float64", 3e-6)])
+def test_truncated_normal_numbers_are_the_quantiles_of_uniform_ones(dtype, error):
+    u = ops.random_uniform((20_000,), SEED, dtype="float64")
+    y = ops.random_truncated_normal((20_000,), SEED, dtype=dtype)
+    share = math.erf(math.sqrt(2))
+    assert y.dtype == dtype
+    assert np.abs(y).max() < 2 + 1e-6
+    found = [math.erf(z / math.sqrt(2)) for z in y]
+    np.testing.assert_allclose(found, (2 * u - 1) * share, atol=error)
+    np.testing.assert_allclose(ops.random_truncated_normal((9,), SEED, 3.0, 2.0, dtype), 3 + 2 * y[:9], atol=1e-5)
+
+
+def test_classes_are_drawn_with_their_probabilities():
+    p = np.array([[0.1, 0.2, 0.3, 0.4], [0.97, 0.01, 0.01, 0.01]])
+    y = ops.random_categorical(np.log(p), 50_000, SEED)
+    assert (y.shape, y.dtype) == ((2, 50_000), np.int32)
+    found = [[(row == k).mean() for k in range(4)] for row in y]
+    np.testing.assert_allclose(found, p, atol=0.01)
+    with pytest.raises(ValueError, match=r"logits must have 2 axes\. Received: shape=\(4,\)"):
+        ops.random_categorical(p[0], 1, SEED)
+
+
+def test_slices_are_shuffled_as_wholes():
+    x = np.arange(60).reshape(20, 3)
+    y = ops.random_shuffle(x, SEED)
+    assert y.tolist() != x.tolist()
+    assert sorted(y.tolist()) == x.tolist()
+    np.testing.assert_array_equal(ops.random_shuffle(x.T, SEED, 1), y.T)
+    first = [int(ops.random_shuffle(np.arange(4), SEED + np.uint64(i))[0]) for i in range(400)]
+    assert np.bincount(first).min() > 60

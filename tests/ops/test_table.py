@@ -14,8 +14,9 @@ from tests.ops.cases import TABLE
 
 # Ops whose arguments are not all arrays, or which draw numbers: each has tests of its own in this folder.
 ELSEWHERE = {
-    "concatenate", "convert_to_numpy", "dropout", "ones", "ones_like", "random_normal", "random_uniform",
-    "shape", "stack", "update", "zeros", "zeros_like",
+    "concatenate", "convert_to_numpy", "dropout", "ones", "ones_like", "random_categorical", "random_integers",
+    "random_normal", "random_shuffle", "random_truncated_normal", "random_uniform", "shape", "stack", "update", "zeros",
+    "zeros_like",
 }  # fmt: skip
 
 
