@@ -1,4 +1,4 @@
-"""Images in other sizes, places and values; `resize` and `affine_transform` with the arguments of `keras.ops.image`."""
+"""Images in other sizes, places and values; what is public has the arguments of `keras.ops.image`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from fastconv.engine import Primitive, lift
 from fastconv.ops.broadcast import broadcast_to, reshape
 from fastconv.ops.broadcast import sum as sum_
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
+from fastconv.ops.crops import crop_images as crop_images
+from fastconv.ops.crops import extract_patches as extract_patches
+from fastconv.ops.crops import pad_images as pad_images
 from fastconv.ops.elementwise import logical_and
 from fastconv.ops.layout import images as channels_last
 from fastconv.ops.layout import unchanged
@@ -311,5 +314,34 @@ def stretch(images: Any, scale: Any, shift: Any, value_range: Sequence[float], d
     return restore(reshape(y, (m, h, w, k)))
 
 
+# ITU-R BT.601: how much red, green and blue count in the brightness.
+RED_GREEN_BLUE = (0.2989, 0.5870, 0.1140)
+
+
+def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Any:
+    """0.2989 red + 0.587 green + 0.114 blue, in the dtype of the images; images of one channel stay as they are.
+
+    Args:
+        images: (N, H, W, 3), or (N, 3, H, W) with data_format="channels_first"; or one image, without N.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+
+    Raises:
+        ValueError: another number of axes or channels.
+    """
+    x = convert_to_tensor(images)
+    axis = -1 if config.standardize_data_format(data_format) == "channels_last" else -3
+    if x.ndim not in (3, 4) or x.shape[axis] not in (1, 3):
+        raise ValueError(
+            "rgb_to_grayscale: images must have 3 axes, or 4 in a batch, and 1 or 3 channels. "
+            f"Received: images.shape={tuple(x.shape)}"
+        )
+    if x.shape[axis] == 1:
+        return x
+    floats = as_float(x)
+    shares = np.array(RED_GREEN_BLUE, floats.dtype).reshape(3, *(1,) * (-1 - axis))
+    return cast(sum_(floats * shares, axis, keepdims=True), x.dtype)
+
+
 resize = lift(resize)
+rgb_to_grayscale = lift(rgb_to_grayscale)
 affine_transform = lift(affine_transform)

@@ -183,3 +183,33 @@ def test_images_flipped_stretched_and_cropped(data_format):
     )
     y = back(image.crop_at(there(X), np.array([1, 3]), (4, 2), data_format))
     np.testing.assert_array_equal(y, X[:, 1:5, 3:5])
+
+
+@pytest.mark.parametrize("layout", ["channels_last", "channels_first"])
+def test_parts_of_images_pass_gradients(layout):
+    x = X if layout == "channels_last" else X.transpose(0, 3, 1, 2).copy()
+    how = {"data_format": layout}
+    check_op(lambda x: ops.image.rgb_to_grayscale(x, **how), x)
+    check_op(lambda x: ops.image.pad_images(x, 1, 2, 3, 4, **how), x)
+    check_op(lambda x: ops.image.crop_images(x, 1, 2, 1, 0, **how), x)
+    check_op(lambda x: ops.image.extract_patches(x, (2, 3), 2, padding="same", **how), x)
+
+
+def test_parts_of_images_in_drawn_models():
+    x = Input((8, 6, 3))
+    assert ops.image.pad_images(x, 1, 2, target_height=10, right_padding=0).shape == (None, 10, 8, 3)
+    assert ops.image.crop_images(x, 1, 2, 3, 0).shape == (None, 4, 4, 3)
+    assert ops.image.extract_patches(x, 2).shape == (None, 4, 3, 12)
+    assert ops.image.rgb_to_grayscale(x).shape == (None, 8, 6, 1)
+
+
+@pytest.mark.parametrize("op", [ops.image.pad_images, ops.image.crop_images])
+@pytest.mark.parametrize("margins", [(1, 1), (1, 1, 1, 1, 4), (-1, 0, 0, 0), (None, 0, 3, 0, 1)])
+def test_margins_that_do_not_fit(op, margins):
+    with pytest.raises(ValueError, match=r"_images: .* Received: "):
+        op(X[:, :1], *margins)
+
+
+def test_colours_that_are_none():
+    with pytest.raises(ValueError, match=r"1 or 3 channels\. Received: images\.shape=\(2, 5, 7, 2\)"):
+        ops.image.rgb_to_grayscale(X[..., :2])

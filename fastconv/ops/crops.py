@@ -1,0 +1,141 @@
+"""Parts of images, and images with borders, by the names and arguments of `keras.ops.image`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastconv import config
+from fastconv.engine import lift
+from fastconv.ops.convert import convert_to_tensor
+from fastconv.ops.layout import images as channels_last
+from fastconv.ops.pad import pad
+from fastconv.ops.shape import expand_dims, reshape, squeeze, take, transpose
+from fastconv.window import output_size, resolve_padding, spread
+
+
+def pad_images(
+    images: Any,
+    top_padding: int | None = None,
+    left_padding: int | None = None,
+    bottom_padding: int | None = None,
+    right_padding: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Any:
+    """Images with zeros around them.
+
+    Args:
+        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first"; or one image, without N.
+        top_padding, bottom_padding, target_height: two of these three.
+        left_padding, right_padding, target_width: two of these three.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+
+    Raises:
+        ValueError: one or three of three are given, or one is negative, as it is or as it follows.
+    """
+    x, at = _with_sides("pad_images", images, data_format)
+    sides = [(0, 0)] * x.ndim
+    for axis, before, after, target in (
+        (at, top_padding, bottom_padding, target_height),
+        (at + 1, left_padding, right_padding, target_width),
+    ):
+        room = None if target is None else target - x.shape[axis]
+        sides[axis] = _margins("pad_images", before, after, room)
+    return pad(x, sides)
+
+
+def crop_images(
+    images: Any,
+    top_cropping: int | None = None,
+    left_cropping: int | None = None,
+    bottom_cropping: int | None = None,
+    right_cropping: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Any:
+    """Images without their borders; arguments as for `pad_images`."""
+    x, at = _with_sides("crop_images", images, data_format)
+    parts = [slice(None)] * x.ndim
+    for axis, before, after, target in (
+        (at, top_cropping, bottom_cropping, target_height),
+        (at + 1, left_cropping, right_cropping, target_width),
+    ):
+        size = x.shape[axis]
+        first, last = _margins("crop_images", before, after, None if target is None else size - target)
+        if first + last > size:
+            raise ValueError(f"crop_images: there must be {first + last} pixels to cut off. Received: {size}")
+        parts[axis] = slice(first, size - last)
+    return x[tuple(parts)]
+
+
+def _with_sides(op: str, images: Any, data_format: str | None) -> tuple[Any, int]:
+    """Images, and the axis of their height, which that of their width follows."""
+    x = convert_to_tensor(images)
+    if x.ndim not in (3, 4):
+        raise ValueError(f"{op}: images must have 3 axes, or 4 in a batch. Received: images.shape={tuple(x.shape)}")
+    return x, x.ndim - (3 if config.standardize_data_format(data_format) == "channels_last" else 2)
+
+
+def _margins(op: str, before: Any, after: Any, room: int | None) -> tuple[int, int]:
+    """(before, after), which add up to `room`; exactly one of the three is None."""
+    given = (before, after, room)
+    if given.count(None) == 1 and room is not None:
+        before, after = (room - after, after) if before is None else (before, room - before)
+    if given.count(None) != 1 or before < 0 or after < 0:
+        raise ValueError(
+            f"{op}: of the margin before, that behind and the size exactly two must be given, and fit. "
+            f"Received: before={given[0]}, behind={given[1]}, room for both={given[2]}"
+        )
+    return before, after
+
+
+def extract_patches(
+    images: Any,
+    size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Any:
+    """All windows of images: y[n, oh, ow] holds the pixels of one, row by row, each with its channels.
+
+    Args:
+        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first"; volumes with a `size` of three; or one,
+            without N.
+        size: of a window: an int for squares, (height, width), or (depth, height, width).
+        strides: from one window to the next; `size` when None.
+        dilation_rate: from one pixel of a window to the next.
+        padding: "valid", or "same" for ceil(N / S) windows, with zeros around.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+
+    Returns:
+        (N, OH, OW, KH KW C), or (N, KH KW C, OH, OW); without N for one image.
+
+    Raises:
+        ValueError: sizes that do not fit.
+    """
+    x = convert_to_tensor(images)
+    sizes = (size, size) if isinstance(size, int) else tuple(size)
+    rank = len(sizes)
+    if x.ndim == rank + 1:
+        return squeeze(extract_patches(expand_dims(x, 0), sizes, strides, dilation_rate, padding, data_format), 0)
+    x, restore = channels_last("extract_patches", x, data_format, (rank,))
+    steps, dilation = spread("strides", strides or sizes, rank), spread("dilation_rate", dilation_rate, rank)
+    sides = resolve_padding("extract_patches", padding, x.shape[1:-1], sizes, steps, dilation)
+    x = pad(x, [(0, 0), *sides, (0, 0)])
+    outputs = output_size(x.shape[1:-1], sizes, steps, dilation)
+    n, channels = x.shape[0], x.shape[-1]
+    for i, (count, taps, step, gap) in enumerate(zip(outputs, sizes, steps, dilation)):
+        x = take(x, np.arange(count)[:, None] * step + np.arange(taps) * gap, 1 + 2 * i)
+    x = transpose(x, [0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1])  # (N, OH, OW, KH, KW, C)
+    return restore(reshape(x, (n, *outputs, channels * int(np.prod(sizes)))))
+
+
+pad_images = lift(pad_images)
+crop_images = lift(crop_images)
+extract_patches = lift(extract_patches)
