@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastconv import metrics, ops
+from fastconv import losses, metrics, ops
 from fastconv.engine import Plan, Tensor, Trace
 
 P = np.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2], [0.2, 0.3, 0.5], [0.4, 0.3, 0.3]], np.float32)
@@ -145,3 +145,9 @@ def test_an_entry_of_compile_keeps_its_name():
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="one target for each prediction"):
         metrics.SparseCategoricalAccuracy()(LABELS[:3], P)
+
+
+def test_losses_are_functions_of_this_module_too():
+    names = {name for name in losses.__all__ if name in metrics.__all__ and name[0].islower()}
+    assert {"mean_squared_error", "binary_crossentropy", "categorical_crossentropy", "mse", "kld"} <= names
+    assert all(getattr(metrics, name) is getattr(losses, name) for name in names - {"get", "serialize", "deserialize"})
