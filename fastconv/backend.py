@@ -17,7 +17,6 @@ from fastconv.config import (
     set_image_data_format,
 )
 from fastconv.engine import KerasTensor, Tensor, Variable
-from fastconv.layers.base import reset_names
 from fastconv.ops import (
     abs,
     argmax,
@@ -61,6 +60,7 @@ from fastconv.ops import (
     var,
     zeros_like,
 )
+from fastconv.utils import clear_session
 
 Axis = int | Sequence[int] | None
 
@@ -148,11 +148,6 @@ __all__ = [
 def backend() -> str:
     """What computes: "fastconv"."""
     return "fastconv"
-
-
-def clear_session() -> None:
-    """Begin the numbers in layers' names again."""
-    reset_names()
 
 
 # ---- arrays and variables --------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import functools
 import inspect
 import itertools
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
@@ -18,27 +17,11 @@ from fastconv.backends.transfer import as_array
 from fastconv.engine import KerasTensor, Tensor, Variable
 from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, rebuild
-from fastconv.serialization import serialize, snake_case
+from fastconv.serialization import serialize
+from fastconv.utils.naming import unique_name
 
 _changes = itertools.count(1)
-_names: Counter[str] = Counter()
-_names_lock = threading.Lock()
 _context = threading.local()
-
-
-def unique_name(class_name: str) -> str:
-    """conv2d, conv2d_1, conv2d_2, ... for Conv2D."""
-    words = snake_case(class_name)
-    with _names_lock:
-        number = _names[words]
-        _names[words] += 1
-    return f"{words}_{number}" if number else words
-
-
-def reset_names() -> None:
-    """Number layers without a name from the beginning again."""
-    with _names_lock:
-        _names.clear()
 
 
 class Layer:

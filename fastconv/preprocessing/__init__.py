@@ -1,6 +1,6 @@
 """Data on its way into models, as older scripts prepare it."""
 
-from fastconv.preprocessing import image
-from fastconv.utils import image_dataset_from_directory
+from fastconv.preprocessing import image, sequence
+from fastconv.utils import image_dataset_from_directory, timeseries_dataset_from_array
 
-__all__ = ["image", "image_dataset_from_directory"]
+__all__ = ["image", "image_dataset_from_directory", "sequence", "timeseries_dataset_from_array"]

@@ -12,11 +12,13 @@ from fastconv.utils.dataset import Dataset, split_dataset
 from fastconv.utils.download import get_file
 from fastconv.utils.image import array_to_img, image_dataset_from_directory, img_to_array, load_img, save_img
 from fastconv.utils.model_plot import model_to_dot, plot_model
+from fastconv.utils.naming import clear_session
 from fastconv.utils.numerical import normalize, to_categorical
 from fastconv.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from fastconv.utils.progbar import Progbar
 from fastconv.utils.pydataset import PyDataset
 from fastconv.utils.random import set_random_seed
+from fastconv.utils.sequences import pad_sequences, timeseries_dataset_from_array
 
 CustomObjectScope = custom_object_scope
 Sequence = PyDataset  # what Keras 2 calls it
@@ -28,6 +30,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "clear_session",
     "convolution_matrix",
     "custom_object_scope",
     "get_custom_objects",
@@ -40,11 +43,13 @@ __all__ = [
     "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
+    "pad_sequences",
     "plot_model",
     "register_keras_serializable",
     "save_img",
     "set_random_seed",
     "split_dataset",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]

@@ -1,11 +1,11 @@
-"""Activations, constraints, regularizers and initializers beside those of the same name in Keras 3."""
+"""Functions and small objects beside those of the same name in Keras 3."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from fastconv import activations, constraints, initializers, ops, regularizers, value_and_grad
+from fastconv import activations, constraints, initializers, ops, random, regularizers, utils, value_and_grad
 
 rng = np.random.default_rng(0)
 X = rng.permutation(np.linspace(-4.1, 3.9, 48, dtype="float32")).reshape(2, 4, 6)  # nowhere at a kink
@@ -129,3 +129,88 @@ def test_orthogonal_initializers_have_the_same_product_with_themselves(shape, re
         return gram(keras.initializers)
 
     np.testing.assert_allclose(gram(initializers), reference(of_theirs), atol=1e-5)
+
+
+IMAGE = rng.normal(size=(2, 7, 9, 3)).astype("float32")
+FIRST = {"data_format": "channels_first"}
+OF_IMAGES = [
+    ("rgb_to_grayscale", IMAGE, {}),
+    ("rgb_to_grayscale", IMAGE[0].transpose(2, 0, 1).copy(), FIRST),
+    ("rgb_to_grayscale", (IMAGE * 99).astype("int32"), {}),
+    ("rgb_to_grayscale", IMAGE[..., :1], {}),
+    ("pad_images", IMAGE, {"top_padding": 1, "left_padding": 2, "target_height": 10, "target_width": 11}),
+    ("pad_images", IMAGE[0], {"top_padding": 1, "bottom_padding": 0, "right_padding": 2, "left_padding": 3}),
+    ("pad_images", IMAGE, {"bottom_padding": 1, "right_padding": 2, "target_height": 12, "target_width": 5, **FIRST}),
+    ("crop_images", IMAGE, {"top_cropping": 1, "left_cropping": 2, "target_height": 3, "target_width": 4}),
+    ("crop_images", IMAGE[0], {"top_cropping": 1, "bottom_cropping": 2, "right_cropping": 2, "target_width": 7}),
+    ("crop_images", IMAGE, {"bottom_cropping": 1, "right_cropping": 0, "target_height": 2, "target_width": 3, **FIRST}),
+    ("extract_patches", IMAGE, {"size": 3}),
+    ("extract_patches", IMAGE[0], {"size": (2, 3), "strides": (1, 2), "padding": "same"}),
+    ("extract_patches", IMAGE, {"size": 2, "strides": 1, "dilation_rate": 2}),
+    ("extract_patches", IMAGE.transpose(0, 3, 1, 2).copy(), {"size": 3, "padding": "same", **FIRST}),
+    ("extract_patches", IMAGE, {"size": (1, 2, 2)}),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "images", "arguments"), OF_IMAGES, ids=[f"{case[0]}-{i}" for i, case in enumerate(OF_IMAGES)]
+)
+def test_functions_of_images_are_the_same(name, images, arguments, reference):
+    def of_theirs():
+        import keras
+
+        y = np.asarray(getattr(keras.ops.image, name)(images, **arguments))
+        return y, y.dtype.name
+
+    y = getattr(ops.image, name)(images, **arguments)
+    expected, dtype = reference(of_theirs)
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+    assert y.dtype == dtype
+
+
+SEQUENCES = [[1], [2, 3], [], [4, 5, 6, 7]]
+PADDED = [
+    {},
+    {"value": -1, "padding": "post"},
+    {"maxlen": 2, "dtype": "float32"},
+    {"maxlen": 3, "truncating": "post", "padding": "post"},
+    {"maxlen": 6},
+]
+
+
+@pytest.mark.parametrize("arguments", PADDED, ids=str)
+def test_padded_sequences_are_the_same(arguments, reference):
+    def of_theirs():
+        import keras
+
+        return keras.utils.pad_sequences(SEQUENCES, **arguments)
+
+    found = utils.pad_sequences(SEQUENCES, **arguments)
+    np.testing.assert_array_equal(found, reference(of_theirs))
+    assert found.dtype == arguments.get("dtype", "int32")
+
+
+DRAWS = [
+    ("randint", {"shape": (40_000,), "minval": -3, "maxval": 5}),
+    ("truncated_normal", {"shape": (40_000,), "mean": 1.0, "stddev": 2.0}),
+    ("categorical", {"logits": np.log([[0.1, 0.2, 0.7]]).astype("float32"), "num_samples": 40_000}),
+    ("shuffle", {"x": np.arange(5000, dtype="float32")}),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), DRAWS, ids=[name for name, _ in DRAWS])
+def test_numbers_are_drawn_from_the_same_distribution(name, arguments, reference):
+    def statistics(module):
+        drawn = np.asarray(getattr(module, name)(**arguments, seed=1))
+        shares = np.quantile(drawn, [0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1])
+        return [*shares, drawn.mean(), drawn.std(), *drawn.shape], drawn.dtype.name
+
+    def of_theirs():
+        import keras
+
+        return statistics(keras.random)
+
+    found, dtype = statistics(random)
+    expected, their_dtype = reference(of_theirs)
+    assert dtype == their_dtype
+    assert found == pytest.approx(expected, abs=0.02 * expected[-2] + 1e-6)
