@@ -97,26 +97,32 @@ class Normalization(Layer):
             self.adapt_mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
             self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")
             self.count = self.add_weight((), "zeros", "int32", False, name="count")  # unused, but in Keras's files
+        else:
+            self._mean, self._variance = (self._placed(numbers) for numbers in (self.input_mean, self.input_variance))
+
+    def _placed(self, numbers: Any) -> np.ndarray:
+        """Numbers for the last ones of `axis` in a shape that is broadcast against inputs."""
+        array = np.asarray(numbers, self.dtype)
+        rank = len(self._broadcast)
+        kept = [a for a in range(rank) if a not in self._reduced][-array.ndim or rank :]
+        sizes = dict(zip(kept, array.shape))
+        return array.reshape([sizes.get(a, 1) for a in range(rank)])
 
     @property
     def mean(self) -> Any:
         """The mean in a shape that is broadcast against inputs. Raises ValueError before the layer is built."""
-        return self._statistic(self.input_mean, "adapt_mean")
+        self._check_built()
+        return self._mean if self.input_mean is not None else ops.reshape(self.adapt_mean, self._broadcast)
 
     @property
     def variance(self) -> Any:
         """The variance in a shape that is broadcast against inputs. Raises ValueError before the layer is built."""
-        return self._statistic(self.input_variance, "adapt_variance")
+        self._check_built()
+        return self._variance if self.input_mean is not None else ops.reshape(self.adapt_variance, self._broadcast)
 
-    def _statistic(self, given: Any, adapted: str) -> Any:
+    def _check_built(self) -> None:
         if not self.built:
             raise ValueError(f"{self.name}: call the layer, build(input_shape) or adapt(data) first")
-        if given is None:
-            return ops.reshape(getattr(self, adapted), self._broadcast)
-        array = np.asarray(given, self.dtype)
-        kept = [a for a in range(len(self._broadcast)) if a not in self._reduced][-array.ndim or len(self._broadcast) :]
-        sizes = dict(zip(kept, array.shape))
-        return array.reshape([sizes.get(a, 1) for a in range(len(self._broadcast))])
 
     def adapt(self, data: Any) -> None:
         """Take the mean and the variance from data.
@@ -157,15 +163,12 @@ class Normalization(Layer):
             )
 
     def call(self, inputs: Any) -> Any:
-        mean, deviation = self.mean, ops.maximum(ops.sqrt(self.variance), config.epsilon())
-        if self.invert:
-            return inputs * deviation + mean
-        if not inputs.ndim or max(mean.shape[:-1], default=1) > 1:
-            return (inputs - mean) / deviation
-        mean, variance = (
-            ops.broadcast_to(ops.reshape(a, (-1,)), inputs.shape[-1:]) for a in (mean, deviation * deviation)
-        )
-        return ops.batch_normalization(inputs, mean, variance, -1, epsilon=0.0)  # in one pass
+        mean, variance = self.mean, ops.maximum(self.variance, config.epsilon() ** 2)
+        if not self.invert and inputs.ndim and max(mean.shape[:-1], default=1) == 1:  # in one pass
+            mean, variance = (ops.broadcast_to(ops.reshape(a, (-1,)), inputs.shape[-1:]) for a in (mean, variance))
+            return ops.batch_normalization(inputs, mean, variance, -1, epsilon=0.0)
+        deviation = ops.sqrt(variance)
+        return inputs * deviation + mean if self.invert else (inputs - mean) / deviation
 
 
 def batches_of(data: Any) -> Iterator[np.ndarray]:

@@ -30,13 +30,15 @@ def reshape(x: Any, newshape: int | Sequence[int]) -> Any:
         ValueError: the number of elements would change.
     """
     x = convert_to_tensor(x)
-    shape = (newshape,) if isinstance(newshape, int) else tuple(int(n) for n in newshape)
+    shape = (newshape,) if isinstance(newshape, int) else tuple(map(int, newshape))
+    if shape == tuple(x.shape):
+        return x
     size, known = math.prod(x.shape), math.prod(n for n in shape if n != -1)
     if shape.count(-1) == 1 and known and size % known == 0:
         shape = tuple(size // known if n == -1 else n for n in shape)
     if any(n < 0 for n in shape) or math.prod(shape) != size:
         raise ValueError(f"reshape: the number of elements must stay. Received: x.shape={x.shape}, newshape={newshape}")
-    return x if shape == tuple(x.shape) else _reshape(x, shape=shape)
+    return _reshape(x, shape=shape)
 
 
 _broadcast_to = Primitive(
@@ -54,6 +56,8 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
         ValueError: x cannot be broadcast to `shape`.
     """
     x, shape = convert_to_tensor(x), tuple(shape)
+    if shape == tuple(x.shape):
+        return x
     try:
         fits = np.broadcast_shapes(x.shape, shape) == shape
     except ValueError:
@@ -62,7 +66,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
         raise ValueError(
             f"broadcast_to: x does not broadcast to this shape. Received: x.shape={x.shape}, shape={shape}"
         )
-    return x if shape == tuple(x.shape) else _broadcast_to(x, shape=shape)
+    return _broadcast_to(x, shape=shape)
 
 
 def positions(axis: int | Sequence[int], rank: int) -> tuple[int, ...]:

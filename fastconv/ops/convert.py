@@ -39,9 +39,8 @@ def convert_to_numpy(x: Any) -> np.ndarray:
 
 def cast(x: Any, dtype: Any) -> Any:
     """x with elements of another dtype; the gradient passes from float to float."""
-    dtype = np.dtype(dtype).name
-    x = convert_to_tensor(x)
-    return x if x.dtype == dtype else CAST(x, dtype=dtype)
+    x, dtype = convert_to_tensor(x), np.dtype(dtype)
+    return x if x.dtype == dtype else CAST(x, dtype=dtype.name)
 
 
 def as_float(x: Any) -> Any:
