@@ -35,6 +35,7 @@ from fastconv.ops import (
     tanh_shrink,
     threshold,
 )
+from fastconv.ops.activation import clipped_relu
 from fastconv.serialization import register
 
 
@@ -42,8 +43,10 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     """x above the threshold, at most `max_value`; below it, negative_slope (x - threshold)."""
     if threshold:
         y = ops.where(x > threshold, x, (x - threshold) * negative_slope)
+    elif negative_slope:
+        y = ops.leaky_relu(x, negative_slope)
     else:
-        y = ops.leaky_relu(x, negative_slope) if negative_slope else ops.relu(x)
+        return ops.relu(x) if max_value is None else clipped_relu(x, max_value)
     return y if max_value is None else ops.minimum(y, max_value)
 
 

@@ -20,7 +20,7 @@ from fastconv.backends.reference import Array, Pair, Reference, Sides
 from fastconv.window import output_size
 
 # The numbers by which the tiles know the activations (csrc/kernels.h).
-ACTIVATION_NUMBERS = {None: 0, "relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5}
+ACTIVATION_NUMBERS = {None: 0, "relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5, "clipped_relu": 6}
 
 # The functions that have a kernel, by the number of their arguments.
 TUNED = {1: _stream.UNARY, 2: _stream.BINARY}

@@ -60,6 +60,7 @@ ACTIVATIONS = {
     ),
     "sigmoid": (lambda xp, x, a: 0.5 * (1 + xp.tanh(0.5 * x)), lambda xp, y, a: y * (1 - y)),
     "tanh": (lambda xp, x, a: xp.tanh(x), lambda xp, y, a: 1 - y * y),
+    "clipped_relu": (lambda xp, x, a: xp.clip(x, 0, a), lambda xp, y, a: ((y > 0) & (y < a)).astype(y.dtype)),
 }
 
 

@@ -53,7 +53,7 @@ static inline vec v_normal(vec x) {
 /* Its derivative, e^(-x^2/2) / sqrt(2 pi). */
 static inline vec v_normal_density(vec x) { return v_exp(x * x * -0.5f) * 0.398942280f; }
 
-/* f(a) for a `kind` of enum activation; alpha is the slope of LEAKY_RELU and the depth of ELU. */
+/* f(a) for a `kind` of enum activation; alpha is the slope of LEAKY_RELU, the depth of ELU and the height of CLIPPED_RELU. */
 static inline vec v_activate(vec a, int kind, float alpha) {
     switch (kind) {
         case RELU: return v_max(v_set(0), a);
@@ -61,6 +61,7 @@ static inline vec v_activate(vec a, int kind, float alpha) {
         case ELU: return v_choose(v_greater(a, v_set(0)), a, alpha * v_expm1_negative(v_min(v_set(0), a)));
         case SIGMOID: return v_sigmoid(a);
         case TANH: return v_tanh(a);
+        case CLIPPED_RELU: return v_min(v_set(alpha), v_max(v_set(0), a));
         default: return a;
     }
 }

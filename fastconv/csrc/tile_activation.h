@@ -13,6 +13,7 @@ static void f32_activate(float *y, const float *x, int64_t n, int kind, float al
         case ELU: activate_all(y, x, n, ELU, alpha, past); break;
         case SIGMOID: activate_all(y, x, n, SIGMOID, alpha, past); break;
         case TANH: activate_all(y, x, n, TANH, alpha, past); break;
+        case CLIPPED_RELU: activate_all(y, x, n, CLIPPED_RELU, alpha, past); break;
         default: activate_all(y, x, n, LINEAR, alpha, past);
     }
 }
@@ -26,6 +27,7 @@ static inline vec v_activation_slope(vec y, int kind, float alpha) {
         case ELU: return v_choose(v_greater(y, zero), one, y + alpha);
         case SIGMOID: return y * (1.0f - y);
         case TANH: return 1.0f - y * y;
+        case CLIPPED_RELU: return v_choose(v_greater(y, zero), v_choose(v_greater(v_set(alpha), y), one, zero), zero);
         default: return one;
     }
 }
@@ -45,6 +47,7 @@ static void f32_activate_backward(
         case ELU: activate_all_backward(dx, dy, y, n, ELU, alpha, past); break;
         case SIGMOID: activate_all_backward(dx, dy, y, n, SIGMOID, alpha, past); break;
         case TANH: activate_all_backward(dx, dy, y, n, TANH, alpha, past); break;
+        case CLIPPED_RELU: activate_all_backward(dx, dy, y, n, CLIPPED_RELU, alpha, past); break;
         default: activate_all_backward(dx, dy, y, n, LINEAR, alpha, past);
     }
 }

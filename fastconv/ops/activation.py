@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from fastconv.engine import Primitive
+from fastconv.engine import Primitive, lift
 from fastconv.ops.broadcast import positions, sum
 from fastconv.ops.convert import as_float, cast
-from fastconv.ops.elementwise import absolute, clip, exp, logaddexp, maximum, minimum, sign, sqrt, square, where
+from fastconv.ops.elementwise import absolute, clip, exp, logaddexp, sign, sqrt, square, where
 from fastconv.ops.shape import expand_dims, part, transpose
 
 _activate: Primitive = Primitive(
@@ -35,6 +35,7 @@ SECOND: dict[str, Callable[[Any], Any]] = {
     "elu": lambda y: cast(y <= 0, y.dtype),
     "sigmoid": lambda y: 1 - 2 * y,
     "tanh": lambda y: -2 * y,
+    "clipped_relu": lambda y: 0.0,
 }
 
 
@@ -119,7 +120,13 @@ def linear(x: Any) -> Any:
 
 def relu6(x: Any) -> Any:
     """min(max(x, 0), 6)."""
-    return minimum(relu(x), 6.0)
+    return clipped_relu(x, 6.0)
+
+
+@lift
+def clipped_relu(x: Any, max_value: float) -> Any:
+    """min(max(x, 0), max_value); the derivative at both ends is taken as 0."""
+    return _activate(as_float(x), activation="clipped_relu", alpha=float(max_value))
 
 
 def softplus(x: Any) -> Any:
@@ -151,7 +158,7 @@ def gelu(x: Any, approximate: bool = True) -> Any:
 
 def hard_sigmoid(x: Any) -> Any:
     """min(max(x/6 + 1/2, 0), 1)."""
-    return minimum(maximum(as_float(x) * (1 / 6) + 0.5, 0.0), 1.0)
+    return clipped_relu(as_float(x) * (1 / 6) + 0.5, 1.0)
 
 
 def selu(x: Any) -> Any:
@@ -232,7 +239,7 @@ def sparse_plus(x: Any) -> Any:
 
 def sparse_sigmoid(x: Any) -> Any:
     """(x + 1) / 2, but at least 0 and at most 1."""
-    return clip(as_float(x) * 0.5 + 0.5, 0.0, 1.0)
+    return clipped_relu(as_float(x) * 0.5 + 0.5, 1.0)
 
 
 def squareplus(x: Any, b: float = 4) -> Any:

@@ -216,7 +216,7 @@ def test_gradients_are_adjoint(isa, rng):
     assert np.vdot(dw.astype(int), w.astype(int)) == product
 
 
-@pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh", "clipped_relu"])
 @pytest.mark.parametrize(("ci", "co"), [(90, 1), (90, 3), (90, 16), (90, 67), (1, 90)])
 def test_bias_and_activation(isa, rng, activation, ci, co):
     x, w, bias = rng.standard_normal((2, 6, 6, 90)), rng.standard_normal((3, 3, ci, co)) / 30, rng.standard_normal(co)

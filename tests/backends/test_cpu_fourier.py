@@ -129,7 +129,7 @@ def test_the_workspace_caps_the_tiles():
     assert algorithms.fourier_tile(1, (500, 500), (31, 31), 31 * 31) is None
 
 
-@pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh", "clipped_relu"])
 def test_bias_and_activation(isa, rng, activation):
     x, w, bias = normal(rng, 1, 80, 70, 1), normal(rng, 11, 12, 1, 1) / 12, normal(rng, 1)
     exact = (a.astype(float) for a in (x, w, bias))

@@ -40,7 +40,7 @@ def test_sizes_around_the_tile(isa, rng, m, k, n):
     np.testing.assert_array_equal(cpu.matmul(a.T.copy(), b, transpose_a=True), reference.matmul(a, b))
 
 
-@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "sigmoid", "tanh", "clipped_relu"])
 @pytest.mark.parametrize("m", [1, 50])
 def test_bias_and_activation(isa, rng, activation, m):
     a, b, bias = rng.standard_normal((m, 40)), rng.standard_normal((40, 70)) / 6, rng.standard_normal(70)

@@ -199,7 +199,7 @@ def test_bits_do_not_depend_on_the_number_of_threads(isa, rng, threads, shape):
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh", "clipped_relu"])
 def test_bias_and_activation(isa, rng, activation):
     x, w, bias, _ = draw(rng, 2, (12, 12), 32, 40, SAME["padding"], (1, 1))
     assert algorithms.conv("forward", x.shape, w.shape, **SAME).algorithm == "winograd"

@@ -70,6 +70,7 @@ CASES = [
     (layers.Activation, {"activation": "softmax"}, (7,), (7,)),
     (layers.Activation, {"activation": "gelu"}, (7,), (7,)),
     (layers.ReLU, {}, (7,), (7,)),
+    (layers.ReLU, {"max_value": 0.5}, (7,), (7,)),
     (layers.ReLU, {"max_value": 0.5, "negative_slope": 0.1, "threshold": 0.2}, (7,), (7,)),
     (layers.LeakyReLU, {"negative_slope": 0.1}, (7,), (7,)),
     (layers.ELU, {"alpha": 0.5}, (7,), (7,)),

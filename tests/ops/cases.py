@@ -99,6 +99,7 @@ ACTIVATIONS = [
     activation("linear", lambda x: x),
     activation("relu", lambda x: np.maximum(x, 0)),
     activation("relu6", lambda x: np.clip(x, 0, 6)),
+    Case("relu6", (4 * X,), lambda x: np.clip(x, 0, 6)),
     activation("leaky_relu", lambda x, **_: np.where(x > 0, x, 0.2 * x)),
     activation("leaky_relu", lambda x, **_: np.where(x > 0, x, 0.05 * x), negative_slope=0.05),
     activation("elu", elu),

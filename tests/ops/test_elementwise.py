@@ -73,14 +73,16 @@ def test_ties_go_to_the_first():
 def test_derivatives_at_kinks():
     zero = np.zeros(1)
     assert grad(lambda x: ops.sum(ops.softplus(x)))(zero) == 0.5
-    for function, slope in ((ops.relu, 0), (ops.abs, 0), (ops.leaky_relu, 0.2), (ops.sign, 0), (ops.floor, 0)):
+    flat = [(function, 0) for function in (ops.relu, ops.relu6, ops.abs, ops.sign, ops.floor)]
+    for function, slope in (*flat, (ops.leaky_relu, 0.2)):
         assert grad(lambda x: ops.sum(function(x)))(zero) == slope  # noqa: B023
 
 
 def test_nan_propagates():
     x = np.array([np.nan, 1.0])
     for dtype in (np.float32, np.float64):
-        for y in (ops.relu(x.astype(dtype)), ops.maximum(x.astype(dtype), 0), ops.tanh(x.astype(dtype))):
+        for f in (ops.relu, ops.relu6, lambda x: ops.maximum(x, 0), ops.tanh):
+            y = f(x.astype(dtype))
             assert np.isnan(y[0])
             assert y[1] > 0
 
@@ -103,7 +105,7 @@ def test_large_arrays_go_through_kernels_of_their_own():
         x, y = rng.standard_normal((2, n))
         for f in (ops.add, ops.multiply, ops.subtract):
             np.testing.assert_allclose(f(x.astype("f"), y.astype("f")), f(x, y), rtol=1e-5, atol=1e-6)
-        for f in (ops.relu, ops.tanh, ops.sigmoid, ops.elu, ops.leaky_relu):
+        for f in (ops.relu, ops.relu6, ops.tanh, ops.sigmoid, ops.elu, ops.leaky_relu):
             np.testing.assert_allclose(f(x.astype("f")), f(x), rtol=1e-5, atol=1e-6)
 
 
