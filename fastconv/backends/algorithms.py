@@ -97,12 +97,6 @@ def pointwise(c: Convolution) -> bool:
     return c.groups == 1 and max((*c.window, *c.strides)) == 1 and not any(map(any, c.padding)) and c.pixels > 0
 
 
-def product_forward(c: Convolution, limits: Limits) -> str:
-    if pointwise(c) and few_columns(*c.kernel_shape[-2:]):
-        return f"{c.kernel_shape[-1]} channels of one tap: a dot product for each"
-    return whole(c, limits)
-
-
 def product_backward_kernel(c: Convolution, limits: Limits) -> str:
     if pointwise(c) and swapped(c.pixels, c.kernel_shape[-2], c.kernel_shape[-1], limits.lanes):
         return f"{c.kernel_shape[-2]} channels fill vectors better than {c.kernel_shape[-1]}: the kernel is transposed"
@@ -345,7 +339,7 @@ def otherwise(c: Convolution, limits: Limits) -> str:
 # The first rule that has a reason wins.
 RULES = {
     "forward": (
-        Rule("product", product_forward, exact=True),
+        Rule("product", whole, exact=True),
         Rule("fourier", fourier_forward, exact=False),
         Rule("winograd", winograd_forward, exact=False),
         Rule("grouped", grouped, exact=True),
@@ -426,11 +420,6 @@ def dot_rows(depth: int) -> int:
     return max(1, min(depth // 8, max(STREAM_ROWS, depth // 32), DOT_ROWS))
 
 
-def few_columns(depth: int, columns: int) -> bool:
-    """Whether the columns of a product are dot products, with elements of a in the lanes."""
-    return depth >= DOT_DEPTH and columns <= DOT_COLUMNS
-
-
 def swapped(depth: int, rows: int, columns: int, lanes: int) -> bool:
     """Whether a^T b, (rows, columns) sums, is computed as the transpose of b^T a, whose rows fill vectors better."""
     vectors = rows * ceil(columns / lanes) - columns * ceil(rows / lanes)
@@ -449,6 +438,6 @@ def matmul(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_
         return "transposed" if len(a) == 2 and not transpose_b and not fused else "reference"
     rows, columns = prod(a[:-1]), b[0] if transpose_b else b[1]
     most = dot_rows(a[-1]) if transpose_b else STREAM_ROWS
-    if rows > most and few_columns(a[-1], columns):
+    if rows > most and a[-1] >= DOT_DEPTH and columns <= DOT_COLUMNS:
         return "dots"
     return "stream" if rows <= most else "tiles"

@@ -36,7 +36,7 @@ def algorithms_of(*shape, **window):
         (((8, 14, 14, 512), (3, 3, 8, 512)), {"padding": "same"}, ["grouped"] * 3),
         (((8, 28, 28, 64), (5, 5, 32, 64)), {"padding": "same"}, ["direct"] * 3),
         (((8, 7, 7, 128), (7, 7, 128, 256)), {}, ["product"] * 3),
-        (((8, 28, 28, 64), (1, 1, 64, 2)), {}, ["product", "direct", "product"]),
+        (((8, 28, 28, 64), (1, 1, 64, 2)), {}, ["dots", "direct", "product"]),
         (((16, 28, 28, 1), (5, 5, 1, 6)), {}, ["fold", "spread", "fold"]),
         (((1, 96, 96, 40), (3, 3, 40, 2)), {}, ["dots", "direct", "fold"]),
         (((8, 28, 28, 1), (3, 3, 1, 32)), {"padding": "same"}, ["direct", "dots", "direct"]),
