@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
-import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fastconv.engine import Variable
+from fastconv.models.saving import hdf5_file
 from fastconv.models.saving.fitting import check_fit
+from fastconv.models.saving.hdf5_file import Dataset, Group
 
 NAMES_IN_ATTRIBUTE = 1000  # an attribute holds 64 KiB; longer lists go on in name0, name1, ...
 
@@ -21,15 +22,13 @@ def h5py() -> Any:
     try:
         import h5py
     except ImportError as error:
-        raise ImportError("Files ending in .keras, .h5 and .hdf5 need: pip install fastconv[h5]") from error
+        raise ImportError("Writing files that end in .keras, .h5 and .hdf5 needs: pip install fastconv[h5]") from error
     return h5py
 
 
-@contextmanager
-def opened(file: Any) -> Iterator[Any]:
-    """The root of the file at a path, or in bytes."""
-    with h5py().File(io.BytesIO(file) if isinstance(file, bytes) else file, "r") as root:
-        yield root
+def opened(filepath: Any) -> Group:
+    """The root of a file."""
+    return hdf5_file.opened(Path(filepath).read_bytes())
 
 
 def written(fill: Callable[[Any], None]) -> bytes:
@@ -40,59 +39,49 @@ def written(fill: Callable[[Any], None]) -> bytes:
     return buffer.getvalue()
 
 
-def child(group: Any, path: str) -> Any:
-    """What is at a path below `group`, None where there is nothing.
-
-    Raises:
-        ValueError: a part of the path is a soft or external link.
-    """
+def child(group: Group, path: str) -> Any:
+    """What is at a path below `group`, None where there is nothing."""
+    found: Any = group
     for name in path.split("/") if path else ():
-        if not isinstance(group, h5py().Group) or name not in group:
+        if not isinstance(found, Group) or name not in found.links:
             return None
-        if group.get(name, getclass=True, getlink=True) is not h5py().HardLink:
-            raise ValueError(f"an HDF5 file must have no soft or external links. Received: {group.name}/{name}")
-        group = group[name]
-    return group
-
-
-def subgroup(group: Any, path: str) -> Any:
-    """The group at a path. Raises ValueError where there is none."""
-    found = child(group, path)
-    if not isinstance(found, h5py().Group):
-        raise ValueError(f"an HDF5 file of this kind must have the group {path!r}. Received: {sorted(group)}")
+        found = found[name]
     return found
 
 
-def read(group: Any, path: str, variable: Variable) -> np.ndarray:
+def subgroup(group: Group, path: str) -> Group:
+    """The group at a path. Raises ValueError where there is none."""
+    found = child(group, path)
+    if not isinstance(found, Group):
+        raise ValueError(f"an HDF5 file of this kind must have the group {path!r}. Received: {sorted(group.links)}")
+    return found
+
+
+def read(group: Group, path: str, variable: Variable) -> np.ndarray:
     """The array at a path, which must fit `variable`; checked before anything is allocated for it.
 
     Raises:
-        ValueError: there is none, or it does not fit, is kept in other files or in chunks that are much larger than it.
+        ValueError: there is none, or it does not fit, or is not in the file itself.
     """
     dataset = child(group, path)
-    if not isinstance(dataset, h5py().Dataset):
+    if not isinstance(dataset, Dataset):
         raise ValueError(f"the weights of {variable.path} must be at {group.name}/{path}. Received: no such array")
-    check_fit(f"the array {dataset.name}", variable, dataset.shape or (), dataset.dtype)
-    if dataset.external or dataset.is_virtual:
-        raise ValueError(f"arrays must be in the file itself. Received: {dataset.name}, which refers to others")
-    if dataset.chunks and math.prod(dataset.chunks) > 16 * dataset.size + (1 << 20):
-        raise ValueError(f"chunks must not be much larger than arrays. Received: {dataset.name}, {dataset.chunks}")
-    return dataset[()] if dataset.ndim else np.asarray(dataset[()])
+    check_fit(f"the array {dataset.name}", variable, dataset.shape, dataset.dtype)
+    return dataset.array()
 
 
-def text(group: Any, name: str) -> str | None:
+def text(group: Group, name: str) -> str | None:
     """An attribute as text; None where it is missing. Raises ValueError where it is something else."""
-    value = group.attrs.get(name)
-    value = value.decode() if isinstance(value, bytes) else value
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f"the attribute {name} must be text. Received: {type(value).__name__}")
-    return value
+    value = group.value(name)
+    if value is not None and (value.ndim or not isinstance(value[()], str)):
+        raise ValueError(f"the attribute {name} must be text. Received: {value.dtype} of shape {value.shape}")
+    return None if value is None else value[()]
 
 
-def names(group: Any, attribute: str) -> list[str]:
+def names(group: Group, attribute: str) -> list[str]:
     """A list of names, whose parts are in attribute0, attribute1, ... where it is long."""
-    keys = [attribute] if attribute in group.attrs else _numbered(group, attribute)
-    found = [name.decode() if isinstance(name, bytes) else name for key in keys for name in group.attrs[key]]
+    keys = [attribute] if attribute in group.attributes else _numbered(group, attribute)
+    found = [name for key in keys for name in np.ravel(np.asarray(group.value(key)))]
     if not all(isinstance(name, str) for name in found):
         raise ValueError(f"the attribute {attribute} must hold names. Received: {found[:3]}")
     return found
@@ -106,8 +95,8 @@ def set_names(group: Any, attribute: str, values: Sequence[str]) -> None:
         group.attrs.create(f"{attribute}{i}" if len(parts) > 1 else attribute, array)
 
 
-def _numbered(group: Any, attribute: str) -> list[str]:
+def _numbered(group: Group, attribute: str) -> list[str]:
     keys: list[str] = []
-    while f"{attribute}{len(keys)}" in group.attrs:
+    while f"{attribute}{len(keys)}" in group.attributes:
         keys.append(f"{attribute}{len(keys)}")
     return keys

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv.engine import Variable
-from fastconv.models.saving import hdf5, legacy_h5, tree, zipped
+from fastconv.models.saving import hdf5, hdf5_file, legacy_h5, tree, zipped
 from fastconv.models.saving.building import build_model, optimizer_state
 from fastconv.models.saving.fitting import Pairs, assign, parse
 from fastconv.models.saving.from_keras import from_keras
+from fastconv.models.saving.hdf5_file import Group
 from fastconv.models.saving.to_keras import model_to_keras
 
 WEIGHTS = "model.weights.h5"
@@ -44,15 +45,14 @@ class KerasArchive:
         shape = (data.get("build_config") or {}).get("input_shape")
         options = from_keras("layer", data.get("compile_config")) if compile else None
         model = build_model(from_keras("layer", data), shape, options)
-        with hdf5.opened(content) as root:
-            pairs = read_tree(root, model) + _optimizer_pairs(root, model)
-        assign(pairs)
+        root = hdf5_file.opened(content)
+        assign(read_tree(root, model) + _optimizer_pairs(root, model))
         return model
 
     def weights(self, model: Any, filepath: Any) -> Pairs:
         """The weights of `model` with their values in a file."""
-        with zipped.opened(filepath) as archive, hdf5.opened(archive.read(WEIGHTS)) as root:
-            return read_tree(root, model)
+        with zipped.opened(filepath) as archive:
+            return read_tree(hdf5_file.opened(archive.read(WEIGHTS)), model)
 
 
 class WeightsH5:
@@ -64,9 +64,9 @@ class WeightsH5:
 
     def weights(self, model: Any, filepath: Any) -> Pairs:
         """The weights of `model` with their values in a file."""
-        with hdf5.opened(filepath) as root:
-            old = legacy_h5.weights_group(root)
-            return read_tree(root, model) if old is None else legacy_h5.read_layers(old, model)
+        root = hdf5.opened(filepath)
+        old = legacy_h5.weights_group(root)
+        return read_tree(root, model) if old is None else legacy_h5.read_layers(old, model)
 
 
 def read_tree(root: Any, model: Any) -> Pairs:
@@ -87,7 +87,7 @@ def _optimizer_pairs(root: Any, model: Any) -> Pairs:
 def _read(root: Any, path: str, variables: Sequence[Variable]) -> Pairs:
     """Variables with the arrays 0, 1, ... of a group, which must be as many."""
     found = hdf5.child(root, path)
-    count = 0 if found is None else len(found)
+    count = len(found.links) if isinstance(found, Group) else 0
     if count != len(variables):
         wanted = [v.path for v in variables]
         raise ValueError(f"its weights must fit the model, with {wanted} at {path}. Received: {count} arrays")

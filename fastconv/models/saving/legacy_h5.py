@@ -36,32 +36,31 @@ class LegacyH5:
 
     def load(self, filepath: Any, compile: bool) -> Any:
         """The model in a file. Raises ValueError where there is none, or its parts do not fit."""
-        with hdf5.opened(filepath) as root:
-            config = parse(hdf5.text(root, "model_config"))
-            training = hdf5.text(root, "training_config")
-            options = _compile_config(parse(training)) if compile and training else None
-            shape = (config.get("build_config") or {}).get("input_shape")
-            model = build_model(from_keras("layer", config), shape, options)
-            pairs = read_layers(hdf5.subgroup(root, "model_weights"), model)
-            pairs += _optimizer_pairs(root, model) + _other_pairs(root, model)
-        assign(pairs)
+        root = hdf5.opened(filepath)
+        config = parse(hdf5.text(root, "model_config"))
+        training = hdf5.text(root, "training_config")
+        options = _compile_config(parse(training)) if compile and training else None
+        shape = (config.get("build_config") or {}).get("input_shape")
+        model = build_model(from_keras("layer", config), shape, options)
+        pairs = read_layers(hdf5.subgroup(root, "model_weights"), model)
+        assign(pairs + _optimizer_pairs(root, model) + _other_pairs(root, model))
         return model
 
     def weights(self, model: Any, filepath: Any) -> Pairs:
         """The weights of `model` with their values in a file."""
-        with hdf5.opened(filepath) as root:
-            return read_layers(weights_group(root) or root, model)
+        root = hdf5.opened(filepath)
+        return read_layers(weights_group(root) or root, model)
 
     def named_weights(self, model: Any, filepath: Any) -> Pairs:
         """The same of the layers whose names are in the file."""
-        with hdf5.opened(filepath) as root:
-            return read_named_layers(weights_group(root) or root, model)
+        root = hdf5.opened(filepath)
+        return read_named_layers(weights_group(root) or root, model)
 
 
 def weights_group(root: Any) -> Any:
     """Where a file of this format has its weights; None where it is of another format."""
     found = hdf5.child(root, "model_weights")
-    return root if found is None and "layer_names" in root.attrs else found
+    return root if found is None and "layer_names" in root.attributes else found
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------
@@ -79,7 +78,7 @@ def read_layers(group: Any, model: Any) -> Pairs:
     pairs = [
         pair for (name, arrays), layer in zip(found, layers) for pair in _read(group, name, arrays, _weights(layer))
     ]
-    if TOP in group:
+    if TOP in group.links:
         pairs += _read(group, TOP, hdf5.names(hdf5.subgroup(group, TOP), "weight_names"), _top_weights(model))
     return pairs
 

@@ -1,6 +1,7 @@
 """Files that Keras wrote: outputs, and losses where training goes on, are those that Keras gave. See files/make.py."""
 
 import gzip
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,6 @@ import pytest
 from fastconv import Sequential, layers, models
 
 from .samples import flat
-
-pytest.importorskip("h5py")
 
 FILES = Path(__file__).parent / "files"
 MODELS = [
@@ -55,6 +54,13 @@ def test_outputs_and_training(unpacked, name):
         (targets,) = targets
     found = model.fit(x, targets, epochs=3, shuffle=False, verbose=0).history["loss"]
     np.testing.assert_allclose(found, losses, rtol=1e-4)
+
+
+def test_reading_needs_numpy_alone(unpacked, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    for name in ("sequential.keras", "keras2.h5"):
+        path, x, y, _ = unpacked(name)
+        assert_near(models.load_model(path).predict(x, verbose=0), y)
 
 
 def sequential():

@@ -348,8 +348,6 @@ def test_a_file_that_was_cut_or_changed(tmp_path, suffix):
     rng = np.random.default_rng(0)
     cuts = [whole[: int(n)] for n in np.linspace(0, len(whole) - 1, 24)]
     flips = [flipped(whole, int(at)) for at in rng.integers(0, len(whole), 60)]
-    if suffix == ".h5":
-        flips = []  # the HDF5 library may search for ever for a text in an attribute whose place was changed
     for content in cuts + flips:
         path.write_bytes(content)
         for read in (model.load_weights, models.load_model) if suffix != ".weights.h5" else (model.load_weights,):
@@ -357,7 +355,7 @@ def test_a_file_that_was_cut_or_changed(tmp_path, suffix):
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     read(path)
-                assert content not in cuts or suffix in (".h5", ".weights.h5")
+                assert content not in cuts
             except ValueError as error:
                 assert str(path) in str(error)  # noqa: PT017
                 for a, b in zip(before, model.get_weights(), strict=True):

@@ -1,0 +1,88 @@
+"""The bytes of a file, and positions in them."""
+
+from __future__ import annotations
+
+TIMES = 4  # how often each byte may be read, on average; what h5py writes is read once or twice
+NOWHERE = (1 << 64) - 1  # the address of what was never written
+
+
+class Storage:
+    """The bytes of a file, of which only so many can be read: no circle or repetition in them makes reading endless."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.left = TIMES * len(content)
+        self.texts: dict[int, dict[int, Cursor]] = {}  # the collections of texts that were found, by address
+
+    def at(self, address: int, size: int | None = None) -> Cursor:
+        """What begins at an address, to the end of the file if no size is given."""
+        if address == NOWHERE:
+            raise ValueError("an HDF5 file must have values for its arrays. Received: one that was never written")
+        return Cursor(self, 0, len(self.content)).skip(address).part(size)
+
+    def read(self, start: int, stop: int) -> memoryview:
+        """Bytes that are in the file. Raises ValueError when too many have been read."""
+        self.left -= stop - start
+        if self.left < 0:
+            raise ValueError("an HDF5 file must not refer to its parts again and again. Received: one that does")
+        return memoryview(self.content)[start:stop]
+
+
+class Cursor:
+    """A part of a file, read from its beginning to its end. Every method raises ValueError behind the end."""
+
+    __slots__ = ("start", "stop", "storage")
+
+    def __init__(self, storage: Storage, start: int, stop: int) -> None:
+        self.storage = storage
+        self.start = start
+        self.stop = stop
+
+    @property
+    def left(self) -> int:
+        """How many bytes there are to the end."""
+        return self.stop - self.start
+
+    def copy(self) -> Cursor:
+        """Another cursor at the same place."""
+        return Cursor(self.storage, self.start, self.stop)
+
+    def skip(self, size: int) -> Cursor:
+        """This cursor, behind the next `size` bytes."""
+        if size > self.left:
+            raise ValueError(f"an HDF5 file must be whole. Received: {size} bytes at {self.start} of {self.stop}")
+        self.start += size
+        return self
+
+    def take(self, size: int) -> memoryview:
+        """The next `size` bytes."""
+        start = self.start
+        return self.storage.read(start, self.skip(size).start)
+
+    def uint(self, size: int) -> int:
+        """The next whole number."""
+        return int.from_bytes(self.take(size), "little")
+
+    def part(self, size: int | None = None) -> Cursor:
+        """The next `size` bytes, or all to the end, as a cursor of its own."""
+        start = self.start
+        return Cursor(self.storage, start, self.skip(self.left if size is None else size).start)
+
+    def expect(self, *values: bytes) -> bytes:
+        """The next bytes, which must be among `values`, all of one length: a signature, or the number of a version."""
+        start, found = self.start, bytes(self.take(len(values[0])))
+        if found not in values:
+            wanted = " or ".join(map(repr, values))
+            raise ValueError(f"an HDF5 file of a model must have {wanted} at {start}. Received: {found!r}")
+        return found
+
+    def text(self, size: int | None = None) -> str:
+        """The text in the next `size` bytes, or up to a zero."""
+        if size is None:
+            end = self.storage.content.find(b"\0", self.start, self.stop)
+            size = end - self.start if end >= 0 else self.left + 1
+        content = bytes(self.take(size))
+        try:
+            return content.decode()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"an HDF5 file must have text in UTF-8. Received: {content[:40]!r}") from error

@@ -1,0 +1,70 @@
+"""Types, shapes, and the values that they give bytes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from fastconv.models.saving.hdf5_file.heaps import global_heap
+from fastconv.models.saving.hdf5_file.storage import Cursor
+
+NUMBER, FLOAT, TEXT, VARIABLE_LENGTH = 0, 1, 3, 9  # classes of types
+TEXT_OF_ANY_LENGTH = np.dtype(object)
+NULL = 2  # a kind of space
+
+# Of IEEE floats by size: where the sign is; first bit and bits in all, of the exponent, of the mantissa; the bias.
+FLOATS = {
+    2: (15, 0, 16, 10, 5, 0, 10, 15),
+    4: (31, 0, 32, 23, 8, 0, 23, 127),
+    8: (63, 0, 64, 52, 11, 0, 52, 1023),
+}
+
+
+def read_type(cursor: Cursor) -> np.dtype:
+    """The type that a message tells. Raises ValueError unless it is numbers or text."""
+    kind, bits, size = cursor.uint(1) & 15, cursor.uint(3), cursor.uint(4)
+    order = ">" if bits & 1 else "<"
+    if kind == NUMBER and size in (1, 2, 4, 8) and (cursor.uint(2), cursor.uint(2)) == (0, 8 * size):
+        return np.dtype(f"{order}{'i' if bits & 8 else 'u'}{size}")
+    if kind == FLOAT and FLOATS.get(size) == (bits >> 8, *(cursor.uint(n) for n in (2, 2, 1, 1, 1, 1, 4))):
+        return np.dtype(f"{order}f{size}")
+    if kind == TEXT and 0 < size < 1 << 31:
+        return np.dtype(f"S{size}")
+    if kind == VARIABLE_LENGTH and bits & 15 == 1:
+        return TEXT_OF_ANY_LENGTH
+    raise ValueError(f"an HDF5 file of a model must hold numbers and text. Received: class {kind} of {size} bytes")
+
+
+def read_shape(cursor: Cursor) -> tuple[int, ...] | None:
+    """The shape that a message tells; None where there is no value."""
+    version, rank = cursor.expect(b"\1", b"\2"), cursor.uint(1)
+    kind = cursor.skip(1).uint(1)
+    if version == b"\2" and kind == NULL:
+        return None
+    cursor.skip(4 if version == b"\1" else 0)
+    return tuple(cursor.uint(8) for _ in range(rank))
+
+
+def read_values(data: Cursor, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of numbers, or of `str`."""
+    count = math.prod(shape)
+    if dtype == TEXT_OF_ANY_LENGTH:
+        texts = [_text(data) for _ in range(count)]
+    elif dtype.kind == "S":
+        texts = [data.text(dtype.itemsize).rstrip("\0") for _ in range(count)]
+    else:
+        return np.ndarray(shape, dtype, data.take(count * dtype.itemsize))
+    return np.array(texts, object).reshape(shape)
+
+
+def _text(data: Cursor) -> str:
+    size, address, number = data.uint(4), data.uint(8), data.uint(4)
+    if size == 0:
+        return ""
+    texts = data.storage.texts
+    if address not in texts:
+        texts[address] = global_heap(data.storage, address)
+    if number not in texts[address]:
+        raise ValueError(f"an HDF5 file must have the texts that it refers to. Received: {number} at {address}")
+    return texts[address][number].copy().text(size)
