@@ -16,7 +16,7 @@ from fastconv.config import (
     set_floatx,
     set_image_data_format,
 )
-from fastconv.engine import KerasTensor, Tensor, Variable
+from fastconv.engine import KerasTensor, Variable
 from fastconv.ops import (
     abs,
     argmax,
@@ -181,7 +181,7 @@ def ones(shape: Sequence[int], dtype: str | None = None, name: str | None = None
 
 def get_value(x: Any) -> np.ndarray:
     """The numbers in a variable, a tensor or an array."""
-    return x.numpy() if isinstance(x, (Variable, Tensor)) else np.asarray(x)
+    return x.numpy() if isinstance(x, Variable) else ops.convert_to_numpy(x)
 
 
 eval = get_value

@@ -7,7 +7,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -121,6 +121,11 @@ def cupy() -> Any:
                 "fastconv[cuda13] for drivers of CUDA 13"
             ) from error
         raise MissingGpuError(f"CuPy is installed but does not load: {error}") from error
+
+
+def any_on_gpu(arrays: Iterable[Any]) -> bool:
+    """Whether there is an array of CuPy among `arrays`."""
+    return "cupy" in sys.modules and any(map(is_on_gpu, arrays))
 
 
 def is_on_gpu(x: Any) -> bool:

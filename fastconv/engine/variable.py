@@ -118,16 +118,17 @@ class Variable(Operand):
         trace = Trace.current()
         if trace is None:
             value = read(value)
-            self._write(value.known() if isinstance(value, Tensor) else value)
-        else:
-            trace.assign(self, value)
-
-    def _write(self, value: Any) -> None:
-        if not is_on_gpu(value):
+            value = value.known() if isinstance(value, Tensor) else value
+            if is_on_gpu(value):
+                self._assign_on_gpu(value)
+                return
             self.buffer[...] = value
             self._ahead = None
             self.version += 1
-            return
+        else:
+            trace.assign(self, value)
+
+    def _assign_on_gpu(self, value: Any) -> None:
         where = gpu(value.device.id)
         with where.running():
             self.on(where)[...] = value

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastconv.backends.transfer import download
-from fastconv.device import is_on_gpu
+from fastconv.device import any_on_gpu, is_on_gpu
 from fastconv.engine import HostCall, Plan, Tensor, Trace
 from fastconv.engine.tree import leaves, rebuild
 
@@ -29,10 +29,9 @@ class Results:
 
     def sent(self) -> Callable[[], Any]:
         """Arrays are sent to the host's memory; the function returned waits for them there."""
-        on_gpu = [value for value in self.values if is_on_gpu(value)]
-        if not on_gpu:
+        if not any_on_gpu(self.values):
             return self.arrays
-        arrived = download(on_gpu)
+        arrived = download([value for value in self.values if is_on_gpu(value)])
 
         def when_arrived() -> Any:
             copies = iter(arrived())

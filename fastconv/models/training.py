@@ -18,7 +18,7 @@ from fastconv.backends.transfer import brought_here
 from fastconv.callbacks import Callback, CallbackList, History, ProgbarLogger
 from fastconv.callbacks.late import LateLogs
 from fastconv.callbacks.snapshot import Snapshot
-from fastconv.device import is_on_gpu
+from fastconv.device import any_on_gpu
 from fastconv.engine import DataDependentError, GradientTape, Tensor, Trace
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer
@@ -303,7 +303,7 @@ class Trainer(Layer):
     def _outputs(self, batch: tuple) -> Callable[[], Any]:
         """Begin to compute the outputs for a batch; what is returned waits for them where the inputs lie."""
         results = self._step("predict", batch)
-        return results.arrays if any(map(is_on_gpu, leaves(batch))) else results.sent()
+        return results.arrays if any_on_gpu(leaves(batch)) else results.sent()
 
     # ---- many batches --------------------------------------------------------------------------------------------
 

@@ -7,15 +7,19 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
+from fastconv.backends.transfer import as_array, to_host
 from fastconv.engine import Tensor
 from fastconv.engine.primitive import CAST, DETACH, read
 from fastconv.engine.tree import leaves
+
+NATIVE = (np.ndarray, np.generic, Tensor)  # what has a shape and is computed with as it is, as CuPy's arrays are
 
 
 def convert_to_tensor(x: Any, dtype: str | None = None) -> Any:
     """`x` as something to compute with: arrays and tensors as they are, what a variable holds, the rest as an array.
 
-    Python floats, and lists of them, take `config.floatx()`. With `dtype`, cast.
+    Python floats, and lists of them, take `config.floatx()`. Arrays of other libraries are taken without a copy, in the
+    host's memory as NumPy's, on a GPU as CuPy's. With `dtype`, cast.
 
     Raises:
         TypeError: a list of tensors; `ops.stack` makes one of them.
@@ -29,12 +33,14 @@ def convert_to_tensor(x: Any, dtype: str | None = None) -> Any:
         x = np.asarray(x)
         if x.dtype == np.float64:
             x = x.astype(config.floatx())
+    elif not isinstance(x, NATIVE):
+        x = as_array(x)
     return x if dtype is None else cast(x, dtype)
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:
     """The values of `x` as a NumPy array. Raises DataDependentError where a graph has not run."""
-    return x.numpy() if isinstance(x, Tensor) else np.asarray(x)
+    return x.numpy() if isinstance(x, Tensor) else to_host(x)
 
 
 def cast(x: Any, dtype: Any) -> Any:

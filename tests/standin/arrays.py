@@ -71,6 +71,16 @@ class ndarray:
     T = property(lambda self: self.transpose())
 
     @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return {**self._raw.__array_interface__, "version": 3, "stream": None}
+
+    def __dlpack__(self, **_: Any) -> Any:
+        return self._raw.__dlpack__()
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, self._device
+
+    @property
     def base(self) -> Any:
         return self._raw.base
 
@@ -369,7 +379,29 @@ names |= {name + "_like": like(name) for name in ("empty", "full", "ones", "zero
 def asarray(a: Any, dtype: Any = None, order: Any = None, *, copy: Any = None, blocking: bool = False) -> ndarray:
     if isinstance(a, ndarray):
         return compute(lambda x: np.asarray(x, dtype, order=order or "K"), a)
+    if hasattr(a, "__cuda_array_interface__"):
+        return ndarray(np.asarray(Interface(a)), state.entered[-1])
     return array(a, dtype)
+
+
+class Interface:
+    """The memory of an array on a GPU, as NumPy understands it."""
+
+    def __init__(self, a: Any) -> None:
+        self.owner = a
+        self.__array_interface__ = a.__cuda_array_interface__
+
+
+def from_dlpack(array: Any) -> ndarray:
+    """The memory of an array of another library."""
+    if array.__dlpack_device__()[0] != 2:
+        raise TypeError("CPU arrays cannot be directly imported to CuPy. Use `cupy.array(numpy.from_dlpack(input))`")
+
+    class Host:
+        __dlpack__ = staticmethod(array.__dlpack__)
+        __dlpack_device__ = staticmethod(lambda: (1, 0))
+
+    return ndarray(np.from_dlpack(Host()), array.__dlpack_device__()[1])
 
 
 def array(obj: Any, dtype: Any = None, copy: bool = True, order: str = "K", *, blocking: bool = False) -> ndarray:
@@ -407,7 +439,8 @@ def may_share_memory(a: Any, b: Any, max_work: Any = None) -> bool:
     return isinstance(a, ndarray) and isinstance(b, ndarray) and np.may_share_memory(a._raw, b._raw)
 
 
-names |= {f.__name__: f for f in (ndarray, ufunc, array, asarray, ascontiguousarray, asnumpy, copyto, may_share_memory)}
+OWN = (ndarray, ufunc, array, asarray, ascontiguousarray, asnumpy, copyto, from_dlpack, may_share_memory)
+names |= {f.__name__: f for f in OWN}
 names |= {
     "ndim": lambda a: np.ndim(unwrap(a)),
     "shape": lambda a: np.shape(unwrap(a)),
