@@ -40,14 +40,42 @@ def settings_restored():
     config._settings.update(before)
 
 
+def pytest_addoption(parser):
+    where = 'where models compute in all tests: "cpu", "gpu", or "stand-in" for the GPU that CuPy\'s stand-in plays'
+    parser.addoption("--device", default="cpu", choices=("cpu", "gpu", "stand-in"), help=where)
+
+
+@pytest.fixture(autouse=True)
+def chosen_device(request, monkeypatch):
+    """Models compute on the processor unless `--device` or the test says otherwise."""
+    where = request.config.getoption("--device")
+    if where == "stand-in":
+        request.getfixturevalue("gpu_stand_in")
+    monkeypatch.setattr(device, "_chosen", "cpu" if where == "cpu" else "gpu")
+
+
+def real_gpu():
+    """CuPy. Skips the test, with the reason, where it finds no GPU."""
+    try:
+        device.gpu_count()
+    except device.MissingGpuError as error:
+        pytest.skip(str(error))
+    return device.cupy()
+
+
+@pytest.fixture(params=["stand-in", pytest.param("real", marks=pytest.mark.gpu)])
+def gpu(request):
+    """CuPy: its stand-in, and itself where it finds a GPU."""
+    return request.getfixturevalue("gpu_stand_in") if request.param == "stand-in" else real_gpu()
+
+
 @pytest.fixture
-def gpu(monkeypatch):
+def gpu_stand_in(monkeypatch):
     """CuPy's stand-in in the place of CuPy, with two GPUs. Devices are found anew, now and afterwards."""
     if not standin.AVAILABLE:
         pytest.skip("the stand-in for CuPy compiles kernels by g++, on Linux")
     monkeypatch.setitem(sys.modules, "cupy", standin.cupy)
     monkeypatch.setattr(device, "_found", {"cpu": "cpu"})
-    monkeypatch.setattr(device, "_chosen", device._chosen)
     backends.gpu.cache_clear()
     standin.state.reset()
     yield standin.cupy

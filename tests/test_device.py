@@ -27,6 +27,7 @@ def test_other_names_are_errors(name):
 
 
 def test_auto_is_the_processor_without_cupy(no_cupy):
+    config.set_device("auto")
     assert config.get_device() == "cpu"
     with pytest.raises(device.MissingGpuError, match="CuPy"), config.device("gpu"):
         pass
@@ -54,12 +55,14 @@ def test_a_broken_cupy_breaks_nothing_else(monkeypatch, no_cupy, capsys):
         raise ImportError("libcudart.so.12: cannot open shared object file")
 
     monkeypatch.setattr(device.importlib, "import_module", broken)
+    config.set_device("auto")
     assert config.get_device() == "cpu"
     fastconv.show_config()
     assert "does not load: libcudart.so.12" in capsys.readouterr().out.replace("\n", " ")
 
 
-def test_auto_is_the_first_gpu(gpu):
+def test_auto_is_the_first_gpu(gpu_stand_in):
+    config.set_device("auto")
     assert config.get_device() == "gpu:0"
     config.set_device("cpu")
     assert config.get_device() == "cpu"
@@ -69,29 +72,31 @@ def test_auto_is_the_first_gpu(gpu):
         assert config.get_device() == "gpu:0"
 
 
-def test_a_gpu_that_is_not_there(gpu):
+def test_a_gpu_that_is_not_there(gpu_stand_in):
     with pytest.raises(device.MissingGpuError, match="There are 2 GPUs here"):
         config.set_device("gpu:2")
 
 
-def test_no_gpu_in_the_machine(gpu):
+def test_no_gpu_in_the_machine(gpu_stand_in):
     standin.state.devices = 0
+    config.set_device("auto")
     assert config.get_device() == "cpu"
     with pytest.raises(device.MissingGpuError, match="no GPU in this machine"):
         config.set_device("gpu")
 
 
-def test_a_driver_that_cannot_be_used(gpu, monkeypatch):
+def test_a_driver_that_cannot_be_used(gpu_stand_in, monkeypatch):
     def fails():
         raise standin.cupy.cuda.runtime.CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version")
 
     monkeypatch.setattr(standin.cupy.cuda.runtime, "getDeviceCount", fails)
+    config.set_device("auto")
     assert config.get_device() == "cpu"
     with pytest.raises(device.MissingGpuError, match="cudaErrorInsufficientDriver"):
         config.set_device("gpu")
 
 
-def test_a_block_chooses_for_its_own_thread(gpu):
+def test_a_block_chooses_for_its_own_thread(gpu_stand_in):
     config.set_device("cpu")
     seen = []
     with config.device("gpu:1"):
@@ -125,7 +130,7 @@ def test_a_wrong_name_in_the_environment_is_an_error():
     assert "Received: 'cuda'" in found.stderr
 
 
-def test_show_config_names_the_device(gpu, capsys):
+def test_show_config_names_the_device(gpu_stand_in, capsys):
     config.set_device("gpu")
     fastconv.show_config()
     out = capsys.readouterr().out

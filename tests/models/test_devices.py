@@ -6,17 +6,13 @@ import numpy as np
 import pytest
 
 from fastconv import callbacks, config, layers, models, ops
+from fastconv.device import gpu_count
 from fastconv.engine import GradientTape
 from tests import standin
 
 BATCH = 8
 
 pytestmark = pytest.mark.filterwarnings("ignore:The steps are launched one by one")
-
-
-@pytest.fixture(autouse=True)
-def begins_on_the_processor(gpu):
-    config.set_device("cpu")
 
 
 @pytest.fixture
@@ -77,9 +73,9 @@ def test_a_model_trains_as_on_the_processor(gpu, data, run_eagerly):
 
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 def test_training_goes_on_where_it_is_sent(gpu, data, optimizer):
-    """From the processor to one GPU, to the other, and back: as if it had stayed."""
+    """From the processor to the first GPU, to the last, and back: as if it had stayed."""
     stays, moves = twins(optimizer=optimizer)
-    for device in ("cpu", "gpu:0", "gpu:1", "cpu"):
+    for device in ("cpu", "gpu:0", f"gpu:{gpu_count() - 1}", "cpu"):
         train(stays, data, epochs=1)
         with config.device(device):
             train(moves, data, epochs=1)
@@ -98,7 +94,7 @@ def test_saving_and_loading_see_the_newest_weights(gpu, data, tmp_path):
     np.testing.assert_allclose(other.predict(data[0], verbose=0), 0.1)
 
 
-def test_a_run_of_steps_is_recorded_once_and_launched(gpu, one_hot):
+def test_a_run_of_steps_is_recorded_once_and_launched(gpu_stand_in, one_hot):
     config.set_device("gpu")
     net = small_net(loss="categorical_crossentropy")
     batch = [a[:BATCH] for a in one_hot]
@@ -109,7 +105,7 @@ def test_a_run_of_steps_is_recorded_once_and_launched(gpu, one_hot):
     assert standin.state.launches - before < 20  # the batch, metrics begun again: not the steps
 
 
-def test_nobody_waits_for_steps_that_are_not_shown(gpu, one_hot):
+def test_nobody_waits_for_steps_that_are_not_shown(gpu_stand_in, one_hot):
     config.set_device("gpu")
     net = small_net(loss="categorical_crossentropy")
     train(net, one_hot)

@@ -57,4 +57,6 @@ def test_arrays_of_others_in_the_hosts_memory_become_numpys():
 
 def test_values_come_from_the_gpu(gpu):
     x = gpu.ones((2, 2), "float32")
-    np.testing.assert_array_equal(ops.convert_to_numpy(ops.multiply(x, 3.0)), np.full((2, 2), 3, "float32"), strict=True)
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(ops.multiply(x, 3.0)), np.full((2, 2), 3, "float32"), strict=True
+    )
