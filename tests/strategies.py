@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 
 PAIRS = st.tuples(st.integers(0, 2), st.integers(0, 2))
@@ -35,6 +36,26 @@ def windows(draw, most_dilation=2, ranks=(2,)):
     ci, co = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     x_shape = (draw(st.integers(0, 2)), *spatial, g * ci)
     return Window(x_shape, (*size, ci, g * co), sizes(4), padding, dilation)
+
+
+@st.composite
+def geometries(draw, largest, channels):
+    """(x.shape, w.shape, window) with at least one output pixel."""
+    rank = draw(st.integers(1, 3))
+
+    def sizes(most):
+        return draw(st.tuples(*[st.integers(1, most)] * rank))
+
+    size, kernel = sizes(largest if rank < 3 else max(largest // 2, 3)), sizes(4 if rank < 3 else 3)
+    groups, ci, co = draw(st.integers(1, 3)), draw(st.integers(1, channels)), draw(st.integers(1, channels))
+    window = {
+        "strides": sizes(5),
+        "padding": draw(st.tuples(*[st.tuples(*[st.integers(0, 3)] * 2)] * rank)),
+        "dilation": sizes(3),
+    }
+    for n, k, p, d in zip(size, kernel, window["padding"], window["dilation"]):
+        assume(n + sum(p) > (k - 1) * d)
+    return (draw(st.sampled_from([1, 2, 9])), *size, groups * ci), (*kernel, ci, groups * co), window
 
 
 # Functions of two (3, 3) arrays that return a third: (in words of fastconv, in those of NumPy). Whole numbers stay

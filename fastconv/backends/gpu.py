@@ -8,11 +8,12 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fastconv.backends.reference import Array, Reference
+from fastconv.backends.gpu_products import GpuProducts
+from fastconv.backends.reference import Array
 from fastconv.device import cupy, is_on_gpu
 
 
-class Gpu(Reference):
+class Gpu(GpuProducts):
     """Arrays of one GPU; arrays of NumPy among them are copied there first.
 
     Args:

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastconv import _core, config
@@ -14,6 +14,7 @@ from fastconv.backends import algorithms
 from fastconv.backends.cpu import Cpu
 from fastconv.backends.reference import Reference
 from tests import naive
+from tests.strategies import geometries
 
 cpu, reference = Cpu(), Reference(np)
 
@@ -60,26 +61,6 @@ def assert_conv_matches(oracle, rng, x_shape, w_shape, **window):
         assert_same("forward", cpu.conv(x, w, **window), y, *how)
         assert_same("backward_input", cpu.conv_backward_input(dy, w, input_shape=x_shape, **window), dx, *how)
         assert_same("backward_kernel", cpu.conv_backward_kernel(x, dy, kernel_shape=w_shape, **window), dw, *how)
-
-
-@st.composite
-def geometries(draw, largest, channels):
-    """(x.shape, w.shape, window) with at least one output pixel."""
-    rank = draw(st.integers(1, 3))
-
-    def sizes(most):
-        return draw(st.tuples(*[st.integers(1, most)] * rank))
-
-    size, kernel = sizes(largest if rank < 3 else max(largest // 2, 3)), sizes(4 if rank < 3 else 3)
-    groups, ci, co = draw(st.integers(1, 3)), draw(st.integers(1, channels)), draw(st.integers(1, channels))
-    window = {
-        "strides": sizes(5),
-        "padding": draw(st.tuples(*[st.tuples(*[st.integers(0, 3)] * 2)] * rank)),
-        "dilation": sizes(3),
-    }
-    for n, k, p, d in zip(size, kernel, window["padding"], window["dilation"]):
-        assume(n + sum(p) > (k - 1) * d)
-    return (draw(st.sampled_from([1, 2, 9])), *size, groups * ci), (*kernel, ci, groups * co), window
 
 
 @pytest.mark.parametrize("channels", [2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 127, 128, 129, 200])

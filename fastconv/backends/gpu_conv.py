@@ -1,0 +1,228 @@
+"""Convolutions by the kernels of fastconv/cuda: float32 in C order, one to three spatial axes.
+
+Every result is one sum in an order that its shape fixes, whatever the order in which a GPU runs blocks.
+"""
+
+from __future__ import annotations
+
+import functools
+from math import prod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastconv import config
+from fastconv.backends.reference import Array, Shape, Sides
+from fastconv.device import cupy
+
+SOURCES = Path(__file__).parents[1] / "cuda"
+GATHER = ("activation", "window", "product", "conv")
+CORRELATE = ("window", "product", "conv_kernel")
+DEPTHWISE = ("activation", "window", "depthwise")
+PARTS = ("parts",)
+
+# The numbers that activation.cu goes by.
+ACTIVATION_NUMBERS = {None: 0, "relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5, "clipped_relu": 6}
+
+MOST_INT = 2**31 - 1
+BLOCKS = 512  # enough to keep a large GPU busy: four for each of 128 multiprocessors
+SHORTEST_PART = 512  # of the pixels that a gradient of a kernel is summed over
+MOST_GRID = 65535  # blocks on the second and third axis
+
+
+class Window(NamedTuple):
+    """A convolution in the words of window.cu."""
+
+    images: int
+    groups: int
+    ci: int  # of one group, as co
+    co: int
+    inputs: Shape  # three axes, as all that follow
+    outputs: Shape
+    taps: Shape
+    strides: Shape
+    before: Shape
+    dilation: Shape
+
+    @property
+    def arguments(self) -> tuple[np.int32, ...]:
+        axes = zip(self.inputs, self.outputs, self.taps, self.strides, self.before, self.dilation)
+        return tuple(map(np.int32, (self.images, self.groups, self.ci, self.co, *(n for axis in axes for n in axis))))
+
+    @property
+    def pixels(self) -> int:
+        """Of the output, in all images."""
+        return self.images * prod(self.outputs)
+
+    @property
+    def phases(self) -> int:
+        """How many kinds of input pixels there are by the taps that they meet."""
+        return prod(self.strides)
+
+    @property
+    def phase_pixels(self) -> int:
+        """The most input pixels of one phase, in all images."""
+        return self.images * prod(-(-n // s) for n, s in zip(self.inputs, self.strides))
+
+    @property
+    def depthwise(self) -> bool:
+        return self.ci == 1 and self.groups > 1
+
+
+@functools.lru_cache(maxsize=4096)
+def window(x_shape: Shape, w_shape: Shape, outputs: Shape, strides: Shape, padding: Sides, dilation: Shape) -> Window:
+    """The convolution of these shapes, `outputs` being the spatial axes of its result."""
+    lacking = 3 - len(strides)
+    ones = (1,) * lacking
+
+    def three(sizes: Shape) -> Shape:
+        return (*ones, *map(int, sizes))
+
+    groups = x_shape[-1] // w_shape[-2]
+    before = (*((0,) * lacking), *(int(p[0]) for p in padding))
+    *taps, ci, co = w_shape
+    return Window(
+        x_shape[0],
+        groups,
+        ci,
+        co // groups,
+        three(x_shape[1:-1]),
+        three(outputs),
+        three(tuple(taps)),
+        three(strides),
+        before,
+        three(dilation),
+    )
+
+
+def fits(c: Window) -> bool:
+    """Whether the kernels, which count pixels and blocks in 32 bits, take the convolution."""
+    sizes = (c.pixels, c.images * prod(c.inputs), prod(c.taps) * c.ci * c.co * c.groups)
+    return max(sizes) < MOST_INT and c.groups * max(c.phases, 1) <= MOST_GRID and prod(c.taps) <= MOST_GRID
+
+
+# ---- the operations: each fills its last array -----------------------------------------------------------------------
+
+
+def conv(device: int, c: Window, x: Array, w: Array, bias: Array | None, ending: tuple, y: Array) -> None:
+    """`ending` is (name of an activation or None, alpha)."""
+    run = depthwise if c.depthwise else gather
+    run(device, c, x, w, bias, ending, y, back=False)
+
+
+def conv_backward_input(
+    device: int, c: Window, dy: Array, w: Array, bias: Array | None, ending: tuple, dx: Array
+) -> None:
+    run = depthwise if c.depthwise else gather
+    run(device, c, dy, w, bias, ending, dx, back=True)
+
+
+def gather(
+    device: int, c: Window, source: Array, w: Array, bias: Array | None, ending: tuple, result: Array, *, back: bool
+) -> None:
+    terms, columns = (c.co, c.ci) if back else (c.ci, c.co)
+    rows, phases = (c.phase_pixels, c.phases) if back else (c.pixels, 1)
+    tile = tile_of(rows, columns, phases * c.groups)
+    whole_terms, whole_columns = whole(terms, source, w), whole(columns, w, result)
+    name = instance("conv", *tile, whole_terms, whole_columns, back)
+    grid = (cuts(rows, tile[0]), cuts(columns, tile[1]), phases * c.groups)
+    end = finish(w, bias, *ending)
+    kernel(device, GATHER, name)(grid, (threads(tile),), (source, w, end[0], result, *end[1:], *c.arguments))
+
+
+def depthwise(
+    device: int, c: Window, source: Array, w: Array, bias: Array | None, ending: tuple, result: Array, *, back: bool
+) -> None:
+    results, phases = (c.phase_pixels * c.groups, c.phases) if back else (c.pixels * c.groups * c.co, 1)
+    end = finish(w, bias, *ending)
+    run = kernel(device, DEPTHWISE, instance("depthwise", back))
+    run((cuts(results, 256), phases), (256,), (source, w, end[0], result, *end[1:], *c.arguments))
+
+
+def conv_backward_kernel(device: int, xp: Any, c: Window, x: Array, dy: Array, dw: Array) -> None:
+    """Parts of the output pixels first, then the sum of what they give."""
+    if c.depthwise:
+        blocks = (cuts(c.groups * c.co, 32), prod(c.taps))
+    else:
+        rows = prod(c.taps) * c.ci
+        tile = tile_of(rows, c.co, c.groups * cuts(c.pixels, SHORTEST_PART))
+        blocks = (cuts(rows, tile[0]), cuts(c.co, tile[1]))
+    length = part_length(c, prod(blocks), dw.nbytes)
+    parts = max(cuts(c.pixels, length), 1)
+    sums = dw if parts == 1 else xp.empty((parts, *dw.shape), dw.dtype)
+    arguments = (x, dy, sums, np.int32(length), *c.arguments)
+    if c.depthwise:
+        kernel(device, DEPTHWISE, "depthwise_kernel")((*blocks, parts), (32, 8), arguments)
+    else:
+        name = instance("conv_kernel", *tile, whole(c.ci, x), whole(c.co, dy, sums))
+        kernel(device, CORRELATE, name)((*blocks, parts * c.groups), (threads(tile),), arguments)
+    if parts > 1:
+        add_parts = kernel(device, PARTS, "add_parts")
+        add_parts((cuts(dw.size, 256),), (256,), (sums, dw, np.int32(parts), np.int32(dw.size)))
+
+
+# ---- how the work is cut ---------------------------------------------------------------------------------------------
+
+
+def cuts(n: int, size: int) -> int:
+    return -(-n // size)
+
+
+def tile_of(rows: int, columns: int, others: int) -> tuple[int, int]:
+    """The rows and columns of a block: large ones reuse more of what they load, small ones occupy the whole GPU."""
+    if columns <= 32:
+        return 128, 32
+    enough = cuts(rows, 128) * cuts(columns, 128) * others >= BLOCKS // 4
+    return (128, 128) if columns > 64 and enough else (64, 64)
+
+
+def threads(tile: tuple[int, int]) -> int:
+    return tile[0] * tile[1] // 64
+
+
+def part_length(c: Window, blocks: int, size: int) -> int:
+    """How many pixels a part of a kernel's gradient has: a multiple of 8, by the shape alone.
+
+    So many parts that the GPU is busy, if their sums, `size` bytes each, fit into the workspace.
+    """
+    wanted = cuts(BLOCKS, blocks * (1 if c.depthwise else c.groups))
+    most = min(cuts(c.pixels, SHORTEST_PART), config.max_workspace() // size, MOST_GRID // c.groups)
+    return 8 * cuts(cuts(max(c.pixels, 1), max(min(wanted, most), 1)), 8)
+
+
+def whole(channels: int, *arrays: Array) -> bool:
+    """Whether channels may be read and written by fours: 16 bytes at addresses that are multiples of 16."""
+    return channels % 4 == 0 and all(array.data.ptr % 16 == 0 for array in arrays)
+
+
+def finish(stand_in: Array, bias: Array | None, activation: str | None, alpha: float) -> tuple:
+    """The arguments (bias, biased, activation, alpha), with any array where there is no bias."""
+    number = np.int32(ACTIVATION_NUMBERS[activation])
+    return stand_in if bias is None else bias, np.int32(bias is not None), number, np.float32(alpha)
+
+
+def instance(name: str, *parameters: int | bool) -> str:
+    """A template's name with its parameters, as C++ spells them."""
+    return f"{name}<{', '.join(str(p).lower() for p in parameters)}>"
+
+
+# ---- compiled code ---------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def kernel(device: int, files: tuple[str, ...], name: str) -> Any:
+    """A function of the GPU `device`, the current one: `kernel(...)(grid, block, args)`.
+
+    Args:
+        files: of fastconv/cuda, one behind the other.
+        name: its own, or an instance of a template such as "depthwise<true>".
+    """
+    expressions = (name,) if "<" in name else None
+    module = cupy().RawModule(code=source(*files), options=("--std=c++17",), name_expressions=expressions)
+    return module.get_function(name)
+
+
+@functools.cache
+def source(*files: str) -> str:
+    return "\n".join(Path(SOURCES, f"{file}.cu").read_text(encoding="utf-8") for file in files)
