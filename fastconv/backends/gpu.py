@@ -44,17 +44,25 @@ class Gpu(GpuProducts):
 
     def array(self, x: Any) -> Array:
         """`x` on this GPU."""
-        return x if is_on_gpu(x) else self.xp.asarray(x)
+        if is_on_gpu(x) and x.device.id == self.number:
+            return x
+        with self.xp.cuda.Device(self.number):
+            return self.xp.array(x)
 
     def event(self) -> Any:
         """A point in the work of a stream."""
         return self.xp.cuda.Event(disable_timing=True)
 
+    def current_stream(self) -> Any:
+        """Where the caller's work on this GPU goes."""
+        with self.xp.cuda.Device(self.number):
+            return self.xp.cuda.get_current_stream()
+
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Within it, work joins `stream`: after what the caller's stream has to do, which then goes on after it."""
         with self._lock, self.xp.cuda.Device(self.number):
-            callers = self.xp.cuda.get_current_stream()
+            callers = self.current_stream()
             self._follow(self.stream, callers)
             with self.stream:
                 yield

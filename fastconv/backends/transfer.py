@@ -48,7 +48,7 @@ def brought_here(x: Any) -> Any:
 def write(target: Any, value: np.ndarray) -> None:
     """Fill `target`, on a GPU or not, with `value` from the host."""
     if is_on_gpu(target):
-        target.set(np.ascontiguousarray(value, target.dtype))
+        target.set(np.ascontiguousarray(value, target.dtype), stream=gpu(target.device.id).current_stream())
     else:
         target[...] = value
 
@@ -111,7 +111,7 @@ def download(arrays: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
     """Send arrays of a GPU on their way to the host; the function returned waits for them to be there."""
     where = gpu(arrays[0].device.id)
     computed, arrived = where.event(), where.event()
-    computed.record(where.stream)
+    computed.record(where.current_stream())
     where.downloads.wait_event(computed)
     pinned = [pinned_empty(where, x.shape, x.dtype) for x in arrays]
     for x, copy in zip(arrays, pinned):

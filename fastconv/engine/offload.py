@@ -52,7 +52,7 @@ class BoundOnGpu(Bound):
         with self.gpu.running():
             for upload, buffer, array in zip(self.uploads, self.inputs, arrays):
                 if is_on_gpu(array):
-                    buffer[...] = array
+                    buffer[...] = self.gpu.array(array)
                 else:
                     upload(array)
             for variable in self.variables:

@@ -83,7 +83,8 @@ class Variable(Operand):
         if twin is None:
             twin = self._twins[gpu.number] = Twin(gpu, gpu.xp.empty(self.shape, self.dtype))
         if twin.version != self.version:
-            twin.array.set(self.value)
+            with gpu.running():
+                twin.array.set(self.value, stream=gpu.stream)
             twin.version = self.version
         return twin.array
 
