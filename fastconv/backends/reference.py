@@ -10,10 +10,11 @@ result; without it a new array is returned. Arguments have been checked by `ops`
 from __future__ import annotations
 
 from itertools import product
-from math import erfc, pi, prod, sqrt
+from math import prod
 from typing import Any
 
-from fastconv.backends.updates import RULES
+from fastconv.backends import formulas
+from fastconv.backends.updates import step
 from fastconv.window import output_size
 
 Array = Any
@@ -48,20 +49,6 @@ def taps(size: Shape, strides: Shape, dilation: Shape, output: Shape) -> list[tu
         )
         for tap in product(*map(range, size))
     ]
-
-
-# name: (f(xp, x, alpha), df(xp, y, alpha)): the derivative is a function of the output y, so that x need not be kept.
-ACTIVATIONS = {
-    "relu": (lambda xp, x, a: xp.maximum(x, 0), lambda xp, y, a: (y > 0).astype(y.dtype)),
-    "leaky_relu": (lambda xp, x, a: xp.where(x > 0, x, a * x), lambda xp, y, a: xp.where(y > 0, 1, a).astype(y.dtype)),
-    "elu": (
-        lambda xp, x, a: xp.where(x > 0, x, a * xp.expm1(xp.minimum(x, 0))),
-        lambda xp, y, a: xp.where(y > 0, 1, y + a).astype(y.dtype),
-    ),
-    "sigmoid": (lambda xp, x, a: 0.5 * (1 + xp.tanh(0.5 * x)), lambda xp, y, a: y * (1 - y)),
-    "tanh": (lambda xp, x, a: xp.tanh(x), lambda xp, y, a: 1 - y * y),
-    "clipped_relu": (lambda xp, x, a: xp.clip(x, 0, a), lambda xp, y, a: ((y > 0) & (y < a)).astype(y.dtype)),
-}
 
 
 class Reference:
@@ -160,7 +147,7 @@ class Reference:
     def _finish(self, y: Array, bias: Array | None, activation: str | None, alpha: float, out: Out) -> Array:
         """The epilogue of conv and matmul."""
         y = y if bias is None else y + bias
-        return deliver(y if activation is None else ACTIVATIONS[activation][0](self.xp, y, alpha), out)
+        return deliver(y if activation is None else formulas.activate(self.xp, y, activation, alpha), out)
 
     # ---- padding and pooling -------------------------------------------------------------------------------------
 
@@ -296,29 +283,27 @@ class Reference:
 
     def activate(self, x: Array, *, activation: str, alpha: float = 0.0, out: Out = None) -> Array:
         """y = f(x) for a name in ACTIVATIONS."""
-        return deliver(ACTIVATIONS[activation][0](self.xp, x, alpha), out)
+        return deliver(formulas.activate(self.xp, x, activation, alpha), out)
 
     def activate_backward(self, dy: Array, y: Array, *, activation: str, alpha: float = 0.0, out: Out = None) -> Array:
         """dx = dy f'(x), with f' written in terms of y = f(x)."""
-        return deliver(dy * ACTIVATIONS[activation][1](self.xp, y, alpha), out)
+        return deliver(formulas.activate_backward(self.xp, dy, y, activation, alpha), out)
 
     def gate(self, x: Array, *, linear: float, cubic: float, out: Out = None) -> Array:
         """y = x sigmoid(p), where p = x (linear + cubic x^2)."""
-        return deliver(x * ACTIVATIONS["sigmoid"][0](self.xp, x * (linear + cubic * x * x), 0), out)
+        return deliver(formulas.gate(self.xp, x, linear, cubic), out)
 
     def gate_backward(self, dy: Array, x: Array, *, linear: float, cubic: float, out: Out = None) -> Array:
         """dx = dy (s + x s (1 - s) p'), where s = sigmoid(p)."""
-        s = ACTIVATIONS["sigmoid"][0](self.xp, x * (linear + cubic * x * x), 0)
-        return deliver(dy * (s + x * s * (1 - s) * (linear + 3 * cubic * x * x)), out)
+        return deliver(formulas.gate_backward(self.xp, dy, x, linear, cubic), out)
 
     def gelu(self, x: Array, *, out: Out = None) -> Array:
         """y = x P(x), where P(x) = erfc(-x / sqrt(2)) / 2 is the share of the normal distribution below x."""
-        return deliver(x * normal_share(self.xp, x), out)
+        return deliver(formulas.gelu(self.xp, x), out)
 
     def gelu_backward(self, dy: Array, x: Array, *, out: Out = None) -> Array:
         """dx = dy (P(x) + x p(x)), where p(x) = exp(-x^2/2) / sqrt(2 pi)."""
-        density = self.xp.exp(x * x * -0.5) / sqrt(2 * pi)
-        return deliver(dy * (normal_share(self.xp, x) + x * density), out)
+        return deliver(formulas.gelu_backward(self.xp, dy, x), out)
 
     def softmax(self, x: Array, *, out: Out = None) -> Array:
         """y = exp(x) / sum(exp(x)) along the last axis, with the maximum subtracted first."""
@@ -369,7 +354,7 @@ class Reference:
         """(y, mean, variance): y = gamma (x - mean) / sqrt(variance + epsilon) + beta with the statistics of x."""
         rows = x.reshape(-1, x.shape[-1])
         mean, variance = rows.mean(axis=0), rows.var(axis=0)
-        y = (x - mean) * (gamma / self.xp.sqrt(variance + epsilon)) + beta
+        y = formulas.normalize(self.xp, x, mean, variance, gamma, beta, epsilon)
         return tuple(deliver(r, o) for r, o in zip((y, mean, variance), out or (None,) * 3))
 
     def batch_norm_backward(
@@ -377,22 +362,21 @@ class Reference:
     ) -> tuple[Array, ...]:
         """(dx, dgamma, dbeta) of y; Ioffe and Szegedy 2015, section 3."""
         axes = tuple(range(x.ndim - 1))
-        inverse = 1 / self.xp.sqrt(variance + epsilon)
-        normal = (x - mean) * inverse
+        normal = (x - mean) * (1 / self.xp.sqrt(variance + epsilon))
         dbeta, dgamma = dy.sum(axis=axes), (dy * normal).sum(axis=axes)
         n = x.size // x.shape[-1]
-        dx = (dy - dbeta / n - normal * (dgamma / n)) * (gamma * inverse)
+        dx = formulas.normal_backward(self.xp, dy, x, mean, variance, gamma, dgamma, dbeta, epsilon, n)
         return tuple(deliver(r, o) for r, o in zip((dx, dgamma, dbeta), out or (None,) * 3))
 
     def normalize(
         self, x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, *, epsilon: float, out: Out = None
     ) -> Array:
         """y = gamma (x - mean) / sqrt(variance + epsilon) + beta with given statistics."""
-        return deliver((x - mean) * (gamma / self.xp.sqrt(variance + epsilon)) + beta, out)
+        return deliver(formulas.normalize(self.xp, x, mean, variance, gamma, beta, epsilon), out)
 
     def scale_shift(self, x: Array, scale: Array, shift: Array, *, out: Out = None) -> Array:
         """y[..., c] = x[..., c] scale[c] + shift[c]."""
-        return deliver(x * scale + shift, out)
+        return deliver(formulas.scale_shift(self.xp, x, scale, shift), out)
 
     # ---- elementwise, reductions ---------------------------------------------------------------------------------
 
@@ -498,7 +482,7 @@ class Reference:
 
     def stretch(self, x: Array, scale: Array, shift: Array, *, low: float, high: float, out: Out = None) -> Array:
         """y[n, p, c] = min(max(x[n, p, c] scale[n] + shift[n, c], low), high)."""
-        return deliver(self.xp.clip(x * scale[:, None, None] + shift[:, None], low, high), out)
+        return deliver(formulas.stretch(self.xp, x, scale[:, None, None], shift[:, None], low, high), out)
 
     # ---- random --------------------------------------------------------------------------------------------------
 
@@ -508,19 +492,12 @@ class Reference:
         uniform(seed, i) = (splitmix64(seed + i * 0x9E3779B97F4A7C15) >> 40) / 2^24 (Steele, Lea and Flood 2014): a
         function of the element's index alone, so that the gradient draws the same mask again and threads do not matter.
         """
-        keep = self._uniform(seed, x.size).reshape(x.shape) >= self.xp.float32(rate)
-        return deliver(self.xp.where(keep, x * x.dtype.type(1 / (1 - rate)), x.dtype.type(0)), out)
+        y = formulas.dropout(self.xp, x.ravel(), seed, self.xp.arange(x.size, dtype="uint64"), rate)
+        return deliver(y.reshape(x.shape), out)
 
     def uniform(self, seed: Array, *, shape: Shape, out: Out = None) -> Array:
         """uniform(seed, i), as in `dropout`, float32."""
-        return deliver(self._uniform(seed, prod(shape)).reshape(shape), out)
-
-    def _uniform(self, seed: Array, n: int) -> Array:
-        """n float32 numbers in [0, 1), as in `dropout`."""
-        z = seed + (self.xp.arange(n, dtype="uint64") + self.xp.uint64(1)) * self.xp.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> self.xp.uint64(30))) * self.xp.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> self.xp.uint64(27))) * self.xp.uint64(0x94D049BB133111EB)
-        return ((z ^ (z >> self.xp.uint64(31))) >> self.xp.uint64(40)).astype("float32") * self.xp.float32(2**-24)
+        return deliver(formulas.uniform(self.xp, seed, self.xp.arange(prod(shape), dtype="uint64")).reshape(shape), out)
 
     # ---- optimizers: `out` may be the very arrays that are updated -----------------------------------------------
 
@@ -529,7 +506,7 @@ class Reference:
     ) -> tuple[Array, ...]:
         """The new w and states by a rule of `updates.RULES`; the scalars begin with the share of w that is kept."""
         *states, scalars = states_and_scalars
-        results = RULES[rule](self.xp, w * scalars[0], dw, *states, scalars[1:], constants)
+        results = step(self.xp, w, dw, *states, scalars, rule, constants)
         outs = (None,) * len(results) if out is None else out if states else (out,)
         return tuple(deliver(r, o) for r, o in zip(results, outs))
 
@@ -561,20 +538,19 @@ def axis_pixel(xp: Any, i: Array, n: int, fill: str) -> Array:
     return xp.where(at < n, at, 2 * n - 2 + once - at)
 
 
-def normal_share(xp: Any, x: Array) -> Array:
-    """erfc(-x / sqrt(2)) / 2, element by element: NumPy has no error function."""
-    flat = [erfc(-a / sqrt(2)) / 2 for a in x.ravel().tolist()]
-    return xp.asarray(flat, x.dtype).reshape(x.shape)
-
-
 def check_labels(target: Array, classes: int) -> None:
     """Raise ValueError, naming the first, where a label lies outside [0, classes)."""
     wrong = ((target < 0) | (target >= classes)).nonzero()[0]
     if wrong.size:
-        raise ValueError(
-            f"sparse_softmax_cross_entropy: labels must lie in [0, {classes}), the number of classes. "
-            f"Received: target[{wrong[0]}]={target[wrong[0]]}"
-        )
+        raise wrong_label(int(wrong[0]), int(target[wrong[0]]), classes)
+
+
+def wrong_label(row: int, label: int, classes: int) -> ValueError:
+    """What to raise for a label outside [0, classes)."""
+    return ValueError(
+        f"sparse_softmax_cross_entropy: labels must lie in [0, {classes}), the number of classes. "
+        f"Received: target[{row}]={label}"
+    )
 
 
 def crop(x: Array, padding: Sides) -> Array:

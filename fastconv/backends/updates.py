@@ -135,3 +135,10 @@ RULES: dict[str, Callable[..., Results]] = {
         lion,
     )
 }
+
+
+def step(xp: Any, w: Array, g: Array, *others: Any) -> Results:
+    """A rule after weight decay; others: the states, four numbers of which w is multiplied by the first, the rule's
+    name, h."""
+    *states, s, rule, h = others
+    return RULES[rule](xp, w * s[0], g, *states, s[1:], h)
