@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastconv.backends.gpu_products import GpuProducts
+from fastconv.backends.gpu_stream import GpuStream
 from fastconv.backends.reference import Array
 from fastconv.device import cupy, is_on_gpu
 
 
-class Gpu(GpuProducts):
+class Gpu(GpuProducts, GpuStream):
     """Arrays of one GPU; arrays of NumPy among them are copied there first.
 
     Args:
@@ -25,10 +26,10 @@ class Gpu(GpuProducts):
     """
 
     def __init__(self, number: int = 0) -> None:
-        super().__init__(cupy())
-        self.number = number
-        self._lock = threading.RLock()
-        with self.xp.cuda.Device(number):
+        with cupy().cuda.Device(number):
+            super().__init__(cupy())
+            self.number = number
+            self._lock = threading.RLock()
             self.stream, self.uploads, self.downloads = (self.xp.cuda.Stream(non_blocking=True) for _ in range(3))
 
     def method(self, name: str) -> Callable[..., Any]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import types
 
-from tests.standin import arrays, streams
+from tests.standin import arrays, cuda, streams
 from tests.standin.cuda import AVAILABLE, RawKernel, RawModule
 from tests.standin.elementwise import ElementwiseKernel
 from tests.standin.streams import State, state
 
-__all__ = ["AVAILABLE", "State", "cupy", "state"]
+__all__ = ["AVAILABLE", "State", "cuda", "cupy", "state"]
 
 CUDA = """
     Device Event Graph MemoryPool PinnedMemoryPointer Stream alloc_pinned_memory get_current_stream

@@ -43,6 +43,8 @@ template <typename T> struct CArray {
     T& operator[](ptrdiff_t i) const { return p[i]; }
     ptrdiff_t size() const { return n; }
 };
+static inline double normcdf(double x) { return erfc(-x / sqrt(2.0)) / 2; }
+static inline float normcdf(float x) { return normcdf((double)x); }
 static inline float rsqrtf(float x) { return 1 / sqrtf(x); }
 static inline double rsqrt(double x) { return 1 / sqrt(x); }
 static inline float rsqrt(float x) { return 1 / sqrtf(x); }

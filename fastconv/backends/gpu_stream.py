@@ -1,0 +1,446 @@
+"""The GPU's kernels that are bound by memory: everything but convolutions and matrix products.
+
+They take float32 arrays, or float64; of other dtypes, and where arrays of several meet, `Reference` computes.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+from fastconv.backends import formulas, gpu_fused
+from fastconv.backends.gpu_kernels import THREADS, launch, launch_each
+from fastconv.backends.reference import Array, Out, Reference, Shape, deliver, wrong_label
+from fastconv.backends.updates import step
+from fastconv.window import output_size
+
+FLOATS = {"float32", "float64"}
+MODES = ("constant", "edge", "reflect", "symmetric")  # as move.cu numbers them
+FILLS = ("constant", "grid-constant", "nearest", "reflect", "mirror", "grid-wrap", "wrap")  # as image.cu does
+SHORT, MOST_PARTS = 512, 256  # rows that are summed at once; of more there are parts, whose sums are added at once
+
+
+def kernel(method: Callable[..., Any], count: int | None = None, dense: bool = True) -> Callable[..., Any]:
+    """`method` where the arrays, the first `count` of them, are floats of one dtype; else the reference's.
+
+    Results of another dtype are copied into `out`. With `dense`, so are those that do not lie in C order, and so are
+    inputs: the method finds all arrays in C order.
+    """
+    reference = getattr(Reference, method.__name__)
+
+    @functools.wraps(method)
+    def chosen(self: Any, *arrays: Array, out: Any = None, **parameters: Any) -> Any:
+        dtypes = {x.dtype.name for x in arrays[:count]}
+        if len(dtypes) != 1 or not dtypes <= FLOATS:
+            return reference(self, *arrays, out=out, **parameters)
+        if dense:
+            arrays = tuple(map(self.xp.ascontiguousarray, arrays))
+        outs = several(out)
+        if all(o.dtype == arrays[0].dtype and (o.flags.c_contiguous or not dense) for o in outs):
+            return method(self, *arrays, out=out, **parameters)
+        results = method(self, *arrays, **parameters)
+        delivered = tuple(map(deliver, several(results), outs))
+        return delivered if isinstance(results, tuple) else delivered[0]
+
+    return chosen
+
+
+elementwise = functools.partial(kernel, dense=False)
+first_elementwise = functools.partial(kernel, count=1, dense=False)
+first = functools.partial(kernel, count=1)
+first_two = functools.partial(kernel, count=2)
+all_but_last = functools.partial(kernel, count=-1, dense=False)
+
+
+def several(out: Any) -> tuple:
+    """The arrays of `out`: none, one or several."""
+    return () if out is None else out if isinstance(out, tuple) else (out,)
+
+
+class GpuStream(Reference):
+    """`Reference` on CuPy's arrays, with one launch in place of several array functions."""
+
+    def __init__(self, xp: Any) -> None:
+        super().__init__(xp)
+        self.faults = xp.zeros(2, "int64")  # a label that is none: its row + 1 and classes << 32, the label; rows.cu
+
+    def check(self) -> None:
+        """Raise the ValueError of a label that is none, where a loss has met one since the last call. Waits."""
+        place, label = self.faults.get().tolist()
+        if place:
+            self.faults.fill(0)
+            raise wrong_label(place % 2**32 - 1, label, place >> 32)
+
+    def _room(self, out: Out, shape: Shape, x: Array) -> Array:
+        """`out`, or a new array of `shape` for results of the dtype of x."""
+        return self.xp.empty(shape, x.dtype) if out is None else out
+
+    def _rooms(self, out: Any, *shapes: Shape, like: Array) -> list[Array]:
+        """As `_room`, for several results."""
+        return [self._room(o, shape, like) for o, shape in zip(out or (None,) * len(shapes), shapes)]
+
+    # ---- formulas ------------------------------------------------------------------------------------------------
+
+    def _fused(self, formula: Callable[..., Any], arrays: tuple, out: Any, *constants: Any) -> Any:
+        """The results of a formula for arrays of one dtype, in one launch."""
+        inputs = tuple(f"T x{k}" for k in range(len(arrays)))
+        return gpu_fused.kernel(self.xp, formula, inputs, constants)(*arrays, *several(out))
+
+    @elementwise
+    def activate(self, x, *, activation, alpha=0.0, out=None):
+        return self._fused(formulas.activate, (x,), out, activation, alpha)
+
+    @elementwise
+    def activate_backward(self, dy, y, *, activation, alpha=0.0, out=None):
+        return self._fused(formulas.activate_backward, (dy, y), out, activation, alpha)
+
+    @elementwise
+    def gate(self, x, *, linear, cubic, out=None):
+        return self._fused(formulas.gate, (x,), out, linear, cubic)
+
+    @elementwise
+    def gate_backward(self, dy, x, *, linear, cubic, out=None):
+        return self._fused(formulas.gate_backward, (dy, x), out, linear, cubic)
+
+    @elementwise
+    def gelu(self, x, *, out=None):
+        return self._fused(formulas.gelu, (x,), out)
+
+    @elementwise
+    def gelu_backward(self, dy, x, *, out=None):
+        return self._fused(formulas.gelu_backward, (dy, x), out)
+
+    @elementwise
+    def normalize(self, x, mean, variance, gamma, beta, *, epsilon, out=None):
+        return self._fused(formulas.normalize, (x, mean, variance, gamma, beta), out, epsilon)
+
+    @elementwise
+    def scale_shift(self, x, scale, shift, *, out=None):
+        return self._fused(formulas.scale_shift, (x, scale, shift), out)
+
+    @elementwise
+    def stretch(self, x, scale, shift, *, low, high, out=None):
+        return self._fused(formulas.stretch, (x, scale[:, None, None], shift[:, None]), out, low, high)
+
+    @first_elementwise
+    def dropout(self, x, seed, *, rate, out=None):
+        inputs = ("T x0", "raw uint64 seed")
+        return gpu_fused.kernel(self.xp, formulas.dropout, inputs, (rate,))(x, seed, *several(out))
+
+    def uniform(self, seed, *, shape, out=None):
+        y = out if out is not None and out.dtype == "float32" else self.xp.empty(shape, "float32")
+        gpu_fused.kernel(self.xp, formulas.uniform, ("raw uint64 seed",), ())(seed, y)
+        return y if out is None or y is out else deliver(y, out)
+
+    @all_but_last
+    def update(self, w, dw, *states_and_scalars, rule, constants, out=None):
+        *states, scalars = states_and_scalars
+        inputs = (*(f"T x{k}" for k in range(2 + len(states))), "raw float32 s")
+        compute = gpu_fused.kernel(self.xp, step, inputs, (rule, constants))
+        return several(compute(w, dw, *states, scalars, *several(out)))
+
+    def where(self, condition, x, y, *, out=None):
+        """One launch where results and choices have one dtype; else the reference."""
+        if x.dtype != y.dtype or any(o.dtype != x.dtype for o in several(out)):
+            return super().where(condition, x, y, out=out)
+        return gpu_fused.kernel(self.xp, formulas.where, ("S x0", "T x1", "T x2"), ())(condition, x, y, *several(out))
+
+    # ---- rows ----------------------------------------------------------------------------------------------------
+
+    def _rows(self, name: str, y: Array, *arrays: Array, shape: Shape) -> Array:
+        """y, filled by a kernel of rows.cu that looks at arrays of `shape` row by row."""
+        rows, k = prod(shape[:-1]), shape[-1]
+        lanes = min(THREADS, 1 << max((k - 1).bit_length() - 1, 0))  # at most two elements a thread, or all of a block
+        if rows * k:
+            grid, block = (-(-rows // (THREADS // lanes)),), (lanes, THREADS // lanes)
+            memory = THREADS * y.dtype.itemsize
+            launch(self.xp, f"rows.{name}", y, *arrays, rows, k, grid=grid, block=block, shared_mem=memory)
+        else:
+            y.fill(0)  # the loss of no classes
+        return y
+
+    @kernel
+    def softmax(self, x, *, out=None):
+        return self._rows("softmax", self._room(out, x.shape, x), x, shape=x.shape)
+
+    @kernel
+    def softmax_backward(self, dy, y, *, out=None):
+        return self._rows("softmax_backward", self._room(out, y.shape, y), dy, y, shape=y.shape)
+
+    @kernel
+    def log_softmax(self, x, *, out=None):
+        return self._rows("log_softmax", self._room(out, x.shape, x), x, shape=x.shape)
+
+    @kernel
+    def log_softmax_backward(self, dy, y, *, out=None):
+        return self._rows("log_softmax_backward", self._room(out, y.shape, y), dy, y, shape=y.shape)
+
+    @kernel
+    def softmax_cross_entropy(self, logits, target, *, out=None):
+        loss = self._room(out, logits.shape[:-1], logits)
+        return self._rows("softmax_cross_entropy", loss, logits, target, shape=logits.shape)
+
+    @kernel
+    def softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
+        d = self._room(out, logits.shape, logits)
+        return self._rows("softmax_cross_entropy_backward", d, dloss, logits, target, shape=logits.shape)
+
+    @first
+    def sparse_softmax_cross_entropy(self, logits, target, *, out=None):
+        """NaN for a label outside [0, K), of which `check` tells."""
+        loss, labels = self._room(out, logits.shape[:-1], logits), target.astype("int64", copy=False)
+        return self._rows("sparse_softmax_cross_entropy", loss, logits, labels, self.faults, shape=logits.shape)
+
+    @first_two
+    def sparse_softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
+        """NaN for a label outside [0, K), of which `check` tells."""
+        arrays = (dloss, logits, target.astype("int64", copy=False), self.faults)
+        d = self._room(out, logits.shape, logits)
+        return self._rows("sparse_softmax_cross_entropy_backward", d, *arrays, shape=logits.shape)
+
+    # ---- reductions ----------------------------------------------------------------------------------------------
+
+    def _reduce(self, name: str, *args: Any, columns: int, parts: int = 1) -> None:
+        """Run a kernel of reduce.cu, for so many parts of the rows."""
+        width = min(32, 1 << (columns - 1).bit_length())
+        grid, block = (-(-columns // width), parts), (width, THREADS // width)
+        memory = THREADS * args[0].dtype.itemsize
+        launch(self.xp, f"reduce.{name}", *args, grid=grid, block=block, shared_mem=memory)
+
+    def _add_rows(self, y: Array, x: Array, factor: float = 1.0) -> None:
+        """y = factor times the sum of the rows of x (rows, columns)."""
+        rows, columns = x.shape
+        length, parts = lengths(rows)
+        if parts > 1:
+            sums = self.xp.empty((parts, columns), x.dtype)
+            self._reduce("sum_rows", sums, x, rows, columns, length, 1.0, columns=columns, parts=parts)
+            x, rows = sums, parts
+        self._reduce("sum_rows", y, x, rows, columns, rows, factor, columns=columns)
+
+    @kernel
+    def sum(self, x, *, axis=None, keepdims=False, out=None):
+        """A kernel over the first axes, or all; CuPy over others."""
+        return self._total(x, axis, keepdims, out)
+
+    @kernel
+    def mean(self, x, *, axis=None, keepdims=False, out=None):
+        """As `sum`."""
+        return self._total(x, axis, keepdims, out, mean=True)
+
+    def _total(self, x: Array, axis: Any, keepdims: bool, out: Out, mean: bool = False) -> Array:
+        axes = axes_of(axis, x.ndim)
+        count = prod(x.shape[a] for a in axes)
+        factor = 1.0 if not mean else 1 / count if count else math.nan
+        shape = tuple(1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes)
+        y = self._room(out, shape, x)
+        if axes == tuple(range(len(axes))) and y.size:
+            self._add_rows(y, x.reshape(count, y.size), factor)
+            return y
+        self.xp.sum(x, axis=axes, keepdims=keepdims, out=y)
+        return self.xp.multiply(y, x.dtype.type(factor), out=y) if mean else y
+
+    @elementwise
+    def max(self, x, *, axis=None, keepdims=False, out=None):
+        return self.xp.max(x, axis=axes_of(axis, x.ndim), keepdims=keepdims, out=out)
+
+    @elementwise
+    def min(self, x, *, axis=None, keepdims=False, out=None):
+        return self.xp.min(x, axis=axes_of(axis, x.ndim), keepdims=keepdims, out=out)
+
+    def argmax(self, x, *, axis=None, out=None):
+        return self.xp.argmax(x, axis=axis, out=out)
+
+    # ---- normalisation over all axes but the last ----------------------------------------------------------------
+
+    @kernel
+    def batch_norm(self, x, gamma, beta, *, epsilon, out=None):
+        y, mean, variance = self._rooms(out, x.shape, gamma.shape, gamma.shape, like=x)
+        columns = x.shape[-1]
+        rows = x.size // columns
+        length, parts = lengths(rows)
+        means, squares = self.xp.empty((2, parts, columns), x.dtype)
+        self._reduce("part_moments", means, squares, x, rows, columns, length, columns=columns, parts=parts)
+        self._reduce("merge_moments", mean, variance, means, squares, rows, columns, length, parts, columns=columns)
+        return self._fused(formulas.normalize, (x, mean, variance, gamma, beta), y, epsilon), mean, variance
+
+    @kernel
+    def batch_norm_backward(self, dy, x, mean, variance, gamma, *, epsilon, out=None):
+        dx, dgamma, dbeta = self._rooms(out, x.shape, gamma.shape, gamma.shape, like=x)
+        columns = x.shape[-1]
+        rows = x.size // columns
+        length, parts = lengths(rows)
+        dbetas, dgammas = self.xp.empty((2, parts, columns), x.dtype)
+        args = (dbetas, dgammas, dy, x, mean, variance, rows, columns, length, epsilon)
+        self._reduce("part_gradients", *args, columns=columns, parts=parts)
+        self._add_rows(dbeta, dbetas)
+        self._add_rows(dgamma, dgammas)
+        arrays = (dy, x, mean, variance, gamma, dgamma, dbeta)
+        return self._fused(formulas.normal_backward, arrays, dx, epsilon, rows), dgamma, dbeta
+
+    # ---- padding and pooling -------------------------------------------------------------------------------------
+
+    @kernel
+    def pad(self, x, *, pad_width, mode="constant", value=0.0, out=None):
+        """One launch for up to three neighbouring axes; the first padded ones, then the others."""
+        padded = [axis for axis, side in enumerate(pad_width) if any(side)]
+        start = padded[0] if padded else 0
+        if padded and padded[-1] >= start + 3:
+            none = ((0, 0),) * len(pad_width)
+            x = self.pad(x, pad_width=pad_width[: start + 3] + none[start + 3 :], mode=mode, value=value)
+            pad_width = none[: start + 3] + pad_width[start + 3 :]
+            return self.pad(x, pad_width=pad_width, mode=mode, value=value, out=out)
+        y = self._room(out, tuple(n + sum(side) for n, side in zip(x.shape, pad_width)), x)
+        sizes, before = x.shape[start : start + 3], [side[0] for side in pad_width[start : start + 3]]
+        grown, lacking = y.shape[start : start + 3], 3 - len(sizes)
+        volumes = [*(1,) * lacking, *sizes, prod(x.shape[start + 3 :]), *(1,) * lacking, *grown]
+        number = MODES.index(mode)
+        launch_each(self.xp, "move.pad", y, x, number, float(value), *volumes, *(0,) * lacking, *before)
+        return y
+
+    @kernel
+    def pad_backward(self, dy, *, pad_width, mode="constant", out=None):
+        """A copy for a constant; else a launch for each axis."""
+        sides = list(zip(dy.shape, pad_width))
+        if mode == "constant":
+            inner = dy[tuple(slice(before, n - after) for n, (before, after) in sides)]
+            return self._copy(inner, out)
+        padded = [axis for axis, side in enumerate(pad_width) if any(side)]
+        for axis in padded:
+            (before, after), shape = pad_width[axis], list(dy.shape)
+            shape[axis] -= before + after
+            dx = self._room(out if axis == padded[-1] else None, tuple(shape), dy)
+            sizes = (shape[axis], prod(shape[axis + 1 :]), before, after)
+            launch_each(self.xp, "move.pad_backward", dx, dy, MODES.index(mode), *sizes)
+            dy = dx
+        return dy if padded else self._copy(dy, out)
+
+    def _copy(self, x: Array, out: Out) -> Array:
+        """x in memory of its own, or in that of `out`, of any dtype."""
+        if out is None:
+            return x.copy()
+        self.xp.copyto(out, x, casting="unsafe")
+        return out
+
+    def _extremes(self, sign, x, size, strides, padding, dilation, out, winners=True):
+        """(max_pool (sign > 0) or min_pool, the winners, or None where nobody asks for them)."""
+        shape = pooled_shape(x.shape, size, strides, padding, dilation)
+        y, won = self._rooms(out, shape, shape, like=x) if winners else (self._room(out, shape, x), None)
+        window = window_of(x.shape, shape, size, strides, padding, dilation)
+        launch_each(self.xp, "pool.extreme_pool", y, won, x, sign, *window)
+        return y, won
+
+    @kernel
+    def max_pool(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
+        return self._extremes(1, x, size, strides, padding, dilation, out, winners=False)[0]
+
+    @kernel
+    def min_pool(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
+        return self._extremes(-1, x, size, strides, padding, dilation, out, winners=False)[0]
+
+    @kernel
+    def max_pool_winners(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
+        return self._extremes(1, x, size, strides, padding, dilation, out)
+
+    @kernel
+    def min_pool_winners(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
+        return self._extremes(-1, x, size, strides, padding, dilation, out)
+
+    @kernel
+    def extreme_pool_backward(self, dy, winners, *, input_shape, size, strides, padding, dilation=(1, 1), out=None):
+        dx = self._room(out, input_shape, dy)
+        window = window_of(input_shape, dy.shape, size, strides, padding, dilation)
+        launch_each(self.xp, "pool.extreme_pool_backward", dx, dy, winners, *window)
+        return dx
+
+    @kernel
+    def average_pool(self, x, *, size, strides, padding, count_padding=False, out=None):
+        y = self._room(out, pooled_shape(x.shape, size, strides, padding, (1, 1)), x)
+        window = window_of(x.shape, y.shape, size, strides, padding, (1, 1))
+        launch_each(self.xp, "pool.average_pool", y, x, count_padding, *window)
+        return y
+
+    @kernel
+    def average_pool_backward(self, dy, *, input_shape, size, strides, padding, count_padding=False, out=None):
+        dx = self._room(out, input_shape, dy)
+        window = window_of(input_shape, dy.shape, size, strides, padding, (1, 1))
+        launch_each(self.xp, "pool.average_pool_backward", dx, dy, count_padding, *window)
+        return dx
+
+    # ---- moving elements -----------------------------------------------------------------------------------------
+
+    def cast(self, x, *, dtype, out=None):
+        return x.astype(dtype) if out is None else self._copy(x, out)
+
+    @elementwise
+    def concatenate(self, *xs, axis, out=None):
+        return self.xp.concatenate(xs, axis=axis, out=out)
+
+    def part_backward(self, dy, *, key, input_shape, out=None):
+        if out is not None:
+            out.fill(0)
+        dx = self.xp.zeros(input_shape, dy.dtype) if out is None else out
+        dx[tuple(slice(*k) if isinstance(k, tuple) else k for k in key)] = dy
+        return dx
+
+    @first_elementwise
+    def take(self, x, indices, *, axis, out=None):
+        return self.xp.take(x, indices, axis=axis, out=out)
+
+    @first
+    def take_backward(self, dy, indices, *, axis, input_shape, out=None):
+        """Each element looks through all indices, and adds in their order."""
+        dx = self._room(out, input_shape, dy)
+        sizes = (input_shape[axis], indices.size, prod(input_shape[axis + 1 :]))
+        launch_each(self.xp, "move.take_backward", dx, dy, indices.astype("int64", copy=False), *sizes)
+        return dx
+
+    # ---- images --------------------------------------------------------------------------------------------------
+
+    @first
+    def affine_transform(self, x, transform, *, nearest, fill, value, out=None):
+        y, t = self._room(out, x.shape, x), transform.astype("float64", copy=False)
+        how = (nearest, FILLS.index(fill), float(value))
+        launch_each(self.xp, "image.affine_transform", y, x, t, *x.shape[1:], *how)
+        return y
+
+    @first
+    def flip_some(self, x, flips, *, axes, out=None):
+        y = self._room(out, x.shape, x)
+        launch_each(
+            self.xp, "image.flip_some", y, x, flips.astype(bool, copy=False), *x.shape[1:], 1 in axes, 2 in axes
+        )
+        return y
+
+    @first
+    def crop_at(self, x, starts, *, size, out=None):
+        y = self._room(out, (x.shape[0], *size, x.shape[3]), x)
+        launch_each(self.xp, "image.crop_at", y, x, starts.astype("int64", copy=False), *x.shape[1:], *size)
+        return y
+
+
+def lengths(rows: int) -> tuple[int, int]:
+    """(rows of a part, number of parts): by the shape alone."""
+    length = max(SHORT, -(-rows // MOST_PARTS))
+    return length, max(-(-rows // length), 1)
+
+
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+    """`axis`, one, several or None for all, counted from the front and in order."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return tuple(sorted(a + ndim if a < 0 else a for a in axes))
+
+
+def pooled_shape(shape: Shape, size: Any, strides: Any, padding: Any, dilation: Any) -> Shape:
+    """(N, OH, OW, C) of images (N, H, W, C)."""
+    grown = [n + sum(sides) for n, sides in zip(shape[1:3], padding)]
+    return (shape[0], *output_size(grown, size, strides, dilation), shape[3])
+
+
+def window_of(shape: Shape, pooled: Shape, size: Any, strides: Any, padding: Any, dilation: Any) -> tuple[int, ...]:
+    """The numbers that pool.cu calls WINDOW."""
+    return (*shape[1:], *pooled[1:3], *size, *strides, *dilation, padding[0][0], padding[1][0])

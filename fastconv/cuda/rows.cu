@@ -1,0 +1,147 @@
+// Softmax, its relatives and the losses made of them, over the rows of x (rows, k). blockDim.x threads, a power of two,
+// share a row, and blockDim.y rows a block. T is float or double, INDEX the type of offsets.
+
+typedef ELEMENT T;
+
+// The row of this thread; one beyond the last row works on that and writes nothing.
+struct Row { int number; INDEX start; bool inside; };
+
+__device__ Row row_of(int rows, int k)
+{
+    const int number = blockIdx.x * blockDim.y + threadIdx.y;
+    const int clipped = min(number, rows - 1);
+    return {clipped, (INDEX)clipped * k, number < rows};
+}
+
+// `value` of the threads of a row, added or the largest, which all of them receive.
+template <bool LARGEST> __device__ T across_row(T value)
+{
+    extern __shared__ T values[];
+    T* own = values + threadIdx.y * blockDim.x + threadIdx.x;
+    *own = value;
+    for (int half = blockDim.x / 2; half > 0; half /= 2) {
+        __syncthreads();
+        if (threadIdx.x < half) *own = LARGEST ? max(*own, own[half]) : *own + own[half];
+    }
+    __syncthreads();
+    const T result = values[threadIdx.y * blockDim.x];
+    __syncthreads();
+    return result;
+}
+
+// The largest x of a row, and the sum of exp(x - largest): what softmax needs. NaN among x makes the sum NaN.
+struct Scale { T largest, sum; };
+
+__device__ Scale scale_of(const T* x, int k)
+{
+    T largest = x[0], sum = 0;
+    for (int j = threadIdx.x; j < k; j += blockDim.x) largest = max(largest, x[j]);
+    largest = across_row<true>(largest);
+    for (int j = threadIdx.x; j < k; j += blockDim.x) sum += exp(x[j] - largest);
+    return {largest, across_row<false>(sum)};
+}
+
+// The sum over a row of x, or of x y
+__device__ T sum_of(const T* x, const T* y, int k)
+{
+    T sum = 0;
+    for (int j = threadIdx.x; j < k; j += blockDim.x) sum += y ? x[j] * y[j] : x[j];
+    return across_row<false>(sum);
+}
+
+#define EACH(j) if (row.inside) for (int j = threadIdx.x; j < k; j += blockDim.x)
+
+extern "C" __global__ void softmax(T* y, const T* x, int rows, int k)
+{
+    const Row row = row_of(rows, k);
+    x += row.start;
+    const Scale scale = scale_of(x, k);
+    EACH(j) y[row.start + j] = exp(x[j] - scale.largest) / scale.sum;
+}
+
+// dx = y (dy - sum(dy y))
+extern "C" __global__ void softmax_backward(T* dx, const T* dy, const T* y, int rows, int k)
+{
+    const Row row = row_of(rows, k);
+    const T sum = sum_of(dy + row.start, y + row.start, k);
+    EACH(j) dx[row.start + j] = y[row.start + j] * (dy[row.start + j] - sum);
+}
+
+extern "C" __global__ void log_softmax(T* y, const T* x, int rows, int k)
+{
+    const Row row = row_of(rows, k);
+    x += row.start;
+    const Scale scale = scale_of(x, k);
+    const T logarithm = log(scale.sum);
+    EACH(j) y[row.start + j] = x[j] - scale.largest - logarithm;
+}
+
+// dx = dy - exp(y) sum(dy)
+extern "C" __global__ void log_softmax_backward(T* dx, const T* dy, const T* y, int rows, int k)
+{
+    const Row row = row_of(rows, k);
+    const T sum = sum_of(dy + row.start, nullptr, k);
+    EACH(j) dx[row.start + j] = dy[row.start + j] - exp(y[row.start + j]) * sum;
+}
+
+// loss = -sum of target log_softmax(x)
+extern "C" __global__ void softmax_cross_entropy(T* loss, const T* x, const T* target, int rows, int k)
+{
+    const Row row = row_of(rows, k);
+    x += row.start;
+    target += row.start;
+    const Scale scale = scale_of(x, k);
+    const T logarithm = log(scale.sum);
+    T sum = 0;
+    for (int j = threadIdx.x; j < k; j += blockDim.x) sum += target[j] * (x[j] - scale.largest - logarithm);
+    sum = across_row<false>(sum);
+    if (row.inside && threadIdx.x == 0) loss[row.number] = -sum;
+}
+
+// dx = (softmax(x) sum(target) - target) dloss
+extern "C" __global__ void softmax_cross_entropy_backward(T* dx, const T* dloss, const T* x, const T* target, int rows,
+                                                          int k)
+{
+    const Row row = row_of(rows, k);
+    x += row.start;
+    target += row.start;
+    const Scale scale = scale_of(x, k);
+    const T sum = sum_of(target, nullptr, k);
+    EACH(j) dx[row.start + j] = (exp(x[j] - scale.largest) / scale.sum * sum - target[j]) * dloss[row.number];
+}
+
+// A label that is none: its row + 1 and the number of classes, and what it is. Written at once; any of several stays.
+struct alignas(16) Fault { int place, classes; long long label; };
+
+__device__ bool is_class(long long label, const Row& row, int k, Fault* fault)
+{
+    const bool fine = 0 <= label && label < k;
+    if (!fine && row.inside && threadIdx.x == 0) *fault = Fault{row.number + 1, k, label};
+    return fine;
+}
+
+// loss = -log_softmax(x)[target]; NaN, and a fault, for a target outside [0, k)
+extern "C" __global__ void sparse_softmax_cross_entropy(T* loss, const T* x, const long long* target, Fault* fault,
+                                                        int rows, int k)
+{
+    const Row row = row_of(rows, k);
+    x += row.start;
+    const long long label = target[row.number];
+    const bool fine = is_class(label, row, k, fault);
+    const Scale scale = scale_of(x, k);
+    if (row.inside && threadIdx.x == 0)
+        loss[row.number] = fine ? -(x[label] - scale.largest - log(scale.sum)) : (T)nan("");
+}
+
+// dx = (softmax(x) - one_hot(target)) dloss; NaN, and a fault, for a target outside [0, k)
+extern "C" __global__ void sparse_softmax_cross_entropy_backward(T* dx, const T* dloss, const T* x,
+                                                                 const long long* target, Fault* fault, int rows, int k)
+{
+    const Row row = row_of(rows, k);
+    x += row.start;
+    const long long label = target[row.number];
+    const bool fine = is_class(label, row, k, fault);
+    const Scale scale = scale_of(x, k);
+    EACH(j) dx[row.start + j] =
+        fine ? (exp(x[j] - scale.largest) / scale.sum - (j == label)) * dloss[row.number] : (T)nan("");
+}

@@ -1,0 +1,69 @@
+"""NVIDIA's compiler takes the sources of the GPU's kernels (pip install nvidia-cuda-nvrtc-cu12 cuda-bindings)."""
+
+from __future__ import annotations
+
+import pytest
+
+from fastconv.backends import formulas, gpu_fused, updates
+from fastconv.backends.gpu_kernels import SOURCES
+
+FORMULAS = [
+    *((formulas.activate, 1, (name, 0.3)) for name in formulas.ACTIVATIONS),
+    *((formulas.activate_backward, 2, (name, 0.3)) for name in formulas.ACTIVATIONS),
+    (formulas.gate, 1, (1.0, 0.1)),
+    (formulas.gate_backward, 2, (1.0, 0.1)),
+    (formulas.gelu, 1, ()),
+    (formulas.gelu_backward, 2, ()),
+    (formulas.normalize, 5, (1e-3,)),
+    (formulas.normal_backward, 7, (1e-3, 40)),
+    (formulas.scale_shift, 3, ()),
+    (formulas.stretch, 3, (float("-inf"), 1.0)),
+    (formulas.dropout, 1, (0.25,)),
+    (formulas.uniform, 0, ()),
+    *((updates.step, 2 + n, (rule, (0.1, 0.2, 0.3, 0.4))) for rule, n in [
+        ("descend", 0), ("momentum", 1), ("nesterov", 1), ("adam", 2), ("amsgrad", 3), ("adamax", 2), ("nadam", 2),
+        ("rmsprop", 1), ("rmsprop_momentum", 2), ("rmsprop_centered", 2), ("rmsprop_centered_momentum", 3),
+        ("adagrad", 1), ("adadelta", 2), ("ftrl", 2), ("lion", 1),
+    ]),
+]  # fmt: skip
+
+RAW = {formulas.dropout: ("uint64", "seed"), formulas.uniform: ("uint64", "seed"), updates.step: ("float32", "s")}
+
+
+def ptx(source, *options):
+    """What NVRTC makes of CUDA C for compute capability 7.5. Fails with its messages."""
+    nvrtc = pytest.importorskip("cuda.bindings.nvrtc", exc_type=ImportError)
+    try:
+        _, program = nvrtc.nvrtcCreateProgram(source.encode(), b"kernels.cu", 0, [], [])
+    except Exception as error:  # bindings without the library
+        pytest.skip(f"NVRTC does not load: {error}")
+    options = [o.encode() for o in ("--std=c++17", "--gpu-architecture=compute_75", *options)]
+    (result,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
+    log = b" " * nvrtc.nvrtcGetProgramLogSize(program)[1]
+    nvrtc.nvrtcGetProgramLog(program, log)
+    assert result == nvrtc.nvrtcResult.NVRTC_SUCCESS, log.decode()
+    code = b" " * nvrtc.nvrtcGetPTXSize(program)[1]
+    nvrtc.nvrtcGetPTX(program, code)
+    return code.decode()
+
+
+@pytest.mark.parametrize("name", ["image", "move", "pool", "reduce", "rows"])
+@pytest.mark.parametrize(("element", "index"), [("float", "int"), ("double", "long long")])
+def test_kernels_compile(name, element, index):
+    text = (SOURCES / f"{name}.cu").read_text(encoding="utf-8")
+    code = ptx(text, f"-DELEMENT={element}", f"-DINDEX={index}")
+    assert code.count(".entry") == text.count("__global__")
+    if element == "float" and name != "image":  # which has coordinates in double
+        assert ".f64" not in code
+
+
+@pytest.mark.parametrize(("formula", "arrays", "constants"), FORMULAS, ids=lambda x: getattr(x, "__name__", str(x)))
+def test_formulas_compile(formula, arrays, constants):
+    dtype, name = RAW.get(formula, ("T", "unused"))
+    inputs = [*(f"T x{k}" for k in range(arrays)), *([f"raw {dtype} {name}"] if formula in RAW else [])]
+    text, count = gpu_fused.written(formula, inputs, constants)
+    values = "\n".join(f"const T& x{k} = in[{k}][i];" for k in range(arrays))
+    results = "\n".join(f"T& y{k} = out[{k}][i];" for k in range(count))
+    raw = f"const {gpu_fused.TYPES.get(dtype, 'T')}* {name}"
+    head = f'typedef float T;\nextern "C" __global__ void kernel(T** out, const T** in, {raw})'
+    assert ".f64" not in ptx(f"{head} {{\nlong long i = threadIdx.x;\n{values}\n{results}\n{text}\n}}")
