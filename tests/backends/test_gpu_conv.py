@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from fastconv import backends, config
 from fastconv.backends import gpu_conv
-from fastconv.backends.reference import ACTIVATIONS, Reference
+from fastconv.backends.formulas import ACTIVATIONS
+from fastconv.backends.reference import Reference
 from tests.standin import cuda, nvrtc
 from tests.strategies import geometries
 

@@ -1,4 +1,4 @@
-"""NVIDIA's compiler takes the sources of the GPU's kernels (pip install nvidia-cuda-nvrtc-cu12 cuda-bindings)."""
+"""NVIDIA's compiler takes the sources of the GPU's kernels (pip install nvidia-cuda-nvrtc-cu12)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import pytest
 
 from fastconv.backends import formulas, gpu_fused, updates
 from fastconv.backends.gpu_kernels import SOURCES
+from tests.standin import nvrtc
+
+pytestmark = pytest.mark.skipif(nvrtc.library() is None, reason="nvidia-cuda-nvrtc is not installed")
 
 FORMULAS = [
     *((formulas.activate, 1, (name, 0.3)) for name in formulas.ACTIVATIONS),
@@ -31,20 +34,9 @@ RAW = {formulas.dropout: ("uint64", "seed"), formulas.uniform: ("uint64", "seed"
 
 
 def ptx(source, *options):
-    """What NVRTC makes of CUDA C for compute capability 7.5. Fails with its messages."""
-    nvrtc = pytest.importorskip("cuda.bindings.nvrtc", exc_type=ImportError)
-    try:
-        _, program = nvrtc.nvrtcCreateProgram(source.encode(), b"kernels.cu", 0, [], [])
-    except Exception as error:  # bindings without the library
-        pytest.skip(f"NVRTC does not load: {error}")
-    options = [o.encode() for o in ("--std=c++17", "--gpu-architecture=compute_75", *options)]
-    (result,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
-    log = b" " * nvrtc.nvrtcGetProgramLogSize(program)[1]
-    nvrtc.nvrtcGetProgramLog(program, log)
-    assert result == nvrtc.nvrtcResult.NVRTC_SUCCESS, log.decode()
-    code = b" " * nvrtc.nvrtcGetPTXSize(program)[1]
-    nvrtc.nvrtcGetPTX(program, code)
-    return code.decode()
+    """What NVIDIA's compiler makes of CUDA C for compute capability 7.5."""
+    options = ("--std=c++17", "--gpu-architecture=compute_75", *options)
+    return nvrtc.compiled(source, options, form="PTX")[0].decode()
 
 
 @pytest.mark.parametrize("name", ["image", "move", "pool", "reduce", "rows"])

@@ -21,8 +21,8 @@ def library() -> ctypes.CDLL | None:
     return ctypes.CDLL(str(found[0])) if found else None
 
 
-def compiled(code: str, options: Sequence[str], names: Sequence[str] = ()) -> tuple[bytes, str]:
-    """(machine code, what the compiler says). Raises ValueError with the errors where `code` does not compile."""
+def compiled(code: str, options: Sequence[str], names: Sequence[str] = (), form: str = "CUBIN") -> tuple[bytes, str]:
+    """(machine code, or text with form="PTX", what the compiler says). Raises ValueError where `code` does not compile."""
     nvrtc, program, size = library(), ctypes.c_void_p(), ctypes.c_size_t()
     check(nvrtc.nvrtcCreateProgram(ctypes.byref(program), code.encode(), b"kernels.cu", 0, None, None))
     for name in names:
@@ -34,9 +34,9 @@ def compiled(code: str, options: Sequence[str], names: Sequence[str] = ()) -> tu
     check(nvrtc.nvrtcGetProgramLog(program, log))
     if failed:
         raise ValueError(log.value.decode())
-    check(nvrtc.nvrtcGetCUBINSize(program, ctypes.byref(size)))
+    check(getattr(nvrtc, f"nvrtcGet{form}Size")(program, ctypes.byref(size)))
     binary = ctypes.create_string_buffer(size.value)
-    check(nvrtc.nvrtcGetCUBIN(program, binary))
+    check(getattr(nvrtc, f"nvrtcGet{form}")(program, binary))
     nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
     return binary.raw, log.value.decode()
 
