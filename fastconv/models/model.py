@@ -99,11 +99,13 @@ class Model(Trainer):
 
         save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: str | os.PathLike, by_name: bool = False) -> None:
+    def load_weights(self, filepath: str | os.PathLike, skip_mismatch: bool = False, by_name: bool = False) -> None:
         """Read the weights from a file of `save_weights` or `save`, fastconv's or Keras's.
 
         Args:
             filepath: the file.
+            skip_mismatch: whether layers that do not fit are left as they are, with a warning for each. In an .h5 or
+                .hdf5 this is so of single weights, and the model must have as many layers as the file.
             by_name: whether to read, from an .h5 or .hdf5, those layers alone whose names are in the file.
 
         Raises:
@@ -111,7 +113,7 @@ class Model(Trainer):
         """
         from fastconv.models.saving import load_weights
 
-        load_weights(self, filepath, by_name)
+        load_weights(self, filepath, skip_mismatch, by_name)
 
     def get_config(self) -> dict:
         """The arguments of a subclass's constructor; one that has arguments overrides this."""

@@ -45,7 +45,12 @@ def model_suffix(path: str | os.PathLike[str], suffixes: Sequence[str] = MODELS)
     suffix = ".weights.h5" if name.endswith(".weights.h5") else Path(name).suffix
     if suffix not in suffixes:
         what = "Weights are" if suffixes == WEIGHTS else "A model is"
-        raise ValueError(f"{what} saved as {', '.join(suffixes)}. Received: filepath={name!r}")
+        hint = (
+            f"; write {str(Path(name).with_suffix('.weights.h5'))!r}"
+            if suffixes == WEIGHTS and suffix in MODELS
+            else ""
+        )
+        raise ValueError(f"{what} saved as {', '.join(suffixes)}{hint}. Received: filepath={name!r}")
     return suffix
 
 

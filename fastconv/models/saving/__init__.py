@@ -7,6 +7,7 @@ format holds what.
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def load_model(
         return file_format.load(os.fspath(filepath), compile)
 
 
-def load_weights(model: Any, filepath: str | os.PathLike, by_name: bool = False) -> None:
+def load_weights(model: Any, filepath: str | os.PathLike, skip_mismatch: bool = False, by_name: bool = False) -> None:
     """Read the weights of a model that has been built. See `Model.load_weights`."""
     file_format = FORMATS[model_suffix(filepath, (*MODELS, ".weights.h5"))]
     if by_name and not isinstance(file_format, LegacyH5):
@@ -80,9 +81,13 @@ def load_weights(model: Any, filepath: str | os.PathLike, by_name: bool = False)
     if not model.built:
         raise ValueError(f"{model.name}: weights can be loaded once they exist; call build(input_shape) first")
     _check_file(filepath)
+    read = file_format.named_weights if by_name else file_format.weights
+    skipped: list[str] | None = [] if skip_mismatch else None
     with naming(filepath):
-        pairs = (file_format.named_weights if by_name else file_format.weights)(model, os.fspath(filepath))
+        pairs = read(model, os.fspath(filepath), skipped)
     assign(pairs)
+    for what in skipped or ():
+        warnings.warn(f"{filepath}: weights that do not fit were skipped: {what}", stacklevel=3)
 
 
 def _check_place(filepath: str | os.PathLike, overwrite: bool) -> None:

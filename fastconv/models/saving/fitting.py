@@ -50,14 +50,30 @@ def check_fit(what: str, variable: Variable, shape: Sequence[int], dtype: np.dty
         )
 
 
-def fitted(what: str, variables: Sequence[Variable], arrays: Sequence[np.ndarray]) -> Pairs:
+@contextmanager
+def skipping(skipped: list[str] | None, what: str) -> Iterator[None]:
+    """What does not fit inside `with` is added to `skipped`, and is an error where that is None."""
+    try:
+        yield
+    except ValueError as error:
+        if skipped is None:
+            raise
+        skipped.append(f"{what}: {error}")
+
+
+def fitted(
+    what: str, variables: Sequence[Variable], arrays: Sequence[np.ndarray], skipped: list[str] | None = None
+) -> Pairs:
     """Each variable with its array. Raises ValueError where one does not fit, or they are not as many."""
     if len(variables) != len(arrays):
         shapes = [v.shape for v in variables], [a.shape for a in arrays]
         raise ValueError(f"its {what} must be those of the model, shapes {shapes[0]}. Received: shapes={shapes[1]}")
+    pairs: Pairs = []
     for variable, array in zip(variables, arrays):
-        check_fit(f"its {what}", variable, array.shape, array.dtype)
-    return list(zip(variables, arrays))
+        with skipping(skipped, variable.path):
+            check_fit(f"its {what}", variable, array.shape, array.dtype)
+            pairs.append((variable, array))
+    return pairs
 
 
 def assign(pairs: Iterable[tuple[Variable, np.ndarray]]) -> None:

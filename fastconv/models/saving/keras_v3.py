@@ -16,7 +16,7 @@ from typing import Any
 from fastconv.engine import Variable
 from fastconv.models.saving import hdf5, hdf5_file, legacy_h5, tree, zipped
 from fastconv.models.saving.building import build_model, optimizer_state
-from fastconv.models.saving.fitting import Pairs, assign, parse
+from fastconv.models.saving.fitting import Pairs, assign, parse, skipping
 from fastconv.models.saving.from_keras import from_keras
 from fastconv.models.saving.hdf5_file import Group
 from fastconv.models.saving.to_keras import model_to_keras
@@ -49,10 +49,10 @@ class KerasArchive:
         assign(read_tree(root, model) + _optimizer_pairs(root, model))
         return model
 
-    def weights(self, model: Any, filepath: Any) -> Pairs:
+    def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
         """The weights of `model` with their values in a file."""
         with zipped.opened(filepath) as archive:
-            return read_tree(hdf5_file.opened(archive.read(WEIGHTS)), model)
+            return read_tree(hdf5_file.opened(archive.read(WEIGHTS)), model, skipped)
 
 
 class WeightsH5:
@@ -62,20 +62,21 @@ class WeightsH5:
         """The file of a model's weights, and of the optimizer's state, as Keras has it."""
         return hdf5.written(lambda root: _write_tree(root, model))
 
-    def weights(self, model: Any, filepath: Any) -> Pairs:
+    def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
         """The weights of `model` with their values in a file."""
         root = hdf5.opened(filepath)
         old = legacy_h5.weights_group(root)
-        return read_tree(root, model) if old is None else legacy_h5.read_layers(old, model)
+        return read_tree(root, model, skipped) if old is None else legacy_h5.read_layers(old, model, skipped)
 
 
-def read_tree(root: Any, model: Any) -> Pairs:
+def read_tree(root: Group, model: Any, skipped: list[str] | None = None) -> Pairs:
     """Every variable of a model with its array; seeds where the file has them, which files of Keras do not."""
     pairs: Pairs = []
     for path, layer in tree.places(model).items():
-        pairs += _read(root, tree.joined(path, "vars"), tree.own_variables(layer))
-        if hdf5.child(root, tree.joined(path, "seed_state")) is not None:
-            pairs += _read(root, tree.joined(path, "seed_state/vars"), tree.seeds(layer))
+        with skipping(skipped, layer.name):
+            pairs += _read(root, tree.joined(path, "vars"), tree.own_variables(layer))
+            if hdf5.child(root, tree.joined(path, "seed_state")) is not None:
+                pairs += _read(root, tree.joined(path, "seed_state/vars"), tree.seeds(layer))
     return pairs
 
 

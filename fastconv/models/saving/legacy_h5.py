@@ -18,7 +18,7 @@ from fastconv.engine import Variable
 from fastconv.layers.base import Layer
 from fastconv.models.saving import hdf5
 from fastconv.models.saving.building import build_model, optimizer_state, other_state
-from fastconv.models.saving.fitting import Pairs, assign, parse
+from fastconv.models.saving.fitting import Pairs, assign, parse, skipping
 from fastconv.models.saving.from_keras import from_keras
 from fastconv.models.saving.to_keras import model_to_keras
 
@@ -46,15 +46,15 @@ class LegacyH5:
         assign(pairs + _optimizer_pairs(root, model) + _other_pairs(root, model))
         return model
 
-    def weights(self, model: Any, filepath: Any) -> Pairs:
+    def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
         """The weights of `model` with their values in a file."""
         root = hdf5.opened(filepath)
-        return read_layers(weights_group(root) or root, model)
+        return read_layers(weights_group(root) or root, model, skipped)
 
-    def named_weights(self, model: Any, filepath: Any) -> Pairs:
+    def named_weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
         """The same of the layers whose names are in the file."""
         root = hdf5.opened(filepath)
-        return read_named_layers(weights_group(root) or root, model)
+        return read_named_layers(weights_group(root) or root, model, skipped)
 
 
 def weights_group(root: Any) -> Any:
@@ -66,7 +66,7 @@ def weights_group(root: Any) -> Any:
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 
-def read_layers(group: Any, model: Any) -> Pairs:
+def read_layers(group: Any, model: Any, skipped: list[str] | None = None) -> Pairs:
     """The weights of the layers with their arrays, layer by layer in the order of the file."""
     found = _named_arrays(group)
     layers = [layer for layer in model.layers if _weights(layer)]
@@ -76,18 +76,25 @@ def read_layers(group: Any, model: Any) -> Pairs:
             f"Received: {[name for name, _ in found]}, the model's: {[layer.name for layer in layers]}"
         )
     pairs = [
-        pair for (name, arrays), layer in zip(found, layers) for pair in _read(group, name, arrays, _weights(layer))
+        pair
+        for (name, arrays), layer in zip(found, layers)
+        for pair in _read(group, name, arrays, _weights(layer), skipped)
     ]
     if TOP in group.links:
-        pairs += _read(group, TOP, hdf5.names(hdf5.subgroup(group, TOP), "weight_names"), _top_weights(model))
+        names = hdf5.names(hdf5.subgroup(group, TOP), "weight_names")
+        pairs += _read(group, TOP, names, _top_weights(model), skipped)
     return pairs
 
 
-def read_named_layers(group: Any, model: Any) -> Pairs:
+def read_named_layers(group: Any, model: Any, skipped: list[str] | None = None) -> Pairs:
     """The same of the layers that have the name of one in the file; the others are left as they are."""
     layers = {layer.name: layer for layer in model.layers}
-    found = [(name, arrays) for name, arrays in _named_arrays(group) if name in layers]
-    return [pair for name, arrays in found for pair in _read(group, name, arrays, _weights(layers[name]))]
+    pairs: Pairs = []
+    for name, arrays in _named_arrays(group):
+        if name in layers:
+            with skipping(skipped, name):
+                pairs += _read(group, name, arrays, _weights(layers[name]), skipped)
+    return pairs
 
 
 def _named_arrays(group: Any) -> list[tuple[str, list[str]]]:
@@ -98,12 +105,19 @@ def _named_arrays(group: Any) -> list[tuple[str, list[str]]]:
     return [(name, arrays) for name, arrays in found if arrays]
 
 
-def _read(group: Any, name: str, arrays: Sequence[str], variables: Sequence[Variable]) -> Pairs:
+def _read(
+    group: Any, name: str, arrays: Sequence[str], variables: Sequence[Variable], skipped: list[str] | None = None
+) -> Pairs:
+    """The variables of a layer with their arrays, which must be as many; those that fit, where others are skipped."""
     if len(arrays) != len(variables):
         wanted = [v.path for v in variables]
         raise ValueError(f"the weights of {name} must be those of the model, {wanted}. Received: {list(arrays)}")
     layer = hdf5.subgroup(group, name)
-    return [(v, hdf5.read(layer, array, v)) for v, array in zip(variables, arrays)]
+    pairs: Pairs = []
+    for variable, array in zip(variables, arrays):
+        with skipping(skipped, variable.path):
+            pairs.append((variable, hdf5.read(layer, array, variable)))
+    return pairs
 
 
 def _compile_config(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,9 +54,9 @@ class Own:
         assign(pairs + (_pairs("optimizer", optimizer_state(model), arrays) if model.optimizer is not None else []))
         return model
 
-    def weights(self, model: Any, filepath: Any) -> Pairs:
+    def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
         """The weights of `model` with their values in a file."""
-        return _pairs("weights", model.weights, self.decode(filepath)[1])
+        return _pairs("weights", model.weights, self.decode(filepath)[1], skipped)
 
     def encode(self, text: str, arrays: Mapping[str, np.ndarray]) -> bytes:
         """The bytes of a file."""
@@ -107,8 +107,10 @@ def _named(groups: Mapping[str, Sequence[Variable]]) -> dict[str, np.ndarray]:
     return {f"{group}/{i:06d}/{v.path}": v.value for group, vs in groups.items() for i, v in enumerate(vs)}
 
 
-def _pairs(group: str, variables: Sequence[Variable], arrays: Mapping[str, np.ndarray]) -> Pairs:
-    return fitted(group, variables, [arrays[key] for key in sorted(arrays) if key.startswith(f"{group}/")])
+def _pairs(
+    group: str, variables: Sequence[Variable], arrays: Mapping[str, np.ndarray], skipped: list[str] | None = None
+) -> Pairs:
+    return fitted(group, variables, [arrays[key] for key in sorted(arrays) if key.startswith(f"{group}/")], skipped)
 
 
 def _array(content: bytes) -> np.ndarray:

@@ -243,9 +243,11 @@ def test_endings():
     for name in ("m.pickle", "m", "m.weights.h5", "m.keras.zip"):
         with pytest.raises(ValueError, match=r"A model is saved as .npz, .safetensors, .keras, .h5, .hdf5. Received"):
             model.save(name)
-    for name in ("w.keras", "w.h5", "w.pickle"):
-        with pytest.raises(ValueError, match=r"Weights are saved as .npz, .safetensors, .weights.h5. Received"):
-            model.save_weights(name)
+    with pytest.raises(ValueError, match=r"Weights are saved as .npz, .safetensors, .weights.h5. Received"):
+        model.save_weights("w.pickle")
+    for name in ("w.keras", "w.h5", "w.hdf5"):
+        with pytest.raises(ValueError, match=r"saved as .*, .weights.h5; write 'folder/w.weights.h5'. Received"):
+            model.save_weights(f"folder/{name}")
 
 
 @each_suffix
@@ -300,6 +302,48 @@ def test_weights_by_name_leave_other_layers_as_they_are(tmp_path, name):
     changed = Sequential([Input((5,)), layers.Dense(3, name="features")])
     with pytest.raises(ValueError, match="features"):
         changed.load_weights(tmp_path / name, by_name=True)
+
+
+def dense(**units):
+    """A model of four inputs, with layers of these names and numbers of units."""
+    return Sequential([Input((4,)), *(layers.Dense(n, name=name) for name, n in units.items())])
+
+
+@pytest.mark.parametrize("name", ["m.npz", "m.safetensors", "m.keras", "m.weights.h5", "m.h5"])
+def test_what_does_not_fit_is_skipped_if_one_asks_for_it(tmp_path, name):
+    trained, model = changed(dense(features=3, classes=10)), dense(features=3, classes=2)
+    (trained.save_weights if ".weights" in name else trained.save)(tmp_path / name)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="must fit the model's classes/kernel"):
+        model.load_weights(tmp_path / name)
+    with pytest.warns(UserWarning, match=rf"{name}: weights that do not fit were skipped: classes.*Received") as caught:
+        model.load_weights(tmp_path / name, skip_mismatch=True)
+    assert len(caught) == (1 if name in ("m.keras", "m.weights.h5") else 2)
+    assert caught[0].filename == __file__
+    for actual, expected in zip(model.get_weights(), trained.get_weights()[:2] + before[2:], strict=True):
+        np.testing.assert_array_equal(actual, expected)
+
+
+def test_what_does_not_fit_by_name_is_skipped_if_one_asks_for_it(tmp_path):
+    trained, model = changed(dense(features=3, classes=10)), dense(other=2, classes=3, features=10)
+    trained.save(tmp_path / "m.h5")
+    with pytest.warns(UserWarning, match="skipped") as caught:
+        model.load_weights(tmp_path / "m.h5", skip_mismatch=True, by_name=True)
+    assert len(caught) == 4
+    model = Sequential([Input((4,)), layers.Dense(3, use_bias=False, name="features")])
+    with pytest.warns(UserWarning, match="skipped: features: the weights of features must be those of the model"):
+        model.load_weights(tmp_path / "m.h5", skip_mismatch=True, by_name=True)
+    fitting = dense(features=3, other=5)
+    fitting.load_weights(tmp_path / "m.h5", skip_mismatch=True, by_name=True)
+    for actual, expected in zip(fitting.get_weights()[:2], trained.get_weights()):
+        np.testing.assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize("name", ["m.npz", "m.h5"])
+def test_skipping_needs_as_many_weights(tmp_path, name):
+    dense(features=3).save(tmp_path / name)
+    with pytest.raises(ValueError, match=rf"{name}: its .* must be those of the model"):
+        dense(features=3, classes=2).load_weights(tmp_path / name, skip_mismatch=True)
 
 
 def test_layers_have_names_in_old_files_alone(tmp_path):
