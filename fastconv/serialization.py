@@ -29,6 +29,11 @@ KINDS = (
     "regularizer",
     "schedule",
 )
+LAMBDA = "<lambda>"  # the name of every one
+ABOUT_LAMBDAS = (
+    "The code of a lambda is in no file: load the model with compile=False, or give a function in "
+    "custom_objects={'<lambda>': function}; named functions are found by their names"
+)
 _tables: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
 _registered: dict[str, Any] = {}  # by users, under "package>name"
 
@@ -148,7 +153,7 @@ def serialize(thing: Any) -> Any:
         return None
     if hasattr(thing, "get_config"):
         return {"class_name": _name_for_files(type(thing)), "config": thing.get_config()}
-    if not hasattr(thing, "__name__") or thing.__name__ == "<lambda>":
+    if not hasattr(thing, "__name__") or thing.__name__ == LAMBDA:
         raise ValueError(f"serialize: only functions with a name and objects with get_config. Received: {thing!r}")
     return _name_for_files(thing)
 

@@ -304,6 +304,76 @@ def test_every_metric(tmp_path, name, arguments, batches, writer):
     assert json.dumps({**compiled["config"], **given}) == json.dumps(compiled["config"])
 
 
+@both_ways
+@each_suffix
+def test_a_loss_within_a_function(tmp_path, suffix, writer):
+    source, reader = sides(writer)
+
+    def made(k):
+        def cubic(y_true, y_pred):
+            return k.ops.mean(k.ops.abs(y_true - y_pred) ** 3, axis=-1)
+
+        return cubic
+
+    model = tiny(source)
+    model.compile("sgd", made(source), metrics=[made(source)])
+    model.evaluate(data((3,)), data((3,)), verbose=0)
+    model.save(tmp_path / f"m{suffix}")
+    with pytest.raises((ValueError, TypeError)):
+        reader.models.load_model(tmp_path / f"m{suffix}")
+    again = reader.models.load_model(tmp_path / f"m{suffix}", custom_objects={"cubic": made(reader)})
+    expected = model.evaluate(data((3,)), data((3,)), verbose=0)
+    np.testing.assert_allclose(again.evaluate(data((3,)), data((3,)), verbose=0), expected, rtol=1e-5)
+
+
+@both_ways
+@each_suffix
+@pytest.mark.filterwarnings("ignore:compile was given a lambda")
+def test_a_lambda_that_a_model_was_compiled_with(tmp_path, suffix, writer):
+    source, reader = sides(writer)
+    model = tiny(source)
+    model.compile("sgd", lambda y, z: source.ops.mean(y - z, axis=-1))
+    model.save(tmp_path / f"m{suffix}")
+    with pytest.raises((ValueError, TypeError)):
+        reader.models.load_model(tmp_path / f"m{suffix}")
+    assert_same(model, reader.models.load_model(tmp_path / f"m{suffix}", compile=False), data((3,)))
+    if reader is fastconv:
+        objects = {"<lambda>": lambda y, z: fastconv.ops.mean(y - z, axis=-1)}
+        again = reader.models.load_model(tmp_path / f"m{suffix}", custom_objects=objects)
+        expected = model.evaluate(data((3,)), data((3,)), verbose=0)
+        np.testing.assert_allclose(again.evaluate(data((3,)), data((3,)), verbose=0), expected, rtol=1e-5)
+
+
+SKIPPED = {
+    "another head": ([4, 3, 10], [4, 3, 2]),
+    "other inputs": ([4, 3, 2], [5, 3, 2]),
+    "other layers between": ([4, 3, 2, 2], [4, 5, 2, 2]),
+}
+
+
+@both_ways
+@pytest.mark.parametrize("suffix", [".keras", ".weights.h5", ".h5", "by_name.h5"])
+@pytest.mark.parametrize("case", SKIPPED)
+@pytest.mark.filterwarnings("ignore")  # which the two sides do not put in the same words
+def test_weights_that_do_not_fit_are_skipped(tmp_path, suffix, case, writer):
+    source, reader = sides(writer)
+
+    def made(k, sizes):
+        dense = [k.layers.Dense(n, name=f"dense{i}") for i, n in enumerate(sizes[1:])]
+        return randomized(k.Sequential([k.Input((sizes[0],)), *dense]))
+
+    theirs, ours = SKIPPED[case]
+    model, here, there = made(source, theirs), made(source, ours), made(reader, ours)
+    path = tmp_path / f"m{suffix}"
+    (model.save_weights if ".weights" in suffix else model.save)(path)
+    how = {"by_name": True} if "by_name" in suffix else {}
+    for other in (here, there):
+        other.set_weights([w * 0 + 7 for w in other.get_weights()])
+        other.load_weights(path, skip_mismatch=True, **how)
+    for a, b in zip(here.get_weights(), there.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def subclassed(k):
     """Attributes, private ones, lists and dicts that hold layers, and weights of the model itself."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastconv.engine import Variable
 from fastconv.models.model import Model
-from fastconv.serialization import deserialize, get_registered_object
+from fastconv.serialization import ABOUT_LAMBDAS, LAMBDA, deserialize, get_registered_object
 
 
 def build_model(model_config: Any, build_shape: Any, compile_config: Any) -> Any:
@@ -60,5 +60,8 @@ def _revive(kind: str, data: Any) -> Any:
     if isinstance(data, dict) and "class_name" not in data:
         return {key: _revive(kind, one) for key, one in data.items()}
     if isinstance(data, str):
-        return get_registered_object(data) or data
+        found = get_registered_object(data)
+        if found is None and data == LAMBDA:
+            raise ValueError(f"{ABOUT_LAMBDAS}. Received: {kind}={data!r}")
+        return found or data
     return deserialize(kind, data)

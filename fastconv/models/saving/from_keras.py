@@ -13,7 +13,7 @@ from typing import Any
 from fastconv.layers.base import Layer
 from fastconv.models.saving.graph_from_keras import Graph
 from fastconv.models.saving.kinds import kind_of_class, kind_of_key, kind_of_module
-from fastconv.serialization import get_registered_object, lookup
+from fastconv.serialization import LAMBDA, get_registered_object, lookup
 
 # Arguments of Keras that change nothing of what is computed here.
 IGNORED = frozenset(["auto_scale_loss", "fn", "is_legacy_optimizer", "jit_compile", "renorm_momentum", "synchronized"])
@@ -139,14 +139,20 @@ def _refuse_code(data: Mapping[str, Any]) -> Any:
     raise ValueError(
         "code is never read from a file. Use a named function and pass it in custom_objects, or register it with "
         "saving.register_keras_serializable; for a Lambda layer that holds code, pass custom_objects={name of the "
-        f"layer: function}}. Received: {data['class_name']}"
+        "layer: function}; for a lambda that a model was compiled with, custom_objects={'<lambda>': function}, or "
+        f"compile=False. Received: {data['class_name']}"
     )
+
+
+def _code_of_lambda(data: Mapping[str, Any]) -> str:
+    """What stands for a lambda among `custom_objects`."""
+    return LAMBDA if get_registered_object(LAMBDA) is not None else _refuse_code(data)
 
 
 SPECIAL = {"InputLayer": _input_layer, "Lambda": _lambda, "Sequential": _sequential}
 PLAIN = {
     "__bytes__": _refuse_code,
-    "__lambda__": _refuse_code,
+    "__lambda__": _code_of_lambda,
     "__numpy__": lambda data: data["config"]["value"],
     "__tensor__": lambda data: data["config"]["value"],
     "__tuple__": lambda data: data["items"],

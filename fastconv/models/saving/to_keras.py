@@ -22,7 +22,7 @@ from fastconv.models.saving.kinds import (
     kind_of_key,
     operation_module,
 )
-from fastconv.serialization import serialize
+from fastconv.serialization import holds, serialize
 
 CLASSES = {function: name for name, function in OPERATIONS.items()}
 
@@ -34,8 +34,25 @@ def model_to_keras(model: Any) -> dict[str, Any]:
         data["build_config"] = {"input_shape": model.build_shape}
     options = model.get_compile_config()
     if options is not None:
-        data["compile_config"] = to_keras("layer", options)
+        judges = ("loss", "metrics", "weighted_metrics")
+        compiled = to_keras("layer", options)
+        data["compile_config"] = {key: _judge(one) if key in judges else one for key, one in compiled.items()}
     return data
+
+
+def _judge(data: Any) -> Any:
+    """Losses or metrics of `compile`, among which Keras is told names of its own from those of other functions."""
+    if isinstance(data, list):
+        return [_judge(one) for one in data]
+    if isinstance(data, Mapping) and "class_name" not in data:
+        return {key: _judge(one) for key, one in data.items()}
+    is_other = isinstance(data, str) and not holds("loss", data) and not holds("metric", data)
+    return _function(data) if is_other else data
+
+
+def _function(name: str) -> dict[str, Any]:
+    """A function that Keras is to find by its name."""
+    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
 
 
 def to_keras(kind: str, data: Any) -> Any:
@@ -65,9 +82,7 @@ def _arguments(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
 def _argument(key: str, kind: str, value: Any) -> Any:
     """An argument; Keras knows that a text is the name of a function where it is that of an activation of its own."""
     is_function = key in ("fn", "function") or (kind == "activation" and isinstance(value, str) and ">" in value)
-    if not is_function or not isinstance(value, str):
-        return to_keras(kind, value)
-    return {"module": "builtins", "class_name": "function", "config": value, "registered_name": value}
+    return _function(value) if is_function and isinstance(value, str) else to_keras(kind, value)
 
 
 def _input_layer(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -174,6 +174,36 @@ def test_objects_of_ones_own(tmp_path, suffix):
         models.load_model(tmp_path / f"m{suffix}")
 
 
+@each_suffix
+def test_a_model_that_was_compiled_with_a_lambda(tmp_path, suffix):
+    """Its code is in no file: either one gives it again, or compiles anew."""
+    model = Sequential([Input((4,)), layers.Dense(3)])
+    model.compile("sgd", loss=lambda y, z: ops.mean((y - z) ** 2, axis=-1), metrics=["mae"])
+    with pytest.warns(UserWarning, match=r"code of a lambda.* compile=False.* custom_objects"):
+        model.save(tmp_path / f"m{suffix}")
+    with pytest.raises(ValueError, match=r"code of a lambda.* compile=False.* custom_objects.*Received"):
+        models.load_model(tmp_path / f"m{suffix}")
+    alone = models.load_model(tmp_path / f"m{suffix}", compile=False)
+    assert_same_outputs(model, alone)
+    again = models.load_model(tmp_path / f"m{suffix}", custom_objects={"<lambda>": model.loss})
+    x, y = np.eye(4), np.ones((4, 3))
+    assert again.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+
+
+@each_suffix
+def test_a_model_that_was_compiled_with_a_function_within_a_function(tmp_path, suffix):
+    def absolute(y_true, y_pred):
+        return ops.mean(ops.absolute(y_true - y_pred), axis=-1)
+
+    model = Sequential([Input((4,)), layers.Dense(3)])
+    model.compile("sgd", loss=absolute, metrics=[absolute])
+    model.save(tmp_path / f"m{suffix}")
+    with pytest.raises(ValueError, match=r"unknown name.*custom_objects.*absolute"):
+        models.load_model(tmp_path / f"m{suffix}")
+    again = models.load_model(tmp_path / f"m{suffix}", {"absolute": absolute})
+    assert again.loss is absolute
+
+
 def lambda_free_loss(y_true, y_pred):
     return ops.mean(ops.absolute(y_true - y_pred), axis=-1)
 

@@ -29,6 +29,18 @@ def test_a_sequence_and_how_it_is_trained():
     assert (data["compile_config"]["loss"], data["compile_config"]["metrics"]) == (["mse"], ["mae"])
 
 
+def test_functions_that_a_model_was_compiled_with_are_told_from_names():
+    def cubic(y_true, y_pred):
+        return ops.mean(ops.absolute(y_true - y_pred) ** 3, axis=-1)
+
+    model = Sequential([Input((3,)), layers.Dense(2, name="a")])
+    model.compile("sgd", {"a": cubic}, metrics=[["accuracy", cubic]])
+    data = model_to_keras(model)["compile_config"]
+    function = {"module": "builtins", "class_name": "function", "config": "cubic", "registered_name": "cubic"}
+    assert data["loss"] == {"a": function}
+    assert data["metrics"] == [["accuracy", function]]
+
+
 def test_operations_have_names_of_their_own():
     a = Input((4, 3), name="relu")
     model = Model(a, ops.relu(ops.mean(ops.relu(a), axis=1, keepdims=True)))
