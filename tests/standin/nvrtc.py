@@ -22,7 +22,7 @@ def library() -> ctypes.CDLL | None:
 
 
 def compiled(code: str, options: Sequence[str], names: Sequence[str] = (), form: str = "CUBIN") -> tuple[bytes, str]:
-    """(machine code, or text with form="PTX", what the compiler says). Raises ValueError where `code` does not compile."""
+    """(machine code, or text with form="PTX", what the compiler says). Raises ValueError where it finds errors."""
     nvrtc, program, size = library(), ctypes.c_void_p(), ctypes.c_size_t()
     check(nvrtc.nvrtcCreateProgram(ctypes.byref(program), code.encode(), b"kernels.cu", 0, None, None))
     for name in names:
