@@ -29,10 +29,17 @@ TYPES = {
 
 
 @functools.cache
-def module(xp: Any, file: str, *macros: str) -> Any:
-    """The RawModule of fastconv/cuda/`file`.cu, compiled with `macros`, each a name, "=" and a value."""
+def module(xp: Any, file: str, element: str, index: str) -> Any:
+    """The RawModule of fastconv/cuda/`file`.cu for C's types of elements and of offsets."""
     source = Path(SOURCES, f"{file}.cu").read_text(encoding="utf-8")
-    return xp.RawModule(code=source, options=("--std=c++17", *(f"-D{macro}" for macro in macros)))
+    return xp.RawModule(code=source, options=("--std=c++17", f"-DELEMENT={element}", f"-DINDEX={index}"))
+
+
+@functools.cache
+def function(xp: Any, name: str, element: str, index: str) -> Any:
+    """The kernel "file.function"."""
+    file, function = name.split(".")
+    return module(xp, file, element, index).get_function(function)
 
 
 def launch(xp: Any, name: str, *args: Any, grid: tuple[int, ...], block: tuple[int, ...], shared_mem: int = 0) -> None:
@@ -41,9 +48,8 @@ def launch(xp: Any, name: str, *args: Any, grid: tuple[int, ...], block: tuple[i
     Args:
         args: arrays in C order, None for a null pointer; ints are passed as `int`, floats as ELEMENT.
     """
-    file, function = name.split(".")
     dtype = args[0].dtype
-    kernel = module(xp, file, f"ELEMENT={TYPES[dtype.name]}", f"INDEX={index_type(args)[0]}").get_function(function)
+    kernel = function(xp, name, TYPES[dtype.name], index_type(args)[0])
     numbers = {int: np.int32, bool: np.int32, float: dtype.type}
     kernel(grid, block, tuple(numbers.get(type(a), lambda a: a)(a) for a in args), shared_mem=shared_mem)
 

@@ -146,8 +146,7 @@ class Reference:
 
     def _finish(self, y: Array, bias: Array | None, activation: str | None, alpha: float, out: Out) -> Array:
         """The epilogue of conv and matmul."""
-        y = y if bias is None else y + bias
-        return deliver(y if activation is None else formulas.activate(self.xp, y, activation, alpha), out)
+        return deliver(formulas.finish(self.xp, y, *(() if bias is None else (bias,)), activation, alpha), out)
 
     # ---- padding and pooling -------------------------------------------------------------------------------------
 

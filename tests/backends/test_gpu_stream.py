@@ -37,6 +37,7 @@ MORE = {
         {"kernel_shape": (3, 2, 3, 6), **CONV},
     ),
     "matmul": ("matmul", lambda r: [normal(r, 5, 7), normal(r, 3, 7), normal(r, 3)], {"transpose_b": True}),
+    "matmul_plain": ("matmul", lambda r: [normal(r, 7, 5), normal(r, 7, 3)], {"transpose_a": True}),
     "matmul_elu": ("matmul", lambda r: [normal(r, 2, 5, 7), normal(r, 7, 3)], {"activation": "elu", "alpha": 0.5}),
     **{
         f"pad_{mode}_{k}": (
@@ -97,6 +98,7 @@ MORE = {
     "mean_last": ("mean", lambda r: [normal(r, 3, 5, 7)], {"axis": (-1,)}),
     "mean_none": ("mean", lambda r: [normal(r, 3, 5)], {"axis": ()}),
     "max_last": ("max", lambda r: [normal(r, 3, 5)], {"axis": (1,), "keepdims": True}),
+    "max_none": ("max", lambda r: [normal(r, 3, 5)], {"axis": ()}),
     "min_all": ("min", lambda r: [normal(r, 3, 5)], {}),
     "argmax": ("argmax", lambda r: [ties(r)], {"axis": 1}),
     "argsort": ("argsort", lambda r: [ties(r)], {"axis": 2}),
