@@ -25,6 +25,7 @@ _settings: dict = {
     "strict": False,
     "conv_precision": "fast",
     "max_workspace": 256 << 20,
+    "tf32": False,
 }
 
 
@@ -115,6 +116,24 @@ def set_max_workspace(size: int) -> None:
     if not isinstance(size, int) or size < 0:
         raise ValueError(f"max_workspace must be a whole number of bytes >= 0. Received: {size!r}")
     _settings["max_workspace"] = size
+
+
+def tf32() -> bool:
+    """Whether GPUs may multiply in TF32; off by default."""
+    return _settings["tf32"]
+
+
+def set_tf32(allowed: bool) -> None:
+    """Let products on GPUs round their factors to 10 bits, which tensor cores multiply several times as fast.
+
+    It bears on matrix products (cuBLAS) and on convolutions that cuDNN computes; sums stay float32.
+
+    Raises:
+        ValueError: `allowed` is neither True nor False.
+    """
+    if not isinstance(allowed, bool):
+        raise ValueError(f"tf32 must be True or False. Received: {allowed!r}")
+    _settings["tf32"] = allowed
 
 
 # ---- threads ---------------------------------------------------------------------------------------------------------

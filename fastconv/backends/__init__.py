@@ -10,6 +10,7 @@ from typing import Any
 
 from fastconv import _core, config
 from fastconv._stream import BINARY, UNARY
+from fastconv.backends import gpu_cudnn
 from fastconv.backends.algorithms import settings
 from fastconv.backends.cpu import Cpu
 from fastconv.backends.cpu_stream import bound
@@ -57,6 +58,8 @@ def _print_device() -> None:
     print(f"models compute on: {get_device()} (config.set_device or FASTCONV_DEVICE chooses)")
     try:
         print(f"GPUs: {gpu_count()}, through CuPy {cupy().__version__}")
+        tf32 = "allowed" if config.tf32() else "not allowed"
+        print(f"GPU, convolutions: {gpu_cudnn.describe(0)}; TF32 is {tf32} (config.set_tf32)")
         _print_kernels("GPU, float32", Gpu, "CuPy")
     except MissingGpuError as error:
         print(textwrap.fill(f"GPUs: none. {error}", 100, subsequent_indent="  "))

@@ -21,6 +21,7 @@ GATHER = ("activation", "window", "product", "conv")
 CORRELATE = ("window", "product", "conv_kernel")
 DEPTHWISE = ("activation", "window", "depthwise")
 PARTS = ("parts",)
+FINISH = ("activation", "finish")
 
 # The numbers that activation.cu goes by.
 ACTIVATION_NUMBERS = {None: 0, "relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5, "clipped_relu": 6}
@@ -127,7 +128,7 @@ def gather(
     whole_terms, whole_columns = whole(terms, source, w), whole(columns, w, result)
     name = instance("conv", *tile, whole_terms, whole_columns, back)
     grid = (cuts(rows, tile[0]), cuts(columns, tile[1]), phases * c.groups)
-    end = finish(w, bias, *ending)
+    end = end_arguments(w, bias, *ending)
     kernel(device, GATHER, name)(grid, (threads(tile),), (source, w, end[0], result, *end[1:], *c.arguments))
 
 
@@ -135,7 +136,7 @@ def depthwise(
     device: int, c: Window, source: Array, w: Array, bias: Array | None, ending: tuple, result: Array, *, back: bool
 ) -> None:
     results, phases = (c.phase_pixels * c.groups, c.phases) if back else (c.pixels * c.groups * c.co, 1)
-    end = finish(w, bias, *ending)
+    end = end_arguments(w, bias, *ending)
     run = kernel(device, DEPTHWISE, instance("depthwise", back))
     run((cuts(results, 256), phases), (256,), (source, w, end[0], result, *end[1:], *c.arguments))
 
@@ -160,6 +161,14 @@ def conv_backward_kernel(device: int, xp: Any, c: Window, x: Array, dy: Array, d
     if parts > 1:
         add_parts = kernel(device, PARTS, "add_parts")
         add_parts((cuts(dw.size, 256),), (256,), (sums, dw, np.int32(parts), np.int32(dw.size)))
+
+
+def finish(device: int, y: Array, bias: Array | None, ending: tuple) -> None:
+    """y = f(y + bias) in place."""
+    if y.size and (bias is not None or ending[0] is not None):
+        end = end_arguments(y, bias, *ending)
+        arguments = (y, *end, np.int32(y.shape[-1]), np.int64(y.size))
+        kernel(device, FINISH, "finish")((cuts(y.size, 256),), (256,), arguments)
 
 
 # ---- how the work is cut ---------------------------------------------------------------------------------------------
@@ -196,7 +205,7 @@ def whole(channels: int, *arrays: Array) -> bool:
     return channels % 4 == 0 and all(array.data.ptr % 16 == 0 for array in arrays)
 
 
-def finish(stand_in: Array, bias: Array | None, activation: str | None, alpha: float) -> tuple:
+def end_arguments(stand_in: Array, bias: Array | None, activation: str | None, alpha: float) -> tuple:
     """The arguments (bias, biased, activation, alpha), with any array where there is no bias."""
     number = np.int32(ACTIVATION_NUMBERS[activation])
     return stand_in if bias is None else bias, np.int32(bias is not None), number, np.float32(alpha)
@@ -210,7 +219,6 @@ def instance(name: str, *parameters: int | bool) -> str:
 # ---- compiled code ---------------------------------------------------------------------------------------------------
 
 
-@functools.cache
 def kernel(device: int, files: tuple[str, ...], name: str) -> Any:
     """A function of the GPU `device`, the current one: `kernel(...)(grid, block, args)`.
 
@@ -218,8 +226,13 @@ def kernel(device: int, files: tuple[str, ...], name: str) -> Any:
         files: of fastconv/cuda, one behind the other.
         name: its own, or an instance of a template such as "depthwise<true>".
     """
+    return compiled(cupy(), device, files, name)
+
+
+@functools.cache
+def compiled(xp: Any, device: int, files: tuple[str, ...], name: str) -> Any:
     expressions = (name,) if "<" in name else None
-    module = cupy().RawModule(code=source(*files), options=("--std=c++17",), name_expressions=expressions)
+    module = xp.RawModule(code=source(*files), options=("--std=c++17",), name_expressions=expressions)
     return module.get_function(name)
 
 

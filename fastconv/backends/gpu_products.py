@@ -1,10 +1,15 @@
-"""Convolutions of the GPU backend: which kernels compute them, and what they are given."""
+"""Convolutions and matrix products of the GPU backend: who computes them, and what they are given.
+
+cuDNN convolves where it is installed, and the kernels of gpu_conv elsewhere. Depthwise convolutions are theirs always:
+they are bound by memory, and nothing is won by cuDNN's generality. Matrix products are cuBLAS's.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fastconv.backends import gpu_conv
+from fastconv import config
+from fastconv.backends import gpu_conv, gpu_cudnn
 from fastconv.backends.reference import Array, Out, Reference, Shape, Sides, deliver
 from fastconv.window import output_size
 
@@ -50,7 +55,10 @@ class GpuProducts(Reference):
         y = self._target((x.shape[0], *outputs, w.shape[-1]), out)
         if y.size:
             x, w, bias = self._in_order(x, w, bias)
-            gpu_conv.conv(self.number, c, x, w, bias, (activation, alpha), y)
+            if not c.depthwise and gpu_cudnn.conv(self.xp, self.number, c, x, w, y):
+                gpu_conv.finish(self.number, y, bias, (activation, alpha))
+            else:
+                gpu_conv.conv(self.number, c, x, w, bias, (activation, alpha), y)
         return y if out is None or out is y else deliver(y, out)
 
     def conv_backward_input(
@@ -79,7 +87,10 @@ class GpuProducts(Reference):
         dx = self._target(input_shape, out)
         if dx.size:
             dy, w, bias = self._in_order(dy, w, bias)
-            gpu_conv.conv_backward_input(self.number, c, dy, w, bias, (activation, alpha), dx)
+            if not c.depthwise and gpu_cudnn.conv_backward_input(self.xp, self.number, c, dy, w, dx):
+                gpu_conv.finish(self.number, dx, bias, (activation, alpha))
+            else:
+                gpu_conv.conv_backward_input(self.number, c, dy, w, bias, (activation, alpha), dx)
         return dx if out is None or out is dx else deliver(dx, out)
 
     def conv_backward_kernel(
@@ -99,8 +110,41 @@ class GpuProducts(Reference):
             return super().conv_backward_kernel(x, dy, kernel_shape=kernel_shape, out=out, **how)
         dw = self._target(kernel_shape, out)
         x, dy = self._in_order(x, dy)
-        gpu_conv.conv_backward_kernel(self.number, self.xp, c, x, dy, dw)
+        if c.depthwise or not c.pixels or not gpu_cudnn.conv_backward_kernel(self.xp, self.number, c, x, dy, dw):
+            gpu_conv.conv_backward_kernel(self.number, self.xp, c, x, dy, dw)
         return dw if out is None or out is dw else deliver(dw, out)
+
+    def matmul(
+        self,
+        a: Array,
+        b: Array,
+        bias: Array | None = None,
+        *,
+        transpose_a: bool = False,
+        transpose_b: bool = False,
+        activation: str | None = None,
+        alpha: float = 0.0,
+        out: Out = None,
+    ) -> Array:
+        if not all_float32(a, b, bias) or (bias is not None and bias.ndim != 1):
+            how: dict[str, Any] = {"transpose_a": transpose_a, "transpose_b": transpose_b, "activation": activation}
+            return super().matmul(a, b, bias, alpha=alpha, out=out, **how)
+        a = self.xp.swapaxes(a, -1, -2) if transpose_a else a
+        b = self.xp.swapaxes(b, -1, -2) if transpose_b else b
+        usable = out is not None and out.dtype == "float32" and out.flags.c_contiguous
+        self._use_tf32(config.tf32())
+        y = self.xp.matmul(a, b, out=out if usable else None)
+        gpu_conv.finish(self.number, y, self._in_order(bias)[0], (activation, alpha))
+        return y if out is None or usable else deliver(y, out)
+
+    def _use_tf32(self, wanted: bool) -> None:
+        """Tell cuBLAS, of which CuPy keeps one setting for the whole process."""
+        core = getattr(self.xp, "_core", None)
+        if core is not None:
+            routines = core._routines_linalg
+            kind = routines.COMPUTE_TYPE_TF32 if wanted else routines.COMPUTE_TYPE_FP32
+            if core.get_compute_type(self.xp.float32) != kind:
+                core.set_compute_type(self.xp.float32, kind)
 
     def _in_order(self, *arrays: Array | None) -> list[Array | None]:
         return [a if a is None else self.xp.ascontiguousarray(a) for a in arrays]

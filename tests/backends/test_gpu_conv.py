@@ -214,6 +214,7 @@ INSTANCES = [
     ),
     *((gpu_conv.DEPTHWISE, gpu_conv.instance("depthwise", back)) for back in BOOLEANS),
     (gpu_conv.PARTS, "add_parts"),
+    (gpu_conv.FINISH, "finish"),
 ]
 
 
