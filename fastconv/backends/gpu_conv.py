@@ -13,18 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastconv import config
+from fastconv.backends.formulas import ACTIVATIONS
+from fastconv.backends.gpu_fused import written
+from fastconv.backends.gpu_kernels import SOURCES
 from fastconv.backends.reference import Array, Shape, Sides
 from fastconv.device import cupy
 
-SOURCES = Path(__file__).parents[1] / "cuda"
-GATHER = ("activation", "window", "product", "conv")
+ACTIVATED = "activated"  # no file, but a function that is written
+GATHER = (ACTIVATED, "window", "product", "conv")
 CORRELATE = ("window", "product", "conv_kernel")
-DEPTHWISE = ("activation", "window", "depthwise")
+DEPTHWISE = (ACTIVATED, "window", "depthwise")
 PARTS = ("parts",)
-FINISH = ("activation", "finish")
-
-# The numbers that activation.cu goes by.
-ACTIVATION_NUMBERS = {None: 0, "relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5, "clipped_relu": 6}
+FINISH = (ACTIVATED, "finish")
 
 MOST_INT = 2**31 - 1
 BLOCKS = 512  # enough to keep a large GPU busy: four for each of 128 multiprocessors
@@ -207,7 +207,7 @@ def whole(channels: int, *arrays: Array) -> bool:
 
 def end_arguments(stand_in: Array, bias: Array | None, activation: str | None, alpha: float) -> tuple:
     """The arguments (bias, biased, activation, alpha), with any array where there is no bias."""
-    number = np.int32(ACTIVATION_NUMBERS[activation])
+    number = np.int32(activation_number(activation))
     return stand_in if bias is None else bias, np.int32(bias is not None), number, np.float32(alpha)
 
 
@@ -238,4 +238,26 @@ def compiled(xp: Any, device: int, files: tuple[str, ...], name: str) -> Any:
 
 @functools.cache
 def source(*files: str) -> str:
-    return "\n".join(Path(SOURCES, f"{file}.cu").read_text(encoding="utf-8") for file in files)
+    texts = (
+        Path(SOURCES, f"{file}.cu").read_text(encoding="utf-8") if file != ACTIVATED else activated() for file in files
+    )
+    return "\n".join(texts)
+
+
+def activated() -> str:
+    """CUDA C of `activated(x, activation, alpha)`: f(x), where f has the number `activation`, 0 being none.
+
+    It is called, not inlined: a block of sums would hold 64 copies of it, which take seconds to compile.
+    """
+    cases = "".join(
+        f"case {activation_number(name)}: {{\n{written(formula, ('T x', 'T alpha'), ())[0]}\nbreak;\n}}\n"
+        for name, (formula, _) in ACTIVATIONS.items()
+    )
+    return (
+        "__device__ __noinline__ float activated(float x, int activation, float alpha) {\n"
+        f"using T = float;\nT y0 = x;\nswitch (activation) {{\n{cases}}}\nreturn y0;\n}}\n"
+    )
+
+
+def activation_number(name: str | None) -> int:
+    return 0 if name is None else 1 + list(ACTIVATIONS).index(name)

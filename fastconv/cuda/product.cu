@@ -10,7 +10,7 @@ constexpr int SKEW = 4;  // so that threads of a warp that write a column meet d
 
 template <int ROWS, int COLUMNS> constexpr int THREADS = ROWS * COLUMNS / 64;
 
-// Blocks that share a multiprocessor: what its registers hold without spilling, as ptxas reports for sm_70 to sm_90.
+// Blocks that share a multiprocessor: as many as its registers hold with hardly a spill, says ptxas for sm_70 to sm_90.
 template <int ROWS, int COLUMNS, bool WHOLE> constexpr int RESIDENT = ROWS * COLUMNS < 128 * 128 ? 6 : WHOLE ? 2 : 1;
 
 template <int N> using Panel = float[DEPTH][N + SKEW];

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fastconv import backends, config
-from fastconv.backends.reference import ACTIVATIONS, Reference
+from fastconv.backends.formulas import ACTIVATIONS
+from fastconv.backends.reference import Reference
 
 reference = Reference(np)
 
