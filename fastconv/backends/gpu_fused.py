@@ -136,7 +136,8 @@ def written(formula: Callable[..., Any], inputs: Sequence[str], constants: tuple
     """The C of a formula, and how many results it has: y0, y1, ...
 
     Args:
-        inputs: the parameters of the kernel, "T x" and the like; what is raw the formula is given by element.
+        inputs: the parameters of the kernel, "T x" and the like. Of "raw uint64 seed" the formula is given the number
+            and the index of the element, of "raw float32 s" the four numbers.
     """
     program = Program()
     symbols: list[Any] = []

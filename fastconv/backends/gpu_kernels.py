@@ -28,6 +28,10 @@ TYPES = {
 }
 
 
+class Index(int):
+    """A number of elements, passed as INDEX."""
+
+
 @functools.cache
 def module(xp: Any, file: str, element: str, index: str) -> Any:
     """The RawModule of fastconv/cuda/`file`.cu for C's types of elements and of offsets."""
@@ -48,22 +52,25 @@ def launch(xp: Any, name: str, *args: Any, grid: tuple[int, ...], block: tuple[i
     Args:
         args: arrays in C order, None for a null pointer; ints are passed as `int`, floats as ELEMENT.
     """
-    dtype = args[0].dtype
-    kernel = function(xp, name, TYPES[dtype.name], index_type(args)[0])
-    numbers = {int: np.int32, bool: np.int32, float: dtype.type}
-    kernel(grid, block, tuple(numbers.get(type(a), lambda a: a)(a) for a in args), shared_mem=shared_mem)
+    element = args[0].dtype
+    small = all(a.size < INT_SIZES for a in args if isinstance(a, xp.ndarray))
+    index, offset = ("int", np.int32) if small else ("long long", np.int64)
+
+    def parameter(a: Any) -> Any:
+        if isinstance(a, Index):
+            return offset(a)
+        if isinstance(a, (int, np.integer, np.bool_)):
+            return np.int32(a)
+        return element.type(a) if isinstance(a, float) else a
+
+    run = function(xp, name, TYPES[element.name], index)
+    run(grid, block, tuple(map(parameter, args)), shared_mem=shared_mem)
 
 
 def launch_each(xp: Any, name: str, *args: Any) -> None:
     """Run a kernel with a thread for each element of the first array, and their number behind the arrays."""
     size = args[0].size
     if size:
-        arrays = next((k for k, a in enumerate(args) if isinstance(a, (int, float))), len(args))
-        number = index_type(args)[1](size)
-        launch(xp, name, *args[:arrays], number, *args[arrays:], grid=(-(-size // THREADS),), block=(THREADS,))
-
-
-def index_type(args: tuple) -> tuple[str, Any]:
-    """What offsets into `args` are counted in, by C's name and NumPy's."""
-    small = all(a.size < INT_SIZES for a in args if hasattr(a, "size"))
-    return ("int", np.int32) if small else ("long long", np.int64)
+        arrays = sum(a is None or isinstance(a, xp.ndarray) for a in args)
+        grid, block = (-(-size // THREADS),), (THREADS,)
+        launch(xp, name, *args[:arrays], Index(size), *args[arrays:], grid=grid, block=block)

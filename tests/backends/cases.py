@@ -146,3 +146,12 @@ CASES = {
         )
     },
 }
+
+# name of a case: which of its arrays receive the results.
+IN_PLACE = {
+    "relu": [0], "tanh": [0], "elu_backward": [0], "sigmoid_backward": [1], "softmax": [0], "softmax_backward": [1],
+    "log_softmax": [0], "log_softmax_backward": [1], "cross_entropy_backward": [1], "scale_shift": [0], "add": [1],
+    "sparse_cross_entropy_backward": [1], "multiply_channels": [0], "subtract_of_channels": [1], "exp": [0],
+    "dropout": [0], "descend": [0], "nesterov": [0, 2], "adam": [0, 2, 3], "amsgrad": [0, 2, 3, 4], "lion": [0, 2],
+    "rmsprop_centered_momentum": [0, 2, 3, 4],
+}  # fmt: skip

@@ -14,7 +14,7 @@ from fastconv.backends import cpu_stream
 from fastconv.backends.cpu import Cpu
 from fastconv.backends.formulas import ACTIVATIONS
 from fastconv.backends.reference import Reference
-from tests.backends.cases import BINARY, CASES, UNARY, normal, positive
+from tests.backends.cases import BINARY, CASES, IN_PLACE, UNARY, normal, positive
 
 cpu, reference = Cpu(), Reference(np)
 
@@ -115,15 +115,6 @@ def test_out_receives_the_result_and_nothing_beside_it(isa, rng, case):
         for memory in memories:
             assert np.all(memory[:8] == 77)
             assert np.all(memory[-8:] == 77)
-
-
-IN_PLACE = {
-    "relu": [0], "tanh": [0], "elu_backward": [0], "sigmoid_backward": [1], "softmax": [0], "softmax_backward": [1],
-    "log_softmax": [0], "log_softmax_backward": [1], "cross_entropy_backward": [1], "scale_shift": [0], "add": [1],
-    "sparse_cross_entropy_backward": [1], "multiply_channels": [0], "subtract_of_channels": [1], "exp": [0],
-    "dropout": [0], "descend": [0], "nesterov": [0, 2], "adam": [0, 2, 3], "amsgrad": [0, 2, 3, 4], "lion": [0, 2],
-    "rmsprop_centered_momentum": [0, 2, 3, 4],
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", IN_PLACE)

@@ -9,7 +9,7 @@ from fastconv import backends
 from fastconv.backends import gpu_kernels, gpu_stream
 from fastconv.backends.reference import Reference
 from tests import standin
-from tests.backends.cases import CASES, normal, positive
+from tests.backends.cases import CASES, IN_PLACE, normal, positive
 
 reference = Reference(np)
 
@@ -218,6 +218,24 @@ def test_out_receives_the_result(gpu, backend, rng, case):
             np.testing.assert_array_equal(out.get(), y)
 
 
+@pytest.mark.parametrize("case", IN_PLACE)
+def test_out_may_be_an_input(gpu, backend, rng, case):
+    inputs = upload(gpu, arrays_of(case, rng))
+    wanted = [y.get() for y in run(backend, case, inputs)]
+    outs = tuple(inputs[i] for i in IN_PLACE[case])
+    run(backend, case, inputs, out=outs if len(outs) > 1 else outs[0])
+    for out, y in zip(outs, wanted, strict=True):
+        np.testing.assert_array_equal(out.get(), y)
+
+
+def test_kernels_run_where_their_arrays_are(gpu_stand_in, rng):
+    x = normal(rng, 3, 4)
+    for method in ("softmax", "gelu", "sum"):
+        y = backends.gpu(1).method(method)(x)
+        assert y.device.id == 1
+        np.testing.assert_allclose(y.get(), getattr(reference, method)(x), rtol=1e-5, atol=1e-6)
+
+
 @EVERY_CASE
 def test_a_graph_follows_its_inputs(gpu, backend, rng, case):
     """Nothing waits for the GPU, and nothing is known of values when a graph is captured."""
@@ -346,3 +364,10 @@ def test_one_launch_each(gpu_stand_in, rng):
 def test_every_method_has_a_case():
     methods = {method for method, *_ in (CASES | MORE).values()}
     assert methods == {name for name, member in vars(Reference).items() if callable(member) and name[0] != "_"}
+
+
+def test_sizes_may_be_integers_of_numpy(gpu, backend, rng):
+    x, two = gpu.asarray(normal(rng, 1, 4, 6, 3)), np.int64(2)
+    window = {"size": (two, two), "strides": (two, two), "padding": ((0, 0), (np.int64(0), 0))}
+    plain = {"size": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
+    np.testing.assert_array_equal(backend.max_pool(x, **window).get(), backend.max_pool(x, **plain).get())
