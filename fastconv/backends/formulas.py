@@ -34,13 +34,6 @@ def activate_backward(xp: Any, dy: Array, y: Array, activation: str, alpha: floa
     return dy * ACTIVATIONS[activation][1](xp, y, alpha)
 
 
-def finish(xp: Any, y: Array, *others: Any) -> Array:
-    """f(y + bias); others: the bias, unless there is none, the name of f or None, alpha."""
-    *bias, activation, alpha = others
-    y = y + bias[0] if bias else y
-    return y if activation is None else activate(xp, y, activation, alpha)
-
-
 def gate(xp: Any, x: Array, linear: float, cubic: float) -> Array:
     """x sigmoid(p), where p = x (linear + cubic x^2)."""
     return x * activate(xp, x * (linear + cubic * x * x), "sigmoid", 0)

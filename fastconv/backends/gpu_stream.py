@@ -82,26 +82,6 @@ class GpuStream(Reference):
         """As `_room`, for several results."""
         return [self._room(o, shape, like) for o, shape in zip(out or (None,) * len(shapes), shapes)]
 
-    # ---- matrix products -----------------------------------------------------------------------------------------
-
-    def matmul(self, a, b, bias=None, *, transpose_a=False, transpose_b=False, activation=None, alpha=0.0, out=None):
-        """cuBLAS's, with bias and activation in one launch behind it."""
-        a = self.xp.swapaxes(a, -1, -2) if transpose_a else a
-        b = self.xp.swapaxes(b, -1, -2) if transpose_b else b
-        fits = out is not None and out.flags.c_contiguous and out.dtype == a.dtype == b.dtype
-        y = self.xp.matmul(a, b, out=out) if fits else self.xp.matmul(a, b)
-        finished = self._finish(y, bias, activation, alpha, y)
-        return finished if out is None or fits else deliver(finished, out)
-
-    def _finish(self, y, bias, activation, alpha, out):
-        """The end of a product, over whose result it may write."""
-        if bias is None and activation is None:
-            return y if out is y or out is None else deliver(y, out)
-        arrays = (y,) if bias is None else (y, bias)
-        if any(x.dtype != y.dtype or x.dtype.name not in FLOATS for x in (*arrays, *several(out))):
-            return super()._finish(y, bias, activation, alpha, out)
-        return self._fused(formulas.finish, arrays, out, activation, alpha)
-
     # ---- formulas ------------------------------------------------------------------------------------------------
 
     def _fused(self, formula: Callable[..., Any], arrays: tuple, out: Any, *constants: Any) -> Any:

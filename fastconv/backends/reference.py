@@ -146,7 +146,8 @@ class Reference:
 
     def _finish(self, y: Array, bias: Array | None, activation: str | None, alpha: float, out: Out) -> Array:
         """The epilogue of conv and matmul."""
-        return deliver(formulas.finish(self.xp, y, *(() if bias is None else (bias,)), activation, alpha), out)
+        y = y if bias is None else y + bias
+        return deliver(y if activation is None else formulas.activate(self.xp, y, activation, alpha), out)
 
     # ---- padding and pooling -------------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ pytestmark = pytest.mark.skipif(nvrtc.library() is None, reason="nvidia-cuda-nvr
 FORMULAS = [
     *((formulas.activate, 1, (name, 0.3)) for name in formulas.ACTIVATIONS),
     *((formulas.activate_backward, 2, (name, 0.3)) for name in formulas.ACTIVATIONS),
-    (formulas.finish, 2, ("tanh", 0.0)),
     (formulas.gate, 1, (1.0, 0.1)),
     (formulas.gate_backward, 2, (1.0, 0.1)),
     (formulas.gelu, 1, ()),
