@@ -79,4 +79,5 @@ def gpu_stand_in(monkeypatch):
     backends.gpu.cache_clear()
     standin.state.reset()
     yield standin.cupy
+    standin.state.reset()
     backends.gpu.cache_clear()

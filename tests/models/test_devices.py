@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
@@ -212,3 +214,42 @@ def test_data_of_another_dtype_travel_as_they_are(gpu, rng):
     config.set_device("gpu")
     assert_alike([net.predict(images, batch_size=7, verbose=0)], [expected])
     assert_alike([net.predict(images.astype("float64"), batch_size=7, verbose=0)], [expected])
+
+
+@pytest.fixture(params=range(6))
+def late(gpu_stand_in, request):
+    """Streams run when they like, as far as nobody waits for them."""
+    standin.state.chance = random.Random(request.param)
+    return gpu_stand_in
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_streams_wait_for_each_other(late, data, run_eagerly):
+    on_cpu, on_gpu = twins(run_eagerly=run_eagerly)
+    expected = train(on_cpu, data, epochs=3), on_cpu.predict(data[0], batch_size=7, verbose=0)
+    with config.device("gpu"):
+        found = train(on_gpu, data, epochs=3), on_gpu.predict(data[0], batch_size=7, verbose=0)
+    assert_alike(found[0].values(), expected[0].values())
+    assert_alike([found[1], *on_gpu.get_weights()], [expected[1], *on_cpu.get_weights()])
+
+
+def test_streams_wait_for_those_who_give_and_take_arrays(late, data):
+    on_cpu, on_gpu = twins()
+    expected = on_cpu.predict(data[0], verbose=0)
+    config.set_device("gpu")
+    stream = late.cuda.Stream(non_blocking=True)
+    with stream:
+        doubled = on_gpu.predict(late.asarray(data[0]) * 1, batch_size=9, verbose=0) * 2
+    assert_alike([doubled.get(stream=stream)], [2 * expected])
+
+
+def test_a_variable_assigned_between_steps_is_waited_for(late, data):
+    moves, stays = twins()
+    for net, device in ((moves, "gpu"), (stays, "cpu")):
+        with config.device(device):
+            for step in range(4):
+                net.train_on_batch(data[0][:BATCH], data[1][:BATCH])
+                net.optimizer.learning_rate = 0.1 / (step + 1)
+                weights = net.layers[-1].get_weights()
+                net.layers[-1].set_weights([weights[0] * 0.5, weights[1] + 1])
+    assert_alike(moves.get_weights(), stays.get_weights())

@@ -9,7 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from tests.standin.streams import Device, allocated, current, forbid_in_capture, launch, spoil, state, synchronize
+from tests.standin.streams import (
+    Device,
+    allocated,
+    forbid_in_capture,
+    is_pinned,
+    is_put_off,
+    launch,
+    spoil,
+    state,
+    submit,
+    synchronize,
+)
 
 BASICS = (int, float, complex, bool, str, bytes, slice, type(None), type(...), type, np.generic, np.dtype)
 
@@ -99,9 +110,9 @@ class ndarray:
             raise ValueError(f"Shape mismatch. Expected shape: {self.shape}, actual shape: {out.shape}")
         to = np.empty(self.shape, self.dtype) if out is None else out
         with stream or contextless:
+            launch(lambda: np.copyto(to, self._raw))
             if blocking:
                 synchronize()
-            launch(lambda: np.copyto(to, self._raw))
         return to
 
     def set(self, arr: np.ndarray, stream: Any = None) -> None:
@@ -116,7 +127,8 @@ class ndarray:
         with stream or contextless:
             if stream is None:
                 forbid_in_capture()
-            launch(lambda: np.copyto(self._raw, arr))
+            source = arr if is_pinned(arr) else arr.copy()  # other memory has been read when this returns
+            launch(lambda: np.copyto(self._raw, source))
 
     def item(self, *index: Any) -> Any:
         synchronize()
@@ -234,7 +246,7 @@ def compute(function: Callable[..., Any], *args: Any, out: Any = None, **options
 def into(target: np.ndarray, out: Any, function: Callable[..., Any], args: tuple, options: dict) -> Any:
     if not isinstance(out, ndarray):
         raise TypeError("return arrays must be of ArrayType")
-    if current().recording is not None:
+    if is_put_off():
         with np.errstate(all="ignore"):
             function(*args, out=target.copy(), **options)  # raises what it raises
     launch(lambda: function(*args, out=target, **options))
@@ -257,7 +269,7 @@ def delivered(
         results = function(*raw, **options)
         array[...] = results if part is None else results[part]
 
-    if current().recording is not None:
+    if is_put_off():
         launch(again)
     else:
         state.launches += 1
@@ -350,12 +362,11 @@ def filled(numpy_function: Callable[..., np.ndarray]) -> Callable[..., ndarray]:
 
     @functools.wraps(numpy_function)
     def on_gpu(*args: Any, **options: Any) -> ndarray:
-        raw = allocated(numpy_function(*unwrap(args), **{k: unwrap(v) for k, v in options.items()}))
-        if numpy_function is np.empty:
-            spoil(raw)
-        elif current().recording is not None:
-            value = raw.copy()
-            launch(lambda: np.copyto(raw, value))
+        filled = numpy_function(*unwrap(args), **{k: unwrap(v) for k, v in options.items()})
+        raw = allocated(filled)
+        spoil(raw)
+        if numpy_function is not np.empty:
+            submit(lambda: np.copyto(raw, filled))
         return ndarray(raw, state.entered[-1])
 
     return on_gpu
@@ -414,7 +425,10 @@ def array(obj: Any, dtype: Any = None, copy: bool = True, order: str = "K", *, b
     raw = np.array(obj, dtype)
     if raw.dtype.kind not in "biufc":
         raise ValueError(f"Unsupported dtype {raw.dtype}")
-    return ndarray(allocated(raw), state.entered[-1])
+    target = allocated(raw)
+    spoil(target)
+    submit(lambda: np.copyto(target, raw))
+    return ndarray(target, state.entered[-1])
 
 
 def ascontiguousarray(a: ndarray, dtype: Any = None) -> ndarray:

@@ -1,13 +1,16 @@
 """What belongs to `cupy.cuda` here: devices, streams that record graphs, events, pools of memory.
 
-Work runs at once, whatever its stream, but for streams that are being captured: these run nothing and note down what a
-graph does at each launch. What CUDA refuses in a capture is refused here too.
+Work runs at once, whatever its stream; or, with `state.chance`, at any time until the host waits for it, or for work
+that waits for it: what lacks an event between two streams shows then. Streams that are being captured run nothing and
+note down what a graph does at each launch. What CUDA refuses in a capture is refused here too.
 """
 
 from __future__ import annotations
 
 import contextlib
+import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,6 +30,7 @@ class State:
         devices: how many GPUs there are.
         synchronizations: how often the host has waited for a GPU, or fetched values from it.
         launches: how many kernels have run, or been captured.
+        chance: if it is there, it says by chance when work runs that nobody waits for.
     """
 
     def __init__(self) -> None:
@@ -36,12 +40,12 @@ class State:
         self.devices = 2
         self.synchronizations = 0
         self.launches = 0
+        self.chance: random.Random | None = None
+        self.all_streams = [null_stream]
+        null_stream.queue.clear()
         self.entered = [0]  # numbers of devices, the current one last
         self.streams: list[Stream] = []  # those entered, the current one last
         self.pools: list[MemoryPool] = []
-
-
-state = State()
 
 
 class Device:
@@ -105,12 +109,8 @@ class Graph:
 
     def launch(self, stream: Stream | None = None) -> None:
         with stream or contextlib.nullcontext():
-            if current().recording is not None:
-                current().recording.actions.extend(self._actions)
-                return
-            with np.errstate(all="ignore"):
-                for action in self._actions:
-                    action()
+            for action in self._actions:
+                submit(action)
 
     def upload(self, stream: Stream | None = None) -> None:
         pass
@@ -124,6 +124,9 @@ class Stream:
         self.device_id = -1 if null else state.entered[-1]
         self.ptr = 0 if null else id(self)
         self.recording: Recording | None = None
+        self.queue: deque[Callable[[], Any]] = deque()  # what is put off
+        if not null:
+            state.all_streams.append(self)
 
     def __enter__(self) -> Stream:
         state.streams.append(self)
@@ -154,6 +157,12 @@ class Stream:
     def synchronize(self) -> None:
         forbid_in_capture(self)
         state.synchronizations += 1
+        self.catch_up()
+
+    def catch_up(self, point: Point | None = None) -> None:
+        """Do what has been put off, up to `point`."""
+        while self.queue and not (point and point.passed):
+            run(self.queue.popleft())
 
     def record(self, event: Event | None = None) -> Event:
         event = event or Event()
@@ -166,6 +175,8 @@ class Stream:
             if self.recording is not None:
                 raise CudaError("cudaErrorStreamCaptureMerge: two captures would be merged")
             self.recording = event._recording
+        elif self.recording is None and event._point is not None:
+            submit(event._point.wait, self)
 
     @property
     def done(self) -> bool:
@@ -173,7 +184,22 @@ class Stream:
         return True
 
 
+class Point:
+    """A place in the work of a stream that was put off."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.passed = False
+
+    def reach(self) -> None:
+        self.passed = True
+
+    def wait(self) -> None:
+        self.stream.catch_up(self)
+
+
 null_stream = Stream(null=True)
+state = State()
 
 
 def current() -> Stream:
@@ -191,19 +217,26 @@ class Event:
         self._recording: Recording | None = None
         self._time = 0.0
         self._timed = not disable_timing
+        self._point: Point | None = None
 
     def record(self, stream: Stream | None = None) -> None:
-        self._recording = (stream or current()).recording
+        stream = stream or current()
+        self._recording = stream.recording
         self._time = time.perf_counter()
+        if stream.recording is None:
+            self._point = Point(stream)
+            submit(self._point.reach, stream)
 
     def synchronize(self) -> None:
         if self._recording is not None:
             raise CudaError("cudaErrorCapturedEvent: the event was last recorded in a capture")
         state.synchronizations += 1
+        if self._point is not None:
+            self._point.wait()
 
     @property
     def done(self) -> bool:
-        return True
+        return self._point is None or self._point.passed
 
 
 def get_elapsed_time(start: Event, end: Event) -> float:
@@ -217,14 +250,35 @@ def get_elapsed_time(start: Event, end: Event) -> float:
 
 
 def launch(action: Callable[[], Any]) -> None:
-    """Run a kernel on the current stream: now, or at each launch of the graph that is being captured."""
+    """Run a kernel on the current stream: now, late, or at each launch of the graph that is being captured."""
     state.launches += 1
-    recording = current().recording
-    if recording is not None:
-        recording.actions.append(action)
-        return
+    submit(action)
+
+
+def submit(action: Callable[[], Any], stream: Stream | None = None) -> None:
+    """Add to the work of a stream, the current one if none is given."""
+    stream = stream or current()
+    if stream.recording is not None:
+        stream.recording.actions.append(action)
+    elif state.chance:
+        stream.queue.append(action)
+        while state.chance.random() < 0.02:
+            some = state.chance.choice(state.all_streams)
+            for _ in range(state.chance.randrange(20)):
+                if some.queue:
+                    run(some.queue.popleft())
+    else:
+        run(action)
+
+
+def run(action: Callable[[], Any]) -> None:
     with np.errstate(all="ignore"):
         action()
+
+
+def is_put_off() -> bool:
+    """Whether work on the current stream does not run at once."""
+    return state.chance is not None or current().recording is not None
 
 
 def forbid_in_capture(stream: Stream | None = None) -> None:
@@ -234,9 +288,10 @@ def forbid_in_capture(stream: Stream | None = None) -> None:
 
 
 def synchronize() -> None:
-    """The host waits."""
+    """The host waits for the current stream."""
     forbid_in_capture()
     state.synchronizations += 1
+    current().catch_up()
 
 
 # ---- memory ----------------------------------------------------------------------------------------------------------
@@ -295,6 +350,13 @@ def using_allocator(allocator: Any = None) -> Iterator[None]:
 
 class PinnedMemoryPointer(bytearray):
     """Memory of the host that the GPU reads and writes by itself: an object with a buffer."""
+
+
+def is_pinned(array: Any) -> bool:
+    """Whether an array of NumPy lies in such memory."""
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return isinstance(array.obj if isinstance(array, memoryview) else array, PinnedMemoryPointer)
 
 
 def alloc_pinned_memory(size: int) -> PinnedMemoryPointer:
