@@ -73,10 +73,13 @@ def bound(method: Any, arrays: tuple[Array, ...], parameters: dict, out: Any) ->
     is found out now, once, where a kernel reads the arrays and fills `out` as they lie."""
     kernel, seeds = KERNELS.get(getattr(method, "__func__", None), (None, 0))
     floats = arrays[: len(arrays) - seeds]
-    if kernel is not None and dense_float32(floats) is floats:
+    dense = dense_float32(floats)
+    if kernel is not None and dense is floats:
         work = kernel(method.__self__, *arrays, **parameters, out=out)
         if work is not None and is_filled(out, work[0]):
             return functools.partial(work[1], *work[2])
+    elif kernel is not None and dense is None:
+        method = functools.partial(getattr(Reference, kernel.__name__), method.__self__)
     return functools.partial(method, *arrays, **parameters, out=out)
 
 

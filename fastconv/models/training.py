@@ -112,7 +112,8 @@ class Trainer(Layer):
 
         Its own are those that are attributes. A subclass may override this; what is listed begins again in each epoch.
         """
-        own = [m for value in vars(self).values() for m in _metrics_in(value)]
+        held = [value for value in vars(self).values() if isinstance(value, (Metric, list, tuple, dict))]
+        own = [metric for value in held for metric in _metrics_in(value)]
         objective = self._objective
         if objective is None:
             return own
@@ -619,8 +620,8 @@ def _named(thing: Any) -> Any:
 
 
 def _metrics_in(value: Any) -> list[Metric]:
-    """`value` if it is a metric, or those in a list, tuple or dict."""
-    given = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+    """`value`, a metric, or those in a list, tuple or dict."""
+    given = [value] if isinstance(value, Metric) else value.values() if isinstance(value, dict) else value
     return [one for one in given if isinstance(one, Metric)]
 
 

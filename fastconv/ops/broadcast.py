@@ -118,7 +118,8 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The sum over `axis`; whole numbers and booleans are summed as int64."""
     x = convert_to_tensor(x)
     x = cast(x, "int64") if x.dtype.kind in "biu" else x
-    return _sum(x, axis=axes_of(x, axis), keepdims=keepdims)
+    axes = axes_of(x, axis)
+    return _sum(x, axis=axes, keepdims=keepdims) if x.ndim else x
 
 
 def sum_to(d: Any, shape: tuple[int, ...]) -> Any:
