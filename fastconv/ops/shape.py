@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
-from fastconv.engine import Operand, Primitive, lift
+from fastconv.engine import KerasTensor, Operand, Primitive, lift
 from fastconv.ops.broadcast import positions, reshape
 from fastconv.ops.convert import cast, convert_to_tensor
 from fastconv.ops.elementwise import equal
@@ -23,7 +23,7 @@ _transpose: Primitive = Primitive(
 
 def shape(x: Any) -> tuple[int, ...]:
     """The sizes of the axes of x, None where a symbolic tensor's are unknown."""
-    return tuple(convert_to_tensor(x).shape)
+    return tuple((x if isinstance(x, KerasTensor) else convert_to_tensor(x)).shape)
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
