@@ -1,5 +1,10 @@
 """Layers, with Keras 3's names, arguments and defaults."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from fastconv import serialization
 from fastconv.layers.activation import (
     ELU,
     Activation,
@@ -15,6 +20,7 @@ from fastconv.layers.augmentation import (
     RandomCrop,
     RandomFlip,
     RandomRotation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
 )
@@ -37,6 +43,9 @@ from fastconv.layers.core import (
     Input,
     InputLayer,
     Lambda,
+    Pipeline,
+    TimeDistributed,
+    Wrapper,
 )
 from fastconv.layers.local import LocallyConnected1D, LocallyConnected2D
 from fastconv.layers.merge import (
@@ -61,6 +70,7 @@ from fastconv.layers.norm import (
     BatchNormalization,
     GroupNormalization,
     LayerNormalization,
+    RMSNormalization,
     SpectralNormalization,
     UnitNormalization,
 )
@@ -219,11 +229,14 @@ __all__ = [
     "Normalization",
     "PReLU",
     "Permute",
+    "Pipeline",
+    "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",
     "RandomCrop",
     "RandomFlip",
     "RandomRotation",
+    "RandomShear",
     "RandomTranslation",
     "RandomZoom",
     "ReLU",
@@ -241,19 +254,33 @@ __all__ = [
     "SpatialDropout3D",
     "SpectralNormalization",
     "Subtract",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
+    "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]
+
+
+def serialize(layer: Layer) -> Any:
+    """What `deserialize` makes `layer` from again; its weights are not part of it."""
+    return serialization.serialize(layer)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The layer that was serialized. Raises ValueError for unknown names."""
+    return serialization.deserialize("layer", config, custom_objects)

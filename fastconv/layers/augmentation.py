@@ -279,6 +279,52 @@ class RandomZoom(RandomAffine):
         return transforms(x, 0, (w - 1) / 2 * (1 - x), 0, y, (h - 1) / 2 * (1 - y))
 
 
+@register("layer")
+class RandomShear(RandomAffine):
+    """Images leaning to one side.
+
+    Args:
+        x_factor, y_factor: how far at most a pixel moves for each pixel of the other axis, from 0 to 1: a number or
+            (lowest, highest). Half of the images lean to the other side.
+        interpolation, fill_mode, fill_value: see `ops.image.affine_transform`.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        seed: what is drawn from; taken from `utils.set_random_seed` when None.
+
+    Raises:
+        ValueError: a factor out of its range, or an unknown fill_mode or interpolation.
+    """
+
+    ARGUMENTS = ("x_factor", "y_factor", *AFFINE_ARGUMENTS)
+
+    def __init__(
+        self,
+        x_factor: Factor = 0.0,
+        y_factor: Factor = 0.0,
+        interpolation: str = "bilinear",
+        fill_mode: str = "reflect",
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
+        given = {"x_factor": x_factor, "y_factor": y_factor}
+        if not all(0 <= n <= 1 for factor in given.values() for n in np.atleast_1d(factor)):
+            raise ValueError(f"RandomShear: factors must be numbers from 0 to 1. Received: {x_factor=}, {y_factor=}")
+        self.x_factor = x_factor
+        self.y_factor = y_factor
+        self._ranges = [both_signs(self, name, factor) for name, factor in given.items()]
+
+    def draw(self, images: Any, seed: Any) -> dict:
+        n = images.shape[0]
+        x, y, sign = columns(uniform_columns(n, [*self._ranges, (-1, 1)], seed), n)
+        return {"shear_factor": ops.stack([x, y], 1) * ops.expand_dims(ops.where(sign > 0, 1.0, -1.0), 1)}
+
+    def matrices(self, images: Any, transformation: dict) -> Any:
+        x, y = columns(transformation["shear_factor"], images.shape[0])
+        return transforms(1, x, 0, y, 1, 0)
+
+
 # ---- values ----------------------------------------------------------------------------------------------------------
 
 

@@ -37,6 +37,7 @@ class Layer:
         input_shape: the shape of one input, without the batch, for the first layer of a `Sequential`.
         input_dim: the same for an input of one axis, its size.
         activity_regularizer: a penalty on the output that is added to the loss: a name, a function or None.
+        weights: arrays that the weights begin with, in the order of `weights`, as in Keras 2.
 
     Attributes:
         input, output: what it was applied to, and what that gave, when it was first drawn into a model.
@@ -60,6 +61,7 @@ class Layer:
         input_shape: Sequence[int | None] | None = None,
         input_dim: int | None = None,
         activity_regularizer: Any = None,
+        weights: Sequence[Any] | None = None,
     ) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ValueError(f"{type(self).__name__}: name must be a string without '/'. Received: name={name!r}")
@@ -71,6 +73,7 @@ class Layer:
         if input_dim is not None:
             input_shape = (input_dim,)
         self.given_input_shape = None if input_shape is None else tuple(input_shape)
+        self._first_weights = weights
         self.built = False
         self.build_shape: Any = None  # what `build` was given, with None for the batch
         self.input: Any = None
@@ -334,6 +337,9 @@ class Layer:
             return
         first = args[0] if args else ()
         self.build(rebuild(first, [tuple(leaf.shape) for leaf in leaves(first)]))
+        if self._first_weights is not None:
+            self.set_weights(self._first_weights)
+            self._first_weights = None
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for an input of `input_shape` (batch first, None where unknown)."""

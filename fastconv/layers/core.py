@@ -125,6 +125,84 @@ class Dense(Weighted):
         return self.activation(y + self.bias if self.use_bias else y)
 
 
+class Wrapper(Layer):
+    """A layer around another one.
+
+    Args:
+        layer: the other one.
+
+    Raises:
+        ValueError: it is none.
+    """
+
+    ARGUMENTS: tuple[str, ...] = ("layer",)
+
+    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(layer, Layer):
+            raise ValueError(f"{type(self).__name__}: a layer is needed. Received: layer={layer!r}")
+        self.layer: Any = layer
+
+    def build(self, input_shape: Any) -> None:
+        if not self.layer.built:
+            self.layer.build(input_shape)
+
+    @classmethod
+    def from_config(cls, config: dict) -> Any:
+        return cls(**{**config, "layer": serialization.deserialize("layer", config["layer"])})
+
+
+@register("layer")
+class TimeDistributed(Wrapper):
+    """A layer applied to each element of the second axis: x (N, T, ..) to y (N, T, ..), y[:, t] = layer(x[:, t]).
+
+    Args:
+        layer: the layer.
+
+    Raises:
+        ValueError: it is none, or the input has less than three axes.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        if len(input_shape) < 3:
+            raise ValueError(f"{self.name}: inputs must have three axes at least. Received: {input_shape=}")
+        super().build((input_shape[0], *input_shape[2:]))
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if training and any(not v.trainable for v in self.layer.weights):  # statistics of each time are its own
+            steps = [self.layer(inputs[:, t], training=training) for t in range(inputs.shape[1])]
+            return ops.stack(steps, 1)
+        n, steps, *rest = inputs.shape
+        y = self.layer(ops.reshape(inputs, (n * steps, *rest)), training=training)
+        return ops.reshape(y, (n, steps, *y.shape[1:]))
+
+
+@register("layer")
+class Pipeline(Layer):
+    """Layers one after another as one layer, which is no model; meant for those that prepare images.
+
+    Args:
+        layers: the layers.
+        name: of this one.
+    """
+
+    def __init__(self, layers: Sequence[Layer], name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.layers = list(layers)
+
+    def call(self, inputs: Any, training: bool = True) -> Any:
+        for layer in self.layers:
+            inputs = layer(inputs, training=training)
+        return inputs
+
+    def get_config(self) -> dict:
+        return {"layers": [serialization.serialize(layer) for layer in self.layers], "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict) -> Any:
+        return cls(**{**config, "layers": [serialization.deserialize("layer", data) for data in config["layers"]]})
+
+
 @register("layer")
 class Identity(Layer):
     """x."""

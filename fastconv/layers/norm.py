@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastconv import initializers, ops, serialization
+from fastconv import initializers, ops
 from fastconv.layers.base import Layer, check_count
+from fastconv.layers.core import Wrapper
 from fastconv.layers.weighted import Weighted, choices
 from fastconv.serialization import register
 
@@ -45,17 +46,8 @@ class Affine(Weighted):
             gamma_constraint=gamma_constraint,
         )
 
-    def sizes(self, input_shape: Sequence[int | None]) -> tuple[int, ...]:
-        """The sizes of `axis`. Raises ValueError where one is unknown, or is not there."""
-        axes, rank = [self.axis] if isinstance(self.axis, int) else sorted(self.axis), len(input_shape)
-        if not all(-rank <= axis < rank and input_shape[axis] is not None for axis in axes):
-            raise ValueError(
-                f"{self.name}: the size of axis={self.axis} must be known. Received: input_shape={tuple(input_shape)}"
-            )
-        return tuple(input_shape[axis] for axis in axes)  # type: ignore[misc]
-
     def build(self, input_shape: Any) -> None:
-        shape = self.sizes(input_shape)
+        shape = sizes_of(self, input_shape)
         self.gamma = self.weight("gamma", shape) if self.scale else None
         self.beta = self.weight("beta", shape) if self.center else None
 
@@ -63,6 +55,16 @@ class Affine(Weighted):
         """gamma x + beta, as far as they exist, which have the sizes of `axes`."""
         x = x * along(self.gamma, x.shape, axes) if self.scale else x
         return x + along(self.beta, x.shape, axes) if self.center else x
+
+
+def sizes_of(layer: Any, input_shape: Sequence[int | None]) -> tuple[int, ...]:
+    """The sizes of `layer.axis`. Raises ValueError where one is unknown, or is not there."""
+    axes, rank = [layer.axis] if isinstance(layer.axis, int) else sorted(layer.axis), len(input_shape)
+    if not all(-rank <= axis < rank and input_shape[axis] is not None for axis in axes):
+        raise ValueError(
+            f"{layer.name}: the size of axis={layer.axis} must be known. Received: input_shape={tuple(input_shape)}"
+        )
+    return tuple(input_shape[axis] for axis in axes)  # type: ignore[misc]
 
 
 def normalized(x: Any, axes: Sequence[int], epsilon: float) -> Any:
@@ -128,7 +130,7 @@ class BatchNormalization(Affine):
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
-        shape = self.sizes(input_shape)
+        shape = sizes_of(self, input_shape)
         self.moving_mean = self.weight("moving_mean", shape, trainable=False)
         self.moving_variance = self.weight("moving_variance", shape, trainable=False)
 
@@ -232,7 +234,7 @@ class GroupNormalization(Affine):
         self.groups = groups if groups == -1 else check_count(self, "groups", groups)
 
     def build(self, input_shape: Any) -> None:
-        (channels,) = self.sizes(input_shape)
+        (channels,) = sizes_of(self, input_shape)
         if self.groups == -1:
             self.groups = channels
         if channels % self.groups:
@@ -247,6 +249,34 @@ class GroupNormalization(Affine):
         axes = [i for i in range(1, len(apart)) if i != at]
         y = normalized(ops.reshape(inputs, apart), axes, self.epsilon)
         return self.affine(ops.reshape(y, shape), [at])
+
+
+@register("layer")
+class RMSNormalization(Layer):
+    """y = scale x / sqrt(mean(x^2) + epsilon), with the mean of each sample over `axis`; Zhang and Sennrich 2019.
+
+    Args:
+        axis: the axis or axes that are normalised together; scale has their sizes.
+        epsilon: added to the mean.
+
+    Raises:
+        ValueError: the size of an axis is unknown.
+    """
+
+    ARGUMENTS = ("axis", "epsilon")
+
+    def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis if isinstance(axis, int) else list(axis)
+        self.epsilon = epsilon
+
+    def build(self, input_shape: Any) -> None:
+        self.scale = self.add_weight(sizes_of(self, input_shape), "ones", name="scale")
+
+    def call(self, inputs: Any) -> Any:
+        axes = [axis % inputs.ndim for axis in ([self.axis] if isinstance(self.axis, int) else self.axis)]
+        shares = ops.rsqrt(ops.mean(ops.square(inputs), axes, keepdims=True) + self.epsilon)
+        return inputs * shares * along(self.scale, inputs.shape, axes)
 
 
 @register("layer")
@@ -265,7 +295,7 @@ class UnitNormalization(Layer):
 
 
 @register("layer")
-class SpectralNormalization(Layer):
+class SpectralNormalization(Wrapper):
     """A layer whose kernel is divided by its largest singular value in each call of training; Miyato et al. 2018.
 
     The kernel counts as a matrix with a column for each output. Its largest singular value is found by steps of power
@@ -282,13 +312,11 @@ class SpectralNormalization(Layer):
     ARGUMENTS = ("layer", "power_iterations")
 
     def __init__(self, layer: Any, power_iterations: int = 1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.layer = layer
+        super().__init__(layer, **kwargs)
         self.power_iterations = check_count(self, "power_iterations", power_iterations)
 
     def build(self, input_shape: Any) -> None:
-        if not self.layer.built:
-            self.layer.build(input_shape)
+        super().build(input_shape)
         if not hasattr(self.layer, "kernel"):
             raise ValueError(f"{self.name}: the layer must have a kernel. Received: layer={self.layer!r}")
         outputs = self.layer.kernel.shape[-1]
@@ -309,10 +337,6 @@ class SpectralNormalization(Layer):
         value = ops.matmul(ops.matmul(v, matrix), ops.transpose(u))
         self.vector_u.assign(ops.stop_gradient(u))
         kernel.assign(ops.stop_gradient(kernel / ops.maximum(ops.reshape(value, ()), 1e-12)))
-
-    @classmethod
-    def from_config(cls, config: dict) -> Any:
-        return cls(**{**config, "layer": serialization.deserialize("layer", config["layer"])})
 
 
 def _unit(x: Any) -> Any:

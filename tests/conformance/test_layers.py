@@ -108,4 +108,31 @@ def test_every_layer_is_compared():
     compared = {cls for _, (cls, *_) in SHARED} | {cls for cls, *_ in RANDOM_CASES}  # these in test_augmentation.py
     public = {getattr(layers, name) for name in layers.__all__ if name[0].isupper()}
     left_out = {cls.__name__ for cls in public - compared}
-    assert left_out == OURS_ALONE | {"Layer", "Input", "InputLayer", "Lambda", "SpectralNormalization"}
+    assert left_out == OURS_ALONE | {"Layer", "Input", "InputLayer", "Lambda", "SpectralNormalization"} | HOLDERS
+
+
+HOLDERS = {"Pipeline", "TimeDistributed", "Wrapper"}  # of layers, which are those of one library
+HELD = [
+    ("Conv2D", {"filters": 2, "kernel_size": 3}, False),
+    ("BatchNormalization", {}, False),
+    ("BatchNormalization", {}, True),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "training"), HELD, ids=str)
+def test_layers_are_applied_to_each_time_alike(name, arguments, training, reference):
+    x = inputs_for((3, 6, 8, 2))[:SAMPLES]
+
+    def applied(module):
+        layer = with_weights(module.TimeDistributed(getattr(module, name)(**arguments)), x)
+        return np.asarray(layer(x, training=training)), [np.asarray(w.value) for w in layer.weights]
+
+    def of_theirs():
+        import keras
+
+        return applied(keras.layers)
+
+    (y, weights), (expected, their_weights) = applied(layers), reference(of_theirs)
+    assert_near(y, expected)
+    for found, wanted in zip(weights, their_weights, strict=True):
+        assert_near(found, wanted)

@@ -153,6 +153,8 @@ CASES = [
     (layers.CenterCrop, {"height": 9, "width": 5}, IMAGE, (9, 5, 3)),
     (layers.CenterCrop, {"height": 2, "width": 8, "data_format": "channels_first"}, (3, 6, 8), (3, 2, 8)),
     (layers.LayerNormalization, {"axis": [1, 3], "rms_scaling": True}, IMAGE, IMAGE),
+    (layers.RMSNormalization, {}, IMAGE, IMAGE),
+    (layers.RMSNormalization, {"axis": [2, 3], "epsilon": 0.1}, IMAGE, IMAGE),
 ]
 
 # Layers that change images at random even where nobody speaks of training, and whose gradients may be missing.
@@ -173,6 +175,8 @@ RANDOM_CASES = [
     (layers.RandomContrast, {"factor": 0.5, "value_range": (-2, 1), **FIRST}, (3, 6, 8), (3, 6, 8)),
     (layers.RandomBrightness, {"factor": 0.3, "value_range": [-1, 1]}, IMAGE, IMAGE),
     (layers.RandomBrightness, {"factor": (-0.5, -0.2), "value_range": (-3, 3), **FIRST}, (3, 6, 8), (3, 6, 8)),
+    (layers.RandomShear, {"x_factor": 0.3, "y_factor": (0.1, 0.5)}, IMAGE, IMAGE),
+    (layers.RandomShear, {"x_factor": (0.2, 0.4), "fill_mode": "wrap", **FIRST}, (3, 6, 8), (3, 6, 8)),
 ]
 RANDOM_IDS = [f"{cls.__name__}-{i}" for i, (cls, *_) in enumerate(RANDOM_CASES)]
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from fastconv import Input, Model, layers, models, ops, optimizers, value_and_grad
+from fastconv import Input, Model, Sequential, layers, models, ops, optimizers, value_and_grad
 from fastconv.serialization import deserialize, serialize
 
 from .cases import CASES, IDS, IMAGE, RANDOM_CASES, RANDOM_IDS
@@ -110,7 +110,50 @@ def test_every_public_layer_is_in_the_table():
         layers.InputLayer,
         layers.Lambda,  # its function is not data; below
         layers.SpectralNormalization,  # it holds a layer; below
+        layers.Wrapper,  # does nothing by itself
+        layers.TimeDistributed,  # hold layers; below
+        layers.Pipeline,
     }
+
+
+@pytest.mark.parametrize(
+    "inner", [lambda: layers.Conv2D(2, 3), lambda: layers.BatchNormalization()], ids=["conv", "norm"]
+)
+def test_a_layer_is_applied_to_each_time(inner, tmp_path):
+    x = inputs_for((4, 6, 8, 2))
+    layer = layers.TimeDistributed(inner())
+    model = Model(tensor := Input((None, 6, 8, 2)), layer(tensor))
+    y = model.predict(x, verbose=0)
+    np.testing.assert_allclose(y, np.stack([layer.layer(x[:, t]) for t in range(4)], 1), rtol=1e-5, atol=1e-6)
+    model.compile("sgd", "mse")
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "model.npz")
+    np.testing.assert_array_equal(models.load_model(tmp_path / "model.npz").predict(x), model.predict(x))
+    with pytest.raises(ValueError, match="inputs must have three axes at least"):
+        layers.TimeDistributed(layers.Dense(2))(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="a layer is needed"):
+        layers.TimeDistributed(np.tanh)
+
+
+def test_a_pipeline_is_its_layers_one_after_another():
+    pipeline = layers.Pipeline([layers.Rescaling(2.0), layers.RandomFlip("horizontal", seed=1), layers.Dropout(0.5)])
+    x = inputs_for(IMAGE)
+    np.testing.assert_array_equal(pipeline(x, training=False), 2 * x)
+    assert (pipeline(x) == 0).any()
+    again = layers.deserialize(layers.serialize(pipeline))
+    assert again.get_config() == pipeline.get_config()
+    assert [type(layer) for layer in again.layers] == [type(layer) for layer in pipeline.layers]
+
+
+def test_weights_to_begin_with():
+    kernel, bias = np.full((2, 3), 2.0, "float32"), np.arange(3.0)
+    model = Sequential([Input((2,)), layers.Dense(3, weights=[kernel, bias])])
+    np.testing.assert_array_equal(model.predict(np.ones((1, 2)), verbose=0), [[4, 5, 6]])
+    with pytest.raises(ValueError, match=r"it has 2 weights\. Received: 1 arrays"):
+        layers.Dense(3, weights=[kernel])(np.ones((1, 2)))
+    norm = layers.BatchNormalization(weights=[np.full(2, i) for i in range(4)])
+    norm(np.ones((1, 2)))
+    assert [w[0] for w in norm.get_weights()] == [0, 1, 2, 3]
 
 
 def test_spectral_normalization_divides_a_kernel_by_its_largest_singular_value():
