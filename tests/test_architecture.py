@@ -19,7 +19,7 @@ PACKAGE = Path(fastconv.__file__).parent
 
 # From the roof to the ground. A module imports from its own floor and from those below.
 FLOORS = (
-    {"applications"},
+    {"applications", "old_places"},
     {"saving"},
     {"models"},
     {"backend", "callbacks", "datasets", "distribution", "losses", "metrics", "optimizers", "preprocessing"},

@@ -1,0 +1,26 @@
+"""Modules in which scripts for Keras 2 look for what is elsewhere now, as `layers.convolutional`."""
+
+from __future__ import annotations
+
+import sys
+
+from fastconv import layers, optimizers, utils
+from fastconv.layers import core
+
+# What each of them was a part of, whose names it has.
+PARTS = {
+    layers: ("advanced_activations", "convolutional", "normalization", "pooling"),
+    optimizers: ("legacy",),
+    utils: ("data_utils", "generic_utils", "np_utils", "vis_utils"),
+}
+IN_CORE = (
+    "Activation", "ActivityRegularization", "Dropout", "Flatten", "Permute", "RepeatVector", "Reshape",
+    "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
+)  # fmt: skip
+
+for _package, _names in PARTS.items():
+    for _name in _names:
+        sys.modules[f"{_package.__name__}.{_name}"] = _package
+        setattr(_package, _name, _package)
+for _name in IN_CORE:  # a module of today, too, with fewer names
+    setattr(core, _name, getattr(layers, _name))
