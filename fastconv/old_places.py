@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from fastconv import layers, optimizers, utils
+from fastconv import layers, optimizers, saving, utils
 from fastconv.layers import core
 
 # What each of them was a part of, whose names it has.
@@ -24,3 +24,5 @@ for _package, _names in PARTS.items():
         setattr(_package, _name, _package)
 for _name in IN_CORE:  # a module of today, too, with fewer names
     setattr(core, _name, getattr(layers, _name))
+for _name in ("deserialize_keras_object", "serialize_keras_object"):  # utils is below what they need
+    setattr(utils, _name, getattr(saving, _name))

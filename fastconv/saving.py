@@ -1,6 +1,7 @@
 """Models in files, and names for classes and functions of your own that files may name."""
 
 from fastconv.models.saving import load_model, load_weights, save_model, save_weights
+from fastconv.models.saving.objects import deserialize_keras_object, serialize_keras_object
 from fastconv.serialization import (
     custom_object_scope,
     get_custom_objects,
@@ -14,6 +15,7 @@ CustomObjectScope = custom_object_scope
 __all__ = [
     "CustomObjectScope",
     "custom_object_scope",
+    "deserialize_keras_object",
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
@@ -22,4 +24,5 @@ __all__ = [
     "register_keras_serializable",
     "save_model",
     "save_weights",
+    "serialize_keras_object",
 ]

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 import pytest
 
-from fastconv import activations, constraints, initializers, ops, random, regularizers, utils, value_and_grad
+import fastconv
+from fastconv import (
+    activations,
+    constraints,
+    initializers,
+    ops,
+    random,
+    regularizers,
+    saving,
+    utils,
+    value_and_grad,
+)
 
 rng = np.random.default_rng(0)
 X = rng.permutation(np.linspace(-4.1, 3.9, 48, dtype="float32")).reshape(2, 4, 6)  # nowhere at a kink
@@ -214,3 +227,30 @@ def test_numbers_are_drawn_from_the_same_distribution(name, arguments, reference
     expected, their_dtype = reference(of_theirs)
     assert dtype == their_dtype
     assert found == pytest.approx(expected, abs=0.02 * expected[-2] + 1e-6)
+
+
+SERIALIZED = [
+    ("losses", "MeanSquaredError", {"reduction": "sum"}),
+    ("metrics", "MeanSquaredError", {"name": "error"}),
+    ("regularizers", "L2", {"l2": 0.25}),
+    ("constraints", "MaxNorm", {"max_value": 3}),
+    ("optimizers.schedules", "ExponentialDecay", {"initial_learning_rate": 0.1, "decay_steps": 9, "decay_rate": 0.5}),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "arguments"), SERIALIZED, ids=[f"{m}-{n}" for m, n, _ in SERIALIZED])
+def test_objects_as_plain_data_are_the_same(module, name, arguments, reference):
+    def serialized(package):
+        thing = operator.attrgetter(f"{module}.{name}")(package)(**arguments)
+        return package.saving.serialize_keras_object(thing)
+
+    def of_theirs():
+        import keras
+
+        return serialized(keras)
+
+    expected = reference(of_theirs)
+    found = serialized(fastconv)
+    assert {**found, "config": None} == {**expected, "config": None}
+    assert {**expected["config"], **found["config"]} == expected["config"]
+    assert saving.deserialize_keras_object(expected).get_config() == saving.deserialize_keras_object(found).get_config()

@@ -1,0 +1,83 @@
+"""Single objects as Keras 3 writes them into files, and from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fastconv.models.saving.from_keras import from_keras
+from fastconv.models.saving.kinds import MODULES, kind_of_class, kind_of_module
+from fastconv.models.saving.to_keras import to_keras
+from fastconv.serialization import custom_object_scope, deserialize, get_registered_object, holds, lookup, serialize
+
+FUNCTIONS = ("activation", "loss", "metric", "initializer")  # the kinds that have any
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """What `deserialize_keras_object`, here or in Keras, makes `obj` from again: plain data.
+
+    Args:
+        obj: an object with `get_config`, a function with a name, an array, or lists, tuples and dicts of them; other
+            plain data stays as it is.
+
+    Raises:
+        ValueError: a function without a name.
+    """
+    if obj is None or isinstance(obj, (bool, int, float, str)):
+        return obj
+    if isinstance(obj, Mapping):
+        return {key: serialize_keras_object(value) for key, value in obj.items()}
+    if isinstance(obj, (list, tuple)):
+        return type(obj)(serialize_keras_object(one) for one in obj)
+    if isinstance(obj, np.generic):
+        return obj.item()
+    if isinstance(obj, np.ndarray):
+        return {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
+    plain = serialize(obj)
+    if isinstance(plain, str):
+        return {"module": "builtins", "class_name": "function", "config": plain, "registered_name": "function"}
+    return to_keras(_kind_of(obj), plain)
+
+
+def deserialize_keras_object(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """What `serialize_keras_object`, here or in Keras, was given.
+
+    Args:
+        config: what it returned, or what `layers.serialize` and its siblings do.
+        custom_objects: classes and functions by name, before those that are registered.
+
+    Raises:
+        ValueError: a name that is not known, or code.
+    """
+    with custom_object_scope(custom_objects or {}):
+        return _made(config)
+
+
+def _made(config: Any) -> Any:
+    if isinstance(config, (list, tuple)):
+        return type(config)(_made(one) for one in config)
+    if not isinstance(config, Mapping):
+        return config
+    if "class_name" not in config:
+        return {key: _made(value) for key, value in config.items()}
+    name = config["class_name"]
+    if name == "__numpy__":
+        return np.array(config["config"]["value"], np.dtype(config["config"]["dtype"]))
+    if name == "function":
+        return _function(config["config"])
+    kind = kind_of_module(config.get("module"), kind_of_class(name, "layer") or "layer")
+    return deserialize(kind, from_keras(kind, config))
+
+
+def _function(name: str) -> Any:
+    """The function of a name; of several kinds of this package, the first."""
+    found = get_registered_object(name)
+    return lookup(next((kind for kind in FUNCTIONS if holds(kind, name)), "function"), name) if found is None else found
+
+
+def _kind_of(obj: Any) -> str:
+    """Which kind of thing an object is; "layer" where it is none of this package."""
+    name = type(obj).__name__
+    return next((kind for kind in MODULES if holds(kind, name) and lookup(kind, name) is type(obj)), "layer")
