@@ -9,6 +9,7 @@
 
 from fastconv import (
     activations,
+    applications,
     backend,
     callbacks,
     config,
@@ -54,6 +55,7 @@ __all__ = [
     "Sequential",
     "Variable",
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "config",

@@ -1,0 +1,78 @@
+"""Images on their way into nets that know ImageNet, and what these nets have found in them."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from fastconv import config, ops
+from fastconv.applications.files import stored
+
+CLASSES = 1000
+INDEX = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
+INDEX_CHECKSUM = "md5:c2c37ea517e94d9795004a39431a14cb"
+
+# Mode: (what pixels are divided by, the mean of each channel then, its standard deviation).
+MODES = {
+    "tf": (127.5, (1.0, 1.0, 1.0), (1.0, 1.0, 1.0)),
+    "torch": (255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "caffe": (1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0)),  # of blue, green and red
+}
+
+
+def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe") -> Any:
+    """Images as a net was trained with.
+
+    Args:
+        x: images (N, H, W, 3), or (N, 3, H, W), or one without N, of values from 0 to 255; they stay as they are.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        mode: "tf" for values from -1 to 1; "torch" for each channel less ImageNet's mean over its deviation, of values
+            from 0 to 1; "caffe" for blue, green and red, each less ImageNet's mean.
+
+    Returns:
+        Images of floats.
+
+    Raises:
+        ValueError: another mode or layout.
+    """
+    if mode not in MODES:
+        raise ValueError(f"preprocess_input: mode must be one of {', '.join(MODES)}. Received: mode={mode!r}")
+    axis = -1 if config.standardize_data_format(data_format) == "channels_last" else -3
+    whole, means, deviations = MODES[mode]
+    x = x if np.dtype(x.dtype).kind == "f" else ops.cast(x, config.floatx())
+    mean, deviation = (np.array(n, x.dtype).reshape(3, *(1,) * (-1 - axis)) for n in (means, deviations))
+    x = ops.flip(x, axis) if mode == "caffe" else x
+    return (x / whole - mean) / deviation
+
+
+def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
+    """The likeliest classes of ImageNet.
+
+    Args:
+        preds: (N, 1000), what a net has returned.
+        top: how many classes.
+
+    Returns:
+        For each image (WordNet's number, name, score) of the `top` classes, the likeliest one first.
+
+    Raises:
+        ImportError: the list of classes must be downloaded, and pooch is not installed.
+        OSError: the download failed.
+        ValueError: another shape.
+    """
+    scores = np.asarray(preds)
+    if scores.ndim != 2 or scores.shape[1] != CLASSES:
+        raise ValueError(f"decode_predictions: preds must have the shape (N, 1000). Received: shape={scores.shape}")
+    names = class_names()
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :top]
+    return [[(*names[k], row[k]) for k in ks] for ks, row in zip(best, scores)]
+
+
+@lru_cache(maxsize=1)
+def class_names() -> list[tuple[str, str]]:
+    """WordNet's number and the name of each class."""
+    index = json.loads(stored("imagenet_class_index.json", INDEX, INDEX_CHECKSUM).read_text())
+    return [tuple(index[str(k)]) for k in range(CLASSES)]

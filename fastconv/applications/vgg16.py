@@ -1,0 +1,18 @@
+"""VGG16: thirteen convolutions and three dense layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastconv.applications.imagenet_utils import decode_predictions
+from fastconv.applications.imagenet_utils import preprocess_input as preprocess
+from fastconv.applications.vgg import VGG
+
+__all__ = ["VGG16", "decode_predictions", "preprocess_input"]
+
+VGG16 = VGG("vgg16", (2, 2, 3, 3, 3), ("64373286793e3c8b2b4e3219cbf3544b", "6d6bbae143d832006294945121d1f1fc"))
+
+
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+    """Images (N, H, W, 3) of values from 0 to 255 as the net was trained with: `imagenet_utils.preprocess_input`."""
+    return preprocess(x, data_format, "caffe")
