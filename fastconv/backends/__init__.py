@@ -10,8 +10,7 @@ from typing import Any
 
 from fastconv import _core, config
 from fastconv._stream import BINARY, UNARY
-from fastconv.backends import gpu_cudnn
-from fastconv.backends.algorithms import settings
+from fastconv.backends import algorithms, gpu_cudnn
 from fastconv.backends.cpu import Cpu
 from fastconv.backends.cpu_stream import bound
 from fastconv.backends.explain import explain_conv
@@ -37,6 +36,11 @@ def kernel(name: str, arrays: Iterable[Any]) -> Callable[..., Any]:
     """The method called `name` of the backend of `arrays`; a GPU's takes arrays of NumPy among them along."""
     backend = backend_of(*arrays)
     return backend.method(name) if isinstance(backend, Gpu) else getattr(backend, name)
+
+
+def settings() -> tuple[Any, ...]:
+    """What kernels are chosen by besides shapes; whoever keeps a choice asks again whether these are the same."""
+    return (*algorithms.settings(), config.tf32())
 
 
 def show_config() -> None:

@@ -398,8 +398,7 @@ def conv(
 
 
 def settings() -> tuple[Limits, bool]:
-    """What a choice depends on besides shapes, and whether the algorithm has to be exact; whoever keeps a choice asks
-    again whether these are the same."""
+    """What a choice depends on besides shapes, and whether the algorithm has to be exact."""
     return Limits(_core.vector_floats(), config.max_workspace()), config.conv_precision() == "exact"
 
 

@@ -133,7 +133,7 @@ extern "C" __global__ void sparse_softmax_cross_entropy(T* loss, const T* x, con
         loss[row.number] = fine ? -(x[label] - scale.largest - log(scale.sum)) : (T)nan("");
 }
 
-// dx = (softmax(x) - one_hot(target)) dloss; NaN, and a fault, for a target outside [0, k)
+// dx = (softmax(x) - one_hot(target)) dloss; 0, and a fault, for a target outside [0, k), so that weights stay as they are
 extern "C" __global__ void sparse_softmax_cross_entropy_backward(T* dx, const T* dloss, const T* x,
                                                                  const long long* target, Fault* fault, int rows, int k)
 {
@@ -143,5 +143,5 @@ extern "C" __global__ void sparse_softmax_cross_entropy_backward(T* dx, const T*
     const bool fine = is_class(label, row, k, fault);
     const Scale scale = scale_of(x, k);
     EACH(j) dx[row.start + j] =
-        fine ? (exp(x[j] - scale.largest) / scale.sum - (j == label)) * dloss[row.number] : (T)nan("");
+        fine ? (exp(x[j] - scale.largest) / scale.sum - (j == label)) * dloss[row.number] : (T)0;
 }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fastconv.backends import gpu
 from fastconv.backends.transfer import download
-from fastconv.device import any_on_gpu, is_on_gpu
+from fastconv.device import any_on_gpu, gpu_number, is_on_gpu
 from fastconv.engine import HostCall, Plan, Tensor, Trace
 from fastconv.engine.tree import leaves, rebuild
 
@@ -17,11 +18,13 @@ class Results:
     Args:
         structure: nested as the step has returned it.
         values: its leaves, arrays and functions that return numbers.
+        check: raises what has gone wrong on the GPU.
     """
 
-    def __init__(self, structure: Any, values: Sequence[Any]) -> None:
+    def __init__(self, structure: Any, values: Sequence[Any], check: Callable[[], None] | None = None) -> None:
         self.structure = structure
         self.values = values
+        self.check = check
 
     def arrays(self) -> Any:
         """Arrays where they are, and numbers."""
@@ -40,7 +43,9 @@ class Results:
         return when_arrived
 
     def on_host(self) -> Any:
-        """Arrays in the host's memory, and numbers."""
+        """Arrays in the host's memory, and numbers. Raises ValueError where a label was none of the classes."""
+        if self.check is not None:
+            self.check()
         return self.sent()()
 
 
@@ -56,7 +61,9 @@ class PlannedStep:
 
     def __call__(self, *arrays: Any) -> Results:
         outputs = iter(self.plan(*arrays))
-        return Results(self.structure, [next(outputs) if look is None else look for look in self.looks])
+        number = gpu_number()
+        values = [next(outputs) if look is None else look for look in self.looks]
+        return Results(self.structure, values, None if number is None else gpu(number).check)
 
 
 def _final_look(t: Tensor, trace: Trace) -> Callable[[], Any] | None:

@@ -14,8 +14,6 @@ from tests import standin
 
 BATCH = 8
 
-pytestmark = pytest.mark.filterwarnings("ignore:The steps are launched one by one")
-
 
 @pytest.fixture
 def data(rng):
@@ -253,3 +251,25 @@ def test_a_variable_assigned_between_steps_is_waited_for(late, data):
                 weights = net.layers[-1].get_weights()
                 net.layers[-1].set_weights([weights[0] * 0.5, weights[1] + 1])
     assert_alike(moves.get_weights(), stays.get_weights())
+
+
+def test_a_label_that_is_none_is_an_error_when_numbers_are_fetched(gpu, data):
+    config.set_device("gpu")
+    net = small_net()
+    train(net, data)
+    wrong = np.array([*data[1][:-1], 10])
+    with pytest.raises(ValueError, match=r"labels must lie in \[0, 10\).*target\[7\]=10"):
+        train(net, (data[0], wrong))
+    assert all(np.isfinite(w).all() for w in net.get_weights())
+    train(net, data)
+
+
+def test_a_plan_follows_the_switch_of_tf32(gpu, data):
+    config.set_device("gpu")
+    net = small_net()
+    net.predict(data[0], verbose=0)
+    plan = next(iter(net._plans.values())).plan
+    before = plan._idle[0]
+    config.set_tf32(True)
+    net.predict(data[0], verbose=0)
+    assert plan._idle[0] is not before
