@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 TIMES = 4  # how often each byte may be read, on average; what h5py writes is read once or twice
+MOST_READS = 1 << 21  # an array takes about 40
 NOWHERE = (1 << 64) - 1  # the address of what was never written
 
 
 class Storage:
-    """The bytes of a file, of which only so many can be read: no circle or repetition in them makes reading endless."""
+    """The bytes of a file, which can be read only so often: no circle or repetition in them makes reading endless."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self.left = TIMES * len(content)
+        self.bytes_left = TIMES * len(content)
+        self.reads_left = MOST_READS
         self.texts: dict[int, dict[int, Cursor]] = {}  # the collections of texts that were found, by address
 
     def at(self, address: int, size: int | None = None) -> Cursor:
@@ -21,10 +23,14 @@ class Storage:
         return Cursor(self, 0, len(self.content)).skip(address).part(size)
 
     def read(self, start: int, stop: int) -> memoryview:
-        """Bytes that are in the file. Raises ValueError when too many have been read."""
-        self.left -= stop - start
-        if self.left < 0:
-            raise ValueError("an HDF5 file must not refer to its parts again and again. Received: one that does")
+        """Bytes that are in the file. Raises ValueError when there has been enough of it."""
+        self.bytes_left -= stop - start
+        self.reads_left -= 1
+        if self.bytes_left < 0 or self.reads_left < 0:
+            raise ValueError(
+                f"an HDF5 file of a model must have at most {MOST_READS} parts, and not refer to them again and again. "
+                f"Received: {len(self.content)} bytes that go on and on"
+            )
         return memoryview(self.content)[start:stop]
 
 

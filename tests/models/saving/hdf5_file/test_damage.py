@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fastconv.models.saving import hdf5_file
+from fastconv.models.saving.hdf5_file import storage
 
 from .files import everything, file, h5py, mixed
 
@@ -85,6 +86,13 @@ def test_chunks_that_expand():
     begin, end = (content.index(b"x\xda") for content in (whole, small))
     assert len(whole) - begin > len(small) - end
     assert is_read(small[:end] + whole[begin : begin + len(small) - end])
+
+
+def test_parts_without_number(monkeypatch):
+    content = file(mixed)
+    monkeypatch.setattr(storage, "MOST_READS", 100)
+    with pytest.raises(ValueError, match="at most 100 parts"):
+        everything(hdf5_file.opened(content))
 
 
 @pytest.mark.parametrize("size", [1 << 40, 1 << 60, (1 << 64) - 1])
