@@ -217,7 +217,10 @@ def test_wrong_arguments_of_a_checkpoint():
         fit([ModelCheckpoint("{val_loss}.npz")], loss=[1])
     with pytest.raises(ValueError, match=r"A model is saved as .npz, .*, .hdf5. Received: filepath='best.weights.h5'"):
         ModelCheckpoint("best.weights.h5")
-    with pytest.raises(ValueError, match=r"Weights are saved as .*, .weights.h5. Received: filepath='best.keras'"):
+    with pytest.raises(
+        ValueError,
+        match=r"Weights are saved as .*, .weights.h5; write .best.weights.h5.. Received: filepath='best.keras'",
+    ):
         ModelCheckpoint("best.keras", save_weights_only=True)
 
 

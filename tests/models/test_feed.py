@@ -80,7 +80,7 @@ def test_a_dataset_trains_as_its_arrays_do(source):
     assert history == expected
     assert dataset.ended == 2
     assert [index for index, _ in sorted(dataset.made)] == sorted([*range(5)] * 2)
-    np.testing.assert_array_equal(same.predict(Batches(), verbose=0), model.predict(X, verbose=0))
+    np.testing.assert_allclose(same.predict(Batches(), verbose=0), model.predict(X, verbose=0), rtol=1e-6)
     assert same.evaluate(Batches(weights=True), verbose=0) == pytest.approx(
         model.evaluate(X, Y, sample_weight=W, batch_size=4, verbose=0)
     )
@@ -169,7 +169,7 @@ def test_names_of_keras_2():
     assert history == expected
     scores = model.evaluate(X, Y, batch_size=4, verbose=0)
     assert same.evaluate_generator(endless(), 5) == pytest.approx(scores)
-    np.testing.assert_array_equal(same.predict_generator(iter([X[:4], X[4:]])), model.predict(X, verbose=0))
+    np.testing.assert_allclose(same.predict_generator(iter([X[:4], X[4:]])), model.predict(X, verbose=0), rtol=1e-6)
 
 
 def test_memory_mapped_arrays_are_read_batch_by_batch(tmp_path):
