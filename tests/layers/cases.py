@@ -70,7 +70,6 @@ CASES = [
     (layers.Activation, {"activation": "softmax"}, (7,), (7,)),
     (layers.Activation, {"activation": "gelu"}, (7,), (7,)),
     (layers.ReLU, {}, (7,), (7,)),
-    (layers.ReLU, {"max_value": 0.5}, (7,), (7,)),
     (layers.ReLU, {"max_value": 0.5, "negative_slope": 0.1, "threshold": 0.2}, (7,), (7,)),
     (layers.LeakyReLU, {"negative_slope": 0.1}, (7,), (7,)),
     (layers.ELU, {"alpha": 0.5}, (7,), (7,)),
@@ -155,6 +154,7 @@ CASES = [
     (layers.LayerNormalization, {"axis": [1, 3], "rms_scaling": True}, IMAGE, IMAGE),
     (layers.RMSNormalization, {}, IMAGE, IMAGE),
     (layers.RMSNormalization, {"axis": [2, 3], "epsilon": 0.1}, IMAGE, IMAGE),
+    (layers.ReLU, {"max_value": 0.5}, (7,), (7,)),
 ]
 
 # Layers that change images at random even where nobody speaks of training, and whose gradients may be missing.
