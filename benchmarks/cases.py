@@ -301,9 +301,10 @@ class Dense(Case):
 
 @dataclass(frozen=True, kw_only=True)
 class Model(Case):
-    """A whole net, trained by Adam on the cross-entropy of 10 classes, or run."""
+    """A whole net, trained by Adam on the cross-entropy of its classes, or run."""
 
     image: Sizes
+    classes: int = 10
 
     DIRECTIONS = ("train", "inference")
 
@@ -314,7 +315,7 @@ class Model(Case):
 
     def arrays(self) -> Arrays:
         """x (N, H, W, C) and labels (N,)."""
-        return {**super().arrays(), "labels": np.random.default_rng(2).integers(0, 10, self.batch)}
+        return {**super().arrays(), "labels": np.random.default_rng(2).integers(0, self.classes, self.batch)}
 
 
 OPS: dict[str, type[Case]] = {

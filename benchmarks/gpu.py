@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.cases import Case, Conv, Model, load
+from benchmarks.cases import Case, Conv, Model, expand, load
 from benchmarks.rivals import ours, pytorch
 from fastconv import backends, config, device
 
@@ -29,6 +29,11 @@ extern "C" __global__ void multiply_add(float* y, int rounds) {
     y[blockIdx.x * blockDim.x + threadIdx.x] = a[0] + a[1] + a[2] + a[3] + a[4] + a[5] + a[6] + a[7];
 }
 """
+
+LARGE = (  # nets that take a processor seconds a step, so that they do not stand in shapes/*.txt
+    *expand("resnet50", "model resnet50 image=224x224x3 classes=1000 direction=train batch=32,64"),
+    *expand("vgg16", "model vgg16 image=224x224x3 classes=1000 direction=train batch=32,64"),
+)
 
 Call = Callable[[], Any]
 
@@ -116,7 +121,7 @@ class PyTorchOnGpu(pytorch.PyTorch):
 
     def model(self, case: Model) -> Call:
         torch, arrays = pytorch.torch, case.arrays()
-        net = pytorch.MODELS[case.name]().cuda().to(memory_format=torch.channels_last)
+        net = pytorch.pytorch_nets.net(case).cuda().to(memory_format=torch.channels_last)
         x, labels = self.tensor(arrays["x"]), torch.from_numpy(arrays["labels"]).cuda()
         if case.direction != "inference":
             return pytorch.training_step(net, x, labels)
@@ -149,7 +154,7 @@ def measure_peak(xp: Any, blocks: int = 8192, rounds: int = 4096) -> float:
 def compare(xp: Any, side: PyTorchOnGpu | None, case: Case, repeats: int) -> Row:
     """Medians of `repeats` looks at the clock, by turns; a look lasts for about 20 ms."""
     turns = [(prepare_ours(xp, case), our_clock(xp, case))]
-    if side is not None and (isinstance(case, Conv) or case.name in pytorch.MODELS):
+    if side is not None:
         turns.append((side.prepare(case), their_clock(case)))
     looks = []
     for call, clock in turns:
@@ -183,7 +188,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     config.set_tf32(False)
     xp = device.cupy()
-    cases = [c for c in load("conv", "model") if c.batch == chosen.batch and chosen.family in (None, c.family)]
+    cases = [c for c in (*load("conv", "model"), *LARGE) if c.batch == chosen.batch]
+    cases = [c for c in cases if chosen.family in (None, c.family)]
     for line in run(xp, cases, rival(), chosen.repeats, measure_peak(xp)):
         print(line, flush=True)
     return 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks import gpu as benchmark
 from benchmarks.cases import expand, load
-from fastconv import device
+from fastconv import applications, device
+from fastconv.applications import residual, vgg
 
 
 def test_convolutions_and_steps_are_measured(gpu_stand_in, monkeypatch):
@@ -18,6 +21,18 @@ def test_convolutions_and_steps_are_measured(gpu_stand_in, monkeypatch):
     assert len(lines) == 2 + len(cases)
     assert "tests-tiny-conv-backward_kernel-2" in lines[4]
     assert lines[4].rstrip().endswith("%")
+
+
+@pytest.mark.parametrize("name", ["resnet50", "vgg16"])
+def test_large_nets_are_measured(gpu_stand_in, monkeypatch, name):
+    """With few channels and blocks, on images as small as they may be."""
+    monkeypatch.setattr(device, "_chosen", "gpu")
+    monkeypatch.setattr(residual, "FILTERS", (2, 3, 4, 5))
+    monkeypatch.setattr(applications.ResNet50, "blocks", (1, 1, 1, 1))
+    monkeypatch.setattr(vgg.VGG, "FILTERS", (2, 3, 4, 5, 6))
+    monkeypatch.setattr(applications.VGG16, "convolutions", (1, 1, 1, 1, 1))
+    case = next(replace(case, image=(32, 32, 3), classes=3, batch=2) for case in benchmark.LARGE if case.name == name)
+    assert benchmark.compare(gpu_stand_in, None, case, 1).ours > 0
 
 
 def test_without_a_gpu_it_says_so(monkeypatch, capsys):

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+import fastconv
 from benchmarks.cases import BatchNorm, Case, Conv, ConvTranspose, Dense, GlobalPool, Model, Pad, Pointwise, Pool
-from fastconv import config, explain_conv, layers, models, ops
+from benchmarks.nets import NETS
+from fastconv import applications, config, explain_conv, models, ops
 from fastconv.backends import backend_of
 from fastconv.engine import Tensor, gradients
 from fastconv.engine.primitive import calls_before
@@ -136,41 +138,22 @@ def dense(case: Dense) -> Callable[[], Any]:
     return partial(backend_of(x).matmul, x, dy, transpose_a=True)
 
 
-def lenet5() -> list[Any]:
-    return [
-        layers.Conv2D(6, 5, padding="same", activation="relu"),
-        layers.MaxPooling2D(2),
-        layers.Conv2D(16, 5, activation="relu"),
-        layers.MaxPooling2D(2),
-        layers.Flatten(),
-        layers.Dense(120, activation="relu"),
-        layers.Dense(84, activation="relu"),
-        layers.Dense(10, activation="softmax"),
-    ]
-
-
-def mnist_convnet() -> list[Any]:
-    return [
-        layers.Conv2D(32, 3, activation="relu"),
-        layers.MaxPooling2D(2),
-        layers.Conv2D(64, 3, activation="relu"),
-        layers.MaxPooling2D(2),
-        layers.Flatten(),
-        layers.Dropout(0.5),
-        layers.Dense(10, activation="softmax"),
-    ]
+def net(case: Model) -> models.Model:
+    if case.name in NETS:
+        return NETS[case.name][0](fastconv)[0]
+    return APPLICATIONS[case.name](weights=None, input_shape=case.image, classes=case.classes)
 
 
 def model(case: Model) -> Callable[[], Any]:
     x, labels = case.arrays().values()
-    net = models.Sequential([layers.Input(case.image), *MODELS[case.name]()])
-    net.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+    made = net(case)
+    made.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
     if case.direction == "inference":
-        return partial(net.predict_on_batch, x)
-    return partial(net.train_on_batch, x, labels)
+        return partial(made.predict_on_batch, x)
+    return partial(made.train_on_batch, x, labels)
 
 
-MODELS = {"lenet5": lenet5, "mnist_convnet": mnist_convnet}
+APPLICATIONS = {"vgg16": applications.VGG16, "resnet50": applications.ResNet50}
 PREPARE: dict[str, Callable[..., Callable[[], Any]]] = {
     "conv": conv,
     "conv_transpose": conv_transpose,

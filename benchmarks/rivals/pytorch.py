@@ -29,6 +29,8 @@ try:
     from torch import nn
     from torch.nn import functional
 
+    from benchmarks.rivals import pytorch_nets
+
     aten = torch.ops.aten
 except ImportError:
     torch = None
@@ -195,7 +197,7 @@ class PyTorch:
     def model(self, case: Model) -> Callable[[], Any]:
         arrays = case.arrays()
         x, labels = self.tensor(arrays["x"]), torch.from_numpy(arrays["labels"])
-        net = MODELS[case.name]()
+        net = pytorch_nets.net(case)
         if self.layout == "channels_last":
             net = net.to(memory_format=torch.channels_last)
         if case.direction == "inference":
@@ -238,38 +240,6 @@ def training_step(net: nn.Module, x: torch.Tensor, labels: torch.Tensor) -> Call
     return step
 
 
-def lenet5() -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(400, 120),
-        nn.ReLU(),
-        nn.Linear(120, 84),
-        nn.ReLU(),
-        nn.Linear(84, 10),
-    )
-
-
-def mnist_convnet() -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(1, 32, 3),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Dropout(0.5),
-        nn.Linear(1600, 10),
-    )
-
-
-MODELS = {"lenet5": lenet5, "mnist_convnet": mnist_convnet}
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {}
 if torch is not None:
     FUNCTIONS = {

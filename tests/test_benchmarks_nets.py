@@ -1,0 +1,72 @@
+"""The nets of the two sides are the same: with the same weights they give the same outputs and the same gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.cases import expand
+from benchmarks.rivals import ours
+from fastconv import GradientTape, config, layers, losses, ops
+
+torch = pytest.importorskip("torch", reason="PyTorch, the rival, is not installed")
+rival = pytest.importorskip("benchmarks.rivals.pytorch_nets")
+
+KINDS = {
+    layers.Conv2D: torch.nn.Conv2d,
+    layers.BatchNormalization: torch.nn.BatchNorm2d,
+    layers.Dense: torch.nn.Linear,
+}
+
+
+def pairs(mine, theirs):
+    """Layers that do the same: those of a kind, ours in the order of their names, in which a shortcut comes first."""
+    for kind, their_kind in KINDS.items():
+        named = sorted((layer for layer in mine.layers if isinstance(layer, kind)), key=lambda layer: layer.name)
+        yield from zip(named, (m for m in theirs.modules() if isinstance(m, their_kind)), strict=True)
+
+
+def as_theirs(array, layer, features):
+    """A weight of `layer`, or its gradient, in PyTorch's order of axes; `features` (H, W, C) are what is flattened."""
+    if array.ndim == 4:
+        return array.transpose(3, 2, 0, 1)
+    if layer.name == "fc1" and array.ndim == 2:
+        array = array.reshape(*features, -1).transpose(2, 0, 1, 3).reshape(array.shape)
+    return array.T
+
+
+def parameters(module):
+    """In the order of our weights."""
+    normalizes = isinstance(module, torch.nn.BatchNorm2d)
+    return [module.weight, module.bias, *([module.running_mean, module.running_var] if normalizes else [])]
+
+
+@pytest.mark.parametrize("name", ["vgg16", "resnet50"])
+def test_nets_of_both_sides_agree(name, rng):
+    """In float64: random weights magnify what layers round, in float32 to hundredths of a deep net's gradients."""
+    config.set_floatx("float64")
+    (case,) = expand("tests", f"model {name} image=64x32x3 classes=7 direction=train batch=2")
+    mine, theirs = ours.net(case), rival.net(case).double()
+    features = (2, 1, 512)
+    matched = list(pairs(mine, theirs))
+    for layer, module in matched:
+        for variable, parameter in zip(layer.weights, parameters(module), strict=True):
+            value = np.asarray(variable)
+            if value.ndim == 1:  # else all are zeros or ones
+                variable.assign(value := value + 0.1 * rng.random(value.shape))
+            parameter.data = torch.from_numpy(as_theirs(value, layer, features).copy())
+    x, labels = case.arrays().values()
+    their_x = torch.from_numpy(x).movedim(-1, 1).double()
+
+    for training in (False, True):
+        logits = theirs.train(training)(their_x)
+        with GradientTape() as tape:
+            y = mine(x, training=training)
+            loss = ops.mean(losses.sparse_categorical_crossentropy(labels, y))
+        np.testing.assert_allclose(y.numpy(), logits.softmax(1).detach(), atol=1e-6)
+    torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels)).backward()
+    gradients = tape.gradient(loss, [layer.trainable_weights for layer, _ in matched])
+    for (layer, module), of_layer in zip(matched, gradients):
+        for gradient, parameter in zip(of_layer, parameters(module)):
+            found, wanted = as_theirs(np.asarray(gradient), layer, features), parameter.grad.numpy()
+            np.testing.assert_allclose(found, wanted, atol=1e-6 * np.abs(wanted).max() + 1e-9, err_msg=layer.name)
