@@ -57,6 +57,8 @@ def launch(xp: Any, name: str, *args: Any, grid: tuple[int, ...], block: tuple[i
     index, offset = ("int", np.int32) if small else ("long long", np.int64)
 
     def parameter(a: Any) -> Any:
+        if a is None:
+            return np.uint64(0)  # CuPy 13 passes None as no argument, which crashes
         if isinstance(a, Index):
             return offset(a)
         if isinstance(a, (int, np.integer, np.bool_)):

@@ -160,8 +160,8 @@ def as_parameter(name: str, i: int, value: Any, wanted: str) -> np.ndarray:
         kind, scalar = "P8", np.uint64(value.data.ptr)
         if value.size and not memory.holds(value.data.ptr):
             raise RuntimeError(f"CUDA_ERROR_ILLEGAL_ADDRESS: {name}: argument {i} is no array of the GPU")
-    elif value is None:
-        kind, scalar = "P8", np.uint64(0)
+    elif wanted == "P8" and isinstance(value, np.uint64) and value == 0:
+        kind, scalar = "P8", value  # a null pointer, for which CuPy 13 takes no None
     elif isinstance(value, np.generic):
         kind, scalar = f"{value.dtype.kind.replace('u', 'i')}{value.dtype.itemsize}", value
     elif isinstance(value, int):
