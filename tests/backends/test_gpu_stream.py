@@ -106,6 +106,7 @@ MORE = {
     "where": ("where", lambda r: [normal(r, 3, 1) > 0, normal(r, 4), normal(r, 3, 4)], {}),
     "cast": ("cast", lambda r: [4 * normal(r, 3, 4)], {"dtype": "int32"}),
     "concatenate": ("concatenate", lambda r: [normal(r, 3, 4), normal(r, 3, 2)], {"axis": 1}),
+    "concatenate_many": ("concatenate", lambda r: [normal(r, 3, k % 3, 2) for k in range(11)], {"axis": 1}),
     "part_backward": (
         "part_backward",
         lambda r: [normal(r, 2, 5)],

@@ -109,7 +109,8 @@ class ndarray:
         if out is not None and out.shape != self.shape:
             raise ValueError(f"Shape mismatch. Expected shape: {self.shape}, actual shape: {out.shape}")
         to = np.empty(self.shape, self.dtype) if out is None else out
-        with stream or contextless:
+        with self.device, stream or contextless:
+            forbid_in_capture()
             launch(lambda: np.copyto(to, self._raw))
             if blocking:
                 synchronize()
@@ -124,9 +125,8 @@ class ndarray:
             raise ValueError(f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}")
         if not self._raw.flags.forc:
             raise RuntimeError("Cannot set to non-contiguous array")
-        with stream or contextless:
-            if stream is None:
-                forbid_in_capture()
+        with self.device, stream or contextless:
+            forbid_in_capture()
             source = arr if is_pinned(arr) else arr.copy()  # other memory has been read when this returns
             launch(lambda: np.copyto(self._raw, source))
 
@@ -320,7 +320,7 @@ UFUNCS = """
 
 # Functions that look at no values on the host.
 FUNCTIONS = """
-    amax amin any all argmax argmin argsort array_split broadcast_to clip concatenate cumsum diff dot einsum
+    amax amin any all argmax argmin argsort array_split broadcast_to clip cumsum diff dot einsum
     expand_dims flip mean moveaxis nan_to_num ones_like outer pad prod ravel repeat reshape roll rollaxis sort
     split squeeze stack std sum swapaxes take take_along_axis tensordot tile transpose tril triu var where
 """
@@ -453,7 +453,14 @@ def may_share_memory(a: Any, b: Any, max_work: Any = None) -> bool:
     return isinstance(a, ndarray) and isinstance(b, ndarray) and np.may_share_memory(a._raw, b._raw)
 
 
-OWN = (ndarray, ufunc, array, asarray, ascontiguousarray, asnumpy, copyto, from_dlpack, may_share_memory)
+def concatenate(tup: Any, axis: int = 0, out: Any = None) -> ndarray:
+    """Of more than eight arrays CuPy sends the addresses from the host."""
+    if len(tup) > 8:
+        forbid_in_capture()
+    return compute(np.concatenate, tup, axis=axis, out=out)
+
+
+OWN = (ndarray, ufunc, array, asarray, ascontiguousarray, asnumpy, concatenate, copyto, from_dlpack, may_share_memory)
 names |= {f.__name__: f for f in OWN}
 names |= {
     "ndim": lambda a: np.ndim(unwrap(a)),

@@ -137,7 +137,15 @@ def test_a_graph_holds_kernels_of_cuda(gpu):
 
 @pytest.mark.parametrize(
     "forbidden",
-    [lambda xp, x: x.get(), lambda xp, x: float(x.sum()), lambda xp, x: xp.asarray(np.ones(2)), lambda xp, x: x[x > 0]],
+    [
+        lambda xp, x: x.get(),
+        lambda xp, x: x.get(stream=xp.cuda.get_current_stream(), blocking=False),
+        lambda xp, x: x.set(np.ones(3), stream=xp.cuda.get_current_stream()),
+        lambda xp, x: float(x.sum()),
+        lambda xp, x: xp.asarray(np.ones(2)),
+        lambda xp, x: x[x > 0],
+        lambda xp, x: xp.concatenate([x] * 9),
+    ],
 )
 def test_what_a_graph_cannot_hold_is_an_error(gpu, forbidden):
     x = gpu.ones(3)
