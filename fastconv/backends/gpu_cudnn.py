@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import warnings
 from typing import Any, NamedTuple
 
 from fastconv import config
@@ -23,6 +24,12 @@ TENSORS = {
     "conv_dgrad": (("y", "loss"), ("w", "filter"), "x"),
     "conv_wgrad": (("x", "image"), ("y", "loss"), "w"),
 }
+
+
+# In messages of refusals that come as a RuntimeError: releases differ in the type.
+REFUSALS = ("NOT_SUPPORTED", "No valid", "No execution plans")
+
+_left: dict[int, set[tuple]] = {}  # by device, the convolutions for which cuDNN has no plan
 
 
 class Plan(NamedTuple):
@@ -93,7 +100,12 @@ def planned(
         graph.deselect_workspace_greater_than(workspace)
         graph.check_support()
         graph.build_plans(module.build_plan_policy.HEURISTICS_CHOICE)
-    except (module.cudnnGraphNotSupportedError, RuntimeError, ValueError):  # as releases differ in what they raise
+    except (module.cudnnGraphNotSupportedError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in REFUSALS):
+            warnings.warn(
+                f"cuDNN fails, and fastconv's kernels take its place: {error}; {operation}, {c}", stacklevel=2
+            )
+        _left.setdefault(device, set()).add((operation, c))
         return None
     return Plan(graph, graph.get_workspace_size())
 
@@ -185,4 +197,8 @@ def describe(device: int) -> str:
         return "kernels of fastconv (cuDNN is not installed: `pip install fastconv[cuda12]`, or cuda13)"
     if handle(module, device) is None:
         return "kernels of fastconv (no libcudnn is found: `pip install fastconv[cuda12]`, or cuda13)"
-    return f"cuDNN {module.backend_version()}, and kernels of fastconv for depthwise ones and what cuDNN lacks"
+    count = len(_left.get(device, ()))
+    return (
+        f"cuDNN {module.backend_version()}, and kernels of fastconv for depthwise ones and what cuDNN lacks "
+        f"({count} so far)"
+    )

@@ -34,6 +34,7 @@ def gpu(gpu_stand_in, monkeypatch):
 def forget():
     for cache in (gpu_cudnn.cudnn, gpu_cudnn.handle, gpu_cudnn.planned):
         cache.cache_clear()
+    gpu_cudnn._left.clear()
 
 
 def integers(rng, *shape):
@@ -86,6 +87,26 @@ def test_what_cudnn_lacks_is_left_to_the_kernels(gpu, rng, monkeypatch):
     asked = gpu_cudnn.planned.cache_info().misses
     assert_matches(gpu, rng, (2, 5, 6, 3), (3, 3, 3, 4), **SAME)
     assert gpu_cudnn.planned.cache_info().misses == asked == 3
+    assert "(3 so far)" in gpu_cudnn.describe(0)
+
+
+def test_a_refusal_may_be_a_runtime_error(gpu, rng, monkeypatch):
+    monkeypatch.setattr(cudnn, "fault", RuntimeError("CUDNN_BACKEND_API_FAILED: CUDNN_STATUS_NOT_SUPPORTED"))
+    assert_matches(gpu, rng, (2, 5, 6, 3), (3, 3, 3, 4), **SAME)
+
+
+def test_failures_of_cudnn_are_told(gpu, rng, monkeypatch):
+    monkeypatch.setattr(cudnn, "fault", RuntimeError("CUDNN_STATUS_BAD_PARAM"))
+    x, w = integers(rng, 2, 5, 6, 3), integers(rng, 3, 3, 3, 4)
+    with pytest.warns(UserWarning, match=r"cuDNN fails, .* CUDNN_STATUS_BAD_PARAM; conv_fprop"):
+        y = backends.gpu(0).conv(gpu.asarray(x), gpu.asarray(w), **SAME)
+    np.testing.assert_array_equal(y.get(), reference.conv(x, w, **SAME))
+
+
+def test_a_graph_that_is_described_wrongly_is_an_error(gpu, rng, monkeypatch):
+    monkeypatch.setattr(cudnn, "fault", ValueError("an attribute is not set"))
+    with pytest.raises(ValueError, match="attribute"):
+        assert_matches(gpu, rng, (2, 5, 6, 3), (3, 3, 3, 4), **SAME)
 
 
 @pytest.mark.parametrize("tf32", [False, True])

@@ -39,9 +39,10 @@ numerical_note = names(
 )  # fmt: skip
 built: list[pygraph] = []
 supported = True
+fault: Exception | None = None  # what its steps raise
 
 
-class cudnnGraphNotSupportedError(RuntimeError):
+class cudnnGraphNotSupportedError(Exception):
     pass
 
 
@@ -144,6 +145,8 @@ class pygraph:
 
     def build_operation_graph(self) -> None:
         self._step("build_operation_graph")
+        if fault:
+            raise fault
 
     def create_execution_plans(self, heuristics: list) -> None:
         self._step("create_execution_plans")
