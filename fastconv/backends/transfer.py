@@ -48,7 +48,7 @@ def brought_here(x: Any) -> Any:
 def write(target: Any, value: np.ndarray) -> None:
     """Fill `target`, on a GPU or not, with `value` from the host."""
     if is_on_gpu(target):
-        target.set(np.ascontiguousarray(value, target.dtype), stream=gpu(target.device.id).current_stream())
+        target.set(np.asarray(value, target.dtype, order="C"), stream=gpu(target.device.id).current_stream())
     else:
         target[...] = value
 
