@@ -48,11 +48,25 @@ class Gpu(GpuProducts, GpuStream):
         if is_on_gpu(x) and x.device.id == self.number:
             return x
         with self.xp.cuda.Device(self.number):
-            return self.xp.array(x)
+            if not is_on_gpu(x):
+                return self.xp.array(x)
+            other = gpu(x.device.id)
+            self._wait_for(other)  # which CuPy's copy does not
+            copy = self.xp.array(x)
+            other._wait_for(self)
+            return copy
 
     def event(self) -> Any:
-        """A point in the work of a stream."""
-        return self.xp.cuda.Event(disable_timing=True)
+        """A point in the work of a stream of this GPU."""
+        with self.xp.cuda.Device(self.number):
+            return self.xp.cuda.Event(disable_timing=True)
+
+    def reached(self) -> Any:
+        """The point that the caller's work on this GPU has come to."""
+        with self.xp.cuda.Device(self.number):
+            here = self.event()
+            here.record()
+            return here
 
     def current_stream(self) -> Any:
         """Where the caller's work on this GPU goes."""
@@ -65,15 +79,27 @@ class Gpu(GpuProducts, GpuStream):
         with self._lock, self.xp.cuda.Device(self.number):
             callers = self.current_stream()
             self._follow(self.stream, callers)
-            with self.stream:
-                yield
-            self._follow(callers, self.stream)
+            try:
+                with self.stream:
+                    yield
+            finally:
+                self._follow(callers, self.stream)
+
+    def check(self) -> None:
+        with self.running():
+            super().check()
 
     def _follow(self, later: Any, earlier: Any) -> None:
         if later != earlier:
             reached = self.event()
             reached.record(earlier)
             later.wait_event(reached)
+
+    def _wait_for(self, other: Gpu) -> None:
+        """Let the caller's work here go on after what it does on another GPU."""
+        reached = other.reached()
+        with self.xp.cuda.Device(self.number):
+            self.current_stream().wait_event(reached)
 
 
 @functools.cache

@@ -91,6 +91,7 @@ class Slot:
         self.staged = gpu.xp.empty(size, "uint8")
         self.arrived = gpu.event()  # at `staged`, so that `pinned` is free again
         self.taken = gpu.event()  # from `staged`
+        self.taken.record(gpu.stream)  # whose work so far may use the memory that `staged` was given
 
     def send(self, batch: np.ndarray, dtype: np.dtype) -> Any:
         """`batch` on the GPU as `dtype`; its stream waits until it is there."""
@@ -110,9 +111,8 @@ class Slot:
 def download(arrays: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
     """Send arrays of a GPU on their way to the host; the function returned waits for them to be there."""
     where = gpu(arrays[0].device.id)
-    computed, arrived = where.event(), where.event()
-    computed.record(where.current_stream())
-    where.downloads.wait_event(computed)
+    arrived = where.event()
+    where.downloads.wait_event(where.reached())
     pinned = [pinned_empty(where, x.shape, x.dtype) for x in arrays]
     for x, copy in zip(arrays, pinned):
         x.get(stream=where.downloads, out=copy, blocking=False)

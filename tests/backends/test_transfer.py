@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastconv.backends import gpu as backend
-from fastconv.backends.transfer import Upload, brought_here, download, to_host
+from fastconv.backends.transfer import Upload, brought_here, download, to_host, write
 from fastconv.device import device
 from tests import standin
 
@@ -72,3 +72,65 @@ def test_arrays_are_brought_to_where_models_compute(gpu):
         assert brought_here(there) is there
     assert brought_here(x) is x
     np.testing.assert_array_equal(brought_here(there), x)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
+def test_writing_what_the_host_has(gpu, shape):
+    target = gpu.zeros(shape, "float32")
+    write(target, np.ones(shape))
+    np.testing.assert_array_equal(to_host(target), np.ones(shape, "float32"), strict=True)
+
+
+class Never(random.Random):
+    """Work runs when somebody waits for it, not before."""
+
+    def random(self):
+        return 1.0
+
+
+def test_memory_is_written_when_its_last_user_is_done(gpu_stand_in):
+    gpu = backend(0)
+    x = gpu.xp.zeros(3)
+    standin.state.chance = Never()
+    with gpu.running():
+        x += 1  # may have read what the upload is given next
+        Upload(gpu, gpu.xp.empty(3))(np.ones(3))
+    gpu.uploads.synchronize()
+    assert x._raw.tolist() == [1, 1, 1]
+
+
+def test_work_on_another_gpu_is_waited_for(gpu_stand_in):
+    xp = gpu_stand_in
+    with xp.cuda.Device(1):
+        x = xp.zeros(3)
+    standin.state.chance = Never()
+    with xp.cuda.Device(1), xp.cuda.Stream(non_blocking=True):
+        x += 1
+        there = download([x])
+        y = backend(0).array(x)
+    assert y.device.id == 0
+    np.testing.assert_array_equal(to_host(y), np.ones(3))
+    np.testing.assert_array_equal(there()[0], np.ones(3))
+
+
+def test_results_of_a_gpu_that_is_not_the_current_one(gpu_stand_in):
+    with gpu_stand_in.cuda.Device(1):
+        x = gpu_stand_in.ones(3)
+    np.testing.assert_array_equal(download([x])()[0], np.ones(3))
+
+
+def work_that_fails(gpu, x):
+    with gpu.running():
+        x += 1
+        raise KeyError
+
+
+def test_what_follows_an_error_comes_after_it(gpu_stand_in):
+    gpu = backend(0)
+    x, callers = gpu.xp.zeros(3), gpu.xp.cuda.Stream(non_blocking=True)
+    standin.state.chance = Never()
+    with callers:
+        with pytest.raises(KeyError):
+            work_that_fails(gpu, x)
+        callers.synchronize()
+    assert x._raw.tolist() == [1, 1, 1]

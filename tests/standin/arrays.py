@@ -417,6 +417,10 @@ def from_dlpack(array: Any) -> ndarray:
 
 def array(obj: Any, dtype: Any = None, copy: bool = True, order: str = "K", *, blocking: bool = False) -> ndarray:
     """A copy; what comes from the host may not come in a capture."""
+    if isinstance(obj, ndarray) and obj._device != state.entered[-1]:  # copied by the current stream, at once
+        copy, source = names["empty"](obj.shape, obj.dtype), obj._raw
+        launch(lambda: np.copyto(copy._raw, source))
+        obj = copy
     if isinstance(obj, ndarray):
         return compute(lambda x: np.array(x, dtype, order=order), obj)
     if isinstance(obj, (list, tuple)) and any(isinstance(x, ndarray) for x in flat(obj)):

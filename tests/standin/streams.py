@@ -44,7 +44,7 @@ class State:
         self.all_streams = [null_stream]
         null_stream.queue.clear()
         self.entered = [0]  # numbers of devices, the current one last
-        self.streams: list[Stream] = []  # those entered, the current one last
+        self.streams: list[tuple[int, Stream]] = []  # those entered with their devices, the current one last
         self.pools: list[MemoryPool] = []
 
 
@@ -128,8 +128,18 @@ class Stream:
         if not null:
             state.all_streams.append(self)
 
+    @property
+    def device(self) -> int:
+        """Where its work runs: the null stream is that of the current device."""
+        return state.entered[-1] if self._null else self.device_id
+
     def __enter__(self) -> Stream:
-        state.streams.append(self)
+        if self.device != state.entered[-1]:
+            raise RuntimeError(
+                f"The device that the stream is created on ({self.device}) does not match with the current device "
+                f"({state.entered[-1]})"
+            )
+        state.streams.append((self.device, self))
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -203,10 +213,11 @@ state = State()
 
 
 def current() -> Stream:
-    return state.streams[-1] if state.streams else null_stream
+    """Every device has one."""
+    return next((stream for device, stream in reversed(state.streams) if device == state.entered[-1]), null_stream)
 
 
-def get_current_stream(device_id: int | None = None) -> Stream:
+def get_current_stream() -> Stream:
     return current()
 
 
@@ -214,6 +225,7 @@ class Event:
     """A point in a stream."""
 
     def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False) -> None:
+        self._device = state.entered[-1]
         self._recording: Recording | None = None
         self._time = 0.0
         self._timed = not disable_timing
@@ -221,6 +233,8 @@ class Event:
 
     def record(self, stream: Stream | None = None) -> None:
         stream = stream or current()
+        if stream.device != self._device:
+            raise CudaError("cudaErrorInvalidResourceHandle: the event is of another device than the stream")
         self._recording = stream.recording
         self._time = time.perf_counter()
         if stream.recording is None:

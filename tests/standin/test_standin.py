@@ -160,20 +160,18 @@ def test_memory_of_a_graph_comes_from_a_pool_of_its_own(gpu):
         x + 1
 
 
-def test_copies_that_do_not_wait_can_be_captured(gpu):
-    x = gpu.zeros(2, "float32")
-    source, sink = (np.frombuffer(gpu.cuda.alloc_pinned_memory(8), "float32", 2) for _ in range(2))
-
-    def step():
-        stream = gpu.cuda.get_current_stream()
-        x.set(source, stream=stream)
-        (x + 1).get(out=sink, stream=stream, blocking=False)
-
-    graph, _ = captured(gpu, step)
-    source[:] = 3, 4
-    graph.launch()
-    assert sink.tolist() == [4, 5]
-    assert standin.state.synchronizations == 0
+def test_streams_and_events_belong_to_a_device(gpu):
+    with gpu.cuda.Device(1):
+        stream, event = gpu.cuda.Stream(non_blocking=True), gpu.cuda.Event()
+        with stream:
+            assert gpu.cuda.get_current_stream() is stream
+            with gpu.cuda.Device(0):
+                assert gpu.cuda.get_current_stream() is gpu.cuda.Stream.null
+    event.record(stream)
+    with pytest.raises(RuntimeError, match="does not match"), stream:
+        pass
+    with pytest.raises(gpu.cuda.runtime.CUDARuntimeError, match="another device"):
+        event.record()
 
 
 def test_elementwise_kernels(gpu):
