@@ -31,7 +31,7 @@ class BoundOnGpu(Bound):
         with gpu.running():
             super().__init__(plan)
             self.uploads = [Upload(gpu, buffer) for buffer in self.inputs]
-        self.pool = self.xp.cuda.MemoryPool()  # of what the recorded steps allocate, nobody else's
+        self.pool: Any = None  # of what the recorded steps allocate, nobody else's
         self.has_python = any(isinstance(step.primitive, HostCall) for step in plan.steps)
         self.runs = 0
         self.launch: Callable[[], None] = self.compute
@@ -68,14 +68,30 @@ class BoundOnGpu(Bound):
 
     def recorded(self) -> Callable[[], None]:
         """The function that launches all steps at once; `compute`, where they cannot be recorded."""
-        stream = self.gpu.stream
-        with self.xp.cuda.using_allocator(self.pool.malloc):
+        stream, pool = self.gpu.stream, lasting_pool(self.xp)
+        with self.xp.cuda.using_allocator(pool.malloc):
             stream.begin_capture()
             try:
                 self.compute()
-                return partial(stream.end_capture().launch, stream)
+                graph = stream.end_capture()
+                self.pool = pool
+                return partial(graph.launch, stream)
             except Exception as error:
                 with contextlib.suppress(Exception):
                     stream.end_capture()
                 warnings.warn(f"The steps are launched one by one: they cannot be recorded, {error}", stacklevel=2)
                 return self.compute
+
+
+def lasting_pool(xp: Any) -> Any:
+    """A pool that gives nothing back as long as it lives: a graph goes on using what its steps have freed.
+
+    CuPy's own gives back what is free as soon as memory is short.
+    """
+    kept = []
+
+    def allocate(size: int) -> Any:
+        kept.append(xp.cuda.MemoryPointer(xp.cuda.Memory(size), 0))
+        return kept[-1]
+
+    return xp.cuda.MemoryPool(allocate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 
 import numpy as np
@@ -103,6 +104,17 @@ def test_a_run_of_steps_is_recorded_once_and_launched(gpu_stand_in, one_hot):
     before = standin.state.launches
     net.train_on_batch(*batch)
     assert standin.state.launches - before < 20  # the batch, metrics begun again: not the steps
+
+
+def test_recorded_steps_keep_their_memory(gpu_stand_in, one_hot):
+    config.set_device("gpu")
+    net = small_net(loss="categorical_crossentropy")
+    for _ in range(2):
+        net.train_on_batch(*[a[:BATCH] for a in one_hot])
+    assert standin.state.memories
+    del net
+    gc.collect()
+    assert not standin.state.memories
 
 
 def test_nobody_waits_for_steps_that_are_not_shown(gpu_stand_in, one_hot):

@@ -16,8 +16,8 @@ from tests.standin.streams import State, state
 __all__ = ["AVAILABLE", "State", "cuda", "cupy", "state"]
 
 CUDA = """
-    Device Event Graph MemoryPool PinnedMemoryPointer Stream alloc_pinned_memory get_current_stream
-    get_elapsed_time using_allocator
+    Device Event Graph Memory MemoryPointer MemoryPool PinnedMemoryPointer Stream alloc_pinned_memory
+    get_current_stream get_elapsed_time using_allocator
 """
 
 cupy = types.ModuleType("cupy")

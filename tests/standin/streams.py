@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -31,6 +32,7 @@ class State:
         synchronizations: how often the host has waited for a GPU, or fetched values from it.
         launches: how many kernels have run, or been captured.
         chance: if it is there, it says by chance when work runs that nobody waits for.
+        memories: what pools have been given, and somebody keeps.
     """
 
     def __init__(self) -> None:
@@ -46,6 +48,7 @@ class State:
         self.entered = [0]  # numbers of devices, the current one last
         self.streams: list[tuple[int, Stream]] = []  # those entered with their devices, the current one last
         self.pools: list[MemoryPool] = []
+        self.memories: weakref.WeakSet[Memory] = weakref.WeakSet()
 
 
 class Device:
@@ -330,15 +333,35 @@ def allocated(array: np.ndarray) -> np.ndarray:
             raise CudaError("cudaErrorStreamCaptureInvalidated: memory for a graph must come from a pool of its own")
         recording.fresh.append(copy)
     if state.pools:
-        state.pools[-1]._bytes += copy.nbytes
+        state.pools[-1]._allocate(copy.nbytes)
     return copy
 
 
+class Memory:
+    """What the driver gives; `state.memories` has what is there."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        state.memories.add(self)
+
+
+class MemoryPointer:
+    """What an allocator gives."""
+
+    def __init__(self, mem: Memory, offset: int) -> None:
+        self.mem = mem
+
+
 class MemoryPool:
-    """Memory that is kept for those who allocate from it."""
+    """Memory from an allocator. It counts only, and so keeps as little as CuPy's pool where memory is short."""
 
     def __init__(self, allocator: Any = None) -> None:
         self._bytes = 0
+        self._allocator = allocator or (lambda size: MemoryPointer(Memory(size), 0))
+
+    def _allocate(self, size: int) -> None:
+        self._bytes += size
+        assert self._allocator(size).mem.size == size
 
     def malloc(self, size: int) -> Any:
         raise NotImplementedError("pass this method to `using_allocator`")
