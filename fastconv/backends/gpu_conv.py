@@ -245,16 +245,13 @@ def source(*files: str) -> str:
 
 
 def activated() -> str:
-    """CUDA C of `activated(x, activation, alpha)`: f(x), where f has the number `activation`, 0 being none.
-
-    It is called, not inlined: a block of sums would hold 64 copies of it, which take seconds to compile.
-    """
+    """CUDA C of `activated(x, activation, alpha)`: f(x), where f has the number `activation`, 0 being none."""
     cases = "".join(
         f"case {activation_number(name)}: {{\n{written(formula, ('T x', 'T alpha'), ())[0]}\nbreak;\n}}\n"
         for name, (formula, _) in ACTIVATIONS.items()
     )
     return (
-        "__device__ __noinline__ float activated(float x, int activation, float alpha) {\n"
+        "__device__ __forceinline__ float activated(float x, int activation, float alpha) {\n"
         f"using T = float;\nT y0 = x;\nswitch (activation) {{\n{cases}}}\nreturn y0;\n}}\n"
     )
 

@@ -114,6 +114,14 @@ template <int ROWS, int COLUMNS, bool WHOLE_TERMS, bool WHOLE_COLUMNS, bool BACK
     }
 };
 
+// Puts each row in the place of the one before it, so that a loop that is not unrolled finds it in the same registers.
+__device__ __forceinline__ void next_row(float (&sums)[8][8]) {
+#pragma unroll
+    for (int i = 0; i < 7; i++)
+#pragma unroll
+        for (int j = 0; j < 8; j++) sums[i][j] = sums[i + 1][j];
+}
+
 template <int ROWS, int COLUMNS, bool WHOLE_TERMS, bool WHOLE_COLUMNS, bool BACK>
 __global__ void __launch_bounds__(THREADS<ROWS, COLUMNS>, RESIDENT<ROWS, COLUMNS, WHOLE_TERMS && WHOLE_COLUMNS>)
     conv(const float* __restrict__ source, const float* __restrict__ w, const float* __restrict__ bias,
@@ -130,10 +138,10 @@ __global__ void __launch_bounds__(THREADS<ROWS, COLUMNS>, RESIDENT<ROWS, COLUMNS
     int terms = s.z.taps * s.y.taps * s.x.taps * channels;
     product<ROWS, COLUMNS>(loader, (terms + DEPTH - 1) / DEPTH, sums);
 
-#pragma unroll
-    for (int i = 0; i < 8; i++) {
+#pragma unroll 1  // one copy of the formulas of activations for a row of sums, not eight
+    for (int i = 0; i < 8; i++, next_row(sums)) {
         int number = row + spread<ROWS>(threadIdx.x / (COLUMNS / 8), i);
-        if (number >= rows) continue;
+        if (number >= rows) return;
         float* line = result + (long long)place_of(s, number) * (columns * groups) + group * columns;
 #pragma unroll
         for (int j = 0; j < 8; j += QUAD) {
@@ -142,7 +150,7 @@ __global__ void __launch_bounds__(THREADS<ROWS, COLUMNS>, RESIDENT<ROWS, COLUMNS
 #pragma unroll
             for (int q = 0; q < QUAD; q++) {
                 float end = biased && c + q < columns ? bias[group * columns + c + q] : 0;
-                part(v, q) = activated(sums[i][j + q] + end, activation, alpha);
+                part(v, q) = activated(sums[0][j + q] + end, activation, alpha);
             }
             put_four<WHOLE_COLUMNS>(line + c, v, columns - c);
         }

@@ -20,7 +20,6 @@
 #define __host__
 #define __constant__ static const
 #define __forceinline__ inline
-#define __noinline__
 #define __launch_bounds__(...)
 #define __CUDA_ARCH__ 700
 
