@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from fastconv import callbacks, config, layers, models, ops
+from fastconv import Variable, callbacks, config, layers, models, ops
 from fastconv.device import gpu_count
 from fastconv.engine import GradientTape
 from tests import standin
@@ -194,6 +194,17 @@ def test_a_tape_records_on_the_gpu(gpu, data):
     before = net.get_weights()
     net.optimizer.apply(gradients, net.trainable_weights)
     assert not np.array_equal(net.get_weights()[0], before[0])
+
+
+def test_arrays_of_the_gpu_may_be_left_of_tensors_and_variables(gpu):
+    config.set_device("gpu")
+    x, v = gpu.asarray(np.float32([1, 2])), Variable(np.float32([3, 5]))
+    with GradientTape() as tape:
+        loss = ops.sum((x * v - x) / (x + v * v))
+        assert (x < v * v).numpy().all()
+    d = tape.gradient(loss, v)
+    slope = [(x * (x + v * v) - (x * v - x) * 2 * v) / (x + v * v) ** 2 for x, v in ((1, 3), (2, 5))]
+    np.testing.assert_allclose(d.get(), slope, rtol=1e-5)
 
 
 def test_calls_on_arrays_of_numpy_stay_with_numpy(gpu, data):

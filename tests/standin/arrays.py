@@ -515,13 +515,15 @@ def shaped(name: str) -> Callable[..., Any]:
     return method
 
 
-def left_operator(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`x op y`, which CuPy leaves to a y of higher priority that knows nothing of NumPy's functions."""
+def left_operator(name: str) -> Callable[..., Any]:
+    """`x op y`, which CuPy leaves to the ufuncs of y, or to a y of higher priority that has none."""
 
     def method(x: ndarray, y: Any) -> Any:
-        if hasattr(y, "__array_priority__") and not hasattr(y, "__array_ufunc__") and y.__array_priority__ > 100:
-            return NotImplemented
-        return function(x, y)
+        if isinstance(y, (ndarray, np.ndarray, *BASICS)):
+            return names[name](x, y)
+        if hasattr(y, "__array_ufunc__"):
+            return y.__array_ufunc__(getattr(np, name), "__call__", x, y)
+        return NotImplemented if getattr(y, "__array_priority__", 0) > 100 else names[name](x, y)
 
     return method
 
@@ -534,10 +536,10 @@ for _name in ("reshape", "transpose"):
     setattr(ndarray, _name, shaped(_name))
 ndarray.flatten = lambda self: names["ravel"](self).copy()  # type: ignore[attr-defined]
 for _name, _function in OPERATORS.items():
-    setattr(ndarray, f"__{_name}__", left_operator(names[_function]))
+    setattr(ndarray, f"__{_name}__", left_operator(_function))
     setattr(ndarray, f"__r{_name}__", lambda x, y, f=names[_function]: f(y, x))
     setattr(ndarray, f"__i{_name}__", lambda x, y, f=names[_function]: f(x, y, out=x))
 for _name, _function in (COMPARISONS | {"ne": "not_equal"}).items():
-    setattr(ndarray, f"__{_name}__", left_operator(names[_function]))
+    setattr(ndarray, f"__{_name}__", left_operator(_function))
 for _name, _function in {"neg": "negative", "abs": "absolute", "invert": "invert"}.items():
     setattr(ndarray, f"__{_name}__", lambda x, f=names[_function]: f(x))
