@@ -37,7 +37,7 @@ def kernel(method: Callable[..., Any], count: int | None = None, dense: bool = T
         if len(dtypes) != 1 or not dtypes <= FLOATS:
             return reference(self, *arrays, out=out, **parameters)
         if dense:
-            arrays = tuple(map(self.xp.ascontiguousarray, arrays))
+            arrays = tuple(in_order(self.xp, x) for x in arrays)
         outs = several(out)
         if all(o.dtype == arrays[0].dtype and (o.flags.c_contiguous or not dense) for o in outs):
             return method(self, *arrays, out=out, **parameters)
@@ -53,6 +53,11 @@ first_elementwise = functools.partial(kernel, count=1, dense=False)
 first = functools.partial(kernel, count=1)
 first_two = functools.partial(kernel, count=2)
 all_but_last = functools.partial(kernel, count=-1, dense=False)
+
+
+def in_order(xp: Any, x: Array) -> Array:
+    """x in C order; a number keeps its shape (), to which CuPy's function would add an axis."""
+    return x if x.flags.c_contiguous else xp.ascontiguousarray(x)
 
 
 def several(out: Any) -> tuple:

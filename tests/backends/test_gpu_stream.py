@@ -346,6 +346,15 @@ def test_other_dtypes_are_left_to_the_reference(gpu, backend):
     assert backend.add(x, gpu.asarray(np.float32(0.5))).dtype == np.float64
 
 
+@pytest.mark.parametrize("axis", [None, ()])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_numbers_stay_without_axes(gpu, backend, axis, keepdims):
+    x = np.array(3, np.float32)
+    for method in ("sum", "mean"):
+        y = getattr(backend, method)(gpu.asarray(x), axis=axis, keepdims=keepdims)
+        np.testing.assert_array_equal(y.get(), x, strict=True)
+
+
 AT_ONCE = """
     relu elu_backward gate gelu adam dropout softmax log_softmax_backward where cross_entropy max_pool_winners
     average_poolFalse pad_constant_0 crop_at

@@ -436,8 +436,6 @@ def array(obj: Any, dtype: Any = None, copy: bool = True, order: str = "K", *, b
 
 
 def ascontiguousarray(a: ndarray, dtype: Any = None) -> ndarray:
-    if isinstance(a, ndarray) and a.ndim == 0 and dtype is None:
-        return a
     return compute(np.ascontiguousarray, asarray(a), dtype)
 
 
