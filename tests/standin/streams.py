@@ -132,17 +132,17 @@ class Stream:
             state.all_streams.append(self)
 
     @property
-    def device(self) -> int:
+    def _where(self) -> int:
         """Where its work runs: the null stream is that of the current device."""
         return state.entered[-1] if self._null else self.device_id
 
     def __enter__(self) -> Stream:
-        if self.device != state.entered[-1]:
+        if self._where != state.entered[-1]:
             raise RuntimeError(
-                f"The device that the stream is created on ({self.device}) does not match with the current device "
+                f"The device that the stream is created on ({self._where}) does not match with the current device "
                 f"({state.entered[-1]})"
             )
-        state.streams.append((self.device, self))
+        state.streams.append((self._where, self))
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -170,9 +170,9 @@ class Stream:
     def synchronize(self) -> None:
         forbid_in_capture(self)
         state.synchronizations += 1
-        self.catch_up()
+        self._catch_up()
 
-    def catch_up(self, point: Point | None = None) -> None:
+    def _catch_up(self, point: Point | None = None) -> None:
         """Do what has been put off, up to `point`."""
         while self.queue and not (point and point.passed):
             run(self.queue.popleft())
@@ -208,7 +208,7 @@ class Point:
         self.passed = True
 
     def wait(self) -> None:
-        self.stream.catch_up(self)
+        self.stream._catch_up(self)
 
 
 null_stream = Stream(null=True)
@@ -236,7 +236,7 @@ class Event:
 
     def record(self, stream: Stream | None = None) -> None:
         stream = stream or current()
-        if stream.device != self._device:
+        if stream._where != self._device:
             raise CudaError("cudaErrorInvalidResourceHandle: the event is of another device than the stream")
         self._recording = stream.recording
         self._time = time.perf_counter()
@@ -308,7 +308,7 @@ def synchronize() -> None:
     """The host waits for the current stream."""
     forbid_in_capture()
     state.synchronizations += 1
-    current().catch_up()
+    current()._catch_up()
 
 
 # ---- memory ----------------------------------------------------------------------------------------------------------
