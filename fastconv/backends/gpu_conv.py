@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 from math import prod
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy as np
 from fastconv import config
 from fastconv.backends.formulas import ACTIVATIONS
 from fastconv.backends.gpu_fused import written
-from fastconv.backends.gpu_kernels import SOURCES
+from fastconv.backends.gpu_kernels import function, source
 from fastconv.backends.reference import Array, Shape, Sides
 from fastconv.device import cupy
 
@@ -220,28 +219,14 @@ def instance(name: str, *parameters: int | bool) -> str:
 
 
 def kernel(device: int, files: tuple[str, ...], name: str) -> Any:
-    """A function of the GPU `device`, the current one: `kernel(...)(grid, block, args)`.
-
-    Args:
-        files: of fastconv/cuda, one behind the other.
-        name: its own, or an instance of a template such as "depthwise<true>".
-    """
-    return compiled(cupy(), device, files, name)
+    """The function `name` of some files of fastconv/cuda on a GPU."""
+    return function(cupy(), device, code(*files), name)
 
 
 @functools.cache
-def compiled(xp: Any, device: int, files: tuple[str, ...], name: str) -> Any:
-    expressions = (name,) if "<" in name else None
-    module = xp.RawModule(code=source(*files), options=("--std=c++17",), name_expressions=expressions)
-    return module.get_function(name)
-
-
-@functools.cache
-def source(*files: str) -> str:
-    texts = (
-        Path(SOURCES, f"{file}.cu").read_text(encoding="utf-8") if file != ACTIVATED else activated() for file in files
-    )
-    return "\n".join(texts)
+def code(*files: str) -> str:
+    """The texts of the files, one behind the other."""
+    return "\n".join(activated() if file == ACTIVATED else source(file) for file in files)
 
 
 def activated() -> str:

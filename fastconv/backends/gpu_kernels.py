@@ -33,17 +33,25 @@ class Index(int):
 
 
 @functools.cache
-def module(xp: Any, file: str, element: str, index: str) -> Any:
-    """The RawModule of fastconv/cuda/`file`.cu for C's types of elements and of offsets."""
-    source = Path(SOURCES, f"{file}.cu").read_text(encoding="utf-8")
-    return xp.RawModule(code=source, options=("--std=c++17", f"-DELEMENT={element}", f"-DINDEX={index}"))
+def source(file: str) -> str:
+    """The text of fastconv/cuda/`file`.cu."""
+    return Path(SOURCES, f"{file}.cu").read_text(encoding="utf-8")
 
 
 @functools.cache
-def function(xp: Any, name: str, element: str, index: str) -> Any:
-    """The kernel "file.function"."""
-    file, function = name.split(".")
-    return module(xp, file, element, index).get_function(function)
+def function(xp: Any, device: int, code: str, name: str, *options: str) -> Any:
+    """A function of CUDA C, compiled for the GPU `device`, the current one: ``function(...)(grid, block, args)``.
+
+    Args:
+        name: its own, or an instance of a template such as "depthwise<true>".
+    """
+    expressions = (name,) if "<" in name else None
+    return module(xp, device, code, expressions, *options).get_function(name)
+
+
+@functools.cache
+def module(xp: Any, device: int, code: str, expressions: tuple[str, ...] | None, *options: str) -> Any:
+    return xp.RawModule(code=code, options=("--std=c++17", *options), name_expressions=expressions)
 
 
 def launch(xp: Any, name: str, *args: Any, grid: tuple[int, ...], block: tuple[int, ...], shared_mem: int = 0) -> None:
@@ -65,7 +73,9 @@ def launch(xp: Any, name: str, *args: Any, grid: tuple[int, ...], block: tuple[i
             return np.int32(a)
         return element.type(a) if isinstance(a, float) else a
 
-    run = function(xp, name, TYPES[element.name], index)
+    file, own_name = name.split(".")
+    types = f"-DELEMENT={TYPES[element.name]}", f"-DINDEX={index}"
+    run = function(xp, args[0].device.id, source(file), own_name, *types)
     run(grid, block, tuple(map(parameter, args)), shared_mem=shared_mem)
 
 

@@ -224,6 +224,6 @@ def test_kernels_compile_for_gpus_and_spill_little(architecture):
     for files in {files for files, _ in INSTANCES}:
         names = [name for f, name in INSTANCES if f == files and "<" in name]
         options = ["--std=c++17", f"--gpu-architecture={architecture}", "--ptxas-options=-v"]
-        _, log = nvrtc.compiled(gpu_conv.source(*files), options, names)
+        _, log = nvrtc.compiled(gpu_conv.code(*files), options, names)
         spills = [int(line.split(" bytes spill stores")[0].split()[-1]) for line in log.splitlines() if "spill" in line]
         assert max(spills) <= 64, log
