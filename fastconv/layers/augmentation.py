@@ -285,7 +285,8 @@ class RandomShear(RandomAffine):
 
     Args:
         x_factor, y_factor: how far at most a pixel moves for each pixel of the other axis, from 0 to 1: a number or
-            (lowest, highest). Half of the images lean to the other side.
+            (lowest, highest). Half of the images lean to the other side. A number x may also be written (-x, x), as
+            Keras does in files, although it does not read these.
         interpolation, fill_mode, fill_value: see `ops.image.affine_transform`.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
         seed: what is drawn from; taken from `utils.set_random_seed` when None.
@@ -309,8 +310,6 @@ class RandomShear(RandomAffine):
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         given = {"x_factor": x_factor, "y_factor": y_factor}
-        if not all(0 <= n <= 1 for factor in given.values() for n in np.atleast_1d(factor)):
-            raise ValueError(f"RandomShear: factors must be numbers from 0 to 1. Received: {x_factor=}, {y_factor=}")
         self.x_factor = x_factor
         self.y_factor = y_factor
         self._ranges = [both_signs(self, name, factor) for name, factor in given.items()]

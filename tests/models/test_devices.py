@@ -154,8 +154,8 @@ def test_arrays_of_the_gpu_are_taken_and_given_back(gpu, data):
 
 def test_arrays_of_the_gpu_train_on_the_processor(gpu, data):
     here, there = twins()
-    expected = train(here, data)
     with config.device("cpu"):
+        expected = train(here, data)
         found = train(there, (gpu.asarray(data[0]), gpu.asarray(data[1])))
     assert found == expected
 
