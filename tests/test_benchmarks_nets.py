@@ -8,6 +8,7 @@ import pytest
 from benchmarks.cases import expand
 from benchmarks.rivals import ours
 from fastconv import GradientTape, config, layers, losses, ops
+from fastconv.backends.transfer import to_host
 
 torch = pytest.importorskip("torch", reason="PyTorch, the rival, is not installed")
 rival = pytest.importorskip("benchmarks.rivals.pytorch_nets")
@@ -68,5 +69,5 @@ def test_nets_of_both_sides_agree(name, rng):
     gradients = tape.gradient(loss, [layer.trainable_weights for layer, _ in matched])
     for (layer, module), of_layer in zip(matched, gradients):
         for gradient, parameter in zip(of_layer, parameters(module)):
-            found, wanted = as_theirs(np.asarray(gradient), layer, features), parameter.grad.numpy()
+            found, wanted = as_theirs(to_host(gradient), layer, features), parameter.grad.numpy()
             np.testing.assert_allclose(found, wanted, atol=1e-6 * np.abs(wanted).max() + 1e-9, err_msg=layer.name)

@@ -91,7 +91,7 @@ class Tensor:
     def at(self, address: int) -> np.ndarray:
         """The values, channels last."""
         assert type(address) is int
-        start, size = next((s, n) for s, (_, n) in memory._live.items() if s <= address < s + n)
+        start, size = next((s, n) for s, (_, n) in memory._live.copy().items() if s <= address < s + n)
         raw = np.frombuffer(memory._live[start][0](), np.uint8, size, memory.GUARD)[address - start :]
         values = raw[: raw.size // 4 * 4].view(np.float32)
         assert 1 + sum((n - 1) * s for n, s in zip(self.dim, self.stride)) <= values.size

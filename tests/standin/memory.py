@@ -50,12 +50,12 @@ def empty(shape: Any, dtype: Any) -> np.ndarray:
 
 def holds(address: int) -> bool:
     """Whether `address` lies in an array of this memory."""
-    return any(start <= address < start + size for start, (_, size) in list(_live.items()))
+    return any(start <= address < start + size for start, (_, size) in _live.copy().items())
 
 
 def check() -> None:
     """Raise AssertionError where a byte behind an array has been written."""
-    for start, (reference, size) in list(_live.items()):
+    for start, (reference, size) in _live.copy().items():  # arrays may end in the meantime
         pages = reference()
         if pages is None:
             continue
