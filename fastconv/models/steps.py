@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from fastconv.backends import gpu
@@ -26,19 +27,24 @@ class Results:
         self.values = values
         self.check = check
 
+    def found(self) -> list[Any]:
+        """Arrays where they are, and the numbers of now."""
+        return [value() if callable(value) else value for value in self.values]
+
     def arrays(self) -> Any:
-        """Arrays where they are, and numbers."""
-        return rebuild(self.structure, [value() if callable(value) else value for value in self.values])
+        """`found`, nested."""
+        return rebuild(self.structure, self.found())
 
     def sent(self) -> Callable[[], Any]:
-        """Arrays are sent to the host's memory; the function returned waits for them there."""
-        if not any_on_gpu(self.values):
-            return self.arrays
-        arrived = download([value for value in self.values if is_on_gpu(value)])
+        """Numbers are found and arrays sent to the host's memory; the function returned waits for them there."""
+        values = self.found()
+        if not any_on_gpu(values):
+            return partial(rebuild, self.structure, values)
+        arrived = download([value for value in values if is_on_gpu(value)])
 
         def when_arrived() -> Any:
             copies = iter(arrived())
-            return Results(self.structure, [next(copies) if is_on_gpu(v) else v for v in self.values]).arrays()
+            return rebuild(self.structure, [next(copies) if is_on_gpu(value) else value for value in values])
 
         return when_arrived
 

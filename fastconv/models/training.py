@@ -304,7 +304,10 @@ class Trainer(Layer):
     def _outputs(self, batch: tuple) -> Callable[[], Any]:
         """Begin to compute the outputs for a batch; what is returned waits for them where the inputs lie."""
         results = self._step("predict", batch)
-        return results.arrays if any_on_gpu(leaves(batch)) else results.sent()
+        if not any_on_gpu(leaves(batch)):
+            return results.sent()
+        outputs = results.arrays()
+        return lambda: outputs
 
     # ---- many batches --------------------------------------------------------------------------------------------
 

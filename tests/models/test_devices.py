@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from fastconv import Variable, callbacks, config, layers, models, ops
+from fastconv import Variable, callbacks, config, layers, metrics, models, ops
 from fastconv.device import gpu_count
 from fastconv.engine import GradientTape
 from tests import standin
@@ -296,3 +296,21 @@ def test_a_plan_follows_the_switch_of_tf32(gpu, data):
     config.set_tf32(True)
     net.predict(data[0], verbose=0)
     assert plan._idle[0] is not before
+
+
+@pytest.mark.parametrize("where", ["cpu", "gpu"])
+@pytest.mark.parametrize("on_gpu", [False, True])
+def test_predictions_keep_the_numbers_of_their_own_step(gpu, data, where, on_gpu):
+    """Although one batch is fetched while the next is computed."""
+
+    class Counting(models.Sequential):
+        def predict_step(self, data):
+            self.seen.update_state(1.0)
+            return {"outputs": super().predict_step(data), "number": self.seen.result()}
+
+    net = Counting([layers.Input((8, 8, 1)), layers.Flatten(), layers.Dense(2)])
+    net.seen = metrics.Sum("seen")
+    batch = gpu.asarray(data[0][:4]) if on_gpu else data[0][:4]
+    with config.device(where):
+        begun = [net._outputs((batch, None, None)) for _ in range(3)]
+        assert [int(outputs()["number"]) for outputs in begun] == [1, 2, 3]
