@@ -12,57 +12,22 @@ from math import prod
 from typing import Any
 
 from fastconv.backends import formulas, gpu_fused
+from fastconv.backends.gpu_choice import kernel, several
 from fastconv.backends.gpu_kernels import THREADS, launch, launch_each
 from fastconv.backends.reference import Array, Out, Reference, Shape, deliver, wrong_label
 from fastconv.backends.updates import step
 from fastconv.window import output_size
 
-FLOATS = {"float32", "float64"}
 MODES = ("constant", "edge", "reflect", "symmetric")  # as move.cu numbers them
 FILLS = ("constant", "grid-constant", "nearest", "reflect", "mirror", "grid-wrap", "wrap")  # as image.cu does
 SHORT, MOST_PARTS = 512, 256  # rows that are summed at once; of more there are parts, whose sums are added at once
 
 
-def kernel(method: Callable[..., Any], count: int | None = None, dense: bool = True) -> Callable[..., Any]:
-    """`method` where the arrays, the first `count` of them, are floats of one dtype; else the reference's.
-
-    Results of another dtype are copied into `out`. With `dense`, so are those that do not lie in C order, and so are
-    inputs: the method finds all arrays in C order.
-    """
-    reference = getattr(Reference, method.__name__)
-
-    @functools.wraps(method)
-    def chosen(self: Any, *arrays: Array, out: Any = None, **parameters: Any) -> Any:
-        dtypes = {x.dtype.name for x in arrays[:count]}
-        if len(dtypes) != 1 or not dtypes <= FLOATS:
-            return reference(self, *arrays, out=out, **parameters)
-        if dense:
-            arrays = tuple(in_order(self.xp, x) for x in arrays)
-        outs = several(out)
-        if all(o.dtype == arrays[0].dtype and (o.flags.c_contiguous or not dense) for o in outs):
-            return method(self, *arrays, out=out, **parameters)
-        results = method(self, *arrays, **parameters)
-        delivered = tuple(map(deliver, several(results), outs))
-        return delivered if isinstance(results, tuple) else delivered[0]
-
-    return chosen
-
-
-elementwise = functools.partial(kernel, dense=False)
-first_elementwise = functools.partial(kernel, count=1, dense=False)
+elementwise = functools.partial(kernel, inputs_in_order=False, results_in_order=False)
+first_elementwise = functools.partial(elementwise, count=1)
+all_but_last = functools.partial(elementwise, count=-1)
 first = functools.partial(kernel, count=1)
 first_two = functools.partial(kernel, count=2)
-all_but_last = functools.partial(kernel, count=-1, dense=False)
-
-
-def in_order(xp: Any, x: Array) -> Array:
-    """x in C order; a number keeps its shape (), to which CuPy's function would add an axis."""
-    return x if x.flags.c_contiguous else xp.ascontiguousarray(x)
-
-
-def several(out: Any) -> tuple:
-    """The arrays of `out`: none, one or several."""
-    return () if out is None else out if isinstance(out, tuple) else (out,)
 
 
 class GpuStream(Reference):
