@@ -13,6 +13,7 @@ import numpy as np
 from fastconv import config
 from fastconv.preprocessing.transforms import source_of
 from fastconv.utils import PyDataset, array_to_img, img_to_array, load_img
+from fastconv.utils.image import class_folders
 
 Array = np.ndarray
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
@@ -237,7 +238,8 @@ class DirectoryIterator(ImageIterator):
         image_data_generator: what changes the images.
         target_size: (height, width) to which all are resized.
         color_mode: "grayscale", "rgb" or "rgba".
-        classes: the names of the classes' folders in the order of their labels; all in alphabetical order when None.
+        classes: the folders to read, all or some of them, in the order of their labels; when None all, in alphabetical
+            order, except those whose names begin with a dot.
         class_mode: "categorical" labels are one-hot, "binary" and "sparse" ones numbers; "input" is for the images
             again, None for no labels.
         batch_size: how many a batch has.
@@ -290,7 +292,7 @@ class DirectoryIterator(ImageIterator):
             raise ValueError(f"class_mode must be one of {CLASS_MODES}. Received: class_mode={class_mode!r}")
         share = image_data_generator.validation_split
         ends = {"validation": (0, share), "training": (share, 1), None: (0, 1)}[check_subset(subset)]
-        names = list(classes) if classes else sorted(p.name for p in Path(directory).iterdir() if p.is_dir())
+        names = class_folders(directory, classes or None)
         self.class_indices = {name: label for label, name in enumerate(names)}
         self.num_classes = len(names)
         found = [

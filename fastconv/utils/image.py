@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -12,9 +13,11 @@ import numpy as np
 
 from fastconv import config, ops
 from fastconv.utils.dataset import Dataset
+from fastconv.utils.files import DAMAGE
 from fastconv.utils.random import next_seed
 
 COLOR_MODES = {"grayscale": ("L", 1), "rgb": ("RGB", 3), "rgba": ("RGBA", 4)}
+DEEP_MODES = ("I", "F")  # Pillow's modes of one channel of 32 bits; those of 16 bits begin with "I;16"
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "hamming", "box")
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 WORKERS = 4  # threads that decode files
@@ -41,10 +44,13 @@ def load_img(
     interpolation: str = "nearest",
     keep_aspect_ratio: bool = False,
 ) -> Any:
-    """The image in a file, as Pillow's `Image`.
+    """Return the image in a file as Pillow's `Image`.
+
+    A grayscale image of 16 or 32 bits keeps its values under `color_mode="grayscale"`. The other modes hold integers
+    from 0 to 255; other values are cut off, with a warning.
 
     Args:
-        path: of the file.
+        path: the file.
         color_mode: "grayscale", "rgb" or "rgba".
         target_size: (height, width), or None to leave it as it is.
         interpolation: "nearest", "bilinear", "bicubic", "lanczos", "hamming" or "box".
@@ -52,15 +58,13 @@ def load_img(
 
     Raises:
         ImportError: Pillow is not installed.
-        ValueError: an unknown mode or interpolation.
+        FileNotFoundError: there is no such file.
+        ValueError: an unknown mode or interpolation, or a file that is no image or a damaged one.
     """
-    image_module = _pillow()
-    mode, _ = _color_mode(color_mode)
+    _color_mode(color_mode)
     if interpolation not in INTERPOLATIONS:
         raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}. Received: {interpolation!r}")
-    with image_module.open(path) as file:
-        image = file if file.mode == mode else file.convert(mode)
-        image.load()
+    image = _read(path, color_mode)
     if target_size is None:
         return image
     height, width = target_size
@@ -72,7 +76,38 @@ def load_img(
         box = (left, top, left + part_width, top + part_height)
     if (image.height, image.width) == (height, width):
         return image
-    return image.resize((width, height), getattr(image_module.Resampling, interpolation.upper()), box=box)
+    return image.resize((width, height), getattr(_pillow().Resampling, interpolation.upper()), box=box)
+
+
+def _read(path: str | os.PathLike[str], color_mode: str) -> Any:
+    """The image in a file, in the mode of Pillow's that `color_mode` asks for."""
+    image_module = _pillow()
+    try:
+        with image_module.open(path) as image:
+            image.load()
+            return _in_color_mode(image, color_mode, path)
+    except (*DAMAGE, SyntaxError, ValueError, image_module.DecompressionBombError) as error:
+        if getattr(error, "filename", None) is not None:  # the file cannot be opened, and the error names it
+            raise
+        raise ValueError(f"{path}: a file must hold an image that Pillow can read. Received: {error}") from error
+
+
+def _in_color_mode(image: Any, color_mode: str, path: Any) -> Any:
+    """`image` in the mode of Pillow's that `color_mode` asks for; grayscale images keep their 16 or 32 bits."""
+    is_short = image.mode.startswith("I;16")
+    image = image.convert("I") if is_short else image  # which Pillow can resize in every version
+    if image.mode in DEEP_MODES:
+        if color_mode == "grayscale":
+            return image
+        low, high = image.getextrema()
+        if image.mode == "F" or low < 0 or high > 255:
+            warnings.warn(
+                f"{path}: color_mode={color_mode!r} cuts the values of this image off to integers from 0 to 255; "
+                f"color_mode='grayscale' keeps them. Received: values from {low} to {high}",
+                stacklevel=4,
+            )
+    mode, _ = COLOR_MODES[color_mode]
+    return image if image.mode == mode else image.convert(mode)
 
 
 def img_to_array(img: Any, data_format: str | None = None, dtype: str | None = None) -> np.ndarray:
@@ -127,6 +162,8 @@ def save_img(
     image = array_to_img(x, data_format, scale)
     is_jpeg = (file_format or Path(path).suffix.lstrip(".")).lower() in ("jpg", "jpeg")
     image = image.convert("RGB") if is_jpeg and image.mode == "RGBA" else image
+    if image.mode == "I" and image.getextrema()[1] < 2**16:  # which Pillow writes into PNG files, too
+        image = image.convert("I;16")
     image.save(path, format="jpeg" if file_format and is_jpeg else file_format, **kwargs)
 
 
@@ -157,7 +194,8 @@ def image_dataset_from_directory(
         directory: has a folder for each class, or just images where `labels` is None or a list.
         labels: "inferred" from the folders, None, or a list with a whole number for each file in alphabetical order.
         label_mode: "int", "categorical" (one-hot), "binary" (0.0 or 1.0), or None for images alone.
-        class_names: the folders in the order of their labels; alphabetical when None.
+        class_names: the folders to read, all or some of them, in the order of their labels; when None all, in
+            alphabetical order, except those whose names begin with a dot. Only for inferred labels.
         color_mode: "grayscale", "rgb" or "rgba".
         batch_size: None for single images.
         image_size: (height, width) to which all are resized.
@@ -176,7 +214,8 @@ def image_dataset_from_directory(
 
     Raises:
         ImportError: Pillow is not installed.
-        ValueError: arguments that do not fit together, or a folder without images.
+        ValueError: arguments that do not fit together, or a folder without images. A file that is no image, or a
+            damaged one, is an error that names it when its batch is read.
     """
     _pillow()
     _color_mode(color_mode)
@@ -230,22 +269,41 @@ def _files(
     if isinstance(labels, str) and labels != "inferred":
         raise ValueError(f"labels must be 'inferred', None or a list. Received: labels={labels!r}")
     if not isinstance(labels, str):
+        if class_names is not None:
+            raise ValueError(f"class_names goes with labels='inferred'. Received: class_names={class_names!r}")
         paths = _images_in(directory, follow_links)
         numbers = [0] * len(paths) if labels is None else [int(label) for label in labels]
         if len(numbers) != len(paths):
             raise ValueError(f"There must be a label for each of {len(paths)} files. Received: {len(numbers)}")
         names = [str(number) for number in sorted(set(numbers))] if labels is not None else []
     else:
-        found = sorted(path.name for path in directory.iterdir() if path.is_dir())
-        names = found if class_names is None else list(class_names)
-        if set(names) != set(found):
-            raise ValueError(f"class_names must be the names of the folders, {found}. Received: {names}")
+        names = class_folders(directory, class_names)
         groups = [_images_in(directory / name, follow_links) for name in names]
         paths = [path for group in groups for path in group]
         numbers = [number for number, group in enumerate(groups) for _ in group]
     if not paths:
         raise ValueError(f"There must be images ({', '.join(SUFFIXES)}) in {os.fspath(directory)!r}; none were found")
     return paths, numbers, names
+
+
+def class_folders(directory: str | os.PathLike[str], names: Sequence[str] | None = None) -> list[str]:
+    """Return the names of the folders in `directory`, one for each class, in the order of their labels.
+
+    A folder whose name begins with a dot is no class.
+
+    Args:
+        directory: the folder of the data set.
+        names: some of the folders in another order; all in alphabetical order when None.
+
+    Raises:
+        ValueError: `names` has a name twice, or one that no folder has.
+    """
+    found = sorted(path.name for path in Path(directory).iterdir() if path.is_dir() and not path.name.startswith("."))
+    if names is None:
+        return found
+    if isinstance(names, str) or not set(names) <= set(found) or len(set(names)) < len(names):
+        raise ValueError(f"The names of classes must be names of folders, {found}, each once. Received: {names!r}")
+    return list(names)
 
 
 def _images_in(folder: Path, follow_links: bool) -> list[str]:

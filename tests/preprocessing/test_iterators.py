@@ -123,6 +123,15 @@ def test_labels(folder):
     assert flow_from(folder, classes=["dog", "cat"], class_mode="sparse")[0][1].tolist() == [0, 0, 0, 1, 1]
 
 
+def test_some_of_the_folders_and_those_that_are_no_classes(folder):
+    (folder / ".git").mkdir()
+    assert flow_from(folder).class_indices == {"cat": 0, "dog": 1}
+    dogs = flow_from(folder, classes=["dog"])
+    assert (dogs.class_indices, dogs.samples) == ({"dog": 0}, 3)
+    with pytest.raises(ValueError, match="names of folders"):
+        flow_from(folder, classes=["bird"])
+
+
 def test_modes_and_layouts(folder):
     assert flow_from(folder, color_mode="grayscale")[0][0].shape == (5, 4, 5, 1)
     first = ImageDataGenerator(data_format="channels_first")

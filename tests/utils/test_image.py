@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fastconv import utils
+from fastconv.preprocessing.image import ImageDataGenerator
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -79,6 +80,89 @@ def test_a_folder_for_each_class(folder):
     assert [name.endswith(f"{i}.png") for i, name in enumerate(dataset.file_paths)] == [True] * 8
 
 
+def test_some_of_the_folders_and_those_that_are_no_classes(folder):
+    (folder / ".ipynb_checkpoints").mkdir()
+    Image.fromarray(PIXELS).save(folder / ".ipynb_checkpoints" / "copy.png")
+    assert images_of(folder).class_names == ["cat", "dog"]
+    dogs = images_of(folder, class_names=["dog"], shuffle=False)
+    assert dogs.class_names == ["dog"]
+    ((images, labels),) = dogs
+    assert labels.tolist() == [0, 0, 0]
+    np.testing.assert_allclose(images[:, 0, 0, 0], [50, 60, 70], rtol=1e-5)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", "half"], ids=["empty", "text", "truncated"])
+def test_a_damaged_image_is_named(folder, content):
+    path = folder / "dog" / "6.png"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if content == "half" else content)
+    with pytest.raises(ValueError, match=r"dog.6\.png: a file must hold an image"):
+        utils.load_img(path)
+    with pytest.raises(ValueError, match=r"dog.6\.png: a file must hold an image"):
+        list(images_of(folder))
+    flow = ImageDataGenerator().flow_from_directory(folder, target_size=(4, 6), shuffle=False)
+    with pytest.raises(ValueError, match=r"dog.6\.png: a file must hold an image"):
+        flow[0]
+
+
+def test_a_missing_file_stays_a_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nothing\.png"):
+        utils.load_img(tmp_path / "nothing.png")
+
+
+SHORT = (np.arange(20 * 30).reshape(20, 30) * 100).astype("uint16")
+DEEP = {  # arrays of more than 8 bits, and the kind of file that holds them
+    "16 bits": (SHORT, "png"),
+    "16 bits, big-endian": (SHORT.astype(">u2"), "tiff"),
+    "32 bits": (SHORT.astype("int32") * 1000 - 500, "tiff"),
+    "float": ((SHORT / 60000).astype("float32"), "tiff"),
+    "float beyond bytes": ((SHORT - 1000.5).astype("float32"), "tiff"),
+}
+
+
+@pytest.fixture(params=DEEP.values(), ids=DEEP)
+def deep(request, tmp_path):
+    array, kind = request.param
+    path = tmp_path / "class" / f"image.{kind}"
+    path.parent.mkdir()
+    Image.fromarray(array).save(path)
+    return array, path
+
+
+def test_grayscale_images_of_more_than_8_bits_keep_their_values(deep):
+    array, path = deep
+    expected = array.astype("float32")[:, :, None]
+    np.testing.assert_array_equal(utils.img_to_array(utils.load_img(path, "grayscale")), expected)
+    half = utils.img_to_array(utils.load_img(path, "grayscale", (10, 15), "box"))
+    np.testing.assert_allclose(half, expected.reshape(10, 2, 15, 2, 1).mean((1, 3)), rtol=1e-5, atol=1)
+    how = {"color_mode": "grayscale", "shuffle": False}
+    folder = path.parent.parent
+    (images,) = utils.image_dataset_from_directory(folder, image_size=(20, 30), label_mode=None, verbose=False, **how)
+    np.testing.assert_allclose(images[0], expected, rtol=1e-6)
+    flow = ImageDataGenerator().flow_from_directory(folder, target_size=(20, 30), class_mode=None, **how)
+    np.testing.assert_array_equal(flow[0][0], expected)
+
+
+@pytest.mark.parametrize("mode", ["rgb", "rgba"])
+def test_color_modes_tell_that_they_cut_values_off(deep, mode):
+    array, path = deep
+    with pytest.warns(UserWarning, match=f"color_mode='{mode}' cuts .* off .* color_mode='grayscale' keeps them"):
+        image = utils.img_to_array(utils.load_img(path, mode))
+    np.testing.assert_array_equal(image[:, :, 0], np.trunc(np.clip(array.astype("float32"), 0, 255)))
+
+
+def test_color_modes_take_deep_images_of_small_integers_in_silence(tmp_path):
+    Image.fromarray(PIXELS[:, :, 0].astype("uint16")).save(tmp_path / "x.png")
+    image = utils.img_to_array(utils.load_img(tmp_path / "x.png", "rgb"))
+    np.testing.assert_array_equal(image, PIXELS[:, :, :1].repeat(3, 2))
+
+
+def test_files_of_more_than_8_bits_are_written_and_read(tmp_path):
+    x = np.array([[[0.0], [300.0]], [[65535.0], [256.0]]], "float32")
+    utils.save_img(tmp_path / "x.png", x, scale=False)
+    np.testing.assert_array_equal(utils.img_to_array(utils.load_img(tmp_path / "x.png", "grayscale")), x)
+
+
 def test_labels_in_other_forms(folder):
     def labels(**how):
         return np.concatenate([y for _, y in images_of(folder, shuffle=False, **how)])
@@ -125,7 +209,10 @@ def test_the_part_in_the_middle_and_the_layout(folder):
         ({"color_mode": "cmyk"}, "color_mode must be"),
         ({"subset": "training"}, "goes with subset"),
         ({"subset": "training", "validation_split": 0.5}, "needs a seed"),
-        ({"class_names": ["cat"]}, "class_names must be"),
+        ({"class_names": ["cat", "bird"]}, "names of folders, .*'cat', 'dog'.*each once"),
+        ({"class_names": ["cat", "cat"]}, "each once"),
+        ({"class_names": "cat"}, "each once"),
+        ({"class_names": ["cat"], "labels": None}, "goes with labels='inferred'"),
         ({"labels": [1, 2]}, "a label for each of 8"),
         ({"labels": "none"}, "labels must be"),
     ],
