@@ -9,7 +9,14 @@ from fastconv.datasets.files import Split, from_records, locate, read_records
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CHECKSUM = "md5:c32a1d4ab5d03f1284b67883e8d87530"
 FOLDER = "cifar-10-batches-bin"
-TRAIN = [f"{FOLDER}/data_batch_{i}.bin" for i in range(1, 6)]
+CONTENTS: dict[str, str | None] = {  # the files of the archive; the last one is for testing
+    f"{FOLDER}/data_batch_1.bin": "md5:5dd7e06a14cb22eb9f671a540d1b7c25",
+    f"{FOLDER}/data_batch_2.bin": "md5:5ea93a67294ea407fff1d09f752e9692",
+    f"{FOLDER}/data_batch_3.bin": "md5:942cd6a4bcdd0dd3c604fbe906cb4421",
+    f"{FOLDER}/data_batch_4.bin": "md5:ae636b3ba5c66a11e91e8cb52e771fcb",
+    f"{FOLDER}/data_batch_5.bin": "md5:53f37980c15c3d472c316c40844f3f0d",
+    f"{FOLDER}/test_batch.bin": "md5:803d5f7f4d78ea53de84dbe85f74fb6d",
+}
 RECORD = 1 + 3 * 32 * 32
 
 
@@ -26,8 +33,8 @@ def load_data() -> Split:
 
     Raises:
         ImportError: it must be downloaded, and pooch is not installed.
-        ValueError: a damaged file.
+        ValueError: a damaged file, or one that holds other data.
     """
     path = locate("cifar-10-binary.tar.gz", URL, CHECKSUM)
-    *train, test = read_records(path, [*TRAIN, f"{FOLDER}/test_batch.bin"], RECORD)
+    *train, test = read_records(path, CONTENTS, RECORD)
     return from_records(np.concatenate(train), 1, 0, 10), from_records(test, 1, 0, 10)

@@ -7,6 +7,10 @@ from fastconv.datasets.files import Split, from_records, locate, read_records
 URL = "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"
 CHECKSUM = "md5:03b5dce01913d631647c71ecec9e9cb8"
 FOLDER = "cifar-100-binary"
+CONTENTS: dict[str, str | None] = {  # the files of the archive, for training and for testing
+    f"{FOLDER}/train.bin": "md5:6172c7755cfe09b2fe270c85cebc1b15",
+    f"{FOLDER}/test.bin": "md5:4499cfba6c016c1be1438163640a0898",
+}
 LABELS = {"coarse": (0, 20), "fine": (1, 100)}  # which byte of a record it is, and how many classes there are
 RECORD = 2 + 3 * 32 * 32
 
@@ -26,11 +30,11 @@ def load_data(label_mode: str = "fine") -> Split:
 
     Raises:
         ImportError: it must be downloaded, and pooch is not installed.
-        ValueError: another `label_mode`, or a damaged file.
+        ValueError: another `label_mode`, a damaged file, or one that holds other data.
     """
     if label_mode not in LABELS:
         raise ValueError(f"label_mode must be 'fine' or 'coarse'. Received: label_mode={label_mode!r}")
     path = locate("cifar-100-binary.tar.gz", URL, CHECKSUM)
-    parts = read_records(path, [f"{FOLDER}/train.bin", f"{FOLDER}/test.bin"], RECORD)
+    parts = read_records(path, CONTENTS, RECORD)
     (x_train, y_train), (x_test, y_test) = (from_records(part, 2, *LABELS[label_mode]) for part in parts)
     return (x_train, y_train.astype("int64")), (x_test, y_test.astype("int64"))

@@ -5,11 +5,17 @@ from __future__ import annotations
 from fastconv.datasets.files import DEBIAN, Split, checked, locate, read_idx
 
 URL = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
-CHECKSUMS = {
+CHECKSUMS = {  # of the files at `URL`
     "train-images-idx3-ubyte.gz": "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
     "train-labels-idx1-ubyte.gz": "md5:25c81989df183df01b3e8a0aad5dffbe",
     "t10k-images-idx3-ubyte.gz": "md5:bef4ecab320f06d8554ea6380940ec79",
     "t10k-labels-idx1-ubyte.gz": "md5:bb300cfdad3c16e7a12a480ee83cd310",
+}
+CONTENTS = {  # of the same files, decompressed
+    "train-images-idx3-ubyte.gz": "sha256:c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte.gz": "sha256:bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte.gz": "sha256:5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte.gz": "sha256:0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
 
 
@@ -17,7 +23,8 @@ def load_data() -> Split:
     """60,000 images to train with and 10,000 to test with; Xiao, Rasul and Vollgraf 2017.
 
     The files are looked for in the folder fashion-mnist of FASTCONV_DATA, ~/.cache/fastconv and /usr/share/datasets
-    (Debian's package dataset-fashion-mnist), and downloaded where they are not there.
+    (Debian's package dataset-fashion-mnist), and downloaded when none of these has them. The images and labels are
+    checked, not their compression.
 
     Returns:
         ``((x_train, y_train), (x_test, y_test))``, uint8: images (N, 28, 28) from 0 to 255, labels (N,) from 0 to 9:
@@ -25,8 +32,8 @@ def load_data() -> Split:
 
     Raises:
         ImportError: they must be downloaded, and pooch is not installed.
-        ValueError: a damaged file.
+        ValueError: a damaged file, or one that holds other data.
     """
     paths = [locate(f"fashion-mnist/{name}", URL + name, check, [DEBIAN]) for name, check in CHECKSUMS.items()]
-    x_train, y_train, x_test, y_test = (read_idx(path, ndim) for path, ndim in zip(paths, (3, 1, 3, 1)))
+    x_train, y_train, x_test, y_test = map(read_idx, paths, (3, 1, 3, 1), CONTENTS.values())
     return checked(paths[0].parent, x_train, y_train, x_test, y_test)

@@ -8,7 +8,7 @@ import math
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,21 +24,22 @@ UNSIGNED_BYTES = 0x08  # the code of this element type in idx files
 
 
 def locate(name: str, url: str, checksum: str | None, more: Sequence[Path] = ()) -> Path:
-    """The file `name` in one of `folders` or in `more`; downloaded where it is in none of them.
+    """Return the file `name` in one of `folders` or in `more`; it is downloaded when none of them has it.
 
     Args:
         name: a path within these folders.
         url: where to download it from.
-        checksum: "sha256:..." or "md5:..." of its content, or None for any.
+        checksum: "sha256:..." or "md5:..." of the file that is downloaded, or None for any. A file that is there
+            already may have been compressed by somebody else; `check_content` checks what is in it.
 
     Raises:
         ImportError: it must be downloaded, and pooch is not installed.
         OSError: the download failed.
-        ValueError: what was found or downloaded has another checksum.
+        ValueError: the downloaded file has another checksum.
     """
     for folder in (*folders(), *more):
         if (folder / name).is_file():
-            return with_checksum(folder / name, checksum)
+            return folder / name
     target = folders()[0] / name
     try:
         return fetch(url, checksum, target)
@@ -49,23 +50,34 @@ def locate(name: str, url: str, checksum: str | None, more: Sequence[Path] = ())
         ) from error
 
 
-def with_checksum(path: Path, checksum: str | None) -> Path:
-    """`path`. Raises ValueError where its content has another checksum."""
-    if checksum is not None:
-        algorithm, _, wanted = checksum.partition(":")
-        found = hashlib.new(algorithm, path.read_bytes(), usedforsecurity=False).hexdigest()
-        if found != wanted:
-            raise ValueError(
-                f"{path}: the file is damaged, or another one; take it away to have it downloaded. "
-                f"Its {algorithm} must be {wanted}. Received: {found}"
-            )
-    return path
+def check_content(where: str, content: bytes, digest: str | None) -> None:
+    """Raise ValueError unless `content`, decompressed bytes of the data set, has this digest.
+
+    Args:
+        where: the file that the bytes come from.
+        content: the bytes.
+        digest: "sha256:..." or "md5:...", or None for any content.
+    """
+    if digest is None:
+        return
+    algorithm, _, wanted = digest.partition(":")
+    found = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
+    if found != wanted:
+        raise ValueError(
+            f"{where}: the file is damaged, or holds other data; take it away to have it downloaded. "
+            f"The {algorithm} of its content must be {wanted}. Received: {found}"
+        )
 
 
-def read_idx(path: Path, ndim: int) -> np.ndarray:
+def read_idx(path: Path, ndim: int, digest: str | None = None) -> np.ndarray:
     """The bytes of a gzipped idx file: zero, zero, element type, number of axes; each size as 4 bytes; the elements.
 
     The format is that of the MNIST data base, LeCun, Cortes and Burges 1998.
+
+    Args:
+        path: the file.
+        ndim: how many axes the array must have.
+        digest: of the decompressed file, as for `check_content`.
 
     Returns:
         A uint8 array with `ndim` axes.
@@ -86,7 +98,14 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
     sizes = tuple(int(n) for n in np.frombuffer(content[4:start], ">u4"))
     if len(content) - start != math.prod(sizes):
         raise ValueError(f"{path}: sizes {sizes} need {math.prod(sizes)} bytes. Received: {len(content) - start}")
+    check_content(str(path), content, digest)
     return np.frombuffer(content, np.uint8, offset=start).reshape(sizes).copy()
+
+
+def as_idx(array: np.ndarray) -> bytes:
+    """Return the content of an idx file that holds `array`, uint8."""
+    header = bytes([0, 0, UNSIGNED_BYTES, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    return header + array.tobytes()
 
 
 def read_npz(path: Path, names: Sequence[str]) -> list[np.ndarray]:
@@ -111,11 +130,12 @@ def read_npz(path: Path, names: Sequence[str]) -> list[np.ndarray]:
     return arrays
 
 
-def read_records(path: Path, names: Sequence[str], size: int) -> list[np.ndarray]:
+def read_records(path: Path, digests: Mapping[str, str | None], size: int) -> list[np.ndarray]:
     """Files of a tar archive, each of records of `size` bytes.
 
     Args:
-        names: of the files, with their folders.
+        path: the archive.
+        digests: the names of the files, with their folders, and their digests, as for `check_content`.
 
     Returns:
         A uint8 array (N, size) for each.
@@ -125,12 +145,14 @@ def read_records(path: Path, names: Sequence[str], size: int) -> list[np.ndarray
     """
     try:
         with tarfile.open(path) as archive:
-            contents = [_content(archive, name) for name in names]
+            contents = [_content(archive, name) for name in digests]
     except DAMAGE as error:
-        raise ValueError(f"{path}: a tar archive of {', '.join(names)} is needed. Received: {error}") from error
+        raise ValueError(f"{path}: a tar archive of {', '.join(digests)} is needed. Received: {error}") from error
     lengths = [len(content) for content in contents]
     if any(n == 0 or n % size for n in lengths):
         raise ValueError(f"{path}: its files must hold records of {size} bytes. Received: files of {lengths} bytes")
+    for content, (name, digest) in zip(contents, digests.items()):
+        check_content(f"{path}, {name}", content, digest)
     return [np.frombuffer(content, np.uint8).reshape(-1, size) for content in contents]
 
 

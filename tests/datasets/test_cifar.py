@@ -41,7 +41,7 @@ def hundred(folder):
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
     for module in (cifar10, cifar100):
-        monkeypatch.setattr(module, "CHECKSUM", None)
+        monkeypatch.setattr(module, "CONTENTS", dict.fromkeys(module.CONTENTS))
     return tmp_path
 
 
@@ -66,6 +66,18 @@ def test_a_hundred_classes(folder, mode, labels):
     assert y_train.tolist() == labels
     assert (y_train.dtype, x_train.dtype, y_test.shape) == (np.int64, np.uint8, (1, 1))
     np.testing.assert_array_equal(x_test, PIXELS[:1].transpose(0, 2, 3, 1))
+
+
+def test_what_is_in_the_archive_is_checked(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
+    ten(tmp_path)
+    hundred(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"cifar-10-binary\.tar\.gz, .*data_batch_1\.bin: the file is damaged, or holds"
+    ):
+        cifar10.load_data()
+    with pytest.raises(ValueError, match=r"cifar-100-binary\.tar\.gz, .*train\.bin: the file is damaged, or holds"):
+        cifar100.load_data()
 
 
 def test_damaged_archives_are_named(folder):

@@ -23,7 +23,7 @@ def write(folder):
 
 def test_files_of_the_same_form(tmp_path, monkeypatch):
     monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
-    monkeypatch.setattr(fashion_mnist, "CHECKSUMS", dict.fromkeys(fashion_mnist.CHECKSUMS))
+    monkeypatch.setattr(fashion_mnist, "CONTENTS", dict.fromkeys(fashion_mnist.CONTENTS))
     write(tmp_path / "fashion-mnist")
     (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data()
     assert x_train.shape == (3, 28, 28)
@@ -31,6 +31,13 @@ def test_files_of_the_same_form(tmp_path, monkeypatch):
     assert (x_test == 2).all()
     assert y_train.tolist() == [0, 1, 2]
     assert y_test.tolist() == [0, 1]
+
+
+def test_other_data_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
+    write(tmp_path / "fashion-mnist")
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte\.gz: the file is damaged, or holds other data"):
+        fashion_mnist.load_data()
 
 
 @pytest.mark.skipif(
@@ -44,3 +51,23 @@ def test_the_data_set_itself(tmp_path, monkeypatch):
     assert np.bincount(y_train).tolist() == [6000] * 10
     assert np.bincount(y_test).tolist() == [1000] * 10
     assert x_train.max() == 255
+
+
+@pytest.mark.skipif(
+    not (files.DEBIAN / "fashion-mnist").is_dir(), reason="Debian's package dataset-fashion-mnist is not installed"
+)
+@pytest.mark.parametrize("level", [1, 6])
+def test_the_data_set_compressed_anew(tmp_path, monkeypatch, level):
+    monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
+    (tmp_path / "fashion-mnist").mkdir()
+    for name in fashion_mnist.CHECKSUMS:
+        content = gzip.decompress((files.DEBIAN / "fashion-mnist" / name).read_bytes())
+        (tmp_path / "fashion-mnist" / name).write_bytes(gzip.compress(content, level))
+    (x_train, _), _ = fashion_mnist.load_data()
+    assert len(x_train) == 60000
+    path = tmp_path / "fashion-mnist" / "t10k-images-idx3-ubyte.gz"
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[5000] ^= 1
+    path.write_bytes(gzip.compress(content, level))
+    with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte\.gz: the file is damaged"):
+        fashion_mnist.load_data()

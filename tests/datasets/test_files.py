@@ -170,13 +170,25 @@ def test_a_download_with_another_checksum_is_refused(home, served):
     assert not (home / ".cache" / "fastconv" / "file").exists()
 
 
-def test_a_file_that_is_there_with_another_checksum_is_named(home, tmp_path, monkeypatch):
+def test_a_file_that_is_there_may_be_compressed_otherwise(home, tmp_path, monkeypatch):
     monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
     (tmp_path / "file").write_bytes(b"content")
-    md5 = hashlib.md5(b"content").hexdigest()
-    assert files.locate("file", "", f"md5:{md5}") == tmp_path / "file"
-    with pytest.raises(ValueError, match=rf"file: .*take it away .* Its md5 must be 0+\. Received: {md5}$"):
-        files.locate("file", "", "md5:" + "0" * 32)
+    assert files.locate("file", "", "md5:" + "0" * 32) == tmp_path / "file"
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha256"])
+def test_content_is_checked_by_its_digest(algorithm):
+    digest = hashlib.new(algorithm, b"content").hexdigest()
+    files.check_content("x", b"content", f"{algorithm}:{digest}")
+    files.check_content("x", b"content", None)
+    with pytest.raises(
+        ValueError, match=rf"x: .*take it away .* The {algorithm} of .* must be 00\. Received: {digest}$"
+    ):
+        files.check_content("x", b"content", f"{algorithm}:00")
+
+
+def test_an_array_as_an_idx_file():
+    assert files.as_idx(IMAGES) == idx(IMAGES)
 
 
 def test_without_pooch_the_command_is_named(home, monkeypatch):

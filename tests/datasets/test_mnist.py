@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
+
 import numpy as np
 import pytest
 
@@ -23,13 +26,30 @@ def check(data):
 
 def test_by_name_and_by_path(tmp_path, monkeypatch):
     monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
-    monkeypatch.setattr(mnist, "CHECKSUM", None)
+    monkeypatch.setattr(mnist, "CONTENTS", dict.fromkeys(mnist.CONTENTS))
     np.savez(tmp_path / "mnist.npz", **ARRAYS)
     np.savez(tmp_path / "other.npz", **ARRAYS)
     check(mnist.load_data())
     check(mnist.load_data("other.npz"))
     monkeypatch.setenv("FASTCONV_DATA", str(tmp_path / "elsewhere"))
     check(mnist.load_data(str(tmp_path / "mnist.npz")))
+
+
+def digest(array):
+    """Of an idx file that holds an array."""
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return "sha256:" + hashlib.sha256(header + array.tobytes()).hexdigest()
+
+
+def test_what_is_in_the_file_is_checked(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
+    np.savez(tmp_path / "mnist.npz", **ARRAYS)
+    with pytest.raises(ValueError, match=r"mnist\.npz, x_train: the file is damaged, or holds other data"):
+        mnist.load_data()
+    monkeypatch.setattr(mnist, "CONTENTS", {name: digest(array) for name, array in ARRAYS.items()})
+    check(mnist.load_data())
+    np.savez_compressed(tmp_path / "mnist.npz", **ARRAYS)
+    check(mnist.load_data())
 
 
 def test_another_form_is_refused(tmp_path):
