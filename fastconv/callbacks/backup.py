@@ -9,6 +9,7 @@ from typing import Any
 from fastconv.callbacks.callback import Callback, Logs, is_count
 from fastconv.callbacks.snapshot import Snapshot
 from fastconv.utils import random
+from fastconv.utils.files import remove_stale_parts
 
 
 class BackupAndRestore(Callback):
@@ -95,7 +96,8 @@ class BackupAndRestore(Callback):
             self._save(epoch + 1, 0, logs)
 
     def on_train_end(self, logs: Logs = None) -> None:
-        self._remove_parts()
+        if self.backup_dir.is_dir():
+            remove_stale_parts(self._latest)
         if self.delete_checkpoint:
             for path in (self._latest, self._previous):
                 path.unlink(missing_ok=True)
@@ -115,7 +117,6 @@ class BackupAndRestore(Callback):
             "random": {**self._random, "now": random.get_state()},
         }
         self.backup_dir.mkdir(parents=True, exist_ok=True)
-        self._remove_parts()
         if self.double_checkpoint and self._latest.exists():
             os.replace(self._latest, self._previous)
         Snapshot.take(self.model, self._others(), place).write(self._latest)
@@ -130,8 +131,3 @@ class BackupAndRestore(Callback):
                 if path == found[-1]:
                     raise
         return None
-
-    def _remove_parts(self) -> None:
-        """What a process left behind that was killed while it wrote."""
-        for path in self.backup_dir.glob("latest.npz.*.part"):
-            path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastconv.callbacks.callback import Logs, is_count
 from fastconv.callbacks.monitor import Monitor
-from fastconv.utils.files import MODELS, WEIGHTS, model_suffix
+from fastconv.utils.endings import MODELS, WEIGHTS, model_suffix
 
 
 class ModelCheckpoint(Monitor):

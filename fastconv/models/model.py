@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from fastconv.layers.base import Layer, for_constructor
 from fastconv.models.summary import print_summary
 from fastconv.models.training import Trainer
 from fastconv.serialization import serialize
+from fastconv.utils.files import FilePath
 
 
 class Model(Trainer):
@@ -77,7 +77,7 @@ class Model(Trainer):
         """Print a table of the layers, the shapes of their outputs and their numbers of weights."""
         print_summary(self, line_length, print_fn or print, show_trainable)
 
-    def save(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
+    def save(self, filepath: FilePath, overwrite: bool = True) -> None:
         """Write configuration, weights and the state of the optimizer into one file, whole or not at all.
 
         Args:
@@ -88,18 +88,38 @@ class Model(Trainer):
             ValueError: another ending, or something that the format has no place for.
             FileExistsError: the file exists and must not be replaced.
             FileNotFoundError: its folder does not exist.
+            OSError: it cannot be written.
         """
         from fastconv.models.saving import save_model
 
         save_model(self, filepath, overwrite)
 
-    def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
-        """Write the weights into one file, as `save`; it ends in .npz, .safetensors or .weights.h5."""
+    def save_weights(self, filepath: FilePath, overwrite: bool = True) -> None:
+        """Write the weights into one file, as `save`.
+
+        It ends in .npz, .safetensors or .weights.h5, or in .h5 or .hdf5 for a file of weights as Keras 2 writes it.
+        """
         from fastconv.models.saving import save_weights
 
         save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: str | os.PathLike, skip_mismatch: bool = False, by_name: bool = False) -> None:
+    def check_save(self, filepath: FilePath, save_weights_only: bool = False) -> None:
+        """Find what would keep the model from being saved, before there is anything to lose; nothing is written.
+
+        Args:
+            filepath: where it is to be saved; may hold fields such as "{epoch:02d}", and folders that will be made.
+            save_weights_only: whether it is to be saved by `save_weights` instead of `save`.
+
+        Raises:
+            ValueError: an unknown ending, or something in the model that no file can hold.
+            ImportError: the ending needs a package that is not installed.
+            OSError: the file could not be written there.
+        """
+        from fastconv.models.saving import check_save
+
+        check_save(self, filepath, save_weights_only)
+
+    def load_weights(self, filepath: FilePath, skip_mismatch: bool = False, by_name: bool = False) -> None:
         """Read the weights from a file of `save_weights` or `save`, fastconv's or Keras's.
 
         Args:

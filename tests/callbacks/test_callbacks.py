@@ -215,7 +215,7 @@ def test_wrong_arguments_of_a_checkpoint():
             ModelCheckpoint("x.npz", save_freq=save_freq)
     with pytest.raises(ValueError, match="filepath may hold loss, epoch"):
         fit([ModelCheckpoint("{val_loss}.npz")], loss=[1])
-    with pytest.raises(ValueError, match=r"A model is saved as .npz, .*, .hdf5. Received: filepath='best.weights.h5'"):
+    with pytest.raises(ValueError, match=r"A model is saved as .npz, .*, .hdf5; write 'best.keras'. Received"):
         ModelCheckpoint("best.weights.h5")
     with pytest.raises(
         ValueError,

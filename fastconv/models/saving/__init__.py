@@ -16,9 +16,10 @@ from fastconv.models.saving.keras_v3 import KerasArchive, WeightsH5
 from fastconv.models.saving.legacy_h5 import LegacyH5
 from fastconv.models.saving.own import Npz, Safetensors
 from fastconv.serialization import custom_object_scope
-from fastconv.utils.files import MODELS, WEIGHTS, model_suffix, write_whole
+from fastconv.utils.endings import MODELS, READ_WEIGHTS, WEIGHTS, check_destination, known_suffix, model_suffix
+from fastconv.utils.files import FilePath, write_whole
 
-__all__ = ["load_model", "load_weights", "save_model", "save_weights"]
+__all__ = ["check_save", "load_model", "load_weights", "save_model", "save_weights"]
 
 FORMATS: dict[str, Any] = {
     ".npz": Npz(),
@@ -28,26 +29,33 @@ FORMATS: dict[str, Any] = {
     ".h5": LegacyH5(),
     ".hdf5": LegacyH5(),
 }
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
-def save_model(model: Any, filepath: str | os.PathLike, overwrite: bool = True) -> None:
+def save_model(model: Any, filepath: FilePath, overwrite: bool = True) -> None:
     """Write a model's configuration, weights, and the state of the optimizer into one file. See `Model.save`."""
-    file_format = FORMATS[model_suffix(filepath)]
-    _check_place(filepath, overwrite)
-    content = file_format.dump(model)
+    _check_destination(filepath, MODELS, overwrite)
+    content = FORMATS[model_suffix(filepath)].dump(model)
     write_whole(filepath, lambda file: file.write(content))
 
 
-def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True) -> None:
+def save_weights(model: Any, filepath: FilePath, overwrite: bool = True) -> None:
     """Write a model's weights into one file. See `Model.save_weights`."""
-    file_format = FORMATS[model_suffix(filepath, WEIGHTS)]
-    _check_place(filepath, overwrite)
-    content = file_format.dump_weights(model)
+    _check_destination(filepath, WEIGHTS, overwrite)
+    content = FORMATS[model_suffix(filepath, WEIGHTS)].dump_weights(model)
     write_whole(filepath, lambda file: file.write(content))
+
+
+def check_save(model: Any, filepath: FilePath, save_weights_only: bool = False) -> None:
+    """Find what would keep `model` from being saved at `filepath`, writing nothing. See `Model.check_save`."""
+    suffixes = WEIGHTS if save_weights_only else MODELS
+    check_destination(filepath, suffixes, makes_folders=True)
+    if not save_weights_only:
+        FORMATS[model_suffix(filepath, suffixes)].configuration(model)
 
 
 def load_model(
-    filepath: str | os.PathLike, custom_objects: dict | None = None, compile: bool = True, safe_mode: bool = True
+    filepath: FilePath, custom_objects: dict | None = None, compile: bool = True, safe_mode: bool = True
 ) -> Any:
     """The model that `Model.save` has written, or Keras: .keras, and .h5 since Keras 2.
 
@@ -64,39 +72,67 @@ def load_model(
         ValueError: the file is damaged, or not a model, or names an unknown layer.
         FileNotFoundError: there is no such file.
     """
-    file_format = FORMATS[model_suffix(filepath)]
-    _check_file(filepath)
-    with naming(filepath), custom_object_scope(custom_objects or {}):
-        return file_format.load(os.fspath(filepath), compile)
+    name = os.fsdecode(filepath)
+    file_format = _format_to_read(name, MODELS)
+    with naming(name), custom_object_scope(custom_objects or {}):
+        return file_format.load(name, compile)
 
 
-def load_weights(model: Any, filepath: str | os.PathLike, skip_mismatch: bool = False, by_name: bool = False) -> None:
+def load_weights(model: Any, filepath: FilePath, skip_mismatch: bool = False, by_name: bool = False) -> None:
     """Read the weights of a model that has been built. See `Model.load_weights`."""
-    file_format = FORMATS[model_suffix(filepath, (*MODELS, ".weights.h5"))]
-    if by_name and not isinstance(file_format, LegacyH5):
-        raise ValueError(
-            "load_weights: by_name=True is for .h5 and .hdf5, whose layers have names. "
-            f"Received: filepath={os.fspath(filepath)!r}"
-        )
     if not model.built:
         raise ValueError(f"{model.name}: weights can be loaded once they exist; call build(input_shape) first")
-    _check_file(filepath)
+    name = os.fsdecode(filepath)
+    file_format = _format_to_read(name, READ_WEIGHTS)
+    if by_name and not isinstance(file_format, LegacyH5):
+        raise ValueError(
+            f"load_weights: by_name=True is for .h5 and .hdf5, whose layers have names. Received: filepath={name!r}"
+        )
     read = file_format.named_weights if by_name else file_format.weights
     skipped: list[str] | None = [] if skip_mismatch else None
-    with naming(filepath):
-        pairs = read(model, os.fspath(filepath), skipped)
+    with naming(name):
+        pairs = read(model, name, skipped)
     assign(pairs)
     for what in skipped or ():
-        warnings.warn(f"{filepath}: weights that do not fit were skipped: {what}", stacklevel=3)
+        warnings.warn(f"{name}: weights that do not fit were skipped: {what}", stacklevel=3)
 
 
-def _check_place(filepath: str | os.PathLike, overwrite: bool) -> None:
-    if not overwrite and Path(filepath).exists():
-        raise FileExistsError(f"{filepath} exists and overwrite=False")
-    if not Path(filepath).parent.is_dir():
-        raise FileNotFoundError(f"The folder of a model's file must exist. Received: filepath={os.fspath(filepath)!r}")
+def _check_destination(filepath: FilePath, suffixes: tuple[str, ...], overwrite: bool) -> None:
+    check_destination(filepath, suffixes)
+    if not overwrite and os.path.exists(os.fsdecode(filepath)):
+        raise FileExistsError(f"{os.fsdecode(filepath)} exists and overwrite=False")
 
 
-def _check_file(filepath: str | os.PathLike) -> None:
-    if not Path(filepath).exists():
-        raise FileNotFoundError(f"There is no file {os.fspath(filepath)!r}")
+def _format_to_read(name: str, suffixes: tuple[str, ...]) -> Any:
+    """The format of a file: HDF5 by its first bytes, since Keras 2 writes it under any name; others by their ending.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a folder, or a file of no format that is known.
+    """
+    suffix = known_suffix(name)
+    if os.path.isdir(name):
+        raise ValueError(f"A model is read from a file. Received: filepath={name!r}, a folder{_about_folder(name)}")
+    if not os.path.exists(name):
+        raise FileNotFoundError(f"There is no file {name!r}")
+    if ".h" not in suffix and _is_hdf5(name):
+        return FORMATS[".h5"]
+    if suffix not in suffixes:
+        only = "; it holds weights only: make the model and call load_weights" if suffix else ""
+        raise ValueError(f"A model is read from {', '.join(suffixes)}. Received: filepath={name!r}{only}")
+    return FORMATS[suffix]
+
+
+def _is_hdf5(name: str) -> bool:
+    with open(name, "rb") as file:
+        return file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
+
+
+def _about_folder(name: str) -> str:
+    """What to do with a folder that TensorFlow has written."""
+    if not Path(name, "saved_model.pb").exists():
+        return ""
+    return (
+        " that TensorFlow has written (SavedModel), which holds a program and no layers. Convert it where Keras 2 or "
+        "tf_keras is installed: tf_keras.models.load_model(folder).save('model.h5')"
+    )

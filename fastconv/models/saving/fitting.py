@@ -29,6 +29,14 @@ def naming(filepath: Any) -> Iterator[None]:
         ) from error
 
 
+def as_json(config: Any) -> str:
+    """A configuration as JSON. Raises ValueError if it holds something else than plain data."""
+    try:
+        return json.dumps(config)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"A model is saved if get_config returns plain data. Received: {error}") from error
+
+
 def parse(text: Any) -> dict[str, Any]:
     """JSON that must be an object. Raises ValueError otherwise."""
     try:

@@ -13,6 +13,7 @@ from fastconv.engine import Variable
 from fastconv.models.saving import hdf5_file
 from fastconv.models.saving.fitting import check_fit
 from fastconv.models.saving.hdf5_file import Dataset, Group
+from fastconv.utils.endings import ABOUT_H5PY
 
 NAMES_IN_ATTRIBUTE = 1000  # an attribute holds 64 KiB; longer lists go on in name0, name1, ...
 
@@ -22,7 +23,7 @@ def h5py() -> Any:
     try:
         import h5py
     except ImportError as error:
-        raise ImportError("Writing files that end in .keras, .h5 and .hdf5 needs: pip install fastconv[h5]") from error
+        raise ImportError(ABOUT_H5PY) from error
     return h5py
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from fastconv.engine import Variable
 from fastconv.models.saving import hdf5, hdf5_file, legacy_h5, tree, zipped
 from fastconv.models.saving.building import build_model, optimizer_state
-from fastconv.models.saving.fitting import Pairs, assign, parse, skipping
+from fastconv.models.saving.fitting import Pairs, as_json, assign, parse, skipping
 from fastconv.models.saving.from_keras import from_keras
 from fastconv.models.saving.hdf5_file import Group
 from fastconv.models.saving.to_keras import model_to_keras
@@ -34,9 +34,13 @@ class KerasArchive:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             archive.writestr("metadata.json", json.dumps({"keras_version": KERAS_VERSION, "date_saved": now}))
-            archive.writestr("config.json", json.dumps(model_to_keras(model)))
+            archive.writestr("config.json", self.configuration(model))
             archive.writestr(WEIGHTS, WeightsH5().dump_weights(model))
         return buffer.getvalue()
+
+    def configuration(self, model: Any) -> str:
+        """How the model is made and compiled, as JSON. Raises ValueError if that cannot be told."""
+        return as_json(model_to_keras(model))
 
     def load(self, filepath: Any, compile: bool) -> Any:
         """The model in a file. Raises ValueError where there is none, or its parts do not fit."""

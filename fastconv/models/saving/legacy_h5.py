@@ -8,7 +8,6 @@ arrays in ``weight_names``, trained ones first. ``optimizer_weights`` does so fo
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from fastconv.engine import Variable
 from fastconv.layers.base import Layer
 from fastconv.models.saving import hdf5
 from fastconv.models.saving.building import build_model, optimizer_state, other_state
-from fastconv.models.saving.fitting import Pairs, assign, parse, skipping
+from fastconv.models.saving.fitting import Pairs, as_json, assign, parse, skipping
 from fastconv.models.saving.from_keras import from_keras
 from fastconv.models.saving.to_keras import model_to_keras
 
@@ -33,6 +32,14 @@ class LegacyH5:
     def dump(self, model: Any) -> bytes:
         """The file of a model."""
         return hdf5.written(lambda root: _write(root, model))
+
+    def dump_weights(self, model: Any) -> bytes:
+        """The file of a model's weights alone, as Keras 2 has it."""
+        return hdf5.written(lambda root: _write_weights(root, model))
+
+    def configuration(self, model: Any) -> str:
+        """How the model is made and compiled, as JSON. Raises ValueError if that cannot be told."""
+        return as_json(model_to_keras(model))
 
     def load(self, filepath: Any, compile: bool) -> Any:
         """The model in a file. Raises ValueError where there is none, or its parts do not fit."""
@@ -155,8 +162,17 @@ def _write(root: Any, model: Any) -> None:
     config = model_to_keras(model)
     root.attrs["keras_version"] = KERAS_VERSION
     root.attrs["backend"] = "fastconv"
-    root.attrs["model_config"] = json.dumps({key: value for key, value in config.items() if key != "compile_config"})
-    group = root.create_group("model_weights")
+    root.attrs["model_config"] = as_json({key: value for key, value in config.items() if key != "compile_config"})
+    _write_weights(root.create_group("model_weights"), model)
+    _write_variables(root.create_group(OTHER), other_state(model), model.name)
+    if "compile_config" in config:
+        options = dict(config["compile_config"])
+        options["optimizer_config"] = options.pop("optimizer")
+        root.attrs["training_config"] = as_json(options)
+        _write_variables(root.create_group("optimizer_weights"), optimizer_state(model), model.optimizer.name)
+
+
+def _write_weights(group: Any, model: Any) -> None:
     layers = model.layers
     hdf5.set_names(group, "layer_names", [layer.name for layer in layers])
     group.attrs["keras_version"] = KERAS_VERSION
@@ -164,12 +180,6 @@ def _write(root: Any, model: Any) -> None:
     for layer in layers:
         _write_variables(group.create_group(layer.name), _weights(layer), layer.name)
     _write_variables(group.create_group(TOP), _top_weights(model), model.name)
-    _write_variables(root.create_group(OTHER), other_state(model), model.name)
-    if "compile_config" in config:
-        options = dict(config["compile_config"])
-        options["optimizer_config"] = options.pop("optimizer")
-        root.attrs["training_config"] = json.dumps(options)
-        _write_variables(root.create_group("optimizer_weights"), optimizer_state(model), model.optimizer.name)
 
 
 def _write_variables(group: Any, variables: Sequence[Variable], prefix: str) -> None:

@@ -8,7 +8,6 @@ A file holds arrays named ``weights/000000/conv2d/kernel``, in the order of `mod
 from __future__ import annotations
 
 import io
-import json
 import math
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -19,8 +18,9 @@ import numpy as np
 from fastconv.engine import Variable
 from fastconv.models.saving import zipped
 from fastconv.models.saving.building import build_model, optimizer_state, other_state
-from fastconv.models.saving.fitting import Pairs, assign, fitted, parse
+from fastconv.models.saving.fitting import Pairs, as_json, assign, fitted, parse
 from fastconv.serialization import serialize
+from fastconv.utils.endings import ABOUT_SAFETENSORS
 
 FORMAT = 1
 
@@ -30,18 +30,23 @@ class Own:
 
     def dump(self, model: Any) -> bytes:
         """The file of a model."""
+        text = self.configuration(model)
+        groups = {"weights": model.weights, "seeds": other_state(model), "optimizer": optimizer_state(model)}
+        return self.encode(text, _named(groups))
+
+    def configuration(self, model: Any) -> str:
+        """How the model is made and compiled, as JSON. Raises ValueError if that cannot be told."""
         config = {
             "format": FORMAT,
             "model": serialize(model),
             "build_shape": model.build_shape,
             "compile": model.get_compile_config(),
         }
-        groups = {"weights": model.weights, "seeds": other_state(model), "optimizer": optimizer_state(model)}
-        return self.encode(json.dumps(config), _named(groups))
+        return as_json(config)
 
     def dump_weights(self, model: Any) -> bytes:
         """The file of a model's weights alone."""
-        return self.encode(json.dumps({"format": FORMAT}), _named({"weights": model.weights}))
+        return self.encode(as_json({"format": FORMAT}), _named({"weights": model.weights}))
 
     def load(self, filepath: Any, compile: bool) -> Any:
         """The model in a file. Raises ValueError where there is none, or its parts do not fit."""
@@ -129,5 +134,5 @@ def _safetensors() -> Any:
     try:
         import safetensors.numpy
     except ImportError as error:
-        raise ImportError("Files ending in .safetensors need: pip install fastconv[safetensors]") from error
+        raise ImportError(ABOUT_SAFETENSORS) from error
     return safetensors.numpy

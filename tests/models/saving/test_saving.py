@@ -268,18 +268,6 @@ def test_a_model_too_large_for_the_memory(tmp_path, suffix):
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
-def test_endings():
-    model = nested()
-    for name in ("m.pickle", "m", "m.weights.h5", "m.keras.zip"):
-        with pytest.raises(ValueError, match=r"A model is saved as .npz, .safetensors, .keras, .h5, .hdf5. Received"):
-            model.save(name)
-    with pytest.raises(ValueError, match=r"Weights are saved as .npz, .safetensors, .weights.h5. Received"):
-        model.save_weights("w.pickle")
-    for name in ("w.keras", "w.h5", "w.hdf5"):
-        with pytest.raises(ValueError, match=r"saved as .*, .weights.h5; write 'folder/w.weights.h5'. Received"):
-            model.save_weights(f"folder/{name}")
-
-
 @each_suffix
 def test_a_file_that_is_there(tmp_path, suffix):
     model = nested()
