@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 
 class Progbar:
     """A line of text such as `12/12 ━━━━━━━━━━━━━━━━━━━━ 1s 5ms/step - accuracy: 0.9812 - loss: 0.0532`.
@@ -18,7 +20,12 @@ class Progbar:
         width: of the bar, in characters.
         verbose: 0 for silence, 1 for the bar, 2 for one plain line at the end.
         interval: seconds between two states of the line.
+        stateful_metrics: names of quantities that are shown as they are; the others as means over the steps.
+        stateless_metrics: the names of those that are shown as means, instead.
         unit_name: what a step is called.
+
+    Raises:
+        ValueError: both kinds of names.
     """
 
     def __init__(
@@ -27,13 +34,24 @@ class Progbar:
         width: int = 20,
         verbose: int = 1,
         interval: float = 0.05,
+        stateful_metrics: Iterable[str] | None = None,
+        stateless_metrics: Iterable[str] | None = None,
         unit_name: str = "step",
     ) -> None:
+        if stateful_metrics is not None and stateless_metrics is not None:
+            raise ValueError(
+                "Progbar: only one of stateful_metrics and stateless_metrics may be given. "
+                f"Received: {stateful_metrics=}, {stateless_metrics=}"
+            )
         self.target = target
         self.width = width
         self.verbose = verbose
         self.interval = interval
         self.unit_name = unit_name
+        self._stateful = set(stateful_metrics or ())
+        self._stateless = None if stateless_metrics is None else set(stateless_metrics)
+        self._means: dict[str, tuple[Any, int]] = {}  # sums over the steps, and the number of these
+        self._seen = 0
         self._start = time.monotonic()
         self._shown_at = -float("inf")
         self._shown_length = 0
@@ -44,16 +62,32 @@ class Progbar:
         """Show that `current` steps are done.
 
         Args:
-            values: pairs of a name and a number, which is shown as it is.
+            values: pairs of a name and a number, or an array, whose mean is shown.
             finalize: whether this ends the line; when None, whether `current` has reached the target.
         """
         if finalize is None:
             finalize = self.target is not None and current >= self.target
+        if self._stateless != set():
+            values = self._over_steps(current, values or (), finalize)
+        self._seen = current
         now = time.monotonic()
         moving = self.verbose == 1 and _can_move()
         if self.verbose and (finalize or (moving and now - self._shown_at >= self.interval)):
             self._rewrite(self._line(current, values, now, finalize), finalize)
             self._shown_at = now
+
+    def add(self, n: int, values: Iterable[tuple[str, Any]] | None = None) -> None:
+        """Show that `n` more steps are done."""
+        self.update(self._seen + n, values)
+
+    def _over_steps(self, current: int, values: Iterable[tuple[str, Any]], finalize: bool) -> list[tuple[str, Any]]:
+        """All quantities so far, with those of now; each as it is or as a mean over the steps."""
+        steps = max(current - self._seen, 1)
+        for name, value in values:
+            averaged = name not in self._stateful if self._stateless is None else name in self._stateless
+            total, count = self._means.get(name, (0.0, 0)) if averaged and not finalize else (0.0, 0)
+            self._means[name] = total + np.asarray(value) * steps, count + steps
+        return [(name, total / count) for name, (total, count) in self._means.items()]
 
     def _rewrite(self, line: str, finalize: bool) -> None:
         back = "\r" if self._shown_length else ""
@@ -94,8 +128,8 @@ def _can_print(text: str) -> bool:
 
 
 def _number(value: Any) -> str:
-    """Four decimals, or four digits of a number too small for them."""
-    value = float(value)
+    """Four decimals, or four digits of a number too small for them; of an array its mean."""
+    value = float(np.mean(value))
     return f"{value:.4e}" if 0 < abs(value) <= 1e-3 else f"{value:.4f}"
 
 
