@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastconv.callbacks.callback import Callback, Logs, is_count
+from fastconv.callbacks.places import check_folder
 from fastconv.callbacks.snapshot import Snapshot
 from fastconv.utils import random
 from fastconv.utils.files import remove_stale_parts
@@ -31,6 +32,7 @@ class BackupAndRestore(Callback):
     Raises:
         ValueError: no folder, or another save_freq; when training begins, a model without weights yet, or a backup that
             is damaged or of another model.
+        OSError: when training begins, a folder that cannot be written to.
     """
 
     looks_at_once = True
@@ -68,6 +70,7 @@ class BackupAndRestore(Callback):
                 f"BackupAndRestore: a model must have its weights before fit; call build(input_shape) or begin with "
                 f"Input(shape). Received: {self.model.name}"
             )
+        check_folder(os.fspath(self.backup_dir))
         self._random = {"fit": random.get_state()}
         self._batches = 0
         self._resuming = self._read()

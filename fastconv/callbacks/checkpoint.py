@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from fastconv.callbacks.callback import Logs, is_count
+from fastconv.callbacks.callback import Logs, check_numbers, is_count
 from fastconv.callbacks.monitor import Monitor
+from fastconv.callbacks.places import check_fields
 from fastconv.utils.endings import MODELS, WEIGHTS, model_suffix
 
 
@@ -19,14 +20,18 @@ class ModelCheckpoint(Monitor):
             "{epoch:02d}" and "{val_loss:.2f}".
         monitor: the quantity for `save_best_only`, a key of an epoch's logs.
         verbose: whether to print what is done.
-        save_best_only: whether to save only when the quantity is better than ever before.
+        save_best_only: whether to save only when the quantity is better than ever before; an epoch that lacks it is
+            saved, with a warning, as long as there is nothing better.
         save_weights_only: whether to call the model's `save_weights` instead of `save`.
-        mode: "min", "max", or "auto" to tell by the name.
+        mode: "min", "max", or "auto" to tell by the metric or its name.
         save_freq: "epoch", or a number of batches.
+        initial_value_threshold: with `save_best_only`, a value that must be beaten for the first model to be saved.
         period: with save_freq="epoch", after every so many epochs, as in Keras 2.
 
     Raises:
-        ValueError: an unknown ending, mode, save_freq or period, a name that does not tell, a field that the logs lack.
+        ValueError: an unknown ending, mode, save_freq or period, or fields that are no names; when training begins, a
+            quantity of which "auto" cannot tell the direction; later, a field that the logs lack.
+        ImportError, OSError: when training begins, a file that could not be written.
     """
 
     looks_at_once = True
@@ -42,25 +47,33 @@ class ModelCheckpoint(Monitor):
         save_weights_only: bool = False,
         mode: str = "auto",
         save_freq: str | int = "epoch",
+        initial_value_threshold: float | None = None,
         period: int = 1,
     ) -> None:
-        super().__init__(monitor, "min" if mode == "auto" and not save_best_only else mode)
+        super().__init__(monitor, mode)
+        self.compares = save_best_only
         if save_freq != "epoch" and not is_count(save_freq):
             raise ValueError(
                 f"ModelCheckpoint: save_freq must be 'epoch' or a positive int. Received: save_freq={save_freq!r}"
             )
         if not is_count(period):
             raise ValueError(f"ModelCheckpoint: period must be an int of at least 1. Received: period={period!r}")
+        if initial_value_threshold is not None:
+            check_numbers(self, initial_value_threshold=initial_value_threshold)
         model_suffix(filepath, WEIGHTS if save_weights_only else MODELS)
+        check_fields("ModelCheckpoint", os.fspath(filepath))
         self.filepath = os.fspath(filepath)
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
         self.period = period
-        self.best: float | None = None
+        self.best: float | None = None if initial_value_threshold is None else float(initial_value_threshold)
         self._epoch = 0
         self._batches = 0
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self.model.check_save(self.filepath, self.save_weights_only)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch = epoch
@@ -88,7 +101,9 @@ class ModelCheckpoint(Monitor):
 
     def _is_best(self, logs: Logs) -> bool:
         value = self.monitored(logs)
-        if value is None or not self.is_better(value, self.best):
+        if value is None:
+            return self.best is None
+        if not self.is_better(value, self.best):
             return False
         self.best = value
         return True

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from fastconv.callbacks.callback import Callback, Logs
+import numpy as np
+
+from fastconv.callbacks.callback import Callback, Logs, check_counts, check_numbers
 from fastconv.callbacks.monitor import Monitor
 
 
@@ -17,13 +18,14 @@ class EarlyStopping(Monitor):
         min_delta: what counts as better: a change of more than this.
         patience: epochs to wait for something better.
         verbose: whether to print what is done.
-        mode: "min", "max", or "auto" to tell by the name.
+        mode: "min", "max", or "auto" to tell by the metric or its name.
         baseline: a value that must be beaten for the waiting to begin again.
         restore_best_weights: whether the weights of the best epoch are set in the end.
         start_from_epoch: the first epoch that counts.
 
     Raises:
-        ValueError: an unknown mode, or a name that does not tell.
+        ValueError: an unknown mode, or an argument of another kind; when training begins, a quantity of which "auto"
+            cannot tell the direction.
     """
 
     STATE = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
@@ -40,6 +42,9 @@ class EarlyStopping(Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
+        check_counts(self, patience=patience, start_from_epoch=start_from_epoch)
+        if baseline is not None:
+            check_numbers(self, baseline=baseline)
         self.patience = patience
         self.verbose = verbose
         self.baseline = baseline
@@ -84,10 +89,21 @@ class EarlyStopping(Monitor):
 
 
 class TerminateOnNaN(Callback):
-    """Stops training when the loss of a batch is NaN or infinite."""
+    """Stops training when the loss of a batch is NaN or infinite.
 
-    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+    Args:
+        raise_error: whether to raise RuntimeError, so that no callback takes the training for a finished one.
+    """
+
+    def __init__(self, raise_error: bool = False) -> None:
+        super().__init__()
+        self.raise_error = raise_error
+
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
         loss = (logs or {}).get("loss")
-        if loss is not None and not math.isfinite(loss):
-            print(f"Batch {batch}: Invalid loss, terminating training")
-            self.model.stop_training = True
+        if loss is None or np.isfinite(loss).all():
+            return
+        if self.raise_error:
+            raise RuntimeError(f"TerminateOnNaN: the loss must be finite. Received: loss={loss} after batch {batch}")
+        print(f"Batch {batch}: Invalid loss, terminating training")
+        self.model.stop_training = True

@@ -6,7 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from fastconv.callbacks.callback import Callback, Logs
+import numpy as np
+
+from fastconv.callbacks.callback import Callback, Logs, check_counts, check_numbers
 from fastconv.callbacks.monitor import Monitor
 
 
@@ -17,12 +19,18 @@ class LearningRateScheduler(Callback):
         schedule: a function of the number of the epoch, from 0 on, and of the rate so far, or of the number alone, that
             returns the rate.
         verbose: whether to print it.
+
+    Raises:
+        TypeError: when training begins, a learning rate that follows a schedule already.
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         super().__init__()
         self.schedule = schedule
         self.verbose = verbose
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        check_assignable(self)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         optimizer = self.model.optimizer
@@ -35,6 +43,16 @@ class LearningRateScheduler(Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if logs is not None:
             logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+
+
+def check_assignable(callback: Callback) -> None:
+    """Raise TypeError, in the name of `callback`, unless the optimizer's learning rate can be assigned."""
+    optimizer = callback.model.optimizer
+    if optimizer is not None and not getattr(optimizer, "has_assignable_rate", True):
+        raise TypeError(
+            f"{type(callback).__name__}: the learning rate must be a number, to be assigned. "
+            f"Received: an optimizer {optimizer.name} whose learning rate follows a schedule"
+        )
 
 
 def takes_two(function: Callable[..., Any]) -> bool:
@@ -54,13 +72,15 @@ class ReduceLROnPlateau(Monitor):
         factor: less than 1.
         patience: epochs to wait for something better.
         verbose: whether to print what is done.
-        mode: "min", "max", or "auto" to tell by the name.
+        mode: "min", "max", or "auto" to tell by the metric or its name.
         min_delta: what counts as better: a change of more than this.
         cooldown: epochs after a reduction that are not waited in.
         min_lr: the least learning rate.
 
     Raises:
-        ValueError: a factor from 1 on, an unknown mode, or a name that does not tell.
+        ValueError: a factor from 1 on, an unknown mode, or an argument of another kind; when training begins, a
+            quantity of which "auto" cannot tell the direction.
+        TypeError: when training begins, a learning rate that follows a schedule.
     """
 
     STATE = ("best", "wait", "cooldown_counter")
@@ -77,6 +97,8 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
+        check_counts(self, patience=patience, cooldown=cooldown)
+        check_numbers(self, factor=factor, min_lr=min_lr)
         if not factor < 1:
             raise ValueError(f"ReduceLROnPlateau: factor must be less than 1. Received: factor={factor!r}")
         self.factor = factor
@@ -92,6 +114,7 @@ class ReduceLROnPlateau(Monitor):
         self.cooldown_counter = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
+        check_assignable(self)
         self._begin()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -114,7 +137,7 @@ class ReduceLROnPlateau(Monitor):
     def _reduce(self, epoch: int) -> None:
         optimizer = self.model.optimizer
         old = float(optimizer.learning_rate)
-        if old <= self.min_lr:
+        if old <= np.float32(self.min_lr):  # the precision in which optimizers keep their rates
             return
         optimizer.learning_rate = max(old * self.factor, self.min_lr)
         if self.verbose:

@@ -109,6 +109,12 @@ class Objective:
                     metric.update_state(target, output, weights)
 
     @property
+    def given(self) -> list[Any]:
+        """The metrics that `compile` was given, those given by name as they are for one output."""
+        found = leaves([self.given_metrics, self.given_weighted_metrics])
+        return [metrics_module.for_output(metric, (1, 1), (1, 1)) for metric in found]
+
+    @property
     def variables(self) -> list[Any]:
         """Those of all metrics."""
         return [v for metric in self.metrics.values() for v in metric.variables]

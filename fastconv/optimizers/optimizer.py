@@ -127,6 +127,11 @@ class Optimizer(Configurable):
             )
         self._learning_rate.assign(self._rate(value))
 
+    @property
+    def has_assignable_rate(self) -> bool:
+        """Whether a number can be assigned to `learning_rate`, because it follows no schedule."""
+        return self._schedule is None
+
     lr = learning_rate  # what Keras 2 calls it
 
     def rate(self) -> Any:
