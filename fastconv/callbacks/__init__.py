@@ -2,7 +2,8 @@
 
 from fastconv.callbacks.averages import SwapEMAWeights
 from fastconv.callbacks.backup import BackupAndRestore
-from fastconv.callbacks.callback import Callback, CallbackList
+from fastconv.callbacks.callback import Callback
+from fastconv.callbacks.callback_list import CallbackList
 from fastconv.callbacks.checkpoint import ModelCheckpoint
 from fastconv.callbacks.csv_logger import CSVLogger
 from fastconv.callbacks.early_stopping import EarlyStopping, TerminateOnNaN

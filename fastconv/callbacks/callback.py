@@ -1,12 +1,9 @@
-"""What is told of the progress of training, and several of these as one."""
+"""A callback, which is told of the progress of training, and checks of the arguments of callbacks."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-from fastconv.callbacks.late import LateLogs
 
 Logs = Mapping[str, Any] | None
 
@@ -16,7 +13,7 @@ class Callback:
 
     Attributes:
         model: the model that is trained.
-        params: "verbose", "epochs" and "steps" of this call; None where they are not known.
+        params: "verbose", "epochs" and "steps" of this call, None for unknown numbers; None before there was a call.
         companions: all callbacks of this call.
     """
 
@@ -24,22 +21,35 @@ class Callback:
     STATE: tuple[str, ...] = ()  # attributes, of plain data and arrays, that `BackupAndRestore` is to keep
     comes_last = False  # whether it is told of each stage after all those of which this is not true
 
+    _model: Any = None
+    params: dict[str, Any] | None = None
+    companions: list[Callback] = []  # noqa: RUF012 - replaced when a call begins, never changed
+
     def __init__(self) -> None:
-        self.model: Any = None
-        self.params: dict[str, Any] = {}
-        self.companions: list[Callback] = []
+        """A subclass need not call it."""
+
+    @property
+    def model(self) -> Any:
+        """The model that is trained."""
+        return self._model
+
+    @model.setter
+    def model(self, model: Any) -> None:
+        self._model = model
 
     def set_model(self, model: Any) -> None:
-        self.model = model
+        """Take note of the model, before the first stage."""
+        self._model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
+        """Take note of the parameters of the call, before the first stage."""
         self.params = params
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Before the first epoch."""
 
     def on_train_end(self, logs: Logs = None) -> None:
-        """After the last epoch."""
+        """After the last epoch; `logs` are those of its `on_epoch_end`."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Before an epoch; the first one is 0."""
@@ -47,23 +57,31 @@ class Callback:
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """After an epoch and its validation; `logs` holds its loss and metrics, with "val_" before validation's."""
 
+    def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """The former name of `on_train_batch_begin`, which calls it."""
+
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """The former name of `on_train_batch_end`, which calls it."""
+
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Before a step of training; the first one of an epoch is 0."""
+        self.on_batch_begin(batch, logs=logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """After a step of training; `logs` holds the loss and metrics of the epoch so far."""
+        self.on_batch_end(batch, logs=logs)
 
     def on_test_begin(self, logs: Logs = None) -> None:
         """Before evaluation or validation."""
 
     def on_test_end(self, logs: Logs = None) -> None:
-        """After evaluation or validation."""
+        """After evaluation or validation; `logs` holds its loss and metrics."""
 
     def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Before a batch of evaluation or validation."""
 
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """After a batch of evaluation or validation."""
+        """After a batch of evaluation or validation; `logs` holds the loss and metrics so far."""
 
     def on_predict_begin(self, logs: Logs = None) -> None:
         """Before prediction."""
@@ -75,63 +93,33 @@ class Callback:
         """Before a batch of prediction."""
 
     def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """After a batch of prediction."""
+        """After a batch of prediction; `logs["outputs"]` holds its outputs."""
 
     def on_exception(self) -> None:
         """When an exception ends fit, evaluate or predict, in place of the methods that would have followed."""
 
 
-def is_count(value: Any) -> bool:
-    """Whether `value` is an int of at least 1; True is none."""
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def is_count(value: Any, least: int = 1) -> bool:
+    """Whether `value` is an integer, Python's or NumPy's, of at least `least`; True is none."""
+    return hasattr(value, "__index__") and not isinstance(value, bool) and int(value) >= least
 
 
-class CallbackList(Callback):
-    """Several callbacks as one; each is told in turn, also of an exception inside `with`.
-
-    Args:
-        callbacks: the callbacks.
-        model: their model.
-        params: their parameters.
-    """
-
-    def __init__(
-        self, callbacks: Iterable[Callback] = (), model: Any = None, params: dict[str, Any] | None = None
-    ) -> None:
-        super().__init__()
-        self.callbacks = sorted(callbacks, key=lambda callback: callback.comes_last)
-        for callback in self.callbacks:
-            callback.companions = self.callbacks
-        self.set_model(model)
-        self.set_params(params or {})
-
-    def __enter__(self) -> CallbackList:
-        return self
-
-    def __exit__(self, kind: Any, *_: Any) -> None:
-        if kind is not None:
-            self.on_exception()
+def is_number(value: Any) -> bool:
+    """Whether `value` is a real number, Python's or NumPy's; True is none."""
+    return hasattr(value, "__float__") and not isinstance(value, (bool, str)) and not getattr(value, "shape", ())
 
 
-def _tell_all(name: str) -> Any:
-    own = getattr(Callback, name)
-    takes = len(inspect.signature(own).parameters) - 1  # without self
-    nothing = own if name.startswith("on_") else None
-
-    def tell(self: CallbackList, *args: Any) -> None:
-        args = args if len(args) == takes else (*args, {})  # no logs
-        for callback in self.callbacks:
-            method = getattr(callback, name)
-            if getattr(method, "__func__", None) is not nothing:
-                method(*(args if callback.looks_at_once else map(_found, args)))
-
-    return tell
+def check_counts(callback: Any, **counts: Any) -> None:
+    """Raise ValueError unless all are integers of at least 0."""
+    for name, value in counts.items():
+        if not is_count(value, least=0):
+            raise ValueError(
+                f"{type(callback).__name__}: {name} must be an integer of at least 0. Received: {name}={value!r}"
+            )
 
 
-def _found(arg: Any) -> Any:
-    """What is told of a stage, with logs that are found late as they are now."""
-    return arg.data if isinstance(arg, LateLogs) else arg
-
-
-for _name in [name for name in vars(Callback) if name.startswith(("on_", "set_"))]:
-    setattr(CallbackList, _name, _tell_all(_name))
+def check_numbers(callback: Any, **numbers: Any) -> None:
+    """Raise ValueError unless all are real numbers."""
+    for name, value in numbers.items():
+        if not is_number(value):
+            raise ValueError(f"{type(callback).__name__}: {name} must be a number. Received: {name}={value!r}")

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastconv.callbacks.callback import Callback, Logs
 from fastconv.utils.progbar import Progbar
 
 
 class History(Callback):
-    """What happened: `epoch`, the numbers of the epochs, and `history`, the values of each quantity in these."""
+    """What happened: `epoch`, the numbers of the epochs, and `history`, the values of each quantity in these.
+
+    The values are Python's numbers, and lists of numbers for metrics of several numbers, as JSON takes them.
+    """
 
     STATE = ("epoch", "history")
 
     def __init__(self) -> None:
         super().__init__()
         self.epoch: list[int] = []
-        self.history: dict[str, list[float]] = {}
+        self.history: dict[str, list[Any]] = {}
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.epoch = []
@@ -23,7 +28,7 @@ class History(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
-            self.history.setdefault(name, []).append(value)
+            self.history.setdefault(name, []).append(value.tolist() if hasattr(value, "tolist") else value)
 
 
 class ProgbarLogger(Callback):
@@ -43,8 +48,11 @@ class ProgbarLogger(Callback):
     def on_train_end(self, logs: Logs = None) -> None:
         self._in_fit = False
 
+    def on_exception(self) -> None:
+        self._in_fit = False
+
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        epochs = self.params.get("epochs") or 1
+        epochs = self._param("epochs") or 1
         if self._verbose and epochs > 1:
             print(f"Epoch {epoch + 1}/{epochs}")
         self._start()
@@ -78,18 +86,23 @@ class ProgbarLogger(Callback):
 
     @property
     def _verbose(self) -> int:
-        return self.params.get("verbose", 1)
+        level = self._param("verbose", 1)
+        return 1 if level == "auto" else int(level)
 
-    def _start(self) -> None:
+    def _param(self, name: str, default: Any = None) -> Any:
+        return (self.params or {}).get(name, default)
+
+    def _start(self) -> Progbar:
         self._seen = 0
-        self._bar = Progbar(self.params.get("steps"), verbose=self._verbose)
+        self._bar = Progbar(self._param("steps"), verbose=self._verbose, stateless_metrics=())
+        return self._bar
 
     def _show(self, batch: int, logs: Logs) -> None:
-        assert self._bar is not None
+        bar = self._bar or self._start()
         self._seen = batch + 1
-        self._bar.update(self._seen, () if logs is None else logs.items(), finalize=False)
+        bar.update(self._seen, () if logs is None else logs.items(), finalize=False)
 
     def _finish(self, logs: Logs) -> None:
-        assert self._bar is not None
-        self._bar.target = self._seen
-        self._bar.update(self._seen, (logs or {}).items(), finalize=True)
+        bar = self._bar or self._start()
+        bar.target = self._seen
+        bar.update(self._seen, (logs or {}).items(), finalize=True)

@@ -12,14 +12,35 @@ class LambdaCallback(Callback):
     """Functions for some of the stages, by the names of `Callback`'s methods, with their arguments.
 
     Args:
-        functions: ``on_epoch_end=lambda epoch, logs: ...`` and the like.
+        on_epoch_begin, on_epoch_end: functions of the number of the epoch and of logs.
+        on_train_begin, on_train_end: functions of logs.
+        on_train_batch_begin, on_train_batch_end: functions of the number of the batch and of logs.
+        others: functions for other stages.
 
     Raises:
         TypeError: a name that is none of a stage.
     """
 
-    def __init__(self, **functions: Callable[..., Any] | None) -> None:
+    def __init__(
+        self,
+        on_epoch_begin: Callable[..., Any] | None = None,
+        on_epoch_end: Callable[..., Any] | None = None,
+        on_train_begin: Callable[..., Any] | None = None,
+        on_train_end: Callable[..., Any] | None = None,
+        on_train_batch_begin: Callable[..., Any] | None = None,
+        on_train_batch_end: Callable[..., Any] | None = None,
+        **others: Callable[..., Any] | None,
+    ) -> None:
         super().__init__()
+        functions = {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end,
+            **others,
+        }
         unknown = [name for name in functions if not (name.startswith("on_") and hasattr(Callback, name))]
         if unknown:
             raise TypeError(f"LambdaCallback: there are no such stages. Received: {', '.join(unknown)}")

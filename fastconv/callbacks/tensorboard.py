@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.callbacks.callback import Callback, Logs, is_count
+from fastconv.callbacks.callback import Callback, Logs, check_counts, is_count
 from fastconv.utils.model_graph import vertices
 
 MOST_IMAGES = 3  # of one weight
@@ -31,7 +31,8 @@ class TensorBoard(Callback):
 
     Raises:
         ImportError: tensorboardX is not installed.
-        ValueError: another `update_freq`, or a wish for profiles or embeddings.
+        ValueError: another `update_freq` or `histogram_freq`, or a wish for profiles or embeddings.
+        OSError: when training begins, a folder that cannot be written to.
     """
 
     looks_at_once = True
@@ -61,6 +62,7 @@ class TensorBoard(Callback):
                 "TensorBoard: profile_batch and embeddings_freq must be 0. "
                 f"Received: {profile_batch=}, {embeddings_freq=}, {embeddings_metadata=}"
             )
+        check_counts(self, histogram_freq=histogram_freq)
         _tensorboardx()
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = histogram_freq
@@ -77,8 +79,9 @@ class TensorBoard(Callback):
     def on_train_begin(self, logs: Logs = None) -> None:
         self._train_batch = 0
         self._in_fit = True
+        writer = self._writer("train")  # which raises what would be raised after the first epoch
         if self.write_graph and self.model.nodes:
-            self._writer("train").file_writer.add_event(_graph(self.model))
+            writer.file_writer.add_event(_graph(self.model))
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch_began = time.monotonic(), self._train_batch
@@ -108,7 +111,9 @@ class TensorBoard(Callback):
             self._write_weights(epoch)
 
     def on_test_end(self, logs: Logs = None) -> None:
-        self._write("validation", "evaluation_{}_vs_iterations", logs, int(self.model.optimizer.iterations))
+        optimizer = self.model.optimizer
+        step = 0 if optimizer is None else int(optimizer.iterations)
+        self._write("validation", "evaluation_{}_vs_iterations", logs, step)
         if not self._in_fit:
             self._close()
 
@@ -131,7 +136,8 @@ class TensorBoard(Callback):
 
     def _write(self, part: str, tag: str, values: Logs, step: int) -> None:
         for name, value in (values or {}).items():
-            self._writer(part).add_scalar(tag.format(name), value, step)
+            for place, number in np.ndenumerate(value):
+                self._writer(part).add_scalar("/".join([tag.format(name), *map(str, place)]), number, step)
         if values:
             self._writer(part).flush()
 

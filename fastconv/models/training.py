@@ -6,7 +6,7 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from fastconv import config, optimizers
 from fastconv.backends import backend_of
 from fastconv.backends.transfer import brought_here
-from fastconv.callbacks import Callback, CallbackList, History, ProgbarLogger
+from fastconv.callbacks import CallbackList, History
 from fastconv.callbacks.late import LateLogs
 from fastconv.callbacks.snapshot import Snapshot
 from fastconv.device import any_on_gpu
@@ -43,6 +43,8 @@ class Trainer(Layer):
         self.optimizer: Any = None
         self.loss: Any = None
         self.stop_training = False
+        self.stop_evaluating = False
+        self.stop_predicting = False
         self.resume_from: Snapshot | None = None  # where `fit` is to go on, set when it begins
         self.history: History | None = None
         self.run_eagerly = False
@@ -329,7 +331,7 @@ class Trainer(Layer):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
-    ) -> History:
+    ) -> Any:
         """Train for a number of epochs.
 
         Args:
@@ -379,6 +381,7 @@ class Trainer(Layer):
             validation = Portions(validation, validation_steps)
         todo = self._callbacks(callbacks, verbose, {"epochs": epochs, "steps": train.steps})
         self.stop_training = False
+        logs: dict[str, Any] = {}
         with todo:
             todo.on_train_begin()
             resumed, self.resume_from = self.resume_from, None
@@ -398,8 +401,7 @@ class Trainer(Layer):
                 if self.stop_training:
                     break
             self.optimizer.finalize_variable_values(self.trainable_weights)
-            todo.on_train_end()
-        assert self.history is not None
+            todo.on_train_end(logs)
         return self.history
 
     def _feed(
@@ -441,8 +443,9 @@ class Trainer(Layer):
         return self._report_of_nothing() if logs is None else dict(logs)
 
     def _report_of_nothing(self) -> dict:
-        warnings.warn(f"{self.name}: the data gave no batch, so that its loss and metrics mean nothing", stacklevel=4)
-        return self.get_metrics_result()
+        """NaN for all metrics, which no comparison takes for the best."""
+        warnings.warn(f"{self.name}: the data gave no batch, so that there is no loss and no metric", stacklevel=4)
+        return {name: np.full(np.shape(value), np.nan)[()] for name, value in self.get_metrics_result().items()}
 
     def _replay(self, resumed: Snapshot, train: Feed, validation: Feed | None, validated: list[bool]) -> None:
         """Bring data and random numbers to where they were at `resumed`; `validated` has an entry for each epoch."""
@@ -486,18 +489,21 @@ class Trainer(Layer):
         self._compiled()
         feed = self._feed(x, y, sample_weight, batch_size=batching.check_batch_size(batch_size))
         feed = feed if steps is None else Portions(feed, steps)
-        todo = self._callbacks(callbacks, verbose, {"steps": feed.steps}, history=False)
+        todo = self._callbacks(callbacks, verbose, {"epochs": 1, "steps": feed.steps}, history=False)
         with todo:
             return _scores(self._evaluate(feed, todo), return_dict)
 
     def _evaluate(self, feed: Feed, callbacks: CallbackList) -> dict:
         self.reset_metrics()
+        self.stop_evaluating = False
         callbacks.on_test_begin()
         late = None
         for step, batch in enumerate(feed.epoch()):
             callbacks.on_test_batch_begin(step)
             late = LateLogs(partial(_numbers, self._step("test", batch)))
             callbacks.on_test_batch_end(step, late)
+            if self.stop_evaluating:
+                break
         logs = self._report_of_nothing() if late is None else dict(late)
         callbacks.on_test_end(logs)
         return logs
@@ -532,17 +538,20 @@ class Trainer(Layer):
         else:
             whole = Arrays((self._inputs(x), None, None), size)
         feed: Feed = whole if steps is None else Portions(whole, steps)
-        todo = self._callbacks(callbacks, verbose, {"steps": feed.steps}, history=False)
+        todo = self._callbacks(callbacks, verbose, {"epochs": 1, "steps": feed.steps}, history=False)
         parts: list[Any] = []
         begun: Callable[[], Any] | None = None
+        self.stop_predicting = False
         with todo:
             todo.on_predict_begin()
             for step, batch in enumerate(feed.epoch()):
                 todo.on_predict_batch_begin(step)
-                before, begun = begun, self._outputs(batch)
+                before, begun = begun, cache(self._outputs(batch))
                 if before is not None:
                     parts.append(before())
-                todo.on_predict_batch_end(step, {})
+                todo.on_predict_batch_end(step, LateLogs(partial(_as_logs, begun)))
+                if self.stop_predicting:
+                    break
             todo.on_predict_end()
         if begun is None and isinstance(whole, Arrays):  # of no samples, but of known shapes
             begun = self._outputs(whole.arrays)
@@ -550,7 +559,7 @@ class Trainer(Layer):
             raise ValueError(f"{self.name}: predict needs at least one batch. Received: none")
         return _joined([*parts, begun()])
 
-    def fit_generator(self, generator: Any, steps_per_epoch: int | None = None, epochs: int = 1, **how: Any) -> History:
+    def fit_generator(self, generator: Any, steps_per_epoch: int | None = None, epochs: int = 1, **how: Any) -> Any:
         """`fit`, by the name and with the arguments of Keras 2."""
         return self.fit(generator, steps_per_epoch=steps_per_epoch, epochs=epochs, **_of_today(how))
 
@@ -586,15 +595,10 @@ class Trainer(Layer):
         if isinstance(callbacks, CallbackList):
             return callbacks
         level = _verbosity(verbose)
-        extra: list[Callback] = [ProgbarLogger()] if level else []
+        todo = CallbackList(callbacks, history, bool(level), self, **params, verbose=level)
         if history:
-            self.history = History()
-            extra.append(self.history)
-        given = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
-        for callback in given:
-            if not isinstance(callback, Callback):
-                raise TypeError(f"callbacks must be Callback objects. Received: {callback!r}")
-        return CallbackList([*given, *extra], model=self, params={**params, "verbose": level})
+            self.history = todo.history
+        return todo
 
 
 def is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
@@ -636,6 +640,11 @@ def _numbers(results: Results) -> dict[str, Any]:
 
 def _number(value: Any) -> Any:
     return float(value) if np.size(value) == 1 else value
+
+
+def _as_logs(outputs: Callable[[], Any]) -> dict[str, Any]:
+    """What callbacks are told of a batch of prediction."""
+    return {"outputs": outputs()}
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import math
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from fastconv.callbacks import (
+    BackupAndRestore,
     Callback,
     CallbackList,
     CSVLogger,
@@ -49,7 +53,7 @@ def fit(todo, steps=1, verbose=0, **names):
     model = Model()
     quantities = {name: list(values) for name, values in names.items()}
     epochs = max(len(values) for values in quantities.values())
-    everything = CallbackList(todo, model, {"epochs": epochs, "steps": steps, "verbose": verbose})
+    everything = CallbackList(todo, model=model, epochs=epochs, steps=steps, verbose=verbose)
     everything.on_train_begin()
     for epoch in range(epochs):
         everything.on_epoch_begin(epoch)
@@ -72,7 +76,7 @@ def fit(todo, steps=1, verbose=0, **names):
 def test_a_list_tells_every_callback_everything():
     told = []
     names = [name for name in vars(Callback) if name.startswith(("on_", "set_"))]
-    assert len(names) == 17
+    assert len(names) == 19
 
     def noting(name):
         return lambda self, *args: told.append((name, args))
@@ -90,7 +94,7 @@ def test_a_list_tells_every_callback_everything():
 
 def test_a_list_hands_on_model_and_params():
     model, one = Model(), Callback()
-    CallbackList([one], model, {"epochs": 3})
+    CallbackList([one], model=model, epochs=3)
     assert one.model is model
     assert one.params == {"epochs": 3}
 
@@ -161,14 +165,14 @@ def test_a_missing_quantity_is_told():
 
 @pytest.mark.parametrize("make", [EarlyStopping, lambda **k: ModelCheckpoint("x.npz", save_best_only=True, **k)])
 def test_the_direction_is_told_by_the_name_or_must_be_given(make):
-    for name in ("val_accuracy", "acc", "val_top_accuracy", "auc", "precision", "recall"):
+    for name in ("val_accuracy", "acc", "val_top_accuracy", "auc", "precision", "recall", "val_auc_2", "mean_io_u"):
         assert make(monitor=name).is_better(2, 1)
-    for name in ("loss", "val_loss", "val_mse", "mae", "mean_squared_error", "categorical_crossentropy"):
+    for name in ("loss", "val_loss", "val_mse", "mae", "mean_squared_error", "categorical_crossentropy", "val_KLD"):
         assert make(monitor=name).is_better(1, 2)
     assert make(monitor="dice", mode="max").is_better(2, 1)
     assert make(monitor="accuracy", mode="min").is_better(1, 2)
-    with pytest.raises(ValueError, match="the name of the quantity does not tell"):
-        make(monitor="dice")
+    with pytest.raises(ValueError, match=r"neither the model's metrics nor the name of the quantity tell.*'dice'"):
+        make(monitor="dice").set_model(Model())
     with pytest.raises(ValueError, match="mode must be"):
         make(mode="up")
 
@@ -251,7 +255,7 @@ def test_silence(capsys):
 
 @pytest.mark.parametrize("what", ["test", "predict"])
 def test_the_progress_of_evaluation_and_prediction(what, capsys):
-    logger = CallbackList([ProgbarLogger()], Model(), {"steps": None, "verbose": 1})
+    logger = CallbackList([ProgbarLogger()], model=Model(), steps=None, verbose=1)
     getattr(logger, f"on_{what}_begin")()
     for batch in range(2):
         getattr(logger, f"on_{what}_batch_end")(batch, {"loss": 2.0})
@@ -348,3 +352,234 @@ def test_functions_in_place_of_methods():
     assert seen == [0, ["loss"], 1, ["loss"]]
     with pytest.raises(TypeError, match="on_nothing"):
         LambdaCallback(on_nothing=print)
+
+
+# ---- stages ---------------------------------------------------------------------------------------------------------
+
+
+def test_former_names_of_stages_and_callbacks_without_init():
+    class Former(Callback):
+        def __init__(self):
+            self.seen = []
+
+        def on_batch_begin(self, batch, logs=None):
+            self.seen.append(("begin", batch))
+
+        def on_batch_end(self, batch, logs=None):
+            self.seen.append(("end", batch, sorted(logs)))
+
+    class Both(Former):
+        def on_train_batch_end(self, batch, logs=None):
+            super().on_train_batch_end(batch, logs)
+            self.seen.append("after")
+
+    model, x, y = a_regression()
+    former, both = Former(), Both()
+    assert former.params is None
+    model.fit(x, y, verbose=0, callbacks=[[former], [both]])
+    assert former.seen == [("begin", 0), ("end", 0, ["loss"])]
+    assert both.seen == [("begin", 0), ("end", 0, ["loss"]), "after"]
+    assert former.model is model
+    assert former._model is model
+    assert former.params == {"epochs": 1, "steps": 1, "verbose": 0}
+
+
+def test_outputs_of_each_batch_of_prediction():
+    model, x, _ = a_regression()
+    seen = []
+    watch = LambdaCallback(on_predict_batch_end=lambda batch, logs: seen.append(logs["outputs"]))
+    y = model.predict(x, batch_size=6, verbose=0, callbacks=watch)
+    np.testing.assert_array_equal(np.concatenate(seen), y)
+    assert [len(part) for part in seen] == [6, 6, 4]
+
+
+def test_the_history_and_progress_bar_of_the_user_are_used(capsys):
+    model, x, y = a_regression()
+    history = History()
+    assert model.fit(x, y, callbacks=[ProgbarLogger(), history]) is history
+    assert model.history is history
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    with pytest.raises(TypeError, match="callbacks must be Callback objects"):
+        model.fit(x, y, callbacks=[print])
+
+
+def test_a_list_for_loops_of_ones_own():
+    model, x, y = a_regression()
+    todo = CallbackList([], add_history=True, add_progbar=True, model=model, epochs=2, steps=1, verbose=0)
+    todo.on_train_begin()
+    for epoch in range(2):
+        todo.on_epoch_begin(epoch)
+        todo.on_train_batch_begin(0)
+        logs = model.train_on_batch(x, y, return_dict=True)
+        todo.on_train_batch_end(0, logs=logs)
+        todo.on_epoch_end(epoch, logs)
+    todo.on_train_end()
+    assert [type(callback) for callback in todo.callbacks] == [ProgbarLogger, History]
+    assert len(todo.history.history["loss"]) == 2
+
+
+# ---- metrics of several numbers -------------------------------------------------------------------------------------
+
+
+def several_numbers():
+    """A model whose metrics are arrays, and its data."""
+    from fastconv import Input, Sequential, layers, metrics
+
+    model = Sequential([Input((2,)), layers.Dense(3, "softmax")])
+    given = [metrics.F1Score(), metrics.Precision(thresholds=[0.2, 0.5]), metrics.R2Score(class_aggregation=None)]
+    model.compile("sgd", "mse", metrics=given)
+    return model, np.random.default_rng(0).normal(size=(9, 2)), np.eye(3)[np.arange(9) % 3]
+
+
+NAMES = {"loss": (), "f1_score": (3,), "precision": (2,), "r2_score": (3,)}
+
+
+def test_metrics_of_several_numbers_in_fit_and_evaluate(capsys, tmp_path):
+    model, x, y = several_numbers()
+    seen = []
+    todo = [
+        LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(dict(logs))),
+        CSVLogger(tmp_path / "log.csv"),
+        TerminateOnNaN(),
+    ]
+    history = model.fit(x, y, epochs=2, batch_size=3, validation_data=(x, y), callbacks=todo).history
+    assert {name: np.shape(value) for name, value in seen[0].items()} == {
+        **NAMES,
+        **{f"val_{name}": shape for name, shape in NAMES.items()},
+    }
+    assert {name: np.shape(values) for name, values in history.items()} == {
+        name: (2, *np.shape(value)) for name, value in seen[0].items()
+    }
+    assert json.loads(json.dumps(history)) == history
+    found = model.evaluate(x, y, return_dict=True)
+    assert {name: np.shape(value) for name, value in found.items()} == NAMES
+    assert [np.shape(value) for value in model.evaluate(x, y, verbose=0)] == [*NAMES.values()]
+    assert [np.shape(value) for value in model.train_on_batch(x, y)] == [*NAMES.values()]
+    assert f"f1_score: {np.mean(found['f1_score']):.4f}" in capsys.readouterr().out
+    with open(tmp_path / "log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for name, values in history.items():
+        assert [json.loads(row[name]) for row in rows] == values
+
+
+@pytest.mark.parametrize("make", [EarlyStopping, ReduceLROnPlateau])
+def test_several_numbers_are_not_compared(make):
+    model, x, y = several_numbers()
+    callback = make("f1_score")
+    with pytest.warns(UserWarning, match=r"must be a single number. Received: monitor='f1_score', shape=\(3,\)"):
+        history = model.fit(x, y, epochs=3, verbose=0, callbacks=callback)
+    assert len(history.epoch) == 3
+    assert callback.best is None
+
+
+def test_an_array_of_one_number_is_a_number():
+    stopping = EarlyStopping("f1_score")
+    fit([stopping], f1_score=[np.array([0.5]), np.array(0.25)])
+    assert stopping.best == 0.5
+    assert stopping.stopped_epoch == 1
+
+
+# ---- the best so far ------------------------------------------------------------------------------------------------
+
+
+def test_a_threshold_for_the_first_checkpoint():
+    for threshold in (0.5, np.float32(0.5)):
+        checkpoint = ModelCheckpoint("{epoch}.npz", save_best_only=True, initial_value_threshold=threshold)
+        assert fit([checkpoint], val_loss=[0.7, 0.5, 0.4, 0.6]).saved == ["3.npz"]
+        assert checkpoint.best == 0.4
+
+
+def test_epochs_without_the_quantity_are_saved_until_there_is_a_better_one():
+    model = Model()
+    checkpoint = ModelCheckpoint("{epoch}.npz", save_best_only=True)
+    todo = CallbackList([checkpoint], model=model)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for epoch, logs in enumerate([{"loss": 1}, {"loss": 1, "val_loss": 2}, {"loss": 1}]):
+            todo.on_epoch_begin(epoch)
+            todo.on_epoch_end(epoch, logs)
+    assert ["must be one of loss" in str(warning.message) for warning in told] == [True, True]
+    assert model.saved == ["1.npz", "2.npz"]
+
+
+@pytest.mark.parametrize("least", [3e-4, 1e-7, 0.1])
+def test_the_least_learning_rate_is_reached_and_kept(least):
+    model, x, y = a_regression()
+    model.optimizer.learning_rate = least * 1.5
+    plateau = ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=1e9, min_lr=least, cooldown=0, verbose=0)
+    rates = model.fit(x, y, epochs=5, verbose=0, callbacks=plateau).history["learning_rate"]
+    assert np.float32(rates[2:]) == pytest.approx(np.float32(least), rel=0, abs=0)
+    assert plateau.wait > 1  # no reduction to itself, which begins the waiting again
+
+
+def test_directions_come_from_the_models_metrics():
+    from fastconv import Input, Model, layers, metrics
+
+    class Mine(metrics.Metric):
+        _direction = "down"
+
+    class Inherited(metrics.AUC):
+        pass
+
+    x = Input((2,))
+    model = Model(x, [layers.Dense(1, name="a")(x), layers.Dense(1, name="b")(x)])
+    given = {"a": [Mine("accuracy"), Inherited(name="x")], "b": [metrics.MeanMetricWrapper(metrics.mse, "gap")]}
+    model.compile("sgd", "mse", metrics=given)
+    for name, better in {"val_a_accuracy": 1, "a_x": 3, "val_b_gap": 1, "b_loss": 1, "val_loss": 1}.items():
+        for make in (EarlyStopping, ReduceLROnPlateau, lambda m: ModelCheckpoint("x.npz", m, save_best_only=True)):
+            callback = make(name)
+            callback.set_model(model)
+            assert callback.is_better(better, 2), name
+
+
+# ---- tables of epochs -----------------------------------------------------------------------------------------------
+
+
+def written(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_columns_that_come_later(tmp_path):
+    model, x, y = a_regression(metrics=["mae"])
+    path = tmp_path / "log.csv"
+    validation = {"validation_data": (x, y), "validation_freq": 2}
+    history = model.fit(x, y, epochs=4, verbose=0, callbacks=CSVLogger(path), **validation).history
+    rows = written(path)
+    assert list(rows[0]) == ["epoch", "loss", "mae", "val_loss", "val_mae"]
+    assert [row["val_loss"] for row in rows] == ["NA", str(history["val_loss"][0]), "NA", str(history["val_loss"][1])]
+    assert [float(row["loss"]) for row in rows] == history["loss"]
+
+
+def test_columns_of_an_appended_training(tmp_path):
+    model, x, y = a_regression(metrics=["mae"])
+    path = tmp_path / "log.csv"
+    model.fit(x, y, verbose=0, callbacks=CSVLogger(path, ";", append=True))
+    fewer, _, _ = a_regression()
+    schedule = LearningRateScheduler(lambda epoch: 0.5)
+    fewer.fit(x, y, verbose=0, validation_data=(x, y), callbacks=[schedule, CSVLogger(path, ";", append=True)])
+    with open(path, newline="") as file:
+        first, second = csv.DictReader(file, delimiter=";")
+    assert list(first) == ["epoch", "loss", "mae", "learning_rate", "val_loss"]
+    assert [first["learning_rate"], first["val_loss"], second["mae"]] == ["NA"] * 3
+    assert float(second["learning_rate"]) == 0.5
+
+
+def test_a_resumed_training_goes_on_with_its_table(tmp_path):
+    class Stop(Exception):
+        pass
+
+    def fit_until(last):
+        def stop(epoch, logs):
+            if epoch == last:
+                raise Stop
+
+        model, x, y = a_regression()
+        end, backup = LambdaCallback(on_epoch_begin=stop), BackupAndRestore(tmp_path / "backup")
+        model.fit(x, y, epochs=4, verbose=0, callbacks=[end, CSVLogger(tmp_path / "log.csv"), backup])
+
+    (tmp_path / "log.csv").write_text("of another training")
+    with pytest.raises(Stop):
+        fit_until(2)
+    fit_until(None)
+    assert [row["epoch"] for row in written(tmp_path / "log.csv")] == ["0", "1", "2", "3"]

@@ -1,0 +1,98 @@
+"""Several callbacks as one."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from fastconv.callbacks.callback import Callback
+from fastconv.callbacks.history import History, ProgbarLogger
+from fastconv.callbacks.late import LateLogs
+from fastconv.engine.tree import leaves
+
+# The former names of stages of training, which the methods of these stages call.
+ALIASES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
+
+
+class CallbackList(Callback):
+    """Several callbacks as one; each is told in turn, also of an exception inside `with`.
+
+    Args:
+        callbacks: a callback, or nested lists of them.
+        add_history: whether a `History` joins them, unless it is among them.
+        add_progbar: whether a `ProgbarLogger` joins them, unless it is among them.
+        model: their model.
+        params: their parameters, such as verbose=1, epochs=3, steps=10.
+
+    Raises:
+        TypeError: an object that is no callback.
+    """
+
+    def __init__(
+        self,
+        callbacks: Any = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: Any,
+    ) -> None:
+        super().__init__()
+        given = leaves(callbacks)
+        for callback in given:
+            if not isinstance(callback, Callback):
+                raise TypeError(f"callbacks must be Callback objects. Received: {callback!r}")
+        for wanted, kind in ((add_progbar, ProgbarLogger), (add_history, History)):
+            if wanted and not any(isinstance(callback, kind) for callback in given):
+                given.append(kind())
+        self.callbacks = sorted(given, key=lambda callback: callback.comes_last)
+        for callback in self.callbacks:
+            callback.companions = self.callbacks
+        if model is not None:
+            self.set_model(model)
+        self.set_params(params)
+
+    @property
+    def history(self) -> History | None:
+        """The last `History` among them, if there is any."""
+        found = [callback for callback in self.callbacks if isinstance(callback, History)]
+        return found[-1] if found else None
+
+    def __enter__(self) -> CallbackList:
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        if kind is not None:
+            self.on_exception()
+
+
+def _tell_all(name: str) -> Any:
+    """The method that tells all callbacks of a stage, or gives all of them the model or the parameters."""
+    default = getattr(Callback, name)
+    takes = len(inspect.signature(default).parameters) - 1  # without self
+    nothing = default if name.startswith("on_") else None
+    former = ALIASES.get(name)
+    former_default = getattr(Callback, former) if former else None
+
+    def tell(self: CallbackList, *args: Any, **kwargs: Any) -> None:
+        args = (*args, *kwargs.values())
+        args = args if len(args) == takes else (*args, {})  # no logs
+        for callback in self.callbacks:
+            method = getattr(callback, name)
+            if getattr(method, "__func__", None) is nothing:
+                if former is None:
+                    continue
+                method = getattr(callback, former)
+                if getattr(method, "__func__", None) is former_default:
+                    continue
+            method(*(args if callback.looks_at_once else map(_found, args)))
+
+    return tell
+
+
+def _found(arg: Any) -> Any:
+    """What is told of a stage, with logs that are found late as they are now."""
+    return arg.data if isinstance(arg, LateLogs) else arg
+
+
+for _name in [name for name in vars(Callback) if name.startswith(("on_", "set_"))]:
+    setattr(CallbackList, _name, _tell_all(_name))
