@@ -10,6 +10,7 @@ from fastconv.callbacks.callback import Logs, check_numbers, is_count
 from fastconv.callbacks.monitor import Monitor
 from fastconv.callbacks.places import check_fields
 from fastconv.utils.endings import MODELS, WEIGHTS, model_suffix
+from fastconv.utils.files import FilePath
 
 
 class ModelCheckpoint(Monitor):
@@ -40,7 +41,7 @@ class ModelCheckpoint(Monitor):
 
     def __init__(
         self,
-        filepath: str | os.PathLike[str],
+        filepath: FilePath,
         monitor: str = "val_loss",
         verbose: int = 0,
         save_best_only: bool = False,
@@ -61,8 +62,8 @@ class ModelCheckpoint(Monitor):
         if initial_value_threshold is not None:
             check_numbers(self, initial_value_threshold=initial_value_threshold)
         model_suffix(filepath, WEIGHTS if save_weights_only else MODELS)
-        check_fields("ModelCheckpoint", os.fspath(filepath))
-        self.filepath = os.fspath(filepath)
+        check_fields("ModelCheckpoint", os.fsdecode(filepath))
+        self.filepath = os.fsdecode(filepath)
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
