@@ -1,4 +1,4 @@
-"""The operations of a drawn model and what they take from each other, for pictures of it."""
+"""The operations of a functional model and their inputs, for pictures of the model."""
 
 from __future__ import annotations
 
@@ -56,3 +56,56 @@ def _vertex(operation: Any, inputs: list, outputs: list, maker: dict[KerasTensor
     name = name if used[name] == 1 else f"{name}_{used[name] - 1}"
     maker.update(dict.fromkeys(leaves(outputs), name))
     return Vertex(name, operation, list(dict.fromkeys(maker[t] for t in inputs)), list(inputs), list(outputs))
+
+
+@dataclass
+class Box:
+    """A vertex in a picture.
+
+    Attributes:
+        name: differs from the name of every other box; a box in a nested model has the names of both, "model/layer".
+        vertex: the operation.
+        frames: the names of the nested models that it lies in, the outermost first.
+        sources: the names of the boxes that make the inputs.
+    """
+
+    name: str
+    vertex: Vertex
+    frames: tuple[str, ...]
+    sources: list[str]
+
+
+def boxes(model: Any, expand: bool, prefix: str = "") -> list[Box]:
+    """Return the boxes of a picture of `model`, in the order in which data meets them.
+
+    Args:
+        model: the model.
+        expand: whether a nested model is drawn as its own boxes instead of one box.
+        prefix: goes before all names.
+    """
+    found: list[Box] = []
+    _collect(model, expand, prefix, (), [], found)
+    return found
+
+
+def _collect(
+    model: Any, expand: bool, prefix: str, frames: tuple[str, ...], sources: list[str], found: list[Box]
+) -> list[str]:
+    """Append the boxes of a model to `found`; returns the names of those that make its outputs.
+
+    Args:
+        sources: the boxes that make the inputs of the model.
+    """
+    exits: dict[str, list[str]] = {}
+    inside = vertices(model)
+    for vertex in inside:
+        name = prefix + vertex.name
+        before = [box for source in vertex.sources for box in exits[source]] if vertex.sources else sources
+        if expand and getattr(vertex.operation, "nodes", None):
+            exits[vertex.name] = _collect(vertex.operation, expand, f"{name}/", (*frames, name), before, found)
+        else:
+            found.append(Box(name, vertex, frames, before))
+            exits[vertex.name] = [name]
+    made = {t: vertex.name for vertex in inside for t in vertex.outputs}
+    last = list(dict.fromkeys(made[t] for t in model.outputs)) if made else [inside[-1].name]
+    return [box for name in last for box in exits[name]]

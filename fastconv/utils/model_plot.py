@@ -1,4 +1,4 @@
-"""Pictures of models, drawn by Graphviz."""
+"""Pictures of models: drawn by Graphviz when its program is installed, else by Matplotlib."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from fastconv.utils.model_graph import Vertex, vertices
+from fastconv.utils.model_drawing import draw
+from fastconv.utils.model_graph import Box, Vertex, boxes
 
-TEXT = ("dot", "raw")  # what is written without Graphviz
+TEXT = ("dot", "raw")  # endings of files in Graphviz's language, which need no program
+
+
+class Shown(NamedTuple):
+    """The lines of text that a box has besides the kind of its operation."""
+
+    names: bool
+    activations: bool
+    shapes: bool
+    dtype: bool
+    trainable: bool
 
 
 def model_to_dot(
@@ -26,17 +37,20 @@ def model_to_dot(
     show_layer_activations: bool = False,
     show_trainable: bool = False,
 ) -> Any:
-    """A model as a graph of pydot, a box for each layer and operation; a model that is not drawn is one box.
+    """Return a model as a graph of pydot, with a box for each layer and operation.
+
+    A model that is no graph of layers, a subclass with `call`, is a single box.
 
     Args:
         model: the model.
-        show_shapes, show_dtype: whether boxes tell the shapes and the dtype of what goes in and comes out.
-        show_layer_names: whether they tell the name of a layer before its class.
+        show_shapes, show_dtype: whether boxes show the shapes of inputs and outputs, and the dtype of outputs.
+        show_layer_names: whether boxes show the name of a layer before its class.
         rankdir: "TB" from top to bottom, "LR" from left to right.
         expand_nested: whether models within the model are drawn as frames around their own boxes.
         dpi: dots an inch.
-        subgraph: whether a cluster to put into another graph is wanted.
-        show_layer_activations, show_trainable: whether boxes tell the activation, and whether training changes weights.
+        subgraph: whether to return a cluster, which another graph can hold.
+        show_layer_activations: whether boxes show the activation of a layer.
+        show_trainable: whether boxes show if training changes the weights.
 
     Returns:
         A `pydot.Dot`, or a `pydot.Cluster`.
@@ -46,23 +60,22 @@ def model_to_dot(
         ValueError: the model has no weights yet.
     """
     pydot = _pydot()
-    if not model.built:
-        raise ValueError(
-            f"plot_model: a model must be built before it is drawn; call build(input_shape). Received: {model.name}"
-        )
+    shown = Shown(show_layer_names, show_layer_activations, show_shapes, show_dtype, show_trainable)
+    rows = _rows(model, shown, expand_nested, f"{model.name}/" if subgraph else "")
     if subgraph:
         graph = pydot.Cluster(_plain(model.name), label=_quoted(model.name), style="dashed")
     else:
         graph = pydot.Dot(graph_type="digraph", rankdir=rankdir, dpi=str(dpi), concentrate=True)
         graph.set_node_defaults(shape="record")
-    shown = {
-        "names": show_layer_names,
-        "activations": show_layer_activations,
-        "shapes": show_shapes,
-        "dtype": show_dtype,
-        "trainable": show_trainable,
-    }
-    _draw(pydot, graph, model, f"{model.name}/" if subgraph else "", shown, expand_nested)
+    frames: dict[tuple[str, ...], Any] = {(): graph}
+    frames_of = {box.name: box.frames for box, _ in rows}
+    for box, lines in rows:
+        _frame(pydot, frames, box.frames).add_node(pydot.Node(_quoted(box.name), label=f'"{_record(lines)}"'))
+        for source in box.sources:  # an edge within a cluster would draw both of its ends into it
+            common = box.frames
+            while frames_of[source][: len(common)] != common:
+                common = common[:-1]
+            _frame(pydot, frames, common).add_edge(pydot.Edge(_quoted(source), _quoted(box.name)))
     return graph
 
 
@@ -78,40 +91,41 @@ def plot_model(
     show_layer_activations: bool = False,
     show_trainable: bool = False,
 ) -> Any:
-    """Draw a model into a file: png, svg, pdf, or whatever else Graphviz makes by the name's ending; dot without it.
+    """Draw a model into a file, in the format that its ending names: png, svg, pdf, dot and others.
+
+    Graphviz draws the picture when its program `dot` is installed; otherwise Matplotlib does. A file that ends in .dot
+    holds the graph as text.
 
     Args:
         model, show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, dpi, show_layer_activations,
             show_trainable: as for `model_to_dot`.
-        to_file: the file.
+        to_file: the file; png when its name has no ending.
 
     Returns:
         In a notebook, the image of a png file; else None.
 
     Raises:
-        ImportError: pydot is not installed.
-        FileNotFoundError: Graphviz is not installed.
-        ValueError: the model has no weights yet.
+        ImportError: pydot or Matplotlib is needed and not installed.
+        ValueError: the model has no weights yet, or an ending that only Graphviz can make, which is not installed.
     """
-    graph = model_to_dot(
-        model,
-        show_shapes,
-        show_dtype,
-        show_layer_names,
-        rankdir,
-        expand_nested,
-        dpi,
-        show_layer_activations=show_layer_activations,
-        show_trainable=show_trainable,
-    )
     kind = Path(to_file).suffix.removeprefix(".").lower() or "png"
     path = os.fspath(to_file) if Path(to_file).suffix else f"{os.fspath(to_file)}.png"
-    if kind not in TEXT and shutil.which("dot") is None:
-        raise FileNotFoundError(
-            "plot_model: Graphviz's program 'dot' must be installed (apt install graphviz, brew install graphviz), "
-            f"unless to_file ends in .dot. Received: to_file={path!r}"
+    if kind in TEXT or shutil.which("dot") is not None:
+        graph = model_to_dot(
+            model,
+            show_shapes,
+            show_dtype,
+            show_layer_names,
+            rankdir,
+            expand_nested,
+            dpi,
+            show_layer_activations=show_layer_activations,
+            show_trainable=show_trainable,
         )
-    graph.write(path, format="raw" if kind in TEXT else kind)
+        graph.write(path, format="raw" if kind in TEXT else kind)
+    else:
+        shown = Shown(show_layer_names, show_layer_activations, show_shapes, show_dtype, show_trainable)
+        draw(_rows(model, shown, expand_nested), path, kind, rankdir, dpi)
     if kind == "png" and "IPython" in sys.modules:
         from IPython.display import Image
 
@@ -119,48 +133,44 @@ def plot_model(
     return None
 
 
-def _draw(
-    pydot: Any, graph: Any, model: Any, prefix: str, shown: dict[str, bool], expand: bool
-) -> tuple[list[str], list[str]]:
-    """Add the boxes and arrows of a model; returns the boxes that its inputs are, and those that make its outputs."""
-    entries: dict[str, list[str]] = {}
-    exits: dict[str, list[str]] = {}
-    found = vertices(model)
-    for vertex in found:
-        name = prefix + vertex.name
-        if expand and getattr(vertex.operation, "nodes", None):
-            inner = pydot.Cluster(_plain(name), label=_quoted(vertex.name), style="dashed")
-            entries[vertex.name], exits[vertex.name] = _draw(pydot, inner, vertex.operation, name + "/", shown, expand)
-            graph.add_subgraph(inner)
-        else:
-            graph.add_node(pydot.Node(_quoted(name), label=f'"{_label(vertex, shown)}"'))
-            entries[vertex.name] = exits[vertex.name] = [_quoted(name)]
-        for source in vertex.sources:
-            for start in exits[source]:
-                for end in entries[vertex.name]:
-                    graph.add_edge(pydot.Edge(start, end))
-    made = {t: vertex.name for vertex in found for t in vertex.outputs}
-    last = list(dict.fromkeys(made[t] for t in model.outputs)) if made else [found[-1].name]
-    first = [vertex.name for vertex in found if not vertex.sources]
-    return [box for name in first for box in entries[name]], [box for name in last for box in exits[name]]
+def _rows(model: Any, shown: Shown, expand: bool, prefix: str = "") -> list[tuple[Box, list[list[str]]]]:
+    """The boxes of a picture, each with its lines of text. Raises ValueError when the model has no weights yet."""
+    if not model.built:
+        raise ValueError(
+            f"plot_model: a model must be built before it is drawn; call build(input_shape). Received: {model.name}"
+        )
+    return [(box, _lines(box.vertex, shown)) for box in boxes(model, expand, prefix)]
 
 
-def _label(vertex: Vertex, shown: dict[str, bool]) -> str:
-    """The lines of a box, as Graphviz's records are written."""
-    title = f"{vertex.name} ({vertex.kind})" if shown["names"] else vertex.kind
-    lines = [_escaped(title)]
+def _lines(vertex: Vertex, shown: Shown) -> list[list[str]]:
+    """The lines of text in a box, each of one cell or of two."""
+    lines = [[f"{vertex.name} ({vertex.kind})" if shown.names else vertex.kind]]
     activation = getattr(vertex.operation, "activation", None)
-    if shown["activations"] and activation is not None:
-        lines.append(f"activation: {getattr(activation, '__name__', type(activation).__name__)}")
-    if shown["shapes"]:
+    if shown.activations and activation is not None:
+        lines.append([f"activation: {getattr(activation, '__name__', type(activation).__name__)}"])
+    if shown.shapes:
         ends = [("input", vertex.inputs), ("output", vertex.outputs)]
-        lines.append("|".join(f"{end}: {', '.join(str(t.shape) for t in tensors) or '?'}" for end, tensors in ends))
-        lines[-1] = "{" + lines[-1] + "}"
-    if shown["dtype"]:
-        lines.append(", ".join(dict.fromkeys(t.dtype.name for t in vertex.outputs)) or "?")
-    if shown["trainable"] and hasattr(vertex.operation, "trainable"):
-        lines.append("trainable" if vertex.operation.trainable else "non-trainable")
-    return "{" + "|".join(lines) + "}"
+        lines.append([f"{end}: {', '.join(str(t.shape) for t in tensors) or '?'}" for end, tensors in ends])
+    if shown.dtype:
+        lines.append([", ".join(dict.fromkeys(t.dtype.name for t in vertex.outputs)) or "?"])
+    if shown.trainable and hasattr(vertex.operation, "trainable"):
+        lines.append(["trainable" if vertex.operation.trainable else "non-trainable"])
+    return lines
+
+
+def _frame(pydot: Any, frames: dict[tuple[str, ...], Any], names: tuple[str, ...]) -> Any:
+    """The cluster of a nested model; it is made when its first box is drawn."""
+    if names not in frames:
+        label = names[-1].rpartition("/")[2]
+        frames[names] = pydot.Cluster(_plain(names[-1]), label=_quoted(label), style="dashed")
+        _frame(pydot, frames, names[:-1]).add_subgraph(frames[names])
+    return frames[names]
+
+
+def _record(lines: list[list[str]]) -> str:
+    """The label of a box for Graphviz, which calls such a box a record."""
+    texts = ["|".join(map(_escaped, cells)) for cells in lines]
+    return "{" + "|".join(f"{{{text}}}" if len(cells) > 1 else text for text, cells in zip(texts, lines)) + "}"
 
 
 def _plain(name: str) -> str:
@@ -181,5 +191,5 @@ def _pydot() -> Any:
     try:
         import pydot
     except ImportError as error:
-        raise ImportError("Pictures of models need pydot: pip install fastconv[plot], and Graphviz") from error
+        raise ImportError("Graphs of models need pydot: pip install fastconv[plot]") from error
     return pydot
