@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastconv.datasets.files import locate
+from fastconv.datasets.files import check_content, locate
 
 
 def stored(name: str, url: str, checksum: str | None = None) -> Path:
-    """The file `name` in the folder "models" of FASTCONV_DATA, ~/.cache/fastconv or ~/.keras; else it is downloaded.
+    """Return the file `name` in the folder "models" of FASTCONV_DATA, ~/.cache/fastconv or ~/.keras.
+
+    It is downloaded when none of them has it.
 
     Raises:
         ImportError: it must be downloaded, and pooch is not installed.
         OSError: the download failed; the message names the place to put the file.
         ValueError: the file has another checksum.
     """
-    return locate(f"models/{name}", url, checksum, [Path.home() / ".keras"])
+    path = locate(f"models/{name}", url, checksum, [Path.home() / ".keras"])
+    check_content(str(path), path.read_bytes(), checksum)
+    return path

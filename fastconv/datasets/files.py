@@ -51,10 +51,10 @@ def locate(name: str, url: str, checksum: str | None, more: Sequence[Path] = ())
 
 
 def check_content(where: str, content: bytes, digest: str | None) -> None:
-    """Raise ValueError unless `content`, decompressed bytes of the data set, has this digest.
+    """Raise ValueError unless `content`, the bytes in a file after decompression, has this digest.
 
     Args:
-        where: the file that the bytes come from.
+        where: the file.
         content: the bytes.
         digest: "sha256:..." or "md5:...", or None for any content.
     """

@@ -40,7 +40,9 @@ def test_weights_from_a_file_that_is_there(folder):
 def test_a_file_with_another_checksum_is_named(folder):
     name = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
     (folder / name).write_bytes(b"something else")
-    with pytest.raises(ValueError, match=rf"{name}: .* Its md5 must be 6d6bbae143d832006294945121d1f1fc"):
+    with pytest.raises(
+        ValueError, match=rf"{name}: .* The md5 of its content must be 6d6bbae143d832006294945121d1f1fc"
+    ):
         applications.VGG16(include_top=False)
 
 
