@@ -54,7 +54,7 @@ def conv_transpose(x, w, *, shape, strides, before, dilation):
     for i, tap in itertools.product(np.ndindex(x.shape[:-1]), np.ndindex(w.shape[:-2])):
         o = tuple(a * s + k * d - b for a, s, k, d, b in zip(i[1:], strides, tap, dilation, before))
         if all(0 <= a < n for a, n in zip(o, shape)):
-            y[(i[0], *o)] += np.float64(w[tap]) @ np.float64(x[i])
+            y[(i[0], *o)] += w[tap].astype(float) @ x[i].astype(float)
     return y
 
 

@@ -250,6 +250,7 @@ def test_contestants_take_turns_and_the_hopeless_leave(monkeypatch):
 
 
 def test_a_report_goes_on_where_it_was_broken_off(monkeypatch, tmp_path):
+    pytest.importorskip("matplotlib", reason="the report ends with a plot")
     monkeypatch.setattr(report, "RESULTS", tmp_path)
     limits = {"1": 90.0, "2": 180.0}
     monkeypatch.setattr(report, "roof", lambda: {"peak_gflops": limits, "bandwidth_gbytes": limits})

@@ -196,12 +196,15 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.name = name
 
     def __call__(self, step: Any) -> Any:
-        passed = _float(step) / float(self.first_decay_steps)
+        # Functions instead of operators: NumPy 1's operators compute numbers without axes in float64, and a step at a
+        # restart could fall on its other side than in a graph.
+        passed = ops.divide(_float(step), float(self.first_decay_steps))
         if self.t_mul == 1:
             restarts = ops.floor(passed)
             passed = passed - restarts
         else:
-            restarts = ops.floor(ops.log(1.0 - passed * (1.0 - self.t_mul)) * (1 / math.log(self.t_mul)))
+            grown = ops.subtract(1.0, ops.multiply(passed, 1.0 - self.t_mul))
+            restarts = ops.floor(ops.multiply(ops.log(grown), 1 / math.log(self.t_mul)))
             length = ops.exp(restarts * math.log(self.t_mul))
             passed = (passed - (1.0 - length) / (1.0 - self.t_mul)) / length
         highest = ops.power(ops.cast(self.m_mul, "float32"), restarts)

@@ -137,7 +137,11 @@ def test_two_models_and_two_optimizers(tmp_path):
                                        for m in (traced, recorded, alone))):  # fmt: skip
         assert not np.array_equal(before, after[0])
         np.testing.assert_allclose(after[0], after[1], rtol=1e-5, atol=1e-7)
-        np.testing.assert_array_equal(after[1], after[2])
+        if (
+            np.lib.NumpyVersion(np.__version__) >= "2.0.0"
+        ):  # NumPy 1's operators compute numbers without axes in float64
+            np.testing.assert_array_equal(after[1], after[2])
+        np.testing.assert_allclose(after[1], after[2], rtol=1e-5, atol=1e-7)
 
 
 class Autoencoder(Model):

@@ -409,8 +409,11 @@ def from_dlpack(array: Any) -> ndarray:
         raise TypeError("CPU arrays cannot be directly imported to CuPy. Use `cupy.array(numpy.from_dlpack(input))`")
 
     class Host:
-        __dlpack__ = staticmethod(array.__dlpack__)
-        __dlpack_device__ = staticmethod(lambda: (1, 0))
+        def __dlpack__(self, **how: Any) -> Any:
+            return array.__dlpack__(**how)
+
+        def __dlpack_device__(self) -> tuple[int, int]:
+            return 1, 0
 
     return ndarray(np.from_dlpack(Host()), array.__dlpack_device__()[1])
 

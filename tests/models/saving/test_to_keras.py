@@ -74,6 +74,7 @@ def test_layers_that_keras_lacks_are_marked(layer):
 
 
 def test_operations_that_keras_lacks_are_an_error(tmp_path):
+    pytest.importorskip("h5py")
     a = Input((4, 4, 1))
     model = Model(a, ops.min_pool(a, 2))
     for suffix in (".keras", ".h5"):
