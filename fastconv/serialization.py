@@ -7,15 +7,20 @@ imported or run because a file says so.
 
 from __future__ import annotations
 
+import itertools
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import MappingProxyType
+from types import MappingProxyType, MethodType
 from typing import Any, TypeVar
 
 # What `custom_objects` of the deserialization under way names; objects within objects find it here.
 _custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default=MappingProxyType({}))
+
+# What users' things are called in the configurations that are being made, by these names; None outside of a file.
+_distinct_names: ContextVar[dict[str, Any] | None] = ContextVar("distinct_names", default=None)
 
 KINDS = (
     "activation",
@@ -31,8 +36,8 @@ KINDS = (
 )
 LAMBDA = "<lambda>"  # the name of every one
 ABOUT_LAMBDAS = (
-    "The code of a lambda is in no file: load the model with compile=False, or give a function in "
-    "custom_objects={'<lambda>': function}; named functions are found by their names"
+    "The code of a lambda is in no file: load the model with compile=False if only compile was given it, or give a "
+    "function in custom_objects={'<lambda>': function}; named functions are found by their names"
 )
 _tables: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
 _registered: dict[str, Any] = {}  # by users, under "package>name"
@@ -116,7 +121,7 @@ def get_custom_objects() -> dict[str, Any]:
 def get_registered_name(thing: Any) -> str:
     """The name under which a class or function was registered, else its own."""
     names = [name for name, holder in _registered.items() if holder is thing]
-    return names[0] if names else thing.__name__
+    return names[0] if names else getattr(thing, "__name__", f"<{type(thing).__name__}>")
 
 
 def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -146,26 +151,66 @@ def holds(kind: str, name: str) -> bool:
 def serialize(thing: Any) -> Any:
     """What `deserialize` makes `thing` from again: the name of a function, `{"class_name", "config"}` of an object.
 
+    Within `distinct_names`, a lambda, or another callable without a name, is called after its type in angle brackets,
+    as in "<lambda>".
+
     Raises:
-        ValueError: a lambda, which has no name, or something whose name is that of something else here.
+        ValueError: something that is neither a function with a name nor an object with `get_config`.
     """
     if thing is None:
         return None
     if hasattr(thing, "get_config"):
         return {"class_name": _name_for_files(type(thing)), "config": thing.get_config()}
-    if not hasattr(thing, "__name__") or thing.__name__ == LAMBDA:
+    if not callable(thing) or (_distinct_names.get() is None and is_nameless(get_registered_name(thing))):
         raise ValueError(f"serialize: only functions with a name and objects with get_config. Received: {thing!r}")
     return _name_for_files(thing)
 
 
+@contextmanager
+def distinct_names() -> Iterator[dict[str, Any]]:
+    """Inside `with`, `serialize` never gives two things one name. Yields the users' things by their names."""
+    names: dict[str, Any] = {}
+    scope = _distinct_names.set(names)
+    try:
+        yield names
+    finally:
+        _distinct_names.reset(scope)
+
+
+@contextmanager
+def warning_of_lambdas(stacklevel: int = 5) -> Iterator[None]:
+    """`distinct_names`, with a warning of lambdas and of other callables without a name."""
+    with distinct_names() as names:
+        yield
+    nameless = [name for name in names if is_nameless(name)]
+    if nameless:
+        warnings.warn(f"The model holds {', '.join(nameless)}. {ABOUT_LAMBDAS}", stacklevel=stacklevel)
+
+
+def is_nameless(name: Any) -> bool:
+    """Whether a name in a configuration stands for a lambda, or another callable without a name."""
+    return isinstance(name, str) and name.startswith("<")
+
+
 def _name_for_files(thing: Any) -> str:
-    """The registered name. Raises ValueError where it would be read as something of this package."""
+    """The name under which `thing` will be looked up: that of the registration, its own, or one made from its type."""
     name = get_registered_name(thing)
-    holders = [table[name] for table in _tables.values() if name in table]
-    ours = _address(thing).startswith(f"{__package__}.")
-    if holders and not ours and all(_address(holder) != _address(thing) for holder in holders):
-        raise ValueError(f"serialize: {name!r} is the name of {_address(holders[0])}. Received: {_address(thing)}")
-    return name
+    if (getattr(thing, "__module__", None) or "").startswith(f"{__package__}."):
+        return name
+    if any(name in table and table[name] is not thing for table in _tables.values()):
+        name = f"Custom>{name}"  # or it would be read as something of this package
+    names = _distinct_names.get()
+    return name if names is None else next(n for n in _numbered(name) if _is_same(names.setdefault(n, thing), thing))
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}_{i}" for i in itertools.count(1))
+
+
+def _is_same(holder: Any, thing: Any) -> bool:
+    """Whether both are one thing; a method is another object whenever it is looked up."""
+    return holder is thing or (isinstance(thing, MethodType) and isinstance(holder, MethodType) and holder == thing)
 
 
 def deserialize(kind: str, data: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -225,6 +270,8 @@ def lookup(kind: str, name: str) -> Any:
     custom = get_registered_object(name)
     if custom is not None:
         return custom
+    if is_nameless(name):
+        raise ValueError(f"{ABOUT_LAMBDAS}. Received: {kind}={name!r}")
     table = _table(kind)
     if name not in table:
         raise ValueError(

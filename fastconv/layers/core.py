@@ -10,7 +10,7 @@ from fastconv.engine import KerasTensor
 from fastconv.engine.symbolic import Node
 from fastconv.layers.base import Layer, check_count
 from fastconv.layers.weighted import Weighted, choices
-from fastconv.serialization import register
+from fastconv.serialization import is_nameless, register
 
 
 @register("layer")
@@ -215,8 +215,8 @@ class Identity(Layer):
 class Lambda(Layer):
     """function(x, **arguments), for a function written with ops.
 
-    A model with a named function can be saved, and is read again if the function is among the `custom_objects`; code is
-    never read from a file.
+    Code is never read from a file: a model is read again if its named functions are among the `custom_objects`, and a
+    function for each lambda, by the name of its layer or as "<lambda>".
 
     Args:
         function: takes the inputs.
@@ -242,8 +242,13 @@ class Lambda(Layer):
 
     @classmethod
     def from_config(cls, config: dict) -> Any:
-        """A new layer; its function comes from the `custom_objects` of whatever reads the configuration."""
-        return cls(**{**config, "function": serialization.get("function", config["function"])})
+        """A new layer; its function comes from the `custom_objects` of whatever reads the configuration.
+
+        A lambda is also found by the name of the layer.
+        """
+        function = config["function"]
+        named = serialization.get_registered_object(str(config.get("name"))) if is_nameless(function) else None
+        return cls(**{**config, "function": named or serialization.get("function", function)})
 
     def call(self, inputs: Any) -> Any:
         return self.function(inputs, **self.arguments)

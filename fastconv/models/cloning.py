@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastconv.layers.base import Layer
-from fastconv.serialization import deserialize, serialize
+from fastconv.serialization import deserialize, distinct_names, serialize
 
 
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
@@ -36,16 +36,17 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[
     """
     if input_tensors is not None:
         raise ValueError("clone_model: input_tensors must be None; call the clone on tensors instead")
-    data = serialize(model)
+    with distinct_names() as names:
+        data = serialize(model)
     if clone_function is None:
-        return deserialize("layer", data, {type(model).__name__: type(model)})
+        return deserialize("layer", data, names)
     made = {layer.name: clone_function(layer) for layer in model.layers}
     clones = {f"clone of {name}": _returning(layer) for name, layer in made.items()}
     for entry in data["config"]["layers"]:
         name = entry["config"]["name"]
         if name in made:
             entry["class_name"] = f"clone of {name}"
-    return deserialize("layer", data, clones)
+    return deserialize("layer", data, {**names, **clones})
 
 
 def _returning(layer: Layer) -> type:

@@ -12,7 +12,7 @@ from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer, for_constructor
 from fastconv.models.summary import print_summary
 from fastconv.models.training import Trainer
-from fastconv.serialization import serialize
+from fastconv.serialization import serialize, warning_of_lambdas
 from fastconv.utils.files import FilePath
 
 
@@ -148,7 +148,8 @@ class Model(Trainer):
 
     def to_json(self, **how: Any) -> str:
         """The configuration as JSON, from which `model_from_json` makes the model again; `how` as for `json.dumps`."""
-        return json.dumps(serialize(self), **how)
+        with warning_of_lambdas(stacklevel=4):
+            return json.dumps(serialize(self), **how)
 
     @property
     def input_shape(self) -> Any:

@@ -27,7 +27,7 @@ from fastconv.models import data as batching
 from fastconv.models.feed import Arrays, Feed, Portions, Stream, makes_batches
 from fastconv.models.objective import Objective, check_tensors
 from fastconv.models.steps import PlannedStep, Results
-from fastconv.serialization import ABOUT_LAMBDAS, LAMBDA, serialize
+from fastconv.serialization import serialize
 from fastconv.utils import random
 from fastconv.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
@@ -92,7 +92,7 @@ class Trainer(Layer):
         self._plans.clear()
 
     def get_compile_config(self) -> dict | None:
-        """The arguments of `compile` as plain data, with a warning of lambdas; None where it was not called."""
+        """The arguments of `compile` as plain data; None where it was not called."""
         if self._objective is None:
             return None
 
@@ -620,9 +620,6 @@ def _verbosity(verbose: Any) -> int:
 
 def _named(thing: Any) -> Any:
     """The name or configuration of what `compile` was given."""
-    if getattr(thing, "__name__", None) == LAMBDA:
-        warnings.warn(f"compile was given a lambda. {ABOUT_LAMBDAS}", stacklevel=2)
-        return LAMBDA
     return thing if isinstance(thing, str) else serialize(thing)
 
 

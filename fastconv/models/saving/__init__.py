@@ -15,7 +15,7 @@ from fastconv.models.saving.fitting import assign, naming
 from fastconv.models.saving.keras_v3 import KerasArchive, WeightsH5
 from fastconv.models.saving.legacy_h5 import LegacyH5
 from fastconv.models.saving.own import Npz, Safetensors
-from fastconv.serialization import custom_object_scope
+from fastconv.serialization import custom_object_scope, warning_of_lambdas
 from fastconv.utils.endings import MODELS, READ_WEIGHTS, WEIGHTS, check_destination, known_suffix, model_suffix
 from fastconv.utils.files import FilePath, write_whole
 
@@ -35,7 +35,8 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 def save_model(model: Any, filepath: FilePath, overwrite: bool = True) -> None:
     """Write a model's configuration, weights, and the state of the optimizer into one file. See `Model.save`."""
     _check_destination(filepath, MODELS, overwrite)
-    content = FORMATS[model_suffix(filepath)].dump(model)
+    with warning_of_lambdas():
+        content = FORMATS[model_suffix(filepath)].dump(model)
     write_whole(filepath, lambda file: file.write(content))
 
 
@@ -51,7 +52,8 @@ def check_save(model: Any, filepath: FilePath, save_weights_only: bool = False) 
     suffixes = WEIGHTS if save_weights_only else MODELS
     check_destination(filepath, suffixes, makes_folders=True)
     if not save_weights_only:
-        FORMATS[model_suffix(filepath, suffixes)].configuration(model)
+        with warning_of_lambdas():
+            FORMATS[model_suffix(filepath)].configuration(model)
 
 
 def load_model(

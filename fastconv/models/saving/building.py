@@ -7,7 +7,7 @@ from typing import Any
 
 from fastconv.engine import Variable
 from fastconv.models.model import Model
-from fastconv.serialization import ABOUT_LAMBDAS, LAMBDA, deserialize, get_registered_object
+from fastconv.serialization import ABOUT_LAMBDAS, deserialize, get_registered_object, is_nameless
 
 
 def build_model(model_config: Any, build_shape: Any, compile_config: Any) -> Any:
@@ -61,7 +61,7 @@ def _revive(kind: str, data: Any) -> Any:
         return {key: _revive(kind, one) for key, one in data.items()}
     if isinstance(data, str):
         found = get_registered_object(data)
-        if found is None and data == LAMBDA:
+        if found is None and is_nameless(data):
             raise ValueError(f"{ABOUT_LAMBDAS}. Received: {kind}={data!r}")
         return found or data
     return deserialize(kind, data)

@@ -288,9 +288,10 @@ def test_what_cannot_be_saved_leaves_the_file(tmp_path, suffix):
     path = tmp_path / f"m{suffix}"
     nested().save(path)
     before = path.read_bytes()
-    unnamed = Sequential([Input((2,)), layers.Lambda(lambda x: x)])
-    with pytest.raises(ValueError, match="with a name"):
-        unnamed.save(path)
+    impossible = Sequential([Input((2,)), layers.Lambda(cubed)])
+    impossible.layers[0].arguments = {"x": object()}
+    with pytest.raises(ValueError, match="plain data"):
+        impossible.save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
