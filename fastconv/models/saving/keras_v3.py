@@ -19,6 +19,7 @@ from fastconv.models.saving.building import build_model, optimizer_state
 from fastconv.models.saving.fitting import Pairs, as_json, assign, parse, skipping
 from fastconv.models.saving.from_keras import from_keras
 from fastconv.models.saving.hdf5_file import Group
+from fastconv.models.saving.names import storable
 from fastconv.models.saving.to_keras import model_to_keras
 
 WEIGHTS = "model.weights.h5"
@@ -92,7 +93,7 @@ def _optimizer_pairs(root: Any, model: Any) -> Pairs:
 def _read(root: Any, path: str, variables: Sequence[Variable]) -> Pairs:
     """Variables with the arrays 0, 1, ... of a group, which must be as many."""
     found = hdf5.child(root, path)
-    count = len(found.links) if isinstance(found, Group) else 0
+    count = sum(name.isdecimal() for name in found.links) if isinstance(found, Group) else 0
     if count != len(variables):
         wanted = [v.path for v in variables]
         raise ValueError(f"its weights must fit the model, with {wanted} at {path}. Received: {count} arrays")
@@ -110,6 +111,6 @@ def _write_tree(root: Any, model: Any) -> None:
 
 def _write(root: Any, path: str, name: str, variables: Sequence[Variable]) -> None:
     group = root.create_group(path)
-    group.attrs["name"] = name
+    group.attrs["name"] = storable(name)
     for i, variable in enumerate(variables):
         group[str(i)] = variable.value

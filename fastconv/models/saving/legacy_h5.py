@@ -9,7 +9,6 @@ arrays in ``weight_names``, trained ones first. ``optimizer_weights`` does so fo
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from fastconv.models.saving import hdf5
 from fastconv.models.saving.building import build_model, optimizer_state, other_state
 from fastconv.models.saving.fitting import Pairs, as_json, assign, parse, skipping
 from fastconv.models.saving.from_keras import from_keras
+from fastconv.models.saving.names import distinct
 from fastconv.models.saving.to_keras import model_to_keras
 
 KERAS_VERSION = "3.15.0"  # whose format this is
@@ -95,7 +95,7 @@ def read_layers(group: Any, model: Any, skipped: list[str] | None = None) -> Pai
 
 def read_named_layers(group: Any, model: Any, skipped: list[str] | None = None) -> Pairs:
     """The same of the layers that have the name of one in the file; the others are left as they are."""
-    layers = {layer.name: layer for layer in model.layers}
+    layers = _layers_by_name(model)
     pairs: Pairs = []
     for name, arrays in _named_arrays(group):
         if name in layers:
@@ -173,27 +173,28 @@ def _write(root: Any, model: Any) -> None:
 
 
 def _write_weights(group: Any, model: Any) -> None:
-    layers = model.layers
-    hdf5.set_names(group, "layer_names", [layer.name for layer in layers])
+    layers = _layers_by_name(model)
+    hdf5.set_names(group, "layer_names", [*layers])
     group.attrs["keras_version"] = KERAS_VERSION
     group.attrs["backend"] = "fastconv"
-    for layer in layers:
-        _write_variables(group.create_group(layer.name), _weights(layer), layer.name)
+    for name, layer in layers.items():
+        _write_variables(group.create_group(name), _weights(layer), name)
     _write_variables(group.create_group(TOP), _top_weights(model), model.name)
 
 
 def _write_variables(group: Any, variables: Sequence[Variable], prefix: str) -> None:
-    counts: Counter[str] = Counter()
-    names = []
-    for variable in variables:
-        path = f"{prefix}/{variable.path}"
-        names.append(f"{path}_{counts[path]}" if counts[path] else path)
-        counts[path] += 1
-        group[names[-1]] = variable.value
+    names = distinct(f"{prefix}/{variable.path}" for variable in variables)
+    for name, variable in zip(names, variables):
+        group[name] = variable.value
     hdf5.set_names(group, "weight_names", names)
 
 
 # ---- both ------------------------------------------------------------------------------------------------------------
+
+
+def _layers_by_name(model: Any) -> dict[str, Layer]:
+    """The layers by their names in a file, which are their own if HDF5 can hold them."""
+    return dict(zip(distinct((layer.name for layer in model.layers), taken=[TOP]), model.layers))
 
 
 def _weights(layer: Layer) -> list[Variable]:

@@ -19,6 +19,7 @@ from fastconv.engine import Variable
 from fastconv.models.saving import zipped
 from fastconv.models.saving.building import build_model, optimizer_state, other_state
 from fastconv.models.saving.fitting import Pairs, as_json, assign, fitted, parse
+from fastconv.models.saving.names import storable
 from fastconv.serialization import serialize
 from fastconv.utils.endings import ABOUT_SAFETENSORS
 
@@ -109,7 +110,7 @@ class Safetensors(Own):
 
 
 def _named(groups: Mapping[str, Sequence[Variable]]) -> dict[str, np.ndarray]:
-    return {f"{group}/{i:06d}/{v.path}": v.value for group, vs in groups.items() for i, v in enumerate(vs)}
+    return {f"{group}/{i:06d}/{storable(v.path)}": v.value for group, vs in groups.items() for i, v in enumerate(vs)}
 
 
 def _pairs(

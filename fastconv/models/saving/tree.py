@@ -16,6 +16,7 @@ from fastconv.engine import Variable
 from fastconv.layers.base import Layer
 from fastconv.models.functional import Functional
 from fastconv.models.model import Model
+from fastconv.models.saving.names import distinct
 from fastconv.models.sequential import Sequential
 from fastconv.random import SeedGenerator
 from fastconv.serialization import snake_case
@@ -49,7 +50,8 @@ def _visit(layer: Layer, path: str, found: dict[str, Layer], seen: set[Layer]) -
         return
     seen.add(layer)
     found[path] = layer
-    for name, held in _attributes(layer):
+    attributes = [*_attributes(layer)]
+    for name, (_, held) in zip(distinct(name for name, _ in attributes), attributes):
         if isinstance(held, Layer):
             _visit(held, joined(path, name), found, seen)
         elif isinstance(held, (list, tuple, dict)):
