@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -91,12 +92,26 @@ def multiply(x1: Any, x2: Any) -> Any:
     return _multiply(*operands(x1, x2))
 
 
-def _to_first(condition: Binary) -> Callable[..., tuple]:
+def _to_extreme(larger: Callable[[Any, Any], Any]) -> Callable[..., tuple]:
+    """The gradient of the extreme of two: it goes to that one, and in halves to both if they are equal."""
+
     def gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
-        first = cast(condition(x, y), dz.dtype)
-        return dz * first, dz * (1 - first)
+        shared = where(equal(x, y), dz * 0.5, 0.0)
+        return where(larger(x, y), dz, shared), where(larger(y, x), dz, shared)
 
     return gradient
+
+
+def _power_gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
+    """As in PyTorch: nothing by x if y is 0, nor by y if x is 0 and y is not negative; NaN by y if x is negative."""
+    by_x = where(equal(y, 0), 0.0, dz * y * power(x, where(equal(y, 0), 1.0, y - 1)))
+    guarded = where(logical_or(x < 0, logical_and(equal(x, 0), greater_equal(y, 0))), 1.0, x)
+    return by_x, dz * where(x < 0, math.nan, z * log(guarded))
+
+
+def _logaddexp_gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
+    """An operand that is the result, which may be infinite, takes all of dz."""
+    return tuple(dz * exp(where(equal(a, z), 0.0, a) - where(equal(a, z), 0.0, z)) for a in (x, y))
 
 
 # NumPy's name of the function: its derivative, dx = f(dy, y, x); None where it is zero everywhere or there is none.
@@ -105,7 +120,7 @@ UNARY: dict[str, Callable[[Any, Any, Any], Any] | None] = {
     "absolute": lambda dy, y, x: dy * sign(x),
     "sign": None,
     "exp": lambda dy, y, x: dy * y,
-    "expm1": lambda dy, y, x: dy * (y + 1),
+    "expm1": lambda dy, y, x: dy * exp(x),
     "log": lambda dy, y, x: dy / x,
     "log1p": lambda dy, y, x: dy / (x + 1),
     "sqrt": lambda dy, y, x: dy * 0.5 / y,
@@ -125,10 +140,10 @@ UNARY: dict[str, Callable[[Any, Any, Any], Any] | None] = {
 BINARY: dict[str, Callable[..., tuple] | None] = {
     "subtract": lambda dz, z, x, y: (dz, -dz),
     "true_divide": lambda dz, z, x, y: (dz / y, -dz * z / y),
-    "power": lambda dz, z, x, y: (dz * y * power(x, y - 1), dz * z * log(where(x > 0, x, 1.0))),
-    "logaddexp": lambda dz, z, x, y: (dz * exp(x - z), dz * exp(y - z)),
-    "maximum": _to_first(lambda x, y: x >= y),
-    "minimum": _to_first(lambda x, y: x <= y),
+    "power": _power_gradient,
+    "logaddexp": _logaddexp_gradient,
+    "maximum": _to_extreme(lambda x, y: x > y),
+    "minimum": _to_extreme(lambda x, y: x < y),
     "remainder": lambda dz, z, x, y: (dz, -dz * floor_divide(x, y)),
     "floor_divide": None,
     "equal": None,
@@ -190,12 +205,8 @@ subtract: Binary = _binary_function("subtract", "x1 - x2.")
 _quotient: Binary = _binary_function("true_divide", "x1 / x2.")
 power: Binary = _binary_function("power", "x1 to the power of x2.")
 logaddexp: Binary = _binary_function("logaddexp", "log(e^x1 + e^x2), without overflow.")
-maximum: Binary = _binary_function(
-    "maximum", "The larger of two; at a tie the gradient goes to the first. NaN propagates."
-)
-minimum: Binary = _binary_function(
-    "minimum", "The smaller of two; at a tie the gradient goes to the first. NaN propagates."
-)
+maximum: Binary = _binary_function("maximum", "The larger of two, which share the gradient at a tie. NaN propagates.")
+minimum: Binary = _binary_function("minimum", "The smaller of two, which share the gradient at a tie. NaN propagates.")
 mod: Binary = _binary_function("remainder", "The remainder of x1 / x2, with the sign of x2.")
 floor_divide: Binary = _binary_function("floor_divide", "floor(x1 / x2); no gradient.")
 equal: Binary = _binary_function("equal", "x1 == x2, as booleans.")
@@ -221,9 +232,17 @@ def rsqrt(x: Any) -> Any:
     return reciprocal(sqrt(x))
 
 
+def _limit_gradient(dz: Any, z: Any, x: Any, limit: Any, *, function: str) -> tuple:
+    within = greater_equal(x, limit) if function == "maximum" else less_equal(x, limit)
+    return sum_to(where(within, dz, 0.0), x.shape), sum_to(where(within, 0.0, dz), limit.shape)
+
+
+_limit = Primitive("elementwise", _binary_shape, _limit_gradient, elementwise=True)
+
+
 def clip(x: Any, x_min: Any, x_max: Any) -> Any:
-    """x, but at least `x_min` and at most `x_max`; the gradient passes where x lies between them."""
-    return minimum(maximum(x, x_min), x_max)
+    """x, but at least `x_min` and at most `x_max`; the gradient passes if x lies between them, or on one of them."""
+    return _limit(*operands(_limit(*operands(x, x_min), function="maximum"), x_max), function="minimum")
 
 
 # ---- choice ----------------------------------------------------------------------------------------------------------

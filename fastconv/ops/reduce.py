@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from fastconv.engine import Primitive
 from fastconv.ops.broadcast import Axis, axes_of, reduced_shape, reshape, spread, sum
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
-from fastconv.ops.elementwise import equal, isnan, logical_or, sqrt
+from fastconv.ops.elementwise import equal, isnan, logical_or, where
 
 
 def _extreme_gradient(dy: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> tuple:
@@ -73,9 +74,18 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return mean(d * d, axis, keepdims)
 
 
+# The square root, with slope 0 instead of infinity at 0.
+_deviation = Primitive(
+    "elementwise",
+    lambda x, *, function: (x.shape, x.dtype),
+    lambda dy, y, x, *, function: (dy * 0.5 / where(equal(y, 0), math.inf, y),),
+    elementwise=True,
+)
+
+
 def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The square root of `var`."""
-    return sqrt(var(x, axis, keepdims))
+    """The square root of `var`; its gradient is 0 for elements that are all equal."""
+    return _deviation(var(x, axis, keepdims), function="sqrt")
 
 
 def moments(x: Any, axes: Axis, keepdims: bool = False) -> tuple[Any, Any]:

@@ -62,12 +62,58 @@ def test_only_real_numbers_are_computed_with(x):
         ops.exp(x)
 
 
-def test_ties_go_to_the_first():
-    x, y = np.zeros(2), np.zeros(2)
-    for function in (ops.maximum, ops.minimum):
+def test_gradients_are_shared_at_ties():
+    x, y = np.array([0.0, 1.0, 2.0]), np.array([0.0, 2.0, 1.0])
+    for function, first in ((ops.maximum, [0.5, 0, 1]), (ops.minimum, [0.5, 1, 0])):
         dx, dy = grad(lambda x, y: ops.sum(function(x, y)), argnums=(0, 1))(x, y)  # noqa: B023
-        np.testing.assert_array_equal((dx, dy), ([1, 1], [0, 0]))
-    np.testing.assert_array_equal(grad(lambda x: ops.sum(ops.clip(x, 0.0, 0.0)))(x), [1, 1])
+        np.testing.assert_array_equal((dx, dy), (first, 1 - np.array(first)))
+
+
+def test_clip_lets_the_gradient_pass_on_its_ends():
+    x = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+    np.testing.assert_array_equal(grad(lambda x: ops.sum(ops.clip(x, -1.0, 1.0)))(x), [0, 1, 1, 1, 0])
+    np.testing.assert_array_equal(grad(lambda x: ops.sum(ops.clip(x, 0.0, 0.0)))(np.zeros(2)), [1, 1])
+
+
+INFINITY = np.inf
+POWERS = [  # x, y, and the slopes of x^y by x and by y, as PyTorch has them
+    (0.0, 0.0, 0.0, 0.0),
+    (0.0, 1.0, 1.0, 0.0),
+    (0.0, 2.0, 0.0, 0.0),
+    (0.0, 0.5, INFINITY, 0.0),
+    (0.0, -1.0, -INFINITY, -INFINITY),
+    (-2.0, 0.0, 0.0, np.nan),
+    (-2.0, 3.0, 12.0, np.nan),
+    (-1.5, 0.5, np.nan, np.nan),
+    (2.0, 0.0, 0.0, np.log(2)),
+    (2.0, -1.0, -0.25, np.log(2) / 2),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_slopes_of_powers(dtype):
+    x, y, dx, dy = np.array(POWERS, dtype).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = grad(lambda x, y: ops.sum(ops.power(x, y)), argnums=(0, 1))(x, y)
+        for number in (0, 0.0, 2):
+            assert np.isfinite(grad(lambda x: ops.sum(x**number))(x)).all()  # noqa: B023
+    np.testing.assert_allclose(found, (dx, dy), rtol=1e-6)
+
+
+def test_logarithms_of_sums_at_infinity():
+    x, y = np.array([0.0, INFINITY, -INFINITY, 1.0]), np.array([0.0, 0.0, 0.0, -INFINITY])
+    for a, b in ((x, y), (y, x)):
+        found = grad(lambda x, y: ops.sum(ops.logaddexp(x, y)), argnums=(0, 1))(a, b)
+        np.testing.assert_array_equal(
+            found, ([0.5, 1, 0, 1], [0.5, 0, 1, 0]) if a is x else ([0.5, 0, 1, 0], [0.5, 1, 0, 1])
+        )
+
+
+def test_equal_elements_have_no_deviation_and_no_slope():
+    x = np.array([[1.0, 1.0, 1.0], [0.0, 3.0, 0.0]])
+    with np.errstate(divide="ignore"):
+        found = grad(lambda x: ops.sum(ops.std(x, 1)))(x)
+    np.testing.assert_allclose(found, [[0, 0, 0], [-(2**0.5) / 6, 2**0.5 / 3, -(2**0.5) / 6]], rtol=1e-12)
 
 
 def test_derivatives_at_kinks():
