@@ -42,7 +42,7 @@ from fastconv.serialization import register
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
     """x above the threshold, at most `max_value`; below it, negative_slope (x - threshold)."""
     if threshold:
-        y = ops.where(x > threshold, x, (x - threshold) * negative_slope)
+        y = ops.where(x <= threshold, (x - threshold) * negative_slope if negative_slope else 0.0, x)
     elif negative_slope:
         y = ops.leaky_relu(x, negative_slope)
     else:

@@ -5,22 +5,34 @@ Each is called as formula(xp, *arrays, *constants). They use operators, `astype`
 
 from __future__ import annotations
 
-from math import erfc, pi, sqrt
+from collections.abc import Callable
+from math import erfc, factorial, pi, sqrt
 from typing import Any
 
 Array = Any
 
-# name: (f(xp, x, alpha), df(xp, y, alpha)): the derivative is a function of the output y, so that x need not be kept.
+
+def sigmoid(xp: Any, x: Array) -> Array:
+    """1 / (1 + e^-x), without overflow, and with all digits where it is near 0."""
+    e = xp.exp(-abs(x))
+    return xp.where(x >= 0, x.dtype.type(1), e) / (1 + e)
+
+
+# name: (f(xp, x, alpha), df(xp, dy, y, alpha)): the gradient is a function of the output y, so that x need not be kept.
+# Slopes of 0 choose 0 instead of multiplying by it, so that an infinite dy ends there.
 ACTIVATIONS = {
-    "relu": (lambda xp, x, a: xp.maximum(x, 0), lambda xp, y, a: (y > 0).astype(y.dtype)),
-    "leaky_relu": (lambda xp, x, a: xp.where(x > 0, x, a * x), lambda xp, y, a: xp.where(y > 0, 1, a).astype(y.dtype)),
+    "relu": (lambda xp, x, a: xp.maximum(x, 0), lambda xp, dy, y, a: xp.where(y > 0, dy, dy.dtype.type(0))),
+    "leaky_relu": (lambda xp, x, a: xp.where(x > 0, x, a * x), lambda xp, dy, y, a: xp.where(y > 0, dy, a * dy)),
     "elu": (
         lambda xp, x, a: xp.where(x > 0, x, a * xp.expm1(xp.minimum(x, 0))),
-        lambda xp, y, a: xp.where(y > 0, 1, y + a).astype(y.dtype),
+        lambda xp, dy, y, a: xp.where(y > 0, dy, dy * (y + a)),
     ),
-    "sigmoid": (lambda xp, x, a: 0.5 * (1 + xp.tanh(0.5 * x)), lambda xp, y, a: y * (1 - y)),
-    "tanh": (lambda xp, x, a: xp.tanh(x), lambda xp, y, a: 1 - y * y),
-    "clipped_relu": (lambda xp, x, a: xp.clip(x, 0, a), lambda xp, y, a: ((y > 0) & (y < a)).astype(y.dtype)),
+    "sigmoid": (lambda xp, x, a: sigmoid(xp, x), lambda xp, dy, y, a: dy * (y * (1 - y))),
+    "tanh": (lambda xp, x, a: xp.tanh(x), lambda xp, dy, y, a: dy * ((1 - y) * (1 + y))),
+    "clipped_relu": (
+        lambda xp, x, a: xp.clip(x, 0, a),
+        lambda xp, dy, y, a: xp.where((y > 0) & (y < a), dy, dy.dtype.type(0)),
+    ),
 }
 
 
@@ -31,18 +43,26 @@ def activate(xp: Any, x: Array, activation: str, alpha: float) -> Array:
 
 def activate_backward(xp: Any, dy: Array, y: Array, activation: str, alpha: float) -> Array:
     """dy f'(x), with f' written in terms of y = f(x)."""
-    return dy * ACTIVATIONS[activation][1](xp, y, alpha)
+    return ACTIVATIONS[activation][1](xp, dy, y, alpha)
+
+
+def gate_bound(cubic: float) -> int:
+    """The x beyond which x sigmoid(p) is x or 0 in every float dtype, while the powers of x in p are finite."""
+    return 40 if cubic else 1000
 
 
 def gate(xp: Any, x: Array, linear: float, cubic: float) -> Array:
     """x sigmoid(p), where p = x (linear + cubic x^2)."""
-    return x * activate(xp, x * (linear + cubic * x * x), "sigmoid", 0)
+    a = xp.clip(x, -gate_bound(cubic), gate_bound(cubic))
+    return xp.maximum(x, -gate_bound(cubic)) * sigmoid(xp, a * (linear + cubic * a * a))
 
 
 def gate_backward(xp: Any, dy: Array, x: Array, linear: float, cubic: float) -> Array:
-    """dy (s + x s (1 - s) p'), where s = sigmoid(p)."""
-    s = activate(xp, x * (linear + cubic * x * x), "sigmoid", 0)
-    return dy * (s + x * s * (1 - s) * (linear + 3 * cubic * x * x))
+    """dy s (1 + x (1 - s) p'), where s = sigmoid(p)."""
+    a = xp.clip(x, -gate_bound(cubic), gate_bound(cubic))
+    p = a * (linear + cubic * a * a)
+    s, rest = sigmoid(xp, p), sigmoid(xp, -p)
+    return dy * (s * (1 + a * rest * (linear + 3 * cubic * a * a)))
 
 
 def normal_share(xp: Any, x: Array) -> Array:
@@ -56,14 +76,63 @@ def normal_share(xp: Any, x: Array) -> Array:
     return xp.asarray(flat, x.dtype).reshape(x.shape)
 
 
+WIDEST = 40  # no float dtype tells the normal distribution beyond so many deviations from 0 and 1
+
+
 def gelu(xp: Any, x: Array) -> Array:
     """x P(x)."""
-    return x * normal_share(xp, x)
+    return xp.maximum(x, -WIDEST) * normal_share(xp, x)
 
 
 def gelu_backward(xp: Any, dy: Array, x: Array) -> Array:
     """dy (P(x) + x p(x)), where p(x) = exp(-x^2/2) / sqrt(2 pi)."""
-    return dy * (normal_share(xp, x) + x * (xp.exp(x * x * -0.5) / sqrt(2 * pi)))
+    a = xp.clip(x, -WIDEST, WIDEST)
+    return dy * (normal_share(xp, x) + a * (xp.exp(a * a * -0.5) / sqrt(2 * pi)))
+
+
+def softplus(xp: Any, x: Array) -> Array:
+    """log(1 + e^x)."""
+    return xp.maximum(x, 0) + xp.log1p(xp.exp(-abs(x)))
+
+
+def softsign(xp: Any, x: Array) -> Array:
+    """x / (1 + |x|), written as sign(x) (1 - 1 / (1 + |x|)) for large x, which may be infinite."""
+    near = xp.clip(x, -1, 1)
+    return xp.where(abs(x) < 1, near / (1 + abs(near)), xp.sign(x) * (1 - 1 / (1 + abs(x))))
+
+
+def squareplus(xp: Any, x: Array, b: float) -> Array:
+    """(x + sqrt(x^2 + b)) / 2, written as b / 2 / (sqrt(x^2 + b) - x) for negative x; b is positive."""
+    root = xp.hypot(x, x.dtype.type(sqrt(b)))
+    return xp.where(x > 0, 0.5 * x + 0.5 * root, 0.5 * b / (root - xp.minimum(x, 0)))
+
+
+# 2k / (2k + 1)! for k = 10, 9, .. 1.
+TANH_SHRINK = tuple(2 * k / factorial(2 * k + 1) for k in range(10, 0, -1))
+
+
+def tanh_shrink(xp: Any, x: Array) -> Array:
+    """x - tanh(x), near 0 as (x cosh x - sinh x) / cosh x, whose numerator is a series of terms of one sign."""
+    near = xp.clip(x, -1, 1)
+    square, series = near * near, TANH_SHRINK[0]
+    for coefficient in TANH_SHRINK[1:]:
+        series = series * square + coefficient
+    cosh = 0.5 * (xp.exp(near) + xp.exp(-near))
+    return xp.where(abs(x) < 1, series * square * near / cosh, x - xp.tanh(x))
+
+
+# Functions of x and constants whose gradients are made of ops.
+SMOOTH: dict[str, Callable[..., Array]] = {
+    "softplus": softplus,
+    "softsign": softsign,
+    "squareplus": squareplus,
+    "tanh_shrink": tanh_shrink,
+}
+
+
+def smooth(xp: Any, x: Array, function: str, constants: tuple) -> Array:
+    """f(x) for a name in SMOOTH."""
+    return SMOOTH[function](xp, x, *constants)
 
 
 def normalize(xp: Any, x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, epsilon: float) -> Array:

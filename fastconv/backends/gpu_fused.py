@@ -58,6 +58,13 @@ class Program:
     def expm1(self, x: Symbol) -> Symbol:
         return self.let(x.dtype, f"expm1({x})")
 
+    def log1p(self, x: Symbol) -> Symbol:
+        return self.let(x.dtype, f"log1p({x})")
+
+    def hypot(self, x: Symbol, y: Any) -> Symbol:
+        x, y, dtype = self.alike(x, y)
+        return self.let(dtype, f"hypot({x}, {y})")
+
     def tanh(self, x: Symbol) -> Symbol:
         return self.let(x.dtype, f"tanh({x})")
 

@@ -84,6 +84,10 @@ class GpuStream(Reference):
         return self._fused(formulas.gelu_backward, (dy, x), out)
 
     @elementwise
+    def smooth(self, x, *, function, constants=(), out=None):
+        return self._fused(formulas.smooth, (x,), out, function, constants)
+
+    @elementwise
     def normalize(self, x, mean, variance, gamma, beta, *, epsilon, out=None):
         return self._fused(formulas.normalize, (x, mean, variance, gamma, beta), out, epsilon)
 

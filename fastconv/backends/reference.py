@@ -294,7 +294,7 @@ class Reference:
         return deliver(formulas.gate(self.xp, x, linear, cubic), out)
 
     def gate_backward(self, dy: Array, x: Array, *, linear: float, cubic: float, out: Out = None) -> Array:
-        """dx = dy (s + x s (1 - s) p'), where s = sigmoid(p)."""
+        """dx = dy s (1 + x (1 - s) p'), where s = sigmoid(p)."""
         return deliver(formulas.gate_backward(self.xp, dy, x, linear, cubic), out)
 
     def gelu(self, x: Array, *, out: Out = None) -> Array:
@@ -304,6 +304,10 @@ class Reference:
     def gelu_backward(self, dy: Array, x: Array, *, out: Out = None) -> Array:
         """dx = dy (P(x) + x p(x)), where p(x) = exp(-x^2/2) / sqrt(2 pi)."""
         return deliver(formulas.gelu_backward(self.xp, dy, x), out)
+
+    def smooth(self, x: Array, *, function: str, constants: tuple = (), out: Out = None) -> Array:
+        """y = f(x) for a name in SMOOTH."""
+        return deliver(formulas.smooth(self.xp, x, function, constants), out)
 
     def softmax(self, x: Array, *, out: Out = None) -> Array:
         """y = exp(x) / sum(exp(x)) along the last axis, with the maximum subtracted first."""

@@ -29,6 +29,27 @@ static inline vec v_expm1_negative(vec x) {
 
 static inline vec v_sigmoid(vec x) { return 1.0f / (1.0f + v_exp(-x)); }
 
+/* (1 + e^-p) / 256: the factor keeps it finite where a number times sigmoid(p) still is a normal float, down to p = -94. */
+#define SMALL 0.00390625f
+static inline vec v_small_denominator(vec p) {
+    const vec q = v_min(v_set(96.0f), v_max(v_set(-105.0f), -p)), n = v_exponent(q);
+    return v_ldexp(1.0f + v_expm1_of_rest(q, n), n - 8.0f) + SMALL;
+}
+
+/* x sigmoid(p), where p = x (linear + cubic x^2). Neither an infinite x^2 nor -infinity meets a 0. */
+static inline vec v_gate(vec x, float linear, float cubic) {
+    const vec p = x * v_fma(v_min(v_set(1e4f), x * x), v_set(cubic), v_set(linear));
+    return v_max(v_set(-105.0f), x) * SMALL / v_small_denominator(p);
+}
+
+/* Its derivative s (1 + x (1 - s) p'), where s = sigmoid(p); beyond 105 it is 0 or 1. */
+static inline vec v_gate_slope(vec x, float linear, float cubic) {
+    const vec a = v_min(v_set(105.0f), v_max(v_set(-105.0f), x)), square = a * a;
+    const vec large = 1.0f / v_small_denominator(a * v_fma(square, v_set(cubic), v_set(linear)));    /* s / SMALL */
+    const vec steepness = a * v_fma(square, v_set(3 * cubic), v_set(linear));
+    return v_fma(v_fma(large, v_set(-SMALL), v_set(1)), steepness, v_set(1)) * large * SMALL;
+}
+
 static inline vec v_tanh(vec x) {
     const vec e = v_expm1_negative(-2.0f * v_abs(x));
     return v_copysign(e / (e + 2.0f), x);
@@ -50,8 +71,12 @@ static inline vec v_normal(vec x) {
     return v_choose(v_greater(x, v_set(0)), 1.0f - tail, tail);
 }
 
-/* Its derivative, e^(-x^2/2) / sqrt(2 pi). */
-static inline vec v_normal_density(vec x) { return v_exp(x * x * -0.5f) * 0.398942280f; }
+/* x v_normal(x) and its derivative; beyond 40 deviations v_normal is 0 or 1. */
+static inline vec v_gelu(vec x) { return v_max(v_set(-40.0f), x) * v_normal(x); }
+static inline vec v_gelu_slope(vec x) {
+    const vec a = v_min(v_set(40.0f), v_max(v_set(-40.0f), x)), density = v_exp(a * a * -0.5f) * 0.398942280f;
+    return v_fma(a, density, v_normal(a));
+}
 
 /* f(a) for a `kind` of enum activation; alpha is the slope of LEAKY_RELU, the depth of ELU and the height of CLIPPED_RELU. */
 static inline vec v_activate(vec a, int kind, float alpha) {

@@ -9,7 +9,7 @@
     X(sqrt, v_sqrt(a))        \
     X(exp, v_exp(a))          \
     X(reciprocal, 1.0f / a)   \
-    X(gelu, a * v_normal(a))
+    X(gelu, v_gelu(a))
 
 #define FOR_EACH_BINARY(X)         \
     X(add, a + b)                  \
@@ -18,7 +18,7 @@
     X(true_divide, a / b)          \
     X(maximum, v_maximum(a, b))    \
     X(minimum, v_minimum(a, b))    \
-    X(gelu_backward, a * v_fma(b, v_normal_density(b), v_normal(b)))
+    X(gelu_backward, a * v_gelu_slope(b))
 
 /* y[i] = f(x[i]). */
 #define UNARY_FUNCTION(name, value)                                         \

@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from fastconv.engine import Primitive, lift
 from fastconv.ops.broadcast import positions, sum
 from fastconv.ops.convert import as_float, cast
-from fastconv.ops.elementwise import absolute, clip, exp, logaddexp, sign, sqrt, square, where
+from fastconv.ops.elementwise import absolute, clip, exp, maximum, minimum, reciprocal, sign, sqrt, square, where
 from fastconv.ops.shape import expand_dims, part, transpose
 
 _activate: Primitive = Primitive(
@@ -82,6 +84,28 @@ _gelu_backward: Primitive = Primitive(
 )
 
 
+_smooth = Primitive(
+    "smooth",
+    lambda x, **_: (x.shape, x.dtype),
+    lambda dy, y, x, *, function, constants=(): (dy * SLOPES[function](x, y),),
+    elementwise=True,
+)
+
+# df(x, y) of the functions in formulas.SMOOTH.
+SLOPES: dict[str, Callable[[Any, Any], Any]] = {
+    "softplus": lambda x, y: sigmoid(x),
+    "softsign": lambda x, y: square(reciprocal(absolute(x) + 1)),
+    "squareplus": lambda x, y: reciprocal(2 - finite(x) / finite(y)),
+    "tanh_shrink": lambda x, y: square(tanh(x)),
+}
+
+
+def finite(x: Any) -> Any:
+    """x, with the largest numbers of its dtype in place of infinite ones."""
+    largest = float(np.finfo(x.dtype).max)
+    return clip(x, -largest, largest)
+
+
 def relu(x: Any) -> Any:
     """max(x, 0); the derivative at 0 is taken as 0."""
     return _activate(as_float(x), activation="relu")
@@ -89,6 +113,8 @@ def relu(x: Any) -> Any:
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     """x where it is positive, else negative_slope x. Raises ValueError for a negative slope below 0."""
+    if negative_slope == 0:
+        return relu(x)
     return _activate(as_float(x), activation="leaky_relu", alpha=_at_least_zero("leaky_relu", negative_slope))
 
 
@@ -131,13 +157,12 @@ def clipped_relu(x: Any, max_value: float) -> Any:
 
 def softplus(x: Any) -> Any:
     """log(1 + e^x)."""
-    return logaddexp(as_float(x), 0.0)
+    return _smooth(as_float(x), function="softplus")
 
 
 def softsign(x: Any) -> Any:
     """x / (1 + |x|)."""
-    x = as_float(x)
-    return x / (absolute(x) + 1)
+    return _smooth(as_float(x), function="softsign")
 
 
 def silu(x: Any) -> Any:
@@ -170,7 +195,8 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     """x where it is positive, else alpha (e^(x / alpha) - 1); Barron 2017. Raises ValueError unless alpha > 0."""
     if not alpha > 0:
         raise ValueError(f"celu: alpha must be positive. Received: {alpha!r}")
-    return elu(as_float(x) * (1 / alpha)) * alpha
+    x = as_float(x)
+    return where(x > 0, x, elu(x / alpha) * alpha)
 
 
 def glu(x: Any, axis: int = -1) -> Any:
@@ -190,7 +216,7 @@ def glu(x: Any, axis: int = -1) -> Any:
 
 def hard_silu(x: Any) -> Any:
     """x hard_sigmoid(x), also called hard swish; Howard et al. 2019."""
-    return as_float(x) * hard_sigmoid(x)
+    return maximum(as_float(x), -3.0) * hard_sigmoid(x)
 
 
 def hard_tanh(x: Any) -> Any:
@@ -204,8 +230,11 @@ def log_sigmoid(x: Any) -> Any:
 
 
 def mish(x: Any) -> Any:
-    """x tanh(log(1 + e^x)); Misra 2019."""
-    return as_float(x) * tanh(softplus(x))
+    """x tanh(log(1 + e^x)) = x sigmoid(x) (1 + 1 / (e^x + 2 + 2 e^-x)); Misra 2019."""
+    x = as_float(x)
+    far = min(40.0, math.log(np.finfo(x.dtype).max) - 1)  # beyond, the second term is 0 beside 1
+    near = clip(x, -far, far)
+    return silu(x) * (1 + reciprocal(exp(near) + 2 + 2 * exp(-near)))
 
 
 def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
@@ -221,8 +250,8 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
 
 
 def tanh_shrink(x: Any) -> Any:
-    """x - tanh(x)."""
-    return as_float(x) - tanh(x)
+    """x - tanh(x), with all digits near 0, too."""
+    return _smooth(as_float(x), function="tanh_shrink")
 
 
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
@@ -234,7 +263,7 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
 def sparse_plus(x: Any) -> Any:
     """0 up to -1, x from 1 on, (x + 1)^2 / 4 in between."""
     x = as_float(x)
-    return where(x < 1, square(relu(x + 1)) * 0.25, x)
+    return where(x < 1, square(relu(minimum(x, 1.0) + 1)) * 0.25, x)
 
 
 def sparse_sigmoid(x: Any) -> Any:
@@ -245,6 +274,8 @@ def sparse_sigmoid(x: Any) -> Any:
 def squareplus(x: Any, b: float = 4) -> Any:
     """(x + sqrt(x^2 + b)) / 2; Barron 2021."""
     x = as_float(x)
+    if b > 0:
+        return _smooth(x, function="squareplus", constants=(float(b),))
     return (x + sqrt(square(x) + b)) * 0.5
 
 

@@ -312,10 +312,12 @@ def test_special_values(isa, activation):
     np.testing.assert_allclose(y, np.tile(expected, (5, 1)), rtol=1e-6, atol=2e-38)
 
 
-def test_activation_gradients_pass_nan_on(isa):
+def test_activation_gradients_pass_nan_on_unless_their_slope_is_0(isa):
     dy = np.full(19, np.nan, np.float32)
     for activation in ACTIVATIONS:
-        assert np.isnan(cpu.activate_backward(dy, np.ones_like(dy), activation=activation)).all()
+        assert np.isnan(cpu.activate_backward(dy, np.ones_like(dy), activation=activation, alpha=2.0)).all()
+    for activation in ("relu", "clipped_relu"):
+        assert not cpu.activate_backward(dy, np.zeros_like(dy), activation=activation, alpha=2.0).any()
 
 
 # ---- softmax and losses ----------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastconv import backends
-from fastconv.backends import gpu_kernels, gpu_stream
+from fastconv.backends import formulas, gpu_kernels, gpu_stream
 from fastconv.backends.reference import Reference
 from tests import standin
 from tests.backends.cases import CASES, IN_PLACE, normal, positive
@@ -85,6 +85,14 @@ MORE = {
         for count in (False, True)
     },
     "activate": ("activate", lambda r: [normal(r, 5, 1).T], {"activation": "elu", "alpha": 0.7}),
+    **{
+        f"smooth_{function}": (
+            "smooth",
+            lambda r: [3 * normal(r, 4, 5)],
+            {"function": function, "constants": (4.0,) if function == "squareplus" else ()},
+        )
+        for function in formulas.SMOOTH
+    },
     "scale_shift_one": ("scale_shift", lambda r: [normal(r, 4, 5), normal(r, 5), normal(r, 1)], {}),
     "stretch": (
         "stretch",

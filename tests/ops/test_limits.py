@@ -1,0 +1,139 @@
+"""Activations and their gradients near 0, in their tails and at infinity, against numbers of 250 digits.
+
+limits.json holds them at numbers that every float dtype but float16 has: what mpmath gives, rounded to float64.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastconv import activations, ops
+from fastconv.backends.transfer import to_host
+from fastconv.engine import grad
+
+STORED = json.loads(Path(__file__).with_name("limits.json").read_text(encoding="utf-8"))
+X, FUNCTIONS = np.array(STORED["x"]), STORED["functions"]
+# Their gradients are made of their results, which tell 1 from less only by the last digit of a dtype.
+OF_RESULTS = ("sigmoid", "tanh", "elu", "selu", "celu")
+# Exponents of some hundreds are rounded before their power is taken.
+FAR = {"gelu": 80, "gelu_exact": 80}
+SLOPES_AT_INFINITY = {  # at -inf and inf, if not 0 and 1
+    **dict.fromkeys(("sigmoid", "tanh", "softsign", "hard_sigmoid"), (0, 0)),
+    "log_sigmoid": (1, 0),
+    "tanh_shrink": (1, 1),
+    "selu": (0, 1.0507009873554805),
+    "exp": (0, np.inf),
+    "expm1": (0, np.inf),
+}
+ENDS = {  # values at -inf and inf, if not 0 and inf
+    "sigmoid": (0, 1),
+    "hard_sigmoid": (0, 1),
+    "tanh": (-1, 1),
+    "softsign": (-1, 1),
+    "log_sigmoid": (-np.inf, 0),
+    "tanh_shrink": (-np.inf, np.inf),
+    **dict.fromkeys(("elu", "celu", "expm1"), (-1, np.inf)),
+    "selu": (-1.7580993408473768, np.inf),
+}
+
+
+def function_of(name):
+    return (lambda x: ops.gelu(x, approximate=False)) if name == "gelu_exact" else getattr(ops, name)
+
+
+def slope_of(name):
+    return grad(lambda x: ops.sum(function_of(name)(x)))
+
+
+def stored(name, kind, dtype):
+    """The right values in `dtype`; null stands for a number beyond float64."""
+    with np.errstate(over="ignore"):
+        return np.array([np.inf if y is None else y for y in FUNCTIONS[name][kind]]).astype(dtype)
+
+
+def assert_close(found, wanted, ulps, absolute=0.0):
+    """Relative to each number; numbers that are denormal may be 0."""
+    limits = np.finfo(wanted.dtype)
+    absolute = max(absolute, float(limits.tiny))
+    np.testing.assert_allclose(to_host(found), wanted, rtol=ulps * float(limits.eps), atol=absolute, strict=True)
+
+
+def check(name, x, dtype):
+    ulps = 6 * FAR.get(name, 1)
+    absolute = 2 * float(np.finfo(dtype).eps) if name in OF_RESULTS else 0.0
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        found, slope = function_of(name)(x), slope_of(name)(x)
+    assert_close(found, stored(name, "value", dtype), ulps)
+    assert_close(slope, stored(name, "slope", dtype), ulps, absolute)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_float64(name):
+    check(name, X, np.float64)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_float32(isa, name):
+    check(name, X.astype(np.float32), np.float32)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_on_a_gpu(gpu_stand_in, name, dtype):
+    check(name, gpu_stand_in.asarray(X.astype(dtype)), dtype)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_float16(name):
+    x = X[(X == 0) | ((np.abs(X) >= 2.0**-10) & (np.abs(X) <= 100))].astype(np.float16)
+    with np.errstate(over="ignore", divide="ignore"):
+        found = function_of(name)(x)
+        wanted = function_of(name)(x.astype(np.float64)).astype(np.float16)
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found, wanted, rtol=0.01, atol=2e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_at_infinity_and_of_nan(isa, name, dtype):
+    x = np.array([-np.inf, np.inf, np.nan], dtype)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        found, slope = function_of(name)(x), slope_of(name)(x[:2])
+    np.testing.assert_allclose(found, [*ENDS.get(name, (0, np.inf)), np.nan], rtol=1e-6)
+    np.testing.assert_allclose(slope, SLOPES_AT_INFINITY.get(name, (0, 1)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_numbers_are_taken_like_arrays(name):
+    for number in (-40.0, 0.0, 2.0):
+        wanted = function_of(name)(np.array([number]))[0]
+        for x in (np.float64(number), np.array(number)):
+            found = function_of(name)(x)
+            assert found.dtype == np.float64
+            assert found.shape == ()
+            assert found == wanted
+        for x in (np.float32(number), np.array(number, np.float32), number, int(number), np.int32(number)):
+            found = function_of(name)(x)
+            assert found.dtype == np.float32
+            assert found.shape == ()
+            np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-37)
+
+
+def test_a_slope_of_0_stops_an_infinite_gradient(isa):
+    x = np.array([-1.0, 2.0], np.float32)
+    for function in (ops.relu, lambda x: ops.clip(x, 0.0, 5.0), ops.relu6, lambda x: ops.maximum(x, 0.0)):
+        for values in (x, x.astype(np.float64)):
+            with np.errstate(invalid="ignore"):
+                found = grad(lambda x: ops.sum(function(x) * np.inf))(values)  # noqa: B023
+            np.testing.assert_array_equal(found, [0, np.inf])
+
+
+def test_nothing_is_left_of_minus_infinity_below_a_threshold():
+    x = np.array([-np.inf, -1.0, 0.5, np.nan], np.float32)
+    np.testing.assert_array_equal(activations.relu(x, threshold=1.0), [0, 0, 0, np.nan])
+    np.testing.assert_array_equal(ops.leaky_relu(x, 0.0), [0, 0, 0.5, np.nan])
+    np.testing.assert_array_equal(ops.celu(np.array([0.1, 7.0]), 3.0), [0.1, 7.0])
