@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 
@@ -23,7 +23,59 @@ def rebuild(tree: Any, values: Sequence[Any]) -> Any:
         if isinstance(node, dict):
             return {key: visit(item) for key, item in node.items()}
         if isinstance(node, (list, tuple)):
-            return type(node)(visit(item) for item in node)
+            return _sequence(node, [visit(item) for item in node])
         return None if node is None else next(remaining)
 
     return visit(tree)
+
+
+def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
+    """`tree` with `function` applied to each leaf."""
+    return rebuild(tree, [function(leaf) for leaf in leaves(tree)])
+
+
+def ordered(tree: Any) -> Any:
+    """`tree` with its dicts sorted by their keys, so that the order in which they were written does not count."""
+    if isinstance(tree, dict):
+        return {key: ordered(tree[key]) for key in sorted(tree, key=lambda key: (type(key).__name__, key))}
+    return _sequence(tree, [ordered(item) for item in tree]) if isinstance(tree, (list, tuple)) else tree
+
+
+def structure(tree: Any) -> Any:
+    """`tree` without its leaves, as a key: equal for trees of the same kinds, lengths, keys in order, and Nones."""
+    if isinstance(tree, (list, tuple)):
+        return (type(tree), *map(structure, tree))
+    if isinstance(tree, dict):
+        return (dict, *tree, *map(structure, tree.values()))
+    return tree is None
+
+
+def matched(template: Any, tree: Any) -> list:
+    """The items of `tree` in the places that the leaves of `template` have, in the order of these.
+
+    Lists and tuples are alike, entries of dicts are found by their keys, and further keys are left out.
+
+    Raises:
+        LookupError: a place that `tree` does not have; the message is its path.
+    """
+
+    def visit(node: Any, found: Any, path: str) -> Iterable[Any]:
+        if isinstance(node, dict):
+            for key, item in node.items():
+                if not isinstance(found, dict) or key not in found:
+                    raise LookupError(f"{path}[{key!r}]")
+                yield from visit(item, found[key], f"{path}[{key!r}]")
+        elif isinstance(node, (list, tuple)):
+            if not isinstance(found, (list, tuple)) or len(found) != len(node):
+                raise LookupError(f"{path}[{len(node) - 1}]")
+            for i, (item, one) in enumerate(zip(node, found)):
+                yield from visit(item, one, f"{path}[{i}]")
+        else:
+            yield found
+
+    return list(visit(template, tree, ""))
+
+
+def _sequence(like: Any, items: list) -> Any:
+    """`items` as a list, tuple or named tuple, of the type of `like`."""
+    return like._make(items) if hasattr(like, "_make") else type(like)(items)

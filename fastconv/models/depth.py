@@ -10,6 +10,7 @@ from typing import Any
 
 from fastconv.engine import KerasTensor
 from fastconv.engine.symbolic import Node
+from fastconv.engine.tree import leaves, ordered
 
 
 class Graph:
@@ -20,7 +21,7 @@ class Graph:
         self.met: dict[Any, int] = {}  # operations, numbered as a search back from the outputs meets them
         self.seen: set[Any] = set()
         self.order: list[Any] = []  # nodes, each behind those it needs
-        for t in sorted_leaves(outputs):
+        for t in leaves(ordered(outputs)):
             self._visit(self.node_of(t))
 
     def node_of(self, t: KerasTensor) -> Any:
@@ -62,10 +63,3 @@ class Graph:
         unused = {layer: 0 for layer in self.inputs.values() if layer not in deepest}
         deepest.update(unused)
         return sorted(deepest, key=lambda operation: (-deepest[operation], self.met.get(operation, -1)))
-
-
-def sorted_leaves(tree: Any) -> list[Any]:
-    """The leaves of `tree`, those of dicts in the order of their keys."""
-    if isinstance(tree, dict):
-        return [leaf for key in sorted(tree) for leaf in sorted_leaves(tree[key])]
-    return [leaf for item in tree for leaf in sorted_leaves(item)] if isinstance(tree, (list, tuple)) else [tree]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from fastconv import ops
 from fastconv.engine import KerasTensor
 from fastconv.engine.symbolic import Node
-from fastconv.engine.tree import leaves, rebuild
+from fastconv.engine.tree import leaves, map_leaves, matched, ordered
 from fastconv.layers.base import Layer
 from fastconv.layers.core import InputLayer
 from fastconv.models.depth import Graph
@@ -32,7 +33,7 @@ class Functional(Model):
         for leaf in leaves([inputs, outputs]):
             if not isinstance(leaf, KerasTensor):
                 raise ValueError(f"Model: inputs and outputs must be symbolic tensors. Received: {leaf!r}")
-        self.inputs, self.outputs = leaves(inputs), leaves(outputs)
+        self.inputs, self.outputs = leaves(ordered(inputs)), leaves(ordered(outputs))
         self.input, self.output = inputs, outputs
         self._nodes = nodes_between(self.inputs, self.outputs)
         made = {t for node in self._nodes for t in node.outputs} | set(self.inputs)
@@ -57,27 +58,52 @@ class Functional(Model):
         return list(self._layers)
 
     def call(self, inputs: Any) -> Any:
-        given = self._match(inputs)
+        """The outputs for inputs of the drawn shapes, or of others with as many axes if all layers take them.
+
+        An axis of size 1 may lack at the end, or be there in excess.
+        """
+        given = self._in_order(inputs)
+        wanted = [t.shape for t in self.inputs]
+        if fit(given, wanted):
+            return self._run(given)
+        shapes = [tuple(x.shape) for x in given]
+        rule = f"{self.name}: inputs must have the shapes {wanted}"
+        brought = [with_axes_of(x, shape) for x, shape in zip(given, wanted)]
+        if not fit(brought, wanted) and fit(given, [shape[1:] for shape in wanted]):
+            raise ValueError(f"{rule}; add a batch axis, x[None]. Received: shapes={shapes}")
+        if len(given) != len(wanted) or any(len(x.shape) != len(shape) for x, shape in zip(brought, wanted)):
+            raise ValueError(f"{rule}. Received: shapes={shapes}")
+        try:
+            return self._run(brought)
+        except ValueError as error:
+            raise ValueError(f"{rule}, or others that all layers take. Received: shapes={shapes}: {error}") from error
+
+    def _run(self, given: list) -> Any:
         values = dict(zip(self.inputs, given))
         for node in self._nodes:
             values.update(zip(node.outputs, leaves(node.run(values))))
-        return rebuild(self.output, [values[t] for t in self.outputs])
+        return map_leaves(values.__getitem__, self.output)
 
-    def _match(self, inputs: Any) -> list:
-        """The given inputs in the order of the drawn ones, checked against their shapes."""
-        if isinstance(inputs, dict) and not isinstance(self.input, dict):
-            given = [inputs.get(t.name) for t in self.inputs]
-        elif isinstance(inputs, dict):
-            given = [inputs.get(key) for key in self.input]
-        else:
-            given = leaves(inputs)
-        wanted = [t.shape for t in self.inputs]
-        shapes = [None if x is None else tuple(x.shape) for x in given]
-        if not _fit(shapes, wanted):
-            lacks_batch = _fit(shapes, [shape[1:] for shape in wanted])
-            hint = "; add a batch axis, x[None]" if lacks_batch else ""
-            raise ValueError(f"{self.name}: inputs must have the shapes {wanted}{hint}. Received: shapes={shapes}")
-        return given
+    def _in_order(self, inputs: Any) -> list:
+        """The given inputs in the order of `self.inputs`: by their keys or names, else by their places.
+
+        Raises:
+            ValueError: a name that is not there, or places that leave open which input is which.
+        """
+        try:
+            given = matched(ordered(self.input), inputs)
+            if not any(isinstance(x, (list, tuple, dict, type(None))) for x in given):
+                return given
+        except LookupError:
+            pass
+        if isinstance(inputs, dict) and all(t.name in inputs for t in self.inputs):
+            return [inputs[t.name] for t in self.inputs]
+        in_doubt = isinstance(self.input, dict) and list(self.input) != list(ordered(self.input))
+        if in_doubt or isinstance(inputs, dict):
+            names = map_leaves(lambda t: t.name, self.input)
+            received = map_leaves(lambda x: tuple(x.shape), inputs)
+            raise ValueError(f"{self.name}: inputs must be nested as {names}. Received: {received}")
+        return leaves(ordered(inputs))
 
     # ---- configuration -------------------------------------------------------------------------------------------
 
@@ -125,14 +151,19 @@ class Functional(Model):
         return model
 
 
-def _fit(shapes: list, wanted: list) -> bool:
-    """Whether `shapes`, None where there is no array, are the wanted ones; None in a shape is any size."""
-    return len(shapes) == len(wanted) and all(
-        shape is not None
-        and len(shape) == len(sizes)
-        and all(n is None or m is None or n == m for n, m in zip(sizes, shape))
-        for shape, sizes in zip(shapes, wanted)
+def fit(given: list, wanted: list) -> bool:
+    """Whether arrays have the wanted shapes; None in a shape is any size."""
+    return len(given) == len(wanted) and all(
+        len(x.shape) == len(sizes) and all(n is None or m is None or n == m for n, m in zip(sizes, x.shape))
+        for x, sizes in zip(given, wanted)
     )
+
+
+def with_axes_of(x: Any, shape: tuple) -> Any:
+    """`x` with an axis of size 1 added or left out at its end, if it then has as many axes as `shape`."""
+    if len(x.shape) == len(shape) - 1 and shape[-1] == 1:
+        return ops.expand_dims(x, -1)
+    return ops.squeeze(x, -1) if len(x.shape) == len(shape) + 1 and x.shape[-1] == 1 else x
 
 
 def _input_layer(t: KerasTensor) -> InputLayer:

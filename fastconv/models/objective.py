@@ -11,7 +11,8 @@ import numpy as np
 from fastconv import losses, ops
 from fastconv import metrics as metrics_module
 from fastconv.engine import Tensor
-from fastconv.engine.tree import leaves, rebuild
+from fastconv.engine.tree import leaves, ordered, rebuild
+from fastconv.models.outputs import for_outputs, targets_for, weights_for
 
 
 class Objective:
@@ -26,7 +27,7 @@ class Objective:
 
     Attributes:
         loss_mean: of the number to minimise.
-        loss_means: of each of several outputs' losses; they have names once data has been seen.
+        loss_means: of each of several losses; they have names once data has been seen.
 
     Raises:
         ValueError: an unknown name, or metrics that are no list, tuple or dict.
@@ -64,19 +65,19 @@ class Objective:
         Args:
             y: targets, in order or in a dict by name; None where no output has a loss.
             y_pred: outputs.
-            sample_weight: what each sample counts, or None.
+            sample_weight: what each sample counts, for all outputs or in a list or dict for each of them, or None.
             added: penalties on weights and outputs, and what `add_loss` was given.
 
         Raises:
             ValueError: losses, loss weights or targets that are not as many as the outputs, or nothing to minimise.
             TypeError: a loss that returns a number or a NumPy array.
         """
-        names, outputs = self.names_of(y_pred), leaves(y_pred)
-        nested = isinstance(self.losses, (list, tuple, dict))
-        functions = for_outputs("loss", self.losses if nested else [self.losses] * len(names), names)
+        names, outputs = self.names_of(y_pred), leaves(ordered(y_pred))
+        functions = self._functions(names)
         factors = for_outputs("loss_weights", self.loss_weights, names)
-        targets = targets_in_order(y, names) if any(functions) else [None] * len(names)
-        parts = [f and f(target, output, sample_weight) for f, target, output in zip(functions, targets, outputs)]
+        targets = targets_for(y, y_pred, names, functions) if any(functions) else [None] * len(names)
+        weights = weights_for(sample_weight, y_pred, names)
+        parts = [f and f(target, output, w) for f, target, output, w in zip(functions, targets, outputs, weights)]
         check_tensors("A loss", parts)
         terms = [p if k in (None, 1) else p * k for p, k in zip(parts, factors) if p is not None]
         terms += added
@@ -84,12 +85,17 @@ class Objective:
             raise ValueError(
                 "compile: there must be something to minimise. Received: loss=None and nothing added to it"
             )
-        if len(names) > 1 and not self.loss_means:
-            self.loss_means = [metrics_module.Mean(f"{name}_loss") for name in names]
-        for mean, part, output in zip(self.loss_means, parts, outputs):
-            if part is not None:
-                mean.update_state(part, sample_weight=np.float32(output.shape[0]))
+        found = [(name, part, output) for name, part, output in zip(names, parts, outputs) if part is not None]
+        if len(found) > 1 and not self.loss_means:
+            self.loss_means = [metrics_module.Mean(f"{name}_loss") for name, *_ in found]
+        for mean, (_, part, output) in zip(self.loss_means, found):
+            mean.update_state(part, sample_weight=np.float32(output.shape[0]))
         return reduce(ops.add, terms)
+
+    def _functions(self, names: list[str]) -> list[Any]:
+        """The loss of each output, or None."""
+        nested = isinstance(self.losses, (list, tuple, dict))
+        return for_outputs("loss", self.losses if nested else [self.losses] * len(names), names)
 
     # ---- a metric ------------------------------------------------------------------------------------------------
 
@@ -99,14 +105,15 @@ class Objective:
         Raises:
             ValueError: metrics or targets that are not as many as the outputs.
         """
-        names, outputs = self.names_of(y_pred), leaves(y_pred)
-        targets = targets_in_order(y_true, names)
+        names, outputs = self.names_of(y_pred), leaves(ordered(y_pred))
+        targets = targets_for(y_true, y_pred, names, self._functions(names))
         if self._metrics is None:
             self._metrics = self._resolve(targets, outputs, names)
-        for groups, weights in ((self._metrics, None), (self._weighted, sample_weight)):
-            for group, target, output in zip(groups, targets, outputs):
+        weights = weights_for(sample_weight, y_pred, names)
+        for groups, counts in ((self._metrics, [None] * len(names)), (self._weighted, weights)):
+            for group, target, output, weight in zip(groups, targets, outputs, counts):
                 for metric in group:
-                    metric.update_state(target, output, weights)
+                    metric.update_state(target, output, weight)
 
     @property
     def given(self) -> list[Any]:
@@ -149,9 +156,13 @@ class Objective:
         """The metrics that `given` says for each output."""
         if len(names) == 1 and not isinstance(given, dict):
             given = [leaves(given)]
+        groups = for_outputs(what, given, names)
+        for group, target, name in zip(groups, targets, names):
+            if target is None and leaves(group):
+                raise ValueError(f"Every output that has metrics needs a target. Received: none for {name!r}")
         return [
             [metrics_module.for_output(one, target.shape, output.shape) for one in leaves(group)]
-            for group, target, output in zip(for_outputs(what, given, names), targets, outputs)
+            for group, target, output in zip(groups, targets, outputs)
         ]
 
 
@@ -163,30 +174,3 @@ def check_tensors(what: str, results: Any) -> None:
                 f"{what} must be made with fastconv.ops or operators, which keep its gradient; NumPy and float() "
                 f"lose it. Received: a result of type {type(result).__name__}"
             )
-
-
-def for_outputs(what: str, given: Any, names: Sequence[str]) -> list:
-    """The entries of a list or dict in the order of the outputs; None for all where nothing is given.
-
-    Raises:
-        ValueError: another number of entries, or a name that no output has.
-    """
-    if given is None:
-        return [None] * len(names)
-    if isinstance(given, dict) and set(given) <= set(names):
-        return [given.get(name) for name in names]
-    if isinstance(given, (list, tuple)) and len(given) == len(names):
-        return list(given)
-    raise ValueError(
-        f"compile: {what} must be a list with an entry for each output or a dict by their names. "
-        f"Received: {what}={given!r}, outputs={list(names)}"
-    )
-
-
-def targets_in_order(y: Any, names: Sequence[str]) -> list:
-    """The targets of the outputs. Raises ValueError unless there is one for each."""
-    targets = [y[name] for name in names if name in y] if isinstance(y, dict) else leaves(y)
-    if len(targets) != len(names):
-        found = list(y) if isinstance(y, dict) else [tuple(target.shape) for target in targets]
-        raise ValueError(f"Every output needs a target. Received: outputs={list(names)}, targets={found}")
-    return targets

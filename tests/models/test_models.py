@@ -348,8 +348,9 @@ def test_summary_shows_where_shared_layers_are_used():
 def test_inputs_of_the_wrong_shape_are_named():
     model = small_cnn()
     model.compile("sgd", "mse", metrics=["accuracy"])
-    with pytest.raises(ValueError, match=r"\(None, 8, 8, 1\)"):
-        model.predict(np.ones((2, 8, 8)), verbose=0)
+    for shape in ((2, 8), (2, 12, 8, 1), (2, 8, 8, 3), (2, 8, 8, 1, 3)):
+        with pytest.raises(ValueError, match=r"inputs must have the shapes \[\(None, 8, 8, 1\)\].* Received: shapes="):
+            model.predict(np.ones(shape), verbose=0)
     with pytest.raises(ValueError, match="samples"):
         model.fit(np.ones((3, 8, 8, 1)), np.ones(4), verbose=0)
     with pytest.raises(ValueError, match="batch_size"):

@@ -1,0 +1,89 @@
+"""Targets, weights of samples, losses and metrics, each for its output: by name, by structure or by place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastconv.engine.tree import leaves, matched, ordered
+
+
+def for_outputs(what: str, given: Any, names: Sequence[str]) -> list:
+    """The entries of a list or dict in the order of the outputs; None for all where nothing is given.
+
+    Raises:
+        ValueError: another number of entries, or a name that no output has.
+    """
+    if given is None:
+        return [None] * len(names)
+    if isinstance(given, dict) and set(given) <= set(names):
+        return [given.get(name) for name in names]
+    if isinstance(given, (list, tuple)) and len(given) == len(names):
+        return list(given)
+    raise ValueError(
+        f"compile: {what} must be a list with an entry for each output or a dict by their names. "
+        f"Received: {what}={given!r}, outputs={list(names)}"
+    )
+
+
+def targets_for(y: Any, y_pred: Any, names: Sequence[str], needed: Sequence[Any]) -> list:
+    """The target of each output, None if there is none.
+
+    Args:
+        y: a target, or several in a list, in a dict by the outputs' names, or nested like the outputs. A list may leave
+            out the outputs that need none.
+        y_pred: the outputs.
+        names: of the outputs, in their order.
+        needed: for each output, whether it needs a target.
+
+    Raises:
+        ValueError: targets that are not as many as the outputs, an output without the target that it needs, or a name
+            that no output has.
+    """
+    targets = _in_order(y, y_pred, names)
+    places = [i for i, need in enumerate(needed) if need]
+    by_place = _by_place(y)
+    if targets is None and not isinstance(y, dict) and len(by_place) == len(places):
+        given = dict(zip(places, by_place))
+        targets = [given.get(i) for i in range(len(names))]
+    if targets is None or any(targets[i] is None for i in places):
+        found = list(y) if isinstance(y, dict) else [tuple(target.shape) for target in leaves(y)]
+        raise ValueError(f"Every output needs a target. Received: outputs={list(names)}, targets={found}")
+    return targets
+
+
+def weights_for(sample_weight: Any, y_pred: Any, names: Sequence[str]) -> list:
+    """The weights of the samples for each output: the same for all, or those in a list or dict, or None.
+
+    Raises:
+        ValueError: weights that are not as many as the outputs, or a name that no output has.
+    """
+    if not isinstance(sample_weight, (list, tuple, dict)):
+        return [sample_weight] * len(names)
+    weights = _in_order(sample_weight, y_pred, names)
+    if weights is None or (isinstance(sample_weight, dict) and any(one is None for one in weights)):
+        found = list(sample_weight) if isinstance(sample_weight, dict) else f"a list of {len(sample_weight)}"
+        raise ValueError(
+            "sample_weight must be one array for all outputs, or a list or dict with one for each. "
+            f"Received: outputs={list(names)}, sample_weight={found}"
+        )
+    return weights
+
+
+def _in_order(given: Any, y_pred: Any, names: Sequence[str]) -> list | None:
+    """The entries of `given` in the order of the outputs; None if it has other names or another number of entries."""
+    if isinstance(given, dict) and set(given) <= set(names):
+        return [given.get(name) for name in names]
+    try:
+        nested = matched(ordered(y_pred), given) if len(leaves(given)) <= len(names) else []
+    except LookupError:
+        nested = []
+    return next((found for found in (nested, _by_place(given)) if _is_flat(found, len(names))), None)
+
+
+def _is_flat(found: list, n: int) -> bool:
+    return len(found) == n and not any(isinstance(one, (list, tuple, dict)) for one in found)
+
+
+def _by_place(given: Any) -> list:
+    return list(given) if isinstance(given, (list, tuple)) else [given]
