@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from fastconv import config
 from fastconv.backends.transfer import as_array, like, to_host
-from fastconv.engine.tree import leaves, rebuild
+from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild
 
 
 def to_arrays(data: Any, what: str) -> Any:
     """`data`, an array or nested lists and dicts of them, as arrays with a first axis; those on a GPU stay there.
+
+    Dicts are sorted by their keys: names decide, and not the order in which they were written.
 
     Raises:
         ValueError: there is no array, or an element is a scalar or no array of numbers.
@@ -28,8 +32,8 @@ def to_arrays(data: Any, what: str) -> Any:
             raise ValueError(f"{rule}. Received: {type(leaf).__name__} of shape={array.shape}, dtype={array.dtype}")
         return array
 
-    is_nested_numbers = isinstance(data, (list, tuple)) and not any(hasattr(x, "shape") for x in leaves(data))
-    return convert(data) if is_nested_numbers else rebuild(data, [convert(leaf) for leaf in leaves(data)])
+    is_nested_numbers = isinstance(data, (list, tuple)) and not any(getattr(x, "shape", ()) for x in leaves(data))
+    return convert(data) if is_nested_numbers else map_leaves(convert, ordered(data))
 
 
 def count_samples(x: Any, y: Any = None) -> int:
@@ -58,30 +62,70 @@ def batches(n: int, batch_size: int, order: np.ndarray | None = None) -> Iterato
         yield slice(start, stop) if order is None else order[start:stop]
 
 
-def check_batch_size(batch_size: int | None) -> int:
-    """`batch_size`, 32 when it is None. Raises ValueError unless it is an int of at least 1."""
-    size = 32 if batch_size is None else batch_size
-    if not isinstance(size, (int, np.integer)) or size < 1:
-        raise ValueError(f"batch_size must be an int of at least 1. Received: batch_size={batch_size!r}")
-    return int(size)
+def check_integer(name: str, value: Any, least: int = 1) -> int:
+    """`value` as an int. Raises ValueError unless it is an integer, Python's or NumPy's, of at least `least`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if isinstance(value, (bool, np.bool_)) or number < least:
+        raise ValueError(f"{name} must be an integer of at least {least}. Received: {name}={value!r}")
+    return number
 
 
-def check_weights(sample_weight: Any, n: int) -> np.ndarray | None:
-    """One weight, or a row of weights, for each of `n` samples; None where none are given.
+def check_optional(name: str, value: Any) -> int | None:
+    """`value` as an int; None stays None. Raises ValueError for anything but an integer of at least 1."""
+    return None if value is None else check_integer(name, value)
+
+
+def check_frequency(value: Any) -> int | frozenset[int]:
+    """`validation_freq` as an int, or the numbers of some epochs. Raises ValueError for anything else, and for 0."""
+    if isinstance(value, (list, tuple, set, frozenset, range)) or np.ndim(value) == 1:
+        return frozenset(check_integer("validation_freq", epoch) for epoch in value)
+    return check_integer("validation_freq", value)
+
+
+def check_weights(sample_weight: Any, n: int) -> Any:
+    """A weight, or a row of weights, for each of `n` samples; for several outputs in a list or dict; or None.
 
     Raises:
         ValueError: another number of weights.
     """
     if sample_weight is None:
         return None
-    weights = as_array(sample_weight).astype(config.floatx(), copy=False)
-    if weights.ndim == 0 or len(weights) != n:
-        raise ValueError(f"sample_weight must have one weight for each of {n} samples. Received: shape={weights.shape}")
-    return weights
+    weights = to_arrays(sample_weight, "sample_weight")
+    for leaf in leaves(weights):
+        if len(leaf) != n:
+            raise ValueError(
+                f"sample_weight must have one weight for each of {n} samples. Received: shape={leaf.shape}"
+            )
+    return map_leaves(lambda leaf: leaf.astype(config.floatx(), copy=False), weights)
+
+
+def check_class_weight(class_weight: Any) -> dict[int, float] | None:
+    """The weights by class; None stays None. Raises ValueError unless it is a dict of numbers by integers."""
+    if class_weight is None:
+        return None
+    if not isinstance(class_weight, Mapping) or not all(_is_class(key) for key in class_weight):
+        raise ValueError(
+            "class_weight must be a dict of numbers by class, which are integers, such as {0: 1.0, 1: 5.0}. "
+            f"Received: class_weight={class_weight!r}"
+        )
+    if not all(isinstance(weight, Real) for weight in class_weight.values()):
+        raise ValueError(f"class_weight must give a number for each class. Received: class_weight={class_weight!r}")
+    return {int(key): float(weight) for key, weight in class_weight.items()}
+
+
+def _is_class(key: Any) -> bool:
+    return isinstance(key, Real) and float(key).is_integer()
 
 
 def weigh_classes(data: tuple, class_weight: Mapping[int, float] | None) -> tuple:
     """`data`, (x, y, weights or None), with every weight multiplied by that of the sample's class, 1 for others.
+
+    Args:
+        data: targets are classes, as integers or the nearest ones, or one-hot along the last axis.
+        class_weight: what `check_class_weight` returns.
 
     Raises:
         ValueError: several outputs, or targets that are no classes.
@@ -89,15 +133,15 @@ def weigh_classes(data: tuple, class_weight: Mapping[int, float] | None) -> tupl
     if class_weight is None:
         return data
     x, y, weights = data
-    target = leaves(y)
-    if len(target) != 1:
-        raise ValueError(f"class_weight is for models with one output. Received: {len(target)} targets")
-    target = [to_host(target[0])]
-    classes = target[0].argmax(axis=-1) if target[0].ndim > 1 and target[0].shape[-1] > 1 else target[0]
-    if classes.size != len(target[0]):
-        raise ValueError(f"class_weight needs one class for each sample. Received: y.shape={target[0].shape}")
-    by_class = np.array([class_weight.get(int(c), 1.0) for c in classes.reshape(-1)], config.floatx())
-    return x, y, by_class if weights is None else (to_host(weights).T * by_class).T
+    if len(leaves(y)) != 1:
+        raise ValueError(f"class_weight is for models with one output. Received: {len(leaves(y))} targets")
+    target = to_host(leaves(y)[0])
+    classes = target.argmax(axis=-1) if target.ndim > 1 and target.shape[-1] != 1 else target
+    if classes.size != len(target):
+        raise ValueError(f"class_weight needs one class for each sample. Received: y.shape={target.shape}")
+    found, index = np.unique(np.rint(classes.reshape(-1).astype("float64")), return_inverse=True)
+    by_class = np.array([class_weight.get(int(c), 1.0) for c in found], config.floatx())[index.reshape(-1)]
+    return x, y, by_class if weights is None else map_leaves(lambda w: (to_host(w).T * by_class).T, weights)
 
 
 def check_validation_data(data: Any) -> tuple:
@@ -115,10 +159,10 @@ def split_validation(data: tuple, fraction: float) -> tuple[tuple, tuple]:
         ValueError: a fraction outside (0, 1), or one that leaves a part empty.
     """
     n = count_samples(data[0])
-    cut = int(n * (1 - fraction)) if 0 < fraction < 1 else 0
+    cut = int(n * (1 - fraction)) if isinstance(fraction, Real) and 0 < fraction < 1 else 0
     if not 0 < cut < n:
         raise ValueError(
             "validation_split must lie between 0 and 1 and leave samples in both parts. "
-            f"Received: validation_split={fraction}, {n} samples"
+            f"Received: validation_split={fraction!r}, {n} samples"
         )
     return take(data, slice(0, cut)), take(data, slice(cut, n))

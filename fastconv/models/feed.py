@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastconv.models import data as batching
+from fastconv.utils.packing import unpack_x_y_sample_weight
 from fastconv.utils.pydataset import PyDataset
 from fastconv.utils.random import generator
 
@@ -22,9 +23,21 @@ class Feed:
 
     steps: int | None = None
 
+    def batches(self) -> Iterator[Batch]:
+        """The batches of one pass over the data."""
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        """Tell the source of the data that an epoch begins."""
+
+    def end(self) -> None:
+        """Tell the source of the data that an epoch has ended."""
+
     def epoch(self) -> Iterator[Batch]:
         """The batches of one epoch."""
-        raise NotImplementedError
+        self.begin()
+        yield from self.batches()
+        self.end()
 
     def replay(self) -> None:
         """Make the batches of an epoch for nobody, where later epochs depend on that."""
@@ -42,7 +55,7 @@ class Arrays(Feed):
         self.samples = batching.count_samples(arrays[0])
         self.steps = -(-self.samples // batch_size)
 
-    def epoch(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[Batch]:
         order = generator().permutation(self.samples) if self.shuffle else None
         for index in batching.batches(self.samples, self.batch_size, order):
             yield batching.take(self.arrays, index)
@@ -52,42 +65,66 @@ class Arrays(Feed):
 
 
 class Stream(Feed):
-    """Batches that something else makes: (x, y, weights), (x, y), (x,) or x, brought into form by `standardize`."""
+    """Batches that something else makes: x, (x,), (x, y) or (x, y, weights), brought into form by `standardize`.
+
+    A list counts as a tuple.
+    """
 
     def __init__(self, source: Any, standardize: Callable[..., Batch], shuffle: bool = False) -> None:
         self.source = source
         self.standardize = standardize
         self.shuffle = shuffle
-        self.steps = len(source) if isinstance(source, PyDataset) else length_of(source)
+        self.dataset = source if isinstance(source, PyDataset) else None
+        self.steps = length_of(source) if self.dataset is None else self.dataset.num_batches
 
-    def epoch(self) -> Iterator[Batch]:
-        is_dataset = isinstance(self.source, PyDataset)
-        for batch in self.source.batches(self.shuffle) if is_dataset else self.source:
-            yield self.standardize(*(batch if isinstance(batch, tuple) else (batch,)))
-        if is_dataset:
-            self.source.on_epoch_end()
+    def begin(self) -> None:
+        if self.dataset is not None:
+            self.dataset.on_epoch_begin()
+
+    def end(self) -> None:
+        if self.dataset is not None:
+            self.dataset.on_epoch_end()
+
+    def batches(self) -> Iterator[Batch]:
+        for batch in self.source if self.dataset is None else self.dataset.batches(self.shuffle):
+            yield self.standardize(*unpack_x_y_sample_weight(batch))
 
 
 class Portions(Feed):
     """As many batches of another feed an epoch, whose own passes follow one another."""
 
     def __init__(self, feed: Feed, steps: int) -> None:
-        if not isinstance(steps, int) or steps < 1:
-            raise ValueError(f"The number of steps must be an int of at least 1. Received: {steps!r}")
         self.feed = feed
         self.steps: int = steps
         self.passing: Iterator[Batch] = iter(())
 
-    def epoch(self) -> Iterator[Batch]:
+    def begin(self) -> None:
+        self.feed.begin()
+
+    def end(self) -> None:
+        self.feed.end()
+
+    def batches(self) -> Iterator[Batch]:
         for step in range(self.steps):
             batch = next(self.passing, None)
             if batch is None:
-                self.passing = self.feed.epoch()
+                self.passing = self.feed.batches()
                 batch = next(self.passing, None)
             if batch is None:
                 warnings.warn(f"The data ended after {step} of {self.steps} steps", stacklevel=2)
                 return
             yield batch
+
+
+def from_arrays(arrays: Batch, batch_size: int | None, steps: int | None, shuffle: bool = False) -> Feed:
+    """Batches of arrays: of `batch_size`; if that is None, of the size with which one pass has `steps`, or of 32."""
+    size = batch_size or (32 if steps is None else -(-batching.count_samples(arrays[0]) // steps))
+    return portions(Arrays(arrays, size, shuffle), steps)
+
+
+def portions(feed: Feed, steps: int | None) -> Feed:
+    """`feed` with `steps` batches an epoch; with its own number if that is None."""
+    return feed if steps is None else Portions(feed, steps)
 
 
 def length_of(source: Any) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import islice
 from typing import Any
@@ -20,11 +20,11 @@ from fastconv.callbacks.late import LateLogs
 from fastconv.callbacks.snapshot import Snapshot
 from fastconv.device import any_on_gpu
 from fastconv.engine import DataDependentError, GradientTape, Tensor, Trace
-from fastconv.engine.tree import leaves, rebuild
+from fastconv.engine.tree import leaves, ordered, rebuild, structure
 from fastconv.layers.base import Layer
 from fastconv.metrics import Metric
 from fastconv.models import data as batching
-from fastconv.models.feed import Arrays, Feed, Portions, Stream, makes_batches
+from fastconv.models.feed import Feed, Stream, from_arrays, makes_batches, portions
 from fastconv.models.objective import Objective, check_tensors
 from fastconv.models.steps import PlannedStep, Results
 from fastconv.serialization import serialize
@@ -219,7 +219,8 @@ class Trainer(Layer):
     def _output_names(self, y_pred: Any) -> list[str]:
         """The keys of a dict of outputs, else the names of the layers that make them, else output_1, output_2, ..."""
         n = len(leaves(y_pred))
-        names = list(y_pred) if isinstance(y_pred, dict) else [t.name for t in getattr(self, "outputs", ())]
+        keys = list(ordered(y_pred)) if isinstance(y_pred, dict) else []
+        names = keys if len(keys) == n else [t.name for t in getattr(self, "outputs", ())]
         return names if len(set(names)) == n else [f"output_{i + 1}" for i in range(n)]
 
     def _step(self, mode: str, arrays: tuple) -> Results:
@@ -228,7 +229,7 @@ class Trainer(Layer):
         key = (
             mode,
             tuple((leaf.shape, leaf.dtype.char) for leaf in flat),
-            tuple(part is None for part in arrays),
+            structure(arrays),
             self._held,
         )
         with self._lock:
@@ -295,7 +296,7 @@ class Trainer(Layer):
 
     def _on_batch(self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
         self._compiled()
-        arrays = self._standardize(x, y, sample_weight, class_weight)
+        arrays = self._standardize(x, y, sample_weight, batching.check_class_weight(class_weight))
         self.reset_metrics()
         return _scores(_numbers(self._step(mode, arrays)), return_dict)
 
@@ -338,15 +339,17 @@ class Trainer(Layer):
             x, y: inputs and targets: arrays, memory-mapped ones included; for several inputs or outputs lists of
                 arrays, or dicts by their names. Or x alone: a `utils.PyDataset`, a generator, or anything else that is
                 iterated for batches (x, y) or (x, y, sample_weight).
-            batch_size: samples in a step, 32 when None; the last batch of an epoch may be smaller.
+            batch_size: samples in a step; when None so many that arrays give `steps_per_epoch` batches, or 32. The last
+                batch of an epoch may be smaller.
             epochs: the number of the last epoch.
             verbose: 0 silent, 1 or "auto" a progress bar, 2 a line an epoch.
             callbacks: objects told of the progress.
             validation_split: the fraction at the end of the data to validate with instead of training with it.
             validation_data: (x, y) or (x, y, sample_weight) to validate with, or what makes such batches.
             shuffle: whether each epoch takes the samples (of a PyDataset: the batches) in a new order.
-            class_weight: how much the samples of each class count.
-            sample_weight: how much each sample counts.
+            class_weight: how much the samples of each class count: a dict of numbers by class, an integer; those of
+                other classes count 1. Targets are integers or one-hot.
+            sample_weight: how much each sample counts; for several outputs also a list, or a dict by their names.
             initial_epoch: how many epochs have been done before.
             steps_per_epoch: batches in an epoch, after which the next one goes on where it has ended; all when None.
             validation_steps: how many batches to validate with; all when None.
@@ -357,28 +360,31 @@ class Trainer(Layer):
             A History; its `history` holds the loss and metrics of every epoch.
 
         Raises:
-            ValueError: arrays that do not fit together or to the model.
+            ValueError: arrays that do not fit together or to the model, or a number that is none or too small.
         """
         self._compiled()
-        size = batching.check_batch_size(batch_size)
-        validation_size = batching.check_batch_size(validation_batch_size or size)
+        epochs = batching.check_integer("epochs", epochs, 0)
+        initial_epoch = batching.check_integer("initial_epoch", initial_epoch, 0)
+        size = batching.check_optional("batch_size", batch_size)
+        steps = batching.check_optional("steps_per_epoch", steps_per_epoch)
+        validation_size = batching.check_optional("validation_batch_size", validation_batch_size) or size
+        validation_steps = batching.check_optional("validation_steps", validation_steps)
+        frequency = batching.check_frequency(validation_freq)
         train: Feed
         validation: Feed | None = None
         if makes_batches(x):
             if validation_split:
                 raise ValueError("validation_split is for arrays; give validation_data instead")
-            train = self._feed(x, y, sample_weight, class_weight, size, shuffle)
+            train = self._feed(x, y, sample_weight, class_weight, size, steps, shuffle)
         else:
             arrays = self._standardize(x, y, sample_weight)
             if validation_split and validation_data is None:
                 arrays, held_out = batching.split_validation(arrays, validation_split)
-                validation = Arrays(held_out, validation_size)
-            train = Arrays(batching.weigh_classes(arrays, class_weight), size, shuffle)
+                validation = from_arrays(held_out, validation_size, validation_steps)
+            arrays = batching.weigh_classes(arrays, batching.check_class_weight(class_weight))
+            train = from_arrays(arrays, size, steps, shuffle)
         if validation_data is not None:
-            validation = self._validation(validation_data, validation_size)
-        train = train if steps_per_epoch is None else Portions(train, steps_per_epoch)
-        if validation is not None and validation_steps is not None:
-            validation = Portions(validation, validation_steps)
+            validation = self._validation(validation_data, validation_size, validation_steps)
         todo = self._callbacks(callbacks, verbose, {"epochs": epochs, "steps": train.steps})
         self.stop_training = False
         logs: dict[str, Any] = {}
@@ -389,12 +395,12 @@ class Trainer(Layer):
             if resumed is not None:
                 first = resumed.place["epoch"]
                 self._replay(
-                    resumed, train, validation, [is_due(n + 1, validation_freq) for n in range(initial_epoch, first)]
+                    resumed, train, validation, [is_due(n + 1, frequency) for n in range(initial_epoch, first)]
                 )
             for epoch in range(first, first if self.stop_training else epochs):
                 todo.on_epoch_begin(epoch)
                 logs = self._train(train, todo, resumed if epoch == first else None)
-                if validation is not None and is_due(epoch + 1, validation_freq):
+                if validation is not None and is_due(epoch + 1, frequency):
                     scores = self._evaluate(validation, todo)
                     logs.update({f"val_{name}": value for name, value in scores.items()})
                 todo.on_epoch_end(epoch, logs)
@@ -409,23 +415,25 @@ class Trainer(Layer):
         x: Any,
         y: Any = None,
         sample_weight: Any = None,
-        class_weight: dict[int, float] | None = None,
-        batch_size: int = 32,
+        class_weight: Any = None,
+        batch_size: int | None = None,
+        steps: int | None = None,
         shuffle: bool = False,
     ) -> Feed:
         """The batches of data as `fit` and `evaluate` take it."""
         if not makes_batches(x):
-            return Arrays(self._standardize(x, y, sample_weight, class_weight), batch_size, shuffle)
+            return from_arrays(self._standardize(x, y, sample_weight), batch_size, steps, shuffle)
         if y is not None or sample_weight is not None:
             raise ValueError(f"{self.name}: where x makes batches, targets and weights are a part of them")
-        return Stream(x, partial(self._standardize, class_weight=class_weight), shuffle)
+        by_class = batching.check_class_weight(class_weight)
+        return portions(Stream(x, partial(self._standardize, class_weight=by_class), shuffle), steps)
 
-    def _validation(self, data: Any, batch_size: int) -> Feed:
+    def _validation(self, data: Any, batch_size: int | None, steps: int | None) -> Feed:
         """The batches of `validation_data`."""
         if makes_batches(data):
-            return self._feed(data)
+            return self._feed(data, steps=steps)
         x, y, *weights = batching.check_validation_data(data)
-        return self._feed(x, y, weights[0] if weights else None, batch_size=batch_size)
+        return self._feed(x, y, weights[0] if weights else None, batch_size=batch_size, steps=steps)
 
     def _train(self, feed: Feed, callbacks: CallbackList, resumed: Snapshot | None) -> dict:
         """One epoch, or what is left of it, until a callback stops the training."""
@@ -487,8 +495,8 @@ class Trainer(Layer):
             ValueError: arrays that do not fit together or to the model.
         """
         self._compiled()
-        feed = self._feed(x, y, sample_weight, batch_size=batching.check_batch_size(batch_size))
-        feed = feed if steps is None else Portions(feed, steps)
+        size, steps = batching.check_optional("batch_size", batch_size), batching.check_optional("steps", steps)
+        feed = self._feed(x, y, sample_weight, batch_size=size, steps=steps)
         todo = self._callbacks(callbacks, verbose, {"epochs": 1, "steps": feed.steps}, history=False)
         with todo:
             return _scores(self._evaluate(feed, todo), return_dict)
@@ -531,13 +539,13 @@ class Trainer(Layer):
         Raises:
             ValueError: arrays that do not fit together or to the model, or an iterable without batches.
         """
-        size = batching.check_batch_size(batch_size)
-        whole: Feed
+        size, steps = batching.check_optional("batch_size", batch_size), batching.check_optional("steps", steps)
+        whole: tuple | None = None
         if makes_batches(x):
-            whole = Stream(x, lambda x, *_: (self._inputs(x), None, None))
+            feed = portions(Stream(x, lambda x, *_: (self._inputs(x), None, None)), steps)
         else:
-            whole = Arrays((self._inputs(x), None, None), size)
-        feed: Feed = whole if steps is None else Portions(whole, steps)
+            whole = self._inputs(x), None, None
+            feed = from_arrays(whole, size, steps)
         todo = self._callbacks(callbacks, verbose, {"epochs": 1, "steps": feed.steps}, history=False)
         parts: list[Any] = []
         begun: Callable[[], Any] | None = None
@@ -553,8 +561,8 @@ class Trainer(Layer):
                 if self.stop_predicting:
                     break
             todo.on_predict_end()
-        if begun is None and isinstance(whole, Arrays):  # of no samples, but of known shapes
-            begun = self._outputs(whole.arrays)
+        if begun is None and whole is not None:  # of no samples, but of known shapes
+            begun = self._outputs(whole)
         if begun is None:
             raise ValueError(f"{self.name}: predict needs at least one batch. Received: none")
         return _joined([*parts, begun()])
@@ -601,7 +609,7 @@ class Trainer(Layer):
         return todo
 
 
-def is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
+def is_due(epoch: int, frequency: int | Container[int]) -> bool:
     """Whether `frequency`, a number or the numbers of some epochs, asks for something after this epoch, from 1 on."""
     return epoch % frequency == 0 if isinstance(frequency, int) else epoch in frequency
 

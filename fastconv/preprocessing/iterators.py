@@ -219,7 +219,12 @@ class NumpyArrayIterator(ImageIterator):
         self.y, self.sample_weight, *self.x_misc = arrays[1:]
 
     def image(self, index: int) -> Array:
-        return self.x[index]
+        return self.x[index].copy()  # which `preprocessing_function` may change
+
+    def batches(self, shuffle: bool = False) -> Any:
+        """All batches; inputs without targets in a tuple, since a list would be inputs and targets."""
+        for batch in super().batches(shuffle):
+            yield (batch,) if self.y is None else batch
 
     def batch(self, indices: Array, random: Any) -> Any:
         images = self.images(indices, random)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from collections.abc import Iterator
@@ -12,7 +13,10 @@ from fastconv.utils.random import generator
 
 
 class PyDataset:
-    """Subclasses say how many batches there are, `__len__`, and make one by its number, `__getitem__`.
+    """Subclasses say how many batches there are, and make one by its number, `__getitem__`.
+
+    The number of batches is what `__len__` returns or what `num_batches` is, as an attribute or a property. If it is
+    None, or there is neither, batches are made without end.
 
     Args:
         workers: in how many threads batches are made while the model trains; 1 makes them as they are needed.
@@ -22,6 +26,10 @@ class PyDataset:
     Raises:
         ValueError: a number below 1.
     """
+
+    workers: int = 1
+    use_multiprocessing: bool = False
+    max_queue_size: int = 10
 
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
         if workers < 1 or max_queue_size < 1:
@@ -33,15 +41,21 @@ class PyDataset:
         self.max_queue_size = max_queue_size
 
     def __len__(self) -> int:
-        """How many batches there are."""
+        """How many batches there are. Raises NotImplementedError if they have no end."""
+        if self.num_batches is None:
+            raise NotImplementedError(f"{type(self).__name__} must define __len__ or num_batches to have a length")
         return self.num_batches
 
     @property
-    def num_batches(self) -> int:
-        """How many batches there are; what `len` says unless a subclass defines that."""
-        if type(self).__len__ is PyDataset.__len__:
-            raise NotImplementedError(f"{type(self).__name__} must define __len__ or num_batches")
-        return len(self)
+    def num_batches(self) -> int | None:
+        """How many batches there are; None if they have no end."""
+        if "num_batches" in vars(self):
+            return vars(self)["num_batches"]
+        return None if type(self).__len__ is PyDataset.__len__ else len(self)
+
+    @num_batches.setter
+    def num_batches(self, value: int | None) -> None:
+        vars(self)["num_batches"] = value
 
     def __getitem__(self, index: int) -> Any:
         """Batch number `index`: x, (x, y) or (x, y, weights)."""
@@ -57,12 +71,12 @@ class PyDataset:
         return self.batches()
 
     def batches(self, shuffle: bool = False) -> Iterator[Any]:
-        """All batches in order, or in a new order each time; made ahead where there are several workers."""
-        if not hasattr(self, "workers"):
-            raise RuntimeError(f"{type(self).__name__}: __init__ must call super().__init__(**kwargs)")
-        self.on_epoch_begin()
-        n = len(self)
-        order = generator().permutation(n).tolist() if shuffle else range(n)
+        """All batches in order, or in a new order each time; made ahead if there are several workers.
+
+        Batches without end come in order.
+        """
+        n = self.num_batches
+        order = itertools.count() if n is None else generator().permutation(n).tolist() if shuffle else range(n)
         if self.workers == 1:
             yield from map(self.__getitem__, order)
             return
