@@ -7,6 +7,7 @@ imported or run because a file says so.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import re
 import warnings
@@ -56,6 +57,10 @@ class Configurable:
     def from_config(cls, config: Mapping[str, Any]) -> Any:
         """An object with the configuration that `get_config` has returned."""
         return cls(**config)
+
+    def __copy__(self) -> Any:
+        """An object that shares no state with this one, as after saving and reading."""
+        return copy.deepcopy(self)
 
 
 def snake_case(name: str) -> str:

@@ -39,17 +39,34 @@ class Variable(Operand):
         name: str = "variable",
     ) -> None:
         value = initializer(shape, dtype) if callable(initializer) else initializer
-        self.buffer = np.array(value, dtype=dtype, order="C")
-        self._view = self.buffer.view()
-        self._view.flags.writeable = False
+        self._hold(np.array(value, dtype=dtype, order="C"))
         self.trainable = trainable
         self.name = name
         self.path = name
         self.regularizer: Any = None
         self.constraint: Any = None
         self.version = 0
+
+    def _hold(self, buffer: np.ndarray) -> None:
+        self.buffer = buffer
+        self._view = buffer.view()
+        self._view.flags.writeable = False
         self._twins: dict[int, Twin] = {}  # by the numbers of GPUs
         self._ahead: Twin | None = None  # that which holds what `buffer` does not hold yet
+
+    # ---- copies --------------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickles and copies hold: a copy of the value, wherever it is, and no memory that plans write into."""
+        left_out = ("buffer", "_view", "_twins", "_ahead")
+        kept = {key: held for key, held in vars(self).items() if key not in left_out}
+        return {**kept, "buffer": np.array(self.value, order="C")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._hold(self.buffer)
+
+    # ---- the value -----------------------------------------------------------------------------------------------
 
     @property
     def value(self) -> np.ndarray:

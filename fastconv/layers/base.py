@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import itertools
@@ -122,6 +123,27 @@ class Layer:
         super().__delattr__(name)
         self._holders.pop(name, None)
         Layer.last_change = next(_changes)
+
+    # ---- copies --------------------------------------------------------------------------------------------------
+
+    # Attributes that pickles and copies leave out: they belong to the graph around a layer, or to a call under way.
+    TRANSIENT: frozenset[str] = frozenset(["_call_losses", "input", "output"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickles and copies hold."""
+        state = {name: held for name, held in vars(self).items() if name not in self.TRANSIENT}
+        holders = {name: held for name, held in self._holders.items() if name not in self.TRANSIENT}
+        return {**state, "_holders": holders}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update({"input": None, "output": None, **state})
+        Layer.last_change = next(_changes)
+
+    def __copy__(self) -> Any:
+        """A layer that shares nothing with this one, as after saving and reading."""
+        return copy.deepcopy(self)
+
+    # ---- parts ---------------------------------------------------------------------------------------------------
 
     def _parts(self) -> list[Layer | Variable]:
         """The layers and variables that this one is made of."""

@@ -34,10 +34,17 @@ class InputLayer(Layer):
         self.shape = tuple(sizes)
         self.batch_size = batch_size
         self.built = True
-        tensor = KerasTensor((batch_size, *self.shape), self.dtype, name=self.name)
+        self._draw()
+
+    def _draw(self) -> None:
+        tensor = KerasTensor((self.batch_size, *self.shape), self.dtype, name=self.name)
         tensor.node = Node(self, (), {})
         tensor.node.outputs.append(tensor)
         self.input = self.output = tensor
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._draw()
 
     ARGUMENTS = ("shape", "batch_size")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -63,10 +64,17 @@ def decode(data: dict[str, Any], tensor: Callable[[list[int]], KerasTensor]) -> 
 
 def operation_name(operation: Callable[..., Any]) -> str:
     """The name of what a node applies. Raises ValueError unless it is a function of ops, or x[...]."""
-    for name in (GETITEM, *ops.__all__):
-        if inspect.unwrap(named_operation(name)) is operation:
-            return name
-    raise ValueError(f"A model is saved if it is made of layers and functions of ops. Received: {operation!r}")
+    try:
+        return _names_of_operations()[operation]
+    except KeyError:
+        rule = "A model is saved if it is made of layers and functions of ops"
+        raise ValueError(f"{rule}. Received: {operation!r}") from None
+
+
+@functools.cache
+def _names_of_operations() -> dict[Callable[..., Any], str]:
+    names = reversed((GETITEM, *ops.__all__))  # of several names of one function, the first
+    return {inspect.unwrap(named_operation(name)): name for name in names}
 
 
 def named_operation(name: str) -> Callable[..., Any]:

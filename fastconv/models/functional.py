@@ -14,6 +14,7 @@ from fastconv.layers.core import InputLayer
 from fastconv.models.depth import Graph
 from fastconv.models.encoding import decode, encode, named_operation, operation_name
 from fastconv.models.model import Model
+from fastconv.models.pickling import flatten, unflatten
 from fastconv.serialization import deserialize, register, serialize
 
 
@@ -49,6 +50,17 @@ class Functional(Model):
         self.built = True
         if not trainable:
             self.trainable = False
+
+    TRANSIENT = Model.TRANSIENT | {"_nodes", "inputs", "outputs"}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_nodes": flatten(self._nodes, self.inputs, self.input, self.output)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        inputs = [layer.output for layer in self._input_layers]
+        self._nodes, self.input, self.output = unflatten(state["_nodes"], inputs)
+        self.inputs, self.outputs = inputs, leaves(self.output)
 
     @property
     def nodes(self) -> list[Node]:

@@ -44,6 +44,17 @@ class Sequential(Model):
             self._graph = Functional(self.input, self.output, name=self.name)
         return self._graph
 
+    TRANSIENT = Model.TRANSIENT | {"inputs", "outputs"}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_graph": self._drawn}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self._graph is not None:
+            self.input, self.output = self._graph.input, self._graph.output
+            self.inputs, self.outputs = [self.input], [self.output]
+
     @property
     def nodes(self) -> list[Node]:
         return [] if self._drawn is None else self._drawn.nodes

@@ -38,20 +38,30 @@ class Trainer(Layer):
     """A layer that can be trained."""
 
     def __init__(self, **kwargs: Any) -> None:
-        self._plans: OrderedDict[Any, Callable[..., Results]] = OrderedDict()
-        self._lock = threading.RLock()  # a step that is made may ask for another
+        self._begin()
         self.optimizer: Any = None
         self.loss: Any = None
         self.stop_training = False
         self.stop_evaluating = False
         self.stop_predicting = False
-        self.resume_from: Snapshot | None = None  # where `fit` is to go on, set when it begins
-        self.history: History | None = None
         self.run_eagerly = False
         self._objective: Objective | None = None
+        super().__init__(**kwargs)
+
+    TRANSIENT = Layer.TRANSIENT | {"_plans", "_lock", "resume_from", "history", "_held", "_held_at"}
+
+    def _begin(self) -> None:
+        """Make what every model, and every copy of one, has of its own."""
+        self._plans: OrderedDict[Any, Callable[..., Results]] = OrderedDict()
+        self._lock = threading.RLock()  # a step that is made may ask for another
+        self.resume_from: Snapshot | None = None  # where `fit` is to go on, set when it begins
+        self.history: History | None = None
         self._held = frozenset[Any]()  # the signature for which the steps of the call under way are made
         self._held_at = 0  # the change of layers after which it was taken
-        super().__init__(**kwargs)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._begin()
 
     # ---- compile -------------------------------------------------------------------------------------------------
 

@@ -253,4 +253,6 @@ __all__ = [
 ]
 
 # Every op also takes the symbolic tensors of functional models; `shape` does without drawing a node.
-globals().update({name: _lift(globals()[name]) for name in __all__ if name != "shape"})
+for _name in (name for name in __all__ if name != "shape"):
+    _lifted = globals()[_name] = _lift(globals()[_name])
+    _lifted.__module__, _lifted.__qualname__ = __name__, _name  # where pickle finds it
