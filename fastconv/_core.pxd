@@ -162,6 +162,10 @@ cdef extern from "kernels.h" nogil:
         void (*f32_sparse_softmax_cross_entropy_backward)(
             float *dx, const float *dloss, const float *x, const int64_t *target, int64_t rows,
             int64_t n) noexcept nogil
+        void (*f32_standardize)(
+            float *y, float *inverse, const float *x, int64_t rows, int64_t n, double epsilon) noexcept nogil
+        void (*f32_standardize_backward)(
+            float *dx, const float *dy, const float *y, const float *inverse, int64_t rows, int64_t n) noexcept nogil
         void (*f32_max_pool)(
             float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first,
             int64_t end) noexcept nogil

@@ -434,17 +434,22 @@ def scale_shift(y, x, scale, shift) -> None:
 
 
 cdef void prepare_channels(
-    float *wide, const float *mean, const float *variance, const float *gamma, const float *beta, double epsilon,
-    const grid *g, int64_t first
+    float *wide, const float *mean, const float *rest, const float *variance, const float *gamma, const float *beta,
+    double epsilon, const grid *g, int64_t first
 ) noexcept nogil:
-    """wide := mean, scale and shift of WIDTH channels from the first, or as many as there are, a row each."""
+    """wide := mean, scale and shift of WIDTH channels from the first, or as many as there are, a row each; `rest` is
+    the part of the means that float32 cannot hold, or NULL."""
     cdef int64_t count = min(WIDTH, g.channels - first), c
+    cdef double factor
     cdef float scale[WIDTH]
+    cdef float shift[WIDTH]
     for c in range(count):
-        scale[c] = <float> (gamma[first + c] / sqrt(<double> variance[first + c] + epsilon))
+        factor = gamma[first + c] / sqrt(<double> variance[first + c] + epsilon)
+        scale[c] = <float> factor
+        shift[c] = beta[first + c] if rest == NULL else <float> (beta[first + c] - rest[first + c] * factor)
     repeat(wide + first, mean + first, count, g)
     repeat(wide + g.width + first, scale, count, g)
-    repeat(wide + 2 * g.width + first, beta + first, count, g)
+    repeat(wide + 2 * g.width + first, shift, count, g)
 
 
 cdef inline void normalize_block(
@@ -473,7 +478,7 @@ def normalize(y, x, mean, variance, gamma, beta, double epsilon) -> None:
     cdef int64_t k, first
     cdef unsigned state = 0
     for first in range(0, g.channels, WIDTH):
-        prepare_channels(wide, center, spread, factor, offset, epsilon, &g, first)
+        prepare_channels(wide, center, NULL, spread, factor, offset, epsilon, &g, first)
     with nogil, parallel(num_threads=threads_for(PLAIN * g.rows * g.width)):
         state = flush_denormals()
         for k in prange(g.blocks, schedule="static"):
@@ -536,9 +541,9 @@ cdef void moments_of_block(
 
 
 cdef void moments_of_channels(
-    float *mean, float *variance, const float *partial, const grid *g, int64_t first
+    float *mean, float *rest, float *variance, const float *partial, const grid *g, int64_t first
 ) noexcept nogil:
-    """Chan, Golub and LeVeque 1979: moments about the centers of blocks, moved to the mean of all."""
+    """Chan, Golub and LeVeque 1979: moments about the centers of blocks, moved to the mean of all, mean + rest."""
     cdef int64_t rows = g.rows * g.copies + g.rest // g.channels, count = min(WIDTH, g.channels - first)
     cdef int64_t row, k, copy, c
     cdef double means[WIDTH]
@@ -570,6 +575,7 @@ cdef void moments_of_channels(
                 squares[c] += sums[g.strip + c] + shift * (2 * sums[c] + shift * b.rows)
     for c in range(count):
         mean[first + c] = <float> means[c]
+        rest[first + c] = <float> (means[c] - mean[first + c])
         variance[first + c] = <float> (max(squares[c], 0) / rows)
 
 
@@ -583,8 +589,9 @@ def batch_norm(y, mean, variance, x, gamma, beta, double epsilon) -> None:
     cdef const float *factor = floats(gamma, g.channels)
     cdef const float *offset = floats(beta, g.channels)
     cdef int64_t partial_floats = 3 * g.blocks * g.strip, k, first
-    cdef float *wide = <float *> borrow_scratch((3 * g.width + partial_floats) * sizeof(float))
-    cdef float *partial = wide + 3 * g.width
+    cdef float *wide = <float *> borrow_scratch((4 * g.width + partial_floats) * sizeof(float))
+    cdef float *rest = wide + 3 * g.width    # behind mean, scale and shift, a row each
+    cdef float *partial = rest + g.width
     cdef const kernel_table *tile = tiles()
     cdef bint past = past_caches(to, x.size, g.width)
     cdef unsigned state = 0
@@ -593,8 +600,8 @@ def batch_norm(y, mean, variance, x, gamma, beta, double epsilon) -> None:
         for k in prange(g.blocks, schedule="static"):
             moments_of_block(tile, partial, source, &g, k)
         for first in prange(0, g.channels, WIDTH, schedule="static"):
-            moments_of_channels(to_mean, to_variance, partial, &g, first)
-            prepare_channels(wide, to_mean, to_variance, factor, offset, epsilon, &g, first)
+            moments_of_channels(to_mean, rest, to_variance, partial, &g, first)
+            prepare_channels(wide, to_mean, rest, to_variance, factor, offset, epsilon, &g, first)
         for k in prange(g.blocks, schedule="static"):
             normalize_block(tile, to, source, wide, &g, k, past)
         restore_denormals(state)
@@ -724,6 +731,39 @@ def log_softmax(y, x, int64_t rows) -> None:
 def log_softmax_backward(dx, dy, y, int64_t rows) -> None:
     """dx := dy - exp(y) sum(dy) in each of `rows` rows."""
     each_row_pair(tiles().f32_log_softmax_backward, dx, dy, y, rows, EXPONENTIAL)
+
+
+def standardize(y, inverse, x, double epsilon) -> None:
+    """y := (x - mean) inverse, inverse := 1 / sqrt(variance + epsilon), in each row of x (.., n)."""
+    cdef int64_t rows = inverse.size, n = x.size // max(1, rows), height = max(1, BLOCK // max(1, n)), r
+    cdef float *to = floats(y, rows * n)
+    cdef float *scale = floats(inverse, rows)
+    cdef const float *source = floats(x, rows * n)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(2 * PLAIN * rows * n)):
+        state = flush_denormals()
+        for r in prange(0, rows, height, schedule="static"):
+            tile.f32_standardize(to + r * n, scale + r, source + r * n, min(height, rows - r), n, epsilon)
+        restore_denormals(state)
+
+
+def standardize_backward(dx, dy, y, inverse) -> None:
+    """dx := inverse (dy - mean(dy) - y mean(dy y)) in each row."""
+    cdef int64_t rows = inverse.size, n = y.size // max(1, rows), height = max(1, BLOCK // max(1, n)), r
+    cdef float *to = floats(dx, rows * n)
+    cdef const float *gradient = floats(dy, rows * n)
+    cdef const float *value = floats(y, rows * n)
+    cdef const float *scale = floats(inverse, rows)
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    with nogil, parallel(num_threads=threads_for(2 * PLAIN * rows * n)):
+        state = flush_denormals()
+        for r in prange(0, rows, height, schedule="static"):
+            tile.f32_standardize_backward(
+                to + r * n, gradient + r * n, value + r * n, scale + r, min(height, rows - r), n
+            )
+        restore_denormals(state)
 
 
 def softmax_cross_entropy(loss, x, target) -> None:

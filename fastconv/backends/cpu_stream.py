@@ -273,6 +273,16 @@ class CpuStream(Reference):
         y = room(out, x.shape)
         return y, _stream.scale_shift, (y, x, scale, shift)
 
+    @float32
+    def standardize(self, x, *, epsilon, out=None):
+        y, inverse = rooms(out, x.shape, (*x.shape[:-1], 1))
+        return (y, inverse), _stream.standardize, (y, inverse, x, epsilon)
+
+    @float32
+    def standardize_backward(self, dy, y, inverse, *, out=None):
+        dx = room(out, y.shape)
+        return dx, _stream.standardize_backward, (dx, dy, y, inverse)
+
     # ---- elementwise, reductions ---------------------------------------------------------------------------------
 
     @float32
@@ -411,7 +421,7 @@ SUM, MAX, MIN = (functools.partial(_stream.reduce, name) for name in ("sum", "ma
 def average(y: Array, x: Array, outer: int, inner: int) -> None:
     """y := the mean over the middle axis of x seen as (outer, n, inner)."""
     SUM(y, x, outer, inner)
-    np.multiply(y, np.float32(y.size / x.size), out=y)
+    np.divide(y, np.float32(x.size // y.size), out=y)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -124,14 +124,14 @@ class GpuStream(Reference):
 
     # ---- rows ----------------------------------------------------------------------------------------------------
 
-    def _rows(self, name: str, y: Array, *arrays: Array, shape: Shape) -> Array:
+    def _rows(self, name: str, y: Array, *arrays: Array, shape: Shape, constants: tuple = ()) -> Array:
         """y, filled by a kernel of rows.cu that looks at arrays of `shape` row by row."""
         rows, k = prod(shape[:-1]), shape[-1]
         lanes = min(THREADS, 1 << max((k - 1).bit_length() - 1, 0))  # at most two elements a thread, or all of a block
         if rows * k:
             grid, block = (-(-rows // (THREADS // lanes)),), (lanes, THREADS // lanes)
             memory = THREADS * y.dtype.itemsize
-            launch(self.xp, f"rows.{name}", y, *arrays, rows, k, grid=grid, block=block, shared_mem=memory)
+            launch(self.xp, f"rows.{name}", y, *arrays, rows, k, *constants, grid=grid, block=block, shared_mem=memory)
         else:
             y.fill(0)  # the loss of no classes
         return y
@@ -174,6 +174,15 @@ class GpuStream(Reference):
         arrays = (dloss, logits, target.astype("int64", copy=False), self.faults)
         d = self._room(out, logits.shape, logits)
         return self._rows("sparse_softmax_cross_entropy_backward", d, *arrays, shape=logits.shape)
+
+    @kernel
+    def standardize(self, x, *, epsilon, out=None):
+        y, inverse = self._rooms(out, x.shape, (*x.shape[:-1], 1), like=x)
+        return self._rows("standardize", y, inverse, x, shape=x.shape, constants=(float(epsilon),)), inverse
+
+    @kernel
+    def standardize_backward(self, dy, y, inverse, *, out=None):
+        return self._rows("standardize_backward", self._room(out, y.shape, y), dy, y, inverse, shape=y.shape)
 
     # ---- reductions ----------------------------------------------------------------------------------------------
 

@@ -378,6 +378,22 @@ class Reference:
         """y = gamma (x - mean) / sqrt(variance + epsilon) + beta with given statistics."""
         return deliver(formulas.normalize(self.xp, x, mean, variance, gamma, beta, epsilon), out)
 
+    def standardize(self, x: Array, *, epsilon: float, out: Out = None) -> tuple[Array, ...]:
+        """(y, inverse): y = (x - mean) inverse along the last axis, where inverse = 1 / sqrt(variance + epsilon).
+
+        The mean is subtracted, and then that of the distances, which rounding the first one has left over.
+        """
+        distance = x - self.mean(x, axis=(-1,), keepdims=True)
+        distance = distance - self.mean(distance, axis=(-1,), keepdims=True)
+        variance = self.mean(distance * distance, axis=(-1,), keepdims=True)
+        inverse = 1 / self.xp.sqrt(variance + epsilon)
+        return tuple(deliver(r, o) for r, o in zip((distance * inverse, inverse), out or (None,) * 2))
+
+    def standardize_backward(self, dy: Array, y: Array, inverse: Array, *, out: Out = None) -> Array:
+        """dx = inverse (dy - mean(dy) - y mean(dy y)) along the last axis."""
+        offset, slope = (self.mean(a, axis=(-1,), keepdims=True) for a in (dy, dy * y))
+        return deliver((dy - offset - y * slope) * inverse, out)
+
     def scale_shift(self, x: Array, scale: Array, shift: Array, *, out: Out = None) -> Array:
         """y[..., c] = x[..., c] scale[c] + shift[c]."""
         return deliver(formulas.scale_shift(self.xp, x, scale, shift), out)
@@ -398,8 +414,21 @@ class Reference:
 
     def mean(self, x: Array, *, axis: tuple[int, ...] | None = None, keepdims: bool = False, out: Out = None) -> Array:
         """The arithmetic mean over `axis`; NaN over no elements."""
-        total = self.xp.sum(x, axis=axis, keepdims=keepdims)
-        return deliver(total * x.dtype.type(total.size / x.size if x.size else self.xp.nan), out)
+        if x.size:
+            return deliver(self.xp.mean(x, axis=axis, keepdims=keepdims), out)
+        return deliver(self.xp.sum(x, axis=axis, keepdims=keepdims) * x.dtype.type(self.xp.nan), out)
+
+    def moments(self, x: Array, *, axis: tuple[int, ...] | None = None, out: Out = None) -> tuple[Array, ...]:
+        """(mean, variance) over `axis`, which keeps sizes of 1, from the distances to the mean as it is rounded.
+
+        The mean of these distances corrects both.
+        """
+        center = self.mean(x, axis=axis, keepdims=True)
+        distance = self.elementwise(x, center, function="subtract")
+        rest = self.mean(distance, axis=axis, keepdims=True)
+        square = self.mean(self.multiply(distance, distance), axis=axis, keepdims=True)
+        results = center + rest, self.xp.maximum(square - rest * rest, 0)
+        return tuple(deliver(r, o) for r, o in zip(results, out or (None,) * 2))
 
     def elementwise(self, *arrays: Array, function: str, out: Out = None) -> Array:
         """The ufunc called `function`."""

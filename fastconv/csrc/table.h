@@ -33,6 +33,7 @@
 #include "tile_reduce.h"
 #include "tile_pool.h"
 #include "tile_softmax.h"
+#include "tile_standardize.h"
 #include "tile_update.h"
 #include "tile_winograd.h"
 
@@ -84,6 +85,8 @@ const kernel_table PASTE(kernels_, ISA) = {
     .f32_softmax_cross_entropy_backward = f32_softmax_cross_entropy_backward,
     .f32_sparse_softmax_cross_entropy = f32_sparse_softmax_cross_entropy,
     .f32_sparse_softmax_cross_entropy_backward = f32_sparse_softmax_cross_entropy_backward,
+    .f32_standardize = f32_standardize,
+    .f32_standardize_backward = f32_standardize_backward,
     .f32_max_pool = f32_max_pool,
     .f32_min_pool = f32_min_pool,
     .f32_average_pool = f32_average_pool,

@@ -84,6 +84,33 @@ extern "C" __global__ void log_softmax_backward(T* dx, const T* dy, const T* y, 
     EACH(j) dx[row.start + j] = dy[row.start + j] - exp(y[row.start + j]) * sum;
 }
 
+// y = (x - mean) inverse, where inverse = 1 / sqrt(variance + epsilon); the mean of the distances from the rounded mean corrects both
+extern "C" __global__ void standardize(T* y, T* inverse, const T* x, int rows, int k, T epsilon)
+{
+    const Row row = row_of(rows, k);
+    x += row.start;
+    const T centre = sum_of(x, nullptr, k) / k;
+    T rest = 0, square = 0;
+    for (int j = threadIdx.x; j < k; j += blockDim.x) {
+        const T distance = x[j] - centre;
+        rest += distance;
+        square += distance * distance;
+    }
+    rest = across_row<false>(rest) / k;
+    square = across_row<false>(square) / k - rest * rest;
+    const T scale = 1 / sqrt((square < 0 ? 0 : square) + epsilon);
+    EACH(j) y[row.start + j] = (x[j] - centre - rest) * scale;
+    if (row.inside && threadIdx.x == 0) inverse[row.number] = scale;
+}
+
+// dx = inverse (dy - mean(dy) - y mean(dy y))
+extern "C" __global__ void standardize_backward(T* dx, const T* dy, const T* y, const T* inverse, int rows, int k)
+{
+    const Row row = row_of(rows, k);
+    const T offset = sum_of(dy + row.start, nullptr, k) / k, slope = sum_of(dy + row.start, y + row.start, k) / k;
+    EACH(j) dx[row.start + j] = (dy[row.start + j] - offset - y[row.start + j] * slope) * inverse[row.number];
+}
+
 // loss = -sum of target log_softmax(x)
 extern "C" __global__ void softmax_cross_entropy(T* loss, const T* x, const T* target, int rows, int k)
 {

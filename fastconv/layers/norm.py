@@ -9,6 +9,7 @@ from fastconv import initializers, ops
 from fastconv.layers.base import Layer, check_count
 from fastconv.layers.core import Wrapper
 from fastconv.layers.weighted import Weighted, choices
+from fastconv.ops.norm import standardize
 from fastconv.serialization import register
 
 
@@ -65,12 +66,6 @@ def sizes_of(layer: Any, input_shape: Sequence[int | None]) -> tuple[int, ...]:
             f"{layer.name}: the size of axis={layer.axis} must be known. Received: input_shape={tuple(input_shape)}"
         )
     return tuple(input_shape[axis] for axis in axes)  # type: ignore[misc]
-
-
-def normalized(x: Any, axes: Sequence[int], epsilon: float) -> Any:
-    """(x - mean) / sqrt(variance + epsilon) over `axes`."""
-    mean, variance = ops.moments(x, list(axes), keepdims=True)
-    return (x - mean) * ops.rsqrt(variance + epsilon)
 
 
 def along(vector: Any, shape: Sequence[int], axes: Sequence[int]) -> Any:
@@ -140,6 +135,8 @@ class BatchNormalization(Affine):
                 inputs, self.moving_mean, self.moving_variance, self.axis, self.beta, self.gamma, self.epsilon
             )
         y, mean, variance = ops.batch_norm(inputs, self.gamma, self.beta, self.axis, self.epsilon)
+        if 0 in inputs.shape:
+            return y  # nothing has no statistics
         for average, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average * self.momentum + ops.stop_gradient(batch) * (1 - self.momentum))
         return y
@@ -191,7 +188,7 @@ class LayerNormalization(Affine):
         axes = [axis % inputs.ndim for axis in ([self.axis] if isinstance(self.axis, int) else self.axis)]
         if self.rms_scaling:
             return self.affine(inputs * ops.rsqrt(ops.var(inputs, axes, keepdims=True) + self.epsilon), axes)
-        return self.affine(normalized(inputs, axes, self.epsilon), axes)
+        return self.affine(standardize(inputs, sorted(axes), self.epsilon), axes)
 
 
 @register("layer")
@@ -247,7 +244,7 @@ class GroupNormalization(Affine):
         at, shape = self.axis % inputs.ndim, tuple(inputs.shape)
         apart = (*shape[:at], self.groups, shape[at] // self.groups, *shape[at + 1 :])
         axes = [i for i in range(1, len(apart)) if i != at]
-        y = normalized(ops.reshape(inputs, apart), axes, self.epsilon)
+        y = standardize(ops.reshape(inputs, apart), axes, self.epsilon)
         return self.affine(ops.reshape(y, shape), [at])
 
 
@@ -290,8 +287,10 @@ class UnitNormalization(Layer):
         self.axis = axis if isinstance(axis, int) else list(axis)
 
     def call(self, inputs: Any) -> Any:
-        squares = ops.sum(ops.square(inputs), self.axis, keepdims=True)
-        return inputs * ops.rsqrt(ops.maximum(squares, 1e-24))
+        largest = ops.stop_gradient(ops.max(ops.abs(inputs), self.axis, keepdims=True))
+        scaled = inputs / ops.maximum(largest, 1e-12)  # whose squares neither overflow nor vanish
+        shortest = ops.square(1e-12 / ops.maximum(largest, 1e-12))
+        return scaled * ops.rsqrt(ops.maximum(ops.sum(ops.square(scaled), self.axis, keepdims=True), shortest))
 
 
 @register("layer")

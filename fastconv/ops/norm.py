@@ -1,16 +1,19 @@
-"""Batch normalisation (Ioffe and Szegedy 2015)."""
+"""Batch normalisation (Ioffe and Szegedy 2015), and the common part of the others."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from fastconv.engine import Primitive
-from fastconv.ops.broadcast import broadcast_to, positions, reshape, sum_to
+from fastconv.ops.broadcast import broadcast_to, positions, reshape, sum, sum_to
 from fastconv.ops.convert import as_float
-from fastconv.ops.elementwise import rsqrt
+from fastconv.ops.elementwise import rsqrt, square
 from fastconv.ops.layout import floats
+from fastconv.ops.reduce import mean
 from fastconv.ops.shape import transpose
 
 
@@ -59,6 +62,42 @@ _normalize = Primitive(
     lambda x, *others, **_: (x.shape, np.result_type(x.dtype, *[array.dtype for array in others])),
     _normalize_gradient,
 )
+
+
+def _standardize_gradient(dys: tuple, ys: tuple, x: Any, *, epsilon: float) -> tuple:
+    (dy, dinverse), (y, inverse) = dys, ys
+    dx = None if dy is None else _standardize_backward(dy, y, inverse)
+    if dinverse is not None:
+        part = y * (dinverse * square(inverse) * (-1 / x.shape[-1]))
+        dx = part if dx is None else dx + part
+    return (dx,)
+
+
+_standardize = Primitive(
+    "standardize",
+    lambda x, *, epsilon: [(x.shape, x.dtype), ((*x.shape[:-1], 1), x.dtype)],
+    _standardize_gradient,
+)
+_standardize_backward: Primitive = Primitive(
+    "standardize_backward",
+    lambda dy, y, inverse: (y.shape, y.dtype),
+    lambda ddx, dx, dy, y, inverse: (
+        _standardize_backward(ddx, y, inverse),
+        -inverse * (ddx * mean(dy * y, -1, True) + dy * mean(ddx * y, -1, True)),
+        sum(ddx * dx, -1, True) / inverse,
+    ),
+)
+
+
+def standardize(x: Any, axes: Sequence[int], epsilon: float) -> Any:
+    """(x - mean) / sqrt(variance + epsilon) over `axes`, sorted positions."""
+    x = as_float(x)
+    rest = [i for i in range(x.ndim) if i not in axes]
+    order = [*rest, *axes]
+    last = transpose(x, order)
+    rows = (*last.shape[: len(rest)], math.prod(last.shape[len(rest) :]))
+    y = reshape(_standardize(reshape(last, rows), epsilon=float(epsilon))[0], last.shape)
+    return transpose(y, [order.index(i) for i in range(x.ndim)])
 
 
 def batch_norm(x: Any, gamma: Any = None, beta: Any = None, axis: int = -1, epsilon: float = 1e-3) -> tuple:

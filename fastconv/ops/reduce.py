@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastconv.engine import Primitive
-from fastconv.ops.broadcast import Axis, axes_of, reduced_shape, reshape, spread, sum
+from fastconv.ops.broadcast import Axis, axes_of, broadcast_to, reduced_shape, reshape, spread, sum
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
 from fastconv.ops.elementwise import equal, isnan, logical_or, where
 
@@ -68,10 +68,31 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return _mean(x, axis=axes_of(x, axis), keepdims=keepdims)
 
 
+def _moments_gradient(dys: tuple, ys: tuple, x: Any, *, axis: Any) -> tuple:
+    (dmean, dvariance), (mean, _) = dys, ys
+    count = x.size // (mean.size or 1)
+    dx = None if dmean is None else broadcast_to(dmean * (1 / count), x.shape)
+    if dvariance is not None:
+        part = (x - mean) * (dvariance * (2 / count))
+        dx = part if dx is None else dx + part
+    return (dx,)
+
+
+_moments = Primitive("moments", lambda x, *, axis: [(reduced_shape(x, axis, True), x.dtype)] * 2, _moments_gradient)
+
+
+def moments(x: Any, axes: Axis, keepdims: bool = False) -> tuple[Any, Any]:
+    """(mean, variance) over `axes`; the variance is the mean squared distance from the mean."""
+    x = as_float(x)
+    axis = axes_of(x, axes)
+    mean, variance = _moments(x, axis=axis)
+    shape = reduced_shape(x, axis, keepdims)
+    return reshape(mean, shape), reshape(variance, shape)
+
+
 def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The mean squared distance from the mean over `axis`."""
-    d = as_float(x) - mean(x, axis, True)
-    return mean(d * d, axis, keepdims)
+    return moments(x, axis, keepdims)[1]
 
 
 # The square root, with slope 0 instead of infinity at 0.
@@ -86,8 +107,3 @@ _deviation = Primitive(
 def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The square root of `var`; its gradient is 0 for elements that are all equal."""
     return _deviation(var(x, axis, keepdims), function="sqrt")
-
-
-def moments(x: Any, axes: Axis, keepdims: bool = False) -> tuple[Any, Any]:
-    """(mean, variance) over `axes`."""
-    return mean(x, axes, keepdims), var(x, axes, keepdims)

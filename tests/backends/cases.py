@@ -70,6 +70,12 @@ CASES = {
         lambda r, m, c: [normal(r, m, c), normal(r, c), positive(r, c), normal(r, c), normal(r, c)],
         {"epsilon": 1e-3},
     ),
+    "standardize": ("standardize", lambda r, m, c: [normal(r, m, c)], {"epsilon": 1e-3}),
+    "standardize_backward": (
+        "standardize_backward",
+        lambda r, m, c: [normal(r, m, c), normal(r, m, c), positive(r, m, 1)],
+        {},
+    ),
     "scale_shift": ("scale_shift", lambda r, m, c: [normal(r, m, c), normal(r, c), normal(r, c)], {}),
     "add": ("add", lambda r, m, c: [normal(r, m, c), normal(r, m, c)], {}),
     "add_channels": ("add", lambda r, m, c: [normal(r, m, c), normal(r, c)], {}),
@@ -151,6 +157,7 @@ CASES = {
 IN_PLACE = {
     "relu": [0], "tanh": [0], "elu_backward": [0], "sigmoid_backward": [1], "softmax": [0], "softmax_backward": [1],
     "log_softmax": [0], "log_softmax_backward": [1], "cross_entropy_backward": [1], "scale_shift": [0], "add": [1],
+    "standardize_backward": [1],
     "sparse_cross_entropy_backward": [1], "multiply_channels": [0], "subtract_of_channels": [1], "exp": [0],
     "dropout": [0], "descend": [0], "nesterov": [0, 2], "adam": [0, 2, 3], "amsgrad": [0, 2, 3, 4], "lion": [0, 2],
     "rmsprop_centered_momentum": [0, 2, 3, 4],

@@ -105,6 +105,7 @@ MORE = {
     "sum_none": ("sum", lambda r: [normal(r, 3, 5)], {"axis": ()}),
     "mean_last": ("mean", lambda r: [normal(r, 3, 5, 7)], {"axis": (-1,)}),
     "mean_none": ("mean", lambda r: [normal(r, 3, 5)], {"axis": ()}),
+    "moments": ("moments", lambda r: [normal(r, 3, 5, 7)], {"axis": (0, 2)}),
     "max_last": ("max", lambda r: [normal(r, 3, 5)], {"axis": (1,), "keepdims": True}),
     "max_none": ("max", lambda r: [normal(r, 3, 5)], {"axis": ()}),
     "min_all": ("min", lambda r: [normal(r, 3, 5)], {}),

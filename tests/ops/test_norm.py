@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastconv import ops
+from fastconv.ops.norm import standardize
 from tests.check import check_op, example
 
 X = example(2, 3, 4)
@@ -24,3 +25,12 @@ def test_channels_anywhere():
     first = ops.batch_normalization(np.moveaxis(X, 2, 0), MEAN, VARIANCE, 0, BETA, GAMMA)
     last = ops.batch_normalization(X, MEAN, VARIANCE, 2, BETA, GAMMA)
     np.testing.assert_allclose(np.moveaxis(first, 0, 2), last, rtol=1e-12)
+
+
+def test_standardizing_has_two_gradients():
+    for axes in ((2,), (0, 1), (0, 2)):
+        check_op(
+            lambda x: standardize(x, axes, 1e-3),  # noqa: B023
+            X,
+            oracle=lambda x: (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 1e-3),  # noqa: B023
+        )

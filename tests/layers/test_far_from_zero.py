@@ -1,0 +1,93 @@
+"""Normalisation of data whose mean is far from 0, and of no data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastconv import layers, ops
+from fastconv.engine import grad
+
+MEANS = np.tile([0, 1e3, 1e5, 1e6], 2)
+X = (np.random.default_rng(0).standard_normal((4, 6, 5, 8)) + MEANS).astype(np.float32)
+EPSILON = 1e-3
+
+
+def standardized(x, axes):
+    """The layers' formula in float64, and its gradient for dy."""
+    x = x.astype(np.float64)
+    inverse = 1 / np.sqrt(x.var(axes, keepdims=True) + EPSILON)
+    y = (x - x.mean(axes, keepdims=True)) * inverse
+
+    def gradient(dy):
+        return inverse * (dy - dy.mean(axes, keepdims=True) - y * (dy * y).mean(axes, keepdims=True))
+
+    return y, gradient
+
+
+CASES = [
+    (layers.LayerNormalization, {}, np.moveaxis(X, -1, 0), (3,)),
+    (layers.LayerNormalization, {"axis": 1}, np.moveaxis(X, -1, 0), (1,)),
+    (layers.LayerNormalization, {"axis": [1, 2, 3]}, np.moveaxis(X, -1, 0), (1, 2, 3)),
+    (layers.GroupNormalization, {"groups": -1}, X, (1, 2)),
+    (layers.BatchNormalization, {}, X, (0, 1, 2)),
+    (layers.BatchNormalization, {"axis": 1}, np.moveaxis(X, -1, 1), (0, 2, 3)),
+]
+
+
+@pytest.mark.parametrize(("layer", "arguments", "x", "axes"), CASES)
+def test_no_digits_are_lost(isa, layer, arguments, x, axes):
+    layer = layer(epsilon=EPSILON, **arguments)
+    training = {"training": True} if isinstance(layer, layers.BatchNormalization) else {}
+    y, gradient = standardized(x, axes)
+    np.testing.assert_allclose(layer(x, **training), y, atol=5e-6)
+    dy = np.random.default_rng(1).standard_normal(x.shape).astype(np.float32)
+    found = grad(lambda x: ops.sum(layer(x, **training) * dy))(x)
+    tolerance = 0.05 if training else 2e-5  # the gradient of batch normalisation is about the rounded mean
+    np.testing.assert_allclose(found, gradient(dy), atol=tolerance)
+
+
+def test_groups_of_channels(isa):
+    x = X[..., ::4]
+    layer = layers.GroupNormalization(1, epsilon=EPSILON)
+    np.testing.assert_allclose(layer(x), standardized(x, (1, 2, 3))[0], atol=5e-6)
+    far = x + np.float32(1e5)
+    np.testing.assert_allclose(layer(far), standardized(far, (1, 2, 3))[0], atol=5e-6)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 2), (1, 2), -1])
+def test_moments(isa, axis):
+    for far in (0.0, 1e3, 1e6):
+        x = (np.random.default_rng(2).standard_normal((40, 9, 31)) + far).astype(np.float32)
+        exact = x.astype(np.float64)
+        np.testing.assert_allclose(ops.var(x, axis), exact.var(axis), rtol=3e-6)
+        np.testing.assert_allclose(ops.std(x, axis), exact.std(axis), rtol=3e-6)
+        mean, variance = ops.moments(x, axis)
+        np.testing.assert_allclose(mean, exact.mean(axis), rtol=1.3e-7, atol=1e-7)
+        np.testing.assert_allclose(variance, exact.var(axis), rtol=3e-6)
+
+
+def test_batches_of_very_large_and_small_numbers_have_a_length():
+    layer = layers.UnitNormalization()
+    for scale in (1e-10, 1.0, 1e30):
+        y = layer(np.array([[3.0, -4.0]], np.float32) * np.float32(scale))
+        np.testing.assert_allclose(y, [[0.6, -0.8]], rtol=1e-6)
+    np.testing.assert_allclose(layer(np.array([[3.0, -4.0]]) * 1e-30), [[3e-18, -4e-18]], rtol=1e-6)
+    np.testing.assert_array_equal(layer(np.zeros((1, 2), np.float32)), [[0, 0]])
+
+
+def test_an_empty_batch_changes_no_statistics():
+    for axis, shape in ((-1, (0, 4, 4, 3)), (1, (0, 3, 4, 4))):
+        layer = layers.BatchNormalization(axis=axis)
+        assert layer(np.zeros(shape, np.float32), training=True).shape == shape
+        np.testing.assert_array_equal(layer.moving_mean.numpy(), [0, 0, 0])
+        np.testing.assert_array_equal(layer.moving_variance.numpy(), [1, 1, 1])
+
+
+def test_reductions_of_nothing():
+    nothing = np.zeros((0, 3), np.float32)
+    assert np.isnan(ops.mean(nothing, 0)).all()
+    assert np.isnan(ops.var(nothing, 0)).all()
+    assert ops.sum(nothing, 0).tolist() == [0, 0, 0]
+    for layer in (layers.LayerNormalization(), layers.GroupNormalization(1), layers.UnitNormalization()):
+        assert layer(nothing).shape == (0, 3)
