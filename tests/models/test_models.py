@@ -527,20 +527,10 @@ def test_what_could_not_be_read_again_is_not_saved(tmp_path):
         def call(self, inputs):
             return inputs * self.factor
 
-    def relu(x):
-        return x * 2.0
-
-    Dense = type("Dense", (layers.ReLU,), {})
     path = tmp_path / "m.npz"
-    for layer, message in (
-        (Scale(2.0), "get_config must be overridden"),
-        (layers.Activation(relu), "is the name of"),
-        (Dense(), "is the name of"),
-        (layers.Activation(lambda x: x), "with a name"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            Sequential([Input((3,)), layer]).save(path)
-        assert not path.exists()
+    with pytest.raises(ValueError, match="get_config must be overridden"):
+        Sequential([Input((3,)), Scale(2.0)]).save(path)
+    assert not path.exists()
 
 
 def test_without_trainable_weights_training_says_so_and_measures():
