@@ -64,6 +64,7 @@ class Plan:
         kept = [*self.outputs, *self.updates.values()]
         fixed = {t for variable, t in self.reads.items() if variable not in self.updates}
         steps = fuse(steps, kept, still_tensors(steps, fixed))
+        own_constants([*kept, *(t for step in steps for t in step.inputs)])
         still = still_tensors(steps, fixed)
         self.prologue = [step for step in steps if still.issuperset(step.outputs)]
         self.steps, self.in_place = self._updates_last([step for step in steps if not still.issuperset(step.outputs)])
@@ -137,6 +138,13 @@ class Plan:
         self.outputs = [copies.get(t, t) for t in self.outputs]
         self.updates = {variable: copies.get(t, t) for variable, t in self.updates.items()}
         return [Call(CAST, (t,), {"dtype": t.dtype.name}, (copy,)) for t, copy in copies.items()]
+
+
+def own_constants(tensors: Iterable[Tensor]) -> None:
+    """Replace the arrays of constants by copies, so that a graph stays as it is when somebody changes them."""
+    for t in dict.fromkeys(tensors):
+        if t.value is not None:
+            t.value = t.value.copy()
 
 
 def merge_duplicates(steps: Iterable[Call]) -> tuple[list[Call], dict[Tensor, Tensor]]:

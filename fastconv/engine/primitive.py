@@ -10,6 +10,7 @@ import numpy as np
 
 from fastconv.backends import kernel
 from fastconv.backends.transfer import as_array, to_host
+from fastconv.device import is_on_gpu
 from fastconv.engine.operand import Operand
 
 # NumPy's functions that stand for operators, where an array is on the left.
@@ -169,6 +170,8 @@ class Primitive:
                 if any(isinstance(x, Tensor) for x in inputs):
                     return self._record(inputs, params)
                 break
+        if self.view is not None:
+            return own_view(self.view(*inputs, **params), inputs[0])
         return self.forward(inputs)(*inputs, **params)
 
     def forward(self, inputs: Iterable[Any]) -> Callable[..., Any]:
@@ -200,6 +203,19 @@ CAST: Primitive = Primitive(
     lambda dy, y, x, *, dtype: (CAST(dy, dtype=x.dtype.name) if x.dtype.kind == y.dtype.kind == "f" else None,),
 )
 DETACH = Primitive("identity", lambda x: (x.shape, x.dtype), lambda dy, y, x: (None,), view=lambda x: x)
+
+
+def own_view(view: Any, x: Any) -> Any:
+    """`view` of x, or a copy if x is read-only, as the array of a variable is, which will change."""
+    return view.copy() if isinstance(x, np.ndarray) and not x.flags.writeable else view
+
+
+def owned(x: Any) -> Any:
+    """A copy of an array, which whoever gave it may then change; anything else as it is."""
+    if isinstance(x, np.ndarray) or is_on_gpu(x):
+        return x.copy()
+    is_array = hasattr(x, "__array__") and not isinstance(x, (Operand, np.generic))
+    return np.array(x) if is_array else x
 
 
 def read(x: Any) -> Any:

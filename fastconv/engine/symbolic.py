@@ -11,9 +11,9 @@ import numpy as np
 
 from fastconv._core import is_plain
 from fastconv.engine.operand import Operand
-from fastconv.engine.primitive import Tensor
+from fastconv.engine.primitive import Tensor, owned
 from fastconv.engine.trace import Trace
-from fastconv.engine.tree import leaves, rebuild
+from fastconv.engine.tree import leaves, map_leaves, rebuild
 
 Shape = tuple[int | None, ...]
 
@@ -63,8 +63,8 @@ class Node:
 
     def __init__(self, operation: Callable[..., Any], args: tuple, kwargs: dict) -> None:
         self.operation = operation
-        self.args = args
-        self.kwargs = kwargs
+        self.args: tuple = map_leaves(owned, args)
+        self.kwargs: dict = map_leaves(owned, kwargs)
         self.inputs: list[KerasTensor] = [t for t in leaves([args, kwargs]) if isinstance(t, KerasTensor)]
         self.outputs: list[KerasTensor] = []
         self.serial = next(_serial)  # nodes are made in an order in which they can run

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastconv.engine.autodiff import NESTING, as_input, gradients_as_arrays, gradients_inside
-from fastconv.engine.primitive import Tensor
+from fastconv.engine.primitive import Tensor, owned
 from fastconv.engine.trace import Trace
-from fastconv.engine.tree import leaves, rebuild
+from fastconv.engine.tree import leaves, map_leaves, rebuild
 from fastconv.engine.variable import Variable
 
 
@@ -60,7 +60,7 @@ class GradientTape:
             TypeError: `x` is not of floats.
         """
         as_is = (Tensor, Variable)
-        return rebuild(x, [leaf if isinstance(leaf, as_is) else as_input(leaf) for leaf in leaves(x)])
+        return map_leaves(lambda leaf: leaf if isinstance(leaf, as_is) else as_input(owned(leaf)), x)
 
     def gradient(self, target: Any, sources: Any) -> Any:
         """d target / d source for each of `sources`; of the sum of `target`, if it is not a scalar.

@@ -74,7 +74,7 @@ class Layer:
         if input_dim is not None:
             input_shape = (input_dim,)
         self.given_input_shape = None if input_shape is None else tuple(input_shape)
-        self._first_weights = weights
+        self._first_weights = None if weights is None else [np.array(w) for w in weights]
         self.built = False
         self.build_shape: Any = None  # what `build` was given, with None for the batch
         self.input: Any = None

@@ -7,7 +7,9 @@ from typing import Any
 
 from fastconv import activations, config, ops, serialization
 from fastconv.engine import KerasTensor
+from fastconv.engine.primitive import owned
 from fastconv.engine.symbolic import Node
+from fastconv.engine.tree import map_leaves
 from fastconv.layers.base import Layer, check_count
 from fastconv.layers.weighted import Weighted, choices
 from fastconv.serialization import is_nameless, register
@@ -245,7 +247,7 @@ class Lambda(Layer):
         if mask is not None:
             raise ValueError(f"Lambda: masks are not supported. Received: mask={mask!r}")
         self.function = function
-        self.arguments = dict(arguments or {})
+        self.arguments = map_leaves(owned, dict(arguments or {}))
 
     @classmethod
     def from_config(cls, config: dict) -> Any:

@@ -23,8 +23,6 @@ def to_arrays(data: Any, what: str) -> Any:
         ValueError: there is no array, or an element is a scalar or no array of numbers.
     """
     rule = f"{what} must be an array of numbers with the samples along the first axis, or a list or dict of such arrays"
-    if not leaves(data):
-        raise ValueError(f"{rule}. Received: {data!r}")
 
     def convert(leaf: Any) -> Any:
         array = as_array(leaf)
@@ -32,6 +30,10 @@ def to_arrays(data: Any, what: str) -> Any:
             raise ValueError(f"{rule}. Received: {type(leaf).__name__} of shape={array.shape}, dtype={array.dtype}")
         return array
 
+    if isinstance(data, np.ndarray):
+        return convert(data)
+    if not leaves(data):
+        raise ValueError(f"{rule}. Received: {data!r}")
     is_nested_numbers = isinstance(data, (list, tuple)) and not any(getattr(x, "shape", ()) for x in leaves(data))
     return convert(data) if is_nested_numbers else map_leaves(convert, ordered(data))
 

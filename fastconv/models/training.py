@@ -20,7 +20,7 @@ from fastconv.callbacks.late import LateLogs
 from fastconv.callbacks.snapshot import Snapshot
 from fastconv.device import any_on_gpu
 from fastconv.engine import DataDependentError, GradientTape, Tensor, Trace
-from fastconv.engine.tree import leaves, ordered, rebuild, structure
+from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild, structure
 from fastconv.layers.base import Layer
 from fastconv.metrics import Metric
 from fastconv.models import data as batching
@@ -270,7 +270,7 @@ class Trainer(Layer):
     def _record(self, mode: str, arrays: tuple, assign: bool = True) -> Results:
         with Trace(recording=True) as trace:
             cast = zip(leaves(arrays), _graph_dtypes(arrays))
-            inputs = [Tensor.of(brought_here(leaf).astype(dtype, copy=False)) for leaf, dtype in cast]
+            inputs = [Tensor.of(brought_here(leaf).astype(dtype)) for leaf, dtype in cast]  # copies, for Python code
             results = self._run_step(mode, rebuild(arrays, inputs))
             outputs = [Tensor.of(leaf).known() for leaf in leaves(results)]
         for variable, value in trace.updates.items() if assign else ():
@@ -658,8 +658,8 @@ def _number(value: Any) -> Any:
 
 
 def _as_logs(outputs: Callable[[], Any]) -> dict[str, Any]:
-    """What callbacks are told of a batch of prediction."""
-    return {"outputs": outputs()}
+    """What callbacks are told of a batch of prediction: arrays that are theirs."""
+    return {"outputs": map_leaves(lambda x: x.copy(), outputs())}
 
 
 def _joined(parts: list[Any]) -> Any:
