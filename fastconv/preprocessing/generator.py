@@ -273,8 +273,8 @@ class ImageDataGenerator:
 
     def standardize(self, x: Array) -> Array:
         """Images after `preprocessing_function` and on the scale that the arguments ask for; x is left as it is."""
-        x = self.preprocessing_function(x) if self.preprocessing_function else x
-        x = np.asarray(x)
+        x = np.array(x)  # a function may work in place
+        x = np.asarray(self.preprocessing_function(x)) if self.preprocessing_function else x
         x = x if x.dtype.kind == "f" else x.astype(self.dtype)
         if self.rescale:
             x = x * x.dtype.type(self.rescale)

@@ -219,7 +219,7 @@ class NumpyArrayIterator(ImageIterator):
         self.y, self.sample_weight, *self.x_misc = arrays[1:]
 
     def image(self, index: int) -> Array:
-        return self.x[index].copy()  # which `preprocessing_function` may change
+        return self.x[index]
 
     def batches(self, shuffle: bool = False) -> Any:
         """All batches; inputs without targets in a tuple, since a list would be inputs and targets."""

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count as numbers
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from fastconv.engine.tree import leaves, rebuild
+from fastconv.engine.tree import leaves, map_leaves, rebuild
 from fastconv.utils.pydataset import ahead
 from fastconv.utils.random import next_seed
 
@@ -23,7 +24,8 @@ ENDLESS = -2
 class Dataset:
     """Elements, arrays or tuples and dicts of them, that can be passed over again and again.
 
-    Every method returns a new dataset. Nothing is made before it is asked for.
+    Every method returns a new dataset. Nothing is made before it is asked for. Arrays stay those of whoever gave them,
+    and elements belong to whoever takes them: either may be changed in place.
 
     Args:
         make: begins a pass: returns an iterator of elements.
@@ -41,7 +43,7 @@ class Dataset:
     @classmethod
     def from_tensor_slices(cls, tensors: Any) -> Dataset:
         """The elements along the first axis of an array, or of several of one length in a tuple or dict."""
-        arrays = rebuild(tensors, [np.asarray(leaf) for leaf in leaves(tensors)])
+        arrays = map_leaves(owned, tensors)
         if any(leaf.ndim == 0 for leaf in leaves(arrays)):
             raise ValueError(
                 "from_tensor_slices: what is sliced must be arrays; a list of numbers is one as np.asarray(numbers). "
@@ -51,12 +53,12 @@ class Dataset:
         if len(lengths) != 1:
             raise ValueError(f"from_tensor_slices: arrays must have one length. Received: lengths={sorted(lengths)}")
         (n,) = lengths
-        return cls(lambda: (rebuild(arrays, [leaf[i] for leaf in leaves(arrays)]) for i in range(n)), n)
+        return cls(lambda: (copied(map_leaves(itemgetter(i), arrays)) for i in range(n)), n)
 
     @classmethod
     def from_generator(cls, generator: Callable[[], Iterator[Any]]) -> Dataset:
         """What `generator` yields, called anew for each pass."""
-        return cls(lambda: iter(generator()))
+        return cls(lambda: map(copied, generator()))
 
     def __iter__(self) -> Iterator[Any]:
         return self._make()
@@ -86,7 +88,7 @@ class Dataset:
         """
 
         def call(element: Any) -> Any:
-            return function(*element) if isinstance(element, tuple) else function(element)
+            return copied(function(*element) if isinstance(element, tuple) else function(element))
 
         if num_parallel_calls is None or num_parallel_calls in (0, 1):
             return Dataset(lambda: map(call, self), self._length)
@@ -197,12 +199,12 @@ class Dataset:
 
         def elements() -> Iterator[Any]:
             if whole.is_set():
-                yield from kept
+                yield from map(copied, kept)
                 return
             found = []
             for element in self:
                 found.append(element)
-                yield element
+                yield copied(element)
             if not whole.is_set():
                 kept[:] = found
                 whole.set()
@@ -212,6 +214,16 @@ class Dataset:
     def prefetch(self, buffer_size: int) -> Dataset:
         """The same elements, up to `buffer_size` of them (two when negative) made ahead in a thread."""
         return Dataset(lambda: _made_ahead(self, buffer_size if buffer_size > 0 else 2), self._length)
+
+
+def owned(data: Any) -> np.ndarray:
+    """`data` as an array of its own; only files that are mapped into memory are read later."""
+    return np.asarray(data) if isinstance(data, np.memmap) else np.array(data)
+
+
+def copied(element: Any) -> Any:
+    """`element` with arrays of its own."""
+    return map_leaves(lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, element)
 
 
 def _made_ahead(dataset: Dataset, most: int) -> Iterator[Any]:
@@ -284,4 +296,4 @@ def split_dataset(
         order = np.random.default_rng(next_seed() if seed is None else seed).permutation(n)
         elements = [elements[i] for i in order]
     first, last = elements[:left], elements[left : left + right]
-    return Dataset(lambda: iter(first), left), Dataset(lambda: iter(last), right)
+    return Dataset(lambda: map(copied, first), left), Dataset(lambda: map(copied, last), right)

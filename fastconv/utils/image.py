@@ -112,7 +112,7 @@ def _in_color_mode(image: Any, color_mode: str, path: Any) -> Any:
 
 def img_to_array(img: Any, data_format: str | None = None, dtype: str | None = None) -> np.ndarray:
     """An image as an array (H, W, C), or (C, H, W) with data_format="channels_first"; `config.floatx()` by default."""
-    array = np.asarray(img, dtype or config.floatx())
+    array = np.array(img, dtype or config.floatx())
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3:

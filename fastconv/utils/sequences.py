@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.utils.dataset import Dataset
+from fastconv.utils.dataset import Dataset, owned
 
 ENDS = ("pre", "post")
 
@@ -90,7 +90,7 @@ def timeseries_dataset_from_array(
     Raises:
         ValueError: a length, stride, rate or part that does not lie within the data.
     """
-    data, total = np.asarray(data), len(data)
+    data, total = owned(data), len(data)
     start, end = start_index or 0, end_index or total
     steps = (sequence_length, sequence_stride, sampling_rate)
     if not (0 <= start < end <= total and all(0 < n <= total for n in steps)):
@@ -101,7 +101,7 @@ def timeseries_dataset_from_array(
         )
     count = end - start - (sequence_length - 1) * sampling_rate
     if targets is not None:
-        targets = np.asarray(targets)
+        targets = owned(targets)
         count = min(count, len(targets) - start)
     places = np.arange(start, start + max(count, 0), sequence_stride)
     offsets = np.arange(sequence_length) * sampling_rate
