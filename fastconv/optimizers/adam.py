@@ -139,10 +139,14 @@ class Nadam(Moments):
     def own_variables(self) -> list[Variable]:
         return [self.product]
 
+    def begin_step(self, t: Any) -> None:
+        self.product.assign(self.product * self._momentum(t))
+
+    def _momentum(self, t: Any) -> Any:
+        return self.beta_1 * (1.0 - 0.5 * ops.exp(t * math.log(self.DECAY)))
+
     def numbers(self, rate: Any, t: Any) -> tuple[Any, ...]:
-        now, following = (self.beta_1 * (1.0 - 0.5 * ops.exp(i * math.log(self.DECAY))) for i in (t, t + 1.0))
-        product = self.product * now
-        self.product.assign(product)
+        now, following, product = self._momentum(t), self._momentum(t + 1.0), self.product.read()
         of_mean = rate * following / (1.0 - product * following)
         return of_mean, rate * (1.0 - now) / (1.0 - product), 1.0 / part_filled(self.beta_2, t)
 

@@ -168,19 +168,19 @@ class Ftrl(Optimizer):
             2 * self.l2_shrinkage_regularization_strength,
         )
 
-    def update_variables(self, grads: list[Any], variables: list[Variable], step: Any) -> None:
+    def _update_by_rule(self, grads: list[Any], variables: list[Variable], rate: Any, decays: bool = True) -> None:
         if self.learning_rate_power == -0.5:
-            super().update_variables(grads, variables, step)
+            super()._update_by_rule(grads, variables, rate, decays)
         else:
-            self._update_by_power(grads, variables)
+            self._update_by_power(grads, variables, rate, decays)
 
-    def _update_by_power(self, grads: list[Any], variables: list[Variable]) -> None:
+    def _update_by_power(self, grads: list[Any], variables: list[Variable], rate: Any, decays: bool) -> None:
         """The rule for other powers than the root, operation by operation."""
         l1, power = self.l1_regularization_strength, -self.learning_rate_power
         for w, dw in zip(variables, grads):
-            rate = ops.cast(self.rate(), w.dtype)
+            rate = ops.cast(rate, w.dtype)
             total, linear = self.state_of(w)
-            kept = w * self._kept(rate) if self.decays(w) else w.read()
+            kept = w * self._kept(rate) if decays and self.decays(w) else w.read()
             grown = total + ops.square(dw)
             shrunk = dw + kept * (2 * self.l2_shrinkage_regularization_strength)
             moved = (ops.power(grown, power) - ops.power(total, power)) / rate

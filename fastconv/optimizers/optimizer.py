@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import ops, serialization
-from fastconv.engine import Variable
-from fastconv.optimizers.schedules import InverseTimeDecay
+from fastconv import config, initializers, ops, serialization
+from fastconv.engine import Trace, Variable
 from fastconv.serialization import Configurable, snake_case
 
 OWN_RUN = frozenset(["average_gradient", "momentum", "velocity_hat"])  # Adam's "velocity" goes on with its "momentum"
@@ -21,8 +20,8 @@ class Optimizer(Configurable):
     """A rule that assigns new values to weights, given the gradient of the loss with respect to each.
 
     Everything it does is made of ops and assignments: inside a trace a step becomes part of the training graph, outside
-    of one it is done at once. A subclass defines `update_variables`, or `rule`, `constants` and `numbers`, and `slots`
-    if it keeps state beside each weight.
+    of one it is done at once. A subclass defines `rule`, `constants` and `numbers`, and `slots` if it keeps state
+    beside each weight; or `update_step`, and `build` for its state, as in Keras.
 
     Args:
         learning_rate: a number, to which another one may be assigned later; or a `schedules.LearningRateSchedule`, or
@@ -34,11 +33,15 @@ class Optimizer(Configurable):
         use_ema: keep a running mean of each weight, which takes its place when training ends.
         ema_momentum: how much of the mean a step keeps.
         ema_overwrite_frequency: after so many steps means take the weights' place, too.
+        loss_scale_factor: the loss is multiplied by it before its gradient is taken, which is divided by it.
+        gradient_accumulation_steps: weights and state change in every n-th step, by the mean of n gradients.
         name: the first part of the path of its variables; that of the class in snake case, when None.
+        lr: the learning rate, as in Keras 2.
+        decay: in step t, from 0 on, the rate is divided by 1 + decay t, as in Keras 2.
 
     Raises:
         ValueError: a learning rate that is no finite number from 0 on, more than one way of clipping, or one that is
-            not positive, or a momentum outside of [0, 1].
+            not positive, a momentum outside of [0, 1], or another number that cannot be.
     """
 
     slots: tuple[str, ...] = ()
@@ -54,6 +57,8 @@ class Optimizer(Configurable):
         use_ema: bool = False,
         ema_momentum: float = 0.99,
         ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
         name: str | None = None,
         lr: Any = None,
         decay: float = 0.0,
@@ -67,6 +72,12 @@ class Optimizer(Configurable):
             )
         if not 0 <= ema_momentum <= 1:
             raise ValueError(f"{self.name}: ema_momentum must be from 0 to 1. Received: {ema_momentum!r}")
+        check_least(self.name, 1, ema_overwrite_frequency=ema_overwrite_frequency)
+        check_least(self.name, 2, gradient_accumulation_steps=gradient_accumulation_steps)
+        if loss_scale_factor is not None and not 0 < loss_scale_factor < np.inf:
+            raise ValueError(f"{self.name}: loss_scale_factor must be positive. Received: {loss_scale_factor!r}")
+        if not 0 <= decay < np.inf:
+            raise ValueError(f"{self.name}: decay must be a finite number from 0 on. Received: decay={decay!r}")
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
         self.global_clipnorm = global_clipnorm
@@ -74,13 +85,18 @@ class Optimizer(Configurable):
         self.use_ema = use_ema
         self.ema_momentum = ema_momentum
         self.ema_overwrite_frequency = ema_overwrite_frequency
-        self.iterations = self._variable(np.zeros((), "int64"), "iteration")
-        rate = learning_rate if lr is None else lr  # what Keras 2 calls it, and its decay with time
-        rate = InverseTimeDecay(rate, 1, decay) if decay else rate
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps or None
+        self.decay = decay
+        self._iterations = self._variable(np.zeros((), "int64"), "iteration")
+        rate = learning_rate if lr is None else lr
         self._schedule = rate if callable(rate) else None
         self._learning_rate = self._variable(self._rate(0.0 if self._schedule else rate), "learning_rate")
         self._state: dict[Variable, tuple[Variable, ...]] = {}
         self._averages: dict[Variable, Variable] = {}
+        self._sums: dict[Variable, Variable] = {}  # of gradients since the last change
+        self._added: list[Variable] = []  # by `add_variable`
+        self.built = False
         self.averages_shown = False  # whether they and the weights have changed places
         self._undecayed: tuple[list[Variable], list[str]] = ([], [])
 
@@ -96,11 +112,32 @@ class Optimizer(Configurable):
         """The numbers of the rule that change, given the learning rate and the number t of the step, from 1 on."""
         return (rate,)
 
-    def update_variables(self, grads: list[Any], variables: list[Variable], step: Any) -> None:
-        """Assign new values to `variables` and their state; `step` is 1 in the first step."""
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Assign a new value to `variable` and its state; a subclass may override it, as in Keras."""
+        self._update_by_rule([gradient], [variable], learning_rate, decays=False)
+
+    def update_variables(self, grads: list[Any], variables: list[Variable]) -> None:
+        """Assign new values to `variables` and their state."""
         rate = self.rate()
-        numbers = self.numbers(rate, ops.cast(step, "float32"))
-        plain, decayed = (self._scalars(keep, numbers) for keep in (1.0, self._kept(rate)))
+        self.begin_step(ops.cast(self._number(), "float32"))
+        if type(self).update_step is Optimizer.update_step:
+            self._update_by_rule(grads, variables, rate)
+            return
+        for w, dw in zip(variables, grads):
+            if self.decays(w):
+                w.assign(w * self._kept(rate))
+            self.update_step(dw, w, rate)
+
+    def begin_step(self, t: Any) -> None:
+        """Assign to state that belongs to no weight, in the step of number t, from 1 on."""
+
+    def _number(self) -> Any:
+        """The number of the step, 1 in the first: of those that change weights."""
+        return ops.add(self.iterations, 1)
+
+    def _update_by_rule(self, grads: list[Any], variables: list[Variable], rate: Any, decays: bool = True) -> None:
+        numbers = self.numbers(rate, ops.cast(self._number(), "float32"))
+        plain, decayed = (self._scalars(keep, numbers) for keep in (1.0, self._kept(rate) if decays else 1.0))
         for w, dw in zip(variables, grads):
             states = self.state_of(w)
             scalars = decayed if self.decays(w) else plain
@@ -112,12 +149,68 @@ class Optimizer(Configurable):
         """What the elements of a slot are before the first step."""
         return 0.0
 
+    # ---- what the rules of subclasses are written with, as in Keras ----------------------------------------------
+
+    @property
+    def iterations(self) -> Any:
+        """How often weights have changed: the number of steps, or of groups of `gradient_accumulation_steps`."""
+        steps = self.gradient_accumulation_steps
+        return self._iterations if steps is None else ops.floor_divide(self._iterations, steps)
+
+    def add_variable(
+        self, shape: Sequence[int], initializer: Any = "zeros", dtype: Any = None, name: str = "variable"
+    ) -> Variable:
+        """A new variable of the optimizer, which is saved with it; `dtype` None is `config.floatx()`."""
+        value = initializers.get(initializer)(tuple(shape), dtype or config.floatx())
+        self._added.append(self._variable(value, name))
+        return self._added[-1]
+
+    def add_variable_from_reference(
+        self, reference_variable: Variable, name: str = "var", initializer: Any = "zeros"
+    ) -> Variable:
+        """A new variable of the shape and dtype of a weight."""
+        path = f"{reference_variable.path.replace('/', '_')}_{name}"
+        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype.name, path)
+
+    def add_optimizer_variables(
+        self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros"
+    ) -> Any:
+        """A new variable for each weight, in a list; a tuple of lists if `name` is a list of names."""
+        names = [name] if isinstance(name, str) else list(name)
+        values = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
+        rows = [
+            [self.add_variable_from_reference(v, *how) for how in zip(names, values, strict=True)]
+            for v in trainable_variables
+        ]
+        columns = tuple(list(column) for column in zip(*rows))
+        return columns[0] if isinstance(name, str) else columns
+
+    def _get_variable_index(self, variable: Variable) -> int:
+        """The place of a weight among those that `build` was given."""
+        return next(i for i, known in enumerate(self._state) if known is variable)
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        """Let a variable have a value."""
+        variable.assign(value)
+
+    def assign_add(self, variable: Variable, value: Any) -> None:
+        """Add to a variable."""
+        variable.assign(variable + value)
+
+    def assign_sub(self, variable: Variable, value: Any) -> None:
+        """Subtract from a variable."""
+        variable.assign(variable - value)
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss whose gradient `apply` takes: times `loss_scale_factor`."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
     # ---- the learning rate ---------------------------------------------------------------------------------------
 
     @property
     def learning_rate(self) -> Any:
         """A scalar, float32: a variable, to which finite numbers from 0 on may be assigned, or what a schedule says."""
-        return self._learning_rate if self._schedule is None else self.rate()
+        return self._learning_rate if self._schedule is None else self._schedule(self._iterations.read())
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -135,8 +228,10 @@ class Optimizer(Configurable):
     lr = learning_rate  # what Keras 2 calls it
 
     def rate(self) -> Any:
-        """The learning rate of the next step, a scalar as part of the graph."""
-        return self._learning_rate.read() if self._schedule is None else self._schedule(self.iterations.read())
+        """The learning rate of the next step, after its decay, a scalar as part of the graph."""
+        steps = self._iterations.read()
+        rate = self._learning_rate.read() if self._schedule is None else self._schedule(steps)
+        return rate / (1.0 + ops.cast(steps, "float32") * self.decay) if self.decay else rate
 
     def _rate(self, value: Any) -> np.ndarray:
         """`value` as the learning rate is kept. Raises ValueError unless it is a finite number from 0 on."""
@@ -176,7 +271,8 @@ class Optimizer(Configurable):
     def variables(self) -> list[Variable]:
         """All that a saved optimizer needs: the count of steps, the learning rate, the state of each weight in turn."""
         states = [slot for state in self._state.values() for slot in state]
-        return [self.iterations, self._learning_rate, *self.own_variables(), *states, *self._averages.values()]
+        means = [*self._averages.values(), *self._sums.values()]
+        return [self._iterations, self._learning_rate, *self.own_variables(), *states, *means, *self._added]
 
     def own_variables(self) -> list[Variable]:
         """State that belongs to no weight."""
@@ -184,6 +280,7 @@ class Optimizer(Configurable):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Make the state of each of `variables`; those that have it keep it."""
+        self.built = True
         for variable in variables:
             if variable in self._state:
                 continue
@@ -194,6 +291,9 @@ class Optimizer(Configurable):
             )
             if self.use_ema:
                 self._averages[variable] = self._variable(variable.value, f"{path}_average")
+            if self.gradient_accumulation_steps:
+                zeros = np.zeros(variable.shape, variable.dtype)
+                self._sums[variable] = self._variable(zeros, f"{path}_gradient_accumulator")
 
     def state_of(self, variable: Variable) -> tuple[Variable, ...]:
         """The state beside `variable`, one variable of its shape for each of `slots`."""
@@ -206,10 +306,10 @@ class Optimizer(Configurable):
     def saved_state(self, variables: Sequence[Variable]) -> list[Variable]:
         """All that a saved optimizer needs for `variables`, in the order in which Keras keeps it.
 
-        Running means come first; slots of `OWN_RUN` follow in a run through all variables of their own, the others
-        variable by variable.
+        Running means and sums of gradients come first; slots of `OWN_RUN` follow in a run through all variables of
+        their own, the others variable by variable.
         """
-        self.build(variables)
+        self._ensure_built(variables)
         rate = [] if self._schedule is not None else [self._learning_rate]
         averages = [self._averages[v] for v in variables if v in self._averages]
         runs: list[list[int]] = []
@@ -218,7 +318,13 @@ class Optimizer(Configurable):
                 runs.append([])
             runs[-1].append(i)
         states = [self._state[v][i] for run in runs for v in variables for i in run]
-        return [self.iterations, *rate, *averages, *states, *self.own_variables()]
+        sums = [self._sums[v] for v in variables if v in self._sums]
+        return [self._iterations, *rate, *averages, *sums, *states, *self.own_variables(), *self._added]
+
+    def _ensure_built(self, variables: Sequence[Variable]) -> None:
+        """Call `build`, unless all of `variables` have their state."""
+        if not all(variable in self._state for variable in variables):
+            self.build(variables)
 
     def _variable(self, value: np.ndarray, name: str) -> Variable:
         variable = Variable(value, trainable=False, name=name)
@@ -239,21 +345,43 @@ class Optimizer(Configurable):
         """
         variables = list(self._state if variables is None else variables)
         self._check(grads, variables)
-        self.build(variables)
+        self._ensure_built(variables)
         pairs = [(g, v) for g, v in zip(grads, variables) if g is not None]
-        clipped = self._clipped([g for g, _ in pairs])
-        step = ops.add(self.iterations, 1)
-        self.update_variables(clipped, [v for _, v in pairs], step)
-        self._average(step)
+        scale = self.loss_scale_factor
+        scaled = [g if scale is None else g / scale for g, _ in pairs]
+        if self.gradient_accumulation_steps is None:
+            self.update_variables(self._clipped(scaled), [v for _, v in pairs])
+        elif Trace.current() is None:
+            with Trace(recording=True) as trace:
+                self._accumulate(scaled, [v for _, v in pairs], self.gradient_accumulation_steps)
+            for variable, value in trace.updates.items():
+                variable.assign(value)
+        else:
+            self._accumulate(scaled, [v for _, v in pairs], self.gradient_accumulation_steps)
+        self._average(self._number())
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
-        self.iterations.assign(step)
+        self._iterations.assign(ops.add(self._iterations, 1))
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> None:
-        """`apply`, for pairs of a gradient and its variable."""
+    def _accumulate(self, grads: list[Any], variables: list[Variable], steps: int) -> None:
+        """Add up gradients, and update the variables by their mean in every n-th step; both as part of a graph."""
+        due = ops.equal(ops.mod(ops.add(self._iterations, 1), steps), 0)
+        states = [state for v in variables for state in self._state[v]]
+        changed = [*variables, *states, *self.own_variables(), *self._added]
+        former = [v.read() for v in changed]
+        sums = [self._sums[v] + g for v, g in zip(variables, grads)]
+        self.update_variables(self._clipped([total / steps for total in sums]), variables)
+        for variable, value in zip(changed, former):
+            variable.assign(ops.where(due, variable.read(), value))
+        for variable, total in zip(variables, sums):
+            self._sums[variable].assign(ops.where(due, ops.zeros_like(total), total))
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
+        """`apply`, for pairs of a gradient and its variable; returns the number of steps."""
         grads, variables = zip(*grads_and_vars)
         self.apply(grads, variables)
+        return self._iterations
 
     def _average(self, step: Any) -> None:
         """Move the running mean of each weight, and put it in the weight's place where that is due."""
@@ -325,6 +453,9 @@ class Optimizer(Configurable):
             "use_ema": self.use_ema,
             "ema_momentum": self.ema_momentum,
             "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "loss_scale_factor": self.loss_scale_factor,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
+            **({"decay": self.decay} if self.decay else {}),
             **{name: getattr(self, name) for name in self.ARGUMENTS},
         }
 
@@ -346,6 +477,13 @@ def _sum(numbers: list[Any]) -> Any:
     for number in numbers[1:]:
         total = total + number
     return total
+
+
+def check_least(optimizer: str, least: int, **given: Any) -> None:
+    """Raise ValueError unless all are None or integers of at least `least`."""
+    for name, value in given.items():
+        if value is not None and not (hasattr(value, "__index__") and value >= least):
+            raise ValueError(f"{optimizer}: {name} must be an integer of at least {least}. Received: {name}={value!r}")
 
 
 def check_share(optimizer: str, **given: float) -> None:

@@ -63,10 +63,16 @@ def test_what_old_scripts_call_the_learning_rate_and_its_decay():
     optimizer.lr = 0.25
     assert float(optimizer.learning_rate) == 0.25
     optimizer = optimizers.SGD(lr=0.5, decay=1.0)
-    optimizer.apply([np.ones(1, np.float32)], [Variable(np.zeros(1, np.float32))])
-    assert float(optimizer.learning_rate) == 0.25
-    with pytest.raises(TypeError, match="follows a schedule"):
-        optimizer.learning_rate = 0.1
+    w = Variable(np.zeros(1, np.float32))
+    for _ in range(2):
+        optimizer.apply([np.ones(1, np.float32)], [w])
+    assert w.numpy() == -(0.5 + 0.25)
+    assert float(optimizer.learning_rate) == 0.5
+    optimizer.learning_rate = 3.0
+    optimizer.apply([np.ones(1, np.float32)], [w])
+    assert w.numpy() == -(0.75 + 1.0)
+    again = optimizers.SGD.from_config(optimizer.get_config())
+    assert (float(again.learning_rate), again.decay) == (3.0, 1.0)
 
 
 def test_a_schedule_is_saved_with_its_model(tmp_path):
