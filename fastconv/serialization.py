@@ -69,6 +69,12 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
+def name_of(thing: Any) -> str:
+    """The name of an object: its own, or that of the function or of its class in snake case."""
+    own = getattr(thing, "name", None)
+    return own or snake_case(re.sub(r"\W", "", getattr(thing, "__name__", type(thing).__name__)))
+
+
 def register(kind: str, *aliases: str) -> Callable[[Registered], Registered]:
     """A decorator that lets a class or function be found by its name, by that in snake case, and by `aliases`.
 

@@ -219,15 +219,16 @@ def for_output(identifier: Any, y_true_shape: Sequence[int], y_pred_shape: Seque
     """The metric that an entry of ``compile(metrics=[...])`` means for one output, named as it was given there.
 
     Args:
-        identifier: a name, a configuration, a metric, or a function (y_true, y_pred) -> values, whose mean is taken.
+        identifier: a name, a configuration, a metric, or a function or loss (y_true, y_pred) -> values, whose mean is
+            taken.
 
     Raises:
         ValueError: an unknown name.
     """
-    if identifier in ("accuracy", "acc"):
+    if isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc"):
         return accuracy_for(y_true_shape, y_pred_shape, identifier)
     metric = get(identifier)
-    metric = metric if isinstance(metric, Metric) else MeanMetricWrapper(metric)
+    metric = metric if isinstance(metric, Metric) else MeanMetricWrapper(metric, serialization.name_of(metric))
     if isinstance(identifier, str):
         metric.name = identifier
     return metric

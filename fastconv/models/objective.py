@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import reduce
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,15 @@ from fastconv.engine import Tensor
 from fastconv.engine.tree import leaves, ordered, rebuild
 from fastconv.models.outputs import for_outputs, targets_for, weights_for
 
+CROSSENTROPY = ("crossentropy", "ce")  # names of a loss that follows from the shapes
+
 
 class Objective:
     """The number to minimise, made of the outputs' losses, and all metrics of `compile` as one metric.
 
     Losses, their weights and metrics are given in a list with an entry for each output, or in a dict by the outputs'
-    names. A loss alone is that of every output; a list of metrics without lists in it is that of a single output.
+    names. A single loss is that of every output; a plain list of metrics is that of every output, too, unless it is as
+    long as there are outputs. Targets may be left out for outputs that have no loss.
 
     Args:
         names_of: tells the names of given outputs.
@@ -49,7 +53,7 @@ class Objective:
             for metric in leaves(given):
                 metrics_module.for_output(metric, (1, 1), (1, 1))  # an unknown name is an error before data is seen
         self.names_of = names_of
-        self.losses = rebuild(loss, [losses.get(one) for one in leaves(loss)])
+        self.losses = rebuild(loss, [loss_or_crossentropy(one) for one in leaves(loss)])
         self.loss_weights = loss_weights
         self.given_metrics = metrics
         self.given_weighted_metrics = weighted_metrics
@@ -73,11 +77,14 @@ class Objective:
             TypeError: a loss that returns a number or a NumPy array.
         """
         names, outputs = self.names_of(y_pred), leaves(ordered(y_pred))
-        functions = self._functions(names)
-        factors = for_outputs("loss_weights", self.loss_weights, names)
+        functions = self._losses_of(names)
+        factors = self._loss_weights_of(names)
         targets = targets_for(y, y_pred, names, functions) if any(functions) else [None] * len(names)
         weights = weights_for(sample_weight, y_pred, names)
-        parts = [f and f(target, output, w) for f, target, output, w in zip(functions, targets, outputs, weights)]
+        parts = [
+            f and crossentropy_for(f, target, output)(target, output, weight)
+            for f, target, output, weight in zip(functions, targets, outputs, weights)
+        ]
         check_tensors("A loss", parts)
         terms = [p if k in (None, 1) else p * k for p, k in zip(parts, factors) if p is not None]
         terms += added
@@ -85,17 +92,22 @@ class Objective:
             raise ValueError(
                 "compile: there must be something to minimise. Received: loss=None and nothing added to it"
             )
-        found = [(name, part, output) for name, part, output in zip(names, parts, outputs) if part is not None]
-        if len(found) > 1 and not self.loss_means:
-            self.loss_means = [metrics_module.Mean(f"{name}_loss") for name, *_ in found]
-        for mean, (_, part, output) in zip(self.loss_means, found):
+        several = [(name, part, output) for name, part, output in zip(names, parts, outputs) if part is not None]
+        if len(several) > 1 and not self.loss_means:
+            self.loss_means = [metrics_module.Mean(f"{name}_loss") for name, _, _ in several]
+        for mean, (_, part, output) in zip(self.loss_means, several):
             mean.update_state(part, sample_weight=np.float32(output.shape[0]))
         return reduce(ops.add, terms)
 
-    def _functions(self, names: list[str]) -> list[Any]:
+    def _losses_of(self, names: list[str]) -> list[Any]:
         """The loss of each output, or None."""
         nested = isinstance(self.losses, (list, tuple, dict))
         return for_outputs("loss", self.losses if nested else [self.losses] * len(names), names)
+
+    def _loss_weights_of(self, names: list[str]) -> list[Any]:
+        """How much the loss of each output counts, or None."""
+        nested = isinstance(self.loss_weights, (list, tuple, dict, type(None)))
+        return for_outputs("loss_weights", self.loss_weights if nested else [self.loss_weights], names)
 
     # ---- a metric ------------------------------------------------------------------------------------------------
 
@@ -106,20 +118,32 @@ class Objective:
             ValueError: metrics or targets that are not as many as the outputs.
         """
         names, outputs = self.names_of(y_pred), leaves(ordered(y_pred))
-        targets = targets_for(y_true, y_pred, names, self._functions(names))
+        given = [
+            self._given_to_outputs("metrics", self.given_metrics, names),
+            self._given_to_outputs("weighted_metrics", self.given_weighted_metrics, names),
+        ]
+        functions = self._losses_of(names)
+        needed = [any(leaves([f, *entries])) for f, *entries in zip(functions, *given)]
+        targets = targets_for(y_true, y_pred, names, needed)
         if self._metrics is None:
-            self._metrics = self._resolve(targets, outputs, names)
+            self._metrics, self._weighted = self._resolve(given, targets, outputs, names)
         weights = weights_for(sample_weight, y_pred, names)
-        for groups, counts in ((self._metrics, [None] * len(names)), (self._weighted, weights)):
-            for group, target, output, weight in zip(groups, targets, outputs, counts):
+        for groups, factors in ((self._metrics, [None] * len(names)), (self._weighted, weights)):
+            for group, target, output, factor in zip(groups, targets, outputs, factors):
                 for metric in group:
-                    metric.update_state(target, output, weight)
+                    metric.update_state(target, output, factor)
 
     @property
     def given(self) -> list[Any]:
         """The metrics that `compile` was given, those given by name as they are for one output."""
         found = leaves([self.given_metrics, self.given_weighted_metrics])
         return [metrics_module.for_output(metric, (1, 1), (1, 1)) for metric in found]
+
+    @property
+    def names_in_order(self) -> list[str]:
+        """The names in logs, in the order of scores; those of several outputs follow by their names, as in Keras."""
+        one_output = self._metrics is not None and len(self._metrics) == 1
+        return [*self.metrics] if one_output else []
 
     @property
     def variables(self) -> list[Any]:
@@ -135,35 +159,58 @@ class Objective:
         for metric in self.metrics.values():
             metric.reset_state()
 
-    def _resolve(self, targets: list, outputs: list, names: list[str]) -> list[list[Any]]:
-        """The metrics of each output, entered into `metrics`: behind the output's name where there are several."""
-        single = len(names) == 1
-        groups = self._groups("metrics", self.given_metrics, targets, outputs, names)
-        self._weighted = self._groups("weighted_metrics", self.given_weighted_metrics, targets, outputs, names)
-        found = [
-            (metric.name if single else f"{name}_{metric.name}", metric)
-            for each in (groups, self._weighted)
-            for name, group in zip(names, each)
-            for metric in group
-        ]
-        taken = [mean.name for mean in [self.loss_mean, *self.loss_means]] + [name for name, _ in found]
-        if len(set(taken)) < len(taken):
-            raise ValueError(f"compile: metrics must have different names. Received: {taken}")
-        self.metrics = dict(found)
-        return groups
+    def _given_to_outputs(self, what: str, given: Any, names: list[str]) -> list[Any]:
+        """What `compile` was given for each output: a metric, a list, or None."""
+        if isinstance(given, dict):
+            return for_outputs(what, given, names)
+        nested = any(entry is None or isinstance(entry, (list, tuple, dict)) for entry in given or ())
+        if len(names) == 1 or (len(given or ()) != len(names) and not nested):
+            return [leaves(given)] * len(names)
+        return for_outputs(what, given, names)
 
-    def _groups(self, what: str, given: Any, targets: list, outputs: list, names: list[str]) -> list[list[Any]]:
-        """The metrics that `given` says for each output."""
-        if len(names) == 1 and not isinstance(given, dict):
-            given = [leaves(given)]
-        groups = for_outputs(what, given, names)
-        for group, target, name in zip(groups, targets, names):
-            if target is None and leaves(group):
-                raise ValueError(f"Every output that has metrics needs a target. Received: none for {name!r}")
-        return [
-            [metrics_module.for_output(one, target.shape, output.shape) for one in leaves(group)]
-            for group, target, output in zip(groups, targets, outputs)
+    def _resolve(self, given: list[list[Any]], targets: list, outputs: list, names: list[str]) -> list[Any]:
+        """The metrics and the weighted metrics of each output, entered into `metrics` by their names in logs.
+
+        These begin with the output's name if there are several. A name that is taken goes on with "_1", "_2" and so on;
+        a weighted metric is called "weighted_" before that.
+        """
+        found = [
+            [
+                [metrics_module.for_output(metric, target.shape, output.shape) for metric in leaves(entry)]
+                for entry, target, output in zip(entries, targets, outputs)
+            ]
+            for entries in given
         ]
+        prefixes = [""] if len(names) == 1 else [f"{name}_" for name in names]
+        taken = {mean.name for mean in [self.loss_mean, *self.loss_means]}
+        self.metrics = {}
+        for groups, first_name in zip(found, ("{}{}", "{}weighted_{}")):
+            for prefix, group in zip(prefixes, groups):
+                for metric in group:
+                    name = free_name([f"{prefix}{metric.name}", first_name.format(prefix, metric.name)], taken)
+                    taken.add(name)
+                    self.metrics[name] = metric
+        return found
+
+
+def free_name(names: Sequence[str], taken: Collection[str]) -> str:
+    """The first of `names` that is not taken, or the last of them with the first number that makes it free."""
+    numbered = (f"{names[-1]}_{i}" for i in count(1))
+    return next(name for name in chain(names, numbered) if name not in taken)
+
+
+def loss_or_crossentropy(identifier: Any) -> Any:
+    """The loss that `identifier` means; a name of crossentropy stays, until shapes tell which it is."""
+    is_name = isinstance(identifier, str) and identifier.lower() in CROSSENTROPY
+    return identifier if is_name else losses.get(identifier)
+
+
+def crossentropy_for(function: Any, target: Any, output: Any) -> Any:
+    """`function`, or the crossentropy that its name means for a target and an output, as "accuracy" among metrics."""
+    if not isinstance(function, str):
+        return function
+    kind = type(metrics_module.accuracy_for(target.shape, output.shape)).__name__.removesuffix("Accuracy")
+    return getattr(losses, f"{kind}Crossentropy")()
 
 
 def check_tensors(what: str, results: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import warnings
 from collections import OrderedDict
@@ -75,6 +76,7 @@ class Trainer(Layer):
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Say how to train.
 
@@ -88,7 +90,8 @@ class Trainer(Layer):
             metrics: a list of names, objects or functions; for each output one of them or a list.
             weighted_metrics: the same, of those for which samples count by their weights.
             run_eagerly: run operation by operation, so that Python code in `call` may look at values.
-            steps_per_execution, jit_compile: accepted as Keras does; steps are always compiled, and made one by one.
+            steps_per_execution, jit_compile, auto_scale_loss: accepted as Keras does; steps are always compiled, made
+                one by one, and compute in float32, which needs no scaling.
 
         Raises:
             ValueError: an unknown name, or metrics that are no list, tuple or dict.
@@ -179,10 +182,11 @@ class Trainer(Layer):
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         with GradientTape() as tape:
             y_pred = self._forward(x, training=True)
-            loss = self.compute_loss(x, y, y_pred, sample_weight)
+            loss = self._loss(x, y, y_pred, sample_weight, training=True)
+            scaled = self._optimizer().scale_loss(loss)
         variables = self.trainable_weights
         if variables:
-            self.optimizer.apply(tape.gradient(loss, variables), variables)
+            self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
         else:
             warnings.warn(f"{self.name}: there are no trainable weights", stacklevel=2)
         return self._report(x, y, y_pred, sample_weight, loss)
@@ -191,13 +195,25 @@ class Trainer(Layer):
         """What `evaluate`, and `fit` on its validation data, do with a batch; see `train_step`."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self._forward(x, training=False)
-        loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
+        loss = self._loss(x, y, y_pred, sample_weight, training=False)
         return self._report(x, y, y_pred, sample_weight, loss)
 
     def predict_step(self, data: Any) -> Any:
         """The outputs for a batch, as `predict` makes them; see `train_step`."""
         x, _, _ = unpack_x_y_sample_weight(data)
         return self._forward(x, training=False)
+
+    def _loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+        """What `compute_loss` returns, which need not take `training` where it is overridden."""
+        takes_training = "training" in inspect.signature(self.compute_loss).parameters
+        how = {"training": training} if takes_training else {}
+        return self.compute_loss(x, y, y_pred, sample_weight, **how)
+
+    def _optimizer(self) -> Any:
+        """The optimizer. Raises ValueError if `compile` was given none."""
+        if self.optimizer is None:
+            raise ValueError(f"{self.name}: compile(optimizer, loss) must name an optimizer. Received: optimizer=None")
+        return self.optimizer
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -308,7 +324,7 @@ class Trainer(Layer):
         self._compiled()
         arrays = self._standardize(x, y, sample_weight, batching.check_class_weight(class_weight))
         self.reset_metrics()
-        return _scores(_numbers(self._step(mode, arrays)), return_dict)
+        return self._scores(_numbers(self._step(mode, arrays)), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, all at once."""
@@ -416,7 +432,8 @@ class Trainer(Layer):
                 todo.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
-            self.optimizer.finalize_variable_values(self.trainable_weights)
+            if self.optimizer is not None:
+                self.optimizer.finalize_variable_values(self.trainable_weights)
             todo.on_train_end(logs)
         return self.history
 
@@ -509,7 +526,7 @@ class Trainer(Layer):
         feed = self._feed(x, y, sample_weight, batch_size=size, steps=steps)
         todo = self._callbacks(callbacks, verbose, {"epochs": 1, "steps": feed.steps}, history=False)
         with todo:
-            return _scores(self._evaluate(feed, todo), return_dict)
+            return self._scores(self._evaluate(feed, todo), return_dict)
 
     def _evaluate(self, feed: Feed, callbacks: CallbackList) -> dict:
         self.reset_metrics()
@@ -589,6 +606,17 @@ class Trainer(Layer):
         """`predict`, by the name and with the arguments of Keras 2."""
         return self.predict(generator, steps=steps, **{"verbose": 0, **_of_today(how)})
 
+    def _scores(self, logs: dict[str, Any], return_dict: bool) -> Any:
+        """The logs of an evaluation as it was asked for: a dict, or a list in the order of Keras, or the only value.
+
+        The list begins with those that have the names of `metrics`, in this order; the others follow by their names.
+        """
+        if return_dict or len(logs) == 1:
+            return logs if return_dict else next(iter(logs.values()))
+        named = [name for metric in self.metrics for name in getattr(metric, "names_in_order", [metric.name])]
+        first = [name for name in dict.fromkeys(named) if name in logs]
+        return [logs[name] for name in [*first, *sorted(logs.keys() - set(first))]]
+
     # ---- helpers -------------------------------------------------------------------------------------------------
 
     def _inputs(self, x: Any) -> Any:
@@ -667,11 +695,6 @@ def _joined(parts: list[Any]) -> Any:
     columns = zip(*map(leaves, parts))
     joined = [c[0] if len(c) == 1 else backend_of(*c).xp.concatenate(c) for c in columns]
     return rebuild(parts[0], joined)
-
-
-def _scores(logs: dict[str, float], return_dict: bool) -> Any:
-    """The logs of an evaluation as it was asked for: a dict, a list, or the loss alone."""
-    return logs if return_dict else next(iter(logs.values())) if len(logs) == 1 else [*logs.values()]
 
 
 def _graph_dtypes(arrays: tuple) -> list[Any]:
