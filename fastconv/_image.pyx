@@ -26,6 +26,7 @@ cdef double PLAIN = 8.0
 
 cdef enum:
     PAST = 3 << 20   # floats: outputs of so many are written past the caches
+    TASK = 8192      # floats that a task of resampling writes
 
 
 cdef void sample_row(
@@ -77,6 +78,34 @@ def flip_some(float[:, :, :, ::1] y, const float[:, :, :, ::1] x, flips, bint ro
             tile.f32_reverse_row(&y[0, 0, 0, 0] + row * W * C, &x[0, 0, 0, 0] + source * W * C, W, C)
         else:
             memcpy(&y[0, 0, 0, 0] + row * W * C, &x[0, 0, 0, 0] + source * W * C, W * C * sizeof(float))
+
+
+def resample(
+    float[:, :, ::1] y, const float[:, :, ::1] x, const float[:, ::1] w, const int64_t[::1] first
+) -> None:
+    """y[m, o] := the sum over t of w[o, t] x[m, first[o] + t], in parallel over parts of y of one m."""
+    cdef int64_t M = x.shape[0], inputs = x.shape[1], C = x.shape[2], outputs = first.shape[0], taps = w.shape[1]
+    cdef int64_t height, parts, task, m, o
+    cdef const kernel_table *tile = tiles()
+    cdef unsigned state = 0
+    if y.shape[0] != M or y.shape[1] != outputs or y.shape[2] != C or w.shape[0] != outputs:
+        raise ValueError(f"resample: shapes differ. Received: {y.shape=}, {x.shape=}, {w.shape=}, {first.shape=}")
+    for o in range(outputs):
+        if not 0 <= first[o] <= inputs - taps:
+            raise ValueError(f"resample: taps must lie within {inputs} inputs. Received: first={first[o]}, {taps=}")
+    if y.size == 0 or taps == 0:
+        return
+    height = min(outputs, max(1, TASK // C))
+    parts = (outputs + height - 1) // height
+    with nogil, parallel(num_threads=threads_for(PLAIN * M * outputs * C * taps)):
+        state = flush_denormals()
+        for task in prange(M * parts, schedule="static"):
+            m = task // parts
+            o = task % parts * height
+            tile.f32_resample(
+                &y[m, o, 0], &x[m, 0, 0], &first[o], &w[o, 0], min(height, outputs - o), taps, C
+            )
+        restore_denormals(state)
 
 
 def stretch(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from fastconv import _image
@@ -70,6 +72,11 @@ class Cpu(CpuStream):
         y = room(out, x.shape)
         _image.flip_some(y, contiguous(x), contiguous(flips), 1 in axes, 2 in axes)
         return y if out is None else delivered(y, out)
+
+    @functools.partial(float32, seeds=2)
+    def resample(self, x, w, back_w, first, back_first, *, out=None):
+        y = room(out, (x.shape[0], len(first), x.shape[2]))
+        return y, _image.resample, (y, x, w, first)
 
     @float32
     def stretch(self, x, scale, shift, *, low, high, out=None):

@@ -399,6 +399,13 @@ class GpuStream(Reference):
         launch_each(self.xp, "image.affine_transform", y, x, t, *x.shape[1:], *how)
         return y
 
+    @functools.partial(kernel, count=3)
+    def resample(self, x, w, back_w, first, back_first, *, out=None):
+        y = self._room(out, (x.shape[0], len(first), x.shape[2]), x)
+        sizes = (x.shape[1], len(first), x.shape[2], w.shape[1])
+        launch_each(self.xp, "image.resample", y, x, w, first.astype("int64", copy=False), *sizes)
+        return y
+
     @first
     def flip_some(self, x, flips, *, axes, out=None):
         y = self._room(out, x.shape, x)

@@ -499,8 +499,20 @@ class Reference:
         y = self.xp.zeros_like(x)
         for (row, down), (column, right) in product(rows, columns):
             pixels = x[images, self.xp.maximum(row, 0), self.xp.maximum(column, 0)]
-            outside = ((row < 0) | (column < 0))[..., None]
-            y += self.xp.where(outside, x.dtype.type(value), pixels) * (down * right)[..., None].astype(x.dtype)
+            outside, share = ((row < 0) | (column < 0))[..., None], (down * right)[..., None].astype(x.dtype)
+            pixels = self.xp.where(outside, x.dtype.type(value), pixels)
+            y += self.xp.where(share == 0, x.dtype.type(0), pixels) * share  # which may be infinite, or no number
+        return deliver(y, out)
+
+    def resample(self, x: Array, w: Array, back_w: Array, first: Array, back_first: Array, *, out: Out = None) -> Array:
+        """y[m, o] = sum over t of w[o, t] x[m, first[o] + t]; taps of weight 0 are not looked at.
+
+        back_w and back_first are those of the transposed matrix, by which the gradient resamples.
+        """
+        y = self.xp.zeros((x.shape[0], len(first), x.shape[2]), x.dtype)
+        for t in range(w.shape[1]):
+            share = w[:, t, None]
+            y += self.xp.where(share == 0, x.dtype.type(0), x[:, first + t]) * share
         return deliver(y, out)
 
     def flip_some(self, x: Array, flips: Array, *, axes: tuple[int, ...], out: Out = None) -> Array:

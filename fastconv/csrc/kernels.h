@@ -221,6 +221,8 @@ typedef struct {
 
     void (*f32_affine_row)(float *y, const affine_row *r);
     void (*f32_reverse_row)(float *y, const float *x, int64_t W, int64_t C);
+    void (*f32_resample)(
+        float *y, const float *x, const int64_t *first, const float *w, int64_t outputs, int64_t taps, int64_t C);
     void (*f32_stretch)(
         float *y, const float *x, const float *shift, float scale, float low, float high, int64_t n, int64_t C,
         int past);

@@ -96,6 +96,7 @@ const kernel_table PASTE(kernels_, ISA) = {
     .f32_pad_row = f32_pad_row,
     .f32_affine_row = f32_affine_row,
     .f32_reverse_row = f32_reverse_row,
+    .f32_resample = f32_resample,
     .f32_stretch = f32_stretch,
     .f32_dropout = f32_dropout,
     .f32_update = {FOR_EACH_UPDATE(UPDATE_TABLE_ENTRY)},

@@ -76,9 +76,18 @@ INLINE void affine_mix_3(
     memcpy(y, &mixed, 3 * sizeof(float));
 }
 
+/* Between two pixels, or at the first: what counts 0 is not looked at, since it may be infinite or no number. */
+INLINE void affine_line(float *y, const float *a, const float *b, float part, int64_t C) {
+    for (int64_t i = 0; i < C; i++) y[i] = part == 0 ? a[i] : a[i] * (1 - part) + b[i] * part;
+}
+
 INLINE void affine_bilinear(
     float *y, const affine_row *r, int64_t h, int64_t w, float down, float right, int64_t C) {
-    if (h >= 0 && h + 1 < r->H && w >= 0 && w + 1 < r->W) {
+    if (down == 0 || right == 0) {
+        const float *a = image_at(r, h, w, C);
+        const float *b = down == 0 ? image_at(r, h, w + 1, C) : image_at(r, h + 1, w, C);
+        affine_line(y, a, b, down == 0 ? right : down, C);
+    } else if (h >= 0 && h + 1 < r->H && w >= 0 && w + 1 < r->W) {
         const float *a = r->x + (h * r->W + w) * C, *c = a + r->W * C;
         if (C == 3 && h + w + 4 < r->H + r->W) affine_mix_3(y, a, a + C, c, c + C, down, right);
         else affine_mix(y, a, a + C, c, c + C, down, right, C);
@@ -125,6 +134,35 @@ static void f32_reverse_row(float *y, const float *x, int64_t W, int64_t C) {
     if (C == 1) reverse_pixels(y, x, W, 1);
     else if (C == 3) reverse_pixels_3(y, x, W);
     else reverse_pixels(y, x, W, C);
+}
+
+INLINE void resample_narrow(
+    float *y, const float *x, const int64_t *first, const float *w, int64_t outputs, int64_t taps, int64_t C) {
+    for (int64_t o = 0; o < outputs; o++, y += C, w += taps)
+        for (int64_t c = 0; c < C; c++) {
+            const float *from = x + first[o] * C + c;
+            float sum = 0;
+            for (int64_t t = 0; t < taps; t++)
+                if (w[t] != 0) sum += w[t] * from[t * C];
+            y[c] = sum;
+        }
+}
+
+/* y[o] = sum over t of w[o, t] x[first[o] + t] for pixels of C floats; a tap of weight 0 is not looked at, whatever it is. */
+static void f32_resample(
+    float *y, const float *x, const int64_t *first, const float *w, int64_t outputs, int64_t taps, int64_t C) {
+    if (C == 1) resample_narrow(y, x, first, w, outputs, taps, 1);
+    else if (C == 3) resample_narrow(y, x, first, w, outputs, taps, 3);
+    else if (C < LANES) resample_narrow(y, x, first, w, outputs, taps, C);
+    else
+        for (int64_t o = 0; o < outputs; o++, y += C, w += taps)
+            for (int64_t i = 0; i < C; i += LANES) {
+                const float *from = x + first[o] * C + i;
+                vec sum = v_set(0);
+                for (int64_t t = 0; t < taps; t++)
+                    if (w[t] != 0) sum = v_fma(v_set(w[t]), v_read(from + t * C, C - i), sum);
+                v_write(y + i, sum, C - i);
+            }
 }
 
 enum { STRETCH_REPEATED = 16 };    /* the most channels that are narrow */

@@ -51,8 +51,23 @@ extern "C" __global__ void affine_transform(T* y, const T* x, const double* tran
         for (int b = 0; b < columns.count; b++) {
             const int p = rows.pixels[a], q = columns.pixels[b];
             const T pixel = p < 0 || q < 0 ? value : x[((image * h + p) * w + q) * c + channel];
-            sum += pixel * (T)(rows.weights[a] * columns.weights[b]);
+            const T share = (T)(rows.weights[a] * columns.weights[b]);
+            if (share != 0) sum += pixel * share;  // pixels may be infinite, or no numbers
         }
+    y[i] = sum;
+}
+
+// y[m, o] = the sum over t of w[o, t] x[m, first[o] + t]; taps of weight 0 are not looked at
+extern "C" __global__ void resample(T* y, const T* x, const T* w, const long long* first, INDEX size, int inputs, int outputs,
+                                    int c, int taps)
+{
+    THREAD(i, size);
+    const INDEX m = i / c / outputs;
+    const int o = i / c % outputs;
+    const T* from = x + (m * inputs + first[o]) * c + i % c;
+    T sum = 0;
+    for (int t = 0; t < taps; t++)
+        if (w[(INDEX)o * taps + t] != 0) sum += w[(INDEX)o * taps + t] * from[(INDEX)t * c];
     y[i] = sum;
 }
 

@@ -77,7 +77,11 @@ class Dropout(Disturbance):
     def disturb(self, x: Any) -> Any:
         if self.noise_shape is None:
             return ops.dropout(x, self.next_seed(), self.rate)
-        return x * ops.dropout(ops.ones(noise_shape(self, x), self.dtype), self.next_seed(), self.rate)
+        return ops.where(self.kept(x), x, 0.0) * (1 / (1 - self.rate))
+
+    def kept(self, x: Any) -> Any:
+        """Booleans of the noise's shape, false where elements are dropped, which may be infinite or no numbers."""
+        return ops.dropout(ops.ones(noise_shape(self, x), self.dtype), self.next_seed(), self.rate) > 0
 
 
 def noise_shape(layer: Any, x: Any) -> tuple[int, ...]:
@@ -145,9 +149,8 @@ class AlphaDropout(Dropout):
 
     def disturb(self, x: Any) -> Any:
         keep = 1 - self.rate
-        kept = ops.dropout(ops.ones(noise_shape(self, x), self.dtype), self.next_seed(), self.rate) * keep
         a = (keep * (1 + self.rate * self.LOW**2)) ** -0.5
-        return a * (x * kept + self.LOW * (1 - kept)) - a * self.LOW * self.rate
+        return a * ops.where(self.kept(x), x, self.LOW) - a * self.LOW * self.rate
 
 
 @register("layer")

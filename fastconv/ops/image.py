@@ -17,10 +17,9 @@ from fastconv.ops.convert import as_float, cast, convert_to_tensor
 from fastconv.ops.crops import crop_images as crop_images
 from fastconv.ops.crops import extract_patches as extract_patches
 from fastconv.ops.crops import pad_images as pad_images
-from fastconv.ops.elementwise import logical_and
+from fastconv.ops.elementwise import logical_and, where
 from fastconv.ops.layout import images as channels_last
 from fastconv.ops.layout import unchanged
-from fastconv.ops.matmul import matmul
 from fastconv.ops.pad import pad
 from fastconv.ops.shape import expand_dims, squeeze, take
 
@@ -60,6 +59,23 @@ def weights(interpolation: str, inputs: int, outputs: int, antialias: bool, dtyp
     distances = np.abs(centres[:, None] - np.arange(inputs)) / (max(scale, 1.0) if antialias else 1.0)
     counts = KERNELS[interpolation](distances)
     return (counts / counts.sum(1, keepdims=True)).astype(dtype)
+
+
+@lru_cache(maxsize=64)
+def taps(interpolation: str, inputs: int, outputs: int, antialias: bool, dtype: str) -> tuple[Array, ...]:
+    """(w, back_w, first, back_first), as the backends' `resample` takes them, of `weights` and of its transpose."""
+    counts = weights(interpolation, inputs, outputs, antialias, dtype)
+    (w, first), (back_w, back_first) = band(counts), band(counts.T)
+    return w, back_w, first, back_first
+
+
+def band(matrix: Array) -> tuple[Array, Array]:
+    """(w, first): row o of the matrix holds w[o] from column first[o] on, and zeros elsewhere."""
+    columns = matrix.shape[1]
+    first = (matrix != 0).argmax(1)
+    widest = (columns - (matrix[:, ::-1] != 0).argmax(1) - first).clip(1)[matrix.any(1)].max(initial=1)
+    first = np.minimum(first, columns - widest).astype("int64")
+    return np.take_along_axis(matrix, first[:, None] + np.arange(widest), 1), first
 
 
 def batch_of(op: str, images: Any) -> tuple[Any, Callable[[Any], Any]]:
@@ -168,8 +184,22 @@ def _resize_axis(x: Any, axis: int, outputs: int, interpolation: str, antialias:
     if interpolation == "nearest":
         return take(x, np.minimum((np.arange(outputs) + 0.5) * inputs // outputs, inputs - 1).astype("int64"), axis)
     rows = reshape(x, (math.prod(before), inputs, math.prod(after)))
-    counts = weights(interpolation, inputs, outputs, antialias, np.dtype(x.dtype).name)
-    return reshape(matmul(counts, rows), (*before, outputs, *after))
+    y = _resample(rows, *taps(interpolation, inputs, outputs, antialias, np.dtype(x.dtype).name))
+    return reshape(y, (*before, outputs, *after))
+
+
+# x (M, inputs, K), and `taps`; its gradient resamples by the transposed matrix.
+_resample: Primitive = Primitive(
+    "resample",
+    lambda x, w, back_w, first, back_first: ((x.shape[0], len(first), x.shape[2]), x.dtype),
+    lambda dy, y, x, w, back_w, first, back_first: (
+        _resample(dy, back_w, w, back_first, first),
+        None,
+        None,
+        None,
+        None,
+    ),
+)
 
 
 # ---- other places ----------------------------------------------------------------------------------------------------
@@ -290,7 +320,7 @@ def crop_at(images: Any, starts: Any, size: Sequence[int], data_format: str | No
 
 
 def _stretch_gradient(dy: Any, y: Any, x: Any, scale: Any, shift: Any, *, low: float, high: float) -> tuple:
-    d = dy * cast(logical_and(y > low, y < high), dy.dtype)
+    d = where(logical_and(y > low, y < high), dy, 0.0)
     return d * reshape(scale, (-1, 1, 1)), sum_(d * x, (1, 2)), sum_(d, 1)
 
 

@@ -15,8 +15,8 @@ from fastconv.ops.elementwise import equal, isnan, logical_or, where
 
 def _extreme_gradient(dy: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> tuple:
     """Elements that are equally extreme share dy; where the extreme is NaN, all NaN do."""
-    hit = cast(logical_or(equal(x, spread(y, x, axis)), isnan(x)), dy.dtype)
-    return (hit * spread(dy / sum(hit, axis, keepdims), x, axis),)
+    hit = logical_or(equal(x, spread(y, x, axis)), isnan(x))
+    return (where(hit, spread(dy / sum(cast(hit, dy.dtype), axis, keepdims), x, axis), 0.0),)
 
 
 def _reduced(x: Any, *, axis: Any, keepdims: bool) -> tuple:

@@ -144,6 +144,11 @@ MORE = {
         )
         for axes in ((1,), (2,), (1, 2))
     },
+    "resample": (
+        "resample",
+        lambda r: [normal(r, 2, 5, 3), normal(r, 4, 2), normal(r, 5, 2), np.array([0, 3, 1, 2]), np.zeros(5, np.int64)],
+        {},
+    ),
     "crop_at": ("crop_at", lambda r: [normal(r, *IMAGE), np.array([3, 1])], {"size": (4, 3)}),
     "uniform": ("uniform", lambda r: [np.array([2**64 - 5], np.uint64)], {"shape": (5, 7)}),
 }  # fmt: skip
