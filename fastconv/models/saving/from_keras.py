@@ -16,7 +16,14 @@ from fastconv.models.saving.kinds import kind_of_class, kind_of_key, kind_of_mod
 from fastconv.serialization import LAMBDA, get_registered_object, lookup
 
 # Arguments of Keras that change nothing of what is computed here.
-IGNORED = frozenset(["auto_scale_loss", "fn", "is_legacy_optimizer", "jit_compile", "renorm_momentum", "synchronized"])
+IGNORED = frozenset(
+    [
+        "auto_scale_loss", "fn", "is_legacy_optimizer", "jit_compile", "loss_scale_factor", "renorm_momentum",
+        "synchronized",
+    ]
+)  # fmt: skip
+# Optimizers around another one, which they give the gradients of a scaled loss: in float32 there is nothing to scale.
+SCALING = ("LossScaleOptimizer", "LossScaleOptimizerV3")
 OF_EVERY_LAYER = frozenset(["activity_regularizer", "autocast", "dtype", "name", "trainable"])
 
 
@@ -37,6 +44,8 @@ def from_keras(kind: str, data: Any) -> Any:
     kind, name, config = kind_of_module(data.get("module"), kind), _name(data), data.get("config") or {}
     if name in ("Functional", "Model") and "input_layers" in config:
         return {"class_name": "Functional", "config": Graph(config, from_keras).config()}
+    if name in SCALING and "inner_optimizer" in config:
+        return from_keras("optimizer", config["inner_optimizer"])
     if kind == "layer" and name in SPECIAL:
         config = SPECIAL[name](config)
     return {"class_name": name, "config": _arguments(kind, name, config)}

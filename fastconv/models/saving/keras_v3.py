@@ -16,10 +16,12 @@ from typing import Any
 from fastconv.engine import Variable
 from fastconv.models.saving import hdf5, hdf5_file, legacy_h5, tree, zipped
 from fastconv.models.saving.building import build_model, optimizer_state
+from fastconv.models.saving.compiling import compile_options
 from fastconv.models.saving.fitting import Pairs, as_json, assign, parse, skipping
 from fastconv.models.saving.from_keras import from_keras
-from fastconv.models.saving.hdf5_file import Group
+from fastconv.models.saving.hdf5_file import Dataset, Group
 from fastconv.models.saving.names import storable
+from fastconv.models.saving.optimizer_arrays import matched
 from fastconv.models.saving.to_keras import model_to_keras
 
 WEIGHTS = "model.weights.h5"
@@ -48,16 +50,16 @@ class KerasArchive:
         with zipped.opened(filepath) as archive:
             data, content = parse(archive.read("config.json")), archive.read(WEIGHTS)
         shape = (data.get("build_config") or {}).get("input_shape")
-        options = from_keras("layer", data.get("compile_config")) if compile else None
+        options = compile_options(data.get("compile_config"), filepath) if compile else None
         model = build_model(from_keras("layer", data), shape, options)
         root = hdf5_file.opened(content)
-        assign(read_tree(root, model) + _optimizer_pairs(root, model))
+        assign(read_tree(root, model) + matched(model, _optimizer_arrays(root), filepath))
         return model
 
     def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
         """The weights of `model` with their values in a file."""
         with zipped.opened(filepath) as archive:
-            return read_tree(hdf5_file.opened(archive.read(WEIGHTS)), model, skipped)
+            return _with_optimizer(hdf5_file.opened(archive.read(WEIGHTS)), model, filepath, skipped)
 
 
 class WeightsH5:
@@ -71,7 +73,9 @@ class WeightsH5:
         """The weights of `model` with their values in a file."""
         root = hdf5.opened(filepath)
         old = legacy_h5.weights_group(root)
-        return read_tree(root, model, skipped) if old is None else legacy_h5.read_layers(old, model, skipped)
+        if old is not None:
+            return legacy_h5.read_layers(old, model, skipped)
+        return _with_optimizer(root, model, filepath, skipped)
 
 
 def read_tree(root: Group, model: Any, skipped: list[str] | None = None) -> Pairs:
@@ -85,9 +89,19 @@ def read_tree(root: Group, model: Any, skipped: list[str] | None = None) -> Pair
     return pairs
 
 
-def _optimizer_pairs(root: Any, model: Any) -> Pairs:
-    state = optimizer_state(model)
-    return _read(root, "optimizer/vars", state) if state and hdf5.child(root, "optimizer/vars") is not None else []
+def _with_optimizer(root: Group, model: Any, filepath: Any, skipped: list[str] | None) -> Pairs:
+    """The weights, and the optimizer's state if the model has been trained, as Keras reads it."""
+    pairs = read_tree(root, model, skipped)
+    is_trained = model.optimizer is not None and model.optimizer.known_variables()
+    return pairs + matched(model, _optimizer_arrays(root), filepath) if is_trained else pairs
+
+
+def _optimizer_arrays(root: Any) -> list[Dataset]:
+    """The arrays of the optimizer; if it scales the loss for another one, those of the other one."""
+    places = (hdf5.child(root, path) for path in ("optimizer/inner_optimizer/vars", "optimizer/vars"))
+    group = next((found for found in places if isinstance(found, Group)), None)
+    arrays = [] if group is None else [hdf5.child(group, str(i)) for i in range(len(group.links))]
+    return [array for array in arrays if isinstance(array, Dataset)]
 
 
 def _read(root: Any, path: str, variables: Sequence[Variable]) -> Pairs:

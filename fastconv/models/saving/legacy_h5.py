@@ -8,7 +8,6 @@ arrays in ``weight_names``, trained ones first. ``optimizer_weights`` does so fo
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,9 +15,12 @@ from fastconv.engine import Variable
 from fastconv.layers.base import Layer
 from fastconv.models.saving import hdf5
 from fastconv.models.saving.building import build_model, optimizer_state, other_state
+from fastconv.models.saving.compiling import compile_options
 from fastconv.models.saving.fitting import Pairs, as_json, assign, parse, skipping
 from fastconv.models.saving.from_keras import from_keras
+from fastconv.models.saving.hdf5_file import Dataset
 from fastconv.models.saving.names import distinct
+from fastconv.models.saving.optimizer_arrays import matched, without_scaling
 from fastconv.models.saving.to_keras import model_to_keras
 
 KERAS_VERSION = "3.15.0"  # whose format this is
@@ -45,12 +47,14 @@ class LegacyH5:
         """The model in a file. Raises ValueError where there is none, or its parts do not fit."""
         root = hdf5.opened(filepath)
         config = parse(hdf5.text(root, "model_config"))
-        training = hdf5.text(root, "training_config")
-        options = _compile_config(parse(training)) if compile and training else None
+        text = hdf5.text(root, "training_config")
+        training = _compile_config(parse(text)) if compile and text else {}
+        options = compile_options(training, filepath)
         shape = (config.get("build_config") or {}).get("input_shape")
         model = build_model(from_keras("layer", config), shape, options)
         pairs = read_layers(hdf5.subgroup(root, "model_weights"), model)
-        assign(pairs + _optimizer_pairs(root, model) + _other_pairs(root, model))
+        arrays = without_scaling(_optimizer_arrays(root), training.get("optimizer"))
+        assign(pairs + matched(model, arrays, filepath) + _other_pairs(root, model))
         return model
 
     def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
@@ -130,24 +134,15 @@ def _read(
 def _compile_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `compile` of what is kept of them."""
     options = {key: config.get(key) for key in ("loss", "loss_weights", "metrics", "weighted_metrics")}
-    return from_keras("layer", {"optimizer": config["optimizer_config"], **options})
+    return {"optimizer": config["optimizer_config"], **options}
 
 
-def _optimizer_pairs(root: Any, model: Any) -> Pairs:
-    """The optimizer's state, as far as it is that of Keras since 2.11; else a warning that it begins anew."""
-    if model.optimizer is None or hdf5.child(root, "optimizer_weights") is None:
-        return []
-    state, group = optimizer_state(model), hdf5.subgroup(root, "optimizer_weights")
-    arrays = hdf5.names(group, "weight_names")
-    if not model.optimizer.slots and len(arrays) > len(state):
-        arrays = arrays[:1]  # Keras 2 also keeps velocities that SGD does not use
-    without_rate = [v for v in state if v.name != "learning_rate"]  # what Keras 2 writes
-    variables = without_rate if len(arrays) == len(without_rate) else state
-    try:
-        return _read(root, "optimizer_weights", arrays, variables)
-    except ValueError as error:
-        warnings.warn(f"The state of the optimizer is of another form, so that it begins anew: {error}", stacklevel=6)
-        return []
+def _optimizer_arrays(root: Any) -> list[Dataset]:
+    """The arrays of the optimizer, in the order of its variables."""
+    group = hdf5.child(root, "optimizer_weights")
+    names = [] if group is None else hdf5.names(group, "weight_names")
+    arrays = [hdf5.child(group, name) for name in names]
+    return [array for array in arrays if isinstance(array, Dataset)]
 
 
 def _other_pairs(root: Any, model: Any) -> Pairs:

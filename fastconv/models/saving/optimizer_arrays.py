@@ -1,0 +1,59 @@
+"""Arrays of a file with the optimizer's variables that they belong to.
+
+Keras keeps the number of steps and the learning rate before the first step of training, and the state beside each
+weight after it. If the arrays are not those of the model's optimizer, it starts anew, with a warning.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastconv.engine import Variable
+from fastconv.models.saving.building import optimizer_state
+from fastconv.models.saving.fitting import Pairs, check_fit
+from fastconv.models.saving.from_keras import SCALING
+from fastconv.models.saving.hdf5_file import Dataset
+
+BEFORE_TRAINING = 4  # variables of both optimizers: two counts of steps, two learning rates
+
+
+def matched(model: Any, arrays: Sequence[Dataset], filepath: Any) -> Pairs:
+    """Return the optimizer's variables with their arrays; warn and return none if they do not fit."""
+    if model.optimizer is None or not arrays:
+        return []
+    state = optimizer_state(model)
+    if not model.optimizer.slots and len(arrays) > len(state):
+        arrays = arrays[:1]  # Keras 2 also keeps velocities that SGD does not use
+    variables = _owners(state, len(arrays))
+    try:
+        if variables is None:
+            raise ValueError(f"{len(state)} arrays are needed, of {[v.path for v in state]}. Received: {len(arrays)}")
+        return [(v, _read(array, v)) for v, array in zip(variables, arrays)]
+    except ValueError as error:
+        warnings.warn(
+            f"{filepath}: the state of the optimizer {model.optimizer.name} is of another form, so that it begins "
+            f"anew; the model's weights were read. {error}",
+            stacklevel=2,
+        )
+        return []
+
+
+def without_scaling(arrays: Sequence[Dataset], optimizer_config: Any) -> Sequence[Dataset]:
+    """Return the arrays of the optimizer inside of a `LossScaleOptimizer`, which are last; all of another one."""
+    if not isinstance(optimizer_config, Mapping) or optimizer_config.get("class_name") not in SCALING:
+        return arrays
+    return arrays[2 if len(arrays) <= BEFORE_TRAINING else 4 :]
+
+
+def _owners(state: list[Variable], count: int) -> list[Variable] | None:
+    """Return those of the optimizer's variables that a file with `count` arrays holds; None if none fit."""
+    head = [v for v in state if v.name in ("iteration", "learning_rate")]
+    without_rate = [v for v in state if v.name != "learning_rate"]  # what Keras 2 writes
+    return next((owners for owners in (state, without_rate, head, head[:1]) if len(owners) == count), None)
+
+
+def _read(dataset: Dataset, variable: Variable) -> Any:
+    check_fit(f"the array {dataset.name}", variable, dataset.shape, dataset.dtype)
+    return dataset.array()
