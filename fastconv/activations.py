@@ -106,7 +106,7 @@ __all__ = [
 
 def serialize(activation: Callable[..., Any]) -> Any:
     """The name of a function, the configuration of an object."""
-    return serialization.serialize(activation)
+    return serialization.serialize_for_keras("activation", activation)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

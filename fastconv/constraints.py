@@ -104,7 +104,7 @@ min_max_norm = MinMaxNorm
 
 def serialize(constraint: Any) -> Any:
     """What `deserialize` makes `constraint` from again."""
-    return serialization.serialize(constraint)
+    return serialization.serialize_for_keras("constraint", constraint)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

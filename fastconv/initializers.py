@@ -316,7 +316,7 @@ lecun_normal = LecunNormal
 
 def serialize(initializer: Any) -> Any:
     """What `deserialize` makes `initializer` from again."""
-    return serialization.serialize(initializer)
+    return serialization.serialize_for_keras("initializer", initializer)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

@@ -108,7 +108,7 @@ orthogonal_regularizer = OrthogonalRegularizer
 
 def serialize(regularizer: Any) -> Any:
     """What `deserialize` makes `regularizer` from again."""
-    return serialization.serialize(regularizer)
+    return serialization.serialize_for_keras("regularizer", regularizer)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

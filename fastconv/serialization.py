@@ -8,6 +8,7 @@ imported or run because a file says so.
 from __future__ import annotations
 
 import copy
+import importlib
 import itertools
 import re
 import warnings
@@ -40,6 +41,9 @@ ABOUT_LAMBDAS = (
     "The code of a lambda is in no file: load the model with compile=False if only compile was given it, or give a "
     "function in custom_objects={'<lambda>': function}; named functions are found by their names"
 )
+# Configurations in Keras's form; these modules are above this one, and are imported when such a form is met.
+FROM_KERAS = "fastconv.models.saving.from_keras"
+TO_KERAS = "fastconv.models.saving.to_keras"
 _tables: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
 _registered: dict[str, Any] = {}  # by users, under "package>name"
 
@@ -55,8 +59,8 @@ class Configurable:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
-        """An object with the configuration that `get_config` has returned."""
-        return cls(**config)
+        """An object with the configuration that `get_config` has returned, here or in Keras."""
+        return cls(**arguments(cls, config))
 
     def __copy__(self) -> Any:
         """An object that shares no state with this one, as after saving and reading."""
@@ -164,6 +168,7 @@ def serialize(thing: Any) -> Any:
 
     Within `distinct_names`, a lambda, or another callable without a name, is called after its type in angle brackets,
     as in "<lambda>".
+    An object may have `own_config`, which is taken if `get_config` is in Keras's form.
 
     Raises:
         ValueError: something that is neither a function with a name nor an object with `get_config`.
@@ -171,7 +176,8 @@ def serialize(thing: Any) -> Any:
     if thing is None:
         return None
     if hasattr(thing, "get_config"):
-        return {"class_name": _name_for_files(type(thing)), "config": thing.get_config()}
+        config = getattr(thing, "own_config", thing.get_config)()
+        return {"class_name": _name_for_files(type(thing)), "config": config}
     if not callable(thing) or (_distinct_names.get() is None and is_nameless(get_registered_name(thing))):
         raise ValueError(f"serialize: only functions with a name and objects with get_config. Received: {thing!r}")
     return _name_for_files(thing)
@@ -201,6 +207,26 @@ def warning_of_lambdas(stacklevel: int = 5) -> Iterator[None]:
 def is_nameless(name: Any) -> bool:
     """Whether a name in a configuration stands for a lambda, or another callable without a name."""
     return isinstance(name, str) and name.startswith("<")
+
+
+def serialize_for_keras(kind: str, thing: Any) -> Any:
+    """Return `serialize(thing)` in the form that Keras reads, too: with the module and the registered name.
+
+    Args:
+        kind: one of `KINDS`.
+        thing: as for `serialize`.
+    """
+    return importlib.import_module(TO_KERAS).to_keras(kind, serialize(thing))
+
+
+def arguments(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the constructor of `cls` in a configuration, which may be Keras's."""
+    return importlib.import_module(FROM_KERAS).arguments(cls, config)
+
+
+def from_keras(kind: str, data: Any) -> Any:
+    """Return a configuration in Keras's form as `serialize` gives it."""
+    return importlib.import_module(FROM_KERAS).from_keras(kind, data)
 
 
 def _name_for_files(thing: Any) -> str:
@@ -244,6 +270,8 @@ def deserialize(kind: str, data: Any, custom_objects: Mapping[str, Any] | None =
 
 
 def _made(kind: str, data: Any) -> Any:
+    if isinstance(data, Mapping) and "module" in data:
+        data = from_keras(kind, data)
     if isinstance(data, str):
         found = lookup(kind, data)
         return found() if isinstance(found, type) else found

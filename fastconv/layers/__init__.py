@@ -278,7 +278,7 @@ __all__ = [
 
 def serialize(layer: Layer) -> Any:
     """What `deserialize` makes `layer` from again; its weights are not part of it."""
-    return serialization.serialize(layer)
+    return serialization.serialize_for_keras("layer", layer)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

@@ -18,7 +18,7 @@ from fastconv.backends.transfer import as_array
 from fastconv.engine import KerasTensor, Tensor, Variable
 from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, rebuild
-from fastconv.serialization import serialize
+from fastconv.serialization import arguments, serialize
 from fastconv.utils.naming import unique_name
 
 _changes = itertools.count(1)
@@ -286,8 +286,8 @@ class Layer:
 
     @classmethod
     def from_config(cls, config: dict) -> Any:
-        """A new layer from what `get_config` returned."""
-        return cls(**config)
+        """A new layer from what `get_config` returned, here or in Keras."""
+        return cls(**arguments(cls, config))
 
     # ---- calling -------------------------------------------------------------------------------------------------
 

@@ -158,7 +158,7 @@ class Wrapper(Layer):
 
     @classmethod
     def from_config(cls, config: dict) -> Any:
-        return cls(**{**config, "layer": serialization.deserialize("layer", config["layer"])})
+        return super().from_config({**config, "layer": serialization.deserialize("layer", config["layer"])})
 
 
 @register("layer")
@@ -209,7 +209,8 @@ class Pipeline(Layer):
 
     @classmethod
     def from_config(cls, config: dict) -> Any:
-        return cls(**{**config, "layers": [serialization.deserialize("layer", data) for data in config["layers"]]})
+        layers = [serialization.deserialize("layer", data) for data in config["layers"]]
+        return super().from_config({**config, "layers": layers})
 
 
 @register("layer")
@@ -255,9 +256,10 @@ class Lambda(Layer):
 
         A lambda is also found by the name of the layer.
         """
-        function = config["function"]
-        named = serialization.get_registered_object(str(config.get("name"))) if is_nameless(function) else None
-        return cls(**{**config, "function": named or serialization.get("function", function)})
+        given = serialization.arguments(cls, config)
+        function = given["function"]
+        named = serialization.get_registered_object(str(given.get("name"))) if is_nameless(function) else None
+        return cls(**{**given, "function": named or serialization.get("function", function)})
 
     def call(self, inputs: Any) -> Any:
         return self.function(inputs, **self.arguments)

@@ -127,7 +127,7 @@ __all__ = [
 
 def serialize(loss: Any) -> Any:
     """What `deserialize` makes `loss` from again."""
-    return serialization.serialize(loss)
+    return serialization.serialize_for_keras("loss", loss)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

@@ -389,4 +389,4 @@ class LossFunctionWrapper(Loss):
 
     @classmethod
     def from_config(cls, config: Any) -> LossFunctionWrapper:
-        return cls(**{**config, "fn": serialization.deserialize("loss", config["fn"])})
+        return cls(**{**serialization.arguments(cls, config), "fn": serialization.deserialize("loss", config["fn"])})

@@ -186,7 +186,7 @@ __all__ = [
 
 def serialize(metric: Any) -> Any:
     """What `deserialize` makes `metric` from again; the state of its variables is not part of it."""
-    return serialization.serialize(metric)
+    return serialization.serialize_for_keras("metric", metric)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

@@ -11,7 +11,7 @@ from fastconv import losses, ops
 from fastconv.losses.functions import same_rank
 from fastconv.metrics import functions
 from fastconv.metrics.metric import Mean, MeanMetricWrapper, Metric, weighted
-from fastconv.serialization import register
+from fastconv.serialization import arguments, register
 
 
 class FunctionMean(MeanMetricWrapper):
@@ -28,7 +28,7 @@ class FunctionMean(MeanMetricWrapper):
 
     @classmethod
     def from_config(cls, config: Any) -> Any:
-        return cls(**config)
+        return cls(**arguments(cls, config))
 
 
 @register("metric", "acc")

@@ -125,7 +125,8 @@ class MeanMetricWrapper(Mean):
     @classmethod
     def from_config(cls, config: Any) -> MeanMetricWrapper:
         found = serialization.deserialize("metric", config["fn"])
-        return cls(**{**config, "fn": found.fn if isinstance(found, MeanMetricWrapper) else found})
+        fn = found.fn if isinstance(found, MeanMetricWrapper) else found
+        return cls(**{**serialization.arguments(cls, config), "fn": fn})
 
 
 @register("metric")

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from fastconv.layers.base import Layer
 from fastconv.serialization import deserialize, distinct_names, serialize
-
-
-def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The model whose configuration `Model.to_json` wrote, with new weights.
-
-    Args:
-        json_string: the configuration.
-        custom_objects: classes and functions of your own, by name.
-
-    Raises:
-        ValueError: it is no JSON, or describes no model.
-    """
-    return deserialize("layer", json.loads(json_string), custom_objects)
 
 
 def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[[Layer], Layer] | None = None) -> Any:

@@ -15,7 +15,7 @@ from fastconv.models.depth import Graph
 from fastconv.models.encoding import decode, encode, named_operation, operation_name
 from fastconv.models.model import Model
 from fastconv.models.pickling import flatten, unflatten
-from fastconv.serialization import deserialize, register, serialize
+from fastconv.serialization import deserialize, from_keras, register, serialize
 
 
 @register("layer")
@@ -120,6 +120,10 @@ class Functional(Model):
     # ---- configuration -------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict:
+        """The layers and their calls, in the form of Keras, unless it has none for an operation of the model."""
+        return self._config_for_keras("Functional")
+
+    def _graph_config(self) -> dict:
         """The layers, and for each node which layer is applied to which tensors, and what that gives."""
         number = {t: [i, k] for i, node in enumerate(self._nodes) for k, t in enumerate(node.outputs)}
         number.update({t: [-1, k] for k, t in enumerate(self.inputs)})
@@ -142,11 +146,13 @@ class Functional(Model):
 
     @classmethod
     def from_config(cls, config: dict) -> Model:
-        """A new model with new weights.
+        """A new model with new weights, from the form of fastconv or of Keras.
 
         Raises:
             ValueError: the configuration does not describe a model.
         """
+        if "input_layers" in config:
+            config = from_keras("layer", {"class_name": "Functional", "config": config, "module": "keras"})["config"]
         layers = {data["config"]["name"]: deserialize("layer", data) for data in config["layers"]}
         inputs = [layers[name].output for name in config["inputs"]]
         results: list[list[KerasTensor]] = []

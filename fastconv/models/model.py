@@ -12,7 +12,7 @@ from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer, for_constructor
 from fastconv.models.summary import print_summary
 from fastconv.models.training import Trainer
-from fastconv.serialization import serialize, warning_of_lambdas
+from fastconv.serialization import warning_of_lambdas
 from fastconv.utils.files import FilePath
 
 
@@ -139,17 +139,45 @@ class Model(Trainer):
         """The arguments of a subclass's constructor; one that has arguments overrides this."""
         return for_constructor(self, {"name": self.name}, complete=type(self).get_config is Model.get_config)
 
+    def _graph_config(self) -> dict | None:
+        """The configuration of a graph of layers in the form of fastconv; None of another model."""
+        return None
+
+    def _config_for_keras(self, class_name: str) -> dict:
+        from fastconv.models.saving.to_keras import config_to_keras
+
+        return config_to_keras({"class_name": class_name, "config": self._graph_config()})
+
+    def own_config(self) -> dict:
+        """Return the configuration in the form of fastconv; of a subclass with a `get_config`, what that returns."""
+        from fastconv.models.functional import Functional
+        from fastconv.models.sequential import Sequential
+
+        config = (
+            self._graph_config() if type(self).get_config in (Functional.get_config, Sequential.get_config) else None
+        )
+        return self.get_config() if config is None else config
+
     @classmethod
     def from_config(cls, config: dict) -> Any:
         """A new model with new weights, from what `get_config` of one of this class, or of a drawn one, returned."""
         from fastconv.models.functional import Functional
 
-        return Functional.from_config(config) if cls is Model and "nodes" in config else super().from_config(config)
+        is_graph = cls is Model and ("nodes" in config or "input_layers" in config)
+        return Functional.from_config(config) if is_graph else super().from_config(config)
 
     def to_json(self, **how: Any) -> str:
-        """The configuration as JSON, from which `model_from_json` makes the model again; `how` as for `json.dumps`."""
+        """Return the configuration as JSON, from which `model_from_json`, here or in Keras, makes the model again.
+
+        It says how the model was compiled, as in Keras. If Keras lacks an operation of it, only fastconv reads the JSON.
+
+        Args:
+            how: arguments of `json.dumps`.
+        """
+        from fastconv.models.saving.to_keras import json_of
+
         with warning_of_lambdas(stacklevel=4):
-            return json.dumps(serialize(self), **how)
+            return json.dumps(json_of(self), **how)
 
     @property
     def input_shape(self) -> Any:

@@ -11,7 +11,7 @@ from fastconv.layers.base import Layer
 from fastconv.layers.core import InputLayer
 from fastconv.models.functional import Functional
 from fastconv.models.model import Model
-from fastconv.serialization import deserialize, register, serialize
+from fastconv.serialization import deserialize, from_keras, register, serialize
 
 
 @register("layer")
@@ -128,14 +128,19 @@ class Sequential(Model):
         return self._drawn.call(inputs)
 
     def get_config(self) -> dict:
-        """The layers' configurations and the shape of the input."""
+        """The configurations of the layers, in the form of Keras."""
+        return self._config_for_keras("Sequential")
+
+    def _graph_config(self) -> dict:
         layers = [self._input_layer, *self._layers] if self._input_layer else self._layers
         return {"name": self.name, "trainable": self._trainable, "layers": [serialize(layer) for layer in layers]}
 
     @classmethod
     def from_config(cls, config: dict) -> Sequential:
-        """A new model with new weights."""
+        """A new model with new weights, from the form of fastconv or of Keras."""
+        if not isinstance(config, dict) or any("module" in data for data in config["layers"]):
+            config = from_keras("layer", {"class_name": "Sequential", "config": config, "module": "keras"})["config"]
         layers = [deserialize("layer", data) for data in config["layers"]]
-        model = cls(layers, name=config["name"])
-        model._trainable = config["trainable"]
+        model = cls(layers, name=config.get("name"))
+        model._trainable = config.get("trainable", True)
         return model

@@ -32,7 +32,7 @@ __all__ = [
 
 def serialize(optimizer: Optimizer) -> Any:
     """What `deserialize` makes `optimizer` from again; the state of its variables is not part of it."""
-    return serialization.serialize(optimizer)
+    return serialization.serialize_for_keras("optimizer", optimizer)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

@@ -464,7 +464,7 @@ class Optimizer(Configurable):
         rate = config.get("learning_rate")
         if isinstance(rate, (dict, str)):
             config = {**config, "learning_rate": serialization.deserialize("schedule", rate)}
-        return cls(**config)
+        return super().from_config(config)
 
 
 def _within(grad: Any, squared_norm: Any, limit: float) -> Any:

@@ -214,7 +214,7 @@ class CosineDecayRestarts(LearningRateSchedule):
 
 def serialize(schedule: Any) -> Any:
     """What `deserialize` makes `schedule` from again."""
-    return serialization.serialize(schedule)
+    return serialization.serialize_for_keras("schedule", schedule)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

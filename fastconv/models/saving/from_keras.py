@@ -6,6 +6,7 @@ is not.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -13,17 +14,19 @@ from typing import Any
 from fastconv.layers.base import Layer
 from fastconv.models.saving.graph_from_keras import Graph
 from fastconv.models.saving.kinds import kind_of_class, kind_of_key, kind_of_module
+from fastconv.models.saving.policies import check_readable, dtype_of
 from fastconv.serialization import LAMBDA, get_registered_object, lookup
 
 # Arguments of Keras that change nothing of what is computed here.
 IGNORED = frozenset(
     [
-        "auto_scale_loss", "fn", "is_legacy_optimizer", "jit_compile", "loss_scale_factor", "renorm_momentum",
-        "synchronized",
+        "auto_scale_loss", "fn", "is_legacy_optimizer", "jit_compile", "lora_alpha", "lora_rank", "loss_scale_factor",
+        "quantization_config", "renorm_momentum", "synchronized",
     ]
 )  # fmt: skip
 # Optimizers around another one, which they give the gradients of a scaled loss: in float32 there is nothing to scale.
 SCALING = ("LossScaleOptimizer", "LossScaleOptimizerV3")
+KERAS_2 = {("LeakyReLU", "alpha"): "negative_slope"}  # names of arguments, by the class
 OF_EVERY_LAYER = frozenset(["activity_regularizer", "autocast", "dtype", "name", "trainable"])
 
 
@@ -61,17 +64,25 @@ def _name(data: Mapping[str, Any]) -> str:
     return registered if registered and ">" in registered else f"{module or 'Custom'}>{name}"
 
 
+def arguments(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the constructor of `cls` in a configuration of this package or of Keras."""
+    kind = kind_of_class(cls.__name__, "layer")
+    if kind is None or get_registered_object(cls.__name__) is not None or lookup(kind, cls.__name__) is not cls:
+        return _of_someone_else(cls, config)
+    special = SPECIAL.get(cls.__name__) if kind == "layer" else None
+    return _arguments(kind, cls.__name__, special(config) if special else config)
+
+
 # ---- arguments -------------------------------------------------------------------------------------------------------
 
 
 def _arguments(kind: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a constructor, without those of Keras that say nothing or that nothing here depends on."""
-    renamed = dict(_renamed(key, value) for key, value in config.items())
-    return {
-        key: from_keras(kind_of_key(key, kind), value)
-        for key, value in renamed.items()
-        if _is_taken(kind, name, key, value)
-    }
+    check_readable(str(config.get("name", name)), config.get("dtype"))
+    renamed = dict(_renamed(KERAS_2.get((name, key), key), value) for key, value in config.items())
+    taken = {key: value for key, value in renamed.items() if _is_taken(kind, name, key, value)}
+    _check_known(kind, name, taken)
+    return {key: from_keras(kind_of_key(key, kind), value) for key, value in taken.items()}
 
 
 def _renamed(key: str, value: Any) -> tuple[str, Any]:
@@ -79,30 +90,54 @@ def _renamed(key: str, value: Any) -> tuple[str, Any]:
     if key == "batch_input_shape":
         return "input_shape", value[1:]
     if key == "dtype":
-        return key, _dtype(value)
+        return key, dtype_of(value)
     if key == "axis" and isinstance(value, list) and len(value) == 1:
         return key, value[0]
     return (key, "sum_over_batch_size") if key == "reduction" and value == "auto" else (key, value)
-
-
-def _dtype(value: Any) -> Any:
-    """The dtype of a policy. Mixed precision keeps its weights in float32, in which everything is computed here."""
-    name = value["config"]["name"] if isinstance(value, Mapping) else value
-    return "float32" if isinstance(name, str) and name.startswith("mixed_") else name
 
 
 def _is_taken(kind: str, name: str, key: str, value: Any) -> bool:
     """Whether an argument is for the constructor, if only for it to say that it does not know it."""
     custom = get_registered_object(name)
     if isinstance(custom, type) and issubclass(custom, Layer):
-        return key not in OF_EVERY_LAYER or key in parameters(custom)
+        return _is_for(custom, key)
     found = kind_of_class(name, kind)
     if custom is not None or found is None or name.endswith("Wrapper"):
         return True
     return key in parameters(lookup(found, name)) or not (key in IGNORED or value is None or value is False)
 
 
-def parameters(cls: type) -> set[str]:
+def _check_known(kind: str, name: str, given: Mapping[str, Any]) -> None:
+    """Raise ArgumentError if a class of this package does not take an argument."""
+    found = kind_of_class(name, kind)
+    if found is None or get_registered_object(name) is not None or name.endswith("Wrapper"):
+        return
+    unknown = {key: value for key, value in given.items() if key not in parameters(lookup(found, name))}
+    if unknown:
+        called = given.get("name", name)
+        raise ArgumentError(
+            f"the {found} {called!r} ({name}) must have arguments that fastconv knows. Leave them out in the "
+            f"configuration, or give a class of your own as custom_objects={{{name!r}: class}}. Received: {unknown}"
+        )
+
+
+class ArgumentError(TypeError, ValueError):
+    """A constructor does not take an argument of a configuration."""
+
+
+def _of_someone_else(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a user's class, which its constructor reads, without those that layers of Keras add to them."""
+    renamed = dict(_renamed(key, value) for key, value in config.items())
+    return {key: value for key, value in renamed.items() if not issubclass(cls, Layer) or _is_for(cls, key)}
+
+
+def _is_for(cls: type, key: str) -> bool:
+    """Whether an argument is for the constructor of a user's layer."""
+    return key not in OF_EVERY_LAYER or key in parameters(cls)
+
+
+@functools.cache
+def parameters(cls: type) -> frozenset[str]:
     """What the constructor of a class takes, and those of its bases as far as arguments are passed on."""
     names: set[str] = set()
     for one in cls.__mro__:
@@ -111,7 +146,7 @@ def parameters(cls: type) -> set[str]:
             names.update(p.name for p in signature)
             if all(p.kind is not p.VAR_KEYWORD for p in signature):
                 break
-    return names
+    return frozenset(names)
 
 
 # ---- what is spelt in another way ------------------------------------------------------------------------------------
@@ -136,7 +171,7 @@ def _sequential(config: Any) -> dict[str, Any]:
 def _lambda(config: Mapping[str, Any]) -> dict[str, Any]:
     """A function is known by its name; for one that is kept as code stands what `custom_objects` has for the layer."""
     function, name = config["function"], config.get("name")
-    kept = ("name", "trainable", "dtype", "arguments")
+    kept = ("name", "trainable", "dtype", "arguments", "activity_regularizer")
     if isinstance(function, list) or (isinstance(function, Mapping) and function["class_name"] == "__lambda__"):
         if get_registered_object(str(name)) is None:
             _refuse_code({"class_name": f"Lambda {name!r}"})

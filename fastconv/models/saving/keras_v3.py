@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv.engine import Variable
-from fastconv.models.saving import hdf5, hdf5_file, legacy_h5, tree, zipped
+from fastconv.models.saving import hdf5, hdf5_file, legacy_h5, quantized, tree, zipped
 from fastconv.models.saving.building import build_model, optimizer_state
 from fastconv.models.saving.compiling import compile_options
 from fastconv.models.saving.fitting import Pairs, as_json, assign, parse, skipping
@@ -83,25 +83,35 @@ def read_tree(root: Group, model: Any, skipped: list[str] | None = None) -> Pair
     pairs: Pairs = []
     for path, layer in tree.places(model).items():
         with skipping(skipped, layer.name):
-            pairs += _read(root, tree.joined(path, "vars"), tree.own_variables(layer))
+            pairs += _read_layer(root, tree.joined(path, "vars"), layer)
             if hdf5.child(root, tree.joined(path, "seed_state")) is not None:
                 pairs += _read(root, tree.joined(path, "seed_state/vars"), tree.seeds(layer))
     return pairs
+
+
+def _read_layer(root: Group, path: str, layer: Any) -> Pairs:
+    arrays = _arrays(hdf5.child(root, path))
+    if quantized.is_quantized(layer, arrays):
+        return quantized.read_quantized(layer, arrays)
+    return _read(root, path, tree.own_variables(layer))
+
+
+def _arrays(group: Any) -> list[Dataset]:
+    """The arrays 0, 1, ... of a group."""
+    found = [hdf5.child(group, str(i)) for i in range(len(group.links))] if isinstance(group, Group) else []
+    return [array for array in found if isinstance(array, Dataset)]
 
 
 def _with_optimizer(root: Group, model: Any, filepath: Any, skipped: list[str] | None) -> Pairs:
     """The weights, and the optimizer's state if the model has been trained, as Keras reads it."""
     pairs = read_tree(root, model, skipped)
     is_trained = model.optimizer is not None and model.optimizer.known_variables()
-    return pairs + matched(model, _optimizer_arrays(root), filepath) if is_trained else pairs
+    return pairs + matched(model, _optimizer_arrays(root), filepath, is_new=False) if is_trained else pairs
 
 
 def _optimizer_arrays(root: Any) -> list[Dataset]:
     """The arrays of the optimizer; if it scales the loss for another one, those of the other one."""
-    places = (hdf5.child(root, path) for path in ("optimizer/inner_optimizer/vars", "optimizer/vars"))
-    group = next((found for found in places if isinstance(found, Group)), None)
-    arrays = [] if group is None else [hdf5.child(group, str(i)) for i in range(len(group.links))]
-    return [array for array in arrays if isinstance(array, Dataset)]
+    return _arrays(hdf5.child(root, "optimizer/inner_optimizer/vars")) or _arrays(hdf5.child(root, "optimizer/vars"))
 
 
 def _read(root: Any, path: str, variables: Sequence[Variable]) -> Pairs:

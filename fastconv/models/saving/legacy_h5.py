@@ -13,7 +13,7 @@ from typing import Any
 
 from fastconv.engine import Variable
 from fastconv.layers.base import Layer
-from fastconv.models.saving import hdf5
+from fastconv.models.saving import hdf5, quantized
 from fastconv.models.saving.building import build_model, optimizer_state, other_state
 from fastconv.models.saving.compiling import compile_options
 from fastconv.models.saving.fitting import Pairs, as_json, assign, parse, skipping
@@ -22,6 +22,7 @@ from fastconv.models.saving.hdf5_file import Dataset
 from fastconv.models.saving.names import distinct
 from fastconv.models.saving.optimizer_arrays import matched, without_scaling
 from fastconv.models.saving.to_keras import model_to_keras
+from fastconv.serialization import holds, lookup
 
 KERAS_VERSION = "3.15.0"  # whose format this is
 TOP = "top_level_model_weights"
@@ -89,7 +90,7 @@ def read_layers(group: Any, model: Any, skipped: list[str] | None = None) -> Pai
     pairs = [
         pair
         for (name, arrays), layer in zip(found, layers)
-        for pair in _read(group, name, arrays, _weights(layer), skipped)
+        for pair in _read_layer(group, name, arrays, layer, skipped)
     ]
     if TOP in group.links:
         names = hdf5.names(hdf5.subgroup(group, TOP), "weight_names")
@@ -104,7 +105,7 @@ def read_named_layers(group: Any, model: Any, skipped: list[str] | None = None) 
     for name, arrays in _named_arrays(group):
         if name in layers:
             with skipping(skipped, name):
-                pairs += _read(group, name, arrays, _weights(layers[name]), skipped)
+                pairs += _read_layer(group, name, arrays, layers[name], skipped)
     return pairs
 
 
@@ -114,6 +115,14 @@ def _named_arrays(group: Any) -> list[tuple[str, list[str]]]:
         (name, hdf5.names(hdf5.subgroup(group, name), "weight_names")) for name in hdf5.names(group, "layer_names")
     ]
     return [(name, arrays) for name, arrays in found if arrays]
+
+
+def _read_layer(group: Any, name: str, arrays: Sequence[str], layer: Layer, skipped: list[str] | None) -> Pairs:
+    found = [hdf5.child(hdf5.subgroup(group, name), array) for array in quantized.in_order(arrays)]
+    datasets = [array for array in found if isinstance(array, Dataset)]
+    if quantized.is_quantized(layer, datasets):
+        return quantized.read_quantized(layer, datasets)
+    return _read(group, name, arrays, _weights(layer), skipped)
 
 
 def _read(
@@ -163,6 +172,7 @@ def _write(root: Any, model: Any) -> None:
     if "compile_config" in config:
         options = dict(config["compile_config"])
         options["optimizer_config"] = options.pop("optimizer")
+        options["loss"] = _in_full(options["loss"])
         root.attrs["training_config"] = as_json(options)
         _write_variables(root.create_group("optimizer_weights"), optimizer_state(model), model.optimizer.name)
 
@@ -175,6 +185,15 @@ def _write_weights(group: Any, model: Any) -> None:
     for name, layer in layers.items():
         _write_variables(group.create_group(name), _weights(layer), name)
     _write_variables(group.create_group(TOP), _top_weights(model), model.name)
+
+
+def _in_full(loss: Any) -> Any:
+    """Losses by the names of their functions: Keras does not find "mse" again in a file of this format."""
+    if isinstance(loss, list):
+        return [_in_full(one) for one in loss]
+    if isinstance(loss, dict) and "class_name" not in loss:
+        return {key: _in_full(one) for key, one in loss.items()}
+    return lookup("loss", loss).__name__ if isinstance(loss, str) and holds("loss", loss) else loss
 
 
 def _write_variables(group: Any, variables: Sequence[Variable], prefix: str) -> None:

@@ -19,22 +19,29 @@ from fastconv.models.saving.hdf5_file import Dataset
 BEFORE_TRAINING = 4  # variables of both optimizers: two counts of steps, two learning rates
 
 
-def matched(model: Any, arrays: Sequence[Dataset], filepath: Any) -> Pairs:
-    """Return the optimizer's variables with their arrays; warn and return none if they do not fit."""
+def matched(model: Any, arrays: Sequence[Dataset], filepath: Any, is_new: bool = True) -> Pairs:
+    """Return the optimizer's variables with their arrays; warn and return none if they do not fit.
+
+    Args:
+        model: one that may be compiled.
+        arrays: those of its optimizer.
+        filepath: named in the warning.
+        is_new: whether the optimizer has done no step; the state of another one is replaced as a whole or not at all.
+    """
     if model.optimizer is None or not arrays:
         return []
     state = optimizer_state(model)
     if not model.optimizer.slots and len(arrays) > len(state):
         arrays = arrays[:1]  # Keras 2 also keeps velocities that SGD does not use
-    variables = _owners(state, len(arrays))
+    variables = _owners(state, len(arrays)) if is_new or len(arrays) == len(state) else None
     try:
         if variables is None:
             raise ValueError(f"{len(state)} arrays are needed, of {[v.path for v in state]}. Received: {len(arrays)}")
         return [(v, _read(array, v)) for v, array in zip(variables, arrays)]
     except ValueError as error:
         warnings.warn(
-            f"{filepath}: the state of the optimizer {model.optimizer.name} is of another form, so that it begins "
-            f"anew; the model's weights were read. {error}",
+            f"{filepath}: the state of the optimizer {model.optimizer.name} is of another form, so that it "
+            f"{'begins anew' if is_new else 'keeps its own'}; the model's weights were read. {error}",
             stacklevel=2,
         )
         return []

@@ -27,6 +27,32 @@ from fastconv.serialization import holds, serialize
 CLASSES = {function: name for name, function in OPERATIONS.items()}
 
 
+class LackingOperationError(ValueError):
+    """An operation of a model is none of Keras's."""
+
+
+def config_to_keras(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration of a `Sequential` or functional model as Keras's `get_config` does.
+
+    Keras has no form for some functions of ops. Only a model with one of them keeps the form of fastconv.
+
+    Args:
+        data: the class and the configuration in the form of fastconv.
+    """
+    try:
+        return to_keras("layer", data)["config"]
+    except LackingOperationError:
+        return data["config"]
+
+
+def json_of(model: Any) -> dict[str, Any]:
+    """Return the content of `Model.to_json`: Keras's configuration, or fastconv's, as in `config_to_keras`."""
+    try:
+        return model_to_keras(model)
+    except LackingOperationError:
+        return serialize(model)
+
+
 def model_to_keras(model: Any) -> dict[str, Any]:
     """What is in config.json for a model."""
     data = to_keras("layer", serialize(model))
@@ -58,8 +84,8 @@ def _function(name: str) -> dict[str, Any]:
 def to_keras(kind: str, data: Any) -> Any:
     """A configuration, or what is nested in one, where something of `kind` is."""
     if isinstance(data, (list, tuple)):
-        return [to_keras(kind, one) for one in data]
-    if not isinstance(data, Mapping):
+        return type(data)(to_keras(kind, one) for one in data)
+    if not isinstance(data, Mapping) or "module" in data:
         return data
     if "class_name" not in data:
         return {key: to_keras(kind_of_key(key, kind), value) for key, value in data.items()}
@@ -178,7 +204,7 @@ def _operation_call(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(configuration, call) of a function of ops. Raises ValueError where Keras has no such operation."""
     if name in ELSEWHERE:
-        raise ValueError(
+        raise LackingOperationError(
             f"a model is saved for Keras if it is made of operations that Keras has; .npz holds all. Received: {name!r}"
         )
     positional, named = decoded(args, tensor), decoded(kwargs, tensor)

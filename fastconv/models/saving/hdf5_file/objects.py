@@ -11,7 +11,7 @@ from fastconv.models.saving.hdf5_file import header, trees
 from fastconv.models.saving.hdf5_file.chunks import read_chunks, read_filters
 from fastconv.models.saving.hdf5_file.heaps import FractalHeap, local_heap
 from fastconv.models.saving.hdf5_file.storage import NOWHERE, Cursor, Storage
-from fastconv.models.saving.hdf5_file.values import read_shape, read_type, read_values
+from fastconv.models.saving.hdf5_file.values import BFLOAT16, read_shape, read_type, read_values, widened
 
 COMPACT, CONTIGUOUS, CHUNKED = 0, 1, 2  # layouts
 HARD = 0  # a kind of link
@@ -142,27 +142,35 @@ class Dataset(Node):
 
     @property
     def dtype(self) -> np.dtype:
-        """The type of its elements: numbers, bytes, or objects that stand for texts."""
+        """The type of its elements: numbers, bytes, or objects that stand for texts; float32 of those of bfloat16."""
+        return np.dtype("float32") if self._stored == BFLOAT16 else self._stored
+
+    @property
+    def _stored(self) -> np.dtype:
         return read_type(header.only(self.messages, header.TYPE))
 
     def array(self) -> np.ndarray:
         """Its values. Raises ValueError unless all of them are in the file itself."""
+        return widened(self._stored_array())
+
+    def _stored_array(self) -> np.ndarray:
+        """Its values as they are stored. Raises ValueError unless all of them are in the file itself."""
         if header.EXTERNAL in self.messages:
             raise ValueError(f"arrays must be in the file itself. Received: {self.name}, which is in others")
         layout = header.only(self.messages, header.LAYOUT)
         (version,), kind = layout.expect(b"\3", b"\4", b"\5"), layout.uint(1)
         if kind == COMPACT:
-            return read_values(layout.part(layout.uint(2)), self.dtype, self.shape)
+            return read_values(layout.part(layout.uint(2)), self._stored, self.shape)
         if kind == CONTIGUOUS:
             address, size = layout.uint(8), layout.uint(8)
-            return read_values(self.storage.at(address if size else 0, size), self.dtype, self.shape)
+            return read_values(self.storage.at(address if size else 0, size), self._stored, self.shape)
         if kind != CHUNKED or version > 3:
             raise ValueError(
                 "arrays must be in one piece, or in chunks as HDF5 1.8 has them. "
                 f"Received: {self.name}, layout {kind} of version {version}"
             )
         filters = read_filters(header.only(self.messages, header.FILTERS)) if header.FILTERS in self.messages else []
-        return read_chunks(layout, self.dtype, self.shape, filters)
+        return read_chunks(layout, self._stored, self.shape, filters)
 
 
 def _node(storage: Storage, address: int, name: str) -> Node:

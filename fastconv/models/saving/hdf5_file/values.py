@@ -9,7 +9,8 @@ import numpy as np
 from fastconv.models.saving.hdf5_file.heaps import global_heap
 from fastconv.models.saving.hdf5_file.storage import Cursor
 
-NUMBER, FLOAT, TEXT, VARIABLE_LENGTH = 0, 1, 3, 9  # classes of types
+NUMBER, FLOAT, TEXT, OPAQUE, VARIABLE_LENGTH = 0, 1, 3, 5, 9  # classes of types
+BFLOAT16 = np.dtype("V2")  # h5py has no type for it: Keras writes the upper half of a float32 as two opaque bytes
 TEXT_OF_ANY_LENGTH = np.dtype(object)
 NULL = 2  # a kind of space
 
@@ -29,6 +30,8 @@ def read_type(cursor: Cursor) -> np.dtype:
         return np.dtype(f"{order}{'i' if bits & 8 else 'u'}{size}")
     if kind == FLOAT and FLOATS.get(size) == (bits >> 8, *(cursor.uint(n) for n in (2, 2, 1, 1, 1, 1, 4))):
         return np.dtype(f"{order}f{size}")
+    if kind == OPAQUE and size == BFLOAT16.itemsize:
+        return BFLOAT16
     if kind == TEXT and 0 < size < 1 << 31:
         return np.dtype(f"S{size}")
     if kind == VARIABLE_LENGTH and bits & 15 == 1:
@@ -56,6 +59,13 @@ def read_values(data: Cursor, dtype: np.dtype, shape: tuple[int, ...]) -> np.nda
     else:
         return np.ndarray(shape, dtype, data.take(count * dtype.itemsize))
     return np.array(texts, object).reshape(shape)
+
+
+def widened(array: np.ndarray) -> np.ndarray:
+    """The same numbers in a type that NumPy computes with."""
+    if array.dtype != BFLOAT16:
+        return array
+    return (np.ascontiguousarray(array).view("<u2").astype("<u4") << 16).view("<f4")
 
 
 def _text(data: Cursor) -> str:
