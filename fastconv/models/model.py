@@ -169,7 +169,7 @@ class Model(Trainer):
     def to_json(self, **how: Any) -> str:
         """Return the configuration as JSON, from which `model_from_json`, here or in Keras, makes the model again.
 
-        It says how the model was compiled, as in Keras. If Keras lacks an operation of it, only fastconv reads the JSON.
+        It says how the model was compiled, as in Keras. Models with operations that Keras lacks are for fastconv.
 
         Args:
             how: arguments of `json.dumps`.

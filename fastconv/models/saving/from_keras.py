@@ -45,6 +45,8 @@ def from_keras(kind: str, data: Any) -> Any:
     if data["class_name"] in PLAIN:
         return PLAIN[data["class_name"]](data)
     kind, name, config = kind_of_module(data.get("module"), kind), _name(data), data.get("config") or {}
+    if name == "Functional" and "nodes" in config:
+        return {"class_name": name, "config": config}  # in the form of fastconv already
     if name in ("Functional", "Model") and "input_layers" in config:
         return {"class_name": "Functional", "config": Graph(config, from_keras).config()}
     if name in SCALING and "inner_optimizer" in config:
