@@ -48,8 +48,8 @@ def targets_for(y: Any, y_pred: Any, names: Sequence[str], needed: Sequence[Any]
         targets = [given.get(i) for i in range(len(names))]
     if targets is None or any(targets[i] is None for i in places):
         found = list(y) if isinstance(y, dict) else [tuple(target.shape) for target in leaves(y)]
-        needing = [names[i] for i in places]
-        raise ValueError(f"Every output with a loss or a metric needs a target. Received: {needing=}, targets={found}")
+        needing = [names[i] for i in places]  # for a loss or a metric
+        raise ValueError(f"Every output needs a target. Received: outputs={needing}, targets={found}")
     return targets
 
 

@@ -159,7 +159,7 @@ def test_targets_are_as_many_as_the_outputs():
     model = two_outputs()
     model.compile("sgd", "mse")
     for targets in (y, {"left": y, "middle": y}):
-        with pytest.raises(ValueError, match=r"target\. Received: needing=\['left', 'right'\]"):
+        with pytest.raises(ValueError, match=r"target\. Received: outputs=\['left', 'right'\]"):
             model.train_on_batch(x, targets)
     with pytest.raises(ValueError, match="unknown name"):
         model.compile("sgd", "mse", metrics=[["mea"], None])
@@ -277,7 +277,7 @@ def test_what_is_no_data_is_named():
         model.predict("images")
     with pytest.raises(ValueError, match=r"y must be an array .* Received: str"):
         model.fit(x, "labels")
-    with pytest.raises(ValueError, match=r"^Every output with a loss .* needs a target\. Received: .*targets=\[\]$"):
+    with pytest.raises(ValueError, match=r"^Every output needs a target\. Received: .*targets=\[\]$"):
         model.fit(x)
     with pytest.raises(ValueError, match=r"same number of samples. Received: x of 6, y of 5 samples"):
         model.fit(x, y[:5])
