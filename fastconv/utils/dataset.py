@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.engine.tree import leaves, map_leaves, rebuild
+from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild, structure
 from fastconv.utils.pydataset import ahead
 from fastconv.utils.random import next_seed
 
@@ -173,7 +173,7 @@ class Dataset:
     # ---- batches, and when elements are made ---------------------------------------------------------------------
 
     def batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
-        """Arrays of `batch_size` elements; the last one may be smaller, or is left out."""
+        """Arrays of `batch_size` elements of one structure; the last one may be smaller, or is left out."""
         if batch_size < 1:
             raise ValueError(f"batch: batch_size must be at least 1. Received: {batch_size}")
 
@@ -181,8 +181,7 @@ class Dataset:
             elements = iter(self)
             while part := list(islice(elements, batch_size)):
                 if len(part) == batch_size or not drop_remainder:
-                    columns = zip(*(leaves(element) for element in part))
-                    yield rebuild(part[0], [np.stack([np.asarray(leaf) for leaf in column]) for column in columns])
+                    yield stacked(part)
 
         n = self._length
         length = n if n < 0 else n // batch_size if drop_remainder else -(-n // batch_size)
@@ -219,6 +218,22 @@ class Dataset:
 def owned(data: Any) -> np.ndarray:
     """`data` as an array of its own; only files that are mapped into memory are read later."""
     return np.asarray(data) if isinstance(data, np.memmap) else np.array(data)
+
+
+def stacked(elements: list) -> Any:
+    """Elements as one: arrays that have them along their first axis. Entries of dicts are found by their keys.
+
+    Raises:
+        ValueError: the elements have different structures.
+    """
+    alike = [ordered(element) for element in elements]
+    if len({structure(element) for element in alike}) != 1:
+        raise ValueError(
+            "batch: elements must have one structure. "
+            f"Received: {next(e for e in alike if structure(e) != structure(alike[0]))!r} after {alike[0]!r}"
+        )
+    columns = zip(*map(leaves, alike))
+    return rebuild(alike[0], [np.stack([np.asarray(leaf) for leaf in column]) for column in columns])
 
 
 def copied(element: Any) -> Any:

@@ -320,3 +320,25 @@ def test_a_custom_step_gets_what_was_given():
     wanted = (X["a"] * 2 - X["b"]).sum() + Y["left"].sum() + W["right"].sum() * 3
     for x, y, w in zip(all_orders(X), all_orders(Y), all_orders(W)):
         assert model.train_on_batch(x, y, w) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_a_batch_of_a_dataset_follows_names():
+    """Elements may write their entries in different orders."""
+    orders = list(permutations("abc"))
+    rows = [({name: X[name][i] for name in orders[i]}, Y["left"][i]) for i in range(6)]
+    for dataset in (
+        utils.Dataset.from_generator(lambda: rows),
+        utils.Dataset.from_tensor_slices(X).map(lambda x: (x, 0)),
+    ):
+        for x, _ in dataset.batch(3):
+            start = 0 if np.array_equal(x["a"][0], X["a"][0]) else 3
+            for name in X:
+                np.testing.assert_array_equal(x[name], X[name][start : start + 3])
+    model = compiled("dicts")
+    found = model.predict(utils.Dataset.from_generator(lambda: rows).batch(4), verbose=0)
+    np.testing.assert_allclose(found["left"], outputs_of(X)["left"], rtol=1e-5, atol=1e-5)
+    mixed = [{"a": 1.0}, {"b": 1.0}]
+    with pytest.raises(
+        ValueError, match=r"elements must have one structure. Received: \{'b': 1.0\} after \{'a': 1.0\}"
+    ):
+        list(utils.Dataset.from_generator(lambda: mixed).batch(2))
