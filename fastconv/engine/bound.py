@@ -10,6 +10,7 @@ import numpy as np
 
 from fastconv.backends import bound, settings
 from fastconv.backends.transfer import to_host
+from fastconv.engine.interrupts import uninterrupted
 from fastconv.engine.primitive import Call, Tensor
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ class Bound:
         for t, number in plan.buffers.items():
             self.arrays[t] = shaped(storage[number], t)
         self.prologue = [self._bind(step) for step in plan.prologue if not self._is_free(step)]
-        self.steps = [self._bind(step) for step in plan.steps if not self._is_free(step)]
+        steps = [(step, self._bind(step)) for step in plan.steps if not self._is_free(step)]
+        self.steps = [run for step, run in steps if step.outputs[0] not in plan.in_place]
+        self.last_steps = [run for step, run in steps if step.outputs[0] in plan.in_place]  # write into variables
         self.inputs = [self._array(t) for t in plan.inputs]
         self.outputs = [self._array(t) for t in plan.outputs]
         self.writes = [(self.target(v), self._array(t)) for v, t in plan.updates.items() if t not in plan.in_place]
@@ -77,9 +80,10 @@ class Bound:
         for buffer, array in zip(self.inputs, arrays):
             np.copyto(buffer, array, casting="same_kind")
         self.prepare()
-        self.compute()
-        for variable in self.updated:
-            variable.version += 1
+        for step in self.steps:
+            step()
+        if self.updated:
+            uninterrupted(self._update)
         return [np.array(array) for array in self.outputs]
 
     def prepare(self) -> None:
@@ -91,11 +95,23 @@ class Bound:
             self.versions = versions
 
     def compute(self) -> None:
-        """Run the steps and write the variables that they do not write themselves."""
+        """Run all steps and write the variables that they do not write themselves."""
         for step in self.steps:
+            step()
+        self.write()
+
+    def write(self) -> None:
+        """Run the steps that write into variables, and write the others."""
+        for step in self.last_steps:
             step()
         for target, array in self.writes:
             target[...] = array
+
+    def _update(self) -> None:
+        """Change the variables, all of them."""
+        self.write()
+        for variable in self.updated:
+            variable.version += 1
 
     # ---- binding -------------------------------------------------------------------------------------------------
 

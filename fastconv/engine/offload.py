@@ -13,6 +13,7 @@ from fastconv.backends.transfer import Upload
 from fastconv.device import is_on_gpu
 from fastconv.engine.bound import Bound
 from fastconv.engine.host import HostCall
+from fastconv.engine.interrupts import uninterrupted
 
 if TYPE_CHECKING:
     from fastconv.engine.plan import Plan
@@ -58,13 +59,17 @@ class BoundOnGpu(Bound):
             for variable in self.variables:
                 variable.on(self.gpu)  # with what has been assigned elsewhere
             self.prepare()
-            if self.runs == 1 and not self.has_python:
-                self.launch = self.recorded()
-            self.launch()
-            self.runs += 1
-            for variable in self.updated:
-                variable.changed_on(self.gpu)
+            uninterrupted(self._launch)
             return [self.xp.array(array) for array in self.outputs]
+
+    def _launch(self) -> None:
+        """Run all steps, and note that the variables have changed."""
+        if self.runs == 1 and not self.has_python:
+            self.launch = self.recorded()
+        self.launch()
+        self.runs += 1
+        for variable in self.updated:
+            variable.changed_on(self.gpu)
 
     def recorded(self) -> Callable[[], None]:
         """The function that launches all steps at once; `compute`, where they cannot be recorded."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from fastconv import config, initializers, ops, serialization
 from fastconv.engine import Trace, Variable
+from fastconv.engine.interrupts import assign_all, uninterrupted
 from fastconv.serialization import Configurable, snake_case
 
 OWN_RUN = frozenset(["average_gradient", "momentum", "velocity_hat"])  # Adam's "velocity" goes on with its "momentum"
@@ -349,15 +351,23 @@ class Optimizer(Configurable):
         pairs = [(g, v) for g, v in zip(grads, variables) if g is not None]
         scale = self.loss_scale_factor
         scaled = [g if scale is None else g / scale for g, _ in pairs]
+        step = partial(self._step, scaled, [v for _, v in pairs], variables)
+        if Trace.current() is None:
+            uninterrupted(step)
+        else:
+            step()
+
+    def _step(self, grads: list[Any], changed: list[Variable], variables: list[Variable]) -> None:
+        """One step with gradients for those of `variables` that have one."""
         if self.gradient_accumulation_steps is None:
-            self.update_variables(self._clipped(scaled), [v for _, v in pairs])
+            self.update_variables(self._clipped(grads), changed)
         elif Trace.current() is None:
             with Trace(recording=True) as trace:
-                self._accumulate(scaled, [v for _, v in pairs], self.gradient_accumulation_steps)
+                self._accumulate(grads, changed, self.gradient_accumulation_steps)
             for variable, value in trace.updates.items():
                 variable.assign(value)
         else:
-            self._accumulate(scaled, [v for _, v in pairs], self.gradient_accumulation_steps)
+            self._accumulate(grads, changed, self.gradient_accumulation_steps)
         self._average(self._number())
         for variable in variables:
             if variable.constraint is not None:
@@ -401,19 +411,22 @@ class Optimizer(Configurable):
         if not self.use_ema:
             raise ValueError(f"{self.name}: there must be running means to swap. Received: use_ema=False")
         if shown != self.averages_shown:
-            self.averages_shown = shown
-            for variable, average in self._averages.items():
-                weight = variable.numpy()
-                variable.assign(average.value)
-                average.assign(weight)
+            uninterrupted(self._swap_averages)
+
+    def _swap_averages(self) -> None:
+        self.averages_shown = not self.averages_shown
+        for variable, average in self._averages.items():
+            weight = variable.numpy()
+            variable.assign(average.value)
+            average.assign(weight)
 
     def finalize_variable_values(self, variables: Sequence[Variable]) -> None:
         """When training ends: give `variables` the values of their running means, where these are kept."""
         if self._averages:
             self.show_averages(False)
-        for variable in variables:
-            if variable in self._averages:
-                variable.assign(self._averages[variable].value)
+            assign_all(
+                (variable, self._averages[variable].value) for variable in variables if variable in self._averages
+            )
 
     def _check(self, grads: Sequence[Any], variables: Sequence[Variable]) -> None:
         shapes = [None if g is None else tuple(g.shape) for g in grads]
