@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import threading
 import warnings
@@ -21,6 +22,7 @@ from fastconv.callbacks.late import LateLogs
 from fastconv.callbacks.snapshot import Snapshot
 from fastconv.device import any_on_gpu
 from fastconv.engine import DataDependentError, GradientTape, Tensor, Trace
+from fastconv.engine.interrupts import assign_all
 from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild, structure
 from fastconv.layers.base import Layer
 from fastconv.metrics import Metric
@@ -35,8 +37,23 @@ from fastconv.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_wei
 MAX_PLANS = 8  # shapes of batches that a model keeps buffers for; the one unused for longest goes first
 
 
+def one_at_a_time(method: Any) -> Any:
+    """`method` of a model, which waits until those of other Python threads that use the model's metrics are done."""
+
+    @functools.wraps(method)
+    def wait(self: Trainer, *args: Any, **kwargs: Any) -> Any:
+        with self._training:
+            return method(self, *args, **kwargs)
+
+    return wait
+
+
 class Trainer(Layer):
-    """A layer that can be trained."""
+    """A layer that can be trained.
+
+    Several Python threads may train, evaluate and use one model: fit, evaluate, train_on_batch and test_on_batch run
+    one after another, since they share its metrics. Predictions wait for nobody.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         self._begin()
@@ -49,12 +66,13 @@ class Trainer(Layer):
         self._objective: Objective | None = None
         super().__init__(**kwargs)
 
-    TRANSIENT = Layer.TRANSIENT | {"_plans", "_lock", "resume_from", "history", "_held", "_held_at"}
+    TRANSIENT = Layer.TRANSIENT | {"_plans", "_lock", "_training", "resume_from", "history", "_held", "_held_at"}
 
     def _begin(self) -> None:
         """Make what every model, and every copy of one, has of its own."""
         self._plans: OrderedDict[Any, Callable[..., Results]] = OrderedDict()
         self._lock = threading.RLock()  # a step that is made may ask for another
+        self._training = threading.RLock()  # held by `one_at_a_time`; a callback of `fit` may evaluate
         self.resume_from: Snapshot | None = None  # where `fit` is to go on, set when it begins
         self.history: History | None = None
         self._held = frozenset[Any]()  # the signature for which the steps of the call under way are made
@@ -266,6 +284,8 @@ class Trainer(Layer):
                     self._plans.popitem(last=False)
             else:
                 self._plans.move_to_end(key)
+            if mode != "predict":  # which changes variables, so that one step at a time is done
+                return step(*flat)
         return step(*flat)
 
     def _make_step(self, mode: str, example: tuple) -> Callable[..., Results]:
@@ -289,8 +309,8 @@ class Trainer(Layer):
             inputs = [Tensor.of(brought_here(leaf).astype(dtype)) for leaf, dtype in cast]  # copies, for Python code
             results = self._run_step(mode, rebuild(arrays, inputs))
             outputs = [Tensor.of(leaf).known() for leaf in leaves(results)]
-        for variable, value in trace.updates.items() if assign else ():
-            variable.assign(value)
+        if assign:
+            assign_all(trace.updates.items())
         return Results(results, outputs)
 
     def _run_step(self, mode: str, arrays: tuple) -> Any:
@@ -320,6 +340,7 @@ class Trainer(Layer):
         """The loss and the metrics of one batch."""
         return self._on_batch("test", x, y, sample_weight, None, return_dict)
 
+    @one_at_a_time
     def _on_batch(self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
         self._compiled()
         arrays = self._standardize(x, y, sample_weight, batching.check_class_weight(class_weight))
@@ -340,6 +361,7 @@ class Trainer(Layer):
 
     # ---- many batches --------------------------------------------------------------------------------------------
 
+    @one_at_a_time
     def fit(
         self,
         x: Any = None,
@@ -435,7 +457,7 @@ class Trainer(Layer):
             if self.optimizer is not None:
                 self.optimizer.finalize_variable_values(self.trainable_weights)
             todo.on_train_end(logs)
-        return self.history
+        return todo.history or self.history
 
     def _feed(
         self,
@@ -500,6 +522,7 @@ class Trainer(Layer):
         random.set_state(resumed.place["random"]["now"])
         return resumed.place["logs"]
 
+    @one_at_a_time
     def evaluate(
         self,
         x: Any = None,
@@ -623,7 +646,8 @@ class Trainer(Layer):
         """`x` as arrays, for which the model is built; steps made for other variables than it has now are passed by."""
         self._check_initialized()
         x = batching.to_arrays(x, "x")
-        self._ensure_built((x,))
+        with self._lock:
+            self._ensure_built((x,))
         if self._held_at != Layer.last_change:
             self._held_at, self._held = Layer.last_change, self._signature()
         return x
