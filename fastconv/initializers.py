@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, serialization
+from fastconv.engine import Variable
 from fastconv.serialization import Configurable, register
 from fastconv.utils import random
 
@@ -331,3 +332,6 @@ def get(identifier: Any) -> Any:
         ValueError: an unknown name.
     """
     return serialization.get("initializer", identifier)
+
+
+Variable.initializer_of = staticmethod(get)

@@ -44,7 +44,7 @@ _shared: list[SeedGenerator] = []  # the generator for draws without one, once t
 
 def shared_seed() -> int | None:
     """The next seed of draws without a generator; None where there has been no such draw."""
-    return int(_shared[0].value[0]) if _shared else None
+    return int(_shared[0].array[0]) if _shared else None
 
 
 def set_shared_seed(seed: int) -> None:

@@ -59,7 +59,7 @@ class Bound:
 
     def held(self, variable: Variable) -> Any:
         """The array of a variable, for reading."""
-        return variable.value
+        return variable.array
 
     def target(self, variable: Variable) -> Any:
         """The same memory, for writing."""

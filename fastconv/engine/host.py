@@ -35,7 +35,7 @@ class HostCall(Primitive):
     def __init__(self, function: Callable[[], Any], variables: Sequence[Variable]) -> None:
         self.function = function
         self.variables = list(variables)
-        example = self.compute(*(variable.value for variable in variables))
+        example = self.compute(*(variable.array for variable in variables))
         super().__init__("host_call", lambda *_: (example.shape, example.dtype))
 
     def compute(self, *arrays: Any) -> np.ndarray:

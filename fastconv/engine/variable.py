@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
+from fastconv import config
 from fastconv.backends.gpu import Gpu, gpu
 from fastconv.device import gpu_number, is_on_gpu
 from fastconv.engine.operand import Operand
@@ -17,30 +20,49 @@ class Variable(Operand):
     """An array that layers and optimizers read and assign, the same object for as long as the model lives.
 
     Args:
-        initializer: the first value, an array, or ``f(shape, dtype)`` that makes it.
-        shape: needed where `initializer` is a function.
-        dtype: a NumPy dtype; of `initializer` where it is an array and `dtype` is None.
+        initializer: the first value, an array or numbers, or ``f(shape, dtype)`` that makes it, or the name of such a
+            function, "zeros".
+        shape: needed if `initializer` is a function or a name.
+        dtype: a NumPy dtype. If it is None, arrays keep theirs, Python's integers take int32 (int64 if they need it),
+            and its floats and functions take `config.floatx()`.
         trainable: whether training may change it by gradient.
+        autocast, aggregation, synchronization, layout: accepted as Keras does; they concern mixed precision and several
+            devices, and change nothing here.
         name: the last part of its path, such as "kernel".
 
+    Raises:
+        ValueError: a function without a shape, a size that is unknown, another shape, or a name with a slash.
+
     Attributes:
-        buffer: the memory of `value`, for plans to write into. It is never replaced: plans hold on to it.
+        buffer: the memory of `array`, for plans to write into. It is never replaced: plans hold on to it.
         version: how often it was assigned; what is computed from it anew follows this count.
     """
 
     __array_priority__ = 1000  # NumPy arrays leave `array + variable` to the variable
+    initializer_of: ClassVar[Callable[[str], Any]]  # a name's function; `initializers` sets it, which stands above
 
     def __init__(
         self,
         initializer: Any,
         shape: tuple[int, ...] | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
         trainable: bool = True,
-        name: str = "variable",
+        autocast: bool = True,
+        aggregation: str | None = "none",
+        synchronization: str | None = "auto",
+        name: str | None = None,
+        layout: Any = None,
     ) -> None:
-        value = initializer(shape, dtype) if callable(initializer) else initializer
-        self._hold(np.array(value, dtype=dtype, order="C"))
-        self.trainable = trainable
+        name = "variable" if name is None else name
+        if not isinstance(name, str) or "/" in name:
+            raise ValueError(f"Variable: name must be a string without '/'. Received: name={name!r}")
+        check_choice("aggregation", aggregation, AGGREGATIONS)
+        check_choice("synchronization", synchronization, SYNCHRONIZATIONS)
+        self.autocast = bool(autocast)
+        self.aggregation = aggregation or "none"
+        self.synchronization = synchronization or "none"
+        self._hold(first_value(initializer, shape, dtype))
+        self.trainable = bool(trainable)
         self.name = name
         self.path = name
         self.regularizer: Any = None
@@ -60,7 +82,7 @@ class Variable(Operand):
         """What pickles and copies hold: a copy of the value, wherever it is, and no memory that plans write into."""
         left_out = ("buffer", "_view", "_twins", "_ahead")
         kept = {key: held for key, held in vars(self).items() if key not in left_out}
-        return {**kept, "buffer": np.array(self.value, order="C")}
+        return {**kept, "buffer": np.array(self.array, order="C")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -69,8 +91,13 @@ class Variable(Operand):
     # ---- the value -----------------------------------------------------------------------------------------------
 
     @property
-    def value(self) -> np.ndarray:
-        """The array, for reading; `assign` writes."""
+    def value(self) -> Any:
+        """The array, for reading; inside a trace the tensor that stands for it. `assign` writes."""
+        return self.array if Trace.current() is None else self.read()
+
+    @property
+    def array(self) -> np.ndarray:
+        """The array, for reading, with the values from before a trace."""
         if self._ahead is not None:
             ahead, self._ahead = self._ahead, None
             ahead.array.get(stream=ahead.gpu.stream, out=self.buffer)
@@ -101,7 +128,7 @@ class Variable(Operand):
             twin = self._twins[gpu.number] = Twin(gpu, gpu.xp.empty(self.shape, self.dtype))
         if twin.version != self.version:
             with gpu.running():
-                twin.array.set(self.value, stream=gpu.stream)
+                twin.array.set(self.array, stream=gpu.stream)
             twin.version = self.version
         return twin.array
 
@@ -114,15 +141,18 @@ class Variable(Operand):
     def here(self) -> Any:
         """The array where models compute."""
         number = gpu_number()
-        return self.value if number is None else self.on(gpu(number))
+        return self.array if number is None else self.on(gpu(number))
 
     def read(self) -> Any:
         """The array; inside a trace the tensor that stands for it."""
         trace = Trace.current()
-        return self.value if trace is None else trace.read(self)
+        return self.array if trace is None else trace.read(self)
 
-    def assign(self, value: Any) -> None:
+    def assign(self, value: Any) -> Variable:
         """Write `value` into the array; inside a trace note that this is to be done whenever the graph runs.
+
+        Returns:
+            The variable.
 
         Raises:
             ValueError: the shape of `value` is another.
@@ -139,12 +169,21 @@ class Variable(Operand):
             value = value.known() if isinstance(value, Tensor) else value
             if is_on_gpu(value):
                 self._assign_on_gpu(value)
-                return
+                return self
             self.buffer[...] = value
             self._ahead = None
             self.version += 1
         else:
             trace.assign(self, value)
+        return self
+
+    def assign_add(self, value: Any) -> Variable:
+        """Add `value`, of the variable's shape or broadcast to it, and return the variable."""
+        return self.assign(self + value)
+
+    def assign_sub(self, value: Any) -> Variable:
+        """Subtract `value`, of the variable's shape or broadcast to it, and return the variable."""
+        return self.assign(self - value)
 
     def _assign_on_gpu(self, value: Any) -> None:
         where = gpu(value.device.id)
@@ -173,8 +212,57 @@ class Variable(Operand):
         return float(self.read())
 
     def __repr__(self) -> str:
-        value = np.array2string(self.value, threshold=10, edgeitems=1)
+        value = np.array2string(self.array, threshold=10, edgeitems=1)
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={value}>"
+
+
+AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
+SYNCHRONIZATIONS = (None, "none", "auto", "on_read", "on_write")
+
+
+def check_choice(name: str, value: Any, allowed: Sequence[str | None]) -> None:
+    """Raise ValueError if `value` is none of those that are allowed."""
+    if not isinstance(value, (str, type(None))) or value not in allowed:
+        raise ValueError(f"Variable: {name} must be one of {allowed}. Received: {name}={value!r}")
+
+
+def first_value(initializer: Any, shape: Any, dtype: Any) -> np.ndarray:
+    """A new array in row-major order with the value that a variable begins with; arguments as for `Variable`."""
+    if isinstance(initializer, str):
+        initializer = Variable.initializer_of(initializer)
+    if not callable(initializer):
+        return np.array(initializer, dtype=dtype or natural_dtype(initializer), order="C")
+    sizes = known_sizes(initializer, shape)
+    value = np.array(initializer(sizes, dtype or config.floatx()), dtype=dtype or config.floatx(), order="C")
+    if value.shape != sizes:
+        raise ValueError(
+            "Variable: an initializer must return an array of the shape that it is given. "
+            f"Received: shape={sizes}, returned shape={value.shape}"
+        )
+    return value
+
+
+def natural_dtype(value: Any) -> Any:
+    """The dtype of a variable that begins with `value`: None if an array has one, else that of Python's numbers."""
+    if hasattr(value, "dtype"):
+        return None
+    array = np.asarray(value)
+    fits = array.dtype.kind == "i" and np.array_equal(array, array.astype("int32"))
+    return config.floatx() if array.dtype.kind == "f" else "int32" if fits else array.dtype
+
+
+def known_sizes(initializer: Any, shape: Any) -> tuple[int, ...]:
+    """`shape` as a tuple of ints. Raises ValueError if there is none, or a size is unknown or below 0."""
+    try:
+        sizes = tuple(operator.index(n) for n in shape)
+    except TypeError:
+        sizes = (-1,)
+    if min(sizes, default=0) < 0:
+        raise ValueError(
+            "Variable: an initializer needs a shape of ints >= 0. "
+            f"Received: initializer={initializer!r}, shape={shape!r}"
+        )
+    return sizes
 
 
 class Twin:

@@ -188,7 +188,7 @@ class Layer:
         self._check_initialized()
         if any(n is None or n < 0 for n in shape):
             raise ValueError(f"{self.name}: the sizes of a weight must be known. Received: {name}.shape={tuple(shape)}")
-        variable = Variable(initializers.get(initializer), tuple(shape), dtype or self.dtype, trainable, name)
+        variable = Variable(initializers.get(initializer), tuple(shape), dtype or self.dtype, trainable, name=name)
         variable.path = f"{self.name}/{name}"
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)

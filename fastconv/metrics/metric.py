@@ -36,7 +36,7 @@ class Metric(Configurable):
         self, shape: Sequence[int], initializer: Any = "zeros", dtype: str | None = None, name: str = "variable"
     ) -> Variable:
         """A new variable of the metric; `dtype` None is `config.floatx()`."""
-        variable = Variable(initializers.get(initializer), tuple(shape), dtype or config.floatx(), False, name)
+        variable = Variable(initializers.get(initializer), tuple(shape), dtype or config.floatx(), False, name=name)
         variable.path = f"{self.name}/{name}"
         self.variables.append(variable)
         return variable

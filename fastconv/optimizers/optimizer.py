@@ -292,7 +292,7 @@ class Optimizer(Configurable):
                 for slot in self.slots
             )
             if self.use_ema:
-                self._averages[variable] = self._variable(variable.value, f"{path}_average")
+                self._averages[variable] = self._variable(variable.array, f"{path}_average")
             if self.gradient_accumulation_steps:
                 zeros = np.zeros(variable.shape, variable.dtype)
                 self._sums[variable] = self._variable(zeros, f"{path}_gradient_accumulator")

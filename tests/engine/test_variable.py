@@ -7,12 +7,110 @@ import threading
 import numpy as np
 import pytest
 
-from fastconv import ops
-from fastconv.engine import Tensor, Trace, Variable
+from fastconv import initializers, ops
+from fastconv.engine import GradientTape, Tensor, Trace, Variable
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        (1.0, "float32"),
+        ([1, 2.0], "float32"),
+        (3, "int32"),
+        ([[1, 2]], "int32"),
+        (2**40, "int64"),
+        (True, "bool"),
+        (np.ones(2), "float64"),
+        (np.ones(2, np.float16), "float16"),
+        (np.arange(2), "int64"),
+        (np.array([True]), "bool"),
+    ],
+)
+def test_dtype_of_the_first_value(value, dtype):
+    variable = Variable(value)
+    assert (variable.dtype, variable.shape) == (dtype, np.shape(value))
+    np.testing.assert_array_equal(variable, value)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "shape", "expected"),
+    [("zeros", (2,), [0, 0]), (initializers.Ones(), [np.int64(2), 1], [[1], [1]]), ("ones", np.array([1]), [1])],
+)
+def test_initializers_and_their_names(initializer, shape, expected):
+    for dtype, wanted in ((None, "float32"), ("int32", "int32"), ("float64", "float64")):
+        variable = Variable(initializer, shape, dtype)
+        assert variable.dtype == wanted
+        np.testing.assert_array_equal(variable, expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        ({"initializer": "zeros"}, r"an initializer needs a shape of ints >= 0\. Received: .*shape=None"),
+        ({"initializer": "zeros", "shape": (None, 2)}, "an initializer needs a shape"),
+        ({"initializer": "zeros", "shape": 3}, "an initializer needs a shape"),
+        ({"initializer": "zeros", "shape": (-1,)}, "an initializer needs a shape"),
+        ({"initializer": "zeros", "shape": (1.5,)}, "an initializer needs a shape"),
+        ({"initializer": lambda shape, dtype: np.ones(3), "shape": (2,)}, "must return an array of the shape"),
+        ({"initializer": "nothing", "shape": (2,)}, "initializer: unknown name"),
+        ({"initializer": 1, "aggregation": "most"}, "aggregation must be one of"),
+        ({"initializer": 1, "synchronization": 3}, "synchronization must be one of"),
+        ({"initializer": 1, "name": "a/b"}, "name must be a string without '/'"),
+        ({"initializer": 1, "name": 3}, "name must be a string without '/'"),
+    ],
+)
+def test_arguments_that_make_no_variable(arguments, rule):
+    with pytest.raises(ValueError, match=rule):
+        Variable(**arguments)
+
+
+def test_arguments_in_the_order_of_keras():
+    v = Variable("ones", (2,), "float32", False, False, "mean", "on_read", "count", None)
+    assert (v.trainable, v.autocast, v.aggregation, v.synchronization, v.name) == (
+        False, False, "mean", "on_read", "count",
+    )  # fmt: skip
+    assert (Variable(1.0).aggregation, Variable(1.0, aggregation=None).aggregation) == ("none", "none")
+
+
+def test_assignments_return_the_variable():
+    v = Variable([1.0, 2.0])
+    assert v.assign_add(1) is v
+    assert v.assign_add([1.0, 0.0]).assign_sub(np.float64(0.5)) is v
+    np.testing.assert_array_equal(v, [2.5, 2.5])
+    assert v.assign(np.zeros(2)) is v
+    count = Variable(2)
+    assert (count.assign_add(3).value, count.dtype) == (5, "int32")
+    with pytest.raises(ValueError, match="must have the shape of its variable"):
+        count.assign_add([1, 2])
+    assert count.value == 5
+
+
+def test_assignments_of_sums_are_part_of_a_trace():
+    v = Variable(np.ones(2))
+    with Trace() as trace:
+        v.assign_add(1.0).assign_sub(Tensor.of(np.ones(2)))
+        assert isinstance(v.value, Tensor)
+        assert v.value is v.read()
+    assert trace.updates.keys() == {v}
+    np.testing.assert_array_equal(v.value, [1, 1])
+
+
+def test_the_value_of_a_variable_is_differentiated():
+    v = Variable([2.0, 3.0])
+    with GradientTape() as tape:
+        loss = ops.sum(ops.square(v.value))
+    np.testing.assert_array_equal(tape.gradient(loss, v), [4, 6])
+
+
+def test_arithmetic_in_place_leaves_the_variable():
+    v = w = Variable([1.0, 2.0])
+    v += 1
+    np.testing.assert_array_equal(v, [2, 3])
+    assert not isinstance(v, Variable)
+    np.testing.assert_array_equal(w, [1, 2])
 
 
 def test_first_values():
-    assert Variable([1, 2]).dtype == np.int64
     assert Variable(1.5, dtype="float32").dtype == np.float32
     v = Variable(lambda shape, dtype: np.full(shape, 3, dtype), shape=(2, 3), dtype="float32", name="kernel")
     assert (v.shape, v.dtype, v.ndim, v.size, v.name, v.path) == ((2, 3), np.float32, 2, 6, "kernel", "kernel")

@@ -218,7 +218,7 @@ def test_every_optimizer_is_in_the_table():
 
 def test_weight_decay_spares_what_is_excluded():
     names = ("dense/kernel", "dense/bias", "norm/gamma")
-    weights = [Variable(np.ones(2, np.float32), name=name) for name in names]
+    weights = [Variable(np.ones(2, np.float32)) for _ in names]
     for weight, name in zip(weights, names):
         weight.path = name
     optimizer = optimizers.SGD(0.5, weight_decay=0.1)
