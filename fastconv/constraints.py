@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv import config, ops, serialization
+from fastconv.arguments import as_axes, as_number
 from fastconv.serialization import Configurable, register
 
 
@@ -30,32 +31,31 @@ class NormConstraint(Constraint):
 
     Args:
         axis: the axes of one norm, an int or several: 0 for the columns of a dense kernel (inputs, units), (0, 1, 2)
-            for the filters of a kernel (KH, KW, CI, CO).
+            for the filters of a kernel (KH, KW, CI, CO), None for all.
     """
 
-    def __init__(self, axis: int | Sequence[int] = 0) -> None:
-        self.axis = axis
+    def __init__(self, axis: int | Sequence[int] | None = 0) -> None:
+        self.axis = None if axis is None else as_axes(self, "axis", axis)
 
     def wanted(self, norms: Any) -> Any:
         """What the norms are to become."""
         raise NotImplementedError
 
     def __call__(self, w: Any) -> Any:
-        axes = self.axis if isinstance(self.axis, int) else tuple(self.axis)
-        norms = ops.sqrt(ops.sum(ops.square(w), axis=axes, keepdims=True))
+        norms = ops.sqrt(ops.sum(ops.square(w), axis=self.axis, keepdims=True))
         return w * (self.wanted(norms) / (norms + config.epsilon()))
 
     def get_config(self) -> dict[str, Any]:
-        return {"axis": self.axis if isinstance(self.axis, int) else list(self.axis)}
+        return {"axis": self.axis}
 
 
 @register("constraint")
 class MaxNorm(NormConstraint):
     """Norms above `max_value` become that (Srivastava et al. 2014, "Dropout", section 5.1)."""
 
-    def __init__(self, max_value: float = 2, axis: int | Sequence[int] = 0) -> None:
+    def __init__(self, max_value: float = 2, axis: int | Sequence[int] | None = 0) -> None:
         super().__init__(axis)
-        self.max_value = max_value
+        self.max_value = as_number(self, "max_value", max_value)
 
     def wanted(self, norms: Any) -> Any:
         return ops.clip(norms, 0, self.max_value)
@@ -77,12 +77,12 @@ class MinMaxNorm(NormConstraint):
     """Norms move to the range from `min_value` to `max_value`, by the share `rate` of the way."""
 
     def __init__(
-        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: int | Sequence[int] = 0
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: int | Sequence[int] | None = 0
     ) -> None:
         super().__init__(axis)
-        self.min_value = min_value
-        self.max_value = max_value
-        self.rate = rate
+        self.min_value = as_number(self, "min_value", min_value)
+        self.max_value = as_number(self, "max_value", max_value)
+        self.rate = as_number(self, "rate", rate)
 
     def wanted(self, norms: Any) -> Any:
         return self.rate * ops.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, serialization
+from fastconv.arguments import as_choice, as_integer, as_integers, as_number, plain
 from fastconv.engine import Variable
+from fastconv.engine.tree import leaves
 from fastconv.serialization import Configurable, register
 from fastconv.utils import random
 
@@ -45,13 +47,15 @@ class Constant(Initializer):
     """Every weight is `value`, a number or an array that broadcasts to the shape."""
 
     def __init__(self, value: Any = 0.0) -> None:
-        self.value = value
+        self.value = plain(value)
+        if not all(isinstance(leaf, (int, float)) for leaf in leaves(self.value)):
+            raise ValueError(f"Constant: value must be a number, or numbers. Received: value={value!r}")
 
     def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
         return np.full(shape, self.value, dtype or config.floatx())
 
     def get_config(self) -> dict[str, Any]:
-        return {"value": np.asarray(self.value).tolist()}
+        return {"value": self.value}
 
 
 class RandomInitializer(Initializer):
@@ -63,9 +67,7 @@ class RandomInitializer(Initializer):
     """
 
     def __init__(self, seed: int | None = None) -> None:
-        if seed is not None and not isinstance(seed, int):
-            raise ValueError(f"{type(self).__name__}: seed must be an int or None. Received: seed={seed!r}")
-        self.seed = seed
+        self.seed = None if seed is None else as_integer(self, "seed", seed, 0)
 
     def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
         generator = random.generator() if self.seed is None else np.random.default_rng(self.seed)
@@ -85,8 +87,8 @@ class RandomNormal(RandomInitializer):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.mean = mean
-        self.stddev = stddev
+        self.mean = as_number(self, "mean", mean)
+        self.stddev = as_number(self, "stddev", stddev)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return normal(generator, shape, dtype) * dtype.type(self.stddev) + dtype.type(self.mean)
@@ -109,8 +111,8 @@ class RandomUniform(RandomInitializer):
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.minval = minval
-        self.maxval = maxval
+        self.minval = as_number(self, "minval", minval)
+        self.maxval = as_number(self, "maxval", maxval)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return uniform(generator, shape, dtype) * dtype.type(self.maxval - self.minval) + dtype.type(self.minval)
@@ -128,7 +130,7 @@ class OrthogonalInitializer(RandomInitializer):
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.gain = gain
+        self.gain = as_number(self, "gain", gain)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         if len(shape) < 2:
@@ -147,7 +149,7 @@ class IdentityInitializer(Initializer):
     """gain times the identity matrix, of two axes."""
 
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = gain
+        self.gain = as_number(self, "gain", gain)
 
     def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
         if len(shape) != 2:
@@ -167,6 +169,7 @@ class VarianceScaling(RandomInitializer):
         mode: what n counts: "fan_in" the inputs of an output, "fan_out" the outputs of an input, "fan_avg" their mean.
         distribution: "truncated_normal", "untruncated_normal" or "uniform".
         seed: see `RandomInitializer`.
+        input_axes, output_axes: the axes of the shape whose sizes give fan_in and fan_out; see `compute_fans` for None.
 
     Raises:
         ValueError: other values.
@@ -178,24 +181,25 @@ class VarianceScaling(RandomInitializer):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(seed)
-        distribution = {"normal": "truncated_normal"}.get(distribution, distribution)
-        if not scale > 0:
+        self.scale = as_number(self, "scale", scale, 0)
+        if not self.scale:
             raise ValueError(f"VarianceScaling: scale must be positive. Received: scale={scale!r}")
-        if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ValueError(f"VarianceScaling: mode must be 'fan_in', 'fan_out' or 'fan_avg'. Received: mode={mode!r}")
-        if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
-            raise ValueError(
-                "VarianceScaling: distribution must be 'truncated_normal', 'untruncated_normal' or 'uniform'. "
-                f"Received: distribution={distribution!r}"
-            )
-        self.scale = scale
-        self.mode = mode
-        self.distribution = distribution
+        self.mode = as_choice(self, "mode", mode, ("fan_in", "fan_out", "fan_avg"))
+        self.distribution = as_choice(
+            self,
+            "distribution",
+            "truncated_normal" if distribution == "normal" else distribution,
+            ("truncated_normal", "untruncated_normal", "uniform"),
+        )
+        self.input_axes = None if input_axes is None else list(as_integers(self, "input_axes", input_axes))
+        self.output_axes = None if output_axes is None else list(as_integers(self, "output_axes", output_axes))
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        fan_in, fan_out = compute_fans(shape)
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         stddev = math.sqrt(self.scale / max(fan, 1))
         if self.distribution == "uniform":
@@ -205,73 +209,87 @@ class VarianceScaling(RandomInitializer):
         return truncated_normal_within_two(generator, shape, dtype) * dtype.type(stddev / STDDEV_WITHIN_TWO)
 
     def get_config(self) -> dict[str, Any]:
-        return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, **super().get_config()}
+        return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, **self.choices()}
+
+    def choices(self) -> dict[str, Any]:
+        """The seed, and the axes that were chosen."""
+        axes = {"input_axes": self.input_axes, "output_axes": self.output_axes}
+        return {"seed": self.seed, **{name: value for name, value in axes.items() if value is not None}}
 
 
 class _Scaled(VarianceScaling):
-    """`VarianceScaling` with everything but the seed settled by the class."""
+    """`VarianceScaling` with scale, mode and distribution settled by the class."""
+
+    settled: tuple[float, str, str]
+
+    def __init__(
+        self,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(*self.settled, seed, input_axes, output_axes)
 
     def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed}
+        return self.choices()
 
 
 @register("initializer")
 class GlorotUniform(_Scaled):
     """Uniform in [-l, l), l = sqrt(6 / (fan_in + fan_out)); Glorot and Bengio 2010, equation 16."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_avg", "uniform", seed)
+    settled = (1.0, "fan_avg", "uniform")
 
 
 @register("initializer")
 class GlorotNormal(_Scaled):
     """Truncated normal of variance 2 / (fan_in + fan_out); Glorot and Bengio 2010, equation 12."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_avg", "truncated_normal", seed)
+    settled = (1.0, "fan_avg", "truncated_normal")
 
 
 @register("initializer")
 class HeUniform(_Scaled):
     """Uniform in [-l, l), l = sqrt(6 / fan_in); He et al. 2015, equation 10."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(2.0, "fan_in", "uniform", seed)
+    settled = (2.0, "fan_in", "uniform")
 
 
 @register("initializer")
 class HeNormal(_Scaled):
     """Truncated normal of variance 2 / fan_in; He et al. 2015, equation 10."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(2.0, "fan_in", "truncated_normal", seed)
+    settled = (2.0, "fan_in", "truncated_normal")
 
 
 @register("initializer")
 class LecunUniform(_Scaled):
     """Uniform in [-l, l), l = sqrt(3 / fan_in); LeCun et al. 1998, "Efficient BackProp", section 4.6."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_in", "uniform", seed)
+    settled = (1.0, "fan_in", "uniform")
 
 
 @register("initializer")
 class LecunNormal(_Scaled):
     """Truncated normal of variance 1 / fan_in; LeCun et al. 1998, "Efficient BackProp", section 4.6."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_in", "truncated_normal", seed)
+    settled = (1.0, "fan_in", "truncated_normal")
 
 
 # The standard deviation of the standard normal distribution cut off at -2 and 2.
 STDDEV_WITHIN_TWO = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))
 
 
-def compute_fans(shape: Shape) -> tuple[int, int]:
-    """How many inputs an output has and how many outputs an input has, in a layer with weights of `shape`.
+def compute_fans(
+    shape: Shape, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+) -> tuple[int, int]:
+    """Return how many inputs an output has and how many outputs an input has, in a layer with weights of `shape`.
 
-    The last two axes are inputs and outputs; those before them are a convolution's window, whose size counts in both.
+    Without both of `input_axes` and `output_axes` the last two axes are inputs and outputs; those before them are a
+    convolution's window, whose size counts in both.
     """
+    if input_axes is not None and output_axes is not None:
+        return math.prod(shape[axis] for axis in input_axes), math.prod(shape[axis] for axis in output_axes)
     if len(shape) < 2:
         return (math.prod(shape),) * 2
     window = math.prod(shape[:-2])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, ops
+from fastconv.arguments import is_integer, plain
 from fastconv.engine import Variable
 from fastconv.utils.random import followers, next_seed
 
@@ -26,17 +27,25 @@ class SeedGenerator(Variable):
         name: the last part of its path.
     """
 
-    def __init__(self, seed: int | None = None, name: str = "seed_generator_state") -> None:
-        start = next_seed() if seed is None else seed
-        super().__init__(np.array([start], np.uint64), trainable=False, name=name)
+    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
+        start = next_seed() if seed is None else as_seed(seed)
+        super().__init__(np.array([start], np.uint64), trainable=False, name=name or "seed_generator_state")
 
-    def next(self) -> Any:
-        """The seed of this draw, (1,) uint64."""
+    def next(self, ordered: bool = True) -> Any:
+        """The seed of this draw, (1,) uint64; `ordered` is accepted as Keras does, every draw is in order."""
         with _drawing:
             now = self.read()
             seed = now.copy() if isinstance(now, np.ndarray) else now  # an array would change with the variable
             self.assign(seed + STEP)
         return seed
+
+
+def as_seed(seed: Any) -> int:
+    """`seed` as an int. Raises ValueError unless it is an integer from 0 to 2**64 - 1."""
+    found = plain(seed)
+    if not is_integer(found) or not 0 <= found < 2**64:
+        raise ValueError(f"seed must be an int from 0 to 2**64 - 1. Received: seed={seed!r}")
+    return found
 
 
 _shared: list[SeedGenerator] = []  # the generator for draws without one, once there is such a draw
@@ -60,10 +69,10 @@ followers.append(lambda seed: set_shared_seed(int(np.random.default_rng([seed, 1
 
 def draw_seed(seed: int | SeedGenerator | None) -> Any:
     """The seed of one draw, (1,) uint64: a number is the same in every draw."""
-    if isinstance(seed, (int, np.integer)):
-        return np.array([seed], np.uint64)
-    if seed is not None:
+    if isinstance(seed, SeedGenerator):
         return seed.next()
+    if seed is not None:
+        return np.array([as_seed(seed)], np.uint64)
     if not _shared:
         _shared.append(SeedGenerator())
     return _shared[0].next()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import ops, serialization
+from fastconv.arguments import as_choice, is_number, plain
 from fastconv.serialization import Configurable, register
 
 
@@ -76,9 +77,7 @@ class OrthogonalRegularizer(Regularizer):
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         self.factor = _strength("factor", factor)
-        if mode not in ("rows", "columns"):
-            raise ValueError(f"OrthogonalRegularizer: mode must be 'rows' or 'columns'. Received: mode={mode!r}")
-        self.mode = mode
+        self.mode = as_choice(self, "mode", mode, ("rows", "columns"))
 
     def __call__(self, x: Any) -> Any:
         if len(x.shape) != 2:
@@ -93,11 +92,11 @@ class OrthogonalRegularizer(Regularizer):
         return {"factor": self.factor, "mode": self.mode}
 
 
-def _strength(name: str, value: float) -> float:
-    value = float(value)
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{name} must be a finite number of at least 0. Received: {name}={value}")
-    return value
+def _strength(name: str, value: float | None) -> float:
+    found = 0.0 if value is None else plain(value)
+    if not is_number(found) or not 0 <= found < math.inf:
+        raise ValueError(f"{name} must be a finite number of at least 0. Received: {name}={value!r}")
+    return float(found)
 
 
 l1 = L1

@@ -31,6 +31,7 @@ FLOORS = (
     {"backends"},
     {"window"},
     {"config"},
+    {"arguments"},
     {"device"},
     {"_conv", "_fourier", "_grouped", "_image", "_matmul", "_stream", "_winograd"},
     {"_core"},

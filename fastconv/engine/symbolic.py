@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -27,19 +28,33 @@ PROBES = ({"batch": 2, "other": 211}, {"batch": 3, "other": 223})
 class KerasTensor(Operand):
     """The shape, with None for unknown sizes, and dtype of data to come, and the node that will make it.
 
-    Attributes:
+    Args:
         shape: sizes, batch first.
         dtype: a NumPy dtype.
+        sparse, ragged: only False.
+        record_history: accepted as Keras does.
+        name: of the tensor.
         node: the `Node` it comes from.
     """
 
     __array_priority__ = 1000  # NumPy arrays leave `array + tensor` to the tensor
 
-    def __init__(self, shape: Sequence[int | None], dtype: Any, node: Node | None = None, name: str = "") -> None:
-        self.shape: Shape = tuple(shape)
+    def __init__(
+        self,
+        shape: Sequence[int | None],
+        dtype: Any = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
+        node: Node | None = None,
+    ) -> None:
+        if sparse or ragged:
+            raise ValueError(f"KerasTensor: sparse and ragged must be False. Received: {sparse=}, {ragged=}")
+        self.shape: Shape = tuple(None if n is None else operator.index(n) for n in shape)
         self.dtype = np.dtype(dtype)
         self.node = node
-        self.name = name
+        self.name = name or ""
 
     @property
     def ndim(self) -> int:
@@ -117,7 +132,7 @@ def apply(operation: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
     for i, leaf in enumerate(leaves(results[0])):
         shape = tuple(n if all(s[i][axis] == n for s in shapes) else None for axis, n in enumerate(shapes[0][i]))
         node.outputs.append(
-            KerasTensor(shape, leaf.dtype, node, getattr(operation, "name", None) or operation.__name__)
+            KerasTensor(shape, leaf.dtype, name=getattr(operation, "name", None) or operation.__name__, node=node)
         )
     return rebuild(results[0], node.outputs)
 

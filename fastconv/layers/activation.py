@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv import activations, ops
+from fastconv.arguments import as_axes, as_integer, as_number
 from fastconv.layers.base import Layer, check_count
 from fastconv.layers.weighted import Weighted, choices
 from fastconv.serialization import register
@@ -39,14 +40,9 @@ class ReLU(Layer):
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if (max_value is not None and max_value < 0) or negative_slope < 0 or threshold < 0:
-            raise ValueError(
-                "ReLU: arguments must be at least 0. Received: "
-                f"max_value={max_value}, negative_slope={negative_slope}, threshold={threshold}"
-            )
-        self.max_value = max_value
-        self.negative_slope = negative_slope
-        self.threshold = threshold
+        self.max_value = None if max_value is None else as_number(self, "max_value", max_value, 0)
+        self.negative_slope = as_number(self, "negative_slope", negative_slope, 0)
+        self.threshold = as_number(self, "threshold", threshold, 0)
 
     def call(self, inputs: Any) -> Any:
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
@@ -61,9 +57,7 @@ class LeakyReLU(Layer):
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         super().__init__(**{key: value for key, value in kwargs.items() if key != "alpha"})
         negative_slope = kwargs.get("alpha", negative_slope)  # what Keras 2 calls it
-        if negative_slope is None or negative_slope < 0:
-            raise ValueError(f"LeakyReLU: negative_slope must be at least 0. Received: {negative_slope}")
-        self.negative_slope = negative_slope
+        self.negative_slope = as_number(self, "negative_slope", negative_slope, 0)
 
     def call(self, inputs: Any) -> Any:
         return ops.leaky_relu(inputs, self.negative_slope)
@@ -97,10 +91,17 @@ class PReLU(Weighted):
             alpha_regularizer=alpha_regularizer,
             alpha_constraint=alpha_constraint,
         )
-        self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes and list(shared_axes)
+        axes = None if shared_axes is None else as_axes(self, "shared_axes", shared_axes)
+        self.shared_axes = [axes] if isinstance(axes, int) else axes
 
     def build(self, input_shape: Any) -> None:
-        shared = {axis % len(input_shape) for axis in self.shared_axes or ()}
+        rank = len(input_shape)
+        if not all(-rank <= axis < rank and axis % rank for axis in self.shared_axes or ()):
+            raise ValueError(
+                f"{self.name}: shared_axes must be among those of the input after the batch. "
+                f"Received: shared_axes={self.shared_axes}, input_shape={tuple(input_shape)}"
+            )
+        shared = {axis % rank for axis in self.shared_axes or ()}
         self.alpha = self.weight("alpha", [1 if i in shared else n for i, n in enumerate(input_shape)][1:])
 
     def call(self, inputs: Any) -> Any:
@@ -109,15 +110,13 @@ class PReLU(Weighted):
 
 @register("layer")
 class ELU(Layer):
-    """x where it is positive, else alpha (e^x - 1). Raises ValueError for alpha below 0."""
+    """x where it is positive, else alpha (e^x - 1)."""
 
     ARGUMENTS = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if alpha < 0:
-            raise ValueError(f"ELU: alpha must be at least 0. Received: {alpha}")
-        self.alpha = alpha
+        self.alpha = as_number(self, "alpha", alpha)
 
     def call(self, inputs: Any) -> Any:
         return ops.elu(inputs, self.alpha)
@@ -125,13 +124,13 @@ class ELU(Layer):
 
 @register("layer")
 class Softmax(Layer):
-    """e^x / sum(e^x) along `axis`."""
+    """e^x / sum(e^x) along `axis`, or along several axes together."""
 
     ARGUMENTS = ("axis",)
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = as_axes(self, "axis", axis)
 
     def call(self, inputs: Any) -> Any:
         return ops.softmax(inputs, self.axis)
@@ -153,7 +152,7 @@ class Maxout(Layer):
     def __init__(self, num_units: int, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.num_units = check_count(self, "num_units", num_units)
-        self.axis = axis
+        self.axis = as_integer(self, "axis", axis)
 
     def call(self, inputs: Any) -> Any:
         shape, at = inputs.shape, self.axis % inputs.ndim

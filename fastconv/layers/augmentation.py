@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, ops
+from fastconv.arguments import as_choice, as_number, is_number, plain
 from fastconv.layers.base import check_count
 from fastconv.layers.preprocessing import middle, sides
 from fastconv.layers.regularization import RandomLayer
@@ -81,9 +82,7 @@ class RandomFlip(RandomImageLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed, data_format, **kwargs)
-        if mode not in self.MODES:
-            raise ValueError(f"RandomFlip: mode must be one of {', '.join(self.MODES)}. Received: mode={mode!r}")
-        self.mode = mode
+        self.mode = as_choice(self, "mode", mode, self.MODES)
 
     def draw(self, images: Any, seed: Any) -> dict:
         return {"flips": ops.random_uniform((images.shape[0], 1, 1, 1), seed) <= 0.5}
@@ -109,9 +108,15 @@ class RandomCrop(RandomImageLayer):
     ARGUMENTS = ("height", "width", "seed", "data_format")
 
     def __init__(
-        self, height: int, width: int, seed: int | None = None, data_format: str | None = None, **kwargs: Any
+        self,
+        height: int,
+        width: int,
+        seed: int | None = None,
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format, **kwargs)
+        super().__init__(seed, data_format, name=name, **kwargs)
         self.height = check_count(self, "height", height)
         self.width = check_count(self, "width", width)
 
@@ -149,7 +154,7 @@ class RandomAffine(RandomImageLayer):
         check_sampling(type(self).__name__, interpolation, fill_mode)
         self.fill_mode = fill_mode
         self.interpolation = interpolation
-        self.fill_value = fill_value
+        self.fill_value = as_number(self, "fill_value", fill_value)
 
     def matrices(self, images: Any, transformation: dict) -> Any:
         """(N, 8), for `ops.image.affine_transform`."""
@@ -186,10 +191,20 @@ class RandomTranslation(RandomAffine):
 
     ARGUMENTS = ("height_factor", "width_factor", *AFFINE_ARGUMENTS)
 
-    def __init__(self, height_factor: Factor, width_factor: Factor, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.height_factor = height_factor
-        self.width_factor = width_factor
+    def __init__(
+        self,
+        height_factor: Factor,
+        width_factor: Factor,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
+        self.height_factor = plain(height_factor)
+        self.width_factor = plain(width_factor)
         self._ranges = [
             both_signs(self, "width_factor", width_factor),
             both_signs(self, "height_factor", height_factor),
@@ -221,8 +236,17 @@ class RandomRotation(RandomAffine):
 
     ARGUMENTS = ("factor", *AFFINE_ARGUMENTS)
 
-    def __init__(self, factor: Factor, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        factor: Factor,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.factor = factor_range(self, factor, -1)
 
     def draw(self, images: Any, seed: Any) -> dict:
@@ -258,13 +282,24 @@ class RandomZoom(RandomAffine):
 
     ARGUMENTS = ("height_factor", "width_factor", *AFFINE_ARGUMENTS)
 
-    def __init__(self, height_factor: Factor, width_factor: Factor | None = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.height_factor = height_factor
-        self.width_factor = width_factor
-        given = {"height_factor": height_factor, "width_factor": width_factor}
-        ranges = [both_signs(self, name, factor) for name, factor in given.items() if factor is not None]
-        if any(low <= -1 for low, _ in ranges):
+    def __init__(
+        self,
+        height_factor: Factor,
+        width_factor: Factor | None = None,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
+        self.height_factor = plain(height_factor)
+        self.width_factor = plain(width_factor)
+        both = {"height_factor": self.height_factor, "width_factor": self.width_factor}
+        given = {name: factor for name, factor in both.items() if factor is not None or name == "height_factor"}
+        ranges = [both_signs(self, name, factor) for name, factor in given.items()]
+        if any(n <= -1 for factor in given.values() for n in (factor if isinstance(factor, Sequence) else (factor,))):
             raise ValueError(f"RandomZoom: factors must be above -1. Received: {height_factor=}, {width_factor=}")
         self._ranges = [(1 + low, 1 + high) for low, high in ranges]
 
@@ -309,9 +344,11 @@ class RandomShear(RandomAffine):
         **kwargs: Any,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
-        given = {"x_factor": x_factor, "y_factor": y_factor}
-        self.x_factor = x_factor
-        self.y_factor = y_factor
+        self.x_factor = plain(x_factor)
+        self.y_factor = plain(y_factor)
+        given = {"x_factor": self.x_factor, "y_factor": self.y_factor}
+        if any(not isinstance(factor, Sequence) and factor < 0 for factor in given.values()):
+            raise ValueError(f"RandomShear: a number must be at least 0. Received: {x_factor=}, {y_factor=}")
         self._ranges = [both_signs(self, name, factor) for name, factor in given.items()]
 
     def draw(self, images: Any, seed: Any) -> dict:
@@ -338,11 +375,12 @@ class RandomStretch(RandomImageLayer):
     ) -> None:
         super().__init__(seed, **kwargs)
         self.factor = factor_range(self, factor, self.LOWEST)
-        if not isinstance(value_range, (tuple, list)) or len(value_range) != 2:
+        limits = plain(value_range)
+        if not isinstance(limits, (tuple, list)) or len(limits) != 2 or not all(map(is_number, limits)):
             raise ValueError(
                 f"{type(self).__name__}: value_range must be (lowest, highest). Received: value_range={value_range!r}"
             )
-        self.value_range = tuple(sorted(value_range))
+        self.value_range = tuple(sorted(limits))
 
 
 @register("layer")
@@ -406,8 +444,8 @@ def factor_range(layer: Any, factor: Factor, lowest: float) -> tuple[float, floa
         ValueError: a number out of that range, or a pair that has nothing in common with it.
     """
     low, high = ends(factor)
-    if isinstance(factor, (int, float, np.floating)):
-        fits, low = lowest <= factor <= 1, max(low, lowest)
+    if is_number(plain(factor)):
+        fits, low = lowest <= plain(factor) <= 1, max(low, lowest)
     else:
         fits = low <= 1 and high >= lowest
     if not fits:
@@ -429,9 +467,12 @@ def both_signs(layer: Any, name: str, factor: Factor) -> tuple[float, float]:
 
 def ends(factor: Factor) -> tuple[float, float]:
     """The two numbers of a factor in order; -factor and factor for a single one; NaN for anything else."""
-    if isinstance(factor, (int, float, np.floating)):
-        return -abs(float(factor)), abs(float(factor))
-    low, high = sorted(factor) if len(factor) == 2 else (math.nan, math.nan)
+    found = plain(factor)
+    if is_number(found):
+        return -abs(float(found)), abs(float(found))
+    if not isinstance(found, (list, tuple)) or len(found) != 2 or not all(map(is_number, found)):
+        return math.nan, math.nan
+    low, high = sorted(found)
     return low, high
 
 

@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, constraints, initializers, ops, regularizers
+from fastconv.arguments import as_flag, as_integer, as_shape, plain
 from fastconv.backends.transfer import as_array
 from fastconv.engine import KerasTensor, Tensor, Variable
 from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.serialization import arguments, serialize
 from fastconv.utils.naming import unique_name
+from fastconv.window import NAMED_PADDINGS, standardize_padding
 
 _changes = itertools.count(1)
 _context = threading.local()
@@ -32,19 +34,20 @@ class Layer:
     the model is being trained.
 
     Args:
-        name: unique in a model; made from the class where it is None.
+        activity_regularizer: a penalty on the output that is added to the loss: a name, a function or None.
         trainable: whether training changes the weights.
         dtype: of the weights and of what is computed; `config.floatx()` when None.
+        autocast: whether inputs are cast to `dtype`.
+        name: unique in a model; made from the class if it is None.
         input_shape: the shape of one input, without the batch, for the first layer of a `Sequential`.
         input_dim: the same for an input of one axis, its size.
-        activity_regularizer: a penalty on the output that is added to the loss: a name, a function or None.
         weights: arrays that the weights begin with, in the order of `weights`, as in Keras 2.
 
     Attributes:
         input, output: what it was applied to, and what that gave, when it was first drawn into a model.
 
     Raises:
-        ValueError: a name with a slash, or one that is no string.
+        ValueError: a name with a slash, or an argument of another kind.
     """
 
     # Names of the constructor's arguments, which are attributes too: what `get_config` adds to those of the base class.
@@ -56,24 +59,28 @@ class Layer:
     def __init__(
         self,
         *,
-        name: str | None = None,
+        activity_regularizer: Any = None,
         trainable: bool = True,
-        dtype: str | None = None,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
         input_shape: Sequence[int | None] | None = None,
         input_dim: int | None = None,
-        activity_regularizer: Any = None,
         weights: Sequence[Any] | None = None,
     ) -> None:
-        if name is not None and (not isinstance(name, str) or not name or "/" in name):
+        if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(f"{type(self).__name__}: name must be a string without '/'. Received: name={name!r}")
+        if not isinstance(trainable, (bool, np.bool_)):
+            raise ValueError(f"{type(self).__name__}: trainable must be True or False. Received: {trainable=}")
         self._added: list[Variable] = []  # by `add_weight`, attributes or not
         self.name = name or unique_name(type(self).__name__)
         self._trainable = bool(trainable)
-        self.dtype = np.dtype(dtype or config.floatx()).name
+        self.dtype = dtype_name(self, dtype)
+        self.autocast = as_flag(self, "autocast", autocast)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         if input_dim is not None:
             input_shape = (input_dim,)
-        self.given_input_shape = None if input_shape is None else tuple(input_shape)
+        self.given_input_shape = None if input_shape is None else as_shape(self, "input_shape", input_shape)
         self._first_weights = None if weights is None else [np.array(w) for w in weights]
         self.built = False
         self.build_shape: Any = None  # what `build` was given, with None for the batch
@@ -163,33 +170,53 @@ class Layer:
 
     def add_weight(
         self,
-        shape: Sequence[int] = (),
-        initializer: Any = "glorot_uniform",
-        dtype: str | None = None,
+        shape: Sequence[int] | None = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        *,
         trainable: bool = True,
+        autocast: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
-        name: str = "variable",
+        aggregation: str | None = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
     ) -> Variable:
-        """A new variable of the layer.
+        """Return a new variable of the layer.
 
         Args:
-            shape: its sizes.
-            initializer: a name such as "glorot_uniform", or a function (shape, dtype) -> array.
+            shape: its sizes; none for a number.
+            initializer: a name such as "he_normal", or a function (shape, dtype) -> array; "glorot_uniform" for floats
+                and "zeros" for other dtypes when None.
             dtype: the layer's own when None.
             trainable: whether training may change it.
             regularizer: a penalty on it that is added to the loss: a name, an object or None.
             constraint: what it is held to after every step of an optimizer: a name, an object or None.
+            autocast, aggregation: accepted as Keras does, see `Variable`.
+            overwrite_with_gradient: only False; other values belong to training in 8 bits.
             name: the last part of its path.
 
         Raises:
-            ValueError: a size is unknown or below 0.
+            ValueError: a size is unknown or below 0, or an argument has another kind.
         """
         self._check_initialized()
-        if any(n is None or n < 0 for n in shape):
-            raise ValueError(f"{self.name}: the sizes of a weight must be known. Received: {name}.shape={tuple(shape)}")
-        variable = Variable(initializers.get(initializer), tuple(shape), dtype or self.dtype, trainable, name=name)
-        variable.path = f"{self.name}/{name}"
+        if overwrite_with_gradient:
+            raise ValueError(
+                f"{self.name}: overwrite_with_gradient must be False. Received: {overwrite_with_gradient!r}"
+            )
+        dtype = self.dtype if dtype is None else dtype_name(self, dtype)
+        if initializer is None:
+            initializer = "glorot_uniform" if np.dtype(dtype).kind == "f" else "zeros"
+        variable = Variable(
+            initializers.get(initializer),
+            weight_shape(self, name, shape),
+            dtype,
+            trainable,
+            autocast,
+            aggregation,
+            name=name,
+        )
+        variable.path = f"{self.name}/{variable.name}"
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         self._added.append(variable)
@@ -281,7 +308,7 @@ class Layer:
             config["activity_regularizer"] = serialize(self.activity_regularizer)
         for name in self.ARGUMENTS:
             value = getattr(self, name)
-            config[name] = serialize(value) if hasattr(value, "get_config") or callable(value) else value
+            config[name] = serialize(value) if hasattr(value, "get_config") or callable(value) else plain(value)
         return for_constructor(self, config, complete=type(self).get_config is Layer.get_config)
 
     @classmethod
@@ -347,7 +374,7 @@ class Layer:
         """Numbers in the layer's dtype; symbolic tensors are cast when their graph runs."""
 
         def cast(leaf: Any) -> Any:
-            if isinstance(leaf, (KerasTensor, Variable)):
+            if isinstance(leaf, (KerasTensor, Variable)) or not self.autocast:
                 return leaf
             return ops.cast(leaf if isinstance(leaf, Tensor) else as_array(leaf), self.dtype)
 
@@ -445,7 +472,39 @@ def check_rank(layer: Layer, inputs: Any, rank: int) -> None:
 
 
 def check_count(layer: Layer, name: str, value: Any) -> int:
-    """`value`. Raises ValueError unless it is an int of at least 1."""
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(f"{type(layer).__name__}: {name} must be an int of at least 1. Received: {name}={value!r}")
-    return value
+    """`value` as an int. Raises ValueError unless it is an integer of at least 1."""
+    return as_integer(layer, name, value, 1)
+
+
+def padding_of(layer: Any, padding: Any, names: Sequence[str] = NAMED_PADDINGS) -> Any:
+    """`padding` of a window over `layer.rank` axes: one of `names`, or the sides ((before, after), ...) of each axis.
+
+    Raises:
+        ValueError: anything else.
+    """
+    sides = plain(padding)
+    if any(isinstance(n, bool) for n in leaves(sides)):
+        raise ValueError(
+            f"{type(layer).__name__}: padding must be a name or pairs of integers >= 0. Received: {padding=}"
+        )
+    return standardize_padding(type(layer).__name__, sides, layer.rank, names)
+
+
+def dtype_name(layer: Layer, dtype: Any) -> str:
+    """The name of a dtype that NumPy knows, `config.floatx()` for None. Raises ValueError for anything else."""
+    if dtype is None:
+        return config.floatx()
+    try:
+        return np.dtype(dtype if isinstance(dtype, (str, type, np.dtype)) and dtype else "").name
+    except TypeError:
+        raise ValueError(
+            f"{type(layer).__name__}: dtype must be the name of a dtype, such as 'float32'. Received: {dtype=}"
+        ) from None
+
+
+def weight_shape(layer: Layer, name: str | None, shape: Any) -> tuple[int, ...]:
+    """`shape` as a tuple of ints, () for None. Raises ValueError if a size is unknown or no integer."""
+    sizes = as_shape(layer.name, "the shape of a weight", () if shape is None else shape)
+    if None in sizes:
+        raise ValueError(f"{layer.name}: the sizes of a weight must be known. Received: {name}.shape={shape}")
+    return sizes  # type: ignore[return-value]

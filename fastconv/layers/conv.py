@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv import activations, config, ops
+from fastconv.arguments import as_flag, as_integers
 from fastconv.engine import Variable
-from fastconv.layers.base import check_count, check_rank
+from fastconv.layers.base import check_count, check_rank, padding_of
 from fastconv.layers.weighted import Weighted, choices
 from fastconv.serialization import register
-from fastconv.window import CONV_PADDINGS, NAMED_PADDINGS, spread, standardize_padding
+from fastconv.window import CONV_PADDINGS, NAMED_PADDINGS
 
 WINDOW = ("kernel_size", "strides", "padding", "data_format", "dilation_rate")
 FINISH = ("activation", "use_bias")
@@ -35,13 +36,18 @@ class Windowed(Weighted):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.kernel_size = spread("kernel_size", kernel_size, self.rank)
-        self.strides = spread("strides", strides, self.rank)
-        self.padding = standardize_padding(type(self).__name__, padding, self.rank, self.paddings)
+        self.kernel_size = as_integers(self, "kernel_size", kernel_size, 1, self.rank)
+        self.strides = as_integers(self, "strides", strides, 1, self.rank)
+        self.padding = padding_of(self, padding, self.paddings)
         self.data_format = config.standardize_data_format(data_format)
-        self.dilation_rate = spread("dilation_rate", dilation_rate, self.rank)
+        self.dilation_rate = as_integers(self, "dilation_rate", dilation_rate, 1, self.rank)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f"{type(self).__name__}: strides and dilation_rate must not both be above 1. "
+                f"Received: strides={self.strides}, dilation_rate={self.dilation_rate}"
+            )
         self.activation = activations.get(activation)
-        self.use_bias = use_bias
+        self.use_bias = as_flag(self, "use_bias", use_bias)
 
     def channels(self, input_shape: Sequence[int | None]) -> int:
         """How many channels inputs of a shape have. Raises ValueError where that is not known."""
@@ -93,7 +99,7 @@ class Conv(Windowed):
         )  # fmt: skip
         self.filters = check_count(self, "filters", filters)
         self.groups = check_count(self, "groups", groups)
-        if filters % groups:
+        if self.filters % self.groups:
             raise ValueError(
                 f"{type(self).__name__}: filters must be a multiple of groups. Received: {filters=}, {groups=}"
             )
@@ -200,7 +206,7 @@ class ConvTranspose(Windowed):
             activity_regularizer=activity_regularizer, **kwargs,
         )  # fmt: skip
         self.filters = check_count(self, "filters", filters)
-        self.output_padding = (output_padding,) * self.rank if isinstance(output_padding, int) else output_padding
+        self.output_padding = None if output_padding is None else self._smaller_than_strides(output_padding)
         self.choose(
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
@@ -209,6 +215,15 @@ class ConvTranspose(Windowed):
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
         )
+
+    def _smaller_than_strides(self, output_padding: int | Sequence[int]) -> tuple[int, ...]:
+        values = as_integers(self, "output_padding", output_padding, 0, self.rank)
+        if any(p >= s for p, s in zip(values, self.strides)):
+            raise ValueError(
+                f"{type(self).__name__}: output_padding must be below the strides. "
+                f"Received: output_padding={output_padding!r}, strides={self.strides}"
+            )
+        return values
 
     def build(self, input_shape: Any) -> None:
         self.kernel = self.weight("kernel", (*self.kernel_size, self.filters, self.channels(input_shape)))
@@ -245,7 +260,7 @@ class Conv2DTranspose(ConvTranspose):
     H SH with padding "same" and (H - 1) SH + KH, or H SH if that is more, with "valid".
 
     Args:
-        output_padding: pixels that are added behind each axis, less than the stride, or None.
+        output_padding: pixels that are added after each axis, less than the stride, or None.
         filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, kernel_initializer,
             bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint,
             bias_constraint: as in `Conv2D`.
@@ -259,9 +274,38 @@ class Conv2DTranspose(ConvTranspose):
 
 @register("layer", "Convolution3DTranspose")
 class Conv3DTranspose(ConvTranspose):
-    """`Conv2DTranspose` over three spatial axes: x (N, D, H, W, C), w (KD, KH, KW, filters, C)."""
+    """`Conv2DTranspose` over three spatial axes: x (N, D, H, W, C), w (KD, KH, KW, filters, C).
+
+    As in Keras, `data_format` comes before `output_padding` here.
+    """
 
     rank = 3
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: Any = "valid",
+        data_format: str | None = None,
+        output_padding: int | Sequence[int] | None = None,
+        dilation_rate: int | Sequence[int] = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate, activation, use_bias,
+            kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
+            kernel_constraint, bias_constraint, **kwargs,
+        )  # fmt: skip
 
 
 class DepthwiseConv(Windowed):

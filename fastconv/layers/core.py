@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastconv import activations, config, ops, serialization
+from fastconv import activations, ops, serialization
+from fastconv.arguments import as_flag, as_shape
 from fastconv.engine import KerasTensor
 from fastconv.engine.primitive import owned
 from fastconv.engine.symbolic import Node
@@ -17,29 +18,45 @@ from fastconv.serialization import is_nameless, register
 
 @register("layer")
 class InputLayer(Layer):
-    """Where data enters a functional model."""
+    """Where data enters a functional model; arguments as for `Input`, whose `tensor` is `input_tensor` here.
+
+    Attributes:
+        shape: the sizes of one input, without the batch.
+        batch_size: the size of a batch, or None.
+    """
+
+    ARGUMENTS = ("shape", "batch_size")
 
     def __init__(
         self,
         shape: Sequence[int | None] | None = None,
         batch_size: int | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        input_tensor: KerasTensor | None = None,
+        optional: bool = False,
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
-        super().__init__(name=name, dtype=dtype, trainable=trainable)
-        sizes = shape if isinstance(shape, (list, tuple)) else (-1,)
-        if not all(n is None or (isinstance(n, int) and n >= 0) for n in sizes):
+        if sparse or ragged or optional:
             raise ValueError(
-                f"Input: shape must be ints >= 0 or None in a tuple, without the batch. Received: shape={shape!r}"
+                f"Input: sparse, ragged and optional must be False. Received: {sparse=}, {ragged=}, {optional=}"
             )
-        self.shape = tuple(sizes)
-        self.batch_size = batch_size
+        tensor = input_tensor
+        if tensor is not None:
+            check_tensor(tensor, shape, batch_size, batch_shape, dtype)
+            dtype = tensor.dtype
+        super().__init__(name=name, dtype=dtype, trainable=trainable)
+        sizes = sizes_of_input(shape, batch_size, batch_shape) if tensor is None else tensor.shape
+        self.batch_size, self.shape = sizes[0], sizes[1:]
         self.built = True
-        self._draw()
+        self._draw(tensor)
 
-    def _draw(self) -> None:
-        tensor = KerasTensor((self.batch_size, *self.shape), self.dtype, name=self.name)
+    def _draw(self, tensor: KerasTensor | None = None) -> None:
+        if tensor is None:
+            tensor = KerasTensor((self.batch_size, *self.shape), self.dtype, name=self.name)
         tensor.node = Node(self, (), {})
         tensor.node.outputs.append(tensor)
         self.input = self.output = tensor
@@ -48,30 +65,69 @@ class InputLayer(Layer):
         super().__setstate__(state)
         self._draw()
 
-    ARGUMENTS = ("shape", "batch_size")
+    @property
+    def batch_shape(self) -> tuple[int | None, ...]:
+        """(batch_size, *shape)."""
+        return (self.batch_size, *self.shape)
+
+
+def sizes_of_input(shape: Any, batch_size: Any, batch_shape: Any) -> tuple[int | None, ...]:
+    """The sizes of an input, the batch's first. Raises ValueError unless they are given once, as integers or None."""
+    if (shape is None) == (batch_shape is None) or (batch_size is not None and batch_shape is not None):
+        raise ValueError(
+            "Input: shape and batch_size, or batch_shape, must be given. "
+            f"Received: {shape=}, {batch_size=}, {batch_shape=}"
+        )
+    if batch_shape is None:
+        return (*as_shape("Input", "batch_size", (batch_size,)), *as_shape("Input", "shape", shape))
+    sizes = as_shape("Input", "batch_shape", batch_shape)
+    if not sizes:
+        raise ValueError(f"Input: batch_shape must begin with the batch. Received: {batch_shape=}")
+    return sizes
+
+
+def check_tensor(tensor: Any, shape: Any, batch_size: Any, batch_shape: Any, dtype: Any) -> None:
+    """Raise ValueError if `tensor` is not symbolic, or differs from what else is given of it."""
+    if not isinstance(tensor, KerasTensor) or not tensor.shape:
+        raise ValueError(f"Input: tensor must be symbolic and have a batch. Received: {tensor=}")
+    given = {"shape": shape, "batch_size": batch_size, "batch_shape": batch_shape, "dtype": dtype}
+    of_tensor = {"shape": tensor.shape[1:], "batch_size": tensor.shape[0], "batch_shape": tensor.shape}
+    for name, value in given.items():
+        found = of_tensor.get(name, tensor.dtype)
+        if value is not None and (found != value if name in ("dtype", "batch_size") else found != tuple(value)):
+            raise ValueError(f"Input: {name} must be that of the tensor, {found}. Received: {name}={value!r}")
 
 
 def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
-    dtype: str | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
+    tensor: KerasTensor | None = None,
+    optional: bool = False,
 ) -> KerasTensor:
-    """The symbolic tensor with which a functional model begins.
+    """Return the symbolic tensor with which a functional model begins.
 
     Args:
-        shape: the sizes of one input, without the batch; None where they vary.
-        batch_size: the size of a batch, where it never varies.
+        shape: the sizes of one input, without the batch; None for those that vary.
+        batch_size: the size of a batch, if it never varies.
         dtype: `config.floatx()` when None.
+        sparse, ragged, optional: only False; such inputs are not supported.
+        batch_shape: instead of `shape` and `batch_size`: both, (batch_size, *shape).
         name: of the input.
+        tensor: a symbolic tensor that becomes an input, and is returned.
 
     Returns:
         A symbolic tensor of shape (batch_size, *shape).
 
     Raises:
-        ValueError: a size that is neither an int >= 0 nor None.
+        ValueError: a size that is neither an integer >= 0 nor None, arguments that contradict each other, or inputs
+            that are not supported.
     """
-    return InputLayer(shape, batch_size, dtype or config.floatx(), name).output
+    return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name).output
 
 
 @register("layer")
@@ -112,7 +168,7 @@ class Dense(Weighted):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = check_count(self, "units", units)
         self.activation = activations.get(activation)
-        self.use_bias = use_bias
+        self.use_bias = as_flag(self, "use_bias", use_bias)
         self.choose(
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
@@ -247,6 +303,8 @@ class Lambda(Layer):
         super().__init__(**kwargs)
         if mask is not None:
             raise ValueError(f"Lambda: masks are not supported. Received: mask={mask!r}")
+        if not callable(function):
+            raise ValueError(f"Lambda: a function is needed. Received: function={function!r}")
         self.function = function
         self.arguments = map_leaves(owned, dict(arguments or {}))
 

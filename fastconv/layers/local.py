@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from fastconv import activations, config, ops
+from fastconv.arguments import as_choice, as_flag, as_integers
 from fastconv.layers.base import check_count, check_rank
 from fastconv.layers.weighted import Weighted, choices
 from fastconv.serialization import register
-from fastconv.window import output_size, spread
+from fastconv.window import output_size
 
 
 class LocallyConnected(Weighted):
@@ -41,15 +42,13 @@ class LocallyConnected(Weighted):
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if padding != "valid":
-            raise ValueError(f"{type(self).__name__}: padding must be 'valid'. Received: padding={padding!r}")
         self.filters = check_count(self, "filters", filters)
-        self.kernel_size = spread("kernel_size", kernel_size, self.rank)
-        self.strides = spread("strides", strides, self.rank)
-        self.padding = padding
+        self.kernel_size = as_integers(self, "kernel_size", kernel_size, 1, self.rank)
+        self.strides = as_integers(self, "strides", strides, 1, self.rank)
+        self.padding = as_choice(self, "padding", padding, ("valid",))
         self.data_format = config.standardize_data_format(data_format)
         self.activation = activations.get(activation)
-        self.use_bias = use_bias
+        self.use_bias = as_flag(self, "use_bias", use_bias)
         self.choose(
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,

@@ -7,6 +7,7 @@ from functools import reduce
 from typing import Any
 
 from fastconv import config, ops
+from fastconv.arguments import as_axes, as_flag, as_integer, as_integers
 from fastconv.layers.base import Layer
 from fastconv.serialization import register
 
@@ -92,7 +93,7 @@ class Concatenate(Merge):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = as_integer(self, "axis", axis)
 
     def merge(self, inputs: Sequence[Any]) -> Any:
         return ops.concatenate(inputs, self.axis)
@@ -115,14 +116,19 @@ class Dot(Merge):
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        pair = (axes, axes) if isinstance(axes, int) else tuple(axes)
-        if len(pair) != 2 or not all(isinstance(axis, int) and axis for axis in pair):
-            raise ValueError(f"Dot: axes must be one int or two, and not that of the batch. Received: axes={axes!r}")
-        self.axes = axes
-        self.normalize = normalize
+        pair = as_integers(self, "axes", axes, count=2)
+        if not all(pair):
+            raise ValueError(f"Dot: axes must not be that of the batch, 0. Received: axes={axes!r}")
+        self.axes = as_axes(self, "axes", axes)
+        self.normalize = as_flag(self, "normalize", normalize)
 
     def merge(self, inputs: Sequence[Any]) -> Any:
         pair = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
+        if not all(-x.ndim <= axis < x.ndim and axis % x.ndim for x, axis in zip(inputs, pair)):
+            raise ValueError(
+                f"{self.name}: axes must be among those of the inputs after the batch. "
+                f"Received: axes={self.axes}, shapes {tuple(inputs[0].shape)} and {tuple(inputs[1].shape)}"
+            )
         sides = [self._side(x, axis % x.ndim) for x, axis in zip(inputs, pair)]
         (a, kept_a), (b, kept_b) = sides
         if a.shape[-1] != b.shape[-1]:
@@ -179,6 +185,6 @@ def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
-def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, normalize: bool = False, **kwargs: Any) -> Any:
+def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
     """`Dot` applied to `inputs`."""
-    return Dot(axes=axes, normalize=normalize, **kwargs)(inputs)
+    return Dot(axes=axes, **kwargs)(inputs)

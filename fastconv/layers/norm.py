@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv import initializers, ops
+from fastconv.arguments import as_axes, as_flag, as_integer, as_number
 from fastconv.layers.base import Layer, check_count
 from fastconv.layers.core import Wrapper
 from fastconv.layers.weighted import Weighted, choices
@@ -34,10 +35,10 @@ class Affine(Weighted):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.axis = axis if isinstance(axis, int) else list(axis)
-        self.epsilon = epsilon
-        self.center = center
-        self.scale = scale
+        self.axis = as_axes(self, "axis", axis)
+        self.epsilon = as_number(self, "epsilon", epsilon)
+        self.center = as_flag(self, "center", center)
+        self.scale = as_flag(self, "scale", scale)
         self.choose(
             beta_initializer=beta_initializer,
             gamma_initializer=gamma_initializer,
@@ -114,10 +115,10 @@ class BatchNormalization(Affine):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
-            beta_constraint, gamma_constraint, **kwargs,
+            as_integer(self, "axis", axis), epsilon, center, scale, beta_initializer, gamma_initializer,
+            beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint, **kwargs,
         )  # fmt: skip
-        self.momentum = momentum
+        self.momentum = as_number(self, "momentum", momentum)
         self.choose(
             moving_mean_initializer=moving_mean_initializer,
             moving_variance_initializer=moving_variance_initializer,
@@ -182,7 +183,7 @@ class LayerNormalization(Affine):
             axis, epsilon, center and not rms_scaling, scale or rms_scaling, beta_initializer, gamma_initializer,
             beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint, **kwargs,
         )  # fmt: skip
-        self.rms_scaling = rms_scaling
+        self.rms_scaling = as_flag(self, "rms_scaling", rms_scaling)
 
     def call(self, inputs: Any) -> Any:
         axes = [axis % inputs.ndim for axis in ([self.axis] if isinstance(self.axis, int) else self.axis)]
@@ -225,10 +226,11 @@ class GroupNormalization(Affine):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
-            beta_constraint, gamma_constraint, **kwargs,
+            as_integer(self, "axis", axis), epsilon, center, scale, beta_initializer, gamma_initializer,
+            beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint, **kwargs,
         )  # fmt: skip
-        self.groups = groups if groups == -1 else check_count(self, "groups", groups)
+        count = as_integer(self, "groups", groups)
+        self.groups = count if count == -1 else check_count(self, "groups", groups)
 
     def build(self, input_shape: Any) -> None:
         (channels,) = sizes_of(self, input_shape)
@@ -264,8 +266,8 @@ class RMSNormalization(Layer):
 
     def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis if isinstance(axis, int) else list(axis)
-        self.epsilon = epsilon
+        self.axis = as_axes(self, "axis", axis)
+        self.epsilon = as_number(self, "epsilon", epsilon)
 
     def build(self, input_shape: Any) -> None:
         self.scale = self.add_weight(sizes_of(self, input_shape), "ones", name="scale")
@@ -284,7 +286,7 @@ class UnitNormalization(Layer):
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis if isinstance(axis, int) else list(axis)
+        self.axis = as_axes(self, "axis", axis)
 
     def call(self, inputs: Any) -> Any:
         largest = ops.stop_gradient(ops.max(ops.abs(inputs), self.axis, keepdims=True))

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastconv import config, ops
-from fastconv.layers.base import Layer, check_rank
+from fastconv.arguments import as_flag, as_integers
+from fastconv.layers.base import Layer, check_rank, padding_of
 from fastconv.serialization import register
-from fastconv.window import spread, standardize_padding
 
 
 class Pooling(Layer):
@@ -24,12 +24,13 @@ class Pooling(Layer):
         strides: int | Sequence[int] | None = None,
         padding: Any = "valid",
         data_format: str | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.pool_size = spread("pool_size", pool_size, self.rank)
-        self.strides = self.pool_size if strides is None else spread("strides", strides, self.rank)
-        self.padding = standardize_padding(type(self).__name__, padding, self.rank)
+        super().__init__(name=name, **kwargs)
+        self.pool_size = as_integers(self, "pool_size", pool_size, 1, self.rank)
+        self.strides = self.pool_size if strides is None else as_integers(self, "strides", strides, 1, self.rank)
+        self.padding = padding_of(self, padding)
         self.data_format = config.standardize_data_format(data_format)
 
     def call(self, inputs: Any) -> Any:
@@ -47,7 +48,7 @@ class GlobalPooling(Layer):
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = config.standardize_data_format(data_format)
-        self.keepdims = keepdims
+        self.keepdims = as_flag(self, "keepdims", keepdims)
 
     def call(self, inputs: Any) -> Any:
         check_rank(self, inputs, self.rank + 2)
@@ -68,7 +69,7 @@ class AdaptivePooling(Layer):
 
     def __init__(self, output_size: int | Sequence[int], data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.output_size = spread("output_size", output_size, self.rank)
+        self.output_size = as_integers(self, "output_size", output_size, 1, self.rank)
         self.data_format = config.standardize_data_format(data_format)
 
     def call(self, inputs: Any) -> Any:

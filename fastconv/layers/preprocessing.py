@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, ops
+from fastconv.arguments import as_axes, as_choice, as_flag, as_number, plain
 from fastconv.engine import Variable
 from fastconv.engine.symbolic import KerasTensor
+from fastconv.engine.tree import leaves
 from fastconv.layers.base import Layer, check_count
 from fastconv.ops.image import INTERPOLATIONS
 from fastconv.serialization import register
@@ -28,8 +30,8 @@ class Rescaling(Layer):
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.scale = plain(scale)
-        self.offset = plain(offset)
+        self.scale = plain_numbers(self, "scale", scale)
+        self.offset = plain_numbers(self, "offset", offset)
 
     def call(self, inputs: Any) -> Any:
         if inputs.ndim and np.ndim(self.scale) == np.ndim(self.offset) == 0:  # in one pass
@@ -66,7 +68,8 @@ class Normalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+        axes = () if axis is None else as_axes(self, "axis", axis)
+        self.axis = (axes,) if isinstance(axes, int) else tuple(axes)
         if (mean is None) != (variance is None) or np.shape(mean) != np.shape(variance):
             raise ValueError(
                 "Normalization: mean and variance must both be given, in one shape, or neither. "
@@ -76,9 +79,9 @@ class Normalization(Layer):
             raise ValueError(
                 f"Normalization: mean must have at most as many axes as `axis`. Received: {mean=}, axis={self.axis}"
             )
-        self.input_mean = plain(mean)
-        self.input_variance = plain(variance)
-        self.invert = bool(invert)
+        self.input_mean = None if mean is None else plain_numbers(self, "mean", mean)
+        self.input_variance = None if variance is None else plain_numbers(self, "variance", variance)
+        self.invert = as_flag(self, "invert", invert)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "mean": self.input_mean, "variance": self.input_variance}
@@ -96,7 +99,9 @@ class Normalization(Layer):
             shape = [input_shape[a] for a in kept]
             self.adapt_mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
             self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")
-            self.count = self.add_weight((), "zeros", "int32", False, name="count")  # unused, but in Keras's files
+            self.count = self.add_weight(
+                (), "zeros", "int32", trainable=False, name="count"
+            )  # unused, but in Keras's files
         else:
             self._mean, self._variance = (self._placed(numbers) for numbers in (self.input_mean, self.input_variance))
 
@@ -180,9 +185,16 @@ def batches_of(data: Any) -> Iterator[np.ndarray]:
         yield np.asarray(batch[0] if isinstance(batch, tuple) else batch)
 
 
-def plain(numbers: Any) -> Any:
-    """Numbers or None as what a configuration holds: arrays as lists."""
-    return numbers.tolist() if hasattr(numbers, "tolist") else numbers
+def plain_numbers(layer: Layer, name: str, numbers: Any) -> Any:
+    """A number, or numbers in nested lists or an array, as a configuration holds them: arrays as lists.
+
+    Raises:
+        ValueError: anything else.
+    """
+    found = plain(numbers.numpy() if isinstance(numbers, Variable) else numbers)
+    if not all(isinstance(leaf, (int, float)) for leaf in leaves(found)):
+        raise ValueError(f"{type(layer).__name__}: {name} must be a number, or numbers. Received: {name}={numbers!r}")
+    return found
 
 
 # ---- images ----------------------------------------------------------------------------------------------------------
@@ -247,16 +259,12 @@ class Resizing(ImageLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(height, width, data_format, **kwargs)
-        if interpolation not in INTERPOLATIONS:
-            raise ValueError(
-                f"Resizing: interpolation must be one of {', '.join(INTERPOLATIONS)}. Received: {interpolation!r}"
-            )
-        self.interpolation = interpolation
-        self.crop_to_aspect_ratio = crop_to_aspect_ratio
-        self.pad_to_aspect_ratio = pad_to_aspect_ratio
-        self.fill_mode = fill_mode
-        self.fill_value = fill_value
-        self.antialias = bool(antialias)
+        self.interpolation = as_choice(self, "interpolation", interpolation, INTERPOLATIONS)
+        self.crop_to_aspect_ratio = as_flag(self, "crop_to_aspect_ratio", crop_to_aspect_ratio)
+        self.pad_to_aspect_ratio = as_flag(self, "pad_to_aspect_ratio", pad_to_aspect_ratio)
+        self.fill_mode = as_choice(self, "fill_mode", fill_mode, ("constant",))
+        self.fill_value = as_number(self, "fill_value", fill_value)
+        self.antialias = as_flag(self, "antialias", antialias)
 
     def _cast(self, tree: Any) -> Any:
         is_whole = isinstance(tree, np.ndarray) and tree.dtype.kind in "iu"

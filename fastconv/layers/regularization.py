@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv import config, ops, regularizers
+from fastconv.arguments import as_number, as_shape
 from fastconv.layers.base import Layer, check_rank
-from fastconv.random import SeedGenerator
+from fastconv.random import SeedGenerator, as_seed
 from fastconv.serialization import register
 
 
@@ -21,8 +22,8 @@ class RandomLayer(Layer):
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.seed = seed
-        self.seed_state = SeedGenerator(seed, "seed_state")
+        self.seed = None if seed is None else as_seed(seed)
+        self.seed_state = SeedGenerator(self.seed, "seed_state")
         self.seed_state.path = f"{self.name}/seed_state"
 
     def next_seed(self) -> Any:
@@ -37,9 +38,7 @@ class Disturbance(RandomLayer):
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
-        if not 0 <= rate <= 1:
-            raise ValueError(f"{type(self).__name__}: rate must be at least 0 and at most 1. Received: rate={rate}")
-        self.rate = float(rate)
+        self.rate = float(as_number(self, "rate", rate, 0, 1))
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training or not self.rate:
@@ -72,7 +71,11 @@ class Dropout(Disturbance):
         self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(rate, seed, **kwargs)
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        self.noise_shape = None if noise_shape is None else as_shape(self, "noise_shape", noise_shape)
+        if 0 in (self.noise_shape or ()):
+            raise ValueError(
+                f"{type(self).__name__}: noise_shape must be ints of at least 1 or None. Received: {noise_shape=}"
+            )
 
     def disturb(self, x: Any) -> Any:
         if self.noise_shape is None:
@@ -101,8 +104,16 @@ class SpatialDropout(Dropout):
     ARGUMENTS: tuple[str, ...] = ("rate", "data_format", "seed")
     rank: int
 
-    def __init__(self, rate: float, data_format: str | None = None, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(rate, seed=seed, **kwargs)
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(rate, seed=seed, name=name, dtype=dtype, **kwargs)
         self.data_format = config.standardize_data_format(data_format)
         ones = (1,) * self.rank
         self.noise_shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
@@ -119,8 +130,10 @@ class SpatialDropout1D(SpatialDropout):
     ARGUMENTS = ("rate", "seed")
     rank = 1
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(rate, "channels_last", seed, **kwargs)
+    def __init__(
+        self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None, **kwargs: Any
+    ) -> None:
+        super().__init__(rate, "channels_last", seed, name, dtype, **kwargs)
 
 
 @register("layer")
@@ -170,16 +183,14 @@ class GaussianNoise(RandomLayer):
     """In training, x plus normal numbers of mean 0 and standard deviation `stddev`.
 
     Raises:
-        ValueError: a standard deviation below 0.
+        ValueError: a standard deviation below 0 or above 1.
     """
 
     ARGUMENTS = ("stddev", "seed")
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
-        if not stddev >= 0:
-            raise ValueError(f"GaussianNoise: stddev must be at least 0. Received: stddev={stddev}")
-        self.stddev = float(stddev)
+        self.stddev = float(as_number(self, "stddev", stddev, 0, 1))
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training or not self.stddev:
@@ -194,9 +205,9 @@ class ActivityRegularization(Layer):
     ARGUMENTS = ("l1", "l2")
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
-        self.l1 = l1
-        self.l2 = l2
+        penalty = regularizers.L1L2(l1, l2)
+        super().__init__(activity_regularizer=penalty, **kwargs)
+        self.l1, self.l2 = penalty.l1, penalty.l2
 
     def get_config(self) -> dict:
         return {name: value for name, value in super().get_config().items() if name != "activity_regularizer"}

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv import config, ops
+from fastconv.arguments import as_choice, as_integers, is_integer, plain
 from fastconv.layers.base import Layer, check_count, check_rank
 from fastconv.ops import image
 from fastconv.serialization import register
-from fastconv.window import explicit_sides, spread
 
 
 @register("layer")
@@ -34,14 +34,16 @@ class Reshape(Layer):
     """Each input in another shape: (N, ...) to (N, *target_shape); one size may be -1.
 
     Raises:
-        ValueError: the number of elements would change.
+        ValueError: a size below -1, two of -1, or the number of elements would change.
     """
 
     ARGUMENTS = ("target_shape",)
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.target_shape = tuple(target_shape)
+        self.target_shape = as_integers(self, "target_shape", target_shape, -1)
+        if self.target_shape.count(-1) > 1:
+            raise ValueError(f"Reshape: target_shape must have -1 once at most. Received: {target_shape=}")
 
     def call(self, inputs: Any) -> Any:
         sizes, one = self.target_shape, math.prod(inputs.shape[1:])
@@ -68,7 +70,7 @@ class Permute(Layer):
 
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.dims = tuple(dims)
+        self.dims = as_integers(self, "dims", dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(f"Permute: dims must have each of 1, 2, ... once. Received: dims={dims!r}")
 
@@ -96,13 +98,33 @@ class RepeatVector(Layer):
 class Bordered(Layer):
     """A layer with a number of pixels before and behind each of `rank` spatial axes."""
 
+    ARGUMENTS = ("padding", "data_format")
     rank: int
     data_format: str
 
+    @classmethod
+    def from_config(cls, config: dict) -> Any:
+        """A new layer; the pair of a single axis is nested in configurations."""
+        name = cls.ARGUMENTS[0]
+        nested = cls.rank == 1 and name in config and isinstance(config[name], (list, tuple)) and len(config[name]) == 1
+        return cls(**{**config, name: config[name][0]} if nested else config)
+
     def sides(self, argument: str, value: Any) -> tuple[tuple[int, int], ...]:
-        """`value` as (before, after) for each axis; of one axis, (before, after) alone will do."""
-        pair = self.rank == 1 and isinstance(value, (list, tuple)) and len(value) == 2
-        return explicit_sides(type(self).__name__, (value,) if pair else value, self.rank)
+        """`value` as (before, after) for each axis: an integer for all, one an axis, or a pair an axis.
+
+        Of one axis it is an integer or (before, after).
+        """
+        axes = plain(value)
+        if is_integer(axes):
+            axes = (axes,) * self.rank
+        elif self.rank == 1:
+            axes = (axes,)
+        if not isinstance(axes, (list, tuple)) or len(axes) != self.rank:
+            raise ValueError(
+                f"{type(self).__name__}: {argument} must be an int, or an int or a pair for each of {self.rank} axes. "
+                f"Received: {argument}={value!r}"
+            )
+        return tuple(as_integers(self, argument, side, 0, 2) for side in axes)  # type: ignore[misc]
 
     def of_all_axes(self, sides: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
         """`sides` among those of the batch and the channels, which have none."""
@@ -112,8 +134,6 @@ class Bordered(Layer):
 
 class ZeroPadding(Bordered):
     """Zeros around the spatial axes."""
-
-    ARGUMENTS = ("padding", "data_format")
 
     def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -212,7 +232,7 @@ class UpSampling(Layer):
 
     def __init__(self, size: int | Sequence[int] = 2, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.size = spread("size", size, self.rank)
+        self.size = as_integers(self, "size", size, 1, self.rank)
         self.data_format = config.standardize_data_format(data_format)
 
     def call(self, inputs: Any) -> Any:
@@ -266,12 +286,7 @@ class UpSampling2D(UpSampling):
         **kwargs: Any,
     ) -> None:
         super().__init__(size, data_format, **kwargs)
-        if interpolation not in image.INTERPOLATIONS:
-            raise ValueError(
-                f"UpSampling2D: interpolation must be one of {', '.join(image.INTERPOLATIONS)}. "
-                f"Received: interpolation={interpolation!r}"
-            )
-        self.interpolation = interpolation
+        self.interpolation = as_choice(self, "interpolation", interpolation, image.INTERPOLATIONS)
 
     def repeat(self, x: Any) -> Any:
         if self.interpolation == "nearest":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastconv.engine import Primitive, lift
-from fastconv.ops.broadcast import positions, sum
+from fastconv.ops.broadcast import positions, reshape, sum
 from fastconv.ops.convert import as_float, cast
 from fastconv.ops.elementwise import absolute, clip, exp, maximum, minimum, reciprocal, sign, sqrt, square, where
 from fastconv.ops.shape import expand_dims, part, transpose
@@ -322,21 +322,23 @@ _log_softmax_backward: Primitive = Primitive(
 )
 
 
-def softmax(x: Any, axis: int = -1) -> Any:
-    """e^x / sum(e^x) along `axis`, with the maximum subtracted first, so that nothing overflows."""
+def softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
+    """e^x / sum(e^x) along `axis`, or several axes together, with the maximum subtracted first: nothing overflows."""
     return _on_last_axis(_softmax, x, axis)
 
 
-def log_softmax(x: Any, axis: int = -1) -> Any:
-    """x - log(sum(e^x)) along `axis`, with the maximum subtracted first, so that nothing overflows."""
+def log_softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
+    """x - log(sum(e^x)) along `axis`, or several together, with the maximum subtracted first: nothing overflows."""
     return _on_last_axis(_log_softmax, x, axis)
 
 
-def _on_last_axis(primitive: Primitive, x: Any, axis: int) -> Any:
-    """The kernels work along the last axis; another one is brought there and back."""
+def _on_last_axis(primitive: Primitive, x: Any, axis: int | Sequence[int]) -> Any:
+    """The kernels work along the last axis; others are brought there, as one, and back."""
     x = as_float(x)
-    (axis,) = positions(axis, x.ndim)
-    if axis == x.ndim - 1:
+    axes = positions(axis, x.ndim)
+    if axes == (x.ndim - 1,):
         return primitive(x)
-    order = [i for i in range(x.ndim) if i != axis] + [axis]
-    return transpose(primitive(transpose(x, order)), [order.index(i) for i in range(x.ndim)])
+    order = [*(i for i in range(x.ndim) if i not in axes), *axes]
+    moved = transpose(x, order)
+    y = primitive(reshape(moved, (*moved.shape[: x.ndim - len(axes)], math.prod(x.shape[i] for i in axes))))
+    return transpose(reshape(y, moved.shape), [order.index(i) for i in range(x.ndim)])
