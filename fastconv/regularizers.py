@@ -24,8 +24,8 @@ class Regularizer(Configurable):
 class L1(Regularizer):
     """l1 sum(|x|)."""
 
-    def __init__(self, l1: float = 0.01) -> None:
-        self.l1 = _strength("l1", l1)
+    def __init__(self, l1: float | None = 0.01) -> None:
+        self.l1 = _strength("l1", 0.0 if l1 is None else l1)
 
     def __call__(self, x: Any) -> Any:
         return ops.sum(ops.absolute(x)) * self.l1
@@ -38,8 +38,8 @@ class L1(Regularizer):
 class L2(Regularizer):
     """l2 sum(x^2)."""
 
-    def __init__(self, l2: float = 0.01) -> None:
-        self.l2 = _strength("l2", l2)
+    def __init__(self, l2: float | None = 0.01) -> None:
+        self.l2 = _strength("l2", 0.0 if l2 is None else l2)
 
     def __call__(self, x: Any) -> Any:
         return ops.sum(ops.square(x)) * self.l2
@@ -52,9 +52,9 @@ class L2(Regularizer):
 class L1L2(Regularizer):
     """l1 sum(|x|) + l2 sum(x^2)."""
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        self.l1 = _strength("l1", l1)
-        self.l2 = _strength("l2", l2)
+    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
+        self.l1 = _strength("l1", 0.0 if l1 is None else l1)
+        self.l2 = _strength("l2", 0.0 if l2 is None else l2)
 
     def __call__(self, x: Any) -> Any:
         return ops.sum(ops.absolute(x)) * self.l1 + ops.sum(ops.square(x)) * self.l2
@@ -92,8 +92,8 @@ class OrthogonalRegularizer(Regularizer):
         return {"factor": self.factor, "mode": self.mode}
 
 
-def _strength(name: str, value: float | None) -> float:
-    found = 0.0 if value is None else plain(value)
+def _strength(name: str, value: float) -> float:
+    found = plain(value)
     if not is_number(found) or not 0 <= found < math.inf:
         raise ValueError(f"{name} must be a finite number of at least 0. Received: {name}={value!r}")
     return float(found)

@@ -346,10 +346,14 @@ class RandomShear(RandomAffine):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.x_factor = plain(x_factor)
         self.y_factor = plain(y_factor)
-        given = {"x_factor": self.x_factor, "y_factor": self.y_factor}
-        if any(not isinstance(factor, Sequence) and factor < 0 for factor in given.values()):
-            raise ValueError(f"RandomShear: a number must be at least 0. Received: {x_factor=}, {y_factor=}")
-        self._ranges = [both_signs(self, name, factor) for name, factor in given.items()]
+        self._ranges = [self._lean("x_factor", self.x_factor), self._lean("y_factor", self.y_factor)]
+
+    def _lean(self, name: str, factor: Factor) -> tuple[float, float]:
+        low, high = both_signs(self, name, factor)
+        is_negative = factor < 0 if isinstance(factor, (int, float)) else low < 0 and low != -high
+        if is_negative:
+            raise ValueError(f"RandomShear: {name} must be at least 0. Received: {name}={factor!r}")
+        return low, high
 
     def draw(self, images: Any, seed: Any) -> dict:
         n = images.shape[0]

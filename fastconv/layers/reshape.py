@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv import config, ops
-from fastconv.arguments import as_choice, as_integers, is_integer, plain
+from fastconv.arguments import as_choice, as_integer, as_integers, is_integer, plain
 from fastconv.layers.base import Layer, check_count, check_rank
 from fastconv.ops import image
 from fastconv.serialization import register
@@ -95,6 +95,12 @@ class RepeatVector(Layer):
         return ops.broadcast_to(ops.expand_dims(inputs, 1), (rows, self.n, width))
 
 
+def unnested(config: dict, name: str) -> dict:
+    """Return `config` with the entry of the single axis in place of the list of entries of each axis."""
+    value = config.get(name)
+    return {**config, name: value[0]} if isinstance(value, (list, tuple)) and len(value) == 1 else config
+
+
 class Bordered(Layer):
     """A layer with a number of pixels before and behind each of `rank` spatial axes."""
 
@@ -104,10 +110,8 @@ class Bordered(Layer):
 
     @classmethod
     def from_config(cls, config: dict) -> Any:
-        """A new layer; the pair of a single axis is nested in configurations."""
-        name = cls.ARGUMENTS[0]
-        nested = cls.rank == 1 and name in config and isinstance(config[name], (list, tuple)) and len(config[name]) == 1
-        return cls(**{**config, name: config[name][0]} if nested else config)
+        """Return a new layer from what `get_config` returned."""
+        return cls(**unnested(config, cls.ARGUMENTS[0]) if cls.rank == 1 else config)
 
     def sides(self, argument: str, value: Any) -> tuple[tuple[int, int], ...]:
         """`value` as (before, after) for each axis: an integer for all, one an axis, or a pair an axis.
@@ -259,7 +263,12 @@ class UpSampling1D(UpSampling):
     rank = 1
 
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
-        super().__init__(size, "channels_last", **kwargs)
+        super().__init__(as_integer(self, "size", size, 1), "channels_last", **kwargs)
+
+    @classmethod
+    def from_config(cls, config: dict) -> Any:
+        """Return a new layer from what `get_config` returned."""
+        return cls(**unnested(config, "size"))
 
 
 @register("layer")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
+from fastconv.arguments import as_choice
 from fastconv.engine import Primitive, lift
 from fastconv.ops.broadcast import broadcast_to, reshape
 from fastconv.ops.broadcast import sum as sum_
@@ -226,10 +227,8 @@ FILLS = {
 
 def check_sampling(op: str, interpolation: str, fill_mode: str) -> None:
     """Raise ValueError for an unknown interpolation between pixels, or fill beyond the border."""
-    if interpolation not in ("nearest", "bilinear"):
-        raise ValueError(f"{op}: interpolation must be 'nearest' or 'bilinear'. Received: {interpolation!r}")
-    if fill_mode not in FILLS:
-        raise ValueError(f"{op}: fill_mode must be one of {', '.join(FILLS)}. Received: {fill_mode!r}")
+    as_choice(op, "interpolation", interpolation, ("nearest", "bilinear"))
+    as_choice(op, "fill_mode", fill_mode, tuple(FILLS))
 
 
 def affine_transform(
