@@ -110,6 +110,22 @@ def as_number(owner: Any, name: str, value: Any, low: float = -math.inf, high: f
     return number
 
 
+def as_numbers(owner: Any, name: str, value: Any) -> Any:
+    """`value`, a number or numbers in an array or in nested lists of one shape, as Python's numbers and lists.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    numbers = plain(value)
+    try:
+        kind = np.asarray(numbers).dtype.kind
+    except ValueError:  # lists of several lengths
+        kind = "O"
+    if kind not in "biuf" or isinstance(numbers, (set, dict)):
+        raise ValueError(f"{describe(owner)}: {name} must be a number, or numbers. Received: {name}={value!r}")
+    return numbers
+
+
 def as_flag(owner: Any, name: str, value: Any) -> bool:
     """`value` as a bool.
 

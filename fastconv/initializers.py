@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, serialization
-from fastconv.arguments import as_choice, as_integer, as_integers, as_number, plain
+from fastconv.arguments import as_choice, as_integer, as_integers, as_number, as_numbers
 from fastconv.engine import Variable
-from fastconv.engine.tree import leaves
 from fastconv.serialization import Configurable, register
 from fastconv.utils import random
 
@@ -47,9 +46,7 @@ class Constant(Initializer):
     """Every weight is `value`, a number or an array that broadcasts to the shape."""
 
     def __init__(self, value: Any = 0.0) -> None:
-        self.value = plain(value)
-        if not all(isinstance(leaf, (int, float)) for leaf in leaves(self.value)):
-            raise ValueError(f"Constant: value must be a number, or numbers. Received: value={value!r}")
+        self.value = as_numbers(self, "value", value)
 
     def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
         return np.full(shape, self.value, dtype or config.floatx())

@@ -135,6 +135,37 @@ def shuffle(x: Any, axis: int = 0, seed: int | SeedGenerator | None = None) -> A
     return ops.random_shuffle(x, draw_seed(seed), axis)
 
 
-def dropout(inputs: Any, rate: float, seed: int | SeedGenerator | None = None) -> Any:
-    """Each element 0 with probability `rate`, else divided by 1 - rate; `seed` as for `normal`."""
-    return ops.dropout(inputs, draw_seed(seed), rate)
+def dropout(
+    inputs: Any,
+    rate: float,
+    noise_shape: Sequence[int | None] | None = None,
+    seed: int | SeedGenerator | None = None,
+) -> Any:
+    """Return `inputs` with each element 0 with probability `rate`, else divided by 1 - rate.
+
+    Args:
+        inputs: an array.
+        rate: 0 <= rate < 1.
+        noise_shape: the shape of what is drawn, which is broadcast against the inputs; None in it is the inputs' size.
+        seed: as for `normal`.
+    """
+    if noise_shape is None:
+        return ops.dropout(inputs, draw_seed(seed), rate)
+    inputs = ops.convert_to_tensor(inputs)
+    shape = broadcast_shape("dropout", noise_shape, inputs.shape)
+    return inputs * ops.dropout(ops.ones(shape, inputs.dtype), draw_seed(seed), rate)
+
+
+def broadcast_shape(owner: str, noise_shape: Sequence[int | None], shape: Sequence[int]) -> tuple[int, ...]:
+    """Return `noise_shape` with the sizes of `shape` in place of None.
+
+    Raises:
+        ValueError: it is not broadcast against `shape`.
+    """
+    sizes = tuple(noise_shape)
+    if len(sizes) != len(shape) or any(n not in (None, 1, m) for n, m in zip(sizes, shape)):
+        raise ValueError(
+            f"{owner}: noise_shape must have 1, None or the size of the inputs for each axis. "
+            f"Received: noise_shape={sizes}, shape={tuple(shape)}"
+        )
+    return tuple(m if n is None else n for n, m in zip(sizes, shape))

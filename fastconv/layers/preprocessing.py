@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, ops
-from fastconv.arguments import as_axes, as_choice, as_flag, as_number, plain
+from fastconv.arguments import as_axes, as_choice, as_flag, as_number, as_numbers
 from fastconv.engine import Variable
 from fastconv.engine.symbolic import KerasTensor
-from fastconv.engine.tree import leaves
 from fastconv.layers.base import Layer, check_count
 from fastconv.ops.image import INTERPOLATIONS
 from fastconv.serialization import register
@@ -30,8 +29,8 @@ class Rescaling(Layer):
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.scale = plain_numbers(self, "scale", scale)
-        self.offset = plain_numbers(self, "offset", offset)
+        self.scale = as_numbers(self, "scale", scale)
+        self.offset = as_numbers(self, "offset", offset)
 
     def call(self, inputs: Any) -> Any:
         if inputs.ndim and np.ndim(self.scale) == np.ndim(self.offset) == 0:  # in one pass
@@ -79,8 +78,8 @@ class Normalization(Layer):
             raise ValueError(
                 f"Normalization: mean must have at most as many axes as `axis`. Received: {mean=}, axis={self.axis}"
             )
-        self.input_mean = None if mean is None else plain_numbers(self, "mean", mean)
-        self.input_variance = None if variance is None else plain_numbers(self, "variance", variance)
+        self.input_mean = None if mean is None else as_numbers(self, "mean", mean)
+        self.input_variance = None if variance is None else as_numbers(self, "variance", variance)
         self.invert = as_flag(self, "invert", invert)
 
     def get_config(self) -> dict:
@@ -183,18 +182,6 @@ def batches_of(data: Any) -> Iterator[np.ndarray]:
         return
     for batch in data:
         yield np.asarray(batch[0] if isinstance(batch, tuple) else batch)
-
-
-def plain_numbers(layer: Layer, name: str, numbers: Any) -> Any:
-    """A number, or numbers in nested lists or an array, as a configuration holds them: arrays as lists.
-
-    Raises:
-        ValueError: anything else.
-    """
-    found = plain(numbers.numpy() if isinstance(numbers, Variable) else numbers)
-    if not all(isinstance(leaf, (int, float)) for leaf in leaves(found)):
-        raise ValueError(f"{type(layer).__name__}: {name} must be a number, or numbers. Received: {name}={numbers!r}")
-    return found
 
 
 # ---- images ----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 from fastconv import config, ops, regularizers
 from fastconv.arguments import as_number, as_shape
 from fastconv.layers.base import Layer, check_rank
-from fastconv.random import SeedGenerator, as_seed
+from fastconv.random import SeedGenerator, as_seed, broadcast_shape
 from fastconv.serialization import register
 
 
@@ -88,14 +88,8 @@ class Dropout(Disturbance):
 
 
 def noise_shape(layer: Any, x: Any) -> tuple[int, ...]:
-    """`layer.noise_shape` with the sizes of x where it says None. Raises ValueError where it does not fit x."""
-    shape = tuple(x.shape) if layer.noise_shape is None else layer.noise_shape
-    if len(shape) != x.ndim or any(n not in (None, 1, m) for n, m in zip(shape, x.shape)):
-        raise ValueError(
-            f"{layer.name}: noise_shape must have 1, None or the size of the inputs for each axis. "
-            f"Received: noise_shape={shape}, shape={tuple(x.shape)}"
-        )
-    return tuple(m if n is None else n for n, m in zip(shape, x.shape))
+    """Return `layer.noise_shape` with the sizes of x in place of None. Raises ValueError if it does not fit x."""
+    return tuple(x.shape) if layer.noise_shape is None else broadcast_shape(layer.name, layer.noise_shape, x.shape)
 
 
 class SpatialDropout(Dropout):

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.arguments import LARGEST, as_integers, is_integer, plain
 from fastconv.backends import backend_of
 from fastconv.engine import Primitive
 from fastconv.ops.convert import cast, convert_to_tensor
+from fastconv.window import all_whole
 
 Axis = int | Sequence[int] | None
 
@@ -30,7 +32,7 @@ def reshape(x: Any, newshape: int | Sequence[int]) -> Any:
         ValueError: the number of elements would change.
     """
     x = convert_to_tensor(x)
-    shape = (newshape,) if isinstance(newshape, int) else tuple(map(int, newshape))
+    shape = sizes("reshape", "newshape", newshape, -1)
     if shape == tuple(x.shape):
         return x
     size, known = math.prod(x.shape), math.prod(n for n in shape if n != -1)
@@ -55,7 +57,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
     Raises:
         ValueError: x cannot be broadcast to `shape`.
     """
-    x, shape = convert_to_tensor(x), tuple(shape)
+    x, shape = convert_to_tensor(x), sizes("broadcast_to", "shape", shape)
     if shape == tuple(x.shape):
         return x
     try:
@@ -69,13 +71,28 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
     return _broadcast_to(x, shape=shape)
 
 
+def sizes(op: str, name: str, value: Any, least: int = 0) -> tuple[int, ...]:
+    """`value`, an integer or several, as a tuple of ints. Raises ValueError for anything else, or one below `least`."""
+    if type(value) is tuple and all_whole(value, least) and max(value, default=0) <= LARGEST:
+        return value
+    return as_integers(op, name, (value,) if is_integer(value) else value, least)
+
+
 def positions(axis: int | Sequence[int], rank: int) -> tuple[int, ...]:
     """`axis`, one or several in any order, as numbers from 0 to rank - 1.
 
     Raises:
-        ValueError: an axis that is not there, or is given twice.
+        ValueError: no integer, an axis that is not there, or one that is given twice.
     """
-    found = _positions(tuple(axis) if isinstance(axis, (tuple, list, Sequence)) else (axis,), rank)
+    axes = axis if type(axis) is tuple else (axis,)
+    for one in axes:
+        if type(one) is not int:
+            found = plain(axis)
+            axes = tuple(found) if isinstance(found, (list, tuple)) else (found,)
+            if not all(map(is_integer, axes)):
+                raise ValueError(f"axis must be an int, or ints in a tuple. Received: axis={axis!r}")
+            break
+    found = _positions(axes, rank)
     if found is None:
         raise ValueError(f"axis must lie within the {rank} axes of the array, each once at most. Received: axis={axis}")
     return found
@@ -86,7 +103,7 @@ def _positions(axes: tuple[int, ...], rank: int) -> tuple[int, ...] | None:
     """None where an axis is not there, or is given twice."""
     if not all(-rank <= a < rank for a in axes) or len({a % rank for a in axes}) != len(axes):
         return None
-    return tuple(int(a) % rank for a in axes)
+    return tuple(a % rank for a in axes)
 
 
 def axes_of(x: Any, axis: Axis) -> tuple[int, ...] | None:

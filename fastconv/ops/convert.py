@@ -15,7 +15,7 @@ from fastconv.engine.tree import leaves
 NATIVE = (np.ndarray, np.generic, Tensor)  # what has a shape and is computed with as it is, as CuPy's arrays are
 
 
-def convert_to_tensor(x: Any, dtype: str | None = None) -> Any:
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
     """`x` as something to compute with: arrays and tensors as they are, what a variable holds, the rest as an array.
 
     Python floats, and lists of them, take `config.floatx()`. Arrays of other libraries are taken without a copy, in the
@@ -23,9 +23,12 @@ def convert_to_tensor(x: Any, dtype: str | None = None) -> Any:
 
     Raises:
         TypeError: a list of tensors; `ops.stack` makes one of them.
+        ValueError: `sparse` or `ragged` is True.
     """
-    if type(x) is np.ndarray and dtype is None:
+    if type(x) is np.ndarray and dtype is None and not sparse and not ragged:
         return x
+    if sparse or ragged:
+        raise ValueError(f"convert_to_tensor: sparse and ragged must be False. Received: {sparse=}, {ragged=}")
     x = read(x)
     if not hasattr(x, "shape"):
         if any(isinstance(leaf, Tensor) for leaf in leaves(x)):
@@ -64,6 +67,6 @@ def as_float(x: Any) -> Any:
     return cast(x, config.floatx())
 
 
-def stop_gradient(x: Any) -> Any:
-    """x, taken as a constant by differentiation."""
-    return DETACH(convert_to_tensor(x))
+def stop_gradient(variable: Any) -> Any:
+    """Return `variable`, an array of any kind, as a constant for differentiation."""
+    return DETACH(convert_to_tensor(variable))

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
-from fastconv.engine import Operand, Primitive, lift
+from fastconv.arguments import as_integer
+from fastconv.backends.transfer import to_host
+from fastconv.engine import Operand, Primitive, Tensor, lift
 from fastconv.ops.broadcast import sum_to
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
 
@@ -196,7 +198,7 @@ sin: Unary = _unary_function("sin", "The sine of x radians.")
 cos: Unary = _unary_function("cos", "The cosine of x radians.")
 floor: Unary = _unary_function("floor", "The largest whole number not above x; derivative zero.")
 ceil: Unary = _unary_function("ceil", "The smallest whole number not below x; derivative zero.")
-round: Unary = _unary_function("rint", "The nearest whole number, halves to the even one; derivative zero.")
+_rint: Unary = _unary_function("rint", "The nearest integer, halves to the even one; derivative zero.")
 isnan: Unary = _unary_function("isnan", "Whether x is not a number.")
 isfinite: Unary = _unary_function("isfinite", "Whether x is neither infinite nor NaN.")
 logical_not: Unary = _unary_function("logical_not", "Whether x is zero.")
@@ -261,8 +263,25 @@ _where = Primitive(
 )
 
 
-def where(condition: Any, x1: Any, x2: Any) -> Any:
-    """x1 where `condition` holds, else x2."""
+def round(x: Any, decimals: int = 0) -> Any:
+    """Return the nearest multiple of 10^-decimals, halves to the even multiple; its derivative is zero."""
+    decimals = as_integer("round", "decimals", decimals)
+    if not decimals:
+        return _rint(x)
+    scale = 10.0 ** max(decimals, -decimals)
+    return divide(_rint(multiply(x, scale)), scale) if decimals > 0 else multiply(_rint(divide(x, scale)), scale)
+
+
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+    """Return x1 where `condition` holds, else x2; without both the positions where it holds, an array an axis.
+
+    Raises:
+        ValueError: only one of x1 and x2 is given.
+    """
+    if x1 is None and x2 is None:
+        return np.nonzero(to_host(Tensor.of(convert_to_tensor(condition)).known()))
+    if x1 is None or x2 is None:
+        raise ValueError(f"where: x1 and x2 must both be given, or neither. Received: {x1=}, {x2=}")
     return _where(convert_to_tensor(condition), *operands(x1, x2))
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fastconv.arguments import LARGEST, is_integer, plain
 from fastconv.engine import Primitive
+from fastconv.engine.tree import leaves
 from fastconv.ops.convert import convert_to_tensor
-from fastconv.window import WHOLE, explicit_sides
+from fastconv.window import explicit_sides
 
 MODES = ("constant", "edge", "reflect", "symmetric")
 
@@ -45,11 +47,13 @@ def pad(
         raise ValueError(f"pad: mode must be one of {MODES}. Received: mode={mode!r}")
     if constant_values is not None and mode != "constant":
         raise ValueError(f"pad: constant_values go with mode='constant'. Received: mode={mode!r}")
-    pairs: Any = pad_width
-    if not isinstance(pairs, WHOLE) and len(pairs) == 2 and all(isinstance(p, WHOLE) for p in pairs):
+    pairs = plain(pad_width)
+    if isinstance(pairs, (list, tuple)) and len(pairs) == 2 and all(map(is_integer, pairs)):
         pairs = [tuple(pairs)] * x.ndim
-    elif not isinstance(pairs, WHOLE) and len(pairs) == 1:
+    elif isinstance(pairs, (list, tuple)) and len(pairs) == 1:
         pairs = list(pairs) * x.ndim
+    if not all(is_integer(leaf) and leaf <= LARGEST for leaf in leaves(pairs)):
+        raise ValueError(f"pad: pad_width must hold integers below 2**63. Received: pad_width={pad_width!r}")
     sides = explicit_sides("pad", pairs, x.ndim)
     if mode != "constant" and any(n == 0 and sum(side) for n, side in zip(x.shape, sides)):
         raise ValueError(f"pad: an empty axis has nothing to repeat. Received: x.shape={tuple(x.shape)}, mode={mode!r}")

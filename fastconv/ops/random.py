@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.arguments import as_integer
 from fastconv.engine import Primitive
+from fastconv.ops.broadcast import positions, sizes
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
 from fastconv.ops.elementwise import cos, floor, log, maximum, sqrt
 from fastconv.ops.reduce import argmax, argsort
@@ -63,7 +65,7 @@ def random_uniform(
         ValueError: another dtype.
     """
     _check_float("random_uniform", dtype)
-    numbers = cast(_uniform(seed, shape=tuple(int(n) for n in shape)), dtype)
+    numbers = cast(_uniform(seed, shape=sizes("random_uniform", "shape", shape)), dtype)
     return numbers if (minval, maxval) == (0.0, 1.0) else numbers * (maxval - minval) + minval
 
 
@@ -84,7 +86,7 @@ def random_normal(
     _check_float("random_normal", dtype)
     if not stddev >= 0:
         raise ValueError(f"random_normal: stddev must not be negative. Received: stddev={stddev}")
-    u, v = random_uniform((2, *shape), seed)
+    u, v = random_uniform((2, *sizes("random_normal", "shape", shape)), seed)
     numbers = cast(sqrt(-2 * log(1 - u)) * cos(2 * math.pi * v), dtype)
     return numbers if (mean, stddev) == (0.0, 1.0) else numbers * stddev + mean
 
@@ -105,7 +107,7 @@ def random_integers(shape: Sequence[int], seed: Any, minval: int, maxval: int, d
         raise ValueError(f"random_integers: numbers are drawn in an integer dtype. Received: dtype={dtype!r}")
     if not minval < maxval:
         raise ValueError(f"random_integers: minval must be less than maxval. Received: {minval=}, {maxval=}")
-    high, low = random_uniform((2, *shape), seed, dtype="float64")
+    high, low = random_uniform((2, *sizes("random_integers", "shape", shape)), seed, dtype="float64")
     return cast(floor((high + low * 2.0**-24) * (maxval - minval)) + minval, dtype)
 
 
@@ -153,7 +155,8 @@ def random_categorical(logits: Any, num_samples: int, seed: Any, dtype: Any = "i
     logits = as_float(logits)
     if logits.ndim != 2:
         raise ValueError(f"random_categorical: logits must have 2 axes. Received: shape={tuple(logits.shape)}")
-    u = random_uniform((logits.shape[0], num_samples, logits.shape[1]), seed)
+    count = as_integer("random_categorical", "num_samples", num_samples, 0)
+    u = random_uniform((logits.shape[0], count, logits.shape[1]), seed)
     gumbel = -log(-log(maximum(u, 2.0**-25)))
     return cast(argmax(expand_dims(logits, 1) + gumbel, -1), dtype)
 
@@ -161,4 +164,5 @@ def random_categorical(logits: Any, num_samples: int, seed: Any, dtype: Any = "i
 def random_shuffle(x: Any, seed: Any, axis: int = 0) -> Any:
     """x with its slices along `axis` in a random order; the same seed gives the same."""
     x = convert_to_tensor(x)
-    return take(x, argsort(random_uniform((x.shape[axis],), seed)), axis)
+    (at,) = positions(axis, x.ndim)
+    return take(x, argsort(random_uniform((x.shape[at],), seed)), at)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from fastconv.engine import Primitive
-from fastconv.ops.broadcast import Axis, axes_of, broadcast_to, reduced_shape, reshape, spread, sum
+from fastconv.ops.broadcast import Axis, axes_of, broadcast_to, positions, reduced_shape, reshape, spread, sum
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
-from fastconv.ops.elementwise import equal, isnan, logical_or, where
+from fastconv.ops.elementwise import equal, isnan, logical_or, maximum, minimum, where
 
 
 def _extreme_gradient(dy: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> tuple:
@@ -35,31 +35,48 @@ _argmax = Primitive("argmax", lambda x, *, axis: (reduced_shape(x, axes_of(x, ax
 _argsort = Primitive("argsort", lambda x, *, axis: (x.shape, np.dtype("int64")))
 
 
-def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The largest element over `axis`; elements that tie share the gradient. NaN propagates."""
+def max(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """Return the largest element over `axis`, and at least `initial`; ties share the gradient, NaN propagates.
+
+    Raises:
+        ValueError: an empty array without `initial`.
+    """
+    return _extreme(_max, maximum, x, axis, keepdims, initial)
+
+
+def min(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """Return the smallest element over `axis`, and at most `initial`; ties share the gradient, NaN propagates.
+
+    Raises:
+        ValueError: an empty array without `initial`.
+    """
+    return _extreme(_min, minimum, x, axis, keepdims, initial)
+
+
+def _extreme(primitive: Primitive, of_two: Any, x: Any, axis: Axis, keepdims: bool, initial: Any) -> Any:
     x = convert_to_tensor(x)
-    return _max(x, axis=axes_of(x, axis), keepdims=keepdims)
+    axes = axes_of(x, axis)
+    if initial is None:
+        return primitive(x, axis=axes, keepdims=keepdims)
+    if not math.prod(x.shape[i] for i in (range(x.ndim) if axes is None else axes)):
+        return np.full(reduced_shape(x, axes, keepdims), initial, x.dtype)
+    return of_two(primitive(x, axis=axes, keepdims=keepdims), initial)
 
 
-def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The smallest element over `axis`; elements that tie share the gradient. NaN propagates."""
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Return the position, int64, of the first largest element along `axis`, or in all of x if it is None."""
     x = convert_to_tensor(x)
-    return _min(x, axis=axes_of(x, axis), keepdims=keepdims)
-
-
-def argmax(x: Any, axis: int | None = None) -> Any:
-    """The position, int64, of the first largest element along `axis`, or in the flattened array when it is None."""
-    x = convert_to_tensor(x)
-    axes_of(x, axis)
-    return _argmax(x, axis=axis)
+    axes = axes_of(x, axis)
+    y = _argmax(x, axis=None if axis is None else axes[0])  # type: ignore[index]
+    return reshape(y, reduced_shape(x, axes, True)) if keepdims else y
 
 
 def argsort(x: Any, axis: int | None = -1) -> Any:
     """The positions, int64, that put x in ascending order along `axis`, or flattened when None; ties keep theirs."""
     x = convert_to_tensor(x)
     x, axis = (reshape(x, (-1,)), -1) if axis is None else (x, axis)
-    axes_of(x, axis)
-    return _argsort(x, axis=axis)
+    (at,) = positions(axis, x.ndim)
+    return _argsort(x, axis=at)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -81,8 +98,10 @@ def _moments_gradient(dys: tuple, ys: tuple, x: Any, *, axis: Any) -> tuple:
 _moments = Primitive("moments", lambda x, *, axis: [(reduced_shape(x, axis, True), x.dtype)] * 2, _moments_gradient)
 
 
-def moments(x: Any, axes: Axis, keepdims: bool = False) -> tuple[Any, Any]:
+def moments(x: Any, axes: Axis, keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
     """(mean, variance) over `axes`; the variance is the mean squared distance from the mean."""
+    if synchronized:
+        raise ValueError(f"moments: synchronized must be False. Received: {synchronized=}")
     x = as_float(x)
     axis = axes_of(x, axes)
     mean, variance = _moments(x, axis=axis)

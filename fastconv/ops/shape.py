@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
+from fastconv.arguments import as_integer, as_integers
 from fastconv.engine import KerasTensor, Operand, Primitive, lift
-from fastconv.ops.broadcast import positions, reshape
+from fastconv.ops.broadcast import positions, reshape, sizes
 from fastconv.ops.convert import cast, convert_to_tensor
 from fastconv.ops.elementwise import equal
 
@@ -42,10 +43,10 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
     """x with a new axis of size 1 at each position of `axis`, counted in the result."""
     x = convert_to_tensor(x)
-    rank = x.ndim + (len(axis) if isinstance(axis, Sequence) else 1)
-    new = positions(axis, rank)
-    sizes = iter(x.shape)
-    return reshape(x, [1 if i in new else next(sizes) for i in range(rank)])
+    new = positions(axis, x.ndim + np.size(axis))
+    rank = x.ndim + len(new)
+    kept = iter(x.shape)
+    return reshape(x, [1 if i in new else next(kept) for i in range(rank)])
 
 
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
@@ -110,41 +111,43 @@ def part(x: Any, key: Any) -> Any:
     return _part(x, key=tuple(plain))
 
 
-def slice_(x: Any, start_indices: Sequence[int], shape: Sequence[int]) -> Any:
-    """The block of x of size `shape` that begins at `start_indices`.
+def slice_(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> Any:
+    """Return the block of `inputs` of size `shape` that begins at `start_indices`.
 
     Raises:
-        ValueError: the block does not lie within x.
+        ValueError: the block does not lie within `inputs`.
     """
-    x = convert_to_tensor(x)
-    fits = len(start_indices) == len(shape) == x.ndim
-    if not fits or any(a < 0 or n < 0 or a + n > size for a, n, size in zip(start_indices, shape, x.shape)):
+    x = convert_to_tensor(inputs)
+    starts, counts = sizes("slice", "start_indices", start_indices), sizes("slice", "shape", shape)
+    fits = len(starts) == len(counts) == x.ndim
+    if not fits or any(a + n > size for a, n, size in zip(starts, counts, x.shape)):
         raise ValueError(
-            "slice: the block must lie within x. "
-            f"Received: x.shape={x.shape}, start_indices={start_indices}, shape={shape}"
+            "slice: the block must lie within inputs. "
+            f"Received: inputs.shape={x.shape}, start_indices={start_indices}, shape={shape}"
         )
-    return part(x, tuple(slice(a, a + n) for a, n in zip(start_indices, shape)))
+    return part(x, tuple(slice(a, a + n) for a, n in zip(starts, counts)))
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list:
     """x cut along `axis` into equal sections, or before each of the given positions.
 
     Raises:
-        ValueError: the sections would not be equal.
+        ValueError: no section, sections that would not be equal, or positions that are no integers.
     """
     x = convert_to_tensor(x)
     (axis,) = positions(axis, x.ndim)
     n = x.shape[axis]
-    if isinstance(indices_or_sections, int):
-        if n % indices_or_sections:
+    if np.ndim(indices_or_sections) == 0:
+        sections = as_integer("split", "indices_or_sections", indices_or_sections, 1)
+        if n % sections:
             raise ValueError(
                 "split: sections must be equal. "
                 f"Received: x.shape={x.shape}, axis={axis}, indices_or_sections={indices_or_sections}"
             )
-        step = n // indices_or_sections
-        cuts = [i * step for i in range(1, indices_or_sections)]
+        step = n // sections
+        cuts = [i * step for i in range(1, sections)]
     else:
-        cuts = list(indices_or_sections)
+        cuts = list(as_integers("split", "indices_or_sections", indices_or_sections))
     before = (slice(None),) * axis
     return [part(x, (*before, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n])]
 
@@ -160,9 +163,9 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 
 def _concatenate_shape(*xs: Any, axis: int) -> tuple:
-    sizes = list(xs[0].shape)
-    sizes[axis] = sum(x.shape[axis] for x in xs)
-    return tuple(sizes), np.result_type(*(x.dtype for x in xs))
+    whole = list(xs[0].shape)
+    whole[axis] = sum(x.shape[axis] for x in xs)
+    return tuple(whole), np.result_type(*(x.dtype for x in xs))
 
 
 def _concatenate_gradient(dy: Any, y: Any, *xs: Any, axis: int) -> tuple:
@@ -189,9 +192,16 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     return _concatenate(*(cast(x, np.result_type(*floats)) if floats else x for x in xs), axis=axis)
 
 
-def stack(xs: Sequence[Any], axis: int = 0) -> Any:
-    """Arrays of one shape along a new axis."""
-    return concatenate([expand_dims(x, axis) for x in xs], axis)
+def stack(x: Sequence[Any], axis: int = 0) -> Any:
+    """Return the arrays of x along a new axis.
+
+    Raises:
+        ValueError: none are given, or their shapes differ.
+    """
+    arrays = [convert_to_tensor(one) for one in x]
+    if len({tuple(one.shape) for one in arrays}) != 1:
+        raise ValueError(f"stack: arrays must have one shape. Received: shapes={[tuple(a.shape) for a in arrays]}")
+    return concatenate([expand_dims(one, axis) for one in arrays], as_integer("stack", "axis", axis))
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
@@ -199,9 +209,12 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
     Raises:
         IndexError: a position outside x.
+        TypeError: positions that are no integers.
     """
     x = convert_to_tensor(x)
     indices = convert_to_tensor(indices)
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"take: indices must be integers. Received: indices.dtype={indices.dtype}")
     return _take(ravel(x), indices, axis=0) if axis is None else _take(x, indices, axis=positions(axis, x.ndim)[0])
 
 
@@ -217,20 +230,29 @@ _take_backward: Primitive = Primitive(
 )
 
 
-def one_hot(x: Any, num_classes: int, dtype: str | None = None) -> Any:
-    """y[..., k] = 1 where x[...] == k, else 0, for 0 <= k < num_classes."""
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
+    """Return y[..., k] = 1 where x[...] == k, else 0, for 0 <= k < num_classes, which are counted along a new `axis`.
+
+    Raises:
+        ValueError: fewer than 0 classes, an axis that is not there, or `sparse` is True.
+    """
+    if sparse:
+        raise ValueError(f"one_hot: sparse must be False. Received: {sparse=}")
     x = convert_to_tensor(x)
-    return cast(equal(expand_dims(x, -1), np.arange(num_classes)), dtype or config.floatx())
+    classes = np.arange(as_integer("one_hot", "num_classes", num_classes, 0))
+    (at,) = positions(axis, x.ndim + 1)
+    hits = equal(expand_dims(x, at), classes.reshape((-1, *(1,) * (x.ndim - at))))
+    return cast(hits, dtype or config.floatx())
 
 
-def zeros(shape: Sequence[int], dtype: str | None = None) -> np.ndarray:
-    """An array of zeros."""
-    return np.zeros(shape, dtype or config.floatx())
+def zeros(shape: int | Sequence[int], dtype: Any = None) -> np.ndarray:
+    """Return an array of zeros. Raises ValueError for a shape that is no integer and no integers."""
+    return np.zeros(sizes("zeros", "shape", shape), dtype or config.floatx())
 
 
-def ones(shape: Sequence[int], dtype: str | None = None) -> np.ndarray:
-    """An array of ones."""
-    return np.ones(shape, dtype or config.floatx())
+def ones(shape: int | Sequence[int], dtype: Any = None) -> np.ndarray:
+    """Return an array of ones. Raises ValueError for a shape that is no integer and no integers."""
+    return np.ones(sizes("ones", "shape", shape), dtype or config.floatx())
 
 
 def zeros_like(x: Any, dtype: str | None = None) -> np.ndarray:

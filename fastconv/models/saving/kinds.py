@@ -69,8 +69,8 @@ OPERATIONS = {
 # Their parameters that Keras takes as arguments of the call; the others are in the configuration.
 CALLED_WITH = frozenset(
     [
-        "x", "x1", "x2", "xs", "inputs", "kernel", "depthwise_kernel", "pointwise_kernel", "condition", "indices",
-        "start_indices", "target", "output", "constant_values", "key",
+        "x", "x1", "x2", "xs", "inputs", "variable", "kernel", "depthwise_kernel", "pointwise_kernel", "condition",
+        "indices", "start_indices", "target", "output", "constant_values", "key",
     ]
 )  # fmt: skip
 

@@ -152,7 +152,7 @@ def test_a_graph_that_cannot_run(history, reason):
         made("layer", of("Functional", name="m", layers=entries, **ends))
 
 
-@pytest.mark.parametrize(("name", "config"), [("Argmax", {"axis": 1, "keepdims": True}), ("Swapaxes", {"axis1": 0})])
+@pytest.mark.parametrize(("name", "config"), [("Argmin", {"axis": 1, "keepdims": True}), ("Swapaxes", {"axis1": 0})])
 def test_an_operation_that_is_not_here(name, config):
     operation = {"class_name": name, "module": "keras.src.ops.numpy", "config": {"name": "op", **config}}
     entries = [

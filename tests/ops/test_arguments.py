@@ -1,0 +1,205 @@
+"""Numbers, axes and shapes as functions of ops take them: NumPy's as well as Python's, and nothing else."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from fastconv import Input, ops, random
+
+X = np.arange(24.0).reshape(2, 3, 4)
+TAKING_AXIS = {
+    "sum": lambda axis: ops.sum(X, axis),
+    "mean": lambda axis: ops.mean(X, axis),
+    "max": lambda axis: ops.max(X, axis),
+    "min": lambda axis: ops.min(X, axis),
+    "var": lambda axis: ops.var(X, axis),
+    "std": lambda axis: ops.std(X, axis),
+    "moments": lambda axis: ops.moments(X, axis)[0],
+    "flip": lambda axis: ops.flip(X, axis),
+    "softmax": lambda axis: ops.softmax(X, axis),
+    "log_softmax": lambda axis: ops.log_softmax(X, axis),
+    "expand_dims": lambda axis: ops.expand_dims(X, axis),
+    "squeeze": lambda axis: ops.squeeze(X[:, :1], axis),
+    "argmax": lambda axis: ops.argmax(X, axis),
+    "argsort": lambda axis: ops.argsort(X, axis),
+    "concatenate": lambda axis: ops.concatenate([X, X], axis),
+    "stack": lambda axis: ops.stack([X, X], axis),
+    "split": lambda axis: ops.split(X, 1, axis)[0],
+    "take": lambda axis: ops.take(X, [0], axis),
+    "one_hot": lambda axis: ops.one_hot(np.ones((2, 2), int), 3, axis),
+    "batch_norm": lambda axis: ops.batch_norm(X, axis=axis)[0],
+    "glu": lambda axis: ops.glu(X[:, :2, :], axis),
+    "sparsemax": lambda axis: ops.sparsemax(X, axis),
+}
+TAKING_SIZES = {
+    "reshape": lambda shape: ops.reshape(X, shape),
+    "broadcast_to": lambda shape: ops.broadcast_to(X[:1, :1, :1], shape),
+    "zeros": lambda shape: ops.zeros(shape),
+    "ones": lambda shape: ops.ones(shape),
+    "slice": lambda shape: ops.slice(X, (0, 0, 0), shape),
+    "start of slice": lambda shape: ops.slice(np.zeros((9, 9, 9)), shape, (1, 1, 1)),
+    "random normal": lambda shape: random.normal(shape, seed=1),
+    "random uniform": lambda shape: random.uniform(shape, seed=1),
+    "random truncated_normal": lambda shape: random.truncated_normal(shape, seed=1),
+    "random randint": lambda shape: random.randint(shape, 0, 5, seed=1),
+}
+WRONG_AXES = [
+    1.0,
+    1.5,
+    math.nan,
+    "1",
+    b"1",
+    True,
+    {1},
+    {1: 1},
+    (0.5,),
+    ("a",),
+    (True,),
+    9,
+    -9,
+    2**63,
+    -(2**70),
+    [9],
+    1j,
+]
+WRONG_SIZES = [
+    1.5, "24", b"\x18", {24}, {24: 1}, (2, 3, 4.0), (2, 3, "4"), (2, True, 12), (2, 3, -4), -24, (None, 3), 2**63,
+    (2**63,), (2, 3, 2**70), 1j, (math.nan,),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TAKING_AXIS)
+@pytest.mark.parametrize("axis", WRONG_AXES, ids=repr)
+def test_what_is_no_axis_is_refused(name, axis):
+    with pytest.raises(ValueError, match=r"Received"):
+        TAKING_AXIS[name](axis)
+
+
+@pytest.mark.parametrize("name", TAKING_AXIS)
+def test_axes_of_numpy(name):
+    expected = TAKING_AXIS[name](1)
+    for axis in (np.int64(1), np.int8(1), np.uint8(1), np.array(1)):
+        np.testing.assert_array_equal(TAKING_AXIS[name](axis), expected)
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "softmax", "flip", "expand_dims"])
+def test_several_axes_of_numpy(name):
+    expected = TAKING_AXIS[name]((0, 2))
+    for axis in ([0, 2], np.array([0, 2]), (np.int64(0), np.int32(-1 if name != "expand_dims" else 2))):
+        np.testing.assert_array_equal(TAKING_AXIS[name](axis), expected)
+
+
+@pytest.mark.parametrize("name", TAKING_SIZES)
+@pytest.mark.parametrize("shape", WRONG_SIZES, ids=repr)
+def test_what_is_no_shape_is_refused(name, shape):
+    with pytest.raises(ValueError, match=r"Received"):
+        TAKING_SIZES[name](shape)
+
+
+@pytest.mark.parametrize("name", TAKING_SIZES)
+def test_shapes_of_numpy(name):
+    shape = (2, 3, 4)
+    for given in (np.array(shape), list(np.array(shape)), (np.int64(2), np.int8(3), 4)):
+        np.testing.assert_array_equal(TAKING_SIZES[name](given), TAKING_SIZES[name](shape))
+
+
+@pytest.mark.parametrize("sections", [0, -2, 1.0, True, "2", (1.5,), {1}, None, 2**63, ("a",), (True,)], ids=repr)
+def test_what_cuts_nothing_is_refused(sections):
+    with pytest.raises(ValueError, match=r"^split: indices_or_sections must be .*Received: indices_or_sections="):
+        ops.split(X, sections, 2)
+
+
+@pytest.mark.parametrize("cuts", [2, np.int64(2), [1], [1, 3], np.array([1, 3]), (0, 9), [-1], [3, 1], []], ids=repr)
+def test_cuts_are_those_of_numpy(cuts):
+    found, expected = ops.split(X, cuts, 2), np.split(X, cuts, 2)
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("width", [1.5, "1", None, {1}, True, (1.0, 2), ((True, 1),) * 3, 2**63, ((0, 2**70),) * 3, -1])
+def test_what_pads_nothing_is_refused(width):
+    with pytest.raises(ValueError, match=r"^pad: .* Received: "):
+        ops.pad(X, width)
+
+
+def test_pads_of_numpy():
+    for width in (np.int64(1), np.array([1, 1]), np.ones((3, 2), int), ((np.int8(1), 1),) * 3):
+        np.testing.assert_array_equal(ops.pad(X, width), np.pad(X, 1))
+
+
+@pytest.mark.parametrize("axis", [-1, 0, 1, 2, np.int64(1)])
+def test_classes_are_counted_along_an_axis(axis):
+    x = np.array([[0, 2, 5], [1, -1, 2]])
+    np.testing.assert_array_equal(
+        ops.one_hot(x, 3, axis), np.moveaxis(np.eye(4)[np.where((x < 0) | (x > 2), 3, x)][..., :3], -1, axis)
+    )
+    assert ops.one_hot(Input((3,), dtype="int32"), 4, axis=1, dtype="int8").shape == (None, 4, 3)
+    assert ops.one_hot(x, np.int64(3)).shape == (2, 3, 3)
+
+
+@pytest.mark.parametrize("count", [-1, 1.5, "3", None, True, 2**63])
+def test_what_is_no_number_of_classes_is_refused(count):
+    with pytest.raises(
+        ValueError, match=r"^one_hot: num_classes must be an int of at least 0.* Received: num_classes="
+    ):
+        ops.one_hot([0, 1], count)
+
+
+def test_extremes_with_a_first_value():
+    np.testing.assert_array_equal(ops.max(X, 2, initial=8), np.max(X, 2, initial=8))
+    np.testing.assert_array_equal(ops.min(X, (0, 1), True, 2.5), np.min(X, (0, 1), keepdims=True, initial=2.5))
+    np.testing.assert_array_equal(ops.max(X[:0], 0, initial=-1), np.full((3, 4), -1))
+    assert ops.min(X[:0], initial=3) == 3
+
+
+def test_places_of_extremes_keep_their_axes():
+    for axis in (None, 0, -1):
+        found = ops.argmax(X, axis, keepdims=True)
+        np.testing.assert_array_equal(found, np.argmax(X, axis, keepdims=True))
+    assert ops.argmax(Input((3, 4)), 1, keepdims=True).shape == (None, 1, 4)
+
+
+def test_digits_that_are_rounded_to():
+    x = np.array([1234.5678, -0.125, 0.375, 15.0])
+    for decimals in (0, 1, 2, -2, np.int64(-3)):
+        np.testing.assert_allclose(ops.round(x, decimals), np.round(x, decimals), rtol=1e-14)
+    with pytest.raises(ValueError, match="round: decimals must be an int"):
+        ops.round(x, 1.0)
+
+
+def test_places_where_a_condition_holds():
+    for a, b in zip(ops.where(X > 20), np.where(X > 20), strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="where: x1 and x2 must both be given"):
+        ops.where(X > 20, 1.0)
+
+
+def test_positions_must_be_integers():
+    with pytest.raises(TypeError, match=r"take: indices must be integers\. Received: indices\.dtype=float"):
+        ops.take(X, [0.5])
+    with pytest.raises(ValueError, match=r"stack: arrays must have one shape\. Received: shapes="):
+        ops.stack([X, X[0]])
+    with pytest.raises(ValueError, match=r"stack: arrays must have one shape\. Received: shapes=\[\]"):
+        ops.stack([])
+
+
+@pytest.mark.parametrize("axes", [(1, 2), (0, 1), (2, 0), (-1, 1)])
+def test_softmax_along_several_axes_together(axes):
+    e = np.exp(X - X.max(axes, keepdims=True))
+    np.testing.assert_allclose(ops.softmax(X, axes), e / e.sum(axes, keepdims=True), rtol=1e-12)
+    np.testing.assert_allclose(ops.log_softmax(X, axes), np.log(e / e.sum(axes, keepdims=True)), atol=1e-12)
+    assert ops.softmax(Input((3, 4)), (1, 2)).shape == (None, 3, 4)
+
+
+@pytest.mark.parametrize("given", [{"sparse": True}, {"ragged": True}])
+def test_arrays_of_other_kinds_are_refused(given):
+    with pytest.raises(ValueError, match="sparse and ragged must be False"):
+        ops.convert_to_tensor(X, **given)
+    with pytest.raises(ValueError, match="synchronized must be False"):
+        ops.moments(X, 0, synchronized=True)
+    with pytest.raises(ValueError, match="sparse must be False"):
+        ops.one_hot([1], 2, sparse=True)
