@@ -135,18 +135,20 @@ def get_custom_objects() -> dict[str, Any]:
     return _registered
 
 
-def get_registered_name(thing: Any) -> str:
-    """The name under which a class or function was registered, else its own."""
-    names = [name for name, holder in _registered.items() if holder is thing]
-    return names[0] if names else getattr(thing, "__name__", f"<{type(thing).__name__}>")
+def get_registered_name(obj: Any) -> str:
+    """Return the name under which a class or function was registered, else its own."""
+    names = [name for name, holder in _registered.items() if holder is obj]
+    return names[0] if names else getattr(obj, "__name__", f"<{type(obj).__name__}>")
 
 
-def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """What a name means among custom and registered objects; None where it means nothing.
+def get_registered_object(
+    name: str, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
+) -> Any:
+    """Return what a name means among custom and registered objects, then `module_objects`; None if it means nothing.
 
     "package>Name" also means what is given as "Name".
     """
-    known = {**_registered, **_custom_objects.get(), **(custom_objects or {})}
+    known = {**(module_objects or {}), **_registered, **_custom_objects.get(), **(custom_objects or {})}
     return known.get(name, known.get(name.rpartition(">")[2]))
 
 

@@ -211,7 +211,7 @@ class Cropping2D(Cropping):
     """Images without their outermost rows and columns.
 
     Args:
-        cropping: an int for all sides, (rows, columns), or ((top, bottom), (left, right)), in pixels.
+        cropping: an int for all sides, (rows, columns), or ((top, bottom), (left, right)), in pixels; none by default.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
 
     Raises:
@@ -219,6 +219,9 @@ class Cropping2D(Cropping):
     """
 
     rank = 2
+
+    def __init__(self, cropping: Any = 0, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(cropping, data_format, **kwargs)
 
 
 @register("layer")

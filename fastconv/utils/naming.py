@@ -20,7 +20,7 @@ def unique_name(class_name: str) -> str:
     return f"{words}_{number}" if number else words
 
 
-def clear_session() -> None:
-    """Begin the numbers in layers' names again."""
+def clear_session(free_memory: bool = True) -> None:
+    """Begin the numbers in layers' names again; `free_memory` is accepted as Keras does, nothing else is kept."""
     with _names_lock:
         _names.clear()
