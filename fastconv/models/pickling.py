@@ -70,7 +70,7 @@ def unflatten(graph: FlatGraph, inputs: Sequence[KerasTensor]) -> tuple[list[Nod
     for i, call in enumerate(graph.calls):
         operation = call.operation if is_layer(call.operation) else inspect.unwrap(named_operation(call.operation))
         node = Node(operation, linked(call.args), linked(call.kwargs))
-        node.outputs += [KerasTensor(shape, dtype, node, name) for shape, dtype, name in call.results]
+        node.outputs += [KerasTensor(shape, dtype, name=name, node=node) for shape, dtype, name in call.results]
         tensors.update({(i, k): t for k, t in enumerate(node.outputs)})
         nodes.append(node)
     for layer, layer_input, layer_output in graph.ends:
