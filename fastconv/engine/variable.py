@@ -31,7 +31,7 @@ class Variable(Operand):
         name: the last part of its path, such as "kernel".
 
     Raises:
-        ValueError: a function without a shape, a size that is unknown, another shape, or a name with a slash.
+        ValueError: a function without a shape, a size that is unknown, another shape, or a name that is no string.
 
     Attributes:
         buffer: the memory of `array`, for plans to write into. It is never replaced: plans hold on to it.
@@ -54,8 +54,8 @@ class Variable(Operand):
         layout: Any = None,
     ) -> None:
         name = "variable" if name is None else name
-        if not isinstance(name, str) or "/" in name:
-            raise ValueError(f"Variable: name must be a string without '/'. Received: name={name!r}")
+        if not isinstance(name, str):
+            raise ValueError(f"Variable: name must be a string. Received: name={name!r}")
         check_choice("aggregation", aggregation, AGGREGATIONS)
         check_choice("synchronization", synchronization, SYNCHRONIZATIONS)
         self.autocast = bool(autocast)
