@@ -99,7 +99,11 @@ _moments = Primitive("moments", lambda x, *, axis: [(reduced_shape(x, axis, True
 
 
 def moments(x: Any, axes: Axis, keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
-    """(mean, variance) over `axes`; the variance is the mean squared distance from the mean."""
+    """Return (mean, variance) over `axes`; the variance is the mean squared distance from the mean.
+
+    Raises:
+        ValueError: `synchronized`, among devices, is True.
+    """
     if synchronized:
         raise ValueError(f"moments: synchronized must be False. Received: {synchronized=}")
     x = as_float(x)
