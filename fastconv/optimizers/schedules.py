@@ -212,9 +212,9 @@ class CosineDecayRestarts(LearningRateSchedule):
         return self.initial_learning_rate * ((1 - self.alpha) * cosine + self.alpha)
 
 
-def serialize(schedule: Any) -> Any:
-    """What `deserialize` makes `schedule` from again."""
-    return serialization.serialize_for_keras("schedule", schedule)
+def serialize(learning_rate_schedule: Any) -> Any:
+    """Return what `deserialize` makes the schedule from again."""
+    return serialization.serialize_for_keras("schedule", learning_rate_schedule)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
