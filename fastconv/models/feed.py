@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -90,19 +91,42 @@ class Stream(Feed):
             yield self.standardize(*unpack_x_y_sample_weight(batch))
 
 
-class Portions(Feed):
-    """As many batches of another feed an epoch, whose own passes follow one another."""
+class Part(Feed):
+    """A number of batches of another feed an epoch."""
 
     def __init__(self, feed: Feed, steps: int) -> None:
         self.feed = feed
         self.steps: int = steps
-        self.passing: Iterator[Batch] = iter(())
 
     def begin(self) -> None:
         self.feed.begin()
 
     def end(self) -> None:
         self.feed.end()
+
+    def ended(self, step: int) -> None:
+        """Warn that there are less batches than `steps`."""
+        warnings.warn(f"The data ended after {step} of {self.steps} steps", stacklevel=3)
+
+
+class FirstBatches(Part):
+    """The first batches of each pass, so that every epoch sees the same ones."""
+
+    def batches(self) -> Iterator[Batch]:
+        seen = itertools.count()
+        for batch in itertools.islice(self.feed.batches(), self.steps):
+            next(seen)
+            yield batch
+        if (found := next(seen)) < self.steps:
+            self.ended(found)
+
+
+class Portions(Part):
+    """Batches of passes that follow one another: an epoch goes on where the one before has ended."""
+
+    def __init__(self, feed: Feed, steps: int) -> None:
+        super().__init__(feed, steps)
+        self.passing: Iterator[Batch] = iter(())
 
     def batches(self) -> Iterator[Batch]:
         for step in range(self.steps):
@@ -111,7 +135,7 @@ class Portions(Feed):
                 self.passing = self.feed.batches()
                 batch = next(self.passing, None)
             if batch is None:
-                warnings.warn(f"The data ended after {step} of {self.steps} steps", stacklevel=2)
+                self.ended(step)
                 return
             yield batch
 
@@ -119,12 +143,12 @@ class Portions(Feed):
 def from_arrays(arrays: Batch, batch_size: int | None, steps: int | None, shuffle: bool = False) -> Feed:
     """Batches of arrays: of `batch_size`; if that is None, of the size with which one pass has `steps`, or of 32."""
     size = batch_size or (32 if steps is None else -(-batching.count_samples(arrays[0]) // steps))
-    return portions(Arrays(arrays, size, shuffle), steps)
+    return Arrays(arrays, size, shuffle)
 
 
-def portions(feed: Feed, steps: int | None) -> Feed:
-    """`feed` with `steps` batches an epoch; with its own number if that is None."""
-    return feed if steps is None else Portions(feed, steps)
+def limited(feed: Feed, steps: int | None, kind: type[Part]) -> Feed:
+    """`feed` with `steps` batches an epoch, taken as `kind` does; with its own number if `steps` is None."""
+    return feed if steps is None else kind(feed, steps)
 
 
 def length_of(source: Any) -> int | None:

@@ -27,7 +27,7 @@ from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild, structure
 from fastconv.layers.base import Layer
 from fastconv.metrics import Metric
 from fastconv.models import data as batching
-from fastconv.models.feed import Feed, Stream, from_arrays, makes_batches, portions
+from fastconv.models.feed import Feed, FirstBatches, Portions, Stream, from_arrays, limited, makes_batches
 from fastconv.models.objective import Objective, check_tensors
 from fastconv.models.steps import PlannedStep, Results
 from fastconv.serialization import serialize
@@ -400,7 +400,7 @@ class Trainer(Layer):
             sample_weight: how much each sample counts; for several outputs also a list, or a dict by their names.
             initial_epoch: how many epochs have been done before.
             steps_per_epoch: batches in an epoch, after which the next one goes on where it has ended; all when None.
-            validation_steps: how many batches to validate with; all when None.
+            validation_steps: how many batches to validate with, the first ones each time; all when None.
             validation_batch_size: `batch_size` when None.
             validation_freq: validate after every so many epochs, or after those whose numbers, from 1 on, are given.
 
@@ -433,6 +433,8 @@ class Trainer(Layer):
             train = from_arrays(arrays, size, steps, shuffle)
         if validation_data is not None:
             validation = self._validation(validation_data, validation_size, validation_steps)
+        train = limited(train, steps, Portions)
+        validation = validation and limited(validation, validation_steps, FirstBatches)
         todo = self._callbacks(callbacks, verbose, {"epochs": epochs, "steps": train.steps})
         self.stop_training = False
         logs: dict[str, Any] = {}
@@ -475,7 +477,7 @@ class Trainer(Layer):
         if y is not None or sample_weight is not None:
             raise ValueError(f"{self.name}: where x makes batches, targets and weights are a part of them")
         by_class = batching.check_class_weight(class_weight)
-        return portions(Stream(x, partial(self._standardize, class_weight=by_class), shuffle), steps)
+        return Stream(x, partial(self._standardize, class_weight=by_class), shuffle)
 
     def _validation(self, data: Any, batch_size: int | None, steps: int | None) -> Feed:
         """The batches of `validation_data`."""
@@ -538,7 +540,7 @@ class Trainer(Layer):
 
         Args:
             x, y, batch_size, verbose, sample_weight, callbacks: as in `fit`.
-            steps: how many batches; all when None.
+            steps: how many batches, the first ones; all when None.
             return_dict: whether to return a dict.
 
         Raises:
@@ -546,7 +548,7 @@ class Trainer(Layer):
         """
         self._compiled()
         size, steps = batching.check_optional("batch_size", batch_size), batching.check_optional("steps", steps)
-        feed = self._feed(x, y, sample_weight, batch_size=size, steps=steps)
+        feed = limited(self._feed(x, y, sample_weight, batch_size=size, steps=steps), steps, FirstBatches)
         todo = self._callbacks(callbacks, verbose, {"epochs": 1, "steps": feed.steps}, history=False)
         with todo:
             return self._scores(self._evaluate(feed, todo), return_dict)
@@ -580,7 +582,7 @@ class Trainer(Layer):
             x: inputs: an array; for several inputs a list of arrays, or a dict by their names; or what makes batches.
             batch_size: samples in a step, 32 when None.
             verbose: 0 silent, 1 or "auto" a progress bar, 2 a line at the end.
-            steps: how many batches; all when None.
+            steps: how many batches, the first ones; all when None.
             callbacks: objects told of the progress.
 
         Returns:
@@ -592,10 +594,11 @@ class Trainer(Layer):
         size, steps = batching.check_optional("batch_size", batch_size), batching.check_optional("steps", steps)
         whole: tuple | None = None
         if makes_batches(x):
-            feed = portions(Stream(x, lambda x, *_: (self._inputs(x), None, None)), steps)
+            feed: Feed = Stream(x, lambda x, *_: (self._inputs(x), None, None))
         else:
             whole = self._inputs(x), None, None
             feed = from_arrays(whole, size, steps)
+        feed = limited(feed, steps, FirstBatches)
         todo = self._callbacks(callbacks, verbose, {"epochs": 1, "steps": feed.steps}, history=False)
         parts: list[Any] = []
         begun: Callable[[], Any] | None = None

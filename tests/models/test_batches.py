@@ -226,6 +226,7 @@ def test_a_dataset_without_end(make, workers):
         len(make())
 
 
+@pytest.mark.filterwarnings("ignore:The data ended after 5 of 7 steps:UserWarning")
 @pytest.mark.parametrize("steps", [None, 2, 3, 5, 7])
 def test_every_epoch_tells_a_dataset_of_its_ends(steps):
     told = []
@@ -241,9 +242,10 @@ def test_every_epoch_tells_a_dataset_of_its_ends(steps):
             told.append("batch")
             return super().__getitem__(index)
 
-    model, epoch = a_model(), ["begin", *["batch"] * (steps or 5), "end"]
+    model, epoch = a_model(), ["begin", *["batch"] * (steps or 5), "end"]  # in training, passes follow one another
     model.fit(Watched(), epochs=3, steps_per_epoch=steps, verbose=0)
     assert told == epoch * 3
+    epoch = ["begin", *["batch"] * min(steps or 5, 5), "end"]
     for call in (model.evaluate, model.predict):
         told.clear()
         call(Watched(), steps=steps, verbose=0)
@@ -351,6 +353,54 @@ def test_arrays_give_the_steps_that_are_asked_for():
             seen.clear()
             call(steps)
             assert seen == sizes
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_every_validation_sees_the_same_batches(steps):
+    """As in Keras: so that epochs can be compared; a generator cannot begin again, and goes on."""
+    model = a_model()
+    wanted = model.evaluate(X[: 4 * steps], Y[: 4 * steps], verbose=0)
+    sources = [
+        {"validation_data": (X, Y), "validation_batch_size": 4},
+        {"validation_data": Plain()},
+        {"validation_data": utils.Dataset.from_tensor_slices((X, Y)).batch(4)},
+        {"validation_data": Again()},
+        {"validation_data": Endless()},
+    ]
+    for source in sources:
+        history = model.fit(X, Y, epochs=4, verbose=0, validation_steps=steps, **source).history
+        assert history["val_loss"] == pytest.approx([wanted] * 4, rel=1e-5)
+    held_out = model.fit(
+        X, Y, epochs=3, verbose=0, validation_split=0.75, validation_steps=steps, validation_batch_size=4
+    ).history
+    wanted = model.evaluate(X[5 : 5 + 4 * steps], Y[5 : 5 + 4 * steps], verbose=0)
+    assert held_out["val_loss"] == pytest.approx([wanted] * 3, rel=1e-5)
+    endless = (batch for _ in range(9) for batch in batches(tuple))
+    found = model.fit(X, Y, epochs=4, verbose=0, validation_data=endless, validation_steps=steps).history["val_loss"]
+    parts = [np.arange(4 * steps * i, 4 * steps * (i + 1)) % 20 for i in range(4)]
+    assert found == pytest.approx([model.evaluate(X[part], Y[part], verbose=0) for part in parts], rel=1e-5)
+
+
+class Again:
+    """Something that is iterated from the start each time."""
+
+    def __iter__(self):
+        return batches(tuple)
+
+
+def test_more_steps_than_the_data_has():
+    model = a_model()
+    wanted = model.evaluate(X, Y, verbose=0)
+    for source in ((X, Y), (Plain(),), (batches(tuple),)):
+        how = {"batch_size": 4} if len(source) == 2 else {}
+        with pytest.warns(UserWarning, match="The data ended after 5 of 7 steps"):
+            assert model.evaluate(*source, steps=7, verbose=0, **how) == pytest.approx(wanted, rel=1e-5)
+    for x in (X, Plain(), batches(tuple)):
+        with pytest.warns(UserWarning, match="The data ended after 5 of 7 steps"):
+            assert model.predict(x, batch_size=4, steps=7, verbose=0).shape == (20, 1)
+    with pytest.warns(UserWarning, match="The data ended after 5 of 7 steps"):
+        history = model.fit(X, Y, verbose=0, validation_data=Plain(), validation_steps=7).history
+    assert history["val_loss"] == pytest.approx([wanted], rel=1e-5)
 
 
 # ---- weights of classes ----------------------------------------------------------------------------------------------
