@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from fastconv.models import data as batching
@@ -113,12 +113,12 @@ class FirstBatches(Part):
     """The first batches of each pass, so that every epoch sees the same ones."""
 
     def batches(self) -> Iterator[Batch]:
-        seen = itertools.count()
-        for batch in itertools.islice(self.feed.batches(), self.steps):
-            next(seen)
+        step = 0
+        for batch in islice(self.feed.batches(), self.steps):
             yield batch
-        if (found := next(seen)) < self.steps:
-            self.ended(found)
+            step += 1
+        if step < self.steps:
+            self.ended(step)
 
 
 class Portions(Part):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastconv import GradientTape, Input, Model, Sequential, callbacks, layers, ops, preprocessing, utils
+from fastconv import GradientTape, Input, Model, Sequential, callbacks, initializers, layers, ops, preprocessing, utils
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
 IMAGES = np.random.default_rng(1).uniform(0, 255, (6, 5, 5, 3)).astype("float32")
@@ -98,10 +98,11 @@ def test_arguments_of_layers():
 def test_first_values_of_weights():
     kernel, bias = np.ones((4, 2), "float32"), np.zeros(2, "float32")
     given = layers.Dense(2, weights=[kernel, bias])
+    constant = layers.Dense(2, kernel_initializer=initializers.Constant(kernel), bias_initializer="zeros")
     made = layers.Dense(2, kernel_initializer=lambda shape, dtype=None: kernel, bias_initializer="zeros")
     made.build((None, 4))
     kernel[:] = bias[:] = 5
-    for layer in (given, made):
+    for layer in (given, constant, made):
         np.testing.assert_allclose(layer(X), X.sum(1, keepdims=True).repeat(2, 1), rtol=1e-5)
     made.kernel.assign(np.full((4, 2), 3.0))
     assert (kernel == 5).all()
