@@ -8,9 +8,11 @@ imported or run because a file says so.
 from __future__ import annotations
 
 import copy
+import functools
 import importlib
 import itertools
 import re
+import reprlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -52,8 +54,55 @@ _registered: dict[str, Any] = {}  # by users, under "package>name"
 Registered = TypeVar("Registered", bound=Callable[..., Any])
 
 
+class ConfigurationError(ValueError):
+    """A configuration from which nothing can be made; the message names the place."""
+
+
+# What constructors raise on values that they did not expect.
+SURPRISES = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError, TypeError)
+
+
+@contextmanager
+def naming_place(what: str, config: Any) -> Iterator[None]:
+    """Whatever goes wrong inside `with` is a ValueError that says what was to be made, and its name if it has one."""
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except (ValueError, *SURPRISES) as error:
+        name = config.get("name") if isinstance(config, Mapping) else None
+        place = f"{what} {name!r}" if isinstance(name, str) else what
+        if isinstance(error, ValueError):
+            raise ConfigurationError(f"{place}: {error}") from error
+        raise ConfigurationError(
+            f"{place}: a configuration must hold the arguments of the constructor. "
+            f"Received: {type(error).__name__}: {error}, for {reprlib.repr(config)}"
+        ) from error
+
+
+def names_its_place(from_config: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The function of a `from_config`, whose errors are ValueErrors that say in which configuration."""
+
+    @functools.wraps(from_config)
+    def named_from_config(cls: type, config: Any) -> Any:
+        with naming_place(cls.__name__, config):
+            return from_config(cls, config)
+
+    return named_from_config
+
+
+def name_places_of(cls: type) -> None:
+    """Let the `from_config` that a class of this package defines name its place; users' classes keep theirs."""
+    if "from_config" in vars(cls) and cls.__module__.startswith(f"{__package__}."):
+        cls.from_config = classmethod(names_its_place(vars(cls)["from_config"].__func__))  # type: ignore[attr-defined]
+
+
 class Configurable:
     """An object that its class and a dictionary of plain values can make again."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        name_places_of(cls)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
@@ -67,6 +116,9 @@ class Configurable:
     def __copy__(self) -> Any:
         """An object that shares no state with this one, as after saving and reading."""
         return copy.deepcopy(self)
+
+
+name_places_of(Configurable)
 
 
 def snake_case(name: str) -> str:
@@ -275,16 +327,23 @@ def deserialize(kind: str, data: Any, custom_objects: Mapping[str, Any] | None =
 
 def _made(kind: str, data: Any) -> Any:
     if isinstance(data, Mapping) and "module" in data:
-        data = from_keras(kind, data)
+        with naming_place(kind, data.get("config")):
+            data = from_keras(kind, data)
     if isinstance(data, str):
         found = lookup(kind, data)
-        return found() if isinstance(found, type) else found
+        if not isinstance(found, type):
+            return found
+        with naming_place(data, {}):
+            return found()
     if not isinstance(data, Mapping) or not isinstance(data.get("class_name"), str):
-        raise ValueError(f"{kind}: a configuration must be a name or a dict with a class_name. Received: {data!r}")
+        received = reprlib.repr(data)
+        raise ValueError(f"{kind}: a configuration must be a name or a dict with a class_name. Received: {received}")
     found = lookup(kind, data["class_name"])
     if not isinstance(found, type):
-        raise ValueError(f"{kind}: only a class can have a configuration. Received: {data!r}")
-    return found.from_config(data.get("config", {}))  # type: ignore[attr-defined]
+        raise ValueError(f"{kind}: only a class can have a configuration. Received: {reprlib.repr(data)}")
+    config = data.get("config", {})
+    with naming_place(data["class_name"], config):
+        return found.from_config(config)  # type: ignore[attr-defined]
 
 
 def get(kind: str, identifier: Any) -> Any:

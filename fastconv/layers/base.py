@@ -19,7 +19,8 @@ from fastconv.backends.transfer import as_array
 from fastconv.engine import KerasTensor, Tensor, Variable
 from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, rebuild
-from fastconv.serialization import arguments, serialize
+from fastconv.serialization import arguments, name_places_of, serialize
+from fastconv.utils.memory import check_memory
 from fastconv.utils.naming import unique_name
 from fastconv.window import NAMED_PADDINGS, standardize_padding
 
@@ -91,6 +92,7 @@ class Layer:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        name_places_of(cls)
         if "build" in vars(cls):
             cls.build = _noted(cls.build)  # type: ignore[method-assign, assignment]
 
@@ -207,9 +209,11 @@ class Layer:
         dtype = self.dtype if dtype is None else dtype_name(self, dtype)
         if initializer is None:
             initializer = "glorot_uniform" if np.dtype(dtype).kind == "f" else "zeros"
+        shape = weight_shape(self, name, shape)
+        check_memory(f"{self.name}/{name}", shape, dtype)
         variable = Variable(
             initializers.get(initializer),
-            weight_shape(self, name, shape),
+            shape,
             dtype,
             trainable,
             autocast,
@@ -399,6 +403,9 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+name_places_of(Layer)
 
 
 def for_constructor(layer: Layer, config: dict, complete: bool) -> dict:

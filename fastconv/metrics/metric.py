@@ -12,6 +12,7 @@ from fastconv import config, initializers, ops, serialization
 from fastconv.engine import Variable, when_run
 from fastconv.losses.objects import leading_weights
 from fastconv.serialization import Configurable, register
+from fastconv.utils.memory import check_memory
 
 
 class Metric(Configurable):
@@ -36,6 +37,7 @@ class Metric(Configurable):
         self, shape: Sequence[int], initializer: Any = "zeros", dtype: str | None = None, name: str = "variable"
     ) -> Variable:
         """A new variable of the metric; `dtype` None is `config.floatx()`."""
+        check_memory(f"{self.name}/{name}", shape, dtype or config.floatx())
         variable = Variable(initializers.get(initializer), tuple(shape), dtype or config.floatx(), False, name=name)
         variable.path = f"{self.name}/{name}"
         self.variables.append(variable)

@@ -38,6 +38,7 @@ class Overlap(Metric):
         axis: int = -1,
     ) -> None:
         super().__init__(name, dtype)
+        self.confusion = self.add_variable((num_classes, num_classes), "zeros", "float64", "total_confusion_matrix")
         if not all(0 <= i < num_classes for i in target_class_ids):
             raise ValueError(
                 f"{self.name}: target_class_ids must be from 0 to num_classes - 1. "
@@ -49,7 +50,6 @@ class Overlap(Metric):
         self.sparse_y_true = sparse_y_true
         self.sparse_y_pred = sparse_y_pred
         self.axis = axis
-        self.confusion = self.add_variable((num_classes, num_classes), "zeros", "float64", "total_confusion_matrix")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count a batch; pixels whose class does not exist count nowhere."""

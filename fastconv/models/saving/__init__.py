@@ -18,6 +18,7 @@ from fastconv.models.saving.own import Npz, Safetensors
 from fastconv.serialization import custom_object_scope, warning_of_lambdas
 from fastconv.utils.endings import MODELS, READ_WEIGHTS, WEIGHTS, check_destination, known_suffix, model_suffix
 from fastconv.utils.files import FilePath, write_whole
+from fastconv.utils.memory import weights_of_file
 
 __all__ = ["check_save", "load_model", "load_weights", "save_model", "save_weights"]
 
@@ -76,7 +77,7 @@ def load_model(
     """
     name = os.fsdecode(filepath)
     file_format = _format_to_read(name, MODELS)
-    with naming(name), custom_object_scope(custom_objects or {}):
+    with naming(name), custom_object_scope(custom_objects or {}), weights_of_file(os.path.getsize(name)):
         return file_format.load(name, compile)
 
 

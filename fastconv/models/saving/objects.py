@@ -10,7 +10,15 @@ import numpy as np
 from fastconv.models.saving.from_keras import from_keras
 from fastconv.models.saving.kinds import MODULES, kind_of_class, kind_of_module
 from fastconv.models.saving.to_keras import to_keras
-from fastconv.serialization import custom_object_scope, deserialize, get_registered_object, holds, lookup, serialize
+from fastconv.serialization import (
+    custom_object_scope,
+    deserialize,
+    get_registered_object,
+    holds,
+    lookup,
+    naming_place,
+    serialize,
+)
 
 FUNCTIONS = ("activation", "loss", "metric", "initializer")  # the kinds that have any
 
@@ -51,7 +59,7 @@ def deserialize_keras_object(config: Any, custom_objects: Mapping[str, Any] | No
     Raises:
         ValueError: a name that is not known, or code.
     """
-    with custom_object_scope(custom_objects or {}):
+    with custom_object_scope(custom_objects or {}), naming_place("deserialize_keras_object", config):
         return _made(config)
 
 

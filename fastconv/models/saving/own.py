@@ -22,6 +22,7 @@ from fastconv.models.saving.fitting import Pairs, as_json, assign, fitted, parse
 from fastconv.models.saving.names import storable
 from fastconv.serialization import serialize
 from fastconv.utils.endings import ABOUT_SAFETENSORS
+from fastconv.utils.files import DAMAGE
 
 FORMAT = 1
 
@@ -53,7 +54,7 @@ class Own:
         """The model in a file. Raises ValueError where there is none, or its parts do not fit."""
         text, arrays = self.decode(filepath)
         config = parse(text)
-        if config.get("format") != FORMAT or "model" not in config:
+        if config.get("format") != FORMAT or not {"model", "build_shape", "compile"} <= set(config):
             raise ValueError(f"a file of Model.save is needed. Received: {sorted(config)}")
         model = build_model(config["model"], config["build_shape"], config["compile"] if compile else None)
         pairs = _pairs("weights", model.weights, arrays) + _pairs("seeds", other_state(model), arrays)
@@ -88,7 +89,8 @@ class Npz(Own):
     def decode(self, filepath: Any) -> tuple[str, dict[str, np.ndarray]]:
         with zipped.opened(filepath) as archive:
             names = [name for name in archive.namelist() if name.endswith(".npy")]
-            return archive.read("config.json").decode(), {name[:-4]: _array(archive.read(name)) for name in names}
+            arrays = {name[:-4]: _array(name, archive.read(name)) for name in names}
+            return archive.read("config.json").decode(), arrays
 
 
 class Safetensors(Own):
@@ -119,14 +121,18 @@ def _pairs(
     return fitted(group, variables, [arrays[key] for key in sorted(arrays) if key.startswith(f"{group}/")], skipped)
 
 
-def _array(content: bytes) -> np.ndarray:
+def _array(name: str, content: bytes) -> np.ndarray:
     """The array of an .npy file, which must be as long as its head says. Raises ValueError otherwise."""
     file = io.BytesIO(content)
-    version = np.lib.format.read_magic(file)
-    head = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, is_fortran, dtype = head(file)
+    try:
+        version = np.lib.format.read_magic(file)
+        head = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, is_fortran, dtype = head(file)
+    except (ValueError, *DAMAGE) as error:  # the head is an expression of Python
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{name}: an array must begin with a head as NumPy writes it. Received: {reason}") from error
     if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(content) - file.tell():
-        raise ValueError(f"an array must be as long as its shape says. Received: shape={shape} of {dtype}")
+        raise ValueError(f"{name}: an array must be as long as its shape says. Received: shape={shape} of {dtype}")
     flat = np.frombuffer(content, dtype, offset=file.tell())
     return flat.reshape(shape, order="F" if is_fortran else "C")
 
