@@ -14,7 +14,7 @@ from typing import Any
 from fastconv.backends import formulas, gpu_fused
 from fastconv.backends.gpu_choice import kernel, several
 from fastconv.backends.gpu_kernels import THREADS, launch, launch_each
-from fastconv.backends.reference import Array, Out, Reference, Shape, deliver, wrong_label
+from fastconv.backends.reference import NO_INTEGER, Array, Out, Reference, Shape, deliver, wrong_label
 from fastconv.backends.updates import step
 from fastconv.window import output_size
 
@@ -35,7 +35,8 @@ class GpuStream(Reference):
 
     def __init__(self, xp: Any) -> None:
         super().__init__(xp)
-        self.faults = xp.zeros(2, "int64")  # a label that is none: its row + 1 and classes << 32, the label; rows.cu
+        # A label that is none: its row + 1 and classes << 32, the label; rows.cu. No classes: it is no integer.
+        self.faults = xp.zeros(2, "int64")
 
     def check(self) -> None:
         """Raise the ValueError of a label that is none, where a loss has met one since the last call. Waits."""
@@ -183,6 +184,14 @@ class GpuStream(Reference):
     @kernel
     def standardize_backward(self, dy, y, inverse, *, out=None):
         return self._rows("standardize_backward", self._room(out, y.shape, y), dy, y, inverse, shape=y.shape)
+
+    def indices(self, x, *, out=None):
+        """`NO_INTEGER` in place of a number that is no integer, of which `check` tells."""
+        xp = self.xp
+        wrong = ~((x == xp.floor(x)) & (abs(x) < 2.0**63))
+        place = xp.where(wrong.any() & (self.faults[0] == 0), xp.argmax(wrong) + 1, self.faults[0])
+        self.faults[:1] = place.reshape(1)
+        return deliver(xp.where(wrong, x.dtype.type(NO_INTEGER), x).astype("int64"), out)
 
     # ---- reductions ----------------------------------------------------------------------------------------------
 

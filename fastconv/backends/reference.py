@@ -23,6 +23,9 @@ Sides = tuple[Pair, ...]
 Shape = tuple[int, ...]
 Out = Array | None  # the array that receives the result; None for a new one
 
+NO_INTEGER = -(2**63)  # what a GPU has in place of a class index or position that is no integer
+COUNTED_AT_ONCE = 1 << 20  # comparisons of elements with thresholds or classes: a bound on the memory of counts
+
 
 def deliver(result: Array, out: Out) -> Array:
     """`result`, or `out` filled with it."""
@@ -442,6 +445,13 @@ class Reference:
         """The smallest element over `axis`; NaN propagates."""
         return deliver(self.xp.min(x, axis=axis, keepdims=keepdims), out)
 
+    def indices(self, x: Array, *, out: Out = None) -> Array:
+        """Floats as int64. Raises ValueError for a number that is no integer."""
+        fits = (x == self.xp.floor(x)) & (abs(x) < 2.0**63)
+        if not fits.all():
+            raise no_integer(x, int(fits.argmin()))
+        return deliver(x.astype("int64"), out)
+
     def argmax(self, x: Array, *, axis: int | None = None, out: Out = None) -> Array:
         """The position of the first largest element along one axis, or of the flattened array."""
         return deliver(self.xp.argmax(x, axis=axis), out)
@@ -449,6 +459,26 @@ class Reference:
     def argsort(self, x: Array, *, axis: int, out: Out = None) -> Array:
         """The positions of the elements along one axis in ascending order; those of equal ones stay in theirs."""
         return deliver(self.xp.argsort(x, axis=axis, kind="stable"), out)
+
+    def threshold_counts(self, x: Array, real: Array, weights: Array, thresholds: Array, *, out: Out = None) -> Array:
+        """Weighted counts of false positives, true positives, true negatives, false negatives: (4, thresholds, K)."""
+        xp, weights = self.xp, weights.astype("float64")
+        sides = xp.stack([xp.where(real == 0, weights, 0), xp.where(real == 0, 0, weights)])[:, None]  # (2, 1, N, K)
+        step, counts = max(1, COUNTED_AT_ONCE // max(1, x.size)), []
+        for first in range(0, len(thresholds), step):
+            above = x > thresholds[first : first + step, None, None]  # (step, N, K)
+            counts.append(xp.concatenate([xp.where(above, sides, 0).sum(2), xp.where(above, 0, sides).sum(2)]))
+        return deliver(xp.concatenate(counts, axis=1), out)
+
+    def confusion_matrix(self, real: Array, called: Array, weights: Array, *, classes: int, out: Out = None) -> Array:
+        """matrix[i, j] = sum of the weights where real is i and called is j; no class counts nowhere."""
+        xp, numbers, matrix = self.xp, self.xp.arange(classes), self.xp.zeros((classes, classes), "float64")
+        step = max(1, COUNTED_AT_ONCE // classes)
+        for first in range(0, len(real), step):
+            part = slice(first, first + step)
+            rows = xp.where(real[part, None] == numbers, weights[part, None].astype("float64"), 0)
+            matrix += rows.T @ (called[part, None] == numbers).astype("float64")
+        return deliver(matrix, out)
 
     def where(self, condition: Array, x: Array, y: Array, *, out: Out = None) -> Array:
         """x where `condition` holds, else y."""
@@ -590,8 +620,21 @@ def check_labels(target: Array, classes: int) -> None:
         raise wrong_label(int(wrong[0]), int(target[wrong[0]]), classes)
 
 
+def no_integer(x: Array, place: int) -> ValueError:
+    """What to raise for a class index or position that is no integer."""
+    return ValueError(
+        "Class indices and positions must be integers; probabilities and one-hot rows belong to other losses and "
+        f"metrics. Received: {float(x.ravel()[place])} at position {place} of an array of shape {x.shape}"
+    )
+
+
 def wrong_label(row: int, label: int, classes: int) -> ValueError:
-    """What to raise for a label outside [0, classes)."""
+    """What to raise for a label outside [0, classes), or no integer: `NO_INTEGER`, or any if there are 0 classes."""
+    if label == NO_INTEGER or not classes:
+        return ValueError(
+            "Class indices and positions must be integers; probabilities and one-hot rows belong to other losses and "
+            f"metrics. Received: another number at position {row} of the array"
+        )
     return ValueError(
         f"sparse_softmax_cross_entropy: labels must lie in [0, {classes}), the number of classes. "
         f"Received: target[{row}]={label}"

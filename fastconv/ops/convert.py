@@ -9,7 +9,7 @@ import numpy as np
 from fastconv import config
 from fastconv.backends.transfer import as_array, to_host
 from fastconv.engine import Tensor
-from fastconv.engine.primitive import CAST, DETACH, read
+from fastconv.engine.primitive import CAST, DETACH, Primitive, read
 from fastconv.engine.tree import leaves
 
 NATIVE = (np.ndarray, np.generic, Tensor)  # what has a shape and is computed with as it is, as CuPy's arrays are
@@ -47,9 +47,39 @@ def convert_to_numpy(x: Any) -> np.ndarray:
 
 
 def cast(x: Any, dtype: Any) -> Any:
-    """x with elements of another dtype; the gradient passes from float to float."""
+    """x with elements of another dtype; the gradient passes from float to float.
+
+    Integers that a graph has cast to floats are cast from the integers, so that they stay exact.
+    """
     x, dtype = convert_to_tensor(x), np.dtype(dtype)
+    if x.dtype.kind == "f" and dtype.kind in "iu":
+        x = _before_cast(x)
     return x if x.dtype == dtype else CAST(x, dtype=dtype.name)
+
+
+def _before_cast(x: Any) -> Any:
+    """The integers or booleans that the tensor x was cast from, or x."""
+    call = x.call if isinstance(x, Tensor) else None
+    if call is None or call.primitive is not CAST:
+        return x
+    source = call.inputs[0]
+    return source if source.dtype.kind in "biu" else x
+
+
+_indices: Primitive = Primitive("indices", lambda x: (x.shape, np.dtype("int64")))
+
+
+def as_indices(x: Any) -> Any:
+    """x as integers that number classes or positions; floats become int64.
+
+    Raises:
+        ValueError: a float that is no integer, when the values are computed; on a GPU, when results are fetched.
+    """
+    x = convert_to_tensor(x)
+    if x.dtype.kind != "f":
+        return x if x.dtype.kind in "iu" else cast(x, "int64")
+    found = _before_cast(x)
+    return cast(found, "int64") if found is not x else _indices(x)
 
 
 def as_float(x: Any) -> Any:

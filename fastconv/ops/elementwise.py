@@ -22,7 +22,8 @@ Binary = Callable[[Any, Any], Any]
 def operands(x: Any, y: Any) -> tuple[Any, Any]:
     """`x` and `y` ready to meet: whole numbers and booleans take the float dtype beside them.
 
-    A Python number takes the dtype of the array beside it, a Python float beside whole numbers `config.floatx()`.
+    A Python number takes the dtype of the array beside it, a Python float beside whole numbers `config.floatx()`, and
+    a Python integer that the array's dtype cannot hold a larger one.
     """
     if isinstance(x, (bool, int, float)) and hasattr(y, "dtype"):
         x = _like(x, y)
@@ -37,9 +38,19 @@ def operands(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _like(number: float, array: Any) -> np.ndarray:
-    if isinstance(number, float) and array.dtype.kind in "biu":
+    if array.dtype.kind not in "biu":
+        return np.asarray(number, array.dtype)
+    if isinstance(number, float):
         return np.asarray(number, config.floatx())
-    return np.asarray(number, None if array.dtype.kind == "b" else array.dtype)
+    if array.dtype.kind == "b" or not _holds(array.dtype, number):
+        return np.asarray(number) if _holds(np.dtype("int64"), number) else np.asarray(float(number))
+    return np.asarray(number, array.dtype)
+
+
+def _holds(dtype: np.dtype, number: int) -> bool:
+    """Whether an integer is one of an integer dtype."""
+    limits = np.iinfo(dtype)
+    return limits.min <= number <= limits.max
 
 
 def broadcast_shape(x: Any, y: Any, **_: Any) -> tuple:
@@ -159,12 +170,19 @@ BINARY: dict[str, Callable[..., tuple] | None] = {
 }
 
 
-# What whole numbers and booleans need not become floats for.
-EXACT = {"negative", "absolute", "sign", "square", "isnan", "isfinite", "logical_not"}
+# Functions for which integers need not become floats: those of numbers, which count booleans as 0 and 1, and others.
+NUMERIC = {"negative", "absolute", "sign", "square"}
+LOGICAL = {"isnan", "isfinite", "logical_not"}
+
+
+def _as_number(x: Any) -> Any:
+    """x, with booleans cast to int64."""
+    x = convert_to_tensor(x)
+    return cast(x, "int64") if x.dtype.kind == "b" else x
 
 
 def _unary_function(function: str, summary: str) -> Unary:
-    convert = convert_to_tensor if function in EXACT else as_float
+    convert = _as_number if function in NUMERIC else convert_to_tensor if function in LOGICAL else as_float
 
     def apply(x: Any) -> Any:
         return _unary(convert(x), function=function)

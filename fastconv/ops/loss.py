@@ -6,10 +6,10 @@ from typing import Any
 
 from fastconv import config
 from fastconv.engine import Primitive, Tensor
-from fastconv.ops.activation import log_softmax
+from fastconv.ops.activation import log_softmax, softplus
 from fastconv.ops.broadcast import positions, reshape, sum
-from fastconv.ops.convert import as_float, cast, convert_to_tensor
-from fastconv.ops.elementwise import clip, log, logaddexp
+from fastconv.ops.convert import as_float, as_indices, cast, convert_to_tensor
+from fastconv.ops.elementwise import clip, log, log1p
 from fastconv.ops.shape import transpose
 
 
@@ -70,8 +70,8 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     """loss[...] = -log p[..., target[...]].
 
     Args:
-        target: whole numbers 0 <= target < K, in the shape of `output` without its classes; a last axis of size 1 is
-            dropped.
+        target: integers 0 <= target < K, of any dtype, in the shape of `output` without its classes; a last axis of
+            size 1 is dropped.
         output: probabilities, or logits; (..., K).
         from_logits: whether `output` are logits, p = softmax(output).
         axis: the axis of the K classes.
@@ -80,7 +80,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
         One loss for each target.
 
     Raises:
-        ValueError: shapes that do not fit, or a target outside [0, K).
+        ValueError: shapes that do not fit, a target that is no integer, or a target outside [0, K).
     """
     target, output = convert_to_tensor(target), _classes_last(as_float(output), axis)
     if target.ndim == output.ndim and target.shape[-1] == 1:
@@ -90,7 +90,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
             "sparse_categorical_crossentropy: target must have the shape of output without its classes. "
             f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
         )
-    target = cast(target, "int64")
+    target = as_indices(target)
     logits = output if from_logits else _behind(output, "softmax")
     if logits is None:
         logits = log(_probabilities(output))  # softmax(log p) = p where p sums to one
@@ -121,9 +121,18 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
         )
     x = output if from_logits else _behind(output, "sigmoid")
     if x is not None:
-        return logaddexp(x, 0.0) - x * target
+        return _of_logits(target, x)
     p = clip(output, config.epsilon(), 1 - config.epsilon())
-    return -(target * log(p) + (1.0 - target) * log(1.0 - p))
+    return -(target * log(p) + (1.0 - target) * log1p(-p))
+
+
+def _of_logits(target: Any, x: Any) -> Any:
+    """log(1 + e^x) - target x, with the digits of small losses and slopes.
+
+    With c = 1 for targets above 1/2, else 0, it is log(1 + e^((1 - 2 c) x)) + (c - target) x.
+    """
+    c = cast(target > 0.5, x.dtype)
+    return softplus((1.0 - 2.0 * c) * x) + (c - target) * x
 
 
 def _probabilities(output: Any) -> Any:

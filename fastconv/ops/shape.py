@@ -11,7 +11,7 @@ from fastconv import config
 from fastconv.arguments import as_integer, as_integers
 from fastconv.engine import KerasTensor, Operand, Primitive, lift
 from fastconv.ops.broadcast import positions, reshape, sizes
-from fastconv.ops.convert import cast, convert_to_tensor
+from fastconv.ops.convert import as_indices, cast, convert_to_tensor
 from fastconv.ops.elementwise import equal
 
 _transpose: Primitive = Primitive(
@@ -209,12 +209,9 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
     Raises:
         IndexError: a position outside x.
-        TypeError: positions that are no integers.
+        ValueError: a position that is no integer.
     """
-    x = convert_to_tensor(x)
-    indices = convert_to_tensor(indices)
-    if indices.dtype.kind not in "iu":
-        raise TypeError(f"take: indices must be integers. Received: indices.dtype={indices.dtype}")
+    x, indices = convert_to_tensor(x), as_indices(indices)
     return _take(ravel(x), indices, axis=0) if axis is None else _take(x, indices, axis=positions(axis, x.ndim)[0])
 
 
@@ -234,11 +231,11 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
     """Return y[..., k] = 1 where x[...] == k, else 0, for 0 <= k < num_classes, which are counted along a new `axis`.
 
     Raises:
-        ValueError: fewer than 0 classes, an axis that is not there, or `sparse` is True.
+        ValueError: fewer than 0 classes, an x that is no integer, an axis that is not there, or `sparse` is True.
     """
     if sparse:
         raise ValueError(f"one_hot: sparse must be False. Received: {sparse=}")
-    x = convert_to_tensor(x)
+    x = as_indices(x)
     classes = np.arange(as_integer("one_hot", "num_classes", num_classes, 0))
     (at,) = positions(axis, x.ndim + 1)
     hits = equal(expand_dims(x, at), classes.reshape((-1, *(1,) * (x.ndim - at))))

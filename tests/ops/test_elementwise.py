@@ -171,3 +171,49 @@ def test_errors(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value).startswith(message)
+
+
+NUMBERS = (-1, 300, -200, 70_000, -(2**40), 2**40)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int32", "int64", "bool"])
+@pytest.mark.parametrize("number", NUMBERS)
+def test_python_integers_beside_arrays_that_cannot_hold_them(dtype, number):
+    x = np.array([0, 1, 1, 100], dtype)
+    wide = x.astype("int64")
+    for ours, theirs in (
+        (ops.equal, np.equal),
+        (ops.not_equal, np.not_equal),
+        (ops.less, np.less),
+        (ops.less_equal, np.less_equal),
+        (ops.greater, np.greater),
+        (ops.greater_equal, np.greater_equal),
+        (ops.add, np.add),
+        (ops.subtract, np.subtract),
+        (ops.multiply, np.multiply),
+        (ops.maximum, np.maximum),
+        (ops.minimum, np.minimum),
+    ):
+        if not (ours in (ops.add, ops.subtract, ops.multiply) and np.can_cast(np.min_scalar_type(number), dtype)):
+            np.testing.assert_array_equal(ours(x, number), theirs(wide, number))
+            np.testing.assert_array_equal(ours(number, x), theirs(number, wide))
+    np.testing.assert_array_equal(ops.where(x > 0, x, number), np.where(x > 0, wide, number))
+    np.testing.assert_array_equal(ops.clip(x, number, max(number, 50)), np.clip(wide, number, max(number, 50)))
+
+
+def test_python_integers_of_no_dtype():
+    np.testing.assert_array_equal(ops.less(np.array([1, 2], "uint8"), 2**70), [True, True])
+    np.testing.assert_array_equal(ops.equal(np.array([1, 2]), -(2**70)), [False, False])
+
+
+def test_numbers_of_booleans():
+    x = np.array([True, False])
+    for function, expected in (
+        (ops.negative, [-1, 0]),
+        (ops.absolute, [1, 0]),
+        (ops.sign, [1, 0]),
+        (ops.square, [1, 0]),
+        (ops.logical_not, [False, True]),
+    ):
+        np.testing.assert_array_equal(function(x), expected)
+    assert ops.negative(x).dtype == np.int64

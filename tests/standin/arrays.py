@@ -318,6 +318,12 @@ UFUNCS = """
     reciprocal remainder right_shift rint sign signbit sin sinh sqrt square subtract tan tanh true_divide trunc
 """
 
+
+def take(a: np.ndarray, indices: Any, axis: int | None = None, out: Any = None) -> Any:
+    """As CuPy: positions beyond the array begin again; nothing is checked."""
+    return np.take(a, np.mod(indices, max(1, a.size if axis is None else a.shape[axis])), axis, out)
+
+
 # Functions that look at no values on the host.
 FUNCTIONS = """
     amax amin any all argmax argmin argsort array_split broadcast_to clip cumsum diff dot einsum
@@ -343,6 +349,7 @@ names |= {
     "min": names["amin"],
     "round": function_of(np.round),
     "around": function_of(np.around),
+    "take": function_of(take),
 }
 
 
