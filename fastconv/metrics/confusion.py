@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, ops
-from fastconv.losses.functions import same_rank
+from fastconv.losses.functions import as_single, same_rank
 from fastconv.losses.objects import leading_weights
-from fastconv.metrics.metric import Metric
+from fastconv.metrics.metric import Metric, weighted
+from fastconv.ops.counts import threshold_counts
 from fastconv.serialization import register
 
-TRUE_POSITIVES, FALSE_POSITIVES, TRUE_NEGATIVES, FALSE_NEGATIVES = CELLS = (
-    "true_positives",
+FALSE_POSITIVES, TRUE_POSITIVES, TRUE_NEGATIVES, FALSE_NEGATIVES = CELLS = (
     "false_positives",
+    "true_positives",
     "true_negatives",
     "false_negatives",
 )
@@ -33,24 +34,36 @@ def evenly_spaced(count: int) -> list[float]:
 
 
 class Confusion(Metric):
-    """Counts of positives and negatives: an output is positive above a threshold, a target where it is not 0.
+    """Counts of positives and negatives: an output is positive above a threshold, a target if it is not 0.
 
     The cells that a class names in `CELLS` are attributes, variables with an element for each threshold.
     """
 
     CELLS: Sequence[str] = CELLS
+    ARGUMENTS: Sequence[str] = ()
 
-    def __init__(self, thresholds: Sequence[float], name: str | None, dtype: str | None) -> None:
-        super().__init__(name, dtype)
+    def __init__(self, thresholds: Sequence[float], name: str | None, dtype: Any) -> None:
+        super().__init__(dtype, name)
         self.thresholds = list(thresholds)
         self.class_id: int | None = None
         self.top_k: int | None = None
+        self._add_cells(len(self.thresholds))
+
+    def _add_cells(self, *shape: int) -> None:
         for cell in self.CELLS:
-            setattr(self, cell, self.add_variable((len(self.thresholds),), "zeros", "float64", cell))
+            setattr(self, cell, self.add_variable(shape, "zeros", "float64", name=cell))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count a batch: outputs and targets of any one shape."""
-        y_true, y_pred = same_rank(y_true, y_pred)
+        """Count a batch.
+
+        Args:
+            y_true, y_pred: targets and outputs of one shape.
+            sample_weight: what each sample counts, (N,), or as many leading axes of the outputs as it has.
+
+        Raises:
+            ValueError: shapes that differ, or outputs without classes if `class_id` is given.
+        """
+        y_true, y_pred = same_rank(y_true, as_single(y_pred))
         if tuple(y_true.shape) != tuple(y_pred.shape):
             raise ValueError(
                 f"{self.name}: targets must have the shape of the outputs. "
@@ -59,49 +72,39 @@ class Confusion(Metric):
         if self.top_k is not None:
             y_pred = ops.where(among_largest(y_pred, self.top_k), y_pred, -np.inf)
         if self.class_id is not None:
-            y_true, y_pred = y_true[..., self.class_id], y_pred[..., self.class_id]
-        counts = self.count(y_true, y_pred, self.weights_of(y_pred, sample_weight))
-        for cell in self.CELLS:
-            variable = getattr(self, cell)
-            variable.assign(variable + counts[cell])
+            y_true, y_pred = self._of_class(y_true), self._of_class(y_pred)
+        for cell, count in zip(CELLS, self.count(y_true, y_pred, self.weights_of(y_pred, sample_weight))):
+            if cell in self.CELLS:
+                variable = getattr(self, cell)
+                variable.assign(variable + count)
+
+    def _of_class(self, x: Any) -> Any:
+        if x.ndim < 2:
+            raise ValueError(
+                f"{self.name}: with class_id, outputs must have an axis of classes. Received: y_pred.shape={x.shape}"
+            )
+        return x[..., self.class_id]
 
     def weights_of(self, y_pred: Any, sample_weight: Any) -> Any:
-        """What each output counts."""
+        """What each output counts, in an array with its axes; those of size 1 are all of one weight."""
         if sample_weight is None:
-            return ops.ones_like(y_pred)
-        return ops.broadcast_to(leading_weights(y_pred, sample_weight), y_pred.shape)
+            return np.ones((1,) * y_pred.ndim, y_pred.dtype)
+        return leading_weights(y_pred, sample_weight)
 
-    def count(self, y_true: Any, y_pred: Any, weights: Any) -> dict[str, Any]:
-        """The four cells for each threshold, summed over everything."""
-        rows = (1, -1)
-        real = ops.cast(ops.not_equal(ops.reshape(y_true, rows), 0), "float64")
-        weights = ops.cast(ops.reshape(weights, rows), "float64")
-        thresholds = np.array(self.thresholds, y_pred.dtype)[:, None]
-        positive = ops.cast(ops.reshape(y_pred, rows) > thresholds, "float64")
-        return cells(positive, real, weights, 1)
+    def count(self, y_true: Any, y_pred: Any, weights: Any) -> list[Any]:
+        """The cells, in the order of `CELLS`, for each threshold, summed over everything."""
+        weights = weights if weights.size == 1 else ops.broadcast_to(weights, y_pred.shape)
+        x, real, weights = (ops.reshape(a, (-1, 1)) for a in (y_pred, y_true, weights))
+        counts = threshold_counts(x, real, weights, np.array(self.thresholds, y_pred.dtype))
+        return [counts[i, :, 0] for i in range(len(CELLS))]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **{name: getattr(self, name) for name in self.ARGUMENTS}}
 
-    ARGUMENTS: Sequence[str] = ()
-
-
-def cells(positive: Any, real: Any, weights: Any, axis: int) -> dict[str, Any]:
-    """The four cells: weighted sums along `axis` of what is called positive and what is so."""
-    found, called = ops.sum(positive * real * weights, axis), ops.sum(positive * weights, axis)
-    all_real, everything = ops.sum(real * weights, axis), ops.sum(weights, axis)
-    return {
-        TRUE_POSITIVES: found,
-        FALSE_POSITIVES: called - found,
-        FALSE_NEGATIVES: all_real - found,
-        TRUE_NEGATIVES: everything - called - all_real + found,
-    }
-
 
 def among_largest(x: Any, k: int) -> Any:
-    """Whether an element is among the k largest of its row: whether fewer than k are above it."""
-    above = ops.sum(ops.cast(ops.expand_dims(x, -2) > ops.expand_dims(x, -1), config.floatx()), -1)
-    return above < k
+    """Whether an element is among the k largest of its row; of equal ones the first are."""
+    return ops.argsort(ops.argsort(-x)) < k
 
 
 class Count(Confusion):
@@ -110,10 +113,10 @@ class Count(Confusion):
     ARGUMENTS = ("thresholds",)
 
     def __init__(
-        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: str | None = None
+        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: Any = None
     ) -> None:
         super().__init__(thresholds_or(thresholds, 0.5), name, dtype)
-        self.given_thresholds = thresholds
+        self.given_thresholds = for_files(thresholds)
 
     def result(self) -> Any:
         return one_or_all(getattr(self, self.CELLS[0]).numpy())
@@ -123,14 +126,18 @@ class Count(Confusion):
 
 
 def thresholds_or(thresholds: float | Sequence[float] | None, default: float) -> list[float]:
-    """`thresholds` as a list. Raises ValueError for one outside of [0, 1]."""
+    """`thresholds`, a number or several, as a list. Raises ValueError for one outside of [0, 1]."""
     if thresholds is None:
         return [default]
-    given: Sequence[float] = thresholds if isinstance(thresholds, Sequence) else [thresholds]
-    found = [float(t) for t in given]
-    if not all(0 <= t <= 1 for t in found):
+    found = [float(t) for t in np.ravel(np.asarray(thresholds, "float64"))]
+    if not found or not all(0 <= t <= 1 for t in found):
         raise ValueError(f"thresholds must be from 0 to 1. Received: thresholds={thresholds!r}")
     return found
+
+
+def for_files(thresholds: Any) -> Any:
+    """Thresholds as they were given, NumPy's arrays and numbers as Python's."""
+    return thresholds.tolist() if isinstance(thresholds, (np.ndarray, np.generic)) else thresholds
 
 
 def one_or_all(numbers: np.ndarray) -> Any:
@@ -182,10 +189,10 @@ class Share(Confusion):
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__(thresholds_or(thresholds, 0.5 if top_k is None else -1e10), name, dtype)
-        self.given_thresholds = thresholds
+        self.given_thresholds = for_files(thresholds)
         self.top_k = top_k
         self.class_id = class_id
 
@@ -217,9 +224,7 @@ class AtThreshold(Confusion):
     best: str
     given: str
 
-    def __init__(
-        self, least: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: str | None
-    ) -> None:
+    def __init__(self, least: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any) -> None:
         if not 0 <= least <= 1 or num_thresholds < 1:
             raise ValueError(
                 f"{type(self).__name__}: {self.wanted} must be from 0 to 1, num_thresholds at least 1. "
@@ -232,7 +237,7 @@ class AtThreshold(Confusion):
 
     def rates(self) -> dict[str, np.ndarray]:
         """Each rate at each threshold."""
-        tp, fp, tn, fn = (getattr(self, cell).numpy() for cell in CELLS)
+        fp, tp, tn, fn = (getattr(self, cell).numpy() for cell in CELLS)
         return {
             "precision": quotient(tp, tp + fp),
             "recall": quotient(tp, tp + fn),
@@ -260,7 +265,7 @@ class SensitivityAtSpecificity(AtThreshold):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
 
@@ -277,7 +282,7 @@ class SpecificityAtSensitivity(AtThreshold):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
 
@@ -294,7 +299,7 @@ class PrecisionAtRecall(AtThreshold):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__(recall, num_thresholds, class_id, name, dtype)
 
@@ -311,9 +316,13 @@ class RecallAtPrecision(AtThreshold):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__(precision, num_thresholds, class_id, name, dtype)
+
+
+CURVES = {name: name for name in ("ROC", "PR", "PRGAIN")} | {name.lower(): name for name in ("ROC", "PR", "PRGAIN")}
+METHODS = ("interpolation", "minoring", "majoring")
 
 
 @register("metric", "auc")
@@ -322,7 +331,8 @@ class AUC(Confusion):
 
     Args:
         num_thresholds: how many points of the curve, evenly spaced thresholds, are joined.
-        curve: "ROC" or "PR".
+        curve: "ROC", "PR", or "PRGAIN" for the gains of precision over recall, in which guesses are 0; Flach and Kull
+            2015.
         summation_method: between two points "interpolation" (of precision by counts; Davis and Goadrich 2006), or the
             lower ("minoring") or higher ("majoring") of both.
         thresholds: the inner thresholds, in place of evenly spaced ones.
@@ -332,7 +342,7 @@ class AUC(Confusion):
         from_logits: whether outputs are logits of the probabilities.
 
     Raises:
-        ValueError: an unknown curve or method, or fewer than two thresholds.
+        ValueError: an unknown curve or method, fewer than two thresholds, or `num_labels` without `multi_label`.
     """
 
     ARGUMENTS = ("num_thresholds", "curve", "summation_method", "multi_label", "num_labels", "from_logits")
@@ -343,42 +353,45 @@ class AUC(Confusion):
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
         thresholds: Sequence[float] | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,
         label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
-        if curve not in ("ROC", "PR") or summation_method not in ("interpolation", "minoring", "majoring"):
+        if curve not in CURVES or summation_method.lower() not in METHODS:
             raise ValueError(
-                "AUC: curve must be 'ROC' or 'PR', summation_method 'interpolation', 'minoring' or 'majoring'. "
+                f"AUC: curve must be one of {tuple(CURVES)}, summation_method one of {METHODS}. "
                 f"Received: curve={curve!r}, summation_method={summation_method!r}"
             )
-        if num_thresholds < 2:
+        if thresholds is None and num_thresholds < 2:
             raise ValueError(f"AUC: num_thresholds must be at least 2. Received: {num_thresholds!r}")
+        if num_labels and not multi_label:
+            raise ValueError(f"AUC: num_labels needs multi_label=True. Received: num_labels={num_labels!r}")
         inner = evenly_spaced(num_thresholds)[1:-1] if thresholds is None else sorted(thresholds_or(thresholds, 0.5))
         super().__init__([-config.epsilon(), *inner, 1 + config.epsilon()], name, dtype)
-        self.given_thresholds = thresholds
+        self.given_thresholds = for_files(thresholds)
         self.num_thresholds = len(self.thresholds)
-        self.curve = curve
-        self.summation_method = summation_method
+        self.curve = CURVES[curve]
+        self.summation_method = summation_method.lower()
         self.multi_label = multi_label
         self.num_labels = num_labels
-        self.label_weights = None if label_weights is None else list(label_weights)
+        self.label_weights = None if label_weights is None else np.asarray(label_weights, "float64").tolist()
         self.from_logits = from_logits
         if multi_label and num_labels:
             self._make_room(num_labels)
 
     def _make_room(self, labels: int) -> None:
         """Variables of (thresholds, labels) in place of those of (thresholds,)."""
-        self.num_labels, self.variables = labels, []
-        for cell in CELLS:
-            setattr(self, cell, self.add_variable((len(self.thresholds), labels), "zeros", "float64", cell))
+        self.num_labels, self._variables = labels, []
+        self._add_cells(len(self.thresholds), labels)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count a batch: outputs and targets of any one shape, with several labels of (N, K)."""
-        y_pred = ops.sigmoid(y_pred) if self.from_logits else y_pred
+        y_pred = ops.sigmoid(y_pred) if self.from_logits else ops.convert_to_tensor(y_pred)
+        if self.multi_label and y_pred.ndim != 2:
+            raise ValueError(f"AUC: several labels need outputs of (N, K). Received: y_pred.shape={y_pred.shape}")
         if self.multi_label and self.num_labels is None:
             self._make_room(y_pred.shape[-1])
         super().update_state(y_true, y_pred, sample_weight)
@@ -389,27 +402,30 @@ class AUC(Confusion):
             return weights
         return weights * np.array(self.label_weights, y_pred.dtype)
 
-    def count(self, y_true: Any, y_pred: Any, weights: Any) -> dict[str, Any]:
+    def count(self, y_true: Any, y_pred: Any, weights: Any) -> list[Any]:
         if not self.multi_label:
             return super().count(y_true, y_pred, weights)
-        thresholds = np.array(self.thresholds, y_pred.dtype)[:, None, None]
-        positive = ops.cast(ops.expand_dims(y_pred, 0) > thresholds, "float64")
-        real, weights = (ops.cast(ops.expand_dims(x, 0), "float64") for x in (ops.not_equal(y_true, 0), weights))
-        return cells(positive, real, weights, 1)
+        counts = threshold_counts(y_pred, y_true, weights, np.array(self.thresholds, y_pred.dtype))
+        return [counts[i] for i in range(len(CELLS))]
 
     def result(self) -> float:
         areas = self._areas()
         if not self.multi_label or self.label_weights is None:
             return float(np.mean(areas))
-        return float(np.average(areas, weights=self.label_weights))
+        return float(quotient(np.dot(areas, self.label_weights), np.sum(self.label_weights)))
 
     def _areas(self) -> np.ndarray:
         """The area of each label, or of all outputs together."""
-        tp, fp, tn, fn = (getattr(self, cell).numpy() for cell in CELLS)
+        fp, tp, tn, fn = (getattr(self, cell).numpy() for cell in CELLS)
         if self.curve == "PR" and self.summation_method == "interpolation":
             return interpolated_precision(tp, fp, fn)
         recall = quotient(tp, tp + fn)
-        x, y = (quotient(fp, fp + tn), recall) if self.curve == "ROC" else (recall, quotient(tp, tp + fp))
+        if self.curve == "ROC":
+            x, y = quotient(fp, fp + tn), recall
+        elif self.curve == "PR":
+            x, y = recall, quotient(tp, tp + fp)
+        else:
+            x, y = gains(fp, tp, tn, fn)
         ends = y[:-1], y[1:]
         height = {
             "interpolation": (ends[0] + ends[1]) / 2,
@@ -421,6 +437,13 @@ class AUC(Confusion):
     def get_config(self) -> dict[str, Any]:
         own = {"thresholds": self.given_thresholds, "label_weights": self.label_weights}
         return {**super().get_config(), **own}
+
+
+def gains(fp: np.ndarray, tp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The gains of recall, at least 0, and of precision over those of calling everything positive."""
+    odds = quotient(tp + fn, tn + fp)
+    recall_gain, precision_gain = 1 - odds * quotient(fn, tp), 1 - odds * quotient(fp, tp)
+    return np.maximum(np.where(tp == 0, 0.0, recall_gain), 0.0), np.where(tp == 0, 1.0, precision_gain)
 
 
 def interpolated_precision(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:
@@ -438,11 +461,11 @@ class FScore(Metric):
 
     AVERAGES = ("micro", "macro", "weighted", None)
 
-    def __init__(self, average: str | None, beta: float, threshold: float | None, name: str, dtype: str | None) -> None:
-        super().__init__(name, dtype)
+    def __init__(self, average: str | None, beta: float, threshold: float | None, name: str | None, dtype: Any) -> None:
+        super().__init__(dtype, name)
         if average not in self.AVERAGES or not beta > 0 or (threshold is not None and not 0 < threshold <= 1):
             raise ValueError(
-                f"{name}: average must be one of {self.AVERAGES}, beta positive, threshold None or from 0 to 1. "
+                f"{self.name}: average must be one of {self.AVERAGES}, beta positive, threshold None or from 0 to 1. "
                 f"Received: average={average!r}, beta={beta!r}, threshold={threshold!r}"
             )
         self.average = average
@@ -451,20 +474,24 @@ class FScore(Metric):
         self.counts: Any = None  # of true and false positives and false negatives, (3, classes) or (3,)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count a batch of (N, K)."""
-        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        """Count a batch of (N, K). Raises ValueError for another number of axes."""
+        y_true, y_pred = ops.convert_to_tensor(y_true), as_single(y_pred)
+        if not y_true.ndim == y_pred.ndim == 2:
+            raise ValueError(
+                f"{self.name}: targets and outputs must be of (N, K). "
+                f"Received: y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}"
+            )
         if self.counts is None:
             shape = (3,) if self.average == "micro" else (3, y_pred.shape[-1])
-            self.counts = self.add_variable(shape, "zeros", "float64", "counts")
+            self.counts = self.add_variable(shape, "zeros", "float64", name="counts")
         if self.threshold is None:
             positive = ops.logical_and(y_pred >= ops.max(y_pred, -1, True), ops.absolute(y_pred) > 1e-9)
         else:
             positive = y_pred > self.threshold
         called, real = ops.cast(positive, "float64"), ops.cast(y_true, "float64")
-        weights = ops.ones_like(called) if sample_weight is None else leading_weights(called, sample_weight)
         axis = None if self.average == "micro" else 0
         terms = (called * real, called * (1.0 - real), (1.0 - called) * real)
-        self.counts.assign(self.counts + ops.stack([ops.sum(term * weights, axis) for term in terms]))
+        self.counts.assign(self.counts + ops.stack([ops.sum(weighted(term, sample_weight), axis) for term in terms]))
 
     def result(self) -> Any:
         if self.counts is None:
@@ -500,8 +527,8 @@ class FBetaScore(FScore):
         average: str | None = None,
         beta: float = 1.0,
         threshold: float | None = None,
-        name: str = "fbeta_score",
-        dtype: str | None = None,
+        name: str | None = "fbeta_score",
+        dtype: Any = None,
     ) -> None:
         super().__init__(average, beta, threshold, name, dtype)
 
@@ -517,7 +544,7 @@ class F1Score(FScore):
         self,
         average: str | None = None,
         threshold: float | None = None,
-        name: str = "f1_score",
-        dtype: str | None = None,
+        name: str | None = "f1_score",
+        dtype: Any = None,
     ) -> None:
         super().__init__(average, 1.0, threshold, name, dtype)

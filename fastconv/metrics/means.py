@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from fastconv import losses, ops
-from fastconv.losses.functions import same_rank
+from fastconv import config, losses, ops
+from fastconv.losses.functions import counted, same_shape
+from fastconv.losses.objects import leading_weights
 from fastconv.metrics import functions
 from fastconv.metrics.metric import Mean, MeanMetricWrapper, Metric, weighted
 from fastconv.serialization import arguments, register
@@ -19,12 +21,15 @@ class FunctionMean(MeanMetricWrapper):
 
     function: Callable[..., Any]
 
-    def __init__(self, name: str | None = None, dtype: str | None = None, **arguments: Any) -> None:
+    def __init__(self, name: str | None, dtype: Any, **arguments: Any) -> None:
         function = type(self).function
         super().__init__(function, name or function.__name__, dtype, **arguments)
 
+    def _values(self, y_true: Any, y_pred: Any) -> Any:
+        return type(self).function(y_true, y_pred, **self.kwargs)
+
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, **self.kwargs}
+        return {**Metric.get_config(self), **self.kwargs}
 
     @classmethod
     def from_config(cls, config: Any) -> Any:
@@ -37,6 +42,9 @@ class Accuracy(FunctionMean):
 
     function = staticmethod(functions.accuracy)
 
+    def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
 
 @register("metric")
 class CategoricalAccuracy(FunctionMean):
@@ -44,12 +52,18 @@ class CategoricalAccuracy(FunctionMean):
 
     function = staticmethod(functions.categorical_accuracy)
 
+    def __init__(self, name: str | None = "categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
 
 @register("metric")
 class SparseCategoricalAccuracy(FunctionMean):
-    """How often the most probable class is the target, a whole number."""
+    """How often the most probable class is the target, a class index."""
 
     function = staticmethod(functions.sparse_categorical_accuracy)
+
+    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
 
 
 @register("metric", "mse", "MSE")
@@ -58,12 +72,18 @@ class MeanSquaredError(FunctionMean):
 
     function = staticmethod(losses.mean_squared_error)
 
+    def __init__(self, name: str | None = "mean_squared_error", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
 
 @register("metric", "mae", "MAE")
 class MeanAbsoluteError(FunctionMean):
     """The mean of |y_pred - y_true|."""
 
     function = staticmethod(losses.mean_absolute_error)
+
+    def __init__(self, name: str | None = "mean_absolute_error", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
 
 
 @register("metric", "mape", "MAPE")
@@ -72,12 +92,18 @@ class MeanAbsolutePercentageError(FunctionMean):
 
     function = staticmethod(losses.mean_absolute_percentage_error)
 
+    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
 
 @register("metric", "msle", "MSLE")
 class MeanSquaredLogarithmicError(FunctionMean):
     """The mean of (log(y_pred + 1) - log(y_true + 1))^2."""
 
     function = staticmethod(losses.mean_squared_logarithmic_error)
+
+    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
 
 
 @register("metric")
@@ -86,12 +112,18 @@ class Hinge(FunctionMean):
 
     function = staticmethod(losses.hinge)
 
+    def __init__(self, name: str | None = "hinge", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
 
 @register("metric")
 class SquaredHinge(FunctionMean):
     """The mean of `losses.squared_hinge`."""
 
     function = staticmethod(losses.squared_hinge)
+
+    def __init__(self, name: str | None = "squared_hinge", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
 
 
 @register("metric")
@@ -100,6 +132,9 @@ class CategoricalHinge(FunctionMean):
 
     function = staticmethod(losses.categorical_hinge)
 
+    def __init__(self, name: str | None = "categorical_hinge", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
 
 @register("metric", "kld", "KLD", "kullback_leibler_divergence")
 class KLDivergence(FunctionMean):
@@ -107,12 +142,18 @@ class KLDivergence(FunctionMean):
 
     function = staticmethod(losses.kl_divergence)
 
+    def __init__(self, name: str | None = "kl_divergence", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
 
 @register("metric")
 class Poisson(FunctionMean):
     """The mean of `losses.poisson`."""
 
     function = staticmethod(losses.poisson)
+
+    def __init__(self, name: str | None = "poisson", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
 
 
 @register("metric")
@@ -123,8 +164,8 @@ class BinaryAccuracy(FunctionMean):
 
     def __init__(
         self,
-        name: str = "binary_accuracy",
-        dtype: str | None = None,
+        name: str | None = "binary_accuracy",
+        dtype: Any = None,
         threshold: float = 0.5,
     ) -> None:
         super().__init__(name, dtype, threshold=threshold)
@@ -139,25 +180,26 @@ class TopKCategoricalAccuracy(FunctionMean):
     def __init__(
         self,
         k: int = 5,
-        name: str = "top_k_categorical_accuracy",
-        dtype: str | None = None,
+        name: str | None = "top_k_categorical_accuracy",
+        dtype: Any = None,
     ) -> None:
         super().__init__(name, dtype, k=k)
 
 
 @register("metric")
 class SparseTopKCategoricalAccuracy(FunctionMean):
-    """How often the target, a whole number, is among the k most probable classes."""
+    """How often the target, a class index, is among the k most probable classes."""
 
     function = staticmethod(functions.sparse_top_k_categorical_accuracy)
 
     def __init__(
         self,
         k: int = 5,
-        name: str = "sparse_top_k_categorical_accuracy",
-        dtype: str | None = None,
+        name: str | None = "sparse_top_k_categorical_accuracy",
+        dtype: Any = None,
+        from_sorted_ids: bool = False,
     ) -> None:
-        super().__init__(name, dtype, k=k)
+        super().__init__(name, dtype, k=k, from_sorted_ids=from_sorted_ids)
 
 
 @register("metric", "bce", "BCE")
@@ -168,8 +210,8 @@ class BinaryCrossentropy(FunctionMean):
 
     def __init__(
         self,
-        name: str = "binary_crossentropy",
-        dtype: str | None = None,
+        name: str | None = "binary_crossentropy",
+        dtype: Any = None,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
     ) -> None:
@@ -184,8 +226,8 @@ class CategoricalCrossentropy(FunctionMean):
 
     def __init__(
         self,
-        name: str = "categorical_crossentropy",
-        dtype: str | None = None,
+        name: str | None = "categorical_crossentropy",
+        dtype: Any = None,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
@@ -201,13 +243,21 @@ class SparseCategoricalCrossentropy(FunctionMean):
 
     def __init__(
         self,
-        name: str = "sparse_categorical_crossentropy",
-        dtype: str | None = None,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: Any = None,
         from_logits: bool = False,
         ignore_class: int | None = None,
         axis: int = -1,
     ) -> None:
         super().__init__(name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        """Take a batch into account; if samples are weighted, targets of the ignored class weigh nothing."""
+        ignored = self.kwargs["ignore_class"]
+        if ignored is not None and sample_weight is not None:
+            counts = ops.cast(counted(y_true, y_pred, ignored, self.kwargs["axis"]), config.floatx())
+            sample_weight = counts * leading_weights(counts, sample_weight)
+        super().update_state(y_true, y_pred, sample_weight)
 
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
@@ -223,8 +273,8 @@ class CosineSimilarity(FunctionMean):
 
     def __init__(
         self,
-        name: str = "cosine_similarity",
-        dtype: str | None = None,
+        name: str | None = "cosine_similarity",
+        dtype: Any = None,
         axis: int = -1,
     ) -> None:
         super().__init__(name, dtype, axis=axis)
@@ -236,7 +286,7 @@ class LogCoshError(FunctionMean):
 
     function = staticmethod(losses.log_cosh)
 
-    def __init__(self, name: str = "logcosh", dtype: str | None = None) -> None:
+    def __init__(self, name: str | None = "logcosh", dtype: Any = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -244,12 +294,12 @@ class LogCoshError(FunctionMean):
 class RootMeanSquaredError(Mean):
     """sqrt(mean of (y_pred - y_true)^2) over all elements."""
 
-    def __init__(self, name: str = "root_mean_squared_error", dtype: str | None = None) -> None:
+    def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
         super().__init__(name, dtype)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Take the errors of a batch into account."""
-        y_true, y_pred = same_rank(y_true, y_pred)
+        y_true, y_pred = same_shape(self.name, y_true, y_pred)
         super().update_state(ops.square(y_pred - y_true), sample_weight)
 
     def result(self) -> float:
@@ -275,10 +325,10 @@ class R2Score(Metric):
         self,
         class_aggregation: str | None = "uniform_average",
         num_regressors: int = 0,
-        name: str = "r2_score",
-        dtype: str | None = None,
+        name: str | None = "r2_score",
+        dtype: Any = None,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         if class_aggregation not in self.AGGREGATIONS or num_regressors < 0:
             raise ValueError(
                 f"{name}: class_aggregation must be one of {self.AGGREGATIONS}, num_regressors at least 0. "
@@ -287,13 +337,17 @@ class R2Score(Metric):
         self.class_aggregation = class_aggregation
         self.num_regressors = num_regressors
         self.sums: Any = None  # of weights, targets, their squares and squared errors, for each output
-        self.elements = self.add_variable((), "zeros", "float64", "num_samples")
+        self.elements = self.add_variable((), "zeros", "float64", name="num_samples")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take a batch of (N, K) into account."""
-        y_true, y_pred = same_rank(y_true, y_pred)
+        """Take a batch of (N, K) into account. Raises ValueError for another number of axes."""
+        y_true, y_pred = same_shape(self.name, y_true, y_pred)
+        if y_pred.ndim != 2:
+            raise ValueError(
+                f"{self.name}: targets and outputs must be of (N, K). Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
         if self.sums is None:
-            self.sums = self.add_variable((4, y_pred.shape[-1]), "zeros", "float64", "sums")
+            self.sums = self.add_variable((4, y_pred.shape[-1]), "zeros", "float64", name="sums")
         y_true, y_pred = ops.cast(y_true, "float64"), ops.cast(y_pred, "float64")
         terms = [ops.ones_like(y_true), y_true, ops.square(y_true), ops.square(y_true - y_pred)]
         self.elements.assign(self.elements + float(y_true.size))
@@ -303,19 +357,31 @@ class R2Score(Metric):
         if self.sums is None:
             return 0.0
         count, total, squares, residual = self.sums.numpy()
-        variation = squares - total**2 / np.maximum(count, 1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            scores = np.where(variation == 0, 0.0, 1 - residual / variation)
-        if self.class_aggregation is None:
-            result: Any = scores
-        elif self.class_aggregation == "uniform_average":
-            result = float(scores.mean())
-        else:
-            result = float((scores * variation).sum() / variation.sum()) if variation.sum() else 0.0
-        if self.num_regressors:
-            n = float(self.elements)
-            result = 1 - (1 - result) * (n - 1) / (n - self.num_regressors - 1)
-        return result
+            variation = squares - total**2 / count
+            scores = 1 - residual / variation
+            scores = np.where(np.isinf(scores), 0.0, scores)
+            if self.class_aggregation is None:
+                result: Any = scores
+            elif self.class_aggregation == "uniform_average":
+                result = float(scores.mean())
+            else:
+                result = float((scores * variation).sum() / variation.sum())
+        return self._adjusted(result)
+
+    def _adjusted(self, score: Any) -> Any:
+        """The score for `num_regressors`, if there are enough elements for them."""
+        if not self.num_regressors:
+            return score
+        spare = float(self.elements) - self.num_regressors - 1
+        if spare <= 0:
+            warnings.warn(
+                f"{self.name}: the adjusted score needs more than num_regressors + 1 elements, else it is the score. "
+                f"Received: num_regressors={self.num_regressors}, elements={float(self.elements):.0f}",
+                stacklevel=2,
+            )
+            return score
+        return 1 - (1 - score) * (float(self.elements) - 1) / spare
 
     def get_config(self) -> dict[str, Any]:
         own = {"class_aggregation": self.class_aggregation, "num_regressors": self.num_regressors}

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from fastconv import ops
+from fastconv.losses.objects import leading_weights
 from fastconv.metrics.metric import Metric
+from fastconv.ops.convert import as_float, as_indices
+from fastconv.ops.counts import confusion_matrix
 from fastconv.serialization import register
 
 
@@ -19,7 +22,7 @@ class Overlap(Metric):
         num_classes: K.
         target_class_ids: the classes whose mean is the result.
         ignore_class: pixels of this target count nowhere.
-        sparse_y_true, sparse_y_pred: whether targets and outputs are whole numbers; else the largest along `axis`.
+        sparse_y_true, sparse_y_pred: whether targets and outputs are class indices; else the largest along `axis`.
         axis: of the classes.
 
     Raises:
@@ -31,39 +34,60 @@ class Overlap(Metric):
         num_classes: int,
         target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        super().__init__(name, dtype)
-        self.confusion = self.add_variable((num_classes, num_classes), "zeros", "float64", "total_confusion_matrix")
+        super().__init__(dtype, name)
+        self.confusion = self.add_variable(
+            (num_classes, num_classes), "zeros", "float64", name="total_confusion_matrix"
+        )
+        target_class_ids = [int(i) for i in target_class_ids]
         if not all(0 <= i < num_classes for i in target_class_ids):
             raise ValueError(
                 f"{self.name}: target_class_ids must be from 0 to num_classes - 1. "
-                f"Received: target_class_ids={list(target_class_ids)}, num_classes={num_classes}"
+                f"Received: target_class_ids={target_class_ids}, num_classes={num_classes}"
             )
         self.num_classes = num_classes
-        self.target_class_ids = list(target_class_ids)
+        self.target_class_ids = target_class_ids
         self.ignore_class = ignore_class
         self.sparse_y_true = sparse_y_true
         self.sparse_y_pred = sparse_y_pred
         self.axis = axis
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count a batch; pixels whose class does not exist count nowhere."""
-        y_true = y_true if self.sparse_y_true else ops.argmax(y_true, self.axis)
-        y_pred = y_pred if self.sparse_y_pred else ops.argmax(y_pred, self.axis)
-        real, called = (ops.cast(ops.reshape(y, (-1,)), "int64") for y in (y_true, y_pred))
-        rows = ops.cast(ops.equal(ops.expand_dims(real, 0), np.arange(self.num_classes)[:, None]), "float64")
-        columns = ops.cast(ops.equal(ops.expand_dims(called, 1), np.arange(self.num_classes)), "float64")
+        """Count a batch; pixels whose class does not exist count nowhere.
+
+        Args:
+            y_true, y_pred: class indices, or outputs or one-hot targets with classes along `axis`, of as many pixels.
+            sample_weight: what each pixel counts, with as many leading axes of the targets as it has, or flat.
+
+        Raises:
+            ValueError: other numbers of pixels, or an index that is no integer.
+        """
+        y_true = as_indices(y_true if self.sparse_y_true else ops.argmax(y_true, self.axis))
+        y_pred = as_indices(y_pred if self.sparse_y_pred else ops.argmax(y_pred, self.axis))
+        if y_true.size != y_pred.size:
+            raise ValueError(
+                f"{self.name}: there must be a target for each output. "
+                f"Received: y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}"
+            )
+        weights = self._weights(y_true, sample_weight)
         if self.ignore_class is not None:
-            rows = rows * ops.cast(ops.not_equal(real, self.ignore_class), "float64")
-        if sample_weight is not None:
-            weights = ops.cast(ops.reshape(sample_weight, (-1,)), "float64")
-            rows = rows * ops.broadcast_to(weights, real.shape)
-        self.confusion.assign(self.confusion + ops.matmul(rows, columns))
+            y_true = ops.where(ops.not_equal(y_true, self.ignore_class), ops.cast(y_true, "int64"), -1)
+        real, called = (ops.reshape(y, (-1,)) for y in (y_true, y_pred))
+        self.confusion.assign(self.confusion + confusion_matrix(real, called, weights, self.num_classes))
+
+    def _weights(self, y_true: Any, sample_weight: Any) -> Any:
+        """What each pixel counts, flat."""
+        if sample_weight is None:
+            return np.ones(1)
+        weights = as_float(sample_weight)
+        if weights.size != y_true.size:
+            weights = ops.broadcast_to(leading_weights(ops.cast(y_true, weights.dtype), weights), y_true.shape)
+        return ops.reshape(weights, (-1,))
 
     def result(self) -> float:
         """The mean over those of the classes that occur."""
@@ -95,7 +119,7 @@ class MeanIoU(Overlap):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -116,7 +140,7 @@ class OneHotIoU(Overlap):
         num_classes: int,
         target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
@@ -134,7 +158,7 @@ class OneHotMeanIoU(Overlap):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
@@ -153,7 +177,7 @@ class BinaryIoU(Overlap):
         target_class_ids: Sequence[int] = (0, 1),
         threshold: float = 0.5,
         name: str | None = None,
-        dtype: str | None = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__(2, target_class_ids, name, dtype)
         self.threshold = threshold
