@@ -50,7 +50,7 @@ class Metric(Configurable):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; variables and metrics are kept, too, to be begun again with this one."""
-        if name not in ("_variables", "_metrics"):
+        if "_metrics" in vars(self) and name not in ("_variables", "_metrics"):
             for part in value if isinstance(value, (list, tuple)) else (value,):
                 if isinstance(part, (Variable, Metric)):
                     self._keep(part)
