@@ -25,7 +25,7 @@ OBJECTS = [
     ("loss", losses.SparseCategoricalCrossentropy(True, None, "sum", 1)),
     ("loss", losses.LossFunctionWrapper(losses.categorical_crossentropy, "sum", label_smoothing=0.25)),
     ("metric", metrics.Mean("m")),
-    ("metric", metrics.BinaryAccuracy("b", 0.25)),
+    ("metric", metrics.BinaryAccuracy("b", threshold=0.25)),
     ("metric", metrics.MeanMetricWrapper(metrics.binary_accuracy, threshold=0.25)),
     ("metric", metrics.SparseCategoricalAccuracy()),
 ]

@@ -143,9 +143,13 @@ def _of_wide_integers(update_state: Callable[..., Any]) -> Callable[..., Any]:
 def _when_run(result: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """`result`, which within the graph of a training step is found whenever that runs."""
 
+    def value(self: Metric) -> Any:
+        found = result(self)
+        return found.numpy() if isinstance(found, (Tensor, Variable)) else found
+
     @functools.wraps(result)
     def result_when_run(self: Metric) -> Any:
-        return when_run(lambda: result(self), self.variables)
+        return when_run(lambda: value(self), self.variables)
 
     return result_when_run
 

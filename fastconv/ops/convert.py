@@ -79,7 +79,9 @@ def as_indices(x: Any) -> Any:
     if x.dtype.kind != "f":
         return x if x.dtype.kind in "iu" else cast(x, "int64")
     found = _before_cast(x)
-    return cast(found, "int64") if found is not x else _indices(x)
+    if found is not x:
+        return cast(found, "int64")
+    return _indices(cast(x, "float32") if x.dtype.itemsize < 4 else x)
 
 
 def as_float(x: Any) -> Any:
