@@ -526,7 +526,7 @@ def test_directions_come_from_the_models_metrics():
 
     x = Input((2,))
     model = Model(x, [layers.Dense(1, name="a")(x), layers.Dense(1, name="b")(x)])
-    given = {"a": [Mine("accuracy"), Inherited(name="x")], "b": [metrics.MeanMetricWrapper(metrics.mse, "gap")]}
+    given = {"a": [Mine(name="accuracy"), Inherited(name="x")], "b": [metrics.MeanMetricWrapper(metrics.mse, "gap")]}
     model.compile("sgd", "mse", metrics=given)
     for name, better in {"val_a_accuracy": 1, "a_x": 3, "val_b_gap": 1, "b_loss": 1, "val_loss": 1}.items():
         for make in (EarlyStopping, ReduceLROnPlateau, lambda m: ModelCheckpoint("x.npz", m, save_best_only=True)):

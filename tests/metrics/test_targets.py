@@ -238,7 +238,7 @@ def test_the_score_is_adjusted_only_by_enough_elements():
 
 
 # Bytes for each output, at most; 200 thresholds or 21 classes of 8 bytes would be 1600 and 168.
-BYTES = 60
+BYTES = 120
 
 
 @pytest.mark.parametrize(("name", "arguments"), [(name, arguments) for name, arguments, _ in CASES])
