@@ -36,9 +36,9 @@ def test_targets_of_outputs_with_a_loss_or_a_metric():
     assert names(two(loss={"b": "mse"}), {"b": B}) == {"loss"}
     assert names(two(loss={"a": None, "b": "mse"}, metrics={"b": "mae"}), {"b": B}) == {"loss", "b_mae"}
     assert names(two(loss=[None, "mse"], metrics=[None, "mae"]), [B]) == {"loss", "b_mae"}
-    with pytest.raises(ValueError, match=r"needing=\['a', 'b'\], targets=\[\(6, 1\)\]"):
+    with pytest.raises(ValueError, match=r"outputs=\['a', 'b'\], targets=\[\(6, 1\)\]"):
         names(two(loss=[None, "mse"], metrics=["accuracy", None]), [B])
-    with pytest.raises(ValueError, match=r"needing=\['b'\], targets=\['a'\]"):
+    with pytest.raises(ValueError, match=r"outputs=\['b'\], targets=\['a'\]"):
         names(two(loss={"b": "mse"}), {"a": A})
 
 
