@@ -30,6 +30,7 @@ class Sequential(Model):
     def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name)
         self._layers: list[Layer] = []
+        self._names: set[str] = set()  # of all layers that were ever added; others may be taken off or renamed
         self._input_layer: InputLayer | None = None
         self._applied = 0  # layers that `outputs` has gone through
         self._graph: Functional | None = None  # those layers, one after another
@@ -74,7 +75,7 @@ class Sequential(Model):
         if not isinstance(layer, Layer):
             raise TypeError(f"{self.name}: only layers can be added. Received: {layer!r}")
         layer._check_initialized()
-        if any(layer.name == other.name for other in self._layers):
+        if layer.name in self._names and any(layer.name == other.name for other in self._layers):
             raise ValueError(f"{self.name}: layers must have different names. Received: {layer.name!r} again")
         if isinstance(layer, InputLayer):
             if self._layers or self._input_layer:
@@ -84,6 +85,7 @@ class Sequential(Model):
         if not self._layers and not self._input_layer and layer.given_input_shape is not None:
             self._input_layer = InputLayer(layer.given_input_shape)
         self._layers.append(layer)
+        self._names.add(layer.name)
         self._plans.clear()
         if self._input_layer:
             try:

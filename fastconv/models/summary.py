@@ -13,9 +13,14 @@ def print_summary(
     model: Any, line_length: int | None, print_fn: Callable[[str], Any], show_trainable: bool = False
 ) -> None:
     """Print name, type, output shape and number of weights of every layer, then the totals."""
-    header = ["Layer (type)", "Output Shape", "Param #"] + ["Connected to"] * _is_branched(model)
+    nodes = getattr(model, "_nodes", ())
+    nodes_of: dict[Any, list[Any]] = {}
+    for node in nodes:
+        nodes_of.setdefault(node.operation, []).append(node)
+    is_branched = any(len(node.inputs) > 1 for node in nodes) or len(nodes_of) < len(nodes)
+    header = ["Layer (type)", "Output Shape", "Param #"] + ["Connected to"] * is_branched
     header += ["Trainable"] * show_trainable
-    rows = [_row(model, layer, show_trainable) for layer in model.layers]
+    rows = [_row(layer, nodes_of.get(layer, []), is_branched, show_trainable) for layer in model.layers]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     if line_length is not None:
         widths[0] += max(0, line_length - sum(widths) - 3 * len(widths) - 1)
@@ -37,18 +42,12 @@ def print_summary(
         print_fn(f" {label} params: {sum(v.size for v in variables):,} ({_bytes(variables)})")
 
 
-def _is_branched(model: Any) -> bool:
-    """Whether a layer joins several tensors, or is applied several times."""
-    nodes = getattr(model, "_nodes", ())
-    return any(len(node.inputs) > 1 for node in nodes) or len({node.operation for node in nodes}) < len(nodes)
-
-
-def _row(model: Any, layer: Any, show_trainable: bool) -> list[str]:
-    nodes = [node for node in getattr(model, "_nodes", ()) if node.operation is layer]
+def _row(layer: Any, nodes: list[Any], is_branched: bool, show_trainable: bool) -> list[str]:
+    """A line of the table; the graph is branched if a layer joins several tensors or is applied several times."""
     outputs = [t for node in nodes for t in node.outputs] or leaves(layer.output)
     shapes = dict.fromkeys(str(t.shape) for t in outputs if isinstance(t, KerasTensor))
     row = [f"{layer.name} ({type(layer).__name__})", ", ".join(shapes) or "?", f"{layer.count_params():,}"]
-    if _is_branched(model):
+    if is_branched:
         row.append(", ".join(t.name for node in nodes for t in node.inputs) or "-")
     if show_trainable:
         row.append("Y" if layer.trainable_weights else "N" if layer.weights else "-")

@@ -25,6 +25,7 @@ class Graph:
         self.translated = translated
         self.entries: dict[str, Mapping[str, Any]] = {entry["name"]: entry for entry in config["layers"]}
         self.inputs = [place[0] for place in _places(config["input_layers"])]
+        self.number_of_input = {name: k for k, name in reversed([*enumerate(self.inputs)])}
         self.done = dict.fromkeys(self.entries, 0)  # how many calls of each layer are among the nodes
         self.number: dict[tuple[str, int], int] = {}
         self.nodes: list[Any] = []
@@ -97,8 +98,8 @@ class Graph:
 
     def _tensor(self, place: list[Any], skipped: int = 0) -> dict[str, Any]:
         name, call, k = place[0], place[1] - skipped, place[2]
-        if name in self.inputs:
-            return {"tensor": [-1, self.inputs.index(name)]}
+        if name in self.number_of_input:
+            return {"tensor": [-1, self.number_of_input[name]]}
         if name not in self.entries:
             raise ValueError(f"a graph's tensors must come from its layers. Received: {name!r}")
         if (name, call) not in self.number:

@@ -7,6 +7,7 @@ and tensors are known by the operation, the number of its call and that of the r
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -155,6 +156,7 @@ class _Graph:
         self.entries: dict[str, dict[str, Any]] = {}
         self.tensors: dict[tuple[int, int], tuple[list[Any], Any, str]] = {}
         self.calls = 0
+        self.numbers: Counter[str] = Counter()  # of names that were tried, by operation
         for layer in config["layers"]:
             name = layer["config"]["name"]
             self.entries[name] = {**to_keras("layer", layer), "name": name, "inbound_nodes": []}
@@ -188,8 +190,12 @@ class _Graph:
         return [name, node + 1 if self.entries[name]["class_name"] == "Functional" else node, k]
 
     def _free_name(self, name: str) -> str:
-        taken = [n for n in self.entries if n == name or n.startswith(f"{name}_")]
-        return next(n for n in (name, *(f"{name}_{i + 1}" for i in range(len(taken) + 1))) if n not in self.entries)
+        while True:
+            number = self.numbers[name]
+            self.numbers[name] += 1
+            candidate = f"{name}_{number}" if number else name
+            if candidate not in self.entries:
+                return candidate
 
 
 def _layer_call(args: Any, kwargs: Any, tensor: Callable[[list[int]], Any]) -> dict[str, Any]:
