@@ -10,14 +10,19 @@ import numpy as np
 LARGEST = 2**63 - 1  # sizes and positions that arrays can have
 
 
-def plain(value: Any) -> Any:
-    """`value` with NumPy's numbers and arrays as Python's numbers and lists, inside lists, tuples and dicts too."""
-    if isinstance(value, (np.ndarray, np.generic)):
+def plain(value: Any, kinds: Any = (np.ndarray, np.generic)) -> Any:
+    """`value` with NumPy's numbers and arrays as Python's numbers and lists, inside lists, tuples and dicts too.
+
+    Args:
+        value: anything.
+        kinds: NumPy's types that are made plain.
+    """
+    if isinstance(value, kinds):
         return value.tolist()
     if type(value) in (list, tuple):
-        return type(value)(map(plain, value))
+        return type(value)([plain(one, kinds) for one in value])
     if type(value) is dict:
-        return {key: plain(one) for key, one in value.items()}
+        return {key: plain(one, kinds) for key, one in value.items()}
     return value
 
 

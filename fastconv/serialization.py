@@ -20,6 +20,8 @@ from contextvars import ContextVar
 from types import MappingProxyType, MethodType
 from typing import Any, TypeVar
 
+import numpy as np
+
 from fastconv.arguments import plain
 
 # What `custom_objects` of the deserialization under way names; objects within objects find it here.
@@ -233,7 +235,7 @@ def serialize(thing: Any) -> Any:
         return None
     if hasattr(thing, "get_config"):
         config = getattr(thing, "own_config", thing.get_config)()
-        return {"class_name": _name_for_files(type(thing)), "config": plain(config)}
+        return {"class_name": _name_for_files(type(thing)), "config": plain(config, np.generic)}
     if not callable(thing) or (_distinct_names.get() is None and is_nameless(get_registered_name(thing))):
         raise ValueError(f"serialize: only functions with a name and objects with get_config. Received: {thing!r}")
     return _name_for_files(thing)

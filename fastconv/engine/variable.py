@@ -233,6 +233,8 @@ def first_value(initializer: Any, shape: Any, dtype: Any) -> np.ndarray:
     if not callable(initializer):
         return np.array(initializer, dtype=dtype or natural_dtype(initializer), order="C")
     sizes = known_sizes(initializer, shape)
+    if initializer is without_memory:
+        return without_memory(sizes, dtype or config.floatx())
     value = np.array(initializer(sizes, dtype or config.floatx()), dtype=dtype or config.floatx(), order="C")
     if value.shape != sizes:
         raise ValueError(
@@ -240,6 +242,11 @@ def first_value(initializer: Any, shape: Any, dtype: Any) -> np.ndarray:
             f"Received: shape={sizes}, returned shape={value.shape}"
         )
     return value
+
+
+def without_memory(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Return zeros that take no memory and cannot be written: an initializer if only shapes count."""
+    return np.broadcast_to(np.zeros((), dtype), shape)
 
 
 def natural_dtype(value: Any) -> Any:

@@ -8,19 +8,19 @@ from typing import Any
 from fastconv import activations, ops
 from fastconv.arguments import as_axes, as_integer, as_number
 from fastconv.layers.base import Layer, check_count
-from fastconv.layers.weighted import Weighted, choices
+from fastconv.layers.weighted import Activated, Weighted, choices
 from fastconv.serialization import register
 
 
 @register("layer")
-class Activation(Layer):
+class Activation(Activated):
     """activation(x), for the name of an activation or a function written with ops."""
 
     ARGUMENTS = ("activation",)
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        self.activation = activation
 
     def call(self, inputs: Any) -> Any:
         return self.activation(inputs)

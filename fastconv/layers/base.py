@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import inspect
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -19,6 +20,7 @@ from fastconv.backends.transfer import as_array
 from fastconv.engine import KerasTensor, Tensor, Variable
 from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, rebuild
+from fastconv.engine.variable import without_memory
 from fastconv.serialization import arguments, name_places_of, serialize
 from fastconv.utils.memory import check_memory
 from fastconv.utils.naming import unique_name
@@ -55,6 +57,7 @@ class Layer:
     ARGUMENTS: tuple[str, ...] = ()
 
     _holders: dict[str, Any]  # the attributes that may hold layers or variables
+    _settings = 0  # grows whenever an argument of the constructor is set after the layer was built
     last_change = 0  # grows whenever any layer gets a part or is frozen: until then all signatures stay as they are
 
     def __init__(
@@ -120,8 +123,13 @@ class Layer:
             layer.trainable = value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Remember which attributes may hold layers or variables; lists and dicts may do so later."""
+        """Remember which attributes may hold layers or variables; lists and dicts may do so later.
+
+        An argument of the constructor that is set after the layer was built makes graphs of it out of date.
+        """
         super().__setattr__(name, value)
+        if (name in self.ARGUMENTS or name == "activity_regularizer") and vars(self).get("built"):
+            vars(self)["_settings"] = Layer.last_change = next(_changes)
         holders = self.__dict__.setdefault("_holders", {})
         holders.pop(name, None)
         if isinstance(value, (Layer, Variable, list, dict)) or (isinstance(value, tuple) and parts_of(value)):
@@ -165,10 +173,10 @@ class Layer:
         return [part for part in self._parts() if isinstance(part, Variable)]
 
     def _signature(self) -> frozenset:
-        """What a graph of the layer holds on to: its layers and variables, and which are trained, throughout."""
+        """What a graph of the layer holds on to: settings, layers and variables, and which are trained, throughout."""
         parts = self._parts()
         inner = [part._signature() for part in parts if isinstance(part, Layer)]
-        return frozenset({(self, self._trainable, tuple(parts))}.union(*inner))
+        return frozenset({(self, self._trainable, self._settings, tuple(parts))}.union(*inner))
 
     def add_weight(
         self,
@@ -210,9 +218,11 @@ class Layer:
         if initializer is None:
             initializer = "glorot_uniform" if np.dtype(dtype).kind == "f" else "zeros"
         shape = weight_shape(self, name, shape)
-        check_memory(f"{self.name}/{name}", shape, dtype)
+        only_shape = getattr(_context, "shapes_only", False)
+        if not only_shape:
+            check_memory(f"{self.name}/{name}", shape, dtype)
         variable = Variable(
-            initializers.get(initializer),
+            without_memory if only_shape else initializers.get(initializer),
             shape,
             dtype,
             trainable,
@@ -390,15 +400,19 @@ class Layer:
             return
         first = args[0] if args else ()
         self.build(rebuild(first, [tuple(leaf.shape) for leaf in leaves(first)]))
-        if self._first_weights is not None:
+        if self._first_weights is not None and not getattr(_context, "shapes_only", False):
             self.set_weights(self._first_weights)
             self._first_weights = None
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the output for an input of `input_shape` (batch first, None where unknown)."""
-        inputs = map_shapes(lambda shape: KerasTensor(shape, self.dtype), input_shape)
-        self._ensure_built((inputs,))
-        outputs = apply(self, (inputs,), {})
+        """Return the shape of the output for an input of `input_shape` (batch first, None if unknown).
+
+        The layer is not built by that, and no memory is taken for weights.
+        """
+        inputs = map_shapes(lambda shape: KerasTensor(as_shape(self, "input_shape", shape), self.dtype), input_shape)
+        with shapes_only(self):
+            self._ensure_built((inputs,))
+            outputs = apply(self, (inputs,), {})
         return rebuild(outputs, [leaf.shape for leaf in leaves(outputs)])
 
     def __repr__(self) -> str:
@@ -406,6 +420,40 @@ class Layer:
 
 
 name_places_of(Layer)
+
+
+@contextlib.contextmanager
+def shapes_only(layer: Layer) -> Iterator[None]:
+    """Build layers without memory for their weights; afterwards `layer`, and those inside it, are as they were."""
+    before = [(one, dict(vars(one)), copies_of_containers(one)) for one in layers_of(layer)]
+    outer, _context.shapes_only = getattr(_context, "shapes_only", False), True
+    try:
+        yield
+    finally:
+        _context.shapes_only = outer
+        for one, attributes, containers in before:
+            for container, content in containers:
+                container.clear()
+                container.extend(content) if isinstance(container, list) else container.update(content)
+            vars(one).clear()
+            vars(one).update(attributes)
+        Layer.last_change = next(_changes)
+
+
+def layers_of(layer: Layer) -> list[Layer]:
+    """Return `layer` and the layers inside it, at any depth, each once."""
+    found = {layer: None}
+    stack = [layer]
+    while stack:
+        inner = [one for one in stack.pop()._inner_layers() if one not in found]
+        found.update(dict.fromkeys(inner))
+        stack += inner
+    return list(found)
+
+
+def copies_of_containers(layer: Layer) -> list[tuple[Any, Any]]:
+    """Return the lists, dicts and sets among the attributes of `layer`, each with a copy of its content."""
+    return [(held, copy.copy(held)) for held in vars(layer).values() if type(held) in (list, dict, set)]
 
 
 def for_constructor(layer: Layer, config: dict, complete: bool) -> dict:

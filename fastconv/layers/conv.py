@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastconv import activations, config, ops
+from fastconv import config, ops
 from fastconv.arguments import as_flag, as_integers
 from fastconv.engine import Variable
 from fastconv.layers.base import check_count, check_rank, padding_of
-from fastconv.layers.weighted import Weighted, choices
+from fastconv.layers.weighted import Activated, Weighted, choices
 from fastconv.serialization import register
 from fastconv.window import CONV_PADDINGS, NAMED_PADDINGS
 
@@ -17,7 +17,7 @@ WINDOW = ("kernel_size", "strides", "padding", "data_format", "dilation_rate")
 FINISH = ("activation", "use_bias")
 
 
-class Windowed(Weighted):
+class Windowed(Activated, Weighted):
     """A layer with a window that slides over inputs of `rank` spatial axes, a bias and an activation."""
 
     rank: int
@@ -46,7 +46,7 @@ class Windowed(Weighted):
                 f"{type(self).__name__}: strides and dilation_rate must not both be above 1. "
                 f"Received: strides={self.strides}, dilation_rate={self.dilation_rate}"
             )
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = as_flag(self, "use_bias", use_bias)
 
     def channels(self, input_shape: Sequence[int | None]) -> int:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastconv import activations, ops, serialization
+from fastconv import ops, serialization
 from fastconv.arguments import as_flag, as_shape
 from fastconv.engine import KerasTensor
 from fastconv.engine.primitive import owned
 from fastconv.engine.symbolic import Node
 from fastconv.engine.tree import map_leaves
 from fastconv.layers.base import Layer, check_count
-from fastconv.layers.weighted import Weighted, choices
+from fastconv.layers.weighted import Activated, Weighted, choices
 from fastconv.serialization import is_nameless, register
 
 
@@ -131,7 +131,7 @@ def Input(
 
 
 @register("layer")
-class Dense(Weighted):
+class Dense(Activated, Weighted):
     """y = activation(x w + b).
 
     Shapes: x (..., K), kernel w (K, units), bias b (units,), y (..., units).
@@ -167,7 +167,7 @@ class Dense(Weighted):
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = check_count(self, "units", units)
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = as_flag(self, "use_bias", use_bias)
         self.choose(
             kernel_initializer=kernel_initializer,

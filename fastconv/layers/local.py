@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import activations, config, ops
+from fastconv import config, ops
 from fastconv.arguments import as_choice, as_flag, as_integers
 from fastconv.layers.base import check_count, check_rank
-from fastconv.layers.weighted import Weighted, choices
+from fastconv.layers.weighted import Activated, Weighted, choices
 from fastconv.serialization import register
 from fastconv.window import output_size
 
 
-class LocallyConnected(Weighted):
+class LocallyConnected(Activated, Weighted):
     """A layer of windows whose weights are not shared, over `rank` spatial axes."""
 
     ARGUMENTS = ("filters", "kernel_size", "strides", "padding", "data_format", "activation", "use_bias",
@@ -47,7 +47,7 @@ class LocallyConnected(Weighted):
         self.strides = as_integers(self, "strides", strides, 1, self.rank)
         self.padding = as_choice(self, "padding", padding, ("valid",))
         self.data_format = config.standardize_data_format(data_format)
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = as_flag(self, "use_bias", use_bias)
         self.choose(
             kernel_initializer=kernel_initializer,
@@ -75,6 +75,13 @@ class LocallyConnected(Weighted):
         self.kernel = self.weight("kernel", (*self.places.shape, self.filters))
         if self.use_bias:
             self.bias = self.weight("bias", (*self.output_size, self.filters))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """Return the shape of the output for an input of `input_shape` (batch first)."""
+        check_rank(self, input_shape, self.rank + 2)
+        sizes = output_size(self._spatial(input_shape), self.kernel_size, self.strides, (1,) * self.rank)
+        last = self.data_format == "channels_last"
+        return (input_shape[0], *sizes, self.filters) if last else (input_shape[0], self.filters, *sizes)
 
     def _spatial(self, shape: Sequence[int]) -> tuple[int, ...]:
         return tuple(shape[1:-1] if self.data_format == "channels_last" else shape[2:])

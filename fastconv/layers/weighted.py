@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastconv import constraints, initializers, regularizers
+from fastconv import activations, constraints, initializers, regularizers
 from fastconv.engine import Variable
 from fastconv.layers.base import Layer
 
@@ -19,6 +19,19 @@ CHOICES: dict[str, Callable[[Any], Any]] = {
 def choices(*roles: str, of: Sequence[str] = tuple(CHOICES)) -> tuple[str, ...]:
     """The names of what can be chosen for the weights of some roles: "kernel_initializer", "bias_initializer", ..."""
     return tuple(f"{role}_{kind}" for kind in of for role in roles)
+
+
+class Activated(Layer):
+    """A layer whose `activation` may be given, and set later, as a name, a function, or None for none."""
+
+    @property
+    def activation(self) -> Any:
+        """The function that makes the output."""
+        return self._activation
+
+    @activation.setter
+    def activation(self, value: Any) -> None:
+        self._activation = activations.get(value)
 
 
 class Weighted(Layer):

@@ -165,7 +165,7 @@ class Unsaveable(layers.Layer):
 
 class WithAnArray(Unsaveable):
     def get_config(self):
-        return {**layers.Layer.get_config(self), "size": np.float32(2)}
+        return {**layers.Layer.get_config(self), "size": np.ones(2)}
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
