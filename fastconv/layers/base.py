@@ -409,11 +409,15 @@ class Layer:
 
         The layer is not built by that, and no memory is taken for weights.
         """
-        inputs = map_shapes(lambda shape: KerasTensor(as_shape(self, "input_shape", shape), self.dtype), input_shape)
         with shapes_only(self):
-            self._ensure_built((inputs,))
-            outputs = apply(self, (inputs,), {})
+            outputs = self._applied_to(input_shape)
         return rebuild(outputs, [leaf.shape for leaf in leaves(outputs)])
+
+    def _applied_to(self, input_shape: Any) -> Any:
+        """Build the layer, and those inside it, and return the symbolic outputs for inputs of `input_shape`."""
+        inputs = map_shapes(lambda shape: KerasTensor(as_shape(self, "input_shape", shape), self.dtype), input_shape)
+        self._ensure_built((inputs,))
+        return apply(self, (inputs,), {})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

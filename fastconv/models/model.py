@@ -38,7 +38,7 @@ class Model(Trainer):
         """
         self.built = True
         try:
-            self.compute_output_shape(input_shape)
+            self._applied_to(input_shape)
         except DataDependentError:
             pass
         except BaseException:

@@ -349,6 +349,7 @@ def test_base_class_may_be_asked_to_build():
 
     layer = Gain()
     assert layer.compute_output_shape({"x": (None, 3)}) == (None, 3)
+    assert layer({"x": np.ones((2, 3))}).shape == (2, 3)
     assert layer.build_shape == {"x": (None, 3)}
     assert len(layer.weights) == 1
 
