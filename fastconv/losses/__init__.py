@@ -130,9 +130,9 @@ def serialize(loss: Any) -> Any:
     return serialization.serialize_for_keras("loss", loss)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The loss that was serialized. Raises ValueError for unknown names."""
-    return serialization.deserialize("loss", config, custom_objects)
+def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The loss that was serialized, by its name or configuration. Raises ValueError for unknown names."""
+    return serialization.deserialize("loss", name, custom_objects)
 
 
 def get(identifier: Any) -> Any:

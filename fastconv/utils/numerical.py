@@ -6,27 +6,29 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config
+from fastconv import config, ops
+from fastconv.engine import Operand
+from fastconv.ops.convert import as_indices
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """y[..., k] = 1 where x[...] == k, else 0.
 
     Args:
-        x: whole numbers 0 <= x < num_classes; a last axis of size 1 is dropped.
+        x: integers 0 <= x < num_classes, of any dtype; a last axis of size 1 is dropped.
         num_classes: the largest of x plus one, when None.
 
     Returns:
         An array of `config.floatx()` with one more axis, of size `num_classes`.
 
     Raises:
-        ValueError: a number outside [0, num_classes).
+        ValueError: a number outside [0, num_classes), or no integer.
 
     >>> to_categorical([0, 2])
     array([[1., 0., 0.],
            [0., 0., 1.]], dtype=float32)
     """
-    labels = np.asarray(x).astype("int64")
+    labels = np.asarray(as_indices(np.asarray(x)))
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     if num_classes is None:
@@ -39,8 +41,14 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     return np.eye(num_classes, dtype=config.floatx())[labels]
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
-    """x over its norm of some order along `axis`; zeros stay zeros."""
+def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
+    """Return x over its norm of some order along `axis`; zeros stay zeros.
+
+    Tensors, symbolic ones too, give tensors; their norms are at least `config.epsilon()`.
+    """
+    if isinstance(x, Operand):
+        powers = ops.sum(ops.power(ops.absolute(x), float(order)), axis, True)
+        return x / ops.power(ops.maximum(powers, config.epsilon() ** order), 1 / order)
     array = np.asarray(x)
     norms = np.atleast_1d(np.linalg.norm(array, order, axis))
     norms[norms == 0] = 1

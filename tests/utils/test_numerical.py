@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastconv.utils import to_categorical
+from fastconv import Input, ops
+from fastconv.engine import Tensor, grad
+from fastconv.utils import normalize, to_categorical
 
 
 def test_one_row_for_each_label():
@@ -33,3 +35,20 @@ def test_shapes(shape, expected):
 def test_labels_lie_within_the_classes(labels):
     with pytest.raises(ValueError, match="Received: labels from"):
         to_categorical(labels, 3)
+
+
+@pytest.mark.parametrize("value", [0.5, np.nan, -0.25])
+def test_labels_must_be_integers(value):
+    with pytest.raises(ValueError, match=rf"must be integers; .* Received: {value} at position 1"):
+        to_categorical([0.0, value])
+    np.testing.assert_array_equal(to_categorical(np.array([[2.0], [0.0]])), [[0, 0, 1], [1, 0, 0]])
+
+
+@pytest.mark.parametrize(("axis", "order"), [(-1, 2), (0, 1), (-1, 3)])
+def test_tensors_are_normalized_too(axis, order):
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+    found = normalize(Tensor.of(x), axis, order)
+    np.testing.assert_allclose(found.numpy(), normalize(x, axis, order), rtol=1e-5)
+    assert normalize(Input((3,)), axis, order).shape == (None, 3)
+    gradient = grad(lambda x: ops.sum(normalize(x, axis, order)))(np.zeros((4, 3), "float32"))
+    assert np.isfinite(gradient).all()
