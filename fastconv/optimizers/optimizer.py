@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
 import warnings
 from collections.abc import Iterable, Sequence
@@ -48,6 +50,11 @@ class Optimizer(Configurable):
 
     slots: tuple[str, ...] = ()
     ARGUMENTS: tuple[str, ...] = ()  # of a subclass, which are its attributes, too
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "further" in inspect.signature(cls.__init__).parameters:
+            cls.__init__ = in_order(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -504,3 +511,18 @@ def check_share(optimizer: str, **given: float) -> None:
     if not all(0 <= share < 1 for share in given.values()):
         received = ", ".join(f"{name}={share!r}" for name, share in given.items())
         raise ValueError(f"{optimizer}: {' and '.join(given)} must be at least 0 and less than 1. Received: {received}")
+
+
+def in_order(init: Any) -> Any:
+    """Return `init(self, ..., **further)` with the arguments of every `Optimizer` after its own, also by position."""
+    own = [p for p in inspect.signature(init).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    names = {p.name for p in own}
+    common = [p for p in inspect.signature(Optimizer.__init__).parameters.values() if p.name not in names]
+    signature = inspect.Signature([*own, *common])
+
+    @functools.wraps(init)
+    def init_in_order(*args: Any, **kwargs: Any) -> None:
+        init(**signature.bind(*args, **kwargs).arguments)
+
+    init_in_order.__signature__ = signature  # type: ignore[attr-defined]
+    return init_in_order

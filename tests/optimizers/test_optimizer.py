@@ -237,3 +237,12 @@ def test_running_means_take_the_weights_place_at_the_end_of_training():
         mean = w if step == 0 else 0.5 * mean + 0.5 * w
     model.fit(x, y, epochs=3, verbose=0)
     np.testing.assert_allclose(model.layers[0].kernel.numpy()[:, 0], mean, rtol=1e-5)
+
+
+def test_what_every_optimizer_takes_follows_by_position():
+    sgd = optimizers.SGD(0.1, 0.9, True, 0.01, None, 1.5, None, False, 0.5, None, None, None, "mine")
+    assert (sgd.momentum, sgd.nesterov, sgd.weight_decay, sgd.clipvalue, sgd.name) == (0.9, True, 0.01, 1.5, "mine")
+    adamw = optimizers.AdamW(0.1, 0.02, 0.8, 0.9, 1e-3, True, 2.0)
+    assert (adamw.weight_decay, adamw.beta_1, adamw.amsgrad, adamw.clipnorm) == (0.02, 0.8, True, 2.0)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'rate'"):
+        optimizers.Adam(rate=1.0)
