@@ -97,6 +97,8 @@ cdef Image forward_image(
 cdef Image backward_image(
     cnp.ndarray dy, cnp.ndarray w, cnp.ndarray dx, tuple strides, tuple padding, tuple dilation, tuple phase,
     int64_t groups) except *
+cdef void check_addresses(
+    int64_t images, const Axis *d, const Axis *v, const Axis *h, int64_t channels) except *
 cdef int64_t taps_of(const Image *x) noexcept nogil
 cdef int64_t pixels_of(const Image *x) noexcept nogil
 

@@ -18,12 +18,13 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from fastconv._core cimport (
-    borrow_scratch,
+    borrow_parts,
     flush_denormals,
     gemm_tile,
     give_scratch_back,
     kernel_table,
     restore_denormals,
+    size_product,
     threads_for,
     tiles,
 )
@@ -57,6 +58,7 @@ cdef enum:
     MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums of a kernel's gradient
 
 
+cdef double MOST_BYTES = 4.0 * (1 << 30) * (1 << 30)
 cdef double ZONE_GAIN = 16.0               # vector multiply-adds a pixel that repay the shorter runs of pixels
 
 
@@ -136,12 +138,14 @@ cdef Image forward_image(
 ) except *:
     """What a convolution reads."""
     cdef int64_t channels = x.shape[x.ndim - 1]
-    return Image(
+    cdef Image image = Image(
         floats(x, cnp.PyArray_SIZE(x)), x.shape[0],
         forward_axis_of(x, w, y, strides, padding, dilation, 2),
         forward_axis_of(x, w, y, strides, padding, dilation, 1),
         forward_axis_of(x, w, y, strides, padding, dilation, 0),
         channels, groups, channels // groups)
+    check_addresses(image.images, &image.d, &image.v, &image.h, channels)
+    return image
 
 
 cdef Image backward_image(
@@ -152,12 +156,35 @@ cdef Image backward_image(
 ) except *:
     """What one phase of a stride of the gradient with respect to the input reads."""
     cdef int64_t channels = dy.shape[dy.ndim - 1]
-    return Image(
+    cdef Image image = Image(
         floats(dy, cnp.PyArray_SIZE(dy)), dy.shape[0],
         backward_axis_of(dy, w, dx, strides, padding, dilation, phase, 2),
         backward_axis_of(dy, w, dx, strides, padding, dilation, phase, 1),
         backward_axis_of(dy, w, dx, strides, padding, dilation, phase, 0),
         channels, groups, channels // groups)
+    check_addresses(image.images, &image.d, &image.v, &image.h, channels)
+    return image
+
+
+cdef void check_addresses(
+    int64_t images, const Axis *d, const Axis *v, const Axis *h, int64_t channels
+) except *:
+    """The padding that windows reach has addresses, too: their differences must be int64.
+
+    Raises ValueError if they may not be.
+    """
+    cdef double bytes = sizeof(float) * <double> images * channels * reach_of(d) * reach_of(v) * reach_of(h)
+    if bytes >= MOST_BYTES:
+        raise ValueError(
+            f"Windows must reach less than 2**62 bytes, padding included. "
+            f"Received: {images} x ({d.inputs}, {v.inputs}, {h.inputs}) x {channels} inputs, "
+            f"({d.outputs}, {v.outputs}, {h.outputs}) outputs, strides of ({d.stride}, {v.stride}, {h.stride})")
+
+
+cdef inline double reach_of(const Axis *a) noexcept nogil:
+    """The most inputs, padding included, from the first one or the first that is read, to the last."""
+    cdef int64_t last = a.first + axis_span(a)
+    return max(last, a.inputs) - min(a.first, 0)
 
 
 cdef int64_t taps_of(const Image *x) noexcept nogil:
@@ -169,9 +196,13 @@ cdef int64_t pixels_of(const Image *x) noexcept nogil:
     return x.images * x.d.outputs * x.v.outputs * x.h.outputs
 
 
-def phases(tuple strides, cnp.ndarray dx):
-    """The phases of strides that have pixels in dx (N, .., C)."""
-    return list(itertools.product(*map(range, map(min, strides, (<object> dx).shape[1:dx.ndim - 1]))))
+def phases(tuple strides, tuple padding, tuple dilation, cnp.ndarray w, cnp.ndarray dx):
+    """The phases of strides that have pixels in dx (N, .., C) and that taps of the kernel w reach."""
+    axes = zip(strides, padding, dilation, (<object> w).shape, (<object> dx).shape[1:])
+    return list(itertools.product(*[
+        sorted({phase for k in range(min(taps, s)) if (phase := (k * d - before) % s) < n}) if s > 1 else (0,)
+        for s, (before, _), d, taps, n in axes
+    ]))
 
 
 def fill_unreached(cnp.ndarray y, cnp.ndarray w, bias, tuple strides, tuple dilation, int activation, float alpha):
@@ -201,6 +232,15 @@ cdef inline int64_t axis_span(const Axis *a) noexcept nogil:
 
 cdef inline bint axis_in_place(const Axis *a) noexcept nogil:
     return a.first >= 0 and a.first + axis_span(a) <= a.inputs
+
+
+cdef inline bint sparse_axis(const Axis *a) noexcept nogil:
+    """Whether most of what windows span is neither read nor written: strides, dilation and padding are large."""
+    return axis_span(a) > 4 * (a.inputs + a.outputs) or reach(a) > 4 * a.inputs + a.taps
+
+
+cdef inline bint sparse(const Image *x) noexcept nogil:
+    return sparse_axis(&x.d) or sparse_axis(&x.v) or sparse_axis(&x.h)
 
 
 cdef inline bint in_place(const Image *x) noexcept nogil:
@@ -235,7 +275,7 @@ cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels, bint copie
     cut.row_blocks = ceil_div(all_rows, cut.rows)
     # Rows of a block are a stride apart, but for the first of a plane.
     panel_rows = (cut.rows - 1) * x.v.stride + (ceil_div(cut.rows, x.v.outputs) + 1) * reach(&x.v)
-    cut.panel_floats = (panel_rows * width * channels + 15) // 16 * 16 if copied else 0
+    cut.panel_floats = (size_product(size_product(panel_rows, width), channels) + 15) // 16 * 16 if copied else 0
     return cut
 
 
@@ -372,7 +412,7 @@ cdef void choose_zones(Correlation *c) noexcept nogil:
     cdef double inside = share_inside(&x.d, &zones) * share_inside(&x.v, &zones) * share_inside(&x.h, &zones)
     cdef double work = <double> taps_of(x) * x.depth * c.width / c.table.vector_floats
     cdef bint gain = pixels_of(x) * (work * (1 - inside) - ZONE_GAIN) > zones * work * inside
-    c.zoned = not in_place(x) and (gain or c.dots)
+    c.zoned = not in_place(x) and (gain or c.dots or sparse(x))
     c.group = 1
     if c.zoned and pixels_of(x) < ZONE_PIXELS * zones * x.images:
         c.group = even_parts(x.images * x.d.outputs, MOST_PLANES)
@@ -712,7 +752,7 @@ cdef void correlate(Correlation *parts, int64_t count) except *:
         bytes = max(bytes, c.scratch_bytes)
         work += <double> pixels_of(&c.x) * taps_of(&c.x) * c.x.channels * c.width
     cdef int threads = threads_for(work)
-    cdef char *scratch = <char *> borrow_scratch(threads * bytes)
+    cdef char *scratch = <char *> borrow_parts(threads, bytes, 0)
     cdef unsigned state = 0
     with nogil, parallel(num_threads=threads):
         state = flush_denormals()
@@ -768,11 +808,11 @@ def conv_backward_input(
     cdef int64_t channels = dx.shape[dx.ndim - 1]
     cdef int64_t groups = groups_of(channels, w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1], count = 0
     cdef tuple steps = (*strides[:len(strides) - 1], 1) if folded else strides
-    cdef list places = phases(steps, dx)
+    cdef list places = phases(steps, padding, dilation, w, dx)
     cdef bytearray memory = bytearray(len(places) * sizeof(Correlation))
     cdef Correlation *parts = <Correlation *> <char *> memory
     cdef Correlation *c
-    if cnp.PyArray_SIZE(dy) == 0:
+    if cnp.PyArray_SIZE(dy) == 0 or cnp.PyArray_SIZE(dx) == 0:
         fill_bias(dx, bias, activation, alpha)
         return
     fill_unreached(dx, w, bias, steps, dilation, activation, alpha)
@@ -920,13 +960,13 @@ def conv_backward_input_spread(
     s.height = max(s.v.inputs - s.v.first, axis_span(&s.v))
     s.width = max(s.h.inputs - s.h.first, axis_span(&s.h))
     cdef bint padded = s.height > s.v.inputs or s.width > s.h.inputs
-    s.panel_floats = (s.height * s.width * s.channels + 15) // 16 * 16 if padded else 0
+    s.panel_floats = (size_product(size_product(s.height, s.width), s.channels) + 15) // 16 * 16 if padded else 0
     s.scratch_bytes = (s.panel_floats * sizeof(float) + 2 * SPREAD_ROWS * sizeof(void *) + 63) // 64 * 64
     cdef int64_t lanes = s.table.vector_floats, images = dy.shape[0], n
     cdef int64_t packed_floats = s.v.taps * s.depth * ceil_div(s.h.taps * s.channels, lanes) * lanes
     cdef int threads = threads_for(<double> dy.size * s.v.taps * s.h.taps * s.channels)
     cdef const float *kernel = floats(w, cnp.PyArray_SIZE(w))
-    cdef char *scratch = <char *> borrow_scratch(threads * s.scratch_bytes + packed_floats * sizeof(float))
+    cdef char *scratch = <char *> borrow_parts(threads, s.scratch_bytes, packed_floats * sizeof(float))
     cdef unsigned state = 0
     s.packed = <float *> (scratch + threads * s.scratch_bytes)
     pack_kernel_rows(&s, kernel, <float *> s.packed)
@@ -960,7 +1000,8 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     g.column_block = ceil_div(ceil_div(g.width, g.column_blocks), tile_columns) * tile_columns
     g.column_blocks = ceil_div(g.width, g.column_block)
     # Strides spread what a bundle reads over many lines of the cache: its pixels are worth a copy.
-    g.zoned = not in_place(x) and g.slice >= ZONED_CHANNELS and (g.bundle == 1 or x.h.stride == 1)
+    g.zoned = not in_place(x) and (
+        sparse(x) or (g.slice >= ZONED_CHANNELS and (g.bundle == 1 or x.h.stride == 1)))
     copied = not (in_place(x) or g.zoned)
     g.cut = cut_pixels(x, g.bundle * g.slice, FETCHED_DEPTH if g.fetching else PIXEL_DEPTH, copied)
     # Where dw is too small to be shared, a fixed number of partial sums over the pixels are added up in order.
@@ -1175,8 +1216,8 @@ cdef void correlate_gradients(KernelGradient *g) except *:
     cut_kernel_gradient(g)
     cdef int64_t tasks = g.chunks * g.x.d.taps * g.bundles * g.slices * g.column_blocks, task
     cdef int threads = threads_for(<double> pixels_of(&g.x) * g.dw_floats)
-    cdef char *scratch = <char *> borrow_scratch(
-        threads * g.scratch_bytes + (g.chunks - 1) * g.dw_floats * sizeof(float))
+    cdef char *scratch = <char *> borrow_parts(
+        threads, g.scratch_bytes, (g.chunks - 1) * g.dw_floats * sizeof(float))
     cdef unsigned state = 0
     g.partials = <float *> (scratch + threads * g.scratch_bytes)
     with nogil, parallel(num_threads=threads):

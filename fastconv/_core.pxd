@@ -167,16 +167,16 @@ cdef extern from "kernels.h" nogil:
         void (*f32_standardize_backward)(
             float *dx, const float *dy, const float *y, const float *inverse, int64_t rows, int64_t n) noexcept nogil
         void (*f32_max_pool)(
-            float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first,
+            float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first,
             int64_t end) noexcept nogil
         void (*f32_min_pool)(
-            float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first,
+            float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first,
             int64_t end) noexcept nogil
         void (*f32_average_pool)(
-            float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first,
+            float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first,
             int64_t end) noexcept nogil
         void (*f32_unpool)(
-            float *dx, const float *dy, const float *winners, const pool_window *p, int64_t h, int64_t first,
+            float *dx, const float *dy, const int32_t *winners, const pool_window *p, int64_t h, int64_t first,
             int64_t end) noexcept nogil
         void (*f32_average_pool_backward)(float *dx, const float *dy, const pool_window *p, int64_t oh) noexcept nogil
         void (*f32_average_pool_gather)(
@@ -209,4 +209,6 @@ cdef int threads_for(double work) noexcept nogil
 cdef unsigned flush_denormals() noexcept nogil
 cdef void restore_denormals(unsigned state) noexcept nogil
 cdef void *borrow_scratch(size_t bytes) except NULL
+cdef void *borrow_parts(int64_t count, int64_t bytes, int64_t shared) except NULL
+cdef int64_t size_product(int64_t a, int64_t b) noexcept nogil
 cdef void give_scratch_back(void *memory) noexcept

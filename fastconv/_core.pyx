@@ -9,6 +9,7 @@ from libc.stdint cimport int64_t
 
 cdef extern from "scratch.h" nogil:
     void *scratch_borrow(size_t bytes)
+    int64_t scratch_product(int64_t a, int64_t b)
     void scratch_give_back(void *memory)
     void scratch_free()
     size_t scratch_measure()
@@ -178,6 +179,16 @@ cdef void *borrow_scratch(size_t bytes) except NULL:
     if memory == NULL:
         raise MemoryError(f"no {bytes} bytes left for scratch memory")
     return memory
+
+
+cdef int64_t size_product(int64_t a, int64_t b) noexcept nogil:
+    """a b, or a size that `borrow_scratch` refuses, if they are that large."""
+    return scratch_product(a, b)
+
+
+cdef void *borrow_parts(int64_t count, int64_t bytes, int64_t shared) except NULL:
+    """Scratch memory of `count` threads, followed by that which they share."""
+    return borrow_scratch(scratch_product(count, bytes) + shared)
 
 
 cdef void give_scratch_back(void *memory) noexcept:

@@ -11,15 +11,25 @@ from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-from fastconv._conv cimport Axis, backward_axis, ceil_div, even_parts, floats, forward_axis, kernel_element
+from fastconv._conv cimport (
+    Axis,
+    backward_axis,
+    ceil_div,
+    check_addresses,
+    even_parts,
+    floats,
+    forward_axis,
+    kernel_element,
+)
 from fastconv._core cimport (
-    borrow_scratch,
+    borrow_parts,
     flush_denormals,
     give_scratch_back,
     grouped_kernel,
     grouped_tile,
     kernel_table,
     restore_denormals,
+    size_product,
     threads_for,
     tiles,
 )
@@ -192,6 +202,11 @@ cdef inline int64_t tile_rows(int64_t left) noexcept nogil:
     return 8 if left >= 8 else 7 if left == 7 else 4 if left >= 4 else 2 if left >= 2 else 1
 
 
+cdef inline int64_t zero_floats(const Grouped *g) noexcept nogil:
+    """The zeros that stand for a pixel of padding, and for what a vector reads after it: whole cache lines."""
+    return (g.slice // g.width * g.depth + LANES + 15) // 16 * 16
+
+
 cdef void sweep(
     const Grouped *g, const grouped_kernel *kernels, grouped_tile *tile, const Axis *d, const Axis *v, const Axis *h,
     int64_t block, int64_t channel, char *scratch
@@ -203,7 +218,7 @@ cdef void sweep(
     cdef int64_t image = block // (g.column_blocks * g.row_blocks * g.planes), p, r, first, count, height
     cdef int64_t source = channel // g.width * g.depth
     cdef float *zeros = <float *> scratch
-    cdef const float **pixels = <const float **> (zeros + g.slice // g.width * g.depth + LANES)
+    cdef const float **pixels = <const float **> (zeros + zero_floats(g))
     cdef int64_t *line_offsets = <int64_t *> (pixels + g.pixels)
     cdef int64_t *w_offsets = line_offsets + g.segments
     cdef Lines lines
@@ -311,12 +326,12 @@ cdef void cut(Grouped *g) noexcept nogil:
     for i in range(g.v.phases * g.h.phases):
         v, h = phase_axis(&g.v, i // g.h.phases), phase_axis(&g.h, i % g.h.phases)
         lines = lay_lines(g, &h, g.columns)
-        g.pixels = max(g.pixels, pixel_rows(&v, g.rows + 1) * lines.phases * lines.count * lines.elements)
-    g.pixels *= g.d.taps
+        g.pixels = max(
+            g.pixels, size_product(pixel_rows(&v, g.rows + 1), lines.phases * lines.count * lines.elements))
+    g.pixels = size_product(g.pixels, g.d.taps)
     g.segments = g.d.taps * g.v.taps * g.h.taps
     g.scratch_bytes = (
-        sizeof(float) * (g.slice // g.width * g.depth + LANES) + sizeof(void *) * (g.pixels + 2 * g.segments) + 127
-    ) // 64 * 64
+        sizeof(float) * zero_floats(g) + size_product(sizeof(void *), g.pixels + 2 * g.segments) + 63) // 64 * 64
 
 
 cdef double work(const Grouped *g) noexcept nogil:
@@ -330,7 +345,7 @@ cdef void correlate(Grouped *g) except *:
     cut(g)
     cdef int64_t tasks = g.images * g.planes * g.row_blocks * g.column_blocks * g.slices, task
     cdef int threads = threads_for(work(g))
-    cdef char *scratch = <char *> borrow_scratch(threads * g.scratch_bytes)
+    cdef char *scratch = <char *> borrow_parts(threads, g.scratch_bytes, 0)
     cdef unsigned state = 0
     with nogil, parallel(num_threads=threads):
         state = flush_denormals()
@@ -358,6 +373,8 @@ cdef void describe(
     g.d = way_of(x, w, y, strides, padding, dilation, 2, backward)
     g.v = way_of(x, w, y, strides, padding, dilation, 1, backward)
     g.h = way_of(x, w, y, strides, padding, dilation, 0, backward)
+    cdef Axis d = phase_axis(&g.d, 0), v = phase_axis(&g.v, 0), h = phase_axis(&g.h, 0)
+    check_addresses(g.images, &d, &v, &h, g.x_channels)
 
 
 def conv(
@@ -418,8 +435,8 @@ def conv_backward_kernel(
     g.dw = floats(dw, g.w_floats)
     cut(&g)
     cdef int threads = threads_for(work(&g))
-    cdef char *scratch = <char *> borrow_scratch(
-        threads * g.scratch_bytes + (g.chunks - 1) * g.w_floats * sizeof(float))
+    cdef char *scratch = <char *> borrow_parts(
+        threads, g.scratch_bytes, (g.chunks - 1) * g.w_floats * sizeof(float))
     cdef unsigned state = 0
     g.partials = <float *> (scratch + threads * g.scratch_bytes)
     with nogil, parallel(num_threads=threads):

@@ -9,7 +9,7 @@ cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport parallel, prange, threadid
 from libc.math cimport INFINITY, ceil, sqrt
-from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastconv._core cimport (
@@ -100,6 +100,16 @@ def room(out, tuple shape):
     return empty(shape)
 
 
+def integer_room(out, tuple shape):
+    """An int32 array of `shape` in C order to compute into: `out` itself if it is one, else a new one."""
+    if (
+        out is not None and cnp.PyArray_Check(out) and cnp.PyArray_TYPE(out) == cnp.NPY_INT32
+        and cnp.PyArray_ISCARRAY(out) and out.shape == shape
+    ):
+        return out
+    return np.empty(shape, np.int32)
+
+
 def rooms(out, *shapes) -> tuple:
     """`room` for each of several results; `out` is a tuple of arrays or None."""
     if out is None:
@@ -122,6 +132,10 @@ cdef void *data(object array, int type_number, int64_t size) except? NULL:
 
 cdef inline float *floats(object array, int64_t size) except? NULL:
     return <float *> data(array, cnp.NPY_FLOAT32, size)
+
+
+cdef inline int32_t *integers(object array, int64_t size) except? NULL:
+    return <int32_t *> data(array, cnp.NPY_INT32, size)
 
 
 cdef inline bint past_caches(const float *y, int64_t n, int64_t step) noexcept nogil:
@@ -838,7 +852,7 @@ def sparse_softmax_cross_entropy_backward(dx, dloss, x, target) -> None:
 # ---- pooling ---------------------------------------------------------------------------------------------------------
 
 ctypedef void (*pool_tile)(
-    float *, float *, const float *, const pool_window *, int64_t, int64_t, int64_t
+    float *, int32_t *, const float *, const pool_window *, int64_t, int64_t, int64_t
 ) noexcept nogil
 
 
@@ -859,6 +873,11 @@ cdef pool_window window_of(tuple x, tuple y, tuple window, bint count_padding):
     return p
 
 
+cdef inline double pooling_work(const pool_window *p, int64_t x_image) noexcept nogil:
+    """The time of an image, in elements that are read or written once: windows overlap, but vectors read them."""
+    return x_image + <double> p.OH * p.OW * p.C * p.KH * p.KW / 4
+
+
 cdef inline int64_t pixels_a_task(int64_t channels) noexcept nogil:
     """A row is cut into as many pixels: what a line of sound has, too, is work for several threads."""
     return max(1, BLOCK // 4 // max(1, channels))
@@ -871,10 +890,10 @@ cdef void each_output_row(pool_tile tile, y, winners, x, tuple window, bint coun
     cdef int64_t x_image = p.H * p.W * p.C, y_row = p.OW * p.C
     cdef int64_t pixels = pixels_a_task(p.C), parts = (p.OW + pixels - 1) // pixels
     cdef float *to = floats(y, images * p.OH * y_row)
-    cdef float *to_winners = NULL if winners is None else floats(winners, images * p.OH * y_row)
+    cdef int32_t *to_winners = NULL if winners is None else integers(winners, images * p.OH * y_row)
     cdef const float *source = floats(x, images * x_image)
     cdef unsigned state = 0
-    with nogil, parallel(num_threads=threads_for(PLAIN * images * (x_image + p.OH * y_row * p.KH * p.KW / 4))):
+    with nogil, parallel(num_threads=threads_for(PLAIN * images * pooling_work(&p, x_image))):
         state = flush_denormals()
         for task in prange(images * p.OH * parts, schedule="static"):
             row = task // parts
@@ -910,10 +929,10 @@ def extreme_pool_backward(dx, dy, winners, tuple window) -> None:
     cdef int64_t pixels = pixels_a_task(p.C), parts = (p.W + pixels - 1) // pixels
     cdef float *to = floats(dx, images * x_image)
     cdef const float *gradient = floats(dy, images * y_image)
-    cdef const float *won = floats(winners, images * y_image)
+    cdef const int32_t *won = integers(winners, images * y_image)
     cdef const kernel_table *tile = tiles()
     cdef unsigned state = 0
-    with nogil, parallel(num_threads=threads_for(PLAIN * images * (x_image + y_image * p.KH * p.KW / 4))):
+    with nogil, parallel(num_threads=threads_for(PLAIN * images * pooling_work(&p, x_image))):
         state = flush_denormals()
         for task in prange(images * p.H * parts, schedule="static"):
             row = task // parts
@@ -928,7 +947,7 @@ def extreme_pool_backward(dx, dy, winners, tuple window) -> None:
 # A band is the input rows of some rows of windows that do not overlap: a task that writes nothing of another's.
 
 cdef inline int64_t band_rows(const pool_window *p) noexcept nogil:
-    return min(max(1, p.OH), max(1, BLOCK // max(1, p.SH * p.W * p.C)))
+    return min(max(1, p.OH), max(1, BLOCK // max(1, p.W * p.C) // p.SH))
 
 
 cdef inline int64_t band_start(const pool_window *p, int64_t band) noexcept nogil:
@@ -985,7 +1004,7 @@ cdef void average_pool_gather(dx, dy, const pool_window *p, int64_t images):
     cdef int64_t x_row = p.W * p.C, y_image = p.OH * p.OW * p.C, row
     cdef float *to = floats(dx, images * p.H * x_row)
     cdef const float *gradient = floats(dy, images * y_image)
-    cdef int threads = threads_for(PLAIN * images * (p.H * x_row + y_image * p.KH * p.KW / 4))
+    cdef int threads = threads_for(PLAIN * images * pooling_work(p, p.H * x_row))
     cdef float *sums = <float *> borrow_scratch(threads * p.OW * p.C * sizeof(float))
     cdef const kernel_table *tile = tiles()
     cdef unsigned state = 0

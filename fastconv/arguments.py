@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 LARGEST = 2**63 - 1  # sizes and positions that arrays can have
+MOST_PIXELS = 2**31 - 1  # of an axis, padding included: kernels of GPUs count in 32 bits, others in 64
 
 
 def plain(value: Any, kinds: Any = (np.ndarray, np.generic)) -> Any:
@@ -57,19 +58,23 @@ def as_integer(owner: Any, name: str, value: Any, least: int = -LARGEST) -> int:
 
 
 def as_integers(owner: Any, name: str, value: Any, least: int = -LARGEST, count: int | None = None) -> tuple[int, ...]:
-    """`value`, a tuple, list or array of integers, as a tuple of ints; with `count`, also one for all.
+    """`value`, a tuple, list or array of integers, as a tuple of ints.
+
+    With `count`, the number of axes of images, a single integer stands for all axes, and integers are below 2**31.
 
     Raises:
-        ValueError: it is something else, of another length than `count`, or has an integer below `least`.
+        ValueError: it is something else, of another length than `count`, or has an integer below `least` or too large.
     """
     numbers = plain(value)
     if count is not None and is_integer(numbers):
         numbers = (numbers,) * count
-    fits = isinstance(numbers, (list, tuple)) and all(is_integer(n) and least <= n <= LARGEST for n in numbers)
-    if not fits or (count is not None and len(numbers) != count):
+    most, limit = (LARGEST, "2**63") if count is None else (MOST_PIXELS, "2**31")
+    integers = isinstance(numbers, (list, tuple)) and all(map(is_integer, numbers))
+    if not integers or not all(least <= n <= most for n in numbers) or (count is not None and len(numbers) != count):
         wanted = "ints" if count is None else "an int" if count == 1 else f"an int or {count} ints"
         bound = f" of at least {least}" * (least != -LARGEST)
-        raise ValueError(f"{describe(owner)}: {name} must be {wanted}{bound}. Received: {name}={value!r}")
+        below = f", below {limit}" * (integers and any(n > most for n in numbers))
+        raise ValueError(f"{describe(owner)}: {name} must be {wanted}{bound}{below}. Received: {name}={value!r}")
     return tuple(numbers)
 
 

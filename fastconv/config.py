@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from pathlib import Path
 
+from fastconv.arguments import is_integer
 from fastconv.device import device as device
 from fastconv.device import get_device as get_device
 from fastconv.device import set_device as set_device
@@ -17,6 +19,8 @@ except ModuleNotFoundError as error:
         f"fastconv is not built in this folder ({Path(__file__).parents[1]}): run `pip install -e .`, "
         "or start Python elsewhere to use the installed package"
     ) from error
+
+MOST_THREADS = 256
 
 _settings: dict = {
     "floatx": "float32",
@@ -140,10 +144,37 @@ def set_tf32(allowed: bool) -> None:
 
 
 def set_num_threads(n: int) -> None:
-    """Run kernels on at most `n` threads; results have the same bits whatever `n` is. Raises ValueError for n < 1."""
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"the number of threads must be an int of at least 1. Received: {n!r}")
+    """Run kernels on at most `n` threads; results have the same bits whatever `n` is.
+
+    Raises:
+        ValueError: `n` is no integer from 1 to 256.
+        RuntimeError: the system does not start that many threads, for want of memory or by a limit. OpenMP would end
+            the process.
+    """
+    if not is_integer(n) or not 1 <= n <= MOST_THREADS:
+        raise ValueError(f"the number of threads must be an int from 1 to {MOST_THREADS}. Received: {n!r}")
+    _start_threads(int(n))
     _core.set_num_threads(n)
+
+
+def _start_threads(n: int) -> None:
+    """Let as many threads live at once as OpenMP is going to start. Raises RuntimeError if the system refuses."""
+    end = threading.Event()
+    started: list[threading.Thread] = []
+    try:
+        for _ in range(n - 1):
+            thread = threading.Thread(target=end.wait, daemon=True)
+            thread.start()
+            started.append(thread)
+    except (RuntimeError, MemoryError) as error:
+        raise RuntimeError(
+            f"{n} threads must fit into the memory and the limits of this process; {len(started) + 1} did. "
+            f"Received: {error}"
+        ) from error
+    finally:
+        end.set()
+        for thread in started:
+            thread.join()
 
 
 def get_num_threads() -> int:
@@ -192,9 +223,9 @@ def _threads_from_environment() -> None:
     wanted = os.environ.get("FASTCONV_NUM_THREADS")
     if not wanted:
         return
-    if not wanted.isdigit() or int(wanted) < 1:
-        raise ValueError(f"FASTCONV_NUM_THREADS must be a whole number of at least 1. Received: {wanted!r}")
-    _core.set_num_threads(int(wanted))
+    if not wanted.isascii() or not wanted.isdecimal() or not 1 <= int(wanted) <= MOST_THREADS:
+        raise ValueError(f"FASTCONV_NUM_THREADS must be an integer from 1 to {MOST_THREADS}. Received: {wanted!r}")
+    set_num_threads(int(wanted))
 
 
 _threads_from_environment()

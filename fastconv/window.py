@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from fastconv import config
 from fastconv._core import is_plain
+from fastconv.arguments import MOST_PIXELS
 
 Shape = tuple[int, ...]
 Sides = tuple[tuple[int, int], ...]
@@ -40,12 +41,12 @@ def remembered(resolve: Callable[..., Result]) -> Callable[..., Result]:
 
 
 def spread(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
-    """`value` for each of `rank` spatial axes: positive whole numbers.
+    """`value` for each of `rank` spatial axes: positive integers below 2**31.
 
     Raises:
-        ValueError: `value` is neither one positive int nor `rank` of them.
+        ValueError: `value` is neither one such int nor `rank` of them.
     """
-    if type(value) is int and value > 0:
+    if type(value) is int and 0 < value <= MOST_PIXELS:
         return (value,) * rank
     if type(value) is tuple and len(value) == rank and all_whole(value, 1):
         return value
@@ -54,13 +55,15 @@ def spread(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
         raise ValueError(f"{name} must be an int or {rank} ints. Received: {name}={value!r}")
     if min(values) < 1:
         raise ValueError(f"{name} must be at least 1. Received: {name}={value!r}")
+    if max(values) > MOST_PIXELS:
+        raise ValueError(f"{name} must be below 2**31. Received: {name}={value!r}")
     return tuple(map(int, values))
 
 
 def all_whole(values: tuple[Any, ...], least: int) -> bool:
-    """Whether `values` are plain ints of at least `least`: the quick question, before those that explain an error."""
+    """Whether `values` are plain ints from `least` to MOST_PIXELS: quick, before questions that explain an error."""
     for value in values:  # a loop: a generator for `all` takes longer than the questions
-        if type(value) is not int or value < least:
+        if type(value) is not int or not least <= value <= MOST_PIXELS:
             break
     else:
         return True
@@ -111,12 +114,14 @@ def resolve_padding(
         names: what `padding` may be called.
 
     Raises:
-        ValueError: unknown padding, negative sides, a window larger than the padded input, or, under
-            `config.set_strict_windows(True)`, windows that leave part of the input unread.
+        ValueError: unknown padding, negative sides, a window larger than the padded input, 2**31 pixels or more on
+            an axis of the padded input, or, under `config.set_strict_windows(True)`, windows that leave part of the
+            input unread.
     """
     padding = standardize_padding(op, padding, len(size), names)
     same, strict = padding == "same", config.strict_windows()
     sides = named_padding(padding, spatial, size, strides, dilation) if isinstance(padding, str) else padding
+    _check_extent(op, [n + sum(side) for n, side in zip(spatial, sides)], spatial, size, strides, dilation, padding)
     for n, k, s, d, (before, after) in zip(spatial, size, strides, dilation, sides):
         room = n + before + after - reach(k, d)
         uneven = room % s and not same and strict
@@ -130,7 +135,77 @@ def resolve_padding(
     return sides
 
 
-@remembered
+def _check_extent(
+    op: str,
+    extents: Sequence[int],
+    spatial: Sequence[int],
+    size: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    padding: Any,
+) -> None:
+    """The bound on all arithmetic of windows: what they cover on each axis, padding included, counts in 32 bits.
+
+    Raises:
+        ValueError: an axis has more pixels.
+    """
+    if max(extents) > MOST_PIXELS:
+        raise ValueError(
+            f"{op}: windows and padding must span less than 2**31 pixels of each axis. "
+            f"Received: input size={tuple(spatial)}, window={tuple(size)}, strides={tuple(strides)}, "
+            f"dilation={tuple(dilation)}, padding={padding!r}"
+        )
+
+
+class Clip(NamedTuple):
+    """The part of a window that meets inputs, and how it moves over them.
+
+    Attributes:
+        taps: for each axis the first tap that meets an input and the end of those that do.
+        pixels: likewise the part of the inputs that windows may meet; all of it, unless a side would be negative.
+        moves: the strides, padding and dilation with which these taps read these pixels as the whole window reads all
+            of them: parameters of a primitive.
+        whole: whether all taps and pixels are left.
+    """
+
+    taps: tuple[tuple[int, int], ...]
+    pixels: tuple[tuple[int, int], ...]
+    moves: dict[str, tuple]
+    whole: bool
+
+    @property
+    def size(self) -> Shape:
+        """The window that is left."""
+        return tuple(end - first for first, end in self.taps)
+
+    @property
+    def spatial(self) -> Shape:
+        """The sizes of the inputs that are left."""
+        return tuple(end - first for first, end in self.pixels)
+
+
+def clip_window(spatial: Shape, size: Shape, strides: Shape, padding: Sides, dilation: Shape) -> Clip:
+    """Leave out the outer taps that meet nothing but padding, whose number grows with dilation and padding."""
+    axes = [_clip_axis(*axis) for axis in zip(spatial, size, strides, padding, dilation)]
+    taps, pixels, *moves = (tuple(values) for values in zip(*axes))
+    whole = taps == tuple((0, k) for k in size) and pixels == tuple((0, n) for n in spatial)
+    return Clip(taps, pixels, dict(zip(("strides", "padding", "dilation"), moves)), whole)
+
+
+def _clip_axis(n: int, k: int, s: int, sides: tuple[int, int], d: int) -> tuple:
+    """One axis of a `Clip`: (taps, pixels, stride, sides, dilation)."""
+    before, after = sides
+    outputs = (n + before + after - reach(k, d)) // s + 1
+    last_window = (outputs - 1) * s - before
+    first, last = max(-(last_window // d), 0), min((n - 1 + before) // d, k - 1)
+    if first > last:  # neighbouring taps lie on either side of the inputs: any tap of no pixels will do
+        return (0, 1), (0, 0), s, ((outputs - 1) * s + 1, 0), 1
+    before, after = before - first * d, after - (k - 1 - last) * d
+    pixels = (max(-before, 0), n + min(after, 0))
+    stride = s if outputs > 1 else min(s, n + before + after)
+    return (first, last + 1), pixels, stride, (max(before, 0), max(after, 0)), d if last > first else 1
+
+
 def resolve_transposed(
     op: str,
     padding: str | int | Sequence[int | Sequence[int]],
@@ -146,7 +221,7 @@ def resolve_transposed(
     pixels, or, if `output_padding` P is given, F - F mod 2 - P; otherwise those that `padding` names, less P.
 
     Raises:
-        ValueError: unknown padding, an output_padding that is not below the stride, or no pixel left.
+        ValueError: unknown padding, an output_padding that is not below the stride, no pixel left, or 2**31 and more.
     """
     padding = standardize_padding(op, padding, len(size))
     added = standardize_output_padding(op, output_padding, strides)
@@ -161,6 +236,8 @@ def resolve_transposed(
             cut = before + after - (max(s - f, 0) if p is None else p)
         sizes.append((n - 1) * s + f - cut)
         sides.append((before, after))
+    extents = [n + sum(side) for n, side in zip(sizes, sides)]
+    _check_extent(op, extents, spatial, size, strides, dilation, padding)
     if min(sizes) < 1:
         raise ValueError(
             f"{op}: padding must leave at least one pixel. Received: input size={tuple(spatial)}, "
@@ -230,6 +307,8 @@ def explicit_sides(op: str, padding: int | Sequence[int | Sequence[int]], rank: 
         fits = False
     if not fits:
         raise ValueError(f"{op}: padding must be {rank} pairs of whole numbers >= 0. Received: padding={padding!r}")
+    if any(max(p) > MOST_PIXELS for p in pairs):
+        raise ValueError(f"{op}: padding must be below 2**31. Received: padding={padding!r}")
     return tuple((int(before), int(after)) for before, after in pairs)
 
 

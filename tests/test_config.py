@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fastconv
@@ -37,8 +38,10 @@ def test_settings(get, set_, default, other):
             lambda: config.set_image_data_format("NHWC"),
             "data_format must be 'channels_last' or 'channels_first'. Received: 'NHWC'",
         ),
-        (lambda: config.set_num_threads(0), "the number of threads must be an int of at least 1. Received: 0"),
-        (lambda: config.set_num_threads(2.0), "the number of threads must be an int of at least 1. Received: 2.0"),
+        (lambda: config.set_num_threads(0), "the number of threads must be an int from 1 to 256. Received: 0"),
+        (lambda: config.set_num_threads(257), "the number of threads must be an int from 1 to 256. Received: 257"),
+        (lambda: config.set_num_threads(True), "the number of threads must be an int from 1 to 256. Received: True"),
+        (lambda: config.set_num_threads(2.0), "the number of threads must be an int from 1 to 256. Received: 2.0"),
     ],
 )
 def test_refusals(call, message):
@@ -82,9 +85,8 @@ def test_no_control_group_no_quota(monkeypatch):
     assert config._physical_cores() is None
 
 
-def in_a_process_with(**environment):
-    """(exit status, last line) of a Python that imports fastconv and prints its number of threads."""
-    code = "from fastconv import config; print(config.get_num_threads())"
+def in_a_process_with(code="from fastconv import config; print(config.get_num_threads())", **environment):
+    """(exit status, last line) of a Python that runs `code`; by default it prints its number of threads."""
     clean = {k: v for k, v in os.environ.items() if k not in ("FASTCONV_NUM_THREADS", "OMP_NUM_THREADS")}
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -101,7 +103,42 @@ def test_threads_from_the_environment():
     assert in_a_process_with(FASTCONV_NUM_THREADS="") == in_a_process_with()
     status, line = in_a_process_with(FASTCONV_NUM_THREADS="none")
     assert status == 1
-    assert line == "ValueError: FASTCONV_NUM_THREADS must be a whole number of at least 1. Received: 'none'"
+    assert line == "ValueError: FASTCONV_NUM_THREADS must be an integer from 1 to 256. Received: 'none'"
+
+
+@pytest.mark.parametrize("wanted", ["300", "0", "-1", "2.5", "\u00b2", "1_0"])
+def test_numbers_of_threads_that_the_environment_may_not_give(wanted):
+    status, line = in_a_process_with(FASTCONV_NUM_THREADS=wanted)
+    assert status == 1
+    assert line == f"ValueError: FASTCONV_NUM_THREADS must be an integer from 1 to 256. Received: {wanted!r}"
+
+
+LITTLE_MEMORY = """
+import resource
+import numpy as np
+from fastconv import config, ops
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + (200 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (size, size))
+before = config.get_num_threads()
+try:
+    config.set_num_threads(256)
+except RuntimeError as error:
+    assert "256 threads must fit into the memory" in str(error), error
+    assert config.get_num_threads() == before
+    config.set_num_threads(3)
+    ops.conv(np.ones((4, 32, 32, 32), "float32"), np.ones((3, 3, 32, 32), "float32"))
+    print("refused")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and limits the memory of a process")
+def test_threads_that_do_not_fit_into_memory_are_refused():
+    assert in_a_process_with(LITTLE_MEMORY) == (0, "refused")
+
+
+def test_numbers_of_threads_of_numpy(threads):
+    config.set_num_threads(np.int64(2))
+    assert config.get_num_threads() == 2
 
 
 def test_a_source_tree_that_is_not_built_says_so(tmp_path):

@@ -12,7 +12,7 @@ from math import ceil, log2, prod
 from typing import NamedTuple
 
 from fastconv import _core, config
-from fastconv.window import Sides, output_size
+from fastconv.window import Sides, output_size, reach
 
 Shape = tuple[int, ...]
 
@@ -57,6 +57,14 @@ class Convolution(NamedTuple):
         return self.images * prod(
             sum(met(inputs, outputs, stride, k * step - before) for k in range(taps))
             for inputs, outputs, taps, stride, (before, _), step in axes
+        )
+
+    @property
+    def sparse(self) -> bool:
+        """Whether most of what windows span is neither read nor written: strides, dilation and padding are large."""
+        axes = zip(self.inputs, self.outputs, self.window, self.strides, self.dilation)
+        return any(
+            (o - 1) * s + reach(k, d) > 4 * (n + o) or reach(k, d) > 4 * min(n, o * s) + k for n, o, k, s, d in axes
         )
 
     @property
@@ -112,7 +120,7 @@ def grouped(c: Convolution, limits: Limits, most: int = GROUPED_CHANNELS) -> str
     """Output channels lie side by side in the lanes of vectors, several groups in one or one group in several."""
     depth, width = c.kernel_shape[-2], c.kernel_shape[-1] // c.groups
     fits = limits.lanes % width == 0 or width % limits.lanes == 0
-    if c.groups == 1 or depth != width or width > most or not fits:
+    if c.groups == 1 or depth != width or width > most or not fits or c.sparse:
         return ""
     return f"{c.groups} groups of {width}: output channels side by side in vectors"
 
@@ -327,7 +335,7 @@ SPREAD_PIXELS = 1024
 
 def spread(c: Convolution, limits: Limits) -> str:
     """dx as sums of kernel rows times pixels."""
-    dense = len(c.window) == 2 and c.groups == 1 and c.dilation[1] == 1
+    dense = len(c.window) == 2 and c.groups == 1 and c.dilation[1] == 1 and not c.sparse
     few = (c.images >= 8 or c.pixels <= SPREAD_PIXELS) and c.kernel_shape[-2] <= SPREAD_CHANNELS
     return f"{c.kernel_shape[-2]} channels fill no vector, but whole rows of the kernel do" if dense and few else ""
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import _stream
-from fastconv._stream import contiguous, dense_float32, is_float32, room, rooms
+from fastconv._stream import contiguous, dense_float32, integer_room, is_float32, room, rooms
 from fastconv.backends.reference import Array, Pair, Reference, Sides
 from fastconv.window import output_size
 
@@ -147,18 +147,19 @@ class CpuStream(Reference):
     @float32
     def max_pool_winners(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
         shape = pooled_shape(x.shape, size, strides, padding, dilation)
-        y, winners = rooms(out, shape, shape)
+        y, winners = extremes(out, shape)
         return (y, winners), _stream.max_pool, (y, x, (size, strides, dilation, corner(padding)), winners)
 
     @float32
     def min_pool_winners(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
         shape = pooled_shape(x.shape, size, strides, padding, dilation)
-        y, winners = rooms(out, shape, shape)
+        y, winners = extremes(out, shape)
         return (y, winners), _stream.min_pool, (y, x, (size, strides, dilation, corner(padding)), winners)
 
-    @float32
+    @seeded
     def extreme_pool_backward(self, dy, winners, *, input_shape, size, strides, padding, dilation=(1, 1), out=None):
         dx = room(out, tuple(input_shape))
+        winners = np.ascontiguousarray(winners, np.int32)
         return dx, _stream.extreme_pool_backward, (dx, dy, winners, (size, strides, dilation, corner(padding)))
 
     @float32
@@ -406,6 +407,12 @@ def padded_image(shape: tuple[int, ...], pad_width: Sides) -> tuple[tuple[int, .
 def corner(padding: Sides) -> Pair:
     """(top, left)."""
     return padding[0][0], padding[1][0]
+
+
+def extremes(out: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Arrays for the extremes of windows and for the numbers of their winners: those of `out` if they fit."""
+    y, winners = out or (None, None)
+    return room(y, shape), integer_room(winners, shape)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from fastconv import _conv, _core
 from fastconv.backends import algorithms
 from fastconv.backends.algorithms import Choice, Convolution
-from fastconv.window import Padding, broken_rule, resolve_padding, spread
+from fastconv.window import CONV_PADDINGS, Clip, Padding, broken_rule, clip_window, resolve_padding, spread
 
 
 class Explanation(NamedTuple):
@@ -88,14 +88,16 @@ def explain_conv(
         )
     rank = len(x) - 2
     steps, distance = spread("strides", strides, rank), spread("dilation_rate", dilation_rate, rank)
-    sides = resolve_padding("explain_conv", padding, x[1:-1], w[:-2], steps, distance)
-    return {
-        direction: _explain(direction, algorithms.conv(direction, x, w, steps, sides, distance))
-        for direction in algorithms.RULES
-    }
+    sides = resolve_padding("explain_conv", padding, x[1:-1], w[:-2], steps, distance, CONV_PADDINGS)
+    clip = clip_window(x[1:-1], w[:-2], steps, sides, distance)
+    x, w = (x[0], *clip.spatial, x[-1]), (*clip.size, *w[-2:])
+    choices = {direction: algorithms.conv(direction, x, w, **clip.moves) for direction in algorithms.RULES}
+    return {direction: _explain(direction, choice, clip) for direction, choice in choices.items()}
 
 
-def _explain(direction: str, choice: Choice) -> Explanation:
+def _explain(direction: str, choice: Choice, clip: Clip) -> Explanation:
     c, algorithm, reason = choice
+    if not clip.whole:
+        reason += f"; {' x '.join(map(str, clip.size))} taps, as the others meet only padding"
     work = c.pixels * prod(c.kernel_shape) / (4 if algorithm == "winograd" else 1)
     return Explanation(algorithm, TILES[algorithm](c, direction), _core.threads_worth(work), reason)

@@ -17,11 +17,13 @@ def kernel(
     floats: frozenset[str] = FLOATS,
     inputs_in_order: bool = True,
     results_in_order: bool = True,
+    others: frozenset[str] = frozenset(),
 ) -> Callable[..., Any]:
     """`method` where the arrays, the first `count` of them, are of one dtype of `floats`; else the reference's.
 
     An array may be None. The method finds inputs in C order, copied where they are not, unless it says that it needs
-    no such order; likewise `out`, into which results are copied where it lies otherwise or has another dtype. It
+    no such order; likewise `out`, into which results are copied where it lies otherwise or has another dtype than the
+    arrays and none of `others`. It
     returns None where the reference is the better choice.
     """
     reference = getattr(Reference, method.__name__)
@@ -33,7 +35,7 @@ def kernel(
         if len(dtypes) == 1 and dtypes <= floats:
             given = tuple(in_order(self.xp, x) for x in arrays) if inputs_in_order else arrays
             outs = several(out)
-            fits = all(o.dtype.name in dtypes and (o.flags.c_contiguous or not results_in_order) for o in outs)
+            fits = all(o.dtype.name in dtypes | others and (o.flags.c_contiguous or not results_in_order) for o in outs)
             results = method(self, *given, out=out if fits else None, **parameters)
             if results is not None and not fits:
                 delivered = tuple(map(deliver, several(results), outs))

@@ -27,6 +27,7 @@ elementwise = functools.partial(kernel, inputs_in_order=False, results_in_order=
 first_elementwise = functools.partial(elementwise, count=1)
 all_but_last = functools.partial(elementwise, count=-1)
 first = functools.partial(kernel, count=1)
+with_integers = functools.partial(kernel, others=frozenset(["int32"]))  # results that are integers, too
 first_two = functools.partial(kernel, count=2)
 
 
@@ -321,7 +322,10 @@ class GpuStream(Reference):
     def _extremes(self, sign, x, size, strides, padding, dilation, out, winners=True):
         """(max_pool (sign > 0) or min_pool, the winners, or None where nobody asks for them)."""
         shape = pooled_shape(x.shape, size, strides, padding, dilation)
-        y, won = self._rooms(out, shape, shape, like=x) if winners else (self._room(out, shape, x), None)
+        y, won = (out or (None, None)) if winners else (out, None)
+        y = self._room(y, shape, x)
+        if winners and won is None:
+            won = self.xp.empty(shape, self.xp.int32)
         window = window_of(x.shape, shape, size, strides, padding, dilation)
         launch_each(self.xp, "pool.extreme_pool", y, won, x, sign, *window)
         return y, won
@@ -334,19 +338,19 @@ class GpuStream(Reference):
     def min_pool(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
         return self._extremes(-1, x, size, strides, padding, dilation, out, winners=False)[0]
 
-    @kernel
+    @with_integers
     def max_pool_winners(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
         return self._extremes(1, x, size, strides, padding, dilation, out)
 
-    @kernel
+    @with_integers
     def min_pool_winners(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
         return self._extremes(-1, x, size, strides, padding, dilation, out)
 
-    @kernel
+    @first
     def extreme_pool_backward(self, dy, winners, *, input_shape, size, strides, padding, dilation=(1, 1), out=None):
         dx = self._room(out, input_shape, dy)
         window = window_of(input_shape, dy.shape, size, strides, padding, dilation)
-        launch_each(self.xp, "pool.extreme_pool_backward", dx, dy, winners, *window)
+        launch_each(self.xp, "pool.extreme_pool_backward", dx, dy, winners.astype(self.xp.int32, copy=False), *window)
         return dx
 
     @kernel

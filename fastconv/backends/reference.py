@@ -35,23 +35,38 @@ def deliver(result: Array, out: Out) -> Array:
     return out
 
 
-def zero_pad(x: Array, padding: Sides, xp: Any, value: float = 0) -> Array:
-    """x (N, .., C) with its spatial axes extended by `value`."""
-    return xp.pad(x, ((0, 0), *padding, (0, 0)), constant_values=value)
+Meeting = tuple[Shape, tuple[slice, ...], tuple[slice, ...]]
 
 
-def taps(size: Shape, strides: Shape, dilation: Shape, output: Shape) -> list[tuple[Shape, tuple[slice, ...]]]:
-    """Every tap of a window with the slice of a padded input that it meets: one element per output pixel."""
+def axis_meetings(
+    inputs: int, outputs: int, size: int, stride: int, before: int, dilation: int
+) -> list[tuple[int, slice, slice]]:
+    """Along one axis (tap, inputs, outputs) for every tap that meets inputs: those, and the outputs that read them."""
+    found = []
+    for tap in range(size):
+        start = tap * dilation - before
+        first, end = max(-(start // stride), 0), min((inputs - 1 - start) // stride + 1, outputs)
+        if first < end:
+            read = slice(start + first * stride, start + (end - 1) * stride + 1, stride)
+            found.append((tap, read, slice(first, end)))
+    return found
+
+
+def meetings(
+    inputs: Shape, outputs: Shape, size: Shape, strides: Shape, padding: Sides, dilation: Shape
+) -> list[Meeting]:
+    """(tap, part of x (N, .., C), part of y (N, .., C)) for every tap of a window that meets inputs."""
+    before = [side[0] for side in padding]
+    axes = map(axis_meetings, inputs, outputs, size, strides, before, dilation)
+    every = slice(None)
     return [
-        (
-            tap,
-            (
-                slice(None),
-                *(slice(k * d, k * d + (o - 1) * s + 1, s) for k, d, o, s in zip(tap, dilation, output, strides)),
-            ),
-        )
-        for tap in product(*map(range, size))
+        (tap, (every, *reads), (every, *writes)) for tap, reads, writes in (zip(*meeting) for meeting in product(*axes))
     ]
+
+
+def window_outputs(inputs: Shape, size: Shape, strides: Shape, padding: Sides, dilation: Shape) -> Shape:
+    """How many windows fit into each axis."""
+    return output_size([n + sum(p) for n, p in zip(inputs, padding)], size, strides, dilation)
 
 
 class Reference:
@@ -76,13 +91,14 @@ class Reference:
         out: Out = None,
     ) -> Array:
         """y[n, oh, ow, co] = f(bias[co] + sum over kh, kw, ci of x[n, oh SH + kh DH - top, ...] w[kh, kw, ci, co])."""
-        padded = zero_pad(x, padding, self.xp)
-        output = output_size(padded.shape[1:-1], w.shape[:-2], strides, dilation)
+        window = w.shape[:-2], strides, padding, dilation
+        output = window_outputs(x.shape[1:-1], *window)
         groups = x.shape[-1] // w.shape[-2]
+        grouped = x.reshape(*x.shape[:-1], groups, w.shape[-2])  # N H W G CI
         y = self.xp.zeros((x.shape[0], *output, groups, w.shape[-1] // groups), x.dtype)
-        for tap, where in taps(w.shape[:-2], strides, dilation, output):
-            patch = padded[where].reshape(*y.shape[:-1], w.shape[-2])  # N OH OW G CI
-            y += self.xp.einsum("...gi,igo->...go", patch, w[tap].reshape(w.shape[-2], groups, -1), optimize=True)
+        for tap, read, written in meetings(x.shape[1:-1], output, *window):
+            kernel = w[tap].reshape(w.shape[-2], groups, -1)
+            y[written] += self.xp.einsum("...gi,igo->...go", grouped[read], kernel, optimize=True)
         return self._finish(y.reshape(*y.shape[:-2], w.shape[-1]), bias, activation, alpha, out)
 
     def conv_backward_input(
@@ -101,13 +117,13 @@ class Reference:
     ) -> Array:
         """dx = f(bias + C^T dy), where C is the matrix for which conv(x, w) = C x."""
         groups = input_shape[-1] // w.shape[-2]
-        grown = [n + sum(p) for n, p in zip(input_shape[1:-1], padding)]
-        dx = self.xp.zeros((input_shape[0], *grown, input_shape[-1]), dy.dtype)
+        window = w.shape[:-2], strides, padding, dilation
+        dx = self.xp.zeros((*input_shape[:-1], groups, w.shape[-2]), dy.dtype)
         grouped = dy.reshape(*dy.shape[:-1], groups, dy.shape[-1] // groups)  # N OH OW G CO
-        for tap, where in taps(w.shape[:-2], strides, dilation, dy.shape[1:-1]):
+        for tap, written, read in meetings(input_shape[1:-1], dy.shape[1:-1], *window):
             kernel = w[tap].reshape(w.shape[-2], groups, -1)
-            dx[where] += self.xp.einsum("...go,igo->...gi", grouped, kernel, optimize=True).reshape(dx[where].shape)
-        return self._finish(crop(dx, padding), bias, activation, alpha, out)
+            dx[written] += self.xp.einsum("...go,igo->...gi", grouped[read], kernel, optimize=True)
+        return self._finish(dx.reshape(input_shape), bias, activation, alpha, out)
 
     def conv_backward_kernel(
         self,
@@ -121,12 +137,12 @@ class Reference:
         out: Out = None,
     ) -> Array:
         """dw[kh, kw, ci, co] = sum over n, oh, ow of x[n, oh*SH + kh*DH - top, ...] * dy[n, oh, ow, co]."""
-        padded = zero_pad(x, padding, self.xp)
         groups = x.shape[-1] // kernel_shape[-2]
+        window = kernel_shape[:-2], strides, padding, dilation
         dw = self.xp.zeros(kernel_shape, x.dtype)
-        grouped = dy.reshape(-1, groups, dy.shape[-1] // groups)  # (N OH OW) G CO
-        for tap, where in taps(kernel_shape[:-2], strides, dilation, dy.shape[1:-1]):
-            patch = padded[where].reshape(-1, groups, kernel_shape[-2])  # (N OH OW) G CI
+        for tap, x_part, dy_part in meetings(x.shape[1:-1], dy.shape[1:-1], *window):
+            patch = x[x_part].reshape(-1, groups, kernel_shape[-2])  # (N OH OW) G CI
+            grouped = dy[dy_part].reshape(-1, groups, dy.shape[-1] // groups)  # (N OH OW) G CO
             dw[tap] = self.xp.einsum("pgi,pgo->igo", patch, grouped, optimize=True).reshape(kernel_shape[-2:])
         return deliver(dw, out)
 
@@ -189,7 +205,7 @@ class Reference:
     ) -> tuple[Array, ...]:
         """(max_pool(x), for each window the number kh KW + kw of the first tap that is y, or NaN as y then is).
 
-        A window that lies in the padding alone has the number -1. Numbers have the dtype of x.
+        A window that lies in the padding alone has the number -1. Numbers are int32.
         """
         results = self._extreme_pool(-self.xp.inf, x, size, strides, padding, dilation)
         return tuple(deliver(r, o) for r, o in zip(results, out or (None,) * 2))
@@ -204,16 +220,16 @@ class Reference:
     def _extreme_pool(
         self, worst: float, x: Array, size: Pair, strides: Pair, padding: Sides, dilation: Pair
     ) -> tuple[Array, Array]:
-        padded = zero_pad(x, padding, self.xp, worst)
-        inside = zero_pad(self.xp.ones_like(x, bool), padding, self.xp)
-        output = output_size(padded.shape[1:3], size, strides, dilation)
+        window = size, strides, padding, dilation
+        output = window_outputs(x.shape[1:3], *window)
         y = self.xp.full((x.shape[0], *output, x.shape[3]), worst, x.dtype)
-        winners = self.xp.full_like(y, -1)
-        for number, (_, where) in enumerate(taps(size, strides, dilation, output)):
-            tap = padded[where]
-            better = tap > y if worst < 0 else tap < y
-            here = inside[where] & (better | (winners < 0) | self.xp.isnan(tap)) & ~self.xp.isnan(y)
-            y, winners = self.xp.where(here, tap, y), self.xp.where(here, winners.dtype.type(number), winners)
+        winners = self.xp.full(y.shape, -1, self.xp.int32)
+        for tap, read, written in meetings(x.shape[1:3], output, *window):
+            new, best, winner = x[read], y[written], winners[written]
+            better = new > best if worst < 0 else new < best
+            here = (better | (winner < 0) | self.xp.isnan(new)) & ~self.xp.isnan(best)
+            y[written] = self.xp.where(here, new, best)
+            winners[written] = self.xp.where(here, self.xp.int32(tap[0] * size[1] + tap[1]), winner)
         return y, winners
 
     def extreme_pool_backward(
@@ -229,21 +245,20 @@ class Reference:
         out: Out = None,
     ) -> Array:
         """dx: each dy is added to the element of its window that the winner's number says."""
-        grown = [n + sum(p) for n, p in zip(input_shape[1:3], padding)]
-        dx = self.xp.zeros((input_shape[0], *grown, input_shape[3]), dy.dtype)
-        for number, (_, where) in enumerate(taps(size, strides, dilation, dy.shape[1:3])):
-            dx[where] += self.xp.where(winners == number, dy, 0)
-        return deliver(crop(dx, padding), out)
+        dx = self.xp.zeros(input_shape, dy.dtype)
+        for tap, written, read in meetings(input_shape[1:3], dy.shape[1:3], size, strides, padding, dilation):
+            dx[written] += self.xp.where(winners[read] == tap[0] * size[1] + tap[1], dy[read], 0)
+        return deliver(dx, out)
 
     def average_pool(
         self, x: Array, *, size: Pair, strides: Pair, padding: Sides, count_padding: bool = False, out: Out = None
     ) -> Array:
         """y[n, oh, ow, c] = the mean of the window: over its size, or over the part of it that lies inside x."""
-        padded = zero_pad(x, padding, self.xp)
-        output = output_size(padded.shape[1:3], size, strides, (1, 1))
+        window = size, strides, padding, (1, 1)
+        output = window_outputs(x.shape[1:3], *window)
         y = self.xp.zeros((x.shape[0], *output, x.shape[3]), x.dtype)
-        for _, where in taps(size, strides, (1, 1), output):
-            y += padded[where]
+        for _, read, written in meetings(x.shape[1:3], output, *window):
+            y[written] += x[read]
         return deliver(y / self._window_counts(x.shape, output, size, strides, padding, count_padding, x.dtype), out)
 
     def average_pool_backward(
@@ -259,11 +274,10 @@ class Reference:
     ) -> Array:
         """dx: each dy, divided by the count of its window, added to every element of the window."""
         counts = self._window_counts(input_shape, dy.shape[1:3], size, strides, padding, count_padding, dy.dtype)
-        grown = [n + sum(p) for n, p in zip(input_shape[1:3], padding)]
-        dx = self.xp.zeros((input_shape[0], *grown, input_shape[3]), dy.dtype)
-        for _, where in taps(size, strides, (1, 1), dy.shape[1:3]):
-            dx[where] += dy / counts
-        return deliver(crop(dx, padding), out)
+        shares, dx = dy / counts, self.xp.zeros(input_shape, dy.dtype)
+        for _, written, read in meetings(input_shape[1:3], dy.shape[1:3], size, strides, padding, (1, 1)):
+            dx[written] += shares[read]
+        return deliver(dx, out)
 
     def _window_counts(
         self,
@@ -278,8 +292,9 @@ class Reference:
         """(1, OH, OW, 1): how many elements each window averages over, at least one."""
         if count_padding:
             return self.xp.full((1, 1, 1, 1), size[0] * size[1], dtype)
-        inside = zero_pad(self.xp.ones((1, *input_shape[1:3], 1), dtype), padding, self.xp)
-        total = sum(inside[where] for _, where in taps(size, strides, (1, 1), output))
+        total = self.xp.zeros((1, *output, 1), dtype)
+        for _, _, written in meetings(input_shape[1:3], output, size, strides, padding, (1, 1)):
+            total[written] += 1
         return self.xp.maximum(total, 1)
 
     # ---- activations ---------------------------------------------------------------------------------------------
@@ -639,8 +654,3 @@ def wrong_label(row: int, label: int, classes: int) -> ValueError:
         f"sparse_softmax_cross_entropy: labels must lie in [0, {classes}), the number of classes. "
         f"Received: target[{row}]={label}"
     )
-
-
-def crop(x: Array, padding: Sides) -> Array:
-    """x (N, .., C) without its padding."""
-    return x[(slice(None), *(slice(before, n - after) for n, (before, after) in zip(x.shape[1:], padding)))]

@@ -205,13 +205,13 @@ typedef struct {
         float *dx, const float *dy, const float *y, const float *inverse, int64_t rows, int64_t n);
 
     void (*f32_max_pool)(
-        float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end);
+        float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end);
     void (*f32_min_pool)(
-        float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end);
+        float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end);
     void (*f32_average_pool)(
-        float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end);
+        float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end);
     void (*f32_unpool)(
-        float *dx, const float *dy, const float *winners, const pool_window *p, int64_t h, int64_t first, int64_t end);
+        float *dx, const float *dy, const int32_t *winners, const pool_window *p, int64_t h, int64_t first, int64_t end);
     void (*f32_average_pool_backward)(float *dx, const float *dy, const pool_window *p, int64_t oh);
     void (*f32_average_pool_gather)(float *dx, const float *dy, const pool_window *p, int64_t h, float *sums);
 

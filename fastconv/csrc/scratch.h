@@ -4,6 +4,7 @@
 #define FASTCONV_SCRATCH_H
 
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 typedef struct {
@@ -11,6 +12,13 @@ typedef struct {
 } scratch_block;
 
 enum { SCRATCH_KEPT_BYTES = 64 << 20 };    /* a larger block is not kept */
+#define SCRATCH_MOST ((int64_t)1 << 56)    /* more than any machine has, and few enough to be added up */
+
+/* a b, two sizes, or SCRATCH_MOST if that is less. */
+static inline int64_t scratch_product(int64_t a, int64_t b) {
+    int64_t product;
+    return __builtin_mul_overflow(a, b, &product) || product > SCRATCH_MOST ? SCRATCH_MOST : product;
+}
 
 static _Atomic(scratch_block *) scratch_kept = NULL;
 static _Atomic size_t scratch_largest = 0;    /* bytes that one call has borrowed since scratch_measure */
@@ -20,6 +28,7 @@ static inline size_t scratch_measure(void) { return atomic_exchange(&scratch_lar
 
 /* At least `bytes` of memory on a cache line, or NULL where there is none. */
 static inline void *scratch_borrow(size_t bytes) {
+    if (bytes >= (size_t)SCRATCH_MOST) return NULL;
     size_t largest = atomic_load(&scratch_largest);
     while (largest < bytes && !atomic_compare_exchange_weak(&scratch_largest, &largest, bytes)) continue;
     scratch_block *block = atomic_exchange(&scratch_kept, NULL);

@@ -20,6 +20,7 @@ static inline vec v_permute(vec a, ivec lanes) { return _mm256_permutevar8x32_ps
 static inline vec v_sqrt(vec a) { return _mm256_sqrt_ps(a); }
 static inline vmask v_greater(vec a, vec b) { return (vmask)_mm256_cmp_ps(a, b, _CMP_GT_OQ); }
 static inline vmask v_equal(vec a, vec b) { return (vmask)_mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
+static inline vmask v_equal_int(ivec a, ivec b) { return a == b; }
 static inline vmask v_nan(vec a) { return (vmask)_mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
 static inline vec v_choose(vmask mask, vec a, vec b) { return _mm256_blendv_ps(b, a, (vec)mask); }
 static inline vec v_pick(vec a, vec b, ivec index) {

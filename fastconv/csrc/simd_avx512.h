@@ -20,6 +20,7 @@ static inline vec v_permute(vec a, ivec lanes) { return _mm512_permutexvar_ps((_
 static inline vec v_sqrt(vec a) { return _mm512_sqrt_ps(a); }
 static inline vmask v_greater(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 static inline vmask v_equal(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+static inline vmask v_equal_int(ivec a, ivec b) { return _mm512_cmpeq_epi32_mask((__m512i)a, (__m512i)b); }
 static inline vmask v_nan(vec a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
 static inline vec v_choose(vmask mask, vec a, vec b) { return _mm512_mask_blend_ps(mask, b, a); }
 static inline vec v_pick(vec a, vec b, ivec index) { return _mm512_permutex2var_ps(a, (__m512i)index, b); }

@@ -14,6 +14,8 @@ static inline void v_send(float *p, vec a, int64_t left, int past) {
     else v_write(p, a, left);
 }
 
+static inline ivec v_same_int(int32_t a) { return a + (ivec)v_set(0); }
+
 /* v_read with `rest` instead of zeros. */
 static inline vec v_read_or(const float *p, int64_t left, float rest) {
     static const float lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};

@@ -20,6 +20,7 @@ static inline vec v_set(float a) { return (vec){a, a, a, a}; }
 static inline vec v_fma(vec a, vec b, vec c) { return a * b + c; }
 static inline vmask v_greater(vec a, vec b) { return a > b; }
 static inline vmask v_equal(vec a, vec b) { return a == b; }
+static inline vmask v_equal_int(ivec a, ivec b) { return a == b; }
 static inline vmask v_nan(vec a) { return a != a; }
 static inline vec v_choose(vmask mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
 static inline vec v_max(vec a, vec b) { return v_choose(a > b, a, b); }

@@ -69,49 +69,55 @@ INLINE vec pool_read(pool_window p, const float *x, int64_t left, ivec pick) {
 
 /* (the reduction so far, the number of the tap that it is, if that is `wanted`) := the same with x, which is tap `number`:
  * of equals the first stays, and the first NaN. */
-INLINE void pool_step(enum reduction kind, int wanted, vec *a, vec *winner, vec x, vec number) {
+INLINE void pool_step(enum reduction kind, int wanted, vec *a, ivec *winner, vec x, ivec number) {
     const vec best = reduction_step(kind, *a, x);
-    if (wanted) *winner = v_choose(v_equal(*a, best) | v_nan(*a), *winner, number);
+    if (wanted) *winner = (ivec)v_choose(v_equal(*a, best) | v_nan(*a), (vec)*winner, (vec)number);
     *a = best;
 }
 
 /* The number of a window's first tap inside the image; -1 where there is none. */
-INLINE vec first_winner(taps t) { return v_set(t.height * t.width > 0 ? (float)t.first : -1); }
+INLINE ivec first_winner(taps t) { return v_same_int(t.height * t.width > 0 ? (int32_t)t.first : -1); }
+
+INLINE ivec read_winners(const int32_t *winners, int64_t left) { return (ivec)v_read((const float *)winners, left); }
+INLINE void write_winners(int32_t *winners, ivec winner, int64_t left) { v_write((float *)winners, (vec)winner, left); }
 
 /* Windows that are narrower than a vector: `packed` of them at a time. */
-INLINE void pool_packed(enum reduction kind, int wanted, float *y, float *winners, const float *x, pool_window p, taps t) {
+INLINE void pool_packed(enum reduction kind, int wanted, float *y, int32_t *winners, const float *x, pool_window p, taps t) {
     const int64_t C = p.C, next_row = p.DH * p.W * C, next_column = p.DW * C;
     const int64_t count = average_count(p, t.height * t.width);
     const ivec pick = pool_pick(p);
-    const vec first = first_winner(t), one = v_set(1), rest = v_set((float)(p.KW - t.width));
+    const ivec first = first_winner(t);
+    const int32_t rest = (int32_t)(p.KW - t.width);
     for (int64_t run = t.run; run > 0; run -= p.packed, x += p.packed * p.SW * C, y += p.packed * C) {
         const int64_t left = ((run - 1) * p.SW + 1) * C;
-        vec a = v_set(reduction_start(kind)), winner = first, number = first;
+        vec a = v_set(reduction_start(kind));
+        ivec winner = first, number = first;
         for (int64_t kh = 0; kh < t.height; kh++, number += rest)
-            for (int64_t kw = 0; kw < t.width; kw++, number += one)
+            for (int64_t kw = 0; kw < t.width; kw++, number += 1)
                 pool_step(kind, wanted, &a, &winner, pool_read(p, x + kh * next_row + kw * next_column, left, pick), number);
         v_write(y, pool_finish(kind, a, count), run * C);
         if (!wanted) continue;
-        v_write(winners, winner, run * C);
+        write_winners(winners, winner, run * C);
         winners += p.packed * C;
     }
 }
 
 /* `vectors` whole vectors of channels of one window. */
 INLINE void pool_strip(
-    enum reduction kind, int wanted, int vectors, float *y, float *winners, const float *x, pool_window p, taps t) {
+    enum reduction kind, int wanted, int vectors, float *y, int32_t *winners, const float *x, pool_window p, taps t) {
     const int64_t count = average_count(p, t.height * t.width);
-    const vec one = v_set(1), rest = v_set((float)(p.KW - t.width));
-    vec a[4], winner[4], number = first_winner(t);
+    const int32_t rest = (int32_t)(p.KW - t.width);
+    vec a[4];
+    ivec winner[4], number = first_winner(t);
     UNROLL for (int v = 0; v < vectors; v++) a[v] = v_set(reduction_start(kind)), winner[v] = number;
     for (int64_t kh = 0; kh < t.height; kh++, number += rest)
-        for (int64_t kw = 0; kw < t.width; kw++, number += one) {
+        for (int64_t kw = 0; kw < t.width; kw++, number += 1) {
             const float *tap = x + (kh * p.DH * p.W + kw * p.DW) * p.C;
             UNROLL for (int v = 0; v < vectors; v++)
                 pool_step(kind, wanted, &a[v], &winner[v], v_load(tap + v * LANES), number);
         }
     UNROLL for (int v = 0; v < vectors; v++) v_store(y + v * LANES, pool_finish(kind, a[v], count));
-    if (wanted) UNROLL for (int v = 0; v < vectors; v++) v_store(winners + v * LANES, winner[v]);
+    if (wanted) UNROLL for (int v = 0; v < vectors; v++) write_winners(winners + v * LANES, winner[v], LANES);
 }
 
 /* Windows of many taps of many channels: a tap is read in whole, since strips of it lie too far apart to be fetched ahead: 30
@@ -126,7 +132,7 @@ INLINE void pool_large(enum reduction kind, float *y, const float *x, pool_windo
     }
 }
 
-INLINE void pool_wide(enum reduction kind, int wanted, float *y, float *winners, const float *x, pool_window p, taps t) {
+INLINE void pool_wide(enum reduction kind, int wanted, float *y, int32_t *winners, const float *x, pool_window p, taps t) {
     for (int64_t run = t.run; run > 0; run--, x += p.SW * p.C, y += p.C) {
         int64_t c = 0;
         for (; c + 4 * LANES <= p.C; c += 4 * LANES)
@@ -141,7 +147,7 @@ INLINE void pool_wide(enum reduction kind, int wanted, float *y, float *winners,
     }
 }
 
-INLINE void pool_run(enum reduction kind, int wanted, float *y, float *winners, const float *x, pool_window p, taps t) {
+INLINE void pool_run(enum reduction kind, int wanted, float *y, int32_t *winners, const float *x, pool_window p, taps t) {
     enum { MANY_TAPS = 10, MANY_CHANNELS = 513 };
     if (p.C < LANES) pool_packed(kind, wanted, y, winners, x, p, t);
     else if (!wanted && p.C >= MANY_CHANNELS && t.height * t.width >= MANY_TAPS) pool_large(kind, y, x, p, t);
@@ -157,14 +163,15 @@ INLINE taps resized(taps t, int64_t height, int64_t width) {
 /* Windows [first, end) of output row `oh` (OW, C) of image x (H, W, C); an average is a SUM, divided. Runs of windows of
  * 2 x 2 and 3 x 3 taps, the most frequent ones, get code of their own without loops over taps. */
 INLINE void pool_row(
-    enum reduction kind, int wanted, float *y, float *winners, const float *x, pool_window p, int64_t oh, int64_t first,
+    enum reduction kind, int wanted, float *y, int32_t *winners, const float *x, pool_window p, int64_t oh, int64_t first,
     int64_t end) {
     const span rows = rows_of(p, oh);
     taps t;
     for (int64_t ow = first; ow < end; ow += t.run) {
         t = taps_from(p, rows, oh, ow, end);
         const float *from = x + t.start;
-        float *to = y + ow * p.C, *to_winners = wanted ? winners + ow * p.C : NULL;
+        float *to = y + ow * p.C;
+        int32_t *to_winners = wanted ? winners + ow * p.C : NULL;
         if (t.height == 2 && t.width == 2) pool_run(kind, wanted, to, to_winners, from, p, resized(t, 2, 2));
         else if (t.height == 3 && t.width == 3) pool_run(kind, wanted, to, to_winners, from, p, resized(t, 3, 3));
         else pool_run(kind, wanted, to, to_winners, from, p, t);
@@ -173,17 +180,17 @@ INLINE void pool_row(
 
 /* y as pool_row says; winners, unless it is NULL, the number kh KW + kw of the first tap of each window that is y. */
 static void f32_max_pool(
-    float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end) {
+    float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end) {
     if (winners == NULL) pool_row(MAXIMUM, 0, y, NULL, x, *p, oh, first, end);
     else pool_row(MAXIMUM, 1, y, winners, x, *p, oh, first, end);
 }
 static void f32_min_pool(
-    float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end) {
+    float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end) {
     if (winners == NULL) pool_row(MINIMUM, 0, y, NULL, x, *p, oh, first, end);
     else pool_row(MINIMUM, 1, y, winners, x, *p, oh, first, end);
 }
 static void f32_average_pool(
-    float *y, float *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end) {
+    float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end) {
     (void)winners;
     pool_row(SUM, 0, y, NULL, x, *p, oh, first, end);
 }
@@ -197,38 +204,58 @@ typedef struct {
 /* a / b for a >= 0: of the usual strides without a division. */
 INLINE int64_t quotient(int64_t a, int64_t b) { return b == 1 ? a : b == 2 ? a >> 1 : a / b; }
 
-/* Of element i, counted from the first of the padding; a stride further the taps are the same, of one window further. */
-static inline meeting meeting_at(int64_t i, int64_t stride, int64_t dilation) {
+static inline int64_t greatest_common_divisor(int64_t a, int64_t b) {
+    while (b) {
+        const int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Of element i, counted from the first of the padding; a stride further the taps, `count` in all, are the same, of one window
+ * further. */
+static inline meeting meeting_at(int64_t i, int64_t stride, int64_t dilation, int64_t count) {
     if (dilation == 1) return (meeting){i - quotient(i, stride) * stride, quotient(i, stride), stride, 1};
-    int64_t period = 1, tap = 0;
-    while (period * dilation % stride) period++;
-    while (tap < period && (i - tap * dilation) % stride) tap++;
-    if (tap == period) return (meeting){INT32_MAX, 0, 1, 1};    /* no window has as many */
+    const int64_t period = stride / greatest_common_divisor(stride, dilation), most = period < count ? period : count;
+    int64_t tap = 0;
+    while (tap < most && (i - tap * dilation) % stride) tap++;
+    if (tap == most) return (meeting){INT32_MAX, 0, 1, 1};    /* no window has as many */
     return (meeting){tap, (i - tap * dilation) / stride, period, period * dilation / stride};
+}
+
+/* The same from the first window on that exists, of `outputs`. */
+static inline meeting first_meeting(meeting m, int64_t outputs) {
+    if (m.window < outputs) return m;
+    const int64_t skipped = (m.window - outputs) / m.windows_apart + 1;
+    return (meeting){
+        m.tap + skipped * m.taps_apart, m.window - skipped * m.windows_apart, m.taps_apart, m.windows_apart};
 }
 
 /* What a window gives to an element: the dy at `at`, where the winner there is tap `tap`. */
 typedef struct {
     int64_t at;
-    float tap;
+    int32_t tap;
 } share;
 
 /* The dy that tap `number` has won, 0 elsewhere. */
-INLINE vec won_by(float number, vec winner, vec dy) { return v_choose(v_equal(winner, v_set(number)), dy, v_set(0)); }
+INLINE vec won_by(int32_t number, ivec winner, vec dy) {
+    return v_choose(v_equal_int(winner, v_same_int(number)), dy, v_set(0));
+}
 
 /* A vector of dx, of `left` floats, := the sum of `n` shares, or += where there are `more`. */
-INLINE void add_up(int n, int more, float *dx, const float *dy, const float *winners, const share *shares, int64_t left) {
+INLINE void add_up(int n, int more, float *dx, const float *dy, const int32_t *winners, const share *shares, int64_t left) {
     vec sum = more ? v_read(dx, left) : v_set(0);
     UNROLL for (int i = 0; i < n; i++) {
         const int64_t at = shares[i].at;
-        sum += won_by(shares[i].tap, v_read(winners + at, left), v_read(dy + at, left));
+        sum += won_by(shares[i].tap, read_winners(winners + at, left), v_read(dy + at, left));
     }
     v_write(dx, sum, left);
 }
 
 /* `run` pixels dx (C), `step` floats apart, each with the shares of the pixel before it, but from one window further. */
 INLINE void add_up_run(
-    int n, int more, float *dx, int64_t step, const float *dy, const float *winners, const share *shares, int64_t C,
+    int n, int more, float *dx, int64_t step, const float *dy, const int32_t *winners, const share *shares, int64_t C,
     int64_t run) {
     for (; run > 0; run--, dx += step, dy += C, winners += C) {
         int64_t c = 0;
@@ -241,7 +268,7 @@ INLINE void add_up_run(
 
 /* The counts of windows of up to 3 taps an axis get code of their own. */
 static void add_up_shares(
-    int n, int more, float *dx, int64_t step, const float *dy, const float *winners, const share *shares, int64_t C,
+    int n, int more, float *dx, int64_t step, const float *dy, const int32_t *winners, const share *shares, int64_t C,
     int64_t run) {
     if (more) add_up_run(n, 1, dx, step, dy, winners, shares, C, run);
     else if (n == 1) add_up_run(1, 0, dx, step, dy, winners, shares, C, run);
@@ -255,32 +282,31 @@ static void add_up_shares(
 /* `run` pixels of a row of dx, a stride apart, from the one on that windows meet as `rows` and `columns` say: each := what
  * they give to it, in the order of the taps. */
 INLINE void unpool_run(
-    float *dx, const float *dy, const float *winners, pool_window p, meeting rows, meeting columns, int64_t run) {
+    float *dx, const float *dy, const int32_t *winners, pool_window p, meeting rows, meeting columns, int64_t run) {
     enum { MOST = 9 };
     const int64_t C = p.SW == 1 ? p.C * run : p.C, pixels = p.SW == 1 ? 1 : run;    /* neighbours are as one */
     share shares[MOST];
     int n = 0, more = 0;
-    for (int64_t kh = rows.tap, oh = rows.window; kh < p.KH && oh >= 0; kh += rows.taps_apart, oh -= rows.windows_apart) {
-        if (oh >= p.OH) continue;
+    rows = first_meeting(rows, p.OH);
+    columns = first_meeting(columns, p.OW);
+    for (int64_t kh = rows.tap, oh = rows.window; kh < p.KH && oh >= 0; kh += rows.taps_apart, oh -= rows.windows_apart)
         for (int64_t kw = columns.tap, ow = columns.window; kw < p.KW && ow >= 0;
              kw += columns.taps_apart, ow -= columns.windows_apart) {
-            if (ow >= p.OW) continue;
             if (n == MOST) {
                 add_up_shares(n, more, dx, p.SW * p.C, dy, winners, shares, C, pixels);
                 more = 1;
                 n = 0;
             }
-            shares[n++] = (share){(oh * p.OW + ow) * p.C, (float)(kh * p.KW + kw)};
+            shares[n++] = (share){(oh * p.OW + ow) * p.C, (int32_t)(kh * p.KW + kw)};
         }
-    }
     add_up_shares(n, more, dx, p.SW * p.C, dy, winners, shares, C, pixels);
 }
 
 /* Pixels [first, end) of a row of dx (W, C): those a stride apart, one after the other, since they have the same taps. */
 static void unpool_columns(
-    float *dx, const float *dy, const float *winners, pool_window p, meeting rows, int64_t first, int64_t end) {
+    float *dx, const float *dy, const int32_t *winners, pool_window p, meeting rows, int64_t first, int64_t end) {
     for (int64_t begin = first; begin < end && begin < first + p.SW; begin++) {
-        meeting columns = meeting_at(begin + p.left, p.SW, p.DW);
+        meeting columns = meeting_at(begin + p.left, p.SW, p.DW, p.KW);
         const int64_t others = columns.tap < p.KW ? quotient(p.KW - 1 - columns.tap, columns.taps_apart) : 0;
         const int64_t furthest = others * columns.windows_apart;
         int64_t run;
@@ -295,14 +321,15 @@ static void unpool_columns(
 
 /* Windows of two columns side by side, narrower than a vector: the even and the odd pixels of `packed` ones at a time. */
 INLINE void unpool_packed_pairs(
-    float *dx, const float *dy, const float *winners, pool_window p, float number, int64_t run) {
+    float *dx, const float *dy, const int32_t *winners, pool_window p, int32_t number, int64_t run) {
     const int64_t step = p.packed * p.C;
     ivec pair[2];
     memcpy(pair, p.pair, sizeof(ivec));
     memcpy(pair + 1, p.pair + LANES, sizeof(ivec));
     for (; run > 0; run -= p.packed, dx += 2 * step, dy += step, winners += step) {
         const int64_t left = 2 * run * p.C;
-        const vec winner = v_read(winners, run * p.C), gradient = v_read(dy, run * p.C);
+        const ivec winner = read_winners(winners, run * p.C);
+        const vec gradient = v_read(dy, run * p.C);
         const vec even = won_by(number, winner, gradient), odd = won_by(number + 1, winner, gradient);
         v_write(dx, v_pick(even, odd, pair[0]), left);
         if (left > LANES) v_write(dx + LANES, v_pick(even, odd, pair[1]), left - LANES);
@@ -312,13 +339,13 @@ INLINE void unpool_packed_pairs(
 /* `run` windows of two columns side by side, whose first column is tap `number`. Pixels are stored from left to right: what
  * a vector writes behind its own, the next one overwrites. */
 INLINE void unpool_pairs(
-    float *dx, const float *dy, const float *winners, pool_window p, float number, int64_t run) {
+    float *dx, const float *dy, const int32_t *winners, pool_window p, int32_t number, int64_t run) {
     const float *end = dx + 2 * run * p.C;
     for (; run > 0; run--, dy += p.C, winners += p.C)
         for (int column = 0; column < 2; column++, dx += p.C)
             for (int64_t c = 0; c < p.C; c += LANES) {
                 const int64_t left = run * p.C - c;
-                const vec share = won_by(number + (float)column, v_read(winners + c, left), v_read(dy + c, left));
+                const vec share = won_by(number + column, read_winners(winners + c, left), v_read(dy + c, left));
                 v_write(dx + c, share, end - dx - c);
             }
 }
@@ -326,9 +353,9 @@ INLINE void unpool_pairs(
 /* Pixels [first, end) of row h of dx (H, W, C): to each, the dy (OH, OW, C) of all windows whose winner, the number of a tap,
  * it is. Windows of two columns that do not overlap, the most frequent ones, get code of their own. */
 static void f32_unpool(
-    float *dx, const float *dy, const float *winners, const pool_window *window, int64_t h, int64_t first, int64_t end) {
+    float *dx, const float *dy, const int32_t *winners, const pool_window *window, int64_t h, int64_t first, int64_t end) {
     const pool_window p = *window;
-    const meeting rows = meeting_at(h + p.top, p.SH, p.DH);
+    const meeting rows = meeting_at(h + p.top, p.SH, p.DH, p.KH);
     const int paired = p.KW == 2 && p.SW == 2 && p.DW == 1 && p.KH <= p.SH && p.DH == 1;
     dx += h * p.W * p.C;
     if (paired && rows.tap < p.KH && rows.window < p.OH) {
@@ -336,7 +363,7 @@ static void f32_unpool(
         const int64_t whole = (end - before) / 2, run = whole < p.OW - ow ? whole : p.OW - ow;
         if (run > 0) {
             const int64_t at = (rows.window * p.OW + ow) * p.C;
-            const float number = (float)(rows.tap * p.KW);
+            const int32_t number = (int32_t)(rows.tap * p.KW);
             if (p.packed > 1) unpool_packed_pairs(dx + before * p.C, dy + at, winners + at, p, number, run);
             else unpool_pairs(dx + before * p.C, dy + at, winners + at, p, number, run);
             unpool_columns(dx, dy, winners, p, rows, first, before);

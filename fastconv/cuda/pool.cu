@@ -11,7 +11,7 @@ typedef ELEMENT T;
 
 // The largest (sign > 0) or smallest (sign < 0) of each window, and the number of the first tap that is it, unless
 // `winners` is null. Padding never wins, NaN always does; a window in the padding alone has -1.
-extern "C" __global__ void extreme_pool(T* y, T* winners, const T* x, INDEX size, int sign, WINDOW)
+extern "C" __global__ void extreme_pool(T* y, int* winners, const T* x, INDEX size, int sign, WINDOW)
 {
     THREAD(i, size);
     const int channel = i % c, column = i / c % ow * sw - left, row = i / c / ow % oh * sh - top;
@@ -38,7 +38,7 @@ __device__ bool meets(int p, int a, int stride, int dilation, int before, int ou
 }
 
 // dx: the sum, tap by tap, of the dy of windows that this element has won
-extern "C" __global__ void extreme_pool_backward(T* dx, const T* dy, const T* winners, INDEX size, WINDOW)
+extern "C" __global__ void extreme_pool_backward(T* dx, const T* dy, const int* winners, INDEX size, WINDOW)
 {
     THREAD(i, size);
     const int channel = i % c, column = i / c % w, row = i / c / w % h;
@@ -63,7 +63,7 @@ __device__ int within(int first, int n, int length)
 // What a window's sum is divided by.
 __device__ T count_of(int row, int column, int h, int w, int kh, int kw, int all)
 {
-    return all ? kh * kw : max(max(within(row, kh, h), 0) * max(within(column, kw, w), 0), 1);
+    return all ? (T)kh * kw : max((T)max(within(row, kh, h), 0) * max(within(column, kw, w), 0), (T)1);
 }
 
 // The mean of each window: over its size where `all` are counted, or over the part of it that lies in the image

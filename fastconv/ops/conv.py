@@ -10,11 +10,15 @@ from fastconv.engine import Primitive
 from fastconv.ops.broadcast import reshape
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
+from fastconv.ops.pad import pad
+from fastconv.ops.shape import part
 from fastconv.window import (
     CONV_PADDINGS,
     RANKS,
+    Clip,
     Padding,
     broken_rule,
+    clip_window,
     output_size,
     remembered,
     resolve_padding,
@@ -56,6 +60,45 @@ _conv_backward_kernel: Primitive = Primitive(
 )
 
 
+# ---- without the taps that meet nothing but padding ------------------------------------------------------------------
+
+
+def _cut(x: Any, ranges: tuple[tuple[int, int], ...], at: int) -> Any:
+    """Some (first, end) of the axes of x from `at` on."""
+    return part(x, (slice(None),) * at + tuple(slice(*r) for r in ranges))
+
+
+def _uncut(x: Any, ranges: tuple[tuple[int, int], ...], at: int, sizes: Sequence[int]) -> Any:
+    """The adjoint of `_cut`: x between zeros, in axes of these sizes."""
+    sides = [(first, n - end) for (first, end), n in zip(ranges, sizes)]
+    return pad(x, ((0, 0),) * at + tuple(sides) + ((0, 0),) * (x.ndim - at - len(sides)))
+
+
+def _clipped(x: Any, w: Any, clip: Clip) -> Any:
+    if clip.whole:
+        return _conv(x, w, **clip.moves)
+    return _conv(_cut(x, clip.pixels, 1), _cut(w, clip.taps, 0), **clip.moves)
+
+
+def _clipped_backward_input(dy: Any, w: Any, input_shape: tuple[int, ...], clip: Clip) -> Any:
+    if clip.whole:
+        return _conv_backward_input(dy, w, input_shape=input_shape, **clip.moves)
+    shape = (input_shape[0], *clip.spatial, input_shape[-1])
+    dx = _conv_backward_input(dy, _cut(w, clip.taps, 0), input_shape=shape, **clip.moves)
+    return _uncut(dx, clip.pixels, 1, input_shape[1:-1])
+
+
+def _clipped_backward_kernel(x: Any, dy: Any, kernel_shape: tuple[int, ...], clip: Clip) -> Any:
+    if clip.whole:
+        return _conv_backward_kernel(x, dy, kernel_shape=kernel_shape, **clip.moves)
+    shape = (*clip.size, *kernel_shape[-2:])
+    dw = _conv_backward_kernel(_cut(x, clip.pixels, 1), dy, kernel_shape=shape, **clip.moves)
+    return _uncut(dw, clip.taps, 0, kernel_shape[:-2])
+
+
+# ---- the functions ---------------------------------------------------------------------------------------------------
+
+
 def conv(
     inputs: Any,
     kernel: Any,
@@ -94,7 +137,7 @@ def conv(
     x, restore = images("conv", convert_to_tensor(inputs), data_format, RANKS)
     w = convert_to_tensor(kernel)
     floats("conv", x, w)
-    return restore(_conv(x, w, **_window("conv", x.shape, w.shape, strides, padding, dilation_rate)))
+    return restore(_clipped(x, w, _window("conv", x.shape, w.shape, strides, padding, dilation_rate)))
 
 
 def conv_backward_input(
@@ -127,9 +170,9 @@ def conv_backward_input(
     w = convert_to_tensor(kernel)
     floats("conv_backward_input", dy, w)
     shape = _last(input_shape, data_format)
-    window = _window("conv_backward_input", shape, w.shape, strides, padding, dilation_rate)
-    _check_grad("conv_backward_input", dy, shape, w.shape, window)
-    return restore(_conv_backward_input(dy, w, input_shape=shape, **window))
+    clip = _window("conv_backward_input", shape, w.shape, strides, padding, dilation_rate)
+    _check_grad("conv_backward_input", dy, shape, w.shape, clip)
+    return restore(_clipped_backward_input(dy, w, shape, clip))
 
 
 def conv_backward_kernel(
@@ -160,9 +203,9 @@ def conv_backward_kernel(
     dy, _ = images("conv_backward_kernel", convert_to_tensor(grad), data_format, RANKS)
     floats("conv_backward_kernel", x, dy)
     shape = tuple(int(n) for n in kernel_shape)
-    window = _window("conv_backward_kernel", x.shape, shape, strides, padding, dilation_rate)
-    _check_grad("conv_backward_kernel", dy, x.shape, shape, window)
-    return _conv_backward_kernel(x, dy, kernel_shape=shape, **window)
+    clip = _window("conv_backward_kernel", x.shape, shape, strides, padding, dilation_rate)
+    _check_grad("conv_backward_kernel", dy, x.shape, shape, clip)
+    return _clipped_backward_kernel(x, dy, shape, clip)
 
 
 def conv_transpose(
@@ -209,11 +252,8 @@ def conv_transpose(
         )
     rank = x.ndim - 2
     steps, dilation = spread("strides", strides, rank), spread("dilation_rate", dilation_rate, rank)
-    shape, sides = resolve_transposed(
-        "conv_transpose", padding, output_padding, x.shape[1:-1], w.shape[:-2], steps, dilation
-    )
-    window = {"strides": steps, "padding": sides, "dilation": dilation}
-    return restore(_conv_backward_input(x, w, input_shape=(x.shape[0], *shape, w.shape[-2]), **window))
+    shape, clip = _transposed_window(padding, output_padding, x.shape[1:-1], w.shape[:-2], steps, dilation)
+    return restore(_clipped_backward_input(x, w, (x.shape[0], *shape, w.shape[-2]), clip))
 
 
 def depthwise_conv(
@@ -288,7 +328,7 @@ def _depthwise(op: str, inputs: Any, kernel: Any, strides: Any, padding: Any, da
             f"Received: inputs.shape={tuple(x.shape)}, kernel.shape={tuple(w.shape)}"
         )
     grouped = reshape(w, (*w.shape[:-2], 1, w.shape[-2] * w.shape[-1]))
-    return restore(_conv(x, grouped, **_window(op, x.shape, grouped.shape, strides, padding, dilation)))
+    return restore(_clipped(x, grouped, _window(op, x.shape, grouped.shape, strides, padding, dilation)))
 
 
 def _last(shape: Sequence[int], data_format: str | None) -> tuple[int, ...]:
@@ -307,8 +347,8 @@ def _window(
     strides: int | Sequence[int],
     padding: Padding,
     dilation_rate: int | Sequence[int],
-) -> dict:
-    """strides, padding and dilation as the kernels want them, once the shapes are known to fit together."""
+) -> Clip:
+    """How a window moves, as the kernels want it, once the shapes are known to fit together."""
     broken = broken_rule(x_shape, w_shape)
     if broken:
         axes = "DHW"[5 - len(w_shape) :]
@@ -317,12 +357,27 @@ def _window(
     rank = len(w_shape) - 2
     strides, dilation = spread("strides", strides, rank), spread("dilation_rate", dilation_rate, rank)
     sides = resolve_padding(op, padding, x_shape[1:-1], w_shape[:-2], strides, dilation, CONV_PADDINGS)
-    return {"strides": strides, "padding": sides, "dilation": dilation}
+    return clip_window(tuple(x_shape[1:-1]), tuple(w_shape[:-2]), strides, sides, dilation)
 
 
-def _check_grad(op: str, dy: Any, x_shape: Sequence[int], w_shape: Sequence[int], window: dict) -> None:
-    padded = [n + sum(p) for n, p in zip(x_shape[1:-1], window["padding"])]
-    expected = (x_shape[0], *output_size(padded, w_shape[:-2], window["strides"], window["dilation"]), w_shape[-1])
+@remembered
+def _transposed_window(
+    padding: Padding,
+    output_padding: int | Sequence[int] | None,
+    spatial: tuple[int, ...],
+    size: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> tuple[tuple[int, ...], Clip]:
+    """The spatial sizes of what a transposed convolution gives, and the window of the convolution that goes back."""
+    shape, sides = resolve_transposed("conv_transpose", padding, output_padding, spatial, size, strides, dilation)
+    return shape, clip_window(shape, size, strides, sides, dilation)
+
+
+def _check_grad(op: str, dy: Any, x_shape: Sequence[int], w_shape: Sequence[int], clip: Clip) -> None:
+    strides, padding, dilation = clip.moves.values()
+    padded = [n + sum(p) for n, p in zip(clip.spatial, padding)]
+    expected = (x_shape[0], *output_size(padded, clip.size, strides, dilation), w_shape[-1])
     if tuple(dy.shape) != expected:
         raise ValueError(
             f"{op}: grad must have the shape of conv's output, {expected} (channels last). "

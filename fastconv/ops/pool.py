@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from fastconv.engine import Primitive, Tensor
 from fastconv.ops.broadcast import reshape
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
-from fastconv.window import Padding, output_size, remembered, resolve_padding, spread
+from fastconv.ops.shape import part
+from fastconv.window import MOST_PIXELS, Padding, Sides, clip_window, output_size, remembered, resolve_padding, spread
 
 # Of images x (N, H, W, C), with the windows of two axes.
 Pool = Callable[..., Any]
@@ -31,7 +35,7 @@ def _extreme_pool(name: str) -> Pool:
     plain = Primitive(name, _pool_shape)
     recorded = Primitive(
         name + "_winners",
-        lambda x, **window: [_pool_shape(x, **window)] * 2,
+        lambda x, **window: [_pool_shape(x, **window), (_pool_shape(x, **window)[0], np.dtype(np.int32))],
         lambda dys, ys, x, **window: (_extreme_pool_backward(dys[0], ys[1], input_shape=tuple(x.shape), **window),),
     )
     return lambda x, **window: recorded(x, **window)[0] if isinstance(x, Tensor) else plain(x, **window)
@@ -56,6 +60,14 @@ Windows = dict[str, tuple]
 WHOLE: dict[str, Any] = {"size": 1, "strides": 1, "padding": (0, 0), "dilation": 1}
 
 
+class Pooling(NamedTuple):
+    """How windows move without their outer taps that meet nothing but padding."""
+
+    windows: Windows
+    pixels: Sides | None  # (first, end) of each axis of the inputs that windows may meet; None for all
+    share: float  # of the taps of the whole window that are left
+
+
 def _pool(
     op: str,
     primitive: Pool,
@@ -69,10 +81,16 @@ def _pool(
 ) -> Any:
     x, restore = images(op, convert_to_tensor(inputs), data_format, ranks=(1, 2, 3))
     floats(op, x)
-    windows = _windows(op, x.shape[1:-1], pool_size, strides, padding, dilation)
+    windows, pixels, share = _windows(op, x.shape[1:-1], pool_size, strides, padding, dilation)
+    if pixels is not None:
+        x = part(x, (slice(None), *(slice(*p) for p in pixels)))
     if x.ndim == 4:
-        return restore(primitive(x, **windows, **params))
-    return restore((_pool_lines if x.ndim == 3 else _pool_volumes)(partial(primitive, **params), x, windows))
+        y = primitive(x, **windows, **params)
+    else:
+        y = (_pool_lines if x.ndim == 3 else _pool_volumes)(partial(primitive, **params), x, windows)
+    if share < 1 and params.get("count_padding"):
+        y = y * share
+    return restore(y)
 
 
 @remembered
@@ -83,15 +101,21 @@ def _windows(
     strides: int | Sequence[int] | None,
     padding: Padding,
     dilation: int | Sequence[int],
-) -> Windows:
+) -> Pooling:
     """The arguments of an operation as the kernels want them; averages know no dilation."""
     rank = len(spatial)
     size = spread("pool_size", pool_size, rank)
     steps = size if strides is None else spread("strides", strides, rank)
     distance = spread("dilation_rate", dilation, rank)
     sides = resolve_padding(op, padding, spatial, size, steps, distance)
-    windows: Windows = {"size": size, "strides": steps, "padding": sides}
-    return windows if op == "average_pool" else {**windows, "dilation": distance}
+    clip = clip_window(spatial, size, steps, sides, distance)
+    windows: Windows = {"size": clip.size, **clip.moves}
+    if op == "average_pool":
+        del windows["dilation"]
+    elif prod(clip.size[-2:]) > MOST_PIXELS:
+        raise ValueError(f"{op}: windows must have less than 2**31 elements of a plane. Received: pool_size={size}")
+    uncut = all(p == (0, n) for p, n in zip(clip.pixels, spatial))
+    return Pooling(windows, None if uncut else clip.pixels, prod(clip.size) / prod(size))
 
 
 def _pool_lines(pool: Pool, x: Any, windows: Windows) -> Any:

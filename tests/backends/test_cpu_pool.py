@@ -176,7 +176,7 @@ def test_empty_arrays(shape):
     x = np.zeros(shape, np.float32)
     y = cpu.max_pool(x, **HALVES)
     assert y.shape == (shape[0], 3, 3, shape[3])
-    assert cpu.extreme_pool_backward(y, y, input_shape=shape, **HALVES).shape == shape
+    assert cpu.extreme_pool_backward(y, y.astype(np.int32), input_shape=shape, **HALVES).shape == shape
     assert cpu.average_pool_backward(y, input_shape=shape, **HALVES).shape == shape
 
 
@@ -285,3 +285,16 @@ def test_nothing_is_written_beside_the_output(isa, rng):
             assert np.shares_memory(call(memory[8 : 8 + size].reshape(shape)), memory)
             assert np.all(memory[:8] == 77)
             assert np.all(memory[8 + size :] == 77)
+
+
+@pytest.mark.parametrize("shape", [(1, 4099, 4099, 1), (1, 1, 2**24 + 5, 1)])
+def test_winners_are_counted_beyond_what_float32_counts(shape):
+    """Windows of more than 2**24 taps: only every other number of them is a float32."""
+    x = np.zeros(shape, np.float32)
+    place = 2**24 + 3
+    x.flat[place] = 1
+    window = {"size": shape[1:3], "strides": (1, 1), "padding": ((0, 0), (0, 0))}
+    y, winners = cpu.max_pool_winners(x, **window)
+    assert (y.item(), winners.item(), winners.dtype) == (1, place, np.int32)
+    dx = cpu.extreme_pool_backward(y, winners, input_shape=shape, **window)
+    assert np.flatnonzero(dx).tolist() == [place]

@@ -69,7 +69,7 @@ MORE = {
     },
     "extreme_pool_backward": (
         "extreme_pool_backward",
-        lambda r: [normal(r, 2, 4, 6, 3), r.integers(-1, 6, (2, 4, 6, 3)).astype(np.float32)],
+        lambda r: [normal(r, 2, 4, 6, 3), r.integers(-1, 6, (2, 4, 6, 3)).astype(np.int32)],
         {"input_shape": IMAGE, **WINDOW},
     ),
     **{
