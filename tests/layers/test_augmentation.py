@@ -63,7 +63,8 @@ def test_models_are_random_in_training_alone(cls, arguments, shape, expected):
     x = inputs_for(shape)
     model = Sequential([Input(shape), cls(**arguments, seed=3)])
     model.compile("sgd", lambda y_true, y_pred: ops.mean(y_pred * PROBE[: y_pred.size].reshape(y_pred.shape)))
-    np.testing.assert_array_equal(model.predict(x, verbose=0), cls(**arguments)(x, training=False))
+    still = cls(**arguments)(x, training=False)
+    np.testing.assert_allclose(model.predict(x, verbose=0), still, rtol=1e-5, atol=1e-6)  # a GPU may round otherwise
     with pytest.warns(UserWarning, match="no trainable weights"):
         losses = [model.train_on_batch(x, np.zeros(4)) for _ in range(6)]
     layer = cls(**arguments, seed=3)
