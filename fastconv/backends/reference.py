@@ -339,7 +339,10 @@ class Reference:
     def log_softmax(self, x: Array, *, out: Out = None) -> Array:
         """y = x - log(sum(exp(x))) along the last axis, with the maximum subtracted first."""
         shifted = x - x.max(axis=-1, keepdims=True)
-        return deliver(shifted - self.xp.log(self.xp.exp(shifted).sum(axis=-1, keepdims=True)), out)
+        first = shifted == 0
+        rest = self.xp.where(first, x.dtype.type(0), self.xp.exp(shifted)).sum(axis=-1, keepdims=True)
+        count = first.sum(axis=-1, keepdims=True, dtype=x.dtype)  # beside which the rest may be small
+        return deliver(shifted - self.xp.log1p(count - 1 + rest), out)
 
     def log_softmax_backward(self, dy: Array, y: Array, *, out: Out = None) -> Array:
         """dx = dy - exp(y) sum(dy)."""

@@ -1,7 +1,7 @@
 /* Softmax, its logarithm and the losses made of them, on `rows` rows of n floats; a row is read from memory once.
  * An output may be any input of its own shape, except `target`. */
 
-/* sum over i of exp(x[i] - maximum); the terms go to y unless it is NULL. */
+/* sum over i of exp(x[i] - maximum); the terms go to y. */
 INLINE float row_exp(float *y, const float *x, int64_t n, float maximum) {
     double total = 0;
     for (int64_t start = 0; start < n; start += SEGMENT) {
@@ -9,12 +9,31 @@ INLINE float row_exp(float *y, const float *x, int64_t n, float maximum) {
         vec sum = v_set(0);
         for (int64_t i = start; i < end; i += LANES) {
             const vec e = v_exp(v_read_or(x + i, end - i, -INFINITY) - maximum);
-            if (y != NULL) v_write(y + i, e, end - i);
+            v_write(y + i, e, end - i);
             sum += e;
         }
         total += v_sum(sum);
     }
     return (float)total;
+}
+
+/* log(sum over i of exp(x[i] - maximum)), from what the sum exceeds 1 by: that may be less than a float tells beside 1. */
+INLINE float row_log_sum(const float *x, int64_t n, float maximum) {
+    double others = -1, rest = 0;
+    for (int64_t start = 0; start < n; start += SEGMENT) {
+        const int64_t end = start + SEGMENT < n ? start + SEGMENT : n;
+        vec sum = v_set(0), largest = v_set(0);
+        for (int64_t i = start; i < end; i += LANES) {
+            const vec distance = v_read_or(x + i, end - i, -INFINITY) - maximum;
+            const vmask first = v_equal(distance, v_set(0));
+            sum += v_choose(first, v_set(0), v_exp(distance));
+            largest += v_choose(first, v_set(1), v_set(0));
+        }
+        others += v_sum(largest);
+        rest += v_sum(sum);
+    }
+    const float excess = (float)(others + rest);
+    return excess > 0.5f ? logf(1 + excess) : log1pf(excess);    /* logf takes a third of the time */
 }
 
 /* sum over i of x[i] y[i]. */
@@ -160,7 +179,7 @@ static void f32_softmax_backward(float *dx, const float *dy, const float *y, int
 
 static void f32_log_softmax(float *y, const float *x, int64_t rows, int64_t n) {
     for (int64_t r = 0; r < rows; r++, y += n, x += n) {
-        const float maximum = row_maximum(x, n), logarithm = logf(row_exp(NULL, x, n, maximum));
+        const float maximum = row_maximum(x, n), logarithm = row_log_sum(x, n, maximum);
         for (int64_t i = 0; i < n; i += LANES) v_write(y + i, v_read(x + i, n - i) - maximum - logarithm, n - i);
     }
 }
@@ -177,7 +196,7 @@ static void f32_log_softmax_backward(float *dx, const float *dy, const float *y,
 /* loss[r] = -sum over i of target[r, i] log_softmax(x)[r, i]. */
 static void f32_softmax_cross_entropy(float *loss, const float *x, const float *target, int64_t rows, int64_t n) {
     for (int64_t r = 0; r < rows; r++, x += n, target += n) {
-        const float maximum = row_maximum(x, n), logarithm = logf(row_exp(NULL, x, n, maximum));
+        const float maximum = row_maximum(x, n), logarithm = row_log_sum(x, n, maximum);
         double total = 0;
         for (int64_t start = 0; start < n; start += SEGMENT) {
             const int64_t end = start + SEGMENT < n ? start + SEGMENT : n;
@@ -207,7 +226,7 @@ static void f32_softmax_cross_entropy_backward(
 static void f32_sparse_softmax_cross_entropy(
     float *loss, const float *x, const int64_t *target, int64_t rows, int64_t n) {
     for (int64_t r = 0; r < rows; r++, x += n) {
-        const float maximum = row_maximum(x, n), logarithm = logf(row_exp(NULL, x, n, maximum));
+        const float maximum = row_maximum(x, n), logarithm = row_log_sum(x, n, maximum);
         loss[r] = logarithm - (x[target[r]] - maximum);
     }
 }

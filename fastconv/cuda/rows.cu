@@ -41,6 +41,23 @@ __device__ Scale scale_of(const T* x, int k)
     return {largest, across_row<false>(sum)};
 }
 
+// The largest x of a row, and log(sum of exp(x - largest)), from what the sum exceeds 1 by: that may be small beside 1.
+struct LogScale { T largest, logarithm; };
+
+__device__ LogScale log_scale_of(const T* x, int k)
+{
+    T largest = x[0], sum = 0, count = 0;
+    for (int j = threadIdx.x; j < k; j += blockDim.x) largest = max(largest, x[j]);
+    largest = across_row<true>(largest);
+    for (int j = threadIdx.x; j < k; j += blockDim.x) {
+        const T distance = x[j] - largest;
+        if (distance == 0) count += 1;
+        else sum += exp(distance);
+    }
+    const T others = across_row<false>(count) - 1;
+    return {largest, log1p(others + across_row<false>(sum))};
+}
+
 // The sum over a row of x, or of x y
 __device__ T sum_of(const T* x, const T* y, int k)
 {
@@ -71,9 +88,8 @@ extern "C" __global__ void log_softmax(T* y, const T* x, int rows, int k)
 {
     const Row row = row_of(rows, k);
     x += row.start;
-    const Scale scale = scale_of(x, k);
-    const T logarithm = log(scale.sum);
-    EACH(j) y[row.start + j] = x[j] - scale.largest - logarithm;
+    const LogScale scale = log_scale_of(x, k);
+    EACH(j) y[row.start + j] = x[j] - scale.largest - scale.logarithm;
 }
 
 // dx = dy - exp(y) sum(dy)
@@ -117,10 +133,9 @@ extern "C" __global__ void softmax_cross_entropy(T* loss, const T* x, const T* t
     const Row row = row_of(rows, k);
     x += row.start;
     target += row.start;
-    const Scale scale = scale_of(x, k);
-    const T logarithm = log(scale.sum);
+    const LogScale scale = log_scale_of(x, k);
     T sum = 0;
-    for (int j = threadIdx.x; j < k; j += blockDim.x) sum += target[j] * (x[j] - scale.largest - logarithm);
+    for (int j = threadIdx.x; j < k; j += blockDim.x) sum += target[j] * (x[j] - scale.largest - scale.logarithm);
     sum = across_row<false>(sum);
     if (row.inside && threadIdx.x == 0) loss[row.number] = -sum;
 }
@@ -155,9 +170,9 @@ extern "C" __global__ void sparse_softmax_cross_entropy(T* loss, const T* x, con
     x += row.start;
     const long long label = target[row.number];
     const bool fine = is_class(label, row, k, fault);
-    const Scale scale = scale_of(x, k);
+    const LogScale scale = log_scale_of(x, k);
     if (row.inside && threadIdx.x == 0)
-        loss[row.number] = fine ? -(x[label] - scale.largest - log(scale.sum)) : (T)nan("");
+        loss[row.number] = fine ? -(x[label] - scale.largest - scale.logarithm) : (T)nan("");
 }
 
 // dx = (softmax(x) - one_hot(target)) dloss; 0, and a fault, for a target outside [0, k), so that weights stay as they are

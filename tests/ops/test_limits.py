@@ -6,6 +6,7 @@ limits.json holds them at numbers that every float dtype but float16 has: what m
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -137,3 +138,51 @@ def test_nothing_is_left_of_minus_infinity_below_a_threshold():
     np.testing.assert_array_equal(activations.relu(x, threshold=1.0), [0, 0, 0, np.nan])
     np.testing.assert_array_equal(ops.leaky_relu(x, 0.0), [0, 0, 0.5, np.nan])
     np.testing.assert_array_equal(ops.celu(np.array([0.1, 7.0]), 3.0), [0.1, 7.0])
+
+
+# Rows of logits, and -log of the share of the first: what e^0 is exceeded by may be far below the last digit of 1.
+ROWS = [
+    ([0.0, -20.0], math.log1p(math.exp(-20))),
+    ([100.0, 75.0, 70.0], math.log1p(math.exp(-25) + math.exp(-30))),
+    ([0.0, -80.0] + [-100.0] * 40, math.log1p(math.exp(-80) + 40 * math.exp(-100))),
+    ([5.0] * 100, math.log(100)),
+    ([1e30, 1e30, -1e30], math.log(2)),
+    ([-2.0, 30.0], 32 + math.log1p(math.exp(-32))),
+    ([3.0, -np.inf], 0.0),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("row", "wanted"), ROWS)
+def test_logarithms_of_shares_near_1(isa, row, wanted, dtype):
+    check_logarithms(np.array([row], dtype), wanted, ulps=4)
+
+
+@pytest.mark.parametrize(("row", "wanted"), ROWS)
+def test_logarithms_of_shares_near_1_on_a_gpu(gpu_stand_in, row, wanted):
+    for dtype in (np.float32, np.float64):
+        check_logarithms(gpu_stand_in.asarray([row], dtype), wanted, ulps=8)
+
+
+def check_logarithms(logits, wanted, ulps):
+    label = np.zeros(1, np.int64)
+    losses = [-ops.log_softmax(logits)[0, 0], ops.sparse_categorical_crossentropy(label, logits, from_logits=True)[0]]
+    if np.isfinite(to_host(logits)).all():
+        target = np.eye(logits.shape[1], dtype=logits.dtype)[:1]
+        losses.append(ops.categorical_crossentropy(target, logits, from_logits=True)[0])
+    for loss in losses:
+        np.testing.assert_allclose(to_host(loss), wanted, rtol=ulps * float(np.finfo(logits.dtype).eps))
+
+
+@pytest.mark.parametrize("n", [2, 20, 70])
+def test_softmax_at_infinity(isa, n):
+    """As in JAX: nothing of -inf, no number in a row of +inf or NaN."""
+    for dtype in (np.float32, np.float64):
+        x = np.zeros((4, n), dtype)
+        x[0, 0], x[1, 1], x[2, 0], x[3] = -np.inf, np.inf, np.nan, -np.inf
+        with np.errstate(invalid="ignore"):
+            y, logarithm = ops.softmax(x), ops.log_softmax(x)
+        np.testing.assert_allclose(y[0], [0] + [1 / (n - 1)] * (n - 1), rtol=1e-6)
+        np.testing.assert_allclose(logarithm[0], [-np.inf] + [-math.log(n - 1)] * (n - 1), rtol=1e-6)
+        assert np.isnan(y[1:]).all()
+        assert np.isnan(logarithm[1:, 1]).all()
