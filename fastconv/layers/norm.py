@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastconv import initializers, ops
@@ -89,13 +89,27 @@ class BatchNormalization(Affine):
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: names or functions.
         beta_regularizer, gamma_regularizer: penalties added to the loss, or None.
         beta_constraint, gamma_constraint: what the weights are held to after each step of training, or None.
+        renorm: whether training normalises nearly as prediction does, by (x - mean) / deviation r + d with the ratio r
+            of the batch's deviation to a moving average of it, and d, by how many of these averages the batch's mean is
+            off; r and d count as constants. Ioffe 2017, "Batch renormalization".
+        renorm_clipping: bounds of r and d, with the keys "rmin", "rmax" and "dmax"; those that are missing do not bind.
+        renorm_momentum: of the averages that r and d refer to.
+        synchronized: accepted as in Keras; there is one device.
 
     Raises:
-        ValueError: the number of channels is unknown.
+        ValueError: the number of channels is unknown, or `renorm_clipping` has other keys, rmax < rmin or dmax < 0.
     """
 
     axis: int
-    ARGUMENTS = (*Affine.ARGUMENTS, "momentum", *choices("moving_mean", "moving_variance", of=["initializer"]))
+    ARGUMENTS = (
+        *Affine.ARGUMENTS,
+        "momentum",
+        *choices("moving_mean", "moving_variance", of=["initializer"]),
+        "renorm",
+        "renorm_clipping",
+        "renorm_momentum",
+        "synchronized",
+    )
 
     def __init__(
         self,
@@ -112,6 +126,10 @@ class BatchNormalization(Affine):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Mapping[str, float] | None = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -119,6 +137,10 @@ class BatchNormalization(Affine):
             beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint, **kwargs,
         )  # fmt: skip
         self.momentum = as_number(self, "momentum", momentum)
+        self.renorm = as_flag(self, "renorm", renorm)
+        self.renorm_clipping = _checked_bounds(renorm_clipping) if self.renorm else renorm_clipping
+        self.renorm_momentum = as_number(self, "renorm_momentum", renorm_momentum)
+        self.synchronized = as_flag(self, "synchronized", synchronized)
         self.choose(
             moving_mean_initializer=moving_mean_initializer,
             moving_variance_initializer=moving_variance_initializer,
@@ -129,18 +151,74 @@ class BatchNormalization(Affine):
         shape = sizes_of(self, input_shape)
         self.moving_mean = self.weight("moving_mean", shape, trainable=False)
         self.moving_variance = self.weight("moving_variance", shape, trainable=False)
+        if self.renorm:
+            self.moving_stddev = self.add_weight(shape, self._first_stddev, trainable=False, name="moving_stddev")
+            start = self.moving_mean_initializer
+            self.renorm_mean = self.add_weight(shape, start, trainable=False, name="renorm_mean")
+            self.renorm_stddev = self.add_weight(shape, self._first_stddev, trainable=False, name="renorm_stddev")
+
+    def _first_stddev(self, shape: Any, dtype: Any = None) -> Any:
+        return ops.sqrt(self.moving_variance_initializer(shape, dtype))
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training or not self.trainable:
             return ops.batch_normalization(
                 inputs, self.moving_mean, self.moving_variance, self.axis, self.beta, self.gamma, self.epsilon
             )
-        y, mean, variance = ops.batch_norm(inputs, self.gamma, self.beta, self.axis, self.epsilon)
+        gamma, beta = self._renormalized(inputs) if self.renorm else (self.gamma, self.beta)
+        y, mean, variance = ops.batch_norm(inputs, gamma, beta, self.axis, self.epsilon)
         if 0 in inputs.shape:
             return y  # nothing has no statistics
+        if self.renorm:
+            self._average_deviations(mean, variance)
+            return y
         for average, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average * self.momentum + ops.stop_gradient(batch) * (1 - self.momentum))
         return y
+
+    def _renormalized(self, x: Any) -> tuple[Any, Any]:
+        """gamma r and gamma d + beta: y = gamma (x' r + d) + beta of x' that is normalised by the batch."""
+        if 0 in x.shape:
+            return self.gamma, self.beta
+        axes = [i for i in range(x.ndim) if i != self.axis % x.ndim]
+        mean, variance = ops.moments(ops.stop_gradient(x), axes)
+        past = ops.maximum(self.renorm_stddev, self.epsilon**0.5)
+        r = ops.sqrt(variance + self.epsilon) / past
+        d = (mean - self.renorm_mean) / past
+        bounds = self.renorm_clipping or {}
+        r = ops.maximum(r, bounds["rmin"]) if bounds.get("rmin") is not None else r
+        r = ops.minimum(r, bounds["rmax"]) if bounds.get("rmax") is not None else r
+        d = ops.clip(d, -bounds["dmax"], bounds["dmax"]) if bounds.get("dmax") is not None else d
+        r, d = ops.stop_gradient(r), ops.stop_gradient(d)
+        r, d = (r * self.gamma, d * self.gamma) if self.scale else (r, d)
+        return r, d + self.beta if self.center else d
+
+    def _average_deviations(self, mean: Any, variance: Any) -> None:
+        """Move the averages of means and deviations; the moving variance follows from the moving deviation."""
+        mean, stddev = ops.stop_gradient(mean), ops.stop_gradient(ops.sqrt(variance + self.epsilon))
+        averages = {
+            self.renorm_mean: (mean, self.renorm_momentum),
+            self.renorm_stddev: (stddev, self.renorm_momentum),
+            self.moving_mean: (mean, self.momentum),
+        }
+        for average, (batch, momentum) in averages.items():
+            average.assign(average * momentum + batch * (1 - momentum))
+        moving = self.moving_stddev * self.momentum + stddev * (1 - self.momentum)
+        self.moving_stddev.assign(moving)
+        self.moving_variance.assign(ops.relu(ops.square(moving) - self.epsilon))
+
+
+def _checked_bounds(given: Mapping[str, float] | None) -> dict[str, float]:
+    """A copy of the bounds of renormalisation. Raises ValueError if keys are unknown, or no number is within."""
+    bounds = dict(given or {})
+    rmin, rmax, dmax = (bounds.get(key) for key in ("rmin", "rmax", "dmax"))
+    is_empty = (rmin is not None and rmax is not None and rmax < rmin) or (dmax is not None and dmax < 0)
+    if is_empty or not bounds.keys() <= {"rmin", "rmax", "dmax"}:
+        raise ValueError(
+            "BatchNormalization: renorm_clipping must have only the keys rmin, rmax and dmax, with rmin <= rmax and "
+            f"dmax >= 0. Received: renorm_clipping={bounds}"
+        )
+    return bounds
 
 
 @register("layer")

@@ -21,7 +21,7 @@ from fastconv.serialization import LAMBDA, get_registered_object, lookup
 IGNORED = frozenset(
     [
         "auto_scale_loss", "fn", "is_legacy_optimizer", "jit_compile", "lora_alpha", "lora_rank", "loss_scale_factor",
-        "quantization_config", "renorm_momentum", "synchronized",
+        "quantization_config",
     ]
 )  # fmt: skip
 # Optimizers around another one, which they give the gradients of a scaled loss: in float32 there is nothing to scale.

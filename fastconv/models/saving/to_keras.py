@@ -252,7 +252,14 @@ def decoded(data: Mapping[str, Any], tensor: Callable[[list[int]], Any]) -> Any:
     return {"class_name": "__ellipsis__", "config": {}} if kind == "ellipsis" else content
 
 
+def _batch_normalization(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments that the first versions of Keras 3 do not have are left out if they say nothing."""
+    newer = [key for key in config if key.startswith("renorm") and not config["renorm"]]
+    return _without(*newer)(config)
+
+
 SPECIAL = {
+    "BatchNormalization": _batch_normalization,
     "Cropping1D": _unnested("cropping", "data_format"),
     "Functional": _functional,
     "InputLayer": _input_layer,
