@@ -33,7 +33,7 @@ def matched(model: Any, arrays: Sequence[Dataset], filepath: Any, is_new: bool =
     state = optimizer_state(model)
     if not model.optimizer.slots and len(arrays) > len(state):
         arrays = arrays[:1]  # Keras 2 also keeps velocities that SGD does not use
-    variables = _owners(state, len(arrays)) if is_new or len(arrays) == len(state) else None
+    variables = _owners(model, state, arrays) if is_new or len(arrays) == len(state) else None
     try:
         if variables is None:
             raise ValueError(f"{len(state)} arrays are needed, of {[v.path for v in state]}. Received: {len(arrays)}")
@@ -54,11 +54,21 @@ def without_scaling(arrays: Sequence[Dataset], optimizer_config: Any) -> Sequenc
     return arrays[2 if len(arrays) <= BEFORE_TRAINING else 4 :]
 
 
-def _owners(state: list[Variable], count: int) -> list[Variable] | None:
-    """Return those of the optimizer's variables that a file with `count` arrays holds; None if none fit."""
+def _owners(model: Any, state: list[Variable], arrays: Sequence[Dataset]) -> list[Variable] | None:
+    """Return the optimizer variables that a file with these arrays holds; None if there are more or fewer."""
     head = [v for v in state if v.name in ("iteration", "learning_rate")]
     without_rate = [v for v in state if v.name != "learning_rate"]  # what Keras 2 writes
-    return next((owners for owners in (state, without_rate, head, head[:1]) if len(owners) == count), None)
+    orders = (state, _with_own_first(model, state), without_rate, head, head[:1])
+    as_many = [owners for owners in orders if len(owners) == len(arrays)]
+    fitting = [owners for owners in as_many if all(v.shape == tuple(a.shape) for v, a in zip(owners, arrays))]
+    return next(iter(fitting or as_many), None)
+
+
+def _with_own_first(model: Any, state: list[Variable]) -> list[Variable]:
+    """The order of Keras until 3.6: what belongs to no weight is before the state beside the weights."""
+    own, slots = model.optimizer.own_variables(), len(model.optimizer.slots) * len(model.trainable_weights)
+    rest = state[: len(state) - len(own)]
+    return [*rest[: len(rest) - slots], *own, *rest[len(rest) - slots :]]
 
 
 def _read(dataset: Dataset, variable: Variable) -> Any:

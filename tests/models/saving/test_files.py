@@ -13,13 +13,38 @@ from .samples import flat
 
 FILES = Path(__file__).parent / "files"
 MODELS = [
+    *(
+        f"{version}{rest}"
+        for version in ("keras30", "keras36")
+        for rest in (
+            ".h5",
+            ".keras",
+            "_functional.keras",
+            "_operations.keras",
+            "_untrained.keras",
+        )
+    ),
     "functional.keras",
     "keras2.h5",
     "keras2_functional.h5",
     "keras3.h5",
     "operations.keras",
+    "scaled.h5",
+    "scaled.keras",
+    "scaled_untrained.keras",
     "sequential.keras",
+    "untrained_adam.keras",
+    "untrained_ftrl.keras",
+    "untrained_sgd.keras",
 ]
+# Keras rounds in these; the largest error of outputs, and the relative error of losses if training goes on.
+ROUNDED = {
+    "bfloat16.keras": (2e-2, None),
+    "float8.keras": (0.2, None),
+    "int4.keras": (1e-5, None),
+    "int8.keras": (3e-2, None),
+    "mixed_float16.keras": (2e-3, 1e-2),
+}
 
 
 @pytest.fixture
@@ -47,13 +72,37 @@ def test_outputs_and_training(unpacked, name):
     model = models.load_model(path)
     outputs = model.predict(x, verbose=0)
     assert_near(outputs, y)
+    np.testing.assert_allclose(losses_of(model, x, y, outputs), losses, rtol=1e-4)
+
+
+def losses_of(model, x, y, outputs):
     targets = [np.ones_like(one) for one in y]
     if isinstance(outputs, dict):
         targets = dict(zip(sorted(outputs), targets))
     elif len(y) == 1:
         (targets,) = targets
-    found = model.fit(x, targets, epochs=3, shuffle=False, verbose=0).history["loss"]
-    np.testing.assert_allclose(found, losses, rtol=1e-4)
+    return model.fit(x, targets, epochs=3, shuffle=False, verbose=0).history["loss"]
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+def test_dtypes_in_which_keras_rounds(unpacked, name):
+    path, x, y, losses = unpacked(name)
+    tolerance, of_losses = ROUNDED[name]
+    model = models.load_model(path)
+    outputs = model.predict(x, verbose=0)
+    assert outputs.dtype == "float32"
+    np.testing.assert_allclose(outputs, y[0].astype("float32"), atol=tolerance)
+    if of_losses:
+        np.testing.assert_allclose(losses_of(model, x, y, outputs), losses, rtol=of_losses)
+
+
+def test_an_optimizer_that_only_keras_has(unpacked):
+    path, x, y, _ = unpacked("lamb.keras")
+    with pytest.warns(UserWarning, match=r"lamb.keras: the model was compiled with Lamb, .*: call compile"):
+        model = models.load_model(path)
+    assert model.optimizer is None
+    assert_near(model.predict(x, verbose=0), y)
+    assert_near(models.load_model(path, compile=False).predict(x, verbose=0), y)
 
 
 def test_reading_needs_numpy_alone(unpacked, monkeypatch):
@@ -75,7 +124,10 @@ def sequential():
     )
 
 
-@pytest.mark.parametrize("name", ["sequential.weights.h5", "sequential.keras", "keras2.h5"])
+@pytest.mark.parametrize(
+    "name",
+    ["sequential.weights.h5", "sequential.keras", "keras2.h5", "keras30.weights.h5", "keras36.weights.h5"],
+)
 def test_weights(unpacked, name):
     path, x, y, _ = unpacked(name)
     model = sequential()
