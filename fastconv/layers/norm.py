@@ -101,6 +101,8 @@ class BatchNormalization(Affine):
     """
 
     axis: int
+    moving_mean_initializer: Any
+    moving_variance_initializer: Any
     ARGUMENTS = (
         *Affine.ARGUMENTS,
         "momentum",

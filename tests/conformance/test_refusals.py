@@ -25,7 +25,11 @@ BEYOND = {
     "data_format": "checked by its own tests",
 }
 SETTLED = [("ActivityRegularization", "activity_regularizer")]  # by other arguments: a TypeError, as in Keras
-BEYOND_VALUES: list[tuple[str, object]] = [("seed", 2**63), ("factor", 2**63)]  # JAX has 32 bits
+BEYOND_VALUES: list[tuple[str, object]] = [
+    ("seed", 2**63),  # JAX has 32 bits
+    ("factor", 2**63),
+    ("synchronized", True),  # Keras refuses it only where its backend does
+]
 OF_EVERY_LAYER = ("activity_regularizer", "dtype", "name", "trainable")
 
 

@@ -34,6 +34,7 @@ from .samples import data_for, named, nested, sequence, shared
 
 pytest.importorskip("h5py")
 pytest.importorskip("safetensors")
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in cast")  # a number of 1e300 in a configuration
 
 fuzz = settings(
     deadline=None,
