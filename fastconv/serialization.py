@@ -235,10 +235,15 @@ def serialize(thing: Any) -> Any:
         return None
     if hasattr(thing, "get_config"):
         config = getattr(thing, "own_config", thing.get_config)()
-        return {"class_name": _name_for_files(type(thing)), "config": plain(config, np.generic)}
+        return {"class_name": _name_for_files(written_class(thing)), "config": plain(config, np.generic)}
     if not callable(thing) or (_distinct_names.get() is None and is_nameless(get_registered_name(thing))):
         raise ValueError(f"serialize: only functions with a name and objects with get_config. Received: {thing!r}")
     return _name_for_files(thing)
+
+
+def written_class(thing: Any) -> type:
+    """The class of `thing` as a user wrote and registered it, which a drawn model is of by a subclass."""
+    return vars(type(thing)).get("WRITTEN", type(thing))
 
 
 @contextmanager

@@ -9,13 +9,17 @@ from fastconv import ops
 from fastconv.engine import KerasTensor
 from fastconv.engine.symbolic import Node
 from fastconv.engine.tree import leaves, map_leaves, matched, ordered
-from fastconv.layers.base import Layer
+from fastconv.layers.base import Layer, parts_of
 from fastconv.layers.core import InputLayer
 from fastconv.models.depth import Graph
+from fastconv.models.drawn import takes_ends
 from fastconv.models.encoding import decode, encode, named_operation, operation_name
 from fastconv.models.model import Model
 from fastconv.models.pickling import flatten, unflatten
 from fastconv.serialization import deserialize, from_keras, register, serialize
+
+# Attributes that say what the graph is made of, which `layers` says, too.
+OF_THE_GRAPH = frozenset(["_input_layers", "_layers", "_nodes", "input", "inputs", "output", "outputs"])
 
 
 @register("layer")
@@ -29,8 +33,12 @@ class Functional(Model):
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
     ) -> None:
+        self.draw(inputs, outputs, name, trainable, **kwargs)
+
+    def draw(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
+        """Become the model of a graph; a constructor calls it, and so does that of a drawn subclass of `Model`."""
         self._layers: list[Layer] = []
-        super().__init__(name=name, **kwargs)
+        Model.__init__(self, name=name, **kwargs)
         for leaf in leaves([inputs, outputs]):
             if not isinstance(leaf, KerasTensor):
                 raise ValueError(f"Model: inputs and outputs must be symbolic tensors. Received: {leaf!r}")
@@ -66,8 +74,13 @@ class Functional(Model):
     def nodes(self) -> list[Node]:
         return list(self._nodes)
 
-    def _parts(self) -> list:
+    @property
+    def layers(self) -> list[Layer]:
         return list(self._layers)
+
+    def _parts(self) -> list:
+        others = {name: held for name, held in self._holders.items() if name not in OF_THE_GRAPH}
+        return list(dict.fromkeys([*self._layers, *parts_of(others)]))
 
     def call(self, inputs: Any) -> Any:
         """The outputs for inputs of the drawn shapes, or of others with as many axes if all layers take them.
@@ -121,10 +134,12 @@ class Functional(Model):
 
     def get_config(self) -> dict:
         """The layers and their calls, in the form of Keras, unless it has none for an operation of the model."""
-        return self._config_for_keras("Functional")
+        return self._config_for_keras("Functional") if takes_ends(type(self)) else super().get_config()
 
-    def _graph_config(self) -> dict:
+    def _graph_config(self) -> dict | None:
         """The layers, and for each node which layer is applied to which tensors, and what that gives."""
+        if not takes_ends(type(self)):
+            return None  # the constructor draws the graph
         number = {t: [i, k] for i, node in enumerate(self._nodes) for k, t in enumerate(node.outputs)}
         number.update({t: [-1, k] for k, t in enumerate(self.inputs)})
 

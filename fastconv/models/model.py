@@ -10,6 +10,7 @@ from fastconv.engine import DataDependentError
 from fastconv.engine.symbolic import Node
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer, for_constructor
+from fastconv.models.drawn import drawn_kind, is_drawing, takes_ends
 from fastconv.models.summary import print_summary
 from fastconv.models.training import Trainer
 from fastconv.serialization import warning_of_lambdas
@@ -18,6 +19,8 @@ from fastconv.utils.files import FilePath
 
 class Model(Trainer):
     """A model: drawn, ``Model(inputs, outputs)`` with symbolic tensors, or written, as a subclass with `call`.
+
+    A subclass, such as one with a `train_step`, may be drawn, too: by its arguments or those of ``super().__init__``.
 
     Args:
         inputs: a symbolic tensor of `Input`, or a list or dict of them.
@@ -28,8 +31,17 @@ class Model(Trainer):
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         from fastconv.models.functional import Functional
 
-        drawn = len(args) >= 2 or "outputs" in kwargs
-        return super().__new__(Functional if drawn and cls is Model else cls)
+        return super().__new__(Functional if cls is Model and is_drawing(args, kwargs) else cls)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if is_drawing(args, kwargs):
+            written: Any = type(self)
+            self.__class__ = drawn_kind(written)
+            type(self).draw(self, *args, **kwargs)  # type: ignore[attr-defined]
+        elif args or "inputs" in kwargs:
+            raise TypeError(f"{type(self).__name__}: a drawn model needs inputs and outputs. Received: inputs alone")
+        else:
+            super().__init__(**kwargs)
 
     def build(self, input_shape: Any) -> None:
         """Make the weights of all layers, by applying the model to data of which only the shape is known.
@@ -137,7 +149,10 @@ class Model(Trainer):
 
     def get_config(self) -> dict:
         """The arguments of a subclass's constructor; one that has arguments overrides this."""
-        return for_constructor(self, {"name": self.name}, complete=type(self).get_config is Model.get_config)
+        from fastconv.models.functional import Functional
+
+        complete = type(self).get_config in (Model.get_config, Functional.get_config)
+        return for_constructor(self, {"name": self.name}, complete)
 
     def _graph_config(self) -> dict | None:
         """The configuration of a graph of layers in the form of fastconv; None of another model."""
@@ -153,9 +168,8 @@ class Model(Trainer):
         from fastconv.models.functional import Functional
         from fastconv.models.sequential import Sequential
 
-        config = (
-            self._graph_config() if type(self).get_config in (Functional.get_config, Sequential.get_config) else None
-        )
+        is_graph = type(self).get_config in (Functional.get_config, Sequential.get_config)
+        config = self._graph_config() if is_graph else None
         return self.get_config() if config is None else config
 
     @classmethod
@@ -163,8 +177,16 @@ class Model(Trainer):
         """A new model with new weights, from what `get_config` of one of this class, or of a drawn one, returned."""
         from fastconv.models.functional import Functional
 
-        is_graph = cls is Model and ("nodes" in config or "input_layers" in config)
-        return Functional.from_config(config) if is_graph else super().from_config(config)
+        if "nodes" not in config and "input_layers" not in config:
+            return super().from_config(config)
+        graph = Functional.from_config(config)
+        if cls is Model:
+            return graph
+        if not takes_ends(cls):
+            raise ValueError(f"{cls.__name__}: the constructor must take inputs and outputs of a graph, or their names")
+        model = cls(graph.input, graph.output)
+        model.name, model._trainable = graph.name, graph._trainable
+        return model
 
     def to_json(self, **how: Any) -> str:
         """Return the configuration as JSON, from which `model_from_json`, here or in Keras, makes the model again.
