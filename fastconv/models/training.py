@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -37,7 +37,10 @@ from fastconv.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_wei
 MAX_PLANS = 8  # shapes of batches that a model keeps buffers for; the one unused for longest goes first
 
 
-def one_at_a_time(method: Any) -> Any:
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def one_at_a_time(method: Method) -> Method:
     """`method` of a model, which waits until those of other Python threads that use the model's metrics are done."""
 
     @functools.wraps(method)
@@ -45,7 +48,7 @@ def one_at_a_time(method: Any) -> Any:
         with self._training:
             return method(self, *args, **kwargs)
 
-    return wait
+    return cast("Method", wait)
 
 
 class Trainer(Layer):
@@ -380,7 +383,7 @@ class Trainer(Layer):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
-    ) -> Any:
+    ) -> History:
         """Train for a number of epochs.
 
         Args:
@@ -459,7 +462,7 @@ class Trainer(Layer):
             if self.optimizer is not None:
                 self.optimizer.finalize_variable_values(self.trainable_weights)
             todo.on_train_end(logs)
-        return todo.history or self.history
+        return cast("History", todo.history or self.history)
 
     def _feed(
         self,
