@@ -49,6 +49,8 @@ class CallbackList(Callback):
             callback.companions = self.callbacks
         if model is not None:
             self.set_model(model)
+            if self.history is not None:
+                model.history = self.history
         self.set_params(params)
 
     @property

@@ -175,6 +175,11 @@ class Trainer(Layer):
         for metric in self.metrics:
             metric.reset_state()
 
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._objective is not None
+
     def _compiled(self) -> Objective:
         if self._objective is None:
             raise ValueError(f"{self.name}: call compile(optimizer, loss) before training or evaluating")
@@ -671,10 +676,7 @@ class Trainer(Layer):
         if isinstance(callbacks, CallbackList):
             return callbacks
         level = _verbosity(verbose)
-        todo = CallbackList(callbacks, history, bool(level), self, **params, verbose=level)
-        if history:
-            self.history = todo.history
-        return todo
+        return CallbackList(callbacks, history, bool(level), self, **params, verbose=level)
 
 
 def is_due(epoch: int, frequency: int | Container[int]) -> bool:

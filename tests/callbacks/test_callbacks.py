@@ -419,6 +419,7 @@ def test_a_list_for_loops_of_ones_own():
     todo.on_train_end()
     assert [type(callback) for callback in todo.callbacks] == [ProgbarLogger, History]
     assert len(todo.history.history["loss"]) == 2
+    assert model.history is todo.history
 
 
 # ---- metrics of several numbers -------------------------------------------------------------------------------------

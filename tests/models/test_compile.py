@@ -63,3 +63,10 @@ def test_crossentropy_follows_the_shapes_of_each_output():
         expected = scores([kind(), losses.BinaryCrossentropy()], [a, B])
         assert scores("crossentropy", [a, B]) == pytest.approx(expected)
         assert scores(["CE", "ce"], [a, B]) == pytest.approx(expected)
+
+
+def test_a_model_tells_whether_it_is_compiled():
+    model = Sequential([Input((2,)), layers.Dense(1)])
+    assert not model.compiled
+    model.compile("sgd", "mse")
+    assert model.compiled
