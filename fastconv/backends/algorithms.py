@@ -345,10 +345,11 @@ def otherwise(c: Convolution, limits: Limits) -> str:
 
 
 # Algorithms whose outputs are sums of transformed values: integers become fractions, and pixels outside of a window
-# count up to rounding. Convolutions with few multiply-adds are checked by hand, such as 12 channels and 3 x 3 taps over
-# 32 x 32 pixels; the smallest layer of the measured nets that Winograd's algorithm computes has 2.2 million.
-TRANSFORMS = ("fourier", "winograd")
-SMALL_PRODUCTS = 1 << 21
+# count up to rounding. Up to so many multiply-adds they are not used, since such convolutions are checked by hand: 12
+# channels and 3 x 3 taps over 32 x 32 pixels (27 us directly, 22 by Winograd's algorithm), one channel and 5 x 5 taps
+# over 64 x 64. The smallest layer of the measured nets that Winograd's algorithm computes has 2.2 million; large images
+# of one channel take several times as long directly as by spectra.
+SMALL_PRODUCTS = {"winograd": 1 << 21, "fourier": 1 << 17}
 
 # The first rule that has a reason wins.
 RULES = {
@@ -396,9 +397,11 @@ def _choose(
     grown = [n + before + after for n, (before, after) in zip(x_shape[1:], padding)]
     outputs = output_size(grown, kernel_shape, strides, dilation)
     c = Convolution(x_shape[0], x_shape[1:-1], outputs, x_shape[-1], kernel_shape, strides, padding, dilation)
-    is_small = c.products * prod(kernel_shape[-2:]) <= SMALL_PRODUCTS
+    products = c.products * prod(kernel_shape[-2:])
     allowed = [
-        rule for rule in RULES[direction] if rule.exact or not (exact or (is_small and rule.algorithm in TRANSFORMS))
+        rule
+        for rule in RULES[direction]
+        if rule.exact or not (exact or products <= SMALL_PRODUCTS.get(rule.algorithm, 0))
     ]
     return next(Choice(c, rule.algorithm, reason) for rule in allowed if (reason := rule.reason(c, limits)))
 

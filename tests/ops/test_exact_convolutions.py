@@ -90,9 +90,9 @@ def test_where_small_ends():
     for direction in algorithms.RULES:
         small = explain_conv((1, 32, 32, 12), (3, 3, 12, 12), padding="same")[direction]
         large = explain_conv((8, 32, 32, 64), (3, 3, 64, 64), padding="same")[direction]
-        assert small.algorithm not in algorithms.TRANSFORMS
+        assert small.algorithm not in algorithms.SMALL_PRODUCTS
         assert large.algorithm == "winograd"
     config.set_conv_precision("exact")
     for direction in algorithms.RULES:
         large = explain_conv((8, 32, 32, 64), (3, 3, 64, 64), padding="same")[direction]
-        assert large.algorithm not in algorithms.TRANSFORMS
+        assert large.algorithm not in algorithms.SMALL_PRODUCTS
