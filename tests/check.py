@@ -13,6 +13,9 @@ from fastconv.engine.tree import leaves
 
 STEP = 1e-5
 
+# NumPy 1 promotes by value: numbers without axes meet Python's floats in float64.
+NUMPY_2 = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
+
 
 def check_op(f, *arrays, oracle=None, second=True, same_bits=True):
     """Check `f`, a function of arrays written with ops, at `arrays`, floats among them in float64.

@@ -107,6 +107,8 @@ ENDINGS = [".npz", ".safetensors", ".keras", ".h5"]
 def file_of(tmp_path, ending):
     if ending in (".keras", ".h5"):
         pytest.importorskip("h5py")
+    if ending == ".safetensors":
+        pytest.importorskip("safetensors")
     return tmp_path / f"model{ending}"
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from fastconv import config, ops
 from fastconv.engine import grad
+from tests.check import NUMPY_2
 
 F32, F64 = np.ones(3, np.float32), np.ones(3)
 WHOLES = [np.ones(3, dtype) for dtype in ("uint8", "int8", "int32", "int64", "bool")]
@@ -176,6 +177,7 @@ def test_errors(call, error, message):
 NUMBERS = (-1, 300, -200, 70_000, -(2**40), 2**40)
 
 
+@pytest.mark.skipif(not NUMPY_2, reason="NumPy 1 chooses the dtype of the result by the value of a number")
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int32", "int64", "bool"])
 @pytest.mark.parametrize("number", NUMBERS)
 def test_python_integers_beside_arrays_that_cannot_hold_them(dtype, number):
