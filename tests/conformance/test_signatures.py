@@ -66,7 +66,7 @@ OPEN = {
     "Optimizer.add_variable", "optimizers.Adadelta.add_variable", "optimizers.Adadelta.update_step",
     "Model.from_config", "Model.save", "Model.save_weights", "Model.summary", "Optimizer", "Optimizer.apply",
     "Optimizer.finalize_variable_values", "Optimizer.from_config", "Sequential.add", "Sequential.build",
-    "Sequential.from_config", "Sequential.pop", "layers.BatchNormalization", "layers.Dense.call",
+    "Sequential.from_config", "Sequential.pop", "layers.Dense.call",
     "layers.Lambda.from_config", "layers.RMSNormalization.call", "layers.SpectralNormalization.from_config",
     "layers.Wrapper.build", "models.Model.from_config", "models.Sequential.add", "models.Sequential.build",
     "models.Sequential.from_config", "models.Sequential.pop", "models.clone_model", "models.save_model",
