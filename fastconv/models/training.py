@@ -58,6 +58,8 @@ class Trainer(Layer):
     one after another, since they share its metrics. Predictions wait for nobody.
     """
 
+    TRANSIENT = Layer.TRANSIENT | {"_plans", "_lock", "_training", "resume_from", "history", "_held", "_held_at"}
+
     def __init__(self, **kwargs: Any) -> None:
         self._begin()
         self.optimizer: Any = None
@@ -68,8 +70,6 @@ class Trainer(Layer):
         self.run_eagerly = False
         self._objective: Objective | None = None
         super().__init__(**kwargs)
-
-    TRANSIENT = Layer.TRANSIENT | {"_plans", "_lock", "_training", "resume_from", "history", "_held", "_held_at"}
 
     def _begin(self) -> None:
         """Make what every model, and every copy of one, has of its own."""
