@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -58,7 +58,7 @@ class Optimizer(Configurable):
 
     def __init__(
         self,
-        learning_rate: Any = 0.01,
+        learning_rate: Any,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
@@ -167,11 +167,25 @@ class Optimizer(Configurable):
         return self._iterations if steps is None else ops.floor_divide(self._iterations, steps)
 
     def add_variable(
-        self, shape: Sequence[int], initializer: Any = "zeros", dtype: Any = None, name: str = "variable"
+        self,
+        shape: Sequence[int],
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str | None = "none",
+        layout: Any = None,
+        name: str | None = None,
     ) -> Variable:
-        """A new variable of the optimizer, which is saved with it; `dtype` None is `config.floatx()`."""
+        """Return a new variable of the optimizer, which is saved with it.
+
+        Args:
+            shape: its sizes.
+            initializer: a name, a function or an initializer.
+            dtype: that of `config.floatx()` when None.
+            aggregation, layout: accepted as Keras does, see `Variable`.
+            name: the last part of its path; "variable" when None.
+        """
         value = initializers.get(initializer)(tuple(shape), dtype or config.floatx())
-        self._added.append(self._variable(value, name))
+        self._added.append(self._variable(value, name or "variable", aggregation))
         return self._added[-1]
 
     def add_variable_from_reference(
@@ -179,7 +193,7 @@ class Optimizer(Configurable):
     ) -> Variable:
         """A new variable of the shape and dtype of a weight."""
         path = f"{reference_variable.path.replace('/', '_')}_{name}"
-        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype.name, path)
+        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype.name, name=path)
 
     def add_optimizer_variables(
         self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros"
@@ -335,24 +349,24 @@ class Optimizer(Configurable):
         if not all(variable in self._state for variable in variables):
             self.build(variables)
 
-    def _variable(self, value: np.ndarray, name: str) -> Variable:
-        variable = Variable(value, trainable=False, name=name)
+    def _variable(self, value: np.ndarray, name: str, aggregation: str | None = "none") -> Variable:
+        variable = Variable(value, trainable=False, aggregation=aggregation, name=name)
         variable.path = f"{self.name}/{name}"
         return variable
 
     # ---- steps ---------------------------------------------------------------------------------------------------
 
-    def apply(self, grads: Sequence[Any], variables: Sequence[Variable] | None = None) -> None:
-        """Assign new values to `variables`, to their state and to `iterations`: one step, then what constraints ask.
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
+        """Assign new values to variables, to their state and to `iterations`: one step, then what constraints ask.
 
         Args:
-            grads: for each variable an array of its shape, or None where the loss does not depend on it.
-            variables: those that `build` was given, when None.
+            grads: for each variable an array of its shape, or None if the loss does not depend on it.
+            trainable_variables: the variables; those that `build` was given, when None.
 
         Raises:
             ValueError: another number of gradients than variables, another shape, or None for all of them.
         """
-        variables = list(self._state if variables is None else variables)
+        variables = list(self._state if trainable_variables is None else trainable_variables)
         self._check(grads, variables)
         self._ensure_built(variables)
         pairs = [(g, v) for g, v in zip(grads, variables) if g is not None]
@@ -427,12 +441,12 @@ class Optimizer(Configurable):
             variable.assign(average.value)
             average.assign(weight)
 
-    def finalize_variable_values(self, variables: Sequence[Variable]) -> None:
-        """When training ends: give `variables` the values of their running means, where these are kept."""
+    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
+        """When training ends: give `var_list` the values of their running means, if these are kept."""
         if self._averages:
             self.show_averages(False)
             assign_all(
-                (variable, self._averages[variable].value) for variable in variables if variable in self._averages
+                (variable, self._averages[variable].value) for variable in var_list if variable in self._averages
             )
 
     def _check(self, grads: Sequence[Any], variables: Sequence[Variable]) -> None:
@@ -480,10 +494,10 @@ class Optimizer(Configurable):
         }
 
     @classmethod
-    def from_config(cls, config: Any) -> Any:
+    def from_config(cls, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
         rate = config.get("learning_rate")
         if isinstance(rate, (dict, str)):
-            config = {**config, "learning_rate": serialization.deserialize("schedule", rate)}
+            config = {**config, "learning_rate": serialization.deserialize("schedule", rate, custom_objects)}
         return super().from_config(config)
 
 

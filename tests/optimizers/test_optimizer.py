@@ -246,3 +246,27 @@ def test_what_every_optimizer_takes_follows_by_position():
     assert (adamw.weight_decay, adamw.beta_1, adamw.amsgrad, adamw.clipnorm) == (0.02, 0.8, True, 2.0)
     with pytest.raises(TypeError, match="unexpected keyword argument 'rate'"):
         optimizers.Adam(rate=1.0)
+
+
+def test_arguments_have_the_names_of_keras():
+    w = Variable(np.ones(2, np.float32), name="w")
+    sgd = optimizers.SGD(0.5, use_ema=True, ema_momentum=0.0)
+    sgd.apply(grads=[np.ones(2, np.float32)], trainable_variables=[w])
+    np.testing.assert_array_equal(w.value, [0.5, 0.5])
+    w.assign([3.0, 3.0])
+    sgd.finalize_variable_values(var_list=[w])
+    np.testing.assert_array_equal(w.value, [0.5, 0.5])
+
+
+def test_a_variable_of_an_optimizer_of_the_users():
+    optimizer = optimizers.SGD()
+    total = optimizer.add_variable((2,), "ones", "float64", "sum", None, "total")
+    assert (total.path, total.dtype, total.aggregation) == ("sgd/total", np.float64, "sum")
+    assert optimizer.add_variable(shape=()).name == "variable"
+    assert optimizer.variables[-2] is total
+
+
+def test_the_base_class_needs_a_learning_rate():
+    with pytest.raises(TypeError, match="learning_rate"):
+        optimizers.Optimizer()
+    assert float(optimizers.Optimizer(0.25).learning_rate) == 0.25
