@@ -100,9 +100,10 @@ class Layer:
             cls.build = _noted(cls.build)  # type: ignore[method-assign, assignment]
 
     def build(self, input_shape: Any) -> None:
-        """Make the variables, given the shape of the input (batch first, None where unknown)."""
+        """Make the variables, given the shape of the input (batch first, None if unknown)."""
         self.built = True
-        self.build_shape = map_shapes(lambda shape: (None, *shape[1:]), input_shape)
+        known = input_shape is not None
+        self.build_shape = map_shapes(lambda shape: (None, *shape[1:]), input_shape) if known else None
 
     def call(self, inputs: Any) -> Any:
         """The output for `inputs`, written with ops."""
@@ -479,11 +480,11 @@ def for_constructor(layer: Layer, config: dict, complete: bool) -> dict:
     return {p.name: config[p.name] for p in parameters if p.name in config}
 
 
-def _noted(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-    """`build`, with a note on the layer that it is done."""
+def _noted(build: Callable[[Any, Any], None]) -> Callable[..., None]:
+    """Return `build`, with a note on the layer that it is done."""
 
     @functools.wraps(build)
-    def build_and_note(self: Layer, input_shape: Any) -> None:
+    def build_and_note(self: Layer, input_shape: Any = None) -> None:
         build(self, input_shape)
         Layer.build(self, input_shape)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastconv.engine import KerasTensor
@@ -11,7 +11,7 @@ from fastconv.layers.base import Layer
 from fastconv.layers.core import InputLayer
 from fastconv.models.functional import Functional
 from fastconv.models.model import Model
-from fastconv.serialization import deserialize, from_keras, register, serialize
+from fastconv.serialization import custom_object_scope, deserialize, from_keras, register, serialize
 
 
 @register("layer")
@@ -63,8 +63,12 @@ class Sequential(Model):
     def _parts(self) -> list:
         return list(self._layers)
 
-    def add(self, layer: Any) -> None:
+    def add(self, layer: Any, rebuild: bool = True) -> None:
         """Append a layer (or, as the first, what `Input` returns).
+
+        Args:
+            layer: the layer.
+            rebuild: whether its weights are made at once if the input is known; else `build` or the first data does it.
 
         Raises:
             TypeError: `layer` is not a layer.
@@ -87,24 +91,36 @@ class Sequential(Model):
         self._layers.append(layer)
         self._names.add(layer.name)
         self._plans.clear()
-        if self._input_layer:
+        if not rebuild:
+            self._undraw()
+        elif self._input_layer:
             try:
                 self._draw()
             except BaseException:
                 self._layers.pop()  # a layer that does not fit is not added
                 raise
 
-    def pop(self) -> Layer:
-        """Take the last layer off and return it. Raises ValueError where there is none."""
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Take the last layer off and return it.
+
+        Args:
+            rebuild: whether the model can be used at once; else after `build` or with the first data.
+
+        Raises:
+            ValueError: there is none.
+        """
         if not self._layers:
             raise ValueError(f"{self.name}: there is no layer to take off")
         layer = self._layers.pop()
         self._plans.clear()
-        if self._input_layer:
+        self._undraw()
+        if self._input_layer and rebuild:
             self._draw()
         return layer
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
+        if input_shape is None and not self._input_layer:
+            return  # `call` will know
         if not self._layers:
             raise ValueError(
                 f"{self.name}: a model needs at least one layer. Received: none, input_shape={input_shape}"
@@ -125,7 +141,16 @@ class Sequential(Model):
         self._applied, self._graph = len(self._layers), None
         self.built = bool(self._layers)
 
+    def _undraw(self) -> None:
+        """Forget the graph, until the model is built again."""
+        vars(self).pop("inputs", None)
+        vars(self).pop("outputs", None)
+        self.input = self.output = self._graph = None
+        self._applied, self.built = 0, False
+
     def call(self, inputs: Any) -> Any:
+        if not self._applied:  # after `build` without a shape
+            self.build(inputs.shape)
         assert self._drawn is not None
         return self._drawn.call(inputs)
 
@@ -138,8 +163,18 @@ class Sequential(Model):
         return {"name": self.name, "trainable": self._trainable, "layers": [serialize(layer) for layer in layers]}
 
     @classmethod
-    def from_config(cls, config: dict) -> Sequential:
-        """A new model with new weights, from the form of fastconv or of Keras."""
+    def from_config(cls, config: dict, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
+        """Return a new model with new weights.
+
+        Args:
+            config: a configuration in the form of fastconv or of Keras.
+            custom_objects: classes and functions by name, before those that are registered.
+        """
+        with custom_object_scope(custom_objects or {}):
+            return cls._from_config(config)
+
+    @classmethod
+    def _from_config(cls, config: Any) -> Sequential:
         if not isinstance(config, dict) or any("module" in data for data in config["layers"]):
             config = from_keras("layer", {"class_name": "Sequential", "config": config, "module": "keras"})["config"]
         layers = [deserialize("layer", data) for data in config["layers"]]
