@@ -1,46 +1,152 @@
-"""Models made again from their configuration, with new weights."""
+"""Models made again with new layers and weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from fastconv.engine import KerasTensor
+from fastconv.engine.symbolic import lift, substitute
+from fastconv.engine.tree import leaves, map_leaves, matched, rebuild
 from fastconv.layers.base import Layer
-from fastconv.serialization import deserialize, distinct_names, serialize
+from fastconv.layers.core import Input, InputLayer
+from fastconv.models.drawn import takes_ends
+from fastconv.models.functional import Functional
+from fastconv.models.sequential import Sequential
+from fastconv.serialization import custom_object_scope, deserialize, distinct_names, serialize, written_class
 
 
-def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[[Layer], Layer] | None = None) -> Any:
-    """A model like `model`, with layers and weights of its own.
+def clone_model(
+    model: Any,
+    input_tensors: Any = None,
+    clone_function: Callable[[Layer], Layer] | None = None,
+    call_function: Callable[..., Any] | None = None,
+    recursive: bool = False,
+) -> Any:
+    """Return a model like `model`, with layers and weights of its own, compiled as `model` is.
 
     Args:
-        model: a `Sequential` or drawn model, or a subclass with `get_config`.
-        input_tensors: None: the new model has inputs of its own.
-        clone_function: makes the new layer of each layer; `from_config` of what `get_config` says when None.
+        model: a `Sequential` or functional model, or a subclass with `get_config`; of the latter only `model` is given.
+        input_tensors: symbolic tensors, nested as the inputs, to which the new layers are applied; new inputs when
+            None.
+        clone_function: makes the new layer of each layer; the layer's `from_config` when None.
+        call_function: applies a new layer, or a function of ops, `call_function(layer, *args, **kwargs)`, and may apply
+            others before and after it. For functional models only.
+        recursive: whether `clone_function` is called for the layers of models inside `model` instead of these models.
 
     Raises:
-        ValueError: `input_tensors` are given.
+        ValueError: an argument that the kind of the model does not allow, or inputs of another structure.
     """
-    if input_tensors is not None:
-        raise ValueError("clone_model: input_tensors must be None; call the clone on tensors instead")
+    given = {"input_tensors": input_tensors, "clone_function": clone_function, "call_function": call_function}
+    is_changed = recursive or any(value is not None for value in given.values())
+    if isinstance(model, (Sequential, Functional)) and (is_changed or not has_constructor(model)):
+        return _Cloning(clone_function or copied, recursive).clone(model, input_tensors, call_function)
+    if is_changed:
+        raise ValueError(
+            f"clone_model: {', '.join(given)} must be None, unless the model is Sequential or functional. "
+            f"Received: model={model!r}, {', '.join(f'{name}={value!r}' for name, value in given.items())}"
+        )
+    return copied(model)
+
+
+def has_constructor(model: Any) -> bool:
+    """Whether the class of a graph has a constructor of its own, which makes the graph from a configuration."""
+    written = written_class(model)
+    return written is not Functional and not issubclass(written, Sequential) and not takes_ends(written)
+
+
+def copied(layer: Any) -> Any:
+    """Return a layer with new weights from the configuration of `layer`."""
     with distinct_names() as names:
-        data = serialize(model)
-    if clone_function is None:
-        return deserialize("layer", data, names)
-    made = {layer.name: clone_function(layer) for layer in model.layers}
-    clones = {f"clone of {name}": _returning(layer) for name, layer in made.items()}
-    for entry in data["config"]["layers"]:
-        name = entry["config"]["name"]
-        if name in made:
-            entry["class_name"] = f"clone of {name}"
-    return deserialize("layer", data, {**names, **clones})
+        data = serialize(layer)
+    return deserialize("layer", data, names)
 
 
-def _returning(layer: Layer) -> type:
-    """A class whose configuration makes `layer`, whatever it says."""
+class _Cloning:
+    """Makes the new layer of each layer, once for all places that share it."""
 
-    class Clone:
-        @classmethod
-        def from_config(cls, config: Any) -> Layer:
-            return layer
+    def __init__(self, clone_function: Callable[[Layer], Layer], recursive: bool) -> None:
+        self.clone_function = clone_function
+        self.recursive = recursive
+        self.clones: dict[Layer, Layer] = {}
 
-    return Clone
+    def clone(self, model: Any, input_tensors: Any, call_function: Callable[..., Any] | None) -> Any:
+        if isinstance(model, Functional):
+            twin = self._functional(model, input_tensors, call_function)
+        elif call_function is None:
+            twin = self._sequential(model, input_tensors)
+        else:
+            raise ValueError(
+                "clone_model: call_function must be None for a Sequential, whose layers are in a list. "
+                f"Received: call_function={call_function!r}"
+            )
+        if model.compiled:
+            with distinct_names() as names:
+                config = model.get_compile_config()
+            with custom_object_scope(names):
+                twin.compile_from_config(config)
+        return twin
+
+    def layer(self, layer: Layer, call_function: Callable[..., Any] | None) -> Layer:
+        if layer not in self.clones:
+            inner = self.recursive and isinstance(layer, (Sequential, Functional))
+            how = call_function if isinstance(layer, Functional) else None
+            self.clones[layer] = self.clone(layer, None, how) if inner else self.clone_function(layer)
+        return self.clones[layer]
+
+    def _sequential(self, model: Sequential, input_tensors: Any) -> Sequential:
+        given = leaves(input_tensors)
+        if input_tensors is not None and (len(given) != 1 or not isinstance(given[0], KerasTensor)):
+            raise ValueError(
+                f"clone_model: input_tensors must be one symbolic tensor. Received: input_tensors={input_tensors!r}"
+            )
+        first = model._input_layer
+        if given:
+            inputs = [given[0] if is_input(given[0]) else Input(tensor=given[0])]
+        else:
+            inputs = [] if first is None else [Input(batch_shape=first.batch_shape, dtype=first.dtype, name=first.name)]
+        layers = [self.layer(layer, None) for layer in model.layers]
+        return Sequential([*inputs, *layers], model._trainable, model.name)
+
+    def _functional(
+        self, model: Functional, input_tensors: Any, call_function: Callable[..., Any] | None
+    ) -> Functional:
+        inputs = new_inputs(model) if input_tensors is None else input_tensors
+        values = dict(zip(leaves(model.input), in_places_of(model.input, inputs)))
+        for node in model.nodes:
+            args, kwargs = substitute((node.args, node.kwargs), values.__getitem__)
+            is_layer = isinstance(node.operation, Layer)
+            operation: Any = self.layer(node.operation, call_function) if is_layer else lift(node.operation)
+            made = operation(*args, **kwargs) if call_function is None else call_function(operation, *args, **kwargs)
+            values.update(zip(node.outputs, leaves(made)))
+        outputs = map_leaves(values.__getitem__, model.output)
+        twin = Functional(inputs, outputs, name=model.name)
+        twin._trainable = model._trainable
+        written = written_class(model)
+        return twin if written is Functional or has_constructor(model) else written._of_graph(twin)
+
+
+def new_inputs(model: Functional) -> Any:
+    """Return inputs of the shapes, dtypes and names of the model's."""
+    tensors = leaves(model.input)
+    made = [Input(batch_shape=t.shape, dtype=t.dtype, name=t.name or None) for t in tensors]
+    return rebuild(model.input, made)
+
+
+def in_places_of(wanted: Any, given: Any) -> list[KerasTensor]:
+    """Return the symbolic tensors of `given` in the order of those of `wanted`, which are nested alike."""
+    try:
+        found = matched(wanted, given)
+    except LookupError:
+        found = [None]
+    if not all(isinstance(t, KerasTensor) for t in found):
+        raise ValueError(
+            "clone_model: input_tensors must be symbolic tensors, nested as the inputs of the model. "
+            f"Received: input_tensors={given!r}, inputs={wanted!r}"
+        )
+    return found
+
+
+def is_input(t: KerasTensor) -> bool:
+    """Whether `Input` has made `t`."""
+    return t.node is not None and isinstance(t.node.operation, InputLayer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastconv.engine import DataDependentError
@@ -13,7 +13,7 @@ from fastconv.layers.base import Layer, for_constructor
 from fastconv.models.drawn import drawn_kind, is_drawing, takes_ends
 from fastconv.models.summary import print_summary
 from fastconv.models.training import Trainer
-from fastconv.serialization import warning_of_lambdas
+from fastconv.serialization import custom_object_scope, warning_of_lambdas
 from fastconv.utils.files import FilePath
 
 
@@ -173,17 +173,28 @@ class Model(Trainer):
         return self.get_config() if config is None else config
 
     @classmethod
-    def from_config(cls, config: dict) -> Any:
-        """A new model with new weights, from what `get_config` of one of this class, or of a drawn one, returned."""
+    def from_config(cls, config: dict, custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """Return a new model with new weights.
+
+        Args:
+            config: what `get_config` of a model of this class, or of a functional one, has returned.
+            custom_objects: classes and functions by name, before those that are registered.
+        """
         from fastconv.models.functional import Functional
 
         if "nodes" not in config and "input_layers" not in config:
-            return super().from_config(config)
-        graph = Functional.from_config(config)
+            with custom_object_scope(custom_objects or {}):
+                return super().from_config(config)
+        graph = Functional.from_config(config, custom_objects)
         if cls is Model:
             return graph
         if not takes_ends(cls):
             raise ValueError(f"{cls.__name__}: the constructor must take inputs and outputs of a graph, or their names")
+        return cls._of_graph(graph)
+
+    @classmethod
+    def _of_graph(cls, graph: Any) -> Any:
+        """Return `graph`, a functional model, as a model of this class, whose constructor takes its ends."""
         model = cls(graph.input, graph.output)
         model.name, model._trainable = graph.name, graph._trainable
         return model

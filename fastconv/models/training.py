@@ -27,10 +27,10 @@ from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild, structure
 from fastconv.layers.base import Layer
 from fastconv.metrics import Metric
 from fastconv.models import data as batching
+from fastconv.models.compile_config import described, revived
 from fastconv.models.feed import Feed, FirstBatches, Portions, Stream, from_arrays, limited, makes_batches
 from fastconv.models.objective import Objective, check_tensors
 from fastconv.models.steps import PlannedStep, Results
-from fastconv.serialization import serialize
 from fastconv.utils import random
 from fastconv.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
@@ -125,22 +125,34 @@ class Trainer(Layer):
         self.built = self.built or type(self).call is Layer.call  # without `call`, steps of its own apply what it holds
         self._plans.clear()
 
-    def get_compile_config(self) -> dict | None:
-        """The arguments of `compile` as plain data; None where it was not called."""
+    def get_compile_config(self) -> dict[str, Any]:
+        """Return the arguments of `compile` as plain data; nothing if it was not called."""
         if self._objective is None:
-            return None
-
-        def plain(tree: Any) -> Any:
-            return rebuild(tree, [_named(one) for one in leaves(tree)])
-
+            return {}
         return {
-            "optimizer": plain(self.optimizer),
-            "loss": plain(self.loss),
+            "optimizer": described(self.optimizer),
+            "loss": described(self.loss),
             "loss_weights": self._objective.loss_weights,
-            "metrics": plain(self._objective.given_metrics),
-            "weighted_metrics": plain(self._objective.given_weighted_metrics),
+            "metrics": described(self._objective.given_metrics),
+            "weighted_metrics": described(self._objective.given_weighted_metrics),
             "run_eagerly": self.run_eagerly,
         }
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """Compile as `get_compile_config` has told; a built model's optimizer gets its variables.
+
+        A model whose `compile` is its own is left as it is, with a warning, unless it overrides this method, too.
+        """
+        if type(self).compile is not Trainer.compile:
+            warnings.warn(
+                f"{self.name}: the model was not compiled, since {type(self).__name__} has a `compile` of its own. "
+                "Override get_compile_config and compile_from_config, too, or call compile",
+                stacklevel=2,
+            )
+            return
+        self.compile(**revived(config))
+        if self.optimizer is not None and self.built:
+            self.optimizer.build(self.trainable_variables)
 
     @property
     def metrics(self) -> list[Any]:
@@ -694,11 +706,6 @@ def _verbosity(verbose: Any) -> int:
     if verbose not in (0, 1, 2, "auto"):
         raise ValueError(f"verbose must be 0, 1, 2 or 'auto'. Received: verbose={verbose!r}")
     return 1 if verbose == "auto" else int(verbose)
-
-
-def _named(thing: Any) -> Any:
-    """The name or configuration of what `compile` was given."""
-    return thing if isinstance(thing, str) else serialize(thing)
 
 
 def _metrics_in(value: Any) -> list[Metric]:

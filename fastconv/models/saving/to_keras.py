@@ -60,7 +60,7 @@ def model_to_keras(model: Any) -> dict[str, Any]:
     if model.build_shape:
         data["build_config"] = {"input_shape": model.build_shape}
     options = model.get_compile_config()
-    if options is not None:
+    if options:
         judges = ("loss", "metrics", "weighted_metrics")
         compiled = to_keras("layer", options)
         data["compile_config"] = {key: _judge(one) if key in judges else one for key, one in compiled.items()}

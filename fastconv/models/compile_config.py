@@ -1,0 +1,39 @@
+"""How a model was compiled, as plain data and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastconv.engine.tree import leaves, rebuild
+from fastconv.serialization import ABOUT_LAMBDAS, deserialize, get_registered_object, is_nameless, serialize
+
+
+def described(given: Any) -> Any:
+    """Return losses, metrics or an optimizer, as nested as `compile` was given them, as names and configurations."""
+    return rebuild(given, [one if isinstance(one, str) else serialize(one) for one in leaves(given)])
+
+
+def revived(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `compile` that `get_compile_config` has described."""
+    made: dict[str, Callable[[Any], Any]] = {
+        "optimizer": lambda data: deserialize("optimizer", data),
+        "loss": lambda data: _revive("loss", data),
+        "metrics": lambda data: _revive("metric", data),
+        "weighted_metrics": lambda data: _revive("metric", data),
+    }
+    return {key: made[key](value) if key in made else value for key, value in config.items()}
+
+
+def _revive(kind: str, data: Any) -> Any:
+    """The losses or metrics of `compile`, nested as they were; names that `compile` knows stay names."""
+    if isinstance(data, list):
+        return [_revive(kind, one) for one in data]
+    if isinstance(data, dict) and "class_name" not in data:
+        return {key: _revive(kind, one) for key, one in data.items()}
+    if isinstance(data, str):
+        found = get_registered_object(data)
+        if found is None and is_nameless(data):
+            raise ValueError(f"{ABOUT_LAMBDAS}. Received: {kind}={data!r}")
+        return found or data
+    return deserialize(kind, data)
