@@ -82,13 +82,13 @@ def naming_place(what: str, config: Any) -> Iterator[None]:
         ) from error
 
 
-def names_its_place(from_config: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def names_its_place(from_config: Callable[..., Any]) -> Callable[..., Any]:
     """The function of a `from_config`, whose errors are ValueErrors that say in which configuration."""
 
     @functools.wraps(from_config)
-    def named_from_config(cls: type, config: Any) -> Any:
+    def named_from_config(cls: type, config: Any, *args: Any, **kwargs: Any) -> Any:
         with naming_place(cls.__name__, config):
-            return from_config(cls, config)
+            return from_config(cls, config, *args, **kwargs)
 
     return named_from_config
 

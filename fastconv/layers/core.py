@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastconv import ops, serialization
@@ -13,7 +13,7 @@ from fastconv.engine.symbolic import Node
 from fastconv.engine.tree import map_leaves
 from fastconv.layers.base import Layer, check_count
 from fastconv.layers.weighted import Activated, Weighted, choices
-from fastconv.serialization import is_nameless, register
+from fastconv.serialization import custom_object_scope, is_nameless, register
 
 
 @register("layer")
@@ -185,7 +185,7 @@ class Dense(Activated, Weighted):
         if self.use_bias:
             self.bias = self.weight("bias", (self.units,))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
         y = ops.matmul(inputs, self.kernel)
         return self.activation(y + self.bias if self.use_bias else y)
 
@@ -208,13 +208,14 @@ class Wrapper(Layer):
             raise ValueError(f"{type(self).__name__}: a layer is needed. Received: layer={layer!r}")
         self.layer: Any = layer
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         if not self.layer.built:
             self.layer.build(input_shape)
 
     @classmethod
-    def from_config(cls, config: dict) -> Any:
-        return super().from_config({**config, "layer": serialization.deserialize("layer", config["layer"])})
+    def from_config(cls, config: dict, custom_objects: Mapping[str, Any] | None = None) -> Any:
+        layer = serialization.deserialize("layer", config["layer"], custom_objects)
+        return super().from_config({**config, "layer": layer})
 
 
 @register("layer")
@@ -309,15 +310,22 @@ class Lambda(Layer):
         self.arguments = map_leaves(owned, dict(arguments or {}))
 
     @classmethod
-    def from_config(cls, config: dict) -> Any:
-        """A new layer; its function comes from the `custom_objects` of whatever reads the configuration.
+    def from_config(
+        cls, config: dict, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool | None = None
+    ) -> Any:
+        """Return a new layer; its function is found by name.
 
-        A lambda is also found by the name of the layer.
+        Args:
+            config: what `get_config` has returned, here or in Keras.
+            custom_objects: functions by name, before those of whatever reads the configuration. A lambda is also found
+                by the name of the layer.
+            safe_mode: accepted as Keras does; code in a configuration is never run.
         """
         given = serialization.arguments(cls, config)
         function = given["function"]
-        named = serialization.get_registered_object(str(given.get("name"))) if is_nameless(function) else None
-        return cls(**{**given, "function": named or serialization.get("function", function)})
+        with custom_object_scope(custom_objects or {}):
+            named = serialization.get_registered_object(str(given.get("name"))) if is_nameless(function) else None
+            return cls(**{**given, "function": named or serialization.get("function", function)})
 
     def call(self, inputs: Any) -> Any:
         return self.function(inputs, **self.arguments)

@@ -352,10 +352,10 @@ class RMSNormalization(Layer):
     def build(self, input_shape: Any) -> None:
         self.scale = self.add_weight(sizes_of(self, input_shape), "ones", name="scale")
 
-    def call(self, inputs: Any) -> Any:
-        axes = [axis % inputs.ndim for axis in ([self.axis] if isinstance(self.axis, int) else self.axis)]
-        shares = ops.rsqrt(ops.mean(ops.square(inputs), axes, keepdims=True) + self.epsilon)
-        return inputs * shares * along(self.scale, inputs.shape, axes)
+    def call(self, x: Any) -> Any:
+        axes = [axis % x.ndim for axis in ([self.axis] if isinstance(self.axis, int) else self.axis)]
+        shares = ops.rsqrt(ops.mean(ops.square(x), axes, keepdims=True) + self.epsilon)
+        return x * shares * along(self.scale, x.shape, axes)
 
 
 @register("layer")

@@ -33,7 +33,7 @@ def drawn_kind(written: type) -> type:
         "__doc__": written.__doc__,
         "WRITTEN": written,
         "__reduce_ex__": lambda self, protocol: (new_drawn, (written,), self.__getstate__()),
-        "from_config": classmethod(lambda cls, config: written.from_config(config)),  # type: ignore[attr-defined]
+        "from_config": classmethod(lambda cls, *given, **named: written.from_config(*given, **named)),  # type: ignore[attr-defined]
     }
     return type(written.__name__, (written, Functional), members)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from fastconv import ops
@@ -16,7 +17,7 @@ from fastconv.models.drawn import takes_ends
 from fastconv.models.encoding import decode, encode, named_operation, operation_name
 from fastconv.models.model import Model
 from fastconv.models.pickling import flatten, unflatten
-from fastconv.serialization import deserialize, from_keras, register, serialize
+from fastconv.serialization import custom_object_scope, deserialize, from_keras, register, serialize
 
 # Attributes that say what the graph is made of, which `layers` says, too.
 OF_THE_GRAPH = frozenset(["_input_layers", "_layers", "_nodes", "input", "inputs", "output", "outputs"])
@@ -160,28 +161,37 @@ class Functional(Model):
         }
 
     @classmethod
-    def from_config(cls, config: dict) -> Model:
-        """A new model with new weights, from the form of fastconv or of Keras.
+    def from_config(cls, config: dict, custom_objects: Mapping[str, Any] | None = None) -> Model:
+        """Return a new model with new weights.
+
+        Args:
+            config: a configuration in the form of fastconv or of Keras.
+            custom_objects: classes and functions by name, before those that are registered.
 
         Raises:
             ValueError: the configuration does not describe a model.
         """
-        if "input_layers" in config:
-            config = from_keras("layer", {"class_name": "Functional", "config": config, "module": "keras"})["config"]
-        layers = {data["config"]["name"]: deserialize("layer", data) for data in config["layers"]}
-        inputs = [layers[name].output for name in config["inputs"]]
-        results: list[list[KerasTensor]] = []
+        with custom_object_scope(custom_objects or {}):
+            return _from_config(config)
 
-        def tensor(number: list[int]) -> KerasTensor:
-            node, k = number
-            return inputs[k] if node == -1 else results[node][k]
 
-        for maker, args, kwargs in config["nodes"]:
-            operation = layers[maker["layer"]] if "layer" in maker else named_operation(maker["operation"])
-            results.append(leaves(operation(*decode(args, tensor), **decode(kwargs, tensor))))
-        model = Functional(decode(config["input"], tensor), decode(config["output"], tensor), name=config["name"])
-        model._trainable = config["trainable"]
-        return model
+def _from_config(config: dict) -> Model:
+    if "input_layers" in config:
+        config = from_keras("layer", {"class_name": "Functional", "config": config, "module": "keras"})["config"]
+    layers = {data["config"]["name"]: deserialize("layer", data) for data in config["layers"]}
+    inputs = [layers[name].output for name in config["inputs"]]
+    results: list[list[KerasTensor]] = []
+
+    def tensor(number: list[int]) -> KerasTensor:
+        node, k = number
+        return inputs[k] if node == -1 else results[node][k]
+
+    for maker, args, kwargs in config["nodes"]:
+        operation = layers[maker["layer"]] if "layer" in maker else named_operation(maker["operation"])
+        results.append(leaves(operation(*decode(args, tensor), **decode(kwargs, tensor))))
+    model = Functional(decode(config["input"], tensor), decode(config["output"], tensor), name=config["name"])
+    model._trainable = config["trainable"]
+    return model
 
 
 def fit(given: list, wanted: list) -> bool:

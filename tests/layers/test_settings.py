@@ -139,3 +139,19 @@ def test_an_activity_regularizer_that_is_set_later():
     assert model.evaluate(X, y, verbose=0) == 0
     layer.activity_regularizer = lambda outputs: ops.sum(outputs)
     assert model.evaluate(X, y, verbose=0) == 20
+
+
+def test_a_wrapper_may_be_built_without_a_shape_around_a_built_layer():
+    inner = layers.Dense(3)
+    inner.build((None, 2))
+    wrapper = layers.Wrapper(inner)
+    wrapper.build()
+    assert wrapper.built
+    assert len(wrapper.weights) == 2
+
+
+def test_layers_take_the_arguments_of_call_by_their_names_in_keras():
+    x = np.ones((2, 3), np.float32)
+    dense, norm = layers.Dense(3), layers.RMSNormalization()
+    np.testing.assert_array_equal(dense(x, training=True), dense.call(x, training=False))
+    np.testing.assert_array_equal(norm(x), norm.call(x=x))
