@@ -97,7 +97,7 @@ class Layer:
         super().__init_subclass__(**kwargs)
         name_places_of(cls)
         if "build" in vars(cls):
-            cls.build = _noted(cls.build)  # type: ignore[method-assign, assignment]
+            cls.build = _noted(cls.build)  # type: ignore[method-assign]
 
     def build(self, input_shape: Any) -> None:
         """Make the variables, given the shape of the input (batch first, None if unknown)."""

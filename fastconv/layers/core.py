@@ -229,7 +229,7 @@ class TimeDistributed(Wrapper):
         ValueError: it is none, or the input has less than three axes.
     """
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any) -> None:  # type: ignore[override]
         if len(input_shape) < 3:
             raise ValueError(f"{self.name}: inputs must have three axes at least. Received: {input_shape=}")
         super().build((input_shape[0], *input_shape[2:]))

@@ -396,7 +396,7 @@ class SpectralNormalization(Wrapper):
         super().__init__(layer, **kwargs)
         self.power_iterations = check_count(self, "power_iterations", power_iterations)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any) -> None:  # type: ignore[override]
         super().build(input_shape)
         if not hasattr(self.layer, "kernel"):
             raise ValueError(f"{self.name}: the layer must have a kernel. Received: layer={self.layer!r}")

@@ -72,7 +72,7 @@ class _Cloning:
 
     def clone(self, model: Any, input_tensors: Any, call_function: Callable[..., Any] | None) -> Any:
         if isinstance(model, Functional):
-            twin = self._functional(model, input_tensors, call_function)
+            twin: Any = self._functional(model, input_tensors, call_function)
         elif call_function is None:
             twin = self._sequential(model, input_tensors)
         else:
@@ -115,14 +115,14 @@ class _Cloning:
         values = dict(zip(leaves(model.input), in_places_of(model.input, inputs)))
         for node in model.nodes:
             args, kwargs = substitute((node.args, node.kwargs), values.__getitem__)
-            is_layer = isinstance(node.operation, Layer)
-            operation: Any = self.layer(node.operation, call_function) if is_layer else lift(node.operation)
+            operation: Any = node.operation
+            operation = self.layer(operation, call_function) if isinstance(operation, Layer) else lift(operation)
             made = operation(*args, **kwargs) if call_function is None else call_function(operation, *args, **kwargs)
             values.update(zip(node.outputs, leaves(made)))
         outputs = map_leaves(values.__getitem__, model.output)
         twin = Functional(inputs, outputs, name=model.name)
         twin._trainable = model._trainable
-        written = written_class(model)
+        written: Any = written_class(model)
         return twin if written is Functional or has_constructor(model) else written._of_graph(twin)
 
 
