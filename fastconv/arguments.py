@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,15 +29,23 @@ def plain(value: Any, kinds: Any = (np.ndarray, np.generic)) -> Any:
     return value
 
 
+def number_of(value: Any) -> Any:
+    """`value`, an array or tensor of a single number and no axis, as Python's number; anything else as it is."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        value = value.item()
+    return float(value) if isinstance(value, np.floating) else value  # a longdouble stays one in `item`
+
+
 def is_integer(value: Any) -> bool:
     """Whether `value` is an integer of Python or NumPy, and not a boolean."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def is_number(value: Any) -> bool:
-    """Whether `value` is a real number of Python or NumPy other than NaN, and not a boolean."""
-    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    return real and not math.isnan(value)
+    """Whether `value` is a real number of Python or NumPy that a float can hold, and neither NaN nor a boolean."""
+    if is_integer(value):
+        return bool(abs(value) <= sys.float_info.max)
+    return isinstance(value, (float, np.floating)) and not math.isnan(value)
 
 
 def describe(owner: Any) -> str:
@@ -43,18 +53,21 @@ def describe(owner: Any) -> str:
     return owner if isinstance(owner, str) else type(owner).__name__
 
 
-def as_integer(owner: Any, name: str, value: Any, least: int = -LARGEST) -> int:
+def as_integer(owner: Any, name: str, value: Any, least: int = -LARGEST, most: int = LARGEST) -> int:
     """`value` as an int.
 
     Raises:
-        ValueError: it is no integer, below `least`, or too large for the size of an array.
+        ValueError: it is no integer, below `least`, above `most`, or too large for the size of an array.
     """
-    number = plain(value)
-    if not is_integer(number) or not least <= number <= LARGEST:
-        bound = f" of at least {least}" * (least != -LARGEST)
-        limit = ", below 2**63" * (is_integer(number) and abs(number) > LARGEST)
-        raise ValueError(f"{describe(owner)}: {name} must be an int{bound}{limit}. Received: {name}={value!r}")
-    return number
+    number = number_of(value)
+    if not is_integer(number) or not least <= number <= most:
+        bounds = [
+            f"at {word} {n}" for word, n, free in (("least", least, -LARGEST), ("most", most, LARGEST)) if n != free
+        ]
+        limit = ", below 2**63" * (is_integer(number) and abs(number) > LARGEST and most == LARGEST)
+        rule = "an int" + f" of {' and '.join(bounds)}" * bool(bounds) + limit
+        raise ValueError(f"{describe(owner)}: {name} must be {rule}. Received: {name}={value!r}")
+    return int(number)
 
 
 def as_integers(owner: Any, name: str, value: Any, least: int = -LARGEST, count: int | None = None) -> tuple[int, ...]:
@@ -99,40 +112,62 @@ def as_axes(owner: Any, name: str, value: Any) -> int | list[int]:
         ValueError: it is something else.
     """
     axes = plain(value)
-    if is_integer(axes):
-        return axes
-    if not isinstance(axes, (list, tuple)) or not all(map(is_integer, axes)):
+    several = axes if isinstance(axes, (list, tuple)) else [axes]
+    if not all(is_integer(axis) and abs(axis) <= LARGEST for axis in several):
         raise ValueError(f"{describe(owner)}: {name} must be an int, or ints in a tuple. Received: {name}={value!r}")
-    return list(axes)
+    return axes if is_integer(axes) else list(axes)
 
 
-def as_number(owner: Any, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> Any:
-    """`value` as a Python number from `low` to `high`; integers stay integers.
+def as_number(
+    owner: Any,
+    name: str,
+    value: Any,
+    low: float = -math.inf,
+    high: float = math.inf,
+    above: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """`value` as a Python number; integers stay integers.
+
+    Args:
+        owner, name, value: for the error, and what is checked.
+        low, high: the least and the greatest number.
+        above, below: bounds that the number does not reach; below=math.inf asks for a finite one.
 
     Raises:
         ValueError: it is no real number, NaN, or outside.
     """
-    number = plain(value)
-    if not is_number(number) or not low <= number <= high:
-        bounds = [f"at {word} {n:g}" for word, n in (("least", low), ("most", high)) if math.isfinite(n)]
-        rule = "a number" + f" of {' and '.join(bounds)}" * bool(bounds)
+    number = number_of(value)
+    inside = is_number(number) and low <= number <= high
+    if not inside or (above is not None and number <= above) or (below is not None and number >= below):
+        limits = (("at least", low), ("above", above), ("at most", high), ("below", below))
+        bounds = [f"{word} {n:g}" for word, n in limits if n is not None and math.isfinite(n)]
+        rule = ("a finite number" if below == math.inf else "a number") + f" {' and '.join(bounds)}" * bool(bounds)
         raise ValueError(f"{describe(owner)}: {name} must be {rule}. Received: {name}={value!r}")
     return number
 
 
-def as_numbers(owner: Any, name: str, value: Any) -> Any:
+def optional(check: Callable[..., Any], owner: Any, name: str, value: Any, *bounds: Any, **further: Any) -> Any:
+    """`check(owner, name, value, ...)`, one of the functions of this file; None stays None."""
+    return None if value is None else check(owner, name, value, *bounds, **further)
+
+
+def as_numbers(owner: Any, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> Any:
     """`value`, a number or numbers in an array or in nested lists of one shape, as Python's numbers and lists.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: it is something else, or there is a number outside of `low` to `high`.
     """
     numbers = plain(value)
     try:
-        kind = np.asarray(numbers).dtype.kind
+        array = np.asarray(numbers)
     except ValueError:  # lists of several lengths
-        kind = "O"
-    if kind not in "biuf" or isinstance(numbers, (set, dict)):
-        raise ValueError(f"{describe(owner)}: {name} must be a number, or numbers. Received: {name}={value!r}")
+        array = np.empty(0, object)
+    bounded = math.isfinite(low) or math.isfinite(high)
+    inside = array.dtype.kind in "iuf" and not isinstance(numbers, (set, dict))
+    if not inside or (bounded and not ((low <= array) & (array <= high)).all()):
+        bounds = f" from {low:g} to {high:g}" * bounded
+        raise ValueError(f"{describe(owner)}: {name} must be a number{bounds}, or numbers. Received: {name}={value!r}")
     return numbers
 
 
@@ -158,3 +193,15 @@ def as_choice(owner: Any, name: str, value: Any, allowed: tuple[str, ...]) -> st
         rule = f"one of {', '.join(allowed)}" if len(allowed) > 1 else repr(*allowed)
         raise ValueError(f"{describe(owner)}: {name} must be {rule}. Received: {name}={value!r}")
     return value
+
+
+def as_verbosity(owner: Any, value: Any) -> int:
+    """`value`, how much is printed, as an int: 1 for "auto" and True, 0 for False.
+
+    Raises:
+        ValueError: it is something else than 0, 1, 2, True, False or "auto".
+    """
+    number = {"auto": 1}.get(value) if isinstance(value, str) else number_of(value)
+    if not isinstance(number, (int, float)) or number not in (0, 1, 2):
+        raise ValueError(f"{describe(owner)}: verbose must be 0, 1, 2 or 'auto'. Received: verbose={value!r}")
+    return int(number)

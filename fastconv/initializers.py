@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, serialization
-from fastconv.arguments import as_choice, as_integer, as_integers, as_number, as_numbers
+from fastconv.arguments import as_choice, as_integer, as_integers, as_number, as_numbers, plain
 from fastconv.engine import Variable
 from fastconv.serialization import Configurable, register
 from fastconv.utils import random
@@ -46,7 +46,8 @@ class Constant(Initializer):
     """Every weight is `value`, a number or an array that broadcasts to the shape."""
 
     def __init__(self, value: Any = 0.0) -> None:
-        self.value = as_numbers(self, "value", value)
+        given = plain(value)
+        self.value = given if isinstance(given, bool) else as_numbers(self, "value", given)
 
     def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
         return np.full(shape, self.value, dtype or config.floatx())

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fastconv.callbacks.callback import Callback, Logs, is_count
+from fastconv.arguments import as_flag
+from fastconv.callbacks.callback import Callback, Logs, as_frequency
 from fastconv.callbacks.places import check_folder
 from fastconv.callbacks.snapshot import Snapshot
 from fastconv.utils import random
@@ -49,14 +50,10 @@ class BackupAndRestore(Callback):
         super().__init__()
         if not os.fspath(backup_dir):
             raise ValueError(f"BackupAndRestore: backup_dir must name a folder. Received: backup_dir={backup_dir!r}")
-        if save_freq != "epoch" and not is_count(save_freq):
-            raise ValueError(
-                f"BackupAndRestore: save_freq must be 'epoch' or a positive int. Received: save_freq={save_freq!r}"
-            )
         self.backup_dir = Path(backup_dir)
-        self.save_freq = save_freq
-        self.double_checkpoint = double_checkpoint
-        self.delete_checkpoint = delete_checkpoint
+        self.save_freq = as_frequency(self, "save_freq", save_freq, "epoch")
+        self.double_checkpoint = as_flag(self, "double_checkpoint", double_checkpoint)
+        self.delete_checkpoint = as_flag(self, "delete_checkpoint", delete_checkpoint)
         self._latest = self.backup_dir / "latest.npz"
         self._previous = self.backup_dir / "previous.npz"
         self._resuming: Snapshot | None = None

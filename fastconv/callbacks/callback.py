@@ -1,9 +1,11 @@
-"""A callback, which is told of the progress of training, and checks of the arguments of callbacks."""
+"""A callback, which is told of the progress of training."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from fastconv.arguments import LARGEST, is_integer, number_of
 
 Logs = Mapping[str, Any] | None
 
@@ -99,27 +101,16 @@ class Callback:
         """When an exception ends fit, evaluate or predict, in place of the methods that would have followed."""
 
 
-def is_count(value: Any, least: int = 1) -> bool:
-    """Whether `value` is an integer, Python's or NumPy's, of at least `least`; True is none."""
-    return hasattr(value, "__index__") and not isinstance(value, bool) and int(value) >= least
+def as_frequency(callback: Any, name: str, value: Any, *words: str) -> str | int:
+    """`value`, one of `words` or a number of batches, as a string or an int.
 
-
-def is_number(value: Any) -> bool:
-    """Whether `value` is a real number, Python's or NumPy's; True is none."""
-    return hasattr(value, "__float__") and not isinstance(value, (bool, str)) and not getattr(value, "shape", ())
-
-
-def check_counts(callback: Any, **counts: Any) -> None:
-    """Raise ValueError unless all are integers of at least 0."""
-    for name, value in counts.items():
-        if not is_count(value, least=0):
-            raise ValueError(
-                f"{type(callback).__name__}: {name} must be an integer of at least 0. Received: {name}={value!r}"
-            )
-
-
-def check_numbers(callback: Any, **numbers: Any) -> None:
-    """Raise ValueError unless all are real numbers."""
-    for name, value in numbers.items():
-        if not is_number(value):
-            raise ValueError(f"{type(callback).__name__}: {name} must be a number. Received: {name}={value!r}")
+    Raises:
+        ValueError: it is something else.
+    """
+    if isinstance(value, str) and value in words:
+        return value
+    number = number_of(value)
+    if not is_integer(number) or not 1 <= number <= LARGEST:
+        rule = f"{', '.join(map(repr, words))} or an int of at least 1"
+        raise ValueError(f"{type(callback).__name__}: {name} must be {rule}. Received: {name}={value!r}")
+    return int(number)

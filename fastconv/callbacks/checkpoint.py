@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fastconv.callbacks.callback import Logs, check_numbers, is_count
+from fastconv.arguments import as_flag, as_integer, as_number, as_verbosity, optional
+from fastconv.callbacks.callback import Callback, Logs, as_frequency
+from fastconv.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from fastconv.callbacks.monitor import Monitor
-from fastconv.callbacks.places import check_fields
+from fastconv.callbacks.places import check_fields, fill, names_in, unfit_fields
 from fastconv.utils.endings import MODELS, WEIGHTS, model_suffix
 from fastconv.utils.files import FilePath
 
@@ -18,7 +22,8 @@ class ModelCheckpoint(Monitor):
 
     Args:
         filepath: where to, with an ending that `Model.save` or `save_weights` takes; may hold fields such as
-            "{epoch:02d}" and "{val_loss:.2f}".
+            "{epoch:02d}" and "{val_loss:.2f}". A value that an epoch does not have, or that does not fit the format, is
+            "NA", with a warning.
         monitor: the quantity for `save_best_only`, a key of an epoch's logs.
         verbose: whether to print what is done.
         save_best_only: whether to save only when the quantity is better than ever before; an epoch that lacks it is
@@ -31,7 +36,8 @@ class ModelCheckpoint(Monitor):
 
     Raises:
         ValueError: an unknown ending, mode, save_freq or period, or fields that are no names; when training begins, a
-            quantity of which "auto" cannot tell the direction; later, a field that the logs lack.
+            quantity of which "auto" cannot tell the direction; then too, or after the first batch if only that shows
+            which quantities there are, a field of none of them, or one whose values do not fit its format.
         ImportError, OSError: when training begins, a file that could not be written.
     """
 
@@ -52,35 +58,34 @@ class ModelCheckpoint(Monitor):
         period: int = 1,
     ) -> None:
         super().__init__(monitor, mode)
-        self.compares = save_best_only
-        if save_freq != "epoch" and not is_count(save_freq):
-            raise ValueError(
-                f"ModelCheckpoint: save_freq must be 'epoch' or a positive int. Received: save_freq={save_freq!r}"
-            )
-        if not is_count(period):
-            raise ValueError(f"ModelCheckpoint: period must be an int of at least 1. Received: period={period!r}")
-        if initial_value_threshold is not None:
-            check_numbers(self, initial_value_threshold=initial_value_threshold)
-        model_suffix(filepath, WEIGHTS if save_weights_only else MODELS)
-        check_fields("ModelCheckpoint", os.fsdecode(filepath))
+        self.compares = self.save_best_only = as_flag(self, "save_best_only", save_best_only)
+        self.save_weights_only = as_flag(self, "save_weights_only", save_weights_only)
+        self.save_freq = as_frequency(self, "save_freq", save_freq, "epoch")
+        self.period = as_integer(self, "period", period, 1)
+        self.verbose = as_verbosity(self, verbose)
+        self.best: float | None = optional(as_number, self, "initial_value_threshold", initial_value_threshold)
+        model_suffix(filepath, WEIGHTS if self.save_weights_only else MODELS)
         self.filepath = os.fsdecode(filepath)
-        self.verbose = verbose
-        self.save_best_only = save_best_only
-        self.save_weights_only = save_weights_only
-        self.save_freq = save_freq
-        self.period = period
-        self.best: float | None = None if initial_value_threshold is None else float(initial_value_threshold)
+        check_fields("ModelCheckpoint", self.filepath)
+        self._checks_values = False  # of fields, after the next batch
         self._epoch = 0
         self._batches = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.model.check_save(self.filepath, self.save_weights_only)
+        self._checks_values = not {*names_in(self.filepath)} <= {"epoch"}
+        names = self.model.names_in_logs()
+        if self._checks_values and names is not None:
+            self._check_names(names)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         self._batches += 1
+        if self._checks_values:
+            self._checks_values = False
+            self._check_values(logs or {})
         if self.save_freq != "epoch" and self._batches % int(self.save_freq) == 0:
             self._save(logs, {"batch": batch + 1})
 
@@ -110,9 +115,54 @@ class ModelCheckpoint(Monitor):
         return True
 
     def _path(self, fields: Mapping[str, Any]) -> str:
-        try:
-            return self.filepath.format(**fields)
-        except KeyError as error:
+        unfit = unfit_fields(self.filepath, fields)
+        if unfit:
+            warnings.warn(
+                f"ModelCheckpoint: filepath may hold {', '.join(fields)}, if the format fits. "
+                f"Received: {', '.join(unfit)} in filepath={self.filepath!r}, for which NA is written",
+                stacklevel=4,
+            )
+        return fill(self.filepath, fields)
+
+    def _known(self, names: Iterable[str]) -> list[str]:
+        """The names that fields may have, given those of a batch's logs."""
+        names = list(names)
+        if self.save_freq != "epoch":
+            return [*names, "epoch", "batch"]
+        validation = [] if self.model.validates is False else [f"val_{name}" for name in names]
+        has_rate = any(isinstance(one, (LearningRateScheduler, ReduceLROnPlateau)) for one in self._earlier())
+        return [*names, *validation, *["learning_rate"] * has_rate, "epoch"]
+
+    def _earlier(self) -> list[Callback]:
+        """The callbacks that are told of each stage before this one."""
+        return list(itertools.takewhile(lambda callback: callback is not self, self.companions))
+
+    def _check_names(self, names: Iterable[str]) -> None:
+        """Raise ValueError if a field has no name of these, and no callback could add it to the logs."""
+        known = self._known(names)
+        unknown = [name for name in names_in(self.filepath) if name not in known]
+        if unknown and not any(map(_may_add_to_logs, self._earlier())):
             raise ValueError(
-                f"ModelCheckpoint: filepath may hold {', '.join(fields)}. Received: filepath={self.filepath!r}"
-            ) from error
+                f"ModelCheckpoint: filepath may hold {', '.join(known)}. "
+                f"Received: {', '.join(unknown)} in filepath={self.filepath!r}"
+            )
+
+    def _check_values(self, logs: Mapping[str, Any]) -> None:
+        """Raise ValueError if a field's name is unknown, or the values of the first batch do not fit its format."""
+        self._check_names(logs)
+        values = {**logs, **{f"val_{name}": value for name, value in logs.items()}}
+        values = {"learning_rate": 0.1, **values, "epoch": 1, "batch": 1}
+        unfit = [f for f in unfit_fields(self.filepath, values) if any(name in values for name in names_in(f))]
+        if unfit:
+            raise ValueError(
+                f"ModelCheckpoint: the values of fields in filepath must fit their formats. "
+                f"Received: {', '.join(unfit)} in filepath={self.filepath!r}, "
+                + ", ".join(f"{name}={values[name]!r}" for f in unfit for name in names_in(f))
+            )
+
+
+def _may_add_to_logs(callback: Callback) -> bool:
+    """Whether a user has written what is done at the end of a batch or epoch."""
+    stages = ("on_epoch_end", "on_train_batch_end", "on_batch_end")
+    methods = [getattr(callback, stage) for stage in stages]
+    return any(getattr(method, "__module__", "").partition(".")[0] != __name__.partition(".")[0] for method in methods)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.arguments import as_flag
 from fastconv.callbacks.callback import Callback, Logs
+from fastconv.callbacks.places import MISSING
 from fastconv.utils.files import write_whole
-
-MISSING = "NA"
 
 
 class CSVLogger(Callback):
@@ -39,7 +39,7 @@ class CSVLogger(Callback):
             raise ValueError(f"CSVLogger: separator must be one character. Received: separator={separator!r}")
         self.filename = os.fspath(filename)
         self.separator = separator
-        self.append = append
+        self.append = as_flag(self, "append", append)
         self._begun = False  # whether lines of this training are in the file
 
     def on_train_begin(self, logs: Logs = None) -> None:

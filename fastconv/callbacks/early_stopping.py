@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.callbacks.callback import Callback, Logs, check_counts, check_numbers
+from fastconv.arguments import as_flag, as_integer, as_number, as_verbosity, optional
+from fastconv.callbacks.callback import Callback, Logs
 from fastconv.callbacks.monitor import Monitor
 
 
@@ -42,14 +43,11 @@ class EarlyStopping(Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        check_counts(self, patience=patience, start_from_epoch=start_from_epoch)
-        if baseline is not None:
-            check_numbers(self, baseline=baseline)
-        self.patience = patience
-        self.verbose = verbose
-        self.baseline = baseline
-        self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = start_from_epoch
+        self.patience = as_integer(self, "patience", patience, 0)
+        self.verbose = as_verbosity(self, verbose)
+        self.baseline = optional(as_number, self, "baseline", baseline)
+        self.restore_best_weights = as_flag(self, "restore_best_weights", restore_best_weights)
+        self.start_from_epoch = as_integer(self, "start_from_epoch", start_from_epoch, 0)
         self._begin()
 
     def _begin(self) -> None:

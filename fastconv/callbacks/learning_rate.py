@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.callbacks.callback import Callback, Logs, check_counts, check_numbers
+from fastconv.arguments import as_integer, as_number, as_verbosity
+from fastconv.callbacks.callback import Callback, Logs
 from fastconv.callbacks.monitor import Monitor
 
 
@@ -21,13 +22,18 @@ class LearningRateScheduler(Callback):
         verbose: whether to print it.
 
     Raises:
+        ValueError: a schedule that is no function, or that returns no finite number from 0 on.
         TypeError: when training begins, a learning rate that follows a schedule already.
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         super().__init__()
+        if not callable(schedule):
+            raise ValueError(
+                f"LearningRateScheduler: schedule must be a function of the epoch. Received: schedule={schedule!r}"
+            )
         self.schedule = schedule
-        self.verbose = verbose
+        self.verbose = as_verbosity(self, verbose)
 
     def on_train_begin(self, logs: Logs = None) -> None:
         check_assignable(self)
@@ -36,7 +42,7 @@ class LearningRateScheduler(Callback):
         optimizer = self.model.optimizer
         now = [float(optimizer.learning_rate)] if takes_two(self.schedule) else []
         rate = self.schedule(epoch, *now)
-        optimizer.learning_rate = float(rate)
+        optimizer.learning_rate = rate
         if self.verbose:
             print(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
 
@@ -69,7 +75,7 @@ class ReduceLROnPlateau(Monitor):
 
     Args:
         monitor: the quantity, a key of an epoch's logs.
-        factor: less than 1.
+        factor: at least 0 and less than 1.
         patience: epochs to wait for something better.
         verbose: whether to print what is done.
         mode: "min", "max", or "auto" to tell by the metric or its name.
@@ -78,7 +84,7 @@ class ReduceLROnPlateau(Monitor):
         min_lr: the least learning rate.
 
     Raises:
-        ValueError: a factor from 1 on, an unknown mode, or an argument of another kind; when training begins, a
+        ValueError: a factor outside of [0, 1), an unknown mode, or an argument of another kind; when training begins, a
             quantity of which "auto" cannot tell the direction.
         TypeError: when training begins, a learning rate that follows a schedule.
     """
@@ -97,15 +103,11 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        check_counts(self, patience=patience, cooldown=cooldown)
-        check_numbers(self, factor=factor, min_lr=min_lr)
-        if not factor < 1:
-            raise ValueError(f"ReduceLROnPlateau: factor must be less than 1. Received: factor={factor!r}")
-        self.factor = factor
-        self.patience = patience
-        self.verbose = verbose
-        self.cooldown = cooldown
-        self.min_lr = min_lr
+        self.factor = as_number(self, "factor", factor, 0, below=1)
+        self.patience = as_integer(self, "patience", patience, 0)
+        self.verbose = as_verbosity(self, verbose)
+        self.cooldown = as_integer(self, "cooldown", cooldown, 0)
+        self.min_lr = as_number(self, "min_lr", min_lr, below=np.inf)
         self._begin()
 
     def _begin(self) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.callbacks.callback import Callback, Logs, check_numbers
+from fastconv.arguments import as_number
+from fastconv.callbacks.callback import Callback, Logs
 from fastconv.serialization import snake_case
 
 # "auto" modes: a quantity whose name ends in one of these is to grow, or to shrink; the names are those of Keras.
@@ -69,12 +70,15 @@ class Monitor(Callback):
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         super().__init__()
-        if mode not in ("auto", "min", "max"):
+        if not isinstance(mode, str) or mode not in ("auto", "min", "max"):
             raise ValueError(f"{type(self).__name__}: mode must be 'auto', 'min' or 'max'. Received: mode={mode!r}")
-        check_numbers(self, min_delta=min_delta)
+        if not isinstance(monitor, str):
+            raise ValueError(
+                f"{type(self).__name__}: monitor must be the name of a quantity. Received: monitor={monitor!r}"
+            )
         self.monitor = monitor
         self.mode = mode
-        self.min_delta = abs(min_delta)
+        self.min_delta = abs(as_number(self, "min_delta", min_delta, below=math.inf))
         self._sign = {"min": -1, "max": 1}.get(mode) or direction_of_name(monitor)
 
     def set_model(self, model: Any) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.callbacks.callback import Callback, Logs, check_counts, is_count
+from fastconv.arguments import as_integer
+from fastconv.callbacks.callback import Callback, Logs, as_frequency
 from fastconv.utils.model_graph import vertices
 
 MOST_IMAGES = 3  # of one weight
@@ -52,24 +53,20 @@ class TensorBoard(Callback):
         embeddings_metadata: Any = None,
     ) -> None:
         super().__init__()
-        if update_freq not in ("epoch", "batch") and not is_count(update_freq):
+        frequency = as_frequency(self, "update_freq", update_freq, "epoch", "batch")
+        as_integer(self, "profile_batch", profile_batch, 0, 0)
+        as_integer(self, "embeddings_freq", embeddings_freq, 0, 0)
+        if embeddings_metadata:
             raise ValueError(
-                "TensorBoard: update_freq must be 'epoch', 'batch' or a positive int. "
-                f"Received: update_freq={update_freq!r}"
+                f"TensorBoard: embeddings_metadata must be None. Received: embeddings_metadata={embeddings_metadata!r}"
             )
-        if profile_batch or embeddings_freq or embeddings_metadata:
-            raise ValueError(
-                "TensorBoard: profile_batch and embeddings_freq must be 0. "
-                f"Received: {profile_batch=}, {embeddings_freq=}, {embeddings_metadata=}"
-            )
-        check_counts(self, histogram_freq=histogram_freq)
+        self.histogram_freq = as_integer(self, "histogram_freq", histogram_freq, 0)
         _tensorboardx()
         self.log_dir = os.fspath(log_dir)
-        self.histogram_freq = histogram_freq
         self.write_graph = write_graph
         self.write_images = write_images
         self.write_steps_per_second = write_steps_per_second
-        self.update_freq = 1 if update_freq == "batch" else update_freq
+        self.update_freq = 1 if frequency == "batch" else frequency
         self._writers: dict[str, Any] = {}
         self._in_fit = False
         self._train_batch = 0

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastconv import config, ops
 from fastconv.engine import lift
+from fastconv.losses.settings import all_or_some_axes, as_weights, settings, some_axes
 from fastconv.ops.broadcast import positions
 from fastconv.ops.convert import as_float
 from fastconv.serialization import register
@@ -62,6 +63,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
 
 @register("loss", "bce", "BCE")
 @lift
+@settings(axis=some_axes)
 def binary_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Any:
@@ -79,6 +81,7 @@ def binary_crossentropy(
 
 @register("loss")
 @lift
+@settings()
 def categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Any:
@@ -97,6 +100,7 @@ def categorical_crossentropy(
 
 @register("loss")
 @lift
+@settings()
 def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Any:
@@ -159,6 +163,7 @@ def _log_ratio(a: Any, b: Any, difference: Any) -> Any:
 
 @register("loss")
 @lift
+@settings()
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     """mean over the last axis of e^2 / 2 where |e| <= delta, else delta |e| - delta^2 / 2, with e = y_pred - y_true.
 
@@ -239,6 +244,7 @@ def _unit(x: Any, axis: int) -> Any:
 
 @register("loss")
 @lift
+@settings()
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     """The cosine of the angle between targets and outputs along `axis`, negative: -1 where they point the same way."""
     y_true, y_pred = same_shape("cosine_similarity", y_true, y_pred)
@@ -247,6 +253,7 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
 
 @register("loss")
 @lift
+@settings(axis=some_axes)
 def binary_focal_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -284,6 +291,7 @@ def _focus(doubt: Any, gamma: float) -> Any:
 
 @register("loss")
 @lift
+@settings(alpha=as_weights)
 def categorical_focal_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -298,7 +306,8 @@ def categorical_focal_crossentropy(
     Args:
         y_true: probabilities, such as one-hot rows.
         y_pred: p, or logits with p = softmax(y_pred) where `from_logits`.
-        alpha, gamma: how much losses count, and how little what is certain already.
+        alpha: how much losses count: a number, or a list of numbers, one for each class, when `axis` is the last.
+        gamma: how little what is certain already counts.
         label_smoothing: s moves the targets towards 1/K, to (1 - s) y_true + s/K.
     """
     y_true, y_pred = same_shape("categorical_focal_crossentropy", y_true, y_pred)
@@ -310,11 +319,12 @@ def categorical_focal_crossentropy(
     else:
         p = ops.clip(y_pred / ops.sum(y_pred, axis, True), config.epsilon(), 1.0 - config.epsilon())
         log_p, doubt = ops.log(p), 1.0 - p
-    return -ops.sum(alpha * _focus(doubt, gamma) * y_true * log_p, axis)
+    return -ops.sum(ops.cast(alpha, y_pred.dtype) * _focus(doubt, gamma) * y_true * log_p, axis)
 
 
 @register("loss")
 @lift
+@settings(axis=all_or_some_axes)
 def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
     """1 - 2 sum(y_true y_pred) / (sum(y_true) + sum(y_pred)), over `axis`, or all axes; Milletari et al. 2016."""
     y_true, y_pred = same_shape("dice", y_true, y_pred)
@@ -327,6 +337,7 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
 
 @register("loss")
 @lift
+@settings(axis=all_or_some_axes)
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Any:
     """1 - both / (both + alpha missed + beta wrong), over `axis`, or all axes; Salehi et al. 2017.
 

@@ -12,6 +12,7 @@ from fastconv import config, ops, serialization
 from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.losses import functions
+from fastconv.losses.settings import checked_settings
 from fastconv.serialization import Configurable, register
 
 MEANS = ("sum_over_batch_size", "mean")
@@ -152,7 +153,7 @@ class FunctionLoss(Loss):
 
     def __init__(self, reduction: str | None, name: str | None, dtype: Any, **arguments: Any) -> None:
         super().__init__(name, reduction, dtype)
-        self.arguments = arguments
+        self.arguments = checked_settings(self, type(self).function, arguments)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return type(self).function(y_true, y_pred, **self.arguments)
@@ -319,12 +320,6 @@ class Huber(FunctionLoss):
         super().__init__(reduction, name, dtype, delta=delta)
 
 
-def check_smoothing(name: str, label_smoothing: float) -> None:
-    """Raise ValueError unless it is from 0 to 1."""
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"{name}: label_smoothing must be from 0 to 1. Received: label_smoothing={label_smoothing!r}")
-
-
 @register("loss")
 class BinaryCrossentropy(FunctionLoss):
     """The mean of `binary_crossentropy` over the batch."""
@@ -340,7 +335,6 @@ class BinaryCrossentropy(FunctionLoss):
         name: str | None = "binary_crossentropy",
         dtype: Any = None,
     ) -> None:
-        check_smoothing(type(self).__name__, label_smoothing)
         super().__init__(
             reduction,
             name,
@@ -366,7 +360,6 @@ class CategoricalCrossentropy(FunctionLoss):
         name: str | None = "categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
-        check_smoothing(type(self).__name__, label_smoothing)
         super().__init__(
             reduction,
             name,
@@ -395,7 +388,6 @@ class BinaryFocalCrossentropy(FunctionLoss):
         name: str | None = "binary_focal_crossentropy",
         dtype: Any = None,
     ) -> None:
-        check_smoothing(type(self).__name__, label_smoothing)
         super().__init__(
             reduction,
             name,
@@ -426,7 +418,6 @@ class CategoricalFocalCrossentropy(FunctionLoss):
         name: str | None = "categorical_focal_crossentropy",
         dtype: Any = None,
     ) -> None:
-        check_smoothing(type(self).__name__, label_smoothing)
         super().__init__(
             reduction,
             name,

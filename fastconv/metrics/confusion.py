@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, ops
+from fastconv.arguments import as_choice, as_flag, as_integer, as_number, as_numbers, optional, plain
 from fastconv.losses.functions import as_single, same_rank
 from fastconv.losses.objects import leading_weights
 from fastconv.metrics.metric import Metric, weighted
@@ -20,6 +21,7 @@ FALSE_POSITIVES, TRUE_POSITIVES, TRUE_NEGATIVES, FALSE_NEGATIVES = CELLS = (
     "true_negatives",
     "false_negatives",
 )
+MOST_THRESHOLDS = 2**20  # which are kept as a list
 
 
 def quotient(a: Any, b: Any) -> np.ndarray:
@@ -115,8 +117,8 @@ class Count(Confusion):
     def __init__(
         self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: Any = None
     ) -> None:
-        super().__init__(thresholds_or(thresholds, 0.5), name, dtype)
-        self.given_thresholds = for_files(thresholds)
+        super().__init__(thresholds_or(self, thresholds, 0.5), name, dtype)
+        self.given_thresholds = plain(thresholds)
 
     def result(self) -> Any:
         return one_or_all(getattr(self, self.CELLS[0]).numpy())
@@ -125,19 +127,14 @@ class Count(Confusion):
         return {**super().get_config(), "thresholds": self.given_thresholds}
 
 
-def thresholds_or(thresholds: float | Sequence[float] | None, default: float) -> list[float]:
-    """`thresholds`, a number or several, as a list. Raises ValueError for one outside of [0, 1]."""
+def thresholds_or(metric: Any, thresholds: float | Sequence[float] | None, default: float) -> list[float]:
+    """`thresholds`, a number or several, as a list. Raises ValueError for none, or one outside of [0, 1]."""
     if thresholds is None:
         return [default]
-    found = [float(t) for t in np.ravel(np.asarray(thresholds, "float64"))]
-    if not found or not all(0 <= t <= 1 for t in found):
-        raise ValueError(f"thresholds must be from 0 to 1. Received: thresholds={thresholds!r}")
+    found = np.ravel(as_numbers(metric, "thresholds", thresholds, 0, 1)).astype("float64").tolist()
+    if not found:
+        raise ValueError(f"{type(metric).__name__}: thresholds must not be empty. Received: {thresholds=}")
     return found
-
-
-def for_files(thresholds: Any) -> Any:
-    """Thresholds as they were given, NumPy's arrays and numbers as Python's."""
-    return thresholds.tolist() if isinstance(thresholds, (np.ndarray, np.generic)) else thresholds
 
 
 def one_or_all(numbers: np.ndarray) -> Any:
@@ -191,10 +188,10 @@ class Share(Confusion):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(thresholds_or(thresholds, 0.5 if top_k is None else -1e10), name, dtype)
-        self.given_thresholds = for_files(thresholds)
-        self.top_k = top_k
-        self.class_id = class_id
+        super().__init__(thresholds_or(self, thresholds, 0.5 if top_k is None else -1e10), name, dtype)
+        self.given_thresholds = plain(thresholds)
+        self.top_k = optional(as_integer, self.name, "top_k", top_k, 1)
+        self.class_id = optional(as_integer, self.name, "class_id", class_id)
 
     def result(self) -> Any:
         first, second = (getattr(self, cell).numpy() for cell in self.CELLS)
@@ -225,15 +222,10 @@ class AtThreshold(Confusion):
     given: str
 
     def __init__(self, least: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any) -> None:
-        if not 0 <= least <= 1 or num_thresholds < 1:
-            raise ValueError(
-                f"{type(self).__name__}: {self.wanted} must be from 0 to 1, num_thresholds at least 1. "
-                f"Received: {self.wanted}={least!r}, num_thresholds={num_thresholds!r}"
-            )
-        super().__init__(evenly_spaced(num_thresholds), name, dtype)
-        self.least = least
-        self.num_thresholds = num_thresholds
-        self.class_id = class_id
+        self.least = as_number(self, self.wanted, least, 0, 1)
+        self.num_thresholds = as_integer(self, "num_thresholds", num_thresholds, 1, MOST_THRESHOLDS)
+        super().__init__(evenly_spaced(self.num_thresholds), name, dtype)
+        self.class_id = optional(as_integer, self, "class_id", class_id)
 
     def rates(self) -> dict[str, np.ndarray]:
         """Each rate at each threshold."""
@@ -360,27 +352,24 @@ class AUC(Confusion):
         label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
-        if curve not in CURVES or summation_method.lower() not in METHODS:
-            raise ValueError(
-                f"AUC: curve must be one of {tuple(CURVES)}, summation_method one of {METHODS}. "
-                f"Received: curve={curve!r}, summation_method={summation_method!r}"
-            )
-        if thresholds is None and num_thresholds < 2:
-            raise ValueError(f"AUC: num_thresholds must be at least 2. Received: {num_thresholds!r}")
-        if num_labels and not multi_label:
-            raise ValueError(f"AUC: num_labels needs multi_label=True. Received: num_labels={num_labels!r}")
-        inner = evenly_spaced(num_thresholds)[1:-1] if thresholds is None else sorted(thresholds_or(thresholds, 0.5))
+        method = summation_method.lower() if isinstance(summation_method, str) else summation_method
+        if thresholds is None:
+            inner = evenly_spaced(as_integer(self, "num_thresholds", num_thresholds, 2, MOST_THRESHOLDS))[1:-1]
+        else:
+            inner = sorted(thresholds_or(self, thresholds, 0.5))
         super().__init__([-config.epsilon(), *inner, 1 + config.epsilon()], name, dtype)
-        self.given_thresholds = for_files(thresholds)
+        self.given_thresholds = plain(thresholds)
         self.num_thresholds = len(self.thresholds)
-        self.curve = CURVES[curve]
-        self.summation_method = summation_method.lower()
-        self.multi_label = multi_label
-        self.num_labels = num_labels
-        self.label_weights = None if label_weights is None else np.asarray(label_weights, "float64").tolist()
-        self.from_logits = from_logits
-        if multi_label and num_labels:
-            self._make_room(num_labels)
+        self.curve = CURVES[as_choice(self, "curve", curve, tuple(CURVES))]
+        self.summation_method = as_choice(self, "summation_method", method, METHODS)
+        self.multi_label = as_flag(self, "multi_label", multi_label)
+        self.num_labels = optional(as_integer, self, "num_labels", num_labels, 1)
+        self.label_weights = optional(as_numbers, self, "label_weights", label_weights, 0)
+        self.from_logits = as_flag(self, "from_logits", from_logits)
+        if self.num_labels and not self.multi_label:
+            raise ValueError(f"AUC: num_labels needs multi_label=True. Received: num_labels={num_labels!r}")
+        if self.num_labels:
+            self._make_room(self.num_labels)
 
     def _make_room(self, labels: int) -> None:
         """Variables of (thresholds, labels) in place of those of (thresholds,)."""
@@ -463,14 +452,11 @@ class FScore(Metric):
 
     def __init__(self, average: str | None, beta: float, threshold: float | None, name: str | None, dtype: Any) -> None:
         super().__init__(dtype, name)
-        if average not in self.AVERAGES or not beta > 0 or (threshold is not None and not 0 < threshold <= 1):
-            raise ValueError(
-                f"{self.name}: average must be one of {self.AVERAGES}, beta positive, threshold None or from 0 to 1. "
-                f"Received: average={average!r}, beta={beta!r}, threshold={threshold!r}"
-            )
+        if average not in self.AVERAGES:
+            raise ValueError(f"{self.name}: average must be one of {self.AVERAGES}. Received: average={average!r}")
         self.average = average
-        self.beta = float(beta)
-        self.threshold = threshold
+        self.beta = float(as_number(self.name, "beta", beta, above=0, below=np.inf))
+        self.threshold = optional(as_number, self.name, "threshold", threshold, high=1, above=0)
         self.counts: Any = None  # of true and false positives and false negatives, (3, classes) or (3,)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from fastconv import config, ops
 from fastconv.engine import lift
 from fastconv.losses.functions import same_rank
+from fastconv.losses.settings import settings
 from fastconv.ops.convert import as_float, as_indices
 
 
@@ -19,6 +20,7 @@ def accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 @lift
+@settings()
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
     """1 where y_pred > threshold says what y_true says, else 0."""
     y_true, y_pred = same_rank(y_true, as_float(y_pred))
@@ -47,6 +49,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 @lift
+@settings()
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
     """1 where the class of y_true (N, ..., K), one-hot, is among the k largest of y_pred (N, ..., K), else 0.
 
@@ -58,6 +61,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
 
 
 @lift
+@settings()
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Any:
     """1 where fewer than k classes of y_pred (N, ..., K) are above that of y_true (N, ...) or (N, ..., 1), else 0.
 

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, losses, ops
+from fastconv.arguments import as_integer, as_number
 from fastconv.losses.functions import counted, same_shape
 from fastconv.losses.objects import leading_weights
+from fastconv.losses.settings import checked_settings, settings
 from fastconv.metrics import functions
 from fastconv.metrics.metric import Mean, MeanMetricWrapper, Metric, weighted
 from fastconv.serialization import arguments, register
@@ -23,7 +25,7 @@ class FunctionMean(MeanMetricWrapper):
 
     def __init__(self, name: str | None, dtype: Any, **arguments: Any) -> None:
         function = type(self).function
-        super().__init__(function, name or function.__name__, dtype, **arguments)
+        super().__init__(function, name or function.__name__, dtype, **checked_settings(self, function, arguments))
 
     def _values(self, y_true: Any, y_pred: Any) -> Any:
         return type(self).function(y_true, y_pred, **self.kwargs)
@@ -158,7 +160,11 @@ class Poisson(FunctionMean):
 
 @register("metric")
 class BinaryAccuracy(FunctionMean):
-    """How often outputs above `threshold` have target 1, and the others 0."""
+    """How often outputs above `threshold` have target 1, and the others 0.
+
+    Raises:
+        ValueError: a threshold that is not between 0 and 1.
+    """
 
     function = staticmethod(functions.binary_accuracy)
 
@@ -168,7 +174,7 @@ class BinaryAccuracy(FunctionMean):
         dtype: Any = None,
         threshold: float = 0.5,
     ) -> None:
-        super().__init__(name, dtype, threshold=threshold)
+        super().__init__(name, dtype, threshold=as_number(self, "threshold", threshold, above=0, below=1))
 
 
 @register("metric")
@@ -260,6 +266,7 @@ class SparseCategoricalCrossentropy(FunctionMean):
         super().update_state(y_true, y_pred, sample_weight)
 
 
+@settings()
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     """The cosine of the angle between targets and outputs along `axis`: 1 where they point the same way."""
     return -losses.cosine_similarity(y_true, y_pred, axis)
@@ -329,13 +336,13 @@ class R2Score(Metric):
         dtype: Any = None,
     ) -> None:
         super().__init__(dtype, name)
-        if class_aggregation not in self.AGGREGATIONS or num_regressors < 0:
+        if class_aggregation not in self.AGGREGATIONS:
             raise ValueError(
-                f"{name}: class_aggregation must be one of {self.AGGREGATIONS}, num_regressors at least 0. "
-                f"Received: {class_aggregation!r}, {num_regressors!r}"
+                f"{self.name}: class_aggregation must be one of {self.AGGREGATIONS}. "
+                f"Received: class_aggregation={class_aggregation!r}"
             )
         self.class_aggregation = class_aggregation
-        self.num_regressors = num_regressors
+        self.num_regressors = as_integer(self.name, "num_regressors", num_regressors, 0)
         self.sums: Any = None  # of weights, targets, their squares and squared errors, for each output
         self.elements = self.add_variable((), "zeros", "float64", name="num_samples")
 

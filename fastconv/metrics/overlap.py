@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import ops
+from fastconv.arguments import as_flag, as_integer, as_integers, as_number, optional
 from fastconv.losses.objects import leading_weights
 from fastconv.metrics.metric import Metric
 from fastconv.ops.convert import as_float, as_indices
@@ -41,21 +42,26 @@ class Overlap(Metric):
         axis: int = -1,
     ) -> None:
         super().__init__(dtype, name)
+        self.num_classes = as_integer(self.name, "num_classes", num_classes, 1)
         self.confusion = self.add_variable(
-            (num_classes, num_classes), "zeros", "float64", name="total_confusion_matrix"
+            (self.num_classes, self.num_classes), "zeros", "float64", name="total_confusion_matrix"
         )
-        target_class_ids = [int(i) for i in target_class_ids]
-        if not all(0 <= i < num_classes for i in target_class_ids):
+        self.target_class_ids = self._classes(target_class_ids)
+        self.ignore_class = optional(as_integer, self.name, "ignore_class", ignore_class)
+        self.sparse_y_true = as_flag(self.name, "sparse_y_true", sparse_y_true)
+        self.sparse_y_pred = as_flag(self.name, "sparse_y_pred", sparse_y_pred)
+        self.axis = as_integer(self.name, "axis", axis)
+
+    def _classes(self, target_class_ids: Sequence[int]) -> list[int]:
+        """`target_class_ids` as a list. Raises ValueError for a class that does not exist."""
+        given = list(target_class_ids) if isinstance(target_class_ids, (set, range)) else target_class_ids
+        classes = as_integers(self.name, "target_class_ids", given)
+        if not all(0 <= i < self.num_classes for i in classes):
             raise ValueError(
                 f"{self.name}: target_class_ids must be from 0 to num_classes - 1. "
-                f"Received: target_class_ids={target_class_ids}, num_classes={num_classes}"
+                f"Received: target_class_ids={target_class_ids}, num_classes={self.num_classes}"
             )
-        self.num_classes = num_classes
-        self.target_class_ids = target_class_ids
-        self.ignore_class = ignore_class
-        self.sparse_y_true = sparse_y_true
-        self.sparse_y_pred = sparse_y_pred
-        self.axis = axis
+        return list(classes)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count a batch; pixels whose class does not exist count nowhere.
@@ -104,6 +110,11 @@ class Overlap(Metric):
         return {**super().get_config(), **{name: getattr(self, name) for name in self.ARGUMENTS}}
 
 
+def every_class(num_classes: Any) -> range:
+    """All classes. Raises ValueError unless their number is an integer of at least 1."""
+    return range(as_integer("metric", "num_classes", num_classes, 1))
+
+
 @register("metric")
 class IoU(Overlap):
     __doc__ = "The mean intersection over union of some classes.\n" + (Overlap.__doc__ or "").partition("\n")[2]
@@ -125,8 +136,9 @@ class MeanIoU(Overlap):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        every = range(num_classes)
-        super().__init__(num_classes, every, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
+        super().__init__(
+            num_classes, every_class(num_classes), name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis
+        )
 
 
 @register("metric")
@@ -163,7 +175,7 @@ class OneHotMeanIoU(Overlap):
         sparse_y_pred: bool = False,
         axis: int = -1,
     ) -> None:
-        super().__init__(num_classes, range(num_classes), name, dtype, ignore_class, False, sparse_y_pred, axis)
+        super().__init__(num_classes, every_class(num_classes), name, dtype, ignore_class, False, sparse_y_pred, axis)
 
 
 @register("metric")
@@ -180,7 +192,7 @@ class BinaryIoU(Overlap):
         dtype: Any = None,
     ) -> None:
         super().__init__(2, target_class_ids, name, dtype)
-        self.threshold = threshold
+        self.threshold = as_number(self.name, "threshold", threshold)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         super().update_state(y_true, ops.convert_to_tensor(y_pred) >= self.threshold, sample_weight)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from fastconv import config
+from fastconv.arguments import as_integer, as_integers, is_number, number_of, plain
 from fastconv.backends.transfer import as_array, like, to_host
 from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild
 
@@ -64,27 +63,12 @@ def batches(n: int, batch_size: int, order: np.ndarray | None = None) -> Iterato
         yield slice(start, stop) if order is None else order[start:stop]
 
 
-def check_integer(name: str, value: Any, least: int = 1) -> int:
-    """`value` as an int. Raises ValueError unless it is an integer, Python's or NumPy's, of at least `least`."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if isinstance(value, (bool, np.bool_)) or number < least:
-        raise ValueError(f"{name} must be an integer of at least {least}. Received: {name}={value!r}")
-    return number
-
-
-def check_optional(name: str, value: Any) -> int | None:
-    """`value` as an int; None stays None. Raises ValueError for anything but an integer of at least 1."""
-    return None if value is None else check_integer(name, value)
-
-
-def check_frequency(value: Any) -> int | frozenset[int]:
+def check_frequency(owner: str, value: Any) -> int | frozenset[int]:
     """`validation_freq` as an int, or the numbers of some epochs. Raises ValueError for anything else, and for 0."""
-    if isinstance(value, (list, tuple, set, frozenset, range)) or np.ndim(value) == 1:
-        return frozenset(check_integer("validation_freq", epoch) for epoch in value)
-    return check_integer("validation_freq", value)
+    several = sorted(value) if isinstance(value, (set, frozenset, range)) else plain(value)
+    if isinstance(several, (list, tuple)):
+        return frozenset(as_integers(owner, "validation_freq", several, 1))
+    return as_integer(owner, "validation_freq", value, 1)
 
 
 def check_weights(sample_weight: Any, n: int) -> Any:
@@ -113,13 +97,13 @@ def check_class_weight(class_weight: Any) -> dict[int, float] | None:
             "class_weight must be a dict of numbers by class, which are integers, such as {0: 1.0, 1: 5.0}. "
             f"Received: class_weight={class_weight!r}"
         )
-    if not all(isinstance(weight, Real) for weight in class_weight.values()):
+    if not all(is_number(number_of(weight)) for weight in class_weight.values()):
         raise ValueError(f"class_weight must give a number for each class. Received: class_weight={class_weight!r}")
     return {int(key): float(weight) for key, weight in class_weight.items()}
 
 
 def _is_class(key: Any) -> bool:
-    return isinstance(key, Real) and float(key).is_integer()
+    return is_number(key) and float(key).is_integer()
 
 
 def weigh_classes(data: tuple, class_weight: Mapping[int, float] | None) -> tuple:
@@ -158,13 +142,13 @@ def split_validation(data: tuple, fraction: float) -> tuple[tuple, tuple]:
     """The first part and the last `fraction` of every array, in order, as Keras splits.
 
     Raises:
-        ValueError: a fraction outside (0, 1), or one that leaves a part empty.
+        ValueError: a fraction that leaves a part empty.
     """
     n = count_samples(data[0])
-    cut = int(n * (1 - fraction)) if isinstance(fraction, Real) and 0 < fraction < 1 else 0
+    cut = int(n * (1 - fraction))
     if not 0 < cut < n:
         raise ValueError(
-            "validation_split must lie between 0 and 1 and leave samples in both parts. "
+            "fit: validation_split must leave samples in both parts. "
             f"Received: validation_split={fraction!r}, {n} samples"
         )
     return take(data, slice(0, cut)), take(data, slice(cut, n))

@@ -181,16 +181,35 @@ class Objective:
             ]
             for entries in given
         ]
-        prefixes = [""] if len(names) == 1 else [f"{name}_" for name in names]
-        taken = {mean.name for mean in [self.loss_mean, *self.loss_means]}
-        self.metrics = {}
-        for groups, first_name in zip(found, ("{}{}", "{}weighted_{}")):
-            for prefix, group in zip(prefixes, groups):
-                for metric in group:
-                    name = free_name([f"{prefix}{metric.name}", first_name.format(prefix, metric.name)], taken)
-                    taken.add(name)
-                    self.metrics[name] = metric
+        self.metrics = by_names_in_logs(found, names, [mean.name for mean in [self.loss_mean, *self.loss_means]])
         return found
+
+    def names_in_logs(self, y_pred: Any) -> list[str]:
+        """The names of the losses and metrics of outputs, also of symbolic ones, before any data was seen."""
+        names = self.names_of(y_pred)
+        several = [f"{name}_loss" for name, loss in zip(names, self._losses_of(names)) if loss is not None]
+        given = {"metrics": self.given_metrics, "weighted_metrics": self.given_weighted_metrics}
+        found = [
+            [
+                [metrics_module.for_output(metric, (1, 1), (1, 1)) for metric in leaves(entry)]
+                for entry in self._given_to_outputs(what, entries, names)
+            ]
+            for what, entries in given.items()
+        ]
+        losses_named = ["loss", *(several if len(several) > 1 else [])]
+        return [*losses_named, *by_names_in_logs(found, names, losses_named)]
+
+
+def by_names_in_logs(found: list[list[Any]], names: list[str], taken: Sequence[str]) -> dict[str, Any]:
+    """The metrics and the weighted metrics `found` for each output by their names in logs; see `Objective._resolve`."""
+    prefixes = [""] if len(names) == 1 else [f"{name}_" for name in names]
+    named: dict[str, Any] = {}
+    for groups, first_name in zip(found, ("{}{}", "{}weighted_{}")):
+        for prefix, group in zip(prefixes, groups):
+            for metric in group:
+                wanted = [f"{prefix}{metric.name}", first_name.format(prefix, metric.name)]
+                named[free_name(wanted, {*taken, *named})] = metric
+    return named
 
 
 def free_name(names: Sequence[str], taken: Collection[str]) -> str:

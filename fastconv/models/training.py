@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
 from itertools import islice
 from typing import Any, TypeVar, cast
@@ -15,6 +16,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from fastconv import config, optimizers
+from fastconv.arguments import as_flag, as_integer, as_number, as_verbosity, optional
 from fastconv.backends import backend_of
 from fastconv.backends.transfer import brought_here
 from fastconv.callbacks import CallbackList, History
@@ -34,6 +36,7 @@ from fastconv.models.steps import PlannedStep, Results
 from fastconv.utils import random
 from fastconv.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
+MAKE_LOGS = ("train_step", "test_step", "compute_metrics", "get_metrics_result", "metrics")  # methods of a Trainer
 MAX_PLANS = 8  # shapes of batches that a model keeps buffers for; the one unused for longest goes first
 
 
@@ -58,7 +61,16 @@ class Trainer(Layer):
     one after another, since they share its metrics. Predictions wait for nobody.
     """
 
-    TRANSIENT = Layer.TRANSIENT | {"_plans", "_lock", "_training", "resume_from", "history", "_held", "_held_at"}
+    TRANSIENT = Layer.TRANSIENT | {
+        "_plans",
+        "_lock",
+        "_training",
+        "resume_from",
+        "history",
+        "validates",
+        "_held",
+        "_held_at",
+    }
 
     def __init__(self, **kwargs: Any) -> None:
         self._begin()
@@ -78,6 +90,7 @@ class Trainer(Layer):
         self._training = threading.RLock()  # held by `one_at_a_time`; a callback of `fit` may evaluate
         self.resume_from: Snapshot | None = None  # where `fit` is to go on, set when it begins
         self.history: History | None = None
+        self.validates: bool | None = None  # whether the call of `fit` under way validates
         self._held = frozenset[Any]()  # the signature for which the steps of the call under way are made
         self._held_at = 0  # the change of layers after which it was taken
 
@@ -121,7 +134,8 @@ class Trainer(Layer):
         self._objective = Objective(self._output_names, loss, metrics, loss_weights, weighted_metrics)
         self.optimizer = optimizers.get(optimizer)
         self.loss = loss
-        self.run_eagerly = run_eagerly
+        self.run_eagerly = as_flag(self.name, "run_eagerly", run_eagerly)
+        as_integer(self.name, "steps_per_execution", steps_per_execution, 1)
         self.built = self.built or type(self).call is Layer.call  # without `call`, steps of its own apply what it holds
         self._plans.clear()
 
@@ -172,6 +186,17 @@ class Trainer(Layer):
     def metrics_names(self) -> list[str]:
         """The names of `metrics` in logs."""
         return [*self.get_metrics_result()]
+
+    def names_in_logs(self) -> list[str] | None:
+        """The names of the loss and metrics in logs; None if only a step of training shows them.
+
+        They are known before the first step if the outputs are, and no method that makes logs is overridden.
+        """
+        overridden = any(getattr(type(self), name) is not getattr(Trainer, name) for name in MAKE_LOGS)
+        output = getattr(self, "output", None) if getattr(self, "outputs", None) else None
+        if overridden or output is None:
+            return None
+        return list(dict.fromkeys([*self._compiled().names_in_logs(output), *self.get_metrics_result()]))
 
     def get_metrics_result(self) -> dict[str, Any]:
         """The results of `metrics` by name."""
@@ -431,23 +456,24 @@ class Trainer(Layer):
             ValueError: arrays that do not fit together or to the model, or a number that is none or too small.
         """
         self._compiled()
-        epochs = batching.check_integer("epochs", epochs, 0)
-        initial_epoch = batching.check_integer("initial_epoch", initial_epoch, 0)
-        size = batching.check_optional("batch_size", batch_size)
-        steps = batching.check_optional("steps_per_epoch", steps_per_epoch)
-        validation_size = batching.check_optional("validation_batch_size", validation_batch_size) or size
-        validation_steps = batching.check_optional("validation_steps", validation_steps)
-        frequency = batching.check_frequency(validation_freq)
+        epochs = as_integer("fit", "epochs", epochs, 0)
+        initial_epoch = as_integer("fit", "initial_epoch", initial_epoch, 0)
+        size = optional(as_integer, "fit", "batch_size", batch_size, 1)
+        steps = optional(as_integer, "fit", "steps_per_epoch", steps_per_epoch, 1)
+        validation_size = optional(as_integer, "fit", "validation_batch_size", validation_batch_size, 1) or size
+        validation_steps = optional(as_integer, "fit", "validation_steps", validation_steps, 1)
+        frequency = batching.check_frequency("fit", validation_freq)
         train: Feed
         validation: Feed | None = None
+        share = as_number("fit", "validation_split", 0 if validation_split is None else validation_split, 0, below=1)
         if makes_batches(x):
-            if validation_split:
+            if share:
                 raise ValueError("validation_split is for arrays; give validation_data instead")
             train = self._feed(x, y, sample_weight, class_weight, size, steps, shuffle)
         else:
             arrays = self._standardize(x, y, sample_weight)
-            if validation_split and validation_data is None:
-                arrays, held_out = batching.split_validation(arrays, validation_split)
+            if share and validation_data is None:
+                arrays, held_out = batching.split_validation(arrays, share)
                 validation = from_arrays(held_out, validation_size, validation_steps)
             arrays = batching.weigh_classes(arrays, batching.check_class_weight(class_weight))
             train = from_arrays(arrays, size, steps, shuffle)
@@ -458,7 +484,7 @@ class Trainer(Layer):
         todo = self._callbacks(callbacks, verbose, {"epochs": epochs, "steps": train.steps})
         self.stop_training = False
         logs: dict[str, Any] = {}
-        with todo:
+        with todo, self._validating(validation is not None):
             todo.on_train_begin()
             resumed, self.resume_from = self.resume_from, None
             first = initial_epoch
@@ -480,6 +506,15 @@ class Trainer(Layer):
                 self.optimizer.finalize_variable_values(self.trainable_weights)
             todo.on_train_end(logs)
         return cast("History", todo.history or self.history)
+
+    @contextmanager
+    def _validating(self, validates: bool) -> Iterator[None]:
+        """Let callbacks see, inside `with`, whether there are data for validation."""
+        self.validates = validates
+        try:
+            yield
+        finally:
+            self.validates = None
 
     def _feed(
         self,
@@ -567,7 +602,8 @@ class Trainer(Layer):
             ValueError: arrays that do not fit together or to the model.
         """
         self._compiled()
-        size, steps = batching.check_optional("batch_size", batch_size), batching.check_optional("steps", steps)
+        size = optional(as_integer, "evaluate", "batch_size", batch_size, 1)
+        steps = optional(as_integer, "evaluate", "steps", steps, 1)
         feed = limited(self._feed(x, y, sample_weight, batch_size=size, steps=steps), steps, FirstBatches)
         todo = self._callbacks(callbacks, verbose, {"epochs": 1, "steps": feed.steps}, history=False)
         with todo:
@@ -611,7 +647,8 @@ class Trainer(Layer):
         Raises:
             ValueError: arrays that do not fit together or to the model, or an iterable without batches.
         """
-        size, steps = batching.check_optional("batch_size", batch_size), batching.check_optional("steps", steps)
+        size = optional(as_integer, "predict", "batch_size", batch_size, 1)
+        steps = optional(as_integer, "predict", "steps", steps, 1)
         whole: tuple | None = None
         if makes_batches(x):
             feed: Feed = Stream(x, lambda x, *_: (self._inputs(x), None, None))
@@ -687,7 +724,7 @@ class Trainer(Layer):
     def _callbacks(self, callbacks: Any, verbose: Any, params: dict, history: bool = True) -> CallbackList:
         if isinstance(callbacks, CallbackList):
             return callbacks
-        level = _verbosity(verbose)
+        level = as_verbosity(self.name, verbose)
         return CallbackList(callbacks, history, bool(level), self, **params, verbose=level)
 
 
@@ -699,13 +736,6 @@ def is_due(epoch: int, frequency: int | Container[int]) -> bool:
 def _of_today(arguments: dict[str, Any]) -> dict[str, Any]:
     """Without the arguments of Keras 2 that say how generators are run; a generator runs where it is asked."""
     return {k: v for k, v in arguments.items() if k not in ("max_queue_size", "workers", "use_multiprocessing")}
-
-
-def _verbosity(verbose: Any) -> int:
-    """`verbose` as a number. Raises ValueError unless it is 0, 1, 2 or "auto"."""
-    if verbose not in (0, 1, 2, "auto"):
-        raise ValueError(f"verbose must be 0, 1, 2 or 'auto'. Received: verbose={verbose!r}")
-    return 1 if verbose == "auto" else int(verbose)
 
 
 def _metrics_in(value: Any) -> list[Metric]:

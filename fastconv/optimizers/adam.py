@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from fastconv import ops
+from fastconv.arguments import as_flag
 from fastconv.engine import Variable
-from fastconv.optimizers.optimizer import Optimizer, check_share
+from fastconv.optimizers.optimizer import Optimizer, as_share, as_strength
 from fastconv.serialization import register
 
 
@@ -26,11 +27,10 @@ class Moments(Optimizer):
     slots: tuple[str, ...] = ("momentum", "velocity")
 
     def __init__(self, learning_rate: Any, beta_1: float, beta_2: float, epsilon: float, **further: Any) -> None:
-        check_share(type(self).__name__, beta_1=beta_1, beta_2=beta_2)
         super().__init__(learning_rate, **further)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
+        self.beta_1 = as_share(self, "beta_1", beta_1)
+        self.beta_2 = as_share(self, "beta_2", beta_2)
+        self.epsilon = as_strength(self, "epsilon", epsilon)
 
     def constants(self) -> tuple[float, ...]:
         return 1 - self.beta_1, 1 - self.beta_2, self.epsilon
@@ -66,9 +66,9 @@ class Adam(Moments):
         **further: Any,
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **further)
-        self.amsgrad = amsgrad
-        self.slots = (*Moments.slots, "velocity_hat") if amsgrad else Moments.slots
-        self.rule = "amsgrad" if amsgrad else "adam"
+        self.amsgrad = as_flag(self, "amsgrad", amsgrad)
+        self.slots = (*Moments.slots, "velocity_hat") if self.amsgrad else Moments.slots
+        self.rule = "amsgrad" if self.amsgrad else "adam"
 
     def numbers(self, rate: Any, t: Any) -> tuple[Any, ...]:
         return (rate * ops.sqrt(part_filled(self.beta_2, t)) / part_filled(self.beta_1, t),)
@@ -166,10 +166,9 @@ class Lion(Optimizer):
     slots = ("momentum",)
 
     def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **further: Any) -> None:
-        check_share("Lion", beta_1=beta_1, beta_2=beta_2)
         super().__init__(learning_rate, **further)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
+        self.beta_1 = as_share(self, "beta_1", beta_1)
+        self.beta_2 = as_share(self, "beta_2", beta_2)
 
     def constants(self) -> Sequence[float]:  # type: ignore[override]
         return self.beta_1, 1 - self.beta_1, self.beta_2, 1 - self.beta_2

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastconv import ops
+from fastconv.arguments import as_flag, as_number
 from fastconv.engine import Variable
-from fastconv.optimizers.optimizer import Optimizer, check_share
+from fastconv.optimizers.optimizer import Optimizer, as_share, as_strength
 from fastconv.serialization import register
 
 
@@ -37,16 +38,14 @@ class RMSprop(Optimizer):
         centered: bool = False,
         **further: Any,
     ) -> None:
-        check_share("RMSprop", rho=rho)
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"RMSprop: momentum must be from 0 to 1. Received: momentum={momentum!r}")
         super().__init__(learning_rate, **further)
-        self.rho = rho
-        self.momentum = momentum
-        self.epsilon = epsilon
-        self.centered = centered
-        self.slots = ("velocity", *(["momentum"] if momentum else []), *(["average_gradient"] if centered else []))
-        self.rule = "rmsprop" + ("_centered" if centered else "") + ("_momentum" if momentum else "")
+        self.rho = as_share(self, "rho", rho)
+        self.momentum = as_number(self, "momentum", momentum, 0, 1)
+        self.epsilon = as_strength(self, "epsilon", epsilon)
+        self.centered = as_flag(self, "centered", centered)
+        kept = {"momentum": bool(self.momentum), "average_gradient": self.centered}
+        self.slots = ("velocity", *(slot for slot, is_kept in kept.items() if is_kept))
+        self.rule = "rmsprop" + "_centered" * self.centered + "_momentum" * bool(self.momentum)
 
     def constants(self) -> tuple[float, ...]:
         return self.rho, 1 - self.rho, self.epsilon, self.momentum
@@ -75,8 +74,8 @@ class Adagrad(Optimizer):
         **further: Any,
     ) -> None:
         super().__init__(learning_rate, **further)
-        self.initial_accumulator_value = initial_accumulator_value
-        self.epsilon = epsilon
+        self.initial_accumulator_value = as_strength(self, "initial_accumulator_value", initial_accumulator_value)
+        self.epsilon = as_strength(self, "epsilon", epsilon)
 
     def initial_value(self, slot: str) -> float:
         return self.initial_accumulator_value
@@ -101,10 +100,9 @@ class Adadelta(Optimizer):
     slots = ("accumulated_grad", "accumulated_delta_var")
 
     def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **further: Any) -> None:
-        check_share("Adadelta", rho=rho)
         super().__init__(learning_rate, **further)
-        self.rho = rho
-        self.epsilon = epsilon
+        self.rho = as_share(self, "rho", rho)
+        self.epsilon = as_strength(self, "epsilon", epsilon)
 
     def constants(self) -> tuple[float, ...]:
         return self.rho, 1 - self.rho, self.epsilon
@@ -144,18 +142,14 @@ class Ftrl(Optimizer):
         **further: Any,
     ) -> None:
         super().__init__(learning_rate, **further)
-        strengths = (l1_regularization_strength, l2_regularization_strength, l2_shrinkage_regularization_strength)
-        if learning_rate_power > 0 or initial_accumulator_value < 0 or min(strengths) < 0:
-            raise ValueError(
-                "Ftrl: learning_rate_power must be at most 0, strengths and initial_accumulator_value at least 0. "
-                f"Received: {learning_rate_power=}, {initial_accumulator_value=}, {strengths=}"
-            )
-        self.learning_rate_power = learning_rate_power
-        self.initial_accumulator_value = initial_accumulator_value
-        self.l1_regularization_strength = l1_regularization_strength
-        self.l2_regularization_strength = l2_regularization_strength
-        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
-        self.beta = beta
+        self.learning_rate_power = as_number(self, "learning_rate_power", learning_rate_power, high=0)
+        self.initial_accumulator_value = as_strength(self, "initial_accumulator_value", initial_accumulator_value)
+        self.l1_regularization_strength = as_strength(self, "l1_regularization_strength", l1_regularization_strength)
+        self.l2_regularization_strength = as_strength(self, "l2_regularization_strength", l2_regularization_strength)
+        self.l2_shrinkage_regularization_strength = as_strength(
+            self, "l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength
+        )
+        self.beta = as_strength(self, "beta", beta)
 
     def initial_value(self, slot: str) -> float:
         return self.initial_accumulator_value if slot == "accumulator" else 0.0

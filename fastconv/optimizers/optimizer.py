@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, initializers, ops, serialization
-from fastconv.engine import Trace, Variable
+from fastconv.arguments import as_flag, as_integer, as_number, optional
+from fastconv.engine import Tensor, Trace, Variable
 from fastconv.engine.interrupts import assign_all, uninterrupted
 from fastconv.serialization import Configurable, snake_case
 
@@ -75,28 +76,24 @@ class Optimizer(Configurable):
         self.name = name or snake_case(type(self).__name__)
         limits = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         given = {key: limit for key, limit in limits.items() if limit is not None}
-        if len(given) > 1 or any(not limit > 0 for limit in given.values()):
+        if len(given) > 1:
             raise ValueError(
-                f"{self.name}: at most one of clipnorm, clipvalue and global_clipnorm, and positive. Received: {given}"
+                f"{self.name}: at most one of clipnorm, clipvalue and global_clipnorm may be given. Received: {given}"
             )
-        if not 0 <= ema_momentum <= 1:
-            raise ValueError(f"{self.name}: ema_momentum must be from 0 to 1. Received: {ema_momentum!r}")
-        check_least(self.name, 1, ema_overwrite_frequency=ema_overwrite_frequency)
-        check_least(self.name, 2, gradient_accumulation_steps=gradient_accumulation_steps)
-        if loss_scale_factor is not None and not 0 < loss_scale_factor < np.inf:
-            raise ValueError(f"{self.name}: loss_scale_factor must be positive. Received: {loss_scale_factor!r}")
-        if not 0 <= decay < np.inf:
-            raise ValueError(f"{self.name}: decay must be a finite number from 0 on. Received: decay={decay!r}")
-        self.clipnorm = clipnorm
-        self.clipvalue = clipvalue
-        self.global_clipnorm = global_clipnorm
-        self.weight_decay = weight_decay
-        self.use_ema = use_ema
-        self.ema_momentum = ema_momentum
-        self.ema_overwrite_frequency = ema_overwrite_frequency
-        self.loss_scale_factor = loss_scale_factor
-        self.gradient_accumulation_steps = gradient_accumulation_steps or None
-        self.decay = decay
+        self.clipnorm = self._positive("clipnorm", clipnorm)
+        self.clipvalue = self._positive("clipvalue", clipvalue)
+        self.global_clipnorm = self._positive("global_clipnorm", global_clipnorm)
+        self.weight_decay = optional(as_strength, self.name, "weight_decay", weight_decay)
+        self.use_ema = as_flag(self.name, "use_ema", use_ema)
+        self.ema_momentum = as_number(self.name, "ema_momentum", ema_momentum, 0, 1)
+        self.ema_overwrite_frequency = optional(
+            as_integer, self.name, "ema_overwrite_frequency", ema_overwrite_frequency, 1
+        )
+        self.loss_scale_factor = self._positive("loss_scale_factor", loss_scale_factor)
+        self.gradient_accumulation_steps = optional(
+            as_integer, self.name, "gradient_accumulation_steps", gradient_accumulation_steps, 2
+        )
+        self.decay = as_strength(self.name, "decay", decay)
         self._iterations = self._variable(np.zeros((), "int64"), "iteration")
         rate = learning_rate if lr is None else lr
         self._schedule = rate if callable(rate) else None
@@ -258,10 +255,12 @@ class Optimizer(Configurable):
 
     def _rate(self, value: Any) -> np.ndarray:
         """`value` as the learning rate is kept. Raises ValueError unless it is a finite number from 0 on."""
-        rate = np.asarray(value)
-        if rate.ndim or rate.dtype.kind not in "fiu" or not 0 <= rate < np.inf:
-            raise ValueError(f"{self.name}: learning_rate must be a finite number from 0 on. Received: {value!r}")
-        return rate.astype("float32")
+        number = value.numpy() if isinstance(value, (Variable, Tensor)) else value
+        return np.array(as_strength(self.name, "learning_rate", number), "float32")
+
+    def _positive(self, name: str, value: Any) -> Any:
+        """`value` as a Python number or None. Raises ValueError unless it is positive and finite."""
+        return optional(as_number, self.name, name, value, above=0, below=np.inf)
 
     # ---- weight decay --------------------------------------------------------------------------------------------
 
@@ -513,18 +512,14 @@ def _sum(numbers: list[Any]) -> Any:
     return total
 
 
-def check_least(optimizer: str, least: int, **given: Any) -> None:
-    """Raise ValueError unless all are None or integers of at least `least`."""
-    for name, value in given.items():
-        if value is not None and not (hasattr(value, "__index__") and value >= least):
-            raise ValueError(f"{optimizer}: {name} must be an integer of at least {least}. Received: {name}={value!r}")
+def as_share(owner: Any, name: str, value: Any) -> Any:
+    """`value` as a Python number. Raises ValueError unless it is at least 0 and below 1."""
+    return as_number(owner, name, value, 0, below=1)
 
 
-def check_share(optimizer: str, **given: float) -> None:
-    """Raise ValueError unless all are at least 0 and less than 1."""
-    if not all(0 <= share < 1 for share in given.values()):
-        received = ", ".join(f"{name}={share!r}" for name, share in given.items())
-        raise ValueError(f"{optimizer}: {' and '.join(given)} must be at least 0 and less than 1. Received: {received}")
+def as_strength(owner: Any, name: str, value: Any) -> Any:
+    """`value` as a Python number. Raises ValueError unless it is finite and at least 0."""
+    return as_number(owner, name, value, 0, below=np.inf)
 
 
 def in_order(init: Any) -> Any:

@@ -6,7 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from fastconv import ops, serialization
+from fastconv.arguments import as_flag, as_integer, as_number, optional
 from fastconv.serialization import Configurable, register
 
 
@@ -27,10 +30,23 @@ def _float(step: Any) -> Any:
     return ops.cast(step, "float32")
 
 
-def _positive(schedule: Any, name: str, value: float) -> float:
-    if not value > 0:
-        raise ValueError(f"{type(schedule).__name__}: {name} must be positive. Received: {name}={value!r}")
-    return value
+def _finite(schedule: Any, name: str, value: Any) -> Any:
+    return as_number(schedule, name, value, below=math.inf)
+
+
+def _positive(schedule: Any, name: str, value: Any) -> Any:
+    return as_number(schedule, name, value, above=0, below=math.inf)
+
+
+def _rate(schedule: Any, name: str, value: Any) -> Any:
+    return as_number(schedule, name, value, 0, below=math.inf)
+
+
+def _list(schedule: Any, name: str, values: Any) -> list[Any]:
+    """`values`, a list, tuple or array of finite numbers, as a list."""
+    if not isinstance(values, (list, tuple, np.ndarray)):
+        raise ValueError(f"{type(schedule).__name__}: {name} must be a list of numbers. Received: {name}={values!r}")
+    return [_finite(schedule, name, value) for value in values]
 
 
 class Decay(LearningRateSchedule):
@@ -46,10 +62,10 @@ class Decay(LearningRateSchedule):
         staircase: bool = False,
         name: str | None = None,
     ) -> None:
-        self.initial_learning_rate = initial_learning_rate
+        self.initial_learning_rate = _rate(self, "initial_learning_rate", initial_learning_rate)
         self.decay_steps = _positive(self, "decay_steps", decay_steps)
-        self.decay_rate = decay_rate
-        self.staircase = staircase
+        self.decay_rate = _finite(self, "decay_rate", decay_rate)
+        self.staircase = as_flag(self, "staircase", staircase)
         self.name = name or type(self).__name__
 
     def progress(self, step: Any) -> Any:
@@ -59,7 +75,22 @@ class Decay(LearningRateSchedule):
 
 @register("schedule")
 class ExponentialDecay(Decay):
-    """initial_learning_rate decay_rate^p with p = step / decay_steps, or its whole part where `staircase`."""
+    """initial_learning_rate decay_rate^p with p = step / decay_steps, or its whole part where `staircase`.
+
+    Raises:
+        ValueError: a decay_rate that is not positive, or another argument that is no number.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
+        _positive(self, "decay_rate", decay_rate)
 
     def __call__(self, step: Any) -> Any:
         return self.initial_learning_rate * ops.exp(self.progress(step) * math.log(self.decay_rate))
@@ -84,8 +115,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     ARGUMENTS = ("boundaries", "values", "name")
 
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
-        self.boundaries = list(boundaries)
-        self.values = list(values)
+        self.boundaries = _list(self, "boundaries", boundaries)
+        self.values = _list(self, "values", values)
         self.name = name
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
@@ -118,11 +149,11 @@ class PolynomialDecay(LearningRateSchedule):
         cycle: bool = False,
         name: str = "PolynomialDecay",
     ) -> None:
-        self.initial_learning_rate = initial_learning_rate
+        self.initial_learning_rate = _rate(self, "initial_learning_rate", initial_learning_rate)
         self.decay_steps = _positive(self, "decay_steps", decay_steps)
-        self.end_learning_rate = end_learning_rate
-        self.power = power
-        self.cycle = cycle
+        self.end_learning_rate = _rate(self, "end_learning_rate", end_learning_rate)
+        self.power = _finite(self, "power", power)
+        self.cycle = as_flag(self, "cycle", cycle)
         self.name = name
 
     def __call__(self, step: Any) -> Any:
@@ -155,12 +186,12 @@ class CosineDecay(LearningRateSchedule):
         warmup_target: float | None = None,
         warmup_steps: int = 0,
     ) -> None:
-        self.initial_learning_rate = initial_learning_rate
+        self.initial_learning_rate = _rate(self, "initial_learning_rate", initial_learning_rate)
         self.decay_steps = _positive(self, "decay_steps", decay_steps)
-        self.alpha = alpha
+        self.alpha = _finite(self, "alpha", alpha)
         self.name = name
-        self.warmup_target = warmup_target
-        self.warmup_steps = warmup_steps
+        self.warmup_target = optional(_rate, self, "warmup_target", warmup_target)
+        self.warmup_steps = as_integer(self, "warmup_steps", warmup_steps, 0)
 
     def __call__(self, step: Any) -> Any:
         warm = self.warmup_steps if self.warmup_target is not None else 0
@@ -188,11 +219,11 @@ class CosineDecayRestarts(LearningRateSchedule):
         alpha: float = 0.0,
         name: str = "SGDRDecay",
     ) -> None:
-        self.initial_learning_rate = initial_learning_rate
+        self.initial_learning_rate = _rate(self, "initial_learning_rate", initial_learning_rate)
         self.first_decay_steps = _positive(self, "first_decay_steps", first_decay_steps)
         self.t_mul = _positive(self, "t_mul", t_mul)
-        self.m_mul = m_mul
-        self.alpha = alpha
+        self.m_mul = _finite(self, "m_mul", m_mul)
+        self.alpha = _finite(self, "alpha", alpha)
         self.name = name
 
     def __call__(self, step: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastconv.arguments import as_flag, as_number
 from fastconv.optimizers.optimizer import Optimizer
 from fastconv.serialization import register
 
@@ -29,13 +30,11 @@ class SGD(Optimizer):
     def __init__(
         self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **further: Any
     ) -> None:
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"SGD: momentum must be from 0 to 1. Received: momentum={momentum!r}")
         super().__init__(learning_rate, **further)
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self.slots = ("velocity",) if momentum else ()
-        self.rule = ("nesterov" if nesterov else "momentum") if momentum else "descend"
+        self.momentum = as_number(self, "momentum", momentum, 0, 1)
+        self.nesterov = as_flag(self, "nesterov", nesterov)
+        self.slots = ("velocity",) if self.momentum else ()
+        self.rule = ("nesterov" if self.nesterov else "momentum") if self.momentum else "descend"
 
     def constants(self) -> tuple[float, ...]:
         return (self.momentum,) if self.momentum else ()

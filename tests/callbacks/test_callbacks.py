@@ -34,6 +34,7 @@ class Model:
         self.stop_training = False
         self.weights = None
         self.saved = []
+        self.validates = None
 
     def get_weights(self):
         return [self.weights]
@@ -43,6 +44,9 @@ class Model:
 
     def check_save(self, path, save_weights_only):
         """All is well."""
+
+    def names_in_logs(self):
+        """Only a step shows them."""
 
     def save(self, path):
         self.saved.append(path)
@@ -220,8 +224,9 @@ def test_wrong_arguments_of_a_checkpoint():
     for save_freq in (0, "batch", 1.5, True):
         with pytest.raises(ValueError, match="save_freq must be"):
             ModelCheckpoint("x.npz", save_freq=save_freq)
-    with pytest.raises(ValueError, match="filepath may hold loss, epoch"):
-        fit([ModelCheckpoint("{val_loss}.npz")], loss=[1])
+    with pytest.warns(UserWarning, match=r"filepath may hold loss, epoch, .* Received: {val_loss} in filepath="):
+        model = fit([ModelCheckpoint("{val_loss}-{epoch}.npz")], loss=[1])
+    assert model.saved == ["NA-1.npz"]
     with pytest.raises(ValueError, match=r"A model is saved as .npz, .*, .hdf5; write 'best.keras'. Received"):
         ModelCheckpoint("best.weights.h5")
     with pytest.raises(
@@ -317,7 +322,7 @@ def test_a_plateau_reduces_the_learning_rate():
     assert reduced([1] * 4, factor=0.1, patience=1, min_lr=0.05) == pytest.approx([1, 0.1, 0.05, 0.05])
     assert reduced([1, 0.99995, 0.9999], factor=0.5, patience=1) == [1, 0.5, 0.25]
     assert reduced([1, 2, 3], factor=0.5, patience=1, mode="max") == [1, 1, 1]
-    with pytest.raises(ValueError, match="factor must be less than 1"):
+    with pytest.raises(ValueError, match="factor must be a number at least 0 and below 1"):
         ReduceLROnPlateau(factor=1.0)
 
 

@@ -329,7 +329,7 @@ def test_numbers_of_evaluate_and_predict(value):
         lambda **how: model.predict(X, verbose=0, **how),
     ):
         for name in ("steps", "batch_size"):
-            with pytest.raises(ValueError, match=rf"{name} must be an integer of at least 1. Received: {name}="):
+            with pytest.raises(ValueError, match=rf"{name} must be an int of at least 1. Received: {name}="):
                 call(**{name: value})
 
 

@@ -99,8 +99,8 @@ def test_any_function_of_the_step_is_a_schedule():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: schedules.ExponentialDecay(0.1, 0, 0.5), "decay_steps must be positive"),
-        (lambda: schedules.CosineDecayRestarts(0.1, -1), "first_decay_steps must be positive"),
+        (lambda: schedules.ExponentialDecay(0.1, 0, 0.5), "decay_steps must be a finite number above 0"),
+        (lambda: schedules.CosineDecayRestarts(0.1, -1), "first_decay_steps must be a finite number above 0"),
         (lambda: schedules.PiecewiseConstantDecay([1, 2], [0.1, 0.2]), "one value more"),
     ],
 )

@@ -1,0 +1,77 @@
+"""The further arguments of losses and metrics, and what each may be, by its name."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from fastconv.arguments import as_axes, as_flag, as_integer, as_number, as_numbers, optional, plain
+
+Rule = Callable[[Any, str, Any], Any]  # a function of `fastconv.arguments`: owner, name and value give the value
+
+
+def as_weights(owner: Any, name: str, value: Any) -> Any:
+    """`value`, a finite number or a list of numbers, one for each class, as Python's."""
+    several = isinstance(plain(value), (list, tuple)) and len(value) > 0
+    return as_numbers(owner, name, value) if several else as_number(owner, name, value, below=math.inf)
+
+
+def some_axes(owner: Any, name: str, value: Any) -> int | tuple[int, ...]:
+    """`value`, one axis or several, as an int or a tuple of ints."""
+    axes = as_axes(owner, name, value)
+    return tuple(axes) if isinstance(axes, list) else axes
+
+
+RULES: dict[str, Rule] = {
+    "alpha": partial(as_number, below=math.inf),
+    "apply_class_balancing": as_flag,
+    "axis": as_integer,
+    "beta": partial(as_number, below=math.inf),
+    "delta": partial(as_number, low=0, below=math.inf),
+    "from_logits": as_flag,
+    "from_sorted_ids": as_flag,
+    "gamma": partial(as_number, low=0, below=math.inf),
+    "ignore_class": partial(optional, as_integer),
+    "k": partial(as_integer, least=1),
+    "label_smoothing": partial(as_number, low=0, high=1),
+    "threshold": as_number,
+}
+all_or_some_axes: Rule = partial(optional, some_axes)
+
+
+def settings(**others: Rule) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator of functions of y_true and y_pred, whose further arguments are checked when they are given.
+
+    Args:
+        others: rules for some arguments in place of those of `RULES`.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(function)
+        name = function.__name__
+        rules = {argument: {**RULES, **others}[argument] for argument in [*signature.parameters][2:]}
+
+        @functools.wraps(function)
+        def with_settings(*args: Any, **kwargs: Any) -> Any:
+            if len(args) > 2:
+                kwargs, args = dict(signature.bind(*args, **kwargs).arguments), ()
+            return function(*args, **(checked(name, rules, kwargs) if kwargs else kwargs))
+
+        with_settings.rules = rules  # type: ignore[attr-defined]
+        return with_settings
+
+    return decorate
+
+
+def checked(owner: str, rules: Mapping[str, Rule], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments `given` as Python's numbers. Raises ValueError for one that breaks its rule."""
+    return {name: rules[name](owner, name, value) if name in rules else value for name, value in given.items()}
+
+
+def checked_settings(owner: Any, function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments `given` for `function`, in the name of an object that keeps them."""
+    return checked(type(owner).__name__, getattr(function, "rules", {}), given)
