@@ -295,12 +295,17 @@ def from_keras(kind: str, data: Any) -> Any:
 def _name_for_files(thing: Any) -> str:
     """The name under which `thing` will be looked up: that of the registration, its own, or one made from its type."""
     name = get_registered_name(thing)
-    if (getattr(thing, "__module__", None) or "").startswith(f"{__package__}."):
+    if is_of_this_package(thing):
         return name
     if any(name in table and table[name] is not thing for table in _tables.values()):
         name = f"Custom>{name}"  # or it would be read as something of this package
     names = _distinct_names.get()
     return name if names is None else next(n for n in _numbered(name) if _is_same(names.setdefault(n, thing), thing))
+
+
+def is_of_this_package(thing: Any) -> bool:
+    """Whether a class or function is one of this package, not of a user."""
+    return (getattr(thing, "__module__", None) or "").startswith(f"{__package__}.")
 
 
 def _numbered(name: str) -> Iterator[str]:
@@ -345,7 +350,9 @@ def _made(kind: str, data: Any) -> Any:
     if not isinstance(data, Mapping) or not isinstance(data.get("class_name"), str):
         received = reprlib.repr(data)
         raise ValueError(f"{kind}: a configuration must be a name or a dict with a class_name. Received: {received}")
-    found = lookup(kind, data["class_name"])
+    found = lookup(
+        "layer" if kind == "activation" else kind, data["class_name"]
+    )  # objects among activations are layers
     if not isinstance(found, type):
         raise ValueError(f"{kind}: only a class can have a configuration. Received: {reprlib.repr(data)}")
     config = data.get("config", {})

@@ -21,7 +21,7 @@ from fastconv.engine import KerasTensor, Tensor, Variable
 from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.engine.variable import without_memory
-from fastconv.serialization import arguments, name_places_of, serialize
+from fastconv.serialization import arguments, name_places_of, register, serialize, serialize_for_keras
 from fastconv.utils.memory import check_memory
 from fastconv.utils.naming import unique_name
 from fastconv.window import NAMED_PADDINGS, standardize_padding
@@ -30,6 +30,7 @@ _changes = itertools.count(1)
 _context = threading.local()
 
 
+@register("layer")
 class Layer:
     """A function with state. Subclasses make variables in `build`, from the input's shape, and compute in `call`.
 
@@ -323,7 +324,7 @@ class Layer:
             config["activity_regularizer"] = serialize(self.activity_regularizer)
         for name in self.ARGUMENTS:
             value = getattr(self, name)
-            config[name] = serialize(value) if hasattr(value, "get_config") or callable(value) else plain(value)
+            config[name] = _as_plain(value)
         return for_constructor(self, config, complete=type(self).get_config is Layer.get_config)
 
     @classmethod
@@ -459,6 +460,13 @@ def layers_of(layer: Layer) -> list[Layer]:
 def copies_of_containers(layer: Layer) -> list[tuple[Any, Any]]:
     """Return the lists, dicts and sets among the attributes of `layer`, each with a copy of its content."""
     return [(held, copy.copy(held)) for held in vars(layer).values() if type(held) in (list, dict, set)]
+
+
+def _as_plain(value: Any) -> Any:
+    """Return an argument as it is in configurations: a layer, as in Keras, with its module."""
+    if isinstance(value, Layer):
+        return serialize_for_keras("layer", value)
+    return serialize(value) if hasattr(value, "get_config") or callable(value) else plain(value)
 
 
 def for_constructor(layer: Layer, config: dict, complete: bool) -> dict:

@@ -190,6 +190,7 @@ class Dense(Activated, Weighted):
         return self.activation(y + self.bias if self.use_bias else y)
 
 
+@register("layer")
 class Wrapper(Layer):
     """A layer around another one.
 
@@ -262,7 +263,10 @@ class Pipeline(Layer):
         return inputs
 
     def get_config(self) -> dict:
-        return {"layers": [serialization.serialize(layer) for layer in self.layers], "name": self.name}
+        return {
+            "layers": [serialization.serialize_for_keras("layer", layer) for layer in self.layers],
+            "name": self.name,
+        }
 
     @classmethod
     def from_config(cls, config: dict) -> Any:
@@ -282,8 +286,8 @@ class Identity(Layer):
 class Lambda(Layer):
     """function(x, **arguments), for a function written with ops.
 
-    Code is never read from a file: a model is read again if its named functions are among the `custom_objects`, and a
-    function for each lambda, by the name of its layer or as "<lambda>".
+    Code is never read from a file: functions of `ops` and activations are found by their names, the others, by theirs,
+    among the `custom_objects`; a lambda by the name of its layer or as "<lambda>".
 
     Args:
         function: takes the inputs.
@@ -309,11 +313,19 @@ class Lambda(Layer):
         self.function = function
         self.arguments = map_leaves(owned, dict(arguments or {}))
 
+    def get_config(self) -> dict:
+        """The arguments of the constructor; a function of the user's with a name of `ops` is "Custom>name"."""
+        config = super().get_config()
+        name = config["function"]
+        if is_of_ops(name) and not serialization.is_of_this_package(self.function):
+            return {**config, "function": f"Custom>{name}"}
+        return config
+
     @classmethod
     def from_config(
         cls, config: dict, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool | None = None
     ) -> Any:
-        """Return a new layer; its function is found by name.
+        """Return a new layer; its function is one of `ops`, an activation, or among the custom objects.
 
         Args:
             config: what `get_config` has returned, here or in Keras.
@@ -325,7 +337,20 @@ class Lambda(Layer):
         function = given["function"]
         with custom_object_scope(custom_objects or {}):
             named = serialization.get_registered_object(str(given.get("name"))) if is_nameless(function) else None
-            return cls(**{**given, "function": named or serialization.get("function", function)})
+            return cls(**{**given, "function": named or function_named(function)})
 
     def call(self, inputs: Any) -> Any:
         return self.function(inputs, **self.arguments)
+
+
+def is_of_ops(name: Any) -> bool:
+    """Whether a name in a configuration is that of a function of `ops`."""
+    return isinstance(name, str) and name in ops.__all__
+
+
+def function_named(name: Any) -> Any:
+    """The function that a name, or a function itself, means: a custom object, else one of `ops` or an activation."""
+    if is_of_ops(name) and serialization.get_registered_object(name) is None:
+        return getattr(ops, name)
+    is_activation = isinstance(name, str) and serialization.holds("activation", name)
+    return serialization.get("activation" if is_activation else "function", name)

@@ -112,6 +112,10 @@ class SpatialDropout(Dropout):
         ones = (1,) * self.rank
         self.noise_shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
 
+    def get_config(self) -> dict:
+        """Return the arguments of the constructor, as in Keras without `trainable`: there is nothing to train."""
+        return {key: value for key, value in super().get_config().items() if key != "trainable"}
+
     def call(self, inputs: Any, training: bool = False) -> Any:
         check_rank(self, inputs, self.rank + 2)
         return super().call(inputs, training)

@@ -95,28 +95,19 @@ class RepeatVector(Layer):
         return ops.broadcast_to(ops.expand_dims(inputs, 1), (rows, self.n, width))
 
 
-def unnested(config: dict, name: str) -> dict:
-    """Return `config` with the entry of the single axis in place of the list of entries of each axis."""
-    value = config.get(name)
-    return {**config, name: value[0]} if isinstance(value, (list, tuple)) and len(value) == 1 else config
-
-
 class Bordered(Layer):
     """A layer with a number of pixels before and behind each of `rank` spatial axes."""
 
-    ARGUMENTS = ("padding", "data_format")
+    ARGUMENTS: tuple[str, ...] = ("padding", "data_format")
     rank: int
     data_format: str
 
-    @classmethod
-    def from_config(cls, config: dict) -> Any:
-        """Return a new layer from what `get_config` returned."""
-        return cls(**unnested(config, cls.ARGUMENTS[0]) if cls.rank == 1 else config)
+    def sides(self, argument: str, value: Any) -> Any:
+        """Return `value` as Keras keeps it: (before, after) for each axis in a tuple, of a single axis the pair itself.
 
-    def sides(self, argument: str, value: Any) -> tuple[tuple[int, int], ...]:
-        """`value` as (before, after) for each axis: an integer for all, one an axis, or a pair an axis.
-
-        Of one axis it is an integer or (before, after).
+        Args:
+            argument: named in errors.
+            value: an integer for all axes, an integer or a pair for each, or, of one axis, an integer or its pair.
         """
         axes = plain(value)
         if is_integer(axes):
@@ -128,12 +119,13 @@ class Bordered(Layer):
                 f"{type(self).__name__}: {argument} must be an int, or an int or a pair for each of {self.rank} axes. "
                 f"Received: {argument}={value!r}"
             )
-        return tuple(as_integers(self, argument, side, 0, 2) for side in axes)  # type: ignore[misc]
+        pairs = tuple(as_integers(self, argument, side, 0, 2) for side in axes)
+        return pairs[0] if self.rank == 1 else pairs
 
-    def of_all_axes(self, sides: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    def of_all_axes(self, sides: Any) -> tuple[tuple[int, int], ...]:
         """`sides` among those of the batch and the channels, which have none."""
-        none = (0, 0)
-        return (none, *sides, none) if self.data_format == "channels_last" else (none, none, *sides)
+        none, pairs = (0, 0), (sides,) if self.rank == 1 else sides
+        return (none, *pairs, none) if self.data_format == "channels_last" else (none, none, *pairs)
 
 
 class ZeroPadding(Bordered):
@@ -181,7 +173,7 @@ class ZeroPadding3D(ZeroPadding):
 class Cropping(Bordered):
     """Without the outermost pixels of the spatial axes."""
 
-    ARGUMENTS = ("cropping", "data_format")
+    ARGUMENTS: tuple[str, ...] = ("cropping", "data_format")
 
     def __init__(self, cropping: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -203,7 +195,11 @@ class Cropping(Bordered):
 class Cropping1D(Cropping):
     """Sequences (N, W, C) without their first and last elements: an int for both sides, or (before, after)."""
 
+    ARGUMENTS = ("cropping",)
     rank = 1
+
+    def __init__(self, cropping: Any = 1, **kwargs: Any) -> None:
+        super().__init__(cropping, "channels_last", **kwargs)
 
 
 @register("layer")
@@ -239,8 +235,12 @@ class UpSampling(Layer):
 
     def __init__(self, size: int | Sequence[int] = 2, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.size = as_integers(self, "size", size, 1, self.rank)
+        self.size: Any = as_integers(self, "size", size, 1, self.rank)
         self.data_format = config.standardize_data_format(data_format)
+
+    def sizes(self) -> Sequence[int]:
+        """How many times each axis becomes as long."""
+        return self.size
 
     def call(self, inputs: Any) -> Any:
         check_rank(self, inputs, self.rank + 2)
@@ -250,7 +250,7 @@ class UpSampling(Layer):
         """Every pixel beside itself: axes of the repetitions behind those of the pixels, which they then join."""
         first = 1 if self.data_format == "channels_last" else 2
         apart, spread_out, joined = list(x.shape[:first]), list(x.shape[:first]), list(x.shape[:first])
-        for n, times in zip(x.shape[first:], self.size):
+        for n, times in zip(x.shape[first:], self.sizes()):
             apart += [n, 1]
             spread_out += [n, times]
             joined.append(n * times)
@@ -266,12 +266,11 @@ class UpSampling1D(UpSampling):
     rank = 1
 
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
-        super().__init__(as_integer(self, "size", size, 1), "channels_last", **kwargs)
+        super().__init__(size, "channels_last", **kwargs)
+        self.size = as_integer(self, "size", size, 1)
 
-    @classmethod
-    def from_config(cls, config: dict) -> Any:
-        """Return a new layer from what `get_config` returned."""
-        return cls(**unnested(config, "size"))
+    def sizes(self) -> Sequence[int]:
+        return (self.size,)
 
 
 @register("layer")

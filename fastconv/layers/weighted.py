@@ -24,14 +24,10 @@ def choices(*roles: str, of: Sequence[str] = tuple(CHOICES)) -> tuple[str, ...]:
 class Activated(Layer):
     """A layer whose `activation` may be given, and set later, as a name, a function, or None for none."""
 
-    @property
-    def activation(self) -> Any:
-        """The function that makes the output."""
-        return self._activation
+    activation: Any  # the function or layer that makes the output
 
-    @activation.setter
-    def activation(self, value: Any) -> None:
-        self._activation = activations.get(value)
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, activations.get(value) if name == "activation" else value)
 
 
 class Weighted(Layer):

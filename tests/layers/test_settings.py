@@ -155,3 +155,29 @@ def test_layers_take_the_arguments_of_call_by_their_names_in_keras():
     dense, norm = layers.Dense(3), layers.RMSNormalization()
     np.testing.assert_array_equal(dense(x, training=True), dense.call(x, training=False))
     np.testing.assert_array_equal(norm(x), norm.call(x=x))
+
+
+def test_layers_of_one_axis_keep_its_entry():
+    """As in Keras, whose configurations and attributes these are."""
+    assert layers.ZeroPadding1D((2, 1)).padding == (2, 1)
+    assert layers.ZeroPadding1D(2).get_config()["padding"] == (2, 2)
+    assert layers.Cropping1D((2, 1)).cropping == (2, 1)
+    assert layers.Cropping1D().get_config().keys() == {"name", "trainable", "dtype", "cropping"}
+    assert layers.UpSampling1D(3).get_config()["size"] == 3
+    assert layers.UpSampling2D(3).size == (3, 3)
+    assert layers.ZeroPadding2D(1).padding == ((1, 1), (1, 1))
+
+
+def test_spatial_dropout_has_nothing_to_train():
+    assert layers.SpatialDropout1D(0.5).get_config().keys() == {"name", "dtype", "rate", "seed"}
+    for cls in (layers.SpatialDropout2D, layers.SpatialDropout3D):
+        assert cls(0.5).get_config().keys() == {"name", "dtype", "rate", "seed", "data_format"}
+
+
+def test_layers_around_others_name_the_module_of_these():
+    inner = layers.Dense(3)
+    held = layers.TimeDistributed(inner).get_config()["layer"]
+    assert held["module"] == layers.Pipeline([inner]).get_config()["layers"][0]["module"] == "keras.layers"
+    assert layers.Dense(3, activation=layers.ELU()).get_config()["activation"]["module"] == "keras.layers"
+    for cls in (layers.Wrapper, layers.Layer):
+        assert cls.__name__ in layers.serialize(layers.Wrapper(inner) if cls is layers.Wrapper else cls())["class_name"]

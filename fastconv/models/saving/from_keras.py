@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastconv.layers.base import Layer
+from fastconv.layers.core import is_of_ops
 from fastconv.models.saving.graph_from_keras import Graph
-from fastconv.models.saving.kinds import kind_of_class, kind_of_key, kind_of_module
+from fastconv.models.saving.kinds import OPS_MODULE, kind_of_class, kind_of_key, kind_of_module
 from fastconv.models.saving.policies import check_readable, dtype_of
-from fastconv.serialization import LAMBDA, get_registered_object, lookup
+from fastconv.serialization import LAMBDA, get_registered_object, holds, lookup
 
 # Arguments of Keras that change nothing of what is computed here.
 IGNORED = frozenset(
@@ -171,13 +172,21 @@ def _sequential(config: Any) -> dict[str, Any]:
 
 
 def _lambda(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A function is known by its name; for one that is kept as code stands what `custom_objects` has for the layer."""
+    """A function is known by its name; for one that is kept as code stands what `custom_objects` has for the layer.
+
+    A name that Keras does not find by itself is that of a function of the user's, although `ops` may have it, too.
+    """
     function, name = config["function"], config.get("name")
     kept = ("name", "trainable", "dtype", "arguments", "activity_regularizer")
     if isinstance(function, list) or (isinstance(function, Mapping) and function["class_name"] == "__lambda__"):
         if get_registered_object(str(name)) is None:
             _refuse_code({"class_name": f"Lambda {name!r}"})
         function = name
+    elif isinstance(function, Mapping):
+        is_users = function.get("module") != OPS_MODULE and is_of_ops(function["config"])
+        function = (
+            f"Custom>{function['config']}" if is_users and not holds("activation", function["config"]) else function
+        )
     return {"function": function, **{key: config[key] for key in kept if key in config}}
 
 

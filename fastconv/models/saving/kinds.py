@@ -16,6 +16,8 @@ MODULES = {
     "metric": "keras.metrics",
 }
 
+OPS_MODULE = "fastconv.ops"  # of functions that a `Lambda` of this package applies
+
 # Layers that Keras does not have.
 OURS_ALONE = frozenset(
     ["LocallyConnected1D", "LocallyConnected2D", "Maxout", "MinPooling1D", "MinPooling2D", "MinPooling3D"]

@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastconv import ops
+from fastconv.layers.core import is_of_ops
 from fastconv.models.saving.kinds import (
     CALLED_WITH,
     ELSEWHERE,
     GET_ITEM,
     MODULES,
     OPERATIONS,
+    OPS_MODULE,
     OURS_ALONE,
     kind_of_class,
     kind_of_key,
@@ -78,8 +80,10 @@ def _judge(data: Any) -> Any:
 
 
 def _function(name: str) -> dict[str, Any]:
-    """A function that Keras is to find by its name."""
-    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
+    """A function that Keras is to find by its name; those of `ops` are of this package, unless Keras finds its own."""
+    own = is_of_ops(name) and not holds("activation", name)
+    module = OPS_MODULE if own else "builtins"
+    return {"module": module, "class_name": "function", "config": name, "registered_name": name}
 
 
 def to_keras(kind: str, data: Any) -> Any:
@@ -123,16 +127,6 @@ def _sequential(config: Mapping[str, Any]) -> dict[str, Any]:
     if first is not None and first["class_name"] == "InputLayer":
         data["build_input_shape"] = first["config"]["batch_shape"]
     return data
-
-
-def _without(*names: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """A translation that leaves out arguments which Keras does not take there."""
-    return lambda config: _arguments("layer", {key: value for key, value in config.items() if key not in names})
-
-
-def _unnested(name: str, *left_out: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """A translation of an argument with an entry for each axis, for layers of one axis, where Keras has the entry."""
-    return lambda config: {**_without(*left_out)(config), name: config[name][0]}
 
 
 def _functional(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -254,20 +248,14 @@ def decoded(data: Mapping[str, Any], tensor: Callable[[list[int]], Any]) -> Any:
 
 def _batch_normalization(config: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments that the first versions of Keras 3 do not have are left out if they say nothing."""
-    newer = [key for key in config if key.startswith("renorm") and not config["renorm"]]
-    return _without(*newer)(config)
+    older = {key: value for key, value in config.items() if config["renorm"] or not key.startswith("renorm")}
+    return _arguments("layer", older)
 
 
 SPECIAL = {
     "BatchNormalization": _batch_normalization,
-    "Cropping1D": _unnested("cropping", "data_format"),
     "Functional": _functional,
     "InputLayer": _input_layer,
     "Sequential": _sequential,
-    "SpatialDropout1D": _without("trainable"),
-    "SpatialDropout2D": _without("trainable"),
-    "SpatialDropout3D": _without("trainable"),
-    "UpSampling1D": _unnested("size"),
-    "ZeroPadding1D": _unnested("padding"),
 }
 SPECIAL_MODULES = {"Functional": "keras.src.models.functional", "Sequential": "keras"}

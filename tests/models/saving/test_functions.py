@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from fastconv import Input, Model, Sequential, layers, metrics, models, ops, saving
+from fastconv import Input, Model, Sequential, activations, layers, metrics, models, ops, saving
 
 from .samples import assert_same_outputs
 
@@ -208,3 +208,30 @@ def test_clones_need_no_names():
     assert type(clone.layers[0]) is Dense
     functional = Model(model.input, model.output)
     assert_same_outputs(functional, models.clone_model(functional))
+
+
+# ---- functions of ops in layers --------------------------------------------------------------------------------------
+
+
+def square(x):
+    return x * 7
+
+
+@each_suffix
+@pytest.mark.parametrize("function", [ops.square, ops.absolute, ops.relu, activations.tanh, activations.mish])
+def test_functions_of_ops_are_found(tmp_path, suffix, function):
+    model = Sequential([Input((4,)), layers.Lambda(function)])
+    model.save(tmp_path / f"m{suffix}")
+    assert_same_outputs(model, models.load_model(tmp_path / f"m{suffix}"))
+    assert_same_outputs(model, models.model_from_json(model.to_json()))
+
+
+@each_suffix
+@pytest.mark.parametrize("function", [square, relu], ids=lambda f: f.__name__)
+def test_functions_with_names_of_ops_are_not_taken_for_them(tmp_path, suffix, function):
+    model = Sequential([Input((4,)), layers.Lambda(function)])
+    model.save(tmp_path / f"m{suffix}")
+    with pytest.raises(ValueError, match=f"unknown name.*Received: 'Custom>{function.__name__}'"):
+        models.load_model(tmp_path / f"m{suffix}")
+    for name in (function.__name__, f"Custom>{function.__name__}"):
+        assert_same_outputs(model, models.load_model(tmp_path / f"m{suffix}", {name: function}))
