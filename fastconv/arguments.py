@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 LARGEST = 2**63 - 1  # sizes and positions that arrays can have
+MOST_SEED = 2**64 - 1
 MOST_PIXELS = 2**31 - 1  # of an axis, padding included: kernels of GPUs count in 32 bits, others in 64
 
 
@@ -89,6 +90,24 @@ def as_integers(owner: Any, name: str, value: Any, least: int = -LARGEST, count:
         below = f", below {limit}" * (integers and any(n > most for n in numbers))
         raise ValueError(f"{describe(owner)}: {name} must be {wanted}{bound}{below}. Received: {name}={value!r}")
     return tuple(numbers)
+
+
+def as_size(owner: Any, name: str, value: Any) -> tuple[int, int]:
+    """`value`, the (height, width) of an image, as a tuple of ints.
+
+    Raises:
+        ValueError: it is something else than two integers from 1 to below 2**31.
+    """
+    sizes = plain(value)
+    if not isinstance(sizes, (list, tuple)) or len(sizes) != 2:
+        raise ValueError(f"{describe(owner)}: {name} must be (height, width). Received: {name}={value!r}")
+    height, width = as_integers(owner, name, sizes, 1, 2)
+    return height, width
+
+
+def as_seed(owner: Any, value: Any, most: int = MOST_SEED) -> int:
+    """`value` as an int. Raises ValueError unless it is an integer from 0 to `most`."""
+    return as_integer(owner, "seed", value, 0, most)
 
 
 def as_shape(owner: Any, name: str, value: Any) -> tuple[int | None, ...]:

@@ -7,7 +7,7 @@ import os
 import threading
 from pathlib import Path
 
-from fastconv.arguments import is_integer
+from fastconv.arguments import as_flag, as_integer, as_number
 from fastconv.device import device as device
 from fastconv.device import get_device as get_device
 from fastconv.device import set_device as set_device
@@ -51,8 +51,8 @@ def epsilon() -> float:
 
 
 def set_epsilon(value: float) -> None:
-    """Set the number that `epsilon` returns."""
-    _settings["epsilon"] = float(value)
+    """Set the number that `epsilon` returns. Raises ValueError unless it is between 0 and 1."""
+    _settings["epsilon"] = float(as_number("set_epsilon", "value", value, above=0, below=1))
 
 
 def image_data_format() -> str:
@@ -115,11 +115,9 @@ def set_max_workspace(size: int) -> None:
     With 0, convolutions get by with what each thread needs for the block at hand, a few megabytes at most.
 
     Raises:
-        ValueError: `size` is not a whole number >= 0.
+        ValueError: `size` is no integer of at least 0.
     """
-    if not isinstance(size, int) or size < 0:
-        raise ValueError(f"max_workspace must be a whole number of bytes >= 0. Received: {size!r}")
-    _settings["max_workspace"] = size
+    _settings["max_workspace"] = as_integer("set_max_workspace", "size", size, 0)
 
 
 def tf32() -> bool:
@@ -135,9 +133,7 @@ def set_tf32(allowed: bool) -> None:
     Raises:
         ValueError: `allowed` is neither True nor False.
     """
-    if not isinstance(allowed, bool):
-        raise ValueError(f"tf32 must be True or False. Received: {allowed!r}")
-    _settings["tf32"] = allowed
+    _settings["tf32"] = as_flag("set_tf32", "allowed", allowed)
 
 
 # ---- threads ---------------------------------------------------------------------------------------------------------
@@ -151,9 +147,8 @@ def set_num_threads(n: int) -> None:
         RuntimeError: the system does not start that many threads, for want of memory or by a limit. OpenMP would end
             the process.
     """
-    if not is_integer(n) or not 1 <= n <= MOST_THREADS:
-        raise ValueError(f"the number of threads must be an int from 1 to {MOST_THREADS}. Received: {n!r}")
-    _start_threads(int(n))
+    n = as_integer("set_num_threads", "n", n, 1, MOST_THREADS)
+    _start_threads(n)
     _core.set_num_threads(n)
 
 

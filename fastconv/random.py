@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, ops
-from fastconv.arguments import is_integer, plain
+from fastconv.arguments import as_seed, as_shape
 from fastconv.engine import Variable
 from fastconv.utils.random import followers, next_seed
 
@@ -28,7 +28,7 @@ class SeedGenerator(Variable):
     """
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
-        start = next_seed() if seed is None else as_seed(seed)
+        start = next_seed() if seed is None else as_seed(self, seed)
         super().__init__(np.array([start], np.uint64), trainable=False, name=name or "seed_generator_state")
 
     def next(self, ordered: bool = True) -> Any:
@@ -38,14 +38,6 @@ class SeedGenerator(Variable):
             seed = now.copy() if isinstance(now, np.ndarray) else now  # an array would change with the variable
             self.assign(seed + STEP)
         return seed
-
-
-def as_seed(seed: Any) -> int:
-    """`seed` as an int. Raises ValueError unless it is an integer from 0 to 2**64 - 1."""
-    found = plain(seed)
-    if not is_integer(found) or not 0 <= found < 2**64:
-        raise ValueError(f"seed must be an int from 0 to 2**64 - 1. Received: seed={seed!r}")
-    return found
 
 
 _shared: list[SeedGenerator] = []  # the generator for draws without one, once there is such a draw
@@ -72,7 +64,7 @@ def draw_seed(seed: int | SeedGenerator | None) -> Any:
     if isinstance(seed, SeedGenerator):
         return seed.next()
     if seed is not None:
-        return np.array([as_seed(seed)], np.uint64)
+        return np.array([as_seed("random", seed)], np.uint64)
     if not _shared:
         _shared.append(SeedGenerator())
     return _shared[0].next()
@@ -162,7 +154,7 @@ def broadcast_shape(owner: str, noise_shape: Sequence[int | None], shape: Sequen
     Raises:
         ValueError: it is not broadcast against `shape`.
     """
-    sizes = tuple(noise_shape)
+    sizes = as_shape(owner, "noise_shape", noise_shape)
     if len(sizes) != len(shape) or any(n not in (None, 1, m) for n, m in zip(sizes, shape)):
         raise ValueError(
             f"{owner}: noise_shape must have 1, None or the size of the inputs for each axis. "

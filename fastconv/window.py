@@ -6,16 +6,13 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
-
 from fastconv import config
 from fastconv._core import is_plain
-from fastconv.arguments import MOST_PIXELS
+from fastconv.arguments import MOST_PIXELS, is_integer, plain
 
 Shape = tuple[int, ...]
 Sides = tuple[tuple[int, int], ...]
 Padding = str | int | Sequence[int | Sequence[int]]  # as users may give it
-WHOLE = (int, np.integer)
 RANKS = (1, 2, 3)  # how many spatial axes there may be
 NAMED_PADDINGS = ("valid", "same")
 CONV_PADDINGS = (*NAMED_PADDINGS, "causal")
@@ -50,8 +47,9 @@ def spread(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
         return (value,) * rank
     if type(value) is tuple and len(value) == rank and all_whole(value, 1):
         return value
-    values = (value,) * rank if isinstance(value, WHOLE) else tuple(value) if isinstance(value, Sequence) else ()
-    if len(values) != rank or not all(isinstance(v, WHOLE) for v in values):
+    given = plain(value)
+    values = (given,) * rank if is_integer(given) else tuple(given) if isinstance(given, (list, tuple)) else ()
+    if len(values) != rank or not all(map(is_integer, values)):
         raise ValueError(f"{name} must be an int or {rank} ints. Received: {name}={value!r}")
     if min(values) < 1:
         raise ValueError(f"{name} must be at least 1. Received: {name}={value!r}")
@@ -256,10 +254,11 @@ def standardize_output_padding(
     """
     if output_padding is None:
         return (None,) * len(strides)
-    values = (output_padding,) * len(strides) if isinstance(output_padding, WHOLE) else tuple(output_padding)
-    if len(values) != len(strides) or not all(isinstance(p, WHOLE) and 0 <= p < s for p, s in zip(values, strides)):
+    given = plain(output_padding)
+    values = (given,) * len(strides) if is_integer(given) else tuple(given) if isinstance(given, (list, tuple)) else ()
+    if len(values) != len(strides) or not all(is_integer(p) and 0 <= p < s for p, s in zip(values, strides)):
         raise ValueError(
-            f"{op}: output_padding must be {len(strides)} whole numbers >= 0 and below the strides. "
+            f"{op}: output_padding must be {len(strides)} integers >= 0 and below the strides. "
             f"Received: output_padding={output_padding!r}, strides={tuple(strides)}"
         )
     return tuple(map(int, values))
@@ -298,15 +297,14 @@ def explicit_sides(op: str, padding: int | Sequence[int | Sequence[int]], rank: 
     if type(padding) is tuple and len(padding) == rank and all(map(_is_side, padding)):
         return padding
     try:
-        axes = [padding] * rank if isinstance(padding, WHOLE) else list(padding)
-        pairs = [(a, a) if isinstance(a, WHOLE) else tuple(a) for a in axes]
-        fits = len(pairs) == rank and all(
-            len(p) == 2 and all(isinstance(n, WHOLE) and n >= 0 for n in p) for p in pairs
-        )
+        given = plain(padding)
+        axes = [given] * rank if is_integer(given) else list(given)
+        pairs = [(a, a) if is_integer(a) else tuple(plain(a)) for a in axes]
+        fits = len(pairs) == rank and all(len(p) == 2 and all(is_integer(n) and n >= 0 for n in p) for p in pairs)
     except TypeError:
         fits = False
     if not fits:
-        raise ValueError(f"{op}: padding must be {rank} pairs of whole numbers >= 0. Received: padding={padding!r}")
+        raise ValueError(f"{op}: padding must be {rank} pairs of integers >= 0. Received: padding={padding!r}")
     if any(max(p) > MOST_PIXELS for p in pairs):
         raise ValueError(f"{op}: padding must be below 2**31. Received: padding={padding!r}")
     return tuple((int(before), int(after)) for before, after in pairs)

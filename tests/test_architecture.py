@@ -31,7 +31,7 @@ FLOORS = (
     {"backends"},
     {"window"},
     {"config"},
-    {"arguments"},
+    {"arguments", "memory"},
     {"device"},
     {"_conv", "_fourier", "_grouped", "_image", "_matmul", "_stream", "_winograd"},
     {"_core"},

@@ -38,10 +38,22 @@ def test_settings(get, set_, default, other):
             lambda: config.set_image_data_format("NHWC"),
             "data_format must be 'channels_last' or 'channels_first'. Received: 'NHWC'",
         ),
-        (lambda: config.set_num_threads(0), "the number of threads must be an int from 1 to 256. Received: 0"),
-        (lambda: config.set_num_threads(257), "the number of threads must be an int from 1 to 256. Received: 257"),
-        (lambda: config.set_num_threads(True), "the number of threads must be an int from 1 to 256. Received: True"),
-        (lambda: config.set_num_threads(2.0), "the number of threads must be an int from 1 to 256. Received: 2.0"),
+        (
+            lambda: config.set_num_threads(0),
+            "set_num_threads: n must be an int of at least 1 and at most 256. Received: n=0",
+        ),
+        (
+            lambda: config.set_num_threads(257),
+            "set_num_threads: n must be an int of at least 1 and at most 256. Received: n=257",
+        ),
+        (
+            lambda: config.set_num_threads(True),
+            "set_num_threads: n must be an int of at least 1 and at most 256. Received: n=True",
+        ),
+        (
+            lambda: config.set_num_threads(2.0),
+            "set_num_threads: n must be an int of at least 1 and at most 256. Received: n=2.0",
+        ),
     ],
 )
 def test_refusals(call, message):

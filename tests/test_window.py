@@ -74,7 +74,7 @@ def test_explicit_sides(padding, sides):
 def test_explicit_sides_refuse(padding):
     with pytest.raises(ValueError) as caught:
         explicit_sides("conv", padding, 2)
-    assert str(caught.value) == f"conv: padding must be 2 pairs of whole numbers >= 0. Received: padding={padding!r}"
+    assert str(caught.value) == f"conv: padding must be 2 pairs of integers >= 0. Received: padding={padding!r}"
 
 
 def test_strict_windows():
@@ -94,17 +94,17 @@ def test_strict_windows():
 
 
 def test_equal_arguments_that_mean_something_else_are_not_remembered():
-    """1.0 equals 1 and so does True, also inside of tuples; only whole numbers are taken."""
+    """1.0 equals 1 and so does True, also inside of tuples; only integers are taken."""
     x, w = np.ones((1, 4, 4, 1), np.float32), np.ones((2, 2, 1, 1), np.float32)
-    for strides in (1, (1, 1), (np.int64(1), 1), [1, 1]):
+    for strides in (1, (1, 1), (np.int64(1), 1), [1, 1], np.array(1), np.array([1, 1])):
         assert ops.max_pool(x, 2, strides).shape == (1, 3, 3, 1)
         assert ops.conv(x, w, strides).shape == (1, 3, 3, 1)
-    for strides in (1.0, (1.0, 1), (1, 1.0)):
+    for strides in (1.0, (1.0, 1), (1, 1.0), True, (True, 1), np.array([1.0, 1.0])):
         with pytest.raises(ValueError, match=r"^strides must be an int or 2 ints"):
             ops.max_pool(x, 2, strides)
         with pytest.raises(ValueError, match=r"^strides must be an int or 2 ints"):
             ops.conv(x, w, strides)
-    with pytest.raises(ValueError, match=r"^max_pool: padding must be 2 pairs of whole numbers"):
+    with pytest.raises(ValueError, match=r"^max_pool: padding must be 2 pairs of integers"):
         ops.max_pool(x, 2, 1, ((0.0, 0), (0, 0)))
 
 

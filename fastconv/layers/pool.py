@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from fastconv import config, ops
 from fastconv.arguments import as_flag, as_integers
 from fastconv.layers.base import Layer, check_rank, padding_of
+from fastconv.memory import check_fits
+from fastconv.ops.convert import as_float
 from fastconv.serialization import register
 
 
@@ -86,11 +90,18 @@ class AdaptivePooling(Layer):
         if size % wanted == 0:
             apart = ops.reshape(x, (*x.shape[:axis], wanted, size // wanted, *x.shape[axis + 1 :]))
             return reduce(apart, axis + 1)
-        before = (slice(None),) * axis
-        windows = [(i * size // wanted, -(-(i + 1) * size // wanted)) for i in range(wanted)]
-        return ops.concatenate(
-            [reduce(x[(*before, slice(*window))], axis, keepdims=True) for window in windows], axis=axis
-        )
+        longest = -(-size // wanted) + 1
+        check_fits(self.name, (*x.shape[:axis], wanted, longest, *x.shape[axis + 1 :]), x.dtype, 3)
+        check_fits(self.name, (wanted, longest), "int64", 4)
+        numbers = np.arange(wanted)[:, None]
+        places, ends = numbers * size // wanted + np.arange(longest), -(-(numbers + 1) * size // wanted)
+        apart = ops.take(x, np.minimum(places, ends - 1), axis)
+        inside = (places < ends).reshape((wanted, longest, *(1,) * (len(x.shape) - axis - 1)))
+        return self.reduce_inside(apart, inside, axis + 1)
+
+    def reduce_inside(self, x: Any, inside: np.ndarray, axis: int) -> Any:
+        """x reduced over `axis`, of windows of which the places `inside` count; the last of them fills the rest."""
+        raise NotImplementedError
 
 
 class MaxPooling(Pooling):
@@ -215,6 +226,9 @@ class GlobalMaxPooling(GlobalPooling):
 
     reduce = staticmethod(ops.max)
 
+    def reduce_inside(self, x: Any, inside: np.ndarray, axis: int) -> Any:
+        return ops.max(x, axis)
+
 
 @register("layer", "GlobalMaxPool1D")
 class GlobalMaxPooling1D(GlobalMaxPooling):
@@ -241,6 +255,10 @@ class GlobalAveragePooling(GlobalPooling):
     """The mean of each channel."""
 
     reduce = staticmethod(ops.mean)
+
+    def reduce_inside(self, x: Any, inside: np.ndarray, axis: int) -> Any:
+        x = as_float(x)
+        return ops.sum(ops.where(inside, x, 0.0), axis) / inside.sum(1).astype(x.dtype)
 
 
 @register("layer", "GlobalAvgPool1D")
@@ -269,6 +287,9 @@ class AdaptiveMaxPooling(AdaptivePooling):
 
     reduce = staticmethod(ops.max)
 
+    def reduce_inside(self, x: Any, inside: np.ndarray, axis: int) -> Any:
+        return ops.max(x, axis)
+
 
 @register("layer")
 class AdaptiveMaxPooling1D(AdaptiveMaxPooling):
@@ -295,6 +316,10 @@ class AdaptiveAveragePooling(AdaptivePooling):
     """The mean of windows as many as asked for."""
 
     reduce = staticmethod(ops.mean)
+
+    def reduce_inside(self, x: Any, inside: np.ndarray, axis: int) -> Any:
+        x = as_float(x)
+        return ops.sum(ops.where(inside, x, 0.0), axis) / inside.sum(1).astype(x.dtype)
 
 
 @register("layer")

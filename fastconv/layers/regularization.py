@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv import config, ops, regularizers
-from fastconv.arguments import as_number, as_shape
+from fastconv.arguments import as_number, as_seed, as_shape
 from fastconv.layers.base import Layer, check_rank
-from fastconv.random import SeedGenerator, as_seed, broadcast_shape
+from fastconv.random import SeedGenerator, broadcast_shape
 from fastconv.serialization import register
 
 
@@ -22,7 +22,7 @@ class RandomLayer(Layer):
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.seed = None if seed is None else as_seed(seed)
+        self.seed = None if seed is None else as_seed(self, seed)
         self.seed_state = SeedGenerator(self.seed, "seed_state")
         self.seed_state.path = f"{self.name}/seed_state"
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fastconv.arguments import as_integer, optional
 from fastconv.engine import DataDependentError
 from fastconv.engine.symbolic import Node
 from fastconv.engine.tree import leaves, rebuild
@@ -73,6 +74,7 @@ class Model(Trainer):
         Raises:
             ValueError: there is none.
         """
+        index = optional(as_integer, "get_layer", "index", index)
         if index is not None and -len(self.layers) <= index < len(self.layers):
             return self.layers[index]
         for layer in self.layers:

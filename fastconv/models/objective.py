@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from functools import reduce
 from itertools import chain, count
@@ -11,7 +12,8 @@ import numpy as np
 
 from fastconv import losses, ops
 from fastconv import metrics as metrics_module
-from fastconv.engine import Tensor
+from fastconv.arguments import as_number
+from fastconv.engine import Operand, Tensor
 from fastconv.engine.tree import leaves, ordered, rebuild
 from fastconv.models.outputs import for_outputs, targets_for, weights_for
 
@@ -54,7 +56,7 @@ class Objective:
                 metrics_module.for_output(metric, (1, 1), (1, 1))  # an unknown name is an error before data is seen
         self.names_of = names_of
         self.losses = rebuild(loss, [loss_or_crossentropy(one) for one in leaves(loss)])
-        self.loss_weights = loss_weights
+        self.loss_weights = rebuild(loss_weights, [as_factor(one) for one in leaves(loss_weights)])
         self.given_metrics = metrics
         self.given_weighted_metrics = weighted_metrics
         self.loss_mean = metrics_module.Mean("loss")
@@ -216,6 +218,17 @@ def free_name(names: Sequence[str], taken: Collection[str]) -> str:
     """The first of `names` that is not taken, or the last of them with the first number that makes it free."""
     numbered = (f"{names[-1]}_{i}" for i in count(1))
     return next(name for name in chain(names, numbered) if name not in taken)
+
+
+def as_factor(weight: Any) -> Any:
+    """`weight`, how much a loss counts, as a Python number; None, variables and tensors stay as they are.
+
+    Raises:
+        ValueError: it is something else than a finite number.
+    """
+    if weight is None or isinstance(weight, Operand):
+        return weight
+    return as_number("compile", "loss_weights", weight, below=math.inf)
 
 
 def loss_or_crossentropy(identifier: Any) -> Any:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fastconv.arguments import as_integer, optional
 from fastconv.engine import KerasTensor
 from fastconv.engine.tree import leaves
+
+MOST_CHARACTERS = 2**16  # of a line
 
 
 def print_summary(
     model: Any, line_length: int | None, print_fn: Callable[[str], Any], show_trainable: bool = False
 ) -> None:
     """Print name, type, output shape and number of weights of every layer, then the totals."""
+    line_length = optional(as_integer, "summary", "line_length", line_length, 1, MOST_CHARACTERS)
     nodes = getattr(model, "_nodes", ())
     nodes_of: dict[Any, list[Any]] = {}
     for node in nodes:

@@ -12,6 +12,7 @@ import numpy as np
 from fastconv.arguments import LARGEST, as_integers, is_integer, plain
 from fastconv.backends import backend_of
 from fastconv.engine import Primitive
+from fastconv.memory import check_fits
 from fastconv.ops.convert import cast, convert_to_tensor
 from fastconv.window import all_whole
 
@@ -68,6 +69,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
         raise ValueError(
             f"broadcast_to: x does not broadcast to this shape. Received: x.shape={x.shape}, shape={shape}"
         )
+    check_fits("broadcast_to", shape, x.dtype)
     return _broadcast_to(x, shape=shape)
 
 

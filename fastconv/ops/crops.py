@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
+from fastconv.arguments import as_integers, is_integer, plain
 from fastconv.engine import lift
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import images as channels_last
@@ -120,8 +121,9 @@ def extract_patches(
         ValueError: sizes that do not fit.
     """
     x = convert_to_tensor(images)
-    sizes = (size, size) if isinstance(size, int) else tuple(size)
-    rank = len(sizes)
+    given = plain(size)
+    rank = 2 if is_integer(given) else len(as_integers("extract_patches", "size", given, 1))
+    sizes = spread("size", given, rank)
     if x.ndim == rank + 1:
         return squeeze(extract_patches(expand_dims(x, 0), sizes, strides, dilation_rate, padding, data_format), 0)
     x, restore = channels_last("extract_patches", x, data_format, (rank,))

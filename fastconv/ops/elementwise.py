@@ -281,9 +281,12 @@ _where = Primitive(
 )
 
 
+MOST_DECIMALS = 308  # powers of 10 beyond are no float64
+
+
 def round(x: Any, decimals: int = 0) -> Any:
     """Return the nearest multiple of 10^-decimals, halves to the even multiple; its derivative is zero."""
-    decimals = as_integer("round", "decimals", decimals)
+    decimals = as_integer("round", "decimals", decimals, -MOST_DECIMALS, MOST_DECIMALS)
     if not decimals:
         return _rint(x)
     scale = 10.0 ** max(decimals, -decimals)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
-from fastconv.arguments import as_choice
+from fastconv.arguments import as_choice, as_size
 from fastconv.engine import Primitive, lift
+from fastconv.memory import check_fits
 from fastconv.ops.broadcast import broadcast_to, reshape
 from fastconv.ops.broadcast import sum as sum_
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
@@ -146,21 +147,22 @@ def resize(
         raise ValueError(
             f"resize: interpolation must be one of {', '.join(INTERPOLATIONS)}. Received: {interpolation!r}"
         )
-    if len(size) != 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in size):
-        raise ValueError(f"resize: size must be (height, width), positive ints. Received: size={size!r}")
+    size = as_size("resize", "size", size)
     if fill_mode != "constant":
         raise ValueError(f"resize: fill_mode must be 'constant'. Received: fill_mode={fill_mode!r}")
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError("resize: crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other. Received: both")
     batch, unbatch = batch_of("resize", images)
     x, restore = channels_last("resize", batch, data_format)
+    check_fits("resize", (x.shape[0], *size, x.shape[-1]), x.dtype)
+    check_fits("resize", (max(size),), "int64", 4)
     if crop_to_aspect_ratio:
         x = _middle(x, size)
     if pad_to_aspect_ratio:
         sides = [(more // 2, more // 2) for more in _missing(x.shape[1:3], size)]
         x = pad(x, [(0, 0), *sides, (0, 0)], constant_values=fill_value)
     for axis, outputs in enumerate(size, 1):
-        x = _resize_axis(x, axis, int(outputs), interpolation, antialias)
+        x = _resize_axis(x, axis, outputs, interpolation, antialias)
     return unbatch(restore(x))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastconv.arguments import LARGEST, is_integer, plain
 from fastconv.engine import Primitive
 from fastconv.engine.tree import leaves
+from fastconv.memory import check_fits
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.window import explicit_sides
 
@@ -57,5 +58,6 @@ def pad(
     sides = explicit_sides("pad", pairs, x.ndim)
     if mode != "constant" and any(n == 0 and sum(side) for n, side in zip(x.shape, sides)):
         raise ValueError(f"pad: an empty axis has nothing to repeat. Received: x.shape={tuple(x.shape)}, mode={mode!r}")
+    check_fits("pad", [n and n + sum(side) for n, side in zip(x.shape, sides)], x.dtype)
     params = {"value": float(constant_values)} if constant_values else {}
     return _pad(x, pad_width=sides, mode=mode, **params)

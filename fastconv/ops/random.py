@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.arguments import as_integer
+from fastconv.arguments import as_integer, as_number
 from fastconv.engine import Primitive
+from fastconv.memory import check_fits
 from fastconv.ops.broadcast import positions, sizes
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
 from fastconv.ops.elementwise import cos, floor, log, maximum, sqrt
@@ -40,8 +41,7 @@ def dropout(x: Any, seed: Any, rate: float) -> Any:
     Raises:
         ValueError: a rate outside [0, 1).
     """
-    if not 0 <= rate < 1:
-        raise ValueError(f"dropout: rate must be at least 0 and less than 1. Received: rate={rate}")
+    rate = as_number("dropout", "rate", rate, 0, below=1)
     return _dropout(as_float(x), seed, rate=float(rate)) if rate else x
 
 
@@ -65,7 +65,11 @@ def random_uniform(
         ValueError: another dtype.
     """
     _check_float("random_uniform", dtype)
-    numbers = cast(_uniform(seed, shape=sizes("random_uniform", "shape", shape)), dtype)
+    minval = as_number("random_uniform", "minval", minval, below=math.inf)
+    maxval = as_number("random_uniform", "maxval", maxval, below=math.inf)
+    wanted = sizes("random_uniform", "shape", shape)
+    check_fits("random_uniform", wanted, "float32", 2)
+    numbers = cast(_uniform(seed, shape=wanted), dtype)
     return numbers if (minval, maxval) == (0.0, 1.0) else numbers * (maxval - minval) + minval
 
 
@@ -84,8 +88,8 @@ def random_normal(
         ValueError: another dtype, or a negative deviation.
     """
     _check_float("random_normal", dtype)
-    if not stddev >= 0:
-        raise ValueError(f"random_normal: stddev must not be negative. Received: stddev={stddev}")
+    mean = as_number("random_normal", "mean", mean, below=math.inf)
+    stddev = as_number("random_normal", "stddev", stddev, 0, below=math.inf)
     u, v = random_uniform((2, *sizes("random_normal", "shape", shape)), seed)
     numbers = cast(sqrt(-2 * log(1 - u)) * cos(2 * math.pi * v), dtype)
     return numbers if (mean, stddev) == (0.0, 1.0) else numbers * stddev + mean
@@ -105,6 +109,7 @@ def random_integers(shape: Sequence[int], seed: Any, minval: int, maxval: int, d
     """
     if np.dtype(dtype).kind not in "iu":
         raise ValueError(f"random_integers: numbers are drawn in an integer dtype. Received: dtype={dtype!r}")
+    minval, maxval = (as_integer("random_integers", n, v) for n, v in (("minval", minval), ("maxval", maxval)))
     if not minval < maxval:
         raise ValueError(f"random_integers: minval must be less than maxval. Received: {minval=}, {maxval=}")
     high, low = random_uniform((2, *sizes("random_integers", "shape", shape)), seed, dtype="float64")
@@ -125,8 +130,8 @@ def random_truncated_normal(
 ) -> Any:
     """Normally distributed numbers at most two standard deviations from the mean; arguments as for `random_normal`."""
     _check_float("random_truncated_normal", dtype)
-    if not stddev >= 0:
-        raise ValueError(f"random_truncated_normal: stddev must not be negative. Received: stddev={stddev}")
+    mean = as_number("random_truncated_normal", "mean", mean, below=math.inf)
+    stddev = as_number("random_truncated_normal", "stddev", stddev, 0, below=math.inf)
     x = random_uniform(shape, seed, -WITHIN_TWO, WITHIN_TWO, dtype)
     w = -log(1 - x * x) - 2.5
     y = ERFINV[0]

@@ -10,6 +10,7 @@ import numpy as np
 from fastconv import config
 from fastconv.arguments import as_integer, as_integers
 from fastconv.engine import KerasTensor, Operand, Primitive, lift
+from fastconv.memory import check_fits
 from fastconv.ops.broadcast import positions, reshape, sizes
 from fastconv.ops.convert import as_indices, cast, convert_to_tensor
 from fastconv.ops.elementwise import equal
@@ -236,7 +237,10 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
     if sparse:
         raise ValueError(f"one_hot: sparse must be False. Received: {sparse=}")
     x = as_indices(x)
-    classes = np.arange(as_integer("one_hot", "num_classes", num_classes, 0))
+    count = as_integer("one_hot", "num_classes", num_classes, 0)
+    check_fits("one_hot", (*x.shape, count), dtype or config.floatx(), 2)
+    check_fits("one_hot", (count,), "int64", 2)
+    classes = np.arange(count)
     (at,) = positions(axis, x.ndim + 1)
     hits = equal(expand_dims(x, at), classes.reshape((-1, *(1,) * (x.ndim - at))))
     return cast(hits, dtype or config.floatx())
@@ -249,7 +253,9 @@ def zeros(shape: int | Sequence[int], dtype: Any = None) -> np.ndarray:
 
 def ones(shape: int | Sequence[int], dtype: Any = None) -> np.ndarray:
     """Return an array of ones. Raises ValueError for a shape that is no integer and no integers."""
-    return np.ones(sizes("ones", "shape", shape), dtype or config.floatx())
+    wanted, dtype = sizes("ones", "shape", shape), dtype or config.floatx()
+    check_fits("ones", wanted, dtype)
+    return np.ones(wanted, dtype)
 
 
 def zeros_like(x: Any, dtype: str | None = None) -> np.ndarray:

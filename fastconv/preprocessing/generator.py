@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
+from fastconv.arguments import as_integer, as_number, optional, plain
 from fastconv.preprocessing.iterators import DirectoryIterator, NumpyArrayIterator
 from fastconv.preprocessing.transforms import (
     apply_affine_transform,
@@ -82,42 +83,31 @@ class ImageDataGenerator:
         dtype: str | None = None,
     ) -> None:
         check_sampling(fill_mode, interpolation_order)
-        if not 0 <= validation_split < 1:
-            raise ValueError(
-                "ImageDataGenerator: validation_split must be at least 0 and less than 1. "
-                f"Received: validation_split={validation_split}"
-            )
-        if brightness_range is not None and np.shape(brightness_range) != (2,):
-            raise ValueError(
-                "ImageDataGenerator: brightness_range must be two numbers. "
-                f"Received: brightness_range={brightness_range}"
-            )
-        zooms = [1 - zoom_range, 1 + zoom_range] if isinstance(zoom_range, (int, float)) else list(zoom_range)
-        if len(zooms) != 2:
-            raise ValueError(
-                f"ImageDataGenerator: zoom_range must be a number or two. Received: zoom_range={zoom_range}"
-            )
+        zoom = plain(zoom_range)
+        if not isinstance(zoom, (list, tuple)):
+            zoom = as_number(self, "zoom_range", zoom, below=math.inf)
+            zoom = [1 - zoom, 1 + zoom]
         self.featurewise_std_normalization = featurewise_std_normalization and not zca_whitening
         self.featurewise_center = featurewise_center or featurewise_std_normalization or zca_whitening
         self.samplewise_center = samplewise_center or samplewise_std_normalization
         self.samplewise_std_normalization = samplewise_std_normalization
         self.zca_whitening = zca_whitening
-        self.zca_epsilon = zca_epsilon
-        self.rotation_range = rotation_range
-        self.width_shift_range = width_shift_range
-        self.height_shift_range = height_shift_range
-        self.brightness_range = brightness_range
-        self.shear_range = shear_range
-        self.zoom_range = zooms
-        self.channel_shift_range = channel_shift_range
+        self.zca_epsilon = as_number(self, "zca_epsilon", zca_epsilon, 0, below=math.inf)
+        self.rotation_range = as_number(self, "rotation_range", rotation_range, below=math.inf)
+        self.width_shift_range = _as_shift(self, "width_shift_range", width_shift_range)
+        self.height_shift_range = _as_shift(self, "height_shift_range", height_shift_range)
+        self.brightness_range = optional(_as_pair, self, "brightness_range", brightness_range)
+        self.shear_range = as_number(self, "shear_range", shear_range, below=math.inf)
+        self.zoom_range = _as_pair(self, "zoom_range", zoom)
+        self.channel_shift_range = as_number(self, "channel_shift_range", channel_shift_range, below=math.inf)
         self.fill_mode = fill_mode
-        self.cval = cval
+        self.cval = as_number(self, "cval", cval)
         self.horizontal_flip = horizontal_flip
         self.vertical_flip = vertical_flip
-        self.rescale = rescale
+        self.rescale = optional(as_number, self, "rescale", rescale, below=math.inf)
         self.preprocessing_function = preprocessing_function
         self.data_format = config.standardize_data_format(data_format)
-        self.validation_split = validation_split
+        self.validation_split = as_number(self, "validation_split", validation_split, 0, below=1)
         self.interpolation_order = interpolation_order
         self.dtype = dtype or config.floatx()
         first = self.data_format == "channels_first"
@@ -313,7 +303,7 @@ class ImageDataGenerator:
         if self.rescale:
             x *= self.rescale
         if augment:
-            random = source_of(seed)
+            random, rounds = source_of(seed), as_integer("fit", "rounds", rounds, 1)
             changed = [self.apply_transform(a, self.draw(a.shape, random)) for _ in range(rounds) for a in x]
             x = np.stack(changed).astype(self.dtype)
         axes = (0, self.row_axis, self.col_axis)
@@ -328,9 +318,26 @@ class ImageDataGenerator:
             self.zca_whitening_matrix = (u * (math.sqrt(len(x)) / (s + self.zca_epsilon))) @ u.T
 
 
+def _as_pair(owner: Any, name: str, value: Any) -> list[Any]:
+    """`value`, two finite numbers, as a list."""
+    pair = plain(value)
+    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+        alone = "a number or " * (name == "zoom_range")
+        raise ValueError(f"{type(owner).__name__}: {name} must be {alone}two numbers. Received: {name}={value!r}")
+    return [as_number(owner, name, number, below=math.inf) for number in pair]
+
+
+def _as_shift(owner: Any, name: str, value: Any) -> Any:
+    """`value`, a finite number or a list of them, as Python's."""
+    given = plain(value)
+    if isinstance(given, (list, tuple)) and given:
+        return [as_number(owner, name, number, below=math.inf) for number in given]
+    return as_number(owner, name, given, 0, below=math.inf)
+
+
 def _shift(size: Any, side: int, random: Any) -> float:
     """A random shift in pixels; `size` is what `width_shift_range` may be."""
-    if isinstance(size, (float, np.floating)):
+    if isinstance(size, float):
         largest, shift = size, random.uniform(-size, size) if size else 0.0
     elif np.ndim(size) or size:
         largest, shift = np.max(size), random.choice(size) * random.choice([-1, 1])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
+from fastconv.arguments import as_flag, as_integer, as_seed, as_size
 from fastconv.preprocessing.transforms import source_of
 from fastconv.utils import PyDataset, array_to_img, img_to_array, load_img
 from fastconv.utils.image import class_folders
@@ -37,14 +38,12 @@ class Iterator(PyDataset):
 
     def __init__(self, n: int, batch_size: int, shuffle: bool, seed: int | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if n < 1 or batch_size < 1:
-            raise ValueError(
-                f"{type(self).__name__}: images and batch_size must be at least 1. Received: {n} images, {batch_size=}"
-            )
+        if n < 1:
+            raise ValueError(f"{type(self).__name__}: there must be images. Received: {n} images")
         self.n = n
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.seed = seed
+        self.batch_size = as_integer(self, "batch_size", batch_size, 1)
+        self.shuffle = as_flag(self, "shuffle", shuffle)
+        self.seed = None if seed is None else as_seed(self, seed, 2**32 - 1)
         self.batch_index = 0
         self.total_batches_seen = 0
         self.index_array: Array | None = None
@@ -91,7 +90,7 @@ class Iterator(PyDataset):
 
     def _next_random(self) -> Any:
         """What the next batch is drawn from."""
-        return source_of(None if self.seed is None else self.seed + self.total_batches_seen)
+        return source_of(None if self.seed is None else (self.seed + self.total_batches_seen) % 2**32)
 
     def _begin(self) -> Any:
         self._random = self._next_random()
@@ -319,7 +318,7 @@ class DirectoryIterator(ImageIterator):
             dtype,
         )
         self.directory = directory
-        self.target_size = tuple(target_size)
+        self.target_size = as_size(self, "target_size", target_size)
         self.color_mode = color_mode
         self.class_mode = class_mode
         self.interpolation = interpolation

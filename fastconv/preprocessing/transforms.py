@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
+from fastconv.arguments import as_integer, as_seed
 from fastconv.ops.image import AFFINE
 
 Array = np.ndarray
@@ -76,8 +77,7 @@ def check_sampling(fill_mode: str, order: int) -> None:
     """Raise ValueError for an unknown fill mode, or an interpolation of a higher order than 1."""
     if fill_mode not in FILL_MODES:
         raise ValueError(f"fill_mode must be one of {', '.join(FILL_MODES)}. Received: fill_mode={fill_mode!r}")
-    if order not in (0, 1):
-        raise ValueError(f"The order of interpolation must be 0 or 1. Received: {order!r}")
+    as_integer("interpolation", "interpolation_order", order, 0, 1)
 
 
 def affine_matrix(
@@ -137,7 +137,7 @@ def apply_brightness_shift(x: Any, brightness: float, scale: bool = True, channe
 
 def source_of(seed: int | None) -> Any:
     """What is drawn from: a `RandomState`, or the module `np.random`, whose functions have the same names."""
-    return GLOBAL if seed is None else np.random.RandomState(seed)
+    return GLOBAL if seed is None else np.random.RandomState(as_seed("ImageDataGenerator", seed, 2**32 - 1))
 
 
 # ---- with random numbers ---------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.arguments import as_integer, as_number, as_seed, optional
 from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild, structure
 from fastconv.utils.pydataset import ahead
 from fastconv.utils.random import next_seed
@@ -90,6 +91,7 @@ class Dataset:
         def call(element: Any) -> Any:
             return copied(function(*element) if isinstance(element, tuple) else function(element))
 
+        num_parallel_calls = optional(as_integer, "map", "num_parallel_calls", num_parallel_calls, -1)
         if num_parallel_calls is None or num_parallel_calls in (0, 1):
             return Dataset(lambda: map(call, self), self._length)
         workers = num_parallel_calls if num_parallel_calls > 0 else 4
@@ -110,23 +112,29 @@ class Dataset:
 
     def enumerate(self, start: int = 0) -> Dataset:
         """(number, element) for each."""
+        start = as_integer("enumerate", "start", start)
         return Dataset(lambda: zip(numbers(start), self), self._length)
 
     # ---- which elements, and in which order ----------------------------------------------------------------------
 
     def take(self, count: int) -> Dataset:
         """The first `count` elements; all when -1."""
+        count = as_integer("take", "count", count, -1)
         if count < 0:
             return self
         return Dataset(lambda: islice(self, count), min(self._length, count) if self._length >= 0 else UNKNOWN_LENGTH)
 
     def skip(self, count: int) -> Dataset:
-        """The elements behind the first `count`."""
+        """The elements after the first `count`; none when -1."""
+        count = as_integer("skip", "count", count, -1)
+        if count < 0:
+            return Dataset(lambda: iter(()), 0)
         left = max(self._length - count, 0) if self._length >= 0 else self._length
         return Dataset(lambda: islice(self, count, None), left)
 
     def repeat(self, count: int | None = None) -> Dataset:
-        """`count` passes one behind another; without end when None or -1."""
+        """`count` passes one after another; without end when None or -1."""
+        count = optional(as_integer, "repeat", "count", count, -1)
         endless = count is None or count < 0
 
         def passes() -> Iterator[Any]:
@@ -147,9 +155,8 @@ class Dataset:
             seed: of the order; from `utils.set_random_seed` when None.
             reshuffle_each_iteration: whether each pass has another order; True when None.
         """
-        if buffer_size < 1:
-            raise ValueError(f"shuffle: buffer_size must be at least 1. Received: {buffer_size}")
-        first = next_seed() if seed is None else seed
+        buffer_size = as_integer("shuffle", "buffer_size", buffer_size, 1)
+        first = next_seed() if seed is None else as_seed("shuffle", seed)
         passes = numbers()
         lock = threading.Lock()
 
@@ -174,8 +181,7 @@ class Dataset:
 
     def batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
         """Arrays of `batch_size` elements of one structure; the last one may be smaller, or is left out."""
-        if batch_size < 1:
-            raise ValueError(f"batch: batch_size must be at least 1. Received: {batch_size}")
+        batch_size = as_integer("batch", "batch_size", batch_size, 1)
 
         def batches() -> Iterator[Any]:
             elements = iter(self)
@@ -211,7 +217,8 @@ class Dataset:
         return Dataset(elements, self._length)
 
     def prefetch(self, buffer_size: int) -> Dataset:
-        """The same elements, up to `buffer_size` of them (two when negative) made ahead in a thread."""
+        """The same elements, up to `buffer_size` of them (two when -1 or 0) made ahead in a thread."""
+        buffer_size = as_integer("prefetch", "buffer_size", buffer_size, -1)
         return Dataset(lambda: _made_ahead(self, buffer_size if buffer_size > 0 else 2), self._length)
 
 
@@ -295,6 +302,9 @@ def split_dataset(
     Raises:
         ValueError: no size, sizes that are more than all, or one that leaves a part empty.
     """
+    left_size = optional(as_number, "split_dataset", "left_size", left_size, 0, below=np.inf)
+    right_size = optional(as_number, "split_dataset", "right_size", right_size, 0, below=np.inf)
+    seed = None if seed is None else as_seed("split_dataset", seed)
     elements = list(dataset if isinstance(dataset, Dataset) else Dataset.from_tensor_slices(dataset))
     n = len(elements)
     left, right = (round(size * n) if isinstance(size, float) else size for size in (left_size, right_size))

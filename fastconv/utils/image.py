@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, ops
+from fastconv.arguments import as_integer, as_integers, as_number, as_seed, as_size, optional
 from fastconv.utils.dataset import Dataset
 from fastconv.utils.files import DAMAGE
 from fastconv.utils.random import next_seed
@@ -64,10 +65,11 @@ def load_img(
     _color_mode(color_mode)
     if interpolation not in INTERPOLATIONS:
         raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}. Received: {interpolation!r}")
+    size = optional(as_size, "load_img", "target_size", target_size)
     image = _read(path, color_mode)
-    if target_size is None:
+    if size is None:
         return image
-    height, width = target_size
+    height, width = size
     box = None
     if keep_aspect_ratio:
         part_width = min(image.width, image.height * width // height)
@@ -219,6 +221,11 @@ def image_dataset_from_directory(
     """
     _pillow()
     _color_mode(color_mode)
+    owner = "image_dataset_from_directory"
+    batch_size = optional(as_integer, owner, "batch_size", batch_size, 1)
+    image_size = as_size(owner, "image_size", image_size)
+    seed = None if seed is None else as_seed(owner, seed)
+    validation_split = optional(as_number, owner, "validation_split", validation_split, above=0, below=1)
     if label_mode not in ("int", "categorical", "binary", None):
         raise ValueError(f"label_mode must be 'int', 'categorical', 'binary' or None. Received: {label_mode!r}")
     if (validation_split is None) != (subset is None) or subset not in ("training", "validation", "both", None):
@@ -272,7 +279,9 @@ def _files(
         if class_names is not None:
             raise ValueError(f"class_names goes with labels='inferred'. Received: class_names={class_names!r}")
         paths = _images_in(directory, follow_links)
-        numbers = [0] * len(paths) if labels is None else [int(label) for label in labels]
+        numbers = (
+            [0] * len(paths) if labels is None else list(as_integers("image_dataset_from_directory", "labels", labels))
+        )
         if len(numbers) != len(paths):
             raise ValueError(f"There must be a label for each of {len(paths)} files. Received: {len(numbers)}")
         names = [str(number) for number in sorted(set(numbers))] if labels is not None else []

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import numpy as np
+
+from fastconv.memory import usable_memory
 
 # Bytes of a weight for each byte of the file it comes from: the best compression of zlib, and float64 for int8.
 MOST_EXPANSION = 1032 * 8
@@ -31,10 +32,5 @@ def check_memory(name: str, shape: Sequence[int], dtype: str) -> None:
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size > _limit.get():
         raise MemoryError(f"{name}: a weight must be in its file. Received: shape={tuple(shape)}, {size} bytes")
-    if size > physical_memory():
+    if size > usable_memory():
         raise MemoryError(f"{name}: a weight must fit the memory. Received: shape={tuple(shape)}, {size} bytes")
-
-
-def physical_memory() -> int:
-    """The bytes of memory that this machine has."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, ops
+from fastconv.arguments import as_integer, as_number, optional
 from fastconv.engine import Operand
+from fastconv.memory import check_fits
 from fastconv.ops.convert import as_indices
 
 
@@ -31,25 +33,38 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     labels = np.asarray(as_indices(np.asarray(x)))
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
+    num_classes = optional(as_integer, "to_categorical", "num_classes", num_classes, 0)
     if num_classes is None:
-        num_classes = int(labels.max()) + 1
+        num_classes = int(labels.max()) + 1 if labels.size else 0
     if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
         raise ValueError(
             "to_categorical: labels must be at least 0 and less than num_classes. "
             f"Received: labels from {labels.min()} to {labels.max()}, num_classes={num_classes}"
         )
-    return np.eye(num_classes, dtype=config.floatx())[labels]
+    check_fits("to_categorical", (labels.size, num_classes), config.floatx())
+    rows = np.zeros((labels.size, num_classes), config.floatx())
+    rows[np.arange(labels.size), labels.reshape(-1)] = 1
+    return rows.reshape(*labels.shape, num_classes)
 
 
 def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
     """Return x over its norm of some order along `axis`; zeros stay zeros.
 
     Tensors, symbolic ones too, give tensors; their norms are at least `config.epsilon()`.
+
+    Raises:
+        ValueError: an axis that does not exist, an order that is not positive, or x without real numbers.
     """
+    axis = as_integer("normalize", "axis", axis)
+    order = as_number("normalize", "order", order, above=0)
     if isinstance(x, Operand):
+        if order == np.inf:
+            return x / ops.maximum(ops.max(ops.absolute(x), axis, True), config.epsilon())
         powers = ops.sum(ops.power(ops.absolute(x), float(order)), axis, True)
         return x / ops.power(ops.maximum(powers, config.epsilon() ** order), 1 / order)
     array = np.asarray(x)
+    if array.dtype.kind not in "fiub" or not array.ndim:
+        raise ValueError(f"normalize: x must be an array of real numbers. Received: {array.dtype=}, {array.shape=}")
     norms = np.atleast_1d(np.linalg.norm(array, order, axis))
     norms[norms == 0] = 1
     return array / np.expand_dims(norms, axis)

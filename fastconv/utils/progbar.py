@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.arguments import as_integer, as_number, as_verbosity, optional
+
 
 class Progbar:
     """A line of text such as `12/12 ━━━━━━━━━━━━━━━━━━━━ 1s 5ms/step - accuracy: 0.9812 - loss: 0.0532`.
@@ -43,10 +45,10 @@ class Progbar:
                 "Progbar: only one of stateful_metrics and stateless_metrics may be given. "
                 f"Received: {stateful_metrics=}, {stateless_metrics=}"
             )
-        self.target = target
-        self.width = width
-        self.verbose = verbose
-        self.interval = interval
+        self.target = optional(as_integer, self, "target", target, -1)
+        self.width = as_integer(self, "width", width, 1)
+        self.verbose = as_verbosity(self, verbose)
+        self.interval = as_number(self, "interval", interval, 0)
         self.unit_name = unit_name
         self._stateful = set(stateful_metrics or ())
         self._stateless = None if stateless_metrics is None else set(stateless_metrics)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from fastconv.arguments import as_flag, as_integer
 from fastconv.utils.random import generator
 
 
@@ -32,13 +33,9 @@ class PyDataset:
     max_queue_size: int = 10
 
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
-        if workers < 1 or max_queue_size < 1:
-            raise ValueError(
-                f"PyDataset: workers and max_queue_size must be at least 1. Received: {workers=}, {max_queue_size=}"
-            )
-        self.workers = workers
-        self.use_multiprocessing = use_multiprocessing
-        self.max_queue_size = max_queue_size
+        self.workers = as_integer(self, "workers", workers, 1)
+        self.use_multiprocessing = as_flag(self, "use_multiprocessing", use_multiprocessing)
+        self.max_queue_size = as_integer(self, "max_queue_size", max_queue_size, 1)
 
     def __len__(self) -> int:
         """How many batches there are. Raises NotImplementedError if they have no end."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.arguments import as_seed
+
 _generator = np.random.default_rng()
 followers: list[Callable[[int], None]] = []  # other sources, which are told of a new seed
 
@@ -16,10 +18,9 @@ def set_random_seed(seed: int) -> None:
     """Begin the random numbers of Python, of NumPy's global state and of fastconv anew, from `seed`.
 
     Raises:
-        ValueError: a seed that is not a whole number from 0 to 2^32 - 1.
+        ValueError: a seed that is not an integer from 0 to 2^32 - 1.
     """
-    if not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise ValueError(f"set_random_seed: seed must be an int from 0 to 2**32 - 1. Received: {seed!r}")
+    seed = as_seed("set_random_seed", seed, 2**32 - 1)
     global _generator
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - the scripts that set a seed use the global state

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.arguments import as_choice, as_integer, as_numbers, as_seed, optional
 from fastconv.utils.dataset import Dataset, owned
 
 ENDS = ("pre", "post")
@@ -36,10 +37,14 @@ def pad_sequences(
     Raises:
         ValueError: an unknown end, a sequence that is none, or elements of different shapes.
     """
-    if padding not in ENDS or truncating not in ENDS:
-        raise ValueError(
-            f"pad_sequences: padding and truncating must be 'pre' or 'post'. Received: {padding=}, {truncating=}"
-        )
+    as_choice("pad_sequences", "padding", padding, ENDS)
+    as_choice("pad_sequences", "truncating", truncating, ENDS)
+    maxlen = optional(as_integer, "pad_sequences", "maxlen", maxlen, 0)
+    kind = np.dtype(dtype).kind
+    if kind in "fiu":
+        limits = np.iinfo(dtype) if kind in "iu" else None
+        bounds = () if limits is None else (limits.min, limits.max)
+        value = as_numbers("pad_sequences", "value", value, *bounds)
     if any(not hasattr(s, "__len__") for s in sequences):
         raise ValueError(f"pad_sequences: each sequence must have a length. Received: {sequences!r}")
     length = max((len(s) for s in sequences), default=0) if maxlen is None else maxlen
@@ -47,7 +52,8 @@ def pad_sequences(
     shapes = {row.shape[1:] for row in rows if len(row)}
     if len(shapes) > 1:
         raise ValueError(f"pad_sequences: all elements must have one shape. Received: shapes={sorted(shapes)}")
-    padded = np.full((len(rows), length, *(shapes.pop() if shapes else ())), value, dtype)
+    shape = (len(rows), length, *(shapes.pop() if shapes else ()))
+    padded = np.full(shape, value, dtype)
     for row, target in zip(rows, padded):
         start = length - len(row) if padding == "pre" else 0
         if len(row):  # an empty one says nothing of the shape of elements
@@ -90,10 +96,16 @@ def timeseries_dataset_from_array(
     Raises:
         ValueError: a length, stride, rate or part that does not lie within the data.
     """
-    data, total = owned(data), len(data)
-    start, end = start_index or 0, end_index or total
-    steps = (sequence_length, sequence_stride, sampling_rate)
-    if not (0 <= start < end <= total and all(0 < n <= total for n in steps)):
+    data = owned(data)
+    total, owner = len(data), "timeseries_dataset_from_array"
+    start = optional(as_integer, owner, "start_index", start_index, 0) or 0
+    end = optional(as_integer, owner, "end_index", end_index, 0) or total
+    sequence_length = as_integer(owner, "sequence_length", sequence_length, 1)
+    sequence_stride = as_integer(owner, "sequence_stride", sequence_stride, 1)
+    sampling_rate = as_integer(owner, "sampling_rate", sampling_rate, 1)
+    batch_size = optional(as_integer, owner, "batch_size", batch_size, 1)
+    seed = None if seed is None else as_seed(owner, seed)
+    if not (start < end <= total and max(sequence_length, sequence_stride, sampling_rate) <= total):
         raise ValueError(
             "timeseries_dataset_from_array: 0 <= start_index < end_index and the length, the stride and the rate of "
             f"windows must lie within the data. Received: {start_index=}, {end_index=}, {sequence_length=}, "

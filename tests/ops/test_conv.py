@@ -256,7 +256,7 @@ ERRORS = [
     ),
     (
         lambda: ops.conv(X, W, padding=((1, -1), (0, 0))),
-        "conv: padding must be 2 pairs of whole numbers >= 0. Received: padding=((1, -1), (0, 0))",
+        "conv: padding must be 2 pairs of integers >= 0. Received: padding=((1, -1), (0, 0))",
     ),
     (
         lambda: ops.conv(X, W, dilation_rate=3),
@@ -284,7 +284,7 @@ ERRORS = [
     ),
     (
         lambda: ops.conv_transpose(X, np.ones((3, 3, 2, 4)), 2, output_padding=2),
-        "conv_transpose: output_padding must be 2 whole numbers >= 0 and below the strides. "
+        "conv_transpose: output_padding must be 2 integers >= 0 and below the strides. "
         "Received: output_padding=2, strides=(2, 2)",
     ),
     (

@@ -52,7 +52,7 @@ def test_seeds_differ_and_no_rate_is_no_op():
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan")])
 def test_rates_out_of_range(rate):
-    with pytest.raises(ValueError, match=r"^dropout: rate must be at least 0 and less than 1\. Received: rate="):
+    with pytest.raises(ValueError, match=r"^dropout: rate must be a number at least 0 and below 1\. Received: rate="):
         ops.dropout(X, SEED, rate)
 
 

@@ -91,8 +91,8 @@ ERRORS = [
     (lambda: ops.concatenate([X, X[1:]], 1), "concatenate: all axes but one must agree. ", "(1, 3, 4)], axis=1"),
     (lambda: ops.pad(X, 1, "wrap"), "pad: mode must be one of ('constant', 'edge', 'reflect', ", "mode='wrap'"),
     (lambda: ops.pad(X, 1, "edge", 1.0), "pad: constant_values go with mode='constant'. ", "mode='edge'"),
-    (lambda: ops.pad(X, ((1, 1), (1, 1))), "pad: padding must be 3 pairs of whole numbers >= 0. ", "=((1, 1), (1, 1))"),
-    (lambda: ops.pad(X, -1), "pad: padding must be 3 pairs of whole numbers >= 0. ", "padding=-1"),
+    (lambda: ops.pad(X, ((1, 1), (1, 1))), "pad: padding must be 3 pairs of integers >= 0. ", "=((1, 1), (1, 1))"),
+    (lambda: ops.pad(X, -1), "pad: padding must be 3 pairs of integers >= 0. ", "padding=-1"),
     (lambda: ops.pad(X[:0], 1, "edge"), "pad: an empty axis has nothing to repeat. ", "x.shape=(0, 3, 4), mode='edge'"),
 ]
 AXIS_ERRORS = [

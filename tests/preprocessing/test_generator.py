@@ -118,7 +118,7 @@ def test_training_from_batches(data_format):
     ("arguments", "message"),
     [
         ({"fill_mode": "edge"}, "fill_mode must be one of"),
-        ({"interpolation_order": 2}, "order of interpolation"),
+        ({"interpolation_order": 2}, "interpolation_order must be"),
         ({"validation_split": 1.0}, "validation_split must be"),
         ({"brightness_range": 0.3}, "brightness_range must be two numbers"),
         ({"zoom_range": (1, 2, 3)}, "zoom_range must be a number or two"),

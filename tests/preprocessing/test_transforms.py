@@ -98,7 +98,10 @@ def test_smart_resize():
         (lambda: image.apply_affine_transform(X[None], theta=1), "must have 3 axes"),
         (lambda: image.apply_affine_transform(X, theta=1, row_axis=0, col_axis=2, channel_axis=1), "must have 3 axes"),
         (lambda: image.apply_affine_transform(X, theta=1, fill_mode="edge"), "fill_mode must be one of"),
-        (lambda: image.apply_affine_transform(X, theta=1, order=3), "order of interpolation must be 0 or 1"),
+        (
+            lambda: image.apply_affine_transform(X, theta=1, order=3),
+            "interpolation_order must be an int of at least 0 and at most 1",
+        ),
         (lambda: image.random_zoom(X, (1,)), "zoom_range must have two numbers"),
         (lambda: image.random_brightness(X, (1,)), "two numbers are needed"),
     ],
