@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastconv.arguments import as_integer, optional
@@ -86,10 +86,29 @@ class Model(Trainer):
         )
 
     def summary(
-        self, line_length: int | None = None, print_fn: Callable[[str], Any] | None = None, show_trainable: bool = False
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
     ) -> None:
-        """Print a table of the layers, the shapes of their outputs and their numbers of weights."""
-        print_summary(self, line_length, print_fn or print, show_trainable)
+        """Print a table of the layers, the shapes of their outputs and their numbers of weights.
+
+        Args:
+            line_length: of the table, in which longer texts are broken; as long as its texts need when None.
+            positions: where each column ends, as fractions of the line up to 1.0, or as numbers of characters.
+            print_fn: is given each line; `print` when None.
+            expand_nested: whether the layers of models inside are listed, too.
+            show_trainable: whether to tell which layers have trainable weights.
+            layer_range: two regular expressions: from the first layer whose name the first one matches to the last one
+                whose name the second one matches.
+
+        Raises:
+            ValueError: too little room for a column, positions for other columns, or a range that matches nothing.
+        """
+        print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
     def save(self, filepath: FilePath, overwrite: bool = True) -> None:
         """Write configuration, weights and the state of the optimizer into one file, whole or not at all.

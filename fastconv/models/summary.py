@@ -2,68 +2,150 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import textwrap
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastconv.arguments import as_integer, optional
 from fastconv.engine import KerasTensor
 from fastconv.engine.tree import leaves
 
+# Where columns end in a line of this length, as fractions of it: for layers in a row, and for branches.
+IN_A_ROW = (88, (0.45, 0.80, 1.0))
+BRANCHED = (108, (0.3, 0.56, 0.74, 1.0))
+LEAST_WIDTH = 4  # of a column
 MOST_CHARACTERS = 2**16  # of a line
 
 
 def print_summary(
-    model: Any, line_length: int | None, print_fn: Callable[[str], Any], show_trainable: bool = False
+    model: Any,
+    line_length: int | None = None,
+    positions: Sequence[float] | None = None,
+    print_fn: Callable[[str], Any] | None = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
 ) -> None:
-    """Print name, type, output shape and number of weights of every layer, then the totals."""
+    """Print name, type, output shape and number of weights of every layer, then the totals; see `Model.summary`."""
     line_length = optional(as_integer, "summary", "line_length", line_length, 1, MOST_CHARACTERS)
+    print_line = print_fn or print
     nodes = getattr(model, "_nodes", ())
     nodes_of: dict[Any, list[Any]] = {}
     for node in nodes:
         nodes_of.setdefault(node.operation, []).append(node)
     is_branched = any(len(node.inputs) > 1 for node in nodes) or len(nodes_of) < len(nodes)
-    header = ["Layer (type)", "Output Shape", "Param #"] + ["Connected to"] * is_branched
-    header += ["Trainable"] * show_trainable
-    rows = [_row(layer, nodes_of.get(layer, []), is_branched, show_trainable) for layer in model.layers]
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    if line_length is not None:
-        widths[0] += max(0, line_length - sum(widths) - 3 * len(widths) - 1)
-    print_fn(f'Model: "{model.name}"')
-    print_fn(_rule("┏", "━", "┳", "┓", widths))
-    print_fn("┃ " + " ┃ ".join(cell.ljust(w) for cell, w in zip(header, widths)) + " ┃")
-    print_fn(_rule("┡", "━", "╇", "┩", widths))
-    for i, row in enumerate(rows):
-        if i:
-            print_fn(_rule("├", "─", "┼", "┤", widths))
-        print_fn("│ " + " │ ".join(cell.ljust(w) for cell, w in zip(row, widths)) + " │")
-    print_fn(_rule("└", "─", "┴", "┘", widths))
-    trained = model.trainable_weights
-    for label, variables in (
-        ("Total", model.weights),
-        ("Trainable", trained),
-        ("Non-trainable", model.non_trainable_weights),
-    ):
-        print_fn(f" {label} params: {sum(v.size for v in variables):,} ({_bytes(variables)})")
+    table = Table(is_branched, show_trainable)
+    for layer in in_range(model.layers, layer_range):
+        table.add(layer, nodes_of.get(layer, []), expand_nested)
+    print_line(f'Model: "{model.name}"')
+    for line in table.lines(line_length, positions):
+        print_line(line)
+    for label, variables in _totals(model).items():
+        print_line(f" {label} params: {sum(v.size for v in variables):,} ({_bytes(variables)})")
 
 
-def _row(layer: Any, nodes: list[Any], is_branched: bool, show_trainable: bool) -> list[str]:
-    """A line of the table; the graph is branched if a layer joins several tensors or is applied several times."""
-    outputs = [t for node in nodes for t in node.outputs] or leaves(layer.output)
-    shapes = dict.fromkeys(str(t.shape) for t in outputs if isinstance(t, KerasTensor))
-    row = [f"{layer.name} ({type(layer).__name__})", ", ".join(shapes) or "?", f"{layer.count_params():,}"]
-    if is_branched:
-        row.append(", ".join(t.name for node in nodes for t in node.inputs) or "-")
-    if show_trainable:
-        row.append("Y" if layer.trainable_weights else "N" if layer.weights else "-")
-    return row
+def in_range(layers: list[Any], layer_range: Sequence[str] | None) -> list[Any]:
+    """Return the layers from the first whose name matches one pattern to the last whose name matches the other one.
+
+    Raises:
+        ValueError: no two patterns, or one that matches no name.
+    """
+    if layer_range is None:
+        return layers
+    if len(layer_range) != 2 or not all(isinstance(pattern, str) for pattern in layer_range):
+        raise ValueError(f"summary: layer_range must be two strings. Received: layer_range={layer_range!r}")
+    found = [[i for i, layer in enumerate(layers) if re.match(pattern, layer.name)] for pattern in layer_range]
+    if not all(found):
+        raise ValueError(
+            "summary: both patterns of layer_range must match the name of a layer. "
+            f"Received: layer_range={layer_range!r}, layers={[layer.name for layer in layers]}"
+        )
+    first, last = found
+    ends = (min(first), max(last)) if min(first) <= max(last) else (min(last), max(first))
+    return layers[ends[0] : ends[1] + 1]
+
+
+class Table:
+    """Rows of cells, drawn as lines of text."""
+
+    def __init__(self, is_branched: bool, show_trainable: bool) -> None:
+        self.is_branched = is_branched
+        self.show_trainable = show_trainable
+        self.header = ["Layer (type)", "Output Shape", "Param #"] + ["Connected to"] * is_branched
+        self.header += ["Trainable"] * show_trainable
+        self.rows: list[list[str]] = []
+
+    def add(self, layer: Any, nodes: list[Any], expand_nested: bool, depth: int = 0) -> None:
+        """Add the row of a layer, and those of the layers inside it if `expand_nested`."""
+        outputs = [t for node in nodes for t in node.outputs] or leaves(layer.output)
+        shapes = dict.fromkeys(str(t.shape) for t in outputs if isinstance(t, KerasTensor))
+        prefix = "   " * depth + "└ " if depth else ""
+        count = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+        row = [f"{prefix}{layer.name} ({type(layer).__name__})", ", ".join(shapes) or "?", count]
+        if self.is_branched:
+            row.append(", ".join(t.name for node in nodes for t in node.inputs) or "-")
+        if self.show_trainable:
+            row.append("Y" if layer.trainable_weights else "N" if layer.weights else "-")
+        self.rows.append(row)
+        for inner in getattr(layer, "layers", ()) if expand_nested else ():
+            self.add(inner, [], expand_nested, depth + 1)
+
+    def lines(self, line_length: int | None, positions: Sequence[float] | None) -> list[str]:
+        """Return the drawing, as wide as its cells unless a length or positions are given."""
+        as_needed = line_length is None and positions is None
+        widths = self._natural_widths() if as_needed else self._given_widths(line_length, positions)
+        lines = [_rule("┏", "━", "┳", "┓", widths), *self._row(self.header, "┃", widths)]
+        lines.append(_rule("┡", "━", "╇", "┩", widths))
+        for i, row in enumerate(self.rows):
+            lines += [_rule("├", "─", "┼", "┤", widths)] * bool(i) + self._row(row, "│", widths)
+        return [*lines, _rule("└", "─", "┴", "┘", widths)]
+
+    def _natural_widths(self) -> list[int]:
+        return [max(len(row[i]) for row in [self.header, *self.rows]) for i in range(len(self.header))]
+
+    def _given_widths(self, line_length: int | None, positions: Sequence[float] | None) -> list[int]:
+        default_length, fractions = BRANCHED if self.is_branched else IN_A_ROW
+        if positions is None and self.show_trainable:
+            fractions = (*(0.9 * fraction for fraction in fractions), 1.0)
+        length = line_length or default_length + 12 * self.show_trainable
+        ends = [*(fractions if positions is None else positions)]
+        if ends and ends[-1] <= 1:
+            ends = [int(length * end) for end in ends]
+        widths = [int(end) - int(start) - 3 for start, end in zip([1, *ends], ends)]
+        if len(widths) != len(self.header) or min(widths) < LEAST_WIDTH:
+            raise ValueError(
+                f"summary: each of {self.header} needs a position, and {LEAST_WIDTH} characters. "
+                f"Received: {line_length=}, {positions=}"
+            )
+        return widths
+
+    def _row(self, cells: list[str], bar: str, widths: list[int]) -> list[str]:
+        """The lines of a row, in which cells are broken that are too long; counts stand on the right."""
+        parts = [textwrap.wrap(cell, w, drop_whitespace=False) or [""] for cell, w in zip(cells, widths)]
+        lines = []
+        for i in range(max(map(len, parts))):
+            texts = [part[i] if i < len(part) else "" for part in parts]
+            padded = [t.rjust(w) if k == 2 else t.ljust(w) for k, (t, w) in enumerate(zip(texts, widths))]
+            lines.append(f"{bar} " + f" {bar} ".join(padded) + f" {bar}")
+        return lines
 
 
 def _rule(left: str, line: str, cross: str, right: str, widths: list[int]) -> str:
     return left + cross.join(line * (w + 2) for w in widths) + right
 
 
+def _totals(model: Any) -> dict[str, list[Any]]:
+    """The variables whose numbers are told at the end, by their labels."""
+    trained, others = model.trainable_weights, model.non_trainable_weights
+    has_state = model.compiled and model.optimizer is not None and model.optimizer.built
+    state = model.optimizer.variables if has_state else []
+    found = {"Total": [*trained, *others, *state], "Trainable": trained, "Non-trainable": others}
+    return {**found, "Optimizer": state} if has_state else found
+
+
 def _bytes(variables: list) -> str:
-    size = float(sum(v.value.nbytes for v in variables))
+    size = float(sum(v.size * v.dtype.itemsize for v in variables))
     for unit in ("B", "KB", "MB"):
         if size < 1024:
             return f"{size:.2f} {unit}"
