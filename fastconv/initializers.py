@@ -24,6 +24,10 @@ class Initializer(Configurable):
         """An array of `shape`; `dtype` None is `config.floatx()`."""
         raise NotImplementedError
 
+    def clone(self) -> Any:
+        """Return an initializer with the same configuration."""
+        return type(self).from_config(self.get_config())
+
 
 @register("initializer", "zero")
 class Zeros(Initializer):

@@ -8,7 +8,7 @@ import functools
 import inspect
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -18,8 +18,9 @@ from fastconv import config, constraints, initializers, ops, regularizers
 from fastconv.arguments import as_flag, as_integer, as_shape, plain
 from fastconv.backends.transfer import as_array
 from fastconv.engine import KerasTensor, Tensor, Variable
+from fastconv.engine.stateless import paired, run_on
 from fastconv.engine.symbolic import apply, is_symbolic
-from fastconv.engine.tree import leaves, rebuild
+from fastconv.engine.tree import leaves, map_leaves, rebuild
 from fastconv.engine.variable import without_memory
 from fastconv.serialization import arguments, name_places_of, register, serialize, serialize_for_keras
 from fastconv.utils.memory import check_memory
@@ -137,6 +138,8 @@ class Layer:
         if isinstance(value, (Layer, Variable, list, dict)) or (isinstance(value, tuple) and parts_of(value)):
             holders[name] = value
             Layer.last_change = next(_changes)
+        elif is_metric(value):
+            Layer.last_change = next(_changes)
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
@@ -239,17 +242,23 @@ class Layer:
         Layer.last_change = next(_changes)
         return variable
 
+    add_variable = add_weight
+
     @property
     def variables(self) -> list[Variable]:
         """All state: weights, and the seeds of random layers."""
         return _once(self._own_variables(), (layer.variables for layer in self._inner_layers()))
 
     @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """All state that training leaves to the layers themselves: those weights, and the seeds of random layers."""
+        trained = set(self.trainable_weights)
+        return [v for v in self.variables if v not in trained]
+
+    @property
     def weights(self) -> list[Variable]:
         """The state that is saved, all but the seeds of random layers: trainable weights before the others."""
-        own = [v for v in self._own_variables() if v.dtype != np.uint64]
-        own.sort(key=lambda v: not v.trainable)
-        return _once(own, (layer.weights for layer in self._inner_layers()))
+        return _once(self._own_weights(), (layer.weights for layer in self._inner_layers()))
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -266,6 +275,20 @@ class Layer:
         """The weights that training leaves to the layers themselves."""
         trained = set(self.trainable_weights)
         return [v for v in self.weights if v not in trained]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics among the attributes of the layer and their elements, then those of the layers inside it."""
+        return list(dict.fromkeys(metric for layer in layers_of(self) for metric in layer._own_metrics()))
+
+    def _own_metrics(self) -> list[Any]:
+        attributes = [value for name, value in vars(self).items() if name != "_holders"]
+        return [leaf for leaf in leaves(attributes) if is_metric(leaf)]
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The variables of `metrics`."""
+        return [v for metric in self.metrics for v in metric.variables]
 
     def add_loss(self, loss: Any) -> None:
         """Add a scalar, or the sum of an array, to what training minimises; `call` does so with what it has computed.
@@ -305,6 +328,26 @@ class Layer:
         for variable, array in zip(variables, arrays):
             variable.assign(array)
 
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Put the layer's own weights into `store`, under "0", "1" and so on, the trainable ones first."""
+        store.update({str(i): variable.numpy() for i, variable in enumerate(self._own_weights())})
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Read what `save_own_variables` has stored.
+
+        Raises:
+            ValueError: the arrays do not fit; then nothing is written.
+        """
+        arrays = [np.asarray(store[str(i)]) if str(i) in store else None for i in range(len(store))]
+        pairs = paired(f"{self.name}.load_own_variables", "store", self._own_weights(), arrays)
+        for variable, array in pairs:
+            variable.assign(array)
+
+    def _own_weights(self) -> list[Variable]:
+        """The weights that are not those of a layer inside this one, trainable ones before the others."""
+        own = [v for v in self._own_variables() if v.dtype != np.uint64]
+        return sorted(own, key=lambda v: not v.trainable)
+
     def count_params(self) -> int:
         """How many numbers the weights hold."""
         return sum(v.size for v in self.weights)
@@ -332,7 +375,72 @@ class Layer:
         """A new layer from what `get_config` returned, here or in Keras."""
         return cls(**arguments(cls, config))
 
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Return what `build_from_config` needs: the shape of the input; None before the layer is built."""
+        return None if self.build_shape is None else {"input_shape": self.build_shape}
+
+    def build_from_config(self, config: Mapping[str, Any] | None) -> None:
+        """Build the layer from what `get_build_config` has returned."""
+        if config and "input_shape" in config:
+            self.build(config["input_shape"])
+        elif config and "shapes_dict" in config:
+            self.build(**config["shapes_dict"])
+
+    # ---- what it computes with -----------------------------------------------------------------------------------
+
+    @property
+    def path(self) -> str:
+        """What the paths of the layer's variables begin with: its name."""
+        return self.name
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype that `call` computes in, which is that of the weights."""
+        return self.dtype
+
+    variable_dtype = compute_dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype to which inputs are cast."""
+        return self.dtype
+
     # ---- calling -------------------------------------------------------------------------------------------------
+
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Any, ...]:
+        """Return what the layer gives with other values of its variables; nothing is assigned.
+
+        Args:
+            trainable_variables: a value for each of `trainable_variables`.
+            non_trainable_variables: a value for each of `non_trainable_variables`.
+            args, kwargs: what the layer is applied to.
+            return_losses: whether `losses` are returned, too.
+
+        Returns:
+            The outputs, the new values of `non_trainable_variables`, and the losses if they are asked for.
+
+        Raises:
+            ValueError: the layer is not built, or values do not fit.
+        """
+        if not self.built:
+            raise ValueError(f"{self.name}: the layer must be built before stateless_call; call it on data once")
+        what = f"{self.name}.stateless_call"
+        trained = paired(what, "trainable_variables", self.trainable_variables, trainable_variables)
+        others = paired(what, "non_trainable_variables", self.non_trainable_variables, non_trainable_variables)
+
+        def run(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
+            outputs = self(*args, **kwargs)
+            return (outputs, self.losses) if return_losses else (outputs,)
+
+        (outputs, *losses), after = run_on([*trained, *others], run, *args, **kwargs)
+        return (outputs, after[len(trained) :], *losses)
 
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Apply the layer: to arrays at once, to symbolic tensors by drawing a node of a model."""
@@ -414,6 +522,16 @@ class Layer:
         with shapes_only(self):
             outputs = self._applied_to(input_shape)
         return rebuild(outputs, [leaf.shape for leaf in leaves(outputs)])
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Return symbolic tensors with the shapes and dtypes of the outputs; `args` and `kwargs` hold such of inputs.
+
+        The layer is not built by that, and no memory is taken for weights.
+        """
+        with shapes_only(self):
+            self._ensure_built(args)
+            outputs = apply(self, args, kwargs)
+        return map_leaves(lambda t: KerasTensor(t.shape, t.dtype, name=t.name), outputs)
 
     def _applied_to(self, input_shape: Any) -> Any:
         """Build the layer, and those inside it, and return the symbolic outputs for inputs of `input_shape`."""
@@ -523,6 +641,11 @@ def default_training(method: Callable[..., Any]) -> bool:
 def parts_of(tree: Any) -> list[Layer | Variable]:
     """The layers and variables in nested lists, tuples and dicts, each once."""
     return list(dict.fromkeys(leaf for leaf in leaves(tree) if isinstance(leaf, (Layer, Variable))))
+
+
+def is_metric(thing: Any) -> bool:
+    """Whether `thing` is a metric, which is known by its methods here."""
+    return hasattr(thing, "update_state") and hasattr(thing, "reset_state") and not isinstance(thing, Layer)
 
 
 def _once(own: Iterable[Variable], inner: Iterable[Iterable[Variable]]) -> list[Variable]:

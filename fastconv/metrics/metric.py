@@ -10,6 +10,7 @@ import numpy as np
 
 from fastconv import config, initializers, ops, serialization
 from fastconv.engine import Tensor, Variable, when_run
+from fastconv.engine.stateless import paired, run_on
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.losses.functions import as_single
 from fastconv.losses.objects import dtype_name, weights_for
@@ -107,6 +108,32 @@ class Metric(Configurable):
         """Begin again: every variable becomes zero."""
         for variable in self.variables:
             variable.assign(np.zeros(variable.shape, variable.dtype))
+
+    # ---- without side effects ------------------------------------------------------------------------------------
+
+    def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        """Return the values of `variables` after an update, given those before it; see `update_state`.
+
+        Raises:
+            ValueError: values that are not those of `variables`.
+        """
+        state = self._given("stateless_update_state", metric_variables)
+        return run_on(state, self.update_state, *args, **kwargs)[1]
+
+    def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
+        """Return what `result` returns if `variables` have these values.
+
+        Raises:
+            ValueError: values that are not those of `variables`.
+        """
+        return run_on(self._given("stateless_result", metric_variables), self.result)[0]
+
+    def stateless_reset_state(self) -> list[Any]:
+        """Return the values of `variables` with which the metric begins."""
+        return run_on([(v, v.read()) for v in self.variables], self.reset_state)[1]
+
+    def _given(self, method: str, values: Sequence[Any]) -> list[tuple[Variable, Any]]:
+        return paired(f"{self.name}.{method}", "metric_variables", self.variables, values)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Update, then read."""

@@ -12,8 +12,8 @@ from fastconv.engine import KerasTensor
 from fastconv.engine.tree import leaves
 
 # Where columns end in a line of this length, as fractions of it: for layers in a row, and for branches.
-IN_A_ROW = (88, (0.45, 0.80, 1.0))
-BRANCHED = (108, (0.3, 0.56, 0.74, 1.0))
+IN_A_ROW: tuple[int, tuple[float, ...]] = (88, (0.45, 0.80, 1.0))
+BRANCHED: tuple[int, tuple[float, ...]] = (108, (0.3, 0.56, 0.74, 1.0))
 LEAST_WIDTH = 4  # of a column
 MOST_CHARACTERS = 2**16  # of a line
 
@@ -105,7 +105,9 @@ class Table:
         return [max(len(row[i]) for row in [self.header, *self.rows]) for i in range(len(self.header))]
 
     def _given_widths(self, line_length: int | None, positions: Sequence[float] | None) -> list[int]:
-        default_length, fractions = BRANCHED if self.is_branched else IN_A_ROW
+        default_length, fractions = IN_A_ROW
+        if self.is_branched:
+            default_length, fractions = BRANCHED
         if positions is None and self.show_trainable:
             fractions = (*(0.9 * fraction for fraction in fractions), 1.0)
         length = line_length or default_length + 12 * self.show_trainable

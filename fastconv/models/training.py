@@ -25,13 +25,15 @@ from fastconv.callbacks.snapshot import Snapshot
 from fastconv.device import any_on_gpu
 from fastconv.engine import DataDependentError, GradientTape, Tensor, Trace
 from fastconv.engine.interrupts import assign_all
+from fastconv.engine.stateless import paired, run_on
 from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild, structure
-from fastconv.layers.base import Layer
+from fastconv.layers.base import Layer, layers_of
 from fastconv.metrics import Metric
 from fastconv.models import data as batching
 from fastconv.models.compile_config import described, revived
 from fastconv.models.feed import Feed, FirstBatches, Portions, Stream, from_arrays, limited, makes_batches
 from fastconv.models.objective import Objective, check_tensors
+from fastconv.models.step_function import StepFunction
 from fastconv.models.steps import PlannedStep, Results
 from fastconv.utils import random
 from fastconv.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
@@ -54,6 +56,13 @@ def one_at_a_time(method: Method) -> Method:
     return cast("Method", wait)
 
 
+class MetricsInside:
+    """The metrics of the layers inside a model, and the change of layers after which they were found."""
+
+    metrics: tuple[Metric, ...] = ()
+    change = -1
+
+
 class Trainer(Layer):
     """A layer that can be trained.
 
@@ -62,14 +71,8 @@ class Trainer(Layer):
     """
 
     TRANSIENT = Layer.TRANSIENT | {
-        "_plans",
-        "_lock",
-        "_training",
-        "resume_from",
-        "history",
-        "validates",
-        "_held",
-        "_held_at",
+        *("_plans", "_lock", "_training", "resume_from", "history", "validates", "_held", "_held_at", "_inside"),
+        *("train_function", "test_function", "predict_function"),
     }
 
     def __init__(self, **kwargs: Any) -> None:
@@ -80,6 +83,8 @@ class Trainer(Layer):
         self.stop_evaluating = False
         self.stop_predicting = False
         self.run_eagerly = False
+        self.steps_per_execution = 1
+        self.jit_compile: Any = "auto"
         self._objective: Objective | None = None
         super().__init__(**kwargs)
 
@@ -93,6 +98,10 @@ class Trainer(Layer):
         self.validates: bool | None = None  # whether the call of `fit` under way validates
         self._held = frozenset[Any]()  # the signature for which the steps of the call under way are made
         self._held_at = 0  # the change of layers after which it was taken
+        self._inside = MetricsInside()
+        self.train_function: Any = None
+        self.test_function: Any = None
+        self.predict_function: Any = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -135,7 +144,9 @@ class Trainer(Layer):
         self.optimizer = optimizers.get(optimizer)
         self.loss = loss
         self.run_eagerly = as_flag(self.name, "run_eagerly", run_eagerly)
-        as_integer(self.name, "steps_per_execution", steps_per_execution, 1)
+        self.steps_per_execution = as_integer(self.name, "steps_per_execution", steps_per_execution, 1)
+        self.jit_compile = jit_compile
+        self.train_function = self.test_function = self.predict_function = None
         self.built = self.built or type(self).call is Layer.call  # without `call`, steps of its own apply what it holds
         self._plans.clear()
 
@@ -172,15 +183,26 @@ class Trainer(Layer):
     def metrics(self) -> list[Any]:
         """The running loss, that of each of several outputs, those given to `compile` as one, and the model's own.
 
-        Its own are those that are attributes. A subclass may override this; what is listed begins again in each epoch.
+        Its own are those that are attributes of it, or of a layer inside it. A subclass may override this; what is
+        listed begins again in each epoch.
         """
         held = [value for value in vars(self).values() if isinstance(value, (Metric, list, tuple, dict))]
         own = [metric for value in held for metric in _metrics_in(value)]
+        own += self._metrics_inside()
         objective = self._objective
         if objective is None:
             return own
         given = [objective] if leaves([objective.given_metrics, objective.given_weighted_metrics]) else []
         return [objective.loss_mean, *objective.loss_means, *given, *own]
+
+    def _metrics_inside(self) -> tuple[Metric, ...]:
+        """The metrics of the layers inside, but not those of models inside."""
+        inside = self._inside
+        if inside.change != Layer.last_change:
+            layers = [layer for layer in layers_of(self)[1:] if not isinstance(layer, Trainer)]
+            inside.metrics = tuple(dict.fromkeys(metric for layer in layers for metric in layer._own_metrics()))
+            inside.change = Layer.last_change
+        return inside.metrics
 
     @property
     def metrics_names(self) -> list[str]:
@@ -294,6 +316,43 @@ class Trainer(Layer):
         """
         return self._compiled().total(y, y_pred, sample_weight, self.losses)
 
+    def stateless_compute_loss(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        metrics_variables: Sequence[Any],
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> tuple[Any, tuple[list[Any], list[Any], list[Any]]]:
+        """Return what `compute_loss` returns with other values of the variables; nothing is assigned.
+
+        Args:
+            trainable_variables, non_trainable_variables, metrics_variables: a value for each of the variables that the
+                model has by this name.
+            x, y, y_pred, sample_weight, training: as for `compute_loss`.
+
+        Returns:
+            The loss, and the three lists of values after it.
+
+        Raises:
+            ValueError: values that do not fit.
+        """
+        given = {
+            "trainable_variables": trainable_variables,
+            "non_trainable_variables": non_trainable_variables,
+            "metrics_variables": metrics_variables,
+        }
+        what = f"{self.name}.stateless_compute_loss"
+        parts = [paired(what, name, getattr(self, name), values) for name, values in given.items()]
+        state = [pair for part in parts for pair in part]
+        loss, after = run_on(state, partial(self._loss, training=training), x, y, y_pred, sample_weight)
+        values = iter(after)
+        trained, others, metrics = ([value for _, value in zip(part, values)] for part in parts)
+        return loss, (trained, others, metrics)
+
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Update the metrics of `compile`, and return the results of all `metrics`; a subclass may override it."""
         objective = self._compiled()
@@ -368,6 +427,51 @@ class Trainer(Layer):
             )
         return results
 
+    # ---- the functions made of steps -----------------------------------------------------------------------------
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Set `train_function`, which trains with one batch of an iterator and returns the logs; `fit` calls this.
+
+        A subclass may set a function of its own here, which `fit` and `train_on_batch` then use.
+
+        Args:
+            force: whether to make it, and the graphs of `train_step`, again if there is one. Setting `train_function`
+                to None does the same.
+        """
+        if self.train_function is None or force:
+            self.train_function = self._new_function("train")
+        return self.train_function
+
+    def make_test_function(self, force: bool = False) -> Any:
+        """Set `test_function`, which evaluates one batch of an iterator; see `make_train_function`."""
+        if self.test_function is None or force:
+            self.test_function = self._new_function("test")
+        return self.test_function
+
+    def make_predict_function(self, force: bool = False) -> Any:
+        """Set `predict_function`, which returns the outputs for one batch of an iterator; see `make_train_function`."""
+        if self.predict_function is None or force:
+            self.predict_function = self._new_function("predict")
+        return self.predict_function
+
+    def _new_function(self, mode: str) -> StepFunction:
+        with self._lock:
+            for key in [key for key in self._plans if key[0] == mode]:
+                del self._plans[key]
+        if mode == "predict":
+            return StepFunction(lambda x, *_: self._outputs((self._inputs(x), None, None))(), unpack_x_y_sample_weight)
+        return StepFunction(
+            lambda *batch: _numbers(self._step(mode, self._standardize(*batch))), unpack_x_y_sample_weight
+        )
+
+    def _begin_step(self, mode: str, batch: tuple) -> Callable[[], dict[str, Any]]:
+        """Run a step of training or evaluation; the function returned waits for its logs."""
+        function = self.train_function if mode == "train" else self.test_function
+        if type(function) is StepFunction:
+            return partial(_numbers, self._step(mode, batch))
+        logs = function(iter([pack_x_y_sample_weight(*batch)]))
+        return lambda: {name: _number(value) for name, value in logs.items()}
+
     # ---- one batch -----------------------------------------------------------------------------------------------
 
     def train_on_batch(
@@ -390,11 +494,24 @@ class Trainer(Layer):
         self._compiled()
         arrays = self._standardize(x, y, sample_weight, batching.check_class_weight(class_weight))
         self.reset_metrics()
-        return self._scores(_numbers(self._step(mode, arrays)), return_dict)
+        if mode == "train":
+            self.make_train_function()
+        else:
+            self.make_test_function()
+        return self._scores(self._begin_step(mode, arrays)(), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, all at once."""
-        return self._outputs((self._inputs(x), None, None))()
+        self.make_predict_function()
+        return self._begin_prediction((self._inputs(x), None, None))()
+
+    def _begin_prediction(self, batch: tuple) -> Callable[[], Any]:
+        """Run `predict_function` on a batch; the function returned waits for the outputs."""
+        function = self.predict_function
+        if type(function) is StepFunction:
+            return self._outputs(batch)
+        outputs = function(iter([pack_x_y_sample_weight(*batch)]))
+        return lambda: outputs
 
     def _outputs(self, batch: tuple) -> Callable[[], Any]:
         """Begin to compute the outputs for a batch; what is returned waits for them where the inputs lie."""
@@ -544,13 +661,14 @@ class Trainer(Layer):
     def _train(self, feed: Feed, callbacks: CallbackList, resumed: Snapshot | None) -> dict:
         """One epoch, or what is left of it, until a callback stops the training."""
         self.reset_metrics()
+        self.make_train_function()
         batches = enumerate(feed.epoch())
         logs: Mapping[str, Any] | None = None
         if resumed is not None and resumed.place["batch"]:
             logs = self._skip(batches, resumed)
         for step, batch in batches:
             callbacks.on_train_batch_begin(step)
-            logs = LateLogs(partial(_numbers, self._step("train", batch)))
+            logs = LateLogs(self._begin_step("train", batch))
             callbacks.on_train_batch_end(step, logs)
             if self.stop_training:
                 break
@@ -611,12 +729,13 @@ class Trainer(Layer):
 
     def _evaluate(self, feed: Feed, callbacks: CallbackList) -> dict:
         self.reset_metrics()
+        self.make_test_function()
         self.stop_evaluating = False
         callbacks.on_test_begin()
         late = None
         for step, batch in enumerate(feed.epoch()):
             callbacks.on_test_batch_begin(step)
-            late = LateLogs(partial(_numbers, self._step("test", batch)))
+            late = LateLogs(self._begin_step("test", batch))
             callbacks.on_test_batch_end(step, late)
             if self.stop_evaluating:
                 break
@@ -660,11 +779,12 @@ class Trainer(Layer):
         parts: list[Any] = []
         begun: Callable[[], Any] | None = None
         self.stop_predicting = False
+        self.make_predict_function()
         with todo:
             todo.on_predict_begin()
             for step, batch in enumerate(feed.epoch()):
                 todo.on_predict_batch_begin(step)
-                before, begun = begun, cache(self._outputs(batch))
+                before, begun = begun, cache(self._begin_prediction(batch))
                 if before is not None:
                     parts.append(before())
                 todo.on_predict_batch_end(step, LateLogs(partial(_as_logs, begun)))
@@ -672,7 +792,7 @@ class Trainer(Layer):
                     break
             todo.on_predict_end()
         if begun is None and whole is not None:  # of no samples, but of known shapes
-            begun = self._outputs(whole)
+            begun = self._begin_prediction(whole)
         if begun is None:
             raise ValueError(f"{self.name}: predict needs at least one batch. Received: none")
         return _joined([*parts, begun()])

@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from fastconv import config, initializers, ops, serialization
 from fastconv.arguments import as_flag, as_integer, as_number, optional
 from fastconv.engine import Tensor, Trace, Variable
 from fastconv.engine.interrupts import assign_all, uninterrupted
+from fastconv.engine.stateless import paired, run_on
 from fastconv.serialization import Configurable, snake_case
 
 OWN_RUN = frozenset(["average_gradient", "momentum", "velocity_hat"])  # Adam's "velocity" goes on with its "momentum"
@@ -343,6 +344,35 @@ class Optimizer(Configurable):
         sums = [self._sums[v] for v in variables if v in self._sums]
         return [self._iterations, *rate, *averages, *sums, *states, *self.own_variables(), *self._added]
 
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Write arrays into `variables`, in their order.
+
+        Raises:
+            ValueError: the optimizer is not built, or the arrays do not fit; then nothing is written.
+        """
+        self._check_built("set_weights")
+        assign_all(paired(f"{self.name}.set_weights", "weights", self.variables, [np.asarray(w) for w in weights]))
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Put the values of `variables` into `store`, under "0", "1" and so on."""
+        store.update({str(i): variable.numpy() for i, variable in enumerate(self.variables)})
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Read what `save_own_variables` has stored; if it holds other variables, warn and read nothing."""
+        variables = self.variables
+        if len(store) != len(variables):
+            warnings.warn(
+                f"{self.name}: the state of the optimizer is not read, since it has {len(variables)} variables. "
+                f"Received: {len(store)} arrays",
+                stacklevel=2,
+            )
+            return
+        assign_all((variable, store[str(i)]) for i, variable in enumerate(variables))
+
+    def _check_built(self, method: str) -> None:
+        if not self.built:
+            raise ValueError(f"{self.name}: build(variables) must be called before {method}")
+
     def _ensure_built(self, variables: Sequence[Variable]) -> None:
         """Call `build`, unless all of `variables` have their state."""
         if not all(variable in self._state for variable in variables):
@@ -376,6 +406,28 @@ class Optimizer(Configurable):
             uninterrupted(step)
         else:
             step()
+
+    def stateless_apply(
+        self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Sequence[Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """Return what a step of `apply` would make of given values; nothing is assigned.
+
+        Args:
+            optimizer_variables: a value for each of `variables`.
+            grads: for each weight that `build` was given an array of its shape, or None.
+            trainable_variables: a value for each of these weights.
+
+        Returns:
+            The new values of the weights, and those of `variables`.
+
+        Raises:
+            ValueError: the optimizer is not built, or values do not fit.
+        """
+        self._check_built("stateless_apply")
+        weights = paired(f"{self.name}.stateless_apply", "trainable_variables", [*self._state], trainable_variables)
+        own = paired(f"{self.name}.stateless_apply", "optimizer_variables", self.variables, optimizer_variables)
+        _, after = run_on([*weights, *own], self.apply, grads)
+        return after[: len(weights)], after[len(weights) :]
 
     def _step(self, grads: list[Any], changed: list[Variable], variables: list[Variable]) -> None:
         """One step with gradients for those of `variables` that have one."""

@@ -76,7 +76,11 @@ def test_columns_end_where_they_are_told():
     lines = printed(in_a_row(), 100, [0.2, 0.5, 1.0])
     assert [i + 1 for i, character in enumerate(lines[1]) if character in "┳┓"] == [20, 50, 100]
     assert printed(in_a_row(), positions=[20, 50, 100]) == lines
-    assert [i + 1 for i, c in enumerate(printed(in_a_row(), positions=[0.25, 0.5, 1.0])[1]) if c in "┳┓"] == [22, 44, 88]
+    assert [i + 1 for i, c in enumerate(printed(in_a_row(), positions=[0.25, 0.5, 1.0])[1]) if c in "┳┓"] == [
+        22,
+        44,
+        88,
+    ]
 
 
 def test_long_texts_are_broken():

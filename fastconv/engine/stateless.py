@@ -1,0 +1,69 @@
+"""Functions of state that is given and returned, in place of variables that are read and assigned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastconv.engine.primitive import Tensor
+from fastconv.engine.trace import Trace
+from fastconv.engine.tree import map_leaves
+from fastconv.engine.variable import Variable
+
+
+def paired(what: str, name: str, variables: Sequence[Variable], values: Sequence[Any]) -> list[tuple[Variable, Any]]:
+    """Return each variable with its value.
+
+    Args:
+        what, name: of the function and of the argument that has the values, for errors.
+        variables, values: the variables, and for each an array or tensor of its shape.
+
+    Raises:
+        ValueError: another number of values, or another shape.
+    """
+    values = list(values)
+    found, wanted = [tuple(getattr(v, "shape", ())) for v in values], [v.shape for v in variables]
+    if found != wanted:
+        paths = [v.path for v in variables]
+        raise ValueError(
+            f"{what}: {name} must hold a value for each of {paths}, of its shape. "
+            f"Received: shapes={found}, wanted={wanted}"
+        )
+    return list(zip(variables, values))
+
+
+def run_on(
+    state: Sequence[tuple[Variable, Any]], function: Callable[..., Any], *args: Any, **kwargs: Any
+) -> tuple[Any, list[Any]]:
+    """Return what a function returns if variables hold given values, and what they hold after it; nothing is assigned.
+
+    Tensors of an enclosing tape or training step keep their gradients.
+
+    Args:
+        state: pairs of a variable and its value.
+        function: called with `args` and `kwargs`, whose arrays it gets as tensors.
+    """
+    outer = Trace.current()
+    inherited = () if outer is None else (outer.recording, outer, outer.differentiated)
+    with Trace(*inherited or (True,)) as trace:
+        trace.reads.update((variable, _value(variable, value)) for variable, value in state)
+        args, kwargs = map_leaves(_as_tensor, (args, kwargs))
+        result = function(*args, **kwargs)
+        after = [trace.updates.get(variable, trace.reads[variable]) for variable, _ in state]
+    return (result, after) if outer is not None else map_leaves(_as_array, (result, after))
+
+
+def _value(variable: Variable, value: Any) -> Tensor:
+    """`value` in the dtype of `variable`."""
+    if isinstance(value, Tensor) or value.dtype == variable.dtype:
+        return Tensor.of(value)
+    return Tensor.of(value.astype(variable.dtype))
+
+
+def _as_tensor(x: Any) -> Any:
+    is_array = hasattr(x, "shape") and hasattr(x, "dtype")
+    return Tensor.of(x) if is_array and not isinstance(x, (Tensor, Variable)) else x
+
+
+def _as_array(x: Any) -> Any:
+    return x.known() if isinstance(x, Tensor) else x
