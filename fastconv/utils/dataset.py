@@ -222,6 +222,12 @@ class Dataset:
         return Dataset(lambda: _made_ahead(self, buffer_size if buffer_size > 0 else 2), self._length)
 
 
+def check_format(function: str, format: Any) -> None:
+    """Raise ValueError unless `format` is "tf", Keras's name for datasets with the methods of `Dataset`."""
+    if format != "tf":
+        raise ValueError(f"{function}: format must be 'tf', which means a Dataset here. Received: format={format!r}")
+
+
 def owned(data: Any) -> np.ndarray:
     """`data` as an array of its own; only files that are mapped into memory are read later."""
     return np.asarray(data) if isinstance(data, np.memmap) else np.array(data)
@@ -290,6 +296,7 @@ def split_dataset(
     right_size: float | None = None,
     shuffle: bool = False,
     seed: int | None = None,
+    preferred_backend: str | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Two datasets of the elements of one, which are made once and kept.
 
@@ -298,6 +305,7 @@ def split_dataset(
         left_size, right_size: a fraction, or how many elements; the rest when None, and fewer leave some out.
         shuffle: whether elements are put in a random order first.
         seed: of that order; from `utils.set_random_seed` when None.
+        preferred_backend: accepted as Keras does, for which the datasets of several libraries exist.
 
     Raises:
         ValueError: no size, sizes that are more than all, or one that leaves a part empty.

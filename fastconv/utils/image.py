@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 
 from fastconv import config, ops
 from fastconv.arguments import as_integer, as_integers, as_number, as_seed, as_size, optional
-from fastconv.utils.dataset import Dataset
+from fastconv.utils.dataset import Dataset, check_format
 from fastconv.utils.files import DAMAGE
 from fastconv.utils.random import next_seed
 
@@ -187,7 +188,9 @@ def image_dataset_from_directory(
     interpolation: str = "bilinear",
     follow_links: bool = False,
     crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
     data_format: str | None = None,
+    format: str = "tf",
     verbose: bool = True,
 ) -> Any:
     """The images in a folder as a `Dataset` of batches (images, labels), decoded in threads while a model trains.
@@ -208,7 +211,9 @@ def image_dataset_from_directory(
         interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
         follow_links: whether links to folders are followed.
         crop_to_aspect_ratio: cut out the largest part in the middle that has the sides of `image_size` first.
+        pad_to_aspect_ratio: keep the sides of an image in proportion, and surround it by zeros.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        format: only "tf", Keras's name for data sets with the methods of `Dataset`.
         verbose: whether to print how many files there are.
 
     Returns:
@@ -226,6 +231,13 @@ def image_dataset_from_directory(
     image_size = as_size(owner, "image_size", image_size)
     seed = None if seed is None else as_seed(owner, seed)
     validation_split = optional(as_number, owner, "validation_split", validation_split, above=0, below=1)
+    check_format("image_dataset_from_directory", format)
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ValueError(
+            "image_dataset_from_directory: only one of crop_to_aspect_ratio and pad_to_aspect_ratio can be True. "
+            f"Received: {crop_to_aspect_ratio=}, {pad_to_aspect_ratio=}"
+        )
+    resize = partial(_resized, crop=crop_to_aspect_ratio, pad=pad_to_aspect_ratio)
     if label_mode not in ("int", "categorical", "binary", None):
         raise ValueError(f"label_mode must be 'int', 'categorical', 'binary' or None. Received: {label_mode!r}")
     if (validation_split is None) != (subset is None) or subset not in ("training", "validation", "both", None):
@@ -250,7 +262,7 @@ def image_dataset_from_directory(
         files = files.shuffle(max(len(files), 1), seed=first_seed) if shuffle else files
 
         def element(path: str, number: int) -> Any:
-            image = _decode(path, color_mode, image_size, interpolation, crop_to_aspect_ratio, data_format)
+            image = _in_layout(resize(_decode(path, color_mode), image_size, interpolation), data_format)
             return image if label_mode is None or labels is None else (image, _label(number, label_mode, len(names)))
 
         images: Any = files.map(element, WORKERS)
@@ -321,20 +333,33 @@ def _images_in(folder: Path, follow_links: bool) -> list[str]:
     return sorted(os.path.join(root, n) for root, _, names in walk for n in names if n.lower().endswith(SUFFIXES))
 
 
-def _decode(
-    path: str, color_mode: str, size: Sequence[int], interpolation: str, crop: bool, data_format: str | None
-) -> np.ndarray:
-    """One image in its final size and layout."""
-    image = img_to_array(load_img(path, color_mode), "channels_last")
+def _decode(path: str, color_mode: str) -> np.ndarray:
+    """An image of a file, channels last."""
+    return img_to_array(load_img(path, color_mode), "channels_last")
+
+
+def _resized(image: np.ndarray, size: Sequence[int], interpolation: str, crop: bool, pad: bool) -> np.ndarray:
+    """`image` in another size, of which the middle is cut out first, or which is surrounded by zeros afterwards."""
     height, width = size
+    h, w = image.shape[:2]
     if crop:
-        h, w = (
-            min(image.shape[0], image.shape[1] * height // width),
-            min(image.shape[1], image.shape[0] * width // height),
-        )
+        h, w = min(h, w * height // width), min(w, h * width // height)
         top, left = (image.shape[0] - h) // 2, (image.shape[1] - w) // 2
         image = image[top : top + h, left : left + w]
-    image = ops.image.resize(image[None], size, interpolation, data_format="channels_last")[0]
+    if not pad:
+        return ops.image.resize(image[None], size, interpolation, data_format="channels_last")[0]
+    shrinking = max(h / height, w / width)
+    inner = max(1, int(h / shrinking)), max(1, int(w / shrinking))
+    top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
+    padded = np.zeros((height, width, image.shape[2]), image.dtype)
+    padded[top : top + inner[0], left : left + inner[1]] = ops.image.resize(
+        image[None], inner, interpolation, data_format="channels_last"
+    )[0]
+    return padded
+
+
+def _in_layout(image: np.ndarray, data_format: str | None) -> np.ndarray:
+    """An image with channels last in the layout that `data_format` means."""
     last = config.standardize_data_format(data_format) == "channels_last"
     return image if last else np.ascontiguousarray(image.transpose(2, 0, 1))
 

@@ -36,6 +36,7 @@ def model_to_dot(
     subgraph: bool = False,
     show_layer_activations: bool = False,
     show_trainable: bool = False,
+    splines: str = "ortho",
 ) -> Any:
     """Return a model as a graph of pydot, with a box for each layer and operation.
 
@@ -51,6 +52,7 @@ def model_to_dot(
         subgraph: whether to return a cluster, which another graph can hold.
         show_layer_activations: whether boxes show the activation of a layer.
         show_trainable: whether boxes show if training changes the weights.
+        splines: how Graphviz draws edges: "ortho", "line", "polyline", "curved" or "spline".
 
     Returns:
         A `pydot.Dot`, or a `pydot.Cluster`.
@@ -65,7 +67,7 @@ def model_to_dot(
     if subgraph:
         graph = pydot.Cluster(_plain(model.name), label=_quoted(model.name), style="dashed")
     else:
-        graph = pydot.Dot(graph_type="digraph", rankdir=rankdir, dpi=str(dpi), concentrate=True)
+        graph = pydot.Dot(graph_type="digraph", rankdir=rankdir, dpi=str(dpi), concentrate=True, splines=splines)
         graph.set_node_defaults(shape="record")
     frames: dict[tuple[str, ...], Any] = {(): graph}
     frames_of = {box.name: box.frames for box, _ in rows}
@@ -90,6 +92,7 @@ def plot_model(
     dpi: int = 200,
     show_layer_activations: bool = False,
     show_trainable: bool = False,
+    splines: str = "ortho",
 ) -> Any:
     """Draw a model into a file, in the format that its ending names: png, svg, pdf, dot and others.
 
@@ -99,6 +102,7 @@ def plot_model(
     Args:
         model, show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, dpi, show_layer_activations,
             show_trainable: as for `model_to_dot`.
+        splines: as for `model_to_dot`; Matplotlib draws straight lines.
         to_file: the file; png when its name has no ending.
 
     Returns:
@@ -121,6 +125,7 @@ def plot_model(
             dpi,
             show_layer_activations=show_layer_activations,
             show_trainable=show_trainable,
+            splines=splines,
         )
         graph.write(path, format="raw" if kind in TEXT else kind)
     else:

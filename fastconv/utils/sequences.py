@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastconv.arguments import as_choice, as_integer, as_numbers, as_seed, optional
-from fastconv.utils.dataset import Dataset, owned
+from fastconv.utils.dataset import Dataset, check_format, owned
 
 ENDS = ("pre", "post")
 
@@ -76,6 +76,7 @@ def timeseries_dataset_from_array(
     seed: int | None = None,
     start_index: int | None = None,
     end_index: int | None = None,
+    format: str = "tf",
 ) -> Dataset:
     """Windows of a series in batches: data[i], data[i + rate], ..., and targets[i], for i = 0, stride, 2 stride, ...
 
@@ -89,6 +90,7 @@ def timeseries_dataset_from_array(
         shuffle: whether each pass has them in another order.
         seed: of that order; from `utils.set_random_seed` when None.
         start_index, end_index: the part of data and targets that is used.
+        format: only "tf", Keras's name for datasets with the methods of `Dataset`.
 
     Returns:
         A `Dataset` of batches (N, sequence_length, ..), or pairs of these and their targets (N, ..).
@@ -96,6 +98,7 @@ def timeseries_dataset_from_array(
     Raises:
         ValueError: a length, stride, rate or part that does not lie within the data.
     """
+    check_format("timeseries_dataset_from_array", format)
     data = owned(data)
     total, owner = len(data), "timeseries_dataset_from_array"
     start = optional(as_integer, owner, "start_index", start_index, 0) or 0

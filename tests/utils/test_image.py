@@ -32,8 +32,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def images_of(folder, **how):
-    return utils.image_dataset_from_directory(folder, image_size=(4, 6), verbose=False, **how)
+def images_of(folder, image_size=(4, 6), **how):
+    return utils.image_dataset_from_directory(folder, image_size=image_size, verbose=False, **how)
 
 
 def test_an_image_as_an_array(path):
@@ -242,3 +242,32 @@ def test_folders_without_images(tmp_path):
 def test_what_single_images_refuse(path, call, message):
     with pytest.raises(ValueError, match=message):
         call(path)
+
+
+@pytest.mark.parametrize(
+    ("sides", "size", "inner"),
+    [
+        ((4, 8), (8, 8), (slice(2, 6), slice(0, 8))),
+        ((8, 4), (4, 8), (slice(0, 4), slice(3, 5))),
+        ((6, 6), (3, 3), (slice(0, 3), slice(0, 3))),
+        ((1, 40), (6, 6), (slice(2, 3), slice(0, 6))),  # a side that would vanish keeps a pixel
+    ],
+)
+def test_images_that_keep_their_proportions_are_surrounded_by_zeros(tmp_path, sides, size, inner):
+    utils.save_img(tmp_path / "a.png", np.full((*sides, 3), 200.0), scale=False)
+    for data_format in ("channels_last", "channels_first"):
+        (x,) = images_of(
+            tmp_path, labels=None, image_size=size, pad_to_aspect_ratio=True, data_format=data_format, batch_size=None
+        )
+        x = x if data_format == "channels_last" else x.transpose(1, 2, 0)
+        wanted = np.zeros((*size, 3))
+        wanted[inner] = 200
+        np.testing.assert_allclose(x, wanted, atol=1e-3)
+
+
+def test_arguments_of_folders_that_contradict_each_other(folder):
+    with pytest.raises(ValueError, match="only one of crop_to_aspect_ratio and pad_to_aspect_ratio"):
+        images_of(folder, crop_to_aspect_ratio=True, pad_to_aspect_ratio=True)
+    with pytest.raises(ValueError, match="format must be 'tf'"):
+        images_of(folder, format="grain")
+    assert len(images_of(folder, format="tf")) == len(images_of(folder))

@@ -155,3 +155,8 @@ def test_what_matplotlib_cannot_draw(tmp_path, no_graphviz, monkeypatch):
 def test_pictures(tmp_path):
     plot_model(branched(), tmp_path / "model.png", expand_nested=True, show_shapes=True)
     assert (tmp_path / "model.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_how_edges_are_drawn():
+    assert model_to_dot(branched()).get("splines") == "ortho"
+    assert model_to_dot(branched(), splines="curved").get("splines") == "curved"

@@ -80,3 +80,14 @@ def test_names_begin_again():
     assert [layers.Dense(1).name for _ in range(2)] == ["dense", "dense_1"]
     utils.clear_session()
     assert Sequential([layers.Dense(1)]).layers[0].name == "dense"
+
+
+def test_formats_of_other_libraries_are_refused():
+    assert len(utils.timeseries_dataset_from_array(np.arange(5), None, 2, format="tf")) == 1
+    with pytest.raises(ValueError, match="format must be 'tf'"):
+        utils.timeseries_dataset_from_array(np.arange(5), None, 2, format="grain")
+
+
+def test_a_preferred_backend_changes_nothing():
+    for parts in (utils.split_dataset(np.arange(4), 0.5, preferred_backend=name) for name in (None, "tensorflow")):
+        assert [part.tolist() for half in parts for part in half] == [0, 1, 2, 3]
