@@ -147,9 +147,37 @@ INLINE void pool_wide(enum reduction kind, int wanted, float *y, int32_t *winner
     }
 }
 
+/* The sum of height x width vectors of `left` floats each: in halves, so that errors grow with the logarithm of their number. A
+ * float of 2^24 stays as it is if 1 is added. */
+static vec sum_taps(
+    const float *x, int64_t next_row, int64_t next_column, int64_t height, int64_t width, int64_t left) {
+    enum { MOST = 1024 };
+    if (height * width > MOST) {
+        const int64_t down = height > 1 ? height / 2 : 0, across = height > 1 ? 0 : width / 2;
+        return sum_taps(x, next_row, next_column, down ? down : 1, across ? across : width, left)
+            + sum_taps(
+                x + down * next_row + across * next_column, next_row, next_column, height - down, width - across, left);
+    }
+    vec sum = v_set(0);
+    for (int64_t kh = 0; kh < height; kh++)
+        for (int64_t kw = 0; kw < width; kw++) sum += v_read(x + kh * next_row + kw * next_column, left);
+    return sum;
+}
+
+/* Means of windows of very many taps. */
+static void average_many(float *y, const float *x, pool_window p, taps t) {
+    const int64_t C = p.C, count = average_count(p, t.height * t.width);
+    for (int64_t run = t.run; run > 0; run--, x += p.SW * C, y += C)
+        for (int64_t c = 0; c < C; c += LANES) {
+            const vec sum = sum_taps(x + c, p.DH * p.W * C, p.DW * C, t.height, t.width, C - c);
+            v_write(y + c, v_mean(sum, count), C - c);
+        }
+}
+
 INLINE void pool_run(enum reduction kind, int wanted, float *y, int32_t *winners, const float *x, pool_window p, taps t) {
-    enum { MANY_TAPS = 10, MANY_CHANNELS = 513 };
-    if (p.C < LANES) pool_packed(kind, wanted, y, winners, x, p, t);
+    enum { MANY_TAPS = 10, MANY_CHANNELS = 513, VERY_MANY_TAPS = 1024 };
+    if (kind == SUM && t.height * t.width > VERY_MANY_TAPS) average_many(y, x, p, t);
+    else if (p.C < LANES) pool_packed(kind, wanted, y, winners, x, p, t);
     else if (!wanted && p.C >= MANY_CHANNELS && t.height * t.width >= MANY_TAPS) pool_large(kind, y, x, p, t);
     else pool_wide(kind, wanted, y, winners, x, p, t);
 }

@@ -72,9 +72,13 @@ extern "C" __global__ void average_pool(T* y, const T* x, INDEX size, int all, W
     THREAD(i, size);
     const int channel = i % c, column = i / c % ow * sw - left, row = i / c / ow % oh * sh - top;
     const T* image = x + i / c / ow / oh * h * w * c + channel;
-    T sum = 0;
+    T sum = 0, lost = 0; // Kahan 1965, since a float of 2^24 stays as it is if 1 is added
     for (int p = max(row, 0); p < min(row + kh, h); p++)
-        for (int q = max(column, 0); q < min(column + kw, w); q++) sum += image[((INDEX)p * w + q) * c];
+        for (int q = max(column, 0); q < min(column + kw, w); q++) {
+            const T tap = image[((INDEX)p * w + q) * c] - lost, more = sum + tap;
+            lost = isfinite(more) ? more - sum - tap : 0;
+            sum = more;
+        }
     y[i] = sum / count_of(row, column, h, w, kh, kw, all);
 }
 
