@@ -623,31 +623,45 @@ def batch_norm(y, mean, variance, x, gamma, beta, double epsilon) -> None:
 
 
 cdef void gradients_of_channels(
-    float *wide, float *dgamma, float *dbeta, const float *partial, const float *variance, const float *gamma,
-    double epsilon, int64_t rows, const grid *g, int64_t first
+    float *wide, float *dgamma, float *dbeta, const float *partial, const float *distances, const float *variance,
+    const float *gamma, double epsilon, int64_t rows, const grid *g, int64_t first
 ) noexcept nogil:
     """(dgamma, dbeta) := those of WIDTH channels from the first, or as many as there are; `wide` := their slope, offset
-    and scale, a row each."""
+    and scale, a row each. `distances` are sums of x - mean, laid out as `partial`, or NULL if they are as good as 0."""
     cdef int64_t count = min(WIDTH, g.channels - first), c
     cdef double sums[WIDTH]
     cdef double products[WIDTH]
+    cdef double rest[WIDTH]
     cdef float slope[WIDTH]
     cdef float offset[WIDTH]
     cdef float scale[WIDTH]
     cdef double inverse
+    memset(rest, 0, sizeof(rest))
     column_totals(SUM, sums, partial, 2 * g.strip, g, first, count)
     column_totals(SUM, products, partial + g.strip, 2 * g.strip, g, first, count)
+    if distances != NULL:
+        column_totals(SUM, rest, distances, 2 * g.strip, g, first, count)
     for c in range(count):
         inverse = 1 / sqrt(<double> variance[first + c] + epsilon)
-        products[c] *= inverse
+        rest[c] /= rows
+        products[c] = (products[c] - rest[c] * sums[c]) * inverse
         dbeta[first + c] = <float> sums[c]
         dgamma[first + c] = <float> products[c]
         slope[c] = <float> (inverse * products[c] / rows)
-        offset[c] = <float> (sums[c] / rows)
+        offset[c] = <float> (sums[c] / rows - rest[c] * slope[c])
         scale[c] = <float> (gamma[first + c] * inverse)
     repeat(wide + first, slope, count, g)
     repeat(wide + g.width + first, offset, count, g)
     repeat(wide + 2 * g.width + first, scale, count, g)
+
+
+cdef bint is_far(const float *mean, const float *variance, double epsilon, int64_t channels) noexcept nogil:
+    """Whether some mean lies 20 deviations from 0 or more, so that rounding it to float32 is felt."""
+    cdef int64_t c
+    for c in range(channels):
+        if mean[c] * <double> mean[c] > 400 * (<double> variance[c] + epsilon):
+            return True
+    return False
 
 
 def batch_norm_backward(dx, dgamma, dbeta, dy, x, mean, variance, gamma, double epsilon) -> None:
@@ -662,8 +676,10 @@ def batch_norm_backward(dx, dgamma, dbeta, dy, x, mean, variance, gamma, double 
     cdef const float *spread = floats(variance, g.channels)
     cdef const float *factor = floats(gamma, g.channels)
     cdef int64_t rows = x.size // max(1, g.channels), partial_floats = 2 * g.blocks * g.strip, k, first
-    cdef float *wide = <float *> borrow_scratch((4 * g.width + partial_floats) * sizeof(float))
+    cdef bint far = is_far(center, spread, epsilon, g.channels)
+    cdef float *wide = <float *> borrow_scratch((4 * g.width + (1 + far) * partial_floats) * sizeof(float))
     cdef float *partial = wide + 4 * g.width    # behind mean, slope, offset and scale, a row each
+    cdef float *distances = partial + partial_floats if far else NULL
     cdef const kernel_table *tile = tiles()
     cdef bint past = past_caches(to, x.size, g.width)
     cdef float *sums
@@ -679,9 +695,15 @@ def batch_norm_backward(dx, dgamma, dbeta, dy, x, mean, variance, gamma, double 
             tile.f32_column_products(
                 sums, sums + g.strip, gradient + b.start, source + b.start, wide + b.column, b.rows, b.width, g.width
             )
+        for k in prange(g.blocks if far else 0, schedule="static"):
+            b = block_of(&g, k)
+            sums = distances + 2 * k * g.strip
+            tile.f32_column_products(
+                sums, sums + g.strip, NULL, source + b.start, wide + b.column, b.rows, b.width, g.width
+            )
         for first in prange(0, g.channels, WIDTH, schedule="static"):
             gradients_of_channels(
-                wide + g.width, to_gamma, to_beta, partial, spread, factor, epsilon, rows, &g, first
+                wide + g.width, to_gamma, to_beta, partial, distances, spread, factor, epsilon, rows, &g, first
             )
         for k in prange(g.blocks, schedule="static"):
             b = block_of(&g, k)

@@ -135,7 +135,8 @@ static void f32_column_moments(
     sum_moments(sums, squares, NULL, x, center, rows, n, step);
 }
 
-/* sums[i] = sum over r of dy[r, i], products[i] = sum over r of dy[r, i] (x[r, i] - center[i]). */
+/* sums[i] = sum over r of dy[r, i], products[i] = sum over r of dy[r, i] (x[r, i] - center[i]); dy is x - center if it is
+ * NULL. */
 static void f32_column_products(
     float *sums, float *products, const float *dy, const float *x, const float *center, int64_t rows, int64_t n,
     int64_t step) {

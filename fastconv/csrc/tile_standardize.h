@@ -16,6 +16,16 @@ static inline void row_moments(double *sum, double *square, const float *x, int6
     }
 }
 
+/* The same if squares exceed a float. */
+static void wide_row_moments(double *sum, double *square, const float *x, int64_t n, float center) {
+    *sum = *square = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double d = (double)x[i] - center;
+        *sum += d;
+        *square += d * d;
+    }
+}
+
 /* y = (x - mean) inverse, where inverse = 1 / sqrt(variance + epsilon), in each of `rows` rows; y may be x. The mean is rounded to a
  * float, and the rest of it subtracted from the distances, so that a mean far from 0 costs no digits. */
 static void f32_standardize(float *y, float *inverse, const float *x, int64_t rows, int64_t n, double epsilon) {
@@ -23,6 +33,7 @@ static void f32_standardize(float *y, float *inverse, const float *x, int64_t ro
         const float center = row_sum(x, n) / (float)n;
         double sum, square;
         row_moments(&sum, &square, x, n, center);
+        if (!(square < INFINITY)) wide_row_moments(&sum, &square, x, n, center);
         const double rest = sum / (double)n, variance = square / (double)n - rest * rest;
         inverse[r] = (float)(1 / sqrt((variance < 0 ? 0 : variance) + epsilon));
         for (int64_t i = 0; i < n; i += LANES)

@@ -106,15 +106,17 @@ extern "C" __global__ void standardize(T* y, T* inverse, const T* x, int rows, i
     const Row row = row_of(rows, k);
     x += row.start;
     const T centre = sum_of(x, nullptr, k) / k;
+    const T unit = sizeof(T) == 4 ? 35184372088832 : 1; // 2^45: squares of 1e30 stay floats
     T rest = 0, square = 0;
     for (int j = threadIdx.x; j < k; j += blockDim.x) {
-        const T distance = x[j] - centre;
+        const T distance = (x[j] - centre) / unit;
         rest += distance;
         square += distance * distance;
     }
     rest = across_row<false>(rest) / k;
     square = across_row<false>(square) / k - rest * rest;
-    const T scale = 1 / sqrt((square < 0 ? 0 : square) + epsilon);
+    const T scale = 1 / sqrt((square < 0 ? 0 : square) * (double)unit * unit + epsilon);
+    rest *= unit;
     EACH(j) y[row.start + j] = (x[j] - centre - rest) * scale;
     if (row.inside && threadIdx.x == 0) inverse[row.number] = scale;
 }
@@ -127,7 +129,7 @@ extern "C" __global__ void standardize_backward(T* dx, const T* dy, const T* y, 
     EACH(j) dx[row.start + j] = (dy[row.start + j] - offset - y[row.start + j] * slope) * inverse[row.number];
 }
 
-// loss = -sum of target log_softmax(x)
+// loss = -sum of target log_softmax(x), where target is not 0
 extern "C" __global__ void softmax_cross_entropy(T* loss, const T* x, const T* target, int rows, int k)
 {
     const Row row = row_of(rows, k);
@@ -135,7 +137,8 @@ extern "C" __global__ void softmax_cross_entropy(T* loss, const T* x, const T* t
     target += row.start;
     const LogScale scale = log_scale_of(x, k);
     T sum = 0;
-    for (int j = threadIdx.x; j < k; j += blockDim.x) sum += target[j] * (x[j] - scale.largest - scale.logarithm);
+    for (int j = threadIdx.x; j < k; j += blockDim.x)
+        if (target[j] != 0) sum += target[j] * (x[j] - scale.largest - scale.logarithm);
     sum = across_row<false>(sum);
     if (row.inside && threadIdx.x == 0) loss[row.number] = -sum;
 }
