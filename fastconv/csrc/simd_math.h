@@ -29,23 +29,28 @@ static inline vec v_expm1_negative(vec x) {
 
 static inline vec v_sigmoid(vec x) { return 1.0f / (1.0f + v_exp(-x)); }
 
-/* (1 + e^-p) / 256: the factor keeps it finite where a number times sigmoid(p) still is a normal float, down to p = -94. */
+/* Beyond this x, x sigmoid(p) is x or 0 with p = x (linear + cubic x^2), the gates of silu and gelu, and |p| is below 101. */
+static inline float gate_bound(float cubic) { return cubic > 0 ? 10.5f : 100.0f; }
+
+/* (1 + e^q) / 256 for |q| < 110: the factor keeps it finite where x sigmoid(-q) still is a normal float, up to q = 94. */
 #define SMALL 0.00390625f
-static inline vec v_small_denominator(vec p) {
-    const vec q = v_min(v_set(96.0f), v_max(v_set(-105.0f), -p)), n = v_exponent(q);
-    return v_ldexp(1.0f + v_expm1_of_rest(q, n), n - 8.0f) + SMALL;
+static inline vec v_small_denominator(vec q) {
+    const vec n = v_exponent(q);
+    return v_ldexp(v_fma(v_expm1_of_rest(q, n), v_set(SMALL), v_set(SMALL)), n) + SMALL;
 }
 
-/* x sigmoid(p), where p = x (linear + cubic x^2). Neither an infinite x^2 nor -infinity meets a 0. */
+/* x sigmoid(p), where p = x (linear + cubic x^2). */
 static inline vec v_gate(vec x, float linear, float cubic) {
-    const vec p = x * v_fma(v_min(v_set(1e4f), x * x), v_set(cubic), v_set(linear));
-    return v_max(v_set(-105.0f), x) * SMALL / v_small_denominator(p);
+    const float bound = gate_bound(cubic);
+    const vec low = v_max(v_set(-bound), x), a = v_min(v_set(bound), low);
+    return low * SMALL / v_small_denominator(a * v_fma(a * a, v_set(-cubic), v_set(-linear)));
 }
 
-/* Its derivative s (1 + x (1 - s) p'), where s = sigmoid(p); beyond 105 it is 0 or 1. */
+/* Its derivative s (1 + x (1 - s) p'), where s = sigmoid(p). */
 static inline vec v_gate_slope(vec x, float linear, float cubic) {
-    const vec a = v_min(v_set(105.0f), v_max(v_set(-105.0f), x)), square = a * a;
-    const vec large = 1.0f / v_small_denominator(a * v_fma(square, v_set(cubic), v_set(linear)));    /* s / SMALL */
+    const float bound = gate_bound(cubic);
+    const vec a = v_min(v_set(bound), v_max(v_set(-bound), x)), square = a * a;
+    const vec large = 1.0f / v_small_denominator(a * v_fma(square, v_set(-cubic), v_set(-linear)));    /* s / SMALL */
     const vec steepness = a * v_fma(square, v_set(3 * cubic), v_set(linear));
     return v_fma(v_fma(large, v_set(-SMALL), v_set(1)), steepness, v_set(1)) * large * SMALL;
 }
@@ -55,10 +60,10 @@ static inline vec v_tanh(vec x) {
     return v_copysign(e / (e + 2.0f), x);
 }
 
-/* The share of the normal distribution below x. On its tail that is e^(-x^2/2) P(t) with t = 1 / (1 + 0.34 |x|); P is the fit in
- * degree 9 to the scaled complementary error function, 3e-7 from it relative to itself. */
-static inline vec v_normal(vec x) {
-    const vec t = 1.0f / v_fma(v_abs(x), v_set(0.34f), v_set(1));
+/* P(x), the normal distribution function, is p(x) m(x) for negative x, where p(x) = e^(-x^2/2) and m(x) = t P(t) with
+ * t = 1 / (1 + 0.34 |x|); P is the fit in degree 9 to the scaled complementary error function, 3e-7 from it relative to itself. */
+static inline vec v_tail_ratio(vec size) {
+    const vec t = 1.0f / v_fma(size, v_set(0.34f), v_set(1));
     vec p = v_fma(t, v_set(-0.0261212979f), v_set(0.139503479f));
     p = v_fma(t, p, v_set(-0.273140877f));
     p = v_fma(t, p, v_set(0.202191785f));
@@ -67,15 +72,18 @@ static inline vec v_normal(vec x) {
     p = v_fma(t, p, v_set(0.115197048f));
     p = v_fma(t, p, v_set(0.136112273f));
     p = v_fma(t, p, v_set(0.135620505f));
-    const vec tail = v_exp(x * x * -0.5f) * t * p;
-    return v_choose(v_greater(x, v_set(0)), 1.0f - tail, tail);
+    return t * p;
 }
 
-/* x v_normal(x) and its derivative; beyond 40 deviations v_normal is 0 or 1. */
-static inline vec v_gelu(vec x) { return v_max(v_set(-40.0f), x) * v_normal(x); }
+/* x P(x) and its derivative P(x) + x p(x) / sqrt(2 pi); beyond 40 deviations P is 0 or 1. */
+static inline vec v_gelu(vec x) {
+    const vec tail = v_exp(x * x * -0.5f) * v_tail_ratio(v_abs(x));
+    return v_max(v_set(-40.0f), x) * v_choose(v_greater(x, v_set(0)), 1.0f - tail, tail);
+}
 static inline vec v_gelu_slope(vec x) {
-    const vec a = v_min(v_set(40.0f), v_max(v_set(-40.0f), x)), density = v_exp(a * a * -0.5f) * 0.398942280f;
-    return v_fma(a, density, v_normal(a));
+    const vec size = v_min(v_set(40.0f), v_abs(x));
+    const vec below = v_exp(size * size * -0.5f) * v_fma(size, v_set(-0.398942280f), v_tail_ratio(size));
+    return v_choose(v_greater(x, v_set(0)), 1.0f - below, below);
 }
 
 /* f(a) for a `kind` of enum activation; alpha is the slope of LEAKY_RELU, the depth of ELU and the height of CLIPPED_RELU. */
