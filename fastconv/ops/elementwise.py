@@ -123,8 +123,12 @@ def _power_gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
 
 
 def _logaddexp_gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
-    """An operand that is the result, which may be infinite, takes all of dz."""
-    return tuple(dz * exp(where(equal(a, z), 0.0, a) - where(equal(a, z), 0.0, z)) for a in (x, y))
+    """dz in the shares of e^x and e^y in their sum: halves if x and y are equal, which may be infinite."""
+    same = equal(x, y)
+    distance = where(same, 0.0, x) - where(same, 0.0, y)
+    e = exp(-absolute(distance))
+    more, less = dz / (1 + e), dz * (e / (1 + e))
+    return where(distance < 0, less, more), where(distance < 0, more, less)
 
 
 # NumPy's name of the function: its derivative, dx = f(dy, y, x); None where it is zero everywhere or there is none.
