@@ -10,8 +10,9 @@ import numpy as np
 
 from fastconv.engine import Primitive, lift
 from fastconv.ops.broadcast import positions, reshape, sum
-from fastconv.ops.convert import as_float, cast
+from fastconv.ops.convert import as_float, cast, stop_gradient
 from fastconv.ops.elementwise import absolute, clip, exp, maximum, minimum, reciprocal, sign, sqrt, square, where
+from fastconv.ops.reduce import max as largest_of
 from fastconv.ops.shape import expand_dims, part, transpose
 
 _activate: Primitive = Primitive(
@@ -283,10 +284,11 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     """The point of the probability simplex that is nearest to x along `axis`; Martins and Astudillo 2016.
 
     That is max(x - t, 0), where t makes the sum 1: an element is above t where larger ones exceed it by less than 1 in
-    all. All pairs of elements along the axis are compared.
+    all. All pairs of elements along the axis are compared. The largest is subtracted first: t keeps its digits.
     """
     x = as_float(x)
     (at,) = positions(axis, x.ndim)
+    x = maximum(x - stop_gradient(largest_of(x, at, True)), -2.0)  # 0 is left of all that are below the largest by 1
     mine, others = expand_dims(x, at + 1), expand_dims(x, at)
     above = sum(relu(others - mine), at + 1) < 1
     support = cast(above, x.dtype)
