@@ -351,8 +351,9 @@ class Reference:
     # ---- fused losses: logits (M, K), one loss per row -----------------------------------------------------------
 
     def softmax_cross_entropy(self, logits: Array, target: Array, *, out: Out = None) -> Array:
-        """loss[m] = -sum over k of target[m, k] log_softmax(logits)[m, k]."""
-        return deliver(-(target * self.log_softmax(logits)).sum(axis=-1), out)
+        """loss[m] = -sum over k of target[m, k] log_softmax(logits)[m, k]; targets of 0 do not look at theirs."""
+        logarithms = self.xp.where(target == 0, target.dtype.type(0), self.log_softmax(logits))
+        return deliver(-(target * logarithms).sum(axis=-1), out)
 
     def softmax_cross_entropy_backward(self, dloss: Array, logits: Array, target: Array, *, out: Out = None) -> Array:
         """dlogits = (softmax(logits) sum(target) - target) dloss."""

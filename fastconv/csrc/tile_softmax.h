@@ -193,7 +193,7 @@ static void f32_log_softmax_backward(float *dx, const float *dy, const float *y,
     }
 }
 
-/* loss[r] = -sum over i of target[r, i] log_softmax(x)[r, i]. */
+/* loss[r] = -sum over i of target[r, i] log_softmax(x)[r, i]; a target of 0 counts nothing, whatever its logarithm is. */
 static void f32_softmax_cross_entropy(float *loss, const float *x, const float *target, int64_t rows, int64_t n) {
     for (int64_t r = 0; r < rows; r++, x += n, target += n) {
         const float maximum = row_maximum(x, n), logarithm = row_log_sum(x, n, maximum);
@@ -201,8 +201,10 @@ static void f32_softmax_cross_entropy(float *loss, const float *x, const float *
         for (int64_t start = 0; start < n; start += SEGMENT) {
             const int64_t end = start + SEGMENT < n ? start + SEGMENT : n;
             vec sum = v_set(0);
-            for (int64_t i = start; i < end; i += LANES)
-                sum = v_fma(v_read(target + i, end - i), v_read(x + i, end - i) - maximum - logarithm, sum);
+            for (int64_t i = start; i < end; i += LANES) {
+                const vec wanted = v_read(target + i, end - i), log = v_read(x + i, end - i) - maximum - logarithm;
+                sum = v_fma(wanted, v_choose(v_equal(wanted, v_set(0)), v_set(0), log), sum);
+            }
             total += v_sum(sum);
         }
         loss[r] = (float)-total;

@@ -316,6 +316,7 @@ def categorical_focal_crossentropy(
     if from_logits:
         log_p = ops.log_softmax(y_pred, axis)
         doubt = -ops.expm1(log_p)
+        log_p = ops.where(ops.equal(y_true, 0.0), 0.0, log_p)  # which may be infinite
     else:
         p = ops.clip(y_pred / ops.sum(y_pred, axis, True), config.epsilon(), 1.0 - config.epsilon())
         log_p, doubt = ops.log(p), 1.0 - p

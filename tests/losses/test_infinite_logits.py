@@ -1,0 +1,66 @@
+"""A class that is ruled out by a logit of -infinity counts nothing, unless it is a target."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from fastconv import losses, ops
+from fastconv.backends.transfer import to_host
+from fastconv.engine import grad
+
+LOGITS = [[1.0, -math.inf, 2.0], [0.5, 1.5, -math.inf]]
+TARGETS = [[1.0, 0.0, 0.0], [0.25, 0.75, 0.0]]
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def log_shares(dtype):
+    x = np.array(LOGITS, dtype).astype(np.float64)
+    return x - np.log(np.exp(x).sum(-1, keepdims=True))
+
+
+def wanted(dtype):
+    return [-sum(t * p for t, p in zip(*row) if t) for row in zip(TARGETS, log_shares(dtype))]
+
+
+@DTYPES
+def test_cross_entropy(isa, dtype):
+    x, target = np.array(LOGITS, dtype), np.array(TARGETS, dtype)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = ops.categorical_crossentropy(target, x, from_logits=True)
+        slope = grad(lambda x: ops.sum(ops.categorical_crossentropy(target, x, from_logits=True)))(x)
+    np.testing.assert_allclose(found, wanted(dtype), rtol=1e-6)
+    np.testing.assert_allclose(slope, np.exp(log_shares(dtype)) - target, rtol=1e-5)
+
+
+@DTYPES
+def test_on_a_gpu(gpu_stand_in, dtype):
+    x, target = (gpu_stand_in.asarray(np.array(a, dtype)) for a in (LOGITS, TARGETS))
+    found = to_host(ops.categorical_crossentropy(target, x, from_logits=True))
+    np.testing.assert_allclose(found, wanted(dtype), rtol=1e-6)
+
+
+@DTYPES
+def test_a_target_that_is_ruled_out_loses_everything(isa, dtype):
+    with np.errstate(divide="ignore"):
+        found = ops.categorical_crossentropy(np.array([[0.0, 1.0]], dtype), np.array([[1, -np.inf]], dtype), True)
+    assert found[0] == np.inf
+
+
+@DTYPES
+def test_focal_cross_entropy(isa, dtype):
+    x, target = np.array(LOGITS, dtype), np.array(TARGETS, dtype)
+
+    def loss(x):
+        return losses.categorical_focal_crossentropy(target, x, from_logits=True)
+
+    shares = np.exp(log_shares(dtype))
+    expected = [
+        -0.25 * sum((1 - s) ** 2 * t * p for t, p, s in zip(*row) if t)
+        for row in zip(TARGETS, log_shares(dtype), shares)
+    ]
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(loss(x), expected, rtol=1e-5)
+        assert np.isfinite(grad(lambda x: ops.sum(loss(x)))(x)).all()
