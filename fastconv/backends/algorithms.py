@@ -345,11 +345,26 @@ def otherwise(c: Convolution, limits: Limits) -> str:
 
 
 # Algorithms whose outputs are sums of transformed values: integers become fractions, and pixels outside of a window
-# count up to rounding. Up to so many multiply-adds they are not used, since such convolutions are checked by hand: 12
-# channels and 3 x 3 taps over 32 x 32 pixels (27 us directly, 22 by Winograd's algorithm), one channel and 5 x 5 taps
-# over 64 x 64. The smallest layer of the measured nets that Winograd's algorithm computes has 2.2 million; large images
-# of one channel take several times as long directly as by spectra.
+# count up to rounding. Up to this number of multiply-adds they are not used, since such convolutions are checked by
+# hand: 12 channels and 3 x 3 taps over 32 x 32 pixels (27 us directly, 22 by Winograd's algorithm), one channel and
+# 5 x 5 taps over 64 x 64. The smallest layer of the measured nets that Winograd's algorithm computes has 2.2 million;
+# large images of one channel take several times as long directly as by spectra.
 SMALL_PRODUCTS = {"winograd": 1 << 21, "fourier": 1 << 17}
+# The bound of an image, so that its outputs do not depend on the batch that it comes in, if computing batches directly
+# costs little: 5 x 5 taps over 28 x 28 pixels take at most 1.4 times as long as by spectra, 9 x 9 taps 5 times in the
+# gradient. Winograd's algorithm saves nothing with few pairs of input and output channels: batches of 28 x 28 pixels
+# and 12 channels take 0.85 to 1.1 times as long directly, those of 7 x 7 pixels, 32 and 64 channels 1.9 times.
+SMALL_IMAGE_PRODUCTS = {"winograd": 1 << 21, "fourier": 1 << 15}
+FEW_CHANNELS = 16 * 16
+
+
+def is_small(c: Convolution, algorithm: str) -> bool:
+    """Whether a convolution is too small for an algorithm that is not exact."""
+    channels = c.kernel_shape[-2] * c.kernel_shape[-1] // c.groups
+    products = c.products * prod(c.kernel_shape[-2:])
+    most_of_image = SMALL_IMAGE_PRODUCTS.get(algorithm, 0) if channels < FEW_CHANNELS else 0
+    return products <= max(SMALL_PRODUCTS.get(algorithm, 0), c.images * most_of_image)
+
 
 # The first rule that has a reason wins.
 RULES = {
@@ -397,12 +412,7 @@ def _choose(
     grown = [n + before + after for n, (before, after) in zip(x_shape[1:], padding)]
     outputs = output_size(grown, kernel_shape, strides, dilation)
     c = Convolution(x_shape[0], x_shape[1:-1], outputs, x_shape[-1], kernel_shape, strides, padding, dilation)
-    products = c.products * prod(kernel_shape[-2:])
-    allowed = [
-        rule
-        for rule in RULES[direction]
-        if rule.exact or not (exact or products <= SMALL_PRODUCTS.get(rule.algorithm, 0))
-    ]
+    allowed = [rule for rule in RULES[direction] if rule.exact or not (exact or is_small(c, rule.algorithm))]
     return next(Choice(c, rule.algorithm, reason) for rule in allowed if (reason := rule.reason(c, limits)))
 
 

@@ -23,6 +23,16 @@ CASES = [
     ((1, 9, 10, 11, 8), (3, 3, 3, 8, 8), 1, "same", 1),
     ((2, 40, 12), (5, 12, 16), 1, "same", 1),
     ((1, 28, 28, 8), (3, 3, 8, 8), 2, "same", 1),
+    ((4, 28, 28, 12), (3, 3, 12, 12), 1, "same", 1),
+    ((40, 28, 28, 12), (3, 3, 12, 12), 1, "same", 1),
+    ((9, 32, 32, 12), (3, 3, 12, 16), 1, "valid", 1),
+    ((7, 28, 28, 1), (5, 5, 1, 1), 1, "same", 1),
+    ((2, 24, 24, 24), (3, 3, 12, 24), 1, "same", 1),  # two groups
+    ((2, 24, 24, 32), (3, 3, 8, 32), 1, "same", 1),
+    ((2, 24, 24, 12), (3, 3, 3, 20), 1, "valid", 1),
+    ((3, 60, 24), (3, 8, 24), 1, "same", 3),
+    ((2, 6, 12, 12, 10), (3, 3, 3, 5, 12), (1, 2, 1), "same", 1),
+    ((2, 20, 20, 9), (4, 4, 9, 9), 3, "same", 1),
 ]
 
 
@@ -44,6 +54,70 @@ def test_integers_stay_integers_in_every_direction(case, isa):
     np.testing.assert_array_equal(dx, ops.conv_backward_input(dy.astype(float), wide[1], x_shape, *how))
     dw = ops.conv_backward_kernel(x, dy, w_shape, *how)
     np.testing.assert_array_equal(dw, ops.conv_backward_kernel(wide[0], dy.astype(float), w_shape, *how))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_float64_is_exact_for_larger_integers(case):
+    x_shape, w_shape, *window = case
+    x, w = integers(x_shape, 0).astype(np.float64) * 2.0**20, integers(w_shape, 1).astype(np.float64)
+    how = (window[0], window[1], None, window[2])
+    y = ops.conv(x, w, *how)
+    np.testing.assert_array_equal(y, ops.conv(x / 2.0**20, w, *how) * 2.0**20)
+    assert (y % 2.0**20 == 0).all()
+
+
+@pytest.mark.parametrize("layer", [layers.Conv2D, layers.Conv2DTranspose])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_channels_first(layer, dilation, isa):
+    """In layers, and in plans, which pack weights in advance."""
+    options = {"padding": "same", "dilation_rate": dilation, "use_bias": False}
+    x = integers((5, 12, 20, 18), 10)
+    results = []
+    for data_format in ("channels_first", "channels_last"):
+        given = x if data_format == "channels_first" else np.moveaxis(x, 1, -1)
+        model = Sequential([Input(given.shape[1:]), layer(12, 3, data_format=data_format, **options)])
+        model.set_weights([integers((3, 3, 12, 12), 11)])
+        results += [model.predict(given, verbose=0), np.asarray(model(given))]
+    for found in results:
+        np.testing.assert_array_equal(found, np.round(found))
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[2], results[3])
+    np.testing.assert_array_equal(results[0], np.moveaxis(results[2], -1, 1))
+
+
+# Their batches are large enough for algorithms that are not exact.
+LARGE_IN_BATCHES = [
+    ((1, 28, 28, 1), (11, 11, 1, 1), 1, "same", 1),
+    ((1, 16, 16, 32), (3, 3, 32, 28), 1, "valid", 1),
+]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case not in LARGE_IN_BATCHES], ids=str)
+def test_integral_images_give_the_same_integers_in_any_batch(case, isa):
+    x_shape, w_shape, *window = case
+    how = (window[0], window[1], None, window[2])
+    w = np.random.default_rng(13).standard_normal(w_shape).astype(np.float32)
+    image = np.random.default_rng(12).standard_normal((1, *x_shape[1:])).astype(np.float32)
+    integral = ops.conv(image.round(), w.round(), *how)
+    np.testing.assert_array_equal(integral, np.round(integral))
+    for count in (2, 5, 32, 129):
+        many = ops.conv(np.repeat(image.round(), count, 0), w.round(), *how)
+        np.testing.assert_array_equal(many, np.repeat(integral, count, 0))
+
+
+def test_training_on_integers_gives_integral_gradients():
+    """A plan of a step computes all three directions."""
+    x = integers((16, 20, 20, 10), 14)
+    first, second = (layers.Conv2D(10, 3, padding="same", use_bias=False) for _ in range(2))
+    model = Sequential([Input((20, 20, 10)), first, second, layers.Flatten(), layers.Dense(1, use_bias=False)])
+    model.set_weights([np.sign(integers(w.shape, 15 + i)) for i, w in enumerate(model.get_weights())])
+    before = model.get_weights()
+    model.compile("sgd", lambda y_true, y_pred: y_pred)
+    model.optimizer.learning_rate.assign(16.0)  # the mean over 16 outputs
+    model.train_on_batch(x, np.zeros((16, 1), np.float32))
+    for old, new in zip(before, model.get_weights()):
+        assert (old != new).any()
+        np.testing.assert_array_equal(new, np.round(new))
 
 
 def test_the_integers_are_those_of_nested_loops():
@@ -92,7 +166,33 @@ def test_where_small_ends():
         large = explain_conv((8, 32, 32, 64), (3, 3, 64, 64), padding="same")[direction]
         assert small.algorithm not in algorithms.SMALL_PRODUCTS
         assert large.algorithm == "winograd"
+    few, many = (explain_conv((128, 20, 20, n), (3, 3, n, n), padding="same")["forward"] for n in (15, 24))
+    assert few.algorithm == "direct"  # of each image
+    assert many.algorithm == "winograd"  # of the batch
     config.set_conv_precision("exact")
     for direction in algorithms.RULES:
         large = explain_conv((8, 32, 32, 64), (3, 3, 64, 64), padding="same")[direction]
         assert large.algorithm not in algorithms.SMALL_PRODUCTS
+
+
+def test_the_switch_takes_hold_of_models_that_have_run(isa):
+    x = integers((8, 40, 40, 32), 16)
+    model = Sequential([Input((40, 40, 32)), layers.Conv2D(32, 3, padding="same", use_bias=False)])
+    model.set_weights([integers((3, 3, 32, 32), 17)])
+    assert (model.predict(x, verbose=0) % 1 != 0).any()
+    config.set_conv_precision("exact")
+    y = model.predict(x, verbose=0)
+    np.testing.assert_array_equal(y, np.round(y))
+    np.testing.assert_array_equal(y, np.asarray(model(x)))
+    np.testing.assert_array_equal(y, model.predict(x, batch_size=3, verbose=0))
+
+
+@pytest.mark.parametrize("channels", [1, 32])
+def test_the_switch_in_every_direction(channels, isa):
+    x, w = integers((8, 64, 64, channels), 18), integers((7, 7, channels, channels), 19)
+    config.set_conv_precision("exact")
+    y = ops.conv(x, w, padding="same")
+    dx = grad(lambda x: ops.sum(ops.conv(x, w, padding="same")))(x)
+    dw = grad(lambda w: ops.sum(ops.conv(x, w, padding="same")))(w)
+    for found in (y, dx, dw, ops.conv_transpose(x, w, 1, "same")):
+        np.testing.assert_array_equal(found, np.round(found))
