@@ -19,9 +19,15 @@ def as_array(x: Any) -> Any:
 
     Raises:
         MissingGpuError: an array on a GPU, and no CuPy.
+        ValueError: lists of several lengths, or an array of which a part is masked.
     """
     if type(x) is np.ndarray or is_on_gpu(x):
         return x
+    if np.ma.is_masked(x):
+        raise ValueError(
+            "Arrays must not be masked: give x.filled(value), or weights of samples. "
+            f"Received: a masked array of shape={x.shape}"
+        )
     if hasattr(x, "__cuda_array_interface__"):
         return cupy().asarray(x)
     if hasattr(x, "__dlpack_device__") and x.__dlpack_device__()[0] == ON_CUDA:

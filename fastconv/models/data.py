@@ -24,7 +24,10 @@ def to_arrays(data: Any, what: str) -> Any:
     rule = f"{what} must be an array of numbers with the samples along the first axis, or a list or dict of such arrays"
 
     def convert(leaf: Any) -> Any:
-        array = as_array(leaf)
+        try:
+            array = as_array(leaf)
+        except ValueError as error:  # lists of several lengths, masked arrays
+            raise ValueError(f"{rule}. {error}") from error
         if array.ndim == 0 or array.dtype.kind not in "fiub":
             raise ValueError(f"{rule}. Received: {type(leaf).__name__} of shape={array.shape}, dtype={array.dtype}")
         return array
@@ -130,11 +133,13 @@ def weigh_classes(data: tuple, class_weight: Mapping[int, float] | None) -> tupl
     return x, y, by_class if weights is None else map_leaves(lambda w: (to_host(w).T * by_class).T, weights)
 
 
-def check_validation_data(data: Any) -> tuple:
-    """`data`. Raises ValueError unless it is (x, y) or (x, y, sample_weight)."""
-    if not isinstance(data, (list, tuple)) or len(data) not in (2, 3):
+def check_validation_data(data: Any, has_targets: bool) -> tuple:
+    """`data`. Raises ValueError unless it is (x, y) or (x, y, sample_weight), or (x,) if training has no targets."""
+    if not isinstance(data, (list, tuple)) or len(data) not in ((2, 3) if has_targets else (1, 2, 3)):
         kind = f"{type(data).__name__} of {len(data)}" if isinstance(data, (list, tuple)) else type(data).__name__
         raise ValueError(f"validation_data must be (x, y) or (x, y, sample_weight). Received: {kind}")
+    if has_targets and data[1] is None:
+        raise ValueError("validation_data must have targets, since the data to train with have. Received: y=None")
     return tuple(data)
 
 

@@ -595,7 +595,8 @@ class Trainer(Layer):
             arrays = batching.weigh_classes(arrays, batching.check_class_weight(class_weight))
             train = from_arrays(arrays, size, steps, shuffle)
         if validation_data is not None:
-            validation = self._validation(validation_data, validation_size, validation_steps)
+            has_targets = makes_batches(x) or y is not None
+            validation = self._validation(validation_data, has_targets, validation_size, validation_steps)
         train = limited(train, steps, Portions)
         validation = validation and limited(validation, validation_steps, FirstBatches)
         todo = self._callbacks(callbacks, verbose, {"epochs": epochs, "steps": train.steps})
@@ -651,12 +652,12 @@ class Trainer(Layer):
         by_class = batching.check_class_weight(class_weight)
         return Stream(x, partial(self._standardize, class_weight=by_class), shuffle)
 
-    def _validation(self, data: Any, batch_size: int | None, steps: int | None) -> Feed:
+    def _validation(self, data: Any, has_targets: bool, batch_size: int | None, steps: int | None) -> Feed:
         """The batches of `validation_data`."""
         if makes_batches(data):
             return self._feed(data, steps=steps)
-        x, y, *weights = batching.check_validation_data(data)
-        return self._feed(x, y, weights[0] if weights else None, batch_size=batch_size, steps=steps)
+        x, y, sample_weight = unpack_x_y_sample_weight(batching.check_validation_data(data, has_targets))
+        return self._feed(x, y, sample_weight, batch_size=batch_size, steps=steps)
 
     def _train(self, feed: Feed, callbacks: CallbackList, resumed: Snapshot | None) -> dict:
         """One epoch, or what is left of it, until a callback stops the training."""

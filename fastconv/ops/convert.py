@@ -36,7 +36,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
         x = np.asarray(x)
         if x.dtype == np.float64:
             x = x.astype(config.floatx())
-    elif not isinstance(x, NATIVE):
+    elif not isinstance(x, NATIVE) or isinstance(x, np.ma.MaskedArray):
         x = as_array(x)
     return x if dtype is None else cast(x, dtype)
 

@@ -174,12 +174,55 @@ def tiny():
 def test_validation_data_is_looked_at_before_training():
     model, x, y = tiny()
     before = model.get_weights()
-    for data in (x, (x,), (x, y[:3]), (x[:0], y[:0])):
+    for data in (x, (x,), (x, None), (x, y[:3]), (x[:0], y[:0])):
         with pytest.raises(ValueError, match="Received"):
             model.fit(x, y, verbose=0, validation_data=data)
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
     with pytest.raises(ValueError, match="at least one sample"):
         model.evaluate(x[:0], y[:0], verbose=0)
+
+
+def test_validation_data_without_targets():
+    inputs = Input((2,))
+    model = Sequential([inputs, layers.Dense(1, activity_regularizer="l2")])
+    model.compile("sgd")
+    x = np.ones((6, 2))
+    for data in ((x,), [x], (x, None)):
+        assert len(model.fit(x, verbose=0, validation_data=data).history["val_loss"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("x", "rule"),
+    [
+        ([[1.0, 2.0], [3.0]], "x must be an array of numbers.*inhomogeneous"),
+        ([[1.0, 2.0], [3.0, None]], "x must be an array of numbers.*dtype=object"),
+        ([["a", "b"], ["c", "d"]], "x must be an array of numbers.*dtype=<U1"),
+        (np.ones((2, 2), complex), "x must be an array of numbers.*dtype=complex128"),
+        (
+            np.ma.masked_array(np.ones((2, 2)), [[True, False], [False, False]]),
+            r"x must be an array.*x\.filled\(value\)",
+        ),
+        (None, "x must be an array of numbers.*Received: None"),
+        (3.0, r"x must be an array of numbers.*shape=\(\)"),
+        ("ab", "x must be an array of numbers"),
+    ],
+)
+def test_what_holds_no_samples(x, rule):
+    model, _, _ = tiny()
+    for call in (model.predict, model.train_on_batch, lambda x: model.fit(x, np.ones((2, 1)))):
+        with pytest.raises(ValueError, match=rf"(?s){rule}"):
+            call(x)
+
+
+def test_masked_arrays_of_which_nothing_is_masked():
+    model, x, y = tiny()
+    masked = np.ma.masked_array(x, np.zeros(x.shape, bool))
+    np.testing.assert_array_equal(model.predict(masked, verbose=0), model.predict(x, verbose=0))
+    model.fit(masked, np.ma.masked_array(y), verbose=0)
+    with pytest.raises(ValueError, match="Arrays must not be masked"):
+        model.fit(x, np.ma.masked_array(y, y == 1), verbose=0)
+    with pytest.raises(ValueError, match="Arrays must not be masked"):
+        ops.add(np.ma.masked_array(x, x == 1), 1)
 
 
 def test_stop_training_ends_the_epoch_at_its_batch():
