@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from fastconv import ops, serialization
+from fastconv.arguments import as_number, optional
 from fastconv.ops import (
     celu,
     elu,
@@ -40,7 +42,16 @@ from fastconv.serialization import register
 
 
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
-    """x above the threshold, at most `max_value`; below it, negative_slope (x - threshold)."""
+    """x above the threshold, at most `max_value`; below it, negative_slope (x - threshold).
+
+    Raises:
+        ValueError: an argument that is no number.
+    """
+    if type(negative_slope) is type(threshold) is float and max_value is None and negative_slope == threshold == 0:
+        return ops.relu(x)
+    negative_slope = as_number("relu", "negative_slope", negative_slope, 0, below=math.inf)
+    max_value = optional(as_number, "relu", "max_value", max_value)
+    threshold = as_number("relu", "threshold", threshold, below=math.inf)
     if threshold:
         y = ops.where(x <= threshold, (x - threshold) * negative_slope if negative_slope else 0.0, x)
     elif negative_slope:

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from fastconv import Input, Sequential, config, layers, losses, metrics, ops, preprocessing, random, utils
+from fastconv import Input, Sequential, activations, config, layers, losses, metrics, ops, preprocessing, random, utils
 from fastconv.utils import Dataset
 
 X = np.ones((4, 6, 6, 1), np.float32)
@@ -99,6 +99,29 @@ CALLS = [
     (lambda **how: ops.round(Y, **how), {"decimals": 2}),
     (lambda **how: ops.one_hot([0, 1], **how), {"num_classes": 3, "axis": -1}),
     (lambda **how: ops.image.resize(X, **how), {"size": [3, 3]}),
+    (lambda **how: ops.image.resize(X, (3, 3), **how), {"fill_value": 0.5}),
+    (
+        lambda **how: ops.image.pad_images(X, **how),
+        {"top_padding": 1, "target_height": 8, "left_padding": 1, "right_padding": 1},
+    ),
+    (
+        lambda **how: ops.image.crop_images(X, **how),
+        {"bottom_cropping": 1, "target_height": 3, "left_cropping": 1, "target_width": 4},
+    ),
+    (lambda **how: ops.image.extract_patches(X, **how), {"size": 2, "strides": 1, "dilation_rate": 1}),
+    (lambda **how: ops.max_pool(X, **how), {"pool_size": 2, "strides": [1, 2]}),
+    (lambda **how: ops.conv(X, np.ones((2, 2, 1, 1), np.float32), **how), {"strides": 2, "dilation_rate": [1, 1]}),
+    (lambda **how: ops.pad(Y, [[1, 1], [0, 0]], **how), {"constant_values": 0.5}),
+    (lambda **how: ops.batch_norm(Y, **how), {"axis": -1, "epsilon": 1e-3}),
+    (lambda **how: ops.batch_normalization(Y, Y[0], Y[0], **how), {"axis": -1, "epsilon": 1e-3}),
+    (lambda **how: ops.leaky_relu(Y, **how), {"negative_slope": 0.2}),
+    (lambda **how: ops.elu(Y, **how), {"alpha": 1.0}),
+    (lambda **how: ops.celu(Y, **how), {"alpha": 1.0}),
+    (lambda **how: ops.hard_shrink(Y, **how), {"threshold": 0.5}),
+    (lambda **how: ops.soft_shrink(Y, **how), {"threshold": 0.5}),
+    (lambda **how: ops.threshold(Y, **how), {"threshold": 0.5, "default_value": 2}),
+    (lambda **how: ops.squareplus(Y, **how), {"b": 4}),
+    (lambda **how: activations.relu(Y, **how), {"negative_slope": 0.1, "max_value": 6, "threshold": 0.5}),
     (lambda **how: losses.binary_crossentropy(PAIR, PAIR, **how), {"label_smoothing": 0.1, "axis": -1}),
     (lambda **how: losses.categorical_crossentropy(PAIR, PAIR, **how), {"label_smoothing": 0.1, "axis": -1}),
     (lambda **how: losses.sparse_categorical_crossentropy([0, 1], PAIR, **how), {"ignore_class": 1, "axis": -1}),
@@ -228,3 +251,15 @@ def test_norms_of_other_orders():
 def test_no_elements_are_left_by_a_skip_of_all():
     assert [*numbers().skip(-1)] == []
     assert len(numbers().skip(-1)) == 0
+
+
+def test_inputs_of_symbolic_tensors():
+    a, b, c = Input((3,)), Input((3,)), Input((3,))
+    y = layers.Add()([layers.Dense(3)(b), a, layers.Dense(3)(b * 2.0)])
+    first, second = utils.get_source_inputs(y)
+    assert first is b
+    assert second is a
+    assert len(utils.get_source_inputs(layers.Add()([y, c, y]))) == 3
+    (found,) = utils.get_source_inputs(a)
+    assert found is a
+    assert utils.get_source_inputs(3) == 3

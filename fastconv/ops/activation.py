@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.arguments import as_number
 from fastconv.engine import Primitive, lift
 from fastconv.ops.broadcast import positions, reshape, sum
 from fastconv.ops.convert import as_float, cast, stop_gradient
@@ -114,20 +115,22 @@ def relu(x: Any) -> Any:
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     """x where it is positive, else negative_slope x. Raises ValueError for a negative slope below 0."""
-    if negative_slope == 0:
+    slope = _at_least_zero("leaky_relu", "negative_slope", negative_slope)
+    if slope == 0:
         return relu(x)
-    return _activate(as_float(x), activation="leaky_relu", alpha=_at_least_zero("leaky_relu", negative_slope))
+    return _activate(as_float(x), activation="leaky_relu", alpha=slope)
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """x where it is positive, else alpha (e^x - 1); Clevert et al. 2016. Raises ValueError for alpha below 0."""
-    return _activate(as_float(x), activation="elu", alpha=_at_least_zero("elu", alpha))
+    return _activate(as_float(x), activation="elu", alpha=_at_least_zero("elu", "alpha", alpha))
 
 
-def _at_least_zero(name: str, alpha: float) -> float:
-    if not alpha >= 0:
-        raise ValueError(f"{name}: the slope must be at least 0. Received: {alpha!r}")
-    return float(alpha)
+def _at_least_zero(op: str, name: str, value: Any) -> float:
+    """`value` as a float. Raises ValueError unless it is a finite number of at least 0."""
+    if type(value) is float and 0 <= value < math.inf:
+        return value
+    return float(as_number(op, name, value, 0, below=math.inf))
 
 
 def sigmoid(x: Any) -> Any:
@@ -153,7 +156,9 @@ def relu6(x: Any) -> Any:
 @lift
 def clipped_relu(x: Any, max_value: float) -> Any:
     """min(max(x, 0), max_value); the derivative at both ends is taken as 0."""
-    return _activate(as_float(x), activation="clipped_relu", alpha=float(max_value))
+    return _activate(
+        as_float(x), activation="clipped_relu", alpha=float(as_number("clipped_relu", "max_value", max_value))
+    )
 
 
 def softplus(x: Any) -> Any:
@@ -194,8 +199,7 @@ def selu(x: Any) -> Any:
 
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """x where it is positive, else alpha (e^(x / alpha) - 1); Barron 2017. Raises ValueError unless alpha > 0."""
-    if not alpha > 0:
-        raise ValueError(f"celu: alpha must be positive. Received: {alpha!r}")
+    alpha = as_number("celu", "alpha", alpha, above=0, below=math.inf)
     x = as_float(x)
     return where(x > 0, x, elu(x / alpha) * alpha)
 
@@ -240,13 +244,13 @@ def mish(x: Any) -> Any:
 
 def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     """x where |x| > threshold, else 0."""
-    x = as_float(x)
+    x, threshold = as_float(x), as_number("hard_shrink", "threshold", threshold)
     return where(absolute(x) > threshold, x, 0.0)
 
 
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     """x nearer to 0 by the threshold, and 0 where |x| is not above it."""
-    x = as_float(x)
+    x, threshold = as_float(x), as_number("soft_shrink", "threshold", threshold)
     return sign(x) * relu(absolute(x) - threshold)
 
 
@@ -257,7 +261,8 @@ def tanh_shrink(x: Any) -> Any:
 
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
     """x where it is above the threshold, else the default value."""
-    x = as_float(x)
+    x, threshold = as_float(x), as_number("threshold", "threshold", threshold)
+    default_value = as_number("threshold", "default_value", default_value)
     return where(x > threshold, x, default_value)
 
 
@@ -274,7 +279,7 @@ def sparse_sigmoid(x: Any) -> Any:
 
 def squareplus(x: Any, b: float = 4) -> Any:
     """(x + sqrt(x^2 + b)) / 2; Barron 2021."""
-    x = as_float(x)
+    x, b = as_float(x), as_number("squareplus", "b", b, below=math.inf)
     if b > 0:
         return _smooth(x, function="squareplus", constants=(float(b),))
     return (x + sqrt(square(x) + b)) * 0.5

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
-from fastconv.arguments import as_integers, is_integer, plain
+from fastconv.arguments import as_integer, as_integers, is_integer, optional, plain
 from fastconv.engine import lift
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import images as channels_last
@@ -40,10 +40,9 @@ def pad_images(
     """
     x, at = _with_sides("pad_images", images, data_format)
     sides = [(0, 0)] * x.ndim
-    for axis, before, after, target in (
-        (at, top_padding, bottom_padding, target_height),
-        (at + 1, left_padding, right_padding, target_width),
-    ):
+    rows = _integers("pad_images", top_padding=top_padding, bottom_padding=bottom_padding, target_height=target_height)
+    columns = _integers("pad_images", left_padding=left_padding, right_padding=right_padding, target_width=target_width)
+    for axis, (before, after, target) in ((at, rows), (at + 1, columns)):
         room = None if target is None else target - x.shape[axis]
         sides[axis] = _margins("pad_images", before, after, room)
     return pad(x, sides)
@@ -62,16 +61,21 @@ def crop_images(
     """Images without their borders; arguments as for `pad_images`."""
     x, at = _with_sides("crop_images", images, data_format)
     parts = [slice(None)] * x.ndim
-    for axis, before, after, target in (
-        (at, top_cropping, bottom_cropping, target_height),
-        (at + 1, left_cropping, right_cropping, target_width),
-    ):
+    op = "crop_images"
+    rows = _integers(op, top_cropping=top_cropping, bottom_cropping=bottom_cropping, target_height=target_height)
+    columns = _integers(op, left_cropping=left_cropping, right_cropping=right_cropping, target_width=target_width)
+    for axis, (before, after, target) in ((at, rows), (at + 1, columns)):
         size = x.shape[axis]
-        first, last = _margins("crop_images", before, after, None if target is None else size - target)
+        first, last = _margins(op, before, after, None if target is None else size - target)
         if first + last > size:
             raise ValueError(f"crop_images: there must be {first + last} pixels to cut off. Received: {size}")
         parts[axis] = slice(first, size - last)
     return x[tuple(parts)]
+
+
+def _integers(op: str, **given: Any) -> list[int | None]:
+    """The arguments `given` as ints or None. Raises ValueError for one that is neither."""
+    return [optional(as_integer, op, name, value) for name, value in given.items()]
 
 
 def _with_sides(op: str, images: Any, data_format: str | None) -> tuple[Any, int]:
@@ -89,8 +93,8 @@ def _margins(op: str, before: Any, after: Any, room: int | None) -> tuple[int, i
         before, after = (room - after, after) if before is None else (before, room - before)
     if given.count(None) != 1 or before < 0 or after < 0:
         raise ValueError(
-            f"{op}: of the margin before, that behind and the size exactly two must be given, and fit. "
-            f"Received: before={given[0]}, behind={given[1]}, room for both={given[2]}"
+            f"{op}: of the margin before, the one after and the size exactly two must be given, and fit. "
+            f"Received: before={given[0]}, after={given[1]}, room for both={given[2]}"
         )
     return before, after
 

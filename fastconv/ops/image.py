@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
-from fastconv.arguments import as_choice, as_size
+from fastconv.arguments import as_choice, as_number, as_size
 from fastconv.engine import Primitive, lift
 from fastconv.memory import check_fits
 from fastconv.ops.broadcast import broadcast_to, reshape
@@ -150,6 +150,7 @@ def resize(
     size = as_size("resize", "size", size)
     if fill_mode != "constant":
         raise ValueError(f"resize: fill_mode must be 'constant'. Received: fill_mode={fill_mode!r}")
+    fill_value = as_number("resize", "fill_value", fill_value)
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError("resize: crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other. Received: both")
     batch, unbatch = batch_of("resize", images)
@@ -272,7 +273,11 @@ def affine_transform(
         raise ValueError("affine_transform: the last two numbers of a transform must be 0, since it is affine")
     x, for_each, restore = planes(batch, data_format)
     t = for_each(broadcast_to(t, (batch.shape[0], 8)))
-    how = {"nearest": interpolation == "nearest", "fill": FILLS[fill_mode], "value": float(fill_value)}
+    how = {
+        "nearest": interpolation == "nearest",
+        "fill": FILLS[fill_mode],
+        "value": float(as_number("affine_transform", "fill_value", fill_value)),
+    }
     return unbatch(restore(AFFINE(x, t, **how)))
 
 

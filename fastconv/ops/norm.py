@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.arguments import as_number
 from fastconv.engine import Primitive
 from fastconv.ops.broadcast import broadcast_to, positions, reshape, sum, sum_to
 from fastconv.ops.convert import as_float
@@ -121,6 +122,7 @@ def batch_norm(x: Any, gamma: Any = None, beta: Any = None, axis: int = -1, epsi
     gamma = np.ones(channels, x.dtype) if gamma is None else gamma
     beta = np.zeros(channels, x.dtype) if beta is None else beta
     floats("batch_norm", x, gamma, beta)
+    epsilon = as_number("batch_norm", "epsilon", epsilon, 0, below=math.inf)
     if axis == x.ndim - 1:
         return _batch_norm(x, gamma, beta, epsilon=float(epsilon))
     order = [i for i in range(x.ndim) if i != axis] + [axis]
@@ -147,6 +149,7 @@ def batch_normalization(
     """
     x = as_float(x)
     (axis,) = positions(axis, x.ndim)
+    epsilon = as_number("batch_normalization", "epsilon", epsilon, 0, below=math.inf)
     shape = (x.shape[axis],)
     for name, array in {"mean": mean, "variance": variance, "offset": offset, "scale": scale}.items():
         if array is not None and tuple(array.shape) != shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastconv.arguments import LARGEST, is_integer, plain
+from fastconv.arguments import LARGEST, as_number, is_integer, optional, plain
 from fastconv.engine import Primitive
 from fastconv.engine.tree import leaves
 from fastconv.memory import check_fits
@@ -48,6 +48,7 @@ def pad(
         raise ValueError(f"pad: mode must be one of {MODES}. Received: mode={mode!r}")
     if constant_values is not None and mode != "constant":
         raise ValueError(f"pad: constant_values go with mode='constant'. Received: mode={mode!r}")
+    constant_values = optional(as_number, "pad", "constant_values", constant_values)
     pairs = plain(pad_width)
     if isinstance(pairs, (list, tuple)) and len(pairs) == 2 and all(map(is_integer, pairs)):
         pairs = [tuple(pairs)] * x.ndim

@@ -11,6 +11,7 @@ from fastconv.utils.convolution_matrix import convolution_matrix
 from fastconv.utils.dataset import Dataset, split_dataset
 from fastconv.utils.download import get_file
 from fastconv.utils.image import array_to_img, image_dataset_from_directory, img_to_array, load_img, save_img
+from fastconv.utils.model_graph import get_source_inputs
 from fastconv.utils.model_plot import model_to_dot, plot_model
 from fastconv.utils.naming import clear_session
 from fastconv.utils.numerical import normalize, to_categorical
@@ -37,6 +38,7 @@ __all__ = [
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "get_source_inputs",
     "image_dataset_from_directory",
     "img_to_array",
     "load_img",

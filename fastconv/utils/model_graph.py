@@ -10,6 +10,28 @@ from fastconv.engine import KerasTensor
 from fastconv.engine.tree import leaves
 
 
+def get_source_inputs(tensor: Any) -> Any:
+    """Return the inputs that a symbolic tensor is made of, each once, in the order in which its operations take them.
+
+    Anything else is returned as it is.
+    """
+    if not isinstance(tensor, KerasTensor):
+        return tensor
+    sources: dict[KerasTensor, None] = {}
+    seen: set[KerasTensor] = set()
+    waiting = [tensor]
+    while waiting:
+        tensor = waiting.pop()
+        if tensor in seen:
+            continue
+        seen.add(tensor)
+        if tensor.node is None or not tensor.node.inputs:
+            sources[tensor] = None
+        else:
+            waiting.extend(reversed(tensor.node.inputs))
+    return list(sources)
+
+
 @dataclass
 class Vertex:
     """An operation, applied once.

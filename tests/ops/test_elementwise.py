@@ -159,8 +159,16 @@ def test_large_arrays_go_through_kernels_of_their_own():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: ops.leaky_relu(F32, -0.1), ValueError, "leaky_relu: the slope must be at least 0. Received: -0.1"),
-        (lambda: ops.elu(F32, float("nan")), ValueError, "elu: the slope must be at least 0. Received: nan"),
+        (
+            lambda: ops.leaky_relu(F32, -0.1),
+            ValueError,
+            "leaky_relu: negative_slope must be a finite number at least 0. Received: negative_slope=-0.1",
+        ),
+        (
+            lambda: ops.elu(F32, float("nan")),
+            ValueError,
+            "elu: alpha must be a finite number at least 0. Received: alpha=nan",
+        ),
         (
             lambda: ops.softmax(F32, 1),
             ValueError,
