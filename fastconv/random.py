@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,24 @@ class SeedGenerator(Variable):
     Args:
         seed: the first one; from `utils.set_random_seed` when None.
         name: the last part of its path.
+
+    Attributes:
+        seed: the first one.
     """
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         start = next_seed() if seed is None else as_seed(self, seed)
         super().__init__(np.array([start], np.uint64), trainable=False, name=name or "seed_generator_state")
+        self.seed = int(start)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make a generator of the same seeds, from the first one on."""
+        return {"seed": self.seed, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> SeedGenerator:
+        """Return a generator from what `get_config` has returned."""
+        return cls(**config)
 
     def next(self, ordered: bool = True) -> Any:
         """The seed of this draw, (1,) uint64; `ordered` is accepted as Keras does, every draw is in order."""

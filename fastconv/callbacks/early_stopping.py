@@ -60,8 +60,12 @@ class EarlyStopping(Monitor):
     def on_train_begin(self, logs: Logs = None) -> None:
         self._begin()
 
+    def get_monitor_value(self, logs: Logs) -> float | None:
+        """Return what decides after an epoch, given its logs, or None; a subclass may override it."""
+        return self.monitored(logs)
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        value = self.monitored(logs)
+        value = self.get_monitor_value(logs)
         if value is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:

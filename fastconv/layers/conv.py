@@ -123,11 +123,13 @@ class Conv(Windowed):
         if self.use_bias:
             self.bias = self.weight("bias", (self.filters,))
 
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """Return the convolution, before the bias; a subclass may override it, say to standardise the kernel."""
+        return ops.conv(inputs, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
+
     def call(self, inputs: Any) -> Any:
         check_rank(self, inputs, self.rank + 2)
-        return self.finish(
-            ops.conv(inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
-        )
+        return self.finish(self.convolution_op(inputs, self.kernel))
 
 
 @register("layer", "Convolution1D")

@@ -110,12 +110,13 @@ class Model(Trainer):
         """
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
-    def save(self, filepath: FilePath, overwrite: bool = True) -> None:
+    def save(self, filepath: FilePath, overwrite: bool = True, zipped: bool | None = None) -> None:
         """Write configuration, weights and the state of the optimizer into one file, whole or not at all.
 
         Args:
             filepath: ends in .npz, .safetensors, or as Keras reads it, too: .keras, or .h5 or .hdf5 as since Keras 2.
             overwrite: whether a file of this name may be replaced.
+            zipped: None or True; a model is a file, never a folder.
 
         Raises:
             ValueError: another ending, or something that the format has no place for.
@@ -125,16 +126,20 @@ class Model(Trainer):
         """
         from fastconv.models.saving import save_model
 
-        save_model(self, filepath, overwrite)
+        save_model(self, filepath, overwrite, zipped)
 
-    def save_weights(self, filepath: FilePath, overwrite: bool = True) -> None:
+    def save_weights(self, filepath: FilePath, overwrite: bool = True, max_shard_size: float | None = None) -> None:
         """Write the weights into one file, as `save`.
 
-        It ends in .npz, .safetensors or .weights.h5, or in .h5 or .hdf5 for a file of weights as Keras 2 writes it.
+        Args:
+            filepath: ends in .npz, .safetensors or .weights.h5, or in .h5 or .hdf5 for a file of weights as Keras 2
+                writes it.
+            overwrite: whether a file of this name may be replaced.
+            max_shard_size: only None; weights are one file, however large they are.
         """
         from fastconv.models.saving import save_weights
 
-        save_weights(self, filepath, overwrite)
+        save_weights(self, filepath, overwrite, max_shard_size)
 
     def check_save(self, filepath: FilePath, save_weights_only: bool = False) -> None:
         """Find what would keep the model from being saved, before there is anything to lose; nothing is written.

@@ -271,3 +271,5 @@ def ones_like(x: Any, dtype: str | None = None) -> np.ndarray:
 
 
 setattr(Operand, "__getitem__", lift(part))  # noqa: B010
+setattr(KerasTensor, "reshape", lambda self, newshape: lift(reshape)(self, newshape))  # noqa: B010
+setattr(KerasTensor, "squeeze", lambda self, axis=None: lift(squeeze)(self, axis))  # noqa: B010

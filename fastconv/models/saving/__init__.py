@@ -33,16 +33,22 @@ FORMATS: dict[str, Any] = {
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
-def save_model(model: Any, filepath: FilePath, overwrite: bool = True) -> None:
+def save_model(model: Any, filepath: FilePath, overwrite: bool = True, zipped: bool | None = None) -> None:
     """Write a model's configuration, weights, and the state of the optimizer into one file. See `Model.save`."""
+    if zipped not in (None, True):
+        raise ValueError(f"save_model: zipped must be None or True, since a model is one file. Received: {zipped=}")
     _check_destination(filepath, MODELS, overwrite)
     with warning_of_lambdas():
         content = FORMATS[model_suffix(filepath)].dump(model)
     write_whole(filepath, lambda file: file.write(content))
 
 
-def save_weights(model: Any, filepath: FilePath, overwrite: bool = True) -> None:
+def save_weights(model: Any, filepath: FilePath, overwrite: bool = True, max_shard_size: float | None = None) -> None:
     """Write a model's weights into one file. See `Model.save_weights`."""
+    if max_shard_size is not None:
+        raise ValueError(
+            f"save_weights: max_shard_size must be None, since weights are one file. Received: {max_shard_size=}"
+        )
     _check_destination(filepath, WEIGHTS, overwrite)
     content = FORMATS[model_suffix(filepath, WEIGHTS)].dump_weights(model)
     write_whole(filepath, lambda file: file.write(content))

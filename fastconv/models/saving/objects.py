@@ -49,12 +49,15 @@ def serialize_keras_object(obj: Any) -> Any:
     return to_keras(_kind_of(obj), plain)
 
 
-def deserialize_keras_object(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize_keras_object(
+    config: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
+) -> Any:
     """What `serialize_keras_object`, here or in Keras, was given.
 
     Args:
         config: what it returned, or what `layers.serialize` and its siblings do.
         custom_objects: classes and functions by name, before those that are registered.
+        safe_mode: accepted as Keras does; code in a configuration is never run.
 
     Raises:
         ValueError: a name that is not known, or code.
