@@ -24,6 +24,13 @@ MODELS = [
             "_untrained.keras",
         )
     ),
+    *(
+        f"{backend}{rest}"
+        for backend in ("tensorflow", "torch")
+        for rest in ("_adam.keras", "_rmsprop.keras", "_untrained.keras", ".h5")
+    ),
+    "accumulating_adam.keras",
+    "accumulating_sgd.keras",
     "functional.keras",
     "keras2.h5",
     "keras2_functional.h5",
@@ -126,7 +133,15 @@ def sequential():
 
 @pytest.mark.parametrize(
     "name",
-    ["sequential.weights.h5", "sequential.keras", "keras2.h5", "keras30.weights.h5", "keras36.weights.h5"],
+    [
+        "sequential.weights.h5",
+        "sequential.keras",
+        "keras2.h5",
+        "keras30.weights.h5",
+        "keras36.weights.h5",
+        "tensorflow.weights.h5",
+        "torch.weights.h5",
+    ],
 )
 def test_weights(unpacked, name):
     path, x, y, _ = unpacked(name)

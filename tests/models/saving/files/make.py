@@ -1,11 +1,15 @@
-"""Makes the files beside it, with the Keras that is installed: `python make.py`, once with each version.
+"""Makes the files beside it, with the Keras that is installed: `python make.py`, once with each version and backend.
+
+`python make.py NAME ...` makes only some of them.
 
 Each is packed by gzip, since HDF5 files are mostly empty where arrays are small. Its .npz has inputs x0, x1, ..., the
 outputs y0, ... that Keras gives for them, and the losses of going on training.
-The files here are of Keras 3.15.1 on JAX 0.10, 3.6.0 on JAX 0.4.35, 3.0.5 on JAX 0.4.23, and 2.15.0 on TensorFlow 2.15.
+The files here are of Keras 3.15.1 on JAX 0.10 (torch_* on PyTorch, tensorflow_* on TensorFlow),
+3.6.0 on JAX 0.4.35, 3.0.5 on JAX 0.4.23, and 2.15.0 on TensorFlow 2.15.
 """
 
 import gzip
+import sys
 from pathlib import Path
 
 import keras
@@ -54,6 +58,8 @@ def flat(arrays):
 
 def keep(name, model, optimizer, weights=None, is_trained=True):
     """Train for a while, save, and note what comes next."""
+    if sys.argv[1:] and name not in sys.argv[1:]:
+        return
     rng = np.random.default_rng(0)
     x = [rng.normal(size=(4, *t.shape[1:])).astype("float32") for t in model.inputs]
     several = len(x) > 1
@@ -104,6 +110,16 @@ elif keras.__version__.startswith(("3.0.", "3.6.")):
     keep(f"{version}_untrained.keras", functional(), "adam", is_trained=False)
     keep(f"{version}.h5", functional(), keras.optimizers.SGD(0.1, momentum=0.9))
     keep(f"{version}.weights.h5", model, "sgd", weights=True)
+elif keras.backend.backend() != "jax":
+    backend = keras.backend.backend()
+    for name in ("Adam", "RMSprop"):
+        how = {"gradient_accumulation_steps": 2} if name == "Adam" else {"momentum": 0.5}
+        keep(f"{backend}_{name.lower()}.keras", functional(), getattr(keras.optimizers, name)(0.01, **how))
+    keep(f"{backend}_untrained.keras", functional(), "adam", is_trained=False)
+    keep(f"{backend}.h5", functional(), keras.optimizers.SGD(0.01, momentum=0.9))
+    model = sequential()
+    model.build((None, 5, 5, 1))
+    keep(f"{backend}.weights.h5", model, "sgd", weights=True)
 else:
     for name in ("Adam", "SGD", "Ftrl"):
         keep(f"untrained_{name.lower()}.keras", functional(), getattr(keras.optimizers, name)(0.01), is_trained=False)
@@ -112,6 +128,9 @@ else:
     keep("scaled.keras", functional(), keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01)))
     keep("scaled.h5", functional(), keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01)))
     keep("lamb.keras", functional(), keras.optimizers.Lamb(0.01))
+    for name in ("Adam", "SGD"):
+        accumulating = getattr(keras.optimizers, name)(0.01, gradient_accumulation_steps=2)
+        keep(f"accumulating_{name.lower()}.keras", functional(), accumulating)
     keep("mixed_float16.keras", with_policy("mixed_float16"), "adam")
     keep("bfloat16.keras", with_policy("bfloat16"), "adam")
     for mode in ("int8", "int4", "float8"):
