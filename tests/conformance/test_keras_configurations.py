@@ -13,7 +13,7 @@ from ..layers.cases import RANDOM_CASES
 from ..losses.cases import CASES as LOSSES
 from ..metrics.cases import CASES as METRICS
 from ..optimizers.cases import OPTIMIZERS, SCHEDULES
-from .test_keras_files import INPUTS
+from .nets import INPUTS
 from .test_layers import SHARED
 
 keras = pytest.importorskip("keras")
