@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from pathlib import Path
 from typing import Any
 
 from fastconv.models.saving.fitting import assign, naming
+from fastconv.models.saving.foreign import about
 from fastconv.models.saving.keras_v3 import KerasArchive, WeightsH5
 from fastconv.models.saving.legacy_h5 import LegacyH5
 from fastconv.models.saving.own import Npz, Safetensors
@@ -31,6 +31,11 @@ FORMATS: dict[str, Any] = {
     ".hdf5": LegacyH5(),
 }
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+ARCHIVES = (".npz", ".keras")
+BEGINNINGS = {
+    **dict.fromkeys(ARCHIVES, b"PK"),
+    **dict.fromkeys((".weights.h5", ".h5", ".hdf5"), HDF5_SIGNATURE),
+}
 
 
 def save_model(model: Any, filepath: FilePath, overwrite: bool = True, zipped: bool | None = None) -> None:
@@ -120,28 +125,21 @@ def _format_to_read(name: str, suffixes: tuple[str, ...]) -> Any:
         ValueError: a folder, or a file of no format that is known.
     """
     suffix = known_suffix(name)
-    if os.path.isdir(name):
-        raise ValueError(f"A model is read from a file. Received: filepath={name!r}, a folder{_about_folder(name)}")
-    if not os.path.exists(name):
-        raise FileNotFoundError(f"There is no file {name!r}")
-    if ".h" not in suffix and _is_hdf5(name):
+    head = b"" if os.path.isdir(name) or not os.path.exists(name) else _head(name)
+    if ".h" not in suffix and head.startswith(HDF5_SIGNATURE):
         return FORMATS[".h5"]
-    if suffix not in suffixes:
-        only = "; it holds weights only: make the model and call load_weights" if suffix else ""
-        raise ValueError(f"A model is read from {', '.join(suffixes)}. Received: filepath={name!r}{only}")
-    return FORMATS[suffix]
+    begins_well = bool(suffix and head) and head.startswith(BEGINNINGS.get(suffix, head))
+    what = "" if begins_well and suffix not in ARCHIVES else about(name)
+    if not what and not os.path.exists(name):
+        raise FileNotFoundError(f"There is no file {name!r}")
+    if not what and suffix in suffixes:
+        return FORMATS[suffix]
+    if begins_well and suffix == ".weights.h5":
+        what = "a file that holds weights only: make the model and call load_weights"
+    this = f"; this is {what}" if what else ""
+    raise ValueError(f"A model is read from {', '.join(suffixes)}{this}. Received: filepath={name!r}")
 
 
-def _is_hdf5(name: str) -> bool:
+def _head(name: str) -> bytes:
     with open(name, "rb") as file:
-        return file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
-
-
-def _about_folder(name: str) -> str:
-    """What to do with a folder that TensorFlow has written."""
-    if not Path(name, "saved_model.pb").exists():
-        return ""
-    return (
-        " that TensorFlow has written (SavedModel), which holds a program and no layers. Convert it where Keras 2 or "
-        "tf_keras is installed: tf_keras.models.load_model(folder).save('model.h5')"
-    )
+        return file.read(len(HDF5_SIGNATURE))

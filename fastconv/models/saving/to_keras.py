@@ -137,7 +137,7 @@ def _functional(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": config["name"],
         "trainable": config["trainable"],
-        "layers": [*graph.entries.values()],
+        "layers": graph.in_order(),
         "input_layers": decoded(config["input"], graph.end),
         "output_layers": decoded(config["output"], graph.end),
     }
@@ -148,6 +148,7 @@ class _Graph:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.entries: dict[str, dict[str, Any]] = {}
+        self.places = {layer["config"]["name"]: place for place, layer in enumerate(config["layers"])}
         self.tensors: dict[tuple[int, int], tuple[list[Any], Any, str]] = {}
         self.calls = 0
         self.numbers: Counter[str] = Counter()  # of names that were tried, by operation
@@ -164,13 +165,28 @@ class _Graph:
             name, node = maker["layer"], _layer_call(args, kwargs, self.tensor)
         else:
             name = self._free_name(maker["operation"])
-            config, node = _operation_call(maker["operation"], args, kwargs, self.tensor)
+            config, node = _operation_call(maker["operation"], args, kwargs, self.noted_for(name))
             self.entries[name] = _operation(maker["operation"], name, config)
         nodes = self.entries[name]["inbound_nodes"]
         for k, (shape, dtype) in enumerate(results):
             self.tensors[self.calls, k] = [name, len(nodes), k], shape, dtype
         nodes.append(node)
         self.calls += 1
+
+    def in_order(self) -> list[dict[str, Any]]:
+        """The entries, each operation next to the last layer that it needs, since Keras 3.6 draws it in this order."""
+        return sorted(self.entries.values(), key=lambda entry: self.places[entry["name"]])
+
+    def noted_for(self, name: str) -> Callable[[list[int]], dict[str, Any]]:
+        """`tensor`, which also moves the place of an operation to that of the tensor's maker."""
+        self.places[name] = 0
+
+        def tensor(number: list[int]) -> dict[str, Any]:
+            maker = self.tensors[number[0], number[1]][0][0]
+            self.places[name] = max(self.places[name], self.places[maker])
+            return self.tensor(number)
+
+        return tensor
 
     def tensor(self, number: list[int]) -> dict[str, Any]:
         """A tensor among the arguments of a call."""

@@ -81,3 +81,12 @@ def test_operations_that_keras_lacks_are_an_error(tmp_path):
         with pytest.raises(ValueError, match=r"operations that Keras has; .npz holds all. Received: 'min_pool'"):
             model.save(tmp_path / f"m{suffix}")
     model.save(tmp_path / "m.npz")
+
+
+def test_operations_are_next_to_the_layers_that_they_need():
+    """Keras 3.6 draws a graph in this order."""
+    i = Input((4,), name="i")
+    x = ops.relu(layers.Dense(4, name="first")(i)) + i
+    model = Model(i, layers.Dense(2, name="last")(ops.square(x) * x))
+    names = [layer["config"]["name"] for layer in json.loads(model.to_json())["config"]["layers"]]
+    assert names == ["i", "first", "relu", "add", "square", "multiply", "last"]
