@@ -10,6 +10,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,15 @@ from fastconv.engine.stateless import paired, run_on
 from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, map_leaves, rebuild
 from fastconv.engine.variable import without_memory
-from fastconv.serialization import arguments, name_places_of, register, serialize, serialize_for_keras
+from fastconv.layers.construction import for_constructor, recording
+from fastconv.serialization import (
+    arguments,
+    is_of_this_package,
+    name_places_of,
+    register,
+    serialize,
+    serialize_for_keras,
+)
 from fastconv.utils.memory import check_memory
 from fastconv.utils.naming import unique_name
 from fastconv.window import NAMED_PADDINGS, standardize_padding
@@ -39,7 +48,8 @@ class Layer:
     the model is being trained.
 
     Args:
-        activity_regularizer: a penalty on the output that is added to the loss: a name, a function or None.
+        activity_regularizer: a penalty on the output that is added to the loss, divided by the size of the batch: a
+            name, a function or None.
         trainable: whether training changes the weights.
         dtype: of the weights and of what is computed; `config.floatx()` when None.
         autocast: whether inputs are cast to `dtype`.
@@ -60,6 +70,7 @@ class Layer:
 
     _holders: dict[str, Any]  # the attributes that may hold layers or variables
     _settings = 0  # grows whenever an argument of the constructor is set after the layer was built
+    _given: Mapping[str, Any] = MappingProxyType({})  # see `recording`
     last_change = 0  # grows whenever any layer gets a part or is frozen: until then all signatures stay as they are
 
     def __init__(
@@ -100,6 +111,8 @@ class Layer:
         name_places_of(cls)
         if "build" in vars(cls):
             cls.build = _noted(cls.build)  # type: ignore[method-assign]
+        if "__init__" in vars(cls) and not is_of_this_package(cls):
+            cls.__init__ = recording(cls.__init__, OF_ALL_LAYERS)  # type: ignore[method-assign]
 
     def build(self, input_shape: Any) -> None:
         """Make the variables, given the shape of the input (batch first, None if unknown)."""
@@ -378,10 +391,11 @@ class Layer:
     def get_config(self) -> dict:
         """The arguments that make this layer again, as plain data.
 
-        A subclass whose constructor has arguments of its own names them in `ARGUMENTS`, or overrides this method.
+        Arguments of a subclass's own constructor are found here as they were given, if they are plain data. A subclass
+        with others, or that changes them later, names them in `ARGUMENTS`, or overrides this method.
 
         Raises:
-            ValueError: neither is done for an argument that has no default.
+            ValueError: neither is done for an argument that is no plain data.
         """
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
         if self.activity_regularizer is not None:
@@ -493,13 +507,18 @@ class Layer:
         try:
             outputs = self.call(*args, **kwargs)
             if self.activity_regularizer is not None:
-                _context.losses.extend(self.activity_regularizer(leaf) for leaf in leaves(outputs))
+                _context.losses.extend(self._activity_penalty(leaf) for leaf in leaves(outputs))
             return outputs
         finally:
             vars(self)["_call_losses"] = _context.losses
             if outer is not None:
                 outer.extend(_context.losses)
             _context.losses = outer
+
+    def _activity_penalty(self, output: Any) -> Any:
+        """The penalty on an output per sample, so that it does not grow with the batch."""
+        penalty = self.activity_regularizer(output)
+        return penalty / max(output.shape[0], 1) if output.shape else penalty
 
     def _check_initialized(self) -> None:
         if "built" not in vars(self):
@@ -566,6 +585,8 @@ class Layer:
 
 name_places_of(Layer)
 
+OF_ALL_LAYERS = frozenset(inspect.signature(Layer).parameters)  # arguments that `Layer.get_config` knows of
+
 
 @contextlib.contextmanager
 def shapes_only(layer: Layer) -> Iterator[None]:
@@ -606,25 +627,6 @@ def _as_plain(value: Any) -> Any:
     if isinstance(value, Layer):
         return serialize_for_keras("layer", value)
     return serialize(value) if hasattr(value, "get_config") or callable(value) else plain(value)
-
-
-def for_constructor(layer: Layer, config: dict, complete: bool) -> dict:
-    """What the constructor of `layer` takes of `config`.
-
-    Raises:
-        ValueError: `config` is to be complete, but the constructor has more arguments without a default.
-    """
-    parameters = list(inspect.signature(type(layer).__init__).parameters.values())[1:]
-    kinds = {p.kind for p in parameters}
-    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-    if complete and not set(needed) <= set(config):
-        raise ValueError(
-            f"{type(layer).__name__}: get_config must be overridden to give the constructor's arguments. "
-            f"Received: arguments={needed}, configuration={sorted(config)}"
-        )
-    if inspect.Parameter.VAR_KEYWORD in kinds:
-        return config
-    return {p.name: config[p.name] for p in parameters if p.name in config}
 
 
 def _noted(build: Callable[[Any, Any], None]) -> Callable[..., None]:

@@ -10,7 +10,8 @@ from fastconv.arguments import as_integer, optional
 from fastconv.engine import DataDependentError
 from fastconv.engine.symbolic import Node
 from fastconv.engine.tree import leaves, rebuild
-from fastconv.layers.base import Layer, for_constructor
+from fastconv.layers.base import Layer
+from fastconv.layers.construction import for_constructor
 from fastconv.models.drawn import drawn_kind, is_drawing, takes_ends
 from fastconv.models.summary import print_summary
 from fastconv.models.training import Trainer
@@ -174,7 +175,7 @@ class Model(Trainer):
         load_weights(self, filepath, skip_mismatch, by_name)
 
     def get_config(self) -> dict:
-        """The arguments of a subclass's constructor; one that has arguments overrides this."""
+        """The arguments of a subclass's constructor; one that has others than plain data overrides this."""
         from fastconv.models.functional import Functional
 
         complete = type(self).get_config in (Model.get_config, Functional.get_config)

@@ -394,3 +394,22 @@ def test_padding_is_looked_at_when_the_layer_is_made(make):
     for padding in ("full", -1, None, [[1, 2]]):
         with pytest.raises(ValueError, match=r"2D: padding must be .* Received"):
             make(padding)
+
+
+def test_a_penalty_on_outputs_is_that_of_a_sample():
+    """As in Keras: it does not grow with the batch."""
+    for layer in (
+        layers.ActivityRegularization(l1=0.5),
+        layers.Identity(activity_regularizer=lambda y: 0.5 * ops.sum(y)),
+    ):
+        for n in (1, 2, 8):
+            layer(np.ones((n, 3), "float32"))
+            assert [float(loss) for loss in layer.losses] == [1.5]
+        layer(np.ones((0, 3), "float32"))
+        assert [float(loss) for loss in layer.losses] == [0]
+
+
+def test_the_weights_of_spectral_normalization_are_in_the_order_of_keras():
+    model = Sequential([Input((4, 4, 3)), layers.SpectralNormalization(layers.Conv2D(2, 3))])
+    assert [w.shape for w in model.get_weights()] == [(3, 3, 3, 2), (1, 2), (2,)]
+    assert [w.name for w in model.trainable_weights] == ["kernel", "bias"]

@@ -163,14 +163,20 @@ def test_files_of_models_that_draw_themselves(tmp_path, ending):
             super().__init__(x, layers.Dense(2)(x))
 
     path = file_of(tmp_path, ending)
-    for model in (Configured(5), Bare()):
+
+    class Unnamed(Model):
+        def __init__(self, make):
+            x = Input((3,))
+            super().__init__(x, make(2)(x))
+
+    for model in (Configured(5), Named(5), Bare()):
         model.save(path)
         again = models.load_model(path, custom_objects={type(model).__name__: type(model).WRITTEN})
         assert type(again) is type(model)
         np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
         assert type(models.clone_model(model)) is type(model)
     with pytest.raises(ValueError, match="get_config must be overridden"):
-        Named(5).save(path)
+        Unnamed(layers.Dense).save(path)
 
 
 class Tenfold(Model):

@@ -1,0 +1,75 @@
+"""The arguments that a layer was made with, and those that make it again."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from fastconv.arguments import plain
+
+PLAIN = (str, int, float, bool, type(None))
+UNKNOWN = object()  # in place of an argument that is no plain data
+
+
+def recording(init: Callable[..., None], known: Collection[str]) -> Callable[..., None]:
+    """Return a constructor that notes in `_given` what it is called with, but for arguments whose names are `known`."""
+    signature = inspect.signature(init)
+
+    @functools.wraps(init)
+    def init_and_record(self: Any, *args: Any, **kwargs: Any) -> None:
+        if "_given" not in vars(self):
+            given = _given_arguments(signature, args, kwargs)
+            vars(self)["_given"] = {name: value for name, value in given.items() if name not in known}
+        init(self, *args, **kwargs)
+
+    return init_and_record
+
+
+def _given_arguments(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by name, those that are no plain data as `UNKNOWN`."""
+    try:
+        given = signature.bind(None, *args, **kwargs).arguments
+    except TypeError:  # which the constructor will raise
+        return {}
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            given.pop(parameter.name, None)
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            given.update(given.pop(parameter.name, {}))
+    return {name: _as_data(value) for name, value in [*given.items()][1:]}
+
+
+def _as_data(value: Any) -> Any:
+    """A copy of `value` if it is a number, string, boolean or None, or made of lists, tuples and dicts of them."""
+    value = plain(value)
+    return value if _is_plain(value) else UNKNOWN
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(one) for key, one in value.items())
+    return all(map(_is_plain, value)) if isinstance(value, (list, tuple)) else isinstance(value, PLAIN)
+
+
+def for_constructor(layer: Any, config: dict[str, Any], complete: bool) -> dict[str, Any]:
+    """Return what the constructor of `layer` takes of `config`, and of what it was given if that is to be complete.
+
+    Raises:
+        ValueError: `config` is to be complete, but an argument that has no default, or was given, is no plain data.
+    """
+    parameters = list(inspect.signature(type(layer).__init__).parameters.values())[1:]
+    named = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    if complete:
+        given = layer._given
+        config = {**{name: value for name, value in given.items() if value is not UNKNOWN}, **config}
+        needed = dict.fromkeys([*[p.name for p in named if p.default is p.empty], *given])
+        if not set(needed) <= set(config):
+            raise ValueError(
+                f"{type(layer).__name__}: get_config must be overridden to give the constructor's arguments, unless "
+                "all are numbers, strings, booleans or None, or lists, tuples and dicts of them. "
+                f"Received: arguments={list(needed)}, configuration={sorted(config)}"
+            )
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    return config if takes_any else {p.name: config[p.name] for p in named if p.name in config}
