@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -53,6 +53,14 @@ class Results:
         if self.check is not None:
             self.check()
         return self.sent()()
+
+
+def flat_logs(logs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `logs` with the entries of each dict among its values in its place, at any depth."""
+    flat: dict[str, Any] = {}
+    for name, value in logs.items():
+        flat.update(flat_logs(value) if isinstance(value, dict) else {name: value})
+    return flat
 
 
 class PlannedStep:

@@ -34,7 +34,8 @@ from fastconv.models.compile_config import described, revived
 from fastconv.models.feed import Feed, FirstBatches, Portions, Stream, from_arrays, limited, makes_batches
 from fastconv.models.objective import Objective, check_tensors
 from fastconv.models.step_function import StepFunction
-from fastconv.models.steps import PlannedStep, Results
+from fastconv.models.steps import PlannedStep, Results, flat_logs
+from fastconv.serialization import is_of_this_package
 from fastconv.utils import random
 from fastconv.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
@@ -212,21 +213,19 @@ class Trainer(Layer):
     def names_in_logs(self) -> list[str] | None:
         """The names of the loss and metrics in logs; None if only a step of training shows them.
 
-        They are known before the first step if the outputs are, and no method that makes logs is overridden.
+        They are known before the first step if the outputs are, and no method that makes logs is overridden, here or in
+        a metric, whose result may be a dict.
         """
         overridden = any(getattr(type(self), name) is not getattr(Trainer, name) for name in MAKE_LOGS)
+        overridden = overridden or any(not _result_is_ours(metric) for metric in self._compiled().given)
         output = getattr(self, "output", None) if getattr(self, "outputs", None) else None
         if overridden or output is None:
             return None
         return list(dict.fromkeys([*self._compiled().names_in_logs(output), *self.get_metrics_result()]))
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """The results of `metrics` by name."""
-        results: dict[str, Any] = {}
-        for metric in self.metrics:
-            result = metric.result()
-            results.update(result if isinstance(result, dict) else {metric.name: result})
-        return results
+        """The results of `metrics` by name; those that a metric returns in a dict by their names in it."""
+        return flat_logs({metric.name: metric.result() for metric in self.metrics})
 
     def reset_metrics(self) -> None:
         """Begin all `metrics` again."""
@@ -379,6 +378,7 @@ class Trainer(Layer):
             tuple((leaf.shape, leaf.dtype.char) for leaf in flat),
             structure(arrays),
             self._held,
+            getattr(self.optimizer, "schedule", None),
         )
         with self._lock:
             step = self._plans.get(key)
@@ -865,9 +865,14 @@ def _metrics_in(value: Any) -> list[Metric]:
     return [one for one in given if isinstance(one, Metric)]
 
 
+def _result_is_ours(metric: Any) -> bool:
+    """Whether the result of `metric` is that of a metric of this library, which has the metric's name in logs."""
+    return is_of_this_package(type(metric).result)
+
+
 def _numbers(results: Results) -> dict[str, Any]:
     """What a step has reported, with Python's numbers in place of arrays of one number."""
-    logs = results.on_host()
+    logs = flat_logs(results.on_host())
     return {name: value if isinstance(value, float) else _number(value) for name, value in logs.items()}
 
 

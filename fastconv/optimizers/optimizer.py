@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 import warnings
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,7 +31,7 @@ class Optimizer(Configurable):
 
     Args:
         learning_rate: a number, to which another one may be assigned later; or a `schedules.LearningRateSchedule`, or
-            any function of the number of steps done, written with ops.
+            any function of the number of steps done, or of nothing, written with ops.
         weight_decay: what share of each weight, times the learning rate, is taken off it before each step.
         clipnorm: the largest norm that each gradient may have.
         clipvalue: the largest absolute value that each element may have.
@@ -230,16 +230,32 @@ class Optimizer(Configurable):
 
     @property
     def learning_rate(self) -> Any:
-        """A scalar, float32: a variable, to which finite numbers from 0 on may be assigned, or what a schedule says."""
-        return self._learning_rate if self._schedule is None else self._schedule(self._iterations.read())
+        """A scalar, float32: a variable, to which finite numbers from 0 on may be assigned, or what a schedule says.
+
+        A schedule, or a function, may be assigned at any time.
+        """
+        return self._learning_rate if self._schedule is None else self._scheduled(self._iterations.read())
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
+        if callable(value):
+            self._schedule = value
+            return
         if self._schedule is not None:
             raise TypeError(
                 f"{self.name}: a learning rate that follows a schedule cannot be assigned. Received: {value!r}"
             )
         self._learning_rate.assign(self._rate(value))
+
+    @property
+    def schedule(self) -> Any:
+        """The function that gives the learning rate; None if it is a number."""
+        return self._schedule
+
+    def _scheduled(self, steps: Any) -> Any:
+        """The learning rate that the schedule gives after `steps` steps, float32."""
+        schedule: Any = self._schedule
+        return ops.cast(schedule(steps) if takes_steps(schedule) else schedule(), "float32")
 
     @property
     def has_assignable_rate(self) -> bool:
@@ -251,7 +267,7 @@ class Optimizer(Configurable):
     def rate(self) -> Any:
         """The learning rate of the next step, after its decay, a scalar as part of the graph."""
         steps = self._iterations.read()
-        rate = self._learning_rate.read() if self._schedule is None else self._schedule(steps)
+        rate = self._learning_rate.read() if self._schedule is None else self._scheduled(steps)
         return rate / (1.0 + ops.cast(steps, "float32") * self.decay) if self.decay else rate
 
     def _rate(self, value: Any) -> np.ndarray:
@@ -562,6 +578,15 @@ def _sum(numbers: list[Any]) -> Any:
     for number in numbers[1:]:
         total = total + number
     return total
+
+
+def takes_steps(schedule: Callable[..., Any]) -> bool:
+    """Whether `schedule` can be called with the number of steps."""
+    try:
+        inspect.signature(schedule).bind(0)
+    except TypeError:
+        return False
+    return True
 
 
 def as_share(owner: Any, name: str, value: Any) -> Any:

@@ -107,3 +107,36 @@ def test_any_function_of_the_step_is_a_schedule():
 def test_what_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def trained(rate, later=None):
+    model = models.Sequential([layers.Input((2,)), layers.Dense(1, kernel_initializer="ones")])
+    model.compile(optimizers.SGD(rate), "mse")
+    weights = []
+    for i in range(4):
+        if i == 2 and later is not None:
+            model.optimizer.learning_rate = later
+        model.train_on_batch(np.ones((4, 2)), np.zeros((4, 1)))
+        weights += [w.ravel() for w in model.get_weights()]
+    return np.concatenate(weights)
+
+
+def test_a_rate_may_be_a_function_of_nothing():
+    assert optimizers.SGD(lambda: 0.25).learning_rate == 0.25
+    np.testing.assert_array_equal(trained(lambda: 0.05), trained(0.05))
+    np.testing.assert_array_equal(trained(lambda step=0: 0.05 + 0 * step), trained(0.05))
+
+
+@pytest.mark.parametrize("first", [0.05, lambda: 0.05, schedules.PiecewiseConstantDecay([9], [0.05, 1.0])])
+@pytest.mark.parametrize("later", [lambda: 0.01, schedules.PiecewiseConstantDecay([1], [1.0, 0.01])])
+def test_a_schedule_may_be_assigned_at_any_time(first, later):
+    np.testing.assert_allclose(trained(first, later), trained(0.05, 0.01), rtol=1e-6)
+
+
+def test_after_an_assigned_schedule_a_number_cannot_be_assigned():
+    optimizer = optimizers.SGD(0.1)
+    optimizer.learning_rate = schedules.PiecewiseConstantDecay([9], [0.05, 1.0])
+    assert optimizer.get_config()["learning_rate"] != 0.1
+    assert float(optimizer.learning_rate) == pytest.approx(0.05)
+    with pytest.raises(TypeError, match="follows a schedule"):
+        optimizer.learning_rate = 0.1
