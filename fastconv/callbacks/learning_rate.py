@@ -82,6 +82,7 @@ class ReduceLROnPlateau(Monitor):
         min_delta: what counts as better: a change of more than this.
         cooldown: epochs after a reduction that are not waited in.
         min_lr: the least learning rate.
+        epsilon: what Keras 2 calls `min_delta`.
 
     Raises:
         ValueError: a factor outside of [0, 1), an unknown mode, or an argument of another kind; when training begins, a
@@ -101,8 +102,9 @@ class ReduceLROnPlateau(Monitor):
         min_delta: float = 1e-4,
         cooldown: int = 0,
         min_lr: float = 0.0,
+        epsilon: float | None = None,
     ) -> None:
-        super().__init__(monitor, mode, min_delta)
+        super().__init__(monitor, mode, min_delta if epsilon is None else epsilon)
         self.factor = as_number(self, "factor", factor, 0, below=1)
         self.patience = as_integer(self, "patience", patience, 0)
         self.verbose = as_verbosity(self, verbose)

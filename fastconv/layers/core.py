@@ -20,6 +20,8 @@ from fastconv.serialization import custom_object_scope, is_nameless, register
 class InputLayer(Layer):
     """Where data enters a functional model; arguments as for `Input`, whose `tensor` is `input_tensor` here.
 
+    `input_shape` and `batch_input_shape` are what Keras 2 calls `shape` and `batch_shape`.
+
     Attributes:
         shape: the sizes of one input, without the batch.
         batch_size: the size of a batch, or None.
@@ -39,7 +41,11 @@ class InputLayer(Layer):
         optional: bool = False,
         name: str | None = None,
         trainable: bool = True,
+        input_shape: Sequence[int | None] | None = None,
+        batch_input_shape: Sequence[int | None] | None = None,
     ) -> None:
+        shape = shape if input_shape is None else input_shape
+        batch_shape = batch_shape if batch_input_shape is None else batch_input_shape
         if sparse or ragged or optional:
             raise ValueError(
                 f"Input: sparse, ragged and optional must be False. Received: {sparse=}, {ragged=}, {optional=}"

@@ -402,6 +402,7 @@ class SpectralNormalization(Wrapper):
             raise ValueError(f"{self.name}: the layer must have a kernel. Received: layer={self.layer!r}")
         outputs = self.layer.kernel.shape[-1]
         start = initializers.TruncatedNormal(stddev=0.02)
+        self.kernel = self.layer.kernel  # the first weight, as in Keras
         self.vector_u = self.add_weight((1, outputs), start, trainable=False, name="vector_u")
 
     def call(self, inputs: Any, training: bool = False) -> Any:

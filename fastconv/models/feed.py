@@ -76,7 +76,7 @@ class Stream(Feed):
         self.standardize = standardize
         self.shuffle = shuffle
         self.dataset = source if isinstance(source, PyDataset) else None
-        self.steps = length_of(source) if self.dataset is None else self.dataset.num_batches
+        self.steps = length_of(source) if self.dataset is None else self.dataset.count_batches()
 
     def begin(self) -> None:
         if self.dataset is not None:

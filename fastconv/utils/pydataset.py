@@ -16,8 +16,8 @@ from fastconv.utils.random import generator
 class PyDataset:
     """Subclasses say how many batches there are, and make one by its number, `__getitem__`.
 
-    The number of batches is what `__len__` returns or what `num_batches` is, as an attribute or a property. If it is
-    None, or there is neither, batches are made without end.
+    The number of batches is what `__len__` returns or, without it, what `num_batches` is, an attribute or a property.
+    If it is None, or there is neither, batches are made without end.
 
     Args:
         workers: in how many threads batches are made while the model trains; 1 makes them as they are needed.
@@ -54,6 +54,11 @@ class PyDataset:
     def num_batches(self, value: int | None) -> None:
         vars(self)["num_batches"] = value
 
+    def count_batches(self) -> int | None:
+        """Return how many batches there are: a class's own `__len__` goes before an attribute `num_batches`."""
+        is_own = type(self).num_batches is not PyDataset.num_batches
+        return self.num_batches if is_own or type(self).__len__ is PyDataset.__len__ else len(self)
+
     def __getitem__(self, index: int) -> Any:
         """Batch number `index`: x, (x, y) or (x, y, weights)."""
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__")
@@ -72,7 +77,7 @@ class PyDataset:
 
         Batches without end come in order.
         """
-        n = self.num_batches
+        n = self.count_batches()
         order = itertools.count() if n is None else generator().permutation(n).tolist() if shuffle else range(n)
         if self.workers == 1:
             yield from map(self.__getitem__, order)

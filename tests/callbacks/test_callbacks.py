@@ -592,3 +592,7 @@ def test_a_resumed_training_goes_on_with_its_table(tmp_path):
         fit_until(2)
     fit_until(None)
     assert [row["epoch"] for row in written(tmp_path / "log.csv")] == ["0", "1", "2", "3"]
+
+
+def test_the_old_name_of_the_least_change():
+    assert ReduceLROnPlateau(epsilon=0.5).min_delta == 0.5

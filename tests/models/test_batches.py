@@ -176,12 +176,21 @@ class Both(utils.PyDataset):
     __getitem__ = Plain.__getitem__
 
 
-@pytest.mark.parametrize("make", [Plain, WithAttribute, WithProperty, OfTheClass, Both])
+class OfAnotherMeaning(Plain):
+    def __init__(self):
+        super().__init__()
+        self.num_batches = 77
+
+    def __len__(self):
+        return 5
+
+
+@pytest.mark.parametrize("make", [Plain, WithAttribute, WithProperty, OfTheClass, Both, OfAnotherMeaning])
 def test_the_number_of_batches_may_be_said_in_every_way(make):
     model = a_model()
     wanted = model.evaluate(X, Y, verbose=0)
     dataset = make()
-    assert (len(dataset), dataset.num_batches, len(list(dataset))) == (5, 5, 5)
+    assert (len(dataset), dataset.count_batches(), len(list(dataset))) == (5, 5, 5)
     assert model.evaluate(dataset, verbose=0) == pytest.approx(wanted, rel=1e-5)
     assert model.fit(dataset, epochs=2, verbose=0).history["loss"] == pytest.approx([wanted] * 2, rel=1e-5)
     assert model.predict(dataset, verbose=0).shape == (20, 1)

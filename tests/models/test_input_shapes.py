@@ -124,3 +124,12 @@ def test_targets_with_and_without_a_last_axis(loss, activation):
         for targets in (y, y[..., None, None], y.astype("float64"), y.astype(bool)):
             assert model.evaluate(x, targets, verbose=0) == pytest.approx(wanted, rel=1e-5)
             assert model.train_on_batch(x, targets) == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "old", [{"input_shape": (4,)}, {"batch_input_shape": (None, 4)}, {"batch_input_shape": [8, 4]}]
+)
+def test_input_layers_take_the_names_of_keras_2(old):
+    layer = layers.InputLayer(**old)
+    assert layer.shape == (4,)
+    assert Sequential([layer, layers.Dense(2)]).output_shape == (layer.batch_size, 2)
