@@ -190,6 +190,18 @@ def as_numbers(owner: Any, name: str, value: Any, low: float = -math.inf, high: 
     return numbers
 
 
+def as_pair(owner: Any, name: str, value: Any) -> list[Any]:
+    """`value`, two finite numbers in a tuple, list or array, as a list.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    pair = plain(value)
+    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+        raise ValueError(f"{describe(owner)}: {name} must be two numbers. Received: {name}={value!r}")
+    return [as_number(owner, name, number, below=math.inf) for number in pair]
+
+
 def as_flag(owner: Any, name: str, value: Any) -> bool:
     """`value` as a bool.
 

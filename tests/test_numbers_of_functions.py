@@ -9,7 +9,23 @@ import math
 import numpy as np
 import pytest
 
-from fastconv import Input, Sequential, activations, config, layers, losses, metrics, ops, preprocessing, random, utils
+from fastconv import (
+    Input,
+    KerasTensor,
+    Sequential,
+    Variable,
+    activations,
+    applications,
+    config,
+    layers,
+    losses,
+    metrics,
+    ops,
+    preprocessing,
+    random,
+    utils,
+)
+from fastconv.preprocessing import image
 from fastconv.utils import Dataset
 
 X = np.ones((4, 6, 6, 1), np.float32)
@@ -43,6 +59,7 @@ def fit_generator(**how):
     return preprocessing.image.ImageDataGenerator(featurewise_center=True, rotation_range=3).fit(X, True, **how)
 
 
+PHOTO = X[0]
 PAIR = np.array([[0.2, 0.8], [0.6, 0.4]], np.float32)
 # Each function with the arguments that are numbers.
 CALLS = [
@@ -85,6 +102,29 @@ CALLS = [
         },
     ),
     (flown, {"batch_size": 2, "seed": 1}),
+    (lambda **how: image.random_rotation(PHOTO, row_axis=0, col_axis=1, channel_axis=2, **how), {"rg": 3, "cval": 0.5}),
+    (lambda **how: image.random_shift(PHOTO, row_axis=0, col_axis=1, channel_axis=2, **how), {"wrg": 0.1, "hrg": 0.1}),
+    (lambda **how: image.random_shear(PHOTO, row_axis=0, col_axis=1, channel_axis=2, **how), {"intensity": 3.0}),
+    (
+        lambda **how: image.random_zoom(PHOTO, row_axis=0, col_axis=1, channel_axis=2, **how),
+        {"zoom_range": [0.5, 1.0], "interpolation_order": 1},
+    ),
+    (lambda **how: image.random_channel_shift(PHOTO, **how), {"intensity_range": 3.0}),
+    (lambda **how: image.random_brightness(PHOTO, **how), {"brightness_range": [0.5, 1.0]}),
+    (
+        lambda **how: image.apply_affine_transform(PHOTO, row_axis=0, col_axis=1, channel_axis=2, **how),
+        {"theta": 1, "tx": 1.0, "ty": 2.0, "shear": 3.0, "zx": 0.5, "zy": 0.5},
+    ),
+    (
+        lambda **how: applications.MobileNet(
+            (32, 32, 3), weights=None, include_top=False, input_tensor=Input((32, 32, 3)), **how
+        ),
+        {"alpha": 0.25, "depth_multiplier": 1},
+    ),
+    (
+        lambda renorm_clipping: layers.BatchNormalization(renorm_clipping={"rmax": renorm_clipping}),
+        {"renorm_clipping": 2.0},
+    ),
     (fit_generator, {"rounds": 1, "seed": 1}),
     (random.SeedGenerator, {"seed": 1}),
     (lambda **how: random.normal((2,), **how), {"mean": 0.0, "stddev": 1.0, "seed": 1}),
@@ -208,6 +248,13 @@ def test_what_is_no_number(call, given, name):
         (lambda: a_model().fit(X, Y, validation_split=1.0), "validation_split"),
         (lambda: a_model().fit(X[:1], Y[:1], validation_split=0.5), "validation_split"),
         (lambda: a_model().fit(X, Y, validation_freq=[0]), "validation_freq"),
+        (lambda: applications.VGG16(weights=None, include_top=False, classes=0), "classes"),
+        (lambda: layers.BatchNormalization(renorm_clipping="3"), "renorm_clipping"),
+        (lambda: layers.BatchNormalization(renorm_clipping={"smax": 1}), "renorm_clipping"),
+        (lambda: KerasTensor((2.5,)), "shape"),
+        (lambda: KerasTensor(3), "shape"),
+        (lambda: Variable("zeros", shape={}), "shape"),
+        (lambda: Variable("zeros", shape=(True,)), "shape"),
     ],
 )
 def test_numbers_outside_of_their_range(call, name):

@@ -10,6 +10,7 @@ from typing import Any
 from fastconv import config, layers
 from fastconv.applications.files import stored
 from fastconv.applications.imagenet_utils import CLASSES
+from fastconv.arguments import as_integer
 from fastconv.engine import KerasTensor
 from fastconv.models import Model
 
@@ -84,6 +85,7 @@ class Architecture:
             OSError: the download failed; the message names the place to put the file.
             ValueError: arguments that do not go together, or images that are too small.
         """
+        classes = as_integer(self.name, "classes", classes, 1)
         if weights == IMAGENET:
             self.check_pretrained(include_top, input_shape, classes, classifier_activation)
         if pooling not in (None, "avg", "max"):

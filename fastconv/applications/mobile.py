@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from fastconv.applications.architecture import (
     normalize,
 )
 from fastconv.applications.files import stored
+from fastconv.arguments import as_number
 from fastconv.engine import KerasTensor
 
 
@@ -34,6 +36,7 @@ class Mobile(Architecture):
     def __init__(self, alpha: float, input_shape: Sequence[int | None] | None, include_top: bool, weights: Any) -> None:
         sides = None if input_shape is None else input_shape[:2] if channels_are_last() else input_shape[1:]
         rows, columns = (None, None) if sides is None else sides
+        alpha = as_number(self.prefix, "alpha", alpha, above=0, below=math.inf)
         if rows == columns and rows in self.SIZES:
             self.size = rows
         if weights == "imagenet":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastconv._core import is_plain
+from fastconv.arguments import as_shape
 from fastconv.engine.operand import Operand
 from fastconv.engine.primitive import Tensor, owned
 from fastconv.engine.trace import Trace
@@ -51,7 +51,7 @@ class KerasTensor(Operand):
     ) -> None:
         if sparse or ragged:
             raise ValueError(f"KerasTensor: sparse and ragged must be False. Received: {sparse=}, {ragged=}")
-        self.shape: Shape = tuple(None if n is None else operator.index(n) for n in shape)
+        self.shape: Shape = as_shape("KerasTensor", "shape", shape)
         self.dtype = np.dtype(dtype)
         self.node = node
         self.name = name or ""

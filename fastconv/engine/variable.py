@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from fastconv import config
+from fastconv.arguments import LARGEST, is_integer, plain
 from fastconv.backends.gpu import Gpu, gpu
 from fastconv.device import gpu_number, is_on_gpu
 from fastconv.engine.operand import Operand
@@ -260,16 +260,13 @@ def natural_dtype(value: Any) -> Any:
 
 def known_sizes(initializer: Any, shape: Any) -> tuple[int, ...]:
     """`shape` as a tuple of ints. Raises ValueError if there is none, or a size is unknown or below 0."""
-    try:
-        sizes = tuple(operator.index(n) for n in shape)
-    except TypeError:
-        sizes = (-1,)
-    if min(sizes, default=0) < 0:
+    sizes = plain(shape)
+    if not isinstance(sizes, (list, tuple)) or not all(is_integer(n) and 0 <= n <= LARGEST for n in sizes):
         raise ValueError(
             "Variable: an initializer needs a shape of ints >= 0. "
             f"Received: initializer={initializer!r}, shape={shape!r}"
         )
-    return sizes
+    return tuple(sizes)
 
 
 class Twin:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastconv import initializers, ops
-from fastconv.arguments import as_axes, as_flag, as_integer, as_number
+from fastconv.arguments import as_axes, as_flag, as_integer, as_number, optional
 from fastconv.layers.base import Layer, check_count
 from fastconv.layers.core import Wrapper
 from fastconv.layers.weighted import Weighted, choices
@@ -140,7 +140,7 @@ class BatchNormalization(Affine):
         )  # fmt: skip
         self.momentum = as_number(self, "momentum", momentum)
         self.renorm = as_flag(self, "renorm", renorm)
-        self.renorm_clipping = _checked_bounds(renorm_clipping) if self.renorm else renorm_clipping
+        self.renorm_clipping = _checked_bounds(renorm_clipping) if self.renorm or renorm_clipping is not None else None
         self.renorm_momentum = as_number(self, "renorm_momentum", renorm_momentum)
         self.synchronized = as_flag(self, "synchronized", synchronized)
         self.choose(
@@ -212,13 +212,16 @@ class BatchNormalization(Affine):
 
 def _checked_bounds(given: Mapping[str, float] | None) -> dict[str, float]:
     """A copy of the bounds of renormalisation. Raises ValueError if keys are unknown, or no number is within."""
-    bounds = dict(given or {})
-    rmin, rmax, dmax = (bounds.get(key) for key in ("rmin", "rmax", "dmax"))
+    keys = ("rmin", "rmax", "dmax")
+    fits = isinstance(given, (Mapping, type(None))) and (given or {}).keys() <= set(keys)
+    name = "renorm_clipping"
+    bounds = {k: optional(as_number, "BatchNormalization", name, n) for k, n in (given or {}).items()} if fits else {}
+    rmin, rmax, dmax = (bounds.get(key) for key in keys)
     is_empty = (rmin is not None and rmax is not None and rmax < rmin) or (dmax is not None and dmax < 0)
-    if is_empty or not bounds.keys() <= {"rmin", "rmax", "dmax"}:
+    if is_empty or not fits:
         raise ValueError(
             "BatchNormalization: renorm_clipping must have only the keys rmin, rmax and dmax, with rmin <= rmax and "
-            f"dmax >= 0. Received: renorm_clipping={bounds}"
+            f"dmax >= 0. Received: renorm_clipping={given!r}"
         )
     return bounds
 

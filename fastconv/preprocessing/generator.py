@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
-from fastconv.arguments import as_integer, as_number, optional, plain
+from fastconv.arguments import as_integer, as_number, as_pair, optional, plain
 from fastconv.preprocessing.iterators import DirectoryIterator, NumpyArrayIterator
 from fastconv.preprocessing.transforms import (
     apply_affine_transform,
@@ -96,9 +96,9 @@ class ImageDataGenerator:
         self.rotation_range = as_number(self, "rotation_range", rotation_range, below=math.inf)
         self.width_shift_range = _as_shift(self, "width_shift_range", width_shift_range)
         self.height_shift_range = _as_shift(self, "height_shift_range", height_shift_range)
-        self.brightness_range = optional(_as_pair, self, "brightness_range", brightness_range)
+        self.brightness_range = optional(as_pair, self, "brightness_range", brightness_range)
         self.shear_range = as_number(self, "shear_range", shear_range, below=math.inf)
-        self.zoom_range = _as_pair(self, "zoom_range", zoom)
+        self.zoom_range = as_pair(self, "zoom_range", zoom)
         self.channel_shift_range = as_number(self, "channel_shift_range", channel_shift_range, below=math.inf)
         self.fill_mode = fill_mode
         self.cval = as_number(self, "cval", cval)
@@ -316,15 +316,6 @@ class ImageDataGenerator:
         if self.zca_whitening:
             u, s, _ = np.linalg.svd(x.reshape(len(x), -1).T, full_matrices=False)
             self.zca_whitening_matrix = (u * (math.sqrt(len(x)) / (s + self.zca_epsilon))) @ u.T
-
-
-def _as_pair(owner: Any, name: str, value: Any) -> list[Any]:
-    """`value`, two finite numbers, as a list."""
-    pair = plain(value)
-    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-        alone = "a number or " * (name == "zoom_range")
-        raise ValueError(f"{type(owner).__name__}: {name} must be {alone}two numbers. Received: {name}={value!r}")
-    return [as_number(owner, name, number, below=math.inf) for number in pair]
 
 
 def _as_shift(owner: Any, name: str, value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
-from fastconv.arguments import as_integer, as_seed
+from fastconv.arguments import as_integer, as_number, as_pair, as_seed
 from fastconv.ops.image import AFFINE
 
 Array = np.ndarray
@@ -63,6 +63,9 @@ def apply_affine_transform(
             f"Received: x.shape={x.shape}, {row_axis=}, {col_axis=}, {channel_axis=}"
         )
     check_sampling(fill_mode, order)
+    for name, number in {"theta": theta, "tx": tx, "ty": ty, "shear": shear, "zx": zx, "zy": zy}.items():
+        as_number("apply_affine_transform", name, number, below=math.inf)
+    cval = as_number("apply_affine_transform", "cval", cval)
     if (theta, tx, ty, shear, zx, zy) == (0, 0, 0, 0, 1, 1):
         return x
     transform = affine_matrix(theta, tx, ty, shear, zx, zy, x.shape[row_axis], x.shape[col_axis])
@@ -105,6 +108,7 @@ def as_dtype(y: Array, dtype: np.dtype) -> Array:
 def apply_channel_shift(x: Any, intensity: float, channel_axis: int = 0) -> Array:
     """x + intensity, cut to the range of the values in x; each channel is shifted alike."""
     x = np.asarray(x)
+    intensity = as_number("apply_channel_shift", "intensity", intensity, below=math.inf)
     return np.clip(x + intensity, x.min(), x.max()).astype(x.dtype, copy=False)
 
 
@@ -122,6 +126,7 @@ def apply_brightness_shift(x: Any, brightness: float, scale: bool = True, channe
         An array of `config.floatx()`.
     """
     x = np.asarray(x, config.floatx())
+    brightness = as_number("apply_brightness_shift", "brightness", brightness, below=math.inf)
     low, high = x.min(), x.max()
     exceeds = low < 0 or high > 255
     if scale or exceeds:
@@ -151,9 +156,15 @@ def _affine(x: Any, numbers: dict[str, Any], args: tuple, order: int, kwargs: di
     return apply_affine_transform(x, **numbers, **{"order": order, **named, **kwargs})
 
 
+def _within(name: str, size: Any) -> float:
+    """A random number of at most this size."""
+    size = as_number("random transform", name, size, below=math.inf)
+    return GLOBAL.uniform(-size, size)
+
+
 def random_rotation(x: Any, rg: float, *args: Any, interpolation_order: int = 1, **kwargs: Any) -> Array:
     """An image turned by at most `rg` degrees."""
-    return _affine(x, {"theta": GLOBAL.uniform(-rg, rg)}, args, interpolation_order, kwargs)
+    return _affine(x, {"theta": _within("rg", rg)}, args, interpolation_order, kwargs)
 
 
 def random_shift(
@@ -167,31 +178,30 @@ def random_shift(
     **kwargs: Any,
 ) -> Array:
     """An image shifted by at most `hrg` of its height (tx) and `wrg` of its width (ty)."""
-    tx = GLOBAL.uniform(-hrg, hrg) * x.shape[row_axis]
-    ty = GLOBAL.uniform(-wrg, wrg) * x.shape[col_axis]
+    tx = _within("hrg", hrg) * x.shape[row_axis]
+    ty = _within("wrg", wrg) * x.shape[col_axis]
     return _affine(x, {"tx": tx, "ty": ty}, (row_axis, col_axis, *args), interpolation_order, kwargs)
 
 
 def random_shear(x: Any, intensity: float, *args: Any, interpolation_order: int = 1, **kwargs: Any) -> Array:
     """An image sheared by at most `intensity` degrees."""
-    return _affine(x, {"shear": GLOBAL.uniform(-intensity, intensity)}, args, interpolation_order, kwargs)
+    return _affine(x, {"shear": _within("intensity", intensity)}, args, interpolation_order, kwargs)
 
 
 def random_zoom(x: Any, zoom_range: Sequence[float], *args: Any, interpolation_order: int = 1, **kwargs: Any) -> Array:
     """An image zoomed by two numbers between those of `zoom_range`. Raises ValueError unless there are two."""
-    if len(zoom_range) != 2:
-        raise ValueError(f"random_zoom: zoom_range must have two numbers. Received: zoom_range={zoom_range}")
-    zx, zy = (1, 1) if tuple(zoom_range) == (1, 1) else GLOBAL.uniform(*zoom_range, 2)
+    zooms = as_pair("random_zoom", "zoom_range", zoom_range)
+    zx, zy = (1, 1) if zooms == [1, 1] else GLOBAL.uniform(*zooms, 2)
     return _affine(x, {"zx": zx, "zy": zy}, args, interpolation_order, kwargs)
 
 
 def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) -> Array:
     """`apply_channel_shift` by at most `intensity_range`."""
-    return apply_channel_shift(x, GLOBAL.uniform(-intensity_range, intensity_range), channel_axis)
+    return apply_channel_shift(x, _within("intensity_range", intensity_range), channel_axis)
 
 
 def random_brightness(x: Any, brightness_range: Sequence[float], scale: bool = True) -> Array:
     """`apply_brightness_shift` by a number between two. Raises ValueError unless there are two."""
-    if len(brightness_range) != 2:
-        raise ValueError(f"random_brightness: two numbers are needed. Received: brightness_range={brightness_range}")
-    return apply_brightness_shift(x, GLOBAL.uniform(*brightness_range), scale)
+    return apply_brightness_shift(
+        x, GLOBAL.uniform(*as_pair("random_brightness", "brightness_range", brightness_range)), scale
+    )

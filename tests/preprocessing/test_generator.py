@@ -121,7 +121,7 @@ def test_training_from_batches(data_format):
         ({"interpolation_order": 2}, "interpolation_order must be"),
         ({"validation_split": 1.0}, "validation_split must be"),
         ({"brightness_range": 0.3}, "brightness_range must be two numbers"),
-        ({"zoom_range": (1, 2, 3)}, "zoom_range must be a number or two"),
+        ({"zoom_range": (1, 2, 3)}, "zoom_range must be two numbers"),
         ({"data_format": "NHWC"}, "data_format must be"),
     ],
 )

@@ -102,8 +102,8 @@ def test_smart_resize():
             lambda: image.apply_affine_transform(X, theta=1, order=3),
             "interpolation_order must be an int of at least 0 and at most 1",
         ),
-        (lambda: image.random_zoom(X, (1,)), "zoom_range must have two numbers"),
-        (lambda: image.random_brightness(X, (1,)), "two numbers are needed"),
+        (lambda: image.random_zoom(X, (1,)), "zoom_range must be two numbers"),
+        (lambda: image.random_brightness(X, (1,)), "brightness_range must be two numbers"),
     ],
 )
 def test_what_is_refused(call, message):
