@@ -55,7 +55,8 @@ class Optimizer(Configurable):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "further" in inspect.signature(cls.__init__).parameters:
+        is_ours = cls.__module__.startswith(f"{__package__}.")
+        if is_ours and "further" in inspect.signature(cls.__init__).parameters:
             cls.__init__ = in_order(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(

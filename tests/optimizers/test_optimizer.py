@@ -270,3 +270,11 @@ def test_the_base_class_needs_a_learning_rate():
     with pytest.raises(TypeError, match="learning_rate"):
         optimizers.Optimizer()
     assert float(optimizers.Optimizer(0.25).learning_rate) == 0.25
+
+
+def test_an_optimizer_of_the_users_keeps_its_arguments():
+    class Fixed(optimizers.Optimizer):
+        def __init__(self, **further):
+            super().__init__(learning_rate=0.5, **further)
+
+    assert float(Fixed(name="mine").learning_rate) == 0.5
