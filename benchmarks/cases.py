@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from fastconv.backends.algorithms import met
+from fastconv.geometry import count_meetings
 
 SHAPES = Path(__file__).parent / "shapes"
 
@@ -125,7 +125,7 @@ class Windowed(Case):
         """How many pairs of a tap and an output meet an input, and not the padding."""
         axes = zip(inputs, outputs, self.window, self.strides, self.dilation, self.sides)
         return math.prod(
-            sum(met(n, o, stride, tap * step - before) for tap in range(taps))
+            sum(count_meetings(n, o, stride, tap * step - before) for tap in range(taps))
             for n, o, taps, stride, step, (before, _) in axes
         )
 

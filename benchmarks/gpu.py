@@ -19,6 +19,9 @@ import numpy as np
 from benchmarks.cases import Case, Conv, Model, expand, load
 from benchmarks.rivals import ours, pytorch
 from fastconv import backends, config, device
+from fastconv.backends.gpu.cudnn import describe
+from fastconv.backends.reference import Reference
+from fastconv.geometry import Convolution
 
 PEAK = r"""
 extern "C" __global__ void multiply_add(float* y, int rounds) {
@@ -98,13 +101,13 @@ def prepare_ours(xp: Any, case: Case) -> Call:
     assert isinstance(case, Conv)
     arrays = {name: xp.asarray(array) for name, array in case.arrays().items()}
     x, w, dy = arrays["x"], arrays["w"], arrays["dy"]
-    how: dict[str, Any] = {"strides": case.strides, "padding": case.sides, "dilation": case.dilation}
-    gpu = backends.gpu(0)
+    gpu = backends.gpu_backend(0)
+    convolution = Convolution.of(x.shape, w.shape, case.strides, case.sides, case.dilation)
     if case.direction == "forward":
-        return lambda: gpu.conv(x, w, out=dy, **how)
+        return gpu.prepare(Reference.conv, (x, w), {"convolution": convolution}, dy).run
     if case.direction == "backward_input":
-        return lambda: gpu.conv_backward_input(dy, w, input_shape=x.shape, out=x, **how)
-    return lambda: gpu.conv_backward_kernel(x, dy, kernel_shape=w.shape, out=w, **how)
+        return gpu.prepare(Reference.conv_backward_input, (dy, w), {"convolution": convolution}, x).run
+    return gpu.prepare(Reference.conv_backward_kernel, (x, dy), {"convolution": convolution}, w).run
 
 
 class PyTorchOnGpu(pytorch.PyTorch):
@@ -169,7 +172,7 @@ def compare(xp: Any, side: PyTorchOnGpu | None, case: Case, repeats: int) -> Row
 
 def run(xp: Any, cases: Iterable[Case], side: PyTorchOnGpu | None, repeats: int, peak: float) -> Iterator[str]:
     """The lines of the table, each when it is known."""
-    yield f"float32 multiplies and adds at {peak / 1e12:.2f} TFLOP/s; convolutions by {backends.gpu_cudnn.describe(0)}"
+    yield f"float32 multiplies and adds at {peak / 1e12:.2f} TFLOP/s; convolutions by {describe(0)}"
     yield f"{'case':58} {'us':>10} {'PyTorch':>10} {'ratio':>6} {'of peak':>7}"
     for case in cases:
         yield compare(xp, side, case, repeats).text(peak)

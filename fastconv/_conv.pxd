@@ -93,10 +93,9 @@ cdef Axis backward_axis(
     int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before, int64_t phase
 ) noexcept nogil
 cdef Image forward_image(
-    cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple strides, tuple padding, tuple dilation, int64_t groups) except *
+    convolution, cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int64_t groups) except *
 cdef Image backward_image(
-    cnp.ndarray dy, cnp.ndarray w, cnp.ndarray dx, tuple strides, tuple padding, tuple dilation, tuple phase,
-    int64_t groups) except *
+    convolution, cnp.ndarray dy, cnp.ndarray w, cnp.ndarray dx, tuple phase, int64_t groups) except *
 cdef void check_addresses(
     int64_t images, const Axis *d, const Axis *v, const Axis *h, int64_t channels) except *
 cdef int64_t taps_of(const Image *x) noexcept nogil

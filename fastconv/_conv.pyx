@@ -4,7 +4,7 @@
 A correlation reads windows of an image at regular places. Convolution is one; its gradient with respect to the input is
 one for every phase of the stride; a matrix product is one whose window is a single pixel. The gradient with respect to
 the kernel runs the same tiles with the roles exchanged: they sum over pixels.
-Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
+Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu/backend.py`).
 """
 import itertools
 import math
@@ -109,10 +109,10 @@ cdef Axis backward_axis(
 
 
 cdef inline Axis forward_axis_of(
-    cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple strides, tuple padding, tuple dilation, int64_t behind
+    cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple strides, tuple padding, tuple dilation, int64_t following
 ) except *:
-    """The spatial axis with so many others behind it; one place where there is none."""
-    cdef int64_t i = w.ndim - 3 - behind
+    """Return the spatial axis that `following` others follow; an axis of one pixel and one tap if there is none."""
+    cdef int64_t i = w.ndim - 3 - following
     if i < 0:
         return forward_axis(1, 1, 1, 1, 1, 0)
     return forward_axis(x.shape[i + 1], y.shape[i + 1], w.shape[i], strides[i], dilation[i], padding[i][0])
@@ -120,10 +120,10 @@ cdef inline Axis forward_axis_of(
 
 cdef inline Axis backward_axis_of(
     cnp.ndarray dy, cnp.ndarray w, cnp.ndarray dx, tuple strides, tuple padding, tuple dilation, tuple phase,
-    int64_t behind
+    int64_t following
 ) except *:
-    """The same of the gradient with respect to the input."""
-    cdef int64_t i = w.ndim - 3 - behind
+    """Return the same axis for one phase of the gradient with respect to the input."""
+    cdef int64_t i = w.ndim - 3 - following
     if i < 0:
         return forward_axis(1, 1, 1, 1, 1, 0)
     return backward_axis(
@@ -131,12 +131,14 @@ cdef inline Axis backward_axis_of(
 
 
 cdef Image forward_image(
+    convolution,      # IN  strides, padding and dilation
     cnp.ndarray x,    # IN  (N, .., C), with one to three spatial axes
-    cnp.ndarray w,    # IN  (.., CI, CO), whose shape alone counts
-    cnp.ndarray y,    # OUT (N, .., CO), likewise
-    tuple strides, tuple padding, tuple dilation, int64_t groups,
+    cnp.ndarray w,    # IN  (.., CI, CO); only its shape is read
+    cnp.ndarray y,    # OUT (N, .., CO); only its shape is read
+    int64_t groups,
 ) except *:
-    """What a convolution reads."""
+    """Return the input of a convolution, with the axes along which windows move."""
+    cdef tuple strides = convolution.strides, padding = convolution.padding, dilation = convolution.dilation
     cdef int64_t channels = x.shape[x.ndim - 1]
     cdef Image image = Image(
         floats(x, cnp.PyArray_SIZE(x)), x.shape[0],
@@ -149,12 +151,14 @@ cdef Image forward_image(
 
 
 cdef Image backward_image(
+    convolution,      # IN  strides, padding and dilation
     cnp.ndarray dy,   # IN  (N, .., CO)
     cnp.ndarray w,    # IN  (.., CI, CO)
     cnp.ndarray dx,   # OUT (N, .., C)
-    tuple strides, tuple padding, tuple dilation, tuple phase, int64_t groups,
+    tuple phase, int64_t groups,
 ) except *:
-    """What one phase of a stride of the gradient with respect to the input reads."""
+    """Return dy, with the axes along which one phase of the gradient with respect to the input reads it."""
+    cdef tuple strides = convolution.strides, padding = convolution.padding, dilation = convolution.dilation
     cdef int64_t channels = dy.shape[dy.ndim - 1]
     cdef Image image = Image(
         floats(dy, cnp.PyArray_SIZE(dy)), dy.shape[0],
@@ -768,11 +772,12 @@ cdef inline int64_t tasks_of(const Correlation *c) noexcept nogil:
 
 
 def conv(
+    convolution,      # IN  a Convolution
     cnp.ndarray x,    # IN  (N, .., groups * CI), with one to three spatial axes
     cnp.ndarray w,    # IN  (.., CI, CO)
     bias,             # IN  (CO,) or None
     cnp.ndarray y,    # OUT (N, .., CO)
-    tuple strides, tuple padding, tuple dilation, int activation, float alpha,
+    int activation, float alpha,
     bint dots=False,
 ):
     """y = act(bias + x * w), a cross-correlation; few channels CO as dot products"""
@@ -780,7 +785,7 @@ def conv(
     cdef int64_t groups = groups_of(x.shape[x.ndim - 1], w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
     if cnp.PyArray_SIZE(y) == 0:
         return
-    c.x = forward_image(x, w, y, strides, padding, dilation, groups)
+    c.x = forward_image(convolution, x, w, y, groups)
     c.w = floats(w, cnp.PyArray_SIZE(w))
     c.kernel_rows, c.kernel_columns = c.x.v.taps, c.x.h.taps
     c.width = co // groups
@@ -793,11 +798,12 @@ def conv(
 
 
 def conv_backward_input(
+    convolution,      # IN  a Convolution
     cnp.ndarray dy,   # IN  (N, .., CO), with one to three spatial axes
     cnp.ndarray w,    # IN  (.., CI, CO)
     bias,             # IN  (groups * CI,) or None
     cnp.ndarray dx,   # OUT (N, .., groups * CI)
-    tuple strides, tuple padding, tuple dilation, int activation, float alpha,
+    int activation, float alpha,
     bint folded=False, bint dots=False,
 ):
     """dx = act(bias + C^T dy): a correlation of dy with the taps that reach each phase of a stride, never a scatter
@@ -807,6 +813,7 @@ def conv_backward_input(
     """
     cdef int64_t channels = dx.shape[dx.ndim - 1]
     cdef int64_t groups = groups_of(channels, w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1], count = 0
+    cdef tuple strides = convolution.strides, padding = convolution.padding, dilation = convolution.dilation
     cdef tuple steps = (*strides[:len(strides) - 1], 1) if folded else strides
     cdef list places = phases(steps, padding, dilation, w, dx)
     cdef bytearray memory = bytearray(len(places) * sizeof(Correlation))
@@ -818,7 +825,7 @@ def conv_backward_input(
     fill_unreached(dx, w, bias, steps, dilation, activation, alpha)
     for phase in places:
         c = parts + count
-        c.x = backward_image(dy, w, dx, strides, padding, dilation, phase, groups)
+        c.x = backward_image(convolution, dy, w, dx, phase, groups)
         if folded:
             c.x.h = forward_axis_of(dy, w, dx, strides, padding, dilation, 0)
         c.w = floats(w, cnp.PyArray_SIZE(w))
@@ -938,17 +945,19 @@ cdef void pack_kernel_rows(const Spread *s, const float *w, float *to) noexcept 
 
 
 def conv_backward_input_spread(
+    convolution,      # IN  a Convolution of one group
     cnp.ndarray dy,   # IN  (N, OH, OW, CO)
     cnp.ndarray w,    # IN  (KH, KW, CI, CO)
     bias,             # IN  (CI,) or None
     cnp.ndarray dx,   # OUT (N, H, W, CI)
-    tuple strides, tuple padding, tuple dilation, int activation, float alpha,
+    int activation, float alpha,
 ):
     """dx = act(bias + C^T dy) for one group and no horizontal dilation, image by image
 
     Every vector holds whole runs of KW * CI.
     """
     cdef Spread s
+    cdef tuple strides = convolution.strides, padding = convolution.padding, dilation = convolution.dilation
     s.table = tiles()
     s.dy = floats(dy, dy.shape[0] * dy.shape[1] * dy.shape[2] * w.shape[3])
     s.dx = floats(dx, dy.shape[0] * dx.shape[1] * dx.shape[2] * w.shape[2])
@@ -1231,10 +1240,10 @@ cdef void correlate_gradients(KernelGradient *g) except *:
 
 
 def conv_backward_kernel(
+    convolution,      # IN  a Convolution
     cnp.ndarray x,    # IN  (N, .., groups * CI), with one to three spatial axes
     cnp.ndarray dy,   # IN  (N, .., CO)
     cnp.ndarray dw,   # OUT (.., CI, CO)
-    tuple strides, tuple padding, tuple dilation,
 ):
     """dw[tap] = x shifted by the tap, transposed, times dy"""
     cdef KernelGradient g
@@ -1242,7 +1251,7 @@ def conv_backward_kernel(
     if cnp.PyArray_SIZE(dy) == 0:
         (<object> dw)[...] = 0
         return
-    g.x = forward_image(x, dw, dy, strides, padding, dilation, groups)
+    g.x = forward_image(convolution, x, dw, dy, groups)
     g.dy = floats(dy, pixels_of(&g.x) * co)
     g.width = co // groups
     g.dw = floats(dw, cnp.PyArray_SIZE(dw))

@@ -6,7 +6,7 @@ not wrapped is kept, and neighbouring tiles overlap by as much as is lost. Two t
 once, as the real and the imaginary part of a complex one: the kernel is real, so that they stay apart.
 A transform takes the columns of a tile strip by strip, transposes the strips into others, and takes the columns of
 these, which are the tile's rows; a spectrum stays transposed.
-Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
+Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu/backend.py`).
 """
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
@@ -164,16 +164,18 @@ cdef void kernel_spectrum(const Filter *f, const float *w, float *strip, float *
 
 
 def conv(
+    convolution,      # IN  a Convolution of one channel, of strides and dilation 1
     cnp.ndarray x,    # IN  (N, H, W, 1)
     cnp.ndarray w,    # IN  (KH, KW, 1, 1)
     bias,             # IN  (1,) or None
     cnp.ndarray y,    # OUT (N, OH, OW, 1)
-    tuple padding, tuple points, tuple roots, int activation, float alpha,
+    int activation, float alpha,
+    tuple points, tuple roots,
 ):
     """y = act(bias + x * w), by tiles of `points`, whose roots of unity are `roots`"""
     if cnp.PyArray_SIZE(y) == 0:
         return
-    cdef Filter f = cut_filter(x, y, (w.shape[0], w.shape[1]), padding, points, roots)
+    cdef Filter f = cut_filter(x, y, (w.shape[0], w.shape[1]), convolution.padding, points, roots)
     cdef const float *taps = floats(w, w.shape[0] * w.shape[1])
     cdef float start = 0 if bias is None else floats(bias, 1)[0]
     cdef float *out = <float *> f.y.data
@@ -226,16 +228,17 @@ cdef void kernel_of_spectrum(const Filter *f, float *spectrum, float *strip, flo
 
 
 def conv_backward_kernel(
+    convolution,      # IN  a Convolution of one channel, of strides and dilation 1
     cnp.ndarray x,    # IN  (N, H, W, 1)
     cnp.ndarray dy,   # IN  (N, OH, OW, 1)
     cnp.ndarray dw,   # OUT (KH, KW, 1, 1)
-    tuple padding, tuple points, tuple roots,
+    tuple points, tuple roots,
 ):
     """dw[kh, kw] = x shifted by (kh, kw) times dy, summed over pixels: the spectra's products, summed over tiles"""
     if cnp.PyArray_SIZE(dy) == 0:
         (<object> dw)[...] = 0
         return
-    cdef Filter f = cut_filter(x, dy, (dw.shape[0], dw.shape[1]), padding, points, roots)
+    cdef Filter f = cut_filter(x, dy, (dw.shape[0], dw.shape[1]), convolution.padding, points, roots)
     cdef float *taps = floats(dw, dw.shape[0] * dw.shape[1])
     cdef int64_t chunks = max(min(min(CHUNKS, MOST_PARTIAL_FLOATS // f.spectrum_floats), f.pairs), 1)
     cdef int64_t chunk, i, own = 2 * f.spectrum_floats + f.strip_floats

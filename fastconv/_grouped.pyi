@@ -1,3 +1,13 @@
-from typing import Any
+import numpy as np
 
-def __getattr__(name: str) -> Any: ...
+from fastconv.geometry import Convolution
+
+Array = np.ndarray
+
+def conv(
+    convolution: Convolution, x: Array, w: Array, bias: Array | None, y: Array, activation: int, alpha: float
+) -> None: ...
+def conv_backward_input(
+    convolution: Convolution, dy: Array, w: Array, bias: Array | None, dx: Array, activation: int, alpha: float
+) -> None: ...
+def conv_backward_kernel(convolution: Convolution, x: Array, dy: Array, dw: Array) -> None: ...

@@ -3,7 +3,7 @@
 
 A vector may hold several groups. Windows slide along lines of pointers to pixels, so that padding, strides and dilation
 are matters of the pointers alone: padding is a pointer to zeros.
-Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
+Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu/backend.py`).
 """
 cimport numpy as cnp
 import numpy as np
@@ -356,10 +356,14 @@ cdef void correlate(Grouped *g) except *:
 
 
 cdef void describe(
-    Grouped *g, cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, bias, tuple strides, tuple padding, tuple dilation,
-    int activation, float alpha, bint backward
+    Grouped *g, convolution, cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, bias, int activation, float alpha,
+    bint backward
 ) except *:
-    """Sizes and pointers of a correlation of x with windows of w's shape; channels of w lie as the tiles read them."""
+    """Set the sizes and pointers of a correlation of x with windows of w's shape.
+
+    The channels of w lie in the order in which the tiles read them.
+    """
+    cdef tuple strides = convolution.strides, padding = convolution.padding, dilation = convolution.dilation
     cdef int64_t last = x.ndim - 1
     g.images, g.x_channels, g.y_channels = x.shape[0], x.shape[last], y.shape[last]
     g.depth, g.width = w.shape[last - 1], y.shape[last] * w.shape[last - 1] // x.shape[last]
@@ -378,26 +382,28 @@ cdef void describe(
 
 
 def conv(
+    convolution,      # IN  a Convolution
     cnp.ndarray x,    # IN  (N, .., groups * CI), with one to three spatial axes
     cnp.ndarray w,    # IN  (.., CI, CO)
     bias,             # IN  (CO,) or None
     cnp.ndarray y,    # OUT (N, .., CO)
-    tuple strides, tuple padding, tuple dilation, int activation, float alpha,
+    int activation, float alpha,
 ):
     """y = act(bias + x * w), group by group"""
     cdef Grouped g
     if cnp.PyArray_SIZE(y) == 0:
         return
-    describe(&g, x, w, y, bias, strides, padding, dilation, activation, alpha, False)
+    describe(&g, convolution, x, w, y, bias, activation, alpha, False)
     correlate(&g)
 
 
 def conv_backward_input(
+    convolution,      # IN  a Convolution
     cnp.ndarray dy,   # IN  (N, .., groups * CO), with one to three spatial axes
     cnp.ndarray w,    # IN  (.., CI, groups * CO)
     bias,             # IN  (groups * CI,) or None
     cnp.ndarray dx,   # OUT (N, .., groups * CI)
-    tuple strides, tuple padding, tuple dilation, int activation, float alpha,
+    int activation, float alpha,
 ):
     """dx = act(bias + C^T dy): for every phase of a stride a correlation of dy with the taps that reach it"""
     cdef Grouped g
@@ -405,7 +411,7 @@ def conv_backward_input(
         fill_bias(dx, bias, activation, alpha)
         return
     transposed = transpose_groups(w, dx.shape[dx.ndim - 1] // w.shape[w.ndim - 2])
-    describe(&g, dy, transposed, dx, bias, strides, padding, dilation, activation, alpha, True)
+    describe(&g, convolution, dy, transposed, dx, bias, activation, alpha, True)
     correlate(&g)
 
 
@@ -420,10 +426,10 @@ cdef cnp.ndarray transpose_groups(cnp.ndarray w, int64_t groups):
 
 
 def conv_backward_kernel(
+    convolution,      # IN  a Convolution
     cnp.ndarray x,    # IN  (N, .., groups * CI), with one to three spatial axes
     cnp.ndarray dy,   # IN  (N, .., CO)
     cnp.ndarray dw,   # OUT (.., CI, CO)
-    tuple strides, tuple padding, tuple dilation,
 ):
     """dw[.., k, c] = x shifted by a tap times dy, summed over pixels"""
     cdef Grouped g
@@ -431,7 +437,7 @@ def conv_backward_kernel(
     if cnp.PyArray_SIZE(dy) == 0:
         (<object> dw)[...] = 0
         return
-    describe(&g, x, dw, dy, None, strides, padding, dilation, LINEAR, 0, False)
+    describe(&g, convolution, x, dw, dy, None, LINEAR, 0, False)
     g.dw = floats(dw, g.w_floats)
     cut(&g)
     cdef int threads = threads_for(work(&g))

@@ -2,7 +2,7 @@
 """Kernels of image augmentation: each cuts its images into rows, or takes an image at a time, in parallel.
 
 Outputs come first, and share no memory with inputs. Images are float32 (N, H, W, C) in C order; the functions check the
-sizes on which memory safety rests, and leave all else to the caller (`backends/cpu.py`).
+sizes on which memory safety rests, and leave all else to the caller (`backends/cpu/backend.py`).
 """
 from cython.parallel cimport parallel, prange
 from libc.stdint cimport int64_t, uint8_t

@@ -1,3 +1,14 @@
-from typing import Any
+import numpy as np
 
-def __getattr__(name: str) -> Any: ...
+Array = np.ndarray
+
+def matmul(
+    a: Array, b: Array, bias: Array | None, y: Array, transpose_b: bool, activation: int, alpha: float
+) -> None: ...
+def matmul_transposed(a: Array, b: Array, y: Array) -> None: ...
+def matmul_stream(
+    a: Array, b: Array, bias: Array | None, y: Array, transpose_b: bool, activation: int, alpha: float
+) -> None: ...
+def matmul_dots(
+    a: Array, b: Array, bias: Array | None, y: Array, transpose_b: bool, activation: int, alpha: float
+) -> None: ...

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
 """Matrix products: correlations of one row of pixels with one tap, unless one factor has few rows.
 
-Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu.py`).
+Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu/backend.py`).
 """
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange

@@ -2,7 +2,7 @@
 """Kernels that are bound by memory: each passes over its arrays once, on as many threads as are worth it.
 
 Outputs come first. Every array is float32 in C order; the functions check that, and the sizes on which memory safety
-rests, and leave all else to the caller (`backends/cpu_stream.py`). Work is cut into blocks by shape alone, and sums of
+rests, and leave all else to the caller (`backends/cpu/stream.py`). Work is cut into blocks by shape alone, and sums of
 blocks are added in float64 in the order of the blocks, so that the number of threads changes no bit.
 """
 cimport numpy as cnp
@@ -90,7 +90,7 @@ cdef empty(tuple shape):
     return aligned_array(axes, sizes, <size_t> bytes, aligned_owner)
 
 
-def room(out, tuple shape):
+def output_array(out, tuple shape):
     """A float32 array of `shape` in C order to compute into: `out` itself where it is one, else a new one."""
     if (
         out is not None and cnp.PyArray_Check(out) and cnp.PyArray_TYPE(out) == cnp.NPY_FLOAT32
@@ -100,7 +100,7 @@ def room(out, tuple shape):
     return empty(shape)
 
 
-def integer_room(out, tuple shape):
+def integer_output_array(out, tuple shape):
     """An int32 array of `shape` in C order to compute into: `out` itself if it is one, else a new one."""
     if (
         out is not None and cnp.PyArray_Check(out) and cnp.PyArray_TYPE(out) == cnp.NPY_INT32
@@ -110,11 +110,11 @@ def integer_room(out, tuple shape):
     return np.empty(shape, np.int32)
 
 
-def rooms(out, *shapes) -> tuple:
-    """`room` for each of several results; `out` is a tuple of arrays or None."""
+def output_arrays(out, *shapes) -> tuple:
+    """`output_array` for each of several results; `out` is a tuple of arrays or None."""
     if out is None:
         return tuple([empty(shape) for shape in shapes])
-    return tuple([room(array, shape) for array, shape in zip(out, shapes)])
+    return tuple([output_array(array, shape) for array, shape in zip(out, shapes)])
 
 
 cdef void *data(object array, int type_number, int64_t size) except? NULL:
@@ -878,13 +878,14 @@ ctypedef void (*pool_tile)(
 ) noexcept nogil
 
 
-cdef pool_window window_of(tuple x, tuple y, tuple window, bint count_padding):
-    """Of images x (N, H, W, C) pooled to y (N, OH, OW, C); window: (size, strides, dilation, (top, left))."""
+cdef pool_window window_of(tuple x, tuple y, pooling, bint count_padding):
+    """Return the window of a Pooling of images x (N, H, W, C) to y (N, OH, OW, C); x and y are shapes."""
     cdef pool_window p
     cdef int lanes = tiles().vector_floats, lane, pixel
     _, p.H, p.W, p.C = x
     _, p.OH, p.OW, _ = y
-    (p.KH, p.KW), (p.SH, p.SW), (p.DH, p.DW), (p.top, p.left) = window
+    (p.KH, p.KW), (p.SH, p.SW), (p.DH, p.DW) = pooling.size, pooling.strides, pooling.dilation
+    (p.top, _), (p.left, _) = pooling.padding
     p.count_padding = count_padding
     p.packed = lanes // p.C if p.SW <= 2 and 0 < p.C < lanes else 1    # two vectors hold what one picks
     for lane in range(lanes):
@@ -905,10 +906,10 @@ cdef inline int64_t pixels_a_task(int64_t channels) noexcept nogil:
     return max(1, BLOCK // 4 // max(1, channels))
 
 
-cdef void each_output_row(pool_tile tile, y, winners, x, tuple window, bint count_padding):
+cdef void each_output_row(pool_tile tile, y, winners, x, pooling, bint count_padding):
     """y := pool(x), and winners, unless it is None, in parallel over the rows of all its images."""
     cdef int64_t images = x.shape[0], task, row, first
-    cdef pool_window p = window_of(x.shape, y.shape, window, count_padding)
+    cdef pool_window p = window_of(x.shape, y.shape, pooling, count_padding)
     cdef int64_t x_image = p.H * p.W * p.C, y_row = p.OW * p.C
     cdef int64_t pixels = pixels_a_task(p.C), parts = (p.OW + pixels - 1) // pixels
     cdef float *to = floats(y, images * p.OH * y_row)
@@ -927,26 +928,26 @@ cdef void each_output_row(pool_tile tile, y, winners, x, tuple window, bint coun
         restore_denormals(state)
 
 
-def max_pool(y, x, tuple window, winners=None) -> None:
+def max_pool(y, x, pooling, winners=None) -> None:
     """y := the largest element of every window; winners := the number kh KW + kw of the first tap that is it, or -1
     where a window has none inside the image."""
-    each_output_row(tiles().f32_max_pool, y, winners, x, window, False)
+    each_output_row(tiles().f32_max_pool, y, winners, x, pooling, False)
 
 
-def min_pool(y, x, tuple window, winners=None) -> None:
+def min_pool(y, x, pooling, winners=None) -> None:
     """y := the smallest element of every window; winners as for `max_pool`."""
-    each_output_row(tiles().f32_min_pool, y, winners, x, window, False)
+    each_output_row(tiles().f32_min_pool, y, winners, x, pooling, False)
 
 
-def average_pool(y, x, tuple window, bint count_padding) -> None:
+def average_pool(y, x, pooling, bint count_padding) -> None:
     """y := the mean of every window."""
-    each_output_row(tiles().f32_average_pool, y, None, x, window, count_padding)
+    each_output_row(tiles().f32_average_pool, y, None, x, pooling, count_padding)
 
 
-def extreme_pool_backward(dx, dy, winners, tuple window) -> None:
+def extreme_pool_backward(dx, dy, winners, pooling) -> None:
     """dx := the sum of dy over the windows that an element has won, in parallel over the rows of all images."""
     cdef int64_t images = dx.shape[0], task, row, first
-    cdef pool_window p = window_of(dx.shape, dy.shape, window, False)
+    cdef pool_window p = window_of(dx.shape, dy.shape, pooling, False)
     cdef int64_t x_image = p.H * p.W * p.C, y_image = p.OH * p.OW * p.C
     cdef int64_t pixels = pixels_a_task(p.C), parts = (p.W + pixels - 1) // pixels
     cdef float *to = floats(dx, images * x_image)
@@ -994,9 +995,9 @@ cdef void clear_band(float *dx, const pool_window *p, int64_t band) noexcept nog
         memset(dx + first, 0, (end - first) * sizeof(float))
 
 
-def average_pool_backward(dx, dy, tuple window, bint count_padding) -> None:
+def average_pool_backward(dx, dy, pooling, bint count_padding) -> None:
     """dx := each dy, divided by the count of its window, summed over the windows that meet an element."""
-    cdef pool_window p = window_of(dx.shape, dy.shape, window, count_padding)
+    cdef pool_window p = window_of(dx.shape, dy.shape, pooling, count_padding)
     if p.SH >= p.KH and p.SW >= p.KW:
         average_pool_scatter(dx, dy, &p, dx.shape[0])
     else:

@@ -8,7 +8,7 @@ groups of channels are all alike: they tell only the products apart.
 
 Larger kernels are cut into pieces of 3 x 3 taps, those of volumes plane by plane too: what a tile reads for each piece
 are so many more channels. Where taps lie apart, so do the pixels of a tile. Shapes, dtypes and contiguity have been
-checked by the caller (`backends/cpu_conv.py`).
+checked by the caller (`backends/cpu/backend.py`).
 """
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
@@ -417,18 +417,19 @@ cdef void correlate(Correlation *c) except *:
 
 
 def conv(
+    convolution,      # IN  a Convolution of strides 1
     cnp.ndarray x,    # IN  (N, .., groups * CI), with two or three spatial axes
     cnp.ndarray w,    # IN  (.., CI, CO)
     bias,             # IN  (CO,) or None
     cnp.ndarray y,    # OUT (N, .., CO)
-    tuple padding, tuple dilation, int activation, float alpha,
+    int activation, float alpha,
 ):
     """y = act(bias + x * w)"""
     cdef Correlation c
     if cnp.PyArray_SIZE(y) == 0:
         return
     cdef int64_t ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
-    c.x = volume(x, y, w, [before for before, _ in padding], dilation, groups_of(x, w))
+    c.x = volume(x, y, w, [before for before, _ in convolution.padding], convolution.dilation, groups_of(x, w))
     c.depth, c.width = c.x.pieces * ci, co // c.x.groups
     c.w_tap, c.w_group, c.w_row, c.w_column = ci * co, c.width, co, 1
     c.w = floats(w, taps_of(&c.x) * c.w_tap)
@@ -439,16 +440,18 @@ def conv(
 
 
 def conv_backward_input(
+    convolution,      # IN  a Convolution of strides 1
     cnp.ndarray dy,   # IN  (N, .., CO), with two or three spatial axes
     cnp.ndarray w,    # IN  (.., CI, CO)
     bias,             # IN  (groups * CI,) or None
     cnp.ndarray dx,   # OUT (N, .., groups * CI)
-    tuple padding, tuple dilation, int activation, float alpha,
+    int activation, float alpha,
 ):
     """dx = act(bias + C^T dy): a convolution of dy with the kernel turned by 180 degrees, its channels exchanged"""
     cdef Correlation c
     if cnp.PyArray_SIZE(dx) == 0:
         return
+    cdef tuple padding = convolution.padding, dilation = convolution.dilation
     cdef list before = [(w.shape[i] - 1) * dilation[i] - padding[i][0] for i in range(dy.ndim - 2)]
     cdef int64_t ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
     c.x = volume(dy, dx, w, before, dilation, groups_of(dx, w))
@@ -626,10 +629,10 @@ cdef void multiply_block(
 
 
 def conv_backward_kernel(
+    convolution,      # IN  a Convolution of strides 1
     cnp.ndarray x,    # IN  (N, .., groups * CI), with two or three spatial axes
     cnp.ndarray dy,   # IN  (N, .., CO)
     cnp.ndarray dw,   # OUT (.., CI, CO)
-    tuple padding, tuple dilation,
 ):
     """dw[tap] = x shifted by the tap, transposed, times dy: the adjoint of `conv` for a given x"""
     cdef KernelGradient g
@@ -638,7 +641,7 @@ def conv_backward_kernel(
         (<object> dw)[...] = 0
         return
     g.table = tiles()
-    g.x = volume(x, dy, dw, [before for before, _ in padding], dilation, groups_of(x, dw))
+    g.x = volume(x, dy, dw, [before for before, _ in convolution.padding], convolution.dilation, groups_of(x, dw))
     g.dy = floats(dy, cnp.PyArray_SIZE(dy))
     g.width = dy.shape[dy.ndim - 1] // g.x.groups
     cut_kernel_gradient(&g)

@@ -74,10 +74,11 @@ def reach(size: int, dilation: int) -> int:
 
 
 def output_size(
-    padded: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
-) -> tuple[int, ...]:
-    """How many windows fit into each axis: floor((N - F)/S) + 1; N counts the padding, F is the dilated window."""
-    return tuple([(n - reach(k, d)) // s + 1 for n, k, s, d in zip(padded, size, strides, dilation)])
+    spatial: Sequence[int], size: Sequence[int], strides: Sequence[int], padding: Sides, dilation: Sequence[int]
+) -> Shape:
+    """Return how many windows fit into each axis: floor((N - F + P)/S) + 1, F the dilated window, P both sides."""
+    axes = zip(spatial, size, strides, padding, dilation)
+    return tuple([(n + before + after - reach(k, d)) // s + 1 for n, k, s, (before, after), d in axes])
 
 
 def same_padding(spatial: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> Sides:
@@ -156,19 +157,21 @@ def _check_extent(
 
 
 class Clip(NamedTuple):
-    """The part of a window that meets inputs, and how it moves over them.
+    """The part of a window that meets inputs, and its movement over them.
 
     Attributes:
-        taps: for each axis the first tap that meets an input and the end of those that do.
-        pixels: likewise the part of the inputs that windows may meet; all of it, unless a side would be negative.
-        moves: the strides, padding and dilation with which these taps read these pixels as the whole window reads all
-            of them: parameters of a primitive.
+        taps: (first, end) of the taps that meet an input, for each axis.
+        pixels: (first, end) of the inputs that windows may meet; all of them, unless a side would be negative.
+        strides, padding, dilation: the movement of these taps over these pixels, equal to the movement of the whole
+            window over all pixels.
         whole: whether all taps and pixels are left.
     """
 
-    taps: tuple[tuple[int, int], ...]
-    pixels: tuple[tuple[int, int], ...]
-    moves: dict[str, tuple]
+    taps: Sides
+    pixels: Sides
+    strides: Shape
+    padding: Sides
+    dilation: Shape
     whole: bool
 
     @property
@@ -183,17 +186,17 @@ class Clip(NamedTuple):
 
 
 def clip_window(spatial: Shape, size: Shape, strides: Shape, padding: Sides, dilation: Shape) -> Clip:
-    """Leave out the outer taps that meet nothing but padding, whose number grows with dilation and padding."""
+    """Leave out the outer taps that meet only padding; their number grows with dilation and padding."""
     axes = [_clip_axis(*axis) for axis in zip(spatial, size, strides, padding, dilation)]
-    taps, pixels, *moves = (tuple(values) for values in zip(*axes))
+    taps, pixels, strides, padding, dilation = (tuple(values) for values in zip(*axes))
     whole = taps == tuple((0, k) for k in size) and pixels == tuple((0, n) for n in spatial)
-    return Clip(taps, pixels, dict(zip(("strides", "padding", "dilation"), moves)), whole)
+    return Clip(taps, pixels, strides, padding, dilation, whole)
 
 
 def _clip_axis(n: int, k: int, s: int, sides: tuple[int, int], d: int) -> tuple:
     """One axis of a `Clip`: (taps, pixels, stride, sides, dilation)."""
     before, after = sides
-    outputs = (n + before + after - reach(k, d)) // s + 1
+    (outputs,) = output_size((n,), (k,), (s,), (sides,), (d,))
     last_window = (outputs - 1) * s - before
     first, last = max(-(last_window // d), 0), min((n - 1 + before) // d, k - 1)
     if first > last:  # neighbouring taps lie on either side of the inputs: any tap of no pixels will do

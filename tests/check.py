@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastconv import ops
-from fastconv.backends.transfer import to_host
+from fastconv.backends.gpu.transfer import to_host
 from fastconv.device import get_device
 from fastconv.engine import Plan, Trace, value_and_grad
 from fastconv.engine.plan import evaluate

@@ -76,8 +76,8 @@ def gpu_stand_in(monkeypatch):
         pytest.skip("the stand-in for CuPy compiles kernels by g++, on Linux")
     monkeypatch.setitem(sys.modules, "cupy", standin.cupy)
     monkeypatch.setattr(device, "_found", {"cpu": "cpu"})
-    backends.gpu.cache_clear()
+    backends.gpu_backend.cache_clear()
     standin.state.reset()
     yield standin.cupy
     standin.state.reset()
-    backends.gpu.cache_clear()
+    backends.gpu_backend.cache_clear()

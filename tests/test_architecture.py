@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import fastconv
-from fastconv.backends.cpu import Cpu
-from fastconv.backends.gpu import Gpu
+from fastconv.backends.cpu.backend import Cpu
+from fastconv.backends.gpu.backend import Gpu
+from fastconv.backends.launch import Kernel
 from fastconv.backends.reference import Reference
 
 PACKAGE = Path(fastconv.__file__).parent
@@ -29,6 +30,7 @@ FLOORS = (
     {"ops"},
     {"engine"},
     {"backends"},
+    {"geometry"},
     {"window"},
     {"config"},
     {"arguments", "memory"},
@@ -102,7 +104,9 @@ def test_a_dependency_is_found_unless_a_function_defers_it():
 def public_methods(backend: type) -> dict[str, inspect.Signature]:
     return {
         name: inspect.signature(method)
-        for name, method in inspect.getmembers(backend, inspect.isfunction)
+        for name, method in inspect.getmembers(
+            backend, lambda member: inspect.isfunction(member) or isinstance(member, Kernel)
+        )
         if not name.startswith("_")
     }
 

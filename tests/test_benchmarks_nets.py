@@ -8,7 +8,7 @@ import pytest
 from benchmarks.cases import expand
 from benchmarks.rivals import ours
 from fastconv import GradientTape, config, layers, losses, ops
-from fastconv.backends.transfer import to_host
+from fastconv.backends.gpu.transfer import to_host
 
 torch = pytest.importorskip("torch", reason="PyTorch, the rival, is not installed")
 rival = pytest.importorskip("benchmarks.rivals.pytorch_nets")

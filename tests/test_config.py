@@ -158,7 +158,7 @@ def test_a_source_tree_that_is_not_built_says_so(tmp_path):
         name for name in names if not name.endswith(".py") and not (Path(folder) / name).is_dir()
     ]
     shutil.copytree(Path(fastconv.__file__).parent, tmp_path / "fastconv", ignore=only_python)
-    for module in ("fastconv", "fastconv.ops", "fastconv.backends.cpu"):
+    for module in ("fastconv", "fastconv.ops", "fastconv.backends.cpu.backend"):
         code = (
             "import sys; sys.meta_path[:] = [finder for finder in sys.meta_path if 'Editable' not in repr(finder)];"
             f"sys.path.insert(0, {str(tmp_path)!r}); import {module}"

@@ -11,7 +11,8 @@ import pytest
 
 import fastconv
 from fastconv import _core
-from fastconv.backends.cpu import Cpu
+from fastconv.backends.cpu.backend import Cpu
+from tests.windows import Windows
 
 WINDOW = {"strides": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
 
@@ -19,7 +20,8 @@ PRELUDE = f"""
 import os, sys
 import numpy as np
 from fastconv import _core
-from fastconv.backends.cpu import Cpu
+from fastconv.backends.cpu.backend import Cpu
+from tests.windows import Windows
 window = {WINDOW}
 x, w = np.ones((4, 20, 20, 32), np.float32), np.ones((3, 3, 32, 64), np.float32)
 """
@@ -57,10 +59,10 @@ def test_a_forked_child_computes():
     """libgomp does not survive a fork: a child that started threads would hang."""
     script = """
 _core.set_num_threads(2)
-expected = Cpu().conv(x, w, **window)
+expected = Windows(Cpu()).conv(x, w, **window)
 child = os.fork()
 if child == 0:
-    same = _core.get_num_threads() == 1 and np.array_equal(Cpu().conv(x, w, **window), expected)
+    same = _core.get_num_threads() == 1 and np.array_equal(Windows(Cpu()).conv(x, w, **window), expected)
     os._exit(0 if same else 1)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), _core.get_num_threads())
 """
@@ -72,17 +74,17 @@ def test_denormals_are_flushed_inside_and_kept_outside(isa, threads):
     tiny = np.full((4, 20, 20, 32), 1e-40, np.float32)
     for n in (1, 2):
         threads(n)
-        y = Cpu().conv(tiny, np.ones((3, 3, 32, 64), np.float32), **WINDOW)
+        y = Windows(Cpu()).conv(tiny, np.ones((3, 3, 32, 64), np.float32), **WINDOW)
         assert not y.any()
         assert tiny[0, 0, 0, 0] * np.float32(0.5) > 0
 
 
 def test_scratch_memory_is_freed_and_found_again():
     x, w = np.ones((1, 9, 9, 8), np.float32), np.ones((3, 3, 8, 8), np.float32)
-    before = Cpu().conv(x, w, **WINDOW)
+    before = Windows(Cpu()).conv(x, w, **WINDOW)
     _core.free_scratch()
     _core.free_scratch()
-    np.testing.assert_array_equal(Cpu().conv(x, w, **WINDOW), before)
+    np.testing.assert_array_equal(Windows(Cpu()).conv(x, w, **WINDOW), before)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the address space as Linux counts it")
@@ -94,7 +96,7 @@ image, y = np.ones((1, 400, 400, 16), np.float32), np.empty((1, 3, 3, 1), np.flo
 pages = int(open("/proc/self/statm").read().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (1 << 20),) * 2)
 try:
-    Cpu().conv(image, kernel, out=y, **window)
+    Windows(Cpu()).conv(image, kernel, out=y, **window)
 except MemoryError as error:
     print(error)
 """

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastconv import Input, Sequential, layers, ops, random, utils
-from fastconv.backends.transfer import to_host
+from fastconv.backends.gpu.transfer import to_host
 from fastconv.engine import Plan, Trace
 
 

@@ -16,7 +16,7 @@ SIZES = st.integers(1, 12)
 @given(n=SIZES, k=st.integers(1, 4), s=st.integers(1, 4), d=st.integers(1, 3))
 def test_output_size_counts_the_windows_that_fit(n, k, s, d):
     fits = [start for start in range(0, n, s) if start + (k - 1) * d < n]
-    assert max(output_size([n], [k], [s], [d])[0], 0) == len(fits)
+    assert max(output_size([n], [k], [s], [(0, 0)], [d])[0], 0) == len(fits)
     assert reach(k, d) == len(range((k - 1) * d + 1))
 
 
@@ -25,9 +25,9 @@ def test_same_padding_is_the_least_with_which_ceil_n_over_s_windows_fit(n, k, s,
     ((before, after),) = same_padding([n], [k], [s], [d])
     outputs = -(-n // s)
     assert after - before in (0, 1)
-    assert output_size([n + before + after], [k], [s], [d]) == (outputs,)
-    if before + after:
-        assert output_size([n + before + after - 1], [k], [s], [d])[0] < outputs
+    assert output_size([n], [k], [s], [(before, after)], [d]) == (outputs,)
+    if after:
+        assert output_size([n], [k], [s], [(before, after - 1)], [d])[0] < outputs
 
 
 @pytest.mark.parametrize("value", [2, (2, 2), [2, 2], np.int64(2), (np.int32(2), 2)])

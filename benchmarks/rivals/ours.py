@@ -61,16 +61,14 @@ def backward(function: Callable[[Any], Any], x: np.ndarray, dy: np.ndarray) -> C
     """The gradient of `function` by x, given dy and what the forward pass has left behind."""
     inputs, seed = Tensor.of(x), Tensor(dy.shape, dy.dtype)
     (dx,) = gradients(function(inputs), seed, [inputs])
-    steps = [
-        (call.primitive.forward(call.inputs), call.inputs, call.params, call.outputs)
-        for call in calls_before([dx], known=lambda t: t.value is not None)
-    ]
+    steps = calls_before([dx], known=lambda t: t.value is not None)
 
     def run() -> np.ndarray:
         values = {seed: dy}
-        for kernel, tensors, params, outputs in steps:
-            result = kernel(*[values[t] if t.value is None else t.value for t in tensors], **params)
-            values.update(zip(outputs, result if isinstance(result, tuple) else (result,)))
+        for step in steps:
+            arrays = tuple([values[t] if t.value is None else t.value for t in step.inputs])
+            result = step.primitive.prepare(arrays, step.params).run()
+            values.update(zip(step.outputs, result if isinstance(result, tuple) else (result,)))
         return values[dx]
 
     return run

@@ -5,20 +5,19 @@ from __future__ import annotations
 import platform
 import sys
 import textwrap
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastconv import _core, config
 from fastconv._stream import BINARY, UNARY
-from fastconv.backends import algorithms, gpu_cudnn
-from fastconv.backends.cpu import Cpu
-from fastconv.backends.cpu_stream import bound
-from fastconv.backends.explain import explain_conv
-from fastconv.backends.gpu import Gpu, gpu
+from fastconv.backends.cpu.algorithms import choose
+from fastconv.backends.cpu.backend import Cpu
+from fastconv.backends.cpu.explain import explain_conv
+from fastconv.backends.gpu import cudnn
+from fastconv.backends.gpu.backend import Gpu, gpu_backend
 from fastconv.backends.reference import Reference
 from fastconv.device import MissingGpuError, cupy, get_device, gpu_count, is_on_gpu
 
-__all__ = ["backend_of", "bound", "explain_conv", "gpu", "kernel", "settings", "show_config"]
+__all__ = ["backend_of", "explain_conv", "gpu_backend", "settings", "show_config"]
 
 _cpu = Cpu()
 
@@ -28,19 +27,13 @@ def backend_of(*arrays: Any) -> Reference:
     if "cupy" in sys.modules:
         for x in arrays:
             if is_on_gpu(x):
-                return gpu(x.device.id)
+                return gpu_backend(x.device.id)
     return _cpu
-
-
-def kernel(name: str, arrays: Iterable[Any]) -> Callable[..., Any]:
-    """The method called `name` of the backend of `arrays`; a GPU's takes arrays of NumPy among them along."""
-    backend = backend_of(*arrays)
-    return backend.method(name) if isinstance(backend, Gpu) else getattr(backend, name)
 
 
 def settings() -> tuple[Any, ...]:
     """What kernels are chosen by besides shapes; whoever keeps a choice asks again whether these are the same."""
-    return (*algorithms.settings(), config.tf32())
+    return (*choose.settings(), config.tf32())
 
 
 def show_config() -> None:
@@ -63,7 +56,7 @@ def _print_device() -> None:
     try:
         print(f"GPUs: {gpu_count()}, through CuPy {cupy().__version__}")
         tf32 = "allowed" if config.tf32() else "not allowed"
-        print(f"GPU, convolutions: {gpu_cudnn.describe(0)}; TF32 is {tf32} (config.set_tf32)")
+        print(f"GPU, convolutions: {cudnn.describe(0)}; TF32 is {tf32} (config.set_tf32)")
         _print_kernels("GPU, float32", Gpu, "CuPy")
     except MissingGpuError as error:
         print(textwrap.fill(f"GPUs: none. {error}", 100, subsequent_indent="  "))
@@ -72,7 +65,7 @@ def _print_device() -> None:
 def _print_kernels(title: str, backend: type[Reference], arrays: str) -> None:
     """Which kernels of the reference `backend` has its own of."""
     kernels = [name for name, member in vars(Reference).items() if callable(member) and name[0] != "_"]
-    own = {name for cls in backend.__mro__[: backend.__mro__.index(Reference)] for name in vars(cls)}
+    own = {operation.__name__ for operation in backend.kernels}
     _print_names(f"{title}, tuned", [name for name in kernels if name in own])
     _print_names(f"{title}, reference ({arrays})", [name for name in kernels if name not in own])
 

@@ -1,6 +1,7 @@
 """What is computed element by element, as formulas over `xp`: arrays of NumPy or CuPy, or symbols that write C.
 
-Each is called as formula(xp, *arrays, *constants). They use operators, `astype` and functions that gpu_fused.py knows.
+Each is called as formula(xp, *arrays, *constants). They use operators, `astype` and the functions that
+`gpu/elementwise.py` knows.
 """
 
 from __future__ import annotations

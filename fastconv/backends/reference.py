@@ -1,10 +1,10 @@
 """The contract of every kernel, as plain array code: what `cpu` and `gpu` override, and the oracle of their tests.
 
 Arrays are channels last: activations ``x (N, H, W, CI)``, kernels ``w (KH, KW, CI/groups, CO)``, outputs
-``y (N, OH, OW, CO)``; ``d`` before a name is the gradient of a scalar with respect to it. ``strides`` and ``dilation``
-are pairs, ``padding`` is ``((top, bottom), (left, right))``; groups follow from the channel counts. Convolutions take
-one to three spatial axes in the same way. Every method takes ``out``, the array (or tuple of arrays) that receives the
-result; without it a new array is returned. Arguments have been checked by `ops`.
+``y (N, OH, OW, CO)``; ``d`` before a name is the gradient of a scalar with respect to it. Sizes, strides, padding and
+dilation are in a record of `fastconv.geometry`; convolutions have one to three spatial axes. Every method takes
+``out``, the array (or tuple of arrays) that receives the result; without it a new array is returned. `ops` has checked
+the arguments.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from math import prod
 from typing import Any
 
 from fastconv.backends import formulas
+from fastconv.backends.launch import Backend
 from fastconv.backends.updates import step
-from fastconv.window import output_size
+from fastconv.geometry import Convolution, Pooling
 
 Array = Any
 Pair = tuple[int, int]
@@ -39,12 +40,12 @@ Meeting = tuple[Shape, tuple[slice, ...], tuple[slice, ...]]
 
 
 def axis_meetings(
-    inputs: int, outputs: int, size: int, stride: int, before: int, dilation: int
+    inputs: int, outputs: int, size: int, stride: int, sides: Pair, dilation: int
 ) -> list[tuple[int, slice, slice]]:
-    """Along one axis (tap, inputs, outputs) for every tap that meets inputs: those, and the outputs that read them."""
+    """Return (tap, inputs, outputs) of one axis for each tap that meets inputs: these inputs, and their outputs."""
     found = []
     for tap in range(size):
-        start = tap * dilation - before
+        start = tap * dilation - sides[0]
         first, end = max(-(start // stride), 0), min((inputs - 1 - start) // stride + 1, outputs)
         if first < end:
             read = slice(start + first * stride, start + (end - 1) * stride + 1, stride)
@@ -52,24 +53,16 @@ def axis_meetings(
     return found
 
 
-def meetings(
-    inputs: Shape, outputs: Shape, size: Shape, strides: Shape, padding: Sides, dilation: Shape
-) -> list[Meeting]:
-    """(tap, part of x (N, .., C), part of y (N, .., C)) for every tap of a window that meets inputs."""
-    before = [side[0] for side in padding]
-    axes = map(axis_meetings, inputs, outputs, size, strides, before, dilation)
+def meetings(c: Convolution | Pooling) -> list[Meeting]:
+    """Return (tap, part of x (N, .., C), part of y (N, .., C)) for every tap of a window that meets inputs."""
+    axes = map(axis_meetings, c.inputs, c.outputs, c.size, c.strides, c.padding, c.dilation)
     every = slice(None)
     return [
         (tap, (every, *reads), (every, *writes)) for tap, reads, writes in (zip(*meeting) for meeting in product(*axes))
     ]
 
 
-def window_outputs(inputs: Shape, size: Shape, strides: Shape, padding: Sides, dilation: Shape) -> Shape:
-    """How many windows fit into each axis."""
-    return output_size([n + sum(p) for n, p in zip(inputs, padding)], size, strides, dilation)
-
-
-class Reference:
+class Reference(Backend):
     """Plain array code over `xp`, NumPy or CuPy."""
 
     def __init__(self, xp: Any) -> None:
@@ -83,23 +76,19 @@ class Reference:
         w: Array,
         bias: Array | None = None,
         *,
-        strides: Shape,
-        padding: Sides,
-        dilation: Shape,
+        convolution: Convolution,
         activation: str | None = None,
         alpha: float = 0.0,
         out: Out = None,
     ) -> Array:
         """y[n, oh, ow, co] = f(bias[co] + sum over kh, kw, ci of x[n, oh SH + kh DH - top, ...] w[kh, kw, ci, co])."""
-        window = w.shape[:-2], strides, padding, dilation
-        output = window_outputs(x.shape[1:-1], *window)
-        groups = x.shape[-1] // w.shape[-2]
-        grouped = x.reshape(*x.shape[:-1], groups, w.shape[-2])  # N H W G CI
-        y = self.xp.zeros((x.shape[0], *output, groups, w.shape[-1] // groups), x.dtype)
-        for tap, read, written in meetings(x.shape[1:-1], output, *window):
-            kernel = w[tap].reshape(w.shape[-2], groups, -1)
+        c, ci = convolution, w.shape[-2]
+        grouped = x.reshape(*x.shape[:-1], c.groups, ci)  # N H W G CI
+        y = self.xp.zeros((*c.output_shape[:-1], c.groups, w.shape[-1] // c.groups), x.dtype)
+        for tap, read, written in meetings(c):
+            kernel = w[tap].reshape(ci, c.groups, -1)
             y[written] += self.xp.einsum("...gi,igo->...go", grouped[read], kernel, optimize=True)
-        return self._finish(y.reshape(*y.shape[:-2], w.shape[-1]), bias, activation, alpha, out)
+        return self._finish(y.reshape(c.output_shape), bias, activation, alpha, out)
 
     def conv_backward_input(
         self,
@@ -107,43 +96,28 @@ class Reference:
         w: Array,
         bias: Array | None = None,
         *,
-        input_shape: Shape,
-        strides: Shape,
-        padding: Sides,
-        dilation: Shape,
+        convolution: Convolution,
         activation: str | None = None,
         alpha: float = 0.0,
         out: Out = None,
     ) -> Array:
         """dx = f(bias + C^T dy), where C is the matrix for which conv(x, w) = C x."""
-        groups = input_shape[-1] // w.shape[-2]
-        window = w.shape[:-2], strides, padding, dilation
-        dx = self.xp.zeros((*input_shape[:-1], groups, w.shape[-2]), dy.dtype)
-        grouped = dy.reshape(*dy.shape[:-1], groups, dy.shape[-1] // groups)  # N OH OW G CO
-        for tap, written, read in meetings(input_shape[1:-1], dy.shape[1:-1], *window):
-            kernel = w[tap].reshape(w.shape[-2], groups, -1)
+        c, ci = convolution, w.shape[-2]
+        dx = self.xp.zeros((*c.input_shape[:-1], c.groups, ci), dy.dtype)
+        grouped = dy.reshape(*dy.shape[:-1], c.groups, dy.shape[-1] // c.groups)  # N OH OW G CO
+        for tap, written, read in meetings(c):
+            kernel = w[tap].reshape(ci, c.groups, -1)
             dx[written] += self.xp.einsum("...go,igo->...gi", grouped[read], kernel, optimize=True)
-        return self._finish(dx.reshape(input_shape), bias, activation, alpha, out)
+        return self._finish(dx.reshape(c.input_shape), bias, activation, alpha, out)
 
-    def conv_backward_kernel(
-        self,
-        x: Array,
-        dy: Array,
-        *,
-        kernel_shape: Shape,
-        strides: Shape,
-        padding: Sides,
-        dilation: Shape,
-        out: Out = None,
-    ) -> Array:
+    def conv_backward_kernel(self, x: Array, dy: Array, *, convolution: Convolution, out: Out = None) -> Array:
         """dw[kh, kw, ci, co] = sum over n, oh, ow of x[n, oh*SH + kh*DH - top, ...] * dy[n, oh, ow, co]."""
-        groups = x.shape[-1] // kernel_shape[-2]
-        window = kernel_shape[:-2], strides, padding, dilation
-        dw = self.xp.zeros(kernel_shape, x.dtype)
-        for tap, x_part, dy_part in meetings(x.shape[1:-1], dy.shape[1:-1], *window):
-            patch = x[x_part].reshape(-1, groups, kernel_shape[-2])  # (N OH OW) G CI
-            grouped = dy[dy_part].reshape(-1, groups, dy.shape[-1] // groups)  # (N OH OW) G CO
-            dw[tap] = self.xp.einsum("pgi,pgo->igo", patch, grouped, optimize=True).reshape(kernel_shape[-2:])
+        c, (ci, co) = convolution, convolution.kernel_shape[-2:]
+        dw = self.xp.zeros(c.kernel_shape, x.dtype)
+        for tap, x_part, dy_part in meetings(c):
+            patch = x[x_part].reshape(-1, c.groups, ci)  # (N OH OW) G CI
+            grouped = dy[dy_part].reshape(-1, c.groups, co // c.groups)  # (N OH OW) G CO
+            dw[tap] = self.xp.einsum("pgi,pgo->igo", patch, grouped, optimize=True).reshape(ci, co)
         return deliver(dw, out)
 
     def matmul(
@@ -188,112 +162,68 @@ class Reference:
             dy = self.xp.moveaxis(dx, 0, axis)
         return deliver(dy, out)
 
-    def max_pool(
-        self, x: Array, *, size: Pair, strides: Pair, padding: Sides, dilation: Pair = (1, 1), out: Out = None
-    ) -> Array:
+    def max_pool(self, x: Array, *, pooling: Pooling, out: Out = None) -> Array:
         """y[n, oh, ow, c] = the largest element of the window; padding never wins, NaN always does."""
-        return deliver(self._extreme_pool(-self.xp.inf, x, size, strides, padding, dilation)[0], out)
+        return deliver(self._extreme_pool(-self.xp.inf, x, pooling)[0], out)
 
-    def min_pool(
-        self, x: Array, *, size: Pair, strides: Pair, padding: Sides, dilation: Pair = (1, 1), out: Out = None
-    ) -> Array:
+    def min_pool(self, x: Array, *, pooling: Pooling, out: Out = None) -> Array:
         """y[n, oh, ow, c] = the smallest element of the window; padding never wins, NaN always does."""
-        return deliver(self._extreme_pool(self.xp.inf, x, size, strides, padding, dilation)[0], out)
+        return deliver(self._extreme_pool(self.xp.inf, x, pooling)[0], out)
 
-    def max_pool_winners(
-        self, x: Array, *, size: Pair, strides: Pair, padding: Sides, dilation: Pair = (1, 1), out: Out = None
-    ) -> tuple[Array, ...]:
+    def max_pool_winners(self, x: Array, *, pooling: Pooling, out: Out = None) -> tuple[Array, ...]:
         """(max_pool(x), for each window the number kh KW + kw of the first tap that is y, or NaN as y then is).
 
         A window that lies in the padding alone has the number -1. Numbers are int32.
         """
-        results = self._extreme_pool(-self.xp.inf, x, size, strides, padding, dilation)
+        results = self._extreme_pool(-self.xp.inf, x, pooling)
         return tuple(deliver(r, o) for r, o in zip(results, out or (None,) * 2))
 
-    def min_pool_winners(
-        self, x: Array, *, size: Pair, strides: Pair, padding: Sides, dilation: Pair = (1, 1), out: Out = None
-    ) -> tuple[Array, ...]:
+    def min_pool_winners(self, x: Array, *, pooling: Pooling, out: Out = None) -> tuple[Array, ...]:
         """(min_pool(x), the winners as for `max_pool_winners`)."""
-        results = self._extreme_pool(self.xp.inf, x, size, strides, padding, dilation)
+        results = self._extreme_pool(self.xp.inf, x, pooling)
         return tuple(deliver(r, o) for r, o in zip(results, out or (None,) * 2))
 
-    def _extreme_pool(
-        self, worst: float, x: Array, size: Pair, strides: Pair, padding: Sides, dilation: Pair
-    ) -> tuple[Array, Array]:
-        window = size, strides, padding, dilation
-        output = window_outputs(x.shape[1:3], *window)
-        y = self.xp.full((x.shape[0], *output, x.shape[3]), worst, x.dtype)
+    def _extreme_pool(self, worst: float, x: Array, pooling: Pooling) -> tuple[Array, Array]:
+        y = self.xp.full(pooling.output_shape, worst, x.dtype)
         winners = self.xp.full(y.shape, -1, self.xp.int32)
-        for tap, read, written in meetings(x.shape[1:3], output, *window):
+        for tap, read, written in meetings(pooling):
             new, best, winner = x[read], y[written], winners[written]
             better = new > best if worst < 0 else new < best
             here = (better | (winner < 0) | self.xp.isnan(new)) & ~self.xp.isnan(best)
             y[written] = self.xp.where(here, new, best)
-            winners[written] = self.xp.where(here, self.xp.int32(tap[0] * size[1] + tap[1]), winner)
+            winners[written] = self.xp.where(here, self.xp.int32(tap[0] * pooling.size[1] + tap[1]), winner)
         return y, winners
 
-    def extreme_pool_backward(
-        self,
-        dy: Array,
-        winners: Array,
-        *,
-        input_shape: Shape,
-        size: Pair,
-        strides: Pair,
-        padding: Sides,
-        dilation: Pair = (1, 1),
-        out: Out = None,
-    ) -> Array:
+    def extreme_pool_backward(self, dy: Array, winners: Array, *, pooling: Pooling, out: Out = None) -> Array:
         """dx: each dy is added to the element of its window that the winner's number says."""
-        dx = self.xp.zeros(input_shape, dy.dtype)
-        for tap, written, read in meetings(input_shape[1:3], dy.shape[1:3], size, strides, padding, dilation):
-            dx[written] += self.xp.where(winners[read] == tap[0] * size[1] + tap[1], dy[read], 0)
+        dx = self.xp.zeros(pooling.input_shape, dy.dtype)
+        for tap, written, read in meetings(pooling):
+            dx[written] += self.xp.where(winners[read] == tap[0] * pooling.size[1] + tap[1], dy[read], 0)
         return deliver(dx, out)
 
-    def average_pool(
-        self, x: Array, *, size: Pair, strides: Pair, padding: Sides, count_padding: bool = False, out: Out = None
-    ) -> Array:
+    def average_pool(self, x: Array, *, pooling: Pooling, count_padding: bool = False, out: Out = None) -> Array:
         """y[n, oh, ow, c] = the mean of the window: over its size, or over the part of it that lies inside x."""
-        window = size, strides, padding, (1, 1)
-        output = window_outputs(x.shape[1:3], *window)
-        y = self.xp.zeros((x.shape[0], *output, x.shape[3]), x.dtype)
-        for _, read, written in meetings(x.shape[1:3], output, *window):
+        y = self.xp.zeros(pooling.output_shape, x.dtype)
+        for _, read, written in meetings(pooling):
             y[written] += x[read]
-        return deliver(y / self._window_counts(x.shape, output, size, strides, padding, count_padding, x.dtype), out)
+        return deliver(y / self._window_counts(pooling, count_padding, x.dtype), out)
 
     def average_pool_backward(
-        self,
-        dy: Array,
-        *,
-        input_shape: Shape,
-        size: Pair,
-        strides: Pair,
-        padding: Sides,
-        count_padding: bool = False,
-        out: Out = None,
+        self, dy: Array, *, pooling: Pooling, count_padding: bool = False, out: Out = None
     ) -> Array:
         """dx: each dy, divided by the count of its window, added to every element of the window."""
-        counts = self._window_counts(input_shape, dy.shape[1:3], size, strides, padding, count_padding, dy.dtype)
-        shares, dx = dy / counts, self.xp.zeros(input_shape, dy.dtype)
-        for _, written, read in meetings(input_shape[1:3], dy.shape[1:3], size, strides, padding, (1, 1)):
+        shares = dy / self._window_counts(pooling, count_padding, dy.dtype)
+        dx = self.xp.zeros(pooling.input_shape, dy.dtype)
+        for _, written, read in meetings(pooling):
             dx[written] += shares[read]
         return deliver(dx, out)
 
-    def _window_counts(
-        self,
-        input_shape: Shape,
-        output: Shape,
-        size: Pair,
-        strides: Pair,
-        padding: Sides,
-        count_padding: bool,
-        dtype: Any,
-    ) -> Array:
+    def _window_counts(self, pooling: Pooling, count_padding: bool, dtype: Any) -> Array:
         """(1, OH, OW, 1): how many elements each window averages over, at least one."""
         if count_padding:
-            return self.xp.full((1, 1, 1, 1), size[0] * size[1], dtype)
-        total = self.xp.zeros((1, *output, 1), dtype)
-        for _, _, written in meetings(input_shape[1:3], output, size, strides, padding, (1, 1)):
+            return self.xp.full((1, 1, 1, 1), prod(pooling.size), dtype)
+        total = self.xp.zeros((1, *pooling.outputs, 1), dtype)
+        for _, _, written in meetings(pooling):
             total[written] += 1
         return self.xp.maximum(total, 1)
 

@@ -115,12 +115,101 @@ enum { UNARY_FUNCTIONS = 7, BINARY_FUNCTIONS = 7, UPDATE_RULES = 15, UPDATE_STAT
 /* What makes one number of many. */
 enum reduction { SUM, MAXIMUM, MINIMUM, REDUCTIONS };
 
+/* Every tile that is one function: TILE(result, name, (parameters)). The struct below and the table of each instruction set
+ * (table.h) are generated from this list; a test compares _core.pxd with it. */
+#define FOR_EACH_TILE(TILE) \
+    /* FMA peak: runs `steps` x 12 independent vector multiply-adds in registers; returns a value so that none is \
+     * dropped. */ \
+    TILE(float, f32_fma_peak, (int64_t steps)) \
+    /* to[k][c] = from[k * step + c] or from[c * step + k] for c < columns, 0 up to `width`, a multiple of the \
+     * vector. */ \
+    TILE(void, f32_pack_rows, ( \
+        float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns)) \
+    TILE(void, f32_pack_columns, ( \
+        float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns)) \
+    /* The transforms of Winograd's algorithm; tile_winograd.h. */ \
+    TILE(void, f32_winograd_input, (float *to, int64_t step, const float *const *pixels, int64_t channels)) \
+    TILE(void, f32_winograd_output, (const winograd_tile *tile, const float *m, int64_t step)) \
+    TILE(void, f32_winograd_gradient, (float *to, int64_t step, const float *const *pixels, int64_t channels)) \
+    TILE(void, f32_winograd_kernel, (float *u, int64_t u_step, const float *w, int64_t tap_step, int64_t n)) \
+    TILE(void, f32_winograd_taps, ( \
+        float *dw, int64_t row_step, int64_t tap_step, int64_t rows, int64_t columns, const float *m, int64_t m_step, \
+        int64_t n)) \
+    /* Fourier transforms of strips of columns; tile_fourier.h. */ \
+    TILE(void, f32_fourier, (float *strip, int64_t points, const float *roots)) \
+    TILE(void, f32_fourier_inverse, (float *strip, int64_t points, const float *roots)) \
+    TILE(void, f32_fourier_multiply, (float *a, const float *w, int64_t rows)) \
+    TILE(void, f32_fourier_accumulate, (float *sum, const float *a, const float *w, int64_t rows)) \
+    TILE(void, f32_fourier_transpose, (float *to, const float *from)) \
+    TILE(void, f32_fourier_read, ( \
+        float *part, int64_t points, const float *from, int64_t step, int64_t row, int64_t rows, int64_t lane, \
+        int64_t columns)) \
+    TILE(void, f32_fourier_write, ( \
+        float *to, int64_t step, const float *part, int64_t rows, int64_t columns, float bias, int64_t activation, \
+        float alpha)) \
+    /* Bound by memory; tile_<family>.h. If `past` is set, whole vectors of the output are written past the caches: \
+     * these begin at multiples of their size. */ \
+    TILE(void, f32_activate, (float *y, const float *x, int64_t n, int kind, float alpha, int past)) \
+    TILE(void, f32_activate_backward, ( \
+        float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int past)) \
+    TILE(void, f32_gate, (float *y, const float *x, int64_t n, float linear, float cubic, int past)) \
+    TILE(void, f32_gate_backward, ( \
+        float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic, int past)) \
+    TILE(void, f32_scale_shift, ( \
+        float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n, int64_t step, \
+        int past)) \
+    TILE(void, f32_normalize, ( \
+        float *y, const float *x, const float *center, const float *scale, const float *shift, int64_t rows, \
+        int64_t n, int64_t step, int past)) \
+    TILE(void, f32_normalize_backward, ( \
+        float *dx, const float *dy, const float *x, const float *center, const float *slope, const float *offset, \
+        const float *scale, int64_t rows, int64_t n, int64_t step, int past)) \
+    TILE(void, f32_column_moments, ( \
+        float *center, float *sums, float *squares, const float *x, int64_t rows, int64_t n, int64_t step)) \
+    TILE(void, f32_column_products, ( \
+        float *sums, float *products, const float *dy, const float *x, const float *center, int64_t rows, int64_t n, \
+        int64_t step)) \
+    TILE(void, f32_softmax, (float *y, const float *x, int64_t rows, int64_t n)) \
+    TILE(void, f32_softmax_backward, (float *dx, const float *dy, const float *y, int64_t rows, int64_t n)) \
+    TILE(void, f32_log_softmax, (float *y, const float *x, int64_t rows, int64_t n)) \
+    TILE(void, f32_log_softmax_backward, (float *dx, const float *dy, const float *y, int64_t rows, int64_t n)) \
+    TILE(void, f32_softmax_cross_entropy, (float *loss, const float *x, const float *target, int64_t rows, int64_t n)) \
+    TILE(void, f32_softmax_cross_entropy_backward, ( \
+        float *dx, const float *dloss, const float *x, const float *target, int64_t rows, int64_t n)) \
+    TILE(void, f32_sparse_softmax_cross_entropy, ( \
+        float *loss, const float *x, const int64_t *target, int64_t rows, int64_t n)) \
+    TILE(void, f32_sparse_softmax_cross_entropy_backward, ( \
+        float *dx, const float *dloss, const float *x, const int64_t *target, int64_t rows, int64_t n)) \
+    TILE(void, f32_standardize, (float *y, float *inverse, const float *x, int64_t rows, int64_t n, double epsilon)) \
+    TILE(void, f32_standardize_backward, ( \
+        float *dx, const float *dy, const float *y, const float *inverse, int64_t rows, int64_t n)) \
+    TILE(void, f32_max_pool, ( \
+        float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end)) \
+    TILE(void, f32_min_pool, ( \
+        float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end)) \
+    TILE(void, f32_average_pool, ( \
+        float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end)) \
+    TILE(void, f32_unpool, ( \
+        float *dx, const float *dy, const int32_t *winners, const pool_window *p, int64_t h, int64_t first, \
+        int64_t end)) \
+    TILE(void, f32_average_pool_backward, (float *dx, const float *dy, const pool_window *p, int64_t oh)) \
+    TILE(void, f32_average_pool_gather, (float *dx, const float *dy, const pool_window *p, int64_t h, float *sums)) \
+    TILE(void, f32_pad_row, ( \
+        float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C, \
+        float value, int past)) \
+    TILE(void, f32_affine_row, (float *y, const affine_row *r)) \
+    TILE(void, f32_reverse_row, (float *y, const float *x, int64_t W, int64_t C)) \
+    TILE(void, f32_resample, ( \
+        float *y, const float *x, const int64_t *first, const float *w, int64_t outputs, int64_t taps, int64_t C)) \
+    TILE(void, f32_stretch, ( \
+        float *y, const float *x, const float *shift, float scale, float low, float high, int64_t n, int64_t C, \
+        int past)) \
+    TILE(void, f32_dropout, ( \
+        float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold, float scale))
+
 typedef struct {
     const char *name;    /* as FASTCONV_ISA spells it */
     int vector_floats;   /* lanes of one float32 vector */
-
-    /* FMA peak: runs `steps` x 12 independent vector multiply-adds in registers; returns a value so that none is dropped. */
-    float (*f32_fma_peak)(int64_t steps);
 
     /* Matrix product tiles by [vectors of columns][rows], and the most rows that each width has (0: no such width).
      * Those of no vector are dot products with at most DOT_COLUMNS columns; tile_dot.h says what they compute. */
@@ -131,105 +220,18 @@ typedef struct {
     grouped_kernel f32_grouped[FETCHES][GROUPED_STRIDE + 1][GROUPED_TAPS + 1][GROUPED_ROWS + 1];
     grouped_kernel f32_grouped_gradient[FETCHES][GROUPED_STRIDE + 1][GROUPED_TAPS + 1][GROUPED_ROWS + 1];
 
-    /* to[k][c] = from[k * step + c] or from[c * step + k] for c < columns, 0 up to `width`, which is whole vectors. */
-    void (*f32_pack_rows)(float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns);
-    void (*f32_pack_columns)(float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns);
-
-    /* The transforms of Winograd's algorithm; tile_winograd.h says what they compute. */
-    void (*f32_winograd_input)(float *to, int64_t step, const float *const *pixels, int64_t channels);
-    void (*f32_winograd_output)(const winograd_tile *tile, const float *m, int64_t step);
-    void (*f32_winograd_gradient)(float *to, int64_t step, const float *const *pixels, int64_t channels);
-    void (*f32_winograd_kernel)(float *u, int64_t u_step, const float *w, int64_t tap_step, int64_t n);
-    void (*f32_winograd_taps)(
-        float *dw, int64_t row_step, int64_t tap_step, int64_t rows, int64_t columns, const float *m, int64_t m_step,
-        int64_t n);
-
-    /* Fourier transforms of strips of columns; tile_fourier.h says what a strip is and what each computes. */
-    void (*f32_fourier)(float *strip, int64_t points, const float *roots);
-    void (*f32_fourier_inverse)(float *strip, int64_t points, const float *roots);
-    void (*f32_fourier_multiply)(float *a, const float *w, int64_t rows);
-    void (*f32_fourier_accumulate)(float *sum, const float *a, const float *w, int64_t rows);
-    void (*f32_fourier_transpose)(float *to, const float *from);
-    void (*f32_fourier_read)(
-        float *part, int64_t points, const float *from, int64_t step, int64_t row, int64_t rows, int64_t lane,
-        int64_t columns);
-    void (*f32_fourier_write)(
-        float *to, int64_t step, const float *part, int64_t rows, int64_t columns, float bias, int64_t activation,
-        float alpha);
-
-    /* What follows is bound by memory; tile_<family>.h says what each computes. Where `past` is set, whole vectors of the output
-     * are written past the caches: these begin at multiples of their size. */
-    void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha, int past);
-    void (*f32_activate_backward)(
-        float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int past);
-
-    void (*f32_gate)(float *y, const float *x, int64_t n, float linear, float cubic, int past);
-    void (*f32_gate_backward)(
-        float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic, int past);
-
+    /* Functions by their names; tile_elementwise.h, tile_update.h. The first binary function is addition. */
     unary_function f32_unary[UNARY_FUNCTIONS];
-    binary_function f32_binary[BINARY_FUNCTIONS];    /* the first is addition */
-    void (*f32_scale_shift)(
-        float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n, int64_t step,
-        int past);
-    void (*f32_normalize)(
-        float *y, const float *x, const float *center, const float *scale, const float *shift, int64_t rows,
-        int64_t n, int64_t step, int past);
-    void (*f32_normalize_backward)(
-        float *dx, const float *dy, const float *x, const float *center, const float *slope, const float *offset,
-        const float *scale, int64_t rows, int64_t n, int64_t step, int past);
+    binary_function f32_binary[BINARY_FUNCTIONS];
+    update_rule f32_update[UPDATE_RULES];
 
+    /* By `enum reduction`; tile_reduce.h. */
     void (*f32_reduce_columns[REDUCTIONS])(float *y, const float *x, int64_t rows, int64_t n);
     void (*f32_reduce_rows[REDUCTIONS])(float *y, const float *x, int64_t rows, int64_t n);
-    void (*f32_column_moments)(
-        float *center, float *sums, float *squares, const float *x, int64_t rows, int64_t n,
-        int64_t step);
-    void (*f32_column_products)(
-        float *sums, float *products, const float *dy, const float *x, const float *center, int64_t rows,
-        int64_t n, int64_t step);
 
-    void (*f32_softmax)(float *y, const float *x, int64_t rows, int64_t n);
-    void (*f32_softmax_backward)(float *dx, const float *dy, const float *y, int64_t rows, int64_t n);
-    void (*f32_log_softmax)(float *y, const float *x, int64_t rows, int64_t n);
-    void (*f32_log_softmax_backward)(float *dx, const float *dy, const float *y, int64_t rows, int64_t n);
-    void (*f32_softmax_cross_entropy)(float *loss, const float *x, const float *target, int64_t rows, int64_t n);
-    void (*f32_softmax_cross_entropy_backward)(
-        float *dx, const float *dloss, const float *x, const float *target, int64_t rows, int64_t n);
-    void (*f32_sparse_softmax_cross_entropy)(
-        float *loss, const float *x, const int64_t *target, int64_t rows, int64_t n);
-    void (*f32_sparse_softmax_cross_entropy_backward)(
-        float *dx, const float *dloss, const float *x, const int64_t *target, int64_t rows, int64_t n);
-
-    void (*f32_standardize)(float *y, float *inverse, const float *x, int64_t rows, int64_t n, double epsilon);
-    void (*f32_standardize_backward)(
-        float *dx, const float *dy, const float *y, const float *inverse, int64_t rows, int64_t n);
-
-    void (*f32_max_pool)(
-        float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end);
-    void (*f32_min_pool)(
-        float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end);
-    void (*f32_average_pool)(
-        float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end);
-    void (*f32_unpool)(
-        float *dx, const float *dy, const int32_t *winners, const pool_window *p, int64_t h, int64_t first, int64_t end);
-    void (*f32_average_pool_backward)(float *dx, const float *dy, const pool_window *p, int64_t oh);
-    void (*f32_average_pool_gather)(float *dx, const float *dy, const pool_window *p, int64_t h, float *sums);
-
-    void (*f32_pad_row)(
-        float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C, float value,
-        int past);
-
-    void (*f32_affine_row)(float *y, const affine_row *r);
-    void (*f32_reverse_row)(float *y, const float *x, int64_t W, int64_t C);
-    void (*f32_resample)(
-        float *y, const float *x, const int64_t *first, const float *w, int64_t outputs, int64_t taps, int64_t C);
-    void (*f32_stretch)(
-        float *y, const float *x, const float *shift, float scale, float low, float high, int64_t n, int64_t C,
-        int past);
-
-    void (*f32_dropout)(
-        float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold, float scale);
-    update_rule f32_update[UPDATE_RULES];
+#define DECLARE_TILE(result, name, parameters) result(*name) parameters;
+    FOR_EACH_TILE(DECLARE_TILE)
+#undef DECLARE_TILE
 } kernel_table;
 
 /* Every instruction set that this build holds, the best last: X(name, "is it usable on this processor"). */

@@ -4,7 +4,7 @@ from fastconv.engine.autodiff import grad, gradients, value_and_grad
 from fastconv.engine.host import HostCall, when_run
 from fastconv.engine.operand import Operand
 from fastconv.engine.plan import Plan
-from fastconv.engine.primitive import Call, DataDependentError, Primitive, Tensor
+from fastconv.engine.primitive import Call, DataDependentError, Primitive, Tensor, View
 from fastconv.engine.symbolic import KerasTensor, lift
 from fastconv.engine.tape import GradientTape
 from fastconv.engine.trace import Trace
@@ -22,6 +22,7 @@ __all__ = [
     "Tensor",
     "Trace",
     "Variable",
+    "View",
     "grad",
     "gradients",
     "lift",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastconv.backends import bound, settings
-from fastconv.backends.transfer import to_host
+from fastconv.backends import settings
+from fastconv.backends.gpu.transfer import to_host
 from fastconv.engine.interrupts import uninterrupted
 from fastconv.engine.primitive import Call, Tensor
 
@@ -138,13 +139,10 @@ class Bound:
 
     def _bind(self, step: Call) -> Callable[[], Any]:
         inputs = tuple(self._array(t) for t in step.inputs)
-        view = step.primitive.view
-        if view is not None:
-            out = self._output(step.outputs[0])
-            return lambda: self.xp.copyto(out, view(*inputs, **step.params))
         outputs = [self._output(t) for t in step.outputs]
         out = outputs[0] if len(outputs) == 1 else tuple(outputs)
-        return bound(step.primitive.forward(inputs), inputs, step.params, out)
+        _, function, arguments = step.primitive.prepare(inputs, step.params, out)
+        return functools.partial(function, *arguments)
 
 
 def nbytes(t: Tensor) -> int:

@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from fastconv.backends.launch import Operation
+from fastconv.backends.reference import Reference
 from fastconv.engine.primitive import Call, Primitive, Tensor
 
-PRODUCTS = ("conv", "matmul", "conv_backward_input")  # the last is also the transposed convolution
-WINNERS = "_winners"  # how the names of pooling end that gives (y, winners)
+# The last is also the transposed convolution.
+PRODUCTS: tuple[Operation, ...] = (Reference.conv, Reference.matmul, Reference.conv_backward_input)
+# The pooling that computes only the extremes, for the pooling that computes the winners too.
+WITHOUT_WINNERS = {Reference.max_pool_winners: Reference.max_pool, Reference.min_pool_winners: Reference.min_pool}
 
 
 class Neighbours:
@@ -23,10 +27,10 @@ class Neighbours:
         self.maker: dict[Tensor, Call] = {}
         self.steps: dict[Call, None] = {}
 
-    def only_maker(self, t: Tensor, names: tuple[str, ...]) -> Call | None:
-        """The step, called one of `names`, that makes `t` for a single user; else None."""
+    def only_maker(self, t: Tensor, operations: tuple[Operation, ...]) -> Call | None:
+        """Return the step, one of `operations`, that makes `t` for a single user; else None."""
         step = self.maker.get(t)
-        return step if step is not None and step.primitive.name in names and self.uses[t] == 1 else None
+        return step if step is not None and step.primitive.operation in operations and self.uses[t] == 1 else None
 
     def are_still(self, tensors: Iterable[Tensor]) -> bool:
         """Whether `tensors` are constants or the same in every run."""
@@ -66,7 +70,7 @@ def fuse(steps: list[Call], kept: Iterable[Tensor], still: set[Tensor]) -> list[
 
 def bias_into_product(graph: Neighbours, step: Call) -> bool:
     """conv(x, w) + b  ->  conv(x, w, b)."""
-    for y, b in _either_way(step, "add"):
+    for y, b in _either_way(step, Reference.add):
         product = graph.only_maker(y, PRODUCTS)
         if product is not None and len(product.inputs) == 2 and _is_channel_vector(b, y) and _is_plain(product):
             graph.replace(product, Call(product.primitive, (*product.inputs, b), product.params, step.outputs))
@@ -76,7 +80,7 @@ def bias_into_product(graph: Neighbours, step: Call) -> bool:
 
 def activation_into_product(graph: Neighbours, step: Call) -> bool:
     """activate(conv(x, w, b))  ->  conv(x, w, b, activation)."""
-    product = graph.only_maker(step.inputs[0], PRODUCTS) if step.primitive.name == "activate" else None
+    product = graph.only_maker(step.inputs[0], PRODUCTS) if step.primitive.operation is Reference.activate else None
     if product is None or not _is_plain(product):
         return False
     graph.replace(product, Call(product.primitive, product.inputs, {**product.params, **step.params}, step.outputs))
@@ -85,7 +89,7 @@ def activation_into_product(graph: Neighbours, step: Call) -> bool:
 
 def scale_into_product(graph: Neighbours, step: Call) -> bool:
     """(conv(x, w) + b) s  ->  conv(x, w s) + b s, where w, b and s are still: batch normalisation at inference."""
-    for y, s in _either_way(step, "multiply"):
+    for y, s in _either_way(step, Reference.multiply):
         product = graph.only_maker(y, PRODUCTS)
         if product is None or not _is_channel_vector(s, y) or not _is_plain(product):
             continue
@@ -104,11 +108,11 @@ def scale_into_product(graph: Neighbours, step: Call) -> bool:
 
 def shift_after_scale(graph: Neighbours, step: Call) -> bool:
     """x s + t  ->  scale_shift(x, s, t), where s and t have one number a channel."""
-    for y, t in _either_way(step, "add"):
-        product = graph.only_maker(y, ("multiply",))
+    for y, t in _either_way(step, Reference.add):
+        product = graph.only_maker(y, (Reference.multiply,))
         if product is None or not _is_channel_vector(t, y):
             continue
-        for x, s in _either_way(product, "multiply"):
+        for x, s in _either_way(product, Reference.multiply):
             if _is_channel_vector(s, y) and (x.shape, x.dtype) == (y.shape, y.dtype):
                 graph.replace(product, Call(SCALE_SHIFT, (x, s, t), {}, step.outputs))
                 return True
@@ -120,7 +124,7 @@ def normalisation_into_product(graph: Neighbours, step: Call) -> bool:
 
     s and t are what becomes of 1 without mean and shift, and of b.
     """
-    product = graph.only_maker(step.inputs[0], PRODUCTS) if step.primitive.name == "normalize" else None
+    product = graph.only_maker(step.inputs[0], PRODUCTS) if step.primitive.operation is Reference.normalize else None
     if product is None or not _is_plain(product) or not _has_channels_last(product):
         return False
     mean, variance, gamma, _ = step.inputs[1:]
@@ -137,7 +141,7 @@ def normalisation_into_product(graph: Neighbours, step: Call) -> bool:
 
 def bias_onto_bias(graph: Neighbours, step: Call) -> bool:
     """conv(x, w, b) + t  ->  conv(x, w, b + t), where b and t are still."""
-    for y, t in _either_way(step, "add"):
+    for y, t in _either_way(step, Reference.add):
         product = graph.only_maker(y, PRODUCTS)
         if product is None or len(product.inputs) != 3 or not _is_plain(product) or not _is_channel_vector(t, y):
             continue
@@ -153,11 +157,11 @@ def bias_onto_bias(graph: Neighbours, step: Call) -> bool:
 
 def winners_unasked(graph: Neighbours, step: Call) -> bool:
     """max_pool_winners(x)  ->  max_pool(x), where no gradient asks for the winners."""
-    name = step.primitive.name
-    if not name.endswith(WINNERS) or graph.uses[step.outputs[1]]:
+    extremes = WITHOUT_WINNERS.get(step.primitive.operation)
+    if extremes is None or graph.uses[step.outputs[1]]:
         return False
     y = step.outputs[0]
-    pool = Primitive(name.removesuffix(WINNERS), lambda x, **_: (y.shape, y.dtype))
+    pool = Primitive(extremes, lambda x, **_: (y.shape, y.dtype))
     graph.append(Call(pool, step.inputs, step.params, (y,)))
     return True
 
@@ -165,9 +169,9 @@ def winners_unasked(graph: Neighbours, step: Call) -> bool:
 def activation_before_unpooling(graph: Neighbours, step: Call) -> bool:
     """f'(x) extreme_pool_backward(dy, winners)  ->  extreme_pool_backward(f'(y) dy, winners), where y and the winners
     are what x was pooled to: y is x where anything arrives."""
-    if step.primitive.name != "activate_backward":
+    if step.primitive.operation is not Reference.activate_backward:
         return False
-    pooled = graph.only_maker(step.inputs[0], ("extreme_pool_backward",))
+    pooled = graph.only_maker(step.inputs[0], (Reference.extreme_pool_backward,))
     if pooled is None:
         return False
     pool = graph.maker.get(pooled.inputs[1])
@@ -185,11 +189,12 @@ def sum_before_unpooling(graph: Neighbours, step: Call) -> bool:
 
     Unless a window lies in the padding alone, where dy is lost.
     """
-    pooled = graph.maker.get(step.inputs[0]) if step.primitive.name == "sum" else None
-    if pooled is None or pooled.primitive.name != "extreme_pool_backward" or step.params["axis"] != (0, 1, 2):
+    pooled = graph.maker.get(step.inputs[0]) if step.primitive.operation is Reference.sum else None
+    if pooled is None or pooled.primitive.operation is not Reference.extreme_pool_backward:
         return False
-    window = pooled.params
-    if window["dilation"] != (1, 1) or any(max(p) >= k for p, k in zip(window["padding"], window["size"])):
+    pooling = pooled.params["pooling"]
+    covered = pooling.dilation == (1, 1) and all(max(p) < k for p, k in zip(pooling.padding, pooling.size))
+    if step.params["axis"] != (0, 1, 2) or not covered:
         return False
     graph.append(Call(step.primitive, (pooled.inputs[0],), step.params, step.outputs))
     return True
@@ -207,13 +212,13 @@ RULES: tuple[Rule, ...] = (
     activation_before_unpooling,
     sum_before_unpooling,
 )
-MULTIPLY = Primitive("multiply", lambda x, y: (x.shape, x.dtype))
-SCALE_SHIFT = Primitive("scale_shift", lambda x, scale, shift: (x.shape, x.dtype))
+MULTIPLY = Primitive(Reference.multiply, lambda x, y: (x.shape, x.dtype))
+SCALE_SHIFT = Primitive(Reference.scale_shift, lambda x, scale, shift: (x.shape, x.dtype))
 
 
-def _either_way(step: Call, name: str) -> list[tuple[Tensor, Tensor]]:
-    """(a, b) and (b, a) of a commutative step called `name`; nothing for another step."""
-    if step.primitive.name != name:
+def _either_way(step: Call, operation: Operation) -> list[tuple[Tensor, Tensor]]:
+    """Return (a, b) and (b, a) of a commutative `operation`; nothing for another step."""
+    if step.primitive.operation is not operation:
         return []
     a, b = step.inputs
     return [(a, b), (b, a)]
@@ -225,7 +230,7 @@ def _is_plain(product: Call) -> bool:
 
 def _has_channels_last(product: Call) -> bool:
     """Whether the last axis of the weights is that of the result's channels."""
-    return product.primitive.name != "conv_backward_input" and not product.params.get("transpose_b")
+    return product.primitive.operation is not Reference.conv_backward_input and not product.params.get("transpose_b")
 
 
 def _is_channel_vector(b: Tensor, y: Tensor) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from fastconv.backends.transfer import write
+from fastconv.backends.gpu.transfer import write
+from fastconv.backends.launch import Launch
 from fastconv.engine.primitive import Call, Primitive, Tensor
 from fastconv.engine.trace import Trace
 from fastconv.engine.variable import Variable
@@ -37,7 +38,7 @@ class HostCall(Primitive):
         self.variables = list(variables)
         with np.errstate(all="ignore"):  # a quotient of counts, say, that are still 0
             example = self.compute(*(variable.array for variable in variables))
-        super().__init__("host_call", lambda *_: (example.shape, example.dtype))
+        super().__init__(function, lambda *_: (example.shape, example.dtype))
 
     def compute(self, *arrays: Any) -> np.ndarray:
         with Trace(recording=True) as now:
@@ -48,12 +49,15 @@ class HostCall(Primitive):
         """Whether `call`, of this, looks at what the variables hold when the graph of `trace` has run."""
         return all(trace.read(variable) is t for variable, t in zip(self.variables, call.inputs))
 
-    def forward(self, inputs: Iterable[Any]) -> Callable[..., Any]:
-        def run(*arrays: Any, out: Any = None) -> Any:
-            result = self.compute(*arrays)
-            if out is None:
-                return result
-            write(out, result)
-            return out
+    @property
+    def name(self) -> str:
+        return "host_call"
 
-        return run
+    def prepare(self, inputs: tuple, params: dict[str, Any], out: Any = None) -> Launch:
+        """Return the launch that calls the function, and copies its result to `out` if there is one."""
+        if out is None:
+            return Launch(None, self.compute, inputs)
+        return Launch(out, self._compute_into, (out, *inputs))
+
+    def _compute_into(self, out: Any, *arrays: Any) -> None:
+        write(out, self.compute(*arrays))

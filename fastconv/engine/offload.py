@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fastconv.backends.gpu import Gpu
-from fastconv.backends.transfer import Upload
+from fastconv.backends.gpu.backend import Gpu
+from fastconv.backends.gpu.transfer import Upload
 from fastconv.device import is_on_gpu
 from fastconv.engine.bound import Bound
 from fastconv.engine.host import HostCall

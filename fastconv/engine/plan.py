@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastconv.backends import gpu, settings
-from fastconv.backends.transfer import to_host
+from fastconv.backends import gpu_backend, settings
+from fastconv.backends.gpu.transfer import to_host
 from fastconv.device import gpu_number
 from fastconv.engine.bound import ALIGNMENT, Bound, nbytes
 from fastconv.engine.fusion import fuse
@@ -28,7 +28,7 @@ def evaluate(outputs: Sequence[Tensor], feeds: Mapping[Tensor, Any]) -> list[Any
 
     for call in calls_before(outputs, known=lambda t: t.value is not None or t in values):
         arrays = [value(t) for t in call.inputs]
-        result = call.primitive.forward(arrays)(*arrays, **call.params)
+        result = call.primitive.prepare(tuple(arrays), call.params).run()
         values.update(zip(call.outputs, result if isinstance(result, tuple) else (result,)))
     return [value(t) for t in outputs]
 
@@ -96,7 +96,7 @@ class Plan:
             self._idle.append(ready)
 
     def _bind(self, number: int | None) -> Bound:
-        return Bound(self) if number is None else BoundOnGpu(self, gpu(number))
+        return Bound(self) if number is None else BoundOnGpu(self, gpu_backend(number))
 
     def _updates_last(self, steps: list[Call]) -> tuple[list[Call], dict[Tensor, Variable]]:
         """`steps`, those last that can write straight into variables, and the variable that each result is for.

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.backends import kernel
-from fastconv.backends.transfer import as_array, to_host
+from fastconv.backends import backend_of
+from fastconv.backends.gpu.transfer import as_array, to_host
+from fastconv.backends.launch import Launch, Operation
+from fastconv.backends.reference import Reference
 from fastconv.device import is_on_gpu
 from fastconv.engine.operand import Operand
 
@@ -138,32 +140,35 @@ class Primitive:
     """An operation on arrays; every public function of `ops` is made of these.
 
     Args:
-        name: the method of the backend that computes it, called with arrays, `params` and `out`.
+        operation: the method of `Reference` that defines it; backends have kernels for many of them.
         shape: ``(*inputs, **params) -> (shape, dtype)`` of the output, or a list of such pairs for several outputs.
             Inputs have `.shape` and `.dtype`.
         gradient: ``(dy, y, *inputs, **params) -> (dx, ...)``, one for each input, None where there is none, written in
             ops. With several outputs `dy` and `y` are tuples, and a `dy` that nothing depends on is None.
-        view: ``(x, **params) -> array`` for an operation that computes nothing: the output shares its input's memory.
         elementwise: whether the output may be written over an input of the same size.
     """
 
+    view: Callable[..., Any] | None = None  # `View` has one
+
     def __init__(
         self,
-        name: str,
+        operation: Operation,
         shape: Callable[..., Any],
         gradient: Callable[..., tuple] | None = None,
         *,
-        view: Callable[..., Any] | None = None,
         elementwise: bool = False,
     ) -> None:
-        self.name = name
+        self.operation = operation
         self.shape = shape
         self.gradient = gradient
-        self.view = view
         self.elementwise = elementwise
 
+    @property
+    def name(self) -> str:
+        return self.operation.__name__
+
     def __call__(self, *inputs: Any, **params: Any) -> Any:
-        """Run on arrays; record where a tensor is among the inputs."""
+        """Compute on arrays; record the call if a tensor is among the inputs."""
         for x in inputs:
             if type(x) is not np.ndarray:
                 inputs = tuple(map(read, inputs))
@@ -172,17 +177,18 @@ class Primitive:
                 break
         if self.view is not None:
             return own_view(self.view(*inputs, **params), inputs[0])
-        return self.forward(inputs)(*inputs, **params)
+        result, function, arguments = self.prepare(inputs, params)
+        returned = function(*arguments)
+        return returned if result is None else result
 
-    def forward(self, inputs: Iterable[Any]) -> Callable[..., Any]:
-        """The function that computes this on the device where `inputs` are."""
-        return self.view or kernel(self.name, inputs)
+    def prepare(self, inputs: tuple, params: dict[str, Any], out: Any = None) -> Launch:
+        """Return the launch of this operation on the device of `inputs`; see `Backend.prepare`."""
+        return backend_of(*inputs).prepare(self.operation, inputs, params, out)
 
     def _record(self, inputs: tuple, params: dict) -> Any:
         tensors = tuple(Tensor.of(x) for x in inputs)
         if all(t.value is not None for t in tensors):
-            arrays = [t.value for t in tensors]
-            result = self.forward(arrays)(*arrays, **params)
+            result = self.prepare(tuple([t.value for t in tensors]), params).run()
             results = result if isinstance(result, tuple) else (result,)
             outputs = tuple(Tensor(r.shape, r.dtype, r) for r in results)
         else:
@@ -197,12 +203,48 @@ class Primitive:
         return f"<Primitive {self.name}>"
 
 
+class View(Primitive):
+    """An operation that computes nothing: its output shares the memory of its input.
+
+    Args:
+        name: for messages.
+        view: ``(x, **params) -> array``.
+        shape, gradient: as for `Primitive`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        view: Callable[..., Any],
+        shape: Callable[..., Any],
+        gradient: Callable[..., tuple] | None = None,
+    ) -> None:
+        super().__init__(view, shape, gradient)
+        self.view = view
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def prepare(self, inputs: tuple, params: dict[str, Any], out: Any = None) -> Launch:
+        """Return what takes a view of the input, or copies the view to `out`."""
+        return Launch(None, self._take, (*inputs, params, out))
+
+    def _take(self, x: Any, params: dict[str, Any], out: Any) -> Any:
+        view = self.operation(x, **params)
+        if out is None:
+            return view
+        backend_of(out).xp.copyto(out, view)
+        return out
+
+
 CAST: Primitive = Primitive(
-    "cast",
+    Reference.cast,
     lambda x, *, dtype: (x.shape, np.dtype(dtype)),
     lambda dy, y, x, *, dtype: (CAST(dy, dtype=x.dtype.name) if x.dtype.kind == y.dtype.kind == "f" else None,),
 )
-DETACH = Primitive("identity", lambda x: (x.shape, x.dtype), lambda dy, y, x: (None,), view=lambda x: x)
+DETACH = View("identity", lambda x: x, lambda x: (x.shape, x.dtype), lambda dy, y, x: (None,))
 
 
 def own_view(view: Any, x: Any) -> Any:

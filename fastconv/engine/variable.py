@@ -9,7 +9,7 @@ import numpy as np
 
 from fastconv import config
 from fastconv.arguments import LARGEST, is_integer, plain
-from fastconv.backends.gpu import Gpu, gpu
+from fastconv.backends.gpu.backend import Gpu, gpu_backend
 from fastconv.device import gpu_number, is_on_gpu
 from fastconv.engine.operand import Operand
 from fastconv.engine.primitive import Tensor, read
@@ -141,7 +141,7 @@ class Variable(Operand):
     def here(self) -> Any:
         """The array where models compute."""
         number = gpu_number()
-        return self.array if number is None else self.on(gpu(number))
+        return self.array if number is None else self.on(gpu_backend(number))
 
     def read(self) -> Any:
         """The array; inside a trace the tensor that stands for it."""
@@ -186,7 +186,7 @@ class Variable(Operand):
         return self.assign(self - value)
 
     def _assign_on_gpu(self, value: Any) -> None:
-        where = gpu(value.device.id)
+        where = gpu_backend(value.device.id)
         with where.running():
             self.on(where)[...] = value
         self.changed_on(where)

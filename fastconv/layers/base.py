@@ -17,7 +17,7 @@ import numpy as np
 
 from fastconv import config, constraints, initializers, ops, regularizers
 from fastconv.arguments import as_flag, as_integer, as_shape, plain
-from fastconv.backends.transfer import as_array
+from fastconv.backends.gpu.transfer import as_array
 from fastconv.engine import KerasTensor, Tensor, Variable
 from fastconv.engine.stateless import paired, run_on
 from fastconv.engine.symbolic import apply, is_symbolic

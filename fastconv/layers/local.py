@@ -65,7 +65,7 @@ class LocallyConnected(Activated, Weighted):
                 f"{self.name}: the sizes of the input must be known, since every place has weights of its own. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
-        self.output_size = output_size(self._spatial(input_shape), self.kernel_size, self.strides, (1,) * self.rank)
+        self.output_size = self._output_size(input_shape)
         if min(self.output_size) < 1:
             raise ValueError(
                 f"{self.name}: the window must fit into the input. "
@@ -79,12 +79,17 @@ class LocallyConnected(Activated, Weighted):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the shape of the output for an input of `input_shape` (batch first)."""
         check_rank(self, input_shape, self.rank + 2)
-        sizes = output_size(self._spatial(input_shape), self.kernel_size, self.strides, (1,) * self.rank)
+        sizes = self._output_size(input_shape)
         last = self.data_format == "channels_last"
         return (input_shape[0], *sizes, self.filters) if last else (input_shape[0], self.filters, *sizes)
 
     def _spatial(self, shape: Sequence[int]) -> tuple[int, ...]:
         return tuple(shape[1:-1] if self.data_format == "channels_last" else shape[2:])
+
+    def _output_size(self, input_shape: Sequence[int]) -> tuple[int, ...]:
+        """Return how many windows fit into each spatial axis."""
+        unpadded, undilated = ((0, 0),) * self.rank, (1,) * self.rank
+        return output_size(self._spatial(input_shape), self.kernel_size, self.strides, unpadded, undilated)
 
     def _places(self, input_shape: Sequence[int]) -> np.ndarray:
         """(windows, elements of one): where in an input, as one row, each window reads each element."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastconv import config
 from fastconv.arguments import as_integer, as_integers, is_number, number_of, plain
-from fastconv.backends.transfer import as_array, like, to_host
+from fastconv.backends.gpu.transfer import as_array, like, to_host
 from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild
 
 

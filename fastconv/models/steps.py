@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from fastconv.backends import gpu
-from fastconv.backends.transfer import download
+from fastconv.backends import gpu_backend
+from fastconv.backends.gpu.transfer import download
 from fastconv.device import any_on_gpu, gpu_number, is_on_gpu
 from fastconv.engine import HostCall, Plan, Tensor, Trace
 from fastconv.engine.tree import leaves, rebuild
@@ -77,7 +77,7 @@ class PlannedStep:
         outputs = iter(self.plan(*arrays))
         number = gpu_number()
         values = [next(outputs) if look is None else look for look in self.looks]
-        return Results(self.structure, values, None if number is None else gpu(number).check)
+        return Results(self.structure, values, None if number is None else gpu_backend(number).check)
 
 
 def _final_look(t: Tensor, trace: Trace) -> Callable[[], Any] | None:

@@ -18,7 +18,7 @@ import numpy as np
 from fastconv import config, optimizers
 from fastconv.arguments import as_flag, as_integer, as_number, as_verbosity, optional
 from fastconv.backends import backend_of
-from fastconv.backends.transfer import brought_here
+from fastconv.backends.gpu.transfer import brought_here
 from fastconv.callbacks import CallbackList, History
 from fastconv.callbacks.late import LateLogs
 from fastconv.callbacks.snapshot import Snapshot

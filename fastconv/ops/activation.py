@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastconv.arguments import as_number
+from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive, lift
 from fastconv.ops.broadcast import positions, reshape, sum
 from fastconv.ops.convert import as_float, cast, stop_gradient
@@ -17,13 +18,13 @@ from fastconv.ops.reduce import max as largest_of
 from fastconv.ops.shape import expand_dims, part, transpose
 
 _activate: Primitive = Primitive(
-    "activate",
+    Reference.activate,
     lambda x, **_: (x.shape, x.dtype),
     lambda dy, y, x, **params: (_activate_backward(dy, y, **params),),
     elementwise=True,
 )
 _activate_backward: Primitive = Primitive(
-    "activate_backward",
+    Reference.activate_backward,
     lambda dy, y, **_: (y.shape, y.dtype),
     lambda ddx, dx, dy, y, **params: (
         _activate_backward(ddx, y, **params),
@@ -44,13 +45,13 @@ SECOND: dict[str, Callable[[Any], Any]] = {
 
 
 _gate: Primitive = Primitive(
-    "gate",
+    Reference.gate,
     lambda x, **_: (x.shape, x.dtype),
     lambda dy, y, x, **params: (_gate_backward(dy, x, **params),),
     elementwise=True,
 )
 _gate_backward: Primitive = Primitive(
-    "gate_backward",
+    Reference.gate_backward,
     lambda dy, x, **_: (x.shape, x.dtype),
     lambda ddx, dx, dy, x, **params: (
         _gate_backward(ddx, x, **params),
@@ -73,10 +74,10 @@ GELU = {"linear": math.sqrt(8 / math.pi), "cubic": math.sqrt(8 / math.pi) * 0.04
 
 
 _gelu: Primitive = Primitive(
-    "gelu", lambda x: (x.shape, x.dtype), lambda dy, y, x: (_gelu_backward(dy, x),), elementwise=True
+    Reference.gelu, lambda x: (x.shape, x.dtype), lambda dy, y, x: (_gelu_backward(dy, x),), elementwise=True
 )
 _gelu_backward: Primitive = Primitive(
-    "gelu_backward",
+    Reference.gelu_backward,
     lambda dy, x: (x.shape, x.dtype),
     lambda ddx, dx, dy, x: (
         _gelu_backward(ddx, x),
@@ -87,7 +88,7 @@ _gelu_backward: Primitive = Primitive(
 
 
 _smooth = Primitive(
-    "smooth",
+    Reference.smooth,
     lambda x, **_: (x.shape, x.dtype),
     lambda dy, y, x, *, function, constants=(): (dy * SLOPES[function](x, y),),
     elementwise=True,
@@ -302,12 +303,12 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
 
 
 _softmax: Primitive = Primitive(
-    "softmax",
+    Reference.softmax,
     lambda x, **_: (x.shape, x.dtype),
     lambda dy, y, x: (_softmax_backward(dy, y),),
 )
 _softmax_backward: Primitive = Primitive(
-    "softmax_backward",
+    Reference.softmax_backward,
     lambda dy, y: (y.shape, y.dtype),
     lambda ddx, dx, dy, y: (
         _softmax_backward(ddx, y),
@@ -315,12 +316,12 @@ _softmax_backward: Primitive = Primitive(
     ),
 )
 _log_softmax: Primitive = Primitive(
-    "log_softmax",
+    Reference.log_softmax,
     lambda x: (x.shape, x.dtype),
     lambda dy, y, x: (_log_softmax_backward(dy, y),),
 )
 _log_softmax_backward: Primitive = Primitive(
-    "log_softmax_backward",
+    Reference.log_softmax_backward,
     lambda dy, y: (y.shape, y.dtype),
     lambda ddx, dx, dy, y: (
         ddx - sum(exp(y) * ddx, -1, True),

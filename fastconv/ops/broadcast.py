@@ -11,18 +11,19 @@ import numpy as np
 
 from fastconv.arguments import LARGEST, as_integers, is_integer, plain
 from fastconv.backends import backend_of
-from fastconv.engine import Primitive
+from fastconv.backends.reference import Reference
+from fastconv.engine import Primitive, View
 from fastconv.memory import check_fits
 from fastconv.ops.convert import cast, convert_to_tensor
 from fastconv.window import all_whole
 
 Axis = int | Sequence[int] | None
 
-_reshape = Primitive(
+_reshape = View(
     "reshape",
+    lambda x, *, shape: x.reshape(shape),
     lambda x, *, shape: (shape, x.dtype),
     lambda dy, y, x, *, shape: (reshape(dy, x.shape),),
-    view=lambda x, *, shape: x.reshape(shape),
 )
 
 
@@ -44,11 +45,11 @@ def reshape(x: Any, newshape: int | Sequence[int]) -> Any:
     return _reshape(x, shape=shape)
 
 
-_broadcast_to = Primitive(
+_broadcast_to = View(
     "broadcast_to",
+    lambda x, *, shape: backend_of(x).xp.broadcast_to(x, shape),
     lambda x, *, shape: (shape, x.dtype),
     lambda dy, y, x, *, shape: (sum_to(dy, x.shape),),
-    view=lambda x, *, shape: backend_of(x).xp.broadcast_to(x, shape),
 )
 
 
@@ -127,7 +128,7 @@ def spread(dy: Any, x: Any, axis: tuple[int, ...] | None) -> Any:
 
 
 _sum = Primitive(
-    "sum",
+    Reference.sum,
     lambda x, *, axis, keepdims: (reduced_shape(x, axis, keepdims), x.dtype),
     lambda dy, y, x, *, axis, keepdims: (spread(dy, x, axis),),
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastconv import config
+from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
+from fastconv.geometry import Convolution
 from fastconv.ops.broadcast import reshape
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
@@ -15,11 +17,11 @@ from fastconv.ops.shape import part
 from fastconv.window import (
     CONV_PADDINGS,
     RANKS,
-    Clip,
     Padding,
+    Shape,
+    Sides,
     broken_rule,
     clip_window,
-    output_size,
     remembered,
     resolve_padding,
     resolve_transposed,
@@ -27,73 +29,86 @@ from fastconv.window import (
 )
 
 
-def _conv_shape(x: Any, w: Any, bias: Any = None, *, strides: Any, padding: Any, dilation: Any, **_: Any) -> tuple:
-    padded = [n + sum(p) for n, p in zip(x.shape[1:-1], padding)]
-    return (x.shape[0], *output_size(padded, w.shape[:-2], strides, dilation), w.shape[-1]), x.dtype
-
-
-def _conv_gradient(dy: Any, y: Any, x: Any, w: Any, **window: Any) -> tuple:
+def _conv_gradient(dy: Any, y: Any, x: Any, w: Any, *, convolution: Convolution) -> tuple:
     return (
-        _conv_backward_input(dy, w, input_shape=tuple(x.shape), **window),
-        _conv_backward_kernel(x, dy, kernel_shape=tuple(w.shape), **window),
+        _conv_backward_input(dy, w, convolution=convolution),
+        _conv_backward_kernel(x, dy, convolution=convolution),
     )
 
 
-def _backward_input_gradient(ddx: Any, dx: Any, dy: Any, w: Any, *, input_shape: Any, **window: Any) -> tuple:
-    return _conv(ddx, w, **window), _conv_backward_kernel(ddx, dy, kernel_shape=tuple(w.shape), **window)
+def _backward_input_gradient(ddx: Any, dx: Any, dy: Any, w: Any, *, convolution: Convolution) -> tuple:
+    return _conv(ddx, w, convolution=convolution), _conv_backward_kernel(ddx, dy, convolution=convolution)
 
 
-def _backward_kernel_gradient(ddw: Any, dw: Any, x: Any, dy: Any, *, kernel_shape: Any, **window: Any) -> tuple:
-    return _conv_backward_input(dy, ddw, input_shape=tuple(x.shape), **window), _conv(x, ddw, **window)
+def _backward_kernel_gradient(ddw: Any, dw: Any, x: Any, dy: Any, *, convolution: Convolution) -> tuple:
+    return _conv_backward_input(dy, ddw, convolution=convolution), _conv(x, ddw, convolution=convolution)
 
 
-_conv: Primitive = Primitive("conv", _conv_shape, _conv_gradient)
+_conv: Primitive = Primitive(
+    Reference.conv, lambda x, *_, convolution, **__: (convolution.output_shape, x.dtype), _conv_gradient
+)
 _conv_backward_input: Primitive = Primitive(
-    "conv_backward_input",
-    lambda dy, w, bias=None, *, input_shape, **_: (input_shape, dy.dtype),
+    Reference.conv_backward_input,
+    lambda dy, *_, convolution, **__: (convolution.input_shape, dy.dtype),
     _backward_input_gradient,
 )
 _conv_backward_kernel: Primitive = Primitive(
-    "conv_backward_kernel",
-    lambda x, dy, *, kernel_shape, **_: (kernel_shape, x.dtype),
+    Reference.conv_backward_kernel,
+    lambda x, dy, *, convolution: (convolution.kernel_shape, x.dtype),
     _backward_kernel_gradient,
 )
 
 
-# ---- without the taps that meet nothing but padding ------------------------------------------------------------------
+# ---- without the taps that meet only padding -------------------------------------------------------------------------
 
 
-def _cut(x: Any, ranges: tuple[tuple[int, int], ...], at: int) -> Any:
-    """Some (first, end) of the axes of x from `at` on."""
-    return part(x, (slice(None),) * at + tuple(slice(*r) for r in ranges))
+class Geometry(NamedTuple):
+    """A convolution, and the parts of larger arrays that it takes.
+
+    Attributes:
+        convolution: the convolution of the parts.
+        taps: (first, end) of each axis of the kernel; None for the whole kernel.
+        pixels: (first, end) of each spatial axis of the inputs; None together with `taps`.
+    """
+
+    convolution: Convolution
+    taps: Sides | None
+    pixels: Sides | None
 
 
-def _uncut(x: Any, ranges: tuple[tuple[int, int], ...], at: int, sizes: Sequence[int]) -> Any:
-    """The adjoint of `_cut`: x between zeros, in axes of these sizes."""
+def _clipped_geometry(
+    x_shape: Sequence[int], w_shape: Sequence[int], strides: Shape, padding: Sides, dilation: Shape
+) -> Geometry:
+    """Return the convolution of these shapes without the outer taps that meet only padding."""
+    clip = clip_window(tuple(x_shape[1:-1]), tuple(w_shape[:-2]), strides, padding, dilation)
+    parts = (x_shape[0], *clip.spatial, x_shape[-1]), (*clip.size, *w_shape[-2:])
+    convolution = Convolution.of(*parts, clip.strides, clip.padding, clip.dilation)
+    return Geometry(convolution, *((None, None) if clip.whole else (clip.taps, clip.pixels)))
+
+
+def _cut(x: Any, ranges: Sides | None, first_axis: int) -> Any:
+    """Return x restricted to (first, end) along each axis from `first_axis` on; all of x if `ranges` is None."""
+    return x if ranges is None else part(x, (slice(None),) * first_axis + tuple(slice(*r) for r in ranges))
+
+
+def _embed(x: Any, ranges: Sides | None, first_axis: int, sizes: Sequence[int]) -> Any:
+    """Return the adjoint of `_cut`: x between zeros, in axes of these sizes."""
+    if ranges is None:
+        return x
     sides = [(first, n - end) for (first, end), n in zip(ranges, sizes)]
-    return pad(x, ((0, 0),) * at + tuple(sides) + ((0, 0),) * (x.ndim - at - len(sides)))
+    return pad(x, ((0, 0),) * first_axis + tuple(sides) + ((0, 0),) * (x.ndim - first_axis - len(sides)))
 
 
-def _clipped(x: Any, w: Any, clip: Clip) -> Any:
-    if clip.whole:
-        return _conv(x, w, **clip.moves)
-    return _conv(_cut(x, clip.pixels, 1), _cut(w, clip.taps, 0), **clip.moves)
+def _clipped_backward_input(dy: Any, w: Any, spatial: Sequence[int], geometry: Geometry) -> Any:
+    """Return dx, whose spatial sizes are `spatial`."""
+    convolution, taps, pixels = geometry
+    return _embed(_conv_backward_input(dy, _cut(w, taps, 0), convolution=convolution), pixels, 1, spatial)
 
 
-def _clipped_backward_input(dy: Any, w: Any, input_shape: tuple[int, ...], clip: Clip) -> Any:
-    if clip.whole:
-        return _conv_backward_input(dy, w, input_shape=input_shape, **clip.moves)
-    shape = (input_shape[0], *clip.spatial, input_shape[-1])
-    dx = _conv_backward_input(dy, _cut(w, clip.taps, 0), input_shape=shape, **clip.moves)
-    return _uncut(dx, clip.pixels, 1, input_shape[1:-1])
-
-
-def _clipped_backward_kernel(x: Any, dy: Any, kernel_shape: tuple[int, ...], clip: Clip) -> Any:
-    if clip.whole:
-        return _conv_backward_kernel(x, dy, kernel_shape=kernel_shape, **clip.moves)
-    shape = (*clip.size, *kernel_shape[-2:])
-    dw = _conv_backward_kernel(_cut(x, clip.pixels, 1), dy, kernel_shape=shape, **clip.moves)
-    return _uncut(dw, clip.taps, 0, kernel_shape[:-2])
+def _clipped_backward_kernel(x: Any, dy: Any, window: Sequence[int], geometry: Geometry) -> Any:
+    """Return dw, whose window has the size `window`."""
+    convolution, taps, pixels = geometry
+    return _embed(_conv_backward_kernel(_cut(x, pixels, 1), dy, convolution=convolution), taps, 0, window)
 
 
 # ---- the functions ---------------------------------------------------------------------------------------------------
@@ -137,7 +152,8 @@ def conv(
     x, restore = images("conv", convert_to_tensor(inputs), data_format, RANKS)
     w = convert_to_tensor(kernel)
     floats("conv", x, w)
-    return restore(_clipped(x, w, _window("conv", x.shape, w.shape, strides, padding, dilation_rate)))
+    convolution, taps, pixels = _geometry("conv", x.shape, w.shape, strides, padding, dilation_rate)
+    return restore(_conv(_cut(x, pixels, 1), _cut(w, taps, 0), convolution=convolution))
 
 
 def conv_backward_input(
@@ -170,9 +186,9 @@ def conv_backward_input(
     w = convert_to_tensor(kernel)
     floats("conv_backward_input", dy, w)
     shape = _last(input_shape, data_format)
-    clip = _window("conv_backward_input", shape, w.shape, strides, padding, dilation_rate)
-    _check_grad("conv_backward_input", dy, shape, w.shape, clip)
-    return restore(_clipped_backward_input(dy, w, shape, clip))
+    geometry = _geometry("conv_backward_input", shape, w.shape, strides, padding, dilation_rate)
+    _check_grad("conv_backward_input", dy, geometry.convolution)
+    return restore(_clipped_backward_input(dy, w, shape[1:-1], geometry))
 
 
 def conv_backward_kernel(
@@ -203,9 +219,9 @@ def conv_backward_kernel(
     dy, _ = images("conv_backward_kernel", convert_to_tensor(grad), data_format, RANKS)
     floats("conv_backward_kernel", x, dy)
     shape = tuple(int(n) for n in kernel_shape)
-    clip = _window("conv_backward_kernel", x.shape, shape, strides, padding, dilation_rate)
-    _check_grad("conv_backward_kernel", dy, x.shape, shape, clip)
-    return _clipped_backward_kernel(x, dy, shape, clip)
+    geometry = _geometry("conv_backward_kernel", x.shape, shape, strides, padding, dilation_rate)
+    _check_grad("conv_backward_kernel", dy, geometry.convolution)
+    return _clipped_backward_kernel(x, dy, shape[:-2], geometry)
 
 
 def conv_transpose(
@@ -252,8 +268,8 @@ def conv_transpose(
         )
     rank = x.ndim - 2
     steps, dilation = spread("strides", strides, rank), spread("dilation_rate", dilation_rate, rank)
-    shape, clip = _transposed_window(padding, output_padding, x.shape[1:-1], w.shape[:-2], steps, dilation)
-    return restore(_clipped_backward_input(x, w, (x.shape[0], *shape, w.shape[-2]), clip))
+    spatial, geometry = _transposed_geometry(padding, output_padding, x.shape, w.shape, steps, dilation)
+    return restore(_clipped_backward_input(x, w, spatial, geometry))
 
 
 def depthwise_conv(
@@ -328,7 +344,8 @@ def _depthwise(op: str, inputs: Any, kernel: Any, strides: Any, padding: Any, da
             f"Received: inputs.shape={tuple(x.shape)}, kernel.shape={tuple(w.shape)}"
         )
     grouped = reshape(w, (*w.shape[:-2], 1, w.shape[-2] * w.shape[-1]))
-    return restore(_clipped(x, grouped, _window(op, x.shape, grouped.shape, strides, padding, dilation)))
+    convolution, taps, pixels = _geometry(op, x.shape, grouped.shape, strides, padding, dilation)
+    return restore(_conv(_cut(x, pixels, 1), _cut(grouped, taps, 0), convolution=convolution))
 
 
 def _last(shape: Sequence[int], data_format: str | None) -> tuple[int, ...]:
@@ -340,15 +357,15 @@ def _last(shape: Sequence[int], data_format: str | None) -> tuple[int, ...]:
 
 
 @remembered
-def _window(
+def _geometry(
     op: str,
     x_shape: Sequence[int],
     w_shape: Sequence[int],
     strides: int | Sequence[int],
     padding: Padding,
     dilation_rate: int | Sequence[int],
-) -> Clip:
-    """How a window moves, as the kernels want it, once the shapes are known to fit together."""
+) -> Geometry:
+    """Check that the shapes fit together, and return the geometry of their convolution."""
     broken = broken_rule(x_shape, w_shape)
     if broken:
         axes = "DHW"[5 - len(w_shape) :]
@@ -357,27 +374,28 @@ def _window(
     rank = len(w_shape) - 2
     strides, dilation = spread("strides", strides, rank), spread("dilation_rate", dilation_rate, rank)
     sides = resolve_padding(op, padding, x_shape[1:-1], w_shape[:-2], strides, dilation, CONV_PADDINGS)
-    return clip_window(tuple(x_shape[1:-1]), tuple(w_shape[:-2]), strides, sides, dilation)
+    return _clipped_geometry(x_shape, w_shape, strides, sides, dilation)
 
 
 @remembered
-def _transposed_window(
+def _transposed_geometry(
     padding: Padding,
     output_padding: int | Sequence[int] | None,
-    spatial: tuple[int, ...],
-    size: tuple[int, ...],
-    strides: tuple[int, ...],
-    dilation: tuple[int, ...],
-) -> tuple[tuple[int, ...], Clip]:
-    """The spatial sizes of what a transposed convolution gives, and the window of the convolution that goes back."""
-    shape, sides = resolve_transposed("conv_transpose", padding, output_padding, spatial, size, strides, dilation)
-    return shape, clip_window(shape, size, strides, sides, dilation)
+    x_shape: Shape,
+    w_shape: Shape,
+    strides: Shape,
+    dilation: Shape,
+) -> tuple[Shape, Geometry]:
+    """Return the spatial sizes of a transposed convolution's result, and the geometry of the convolution back."""
+    spatial, sides = resolve_transposed(
+        "conv_transpose", padding, output_padding, x_shape[1:-1], w_shape[:-2], strides, dilation
+    )
+    back = (x_shape[0], *spatial, w_shape[-2])
+    return spatial, _clipped_geometry(back, w_shape, strides, sides, dilation)
 
 
-def _check_grad(op: str, dy: Any, x_shape: Sequence[int], w_shape: Sequence[int], clip: Clip) -> None:
-    strides, padding, dilation = clip.moves.values()
-    padded = [n + sum(p) for n, p in zip(clip.spatial, padding)]
-    expected = (x_shape[0], *output_size(padded, clip.size, strides, dilation), w_shape[-1])
+def _check_grad(op: str, dy: Any, convolution: Convolution) -> None:
+    expected = convolution.output_shape
     if tuple(dy.shape) != expected:
         raise ValueError(
             f"{op}: grad must have the shape of conv's output, {expected} (channels last). "

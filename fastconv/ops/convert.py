@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
-from fastconv.backends.transfer import as_array, to_host
+from fastconv.backends.gpu.transfer import as_array, to_host
+from fastconv.backends.reference import Reference
 from fastconv.engine import Tensor
 from fastconv.engine.primitive import CAST, DETACH, Primitive, read
 from fastconv.engine.tree import leaves
@@ -66,7 +67,7 @@ def _before_cast(x: Any) -> Any:
     return source if source.dtype.kind in "biu" else x
 
 
-_indices: Primitive = Primitive("indices", lambda x: (x.shape, np.dtype("int64")))
+_indices: Primitive = Primitive(Reference.indices, lambda x: (x.shape, np.dtype("int64")))
 
 
 def as_indices(x: Any) -> Any:

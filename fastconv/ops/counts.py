@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
 from fastconv.ops.broadcast import broadcast_to
 from fastconv.ops.convert import as_indices, convert_to_tensor
 
 _threshold_counts: Primitive = Primitive(
-    "threshold_counts",
+    Reference.threshold_counts,
     lambda x, real, weights, thresholds: ((4, *thresholds.shape, x.shape[1]), np.dtype("float64")),
 )
 _confusion_matrix: Primitive = Primitive(
-    "confusion_matrix",
+    Reference.confusion_matrix,
     lambda real, called, weights, *, classes: ((classes, classes), np.dtype("float64")),
 )
 

@@ -133,8 +133,8 @@ def extract_patches(
     x, restore = channels_last("extract_patches", x, data_format, (rank,))
     steps, dilation = spread("strides", strides or sizes, rank), spread("dilation_rate", dilation_rate, rank)
     sides = resolve_padding("extract_patches", padding, x.shape[1:-1], sizes, steps, dilation)
+    outputs = output_size(x.shape[1:-1], sizes, steps, sides, dilation)
     x = pad(x, [(0, 0), *sides, (0, 0)])
-    outputs = output_size(x.shape[1:-1], sizes, steps, dilation)
     n, channels = x.shape[0], x.shape[-1]
     for i, (count, taps, step, gap) in enumerate(zip(outputs, sizes, steps, dilation)):
         x = take(x, np.arange(count)[:, None] * step + np.arange(taps) * gap, 1 + 2 * i)

@@ -10,7 +10,8 @@ import numpy as np
 
 from fastconv import config
 from fastconv.arguments import as_integer
-from fastconv.backends.transfer import to_host
+from fastconv.backends.gpu.transfer import to_host
+from fastconv.backends.reference import Reference
 from fastconv.engine import Operand, Primitive, Tensor, lift
 from fastconv.ops.broadcast import sum_to
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
@@ -79,16 +80,16 @@ def _binary_gradient(dz: Any, z: Any, x: Any, y: Any, *, function: str) -> tuple
     return sum_to(dx, x.shape), sum_to(dy, y.shape)
 
 
-_unary = Primitive("elementwise", _unary_shape, _unary_gradient, elementwise=True)
-_binary = Primitive("elementwise", _binary_shape, _binary_gradient, elementwise=True)
+_unary = Primitive(Reference.elementwise, _unary_shape, _unary_gradient, elementwise=True)
+_binary = Primitive(Reference.elementwise, _binary_shape, _binary_gradient, elementwise=True)
 _add = Primitive(
-    "add",
+    Reference.add,
     broadcast_shape,
     lambda dz, z, x, y: (sum_to(dz, x.shape), sum_to(dz, y.shape)),
     elementwise=True,
 )
 _multiply = Primitive(
-    "multiply",
+    Reference.multiply,
     broadcast_shape,
     lambda dz, z, x, y: (sum_to(dz * y, x.shape), sum_to(dz * x, y.shape)),
     elementwise=True,
@@ -261,7 +262,7 @@ def _limit_gradient(dz: Any, z: Any, x: Any, limit: Any, *, function: str) -> tu
     return sum_to(where(within, dz, 0.0), x.shape), sum_to(where(within, 0.0, dz), limit.shape)
 
 
-_limit = Primitive("elementwise", _binary_shape, _limit_gradient, elementwise=True)
+_limit = Primitive(Reference.elementwise, _binary_shape, _limit_gradient, elementwise=True)
 
 
 def clip(x: Any, x_min: Any, x_max: Any) -> Any:
@@ -272,7 +273,7 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
 # ---- choice ----------------------------------------------------------------------------------------------------------
 
 _where = Primitive(
-    "where",
+    Reference.where,
     lambda condition, x, y: (
         np.broadcast_shapes(condition.shape, x.shape, y.shape),
         np.result_type(x.dtype, y.dtype),

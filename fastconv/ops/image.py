@@ -11,6 +11,7 @@ import numpy as np
 
 from fastconv import config
 from fastconv.arguments import as_choice, as_number, as_size
+from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive, lift
 from fastconv.memory import check_fits
 from fastconv.ops.broadcast import broadcast_to, reshape
@@ -194,7 +195,7 @@ def _resize_axis(x: Any, axis: int, outputs: int, interpolation: str, antialias:
 
 # x (M, inputs, K), and `taps`; its gradient resamples by the transposed matrix.
 _resample: Primitive = Primitive(
-    "resample",
+    Reference.resample,
     lambda x, w, back_w, first, back_first: ((x.shape[0], len(first), x.shape[2]), x.dtype),
     lambda dy, y, x, w, back_w, first, back_first: (
         _resample(dy, back_w, w, back_first, first),
@@ -217,7 +218,9 @@ def _no_gradient(op: str) -> Callable[..., tuple]:
 
 
 # x (N, H, W, C) and transforms (N, 8); the fills are called as in SciPy.
-AFFINE = Primitive("affine_transform", lambda x, transform, **_: (x.shape, x.dtype), _no_gradient("affine_transform"))
+AFFINE = Primitive(
+    Reference.affine_transform, lambda x, transform, **_: (x.shape, x.dtype), _no_gradient("affine_transform")
+)
 
 FILLS = {
     "constant": "grid-constant",
@@ -282,7 +285,7 @@ def affine_transform(
 
 
 _flip_some: Primitive = Primitive(
-    "flip_some",
+    Reference.flip_some,
     lambda x, flips, *, axes: (x.shape, x.dtype),
     lambda dy, y, x, flips, *, axes: (_flip_some(dy, flips, axes=axes), None),
 )
@@ -303,7 +306,7 @@ def flip_some(images: Any, flips: Any, horizontal: bool, vertical: bool, data_fo
 
 
 _crop_at: Primitive = Primitive(
-    "crop_at",
+    Reference.crop_at,
     lambda x, starts, *, size: ((x.shape[0], *size, x.shape[3]), x.dtype),
     _no_gradient("crop_at"),
 )
@@ -330,7 +333,7 @@ def _stretch_gradient(dy: Any, y: Any, x: Any, scale: Any, shift: Any, *, low: f
     return d * reshape(scale, (-1, 1, 1)), sum_(d * x, (1, 2)), sum_(d, 1)
 
 
-_stretch = Primitive("stretch", lambda x, scale, shift, **_: (x.shape, x.dtype), _stretch_gradient)
+_stretch = Primitive(Reference.stretch, lambda x, scale, shift, **_: (x.shape, x.dtype), _stretch_gradient)
 
 
 def stretch(images: Any, scale: Any, shift: Any, value_range: Sequence[float], data_format: str | None = None) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastconv import config
+from fastconv.backends.launch import Operation
+from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive, Tensor
 from fastconv.ops.activation import log_softmax, softplus
 from fastconv.ops.broadcast import positions, reshape, sum
@@ -21,18 +23,18 @@ def _dense_gradient(dloss: Any, loss: Any, logits: Any, target: Any) -> tuple:
 
 
 _dense: Primitive = Primitive(
-    "softmax_cross_entropy", lambda logits, target: (logits.shape[:-1], logits.dtype), _dense_gradient
+    Reference.softmax_cross_entropy, lambda logits, target: (logits.shape[:-1], logits.dtype), _dense_gradient
 )
 _dense_backward: Primitive = Primitive(
-    "softmax_cross_entropy_backward", lambda dloss, logits, target: (logits.shape, logits.dtype)
+    Reference.softmax_cross_entropy_backward, lambda dloss, logits, target: (logits.shape, logits.dtype)
 )
 _sparse: Primitive = Primitive(
-    "sparse_softmax_cross_entropy",
+    Reference.sparse_softmax_cross_entropy,
     lambda logits, target: (logits.shape[:-1], logits.dtype),
     lambda dloss, loss, logits, target: (_sparse_backward(dloss, logits, target), None),
 )
 _sparse_backward: Primitive = Primitive(
-    "sparse_softmax_cross_entropy_backward", lambda dloss, logits, target: (logits.shape, logits.dtype)
+    Reference.sparse_softmax_cross_entropy_backward, lambda dloss, logits, target: (logits.shape, logits.dtype)
 )
 
 
@@ -140,13 +142,17 @@ def _probabilities(output: Any) -> Any:
     return clip(output / sum(output, -1, True), config.epsilon(), 1 - config.epsilon())
 
 
-MAKERS: dict[str, tuple[str, dict]] = {"softmax": ("softmax", {}), "sigmoid": ("activate", {"activation": "sigmoid"})}
+# The operation, with its parameters, of an activation whose logits a loss can use.
+MAKERS: dict[str, tuple[Operation, dict]] = {
+    "softmax": (Reference.softmax, {}),
+    "sigmoid": (Reference.activate, {"activation": "sigmoid"}),
+}
 
 
 def _behind(output: Any, activation: str) -> Any:
     """The logits, where `output` is known to be softmax or sigmoid of them; else None."""
     call = output.call if isinstance(output, Tensor) else None
-    if call is None or (call.primitive.name, call.params) != MAKERS[activation]:
+    if call is None or (call.primitive.operation, call.params) != MAKERS[activation]:
         return None
     return call.inputs[0]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.backends.reference import Reference
 from fastconv.engine import Operand, Primitive, lift
 from fastconv.ops.broadcast import reshape, sum_to
 from fastconv.ops.convert import convert_to_tensor
@@ -34,7 +35,7 @@ def _gradient(dy: Any, y: Any, a: Any, b: Any, *, transpose_a: bool = False, tra
     return sum_to(da, a.shape), sum_to(db, b.shape)
 
 
-_matmul = Primitive("matmul", _shape, _gradient)
+_matmul = Primitive(Reference.matmul, _shape, _gradient)
 
 
 def matmul(x1: Any, x2: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastconv.arguments import as_number
+from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
 from fastconv.ops.broadcast import broadcast_to, positions, reshape, sum, sum_to
 from fastconv.ops.convert import as_float
@@ -35,12 +36,12 @@ def _batch_norm_gradient(dys: tuple, ys: tuple, x: Any, gamma: Any, beta: Any, *
 
 
 _batch_norm = Primitive(
-    "batch_norm",
+    Reference.batch_norm,
     lambda x, gamma, beta, *, epsilon: [(x.shape, x.dtype), (gamma.shape, x.dtype), (gamma.shape, x.dtype)],
     _batch_norm_gradient,
 )
 _batch_norm_backward = Primitive(
-    "batch_norm_backward",
+    Reference.batch_norm_backward,
     lambda dy, x, mean, variance, gamma, *, epsilon: [
         (x.shape, x.dtype),
         (gamma.shape, x.dtype),
@@ -59,7 +60,7 @@ def _normalize_gradient(
 
 
 _normalize = Primitive(
-    "normalize",
+    Reference.normalize,
     lambda x, *others, **_: (x.shape, np.result_type(x.dtype, *[array.dtype for array in others])),
     _normalize_gradient,
 )
@@ -75,12 +76,12 @@ def _standardize_gradient(dys: tuple, ys: tuple, x: Any, *, epsilon: float) -> t
 
 
 _standardize = Primitive(
-    "standardize",
+    Reference.standardize,
     lambda x, *, epsilon: [(x.shape, x.dtype), ((*x.shape[:-1], 1), x.dtype)],
     _standardize_gradient,
 )
 _standardize_backward: Primitive = Primitive(
-    "standardize_backward",
+    Reference.standardize_backward,
     lambda dy, y, inverse: (y.shape, y.dtype),
     lambda ddx, dx, dy, y, inverse: (
         _standardize_backward(ddx, y, inverse),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv.arguments import LARGEST, as_number, is_integer, optional, plain
+from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
 from fastconv.engine.tree import leaves
 from fastconv.memory import check_fits
@@ -15,12 +16,12 @@ from fastconv.window import explicit_sides
 MODES = ("constant", "edge", "reflect", "symmetric")
 
 _pad: Primitive = Primitive(
-    "pad",
+    Reference.pad,
     lambda x, *, pad_width, **_: (tuple(n + sum(p) for n, p in zip(x.shape, pad_width)), x.dtype),
     lambda dy, y, x, *, pad_width, mode, value=0.0: (_pad_backward(dy, pad_width=pad_width, mode=mode),),
 )
 _pad_backward: Primitive = Primitive(
-    "pad_backward",
+    Reference.pad_backward,
     lambda dy, *, pad_width, mode: (tuple(n - sum(p) for n, p in zip(dy.shape, pad_width)), dy.dtype),
     lambda ddx, dx, dy, *, pad_width, mode: (_pad(ddx, pad_width=pad_width, mode=mode),),
 )

@@ -3,69 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive, Tensor
+from fastconv.geometry import Pooling
 from fastconv.ops.broadcast import reshape
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
 from fastconv.ops.shape import part
-from fastconv.window import MOST_PIXELS, Padding, Sides, clip_window, output_size, remembered, resolve_padding, spread
+from fastconv.window import (
+    MOST_PIXELS,
+    Clip,
+    Padding,
+    Shape,
+    Sides,
+    clip_window,
+    output_size,
+    remembered,
+    resolve_padding,
+    spread,
+)
 
-# Of images x (N, H, W, C), with the windows of two axes.
+# A function of images x (N, H, W, C) and of `pooling`, their `Pooling`.
 Pool = Callable[..., Any]
 
 
-def _pool_shape(x: Any, *, size: Any, strides: Any, padding: Any, dilation: Any = (1, 1), **_: Any) -> tuple:
-    padded = [n + sum(p) for n, p in zip(x.shape[1:3], padding)]
-    return (x.shape[0], *output_size(padded, size, strides, dilation), x.shape[3]), x.dtype
+def _pool_shape(x: Any, *, pooling: Pooling, **_: Any) -> tuple:
+    return pooling.output_shape, x.dtype
 
 
 _extreme_pool_backward: Primitive = Primitive(
-    "extreme_pool_backward", lambda dy, winners, *, input_shape, **_: (input_shape, dy.dtype)
+    Reference.extreme_pool_backward, lambda dy, winners, *, pooling: (pooling.input_shape, dy.dtype)
 )
 
 
-def _extreme_pool(name: str) -> Pool:
-    """The function of x that is called `name`, max_pool or min_pool: where it is recorded, so are its winners."""
-    plain = Primitive(name, _pool_shape)
+def _extreme_pool(extremes: Callable[..., Any], extremes_and_winners: Callable[..., Any]) -> Pool:
+    """Return a function of x that computes `extremes`; if the call is recorded, it computes the winners too."""
+    plain = Primitive(extremes, _pool_shape)
     recorded = Primitive(
-        name + "_winners",
-        lambda x, **window: [_pool_shape(x, **window), (_pool_shape(x, **window)[0], np.dtype(np.int32))],
-        lambda dys, ys, x, **window: (_extreme_pool_backward(dys[0], ys[1], input_shape=tuple(x.shape), **window),),
+        extremes_and_winners,
+        lambda x, *, pooling: [(pooling.output_shape, x.dtype), (pooling.output_shape, np.dtype(np.int32))],
+        lambda dys, ys, x, *, pooling: (_extreme_pool_backward(dys[0], ys[1], pooling=pooling),),
     )
     return lambda x, **window: recorded(x, **window)[0] if isinstance(x, Tensor) else plain(x, **window)
 
 
-_max_pool = _extreme_pool("max_pool")
-_min_pool = _extreme_pool("min_pool")
+_max_pool = _extreme_pool(Reference.max_pool, Reference.max_pool_winners)
+_min_pool = _extreme_pool(Reference.min_pool, Reference.min_pool_winners)
 _average_pool: Primitive = Primitive(
-    "average_pool",
+    Reference.average_pool,
     _pool_shape,
-    lambda dy, y, x, **window: (_average_pool_backward(dy, input_shape=tuple(x.shape), **window),),
+    lambda dy, y, x, **window: (_average_pool_backward(dy, **window),),
 )
 _average_pool_backward: Primitive = Primitive(
-    "average_pool_backward",
-    lambda dy, *, input_shape, **_: (input_shape, dy.dtype),
-    lambda ddx, dx, dy, *, input_shape, **window: (_average_pool(ddx, **window),),
+    Reference.average_pool_backward,
+    lambda dy, *, pooling, **_: (pooling.input_shape, dy.dtype),
+    lambda ddx, dx, dy, **window: (_average_pool(ddx, **window),),
 )
 
 
-# The windows of several axes, by the names that the primitives know, and those of an axis that is left as it is.
-Windows = dict[str, tuple]
-WHOLE: dict[str, Any] = {"size": 1, "strides": 1, "padding": (0, 0), "dilation": 1}
+class Geometry(NamedTuple):
+    """A pooling over one to three spatial axes, as poolings of images.
 
+    Attributes:
+        pixels: (first, end) of each spatial axis of the inputs that windows may meet; None for all pixels.
+        steps: the poolings, one after the other; the result of one step is reshaped to the next step's inputs.
+        output_shape: (N, .., C).
+        share: the part of the window's taps that is left after taps that meet only padding are left out.
+    """
 
-class Pooling(NamedTuple):
-    """How windows move without their outer taps that meet nothing but padding."""
-
-    windows: Windows
-    pixels: Sides | None  # (first, end) of each axis of the inputs that windows may meet; None for all
-    share: float  # of the taps of the whole window that are left
+    pixels: Sides | None
+    steps: tuple[Pooling, ...]
+    output_shape: Shape
+    share: float
 
 
 def _pool(
@@ -81,61 +95,71 @@ def _pool(
 ) -> Any:
     x, restore = images(op, convert_to_tensor(inputs), data_format, ranks=(1, 2, 3))
     floats(op, x)
-    windows, pixels, share = _windows(op, x.shape[1:-1], pool_size, strides, padding, dilation)
-    if pixels is not None:
-        x = part(x, (slice(None), *(slice(*p) for p in pixels)))
-    if x.ndim == 4:
-        y = primitive(x, **windows, **params)
-    else:
-        y = (_pool_lines if x.ndim == 3 else _pool_volumes)(partial(primitive, **params), x, windows)
+    pixels, steps, output_shape, share = _geometry(op, x.shape, pool_size, strides, padding, dilation)
+    y = x if pixels is None else part(x, (slice(None), *(slice(*p) for p in pixels)))
+    for pooling in steps:
+        y = primitive(_reshaped(y, pooling.input_shape), pooling=pooling, **params)
+    y = _reshaped(y, output_shape)
     if share < 1 and params.get("count_padding"):
         y = y * share
     return restore(y)
 
 
 @remembered
-def _windows(
+def _geometry(
     op: str,
-    spatial: tuple[int, ...],
+    x_shape: Shape,
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None,
     padding: Padding,
     dilation: int | Sequence[int],
-) -> Pooling:
-    """The arguments of an operation as the kernels want them; averages know no dilation."""
+) -> Geometry:
+    """Check the arguments of a pooling, and return its geometry."""
+    spatial = x_shape[1:-1]
     rank = len(spatial)
     size = spread("pool_size", pool_size, rank)
     steps = size if strides is None else spread("strides", strides, rank)
     distance = spread("dilation_rate", dilation, rank)
     sides = resolve_padding(op, padding, spatial, size, steps, distance)
     clip = clip_window(spatial, size, steps, sides, distance)
-    windows: Windows = {"size": clip.size, **clip.moves}
-    if op == "average_pool":
-        del windows["dilation"]
-    elif prod(clip.size[-2:]) > MOST_PIXELS:
+    if op != "average_pool" and prod(clip.size[-2:]) > MOST_PIXELS:
         raise ValueError(f"{op}: windows must have less than 2**31 elements of a plane. Received: pool_size={size}")
+    shape = (x_shape[0], *clip.spatial, x_shape[-1])
+    outputs = output_size(clip.spatial, clip.size, clip.strides, clip.padding, clip.dilation)
     uncut = all(p == (0, n) for p, n in zip(clip.pixels, spatial))
-    return Pooling(windows, None if uncut else clip.pixels, prod(clip.size) / prod(size))
+    return Geometry(
+        None if uncut else clip.pixels,
+        _image_poolings(shape, clip),
+        (x_shape[0], *outputs, x_shape[-1]),
+        prod(clip.size) / prod(size),
+    )
 
 
-def _pool_lines(pool: Pool, x: Any, windows: Windows) -> Any:
-    """x (N, W, C) to y (N, OW, C): an image of height 1."""
-    n, w, c = x.shape
-    y = pool(reshape(x, (n, 1, w, c)), **{name: (WHOLE[name], *values) for name, values in windows.items()})
-    return reshape(y, (n, y.shape[2], c))
+def _image_poolings(shape: Shape, clip: Clip) -> tuple[Pooling, ...]:
+    """Return poolings of images that together pool x of this shape.
 
-
-def _pool_volumes(pool: Pool, x: Any, windows: Windows) -> Any:
-    """x (N, D, H, W, C) to y (N, OD, OH, OW, C): every plane, then the depths of every pixel of a plane.
-
-    Extremes and means, and the counts of these, separate; so does the order in which the first extreme is the first.
+    A line is an image of height 1. A volume is pooled plane by plane, then along the depth of every pixel of a plane.
+    Extremes, means and their counts separate in this way, and so does the order that decides which extreme is the
+    first.
     """
-    n, d, h, w, c = x.shape
-    planes = pool(reshape(x, (n * d, h, w, c)), **{name: values[1:] for name, values in windows.items()})
-    _, oh, ow, _ = planes.shape
-    depths = {name: (values[0], WHOLE[name]) for name, values in windows.items()}
-    y = pool(reshape(planes, (n, d, oh * ow, c)), **depths)
-    return reshape(y, (n, y.shape[1], oh, ow, c))
+    images, *spatial, channels = shape
+    axes = list(zip(clip.size, clip.strides, clip.padding, clip.dilation))
+    unpooled = (1, 1, (0, 0), 1)  # size, stride, padding and dilation of an axis that stays as it is
+    if len(spatial) == 1:
+        return (_image_pooling((images, 1, *spatial, channels), [unpooled, *axes]),)
+    planes = _image_pooling((prod(shape[:-3]), *shape[-3:]), axes[-2:])
+    if len(spatial) == 2:
+        return (planes,)
+    return planes, _image_pooling((images, spatial[0], prod(planes.outputs), channels), [axes[0], unpooled])
+
+
+def _image_pooling(shape: Shape, axes: Sequence[tuple]) -> Pooling:
+    """Return the pooling of images (N, H, W, C) from (size, stride, padding, dilation) of both axes."""
+    return Pooling.of(shape, *(tuple(values) for values in zip(*axes)))
+
+
+def _reshaped(x: Any, shape: Shape) -> Any:
+    return x if x.shape == shape else reshape(x, shape)
 
 
 def max_pool(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastconv.arguments import as_integer, as_number
+from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
 from fastconv.memory import check_fits
 from fastconv.ops.broadcast import positions, sizes
@@ -18,12 +19,12 @@ from fastconv.ops.reduce import argmax, argsort
 from fastconv.ops.shape import expand_dims, take
 
 _dropout: Primitive = Primitive(
-    "dropout",
+    Reference.dropout,
     lambda x, seed, *, rate: (x.shape, x.dtype),
     lambda dy, y, x, seed, *, rate: (_dropout(dy, seed, rate=rate), None),
 )
 _uniform: Primitive = Primitive(
-    "uniform", lambda seed, *, shape: (shape, "float32"), lambda dy, y, seed, *, shape: (None,)
+    Reference.uniform, lambda seed, *, shape: (shape, "float32"), lambda dy, y, seed, *, shape: (None,)
 )
 
 

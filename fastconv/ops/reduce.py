@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
 from fastconv.ops.broadcast import Axis, axes_of, broadcast_to, positions, reduced_shape, reshape, spread, sum
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
@@ -24,15 +25,15 @@ def _reduced(x: Any, *, axis: Any, keepdims: bool) -> tuple:
 
 
 _mean = Primitive(
-    "mean",
+    Reference.mean,
     _reduced,
     lambda dy, y, x, *, axis, keepdims: (spread(dy * (y.size / (x.size or 1)), x, axis),),
 )
-_max = Primitive("max", _reduced, _extreme_gradient)
-_min = Primitive("min", _reduced, _extreme_gradient)
-_argmax = Primitive("argmax", lambda x, *, axis: (reduced_shape(x, axes_of(x, axis), False), np.dtype("int64")))
+_max = Primitive(Reference.max, _reduced, _extreme_gradient)
+_min = Primitive(Reference.min, _reduced, _extreme_gradient)
+_argmax = Primitive(Reference.argmax, lambda x, *, axis: (reduced_shape(x, axes_of(x, axis), False), np.dtype("int64")))
 
-_argsort = Primitive("argsort", lambda x, *, axis: (x.shape, np.dtype("int64")))
+_argsort = Primitive(Reference.argsort, lambda x, *, axis: (x.shape, np.dtype("int64")))
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Any:
@@ -95,7 +96,9 @@ def _moments_gradient(dys: tuple, ys: tuple, x: Any, *, axis: Any) -> tuple:
     return (dx,)
 
 
-_moments = Primitive("moments", lambda x, *, axis: [(reduced_shape(x, axis, True), x.dtype)] * 2, _moments_gradient)
+_moments = Primitive(
+    Reference.moments, lambda x, *, axis: [(reduced_shape(x, axis, True), x.dtype)] * 2, _moments_gradient
+)
 
 
 def moments(x: Any, axes: Axis, keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
@@ -120,7 +123,7 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 # The square root, with slope 0 instead of infinity at 0.
 _deviation = Primitive(
-    "elementwise",
+    Reference.elementwise,
     lambda x, *, function: (x.shape, x.dtype),
     lambda dy, y, x, *, function: (dy * 0.5 / where(equal(y, 0), math.inf, y),),
     elementwise=True,

@@ -9,17 +9,18 @@ import numpy as np
 
 from fastconv import config
 from fastconv.arguments import as_integer, as_integers
-from fastconv.engine import KerasTensor, Operand, Primitive, lift
+from fastconv.backends.reference import Reference
+from fastconv.engine import KerasTensor, Operand, Primitive, View, lift
 from fastconv.memory import check_fits
 from fastconv.ops.broadcast import positions, reshape, sizes
 from fastconv.ops.convert import as_indices, cast, convert_to_tensor
 from fastconv.ops.elementwise import equal
 
-_transpose: Primitive = Primitive(
+_transpose: Primitive = View(
     "transpose",
+    lambda x, *, axes: x.transpose(axes),
     lambda x, *, axes: (tuple(x.shape[a] for a in axes), x.dtype),
     lambda dy, y, x, *, axes: (transpose(dy, np.argsort(axes).tolist()),),
-    view=lambda x, *, axes: x.transpose(axes),
 )
 
 
@@ -80,14 +81,14 @@ def _part_shape(x: Any, *, key: tuple) -> tuple:
     return np.broadcast_to(np.zeros((), x.dtype), x.shape)[_parts(key)].shape, x.dtype
 
 
-_part: Primitive = Primitive(
+_part: Primitive = View(
     "part",
+    lambda x, *, key: x[_parts(key)],
     _part_shape,
     lambda dy, y, x, *, key: (_part_backward(dy, key=key, input_shape=tuple(x.shape)),),
-    view=lambda x, *, key: x[_parts(key)],
 )
 _part_backward: Primitive = Primitive(
-    "part_backward",
+    Reference.part_backward,
     lambda dy, *, key, input_shape: (input_shape, dy.dtype),
     lambda ddy, dx, dy, *, key, input_shape: (_part(ddy, key=key),),
 )
@@ -174,7 +175,7 @@ def _concatenate_gradient(dy: Any, y: Any, *xs: Any, axis: int) -> tuple:
     return tuple(split(dy, cuts, axis))
 
 
-_concatenate: Primitive = Primitive("concatenate", _concatenate_shape, _concatenate_gradient)
+_concatenate: Primitive = Primitive(Reference.concatenate, _concatenate_shape, _concatenate_gradient)
 
 
 def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
@@ -217,12 +218,12 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
 
 _take: Primitive = Primitive(
-    "take",
+    Reference.take,
     lambda x, indices, *, axis: ((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype),
     lambda dy, y, x, indices, *, axis: (_take_backward(dy, indices, axis=axis, input_shape=tuple(x.shape)), None),
 )
 _take_backward: Primitive = Primitive(
-    "take_backward",
+    Reference.take_backward,
     lambda dy, indices, *, axis, input_shape: (input_shape, dy.dtype),
     lambda ddy, dx, dy, indices, *, axis, input_shape: (_take(ddy, indices, axis=axis), None),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
 
 
@@ -13,7 +14,7 @@ def _like_inputs(w: Any, dw: Any, *states_and_scalars: Any, **_: Any) -> list:
     return [(x.shape, x.dtype) for x in (w, *states_and_scalars[:-1])]
 
 
-_update = Primitive("update", _like_inputs, elementwise=True)
+_update = Primitive(Reference.update, _like_inputs, elementwise=True)
 
 
 def update(

@@ -45,9 +45,10 @@ def convolution_matrix(
     h, w, channels = (*input_shape[1:], input_shape[0]) if channels_first else input_shape
     window = (kernel.shape[:2], spread("strides", strides, 2), spread("dilation_rate", dilation_rate, 2))
     size, (sh, sw), (dh, dw) = window
-    (top, bottom), (left, right) = resolve_padding("convolution_matrix", padding, (h, w), *window)
+    sides = resolve_padding("convolution_matrix", padding, (h, w), *window)
+    (top, _), (left, _) = sides
     taps = _over_all_channels(kernel, channels)
-    oh, ow = output_size((h + top + bottom, w + left + right), *window)
+    oh, ow = output_size((h, w), size, (sh, sw), sides, (dh, dw))
     c = np.zeros((oh, ow, kernel.shape[3], h, w, channels), kernel.dtype)
     for i, j, kh, kw in product(range(oh), range(ow), *map(range, size)):
         y, x = i * sh + kh * dh - top, j * sw + kw * dw - left

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastconv import _core, config
-from fastconv.backends import algorithms
-from fastconv.backends.cpu import Cpu
+from fastconv.backends.cpu.backend import Cpu
 from fastconv.backends.reference import Reference
 from tests import naive
 from tests.strategies import geometries
+from tests.windows import Windows, algorithm
 
-cpu, reference = Cpu(), Reference(np)
+cpu, reference = Windows(Cpu()), Windows(Reference(np))
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def integers(rng, *shape):
 
 def assert_same(direction, actual, desired, x_shape, w_shape, window):
     """Element for element, but to rounding where the algorithm does not compute in whole numbers."""
-    if algorithms.conv(direction, x_shape, w_shape, **window).algorithm == "winograd":
+    if algorithm(direction, x_shape, w_shape, **window) == "winograd":
         np.testing.assert_allclose(actual, desired, rtol=0, atol=1e-5 * np.abs(desired).max())
     else:
         np.testing.assert_array_equal(actual, desired)

@@ -8,11 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastconv import _core
-from fastconv.backends import algorithms, cpu_fourier
-from fastconv.backends.cpu import Cpu
+from fastconv.backends.cpu.algorithms import fourier
+from fastconv.backends.cpu.algorithms.algorithm import DIRECTIONS
+from fastconv.backends.cpu.backend import Cpu
 from fastconv.backends.reference import Reference
+from fastconv.geometry import Convolution
+from tests.windows import Windows, algorithm
 
-cpu, reference = Cpu(), Reference(np)
+cpu, reference = Windows(Cpu()), Windows(Reference(np))
 LARGE = {"strides": (1, 1), "padding": ((8, 2), (0, 20)), "dilation": (1, 1)}
 
 
@@ -20,10 +23,29 @@ def normal(rng, *shape):
     return rng.standard_normal(shape).astype(np.float32)
 
 
-def room_for_output(x_shape, w_shape, padding):
-    return np.empty(
-        (x_shape[0], *(n + sum(p) - k + 1 for n, p, k in zip(x_shape[1:3], padding, w_shape)), 1), np.float32
-    )
+def geometry(x, w_shape, padding):
+    return Convolution.of(x.shape, w_shape, (1, 1), padding, (1, 1))
+
+
+def conv(x, w, padding, points, out=None):
+    """y by tiles of `points`."""
+    c = geometry(x, w.shape, padding)
+    y = np.empty(c.output_shape, np.float32) if out is None else out
+    fourier.correlate(c, points, x, w, None, y, 0, 0.0)
+    return y
+
+
+def conv_backward_input(x, dy, w, padding, points, out=None):
+    """dx by tiles of `points`; of x only the shape counts."""
+    dx = np.empty(x.shape, np.float32) if out is None else out
+    fourier.correlate_back(geometry(x, w.shape, padding), points, dy, w, None, dx, 0, 0.0)
+    return dx
+
+
+def conv_backward_kernel(x, dy, dw, padding, points):
+    """dw by tiles of `points`."""
+    fourier.correlate_gradients(geometry(x, dw.shape, padding), points, x, dy, dw)
+    return dw
 
 
 def largest_sum(oracle, a, b, **window):
@@ -47,12 +69,12 @@ def assert_tiles_match(rng, x_shape, w_shape, padding, points, scale=largest_sum
     """The convolution and both gradients by tiles of `points` are those of the reference in float64."""
     window = {"strides": (1, 1), "padding": padding, "dilation": (1, 1)}
     x, w = normal(rng, *x_shape), normal(rng, *w_shape)
-    y = cpu_fourier.conv(x, w, None, room_for_output(x_shape, w_shape, padding), padding, points, 0, 0.0)
+    y = conv(x, w, padding, points)
     dy = normal(rng, *y.shape)
     assert_close(y, reference.conv, x, w, scale=scale, **window)
-    dx = cpu_fourier.conv_backward_input(dy, w, None, np.empty(x_shape, np.float32), padding, points, 0, 0.0)
+    dx = conv_backward_input(x, dy, w, padding, points)
     assert_close(dx, reference.conv_backward_input, dy, w, scale=scale, input_shape=x_shape, **window)
-    dw = cpu_fourier.conv_backward_kernel(x, dy, np.empty(w_shape, np.float32), padding, points)
+    dw = conv_backward_kernel(x, dy, np.empty(w_shape, np.float32), padding, points)
     assert_close(dw, reference.conv_backward_kernel, x, dy, scale=scale, kernel_shape=w_shape, **window)
 
 
@@ -89,12 +111,11 @@ def test_any_geometry(geometry, isa, seed):
 
 def test_large_kernels_on_one_channel_take_this_way(rng):
     x, w = normal(rng, 1, 180, 190, 1), normal(rng, 21, 15, 1, 1)
-    choice = algorithms.conv("forward", x.shape, w.shape, **LARGE)
-    assert choice.algorithm == "fourier"
-    points = algorithms.fourier_points(choice.convolution, choice.convolution.outputs, 1 << 28)
+    assert algorithm("forward", x.shape, w.shape, **LARGE) == "fourier"
+    c = geometry(x, w.shape, LARGE["padding"])
+    points = fourier.tile_points(c, c.outputs, 1 << 28)
     y = cpu.conv(x, w, **LARGE)
-    out = np.empty_like(y)
-    np.testing.assert_array_equal(y, cpu_fourier.conv(x, w, None, out, LARGE["padding"], points, 0, 0.0))
+    np.testing.assert_array_equal(y, conv(x, w, LARGE["padding"], points))
     dx = cpu.conv_backward_input(y, w, input_shape=x.shape, **LARGE)
     assert_close(dx, reference.conv_backward_input, y, w, input_shape=x.shape, **LARGE)
     dw = cpu.conv_backward_kernel(x, y, kernel_shape=w.shape, **LARGE)
@@ -116,17 +137,17 @@ def test_large_kernels_on_one_channel_take_this_way(rng):
 )
 def test_others_do_not(x_shape, kernel_shape, strides, dilation):
     window = {"strides": strides, "padding": ((0, 0),) * len(strides), "dilation": dilation}
-    for direction in algorithms.RULES:
-        assert algorithms.conv(direction, x_shape, kernel_shape, **window).algorithm != "fourier"
+    for direction in DIRECTIONS:
+        assert algorithm(direction, x_shape, kernel_shape, **window) != "fourier"
 
 
 def test_the_workspace_caps_the_tiles():
-    whole = algorithms.fourier_tile(1, (500, 500), (31, 31), 1 << 20)
+    whole = fourier.choose_tile(1, (500, 500), (31, 31), 1 << 20)
     most = whole[0] * whole[1]
-    assert algorithms.fourier_tile(1, (500, 500), (31, 31), most) == whole
-    smaller = algorithms.fourier_tile(1, (500, 500), (31, 31), most - 1)
+    assert fourier.choose_tile(1, (500, 500), (31, 31), most) == whole
+    smaller = fourier.choose_tile(1, (500, 500), (31, 31), most - 1)
     assert smaller[0] * smaller[1] < most
-    assert algorithms.fourier_tile(1, (500, 500), (31, 31), 31 * 31) is None
+    assert fourier.choose_tile(1, (500, 500), (31, 31), 31 * 31) is None
 
 
 @pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh", "clipped_relu"])
@@ -134,7 +155,7 @@ def test_bias_and_activation(isa, rng, activation):
     x, w, bias = normal(rng, 1, 80, 70, 1), normal(rng, 11, 12, 1, 1) / 12, normal(rng, 1)
     exact = (a.astype(float) for a in (x, w, bias))
     expected = reference.conv(*exact, activation=activation, alpha=0.3, **LARGE)
-    assert algorithms.fourier_tile(1, expected.shape[1:3], w.shape[:2], 1 << 20)
+    assert fourier.choose_tile(1, expected.shape[1:3], w.shape[:2], 1 << 20)
     np.testing.assert_allclose(cpu.conv(x, w, bias, activation=activation, alpha=0.3, **LARGE), expected, atol=1e-5)
 
 
@@ -169,9 +190,9 @@ def test_same_bits_on_any_number_of_threads(isa, rng, threads):
 def test_bits_of_an_image_do_not_depend_on_its_place(isa, rng):
     """Tiles are transformed in pairs: never two of different images."""
     images, w = normal(rng, 3, 50, 60, 1), normal(rng, 13, 15, 1, 1)
-    y = cpu_fourier.conv(images, w, None, np.empty((3, 38, 46, 1), np.float32), ((0, 0),) * 2, (32, 32), 0, 0.0)
+    y = conv(images, w, ((0, 0),) * 2, (32, 32))
     images[1:] = np.nan
-    again = cpu_fourier.conv(images, w, None, np.empty_like(y), ((0, 0),) * 2, (32, 32), 0, 0.0)
+    again = conv(images, w, ((0, 0),) * 2, (32, 32))
     np.testing.assert_array_equal(y[0], again[0])
     assert np.isnan(again[1:]).all()
 
@@ -181,9 +202,9 @@ def test_nothing_is_written_outside_of_out(isa, rng, points):
     x, w, padding = normal(rng, 2, 37, 41, 1), normal(rng, 11, 13, 1, 1), ((5, 5), (6, 6))
     dy = normal(rng, *x.shape)
     for shape, call in [
-        (x.shape, lambda out: cpu_fourier.conv(x, w, None, out, padding, points, 0, 0.0)),
-        (x.shape, lambda out: cpu_fourier.conv_backward_input(dy, w, None, out, padding, points, 0, 0.0)),
-        (w.shape, lambda out: cpu_fourier.conv_backward_kernel(x, dy, out, padding, points)),
+        (x.shape, lambda out: conv(x, w, padding, points, out)),
+        (x.shape, lambda out: conv_backward_input(x, dy, w, padding, points, out)),
+        (w.shape, lambda out: conv_backward_kernel(x, dy, out, padding, points)),
     ]:
         memory = np.full(np.prod(shape) + 256, 12345, np.float32)
         call(memory[128:-128].reshape(shape))
@@ -195,6 +216,6 @@ def test_nothing_is_written_outside_of_out(isa, rng, points):
 def test_empty_arrays(isa):
     x, w = np.empty((0, 40, 40, 1), np.float32), np.ones((11, 11, 1, 1), np.float32)
     padding, points = ((0, 0), (0, 0)), (32, 32)
-    y = cpu_fourier.conv(x, w, None, np.empty((0, 30, 30, 1), np.float32), padding, points, 0, 0.0)
-    dw = cpu_fourier.conv_backward_kernel(x, y, np.full(w.shape, 7, np.float32), padding, points)
+    y = conv(x, w, padding, points)
+    dw = conv_backward_kernel(x, y, np.full(w.shape, 7, np.float32), padding, points)
     assert not dw.any()

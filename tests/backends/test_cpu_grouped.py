@@ -8,11 +8,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fastconv import _core
-from fastconv.backends.cpu import Cpu
+from fastconv.backends.cpu.backend import Cpu
 from fastconv.backends.reference import Reference
 from tests import naive
+from tests.windows import Windows
 
-cpu, reference = Cpu(), Reference(np)
+cpu, reference = Windows(Cpu()), Windows(Reference(np))
 SAME = {"strides": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from fastconv._image import FILLS
-from fastconv.backends.cpu import Cpu
+from fastconv.backends.cpu.backend import Cpu
 from fastconv.backends.reference import Reference
+from tests.windows import Windows
 
-cpu, reference = Cpu(), Reference(np)
+cpu, reference = Windows(Cpu()), Windows(Reference(np))
 
 SHAPES = [
     (3, 7, 9, 3),

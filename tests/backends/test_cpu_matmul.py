@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastconv.backends.cpu import Cpu
+from fastconv.backends.cpu.backend import Cpu
 from fastconv.backends.reference import Reference
 from tests import naive
+from tests.windows import Windows
 
-cpu, reference = Cpu(), Reference(np)
+cpu, reference = Windows(Cpu()), Windows(Reference(np))
 
 
 def integers(rng, *shape):

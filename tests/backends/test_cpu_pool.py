@@ -7,11 +7,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fastconv.backends.cpu import Cpu
+from fastconv.backends.cpu.backend import Cpu
 from fastconv.backends.reference import Reference
 from tests import naive
+from tests.windows import Windows
 
-cpu, reference = Cpu(), Reference(np)
+cpu, reference = Windows(Cpu()), Windows(Reference(np))
 HALVES = {"size": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
 OVERLAPPING = {"size": (3, 3), "strides": (2, 2), "padding": ((1, 1), (1, 1))}
 STACKED = {"size": (5, 1), "strides": (1, 1), "padding": ((2, 2), (0, 0))}

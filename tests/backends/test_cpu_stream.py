@@ -10,20 +10,21 @@ import numpy as np
 import pytest
 
 from fastconv import _stream
-from fastconv.backends import cpu_stream
-from fastconv.backends.cpu import Cpu
+from fastconv.backends.cpu import stream
+from fastconv.backends.cpu.backend import Cpu
 from fastconv.backends.formulas import ACTIVATIONS
 from fastconv.backends.reference import Reference
 from tests.backends.cases import BINARY, CASES, IN_PLACE, UNARY, normal, positive
+from tests.windows import Windows
 
-cpu, reference = Cpu(), Reference(np)
+cpu, reference = Windows(Cpu()), Windows(Reference(np))
 
 
 @pytest.fixture(autouse=True)
 def every_size_is_large(monkeypatch):
     """Elementwise functions have kernels here for small arrays, too."""
-    monkeypatch.setattr(cpu_stream, "LARGE", 0)
-    monkeypatch.setattr(cpu_stream, "LARGE_WITH_CHANNELS", 0)
+    monkeypatch.setattr(stream, "LARGE", 0)
+    monkeypatch.setattr(stream, "LARGE_WITH_CHANNELS", 0)
 
 
 EVERY_CASE = pytest.mark.parametrize("case", CASES)
@@ -216,9 +217,9 @@ def test_large_padding_goes_past_the_caches(isa, rng):
 
 def test_results_of_an_impossible_size():
     with pytest.raises(ValueError, match="negative dimensions"):
-        _stream.room(None, (-64, -64))
+        _stream.output_array(None, (-64, -64))
     with pytest.raises((MemoryError, ValueError)):
-        _stream.room(None, (1 << 40, 1 << 5))
+        _stream.output_array(None, (1 << 40, 1 << 5))
 
 
 # ---- exp and its relatives -------------------------------------------------------------------------------------------

@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastconv import _winograd, config
-from fastconv.backends import algorithms
-from fastconv.backends.cpu import Cpu
+from fastconv.backends.cpu.algorithms import winograd
+from fastconv.backends.cpu.backend import Cpu
 from fastconv.backends.reference import Reference
+from fastconv.geometry import Convolution
+from tests.windows import Windows, algorithm
 
-cpu, reference = Cpu(), Reference(np)
+cpu, reference = Windows(Cpu()), Windows(Reference(np))
 
 
 def window(padding, dilation=None):
@@ -37,12 +39,17 @@ def draw(rng, images, size, ci, co, padding, dilation, taps=(3, 3, 3), groups=1)
     return [rng.standard_normal(shape, np.float32) for shape in shapes]
 
 
+def geometry(x, w, padding, dilation):
+    return Convolution.of(x.shape, w.shape, (1,) * len(dilation), padding, dilation)
+
+
 def everything(x, w, bias, dy, padding, dilation):
     """y, dx and dw by the Winograd kernels, whatever the table says."""
     y, dx, dw = np.full_like(dy, np.nan), np.full_like(x, np.nan), np.full_like(w, np.nan)
-    _winograd.conv(x, w, bias, y, padding, dilation, 1, 0.0)
-    _winograd.conv_backward_input(dy, w, None, dx, padding, dilation, 0, 0.0)
-    _winograd.conv_backward_kernel(x, dy, dw, padding, dilation)
+    c = geometry(x, w, padding, dilation)
+    _winograd.conv(c, x, w, bias, y, 1, 0.0)
+    _winograd.conv_backward_input(c, dy, w, None, dx, 0, 0.0)
+    _winograd.conv_backward_kernel(c, x, dy, dw)
     return y, dx, dw
 
 
@@ -135,7 +142,7 @@ def test_groups(isa, rng, threads, images, size, groups, ci, co, taps):
 def test_groups_with_a_kernel_of_several_pieces_are_refused(rng):
     x, w, _, y = draw(rng, 1, (8, 8), 4, 4, ((2, 2), (2, 2)), (1, 1), (5, 5), groups=2)
     with pytest.raises(ValueError, match="at most 3 x 3 taps"):
-        _winograd.conv(x, w, None, y, ((2, 2), (2, 2)), (1, 1), 0, 0.0)
+        _winograd.conv(geometry(x, w, ((2, 2), (2, 2)), (1, 1)), x, w, None, y, 0, 0.0)
 
 
 @st.composite
@@ -174,9 +181,10 @@ def test_error_is_at_most_four_times_that_of_direct_convolution(isa, ci):
         cpu.conv_backward_kernel(x, dy, kernel_shape=w.shape, **SAME),
     )
     y, dx, dw = np.empty_like(dy), np.empty_like(x), np.empty_like(w)
-    _winograd.conv(x, w, None, y, SAME["padding"], (1, 1), 0, 0.0)
-    _winograd.conv_backward_input(dy, w, None, dx, SAME["padding"], (1, 1), 0, 0.0)
-    _winograd.conv_backward_kernel(x, dy, dw, SAME["padding"], (1, 1))
+    c = geometry(x, w, SAME["padding"], (1, 1))
+    _winograd.conv(c, x, w, None, y, 0, 0.0)
+    _winograd.conv_backward_input(c, dy, w, None, dx, 0, 0.0)
+    _winograd.conv_backward_kernel(c, x, dy, dw)
 
     def error(actual, desired):
         return np.sqrt(np.mean((actual - desired) ** 2))
@@ -202,7 +210,7 @@ def test_bits_do_not_depend_on_the_number_of_threads(isa, rng, threads, shape):
 @pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh", "clipped_relu"])
 def test_bias_and_activation(isa, rng, activation):
     x, w, bias, _ = draw(rng, 2, (12, 12), 32, 40, SAME["padding"], (1, 1))
-    assert algorithms.conv("forward", x.shape, w.shape, **SAME).algorithm == "winograd"
+    assert algorithm("forward", x.shape, w.shape, **SAME) == "winograd"
     finish = {"activation": activation, "alpha": 0.3}
     expected = reference.conv(x, w, bias, **SAME, **finish)
     np.testing.assert_allclose(cpu.conv(x, w, bias, **SAME, **finish), expected, rtol=1e-4, atol=1e-4)
@@ -230,9 +238,9 @@ def test_exact_convolution_keeps_a_nan_within_its_windows(isa, rng, value):
 
 def test_the_workspace_can_be_capped(rng):
     shapes = (1, 56, 56, 64), (3, 3, 64, 64)
-    needed = algorithms.winograd_workspace(196, 64, 64)
-    assert algorithms.conv("forward", *shapes, **SAME).algorithm == "winograd"
+    needed = winograd.workspace(196, 64, 64)
+    assert algorithm("forward", *shapes, **SAME) == "winograd"
     config.set_max_workspace(needed)
-    assert algorithms.conv("forward", *shapes, **SAME).algorithm == "winograd"
+    assert algorithm("forward", *shapes, **SAME) == "winograd"
     config.set_max_workspace(needed - 1)
-    assert algorithms.conv("forward", *shapes, **SAME).algorithm == "direct"
+    assert algorithm("forward", *shapes, **SAME) == "direct"

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 
 import fastconv
 from fastconv import _conv, _core, config
-from fastconv.backends import algorithms, cpu_conv, explain
+from fastconv.backends.cpu.algorithms import fold
+from fastconv.backends.cpu.algorithms.choose import ALGORITHMS
+from fastconv.geometry import Convolution
 from tests import naive
 from tests.strategies import windows
 
@@ -54,14 +56,16 @@ def test_algorithms(shape, window, expected):
 def test_products_leave_out_the_padding(window):
     """As many as a convolution of ones with ones adds up."""
     x, w, *how = window
-    choice = algorithms.conv("forward", x, w, *how)
     ones = np.ones((*x[:-1], 1), np.float32), np.ones((*w[:-2], 1, 1), np.float32)
-    assert choice.convolution.products == naive.conv(*ones, **dict(zip(("strides", "padding", "dilation"), how))).sum()
+    assert (
+        Convolution.of(x, w, *how).products
+        == naive.conv(*ones, **dict(zip(("strides", "padding", "dilation"), how))).sum()
+    )
 
 
-def test_exact_precision_leaves_only_exact_rules(isa):
+def test_exact_precision_leaves_only_exact_algorithms(isa):
     config.set_conv_precision("exact")
-    exact = {rule.algorithm for rules in algorithms.RULES.values() for rule in rules if rule.exact}
+    exact = {algorithm.name for algorithm in ALGORITHMS if algorithm.exact}
     for shape in [
         ((8, 56, 56, 64), (3, 3, 64, 64)),
         ((16, 28, 28, 1), (5, 5, 1, 6)),
@@ -70,17 +74,14 @@ def test_exact_precision_leaves_only_exact_rules(isa):
         assert set(algorithms_of(*shape)) <= exact
 
 
-def test_every_algorithm_has_a_kernel():
-    tables = cpu_conv.FORWARD, cpu_conv.BACKWARD_INPUT, cpu_conv.BACKWARD_KERNEL
-    for rules, table in zip(algorithms.RULES.values(), tables):
-        assert {rule.algorithm for rule in rules} == table.keys()
+def test_names_of_algorithms_are_unique():
+    assert len({algorithm.name for algorithm in ALGORITHMS}) == len(ALGORITHMS)
 
 
 def test_the_tile_of_a_folded_gradient_holds_neighbours_of_the_input(isa):
-    window = (2, 2), ((3, 3), (3, 3)), (1, 1)
-    c = algorithms.conv("backward_input", (1, 112, 112, 3), (7, 7, 3, 64), *window).convolution
-    height, width = _conv.tile_shape(3 * algorithms.neighbours_backward(c, _core.vector_floats()))
-    assert explain.TILES["fold"](c, "backward_input") == f"{height} x {width} sums"
+    c = Convolution.of((1, 112, 112, 3), (7, 7, 3, 64), (2, 2), ((3, 3), (3, 3)), (1, 1))
+    height, width = _conv.tile_shape(3 * fold.neighbours_backward(c, _core.vector_floats()))
+    assert fold.FOLD.tile(c, "backward_input", _core.vector_floats()) == f"{height} x {width} sums"
 
 
 def test_the_choice_ignores_threads_and_the_answer_counts_them(threads):
@@ -108,5 +109,5 @@ def test_shapes_that_do_not_fit(x, w):
 def test_config_takes_sane_values_alone():
     with pytest.raises(ValueError, match="conv_precision must be"):
         config.set_conv_precision("float16")
-    with pytest.raises(ValueError, match="max_workspace must be"):
+    with pytest.raises(ValueError, match="size must be an int of at least 0"):
         config.set_max_workspace(-1)

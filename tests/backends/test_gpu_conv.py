@@ -10,13 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fastconv import backends, config
-from fastconv.backends import gpu_conv
 from fastconv.backends.formulas import ACTIVATIONS
+from fastconv.backends.gpu import conv
 from fastconv.backends.reference import Reference
+from fastconv.geometry import Convolution
 from tests.standin import cuda, nvrtc
 from tests.strategies import geometries
+from tests.windows import Windows
 
-reference = Reference(np)
+reference = Windows(Reference(np))
 
 PLAIN = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
 SAME = {"strides": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
@@ -30,7 +32,7 @@ def integers(rng, *shape):
 
 def results(xp, x, w, dy, window):
     """What the GPU's backend gives for the operation and both gradients, as arrays of NumPy."""
-    gpu, arrays = backends.gpu(0), [xp.asarray(a) for a in (x, w, dy)]
+    gpu, arrays = Windows(backends.gpu_backend(0)), [xp.asarray(a) for a in (x, w, dy)]
     return [
         y.get()
         for y in (
@@ -62,7 +64,7 @@ def test_any_window_matches_the_reference(gpu, geometry, seed, order):
 @pytest.mark.parametrize("tile", [(128, 128), (64, 64), (128, 32)])
 @pytest.mark.parametrize(("ci", "co"), [(3, 7), (4, 7), (3, 8), (4, 8), (33, 130), (136, 132)])
 def test_every_tile_at_its_edges(gpu, monkeypatch, rng, tile, ci, co):
-    monkeypatch.setattr(gpu_conv, "tile_of", lambda *_: tile)
+    monkeypatch.setattr(conv, "tile_of", lambda *_: tile)
     assert_matches(gpu, rng, (3, 7, 6, ci), (3, 2, ci, co), **SAME)
 
 
@@ -94,10 +96,10 @@ def test_shapes(gpu, rng, x_shape, w_shape, window):
 
 
 def test_gradients_of_kernels_are_summed_in_parts():
-    c = gpu_conv.window((9, 24, 24, 4), (3, 3, 4, 8), (24, 24), **SAME)
-    assert 1 < -(-c.pixels // gpu_conv.part_length(c, 1, 1152)) < gpu_conv.BLOCKS
+    c = conv.window(Convolution.of((9, 24, 24, 4), (3, 3, 4, 8), **SAME))
+    assert 1 < -(-c.pixels // conv.part_length(c, 1, 1152)) < conv.BLOCKS
     config.set_max_workspace(0)
-    assert gpu_conv.part_length(c, 1, 1152) >= c.pixels
+    assert conv.part_length(c, 1, 1152) >= c.pixels
 
 
 @pytest.mark.parametrize("shapes", [((2, 9, 24, 8), (3, 3, 8, 40)), ((2, 9, 24, 40), (3, 3, 1, 40))])
@@ -116,7 +118,7 @@ def test_same_bits_in_any_order_of_blocks(gpu, rng, shapes):
 def test_bias_and_activation(gpu, rng, activation, ci, co):
     x, w, bias = (rng.standard_normal(s).astype(np.float32) for s in ((2, 5, 6, 6), (3, 3, ci, co), (co,)))
     how = {**STRIDED, "activation": activation, "alpha": 0.3}
-    backend, (gx, gw, gbias) = backends.gpu(0), map(gpu.asarray, (x, w, bias))
+    backend, (gx, gw, gbias) = Windows(backends.gpu_backend(0)), map(gpu.asarray, (x, w, bias))
     y = backend.conv(gx, gw, gbias, **how)
     np.testing.assert_allclose(y.get(), reference.conv(x, w, bias, **how), rtol=1e-5, atol=1e-5)
     back = {**how, "input_shape": x.shape}
@@ -129,7 +131,7 @@ def test_bias_and_activation(gpu, rng, activation, ci, co):
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
 def test_nan_stays(gpu, activation):
     x, w = gpu.asarray(np.full((1, 1, 1, 1), np.nan, np.float32)), gpu.ones((1, 1, 1, 1), "float32")
-    assert np.isnan(backends.gpu(0).conv(x, w, activation=activation, alpha=0.3, **PLAIN).get())
+    assert np.isnan(Windows(backends.gpu_backend(0)).conv(x, w, activation=activation, alpha=0.3, **PLAIN).get())
 
 
 def test_gradients_are_adjoint(gpu, rng):
@@ -145,7 +147,7 @@ def test_results_go_where_out_says(gpu, rng, strided):
     x, w = integers(rng, 2, 5, 6, 3), integers(rng, 3, 3, 3, 4)
     dy = integers(rng, 2, 5, 6, 4)
     wanted = results(gpu, x, w, dy, SAME)
-    backend, (gx, gw, gdy) = backends.gpu(0), map(gpu.asarray, (x, w, dy))
+    backend, (gx, gw, gdy) = Windows(backends.gpu_backend(0)), map(gpu.asarray, (x, w, dy))
 
     def target(shape):
         return gpu.empty((*shape[:-1], 2 * shape[-1]), "float32")[..., ::2] if strided else gpu.empty(shape, "float32")
@@ -161,7 +163,7 @@ def test_results_go_where_out_says(gpu, rng, strided):
 def test_inputs_may_have_any_strides(gpu, rng):
     x, w = integers(rng, 2, 5, 6, 3), integers(rng, 3, 3, 3, 4)
     turned = gpu.asarray(x.transpose(0, 3, 1, 2).copy()).transpose(0, 2, 3, 1)
-    y = backends.gpu(0).conv(turned, gpu.asarray(w), **SAME)
+    y = Windows(backends.gpu_backend(0)).conv(turned, gpu.asarray(w), **SAME)
     np.testing.assert_array_equal(y.get(), reference.conv(x, w, **SAME))
 
 
@@ -178,7 +180,7 @@ def test_a_graph_holds_them(gpu, rng, groups):
     """Nothing waits for the GPU, and no memory but that of the graph's own pool is used."""
     x, w, dy = (gpu.zeros(s, "float32") for s in ((9, 24, 24, 4), (3, 3, 4 // groups, 8), (9, 24, 24, 8)))
     outs = [gpu.empty(a.shape, "float32") for a in (dy, x, w)]
-    backend, stream, pool = backends.gpu(0), gpu.cuda.Stream(non_blocking=True), gpu.cuda.MemoryPool()
+    backend, stream, pool = Windows(backends.gpu_backend(0)), gpu.cuda.Stream(non_blocking=True), gpu.cuda.MemoryPool()
 
     def step():
         backend.conv(x, w, out=outs[0], **SAME)
@@ -202,19 +204,15 @@ def test_a_graph_holds_them(gpu, rng, groups):
 BOOLEANS = (False, True)
 TILES = ((128, 128), (64, 64), (128, 32))
 INSTANCES = [
+    *((conv.GATHER, conv.instance("conv", *t, *b)) for t in TILES for b in itertools.product(BOOLEANS, repeat=3)),
     *(
-        (gpu_conv.GATHER, gpu_conv.instance("conv", *t, *b))
-        for t in TILES
-        for b in itertools.product(BOOLEANS, repeat=3)
-    ),
-    *(
-        (gpu_conv.CORRELATE, gpu_conv.instance("conv_kernel", *t, *b))
+        (conv.CORRELATE, conv.instance("conv_kernel", *t, *b))
         for t in TILES
         for b in itertools.product(BOOLEANS, repeat=2)
     ),
-    *((gpu_conv.DEPTHWISE, gpu_conv.instance("depthwise", back)) for back in BOOLEANS),
-    (gpu_conv.PARTS, "add_parts"),
-    (gpu_conv.FINISH, "finish"),
+    *((conv.DEPTHWISE, conv.instance("depthwise", back)) for back in BOOLEANS),
+    (conv.PARTS, "add_parts"),
+    (conv.FINISH, "finish"),
 ]
 
 
@@ -224,6 +222,6 @@ def test_kernels_compile_for_gpus_and_spill_little(architecture):
     for files in {files for files, _ in INSTANCES}:
         names = [name for f, name in INSTANCES if f == files and "<" in name]
         options = ["--std=c++17", f"--gpu-architecture={architecture}", "--ptxas-options=-v"]
-        _, log = nvrtc.compiled(gpu_conv.code(*files), options, names)
+        _, log = nvrtc.compiled(conv.code(*files), options, names)
         spills = [int(line.split(" bytes spill stores")[0].split()[-1]) for line in log.splitlines() if "spill" in line]
         assert max(spills) <= 64, log

@@ -10,12 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fastconv import backends, config
-from fastconv.backends import gpu_conv, gpu_cudnn
+from fastconv.backends.gpu import conv as gpu_conv
+from fastconv.backends.gpu import cudnn as gpu_cudnn
 from fastconv.backends.reference import Reference
+from fastconv.geometry import Convolution
 from tests.standin import cudnn
 from tests.strategies import geometries
+from tests.windows import Windows
 
-reference = Reference(np)
+reference = Windows(Reference(np))
 SAME = {"strides": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
 
 SAME_3D = {"strides": (1, 1, 1), "padding": ((1, 1), (1, 1), (1, 1)), "dilation": (1, 1, 1)}
@@ -44,7 +47,7 @@ def integers(rng, *shape):
 def assert_matches(xp, rng, x_shape, w_shape, **window):
     x, w = integers(rng, *x_shape), integers(rng, *w_shape)
     y = reference.conv(x, w, **window)
-    dy, gpu = integers(rng, *y.shape), backends.gpu(0)
+    dy, gpu = integers(rng, *y.shape), Windows(backends.gpu_backend(0))
     gx, gw, gdy = map(xp.asarray, (x, w, dy))
     np.testing.assert_array_equal(gpu.conv(gx, gw, **window).get(), y, strict=True)
     dx = gpu.conv_backward_input(gdy, gw, input_shape=x_shape, **window).get()
@@ -63,7 +66,7 @@ def test_any_window_matches_the_reference(gpu, geometry, seed):
 def test_bias_and_activation_follow(gpu, rng):
     x, w, bias = integers(rng, 2, 5, 6, 3), integers(rng, 3, 3, 3, 4), integers(rng, 4)
     arrays = map(gpu.asarray, (x, w, bias))
-    y = backends.gpu(0).conv(*arrays, activation="relu", **SAME)
+    y = Windows(backends.gpu_backend(0)).conv(*arrays, activation="relu", **SAME)
     np.testing.assert_array_equal(y.get(), reference.conv(x, w, bias, activation="relu", **SAME))
 
 
@@ -99,7 +102,7 @@ def test_failures_of_cudnn_are_told(gpu, rng, monkeypatch):
     monkeypatch.setattr(cudnn, "fault", RuntimeError("CUDNN_STATUS_BAD_PARAM"))
     x, w = integers(rng, 2, 5, 6, 3), integers(rng, 3, 3, 3, 4)
     with pytest.warns(UserWarning, match=r"cuDNN fails, .* CUDNN_STATUS_BAD_PARAM; conv_fprop"):
-        y = backends.gpu(0).conv(gpu.asarray(x), gpu.asarray(w), **SAME)
+        y = Windows(backends.gpu_backend(0)).conv(gpu.asarray(x), gpu.asarray(w), **SAME)
     np.testing.assert_array_equal(y.get(), reference.conv(x, w, **SAME))
 
 
@@ -136,7 +139,7 @@ def test_a_missing_library_leaves_the_kernels(gpu, rng, monkeypatch):
 
 def test_plans_are_run_by_a_graph(gpu, rng):
     x, w = gpu.zeros((2, 5, 6, 3), "float32"), gpu.ones((3, 3, 3, 4), "float32")
-    y, backend = gpu.empty((2, 5, 6, 4), "float32"), backends.gpu(0)
+    y, backend = gpu.empty((2, 5, 6, 4), "float32"), Windows(backends.gpu_backend(0))
     backend.conv(x, w, out=y, **SAME)
     stream, pool = gpu.cuda.Stream(non_blocking=True), gpu.cuda.MemoryPool()
     with stream, gpu.cuda.using_allocator(pool.malloc):
@@ -167,7 +170,7 @@ def test_the_package_itself_takes_the_graphs(monkeypatch, operation, x_shape, w_
     """As far as it looks at them without a GPU, which its part in C++ asks for."""
     package = pytest.importorskip("cudnn")
     monkeypatch.setattr(package.pygraph, "_backend_lowerable", lambda self: False)
-    c = gpu_conv.window(x_shape, w_shape, outputs, **window)
+    c = gpu_conv.window(Convolution.of(x_shape, w_shape, **window))
     graph = gpu_cudnn.described(package, None, operation, c)
     graph.validate()
     result = graph.find_tensor(gpu_cudnn.RESULT)

@@ -10,8 +10,9 @@ import pytest
 from fastconv import backends, config
 from fastconv.backends.formulas import ACTIVATIONS
 from fastconv.backends.reference import Reference
+from tests.windows import Windows
 
-reference = Reference(np)
+reference = Windows(Reference(np))
 
 
 @pytest.mark.parametrize("activation", [None, *ACTIVATIONS])
@@ -20,7 +21,7 @@ def test_bias_and_activation(gpu, rng, activation, biased):
     a, b, bias = (rng.standard_normal(s).astype(np.float32) for s in ((5, 7), (7, 9), (9,)))
     last = (bias,) if biased else ()
     how = {"activation": activation, "alpha": 0.3}
-    y = backends.gpu(0).matmul(*map(gpu.asarray, (a, b, *last)), **how)
+    y = Windows(backends.gpu_backend(0)).matmul(*map(gpu.asarray, (a, b, *last)), **how)
     np.testing.assert_allclose(y.get(), reference.matmul(a, b, *last, **how), rtol=1e-5, atol=1e-6)
 
 
@@ -29,7 +30,7 @@ def test_bias_and_activation(gpu, rng, activation, biased):
 def test_transposed(gpu, rng, transposed, stack):
     a, b = (rng.integers(-4, 5, (*stack, 6, 6)).astype(np.float32) for _ in range(2))
     how = {"transpose_a": transposed[0], "transpose_b": transposed[1]}
-    y = backends.gpu(0).matmul(gpu.asarray(a), gpu.asarray(b), **how)
+    y = Windows(backends.gpu_backend(0)).matmul(gpu.asarray(a), gpu.asarray(b), **how)
     np.testing.assert_array_equal(y.get(), reference.matmul(a, b, **how))
 
 
@@ -37,13 +38,13 @@ def test_transposed(gpu, rng, transposed, stack):
 def test_results_go_where_out_says(gpu, rng, strided):
     a, b, bias = (rng.integers(-4, 5, s).astype(np.float32) for s in ((5, 7), (7, 9), (9,)))
     out = gpu.empty((5, 18), "float32")[:, ::2] if strided else gpu.empty((5, 9), "float32")
-    assert backends.gpu(0).matmul(*map(gpu.asarray, (a, b, bias)), activation="relu", out=out) is out
+    assert Windows(backends.gpu_backend(0)).matmul(*map(gpu.asarray, (a, b, bias)), activation="relu", out=out) is out
     np.testing.assert_array_equal(out.get(), reference.matmul(a, b, bias, activation="relu"))
 
 
 def test_float64_is_the_reference(gpu, rng):
     a, b = rng.standard_normal((5, 7)), rng.standard_normal((7, 9))
-    y = backends.gpu(0).matmul(gpu.asarray(a), gpu.asarray(b))
+    y = Windows(backends.gpu_backend(0)).matmul(gpu.asarray(a), gpu.asarray(b))
     np.testing.assert_allclose(y.get(), a @ b)
 
 
@@ -58,7 +59,7 @@ def test_tf32_is_told_to_the_library(gpu_stand_in, monkeypatch):
     ones = gpu_stand_in.ones((2, 2), "float32")
     for allowed, kind in ((False, 4), (True, 7), (False, 4)):
         config.set_tf32(allowed)
-        backends.gpu(0).matmul(ones, ones)
+        Windows(backends.gpu_backend(0)).matmul(ones, ones)
         assert said == {gpu_stand_in.float32: kind}
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fastconv.backends import formulas, gpu_fused, updates
-from fastconv.backends.gpu_kernels import SOURCES
+from fastconv.backends import formulas, updates
+from fastconv.backends.gpu import elementwise
+from fastconv.backends.gpu.compile import SOURCES
 from tests.standin import nvrtc
 
 pytestmark = pytest.mark.skipif(nvrtc.library() is None, reason="nvidia-cuda-nvrtc is not installed")
@@ -53,9 +54,9 @@ def test_kernels_compile(name, element, index):
 def test_formulas_compile(formula, arrays, constants):
     dtype, name = RAW.get(formula, ("T", "unused"))
     inputs = [*(f"T x{k}" for k in range(arrays)), *([f"raw {dtype} {name}"] if formula in RAW else [])]
-    text, count = gpu_fused.written(formula, inputs, constants)
+    text, count = elementwise.written(formula, inputs, constants)
     values = "\n".join(f"const T& x{k} = in[{k}][i];" for k in range(arrays))
     results = "\n".join(f"T& y{k} = out[{k}][i];" for k in range(count))
-    raw = f"const {gpu_fused.TYPES.get(dtype, 'T')}* {name}"
+    raw = f"const {elementwise.TYPES.get(dtype, 'T')}* {name}"
     head = f'typedef float T;\nextern "C" __global__ void kernel(T** out, const T** in, {raw})'
     assert ".f64" not in ptx(f"{head} {{\nlong long i = threadIdx.x;\n{values}\n{results}\n{text}\n}}")

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from fastconv import backends
-from fastconv.backends import formulas, gpu_kernels, gpu_stream
+from fastconv.backends import formulas
+from fastconv.backends.gpu import compile, stream
 from fastconv.backends.reference import Reference
 from tests import standin
 from tests.backends.cases import CASES, IN_PLACE, normal, positive
+from tests.windows import Windows
 
-reference = Reference(np)
+reference = Windows(Reference(np))
 
 WINDOW = {"size": (3, 2), "strides": (2, 1), "padding": ((1, 1), (0, 1))}
 CONV = {"strides": (2, 1), "padding": ((1, 0), (0, 1)), "dilation": (1, 2)}
@@ -45,7 +47,7 @@ MORE = {
             lambda r: [normal(r, 4, 5, 4, 3)],
             {"pad_width": sides, "mode": mode, **({"value": 2.5} if mode == "constant" else {})},
         )
-        for mode in gpu_stream.MODES
+        for mode in stream.MODES
         for k, sides in enumerate(PADS)
     },
     **{
@@ -54,7 +56,7 @@ MORE = {
             lambda r, sides=sides: [normal(r, *(n + sum(side) for n, side in zip((4, 5, 4, 3), sides)))],
             {"pad_width": sides, "mode": mode},
         )
-        for mode in gpu_stream.MODES
+        for mode in stream.MODES
         for k, sides in enumerate(PADS)
     },
     "pad_far": ("pad", lambda r: [normal(r, 3, 1)], {"pad_width": ((9, 8), (3, 2)), "mode": "reflect"}),
@@ -144,7 +146,7 @@ MORE = {
             lambda r: [normal(r, *IMAGE), np.array([TURN, [3.0 * t for t in TURN]])],
             {"nearest": nearest, "fill": fill, "value": 0.25},
         )
-        for fill in gpu_stream.FILLS
+        for fill in stream.FILLS
         for nearest in (False, True)
     },
     **{
@@ -176,7 +178,7 @@ def ties(rng):
 
 @pytest.fixture
 def backend(gpu):
-    return backends.gpu(0)
+    return Windows(backends.gpu_backend(0))
 
 
 def arrays_of(case, rng, rows=7, columns=33, dtype=np.float32):
@@ -258,7 +260,7 @@ def test_out_may_be_an_input(gpu, backend, rng, case):
 def test_kernels_run_where_their_arrays_are(gpu_stand_in, rng):
     x = normal(rng, 3, 4)
     for method in ("softmax", "gelu", "sum"):
-        y = backends.gpu(1).method(method)(x)
+        y = getattr(backends.gpu_backend(1), method)(x)
         assert y.device.id == 1
         np.testing.assert_allclose(y.get(), getattr(reference, method)(x), rtol=1e-5, atol=1e-6)
 
@@ -332,7 +334,7 @@ def test_sums_of_several_parts(gpu, backend, rng, rows):
 def test_offsets_of_large_arrays(gpu, backend, rng, case, monkeypatch):
     inputs = upload(gpu, arrays_of(case, rng))
     wanted = run(backend, case, inputs)
-    monkeypatch.setattr(gpu_kernels, "INT_SIZES", 0)
+    monkeypatch.setattr(compile, "INT_SIZES", 0)
     for y, e in zip(run(backend, case, inputs), wanted, strict=True):
         np.testing.assert_array_equal(y.get(), e.get())
 
@@ -388,7 +390,7 @@ AT_ONCE = """
 
 
 def test_one_launch_each(gpu_stand_in, rng):
-    gpu, backend = gpu_stand_in, backends.gpu(0)
+    gpu, backend = gpu_stand_in, Windows(backends.gpu_backend(0))
     for case in AT_ONCE.split():
         inputs = upload(gpu, arrays_of(case, rng))
         outs = tuple(gpu.empty(y.shape, y.dtype) for y in run(backend, case, inputs))

@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from fastconv.backends import gpu as backend
-from fastconv.backends.transfer import Upload, brought_here, download, to_host, write
+from fastconv.backends import gpu_backend as backend
+from fastconv.backends.gpu.transfer import Upload, brought_here, download, to_host, write
 from fastconv.device import device
 from tests import standin
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from fastconv import _core, config
-from fastconv.backends import algorithms
-from fastconv.backends.cpu import Cpu
+from fastconv.backends.cpu.backend import Cpu
+from tests.windows import Windows, algorithm
 
-cpu = Cpu()
+cpu = Windows(Cpu())
 MIB = 1 << 20
 
 
@@ -46,7 +46,7 @@ def scratch(x_shape, w_shape, stride):
     for direction, call in calls.items():
         _core.measure_scratch()
         call()
-        used[algorithms.conv(direction, x_shape, w_shape, **window).algorithm, direction] = _core.measure_scratch()
+        used[algorithm(direction, x_shape, w_shape, **window), direction] = _core.measure_scratch()
     return used, max(x.nbytes, y.nbytes)
 
 

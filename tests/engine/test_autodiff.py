@@ -153,7 +153,7 @@ def test_whole_numbers_stop_gradients():
 
 def test_only_what_is_wanted_is_computed(monkeypatch):
     """The gradient of x alone needs no gradient of the other factor."""
-    from fastconv.backends.cpu import Cpu
+    from fastconv.backends.cpu.backend import Cpu
 
     monkeypatch.setattr(Cpu, "conv_backward_kernel", None)
     w = example(2, 2, 1, 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastconv import layers, ops
-from fastconv.backends.transfer import to_host
+from fastconv.backends.gpu.transfer import to_host
 from fastconv.engine import grad
 from fastconv.ops.norm import standardize
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastconv import losses, value_and_grad
-from fastconv.backends.transfer import to_host
+from fastconv.backends.gpu.transfer import to_host
 from fastconv.engine import Plan, Tensor, Trace
 
 from .cases import BITS, CASES, IDS, LOGITS, MAPS, MASKS, NUMBERS, ONE_HOT, SIGNS, P, Q

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastconv import losses, ops
-from fastconv.backends.transfer import to_host
+from fastconv.backends.gpu.transfer import to_host
 from fastconv.engine import grad
 
 LOGITS = [[1.0, -math.inf, 2.0], [0.5, 1.5, -math.inf]]

@@ -7,7 +7,7 @@ import pytest
 
 import fastconv
 from fastconv import Input, Sequential, layers, losses, ops
-from fastconv.backends.transfer import to_host
+from fastconv.backends.gpu.transfer import to_host
 from fastconv.engine import Plan, Tensor, Trace
 
 X = np.random.default_rng(0).random((16, 4), dtype="float32")

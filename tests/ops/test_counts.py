@@ -9,9 +9,9 @@ import pytest
 
 from fastconv import ops
 from fastconv.backends import backend_of
-from fastconv.backends.cpu_stream import BLOCK, FEW_THRESHOLDS
+from fastconv.backends.cpu.stream import BLOCK, FEW_THRESHOLDS
+from fastconv.backends.gpu.transfer import to_host
 from fastconv.backends.reference import Reference
-from fastconv.backends.transfer import to_host
 from fastconv.ops.counts import confusion_matrix, threshold_counts
 
 RNG = np.random.default_rng(0)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fastconv import ops
-from fastconv.backends.cpu_stream import LARGE
-from fastconv.backends.transfer import to_host
+from fastconv.backends.cpu.stream import LARGE
+from fastconv.backends.gpu.transfer import to_host
 from fastconv.engine import grad
 
 INF, NAN = math.inf, math.nan

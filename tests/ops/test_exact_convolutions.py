@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fastconv import Input, Sequential, config, explain_conv, grad, layers, ops
-from fastconv.backends import algorithms
+from fastconv.backends.cpu.algorithms.algorithm import DIRECTIONS
+from fastconv.backends.cpu.algorithms.choose import ALGORITHMS
 from tests import naive
 
 # (input, kernel, strides, padding, dilation): lecture examples, and the largest that count as small
@@ -34,6 +35,8 @@ CASES = [
     ((2, 6, 12, 12, 10), (3, 3, 3, 5, 12), (1, 2, 1), "same", 1),
     ((2, 20, 20, 9), (4, 4, 9, 9), 3, "same", 1),
 ]
+
+LARGE_ONLY = {algorithm.name for algorithm in ALGORITHMS if algorithm.small_products}
 
 
 def integers(shape, seed):
@@ -161,18 +164,18 @@ def test_plans_are_as_exact():
 
 def test_where_small_ends():
     """Of the multiply-adds, those in the padding do not count."""
-    for direction in algorithms.RULES:
+    for direction in DIRECTIONS:
         small = explain_conv((1, 32, 32, 12), (3, 3, 12, 12), padding="same")[direction]
         large = explain_conv((8, 32, 32, 64), (3, 3, 64, 64), padding="same")[direction]
-        assert small.algorithm not in algorithms.SMALL_PRODUCTS
+        assert small.algorithm not in LARGE_ONLY
         assert large.algorithm == "winograd"
     few, many = (explain_conv((128, 20, 20, n), (3, 3, n, n), padding="same")["forward"] for n in (15, 24))
     assert few.algorithm == "direct"  # of each image
     assert many.algorithm == "winograd"  # of the batch
     config.set_conv_precision("exact")
-    for direction in algorithms.RULES:
+    for direction in DIRECTIONS:
         large = explain_conv((8, 32, 32, 64), (3, 3, 64, 64), padding="same")[direction]
-        assert large.algorithm not in algorithms.SMALL_PRODUCTS
+        assert large.algorithm not in LARGE_ONLY
 
 
 def test_the_switch_takes_hold_of_models_that_have_run(isa):

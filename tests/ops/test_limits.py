@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fastconv import activations, ops
-from fastconv.backends.transfer import to_host
+from fastconv.backends.gpu.transfer import to_host
 from fastconv.engine import grad
 from tests.check import NUMPY_2
 

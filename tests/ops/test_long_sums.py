@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastconv import layers, ops
-from fastconv.backends.transfer import to_host
+from fastconv.backends.gpu.transfer import to_host
 from fastconv.metrics import Mean, MeanSquaredError
 
 MANY = (1 << 24) + (1 << 20) + 8

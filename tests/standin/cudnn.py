@@ -13,8 +13,9 @@ import numpy as np
 from fastconv.backends.reference import Reference
 from tests.standin import memory
 from tests.standin.streams import launch
+from tests.windows import Windows
 
-reference = Reference(np)
+reference = Windows(Reference(np))
 STEPS = [
     "validate",
     "build_operation_graph",

@@ -7,7 +7,6 @@ method's docstring, are computed by `Reference`. An `out` may be one of the inpu
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Callable
 from math import prod
 from typing import Any
@@ -15,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from fastconv import _stream
-from fastconv._stream import contiguous, dense_float32, integer_room, is_float32, room, rooms
+from fastconv._stream import contiguous, integer_output_array, output_array, output_arrays
+from fastconv.backends.cpu.kernel import float32
+from fastconv.backends.launch import Launch
 from fastconv.backends.reference import Array, Pair, Reference, Sides
-from fastconv.window import output_size
+from fastconv.geometry import Pooling
 
 # The numbers by which the tiles know the activations (csrc/kernels.h).
 ACTIVATION_NUMBERS = {None: 0, "relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5, "clipped_relu": 6}
@@ -35,339 +36,245 @@ FEW_THRESHOLDS = 32  # comparing 32,768 elements with each takes 0.35 ms, search
 Axes = int | tuple[int, ...] | None
 Runs = tuple[tuple[int, int], ...]
 
-# What a call comes to: the result, which may be several arrays, and the function that fills it from its arguments.
-Work = tuple[Any, Callable[..., None], tuple[Any, ...]]
-
-
-# The kernels and how many seeds end their arrays, by the methods that `float32` has made of them.
-KERNELS: dict[Any, tuple[Callable[..., Work | None], int]] = {}
-
-
-def float32(kernel: Callable[..., Any], seeds: int = 0) -> Callable[..., Any]:
-    """A method that does what `kernel` says for float32 arrays, in C order by a copy where they are not, and leaves
-    others to the reference.
-
-    The positional arguments are the arrays; the last ones, as many as there are `seeds`, may be of any dtype. The
-    kernel looks at shapes alone and returns what is to be done, (result, function, arguments):
-    ``function(*arguments)`` fills the result. It returns None where the reference is the better choice. Results come
-    from `room(out, shape)`, so that they are `out` where that is possible; where not, they are copied to it here.
-    """
-    reference = getattr(Reference, kernel.__name__)
-
-    def method(self, *arrays, out=None, **parameters):
-        floats = len(arrays) - seeds
-        dense = dense_float32(arrays[:floats])
-        work = None if dense is None else kernel(self, *dense, *arrays[floats:], out=out, **parameters)
-        if work is None:
-            return reference(self, *arrays, out=out, **parameters)
-        result, function, arguments = work
-        function(*arguments)
-        return result if out is None or out is result else delivered(result, out)
-
-    functools.update_wrapper(method, reference)
-    KERNELS[method] = kernel, seeds
-    return method
-
-
-seeded = functools.partial(float32, seeds=1)
-
-
-def bound(method: Any, arrays: tuple[Array, ...], parameters: dict, out: Any) -> Callable[[], Any]:
-    """``method(*arrays, **parameters, out=out)``, to be called without arguments: what follows from shapes and settings
-    is found out now, once, where a kernel reads the arrays and fills `out` as they lie."""
-    kernel, seeds = KERNELS.get(getattr(method, "__func__", None), (None, 0))
-    floats = arrays[: len(arrays) - seeds]
-    dense = dense_float32(floats)
-    if kernel is not None and dense is floats:
-        work = kernel(method.__self__, *arrays, **parameters, out=out)
-        if work is not None and is_filled(out, work[0]):
-            return functools.partial(work[1], *work[2])
-    elif kernel is not None and dense is None:
-        method = functools.partial(getattr(Reference, kernel.__name__), method.__self__)
-    return functools.partial(method, *arrays, **parameters, out=out)
-
-
-def is_filled(out: Any, result: Any) -> bool:
-    """Whether `result`, an array or several, is `out` itself."""
-    return all(map(operator.is_, result, out)) if isinstance(out, tuple) else result is out
-
-
-def delivered(result: Array | tuple[Array, ...], out: Array | tuple[Array, ...]) -> Array | tuple[Array, ...]:
-    """`out`, filled with `result` where that was not computed in place."""
-    if isinstance(out, tuple):
-        return tuple(delivered(r, o) for r, o in zip(result, out))
-    if out is not result:
-        out[...] = result
-    return out
-
 
 class CpuStream(Reference):
     """The contract is `Reference`'s, method for method."""
 
     # ---- padding and pooling -------------------------------------------------------------------------------------
 
-    @float32
+    @float32(Reference.pad)
     def pad(self, x, *, pad_width, mode="constant", value=0.0, out=None):
         if not x.size:
             return None
         image, sides = padded_image(x.shape, pad_width)
         *sources, columns = [pad_source(n, *side, mode) for n, side in zip(image[1:-1], sides)]
-        y = room(out, tuple([n + before + after for n, (before, after) in zip(x.shape, pad_width)]))
-        return y, _stream.pad, (y, x.reshape(image), sources, columns, sides[-1][0], value)
+        y = output_array(out, tuple([n + before + after for n, (before, after) in zip(x.shape, pad_width)]))
+        return Launch(y, _stream.pad, (y, x.reshape(image), sources, columns, sides[-1][0], value))
 
-    @float32
+    @float32(Reference.pad_backward)
     def pad_backward(self, dy, *, pad_width, mode="constant", out=None):
         """A kernel for two neighbouring axes; others two by two, from the first one on."""
         shape = tuple([n - before - after for n, (before, after) in zip(dy.shape, pad_width)])
-        dx = room(out, shape)
+        dx = output_array(out, shape)
         first, last = split_sides(pad_width)
         if first is not None:
-            return dx, self._pad_backward_twice, (dx, dy, first, last, mode)
+            return Launch(dx, self._pad_backward_twice, (dx, dy, first, last, mode))
         image, sides = padded_image(shape, pad_width)
         grown = tuple([n + sum(side) for n, side in zip(image, ((0, 0), *sides, (0, 0)))])
         if mode == "constant":
-            return dx, _stream.crop, (dx.reshape(image), dy.reshape(grown), corner(sides))
+            return Launch(dx, _stream.crop, (dx.reshape(image), dy.reshape(grown), corner(sides)))
         if not dx.size:
             return None
         sources = [pad_source(n, *side, mode) for n, side in zip(image[1:3], sides)]
-        return dx, _stream.pad_backward, (dx.reshape(image), dy.reshape(grown), *sources, corner(sides))
+        return Launch(dx, _stream.pad_backward, (dx.reshape(image), dy.reshape(grown), *sources, corner(sides)))
 
     def _pad_backward_twice(self, dx, dy, first, last, mode):
         self.pad_backward(self.pad_backward(dy, pad_width=first, mode=mode), pad_width=last, mode=mode, out=dx)
 
-    @float32
-    def max_pool(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
-        y = room(out, pooled_shape(x.shape, size, strides, padding, dilation))
-        return y, _stream.max_pool, (y, x, (size, strides, dilation, corner(padding)))
+    @float32(Reference.max_pool)
+    def max_pool(self, x, *, pooling, out=None):
+        y = output_array(out, pooling.output_shape)
+        return Launch(y, _stream.max_pool, (y, x, pooling))
 
-    @float32
-    def min_pool(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
-        y = room(out, pooled_shape(x.shape, size, strides, padding, dilation))
-        return y, _stream.min_pool, (y, x, (size, strides, dilation, corner(padding)))
+    @float32(Reference.min_pool)
+    def min_pool(self, x, *, pooling, out=None):
+        y = output_array(out, pooling.output_shape)
+        return Launch(y, _stream.min_pool, (y, x, pooling))
 
-    @float32
-    def max_pool_winners(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
-        shape = pooled_shape(x.shape, size, strides, padding, dilation)
-        y, winners = extremes(out, shape)
-        return (y, winners), _stream.max_pool, (y, x, (size, strides, dilation, corner(padding)), winners)
+    @float32(Reference.max_pool_winners)
+    def max_pool_winners(self, x, *, pooling, out=None):
+        y, winners = extremes(out, pooling.output_shape)
+        return Launch((y, winners), _stream.max_pool, (y, x, pooling, winners))
 
-    @float32
-    def min_pool_winners(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
-        shape = pooled_shape(x.shape, size, strides, padding, dilation)
-        y, winners = extremes(out, shape)
-        return (y, winners), _stream.min_pool, (y, x, (size, strides, dilation, corner(padding)), winners)
+    @float32(Reference.min_pool_winners)
+    def min_pool_winners(self, x, *, pooling, out=None):
+        y, winners = extremes(out, pooling.output_shape)
+        return Launch((y, winners), _stream.min_pool, (y, x, pooling, winners))
 
-    @seeded
-    def extreme_pool_backward(self, dy, winners, *, input_shape, size, strides, padding, dilation=(1, 1), out=None):
-        dx = room(out, tuple(input_shape))
-        winners = np.ascontiguousarray(winners, np.int32)
-        return dx, _stream.extreme_pool_backward, (dx, dy, winners, (size, strides, dilation, corner(padding)))
+    @float32(Reference.extreme_pool_backward, seeds=1)
+    def extreme_pool_backward(self, dy, winners, *, pooling, out=None):
+        dx = output_array(out, pooling.input_shape)
+        return Launch(dx, _extreme_pool_backward, (dx, dy, winners, pooling))
 
-    @float32
-    def average_pool(self, x, *, size, strides, padding, count_padding=False, out=None):
-        y = room(out, pooled_shape(x.shape, size, strides, padding, (1, 1)))
-        return y, _stream.average_pool, (y, x, (size, strides, (1, 1), corner(padding)), count_padding)
+    @float32(Reference.average_pool)
+    def average_pool(self, x, *, pooling, count_padding=False, out=None):
+        y = output_array(out, pooling.output_shape)
+        return Launch(y, _stream.average_pool, (y, x, pooling, count_padding))
 
-    @float32
-    def average_pool_backward(self, dy, *, input_shape, size, strides, padding, count_padding=False, out=None):
-        dx = room(out, tuple(input_shape))
-        return dx, _stream.average_pool_backward, (dx, dy, (size, strides, (1, 1), corner(padding)), count_padding)
+    @float32(Reference.average_pool_backward)
+    def average_pool_backward(self, dy, *, pooling, count_padding=False, out=None):
+        dx = output_array(out, pooling.input_shape)
+        return Launch(dx, _stream.average_pool_backward, (dx, dy, pooling, count_padding))
 
     # ---- activations ---------------------------------------------------------------------------------------------
 
-    @float32
+    @float32(Reference.activate)
     def activate(self, x, *, activation, alpha=0.0, out=None):
-        y = room(out, x.shape)
-        return y, _stream.activate, (y, x, ACTIVATION_NUMBERS[activation], alpha)
+        y = output_array(out, x.shape)
+        return Launch(y, _stream.activate, (y, x, ACTIVATION_NUMBERS[activation], alpha))
 
-    @float32
+    @float32(Reference.activate_backward)
     def activate_backward(self, dy, y, *, activation, alpha=0.0, out=None):
-        dx = room(out, y.shape)
-        return dx, _stream.activate_backward, (dx, dy, y, ACTIVATION_NUMBERS[activation], alpha)
+        dx = output_array(out, y.shape)
+        return Launch(dx, _stream.activate_backward, (dx, dy, y, ACTIVATION_NUMBERS[activation], alpha))
 
-    @float32
+    @float32(Reference.gate)
     def gate(self, x, *, linear, cubic, out=None):
-        y = room(out, x.shape)
-        return y, _stream.gate, (y, x, linear, cubic)
+        y = output_array(out, x.shape)
+        return Launch(y, _stream.gate, (y, x, linear, cubic))
 
-    @float32
+    @float32(Reference.gate_backward)
     def gate_backward(self, dy, x, *, linear, cubic, out=None):
-        dx = room(out, x.shape)
-        return dx, _stream.gate_backward, (dx, dy, x, linear, cubic)
+        dx = output_array(out, x.shape)
+        return Launch(dx, _stream.gate_backward, (dx, dy, x, linear, cubic))
 
-    @float32
+    @float32(Reference.gelu)
     def gelu(self, x, *, out=None):
-        y = room(out, x.shape)
-        return y, _stream.elementwise, ("gelu", y, x)
+        y = output_array(out, x.shape)
+        return Launch(y, _stream.elementwise, ("gelu", y, x))
 
-    @float32
+    @float32(Reference.gelu_backward)
     def gelu_backward(self, dy, x, *, out=None):
-        dx = room(out, x.shape)
-        return dx, _stream.elementwise, ("gelu_backward", dx, dy, x)
+        dx = output_array(out, x.shape)
+        return Launch(dx, _stream.elementwise, ("gelu_backward", dx, dy, x))
 
-    @float32
+    @float32(Reference.softmax)
     def softmax(self, x, *, out=None):
-        y = room(out, x.shape)
-        return y, _stream.softmax, (y, x, prod(x.shape[:-1]))
+        y = output_array(out, x.shape)
+        return Launch(y, _stream.softmax, (y, x, prod(x.shape[:-1])))
 
-    @float32
+    @float32(Reference.softmax_backward)
     def softmax_backward(self, dy, y, *, out=None):
-        dx = room(out, y.shape)
-        return dx, _stream.softmax_backward, (dx, dy, y, prod(y.shape[:-1]))
+        dx = output_array(out, y.shape)
+        return Launch(dx, _stream.softmax_backward, (dx, dy, y, prod(y.shape[:-1])))
 
-    @float32
+    @float32(Reference.log_softmax)
     def log_softmax(self, x, *, out=None):
-        y = room(out, x.shape)
-        return y, _stream.log_softmax, (y, x, prod(x.shape[:-1]))
+        y = output_array(out, x.shape)
+        return Launch(y, _stream.log_softmax, (y, x, prod(x.shape[:-1])))
 
-    @float32
+    @float32(Reference.log_softmax_backward)
     def log_softmax_backward(self, dy, y, *, out=None):
-        dx = room(out, y.shape)
-        return dx, _stream.log_softmax_backward, (dx, dy, y, prod(y.shape[:-1]))
+        dx = output_array(out, y.shape)
+        return Launch(dx, _stream.log_softmax_backward, (dx, dy, y, prod(y.shape[:-1])))
 
     # ---- fused losses: logits (M, K), one loss per row -----------------------------------------------------------
 
-    @float32
+    @float32(Reference.softmax_cross_entropy)
     def softmax_cross_entropy(self, logits, target, *, out=None):
-        loss = room(out, logits.shape[:-1])
-        return loss, _stream.softmax_cross_entropy, (loss, logits, target)
+        loss = output_array(out, logits.shape[:-1])
+        return Launch(loss, _stream.softmax_cross_entropy, (loss, logits, target))
 
-    @float32
+    @float32(Reference.softmax_cross_entropy_backward)
     def softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
-        d = room(out, logits.shape)
-        return d, _stream.softmax_cross_entropy_backward, (d, dloss, logits, target)
+        d = output_array(out, logits.shape)
+        return Launch(d, _stream.softmax_cross_entropy_backward, (d, dloss, logits, target))
 
+    @float32(Reference.sparse_softmax_cross_entropy, seeds=1)
     def sparse_softmax_cross_entropy(self, logits, target, *, out=None):
         """Raises ValueError for a label outside [0, K)."""
-        if not is_float32(logits):
-            return super().sparse_softmax_cross_entropy(logits, target, out=out)
-        loss = room(out, logits.shape[:-1])
-        _stream.sparse_softmax_cross_entropy(loss, contiguous(logits), int64(target))
-        return loss if out is None else delivered(loss, out)
+        loss = output_array(out, logits.shape[:-1])
+        return Launch(loss, _sparse_softmax_cross_entropy, (loss, logits, target))
 
+    @float32(Reference.sparse_softmax_cross_entropy_backward, seeds=1)
     def sparse_softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
         """Raises ValueError for a label outside [0, K)."""
-        if not is_float32(dloss, logits):
-            return super().sparse_softmax_cross_entropy_backward(dloss, logits, target, out=out)
-        d = room(out, logits.shape)
-        _stream.sparse_softmax_cross_entropy_backward(d, contiguous(dloss), contiguous(logits), int64(target))
-        return d if out is None else delivered(d, out)
+        d = output_array(out, logits.shape)
+        return Launch(d, _sparse_softmax_cross_entropy_backward, (d, dloss, logits, target))
 
-    # ---- counts, a block of elements at a time -------------------------------------------------------------------
+    # ---- counts, of arrays of any dtype --------------------------------------------------------------------------
 
+    @float32(Reference.threshold_counts, seeds=4)
     def threshold_counts(self, x, real, weights, thresholds, *, out=None):
-        """Each element is counted once, between the two thresholds where it lies; sums of these counts follow."""
-        order = np.argsort(thresholds, kind="stable")
-        columns, places = x.shape[1], len(order) + 1
-        counts = np.zeros(2 * places * columns)
-        for part in blocks(len(x), BLOCK // max(1, columns)):
-            cell = thresholds_below(x[part], thresholds[order])
-            cell += (real[part] != 0) * places
-            if columns > 1:
-                cell = cell * columns + np.arange(columns)
-            counts += weighted_counts(cell, weights[part], counts.size)
-        between = counts.reshape(2, places, columns)
-        above = np.flip(np.flip(between, 1).cumsum(1), 1)[:, 1:]
-        counts = np.empty((4, places - 1, columns))
-        counts[:, order] = np.concatenate([above, between.cumsum(1)[:, :-1]])
-        return counts if out is None else delivered(counts, out)
+        return Launch(None, threshold_counts, (x, real, weights, thresholds))
 
+    @float32(Reference.confusion_matrix, seeds=3)
     def confusion_matrix(self, real, called, weights, *, classes, out=None):
-        """Each pair of classes has a number, of which there are counts."""
-        counts = np.zeros(classes * classes)
-        for part in blocks(len(real), BLOCK):
-            rows, columns = int64(real[part]), int64(called[part])
-            counted = (rows >= 0) & (rows < classes) & (columns >= 0) & (columns < classes)
-            counts += weighted_counts((rows * classes + columns)[counted], weights[part][counted], counts.size)
-        matrix = counts.reshape(classes, classes)
-        return matrix if out is None else delivered(matrix, out)
+        return Launch(None, confusion_matrix, (real, called, weights, classes))
 
     # ---- normalisation over all axes but the last ----------------------------------------------------------------
 
-    @float32
+    @float32(Reference.batch_norm)
     def batch_norm(self, x, gamma, beta, *, epsilon, out=None):
-        results = rooms(out, x.shape, gamma.shape, gamma.shape)
-        return results, _stream.batch_norm, (*results, x, gamma, beta, epsilon)
+        results = output_arrays(out, x.shape, gamma.shape, gamma.shape)
+        return Launch(results, _stream.batch_norm, (*results, x, gamma, beta, epsilon))
 
-    @float32
+    @float32(Reference.batch_norm_backward)
     def batch_norm_backward(self, dy, x, mean, variance, gamma, *, epsilon, out=None):
-        results = rooms(out, x.shape, gamma.shape, gamma.shape)
-        return results, _stream.batch_norm_backward, (*results, dy, x, mean, variance, gamma, epsilon)
+        results = output_arrays(out, x.shape, gamma.shape, gamma.shape)
+        return Launch(results, _stream.batch_norm_backward, (*results, dy, x, mean, variance, gamma, epsilon))
 
-    @float32
+    @float32(Reference.normalize)
     def normalize(self, x, mean, variance, gamma, beta, *, epsilon, out=None):
-        y = room(out, x.shape)
-        return y, _stream.normalize, (y, x, mean, variance, gamma, beta, epsilon)
+        y = output_array(out, x.shape)
+        return Launch(y, _stream.normalize, (y, x, mean, variance, gamma, beta, epsilon))
 
-    @float32
+    @float32(Reference.scale_shift)
     def scale_shift(self, x, scale, shift, *, out=None):
         """A kernel for one scale and shift a channel; else the reference."""
         if not scale.shape == shift.shape == x.shape[-1:]:
             return None
-        y = room(out, x.shape)
-        return y, _stream.scale_shift, (y, x, scale, shift)
+        y = output_array(out, x.shape)
+        return Launch(y, _stream.scale_shift, (y, x, scale, shift))
 
-    @float32
+    @float32(Reference.standardize)
     def standardize(self, x, *, epsilon, out=None):
-        y, inverse = rooms(out, x.shape, (*x.shape[:-1], 1))
-        return (y, inverse), _stream.standardize, (y, inverse, x, epsilon)
+        y, inverse = output_arrays(out, x.shape, (*x.shape[:-1], 1))
+        return Launch((y, inverse), _stream.standardize, (y, inverse, x, epsilon))
 
-    @float32
+    @float32(Reference.standardize_backward)
     def standardize_backward(self, dy, y, inverse, *, out=None):
-        dx = room(out, y.shape)
-        return dx, _stream.standardize_backward, (dx, dy, y, inverse)
+        dx = output_array(out, y.shape)
+        return Launch(dx, _stream.standardize_backward, (dx, dy, y, inverse))
 
     # ---- elementwise, reductions ---------------------------------------------------------------------------------
 
-    @float32
+    @float32(Reference.add)
     def add(self, x, y, *, out=None):
         return streamed("add", (x, y), out)
 
-    @float32
+    @float32(Reference.multiply)
     def multiply(self, x, y, *, out=None):
         return streamed("multiply", (x, y), out)
 
-    @float32
+    @float32(Reference.elementwise)
     def elementwise(self, *arrays, function, out=None):
         """A kernel for `_stream.UNARY` and `_stream.BINARY` on large arrays, of one shape or one of them a vector of
         channels or a number; else NumPy. Kernels give no warnings."""
         return streamed(function, arrays, out)
 
-    @float32
+    @float32(Reference.sum)
     def sum(self, x, *, axis=None, keepdims=False, out=None):
         return reduced(SUM, x, axis, keepdims, out)
 
-    @float32
+    @float32(Reference.mean)
     def mean(self, x, *, axis=None, keepdims=False, out=None):
         return reduced(average, x, axis, keepdims, out)
 
-    @float32
+    @float32(Reference.max)
     def max(self, x, *, axis=None, keepdims=False, out=None):
         return reduced(MAX, x, axis, keepdims, out)
 
-    @float32
+    @float32(Reference.min)
     def min(self, x, *, axis=None, keepdims=False, out=None):
         return reduced(MIN, x, axis, keepdims, out)
 
     # ---- random --------------------------------------------------------------------------------------------------
 
-    @seeded
+    @float32(Reference.dropout, seeds=1)
     def dropout(self, x, seed, *, rate, out=None):
         """The bits of the reference."""
-        y = room(out, x.shape)
-        return y, _stream.dropout, (y, x, seed, rate)
+        y = output_array(out, x.shape)
+        return Launch(y, _stream.dropout, (y, x, seed, rate))
 
     # ---- optimizers: `out` may be the very arrays that are updated -----------------------------------------------
 
-    @float32
+    @float32(Reference.update)
     def update(self, w, dw, *states_and_scalars, rule, constants, out=None):
         *states, scalars = states_and_scalars
-        results = rooms(out if out is None or states else (out,), w.shape, *(state.shape for state in states))
-        return (
-            results if states or out is None else results[0],
-            _stream.update,
-            (rule, results, (w, dw, *states), scalars, constants),
-        )
+        results = output_arrays(out if out is None or states else (out,), w.shape, *(state.shape for state in states))
+        filled = results if states or out is None else results[0]
+        return Launch(filled, _stream.update, (rule, results, (w, dw, *states), scalars, constants))
 
 
 @functools.lru_cache(maxsize=256)
@@ -409,23 +316,17 @@ def corner(padding: Sides) -> Pair:
 def extremes(out: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
     """Arrays for the extremes of windows and for the numbers of their winners: those of `out` if they fit."""
     y, winners = out or (None, None)
-    return room(y, shape), integer_room(winners, shape)
+    return output_array(y, shape), integer_output_array(winners, shape)
 
 
-@functools.lru_cache(maxsize=1024)
-def pooled_shape(shape: tuple[int, ...], size: Pair, strides: Pair, padding: Sides, dilation: Pair) -> tuple[int, ...]:
-    """(N, OH, OW, C) of images (N, H, W, C)."""
-    grown = [n + sum(sides) for n, sides in zip(shape[1:3], padding)]
-    return (shape[0], *output_size(grown, size, strides, dilation), shape[3])
-
-
-def streamed(function: str, arrays: tuple[Array, ...], out: Array | None) -> Work | None:
-    """A kernel where it is the better choice, or NumPy's ufunc; None for a ufunc that makes its own result."""
+def streamed(function: str, arrays: tuple[Array, ...], out: Array | None) -> Launch:
+    """Return the launch of a kernel if it is the better choice, else of NumPy's ufunc."""
     shape = streamed_shape(arrays) if function in TUNED[len(arrays)] else None
     if shape is not None:
-        z = room(out, shape)
-        return z, _stream.elementwise, (function, z, *arrays)
-    return None if out is None else (out, functools.partial(getattr(np, function), out=out), arrays)
+        z = output_array(out, shape)
+        return Launch(z, _stream.elementwise, (function, z, *arrays))
+    ufunc = getattr(np, function)
+    return Launch(out, ufunc if out is None else functools.partial(ufunc, out=out), arrays)
 
 
 def streamed_shape(arrays: tuple[Array, ...]) -> tuple[int, ...] | None:
@@ -441,13 +342,15 @@ def streamed_shape(arrays: tuple[Array, ...]) -> tuple[int, ...] | None:
     return large.shape if channels and large.size >= LARGE_WITH_CHANNELS else None
 
 
-def reduced(kernel: Callable[..., None], x: Array, axis: Axes, keepdims: bool, out: Array | None) -> Work | None:
-    """What reduces axes of x, which is not empty; None if there are none."""
+def reduced(kernel: Callable[..., None], x: Array, axis: Axes, keepdims: bool, out: Array | None) -> Launch | None:
+    """Return the launch that reduces axes of x, which is not empty; None if there are none."""
     shape, runs = reduced_sizes(x.shape, axis, keepdims)
     if not runs:
         return None
-    y = room(out, shape)
-    return (y, kernel, (y, x, *runs[0])) if len(runs) == 1 else (y, reduce_runs, (kernel, y, x, runs))
+    y = output_array(out, shape)
+    if len(runs) == 1:
+        return Launch(y, kernel, (y, x, *runs[0]))
+    return Launch(y, reduce_runs, (kernel, y, x, runs))
 
 
 def reduce_runs(kernel: Callable[..., None], y: Array, x: Array, runs: Runs) -> None:
@@ -494,6 +397,49 @@ def axes_of(axis: Axes, ndim: int) -> tuple[int, ...]:
         return tuple(range(ndim))
     axes = axis if isinstance(axis, tuple) else (axis,)
     return tuple(sorted(a + ndim if a < 0 else a for a in axes))
+
+
+def _extreme_pool_backward(dx: Array, dy: Array, winners: Array, pooling: Pooling) -> None:
+    _stream.extreme_pool_backward(dx, dy, np.ascontiguousarray(winners, np.int32), pooling)
+
+
+def _sparse_softmax_cross_entropy(loss: Array, logits: Array, target: Array) -> None:
+    _stream.sparse_softmax_cross_entropy(loss, logits, int64(target))
+
+
+def _sparse_softmax_cross_entropy_backward(d: Array, dloss: Array, logits: Array, target: Array) -> None:
+    _stream.sparse_softmax_cross_entropy_backward(d, dloss, logits, int64(target))
+
+
+# ---- counts, a block of elements at a time ---------------------------------------------------------------------------
+
+
+def threshold_counts(x: Array, real: Array, weights: Array, thresholds: Array) -> Array:
+    """Count each element once, between the two thresholds where it lies; sums of these counts follow."""
+    order = np.argsort(thresholds, kind="stable")
+    columns, places = x.shape[1], len(order) + 1
+    counts = np.zeros(2 * places * columns)
+    for part in blocks(len(x), BLOCK // max(1, columns)):
+        cell = thresholds_below(x[part], thresholds[order])
+        cell += (real[part] != 0) * places
+        if columns > 1:
+            cell = cell * columns + np.arange(columns)
+        counts += weighted_counts(cell, weights[part], counts.size)
+    between = counts.reshape(2, places, columns)
+    above = np.flip(np.flip(between, 1).cumsum(1), 1)[:, 1:]
+    counts = np.empty((4, places - 1, columns))
+    counts[:, order] = np.concatenate([above, between.cumsum(1)[:, :-1]])
+    return counts
+
+
+def confusion_matrix(real: Array, called: Array, weights: Array, classes: int) -> Array:
+    """Give each pair of classes a number, and count these numbers."""
+    counts = np.zeros(classes * classes)
+    for part in blocks(len(real), BLOCK):
+        rows, columns = int64(real[part]), int64(called[part])
+        counted = (rows >= 0) & (rows < classes) & (columns >= 0) & (columns < classes)
+        counts += weighted_counts((rows * classes + columns)[counted], weights[part][counted], counts.size)
+    return counts.reshape(classes, classes)
 
 
 def blocks(rows: int, height: int) -> list[slice]:

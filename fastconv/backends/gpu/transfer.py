@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.backends.gpu import Gpu, gpu
+from fastconv.backends.gpu.backend import Gpu, gpu_backend
 from fastconv.device import cupy, gpu_number, is_on_gpu
 
 ON_CUDA = 2  # kDLCUDA, by which DLPack knows the memory of NVIDIA's GPUs
@@ -42,19 +42,19 @@ def to_host(x: Any) -> np.ndarray:
 
 def like(x: Any, index: Any) -> Any:
     """`index`, a slice or an array, in the memory of `x`."""
-    return gpu(x.device.id).array(index) if is_on_gpu(x) and isinstance(index, np.ndarray) else index
+    return gpu_backend(x.device.id).array(index) if is_on_gpu(x) and isinstance(index, np.ndarray) else index
 
 
 def brought_here(x: Any) -> Any:
     """`x`, an array, where models compute."""
     number = gpu_number()
-    return to_host(x) if number is None else gpu(number).array(x)
+    return to_host(x) if number is None else gpu_backend(number).array(x)
 
 
 def write(target: Any, value: np.ndarray) -> None:
     """Fill `target`, on a GPU or not, with `value` from the host."""
     if is_on_gpu(target):
-        target.set(np.asarray(value, target.dtype, order="C"), stream=gpu(target.device.id).current_stream())
+        target.set(np.asarray(value, target.dtype, order="C"), stream=gpu_backend(target.device.id).current_stream())
     else:
         target[...] = value
 
@@ -116,7 +116,7 @@ class Slot:
 
 def download(arrays: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
     """Send arrays of a GPU on their way to the host; the function returned waits for them to be there."""
-    where = gpu(arrays[0].device.id)
+    where = gpu_backend(arrays[0].device.id)
     arrived = where.event()
     where.downloads.wait_event(where.reached())
     pinned = [pinned_empty(where, x.shape, x.dtype) for x in arrays]

@@ -2,7 +2,7 @@
 
 A plan is built once for an operation, its shapes and what of `config` bears on the numbers: that takes milliseconds,
 and must not happen while a graph is captured. Only engines count that give the same bits every time and compute in
-float32, or in TF32 where `config.tf32()` says so. What cuDNN cannot do that way is left to the kernels of gpu_conv.
+float32, or in TF32 where `config.tf32()` says so. What cuDNN cannot do that way is left to the kernels of conv.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import warnings
 from typing import Any, NamedTuple
 
 from fastconv import config
-from fastconv.backends.gpu_conv import Window
+from fastconv.backends.gpu.conv import Window
 from fastconv.backends.reference import Array, Shape
 
 FIRST, SECOND, RESULT = 1, 2, 3  # the numbers of a graph's tensors

@@ -6,6 +6,7 @@ Every result is one sum in an order that its shape fixes, whatever the order in 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from math import prod
 from typing import Any, NamedTuple
 
@@ -13,10 +14,11 @@ import numpy as np
 
 from fastconv import config
 from fastconv.backends.formulas import ACTIVATIONS
-from fastconv.backends.gpu_fused import written
-from fastconv.backends.gpu_kernels import function, source
-from fastconv.backends.reference import Array, Shape, Sides
+from fastconv.backends.gpu.compile import function, source
+from fastconv.backends.gpu.elementwise import written
+from fastconv.backends.reference import Array, Shape
 from fastconv.device import cupy
+from fastconv.geometry import Convolution
 
 ACTIVATED = "activated"  # no file, but a function that is written
 GATHER = (ACTIVATED, "window", "product", "conv")
@@ -71,28 +73,24 @@ class Window(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4096)
-def window(x_shape: Shape, w_shape: Shape, outputs: Shape, strides: Shape, padding: Sides, dilation: Shape) -> Window:
-    """The convolution of these shapes, `outputs` being the spatial axes of its result."""
-    lacking = 3 - len(strides)
-    ones = (1,) * lacking
+def window(c: Convolution) -> Window:
+    """Return a convolution with three spatial axes, of which missing ones have size 1."""
+    lacking = 3 - len(c.strides)
 
-    def three(sizes: Shape) -> Shape:
-        return (*ones, *map(int, sizes))
+    def three(sizes: Iterable[int], missing: int = 1) -> Shape:
+        return (*(missing,) * lacking, *map(int, sizes))
 
-    groups = x_shape[-1] // w_shape[-2]
-    before = (*((0,) * lacking), *(int(p[0]) for p in padding))
-    *taps, ci, co = w_shape
     return Window(
-        x_shape[0],
-        groups,
-        ci,
-        co // groups,
-        three(x_shape[1:-1]),
-        three(outputs),
-        three(tuple(taps)),
-        three(strides),
-        before,
-        three(dilation),
+        c.images,
+        c.groups,
+        c.kernel_shape[-2],
+        c.kernel_shape[-1] // c.groups,
+        three(c.inputs),
+        three(c.outputs),
+        three(c.size),
+        three(c.strides),
+        three((before for before, _ in c.padding), 0),
+        three(c.dilation),
     )
 
 

@@ -8,8 +8,10 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fastconv.backends.gpu_products import GpuProducts
-from fastconv.backends.gpu_stream import GpuStream
+from fastconv.backends.gpu.kernel import GpuKernel
+from fastconv.backends.gpu.products import GpuProducts
+from fastconv.backends.gpu.stream import GpuStream
+from fastconv.backends.launch import Launch, Operation
 from fastconv.backends.reference import Array
 from fastconv.device import cupy, is_on_gpu
 
@@ -32,16 +34,19 @@ class Gpu(GpuProducts, GpuStream):
             self._lock = threading.RLock()
             self.stream, self.uploads, self.downloads = (self.xp.cuda.Stream(non_blocking=True) for _ in range(3))
 
-    def method(self, name: str) -> Callable[..., Any]:
-        """The method called `name`, which is given arrays of NumPy, too."""
-        kernel = getattr(self, name)
+    def prepare(self, operation: Operation, arrays: tuple, parameters: dict[str, Any], out: Any = None) -> Launch:
+        """As `Backend.prepare`; arrays of NumPy among `arrays` are copied to this GPU."""
+        with self.xp.cuda.Device(self.number):
+            given = tuple(None if x is None else self.array(x) for x in arrays)
+            kernel: GpuKernel | None = self.kernels.get(operation)
+            launch = None if kernel is None else kernel.prepare(self, given, parameters, out)
+            if launch is None:
+                launch = super().prepare(operation, given, parameters, out)
+        return Launch(launch.result, self._on_this_device, (launch.function, launch.arguments))
 
-        @functools.wraps(kernel)
-        def on_gpu(*arrays: Any, **parameters: Any) -> Any:
-            with self.xp.cuda.Device(self.number):
-                return kernel(*map(self.array, arrays), **parameters)
-
-        return on_gpu
+    def _on_this_device(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        with self.xp.cuda.Device(self.number):
+            return function(*arguments)
 
     def array(self, x: Any) -> Array:
         """`x` on this GPU."""
@@ -50,7 +55,7 @@ class Gpu(GpuProducts, GpuStream):
         with self.xp.cuda.Device(self.number):
             if not is_on_gpu(x):
                 return self.xp.array(x)
-            other = gpu(x.device.id)
+            other = gpu_backend(x.device.id)
             self._wait_for(other)  # which CuPy's copy does not
             copy = self.xp.array(x)
             other._wait_for(self)
@@ -103,6 +108,6 @@ class Gpu(GpuProducts, GpuStream):
 
 
 @functools.cache
-def gpu(number: int) -> Gpu:
+def gpu_backend(number: int) -> Gpu:
     """The backend of a GPU."""
     return Gpu(number)

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from fastconv.backends import formulas, gpu_fused
-from fastconv.backends.gpu_choice import kernel, several
-from fastconv.backends.gpu_kernels import THREADS, launch, launch_each
+from fastconv.backends import formulas
+from fastconv.backends.gpu import elementwise as written_kernels
+from fastconv.backends.gpu.compile import THREADS, launch, launch_each
+from fastconv.backends.gpu.kernel import as_tuple, kernel
 from fastconv.backends.reference import NO_INTEGER, Array, Out, Reference, Shape, deliver, wrong_label
 from fastconv.backends.updates import step
-from fastconv.window import output_size
+from fastconv.geometry import Pooling
 
 MODES = ("constant", "edge", "reflect", "symmetric")  # as move.cu numbers them
 FILLS = ("constant", "grid-constant", "nearest", "reflect", "mirror", "grid-wrap", "wrap")  # as image.cu does
@@ -24,11 +25,7 @@ SHORT, MOST_PARTS = 512, 256  # rows that are summed at once; of more there are 
 
 
 elementwise = functools.partial(kernel, inputs_in_order=False, results_in_order=False)
-first_elementwise = functools.partial(elementwise, count=1)
-all_but_last = functools.partial(elementwise, count=-1)
-first = functools.partial(kernel, count=1)
-with_integers = functools.partial(kernel, others=frozenset(["int32"]))  # results that are integers, too
-first_two = functools.partial(kernel, count=2)
+any_arrays = functools.partial(kernel, floats=None)
 
 
 class GpuStream(Reference):
@@ -59,70 +56,74 @@ class GpuStream(Reference):
     def _fused(self, formula: Callable[..., Any], arrays: tuple, out: Any, *constants: Any) -> Any:
         """The results of a formula for arrays of one dtype, in one launch."""
         inputs = tuple(f"T x{k}" for k in range(len(arrays)))
-        return gpu_fused.kernel(self.xp, formula, inputs, constants)(*arrays, *several(out))
+        return written_kernels.kernel(self.xp, formula, inputs, constants)(*arrays, *as_tuple(out))
 
-    @elementwise
+    @elementwise(Reference.activate)
     def activate(self, x, *, activation, alpha=0.0, out=None):
         return self._fused(formulas.activate, (x,), out, activation, alpha)
 
-    @elementwise
+    @elementwise(Reference.activate_backward)
     def activate_backward(self, dy, y, *, activation, alpha=0.0, out=None):
         return self._fused(formulas.activate_backward, (dy, y), out, activation, alpha)
 
-    @elementwise
+    @elementwise(Reference.gate)
     def gate(self, x, *, linear, cubic, out=None):
         return self._fused(formulas.gate, (x,), out, linear, cubic)
 
-    @elementwise
+    @elementwise(Reference.gate_backward)
     def gate_backward(self, dy, x, *, linear, cubic, out=None):
         return self._fused(formulas.gate_backward, (dy, x), out, linear, cubic)
 
-    @elementwise
+    @elementwise(Reference.gelu)
     def gelu(self, x, *, out=None):
         return self._fused(formulas.gelu, (x,), out)
 
-    @elementwise
+    @elementwise(Reference.gelu_backward)
     def gelu_backward(self, dy, x, *, out=None):
         return self._fused(formulas.gelu_backward, (dy, x), out)
 
-    @elementwise
+    @elementwise(Reference.smooth)
     def smooth(self, x, *, function, constants=(), out=None):
         return self._fused(formulas.smooth, (x,), out, function, constants)
 
-    @elementwise
+    @elementwise(Reference.normalize)
     def normalize(self, x, mean, variance, gamma, beta, *, epsilon, out=None):
         return self._fused(formulas.normalize, (x, mean, variance, gamma, beta), out, epsilon)
 
-    @elementwise
+    @elementwise(Reference.scale_shift)
     def scale_shift(self, x, scale, shift, *, out=None):
         return self._fused(formulas.scale_shift, (x, scale, shift), out)
 
-    @elementwise
+    @elementwise(Reference.stretch)
     def stretch(self, x, scale, shift, *, low, high, out=None):
         return self._fused(formulas.stretch, (x, scale[:, None, None], shift[:, None]), out, low, high)
 
-    @first_elementwise
+    @elementwise(Reference.dropout, count=1)
     def dropout(self, x, seed, *, rate, out=None):
         inputs = ("T x0", "raw uint64 seed")
-        return gpu_fused.kernel(self.xp, formulas.dropout, inputs, (rate,))(x, seed, *several(out))
+        return written_kernels.kernel(self.xp, formulas.dropout, inputs, (rate,))(x, seed, *as_tuple(out))
 
+    @any_arrays(Reference.uniform)
     def uniform(self, seed, *, shape, out=None):
         y = out if out is not None and out.dtype == "float32" else self.xp.empty(shape, "float32")
-        gpu_fused.kernel(self.xp, formulas.uniform, ("raw uint64 seed",), ())(seed, y)
+        written_kernels.kernel(self.xp, formulas.uniform, ("raw uint64 seed",), ())(seed, y)
         return y if out is None or y is out else deliver(y, out)
 
-    @all_but_last
+    @elementwise(Reference.update, count=-1)
     def update(self, w, dw, *states_and_scalars, rule, constants, out=None):
         *states, scalars = states_and_scalars
         inputs = (*(f"T x{k}" for k in range(2 + len(states))), "raw float32 s")
-        compute = gpu_fused.kernel(self.xp, step, inputs, (rule, constants))
-        return several(compute(w, dw, *states, scalars, *several(out)))
+        compute = written_kernels.kernel(self.xp, step, inputs, (rule, constants))
+        return as_tuple(compute(w, dw, *states, scalars, *as_tuple(out)))
 
+    @any_arrays(Reference.where)
     def where(self, condition, x, y, *, out=None):
-        """One launch where results and choices have one dtype; else the reference."""
-        if x.dtype != y.dtype or any(o.dtype != x.dtype for o in several(out)):
-            return super().where(condition, x, y, out=out)
-        return gpu_fused.kernel(self.xp, formulas.where, ("S x0", "T x1", "T x2"), ())(condition, x, y, *several(out))
+        """One launch if results and choices have one dtype; else the reference."""
+        if x.dtype != y.dtype or any(o.dtype != x.dtype for o in as_tuple(out)):
+            return None
+        return written_kernels.kernel(self.xp, formulas.where, ("S x0", "T x1", "T x2"), ())(
+            condition, x, y, *as_tuple(out)
+        )
 
     # ---- rows ----------------------------------------------------------------------------------------------------
 
@@ -138,54 +139,55 @@ class GpuStream(Reference):
             y.fill(0)  # the loss of no classes
         return y
 
-    @kernel
+    @kernel(Reference.softmax)
     def softmax(self, x, *, out=None):
         return self._rows("softmax", self._room(out, x.shape, x), x, shape=x.shape)
 
-    @kernel
+    @kernel(Reference.softmax_backward)
     def softmax_backward(self, dy, y, *, out=None):
         return self._rows("softmax_backward", self._room(out, y.shape, y), dy, y, shape=y.shape)
 
-    @kernel
+    @kernel(Reference.log_softmax)
     def log_softmax(self, x, *, out=None):
         return self._rows("log_softmax", self._room(out, x.shape, x), x, shape=x.shape)
 
-    @kernel
+    @kernel(Reference.log_softmax_backward)
     def log_softmax_backward(self, dy, y, *, out=None):
         return self._rows("log_softmax_backward", self._room(out, y.shape, y), dy, y, shape=y.shape)
 
-    @kernel
+    @kernel(Reference.softmax_cross_entropy)
     def softmax_cross_entropy(self, logits, target, *, out=None):
         loss = self._room(out, logits.shape[:-1], logits)
         return self._rows("softmax_cross_entropy", loss, logits, target, shape=logits.shape)
 
-    @kernel
+    @kernel(Reference.softmax_cross_entropy_backward)
     def softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
         d = self._room(out, logits.shape, logits)
         return self._rows("softmax_cross_entropy_backward", d, dloss, logits, target, shape=logits.shape)
 
-    @first
+    @kernel(Reference.sparse_softmax_cross_entropy, count=1)
     def sparse_softmax_cross_entropy(self, logits, target, *, out=None):
         """NaN for a label outside [0, K), of which `check` tells."""
         loss, labels = self._room(out, logits.shape[:-1], logits), target.astype("int64", copy=False)
         return self._rows("sparse_softmax_cross_entropy", loss, logits, labels, self.faults, shape=logits.shape)
 
-    @first_two
+    @kernel(Reference.sparse_softmax_cross_entropy_backward, count=2)
     def sparse_softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
         """NaN for a label outside [0, K), of which `check` tells."""
         arrays = (dloss, logits, target.astype("int64", copy=False), self.faults)
         d = self._room(out, logits.shape, logits)
         return self._rows("sparse_softmax_cross_entropy_backward", d, *arrays, shape=logits.shape)
 
-    @kernel
+    @kernel(Reference.standardize)
     def standardize(self, x, *, epsilon, out=None):
         y, inverse = self._rooms(out, x.shape, (*x.shape[:-1], 1), like=x)
         return self._rows("standardize", y, inverse, x, shape=x.shape, constants=(float(epsilon),)), inverse
 
-    @kernel
+    @kernel(Reference.standardize_backward)
     def standardize_backward(self, dy, y, inverse, *, out=None):
         return self._rows("standardize_backward", self._room(out, y.shape, y), dy, y, inverse, shape=y.shape)
 
+    @any_arrays(Reference.indices)
     def indices(self, x, *, out=None):
         """`NO_INTEGER` in place of a number that is no integer, of which `check` tells."""
         xp = self.xp
@@ -213,12 +215,12 @@ class GpuStream(Reference):
             x, rows = sums, parts
         self._reduce("sum_rows", y, x, rows, columns, rows, factor, columns=columns)
 
-    @kernel
+    @kernel(Reference.sum)
     def sum(self, x, *, axis=None, keepdims=False, out=None):
         """A kernel over the first axes, or all; CuPy over others."""
         return self._total(x, axis, keepdims, out)
 
-    @kernel
+    @kernel(Reference.mean)
     def mean(self, x, *, axis=None, keepdims=False, out=None):
         """As `sum`."""
         return self._total(x, axis, keepdims, out, mean=True)
@@ -235,22 +237,23 @@ class GpuStream(Reference):
         self.xp.sum(x, axis=axes, keepdims=keepdims, out=y)
         return self.xp.multiply(y, x.dtype.type(factor), out=y) if mean else y
 
-    @elementwise
+    @elementwise(Reference.max)
     def max(self, x, *, axis=None, keepdims=False, out=None):
         axes = axes_of(axis, x.ndim)
         return self.xp.max(x, axis=axes, keepdims=keepdims, out=out) if axes else self._copy(x, out)
 
-    @elementwise
+    @elementwise(Reference.min)
     def min(self, x, *, axis=None, keepdims=False, out=None):
         axes = axes_of(axis, x.ndim)
         return self.xp.min(x, axis=axes, keepdims=keepdims, out=out) if axes else self._copy(x, out)
 
+    @any_arrays(Reference.argmax)
     def argmax(self, x, *, axis=None, out=None):
         return self.xp.argmax(x, axis=axis, out=out)
 
     # ---- normalisation over all axes but the last ----------------------------------------------------------------
 
-    @kernel
+    @kernel(Reference.batch_norm)
     def batch_norm(self, x, gamma, beta, *, epsilon, out=None):
         y, mean, variance = self._rooms(out, x.shape, gamma.shape, gamma.shape, like=x)
         columns = x.shape[-1]
@@ -261,7 +264,7 @@ class GpuStream(Reference):
         self._reduce("merge_moments", mean, variance, means, squares, rows, columns, length, parts, columns=columns)
         return self._fused(formulas.normalize, (x, mean, variance, gamma, beta), y, epsilon), mean, variance
 
-    @kernel
+    @kernel(Reference.batch_norm_backward)
     def batch_norm_backward(self, dy, x, mean, variance, gamma, *, epsilon, out=None):
         dx, dgamma, dbeta = self._rooms(out, x.shape, gamma.shape, gamma.shape, like=x)
         columns = x.shape[-1]
@@ -277,7 +280,7 @@ class GpuStream(Reference):
 
     # ---- padding and pooling -------------------------------------------------------------------------------------
 
-    @kernel
+    @kernel(Reference.pad)
     def pad(self, x, *, pad_width, mode="constant", value=0.0, out=None):
         """One launch for up to three neighbouring axes; the first padded ones, then the others."""
         padded = [axis for axis, side in enumerate(pad_width) if any(side)]
@@ -295,7 +298,7 @@ class GpuStream(Reference):
         launch_each(self.xp, "move.pad", y, x, number, float(value), *volumes, *(0,) * lacking, *before)
         return y
 
-    @kernel
+    @kernel(Reference.pad_backward)
     def pad_backward(self, dy, *, pad_width, mode="constant", out=None):
         """A copy for a constant; else a launch for each axis."""
         sides = list(zip(dy.shape, pad_width))
@@ -319,59 +322,57 @@ class GpuStream(Reference):
         self.xp.copyto(out, x, casting="unsafe")
         return out
 
-    def _extremes(self, sign, x, size, strides, padding, dilation, out, winners=True):
-        """(max_pool (sign > 0) or min_pool, the winners, or None where nobody asks for them)."""
-        shape = pooled_shape(x.shape, size, strides, padding, dilation)
-        y, won = (out or (None, None)) if winners else (out, None)
-        y = self._room(y, shape, x)
-        if winners and won is None:
-            won = self.xp.empty(shape, self.xp.int32)
-        window = window_of(x.shape, shape, size, strides, padding, dilation)
-        launch_each(self.xp, "pool.extreme_pool", y, won, x, sign, *window)
-        return y, won
-
-    @kernel
-    def max_pool(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
-        return self._extremes(1, x, size, strides, padding, dilation, out, winners=False)[0]
-
-    @kernel
-    def min_pool(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
-        return self._extremes(-1, x, size, strides, padding, dilation, out, winners=False)[0]
-
-    @with_integers
-    def max_pool_winners(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
-        return self._extremes(1, x, size, strides, padding, dilation, out)
-
-    @with_integers
-    def min_pool_winners(self, x, *, size, strides, padding, dilation=(1, 1), out=None):
-        return self._extremes(-1, x, size, strides, padding, dilation, out)
-
-    @first
-    def extreme_pool_backward(self, dy, winners, *, input_shape, size, strides, padding, dilation=(1, 1), out=None):
-        dx = self._room(out, input_shape, dy)
-        window = window_of(input_shape, dy.shape, size, strides, padding, dilation)
-        launch_each(self.xp, "pool.extreme_pool_backward", dx, dy, winners.astype(self.xp.int32, copy=False), *window)
-        return dx
-
-    @kernel
-    def average_pool(self, x, *, size, strides, padding, count_padding=False, out=None):
-        y = self._room(out, pooled_shape(x.shape, size, strides, padding, (1, 1)), x)
-        window = window_of(x.shape, y.shape, size, strides, padding, (1, 1))
-        launch_each(self.xp, "pool.average_pool", y, x, count_padding, *window)
+    def _extremes(self, sign: int, x: Array, pooling: Pooling, y: Out, winners: Array | None) -> Array:
+        """Return max_pool (sign > 0) or min_pool, in `y` if there is one; fill `winners` if there are any."""
+        y = self._room(y, pooling.output_shape, x)
+        launch_each(self.xp, "pool.extreme_pool", y, winners, x, sign, *pooling_arguments(pooling))
         return y
 
-    @kernel
-    def average_pool_backward(self, dy, *, input_shape, size, strides, padding, count_padding=False, out=None):
-        dx = self._room(out, input_shape, dy)
-        window = window_of(input_shape, dy.shape, size, strides, padding, (1, 1))
-        launch_each(self.xp, "pool.average_pool_backward", dx, dy, count_padding, *window)
+    def _extremes_and_winners(self, sign: int, x: Array, pooling: Pooling, out: Any) -> tuple[Array, Array]:
+        y, winners = out or (None, self.xp.empty(pooling.output_shape, self.xp.int32))
+        return self._extremes(sign, x, pooling, y, winners), winners
+
+    @kernel(Reference.max_pool)
+    def max_pool(self, x, *, pooling, out=None):
+        return self._extremes(1, x, pooling, out, None)
+
+    @kernel(Reference.min_pool)
+    def min_pool(self, x, *, pooling, out=None):
+        return self._extremes(-1, x, pooling, out, None)
+
+    @kernel(Reference.max_pool_winners, others=frozenset(["int32"]))
+    def max_pool_winners(self, x, *, pooling, out=None):
+        return self._extremes_and_winners(1, x, pooling, out)
+
+    @kernel(Reference.min_pool_winners, others=frozenset(["int32"]))
+    def min_pool_winners(self, x, *, pooling, out=None):
+        return self._extremes_and_winners(-1, x, pooling, out)
+
+    @kernel(Reference.extreme_pool_backward, count=1)
+    def extreme_pool_backward(self, dy, winners, *, pooling, out=None):
+        dx, winners = self._room(out, pooling.input_shape, dy), winners.astype(self.xp.int32, copy=False)
+        launch_each(self.xp, "pool.extreme_pool_backward", dx, dy, winners, *pooling_arguments(pooling))
+        return dx
+
+    @kernel(Reference.average_pool)
+    def average_pool(self, x, *, pooling, count_padding=False, out=None):
+        y = self._room(out, pooling.output_shape, x)
+        launch_each(self.xp, "pool.average_pool", y, x, count_padding, *pooling_arguments(pooling))
+        return y
+
+    @kernel(Reference.average_pool_backward)
+    def average_pool_backward(self, dy, *, pooling, count_padding=False, out=None):
+        dx = self._room(out, pooling.input_shape, dy)
+        launch_each(self.xp, "pool.average_pool_backward", dx, dy, count_padding, *pooling_arguments(pooling))
         return dx
 
     # ---- moving elements -----------------------------------------------------------------------------------------
 
+    @any_arrays(Reference.cast)
     def cast(self, x, *, dtype, out=None):
         return x.astype(dtype) if out is None else self._copy(x, out)
 
+    @any_arrays(Reference.concatenate)
     def concatenate(self, *xs, axis, out=None):
         """Copies: CuPy would send the addresses of more than eight arrays from the host, which no graph can hold."""
         shape = list(xs[0].shape)
@@ -384,6 +385,7 @@ class GpuStream(Reference):
             start = end
         return y
 
+    @any_arrays(Reference.part_backward)
     def part_backward(self, dy, *, key, input_shape, out=None):
         if out is not None:
             out.fill(0)
@@ -391,11 +393,11 @@ class GpuStream(Reference):
         dx[tuple(slice(*k) if isinstance(k, tuple) else k for k in key)] = dy
         return dx
 
-    @first_elementwise
+    @elementwise(Reference.take, count=1)
     def take(self, x, indices, *, axis, out=None):
         return self.xp.take(x, indices, axis=axis, out=out)
 
-    @first
+    @kernel(Reference.take_backward, count=1)
     def take_backward(self, dy, indices, *, axis, input_shape, out=None):
         """Each element looks through all indices, and adds in their order."""
         dx = self._room(out, input_shape, dy)
@@ -405,21 +407,21 @@ class GpuStream(Reference):
 
     # ---- images --------------------------------------------------------------------------------------------------
 
-    @first
+    @kernel(Reference.affine_transform, count=1)
     def affine_transform(self, x, transform, *, nearest, fill, value, out=None):
         y, t = self._room(out, x.shape, x), transform.astype("float64", copy=False)
         how = (nearest, FILLS.index(fill), float(value))
         launch_each(self.xp, "image.affine_transform", y, x, t, *x.shape[1:], *how)
         return y
 
-    @functools.partial(kernel, count=3)
+    @kernel(Reference.resample, count=3)
     def resample(self, x, w, back_w, first, back_first, *, out=None):
         y = self._room(out, (x.shape[0], len(first), x.shape[2]), x)
         sizes = (x.shape[1], len(first), x.shape[2], w.shape[1])
         launch_each(self.xp, "image.resample", y, x, w, first.astype("int64", copy=False), *sizes)
         return y
 
-    @first
+    @kernel(Reference.flip_some, count=1)
     def flip_some(self, x, flips, *, axes, out=None):
         y = self._room(out, x.shape, x)
         launch_each(
@@ -427,7 +429,7 @@ class GpuStream(Reference):
         )
         return y
 
-    @first
+    @kernel(Reference.crop_at, count=1)
     def crop_at(self, x, starts, *, size, out=None):
         y = self._room(out, (x.shape[0], *size, x.shape[3]), x)
         launch_each(self.xp, "image.crop_at", y, x, starts.astype("int64", copy=False), *x.shape[1:], *size)
@@ -448,12 +450,6 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(a + ndim if a < 0 else a for a in axes))
 
 
-def pooled_shape(shape: Shape, size: Any, strides: Any, padding: Any, dilation: Any) -> Shape:
-    """(N, OH, OW, C) of images (N, H, W, C)."""
-    grown = [n + sum(sides) for n, sides in zip(shape[1:3], padding)]
-    return (shape[0], *output_size(grown, size, strides, dilation), shape[3])
-
-
-def window_of(shape: Shape, pooled: Shape, size: Any, strides: Any, padding: Any, dilation: Any) -> tuple[int, ...]:
-    """The numbers that pool.cu calls WINDOW."""
-    return (*shape[1:], *pooled[1:3], *size, *strides, *dilation, padding[0][0], padding[1][0])
+def pooling_arguments(p: Pooling) -> tuple[int, ...]:
+    """Return the numbers that pool.cu calls WINDOW."""
+    return (*p.inputs, p.channels, *p.outputs, *p.size, *p.strides, *p.dilation, *p.corner)

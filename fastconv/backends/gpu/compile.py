@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-SOURCES = Path(__file__).parents[1] / "cuda"
+SOURCES = Path(__file__).parents[2] / "cuda"
 THREADS = 256  # of a block
 INT_SIZES = 1 << 30  # arrays of fewer elements are indexed by int
 

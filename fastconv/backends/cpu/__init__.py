@@ -1,0 +1,1 @@
+"""The backend of the CPU: NumPy arrays and the compiled kernels."""

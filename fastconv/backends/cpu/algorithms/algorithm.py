@@ -1,0 +1,78 @@
+"""What an algorithm of convolutions is: a name, the register tile, and for each direction a rule and a kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from fastconv import _conv
+from fastconv.geometry import Convolution
+
+
+class Limits(NamedTuple):
+    """What a choice depends on besides shapes."""
+
+    lanes: int  # floats of a vector
+    most_workspace: int  # bytes that the threads of one call may share
+
+
+class Direction(NamedTuple):
+    """One direction of an algorithm.
+
+    Attributes:
+        reason: why the algorithm is the best for a convolution; an empty text if it is not.
+        run: fills the result. Forward ``(convolution, x, w, bias or None, y, activation number, alpha)``; backward by
+            the input the same with dy and dx in place of x and y; backward by the kernel ``(convolution, x, dy, dw)``.
+            Arrays are float32 in C order.
+    """
+
+    reason: Callable[[Convolution, Limits], str]
+    run: Callable[..., None]
+
+
+class Algorithm(NamedTuple):
+    """One way to compute convolutions.
+
+    Attributes:
+        name: as `explain_conv` gives it.
+        tile: ``(convolution, direction, lanes)`` to a description of the innermost kernel.
+        forward, backward_input, backward_kernel: the directions; None if the algorithm does not have one.
+        exact: whether an output depends only on the pixels of its own window, and is their sum in plain float32.
+        small_products: an inexact algorithm is not used up to this number of multiply-adds, so that small examples,
+            which are checked by hand, are exact.
+        small_image_products: the same for each image of a batch, if there are few channels: then the outputs of an
+            image do not depend on its batch.
+    """
+
+    name: str
+    tile: Callable[[Convolution, str, int], str]
+    forward: Direction | None = None
+    backward_input: Direction | None = None
+    backward_kernel: Direction | None = None
+    exact: bool = True
+    small_products: int = 0
+    small_image_products: int = 0
+
+    def is_too_small(self, c: Convolution) -> bool:
+        """Whether a convolution is so small that it has to be exact, although this algorithm is not."""
+        products = c.products * c.kernel_shape[-2] * c.kernel_shape[-1]
+        pairs = c.kernel_shape[-2] * c.kernel_shape[-1] // c.groups
+        of_images = c.images * self.small_image_products if pairs < FEW_PAIRS else 0
+        return products <= max(self.small_products, of_images)
+
+
+# Pairs of an input and an output channel: with fewer, computing batches of small images directly costs little.
+FEW_PAIRS = 16 * 16
+
+DIRECTIONS = ("forward", "backward_input", "backward_kernel")
+
+
+def result_channels(c: Convolution, direction: str) -> int:
+    """Return the channels of the result; of dw, its output channels."""
+    return c.channels if direction == "backward_input" else c.kernel_shape[-1]
+
+
+def product_tile(columns: int) -> str:
+    """Return the register tile of a matrix product with so many columns."""
+    height, width = _conv.tile_shape(columns)
+    return f"{height} x {width} sums"

@@ -1,0 +1,20 @@
+"""Windows times packed columns of the kernel, a register tile at a time: every convolution can be computed so."""
+
+from __future__ import annotations
+
+from fastconv import _conv
+from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Limits, product_tile, result_channels
+from fastconv.geometry import Convolution
+
+
+def always(c: Convolution, limits: Limits) -> str:
+    return "nothing beats windows times packed columns here"
+
+
+DIRECT = Algorithm(
+    "direct",
+    lambda c, direction, lanes: product_tile(result_channels(c, direction) // c.groups),
+    Direction(always, _conv.conv),
+    Direction(always, _conv.conv_backward_input),
+    Direction(always, _conv.conv_backward_kernel),
+)

@@ -1,0 +1,109 @@
+"""The CPU backend: `Reference` with compiled kernels for float32 in its place; float64 stays plain array code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastconv import _image
+from fastconv._stream import contiguous, dense_float32, output_array
+from fastconv.backends.cpu.algorithms.choose import choose
+from fastconv.backends.cpu.algorithms.matmul import MATMUL, choose_matmul, matmul_transposed
+from fastconv.backends.cpu.kernel import CpuKernel, float32, is_filled, run_into
+from fastconv.backends.cpu.stream import ACTIVATION_NUMBERS, CpuStream
+from fastconv.backends.launch import Launch, Operation
+from fastconv.backends.reference import Array, Reference
+
+
+class Cpu(CpuStream):
+    """NumPy arrays."""
+
+    def __init__(self) -> None:
+        super().__init__(np)
+
+    def prepare(self, operation: Operation, arrays: tuple, parameters: dict[str, Any], out: Any = None) -> Launch:
+        """As `Backend.prepare`: by the operation's kernel if the arrays are float32, else by plain array code."""
+        kernel: CpuKernel | None = self.kernels.get(operation)
+        if kernel is None:
+            return super().prepare(operation, arrays, parameters, out)
+        floats = arrays[: len(arrays) - kernel.seeds]
+        dense = dense_float32(floats)
+        if dense is not None and dense is not floats:
+            return Launch(None, self._compute_on_copies, (kernel, arrays, parameters, out))
+        launch = None if dense is None else kernel.method(self, *arrays, out=out, **parameters)
+        if launch is None:
+            return super().prepare(operation, arrays, parameters, out)
+        if out is None or is_filled(out, launch.result):
+            return launch
+        return Launch(out, run_into, (launch, out))
+
+    def _compute_on_copies(self, kernel: CpuKernel, arrays: tuple, parameters: dict[str, Any], out: Any) -> Any:
+        floats = len(arrays) - kernel.seeds
+        dense = map(contiguous, arrays[:floats])
+        return self.prepare(kernel.operation, (*dense, *arrays[floats:]), parameters, out).run()
+
+    # ---- convolution and matrix product --------------------------------------------------------------------------
+
+    @float32(Reference.conv)
+    def conv(self, x, w, bias=None, *, convolution, activation=None, alpha=0.0, out=None):
+        y = output_array(out, convolution.output_shape)
+        run = choose("forward", convolution).run
+        return Launch(y, run, (convolution, x, w, bias, y, ACTIVATION_NUMBERS[activation], alpha))
+
+    @float32(Reference.conv_backward_input)
+    def conv_backward_input(self, dy, w, bias=None, *, convolution, activation=None, alpha=0.0, out=None):
+        dx = output_array(out, convolution.input_shape)
+        run = choose("backward_input", convolution).run
+        return Launch(dx, run, (convolution, dy, w, bias, dx, ACTIVATION_NUMBERS[activation], alpha))
+
+    @float32(Reference.conv_backward_kernel)
+    def conv_backward_kernel(self, x, dy, *, convolution, out=None):
+        dw = output_array(out, convolution.kernel_shape)
+        return Launch(dw, choose("backward_kernel", convolution).run, (convolution, x, dy, dw))
+
+    @float32(Reference.matmul)
+    def matmul(self, a, b, bias=None, *, transpose_a=False, transpose_b=False, activation=None, alpha=0.0, out=None):
+        """A kernel if b is a matrix and only b is transposed, or only a and nothing is fused; else the reference."""
+        fused = bias is not None or activation is not None
+        algorithm = choose_matmul(a.shape, b.shape, transpose_a, transpose_b, fused)
+        if algorithm == "reference":
+            return None
+        columns = b.shape[0] if transpose_b else b.shape[1]
+        if algorithm == "transposed":
+            y = output_array(out, (a.shape[1], columns))
+            return Launch(y, matmul_transposed, (a, b, y))
+        y = output_array(out, (*a.shape[:-1], columns))
+        rows, products = a.reshape(-1, a.shape[-1]), y.reshape(-1, columns)
+        number = ACTIVATION_NUMBERS[activation]
+        return Launch(y, MATMUL[algorithm], (rows, b, bias, products, transpose_b, number, alpha))
+
+    # ---- images --------------------------------------------------------------------------------------------------
+
+    @float32(Reference.affine_transform, seeds=1)
+    def affine_transform(self, x, transform, *, nearest, fill, value, out=None):
+        y = output_array(out, x.shape)
+        return Launch(y, _affine_transform, (y, x, transform, nearest, fill, value))
+
+    @float32(Reference.flip_some, seeds=1)
+    def flip_some(self, x, flips, *, axes, out=None):
+        y = output_array(out, x.shape)
+        return Launch(y, _flip_some, (y, x, flips, 1 in axes, 2 in axes))
+
+    @float32(Reference.resample, seeds=2)
+    def resample(self, x, w, back_w, first, back_first, *, out=None):
+        y = output_array(out, (x.shape[0], len(first), x.shape[2]))
+        return Launch(y, _image.resample, (y, x, w, first))
+
+    @float32(Reference.stretch)
+    def stretch(self, x, scale, shift, *, low, high, out=None):
+        y = output_array(out, x.shape)
+        return Launch(y, _image.stretch, (y, x, scale, shift, low, high))
+
+
+def _affine_transform(y: Array, x: Array, transform: Array, *how: Any) -> None:
+    _image.affine_transform(y, x, np.ascontiguousarray(transform, np.float64), *how)
+
+
+def _flip_some(y: Array, x: Array, flips: Array, *axes: bool) -> None:
+    _image.flip_some(y, x, np.ascontiguousarray(flips), *axes)

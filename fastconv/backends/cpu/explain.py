@@ -1,0 +1,73 @@
+"""What a user may ask of the choice of algorithms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import NamedTuple
+
+from fastconv import _core
+from fastconv.backends.cpu.algorithms.algorithm import DIRECTIONS
+from fastconv.backends.cpu.algorithms.choose import choose
+from fastconv.backends.cpu.algorithms.winograd import WINOGRAD
+from fastconv.geometry import Convolution
+from fastconv.window import CONV_PADDINGS, Padding, broken_rule, clip_window, resolve_padding, spread
+
+
+class Explanation(NamedTuple):
+    """How one direction of a convolution is computed."""
+
+    algorithm: str  # the name of one of `choose.ALGORITHMS`
+    tile: str  # what its innermost kernel holds
+    threads: int  # at most this many run it
+    reason: str  # why this algorithm
+
+
+def explain_conv(
+    input_shape: Sequence[int],
+    kernel_shape: Sequence[int],
+    strides: int | Sequence[int] = 1,
+    padding: Padding = "valid",
+    dilation_rate: int | Sequence[int] = 1,
+) -> dict[str, Explanation]:
+    """Which algorithm, register tile and threads a float32 convolution of this shape gets, and why.
+
+    The answer holds for the instruction set, the precision and the workspace in force (`config.set_conv_precision`,
+    `config.set_max_workspace`). The choice depends on shapes alone, never on the number of threads.
+
+    Args:
+        input_shape: (N, *spatial, C), one to three spatial axes.
+        kernel_shape: (*window, CI, CO).
+        strides, padding, dilation_rate: as for `ops.conv`.
+
+    Returns:
+        "forward", "backward_input" and "backward_kernel", each with its `Explanation`.
+
+    Raises:
+        ValueError: shapes, strides or padding that do not fit.
+
+    >>> explain_conv((8, 56, 56, 64), (3, 3, 64, 64), padding="same")["forward"].algorithm
+    'winograd'
+    """
+    x, w = tuple(map(int, input_shape)), tuple(map(int, kernel_shape))
+    if broken_rule(x, w):
+        raise ValueError(
+            "input_shape must be (N, *spatial, C) and kernel_shape (*window, CI, CO), C a multiple of CI and CO one of "
+            f"C / CI. Received: input_shape={x}, kernel_shape={w}"
+        )
+    rank = len(x) - 2
+    steps, distance = spread("strides", strides, rank), spread("dilation_rate", dilation_rate, rank)
+    sides = resolve_padding("explain_conv", padding, x[1:-1], w[:-2], steps, distance, CONV_PADDINGS)
+    clip = clip_window(x[1:-1], w[:-2], steps, sides, distance)
+    parts = (x[0], *clip.spatial, x[-1]), (*clip.size, *w[-2:])
+    convolution = Convolution.of(*parts, clip.strides, clip.padding, clip.dilation)
+    return {direction: _explain(direction, convolution, clip.whole) for direction in DIRECTIONS}
+
+
+def _explain(direction: str, c: Convolution, whole: bool) -> Explanation:
+    _, algorithm, reason = choose(direction, c)
+    if not whole:
+        reason += f"; {' x '.join(map(str, c.size))} taps, as the others meet only padding"
+    work = c.pixels * prod(c.kernel_shape) / (4 if algorithm is WINOGRAD else 1)
+    tile = algorithm.tile(c, direction, _core.vector_floats())
+    return Explanation(algorithm.name, tile, _core.threads_worth(work), reason)

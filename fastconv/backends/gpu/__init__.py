@@ -1,0 +1,1 @@
+"""The backend of a GPU: CuPy arrays, CUDA C kernels, cuBLAS and cuDNN."""

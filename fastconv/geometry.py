@@ -1,0 +1,140 @@
+"""The geometry of one convolution or one pooling: every size and setting that is known before data is seen.
+
+A record is built once, in `fastconv.ops`, after its arguments are checked. The primitive, the backend, the choice of
+an algorithm and the compiled kernel receive the same record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import NamedTuple
+
+from fastconv.window import Shape, Sides, output_size, reach
+
+
+class Convolution(NamedTuple):
+    """A convolution x (N, .., C), w (.., CI, CO) -> y (N, .., CO); its three directions share the record.
+
+    Attributes:
+        images: N, the batch size.
+        inputs: spatial sizes of x, one to three of them.
+        outputs: spatial sizes of y.
+        channels: C, the channels of x, which are CI times the number of groups.
+        kernel_shape: (.., CI, CO), the shape of w.
+        strides: pixels from one window to the next, for each spatial axis.
+        padding: zeros (before, after) each spatial axis.
+        dilation: pixels from one tap to the next, for each spatial axis.
+    """
+
+    images: int
+    inputs: Shape
+    outputs: Shape
+    channels: int
+    kernel_shape: Shape
+    strides: Shape
+    padding: Sides
+    dilation: Shape
+
+    @classmethod
+    def of(
+        cls, input_shape: Shape, kernel_shape: Shape, strides: Shape, padding: Sides, dilation: Shape
+    ) -> Convolution:
+        """Return the convolution of x and w with these shapes."""
+        images, *inputs, channels = input_shape
+        outputs = output_size(inputs, kernel_shape[:-2], strides, padding, dilation)
+        return cls(images, tuple(inputs), outputs, channels, tuple(kernel_shape), strides, padding, dilation)
+
+    @property
+    def size(self) -> Shape:
+        """The taps of the window along each spatial axis."""
+        return self.kernel_shape[:-2]
+
+    @property
+    def groups(self) -> int:
+        return self.channels // self.kernel_shape[-2]
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of x."""
+        return (self.images, *self.inputs, self.channels)
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of y."""
+        return (self.images, *self.outputs, self.kernel_shape[-1])
+
+    @property
+    def pixels(self) -> int:
+        """Output pixels of all images."""
+        return self.images * prod(self.outputs)
+
+    @property
+    def products(self) -> int:
+        """Multiply-adds for each pair of an input and an output channel; taps in the padding do not count."""
+        axes = zip(self.inputs, self.outputs, self.size, self.strides, self.padding, self.dilation)
+        return self.images * prod(
+            sum(count_meetings(inputs, outputs, stride, k * step - before) for k in range(taps))
+            for inputs, outputs, taps, stride, (before, _), step in axes
+        )
+
+    @property
+    def sparse(self) -> bool:
+        """Whether windows skip most of the pixels that they span, because strides, dilation or padding are large."""
+        axes = zip(self.inputs, self.outputs, self.size, self.strides, self.dilation)
+        return any(
+            (o - 1) * s + reach(k, d) > 4 * (n + o) or reach(k, d) > 4 * min(n, o * s) + k for n, o, k, s, d in axes
+        )
+
+
+class Pooling(NamedTuple):
+    """A pooling x (N, H, W, C) -> y (N, OH, OW, C); its gradient shares the record.
+
+    Attributes:
+        images: N, the batch size.
+        inputs: (H, W).
+        outputs: (OH, OW).
+        channels: C.
+        size: the height and width of the window, in taps.
+        strides: pixels from one window to the next.
+        padding: pixels ((top, bottom), (left, right)) that no window selects.
+        dilation: pixels from one tap to the next.
+    """
+
+    images: int
+    inputs: Shape
+    outputs: Shape
+    channels: int
+    size: Shape
+    strides: Shape
+    padding: Sides
+    dilation: Shape
+
+    @classmethod
+    def of(
+        cls, input_shape: Sequence[int], size: Shape, strides: Shape, padding: Sides, dilation: Shape = (1, 1)
+    ) -> Pooling:
+        """Return the pooling of x with this shape."""
+        images, *inputs, channels = input_shape
+        outputs = output_size(inputs, size, strides, padding, dilation)
+        return cls(images, tuple(inputs), outputs, channels, size, strides, padding, dilation)
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of x."""
+        return (self.images, *self.inputs, self.channels)
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of y."""
+        return (self.images, *self.outputs, self.channels)
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """(top, left): the padding before the first pixel."""
+        return self.padding[0][0], self.padding[1][0]
+
+
+def count_meetings(inputs: int, outputs: int, stride: int, first: int) -> int:
+    """Return how many of the outputs o read an input at o * stride + first."""
+    return max(min((inputs - 1 - first) // stride, outputs - 1) - max(-(first // stride), 0) + 1, 0)

@@ -1,0 +1,68 @@
+"""Declarations of compiled code that are written twice: tiles in Cython, functions in stubs."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+SOURCES = Path(__file__).parents[1] / "fastconv"
+MODULES = ["_conv", "_core", "_fourier", "_grouped", "_image", "_matmul", "_stream", "_winograd"]
+
+
+def types_of(parameters):
+    """The types of C parameters, without their names and the const of pointers to pointers, which Cython cannot say."""
+    found = []
+    for parameter in parameters.split(","):
+        words = re.sub(r"(\*const\b|\*)", r" * ", parameter.replace("*const", "*")).split()
+        found.append(" ".join(words[:-1]))
+    return found
+
+
+def tiles_of_c():
+    """{name: (result, types of parameters)} of the list in kernels.h."""
+    text = (SOURCES / "csrc" / "kernels.h").read_text().replace("\\\n", " ")
+    entries = re.findall(r"TILE\((\w+), (f32_\w+), \(([^()]*)\)\)", text)
+    return {name: (result, types_of(parameters)) for result, name, parameters in entries}
+
+
+def tiles_of_cython():
+    """The same of the struct in _core.pxd."""
+    text = (SOURCES / "_core.pxd").read_text()
+    entries = re.findall(r"(\w+) \(\*(f32_\w+)\)\(([^()]*)\) noexcept nogil", text)
+    return {name: (result, types_of(parameters)) for result, name, parameters in entries}
+
+
+def test_the_tiles_of_cython_are_those_of_c():
+    tiles = tiles_of_c()
+    assert len(tiles) > 40
+    assert tiles_of_cython() == tiles
+
+
+def stubs_of(module):
+    """{name: names of parameters} of a stub; None for what is no function."""
+    found = {}
+    for node in ast.parse((SOURCES / f"{module}.pyi").read_text()).body:
+        if isinstance(node, ast.FunctionDef):
+            arguments = node.args
+            rest = [arguments.vararg] if arguments.vararg else []
+            found[node.name] = [a.arg for a in (*arguments.args, *rest)]
+        elif isinstance(node, ast.AnnAssign):
+            found[node.target.id] = None
+    return found
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_stubs_have_the_functions_of_the_module(name):
+    module = importlib.import_module(f"fastconv.{name}")
+    functions = {
+        key: list(inspect.signature(value).parameters)
+        for key, value in vars(module).items()
+        if callable(value) and getattr(value, "__module__", None) == module.__name__ and not key.startswith("_")
+    }
+    dictionaries = {key: None for key, value in vars(module).items() if isinstance(value, dict) and key[0] != "_"}
+    assert stubs_of(name) == {**functions, **dictionaries}
