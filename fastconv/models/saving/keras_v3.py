@@ -13,7 +13,10 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
-from fastconv.engine import Variable
+import numpy as np
+
+from fastconv.engine import Trace, Variable
+from fastconv.layers.base import Layer
 from fastconv.models.saving import hdf5, hdf5_file, legacy_h5, quantized, tree, zipped
 from fastconv.models.saving.building import build_model, optimizer_state
 from fastconv.models.saving.compiling import compile_options
@@ -90,10 +93,21 @@ def read_tree(root: Group, model: Any, skipped: list[str] | None = None) -> Pair
 
 
 def _read_layer(root: Group, path: str, layer: Any) -> Pairs:
+    if type(layer).load_own_variables is not Layer.load_own_variables:
+        return _loaded_by(layer, hdf5.child(root, path))
     arrays = _arrays(hdf5.child(root, path))
     if quantized.is_quantized(layer, arrays):
         return quantized.read_quantized(layer, arrays)
     return _read(root, path, tree.own_variables(layer))
+
+
+def _loaded_by(layer: Layer, group: Any) -> Pairs:
+    """What a layer's own `load_own_variables` assigns, given the arrays of a group."""
+    links = group.links if isinstance(group, Group) else ()
+    found = {name: group[name] for name in links}
+    with Trace(recording=True) as trace:
+        layer.load_own_variables({name: one.array() for name, one in found.items() if isinstance(one, Dataset)})
+    return [(variable, value.numpy()) for variable, value in trace.updates.items()]
 
 
 def _arrays(group: Any) -> list[Dataset]:
@@ -126,11 +140,23 @@ def _read(root: Any, path: str, variables: Sequence[Variable]) -> Pairs:
 
 def _write_tree(root: Any, model: Any) -> None:
     for path, layer in tree.places(model).items():
-        _write(root, tree.joined(path, "vars"), layer.name, tree.own_variables(layer))
+        _write_layer(root, tree.joined(path, "vars"), layer)
         if tree.seeds(layer):
             _write(root, tree.joined(path, "seed_state/vars"), layer.name, tree.seeds(layer))
     if model.optimizer is not None:
         _write(root, "optimizer/vars", model.optimizer.name, optimizer_state(model))
+
+
+def _write_layer(root: Any, path: str, layer: Layer) -> None:
+    """Write the layer's own variables, as `save_own_variables` stores them if its class overrides that."""
+    if type(layer).save_own_variables is Layer.save_own_variables:
+        _write(root, path, layer.name, tree.own_variables(layer))
+        return
+    store: dict[str, Any] = {}
+    layer.save_own_variables(store)
+    _write(root, path, layer.name, ())
+    for name, value in store.items():
+        root[path][storable(name)] = np.asarray(value)
 
 
 def _write(root: Any, path: str, name: str, variables: Sequence[Variable]) -> None:
