@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import functools
 import importlib
+import inspect
 import itertools
 import re
 import reprlib
@@ -29,6 +30,9 @@ _custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", de
 
 # What users' things are called in the configurations that are being made, by these names; None outside of a file.
 _distinct_names: ContextVar[dict[str, Any] | None] = ContextVar("distinct_names", default=None)
+
+# Arguments of users' constructors that the configurations being made lack, by the class; None outside of a file.
+_missing_arguments: ContextVar[dict[str, list[str]] | None] = ContextVar("missing_arguments", default=None)
 
 KINDS = (
     "activation",
@@ -235,10 +239,44 @@ def serialize(thing: Any) -> Any:
         return None
     if hasattr(thing, "get_config"):
         config = getattr(thing, "own_config", thing.get_config)()
+        _note_missing(thing, config)
         return {"class_name": _name_for_files(written_class(thing)), "config": plain(config, np.generic)}
     if not callable(thing) or (_distinct_names.get() is None and is_nameless(get_registered_name(thing))):
         raise ValueError(f"serialize: only functions with a name and objects with get_config. Received: {thing!r}")
     return _name_for_files(thing)
+
+
+def _note_missing(thing: Any, config: Mapping[str, Any]) -> None:
+    """Note, for a warning, an argument of a user's constructor that the configuration lacks: nothing else will find it.
+
+    A class with a `from_config` of its own may do without.
+    """
+    cls, notes = written_class(thing), _missing_arguments.get()
+    if notes is None or is_of_this_package(cls) or hasattr(thing, "own_config"):
+        return
+    if not is_of_this_package(getattr(cls, "from_config", cls)):
+        return
+    given = getattr(thing, "_given", {})
+    lacking = [
+        name for name, p in parameters_of(cls).items() if name not in config and (p.default is p.empty or name in given)
+    ]
+    if lacking:
+        notes[cls.__name__] = lacking
+
+
+def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
+    """The arguments that users' constructors, of a class and of its bases as far as arguments are passed on, name."""
+    found: dict[str, inspect.Parameter] = {}
+    for one in cls.__mro__:
+        if is_of_this_package(one) or one is object:
+            return found
+        if "__init__" in vars(one):
+            parameters = [*inspect.signature(vars(one)["__init__"]).parameters.values()][1:]
+            named = {p.name: p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+            found = {**named, **found}
+            if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+                return found
+    return found
 
 
 def written_class(thing: Any) -> type:
@@ -261,7 +299,18 @@ def distinct_names() -> Iterator[dict[str, Any]]:
 def warning_of_lambdas(stacklevel: int = 5) -> Iterator[None]:
     """`distinct_names`, with a warning of lambdas and of other callables without a name."""
     with distinct_names() as names:
-        yield
+        scope = _missing_arguments.set({})
+        try:
+            yield
+            missing = _missing_arguments.get() or {}
+        finally:
+            _missing_arguments.reset(scope)
+    for name, lacking in missing.items():
+        warnings.warn(
+            f"{name}: get_config must give the arguments of the constructor, or a file can only be read with another "
+            f"class for {name} in custom_objects. Received: no {', '.join(lacking)}",
+            stacklevel=stacklevel,
+        )
     nameless = [name for name in names if is_nameless(name)]
     if nameless:
         warnings.warn(f"The model holds {', '.join(nameless)}. {ABOUT_LAMBDAS}", stacklevel=stacklevel)

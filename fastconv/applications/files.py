@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastconv.datasets.files import check_content, locate
+from fastconv.datasets.files import check_content, download, find
 
 
 def stored(name: str, url: str, checksum: str | None = None) -> Path:
@@ -17,6 +17,8 @@ def stored(name: str, url: str, checksum: str | None = None) -> Path:
         OSError: the download failed; the message names the place to put the file.
         ValueError: the file has another checksum.
     """
-    path = locate(f"models/{name}", url, checksum, [Path.home() / ".keras"])
+    path = find(f"models/{name}", [Path.home() / ".keras"])
+    if path is None:
+        return download(f"models/{name}", url, checksum)
     check_content(str(path), path.read_bytes(), checksum)
     return path

@@ -37,9 +37,16 @@ def locate(name: str, url: str, checksum: str | None, more: Sequence[Path] = ())
         OSError: the download failed.
         ValueError: the downloaded file has another checksum.
     """
-    for folder in (*folders(), *more):
-        if (folder / name).is_file():
-            return folder / name
+    return find(name, more) or download(name, url, checksum)
+
+
+def find(name: str, more: Sequence[Path] = ()) -> Path | None:
+    """Return the file `name` in one of `folders` or in `more`, or None."""
+    return next((folder / name for folder in (*folders(), *more) if (folder / name).is_file()), None)
+
+
+def download(name: str, url: str, checksum: str | None) -> Path:
+    """Return the file `name` in the first of `folders`, downloaded and checked as for `locate`."""
     target = folders()[0] / name
     try:
         return fetch(url, checksum, target)

@@ -403,7 +403,7 @@ class Layer:
         for name in self.ARGUMENTS:
             value = getattr(self, name)
             config[name] = _as_plain(value)
-        return for_constructor(self, config, complete=type(self).get_config is Layer.get_config)
+        return for_constructor(self, config, complete=is_of_this_package(type(self).get_config))
 
     @classmethod
     def from_config(cls, config: dict) -> Any:

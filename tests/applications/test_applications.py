@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from fastconv import Input, Model, applications, config, layers
-from fastconv.applications import imagenet_utils
+from fastconv import Input, Model, applications, config, datasets, layers
+from fastconv.applications import files, imagenet_utils
 
 
 @pytest.fixture
@@ -44,6 +44,22 @@ def test_a_file_with_another_checksum_is_named(folder):
         ValueError, match=rf"{name}: .* The md5 of its content must be 6d6bbae143d832006294945121d1f1fc"
     ):
         applications.VGG16(include_top=False)
+
+
+def test_a_file_is_hashed_once(tmp_path, monkeypatch):
+    """When it is downloaded, by what downloads it; later, here."""
+    pytest.importorskip("pooch")
+    monkeypatch.setenv("FASTCONV_DATA", str(tmp_path / "given"))
+    monkeypatch.setattr(pathlib.Path, "home", lambda: tmp_path)
+    hashed = []
+    monkeypatch.setattr(files, "check_content", lambda where, *_: hashed.append(where))
+    monkeypatch.setattr(datasets.files, "fetch", lambda url, checksum, target: target)
+    assert files.stored("w.h5", "https://nowhere/w.h5", "md5:0") == tmp_path / "given" / "models" / "w.h5"
+    assert not hashed
+    (tmp_path / "given" / "models").mkdir(parents=True)
+    (tmp_path / "given" / "models" / "w.h5").write_bytes(b"content")
+    files.stored("w.h5", "https://nowhere/w.h5", "md5:0")
+    assert len(hashed) == 1
 
 
 def test_a_download_needs_pooch(folder):
