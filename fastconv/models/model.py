@@ -73,8 +73,10 @@ class Model(Trainer):
         """The layer with a name, or at a position in `layers`.
 
         Raises:
-            ValueError: there is none.
+            ValueError: there is none, or both a name and a position are given.
         """
+        if name is not None and index is not None:
+            raise ValueError(f"{self.name}: only one of name and index can be given. Received: name={name!r}, {index=}")
         index = optional(as_integer, "get_layer", "index", index)
         if index is not None and -len(self.layers) <= index < len(self.layers):
             return self.layers[index]

@@ -229,7 +229,6 @@ class Trainer(Layer):
 
     def reset_metrics(self) -> None:
         """Begin all `metrics` again."""
-        self._compiled()
         for metric in self.metrics:
             metric.reset_state()
 

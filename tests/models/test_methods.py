@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastconv import Input, KerasTensor, Model, Sequential, callbacks, initializers, layers, ops, random
+from fastconv import Input, KerasTensor, Model, Sequential, callbacks, initializers, layers, metrics, ops, random
 
 X = np.random.default_rng(0).normal(size=(6, 5, 5, 2)).astype("float32")
 Y = np.zeros((6, 1), "float32")
@@ -135,3 +135,19 @@ def test_a_model_is_one_file(tmp_path):
         model.save(tmp_path / "a.npz", zipped=False)
     with pytest.raises(ValueError, match="max_shard_size must be None"):
         model.save_weights(tmp_path / "w.npz", max_shard_size=1)
+
+
+def test_layers_by_name_or_position():
+    model = a_model()
+    assert model.get_layer(index=1) is model.get_layer(model.layers[1].name) is model.get_layer(None, -1)
+    for how in ({}, {"name": "nothing"}, {"index": 2}, {"name": model.layers[0].name, "index": 0}):
+        with pytest.raises(ValueError, match="Received: name="):
+            model.get_layer(**how)
+
+
+def test_metrics_begin_again_in_a_loop_of_ones_own():
+    model = Sequential([Input((3,)), layers.Dense(1)])
+    model.seen = metrics.Mean()
+    model.seen.update_state(3.0)
+    model.reset_metrics()
+    assert model.seen.result() == 0
