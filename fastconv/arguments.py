@@ -166,6 +166,11 @@ def as_number(
     return number
 
 
+def as_strength(owner: Any, name: str, value: Any) -> Any:
+    """`value` as a Python number. Raises ValueError unless it is finite and at least 0."""
+    return as_number(owner, name, value, 0, below=math.inf)
+
+
 def optional(check: Callable[..., Any], owner: Any, name: str, value: Any, *bounds: Any, **further: Any) -> Any:
     """`check(owner, name, value, ...)`, one of the functions of this file; None stays None."""
     return None if value is None else check(owner, name, value, *bounds, **further)

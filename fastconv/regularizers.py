@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from fastconv import ops, serialization
-from fastconv.arguments import as_choice, is_number, plain
+from fastconv.arguments import as_choice, as_strength
 from fastconv.serialization import Configurable, register
 
 
@@ -25,7 +24,7 @@ class L1(Regularizer):
     """l1 sum(|x|)."""
 
     def __init__(self, l1: float | None = 0.01) -> None:
-        self.l1 = _strength("l1", 0.0 if l1 is None else l1)
+        self.l1 = float(as_strength(self, "l1", 0.0 if l1 is None else l1))
 
     def __call__(self, x: Any) -> Any:
         return ops.sum(ops.absolute(x)) * self.l1
@@ -39,7 +38,7 @@ class L2(Regularizer):
     """l2 sum(x^2)."""
 
     def __init__(self, l2: float | None = 0.01) -> None:
-        self.l2 = _strength("l2", 0.0 if l2 is None else l2)
+        self.l2 = float(as_strength(self, "l2", 0.0 if l2 is None else l2))
 
     def __call__(self, x: Any) -> Any:
         return ops.sum(ops.square(x)) * self.l2
@@ -53,8 +52,8 @@ class L1L2(Regularizer):
     """l1 sum(|x|) + l2 sum(x^2)."""
 
     def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
-        self.l1 = _strength("l1", 0.0 if l1 is None else l1)
-        self.l2 = _strength("l2", 0.0 if l2 is None else l2)
+        self.l1 = float(as_strength(self, "l1", 0.0 if l1 is None else l1))
+        self.l2 = float(as_strength(self, "l2", 0.0 if l2 is None else l2))
 
     def __call__(self, x: Any) -> Any:
         return ops.sum(ops.absolute(x)) * self.l1 + ops.sum(ops.square(x)) * self.l2
@@ -76,7 +75,7 @@ class OrthogonalRegularizer(Regularizer):
     """
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
-        self.factor = _strength("factor", factor)
+        self.factor = float(as_strength(self, "factor", factor))
         self.mode = as_choice(self, "mode", mode, ("rows", "columns"))
 
     def __call__(self, x: Any) -> Any:
@@ -90,13 +89,6 @@ class OrthogonalRegularizer(Regularizer):
 
     def get_config(self) -> dict[str, Any]:
         return {"factor": self.factor, "mode": self.mode}
-
-
-def _strength(name: str, value: float) -> float:
-    found = plain(value)
-    if not is_number(found) or not 0 <= found < math.inf:
-        raise ValueError(f"{name} must be a finite number of at least 0. Received: {name}={value!r}")
-    return float(found)
 
 
 l1 = L1

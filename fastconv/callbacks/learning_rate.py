@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from fastconv.arguments import as_integer, as_number, as_verbosity
+from fastconv.arguments import as_integer, as_number, as_verbosity, optional
 from fastconv.callbacks.callback import Callback, Logs
 from fastconv.callbacks.monitor import Monitor
 
@@ -104,6 +105,7 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
         epsilon: float | None = None,
     ) -> None:
+        epsilon = optional(as_number, self, "epsilon", epsilon, below=math.inf)
         super().__init__(monitor, mode, min_delta if epsilon is None else epsilon)
         self.factor = as_number(self, "factor", factor, 0, below=1)
         self.patience = as_integer(self, "patience", patience, 0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.arguments import as_axes
 from fastconv.engine.plan import evaluate
 from fastconv.engine.primitive import Call, Tensor, View, calls_before, read
 from fastconv.engine.trace import Trace
@@ -70,7 +71,8 @@ def value_and_grad(
     >>> float(value), float(slope)
     (9.0, 6.0)
     """
-    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    axes = as_axes("value_and_grad", "argnums", argnums)
+    positions = (axes,) if isinstance(axes, int) else tuple(axes)
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         given_tensors = any(isinstance(leaf, Tensor) for leaf in leaves([args, kwargs]))
@@ -100,7 +102,7 @@ def value_and_grad(
         parts = iter(zero(np.zeros(x.shape, x.dtype)) if d is None else d for x, d in zip(inputs, found))
         grads = tuple(rebuild(args[i], [next(parts) for _ in leaves(args[i])]) for i in positions)
         answer = (y, aux) if inside else (_plain(y), rebuild(aux, [_plain(leaf) for leaf in leaves(aux)]))
-        return (answer if has_aux else answer[0]), (grads[0] if isinstance(argnums, int) else grads)
+        return (answer if has_aux else answer[0]), (grads[0] if isinstance(axes, int) else grads)
 
     return value_and_gradient
 

@@ -11,13 +11,13 @@ from fastconv import config, ops
 from fastconv.engine import lift
 from fastconv.losses.settings import all_or_some_axes, as_weights, settings, some_axes
 from fastconv.ops.broadcast import positions
-from fastconv.ops.convert import as_float
+from fastconv.ops.convert import as_float, numeric
 from fastconv.serialization import register
 
 
 def same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Both, without a last axis of size 1 that only one has; but (N,) meets (N, 1) as (N, 1), as in Keras."""
-    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    y_true, y_pred = numeric(ops.convert_to_tensor(y_true)), numeric(ops.convert_to_tensor(y_pred))
     if y_true.ndim == y_pred.ndim + 1:
         y_pred, y_true = same_rank(y_pred, y_true)
     elif y_pred.ndim == y_true.ndim + 1 and y_pred.shape[-1] == 1:

@@ -13,6 +13,7 @@ from fastconv.engine import Tensor
 from fastconv.engine.primitive import CAST, DETACH, Primitive, read
 from fastconv.engine.tree import leaves
 
+NOT_NUMERIC = "OSUMm"  # kinds of NumPy's dtypes: objects, texts, dates and times
 NATIVE = (np.ndarray, np.generic, Tensor)  # what has a shape and is computed with as it is, as CuPy's arrays are
 
 
@@ -24,7 +25,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
 
     Raises:
         TypeError: a list of tensors; `ops.stack` makes one of them.
-        ValueError: `sparse` or `ragged` is True.
+        ValueError: `sparse` or `ragged` is True, or a list of something else than numbers.
     """
     if type(x) is np.ndarray and dtype is None and not sparse and not ragged:
         return x
@@ -34,12 +35,19 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     if not hasattr(x, "shape"):
         if any(isinstance(leaf, Tensor) for leaf in leaves(x)):
             raise TypeError(f"convert_to_tensor: lists of tensors are joined by ops.stack. Received: {x!r}")
-        x = np.asarray(x)
+        x = numeric(np.asarray(x))
         if x.dtype == np.float64:
             x = x.astype(config.floatx())
     elif not isinstance(x, NATIVE) or isinstance(x, np.ma.MaskedArray):
         x = as_array(x)
     return x if dtype is None else cast(x, dtype)
+
+
+def numeric(x: Any) -> Any:
+    """`x`, an array. Raises ValueError if it holds texts, dates or Python objects instead of numbers."""
+    if x.dtype.kind in NOT_NUMERIC:
+        raise ValueError(f"Arrays must hold numbers. Received: dtype={x.dtype}, shape={tuple(x.shape)}")
+    return x
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:
@@ -51,8 +59,13 @@ def cast(x: Any, dtype: Any) -> Any:
     """x with elements of another dtype; the gradient passes from float to float.
 
     Integers that a graph has cast to floats are cast from the integers, so that they stay exact.
+
+    Raises:
+        ValueError: x holds texts, dates or Python objects.
     """
     x, dtype = convert_to_tensor(x), np.dtype(dtype)
+    if x.dtype.kind in NOT_NUMERIC:
+        numeric(x)
     if x.dtype.kind == "f" and dtype.kind in "iu":
         x = _before_cast(x)
     return x if x.dtype == dtype else CAST(x, dtype=dtype.name)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from fastconv import ops
-from fastconv.arguments import as_flag
+from fastconv.arguments import as_flag, as_strength
 from fastconv.engine import Variable
-from fastconv.optimizers.optimizer import Optimizer, as_share, as_strength
+from fastconv.optimizers.optimizer import Optimizer, as_share
 from fastconv.serialization import register
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastconv import ops
-from fastconv.arguments import as_flag, as_number
+from fastconv.arguments import as_flag, as_number, as_strength
 from fastconv.engine import Variable
-from fastconv.optimizers.optimizer import Optimizer, as_share, as_strength
+from fastconv.optimizers.optimizer import Optimizer, as_share
 from fastconv.serialization import register
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config, initializers, ops, serialization
-from fastconv.arguments import as_flag, as_integer, as_number, optional
+from fastconv.arguments import as_flag, as_integer, as_number, as_strength, optional
 from fastconv.engine import Tensor, Trace, Variable
 from fastconv.engine.interrupts import assign_all, uninterrupted
 from fastconv.engine.stateless import paired, run_on
@@ -593,11 +593,6 @@ def takes_steps(schedule: Callable[..., Any]) -> bool:
 def as_share(owner: Any, name: str, value: Any) -> Any:
     """`value` as a Python number. Raises ValueError unless it is at least 0 and below 1."""
     return as_number(owner, name, value, 0, below=1)
-
-
-def as_strength(owner: Any, name: str, value: Any) -> Any:
-    """`value` as a Python number. Raises ValueError unless it is finite and at least 0."""
-    return as_number(owner, name, value, 0, below=np.inf)
 
 
 def in_order(init: Any) -> Any:

@@ -1,0 +1,58 @@
+"""Arrays that hold no numbers: refused with their dtype, wherever they enter computations."""
+
+import numpy as np
+import pytest
+
+from fastconv import layers, losses, metrics, ops
+
+Y = np.ones((1, 2), np.float32)
+NOT_NUMERIC = [
+    np.array([["a", "b"]]),
+    np.array([[b"a", b"b"]]),
+    np.array([[1.0, None]]),
+    np.array([[1, 2]], object),
+    np.array([["2026-01-01", "2026-01-02"]], "datetime64[D]"),
+    np.array([[1, 2]], "timedelta64[s]"),
+]
+
+
+@pytest.mark.parametrize("x", NOT_NUMERIC, ids=lambda x: x.dtype.str)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: ops.cast(x, "float32"),
+        lambda x: layers.Dense(2)(x),
+        lambda x: layers.ReLU()(x),
+        lambda x: layers.Flatten()(x),
+        lambda x: losses.mean_squared_error(x, Y),
+        lambda x: losses.mean_squared_error(Y, x),
+        lambda x: losses.CategoricalCrossentropy()(x, Y),
+        lambda x: losses.MeanSquaredError()(Y, Y, sample_weight=x),
+        lambda x: metrics.Accuracy()(x, Y),
+        lambda x: metrics.AUC()(x, Y),
+        lambda x: metrics.Precision()(x, Y),
+        lambda x: metrics.BinaryAccuracy()(x, Y),
+        lambda x: metrics.MeanIoU(2)(x, Y),
+        lambda x: ops.one_hot(x, 3),
+        lambda x: ops.take(Y, x),
+        lambda x: ops.softmax(x),
+        lambda x: ops.add(x.tolist(), Y),
+        lambda x: ops.convert_to_tensor(x.tolist()),
+    ],
+)
+def test_what_holds_no_numbers_is_refused(call, x):
+    if x.dtype.kind == "O" and None not in x and isinstance(_given(call, x), list):
+        pytest.skip("a list of numbers")
+    with pytest.raises((ValueError, TypeError), match=r"must hold (real )?numbers.*Received: dtype="):
+        call(x)
+
+
+def _given(call, x):
+    """What a call computes with: a list if it makes one of the array."""
+    return x.tolist() if "tolist" in call.__code__.co_names else x
+
+
+def test_numbers_of_every_dtype_are_taken():
+    for dtype in ("bool", "int8", "uint64", "float16", "float64", "complex64"):
+        assert ops.convert_to_tensor(np.ones(2, dtype)).dtype == dtype
+        assert ops.cast(np.ones(2, dtype), "float64" if dtype != "complex64" else dtype).shape == (2,)
