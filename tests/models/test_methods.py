@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastconv import Input, KerasTensor, Model, Sequential, callbacks, initializers, layers, metrics, ops, random
+from fastconv import (
+    Input,
+    KerasTensor,
+    Model,
+    Sequential,
+    callbacks,
+    initializers,
+    layers,
+    metrics,
+    models,
+    ops,
+    random,
+)
 
 X = np.random.default_rng(0).normal(size=(6, 5, 5, 2)).astype("float32")
 Y = np.zeros((6, 1), "float32")
@@ -151,3 +163,40 @@ def test_metrics_begin_again_in_a_loop_of_ones_own():
     model.seen.update_state(3.0)
     model.reset_metrics()
     assert model.seen.result() == 0
+
+
+class OwnCompile(Sequential):
+    def compile(self, optimizer, factor):
+        super().compile(optimizer, "mse")
+        self.factor = factor
+
+
+class WhollyOwnCompile(OwnCompile):
+    def get_compile_config(self):
+        return {"optimizer": "sgd", "factor": self.factor}
+
+    def compile_from_config(self, config):
+        self.compile(config["optimizer"], config["factor"])
+
+
+def test_how_a_model_was_compiled():
+    model, twin = a_model(), Sequential([Input((5, 5, 2)), layers.Flatten(), layers.Dense(1)])
+    assert twin.get_compile_config() == {}
+    twin.compile_from_config(model.get_compile_config())
+    assert twin.get_compile_config() == model.get_compile_config()
+    assert twin.optimizer is not model.optimizer
+    assert twin.optimizer.known_variables() == twin.trainable_variables  # built, as the model is
+
+
+@pytest.mark.parametrize("kind", [OwnCompile, WhollyOwnCompile])
+def test_models_that_are_compiled_in_their_own_way(tmp_path, kind):
+    model = kind([Input((2,)), layers.Dense(1)])
+    model.compile("sgd", 3)
+    model.save(tmp_path / "m.npz")
+    if kind is OwnCompile:
+        with pytest.warns(UserWarning, match="was not compiled, since OwnCompile has a `compile` of its own"):
+            again = models.load_model(tmp_path / "m.npz", custom_objects={kind.__name__: kind})
+        assert not again.compiled
+    else:
+        again = models.load_model(tmp_path / "m.npz", custom_objects={kind.__name__: kind})
+        assert again.factor == 3
