@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from fastconv.arguments import as_integer
 from fastconv.callbacks.callback import Callback, Logs, as_frequency
+from fastconv.callbacks.events import summary_writer
 from fastconv.utils.model_graph import vertices
 
 MOST_IMAGES = 3  # of one weight
@@ -33,7 +35,7 @@ class TensorBoard(Callback):
     Raises:
         ImportError: tensorboardX is not installed.
         ValueError: another `update_freq` or `histogram_freq`, or a wish for profiles or embeddings.
-        OSError: when training begins, a folder that cannot be written to.
+        OSError: when training begins, a folder that cannot be written to; later, a disk that is full.
     """
 
     looks_at_once = True
@@ -118,17 +120,18 @@ class TensorBoard(Callback):
         self._close()
 
     def on_exception(self) -> None:
-        self._close()
+        with suppress(OSError):  # the exception that ends the training is the one to tell
+            self._close()
 
     def _close(self) -> None:
-        for writer in self._writers.values():
-            writer.close()
-        self._writers = {}
+        writers, self._writers = self._writers, {}
         self._in_fit = False
+        for writer in writers.values():
+            writer.close()
 
     def _writer(self, part: str) -> Any:
         if part not in self._writers:
-            self._writers[part] = _tensorboardx().SummaryWriter(os.path.join(self.log_dir, part))
+            self._writers[part] = summary_writer(os.path.join(self.log_dir, part))
         return self._writers[part]
 
     def _write(self, part: str, tag: str, values: Logs, step: int) -> None:

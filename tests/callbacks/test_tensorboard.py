@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
 
 import numpy as np
@@ -122,3 +124,33 @@ def test_weights_as_images(shape, images):
 def test_wrong_arguments(options):
     with pytest.raises(ValueError, match=r"^TensorBoard: .* Received: "):
         callbacks.TensorBoard("logs", **options)
+
+
+class Full:
+    """A file on a full disk."""
+
+    def write(self, _):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    flush = close = lambda self: None
+
+
+@pytest.mark.parametrize("options", [{}, {"histogram_freq": 1}, {"update_freq": 1}], ids=str)
+def test_a_full_disk_is_told_with_the_name_of_the_folder(tmp_path, options):
+    """The writer of tensorboardX loses it in a thread, for which the training would wait without end."""
+    board = callbacks.TensorBoard(tmp_path / "logs", **options)
+    model = Sequential([layers.Input((3,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+
+    class Fill(callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                records = board._writers["train"].file_writer.event_writer._events._py_recordio_writer
+                records._writer.close()
+                records._writer = Full()
+
+    x, y = np.ones((4, 3), "float32"), np.ones((4, 1), "float32")
+    with pytest.raises(OSError, match=r"No space left on device: .*logs.train") as error:
+        model.fit(x, y, epochs=30, verbose=0, callbacks=[Fill(), board])
+    assert error.value.errno == errno.ENOSPC
+    model.fit(x, y, verbose=0, callbacks=[callbacks.TensorBoard(tmp_path / "again")])
