@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
+from fastconv.arguments import LARGEST
 from fastconv.backends.gpu.transfer import as_array, to_host
 from fastconv.backends.reference import Reference
 from fastconv.engine import Tensor
@@ -87,9 +88,14 @@ def as_indices(x: Any) -> Any:
     """x as integers that number classes or positions; floats become int64.
 
     Raises:
-        ValueError: a float that is no integer, when the values are computed; on a GPU, when results are fetched.
+        ValueError: a float that is no integer, when the values are computed; on a GPU, when results are fetched. An
+            integer that int64 does not hold.
     """
     x = convert_to_tensor(x)
+    if isinstance(x, np.ndarray) and x.dtype == np.uint64:
+        if x.max(initial=0) > LARGEST:
+            raise ValueError(f"Class indices and positions must be below 2**63. Received: {x.max()}, shape={x.shape}")
+        return x.astype("int64")
     if x.dtype.kind != "f":
         return x if x.dtype.kind in "iu" else cast(x, "int64")
     found = _before_cast(x)

@@ -52,6 +52,14 @@ def _given(call, x):
     return x.tolist() if "tolist" in call.__code__.co_names else x
 
 
+def test_positions_that_no_signed_integer_holds():
+    x = np.array([0, 2**64 - 1], np.uint64)
+    for call in (lambda: ops.take(Y[0], x), lambda: ops.one_hot(x, 3)):
+        with pytest.raises(ValueError, match=r"must be below 2\*\*63\. Received: 18446744073709551615"):
+            call()
+    np.testing.assert_array_equal(ops.take(np.arange(3), np.array([2], np.uint64)), [2])
+
+
 def test_numbers_of_every_dtype_are_taken():
     for dtype in ("bool", "int8", "uint64", "float16", "float64", "complex64"):
         assert ops.convert_to_tensor(np.ones(2, dtype)).dtype == dtype
