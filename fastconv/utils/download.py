@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastconv.utils.archives import extract_archive
+from fastconv.utils.files import naming_file
 
 HASHES = {32: "md5", 64: "sha256"}  # by the number of their hexadecimal digits
 ENDING = re.compile(r"(\.tar)?\.(tar|zip|t?gz|t?bz2|t?xz)$", re.IGNORECASE)  # of an archive's name
@@ -40,7 +41,8 @@ def fetch(url: str, checksum: str | None, target: Path) -> Path:
         import pooch
     except ImportError as error:
         raise ImportError(f"{target.name}: downloading needs pooch: pip install fastconv[data]") from error
-    return Path(pooch.retrieve(url, checksum, fname=target.name, path=target.parent))
+    with naming_file(target):
+        return Path(pooch.retrieve(url, checksum, fname=target.name, path=target.parent))
 
 
 def get_file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ import numpy as np
 from fastconv import config, ops
 from fastconv.arguments import as_integer, as_integers, as_number, as_seed, as_size, optional
 from fastconv.utils.dataset import Dataset, check_format
-from fastconv.utils.files import DAMAGE
+from fastconv.utils.files import DAMAGE, write_whole
 from fastconv.utils.random import next_seed
 
 COLOR_MODES = {"grayscale": ("L", 1), "rgb": ("RGB", 3), "rgba": ("RGBA", 4)}
@@ -167,7 +168,14 @@ def save_img(
     image = image.convert("RGB") if is_jpeg and image.mode == "RGBA" else image
     if image.mode == "I" and image.getextrema()[1] < 2**16:  # which Pillow writes into PNG files, too
         image = image.convert("I;16")
-    image.save(path, format="jpeg" if file_format and is_jpeg else file_format, **kwargs)
+    image_format = "jpeg" if file_format and is_jpeg else file_format
+    if hasattr(path, "write"):
+        image.save(path, format=image_format, **kwargs)
+        return
+    content = io.BytesIO()
+    content.name = os.fsdecode(path)  # whose ending tells Pillow the format
+    image.save(content, format=image_format, **kwargs)
+    write_whole(path, lambda file: file.write(content.getvalue()))
 
 
 # ---- folders ---------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fastconv.utils.files import write_whole
 from fastconv.utils.model_graph import Box
 
 FONT_SIZE = 9
@@ -78,7 +79,8 @@ def draw(rows: Sequence[tuple[Box, list[list[str]]]], path: str, kind: str, rank
     for place in places:
         _draw_arrows(axes, place, across)
         _draw_box(axes, place)
-    figure.savefig(path, format=kind, dpi=min(dpi, MAX_PIXELS / max(width, height)))
+    density = min(dpi, MAX_PIXELS / max(width, height))
+    write_whole(path, lambda file: figure.savefig(file, format=kind, dpi=density))
 
 
 def _figure_class() -> Any:

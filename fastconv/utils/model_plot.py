@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fastconv.utils.files import write_whole
 from fastconv.utils.model_drawing import draw
 from fastconv.utils.model_graph import Box, Vertex, boxes
 
@@ -127,7 +128,8 @@ def plot_model(
             show_trainable=show_trainable,
             splines=splines,
         )
-        graph.write(path, format="raw" if kind in TEXT else kind)
+        content = graph.to_string().encode() if kind in TEXT else graph.create(format=kind)
+        write_whole(path, lambda file: file.write(content))
     else:
         shown = Shown(show_layer_names, show_layer_activations, show_shapes, show_dtype, show_trainable)
         draw(_rows(model, shown, expand_nested), path, kind, rankdir, dpi)
