@@ -54,15 +54,15 @@ def targets_for(y: Any, y_pred: Any, names: Sequence[str], needed: Sequence[Any]
 
 
 def weights_for(sample_weight: Any, y_pred: Any, names: Sequence[str]) -> list:
-    """The weights of the samples for each output: the same for all, or those in a list or dict, or None.
+    """The weights of the samples for each output: the same for all, or those in a list or dict; None leaves them out.
 
     Raises:
-        ValueError: weights that are not as many as the outputs, or a name that no output has.
+        ValueError: weights that are not as many as the outputs, or a name that no output has or that is missing.
     """
     if not isinstance(sample_weight, (list, tuple, dict)):
         return [sample_weight] * len(names)
     weights = _in_order(sample_weight, y_pred, names)
-    if weights is None or (isinstance(sample_weight, dict) and any(one is None for one in weights)):
+    if weights is None or (isinstance(sample_weight, dict) and set(sample_weight) < set(names)):
         found = list(sample_weight) if isinstance(sample_weight, dict) else f"a list of {len(sample_weight)}"
         raise ValueError(
             "sample_weight must be one array for all outputs, or a list or dict with one for each. "

@@ -186,6 +186,15 @@ def test_targets_and_weights_in_every_container(kind):
     assert unweighted == pytest.approx(scores(model, "evaluate", X, Y, {"left": W["left"], "right": ones})["loss"])
 
 
+@pytest.mark.parametrize("kind", ["lists", "dicts", "dicts backwards", "subclass"])
+@pytest.mark.parametrize("mode", ["evaluate", "fit", "validation", "train_on_batch", "test_on_batch"])
+def test_weights_of_none_leave_their_output_unweighted(kind, mode):
+    model = compiled(kind)
+    w = {"right": None, "left": W["left"]}
+    wanted = scores(model, "evaluate", X, Y, {**w, "right": np.ones(6)})
+    assert scores(model, mode, X, Y, w)["loss"] == pytest.approx(wanted["loss"], rel=1e-4)
+
+
 def test_further_names_of_inputs_are_left_out():
     wanted = outputs_of(X)["left"]
     for kind in ("lists", "dicts", "dicts backwards", "subclass"):
