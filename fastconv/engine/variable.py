@@ -31,7 +31,8 @@ class Variable(Operand):
         name: the last part of its path, such as "kernel".
 
     Raises:
-        ValueError: a function without a shape, a size that is unknown, another shape, or a name that is no string.
+        ValueError: a function without a shape, a size that is unknown, another shape, a value that is no number, or a
+            name that is no string.
 
     Attributes:
         buffer: the memory of `array`, for plans to write into. It is never replaced: plans hold on to it.
@@ -155,9 +156,11 @@ class Variable(Operand):
             The variable.
 
         Raises:
-            ValueError: the shape of `value` is another.
+            ValueError: the shape of `value` is another, or it is no number.
         """
-        shape = np.shape(value) if not hasattr(value, "shape") else value.shape
+        if not hasattr(value, "shape") or getattr(value, "dtype", None) in (object,):
+            value = numbers(self.path, value)
+        shape = value.shape
         if tuple(shape) != self.shape:
             raise ValueError(
                 f"{self.path}: a value must have the shape of its variable. "
@@ -231,7 +234,8 @@ def first_value(initializer: Any, shape: Any, dtype: Any) -> np.ndarray:
     if isinstance(initializer, str):
         initializer = Variable.initializer_of(initializer)
     if not callable(initializer):
-        return np.array(initializer, dtype=dtype or natural_dtype(initializer), order="C")
+        given = initializer if hasattr(initializer, "dtype") else numbers("Variable", initializer)
+        return numbers("Variable", np.array(given, dtype=dtype or natural_dtype(initializer), order="C"))
     sizes = known_sizes(initializer, shape)
     if initializer is without_memory:
         return without_memory(sizes, dtype or config.floatx())
@@ -249,9 +253,17 @@ def without_memory(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     return np.broadcast_to(np.zeros((), dtype), shape)
 
 
+def numbers(taker: str, value: Any) -> np.ndarray:
+    """`value` as an array of numbers. Raises ValueError, with the name of what takes it, if it is something else."""
+    array = np.asarray(value)
+    if array.dtype.kind in "OSUMm":
+        raise ValueError(f"{taker}: a value must be numbers. Received: {value!r}")
+    return array
+
+
 def natural_dtype(value: Any) -> Any:
     """The dtype of a variable that begins with `value`: None if an array has one, else that of Python's numbers."""
-    if hasattr(value, "dtype"):
+    if hasattr(value, "dtype") and not isinstance(value, float):  # np.float64 is a float of Python
         return None
     array = np.asarray(value)
     fits = array.dtype.kind == "i" and np.array_equal(array, array.astype("int32"))

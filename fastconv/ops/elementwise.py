@@ -357,6 +357,7 @@ def _install_operators() -> None:
     unary = {"neg": negative, "abs": absolute}
     for name, one in unary.items():
         setattr(Operand, f"__{name}__", lift(one))
+    setattr(Operand, "__round__", lambda self, ndigits=None: lift(round)(self, ndigits or 0))  # noqa: B010
     setattr(Operand, "__invert__", _of_booleans("~", lift(logical_not)))  # noqa: B010
 
 

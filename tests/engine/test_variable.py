@@ -7,8 +7,10 @@ import threading
 import numpy as np
 import pytest
 
-from fastconv import initializers, ops
+from fastconv import Input, initializers, ops
 from fastconv.engine import GradientTape, Tensor, Trace, Variable
+
+NO_NUMBERS = (None, {"a": 1}, ["a"], {1}, object(), np.array(["a"]), np.array(None), np.array([None]))
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,7 @@ def test_initializers_and_their_names(initializer, shape, expected):
         ({"initializer": 1, "aggregation": "most"}, "aggregation must be one of"),
         ({"initializer": 1, "synchronization": 3}, "synchronization must be one of"),
         ({"initializer": 1, "name": 3}, "name must be a string"),
+        *(({"initializer": value, "shape": (1,)}, "a value must be numbers") for value in NO_NUMBERS),
     ],
 )
 def test_arguments_that_make_no_variable(arguments, rule):
@@ -82,6 +85,27 @@ def test_assignments_return_the_variable():
     with pytest.raises(ValueError, match="must have the shape of its variable"):
         count.assign_add([1, 2])
     assert count.value == 5
+
+
+@pytest.mark.parametrize("value", [*NO_NUMBERS, "a"])
+def test_what_is_no_number_is_not_assigned(value):
+    v = Variable(1.0)
+    with pytest.raises(ValueError, match=r"a value must be numbers|must have the shape"):
+        v.assign(value)
+    assert float(v) == 1
+
+
+def test_a_float64_scalar_makes_a_variable_of_the_default_float():
+    assert Variable(np.float64(3.5)).dtype == "float32"
+    assert Variable(np.array(3.5)).dtype == "float64"
+    assert Variable(np.float16(3.5)).dtype == "float16"
+
+
+def test_variables_are_rounded_by_python():
+    v = Variable([1.26, -2.5])
+    np.testing.assert_array_equal(round(v), [1, -2])
+    np.testing.assert_allclose(round(v, 1), [1.3, -2.5], rtol=1e-6)
+    assert round(Input((2,)), 1).shape == (None, 2)
 
 
 def test_assignments_of_sums_are_part_of_a_trace():
