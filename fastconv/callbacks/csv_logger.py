@@ -6,6 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from fastconv.arguments import as_flag
 from fastconv.callbacks.callback import Callback, Logs
 from fastconv.callbacks.places import MISSING
-from fastconv.utils.files import write_whole
+from fastconv.utils.files import naming_file, write_whole
 
 
 class CSVLogger(Callback):
@@ -55,8 +56,7 @@ class CSVLogger(Callback):
         if added or not rows:
             filled = [[*row, *[MISSING] * len(added)] for row in rows[1:]]
             self._rewrite([[*header, *added], *filled])
-        with open(self.filename, "a", newline="", encoding="utf-8") as file:
-            file.write(self._text([[as_cell(values.get(name, MISSING)) for name in [*header, *added]]]))
+        self._append(self._text([[as_cell(values.get(name, MISSING)) for name in [*header, *added]]]))
         self._begun = True
 
     def _rows(self) -> list[list[str]]:
@@ -66,6 +66,18 @@ class CSVLogger(Callback):
 
     def _rewrite(self, rows: Iterable[Iterable[Any]]) -> None:
         write_whole(self.filename, lambda file: file.write(self._text(rows).encode()))
+
+    def _append(self, line: str) -> None:
+        """Add a line, whole or not at all. Raises OSError that names the file."""
+        size = os.path.getsize(self.filename)
+        with naming_file(self.filename):
+            try:
+                with open(self.filename, "a", newline="", encoding="utf-8") as file:
+                    file.write(line)
+            except OSError:
+                with suppress(OSError):
+                    os.truncate(self.filename, size)
+                raise
 
     def _text(self, rows: Iterable[Iterable[Any]]) -> str:
         text = io.StringIO()
