@@ -13,7 +13,7 @@ import numpy as np
 from fastconv import config
 from fastconv.arguments import as_flag, as_integer, as_seed, as_size
 from fastconv.preprocessing.transforms import source_of
-from fastconv.utils import PyDataset, array_to_img, img_to_array, load_img
+from fastconv.utils import PyDataset, img_to_array, load_img, save_img
 from fastconv.utils.image import class_folders
 
 Array = np.ndarray
@@ -145,7 +145,7 @@ class ImageIterator(Iterator):
         if self.save_to_dir is not None:
             for index, x in zip(indices, images):
                 name = f"{self.save_prefix}_{index}_{random.randint(10**7)}.{self.save_format}"
-                array_to_img(x, self.data_format, scale=True).save(Path(self.save_to_dir) / name)
+                save_img(Path(self.save_to_dir) / name, x, self.data_format)
         return images
 
 
