@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from fastconv.callbacks.callback import Callback
@@ -86,9 +88,25 @@ def _tell_all(name: str) -> Any:
                 method = getattr(callback, former)
                 if getattr(method, "__func__", None) is former_default:
                     continue
-            method(*(args if callback.looks_at_once else map(_found, args)))
+            given = args if callback.looks_at_once else [*map(_found, args)]
+            function = getattr(method, "__func__", None)
+            if function is not None and _takes_logs_by_name(function, takes):
+                method(*given[:-1], logs=given[-1])
+            else:
+                method(*given)
 
     return tell
+
+
+@cache
+def _takes_logs_by_name(function: Callable[..., Any], takes: int) -> bool:
+    """Whether `logs` must have its name: in ``f(self, batch, **kwargs)`` and ``f(self, batch, *, logs=None)``."""
+    kinds = [parameter.kind for parameter in inspect.signature(function).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        return False
+    by_place = sum(kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD for kind in kinds)
+    by_name = any(kind >= inspect.Parameter.KEYWORD_ONLY for kind in kinds)
+    return by_name and by_place == takes  # self and all but logs
 
 
 def _found(arg: Any) -> Any:

@@ -365,6 +365,42 @@ def test_functions_in_place_of_methods():
 # ---- stages ---------------------------------------------------------------------------------------------------------
 
 
+STAGES_WITH_LOGS = [
+    "on_train_begin",
+    "on_train_end",
+    "on_epoch_begin",
+    "on_epoch_end",
+    "on_batch_begin",
+    "on_batch_end",
+    *(f"on_{mode}_batch_{end}" for mode in ("train", "test", "predict") for end in ("begin", "end")),
+    *(f"on_{mode}_{end}" for mode in ("test", "predict") for end in ("begin", "end")),
+]
+
+
+@pytest.mark.parametrize("stage", STAGES_WITH_LOGS)
+def test_logs_are_given_by_name_if_a_method_takes_them_so(stage):
+    seen = []
+    if "batch" in stage or "epoch" in stage:
+        methods = [
+            lambda self, number, **kwargs: seen.append(kwargs),
+            lambda self, number, *, logs=None: seen.append({"logs": logs}),
+            lambda self, number, *rest: seen.append({"logs": rest[0]}),
+            lambda self, number, anything: seen.append({"logs": anything}),
+        ]
+    else:
+        methods = [
+            lambda self, **kwargs: seen.append(kwargs),
+            lambda self, *, logs=None: seen.append({"logs": logs}),
+            lambda self, anything=None: seen.append({"logs": anything}),
+        ]
+    model, x, y = a_regression()
+    callbacks = [type("Own", (Callback,), {stage: method})() for method in methods]
+    model.fit(x, y, verbose=0, validation_data=(x, y), callbacks=callbacks)
+    model.predict(x, verbose=0, callbacks=callbacks)
+    assert len(seen) == len(methods)
+    assert all(list(kwargs) == ["logs"] and isinstance(kwargs["logs"], dict) for kwargs in seen)
+
+
 def test_former_names_of_stages_and_callbacks_without_init():
     class Former(Callback):
         def __init__(self):
