@@ -127,7 +127,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     def __call__(self, step: Any) -> Any:
         rate: Any = ops.cast(self.values[0], "float32")
         for boundary, value in zip(self.boundaries, self.values[1:]):
-            rate = ops.where(_float(step) > boundary, value, rate)
+            rate = ops.where(ops.cast(step, "float64") > boundary, value, rate)  # float32 skips steps from 2^24 on
         return rate
 
 

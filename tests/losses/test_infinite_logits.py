@@ -49,6 +49,56 @@ def test_a_target_that_is_ruled_out_loses_everything(isa, dtype):
     assert found[0] == np.inf
 
 
+# target, logit, loss, slope
+BINARY = [
+    [0.0, -40.0, math.exp(-40), math.exp(-40)],
+    [1.0, 40.0, math.exp(-40), -math.exp(-40)],
+    [1.0, -90.0, 90.0, -1.0],
+    [0.0, 1e30, 1e30, 1.0],
+    [0.25, 2.0, math.log1p(math.exp(2)) - 0.5, 1 / (1 + math.exp(-2)) - 0.25],
+    [0.75, 2.0, math.log1p(math.exp(2)) - 1.5, 1 / (1 + math.exp(-2)) - 0.75],
+    [0.5, 0.0, math.log(2), 0.0],
+]
+
+
+def check_binary(dtype, array):
+    target, x, loss, slope = (np.array(column, dtype) for column in zip(*BINARY))
+    rtol = 8 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(to_host(ops.binary_crossentropy(array(target), array(x), True)), loss, rtol=rtol)
+    target = array(target)
+    found = grad(lambda x: ops.sum(ops.binary_crossentropy(target, x, True)))(array(x))
+    np.testing.assert_allclose(to_host(found), slope, rtol=rtol)
+
+
+@DTYPES
+def test_binary_cross_entropy(isa, dtype):
+    check_binary(dtype, np.asarray)
+
+
+@DTYPES
+def test_binary_cross_entropy_on_a_gpu(gpu_stand_in, dtype):
+    check_binary(dtype, gpu_stand_in.asarray)
+
+
+def test_gradients_of_binary_cross_entropy():
+    """By targets, too, and of the gradient, against differences."""
+    rng = np.random.default_rng(0)
+    x, target, dx, dtarget = rng.standard_normal((4, 30))
+    target = np.abs(target) % 1
+
+    def loss(x, target):
+        return ops.sum(ops.binary_crossentropy(target, x, True) * np.arange(30.0))
+
+    def slope(x, target):
+        return ops.sum(grad(loss)(x, target) * np.arange(30.0))
+
+    for function in (loss, slope):
+        step = 1e-6
+        change = function(x + step * dx, target + step * dtarget) - function(x - step * dx, target - step * dtarget)
+        by_x, by_target = grad(function, (0, 1))(x, target)
+        np.testing.assert_allclose(change / (2 * step), by_x @ dx + by_target @ dtarget, rtol=1e-6)
+
+
 @DTYPES
 def test_focal_cross_entropy(isa, dtype):
     x, target = np.array(LOGITS, dtype), np.array(TARGETS, dtype)

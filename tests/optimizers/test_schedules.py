@@ -140,3 +140,9 @@ def test_after_an_assigned_schedule_a_number_cannot_be_assigned():
     assert float(optimizer.learning_rate) == pytest.approx(0.05)
     with pytest.raises(TypeError, match="follows a schedule"):
         optimizer.learning_rate = 0.1
+
+
+def test_boundaries_beyond_2_to_the_24_are_met_at_their_step():
+    schedule = schedules.PiecewiseConstantDecay([2**24, 2**24 + 3], [1.0, 0.5, 0.25])
+    rates = [float(np.asarray(schedule(np.int64(2**24 + i)))) for i in range(5)]
+    assert rates == [1.0, 0.5, 0.5, 0.5, 0.25]
