@@ -96,6 +96,22 @@ def softplus(xp: Any, x: Array) -> Array:
     return xp.maximum(x, 0) + xp.log1p(xp.exp(-abs(x)))
 
 
+def sigmoid_loss(xp: Any, x: Array, target: Array) -> Array:
+    """log(1 + e^x) - target x, with the digits of small losses.
+
+    That is log(1 + e^u) - m u with m = min(target, 1 - target), and u = -x for targets above 1/2, else x.
+    """
+    u, m = xp.where(target > 0.5, -x, x), xp.minimum(target, 1 - target)
+    return softplus(xp, u) - m * xp.where(m == 0, x.dtype.type(0), u)
+
+
+def sigmoid_loss_slope(xp: Any, x: Array, target: Array) -> Array:
+    """sigmoid(x) - target, with the digits of small slopes."""
+    flipped = target > 0.5
+    slope = sigmoid(xp, xp.where(flipped, -x, x)) - xp.minimum(target, 1 - target)
+    return xp.where(flipped, -slope, slope)
+
+
 def softsign(xp: Any, x: Array) -> Array:
     """x / (1 + |x|), written as sign(x) (1 - 1 / (1 + |x|)) for large x, which may be infinite."""
     near = xp.clip(x, -1, 1)

@@ -278,6 +278,16 @@ class Reference(Backend):
         """dx = dy - exp(y) sum(dy)."""
         return deliver(dy - self.xp.exp(y) * dy.sum(axis=-1, keepdims=True), out)
 
+    # ---- fused losses: one loss per logit --------------------------------------------------------------------------
+
+    def sigmoid_loss(self, x: Array, target: Array, *, out: Out = None) -> Array:
+        """loss = log(1 + e^x) - target x, with the digits of small losses."""
+        return deliver(formulas.sigmoid_loss(self.xp, x, target), out)
+
+    def sigmoid_loss_slope(self, x: Array, target: Array, *, out: Out = None) -> Array:
+        """Its derivative sigmoid(x) - target, with the digits of small slopes."""
+        return deliver(formulas.sigmoid_loss_slope(self.xp, x, target), out)
+
     # ---- fused losses: logits (M, K), one loss per row -----------------------------------------------------------
 
     def softmax_cross_entropy(self, logits: Array, target: Array, *, out: Out = None) -> Array:

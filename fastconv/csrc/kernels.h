@@ -110,7 +110,7 @@ typedef struct {
     void (*run)(float *const *to, const float *const *from, int64_t n, const float *s, const float *h);
 } update_rule;
 
-enum { UNARY_FUNCTIONS = 7, BINARY_FUNCTIONS = 7, UPDATE_RULES = 15, UPDATE_STATES = 3 };
+enum { UNARY_FUNCTIONS = 7, BINARY_FUNCTIONS = 9, UPDATE_RULES = 15, UPDATE_STATES = 3 };
 
 /* What makes one number of many. */
 enum reduction { SUM, MAXIMUM, MINIMUM, REDUCTIONS };

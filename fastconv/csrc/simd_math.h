@@ -86,6 +86,31 @@ static inline vec v_gelu_slope(vec x) {
     return v_choose(v_greater(x, v_set(0)), 1.0f - below, below);
 }
 
+/* log(1 + e) for 0 <= e <= 1, as 2 artanh(s) with s = e / (2 + e): a series whose next term is below 2e-8 of it. */
+static inline vec v_log1p_unit(vec e) {
+    const vec s = e / (e + 2.0f), square = s * s;
+    vec p = v_fma(square, v_set(2.0f / 13), v_set(2.0f / 11));
+    p = v_fma(square, p, v_set(2.0f / 9));
+    p = v_fma(square, p, v_set(2.0f / 7));
+    p = v_fma(square, p, v_set(2.0f / 5));
+    p = v_fma(square, p, v_set(2.0f / 3));
+    return v_fma(s * square, p, s + s);
+}
+
+/* log(1 + e^x) - target x and its derivative sigmoid(x) - target, with the digits of small ones. With u = -x for targets above 1/2,
+ * else x, and m = min(target, 1 - target) they are log(1 + e^u) - m u and +-(sigmoid(u) - m). */
+static inline vec v_sigmoid_loss(vec x, vec target) {
+    const vec u = v_choose(v_greater(target, v_set(0.5f)), -x, x), m = v_min(1.0f - target, target);
+    const vec above = v_max(v_set(0), u) + v_log1p_unit(v_exp(-v_abs(x)));
+    return above - m * v_choose(v_equal(m, v_set(0)), v_set(0), u);
+}
+static inline vec v_sigmoid_loss_slope(vec x, vec target) {
+    const vmask flipped = v_greater(target, v_set(0.5f));
+    const vec u = v_choose(flipped, -x, x), e = v_exp(-v_abs(x));
+    const vec slope = v_choose(v_greater(u, v_set(0)), v_set(1), e) / (e + 1.0f) - v_min(1.0f - target, target);
+    return v_choose(flipped, -slope, slope);
+}
+
 /* f(a) for a `kind` of enum activation; alpha is the slope of LEAKY_RELU, the depth of ELU and the height of CLIPPED_RELU. */
 static inline vec v_activate(vec a, int kind, float alpha) {
     switch (kind) {

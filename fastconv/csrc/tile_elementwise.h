@@ -18,7 +18,9 @@
     X(true_divide, a / b)          \
     X(maximum, v_maximum(a, b))    \
     X(minimum, v_minimum(a, b))    \
-    X(gelu_backward, a * v_gelu_slope(b))
+    X(gelu_backward, a * v_gelu_slope(b)) \
+    X(sigmoid_loss, v_sigmoid_loss(a, b)) \
+    X(sigmoid_loss_slope, v_sigmoid_loss_slope(a, b))
 
 /* y[i] = f(x[i]). */
 #define UNARY_FUNCTION(name, value)                                         \

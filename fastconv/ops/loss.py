@@ -8,7 +8,7 @@ from fastconv import config
 from fastconv.backends.launch import Operation
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive, Tensor
-from fastconv.ops.activation import log_softmax, softplus
+from fastconv.ops.activation import log_softmax, sigmoid
 from fastconv.ops.broadcast import positions, reshape, sum
 from fastconv.ops.convert import as_float, as_indices, cast, convert_to_tensor
 from fastconv.ops.elementwise import clip, log, log1p
@@ -35,6 +35,24 @@ _sparse: Primitive = Primitive(
 )
 _sparse_backward: Primitive = Primitive(
     Reference.sparse_softmax_cross_entropy_backward, lambda dloss, logits, target: (logits.shape, logits.dtype)
+)
+
+
+def _like_logits(x: Any, target: Any) -> tuple:
+    return x.shape, x.dtype
+
+
+_sigmoid_loss: Primitive = Primitive(
+    Reference.sigmoid_loss,
+    _like_logits,
+    lambda dloss, loss, x, target: (dloss * _sigmoid_loss_slope(x, target), -dloss * x),
+    elementwise=True,
+)
+_sigmoid_loss_slope: Primitive = Primitive(
+    Reference.sigmoid_loss_slope,
+    _like_logits,
+    lambda dy, y, x, target: (dy * sigmoid(x) * sigmoid(-x), -dy),
+    elementwise=True,
 )
 
 
@@ -123,18 +141,9 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
         )
     x = output if from_logits else _behind(output, "sigmoid")
     if x is not None:
-        return _of_logits(target, x)
+        return _sigmoid_loss(x, target)
     p = clip(output, config.epsilon(), 1 - config.epsilon())
     return -(target * log(p) + (1.0 - target) * log1p(-p))
-
-
-def _of_logits(target: Any, x: Any) -> Any:
-    """log(1 + e^x) - target x, with the digits of small losses and slopes.
-
-    With c = 1 for targets above 1/2, else 0, it is log(1 + e^((1 - 2 c) x)) + (c - target) x.
-    """
-    c = cast(target > 0.5, x.dtype)
-    return softplus((1.0 - 2.0 * c) * x) + (c - target) * x
 
 
 def _probabilities(output: Any) -> Any:

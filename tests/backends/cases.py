@@ -121,6 +121,10 @@ CASES = {
         for kind, x in (("sum", positive), ("max", normal), ("min", normal))
     },
     "gelu": ("gelu", lambda r, m, c: [4 * normal(r, m, c)], {}),
+    **{
+        name: (name, lambda r, m, c: [9 * normal(r, m, c), np.round(4 * positive(r, m, c)) / 4], {})
+        for name in ("sigmoid_loss", "sigmoid_loss_slope")
+    },
     "gelu_backward": ("gelu_backward", lambda r, m, c: [normal(r, m, c), 4 * normal(r, m, c)], {}),
     "dropout": ("dropout", lambda r, m, c: [normal(r, m, c), np.array([2**63 + 11], np.uint64)], {"rate": 0.3}),
     **{

@@ -18,6 +18,8 @@ FORMULAS = [
     (formulas.gate_backward, 2, (1.0, 0.1)),
     (formulas.gelu, 1, ()),
     (formulas.gelu_backward, 2, ()),
+    (formulas.sigmoid_loss, 2, ()),
+    (formulas.sigmoid_loss_slope, 2, ()),
     (formulas.normalize, 5, (1e-3,)),
     (formulas.normal_backward, 7, (1e-3, 40)),
     (formulas.scale_shift, 3, ()),

@@ -49,6 +49,7 @@ def test_a_target_that_is_ruled_out_loses_everything(isa, dtype):
     assert found[0] == np.inf
 
 
+CERTAIN = [[0.0, -math.inf, 0.0], [1.0, math.inf, 0.0], [0.0, math.inf, math.inf], [1.0, -math.inf, math.inf]]
 # target, logit, loss, slope
 BINARY = [
     [0.0, -40.0, math.exp(-40), math.exp(-40)],
@@ -62,6 +63,8 @@ BINARY = [
 
 
 def check_binary(dtype, array):
+    target, x, loss = (np.array(column, dtype) for column in zip(*CERTAIN))
+    np.testing.assert_array_equal(to_host(ops.binary_crossentropy(array(target), array(x), True)), loss)
     target, x, loss, slope = (np.array(column, dtype) for column in zip(*BINARY))
     rtol = 8 * float(np.finfo(dtype).eps)
     np.testing.assert_allclose(to_host(ops.binary_crossentropy(array(target), array(x), True)), loss, rtol=rtol)

@@ -158,6 +158,18 @@ class CpuStream(Reference):
         dx = output_array(out, y.shape)
         return Launch(dx, _stream.log_softmax_backward, (dx, dy, y, prod(y.shape[:-1])))
 
+    # ---- fused losses: one loss per logit --------------------------------------------------------------------------
+
+    @float32(Reference.sigmoid_loss)
+    def sigmoid_loss(self, x, target, *, out=None):
+        loss = output_array(out, x.shape)
+        return Launch(loss, _stream.elementwise, ("sigmoid_loss", loss, x, target))
+
+    @float32(Reference.sigmoid_loss_slope)
+    def sigmoid_loss_slope(self, x, target, *, out=None):
+        slope = output_array(out, x.shape)
+        return Launch(slope, _stream.elementwise, ("sigmoid_loss_slope", slope, x, target))
+
     # ---- fused losses: logits (M, K), one loss per row -----------------------------------------------------------
 
     @float32(Reference.softmax_cross_entropy)

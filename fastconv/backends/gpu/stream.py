@@ -86,6 +86,14 @@ class GpuStream(Reference):
     def smooth(self, x, *, function, constants=(), out=None):
         return self._fused(formulas.smooth, (x,), out, function, constants)
 
+    @elementwise(Reference.sigmoid_loss)
+    def sigmoid_loss(self, x, target, *, out=None):
+        return self._fused(formulas.sigmoid_loss, (x, target), out)
+
+    @elementwise(Reference.sigmoid_loss_slope)
+    def sigmoid_loss_slope(self, x, target, *, out=None):
+        return self._fused(formulas.sigmoid_loss_slope, (x, target), out)
+
     @elementwise(Reference.normalize)
     def normalize(self, x, mean, variance, gamma, beta, *, epsilon, out=None):
         return self._fused(formulas.normalize, (x, mean, variance, gamma, beta), out, epsilon)
