@@ -73,12 +73,14 @@ class Overlap(Metric):
         Raises:
             ValueError: other numbers of pixels, or an index that is no integer.
         """
+        given = y_true, y_pred
         y_true = as_indices(y_true if self.sparse_y_true else ops.argmax(y_true, self.axis))
         y_pred = as_indices(y_pred if self.sparse_y_pred else ops.argmax(y_pred, self.axis))
         if y_true.size != y_pred.size:
+            shapes = [tuple(ops.convert_to_tensor(y).shape) for y in given]
             raise ValueError(
                 f"{self.name}: there must be a target for each output. "
-                f"Received: y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}"
+                f"Received: y_true.shape={shapes[0]}, y_pred.shape={shapes[1]}"
             )
         weights = self._weights(y_true, sample_weight)
         if self.ignore_class is not None:

@@ -151,3 +151,11 @@ def test_losses_are_functions_of_this_module_too():
     names = {name for name in losses.__all__ if name in metrics.__all__ and name[0].islower()}
     assert {"mean_squared_error", "binary_crossentropy", "categorical_crossentropy", "mse", "kld"} <= names
     assert all(getattr(metrics, name) is getattr(losses, name) for name in names - {"get", "serialize", "deserialize"})
+
+
+def test_overlap_tells_the_shapes_that_it_was_given():
+    metric = metrics.OneHotIoU(5, [0])
+    with pytest.raises(
+        ValueError, match=r"target for each output\. Received: y_true\.shape=\(3,\), y_pred\.shape=\(3, 5\)"
+    ):
+        metric.update_state([0, 1, 2], np.ones((3, 5)))
