@@ -54,7 +54,7 @@ class BuildExtensions(build_ext):
                 file.write("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
             try:
                 objects = self.compiler.compile([source], output_dir=folder, extra_postargs=["-fopenmp"])
-                self.compiler.link_executable(objects, os.path.join(folder, "probe"), extra_postargs=["-fopenmp"])
+                self.compiler.link_shared_object(objects, os.path.join(folder, "probe.so"), extra_postargs=["-fopenmp"])
             except (CompileError, LinkError):
                 return False
         return True

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastconv.callbacks.callback import Callback
 from fastconv.engine import Variable
+from fastconv.engine.interrupts import assign_all
 from fastconv.optimizers import Optimizer
 from fastconv.random import set_shared_seed, shared_seed
 from fastconv.utils.files import DAMAGE, write_whole
@@ -72,7 +73,7 @@ class Snapshot:
             )
         for i, (optimizer, trained) in enumerate(zip(optimizers, self.place["trained"])):
             pairs += self._pairs(f"optimizer_{i}", optimizer.saved_state([variables[k] for k in trained]))
-        assign(pairs)
+        assign_all(pairs)
         if self.place["shared_seed"] is not None:
             set_shared_seed(self.place["shared_seed"])
         for callback, (_, state) in zip(callbacks, self.callbacks):
@@ -81,7 +82,7 @@ class Snapshot:
 
     def restore_metrics(self, model: Any) -> None:
         """Let the metrics go on within their epoch. Raises ValueError where they are others."""
-        assign(self._pairs("metrics", metric_variables(model)))
+        assign_all(self._pairs("metrics", metric_variables(model)))
 
     def _pairs(self, group: str, variables: Sequence[Variable]) -> list[tuple[Variable, np.ndarray]]:
         arrays = self.arrays[group]
@@ -113,11 +114,6 @@ class Snapshot:
             return cls(*from_plain(json.loads(text.tobytes()), arrays))
         except (ValueError, *DAMAGE) as e:
             raise ValueError(f"{os.fspath(path)}: the file is damaged, or was not written by fastconv ({e})") from e
-
-
-def assign(pairs: Iterable[tuple[Variable, np.ndarray]]) -> None:
-    for variable, array in pairs:
-        variable.assign(array)
 
 
 def metric_variables(model: Any) -> list[Variable]:

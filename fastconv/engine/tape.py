@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastconv.engine.autodiff import NESTING, as_input, gradients_as_arrays, gradients_inside
+from fastconv.engine.interrupts import assign_all
 from fastconv.engine.primitive import Tensor, owned
 from fastconv.engine.trace import Trace
 from fastconv.engine.tree import leaves, map_leaves, rebuild
@@ -47,8 +48,7 @@ class GradientTape:
         NESTING.__exit__()
         self._trace.__exit__()
         if kind is None:
-            for variable, value in self._trace.updates.items():
-                variable.assign(value)
+            assign_all(self._trace.updates.items())
 
     def watch(self, x: Any) -> Any:
         """What to compute with and to differentiate by in place of `x`; a tensor or a variable is returned as it is.

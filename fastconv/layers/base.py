@@ -19,6 +19,7 @@ from fastconv import config, constraints, initializers, ops, regularizers
 from fastconv.arguments import as_flag, as_integer, as_shape, plain
 from fastconv.backends.gpu.transfer import as_array
 from fastconv.engine import KerasTensor, Tensor, Variable
+from fastconv.engine.interrupts import assign_all
 from fastconv.engine.stateless import paired, run_on
 from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, map_leaves, rebuild
@@ -359,8 +360,7 @@ class Layer:
                 raise ValueError(
                     f"{variable.path}: a weight keeps its shape, {variable.shape}. Received: array.shape={array.shape}"
                 )
-        for variable, array in zip(variables, arrays):
-            variable.assign(array)
+        assign_all(zip(variables, arrays))
 
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Put the layer's own weights into `store`, under "0", "1" and so on, the trainable ones first."""
@@ -374,8 +374,7 @@ class Layer:
         """
         arrays = [np.asarray(store[str(i)]) if str(i) in store else None for i in range(len(store))]
         pairs = paired(f"{self.name}.load_own_variables", "store", self._own_weights(), arrays)
-        for variable, array in pairs:
-            variable.assign(array)
+        assign_all(pairs)
 
     def _own_weights(self) -> list[Variable]:
         """The weights that are not those of a layer inside this one, trainable ones before the others."""

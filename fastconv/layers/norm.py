@@ -7,6 +7,7 @@ from typing import Any
 
 from fastconv import initializers, ops
 from fastconv.arguments import as_axes, as_flag, as_integer, as_number, optional
+from fastconv.engine.interrupts import assign_all
 from fastconv.layers.base import Layer, check_count
 from fastconv.layers.core import Wrapper
 from fastconv.layers.weighted import Weighted, choices
@@ -174,8 +175,9 @@ class BatchNormalization(Affine):
         if self.renorm:
             self._average_deviations(mean, variance)
             return y
-        for average, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            average.assign(average * self.momentum + ops.stop_gradient(batch) * (1 - self.momentum))
+        averages = ((self.moving_mean, mean), (self.moving_variance, variance))
+        keep = self.momentum
+        assign_all([(average, average * keep + ops.stop_gradient(batch) * (1 - keep)) for average, batch in averages])
         return y
 
     def _renormalized(self, x: Any) -> tuple[Any, Any]:
@@ -203,11 +205,14 @@ class BatchNormalization(Affine):
             self.renorm_stddev: (stddev, self.renorm_momentum),
             self.moving_mean: (mean, self.momentum),
         }
-        for average, (batch, momentum) in averages.items():
-            average.assign(average * momentum + batch * (1 - momentum))
         moving = self.moving_stddev * self.momentum + stddev * (1 - self.momentum)
-        self.moving_stddev.assign(moving)
-        self.moving_variance.assign(ops.relu(ops.square(moving) - self.epsilon))
+        assign_all(
+            [
+                *((average, average * keep + batch * (1 - keep)) for average, (batch, keep) in averages.items()),
+                (self.moving_stddev, moving),
+                (self.moving_variance, ops.relu(ops.square(moving) - self.epsilon)),
+            ]
+        )
 
 
 def _checked_bounds(given: Mapping[str, float] | None) -> dict[str, float]:

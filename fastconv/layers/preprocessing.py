@@ -11,6 +11,7 @@ import numpy as np
 from fastconv import config, ops
 from fastconv.arguments import as_axes, as_choice, as_flag, as_number, as_numbers
 from fastconv.engine import Variable
+from fastconv.engine.interrupts import assign_all
 from fastconv.engine.symbolic import KerasTensor
 from fastconv.layers.base import Layer, check_count
 from fastconv.ops.image import INTERPOLATIONS
@@ -152,8 +153,7 @@ class Normalization(Layer):
             mean = mean + distance * n / count
         if not count:
             raise ValueError(f"{self.name}: adapt needs data. Received: none")
-        self.adapt_mean.assign(mean)
-        self.adapt_variance.assign(squares / count)
+        assign_all([(self.adapt_mean, mean), (self.adapt_variance, squares / count)])
 
     def _fit_to(self, shape: tuple[int, ...]) -> None:
         if not self.built:

@@ -276,8 +276,8 @@ def _made_ahead(dataset: Dataset, most: int) -> Iterator[Any]:
             put("error", error)
 
     worker = threading.Thread(target=work, daemon=True)
-    worker.start()
     try:
+        worker.start()
         while True:
             kind, value = made.get()
             if kind == "end":
@@ -287,7 +287,8 @@ def _made_ahead(dataset: Dataset, most: int) -> Iterator[Any]:
             yield value
     finally:
         stopped.set()
-        worker.join()
+        if worker.is_alive():  # which it may not say yet if its start was interrupted
+            worker.join()
 
 
 def split_dataset(

@@ -83,19 +83,26 @@ def write_whole(path: FilePath, write: Callable[[BinaryIO], Any]) -> None:
         if former is not None and not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), target)
         remove_stale_parts(target)
-        _replace(target, former, write)
+        while not _replaced(target, former, write):
+            pass
 
 
-def _replace(target: str, former: os.stat_result | None, write: Callable[[BinaryIO], Any]) -> None:
-    name, part = _new_part(target)
+def _replaced(target: str, former: os.stat_result | None, write: Callable[[BinaryIO], Any]) -> bool:
+    """Write a part and let it replace `target`; False if another process removed the part before it was locked."""
+    name = os.path.join(*_folder_and_prefix(target)) + f".{uuid.uuid4().hex}.part"
     try:
-        with part:
+        with open(name, "xb") as part:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(part.fileno(), fcntl.LOCK_EX)
+            if not os.fstat(part.fileno()).st_nlink:
+                return False
             write(part)
             part.flush()
             if former is not None:
                 _copy_access(former, part.fileno())
             os.fsync(part.fileno())
             os.replace(name, target)
+            return True
     except BaseException:
         with suppress(FileNotFoundError):
             os.remove(name)
@@ -134,18 +141,6 @@ def _folder_and_prefix(target: str) -> tuple[str, str]:
     while len(os.fsencode(name)) > LONGEST_NAME - len(f".{uuid.UUID(int=0).hex}.part"):
         name = name[:-1]
     return folder, name
-
-
-def _new_part(target: str) -> tuple[str, BinaryIO]:
-    """(name, file) of a new, locked part; made again if another process took it for stale before it was locked."""
-    while True:
-        name = os.path.join(*_folder_and_prefix(target)) + f".{uuid.uuid4().hex}.part"
-        part = open(name, "xb")  # noqa: SIM115
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(part.fileno(), fcntl.LOCK_EX)
-        if os.fstat(part.fileno()).st_nlink:
-            return name, part
-        part.close()
 
 
 def _remove_unless_locked(path: str) -> None:

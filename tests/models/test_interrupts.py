@@ -5,12 +5,14 @@ import signal
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 import pytest
 
-from fastconv import Input, Sequential, callbacks, layers, optimizers
+from fastconv import GradientTape, Input, Sequential, Variable, callbacks, layers, optimizers
 from fastconv.engine.interrupts import uninterrupted
+from fastconv.utils import Dataset, files
 
 # Python swallows interruptions of finalizers, with this warning.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -153,3 +155,119 @@ def test_callbacks_are_told_of_an_interruption():
     with pytest.raises(KeyboardInterrupt):
         a_model("momentum").fit(X, Y, verbose=0, callbacks=[Watch()])
     assert told == ["exception"]
+
+
+# ---- what is changed outside of steps ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def interrupted_assignments(monkeypatch):
+    """Ctrl-C comes during the first assignment of a variable after `arm()`."""
+    armed = []
+    assign = Variable.assign
+
+    def interrupting(self, value):
+        if armed:
+            armed.pop()
+            os.kill(os.getpid(), signal.SIGINT)
+        return assign(self, value)
+
+    monkeypatch.setattr(Variable, "assign", interrupting)
+    return lambda: armed.append(True)
+
+
+def weights_file(ending):
+    def change(model, path):
+        other = a_model("momentum")
+        other.set_weights([w + 1 for w in other.get_weights()])
+        other.save_weights(path / f"other{ending}")
+        return lambda: model.load_weights(path / f"other{ending}")
+
+    return change
+
+
+CHANGES = {
+    "set_weights": lambda model, path: partial(model.set_weights, [w + 1 for w in model.get_weights()]),
+    "npz": weights_file(".npz"),
+    "weights.h5": weights_file(".weights.h5"),
+    "h5": weights_file(".h5"),
+    "call": lambda model, path: partial(model.layers[1], 3 * np.ones((2, 4, 4, 2), "float32"), training=True),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_variables_change_together(name, interrupted_assignments, tmp_path):
+    change = CHANGES[name]
+    if "h5" in name:
+        pytest.importorskip("h5py")
+    uninterrupted_model, model = a_model("momentum"), a_model("momentum")
+    change(uninterrupted_model, tmp_path)()
+    work = change(model, tmp_path)
+    interrupted_assignments()
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    for found, wanted in zip(model.get_weights(), uninterrupted_model.get_weights()):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_renormalized_averages_change_together(interrupted_assignments):
+    x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+    expected, layer = (layers.BatchNormalization(renorm=True) for _ in range(2))
+    expected.build(x.shape)
+    layer.build(x.shape)
+    expected(x, training=True)
+    interrupted_assignments()
+    with pytest.raises(KeyboardInterrupt):
+        layer(x, training=True)
+    for found, wanted in zip(layer.get_weights(), expected.get_weights()):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_adapted_statistics_change_together(interrupted_assignments):
+    x = np.random.default_rng(0).normal(3.0, size=(8, 3)).astype("float32")
+    expected, layer = layers.Normalization(), layers.Normalization()
+    expected.adapt(x)
+    layer.build(x.shape)
+    interrupted_assignments()
+    with pytest.raises(KeyboardInterrupt):
+        layer.adapt(x)
+    np.testing.assert_array_equal(layer(x), expected(x))
+
+
+def test_assignments_of_a_tape_are_done_together(interrupted_assignments):
+    variables = [Variable(np.zeros(2)) for _ in range(3)]
+    tape = GradientTape()
+    tape.__enter__()
+    for variable in variables:
+        variable.assign(variable + 1.0)
+    interrupted_assignments()
+    with pytest.raises(KeyboardInterrupt):
+        tape.__exit__(None, None, None)
+    for variable in variables:
+        np.testing.assert_array_equal(variable.numpy(), 1.0)
+
+
+def test_a_thread_that_makes_elements_ends_whenever_it_is_interrupted(monkeypatch):
+    started = []
+
+    def start(self):
+        start_of_thread(self)
+        started.append(self)
+        raise KeyboardInterrupt
+
+    start_of_thread = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(KeyboardInterrupt):
+        next(iter(Dataset.from_tensor_slices(np.arange(100)).prefetch(2)))
+    started[0].join(10)
+    assert not started[0].is_alive()
+
+
+def test_an_interrupted_file_leaves_no_part(monkeypatch, tmp_path):
+    def lock(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.fcntl, "flock", lock)
+    with pytest.raises(KeyboardInterrupt):
+        files.write_whole(tmp_path / "file", lambda file: file.write(b"new"))
+    assert not list(tmp_path.iterdir())

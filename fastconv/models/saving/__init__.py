@@ -10,7 +10,8 @@ import os
 import warnings
 from typing import Any
 
-from fastconv.models.saving.fitting import assign, naming
+from fastconv.engine.interrupts import assign_all
+from fastconv.models.saving.fitting import naming
 from fastconv.models.saving.foreign import about
 from fastconv.models.saving.keras_v3 import KerasArchive, WeightsH5
 from fastconv.models.saving.legacy_h5 import LegacyH5
@@ -106,7 +107,7 @@ def load_weights(model: Any, filepath: FilePath, skip_mismatch: bool = False, by
     skipped: list[str] | None = [] if skip_mismatch else None
     with naming(name):
         pairs = read(model, name, skipped)
-    assign(pairs)
+    assign_all(pairs)
     for what in skipped or ():
         warnings.warn(f"{name}: weights that do not fit were skipped: {what}", stacklevel=3)
 

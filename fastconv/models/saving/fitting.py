@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -82,9 +82,3 @@ def fitted(
             check_fit(f"its {what}", variable, array.shape, array.dtype)
             pairs.append((variable, array))
     return pairs
-
-
-def assign(pairs: Iterable[tuple[Variable, np.ndarray]]) -> None:
-    """Write each array into its variable."""
-    for variable, array in pairs:
-        variable.assign(array)

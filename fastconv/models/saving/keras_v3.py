@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from fastconv.engine import Trace, Variable
+from fastconv.engine.interrupts import assign_all
 from fastconv.layers.base import Layer
 from fastconv.models.saving import hdf5, hdf5_file, legacy_h5, quantized, tree, zipped
 from fastconv.models.saving.building import build_model, optimizer_state
 from fastconv.models.saving.compiling import compile_options
-from fastconv.models.saving.fitting import Pairs, as_json, assign, parse, skipping
+from fastconv.models.saving.fitting import Pairs, as_json, parse, skipping
 from fastconv.models.saving.from_keras import from_keras
 from fastconv.models.saving.hdf5_file import Dataset, Group
 from fastconv.models.saving.names import storable
@@ -56,7 +57,7 @@ class KerasArchive:
         options = compile_options(data.get("compile_config"), filepath) if compile else None
         model = build_model(from_keras("layer", data), shape, options)
         root = hdf5_file.opened(content)
-        assign(read_tree(root, model) + matched(model, _optimizer_arrays(root), filepath))
+        assign_all(read_tree(root, model) + matched(model, _optimizer_arrays(root), filepath))
         return model
 
     def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastconv.engine import Variable
+from fastconv.engine.interrupts import assign_all
 from fastconv.layers.base import Layer
 from fastconv.models.saving import hdf5, quantized
 from fastconv.models.saving.building import build_model, optimizer_state, other_state
 from fastconv.models.saving.compiling import compile_options
-from fastconv.models.saving.fitting import Pairs, as_json, assign, parse, skipping
+from fastconv.models.saving.fitting import Pairs, as_json, parse, skipping
 from fastconv.models.saving.from_keras import from_keras
 from fastconv.models.saving.hdf5_file import Dataset
 from fastconv.models.saving.names import distinct
@@ -55,7 +56,7 @@ class LegacyH5:
         model = build_model(from_keras("layer", config), shape, options)
         pairs = read_layers(hdf5.subgroup(root, "model_weights"), model)
         arrays = without_scaling(_optimizer_arrays(root), training.get("optimizer"))
-        assign(pairs + matched(model, arrays, filepath) + _other_pairs(root, model))
+        assign_all(pairs + matched(model, arrays, filepath) + _other_pairs(root, model))
         return model
 
     def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:

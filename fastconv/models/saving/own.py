@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from fastconv.engine import Variable
+from fastconv.engine.interrupts import assign_all
 from fastconv.models.saving import zipped
 from fastconv.models.saving.building import build_model, optimizer_state, other_state
-from fastconv.models.saving.fitting import Pairs, as_json, assign, fitted, parse
+from fastconv.models.saving.fitting import Pairs, as_json, fitted, parse
 from fastconv.models.saving.names import storable
 from fastconv.serialization import serialize
 from fastconv.utils.endings import ABOUT_SAFETENSORS
@@ -58,7 +59,7 @@ class Own:
             raise ValueError(f"a file of Model.save is needed. Received: {sorted(config)}")
         model = build_model(config["model"], config["build_shape"], config["compile"] if compile else None)
         pairs = _pairs("weights", model.weights, arrays) + _pairs("seeds", other_state(model), arrays)
-        assign(pairs + (_pairs("optimizer", optimizer_state(model), arrays) if model.optimizer is not None else []))
+        assign_all(pairs + (_pairs("optimizer", optimizer_state(model), arrays) if model.optimizer is not None else []))
         return model
 
     def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
