@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -21,6 +22,10 @@ except ModuleNotFoundError as error:
     ) from error
 
 MOST_THREADS = 256
+STACK_UNITS = {"B": 0, "": 10, "K": 10, "M": 20, "G": 30}  # powers of 2
+PAGE, LEAST_STACK = 4096, 32768  # bytes, of stacks of Python's threads
+
+_trial = threading.Lock()  # of threads, whose stacks have a size of their own
 
 _settings: dict = {
     "floatx": "float32",
@@ -144,8 +149,8 @@ def set_num_threads(n: int) -> None:
 
     Raises:
         ValueError: `n` is no integer from 1 to 256.
-        RuntimeError: the system does not start that many threads, for want of memory or by a limit. OpenMP would end
-            the process.
+        RuntimeError: the system does not start that many threads, for want of memory or by a limit, with the stacks
+            that OMP_STACKSIZE asks for. OpenMP would end the process.
     """
     n = as_integer("set_num_threads", "n", n, 1, MOST_THREADS)
     _start_threads(n)
@@ -154,22 +159,45 @@ def set_num_threads(n: int) -> None:
 
 def _start_threads(n: int) -> None:
     """Let as many threads live at once as OpenMP is going to start. Raises RuntimeError if the system refuses."""
+    if n == 1:
+        return
     end = threading.Event()
     started: list[threading.Thread] = []
-    try:
-        for _ in range(n - 1):
-            thread = threading.Thread(target=end.wait, daemon=True)
-            thread.start()
-            started.append(thread)
-    except (RuntimeError, MemoryError) as error:
-        raise RuntimeError(
-            f"{n} threads must fit into the memory and the limits of this process; {len(started) + 1} did. "
-            f"Received: {error}"
-        ) from error
-    finally:
-        end.set()
-        for thread in started:
-            thread.join()
+    size = _stack_size()
+    with _trial:
+        former = threading.stack_size()
+        try:
+            threading.stack_size(size)
+            _start_until(end, n - 1, started)
+        except (RuntimeError, MemoryError, ValueError, OverflowError) as error:
+            stacks = f", with stacks of {size} bytes (OMP_STACKSIZE)" if size else ""
+            raise RuntimeError(
+                f"{n} threads must fit into the memory and the limits of this process{stacks}; "
+                f"{len(started) + 1} did. Received: {error}"
+            ) from error
+        finally:
+            threading.stack_size(former)
+            end.set()
+            for thread in started:
+                thread.join()
+
+
+def _start_until(end: threading.Event, n: int, started: list[threading.Thread]) -> None:
+    """Append to `started` n threads that wait for `end`."""
+    for _ in range(n):
+        thread = threading.Thread(target=end.wait, daemon=True)
+        thread.start()
+        started.append(thread)
+
+
+def _stack_size() -> int:
+    """Bytes of the stack of each of OpenMP's threads, as the environment asks for; 0 if it does not."""
+    for name in ("OMP_STACKSIZE", "GOMP_STACKSIZE"):
+        size = re.fullmatch(r"\s*(\d+)\s*([BKMG]?)\s*", os.environ.get(name, ""), re.ASCII | re.IGNORECASE)
+        if size is not None:
+            bytes_asked = int(size[1]) << STACK_UNITS[size[2].upper()]
+            return max(-(-bytes_asked // PAGE) * PAGE, LEAST_STACK)
+    return 0
 
 
 def get_num_threads() -> int:
@@ -217,6 +245,8 @@ def _threads_from_environment() -> None:
     _core.set_default_threads(default_threads())
     wanted = os.environ.get("FASTCONV_NUM_THREADS")
     if not wanted:
+        if _stack_size():  # which may be too large even for the number of threads that is the default
+            _start_threads(_core.get_num_threads())
         return
     if not wanted.isascii() or not wanted.isdecimal() or not 1 <= int(wanted) <= MOST_THREADS:
         raise ValueError(f"FASTCONV_NUM_THREADS must be an integer from 1 to {MOST_THREADS}. Received: {wanted!r}")

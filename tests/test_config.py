@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +148,37 @@ except RuntimeError as error:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and limits the memory of a process")
 def test_threads_that_do_not_fit_into_memory_are_refused():
     assert in_a_process_with(LITTLE_MEMORY) == (0, "refused")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
+@pytest.mark.parametrize("size", ["1000000000G", " 1000000000000000 k", "99999999999999999999"])
+def test_stacks_that_do_not_fit_into_memory_are_refused(size):
+    status, line = in_a_process_with(OMP_STACKSIZE=size, FASTCONV_NUM_THREADS="2")
+    assert status == 1
+    assert "RuntimeError: 2 threads must fit into the memory" in line
+    assert "(OMP_STACKSIZE); 1 did." in line
+    assert in_a_process_with(OMP_STACKSIZE=size, FASTCONV_NUM_THREADS="1") == (0, "1")
+    if config.default_threads() > 1:
+        assert in_a_process_with(OMP_STACKSIZE=size)[0] == 1  # the default number of threads is tried, too
+
+
+@pytest.mark.parametrize("size", ["5B", "16M", "20000", " 1 m ", "", "much"])
+def test_sizes_of_stacks(size):
+    code = "import threading; from fastconv import config; print(config.get_num_threads(), threading.stack_size())"
+    assert in_a_process_with(code, OMP_STACKSIZE=size, FASTCONV_NUM_THREADS="3") == (0, "3 0")
+
+
+def test_threads_are_set_in_many_threads_at_once(threads):
+    def work():
+        for n in (1, 2, 3):
+            config.set_num_threads(n)
+            assert 1 <= config.get_num_threads() <= 3
+
+    before = threading.stack_size()
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(work) for _ in range(8)]:
+            done.result()
+    assert threading.stack_size() == before
 
 
 def test_numbers_of_threads_of_numpy(threads):

@@ -43,7 +43,9 @@ class Snapshot:
             ValueError: an optimizer has state for a variable that is not the model's.
         """
         position = {v: i for i, v in enumerate(model.variables)}
-        arrays = {"model": [v.value for v in position], "metrics": [v.value for v in metric_variables(model)]}
+        with model.own_metrics():
+            metrics = [v.numpy() for v in metric_variables(model)]
+        arrays = {"model": [v.value for v in position], "metrics": metrics}
         trained = []
         for i, optimizer in enumerate(optimizers_of(model)):
             variables = optimizer.known_variables()
@@ -82,7 +84,8 @@ class Snapshot:
 
     def restore_metrics(self, model: Any) -> None:
         """Let the metrics go on within their epoch. Raises ValueError where they are others."""
-        assign_all(self._pairs("metrics", metric_variables(model)))
+        with model.own_metrics():
+            assign_all(self._pairs("metrics", metric_variables(model)))
 
     def _pairs(self, group: str, variables: Sequence[Variable]) -> list[tuple[Variable, np.ndarray]]:
         arrays = self.arrays[group]

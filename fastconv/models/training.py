@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
@@ -35,6 +34,7 @@ from fastconv.models.feed import Feed, FirstBatches, Portions, Stream, from_arra
 from fastconv.models.objective import Objective, check_tensors
 from fastconv.models.step_function import StepFunction
 from fastconv.models.steps import PlannedStep, Results, flat_logs
+from fastconv.models.turns import Turns
 from fastconv.serialization import is_of_this_package
 from fastconv.utils import random
 from fastconv.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
@@ -46,15 +46,15 @@ MAX_PLANS = 8  # shapes of batches that a model keeps buffers for; the one unuse
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def one_at_a_time(method: Method) -> Method:
-    """`method` of a model, which waits until those of other Python threads that use the model's metrics are done."""
+def in_turns(method: Method) -> Method:
+    """`method` of a model, of which other Python threads may use the metrics between two of its steps."""
 
     @functools.wraps(method)
-    def wait(self: Trainer, *args: Any, **kwargs: Any) -> Any:
-        with self._training:
+    def call(self: Trainer, *args: Any, **kwargs: Any) -> Any:
+        with self._turns.call(self):
             return method(self, *args, **kwargs)
 
-    return cast("Method", wait)
+    return cast("Method", call)
 
 
 class MetricsInside:
@@ -67,12 +67,12 @@ class MetricsInside:
 class Trainer(Layer):
     """A layer that can be trained.
 
-    Several Python threads may train, evaluate and use one model: fit, evaluate, train_on_batch and test_on_batch run
-    one after another, since they share its metrics. Predictions wait for nobody.
+    Several Python threads may train, evaluate and use one model: fit, evaluate, train_on_batch and test_on_batch make
+    one step after another, each call with metrics of its own. Predictions wait for no step.
     """
 
     TRANSIENT = Layer.TRANSIENT | {
-        *("_plans", "_lock", "_training", "resume_from", "history", "validates", "_held", "_held_at", "_inside"),
+        *("_plans", "_turns", "resume_from", "history", "validates", "_held", "_held_at", "_inside"),
         *("train_function", "test_function", "predict_function"),
     }
 
@@ -92,8 +92,7 @@ class Trainer(Layer):
     def _begin(self) -> None:
         """Make what every model, and every copy of one, has of its own."""
         self._plans: OrderedDict[Any, Callable[..., Results]] = OrderedDict()
-        self._lock = threading.RLock()  # a step that is made may ask for another
-        self._training = threading.RLock()  # held by `one_at_a_time`; a callback of `fit` may evaluate
+        self._turns = Turns()
         self.resume_from: Snapshot | None = None  # where `fit` is to go on, set when it begins
         self.history: History | None = None
         self.validates: bool | None = None  # whether the call of `fit` under way validates
@@ -229,8 +228,16 @@ class Trainer(Layer):
 
     def reset_metrics(self) -> None:
         """Begin all `metrics` again."""
-        for metric in self.metrics:
-            metric.reset_state()
+        with self.own_metrics():
+            for metric in self.metrics:
+                metric.reset_state()
+
+    @contextmanager
+    def own_metrics(self) -> Iterator[None]:
+        """Inside `with`, metrics are those of the call that is under way in this Python thread."""
+        with self._turns.lock:
+            self._turns.take(self)
+            yield
 
     @property
     def compiled(self) -> bool:
@@ -379,7 +386,7 @@ class Trainer(Layer):
             self._held,
             getattr(self.optimizer, "schedule", None),
         )
-        with self._lock:
+        with self._turns.lock:
             step = self._plans.get(key)
             if step is None:
                 step = self._plans[key] = self._make_step(mode, arrays)
@@ -388,8 +395,16 @@ class Trainer(Layer):
             else:
                 self._plans.move_to_end(key)
             if mode != "predict":  # which changes variables, so that one step at a time is done
+                self._turns.take(self)
                 return step(*flat)
         return step(*flat)
+
+    def _reported(self, mode: str, batch: tuple) -> LateLogs:
+        """Run one step, and return what it reports."""
+        turns = self._turns
+        with turns.lock:
+            turns.latest = late = LateLogs(self._begin_step(mode, batch), turns)
+        return late
 
     def _make_step(self, mode: str, example: tuple) -> Callable[..., Results]:
         """What runs a step on flat arrays: a plan, or the operations one by one where Python looks at values."""
@@ -454,7 +469,7 @@ class Trainer(Layer):
         return self.predict_function
 
     def _new_function(self, mode: str) -> StepFunction:
-        with self._lock:
+        with self._turns.lock:
             for key in [key for key in self._plans if key[0] == mode]:
                 del self._plans[key]
         if mode == "predict":
@@ -488,16 +503,16 @@ class Trainer(Layer):
         """The loss and the metrics of one batch."""
         return self._on_batch("test", x, y, sample_weight, None, return_dict)
 
-    @one_at_a_time
     def _on_batch(self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
         self._compiled()
         arrays = self._standardize(x, y, sample_weight, batching.check_class_weight(class_weight))
-        self.reset_metrics()
-        if mode == "train":
-            self.make_train_function()
-        else:
-            self.make_test_function()
-        return self._scores(self._begin_step(mode, arrays)(), return_dict)
+        with self._turns.lock:
+            self.reset_metrics()
+            if mode == "train":
+                self.make_train_function()
+            else:
+                self.make_test_function()
+            return self._scores(self._begin_step(mode, arrays)(), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, all at once."""
@@ -522,7 +537,7 @@ class Trainer(Layer):
 
     # ---- many batches --------------------------------------------------------------------------------------------
 
-    @one_at_a_time
+    @in_turns
     def fit(
         self,
         x: Any = None,
@@ -668,7 +683,7 @@ class Trainer(Layer):
             logs = self._skip(batches, resumed)
         for step, batch in batches:
             callbacks.on_train_batch_begin(step)
-            logs = LateLogs(self._begin_step("train", batch))
+            logs = self._reported("train", batch)
             callbacks.on_train_batch_end(step, logs)
             if self.stop_training:
                 break
@@ -677,7 +692,9 @@ class Trainer(Layer):
     def _report_of_nothing(self) -> dict:
         """NaN for all metrics, which no comparison takes for the best."""
         warnings.warn(f"{self.name}: the data gave no batch, so that there is no loss and no metric", stacklevel=4)
-        return {name: np.full(np.shape(value), np.nan)[()] for name, value in self.get_metrics_result().items()}
+        with self.own_metrics():
+            found = self.get_metrics_result()
+        return {name: np.full(np.shape(value), np.nan)[()] for name, value in found.items()}
 
     def _replay(self, resumed: Snapshot, train: Feed, validation: Feed | None, validated: list[bool]) -> None:
         """Bring data and random numbers to where they were at `resumed`; `validated` has an entry for each epoch."""
@@ -697,7 +714,7 @@ class Trainer(Layer):
         random.set_state(resumed.place["random"]["now"])
         return resumed.place["logs"]
 
-    @one_at_a_time
+    @in_turns
     def evaluate(
         self,
         x: Any = None,
@@ -735,7 +752,7 @@ class Trainer(Layer):
         late = None
         for step, batch in enumerate(feed.epoch()):
             callbacks.on_test_batch_begin(step)
-            late = LateLogs(self._begin_step("test", batch))
+            late = self._reported("test", batch)
             callbacks.on_test_batch_end(step, late)
             if self.stop_evaluating:
                 break
@@ -826,7 +843,7 @@ class Trainer(Layer):
         """`x` as arrays, for which the model is built; steps made for other variables than it has now are passed by."""
         self._check_initialized()
         x = batching.to_arrays(x, "x")
-        with self._lock:
+        with self._turns.lock:
             self._ensure_built((x,))
         if self._held_at != Layer.last_change:
             self._held_at, self._held = Layer.last_change, self._signature()

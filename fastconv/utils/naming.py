@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 
@@ -9,6 +10,10 @@ from fastconv.serialization import snake_case
 
 _names: Counter[str] = Counter()
 _names_lock = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a child must not wait for a thread that only the parent has
+    os.register_at_fork(
+        before=_names_lock.acquire, after_in_parent=_names_lock.release, after_in_child=_names_lock.release
+    )
 
 
 def unique_name(class_name: str) -> str:

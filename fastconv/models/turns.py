@@ -1,0 +1,91 @@
+"""The metrics of a model, which calls of several Python threads use in turn."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import get_ident
+from typing import Any
+
+import numpy as np
+
+from fastconv.callbacks.late import LateLogs
+from fastconv.engine import Variable
+from fastconv.engine.interrupts import assign_all
+
+_all: weakref.WeakSet[Turns] = weakref.WeakSet()
+
+
+class Turns:
+    """Which thread the metrics of a model belong to; those of other calls under way are kept until their next steps.
+
+    Calls such as `fit` hold the lock only during a step. Therefore a callback or a source of data may wait for another
+    thread that trains or evaluates the same model.
+
+    Attributes:
+        lock: held by whoever runs a step or looks at metrics.
+        latest: the logs of the last step, which are found before the metrics go to another thread.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()  # a step that is made may ask for another
+        self.latest: LateLogs | None = None
+        self._owner: int | None = None
+        self._calls: Counter[int] = Counter()  # under way in each thread, one inside another
+        self._kept: dict[int, dict[Variable, np.ndarray]] = {}
+        _all.add(self)
+
+    @contextmanager
+    def call(self, model: Any) -> Iterator[None]:
+        """Inside `with`, this thread's metrics of `model` are kept while other threads use theirs."""
+        thread = get_ident()
+        with self.lock:
+            self.take(model)
+            self._calls[thread] += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self._calls[thread] -= 1
+                if self._calls[thread] <= 0:
+                    self._end(thread)
+
+    def _end(self, thread: int) -> None:
+        del self._calls[thread]
+        self._kept.pop(thread, None)
+        if self._owner == thread:
+            self._owner = self.latest = None
+
+    def take(self, model: Any) -> None:
+        """Let the metrics of `model` be those of this thread; the caller holds the lock."""
+        thread = get_ident()
+        if thread != self._owner:
+            self._hand_over(model, thread)
+
+    def _hand_over(self, model: Any, thread: int) -> None:
+        if self._owner is not None and self._owner in self._calls:
+            if self.latest is not None:
+                self.latest.find()
+            self._kept[self._owner] = {v: v.numpy() for metric in model.metrics for v in metric.variables}
+        self._owner, self.latest = thread, None
+        if thread in self._kept:
+            for metric in model.metrics:
+                metric.reset_state()
+            assign_all(self._kept.pop(thread).items())
+
+
+def _renew_locks() -> None:
+    """In a forked child: replace the locks that threads of the parent hold, which do not exist here."""
+    for turns in _all:
+        if turns.lock.acquire(blocking=False):
+            turns.lock.release()
+        else:
+            turns.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
