@@ -230,7 +230,7 @@ def serialize(thing: Any) -> Any:
 
     Within `distinct_names`, a lambda, or another callable without a name, is called after its type in angle brackets,
     as in "<lambda>".
-    An object may have `own_config`, which is taken if `get_config` is in Keras's form.
+    An object may have `own_config`, which returns plain data, for the case that `get_config` is in Keras's form.
 
     Raises:
         ValueError: something that is neither a function with a name nor an object with `get_config`.
@@ -238,9 +238,10 @@ def serialize(thing: Any) -> Any:
     if thing is None:
         return None
     if hasattr(thing, "get_config"):
-        config = getattr(thing, "own_config", thing.get_config)()
+        own_config = getattr(thing, "own_config", None)
+        config = plain(thing.get_config(), np.generic) if own_config is None else own_config()
         _note_missing(thing, config)
-        return {"class_name": _name_for_files(written_class(thing)), "config": plain(config, np.generic)}
+        return {"class_name": _name_for_files(written_class(thing)), "config": config}
     if not callable(thing) or (_distinct_names.get() is None and is_nameless(get_registered_name(thing))):
         raise ValueError(f"serialize: only functions with a name and objects with get_config. Received: {thing!r}")
     return _name_for_files(thing)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -146,13 +146,15 @@ def gradients_as_arrays(y: Tensor, inputs: list[Tensor]) -> list[Any]:
     return [None if d is None else next(values) for d in found]
 
 
-def _separate(arrays: Iterable[Any]) -> list[Any]:
+def _separate(arrays: Sequence[Any]) -> list[Any]:
     """`arrays`, copied where they are views or come twice, so that a caller may write into each of them."""
     separate: list[Any] = []
+    seen: set[int] = set()
     for array in arrays:
-        shared = array.base is not None or any(array is other for other in separate)
-        separate.append(array.copy() if shared else array)
-    return [_scalar(array) for array in separate]
+        shared = array.base is not None or id(array) in seen
+        seen.add(id(array))
+        separate.append(_scalar(array.copy() if shared else array))
+    return separate
 
 
 def _scalar(array: Any) -> Any:

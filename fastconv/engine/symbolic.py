@@ -129,12 +129,23 @@ def apply(operation: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
             probed_args, probed_kwargs = substitute((args, kwargs), value_of)
             results.append(operation(*probed_args, **probed_kwargs))
     shapes = [[tuple(leaf.shape) for leaf in leaves(r)] for r in results]
-    for i, leaf in enumerate(leaves(results[0])):
-        shape = tuple(n if all(s[i][axis] == n for s in shapes) else None for axis, n in enumerate(shapes[0][i]))
-        node.outputs.append(
-            KerasTensor(shape, leaf.dtype, name=getattr(operation, "name", None) or operation.__name__, node=node)
-        )
-    return rebuild(results[0], node.outputs)
+    found = [
+        tuple(n if all(s[i][axis] == n for s in shapes) else None for axis, n in enumerate(shapes[0][i]))
+        for i in range(len(shapes[0]))
+    ]
+    return with_outputs(node, results[0], found)
+
+
+def draw_again(operation: Callable[..., Any], args: tuple, results: Any) -> Any:
+    """Draw a node as `apply` does, for results of the shapes and dtypes of `results`; the operation does not run."""
+    return with_outputs(Node(operation, args, {}), results, [t.shape for t in leaves(results)])
+
+
+def with_outputs(node: Node, results: Any, shapes: Sequence[Shape]) -> Any:
+    """The new symbolic outputs of a node, nested and of the dtypes as `results`."""
+    name = getattr(node.operation, "name", None) or node.operation.__name__
+    node.outputs += [KerasTensor(s, leaf.dtype, name=name, node=node) for s, leaf in zip(shapes, leaves(results))]
+    return rebuild(results, node.outputs)
 
 
 def lift(function: Callable[..., Any]) -> Callable[..., Any]:

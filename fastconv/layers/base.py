@@ -35,6 +35,7 @@ from fastconv.serialization import (
 )
 from fastconv.utils.memory import check_memory
 from fastconv.utils.naming import unique_name
+from fastconv.utils.nesting import allow_nesting
 from fastconv.window import NAMED_PADDINGS, standardize_padding
 
 _changes = itertools.count(1)
@@ -70,6 +71,7 @@ class Layer:
     ARGUMENTS: tuple[str, ...] = ()
 
     _holders: dict[str, Any]  # the attributes that may hold layers or variables
+    _nesting = 0  # how many layers are inside one another in this one
     _settings = 0  # grows whenever an argument of the constructor is set after the layer was built
     _given: Mapping[str, Any] = MappingProxyType({})  # see `recording`
     last_change = 0  # grows whenever any layer gets a part or is frozen: until then all signatures stay as they are
@@ -151,9 +153,17 @@ class Layer:
         holders.pop(name, None)
         if isinstance(value, (Layer, Variable, list, dict)) or (isinstance(value, tuple) and parts_of(value)):
             holders[name] = value
+            self._note_nesting(parts_of(value))
             Layer.last_change = next(_changes)
         elif is_metric(value):
             Layer.last_change = next(_changes)
+
+    def _note_nesting(self, parts: Iterable[Any]) -> None:
+        """Let calls nest deep enough for new parts of this layer and all that is inside them."""
+        depth = 1 + max((part._nesting for part in parts if isinstance(part, Layer)), default=-1)
+        if depth > self._nesting:
+            vars(self)["_nesting"] = depth
+            allow_nesting(depth)
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
@@ -173,6 +183,7 @@ class Layer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update({"input": None, "output": None, **state})
+        allow_nesting(self._nesting)
         Layer.last_change = next(_changes)
 
     def __copy__(self) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 
 from fastconv import ops
 from fastconv.engine import KerasTensor
-from fastconv.engine.symbolic import Node
-from fastconv.engine.tree import leaves, map_leaves, matched, ordered
+from fastconv.engine.symbolic import Node, draw_again
+from fastconv.engine.tree import leaves, map_leaves, matched, ordered, structure
 from fastconv.layers.base import Layer, parts_of
 from fastconv.layers.core import InputLayer
 from fastconv.models.depth import Graph
@@ -103,6 +103,19 @@ class Functional(Model):
             return self._run(brought)
         except ValueError as error:
             raise ValueError(f"{rule}, or others that all layers take. Received: shapes={shapes}: {error}") from error
+
+    def _apply(self, args: tuple, kwargs: dict) -> Any:
+        known = type(self).call is Functional.call and not kwargs and self.is_drawn_for(args)
+        return draw_again(self, args, self.output) if known else super()._apply(args, kwargs)
+
+    def is_drawn_for(self, args: tuple) -> bool:
+        """Whether symbolic arguments are nested as the inputs and have their shapes and dtypes."""
+        own, given = leaves(self.input), leaves(args)
+        return (
+            [structure(arg) for arg in args] == [structure(self.input)]
+            and all(isinstance(t, KerasTensor) for t in given)
+            and [(t.shape, t.dtype) for t in given] == [(t.shape, t.dtype) for t in own]
+        )
 
     def _run(self, given: list) -> Any:
         values = dict(zip(self.inputs, given))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from fastconv.arguments import as_integer, optional
+import numpy as np
+
+from fastconv.arguments import as_integer, optional, plain
 from fastconv.engine import DataDependentError
 from fastconv.engine.symbolic import Node
 from fastconv.engine.tree import leaves, rebuild
@@ -45,6 +48,10 @@ class Model(Trainer):
         else:
             super().__init__(**kwargs)
 
+    _places: Mapping[Any, int] = MappingProxyType({})  # of layers by their names, when they were last searched
+
+    TRANSIENT = Trainer.TRANSIENT | {"_places"}
+
     def build(self, input_shape: Any) -> None:
         """Make the weights of all layers, by applying the model to data of which only the shape is known.
 
@@ -78,15 +85,25 @@ class Model(Trainer):
         if name is not None and index is not None:
             raise ValueError(f"{self.name}: only one of name and index can be given. Received: name={name!r}, {index=}")
         index = optional(as_integer, "get_layer", "index", index)
-        if index is not None and -len(self.layers) <= index < len(self.layers):
-            return self.layers[index]
-        for layer in self.layers:
-            if name is not None and layer.name == name:
-                return layer
+        layers = self.layers
+        if index is not None and -len(layers) <= index < len(layers):
+            return layers[index]
+        place = None if name is None else self._place_of(name, layers)
+        if place is not None:
+            return layers[place]
         raise ValueError(
             f"{self.name}: there is no such layer. Received: name={name!r}, index={index}; "
-            f"layers: {[layer.name for layer in self.layers]}"
+            f"layers: {[layer.name for layer in layers]}"
         )
+
+    def _place_of(self, name: str, layers: list[Layer]) -> int | None:
+        """Where in `layers` one has this name; places are searched again only if the last ones are out of date."""
+        place = self._places.get(name)
+        if place is None or place >= len(layers) or layers[place].name != name:
+            places = {layers[i].name: i for i in reversed(range(len(layers)))}  # of equal names, the first
+            vars(self)["_places"] = places  # numbers, which hold no layers
+            place = places.get(name)
+        return place
 
     def summary(
         self,
@@ -193,13 +210,16 @@ class Model(Trainer):
         return config_to_keras({"class_name": class_name, "config": self._graph_config()})
 
     def own_config(self) -> dict:
-        """Return the configuration in the form of fastconv; of a subclass with a `get_config`, what that returns."""
+        """Return the configuration in the form of fastconv; of a subclass with a `get_config`, what that returns.
+
+        It is plain data, without a walk through what the models inside have made plain.
+        """
         from fastconv.models.functional import Functional
         from fastconv.models.sequential import Sequential
 
         is_graph = type(self).get_config in (Functional.get_config, Sequential.get_config)
         config = self._graph_config() if is_graph else None
-        return self.get_config() if config is None else config
+        return plain(self.get_config(), np.generic) if config is None else config
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: Mapping[str, Any] | None = None) -> Any:

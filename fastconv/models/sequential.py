@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastconv.engine import KerasTensor
-from fastconv.engine.symbolic import Node
+from fastconv.engine.symbolic import Node, draw_again
 from fastconv.layers.base import Layer
 from fastconv.layers.core import InputLayer
 from fastconv.models.functional import Functional
@@ -60,6 +60,10 @@ class Sequential(Model):
     def nodes(self) -> list[Node]:
         return [] if self._drawn is None else self._drawn.nodes
 
+    @property
+    def layers(self) -> list[Layer]:
+        return list(self._layers)
+
     def _parts(self) -> list:
         return list(self._layers)
 
@@ -89,6 +93,7 @@ class Sequential(Model):
         if not self._layers and not self._input_layer and layer.given_input_shape is not None:
             self._input_layer = InputLayer(layer.given_input_shape)
         self._layers.append(layer)
+        self._note_nesting([layer])
         self._names.add(layer.name)
         self._plans.clear()
         if not rebuild:
@@ -153,6 +158,12 @@ class Sequential(Model):
             self.build(inputs.shape)
         assert self._drawn is not None
         return self._drawn.call(inputs)
+
+    def _apply(self, args: tuple, kwargs: dict) -> Any:
+        known = type(self).call is Sequential.call and not kwargs and self._drawn is not None
+        if known and self._drawn.is_drawn_for(args):  # type: ignore[union-attr]
+            return draw_again(self, args, self.output)
+        return super()._apply(args, kwargs)
 
     def get_config(self) -> dict:
         """The configurations of the layers, in the form of Keras."""
