@@ -28,7 +28,7 @@ from fastconv import (
     saving,
     utils,
 )
-from fastconv import old_places as _old_places  # noqa: F401 - makes modules
+from fastconv import keras2_modules as _old_places  # noqa: F401 - makes modules
 from fastconv.backends import explain_conv, show_config
 from fastconv.engine import GradientTape, KerasTensor, Variable, grad, value_and_grad
 from fastconv.initializers import Initializer

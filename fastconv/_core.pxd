@@ -65,7 +65,7 @@ cdef extern from "kernels.h" nogil:
 
     ctypedef struct unary_function:
         const char *name
-        void (*run)(float *y, const float *x, int64_t n, int past) noexcept nogil
+        void (*run)(float *y, const float *x, int64_t n, int nontemporal) noexcept nogil
 
     ctypedef struct update_rule:
         const char *name
@@ -77,7 +77,7 @@ cdef extern from "kernels.h" nogil:
         const char *name
         void (*run)(
             float *z, const float *x, const float *y, int64_t x_step, int64_t y_step, int64_t rows, int64_t n,
-            int past) noexcept nogil
+            int nontemporal) noexcept nogil
 
     enum: UNARY_FUNCTIONS
     enum: UPDATE_RULES
@@ -122,23 +122,23 @@ cdef extern from "kernels.h" nogil:
             float *dw, int64_t row_step, int64_t tap_step, int64_t rows, int64_t columns, const float *m,
             int64_t m_step, int64_t n) noexcept nogil
 
-        void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha, int past) noexcept nogil
+        void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha, int nontemporal) noexcept nogil
         void (*f32_activate_backward)(
-            float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int past) noexcept nogil
-        void (*f32_gate)(float *y, const float *x, int64_t n, float linear, float cubic, int past) noexcept nogil
+            float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int nontemporal) noexcept nogil
+        void (*f32_gate)(float *y, const float *x, int64_t n, float linear, float cubic, int nontemporal) noexcept nogil
         void (*f32_gate_backward)(
-            float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic, int past) noexcept nogil
+            float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic, int nontemporal) noexcept nogil
         unary_function *f32_unary
         binary_function *f32_binary
         void (*f32_scale_shift)(
             float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n, int64_t step,
-            int past) noexcept nogil
+            int nontemporal) noexcept nogil
         void (*f32_normalize)(
             float *y, const float *x, const float *center, const float *scale, const float *shift, int64_t rows,
-            int64_t n, int64_t step, int past) noexcept nogil
+            int64_t n, int64_t step, int nontemporal) noexcept nogil
         void (*f32_normalize_backward)(
             float *dx, const float *dy, const float *x, const float *center, const float *slope, const float *offset,
-            const float *scale, int64_t rows, int64_t n, int64_t step, int past) noexcept nogil
+            const float *scale, int64_t rows, int64_t n, int64_t step, int nontemporal) noexcept nogil
         void (**f32_reduce_columns)(float *y, const float *x, int64_t rows, int64_t n) noexcept nogil
         void (**f32_reduce_rows)(float *y, const float *x, int64_t rows, int64_t n) noexcept nogil
         void (*f32_column_moments)(
@@ -167,23 +167,23 @@ cdef extern from "kernels.h" nogil:
         void (*f32_standardize_backward)(
             float *dx, const float *dy, const float *y, const float *inverse, int64_t rows, int64_t n) noexcept nogil
         void (*f32_max_pool)(
-            float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first,
+            float *y, int32_t *argmax, const float *x, const pool_window *p, int64_t oh, int64_t first,
             int64_t end) noexcept nogil
         void (*f32_min_pool)(
-            float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first,
+            float *y, int32_t *argmax, const float *x, const pool_window *p, int64_t oh, int64_t first,
             int64_t end) noexcept nogil
         void (*f32_average_pool)(
-            float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first,
+            float *y, int32_t *argmax, const float *x, const pool_window *p, int64_t oh, int64_t first,
             int64_t end) noexcept nogil
         void (*f32_unpool)(
-            float *dx, const float *dy, const int32_t *winners, const pool_window *p, int64_t h, int64_t first,
+            float *dx, const float *dy, const int32_t *argmax, const pool_window *p, int64_t h, int64_t first,
             int64_t end) noexcept nogil
         void (*f32_average_pool_backward)(float *dx, const float *dy, const pool_window *p, int64_t oh) noexcept nogil
         void (*f32_average_pool_gather)(
             float *dx, const float *dy, const pool_window *p, int64_t h, float *sums) noexcept nogil
         void (*f32_pad_row)(
             float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C,
-            float value, int past) noexcept nogil
+            float value, int nontemporal) noexcept nogil
         void (*f32_affine_row)(float *y, const affine_row *r) noexcept nogil
         void (*f32_reverse_row)(float *y, const float *x, int64_t W, int64_t C) noexcept nogil
         void (*f32_resample)(
@@ -191,7 +191,7 @@ cdef extern from "kernels.h" nogil:
             int64_t C) noexcept nogil
         void (*f32_stretch)(
             float *y, const float *x, const float *shift, float scale, float low, float high, int64_t n,
-            int64_t C, int past) noexcept nogil
+            int64_t C, int nontemporal) noexcept nogil
         void (*f32_dropout)(
             float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold,
             float scale) noexcept nogil

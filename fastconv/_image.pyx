@@ -25,7 +25,7 @@ cdef double PIXEL = 60.0
 cdef double PLAIN = 8.0
 
 cdef enum:
-    PAST = 3 << 20   # floats: outputs of so many are written past the caches
+    NONTEMPORAL_FLOATS = 3 << 20   # floats: outputs of so many are written past the caches
     TASK = 8192      # floats that a task of resampling writes
 
 
@@ -114,19 +114,21 @@ def stretch(
 ) -> None:
     """y[n, p, c] := min(max(x[n, p, c] scale[n] + shift[n, c], low), high)."""
     cdef int64_t N = x.shape[0], P = x.shape[1], C = x.shape[2], n
-    cdef bint past
+    cdef bint nontemporal
     cdef const kernel_table *tile = tiles()
     cdef unsigned state = 0
     if tuple(y.shape) != tuple(x.shape) or scale.shape[0] != N or shift.shape[0] != N or shift.shape[1] != C:
         raise ValueError(f"stretch: shapes differ. Received: {y.shape=}, {x.shape=}, {scale.shape=}, {shift.shape=}")
     if x.size == 0:
         return
-    past = N * P * C >= PAST and P * C % 16 == 0 and C % 16 * (C > 16) == 0 and <size_t> &y[0, 0, 0] % 64 == 0
+    nontemporal = (
+        N * P * C >= NONTEMPORAL_FLOATS and P * C % 16 == 0 and C % 16 * (C > 16) == 0
+        and <size_t> &y[0, 0, 0] % 64 == 0)
     with nogil, parallel(num_threads=threads_for(PLAIN * N * P * C)):
         state = flush_denormals()
         for n in prange(N, schedule="static"):
             tile.f32_stretch(
                 &y[0, 0, 0] + n * P * C, &x[0, 0, 0] + n * P * C, &shift[0, 0] + n * C, scale[n], low, high, P * C, C,
-                past
+                nontemporal
             )
         restore_denormals(state)

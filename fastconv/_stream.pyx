@@ -30,7 +30,7 @@ cdef enum:
     BLOCK = 32768    # floats: 128 KB, a part of every L2 that leaves room for two more streams
     WIDTH = 64       # floats: rows narrower than this are taken several at a time
     STRIP = 512      # floats: of wider rows statistics and normalisation take so many columns at a time
-    PAST = 3 << 20   # floats: outputs of so many are written past the caches
+    NONTEMPORAL_FLOATS = 3 << 20   # floats: outputs of so many are written past the caches
     MOST_AXES = 64   # of a NumPy array
     ALIGNED = 4096   # bytes: arrays of fewer are NumPy's own, which are made in 0.1 us, others in 0.15
 
@@ -144,7 +144,7 @@ cdef inline bint past_caches(const float *y, int64_t n, int64_t step) noexcept n
     A line that is written there is not read before, but the next reader has to fetch it. A chain of functions that each
     read what the one before has written runs 0.83 times as fast with 6.4 MB, 1.14 times with 12.8, 1.5 times with 25.7.
     """
-    return n >= PAST and step % 16 == 0 and <size_t> y % 64 == 0
+    return n >= NONTEMPORAL_FLOATS and step % 16 == 0 and <size_t> y % 64 == 0
 
 
 # ---- elementwise -----------------------------------------------------------------------------------------------------
@@ -154,13 +154,13 @@ def activate(y, x, int kind, float alpha) -> None:
     cdef int64_t n = x.size, start
     cdef float *to = floats(y, n)
     cdef const float *source = floats(x, n)
-    cdef bint past = past_caches(to, n, BLOCK)
+    cdef bint nontemporal = past_caches(to, n, BLOCK)
     cdef const kernel_table *tile = tiles()
     cdef unsigned state = 0
     with nogil, parallel(num_threads=threads_for(EXPONENTIAL * n)):
         state = flush_denormals()
         for start in prange(0, n, BLOCK, schedule="static"):
-            tile.f32_activate(to + start, source + start, min(BLOCK, n - start), kind, alpha, past)
+            tile.f32_activate(to + start, source + start, min(BLOCK, n - start), kind, alpha, nontemporal)
         restore_denormals(state)
 
 
@@ -170,14 +170,14 @@ def activate_backward(dx, dy, y, int kind, float alpha) -> None:
     cdef float *to = floats(dx, n)
     cdef const float *slope = floats(y, n)
     cdef const float *gradient = floats(dy, n)
-    cdef bint past = past_caches(to, n, BLOCK)
+    cdef bint nontemporal = past_caches(to, n, BLOCK)
     cdef const kernel_table *tile = tiles()
     cdef unsigned state = 0
     with nogil, parallel(num_threads=threads_for(PLAIN * n)):
         state = flush_denormals()
         for start in prange(0, n, BLOCK, schedule="static"):
             tile.f32_activate_backward(
-                to + start, gradient + start, slope + start, min(BLOCK, n - start), kind, alpha, past
+                to + start, gradient + start, slope + start, min(BLOCK, n - start), kind, alpha, nontemporal
             )
         restore_denormals(state)
 
@@ -187,13 +187,13 @@ def gate(y, x, float linear, float cubic) -> None:
     cdef int64_t n = x.size, start
     cdef float *to = floats(y, n)
     cdef const float *source = floats(x, n)
-    cdef bint past = past_caches(to, n, BLOCK)
+    cdef bint nontemporal = past_caches(to, n, BLOCK)
     cdef const kernel_table *tile = tiles()
     cdef unsigned state = 0
     with nogil, parallel(num_threads=threads_for(EXPONENTIAL * n)):
         state = flush_denormals()
         for start in prange(0, n, BLOCK, schedule="static"):
-            tile.f32_gate(to + start, source + start, min(BLOCK, n - start), linear, cubic, past)
+            tile.f32_gate(to + start, source + start, min(BLOCK, n - start), linear, cubic, nontemporal)
         restore_denormals(state)
 
 
@@ -203,14 +203,14 @@ def gate_backward(dx, dy, x, float linear, float cubic) -> None:
     cdef float *to = floats(dx, n)
     cdef const float *gradient = floats(dy, n)
     cdef const float *source = floats(x, n)
-    cdef bint past = past_caches(to, n, BLOCK)
+    cdef bint nontemporal = past_caches(to, n, BLOCK)
     cdef const kernel_table *tile = tiles()
     cdef unsigned state = 0
     with nogil, parallel(num_threads=threads_for(EXPONENTIAL * n)):
         state = flush_denormals()
         for start in prange(0, n, BLOCK, schedule="static"):
             tile.f32_gate_backward(
-                to + start, gradient + start, source + start, min(BLOCK, n - start), linear, cubic, past
+                to + start, gradient + start, source + start, min(BLOCK, n - start), linear, cubic, nontemporal
             )
         restore_denormals(state)
 
@@ -369,12 +369,12 @@ cdef void unary(const unary_function *function, y, x):
     cdef int64_t n = x.size, start
     cdef float *to = floats(y, n)
     cdef const float *source = floats(x, n)
-    cdef bint past = past_caches(to, n, BLOCK)
+    cdef bint nontemporal = past_caches(to, n, BLOCK)
     cdef unsigned state = 0
     with nogil, parallel(num_threads=threads_for(PLAIN * n)):
         state = flush_denormals()
         for start in prange(0, n, BLOCK, schedule="static"):
-            function.run(to + start, source + start, min(BLOCK, n - start), past)
+            function.run(to + start, source + start, min(BLOCK, n - start), nontemporal)
         restore_denormals(state)
 
 
@@ -386,7 +386,7 @@ cdef void binary(const binary_function *function, z, x, y):
     cdef const float *left = floats(x, n if x_moves else g.channels)
     cdef const float *right = floats(y, n if y_moves else g.channels)
     cdef float *wide = <float *> borrow_scratch(g.width * sizeof(float))
-    cdef bint past = past_caches(to, n, g.width)
+    cdef bint nontemporal = past_caches(to, n, g.width)
     cdef block b
     cdef unsigned state = 0
     if not x_moves:
@@ -401,7 +401,7 @@ cdef void binary(const binary_function *function, z, x, y):
             b = block_of(&g, k)
             function.run(
                 to + b.start, left + x_moves * b.start, right + y_moves * b.start, x_moves * b.width,
-                y_moves * b.width, b.rows, b.width, past
+                y_moves * b.width, b.rows, b.width, nontemporal
             )
         restore_denormals(state)
     give_scratch_back(wide)
@@ -429,7 +429,7 @@ def scale_shift(y, x, scale, shift) -> None:
     cdef const float *offset = floats(shift, g.channels)
     cdef float *wide = <float *> borrow_scratch(2 * g.width * sizeof(float))
     cdef const kernel_table *tile = tiles()
-    cdef bint past = past_caches(to, x.size, g.width)
+    cdef bint nontemporal = past_caches(to, x.size, g.width)
     cdef int64_t k
     cdef block b
     cdef unsigned state = 0
@@ -441,7 +441,7 @@ def scale_shift(y, x, scale, shift) -> None:
             b = block_of(&g, k)
             tile.f32_scale_shift(
                 to + b.start, source + b.start, wide + b.column, wide + g.width + b.column, b.rows, b.width, g.width,
-                past
+                nontemporal
             )
         restore_denormals(state)
     give_scratch_back(wide)
@@ -467,13 +467,13 @@ cdef void prepare_channels(
 
 
 cdef inline void normalize_block(
-    const kernel_table *tile, float *y, const float *x, const float *wide, const grid *g, int64_t k, bint past
+    const kernel_table *tile, float *y, const float *x, const float *wide, const grid *g, int64_t k, bint nontemporal
 ) noexcept nogil:
     """y := (x - mean) scale + shift, as `prepare_channels` has laid them out in `wide`."""
     cdef block b = block_of(g, k)
     cdef const float *mean = wide + b.column
     tile.f32_normalize(
-        y + b.start, x + b.start, mean, mean + g.width, mean + 2 * g.width, b.rows, b.width, g.width, past
+        y + b.start, x + b.start, mean, mean + g.width, mean + 2 * g.width, b.rows, b.width, g.width, nontemporal
     )
 
 
@@ -488,7 +488,7 @@ def normalize(y, x, mean, variance, gamma, beta, double epsilon) -> None:
     cdef const float *offset = floats(beta, g.channels)
     cdef float *wide = <float *> borrow_scratch(3 * g.width * sizeof(float))
     cdef const kernel_table *tile = tiles()
-    cdef bint past = past_caches(to, x.size, g.width)
+    cdef bint nontemporal = past_caches(to, x.size, g.width)
     cdef int64_t k, first
     cdef unsigned state = 0
     for first in range(0, g.channels, WIDTH):
@@ -496,7 +496,7 @@ def normalize(y, x, mean, variance, gamma, beta, double epsilon) -> None:
     with nogil, parallel(num_threads=threads_for(PLAIN * g.rows * g.width)):
         state = flush_denormals()
         for k in prange(g.blocks, schedule="static"):
-            normalize_block(tile, to, source, wide, &g, k, past)
+            normalize_block(tile, to, source, wide, &g, k, nontemporal)
         restore_denormals(state)
     give_scratch_back(wide)
 
@@ -607,7 +607,7 @@ def batch_norm(y, mean, variance, x, gamma, beta, double epsilon) -> None:
     cdef float *rest = wide + 3 * g.width    # behind mean, scale and shift, a row each
     cdef float *partial = rest + g.width
     cdef const kernel_table *tile = tiles()
-    cdef bint past = past_caches(to, x.size, g.width)
+    cdef bint nontemporal = past_caches(to, x.size, g.width)
     cdef unsigned state = 0
     with nogil, parallel(num_threads=threads_for(2 * PLAIN * g.rows * g.width)):
         state = flush_denormals()
@@ -617,7 +617,7 @@ def batch_norm(y, mean, variance, x, gamma, beta, double epsilon) -> None:
             moments_of_channels(to_mean, rest, to_variance, partial, &g, first)
             prepare_channels(wide, to_mean, rest, to_variance, factor, offset, epsilon, &g, first)
         for k in prange(g.blocks, schedule="static"):
-            normalize_block(tile, to, source, wide, &g, k, past)
+            normalize_block(tile, to, source, wide, &g, k, nontemporal)
         restore_denormals(state)
     give_scratch_back(wide)
 
@@ -681,7 +681,7 @@ def batch_norm_backward(dx, dgamma, dbeta, dy, x, mean, variance, gamma, double 
     cdef float *partial = wide + 4 * g.width    # behind mean, slope, offset and scale, a row each
     cdef float *distances = partial + partial_floats if far else NULL
     cdef const kernel_table *tile = tiles()
-    cdef bint past = past_caches(to, x.size, g.width)
+    cdef bint nontemporal = past_caches(to, x.size, g.width)
     cdef float *sums
     cdef float *means
     cdef block b
@@ -710,7 +710,7 @@ def batch_norm_backward(dx, dgamma, dbeta, dy, x, mean, variance, gamma, double 
             means = wide + b.column
             tile.f32_normalize_backward(
                 to + b.start, gradient + b.start, source + b.start, means, means + g.width, means + 2 * g.width,
-                means + 3 * g.width, b.rows, b.width, g.width, past
+                means + 3 * g.width, b.rows, b.width, g.width, nontemporal
             )
         restore_denormals(state)
     give_scratch_back(wide)
@@ -906,14 +906,14 @@ cdef inline int64_t pixels_a_task(int64_t channels) noexcept nogil:
     return max(1, BLOCK // 4 // max(1, channels))
 
 
-cdef void each_output_row(pool_tile tile, y, winners, x, pooling, bint count_padding):
-    """y := pool(x), and winners, unless it is None, in parallel over the rows of all its images."""
+cdef void each_output_row(pool_tile tile, y, argmax, x, pooling, bint count_padding):
+    """y := pool(x), and argmax, unless it is None, in parallel over the rows of all its images."""
     cdef int64_t images = x.shape[0], task, row, first
     cdef pool_window p = window_of(x.shape, y.shape, pooling, count_padding)
     cdef int64_t x_image = p.H * p.W * p.C, y_row = p.OW * p.C
     cdef int64_t pixels = pixels_a_task(p.C), parts = (p.OW + pixels - 1) // pixels
     cdef float *to = floats(y, images * p.OH * y_row)
-    cdef int32_t *to_winners = NULL if winners is None else integers(winners, images * p.OH * y_row)
+    cdef int32_t *to_argmax = NULL if argmax is None else integers(argmax, images * p.OH * y_row)
     cdef const float *source = floats(x, images * x_image)
     cdef unsigned state = 0
     with nogil, parallel(num_threads=threads_for(PLAIN * images * pooling_work(&p, x_image))):
@@ -922,21 +922,21 @@ cdef void each_output_row(pool_tile tile, y, winners, x, pooling, bint count_pad
             row = task // parts
             first = task % parts * pixels
             tile(
-                to + row * y_row, NULL if to_winners == NULL else to_winners + row * y_row,
+                to + row * y_row, NULL if to_argmax == NULL else to_argmax + row * y_row,
                 source + (row // p.OH) * x_image, &p, row % p.OH, first, min(first + pixels, p.OW)
             )
         restore_denormals(state)
 
 
-def max_pool(y, x, pooling, winners=None) -> None:
-    """y := the largest element of every window; winners := the number kh KW + kw of the first tap that is it, or -1
+def max_pool(y, x, pooling, argmax=None) -> None:
+    """y := the largest element of every window; argmax := the number kh KW + kw of the first tap that is it, or -1
     where a window has none inside the image."""
-    each_output_row(tiles().f32_max_pool, y, winners, x, pooling, False)
+    each_output_row(tiles().f32_max_pool, y, argmax, x, pooling, False)
 
 
-def min_pool(y, x, pooling, winners=None) -> None:
-    """y := the smallest element of every window; winners as for `max_pool`."""
-    each_output_row(tiles().f32_min_pool, y, winners, x, pooling, False)
+def min_pool(y, x, pooling, argmax=None) -> None:
+    """y := the smallest element of every window; argmax as for `max_pool`."""
+    each_output_row(tiles().f32_min_pool, y, argmax, x, pooling, False)
 
 
 def average_pool(y, x, pooling, bint count_padding) -> None:
@@ -944,7 +944,7 @@ def average_pool(y, x, pooling, bint count_padding) -> None:
     each_output_row(tiles().f32_average_pool, y, None, x, pooling, count_padding)
 
 
-def extreme_pool_backward(dx, dy, winners, pooling) -> None:
+def extreme_pool_backward(dx, dy, argmax, pooling) -> None:
     """dx := the sum of dy over the windows that an element has won, in parallel over the rows of all images."""
     cdef int64_t images = dx.shape[0], task, row, first
     cdef pool_window p = window_of(dx.shape, dy.shape, pooling, False)
@@ -952,7 +952,7 @@ def extreme_pool_backward(dx, dy, winners, pooling) -> None:
     cdef int64_t pixels = pixels_a_task(p.C), parts = (p.W + pixels - 1) // pixels
     cdef float *to = floats(dx, images * x_image)
     cdef const float *gradient = floats(dy, images * y_image)
-    cdef const int32_t *won = integers(winners, images * y_image)
+    cdef const int32_t *won = integers(argmax, images * y_image)
     cdef const kernel_table *tile = tiles()
     cdef unsigned state = 0
     with nogil, parallel(num_threads=threads_for(PLAIN * images * pooling_work(&p, x_image))):
@@ -1086,12 +1086,13 @@ def pad(y, x, list sources, columns, int64_t left, float value) -> None:
     cdef const float *source = floats(x, x.size)
     cdef const int64_t *column_source = <const int64_t *> data(columns, cnp.NPY_INT64, OW)
     cdef const kernel_table *tile = tiles()
-    cdef bint past = past_caches(to + left * C, rows * OW * C, OW * C)
+    cdef bint nontemporal = past_caches(to + left * C, rows * OW * C, OW * C)
     with nogil:
         for row in prange(rows, schedule="static", num_threads=threads_for(PLAIN * rows * OW * C)):
             h = source_of_row(&r, row)
             tile.f32_pad_row(
-                to + row * OW * C, source + h * W * C if h >= 0 else NULL, column_source, left, W, OW, C, value, past
+                to + row * OW * C, source + h * W * C if h >= 0 else NULL, column_source, left, W, OW, C, value,
+                nontemporal
             )
 
 
@@ -1101,7 +1102,7 @@ def crop(x, y, tuple before) -> None:
     N, H, W, C = x.shape
     cdef float *to = floats(x, N * H * W * C)
     cdef const float *source = floats(y, N * OH * OW * C)
-    cdef bint past = past_caches(to, x.size, W * C)
+    cdef bint nontemporal = past_caches(to, x.size, W * C)
     cdef const kernel_table *tile = tiles()
     if top + H > OH or left + W > OW:
         raise ValueError(f"crop: the part must lie inside. Received: {x.shape=}, {y.shape=}, {before=}")
@@ -1109,7 +1110,7 @@ def crop(x, y, tuple before) -> None:
         for row in prange(N * H, schedule="static", num_threads=threads_for(PLAIN * N * H * W * C)):
             tile.f32_pad_row(
                 to + row * W * C, source + (((row // H) * OH + row % H + top) * OW + left) * C, NULL, 0, W, W, C, 0,
-                past
+                nontemporal
             )
 
 

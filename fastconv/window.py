@@ -20,7 +20,7 @@ CONV_PADDINGS = (*NAMED_PADDINGS, "causal")
 Result = TypeVar("Result")
 
 
-def remembered(resolve: Callable[..., Result]) -> Callable[..., Result]:
+def cached(resolve: Callable[..., Result]) -> Callable[..., Result]:
     """`resolve`, a function of its arguments and of `config.strict_windows()` alone, asked once for plain arguments.
 
     Its results are shared: nobody may change them.
@@ -37,7 +37,7 @@ def remembered(resolve: Callable[..., Result]) -> Callable[..., Result]:
     return ask
 
 
-def spread(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
+def as_tuple(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
     """`value` for each of `rank` spatial axes: positive integers below 2**31.
 
     Raises:
@@ -317,7 +317,7 @@ def _is_side(pair: Any) -> bool:
     return type(pair) is tuple and len(pair) == 2 and all_whole(pair, 0)
 
 
-def broken_rule(x_shape: Sequence[int], w_shape: Sequence[int]) -> str:
+def shape_mismatch(x_shape: Sequence[int], w_shape: Sequence[int]) -> str:
     """Why these shapes do not go together; empty where they do."""
     if len(w_shape) != len(x_shape) or len(x_shape) - 2 not in RANKS:
         return "inputs and kernel must have as many axes, 3 to 5"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastconv import _core, backends, config, device
-from tests import standin
+from tests import fake_cupy
 
 
 @pytest.fixture(params=_core.usable_isas())
@@ -41,16 +41,16 @@ def settings_restored():
 
 
 def pytest_addoption(parser):
-    where = 'where models compute in all tests: "cpu", "gpu", or "stand-in" for the GPU that CuPy\'s stand-in plays'
-    parser.addoption("--device", default="cpu", choices=("cpu", "gpu", "stand-in"), help=where)
+    where = 'where models compute in all tests: "cpu", "gpu", or "fake-gpu" for the GPU that CuPy\'s stand-in plays'
+    parser.addoption("--device", default="cpu", choices=("cpu", "gpu", "fake-gpu"), help=where)
 
 
 @pytest.fixture(autouse=True)
 def chosen_device(request, monkeypatch):
     """Models compute on the processor unless `--device` or the test says otherwise."""
     where = request.config.getoption("--device")
-    if where == "stand-in":
-        request.getfixturevalue("gpu_stand_in")
+    if where == "fake-gpu":
+        request.getfixturevalue("fake_gpu")
     monkeypatch.setattr(device, "_chosen", "cpu" if where == "cpu" else "gpu")
 
 
@@ -63,21 +63,21 @@ def real_gpu():
     return device.cupy()
 
 
-@pytest.fixture(params=["stand-in", pytest.param("real", marks=pytest.mark.gpu)])
+@pytest.fixture(params=["fake-gpu", pytest.param("real", marks=pytest.mark.gpu)])
 def gpu(request):
     """CuPy: its stand-in, and itself where it finds a GPU."""
-    return request.getfixturevalue("gpu_stand_in") if request.param == "stand-in" else real_gpu()
+    return request.getfixturevalue("fake_gpu") if request.param == "fake-gpu" else real_gpu()
 
 
 @pytest.fixture
-def gpu_stand_in(monkeypatch):
+def fake_gpu(monkeypatch):
     """CuPy's stand-in in the place of CuPy, with two GPUs. Devices are found anew, now and afterwards."""
-    if not standin.AVAILABLE:
+    if not fake_cupy.AVAILABLE:
         pytest.skip("the stand-in for CuPy compiles kernels by g++, on Linux")
-    monkeypatch.setitem(sys.modules, "cupy", standin.cupy)
+    monkeypatch.setitem(sys.modules, "cupy", fake_cupy.cupy)
     monkeypatch.setattr(device, "_found", {"cpu": "cpu"})
     backends.gpu_backend.cache_clear()
-    standin.state.reset()
-    yield standin.cupy
-    standin.state.reset()
+    fake_cupy.state.reset()
+    yield fake_cupy.cupy
+    fake_cupy.state.reset()
     backends.gpu_backend.cache_clear()

@@ -89,16 +89,16 @@ def _winner(values, sign):
 
 
 def extreme_pool(x, sign, *, size, strides, padding, dilation):
-    """(y, winners), max pooling for sign 1, min pooling for sign -1; a winner is the number of its tap, or -1."""
+    """(y, argmax), max pooling for sign 1, min pooling for sign -1; a winner is the number of its tap, or -1."""
     output = conv_output(x.shape, size, strides, padding, dilation)
     y = np.full((x.shape[0], *output, x.shape[3]), -sign * np.inf)
-    winners = np.full(y.shape, -1)
+    argmax = np.full(y.shape, -1)
     for o, inside in windows(x.shape, size, strides, padding, dilation):
         numbers = _tap_numbers(o, inside, size, strides, padding, dilation)
         for c in range(x.shape[3] if inside else 0):
             values = [float(x[i][c]) for i in inside]
-            y[o][c], winners[o][c] = values[_winner(values, sign)], numbers[_winner(values, sign)]
-    return y, winners
+            y[o][c], argmax[o][c] = values[_winner(values, sign)], numbers[_winner(values, sign)]
+    return y, argmax
 
 
 def _tap_numbers(o, inside, size, strides, padding, dilation):
@@ -108,12 +108,12 @@ def _tap_numbers(o, inside, size, strides, padding, dilation):
     return [kh * size[1] + kw for kh, kw in kernel]
 
 
-def extreme_pool_backward(dy, winners, *, input_shape, size, strides, padding, dilation):
+def extreme_pool_backward(dy, argmax, *, input_shape, size, strides, padding, dilation):
     dx = np.zeros(input_shape)
     for o, inside in windows(input_shape, size, strides, padding, dilation):
         for number, i in zip(_tap_numbers(o, inside, size, strides, padding, dilation), inside):
             for c in range(input_shape[3]):
-                dx[i][c] += dy[o][c] if winners[o][c] == number else 0
+                dx[i][c] += dy[o][c] if argmax[o][c] == number else 0
     return dx
 
 

@@ -20,7 +20,7 @@ PACKAGE = Path(fastconv.__file__).parent
 
 # From the roof to the ground. A module imports from its own floor and from those below.
 FLOORS = (
-    {"applications", "old_places"},
+    {"applications", "keras2_modules"},
     {"saving"},
     {"models"},
     {"backend", "callbacks", "datasets", "distribution", "losses", "metrics", "optimizers", "preprocessing"},

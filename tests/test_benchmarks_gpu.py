@@ -12,19 +12,19 @@ from fastconv import applications, device
 from fastconv.applications import residual, vgg
 
 
-def test_convolutions_and_steps_are_measured(gpu_stand_in, monkeypatch):
+def test_convolutions_and_steps_are_measured(fake_gpu, monkeypatch):
     monkeypatch.setattr(device, "_chosen", "gpu")
     row = "conv tiny image=4x4x2 window=3x3 filters=3 padding=same batch=2"
     cases = [*expand("tests", row), next(c for c in load("model") if c.batch == min(c.batch for c in load("model")))]
-    peak = benchmark.measure_peak(gpu_stand_in, blocks=2, rounds=3)
-    lines = list(benchmark.run(gpu_stand_in, cases, None, 1, peak))
+    peak = benchmark.measure_peak(fake_gpu, blocks=2, rounds=3)
+    lines = list(benchmark.run(fake_gpu, cases, None, 1, peak))
     assert len(lines) == 2 + len(cases)
     assert "tests-tiny-conv-backward_kernel-2" in lines[4]
     assert lines[4].rstrip().endswith("%")
 
 
 @pytest.mark.parametrize("name", ["resnet50", "vgg16"])
-def test_large_nets_are_measured(gpu_stand_in, monkeypatch, name):
+def test_large_nets_are_measured(fake_gpu, monkeypatch, name):
     """With few channels and blocks, on images as small as they may be."""
     monkeypatch.setattr(device, "_chosen", "gpu")
     monkeypatch.setattr(residual, "FILTERS", (2, 3, 4, 5))
@@ -32,7 +32,7 @@ def test_large_nets_are_measured(gpu_stand_in, monkeypatch, name):
     monkeypatch.setattr(vgg.VGG, "FILTERS", (2, 3, 4, 5, 6))
     monkeypatch.setattr(applications.VGG16, "convolutions", (1, 1, 1, 1, 1))
     case = next(replace(case, image=(32, 32, 3), classes=3, batch=2) for case in benchmark.LARGE if case.name == name)
-    assert benchmark.compare(gpu_stand_in, None, case, 1).ours > 0
+    assert benchmark.compare(fake_gpu, None, case, 1).ours > 0
 
 
 def test_without_a_gpu_it_says_so(monkeypatch, capsys):

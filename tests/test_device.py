@@ -13,7 +13,7 @@ import pytest
 
 import fastconv
 from fastconv import config, device
-from tests import standin
+from tests import fake_cupy
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_a_broken_cupy_breaks_nothing_else(monkeypatch, no_cupy, capsys):
     assert "does not load: libcudart.so.12" in capsys.readouterr().out.replace("\n", " ")
 
 
-def test_auto_is_the_first_gpu(gpu_stand_in):
+def test_auto_is_the_first_gpu(fake_gpu):
     config.set_device("auto")
     assert config.get_device() == "gpu:0"
     config.set_device("cpu")
@@ -74,31 +74,31 @@ def test_auto_is_the_first_gpu(gpu_stand_in):
         assert config.get_device() == "gpu:0"
 
 
-def test_a_gpu_that_is_not_there(gpu_stand_in):
+def test_a_gpu_that_is_not_there(fake_gpu):
     with pytest.raises(device.MissingGpuError, match="There are 2 GPUs here"):
         config.set_device("gpu:2")
 
 
-def test_no_gpu_in_the_machine(gpu_stand_in):
-    standin.state.devices = 0
+def test_no_gpu_in_the_machine(fake_gpu):
+    fake_cupy.state.devices = 0
     config.set_device("auto")
     assert config.get_device() == "cpu"
     with pytest.raises(device.MissingGpuError, match="no GPU in this machine"):
         config.set_device("gpu")
 
 
-def test_a_driver_that_cannot_be_used(gpu_stand_in, monkeypatch):
+def test_a_driver_that_cannot_be_used(fake_gpu, monkeypatch):
     def fails():
-        raise standin.cupy.cuda.runtime.CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version")
+        raise fake_cupy.cupy.cuda.runtime.CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version")
 
-    monkeypatch.setattr(standin.cupy.cuda.runtime, "getDeviceCount", fails)
+    monkeypatch.setattr(fake_cupy.cupy.cuda.runtime, "getDeviceCount", fails)
     config.set_device("auto")
     assert config.get_device() == "cpu"
     with pytest.raises(device.MissingGpuError, match="cudaErrorInsufficientDriver"):
         config.set_device("gpu")
 
 
-def test_a_block_chooses_for_its_own_thread(gpu_stand_in):
+def test_a_block_chooses_for_its_own_thread(fake_gpu):
     config.set_device("cpu")
     seen = []
     with config.device("gpu:1"):
@@ -137,7 +137,7 @@ def in_a_process_with(value, code):
     return subprocess.run([sys.executable, "-c", code], env=environment, cwd=where, capture_output=True, text=True)
 
 
-def test_show_config_names_the_device(gpu_stand_in, capsys):
+def test_show_config_names_the_device(fake_gpu, capsys):
     config.set_device("gpu")
     fastconv.show_config()
     out = capsys.readouterr().out

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastconv import config, ops
-from fastconv.window import explicit_sides, output_size, reach, resolve_padding, same_padding, spread
+from fastconv.window import as_tuple, explicit_sides, output_size, reach, resolve_padding, same_padding
 
 SIZES = st.integers(1, 12)
 
@@ -32,7 +32,7 @@ def test_same_padding_is_the_least_with_which_ceil_n_over_s_windows_fit(n, k, s,
 
 @pytest.mark.parametrize("value", [2, (2, 2), [2, 2], np.int64(2), (np.int32(2), 2)])
 def test_spread(value):
-    found = spread("strides", value, 2)
+    found = as_tuple("strides", value, 2)
     assert found == (2, 2)
     assert all(type(n) is int for n in found)
 
@@ -50,7 +50,7 @@ def test_spread(value):
 )
 def test_spread_refuses(value, message):
     with pytest.raises(ValueError) as caught:
-        spread("strides", value, 2)
+        as_tuple("strides", value, 2)
     assert str(caught.value) == message
 
 

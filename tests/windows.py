@@ -38,14 +38,14 @@ class Windows:
     def min_pool(self, x, *, out=None, **window):
         return self.backend.min_pool(x, pooling=Pooling.of(x.shape, **window), out=out)
 
-    def max_pool_winners(self, x, *, out=None, **window):
-        return self.backend.max_pool_winners(x, pooling=Pooling.of(x.shape, **window), out=out)
+    def max_pool_argmax(self, x, *, out=None, **window):
+        return self.backend.max_pool_argmax(x, pooling=Pooling.of(x.shape, **window), out=out)
 
-    def min_pool_winners(self, x, *, out=None, **window):
-        return self.backend.min_pool_winners(x, pooling=Pooling.of(x.shape, **window), out=out)
+    def min_pool_argmax(self, x, *, out=None, **window):
+        return self.backend.min_pool_argmax(x, pooling=Pooling.of(x.shape, **window), out=out)
 
-    def extreme_pool_backward(self, dy, winners, *, input_shape, out=None, **window):
-        return self.backend.extreme_pool_backward(dy, winners, pooling=Pooling.of(input_shape, **window), out=out)
+    def extreme_pool_backward(self, dy, argmax, *, input_shape, out=None, **window):
+        return self.backend.extreme_pool_backward(dy, argmax, pooling=Pooling.of(input_shape, **window), out=out)
 
     def average_pool(self, x, *, count_padding=False, out=None, **window):
         pooling = Pooling.of(x.shape, **window)

@@ -170,7 +170,7 @@ class Reference(Backend):
         """y[n, oh, ow, c] = the smallest element of the window; padding never wins, NaN always does."""
         return deliver(self._extreme_pool(self.xp.inf, x, pooling)[0], out)
 
-    def max_pool_winners(self, x: Array, *, pooling: Pooling, out: Out = None) -> tuple[Array, ...]:
+    def max_pool_argmax(self, x: Array, *, pooling: Pooling, out: Out = None) -> tuple[Array, ...]:
         """(max_pool(x), for each window the number kh KW + kw of the first tap that is y, or NaN as y then is).
 
         A window that lies in the padding alone has the number -1. Numbers are int32.
@@ -178,27 +178,27 @@ class Reference(Backend):
         results = self._extreme_pool(-self.xp.inf, x, pooling)
         return tuple(deliver(r, o) for r, o in zip(results, out or (None,) * 2))
 
-    def min_pool_winners(self, x: Array, *, pooling: Pooling, out: Out = None) -> tuple[Array, ...]:
-        """(min_pool(x), the winners as for `max_pool_winners`)."""
+    def min_pool_argmax(self, x: Array, *, pooling: Pooling, out: Out = None) -> tuple[Array, ...]:
+        """(min_pool(x), the argmax as for `max_pool_argmax`)."""
         results = self._extreme_pool(self.xp.inf, x, pooling)
         return tuple(deliver(r, o) for r, o in zip(results, out or (None,) * 2))
 
     def _extreme_pool(self, worst: float, x: Array, pooling: Pooling) -> tuple[Array, Array]:
         y = self.xp.full(pooling.output_shape, worst, x.dtype)
-        winners = self.xp.full(y.shape, -1, self.xp.int32)
+        argmax = self.xp.full(y.shape, -1, self.xp.int32)
         for tap, read, written in meetings(pooling):
-            new, best, winner = x[read], y[written], winners[written]
+            new, best, winner = x[read], y[written], argmax[written]
             better = new > best if worst < 0 else new < best
             here = (better | (winner < 0) | self.xp.isnan(new)) & ~self.xp.isnan(best)
             y[written] = self.xp.where(here, new, best)
-            winners[written] = self.xp.where(here, self.xp.int32(tap[0] * pooling.size[1] + tap[1]), winner)
-        return y, winners
+            argmax[written] = self.xp.where(here, self.xp.int32(tap[0] * pooling.size[1] + tap[1]), winner)
+        return y, argmax
 
-    def extreme_pool_backward(self, dy: Array, winners: Array, *, pooling: Pooling, out: Out = None) -> Array:
+    def extreme_pool_backward(self, dy: Array, argmax: Array, *, pooling: Pooling, out: Out = None) -> Array:
         """dx: each dy is added to the element of its window that the winner's number says."""
         dx = self.xp.zeros(pooling.input_shape, dy.dtype)
         for tap, written, read in meetings(pooling):
-            dx[written] += self.xp.where(winners[read] == tap[0] * pooling.size[1] + tap[1], dy[read], 0)
+            dx[written] += self.xp.where(argmax[read] == tap[0] * pooling.size[1] + tap[1], dy[read], 0)
         return deliver(dx, out)
 
     def average_pool(self, x: Array, *, pooling: Pooling, count_padding: bool = False, out: Out = None) -> Array:

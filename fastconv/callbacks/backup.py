@@ -9,7 +9,7 @@ from typing import Any
 from fastconv.arguments import as_flag
 from fastconv.callbacks.callback import Callback, Logs, as_frequency
 from fastconv.callbacks.places import check_folder
-from fastconv.callbacks.snapshot import Snapshot
+from fastconv.callbacks.training_state import TrainingState
 from fastconv.utils import random
 from fastconv.utils.files import remove_stale_parts
 
@@ -56,7 +56,7 @@ class BackupAndRestore(Callback):
         self.delete_checkpoint = as_flag(self, "delete_checkpoint", delete_checkpoint)
         self._latest = self.backup_dir / "latest.npz"
         self._previous = self.backup_dir / "previous.npz"
-        self._resuming: Snapshot | None = None
+        self._resuming: TrainingState | None = None
         self._random: dict[str, Any] = {}
         self._epoch = 0
         self._batches = 0
@@ -119,14 +119,14 @@ class BackupAndRestore(Callback):
         self.backup_dir.mkdir(parents=True, exist_ok=True)
         if self.double_checkpoint and self._latest.exists():
             os.replace(self._latest, self._previous)
-        Snapshot.take(self.model, self._others(), place).write(self._latest)
+        TrainingState.take(self.model, self._others(), place).write(self._latest)
 
-    def _read(self) -> Snapshot | None:
+    def _read(self) -> TrainingState | None:
         """The newest backup that is not damaged, if there is any."""
         found = [path for path in (self._latest, self._previous) if path.exists()]
         for path in found:
             try:
-                return Snapshot.read(path)
+                return TrainingState.read(path)
             except ValueError:
                 if path == found[-1]:
                     raise

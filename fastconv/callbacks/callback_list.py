@@ -9,7 +9,7 @@ from typing import Any
 
 from fastconv.callbacks.callback import Callback
 from fastconv.callbacks.history import History, ProgbarLogger
-from fastconv.callbacks.late import LateLogs
+from fastconv.callbacks.lazy_logs import LazyLogs
 from fastconv.engine.tree import leaves
 
 # The former names of stages of training, which the methods of these stages call.
@@ -111,7 +111,7 @@ def _takes_logs_by_name(function: Callable[..., Any], takes: int) -> bool:
 
 def _found(arg: Any) -> Any:
     """What is told of a stage, with logs that are found late as they are now."""
-    return arg.data if isinstance(arg, LateLogs) else arg
+    return arg.data if isinstance(arg, LazyLogs) else arg
 
 
 for _name in [name for name in vars(Callback) if name.startswith(("on_", "set_"))]:

@@ -94,13 +94,13 @@ typedef struct {
 /* A function of one or two elements under its name in NumPy; tile_elementwise.h says what `run` computes. */
 typedef struct {
     const char *name;
-    void (*run)(float *y, const float *x, int64_t n, int past);
+    void (*run)(float *y, const float *x, int64_t n, int nontemporal);
 } unary_function;
 
 typedef struct {
     const char *name;
     void (*run)(float *z, const float *x, const float *y, int64_t x_step, int64_t y_step, int64_t rows, int64_t n,
-        int past);
+        int nontemporal);
 } binary_function;
 
 /* The rule of an optimizer; tile_update.h says what `run` computes. */
@@ -147,23 +147,23 @@ enum reduction { SUM, MAXIMUM, MINIMUM, REDUCTIONS };
     TILE(void, f32_fourier_write, ( \
         float *to, int64_t step, const float *part, int64_t rows, int64_t columns, float bias, int64_t activation, \
         float alpha)) \
-    /* Bound by memory; tile_<family>.h. If `past` is set, whole vectors of the output are written past the caches: \
+    /* Bound by memory; tile_<family>.h. If `nontemporal` is set, whole vectors of the output are written past the caches: \
      * these begin at multiples of their size. */ \
-    TILE(void, f32_activate, (float *y, const float *x, int64_t n, int kind, float alpha, int past)) \
+    TILE(void, f32_activate, (float *y, const float *x, int64_t n, int kind, float alpha, int nontemporal)) \
     TILE(void, f32_activate_backward, ( \
-        float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int past)) \
-    TILE(void, f32_gate, (float *y, const float *x, int64_t n, float linear, float cubic, int past)) \
+        float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int nontemporal)) \
+    TILE(void, f32_gate, (float *y, const float *x, int64_t n, float linear, float cubic, int nontemporal)) \
     TILE(void, f32_gate_backward, ( \
-        float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic, int past)) \
+        float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic, int nontemporal)) \
     TILE(void, f32_scale_shift, ( \
         float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n, int64_t step, \
-        int past)) \
+        int nontemporal)) \
     TILE(void, f32_normalize, ( \
         float *y, const float *x, const float *center, const float *scale, const float *shift, int64_t rows, \
-        int64_t n, int64_t step, int past)) \
+        int64_t n, int64_t step, int nontemporal)) \
     TILE(void, f32_normalize_backward, ( \
         float *dx, const float *dy, const float *x, const float *center, const float *slope, const float *offset, \
-        const float *scale, int64_t rows, int64_t n, int64_t step, int past)) \
+        const float *scale, int64_t rows, int64_t n, int64_t step, int nontemporal)) \
     TILE(void, f32_column_moments, ( \
         float *center, float *sums, float *squares, const float *x, int64_t rows, int64_t n, int64_t step)) \
     TILE(void, f32_column_products, ( \
@@ -184,26 +184,26 @@ enum reduction { SUM, MAXIMUM, MINIMUM, REDUCTIONS };
     TILE(void, f32_standardize_backward, ( \
         float *dx, const float *dy, const float *y, const float *inverse, int64_t rows, int64_t n)) \
     TILE(void, f32_max_pool, ( \
-        float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end)) \
+        float *y, int32_t *argmax, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end)) \
     TILE(void, f32_min_pool, ( \
-        float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end)) \
+        float *y, int32_t *argmax, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end)) \
     TILE(void, f32_average_pool, ( \
-        float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end)) \
+        float *y, int32_t *argmax, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end)) \
     TILE(void, f32_unpool, ( \
-        float *dx, const float *dy, const int32_t *winners, const pool_window *p, int64_t h, int64_t first, \
+        float *dx, const float *dy, const int32_t *argmax, const pool_window *p, int64_t h, int64_t first, \
         int64_t end)) \
     TILE(void, f32_average_pool_backward, (float *dx, const float *dy, const pool_window *p, int64_t oh)) \
     TILE(void, f32_average_pool_gather, (float *dx, const float *dy, const pool_window *p, int64_t h, float *sums)) \
     TILE(void, f32_pad_row, ( \
         float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C, \
-        float value, int past)) \
+        float value, int nontemporal)) \
     TILE(void, f32_affine_row, (float *y, const affine_row *r)) \
     TILE(void, f32_reverse_row, (float *y, const float *x, int64_t W, int64_t C)) \
     TILE(void, f32_resample, ( \
         float *y, const float *x, const int64_t *first, const float *w, int64_t outputs, int64_t taps, int64_t C)) \
     TILE(void, f32_stretch, ( \
         float *y, const float *x, const float *shift, float scale, float low, float high, int64_t n, int64_t C, \
-        int past)) \
+        int nontemporal)) \
     TILE(void, f32_dropout, ( \
         float *y, const float *x, int64_t n, uint64_t seed, uint64_t first, uint32_t threshold, float scale))
 

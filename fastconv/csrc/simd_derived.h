@@ -7,10 +7,10 @@ static inline void v_write(float *p, vec a, int64_t left) {
     else v_store_tail(p, a, (int)left);
 }
 
-/* v_write; where `past` is set and the vector is whole, past the caches: p then lies on a multiple of its bytes, and v_settle is to
+/* v_write; where `nontemporal` is set and the vector is whole, past the caches: p then lies on a multiple of its bytes, and v_settle is to
  * follow before another thread may read. */
-static inline void v_send(float *p, vec a, int64_t left, int past) {
-    if (past && left >= LANES) v_stream(p, a);
+static inline void v_send(float *p, vec a, int64_t left, int nontemporal) {
+    if (nontemporal && left >= LANES) v_stream(p, a);
     else v_write(p, a, left);
 }
 

@@ -1,20 +1,20 @@
 /* Activations and their gradients on n floats; the output may be an input, and go past the caches. */
 
-INLINE void activate_all(float *y, const float *x, int64_t n, int kind, float alpha, int past) {
-    for (int64_t i = 0; i < n; i += LANES) v_send(y + i, v_activate(v_read(x + i, n - i), kind, alpha), n - i, past);
-    if (past) v_settle();
+INLINE void activate_all(float *y, const float *x, int64_t n, int kind, float alpha, int nontemporal) {
+    for (int64_t i = 0; i < n; i += LANES) v_send(y + i, v_activate(v_read(x + i, n - i), kind, alpha), n - i, nontemporal);
+    if (nontemporal) v_settle();
 }
 
 /* The loop is compiled once per kind. */
-static void f32_activate(float *y, const float *x, int64_t n, int kind, float alpha, int past) {
+static void f32_activate(float *y, const float *x, int64_t n, int kind, float alpha, int nontemporal) {
     switch (kind) {
-        case RELU: activate_all(y, x, n, RELU, alpha, past); break;
-        case LEAKY_RELU: activate_all(y, x, n, LEAKY_RELU, alpha, past); break;
-        case ELU: activate_all(y, x, n, ELU, alpha, past); break;
-        case SIGMOID: activate_all(y, x, n, SIGMOID, alpha, past); break;
-        case TANH: activate_all(y, x, n, TANH, alpha, past); break;
-        case CLIPPED_RELU: activate_all(y, x, n, CLIPPED_RELU, alpha, past); break;
-        default: activate_all(y, x, n, LINEAR, alpha, past);
+        case RELU: activate_all(y, x, n, RELU, alpha, nontemporal); break;
+        case LEAKY_RELU: activate_all(y, x, n, LEAKY_RELU, alpha, nontemporal); break;
+        case ELU: activate_all(y, x, n, ELU, alpha, nontemporal); break;
+        case SIGMOID: activate_all(y, x, n, SIGMOID, alpha, nontemporal); break;
+        case TANH: activate_all(y, x, n, TANH, alpha, nontemporal); break;
+        case CLIPPED_RELU: activate_all(y, x, n, CLIPPED_RELU, alpha, nontemporal); break;
+        default: activate_all(y, x, n, LINEAR, alpha, nontemporal);
     }
 }
 
@@ -33,35 +33,35 @@ static inline vec v_activation_gradient(vec dy, vec y, int kind, float alpha) {
 }
 
 INLINE void activate_all_backward(
-    float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int past) {
+    float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int nontemporal) {
     for (int64_t i = 0; i < n; i += LANES)
-        v_send(dx + i, v_activation_gradient(v_read(dy + i, n - i), v_read(y + i, n - i), kind, alpha), n - i, past);
-    if (past) v_settle();
+        v_send(dx + i, v_activation_gradient(v_read(dy + i, n - i), v_read(y + i, n - i), kind, alpha), n - i, nontemporal);
+    if (nontemporal) v_settle();
 }
 
 static void f32_activate_backward(
-    float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int past) {
+    float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int nontemporal) {
     switch (kind) {
-        case RELU: activate_all_backward(dx, dy, y, n, RELU, alpha, past); break;
-        case LEAKY_RELU: activate_all_backward(dx, dy, y, n, LEAKY_RELU, alpha, past); break;
-        case ELU: activate_all_backward(dx, dy, y, n, ELU, alpha, past); break;
-        case SIGMOID: activate_all_backward(dx, dy, y, n, SIGMOID, alpha, past); break;
-        case TANH: activate_all_backward(dx, dy, y, n, TANH, alpha, past); break;
-        case CLIPPED_RELU: activate_all_backward(dx, dy, y, n, CLIPPED_RELU, alpha, past); break;
-        default: activate_all_backward(dx, dy, y, n, LINEAR, alpha, past);
+        case RELU: activate_all_backward(dx, dy, y, n, RELU, alpha, nontemporal); break;
+        case LEAKY_RELU: activate_all_backward(dx, dy, y, n, LEAKY_RELU, alpha, nontemporal); break;
+        case ELU: activate_all_backward(dx, dy, y, n, ELU, alpha, nontemporal); break;
+        case SIGMOID: activate_all_backward(dx, dy, y, n, SIGMOID, alpha, nontemporal); break;
+        case TANH: activate_all_backward(dx, dy, y, n, TANH, alpha, nontemporal); break;
+        case CLIPPED_RELU: activate_all_backward(dx, dy, y, n, CLIPPED_RELU, alpha, nontemporal); break;
+        default: activate_all_backward(dx, dy, y, n, LINEAR, alpha, nontemporal);
     }
 }
 
 /* y = x sigmoid(p), where p = x (linear + cubic x^2). */
-static void f32_gate(float *y, const float *x, int64_t n, float linear, float cubic, int past) {
-    for (int64_t i = 0; i < n; i += LANES) v_send(y + i, v_gate(v_read(x + i, n - i), linear, cubic), n - i, past);
-    if (past) v_settle();
+static void f32_gate(float *y, const float *x, int64_t n, float linear, float cubic, int nontemporal) {
+    for (int64_t i = 0; i < n; i += LANES) v_send(y + i, v_gate(v_read(x + i, n - i), linear, cubic), n - i, nontemporal);
+    if (nontemporal) v_settle();
 }
 
 /* dx = dy times its derivative at x. */
 static void f32_gate_backward(
-    float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic, int past) {
+    float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic, int nontemporal) {
     for (int64_t i = 0; i < n; i += LANES)
-        v_send(dx + i, v_read(dy + i, n - i) * v_gate_slope(v_read(x + i, n - i), linear, cubic), n - i, past);
-    if (past) v_settle();
+        v_send(dx + i, v_read(dy + i, n - i) * v_gate_slope(v_read(x + i, n - i), linear, cubic), n - i, nontemporal);
+    if (nontemporal) v_settle();
 }

@@ -24,12 +24,12 @@
 
 /* y[i] = f(x[i]). */
 #define UNARY_FUNCTION(name, value)                                         \
-    static void f32_##name(float *y, const float *x, int64_t n, int past) { \
+    static void f32_##name(float *y, const float *x, int64_t n, int nontemporal) { \
         for (int64_t i = 0; i < n; i += LANES) {                            \
             const vec a = v_read(x + i, n - i);                             \
-            v_send(y + i, value, n - i, past);                              \
+            v_send(y + i, value, n - i, nontemporal);                              \
         }                                                                   \
-        if (past) v_settle();                                               \
+        if (nontemporal) v_settle();                                               \
     }
 
 /* z[r, i] = f(x[r, i], y[r, i]) for `rows` rows of n floats. The rows of x lie x_step floats apart, those of y y_step: n, or
@@ -37,13 +37,13 @@
 #define BINARY_FUNCTION(name, value)                                                                              \
     static void f32_##name(                                                                                       \
         float *z, const float *x, const float *y, int64_t x_step, int64_t y_step, int64_t rows, int64_t n,        \
-        int past) {                                                                                               \
+        int nontemporal) {                                                                                               \
         for (int64_t r = 0; r < rows; r++, z += n, x += x_step, y += y_step)                                      \
             for (int64_t i = 0; i < n; i += LANES) {                                                              \
                 const vec a = v_read(x + i, n - i), b = v_read(y + i, n - i);                                     \
-                v_send(z + i, value, n - i, past);                                                                \
+                v_send(z + i, value, n - i, nontemporal);                                                                \
             }                                                                                                     \
-        if (past) v_settle();                                                                                     \
+        if (nontemporal) v_settle();                                                                                     \
     }
 
 #define FUNCTION_TABLE_ENTRY(name, value) {#name, f32_##name},
@@ -55,36 +55,36 @@ FOR_EACH_BINARY(BINARY_FUNCTION)
 
 /* y[r, i] = x[r, i] scale[i] + shift[i] for `rows` rows of n floats. */
 static void f32_scale_shift(
-    float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n, int64_t step, int past) {
+    float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n, int64_t step, int nontemporal) {
     for (int64_t r = 0; r < rows; r++, y += step, x += step)
         for (int64_t i = 0; i < n; i += LANES) {
             const vec a = v_read(x + i, n - i);
-            v_send(y + i, v_fma(a, v_read(scale + i, n - i), v_read(shift + i, n - i)), n - i, past);
+            v_send(y + i, v_fma(a, v_read(scale + i, n - i), v_read(shift + i, n - i)), n - i, nontemporal);
         }
-    if (past) v_settle();
+    if (nontemporal) v_settle();
 }
 
 /* y = (x - center) scale + shift: the subtraction first, so that a mean far from 0 costs no digits. */
 static void f32_normalize(
     float *y, const float *x, const float *center, const float *scale, const float *shift, int64_t rows, int64_t n,
-    int64_t step, int past) {
+    int64_t step, int nontemporal) {
     for (int64_t r = 0; r < rows; r++, y += step, x += step)
         for (int64_t i = 0; i < n; i += LANES) {
             const vec distance = v_read(x + i, n - i) - v_read(center + i, n - i);
-            v_send(y + i, v_fma(distance, v_read(scale + i, n - i), v_read(shift + i, n - i)), n - i, past);
+            v_send(y + i, v_fma(distance, v_read(scale + i, n - i), v_read(shift + i, n - i)), n - i, nontemporal);
         }
-    if (past) v_settle();
+    if (nontemporal) v_settle();
 }
 
 /* dx = (dy - offset - (x - center) slope) scale. */
 static void f32_normalize_backward(
     float *dx, const float *dy, const float *x, const float *center, const float *slope, const float *offset,
-    const float *scale, int64_t rows, int64_t n, int64_t step, int past) {
+    const float *scale, int64_t rows, int64_t n, int64_t step, int nontemporal) {
     for (int64_t r = 0; r < rows; r++, dx += step, dy += step, x += step)
         for (int64_t i = 0; i < n; i += LANES) {
             const vec distance = v_read(x + i, n - i) - v_read(center + i, n - i);
             const vec rest = v_read(dy + i, n - i) - v_read(offset + i, n - i) - distance * v_read(slope + i, n - i);
-            v_send(dx + i, rest * v_read(scale + i, n - i), n - i, past);
+            v_send(dx + i, rest * v_read(scale + i, n - i), n - i, nontemporal);
         }
-    if (past) v_settle();
+    if (nontemporal) v_settle();
 }

@@ -169,7 +169,7 @@ enum { STRETCH_REPEATED = 16 };    /* the most channels that are narrow */
 
 /* y[i] = min(max(x[i] scale + shift[i % C], low), high) for n floats; the shifts of narrow pixels fill whole vectors. */
 static void f32_stretch(
-    float *y, const float *x, const float *shift, float scale, float low, float high, int64_t n, int64_t C, int past) {
+    float *y, const float *x, const float *shift, float scale, float low, float high, int64_t n, int64_t C, int nontemporal) {
     float repeated[16 * STRETCH_REPEATED];
     const int64_t copies = C <= STRETCH_REPEATED ? 16 : 1, width = C * copies;
     for (int64_t i = 0; copies > 1 && i < width; i++) repeated[i] = shift[i % C];
@@ -177,7 +177,7 @@ static void f32_stretch(
     for (int64_t start = 0; start < n; start += width)
         for (int64_t i = 0, count = n - start < width ? n - start : width; i < count; i += LANES) {
             const vec a = v_fma(v_read(x + start + i, count - i), v_set(scale), v_read(added + i, count - i));
-            v_send(y + start + i, v_minimum(v_maximum(a, v_set(low)), v_set(high)), count - i, past);
+            v_send(y + start + i, v_minimum(v_maximum(a, v_set(low)), v_set(high)), count - i, nontemporal);
         }
-    if (past) v_settle();
+    if (nontemporal) v_settle();
 }

@@ -1,7 +1,7 @@
 /* Padding of one row, and the copies that it is made of; the output is no input, and x's part of it may go past the caches. */
 
-INLINE void copy_floats(float *y, const float *x, int64_t n, int past) {
-    for (int64_t i = 0; i < n; i += LANES) v_send(y + i, v_read(x + i, n - i), n - i, past);
+INLINE void copy_floats(float *y, const float *x, int64_t n, int nontemporal) {
+    for (int64_t i = 0; i < n; i += LANES) v_send(y + i, v_read(x + i, n - i), n - i, nontemporal);
 }
 
 INLINE void fill_floats(float *y, float value, int64_t n) {
@@ -19,13 +19,13 @@ INLINE void pad_side(float *y, const float *x, const int64_t *source, int64_t co
  * they are the constant, as all are where x is NULL. */
 static void f32_pad_row(
     float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C, float value,
-    int past) {
+    int nontemporal) {
     if (x == NULL) {
         fill_floats(y, value, OW * C);
         return;
     }
     pad_side(y, x, source, before, C, value);
-    copy_floats(y + before * C, x, W * C, past);
+    copy_floats(y + before * C, x, W * C, nontemporal);
     pad_side(y + (before + W) * C, x, source + before + W, OW - before - W, C, value);
-    if (past) v_settle();
+    if (nontemporal) v_settle();
 }

@@ -78,11 +78,11 @@ INLINE void pool_step(enum reduction kind, int wanted, vec *a, ivec *winner, vec
 /* The number of a window's first tap inside the image; -1 where there is none. */
 INLINE ivec first_winner(taps t) { return v_same_int(t.height * t.width > 0 ? (int32_t)t.first : -1); }
 
-INLINE ivec read_winners(const int32_t *winners, int64_t left) { return (ivec)v_read((const float *)winners, left); }
-INLINE void write_winners(int32_t *winners, ivec winner, int64_t left) { v_write((float *)winners, (vec)winner, left); }
+INLINE ivec read_argmax(const int32_t *argmax, int64_t left) { return (ivec)v_read((const float *)argmax, left); }
+INLINE void write_argmax(int32_t *argmax, ivec winner, int64_t left) { v_write((float *)argmax, (vec)winner, left); }
 
 /* Windows that are narrower than a vector: `packed` of them at a time. */
-INLINE void pool_packed(enum reduction kind, int wanted, float *y, int32_t *winners, const float *x, pool_window p, taps t) {
+INLINE void pool_packed(enum reduction kind, int wanted, float *y, int32_t *argmax, const float *x, pool_window p, taps t) {
     const int64_t C = p.C, next_row = p.DH * p.W * C, next_column = p.DW * C;
     const int64_t count = average_count(p, t.height * t.width);
     const ivec pick = pool_pick(p);
@@ -97,14 +97,14 @@ INLINE void pool_packed(enum reduction kind, int wanted, float *y, int32_t *winn
                 pool_step(kind, wanted, &a, &winner, pool_read(p, x + kh * next_row + kw * next_column, left, pick), number);
         v_write(y, pool_finish(kind, a, count), run * C);
         if (!wanted) continue;
-        write_winners(winners, winner, run * C);
-        winners += p.packed * C;
+        write_argmax(argmax, winner, run * C);
+        argmax += p.packed * C;
     }
 }
 
 /* `vectors` whole vectors of channels of one window. */
 INLINE void pool_strip(
-    enum reduction kind, int wanted, int vectors, float *y, int32_t *winners, const float *x, pool_window p, taps t) {
+    enum reduction kind, int wanted, int vectors, float *y, int32_t *argmax, const float *x, pool_window p, taps t) {
     const int64_t count = average_count(p, t.height * t.width);
     const int32_t rest = (int32_t)(p.KW - t.width);
     vec a[4];
@@ -117,7 +117,7 @@ INLINE void pool_strip(
                 pool_step(kind, wanted, &a[v], &winner[v], v_load(tap + v * LANES), number);
         }
     UNROLL for (int v = 0; v < vectors; v++) v_store(y + v * LANES, pool_finish(kind, a[v], count));
-    if (wanted) UNROLL for (int v = 0; v < vectors; v++) write_winners(winners + v * LANES, winner[v], LANES);
+    if (wanted) UNROLL for (int v = 0; v < vectors; v++) write_argmax(argmax + v * LANES, winner[v], LANES);
 }
 
 /* Windows of many taps of many channels: a tap is read in whole, since strips of it lie too far apart to be fetched ahead: 30
@@ -132,18 +132,18 @@ INLINE void pool_large(enum reduction kind, float *y, const float *x, pool_windo
     }
 }
 
-INLINE void pool_wide(enum reduction kind, int wanted, float *y, int32_t *winners, const float *x, pool_window p, taps t) {
+INLINE void pool_wide(enum reduction kind, int wanted, float *y, int32_t *argmax, const float *x, pool_window p, taps t) {
     for (int64_t run = t.run; run > 0; run--, x += p.SW * p.C, y += p.C) {
         int64_t c = 0;
         for (; c + 4 * LANES <= p.C; c += 4 * LANES)
-            pool_strip(kind, wanted, 4, y + c, wanted ? winners + c : NULL, x + c, p, t);
+            pool_strip(kind, wanted, 4, y + c, wanted ? argmax + c : NULL, x + c, p, t);
         for (; c + LANES <= p.C; c += LANES)
-            pool_strip(kind, wanted, 1, y + c, wanted ? winners + c : NULL, x + c, p, t);
+            pool_strip(kind, wanted, 1, y + c, wanted ? argmax + c : NULL, x + c, p, t);
         if (c < p.C) {    /* some channels twice, which costs less than a part of a vector */
             c = p.C - LANES;
-            pool_strip(kind, wanted, 1, y + c, wanted ? winners + c : NULL, x + c, p, t);
+            pool_strip(kind, wanted, 1, y + c, wanted ? argmax + c : NULL, x + c, p, t);
         }
-        if (wanted) winners += p.C;
+        if (wanted) argmax += p.C;
     }
 }
 
@@ -174,12 +174,12 @@ static void average_many(float *y, const float *x, pool_window p, taps t) {
         }
 }
 
-INLINE void pool_run(enum reduction kind, int wanted, float *y, int32_t *winners, const float *x, pool_window p, taps t) {
+INLINE void pool_run(enum reduction kind, int wanted, float *y, int32_t *argmax, const float *x, pool_window p, taps t) {
     enum { MANY_TAPS = 10, MANY_CHANNELS = 513, VERY_MANY_TAPS = 1024 };
     if (kind == SUM && t.height * t.width > VERY_MANY_TAPS) average_many(y, x, p, t);
-    else if (p.C < LANES) pool_packed(kind, wanted, y, winners, x, p, t);
+    else if (p.C < LANES) pool_packed(kind, wanted, y, argmax, x, p, t);
     else if (!wanted && p.C >= MANY_CHANNELS && t.height * t.width >= MANY_TAPS) pool_large(kind, y, x, p, t);
-    else pool_wide(kind, wanted, y, winners, x, p, t);
+    else pool_wide(kind, wanted, y, argmax, x, p, t);
 }
 
 INLINE taps resized(taps t, int64_t height, int64_t width) {
@@ -191,7 +191,7 @@ INLINE taps resized(taps t, int64_t height, int64_t width) {
 /* Windows [first, end) of output row `oh` (OW, C) of image x (H, W, C); an average is a SUM, divided. Runs of windows of
  * 2 x 2 and 3 x 3 taps, the most frequent ones, get code of their own without loops over taps. */
 INLINE void pool_row(
-    enum reduction kind, int wanted, float *y, int32_t *winners, const float *x, pool_window p, int64_t oh, int64_t first,
+    enum reduction kind, int wanted, float *y, int32_t *argmax, const float *x, pool_window p, int64_t oh, int64_t first,
     int64_t end) {
     const span rows = rows_of(p, oh);
     taps t;
@@ -199,27 +199,27 @@ INLINE void pool_row(
         t = taps_from(p, rows, oh, ow, end);
         const float *from = x + t.start;
         float *to = y + ow * p.C;
-        int32_t *to_winners = wanted ? winners + ow * p.C : NULL;
-        if (t.height == 2 && t.width == 2) pool_run(kind, wanted, to, to_winners, from, p, resized(t, 2, 2));
-        else if (t.height == 3 && t.width == 3) pool_run(kind, wanted, to, to_winners, from, p, resized(t, 3, 3));
-        else pool_run(kind, wanted, to, to_winners, from, p, t);
+        int32_t *to_argmax = wanted ? argmax + ow * p.C : NULL;
+        if (t.height == 2 && t.width == 2) pool_run(kind, wanted, to, to_argmax, from, p, resized(t, 2, 2));
+        else if (t.height == 3 && t.width == 3) pool_run(kind, wanted, to, to_argmax, from, p, resized(t, 3, 3));
+        else pool_run(kind, wanted, to, to_argmax, from, p, t);
     }
 }
 
-/* y as pool_row says; winners, unless it is NULL, the number kh KW + kw of the first tap of each window that is y. */
+/* y as pool_row says; argmax, unless it is NULL, the number kh KW + kw of the first tap of each window that is y. */
 static void f32_max_pool(
-    float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end) {
-    if (winners == NULL) pool_row(MAXIMUM, 0, y, NULL, x, *p, oh, first, end);
-    else pool_row(MAXIMUM, 1, y, winners, x, *p, oh, first, end);
+    float *y, int32_t *argmax, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end) {
+    if (argmax == NULL) pool_row(MAXIMUM, 0, y, NULL, x, *p, oh, first, end);
+    else pool_row(MAXIMUM, 1, y, argmax, x, *p, oh, first, end);
 }
 static void f32_min_pool(
-    float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end) {
-    if (winners == NULL) pool_row(MINIMUM, 0, y, NULL, x, *p, oh, first, end);
-    else pool_row(MINIMUM, 1, y, winners, x, *p, oh, first, end);
+    float *y, int32_t *argmax, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end) {
+    if (argmax == NULL) pool_row(MINIMUM, 0, y, NULL, x, *p, oh, first, end);
+    else pool_row(MINIMUM, 1, y, argmax, x, *p, oh, first, end);
 }
 static void f32_average_pool(
-    float *y, int32_t *winners, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end) {
-    (void)winners;
+    float *y, int32_t *argmax, const float *x, const pool_window *p, int64_t oh, int64_t first, int64_t end) {
+    (void)argmax;
     pool_row(SUM, 0, y, NULL, x, *p, oh, first, end);
 }
 
@@ -272,45 +272,45 @@ INLINE vec won_by(int32_t number, ivec winner, vec dy) {
 }
 
 /* A vector of dx, of `left` floats, := the sum of `n` shares, or += where there are `more`. */
-INLINE void add_up(int n, int more, float *dx, const float *dy, const int32_t *winners, const share *shares, int64_t left) {
+INLINE void add_up(int n, int more, float *dx, const float *dy, const int32_t *argmax, const share *shares, int64_t left) {
     vec sum = more ? v_read(dx, left) : v_set(0);
     UNROLL for (int i = 0; i < n; i++) {
         const int64_t at = shares[i].at;
-        sum += won_by(shares[i].tap, read_winners(winners + at, left), v_read(dy + at, left));
+        sum += won_by(shares[i].tap, read_argmax(argmax + at, left), v_read(dy + at, left));
     }
     v_write(dx, sum, left);
 }
 
 /* `run` pixels dx (C), `step` floats apart, each with the shares of the pixel before it, but from one window further. */
 INLINE void add_up_run(
-    int n, int more, float *dx, int64_t step, const float *dy, const int32_t *winners, const share *shares, int64_t C,
+    int n, int more, float *dx, int64_t step, const float *dy, const int32_t *argmax, const share *shares, int64_t C,
     int64_t run) {
-    for (; run > 0; run--, dx += step, dy += C, winners += C) {
+    for (; run > 0; run--, dx += step, dy += C, argmax += C) {
         int64_t c = 0;
-        for (; c + LANES <= C; c += LANES) add_up(n, more, dx + c, dy + c, winners + c, shares, LANES);
+        for (; c + LANES <= C; c += LANES) add_up(n, more, dx + c, dy + c, argmax + c, shares, LANES);
         if (c == C) continue;
         if (c > 0 && !more) c = C - LANES;    /* some channels twice, which costs less than a part of a vector */
-        add_up(n, more, dx + c, dy + c, winners + c, shares, C - c);
+        add_up(n, more, dx + c, dy + c, argmax + c, shares, C - c);
     }
 }
 
 /* The counts of windows of up to 3 taps an axis get code of their own. */
 static void add_up_shares(
-    int n, int more, float *dx, int64_t step, const float *dy, const int32_t *winners, const share *shares, int64_t C,
+    int n, int more, float *dx, int64_t step, const float *dy, const int32_t *argmax, const share *shares, int64_t C,
     int64_t run) {
-    if (more) add_up_run(n, 1, dx, step, dy, winners, shares, C, run);
-    else if (n == 1) add_up_run(1, 0, dx, step, dy, winners, shares, C, run);
-    else if (n == 2) add_up_run(2, 0, dx, step, dy, winners, shares, C, run);
-    else if (n == 4) add_up_run(4, 0, dx, step, dy, winners, shares, C, run);
-    else if (n == 6) add_up_run(6, 0, dx, step, dy, winners, shares, C, run);
-    else if (n == 9) add_up_run(9, 0, dx, step, dy, winners, shares, C, run);
-    else add_up_run(n, 0, dx, step, dy, winners, shares, C, run);
+    if (more) add_up_run(n, 1, dx, step, dy, argmax, shares, C, run);
+    else if (n == 1) add_up_run(1, 0, dx, step, dy, argmax, shares, C, run);
+    else if (n == 2) add_up_run(2, 0, dx, step, dy, argmax, shares, C, run);
+    else if (n == 4) add_up_run(4, 0, dx, step, dy, argmax, shares, C, run);
+    else if (n == 6) add_up_run(6, 0, dx, step, dy, argmax, shares, C, run);
+    else if (n == 9) add_up_run(9, 0, dx, step, dy, argmax, shares, C, run);
+    else add_up_run(n, 0, dx, step, dy, argmax, shares, C, run);
 }
 
 /* `run` pixels of a row of dx, a stride apart, from the one on that windows meet as `rows` and `columns` say: each := what
  * they give to it, in the order of the taps. */
 INLINE void unpool_run(
-    float *dx, const float *dy, const int32_t *winners, pool_window p, meeting rows, meeting columns, int64_t run) {
+    float *dx, const float *dy, const int32_t *argmax, pool_window p, meeting rows, meeting columns, int64_t run) {
     enum { MOST = 9 };
     const int64_t C = p.SW == 1 ? p.C * run : p.C, pixels = p.SW == 1 ? 1 : run;    /* neighbours are as one */
     share shares[MOST];
@@ -321,18 +321,18 @@ INLINE void unpool_run(
         for (int64_t kw = columns.tap, ow = columns.window; kw < p.KW && ow >= 0;
              kw += columns.taps_apart, ow -= columns.windows_apart) {
             if (n == MOST) {
-                add_up_shares(n, more, dx, p.SW * p.C, dy, winners, shares, C, pixels);
+                add_up_shares(n, more, dx, p.SW * p.C, dy, argmax, shares, C, pixels);
                 more = 1;
                 n = 0;
             }
             shares[n++] = (share){(oh * p.OW + ow) * p.C, (int32_t)(kh * p.KW + kw)};
         }
-    add_up_shares(n, more, dx, p.SW * p.C, dy, winners, shares, C, pixels);
+    add_up_shares(n, more, dx, p.SW * p.C, dy, argmax, shares, C, pixels);
 }
 
 /* Pixels [first, end) of a row of dx (W, C): those a stride apart, one after the other, since they have the same taps. */
 static void unpool_columns(
-    float *dx, const float *dy, const int32_t *winners, pool_window p, meeting rows, int64_t first, int64_t end) {
+    float *dx, const float *dy, const int32_t *argmax, pool_window p, meeting rows, int64_t first, int64_t end) {
     for (int64_t begin = first; begin < end && begin < first + p.SW; begin++) {
         meeting columns = meeting_at(begin + p.left, p.SW, p.DW, p.KW);
         const int64_t others = columns.tap < p.KW ? quotient(p.KW - 1 - columns.tap, columns.taps_apart) : 0;
@@ -342,21 +342,21 @@ static void unpool_columns(
             run = quotient(end - w + p.SW - 1, p.SW);
             if (columns.window < furthest || columns.window >= p.OW) run = 1;
             else if (run > p.OW - columns.window) run = p.OW - columns.window;
-            unpool_run(dx + w * p.C, dy, winners, p, rows, columns, run);
+            unpool_run(dx + w * p.C, dy, argmax, p, rows, columns, run);
         }
     }
 }
 
 /* Windows of two columns side by side, narrower than a vector: the even and the odd pixels of `packed` ones at a time. */
 INLINE void unpool_packed_pairs(
-    float *dx, const float *dy, const int32_t *winners, pool_window p, int32_t number, int64_t run) {
+    float *dx, const float *dy, const int32_t *argmax, pool_window p, int32_t number, int64_t run) {
     const int64_t step = p.packed * p.C;
     ivec pair[2];
     memcpy(pair, p.pair, sizeof(ivec));
     memcpy(pair + 1, p.pair + LANES, sizeof(ivec));
-    for (; run > 0; run -= p.packed, dx += 2 * step, dy += step, winners += step) {
+    for (; run > 0; run -= p.packed, dx += 2 * step, dy += step, argmax += step) {
         const int64_t left = 2 * run * p.C;
-        const ivec winner = read_winners(winners, run * p.C);
+        const ivec winner = read_argmax(argmax, run * p.C);
         const vec gradient = v_read(dy, run * p.C);
         const vec even = won_by(number, winner, gradient), odd = won_by(number + 1, winner, gradient);
         v_write(dx, v_pick(even, odd, pair[0]), left);
@@ -367,13 +367,13 @@ INLINE void unpool_packed_pairs(
 /* `run` windows of two columns side by side, whose first column is tap `number`. Pixels are stored from left to right: what
  * a vector writes behind its own, the next one overwrites. */
 INLINE void unpool_pairs(
-    float *dx, const float *dy, const int32_t *winners, pool_window p, int32_t number, int64_t run) {
+    float *dx, const float *dy, const int32_t *argmax, pool_window p, int32_t number, int64_t run) {
     const float *end = dx + 2 * run * p.C;
-    for (; run > 0; run--, dy += p.C, winners += p.C)
+    for (; run > 0; run--, dy += p.C, argmax += p.C)
         for (int column = 0; column < 2; column++, dx += p.C)
             for (int64_t c = 0; c < p.C; c += LANES) {
                 const int64_t left = run * p.C - c;
-                const vec share = won_by(number + column, read_winners(winners + c, left), v_read(dy + c, left));
+                const vec share = won_by(number + column, read_argmax(argmax + c, left), v_read(dy + c, left));
                 v_write(dx + c, share, end - dx - c);
             }
 }
@@ -381,7 +381,7 @@ INLINE void unpool_pairs(
 /* Pixels [first, end) of row h of dx (H, W, C): to each, the dy (OH, OW, C) of all windows whose winner, the number of a tap,
  * it is. Windows of two columns that do not overlap, the most frequent ones, get code of their own. */
 static void f32_unpool(
-    float *dx, const float *dy, const int32_t *winners, const pool_window *window, int64_t h, int64_t first, int64_t end) {
+    float *dx, const float *dy, const int32_t *argmax, const pool_window *window, int64_t h, int64_t first, int64_t end) {
     const pool_window p = *window;
     const meeting rows = meeting_at(h + p.top, p.SH, p.DH, p.KH);
     const int paired = p.KW == 2 && p.SW == 2 && p.DW == 1 && p.KH <= p.SH && p.DH == 1;
@@ -392,13 +392,13 @@ static void f32_unpool(
         if (run > 0) {
             const int64_t at = (rows.window * p.OW + ow) * p.C;
             const int32_t number = (int32_t)(rows.tap * p.KW);
-            if (p.packed > 1) unpool_packed_pairs(dx + before * p.C, dy + at, winners + at, p, number, run);
-            else unpool_pairs(dx + before * p.C, dy + at, winners + at, p, number, run);
-            unpool_columns(dx, dy, winners, p, rows, first, before);
+            if (p.packed > 1) unpool_packed_pairs(dx + before * p.C, dy + at, argmax + at, p, number, run);
+            else unpool_pairs(dx + before * p.C, dy + at, argmax + at, p, number, run);
+            unpool_columns(dx, dy, argmax, p, rows, first, before);
             first = before + 2 * run;
         }
     }
-    unpool_columns(dx, dy, winners, p, rows, first, end);
+    unpool_columns(dx, dy, argmax, p, rows, first, end);
 }
 
 /* Stores each dy of output row `oh`, divided by its count, in every tap; no element lies in two windows. */

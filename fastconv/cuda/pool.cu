@@ -10,8 +10,8 @@ typedef ELEMENT T;
     if (i >= n) return
 
 // The largest (sign > 0) or smallest (sign < 0) of each window, and the number of the first tap that is it, unless
-// `winners` is null. Padding never wins, NaN always does; a window in the padding alone has -1.
-extern "C" __global__ void extreme_pool(T* y, int* winners, const T* x, INDEX size, int sign, WINDOW)
+// `argmax` is null. Padding never wins, NaN always does; a window in the padding alone has -1.
+extern "C" __global__ void extreme_pool(T* y, int* argmax, const T* x, INDEX size, int sign, WINDOW)
 {
     THREAD(i, size);
     const int channel = i % c, column = i / c % ow * sw - left, row = i / c / ow % oh * sh - top;
@@ -26,7 +26,7 @@ extern "C" __global__ void extreme_pool(T* y, int* winners, const T* x, INDEX si
             if (winner < 0 || tap != tap || (sign > 0 ? tap > best : tap < best)) best = tap, winner = a * kw + b;
         }
     y[i] = best;
-    if (winners) winners[i] = winner;
+    if (argmax) argmax[i] = winner;
 }
 
 // Whether output o of a line, and which, meets input p by tap a.
@@ -38,7 +38,7 @@ __device__ bool meets(int p, int a, int stride, int dilation, int before, int ou
 }
 
 // dx: the sum, tap by tap, of the dy of windows that this element has won
-extern "C" __global__ void extreme_pool_backward(T* dx, const T* dy, const int* winners, INDEX size, WINDOW)
+extern "C" __global__ void extreme_pool_backward(T* dx, const T* dy, const int* argmax, INDEX size, WINDOW)
 {
     THREAD(i, size);
     const int channel = i % c, column = i / c % w, row = i / c / w % h;
@@ -49,7 +49,7 @@ extern "C" __global__ void extreme_pool_backward(T* dx, const T* dy, const int* 
         for (int b = 0; b < kw; b++)
             if (meets(row, a, sh, dh, top, oh, p) && meets(column, b, sw, dw, left, ow, q)) {
                 const INDEX from = (image + (INDEX)p * ow + q) * c + channel;
-                if (winners[from] == a * kw + b) sum += dy[from];
+                if (argmax[from] == a * kw + b) sum += dy[from];
             }
     dx[i] = sum;
 }

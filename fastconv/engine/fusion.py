@@ -1,4 +1,4 @@
-"""Neighbours that one kernel computes: rewriting a list of steps before buffers are assigned."""
+"""FusionGraph that one kernel computes: rewriting a list of steps before buffers are assigned."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from fastconv.engine.primitive import Call, Primitive, Tensor
 
 # The last is also the transposed convolution.
 PRODUCTS: tuple[Operation, ...] = (Reference.conv, Reference.matmul, Reference.conv_backward_input)
-# The pooling that computes only the extremes, for the pooling that computes the winners too.
-WITHOUT_WINNERS = {Reference.max_pool_winners: Reference.max_pool, Reference.min_pool_winners: Reference.min_pool}
+# The pooling that computes only the extremes, for the pooling that computes the argmax too.
+WITHOUT_ARGMAX = {Reference.max_pool_argmax: Reference.max_pool, Reference.min_pool_argmax: Reference.min_pool}
 
 
-class Neighbours:
+class FusionGraph:
     """A list of steps under rewriting: who makes a tensor, how often it is used, and what is the same in every run."""
 
-    def __init__(self, kept: Iterable[Tensor], still: set[Tensor], steps: list[Call]) -> None:
-        self.still = still
+    def __init__(self, kept: Iterable[Tensor], invariant: set[Tensor], steps: list[Call]) -> None:
+        self.invariant = invariant
         self.uses = Counter(t for step in steps for t in step.inputs)
         self.uses.update(kept)
         self.maker: dict[Tensor, Call] = {}
@@ -32,19 +32,19 @@ class Neighbours:
         step = self.maker.get(t)
         return step if step is not None and step.primitive.operation in operations and self.uses[t] == 1 else None
 
-    def are_still(self, tensors: Iterable[Tensor]) -> bool:
+    def are_invariant(self, tensors: Iterable[Tensor]) -> bool:
         """Whether `tensors` are constants or the same in every run."""
-        return all(t.value is not None or t in self.still for t in tensors)
+        return all(t.value is not None or t in self.invariant for t in tensors)
 
     def append(self, step: Call) -> None:
         self.steps[step] = None
         self.maker.update((t, step) for t in step.outputs)
 
-    def append_still(self, step: Call, like: Tensor) -> Tensor:
+    def append_invariant(self, step: Call, like: Tensor) -> Tensor:
         """The result, the same in every run and of the shape and dtype of `like`, of a step that has none yet."""
         result = Tensor(like.shape, like.dtype)
         self.append(Call(step.primitive, step.inputs, step.params, (result,)))
-        self.still.add(result)
+        self.invariant.add(result)
         return result
 
     def replace(self, former: Call, step: Call) -> None:
@@ -53,22 +53,22 @@ class Neighbours:
         self.append(step)
 
 
-def fuse(steps: list[Call], kept: Iterable[Tensor], still: set[Tensor]) -> list[Call]:
+def fuse(steps: list[Call], kept: Iterable[Tensor], invariant: set[Tensor]) -> list[Call]:
     """`steps` with every neighbouring pair that a rule knows made one.
 
     Args:
         steps: in an order in which they can run.
         kept: tensors that are wanted after the last step.
-        still: tensors that are the same in every run until a variable is assigned.
+        invariant: tensors that are the same in every run until a variable is assigned.
     """
-    graph = Neighbours(kept, still, steps)
+    graph = FusionGraph(kept, invariant, steps)
     for step in steps:
         if not any(rule(graph, step) for rule in RULES):
             graph.append(step)
     return list(graph.steps)
 
 
-def bias_into_product(graph: Neighbours, step: Call) -> bool:
+def bias_into_product(graph: FusionGraph, step: Call) -> bool:
     """conv(x, w) + b  ->  conv(x, w, b)."""
     for y, b in _either_way(step, Reference.add):
         product = graph.only_maker(y, PRODUCTS)
@@ -78,7 +78,7 @@ def bias_into_product(graph: Neighbours, step: Call) -> bool:
     return False
 
 
-def activation_into_product(graph: Neighbours, step: Call) -> bool:
+def activation_into_product(graph: FusionGraph, step: Call) -> bool:
     """activate(conv(x, w, b))  ->  conv(x, w, b, activation)."""
     product = graph.only_maker(step.inputs[0], PRODUCTS) if step.primitive.operation is Reference.activate else None
     if product is None or not _is_plain(product):
@@ -87,26 +87,26 @@ def activation_into_product(graph: Neighbours, step: Call) -> bool:
     return True
 
 
-def scale_into_product(graph: Neighbours, step: Call) -> bool:
-    """(conv(x, w) + b) s  ->  conv(x, w s) + b s, where w, b and s are still: batch normalisation at inference."""
+def scale_into_product(graph: FusionGraph, step: Call) -> bool:
+    """(conv(x, w) + b) s  ->  conv(x, w s) + b s, where w, b and s are invariant: batch normalisation at inference."""
     for y, s in _either_way(step, Reference.multiply):
         product = graph.only_maker(y, PRODUCTS)
         if product is None or not _is_channel_vector(s, y) or not _is_plain(product):
             continue
-        if not graph.are_still((s, *product.inputs[1:])) or not _has_channels_last(product):
+        if not graph.are_invariant((s, *product.inputs[1:])) or not _has_channels_last(product):
             continue
         scaled = []
         for t in product.inputs[1:]:
             out = Tensor(t.shape, t.dtype)
             graph.append(Call(step.primitive, (t, s), {}, (out,)))
-            graph.still.add(out)
+            graph.invariant.add(out)
             scaled.append(out)
         graph.replace(product, Call(product.primitive, (product.inputs[0], *scaled), product.params, step.outputs))
         return True
     return False
 
 
-def shift_after_scale(graph: Neighbours, step: Call) -> bool:
+def shift_after_scale(graph: FusionGraph, step: Call) -> bool:
     """x s + t  ->  scale_shift(x, s, t), where s and t have one number a channel."""
     for y, t in _either_way(step, Reference.add):
         product = graph.only_maker(y, (Reference.multiply,))
@@ -119,8 +119,8 @@ def shift_after_scale(graph: Neighbours, step: Call) -> bool:
     return False
 
 
-def normalisation_into_product(graph: Neighbours, step: Call) -> bool:
-    """normalize(conv(x, w, b))  ->  conv(x, w s, t), where w, b and the statistics are still.
+def normalisation_into_product(graph: FusionGraph, step: Call) -> bool:
+    """normalize(conv(x, w, b))  ->  conv(x, w s, t), where w, b and the statistics are invariant.
 
     s and t are what becomes of 1 without mean and shift, and of b.
     """
@@ -129,35 +129,35 @@ def normalisation_into_product(graph: Neighbours, step: Call) -> bool:
         return False
     mean, variance, gamma, _ = step.inputs[1:]
     x, w, *bias = product.inputs
-    if not graph.are_still((w, *bias, *step.inputs[1:])) or step.outputs[0].dtype != mean.dtype:
+    if not graph.are_invariant((w, *bias, *step.inputs[1:])) or step.outputs[0].dtype != mean.dtype:
         return False
     zeros, ones = (Tensor.of(fill(mean.shape, mean.dtype)) for fill in (np.zeros, np.ones))
-    scale = graph.append_still(Call(step.primitive, (ones, zeros, variance, gamma, zeros), step.params, ()), mean)
-    shift = graph.append_still(Call(step.primitive, ((bias or [zeros])[0], *step.inputs[1:]), step.params, ()), mean)
-    kernel = graph.append_still(Call(MULTIPLY, (w, scale), {}, ()), w)
+    of_ones, of_bias = (ones, zeros, variance, gamma, zeros), ((bias or [zeros])[0], *step.inputs[1:])
+    scale, shift = (graph.append_invariant(Call(step.primitive, x, step.params, ()), mean) for x in (of_ones, of_bias))
+    kernel = graph.append_invariant(Call(MULTIPLY, (w, scale), {}, ()), w)
     graph.replace(product, Call(product.primitive, (x, kernel, shift), product.params, step.outputs))
     return True
 
 
-def bias_onto_bias(graph: Neighbours, step: Call) -> bool:
-    """conv(x, w, b) + t  ->  conv(x, w, b + t), where b and t are still."""
+def bias_onto_bias(graph: FusionGraph, step: Call) -> bool:
+    """conv(x, w, b) + t  ->  conv(x, w, b + t), where b and t are invariant."""
     for y, t in _either_way(step, Reference.add):
         product = graph.only_maker(y, PRODUCTS)
         if product is None or len(product.inputs) != 3 or not _is_plain(product) or not _is_channel_vector(t, y):
             continue
-        if not graph.are_still((t, product.inputs[2])):
+        if not graph.are_invariant((t, product.inputs[2])):
             continue
         total = Tensor(t.shape, t.dtype)
         graph.append(Call(step.primitive, (product.inputs[2], t), {}, (total,)))
-        graph.still.add(total)
+        graph.invariant.add(total)
         graph.replace(product, Call(product.primitive, (*product.inputs[:2], total), product.params, step.outputs))
         return True
     return False
 
 
-def winners_unasked(graph: Neighbours, step: Call) -> bool:
-    """max_pool_winners(x)  ->  max_pool(x), where no gradient asks for the winners."""
-    extremes = WITHOUT_WINNERS.get(step.primitive.operation)
+def winners_unasked(graph: FusionGraph, step: Call) -> bool:
+    """max_pool_argmax(x)  ->  max_pool(x), where no gradient asks for the argmax."""
+    extremes = WITHOUT_ARGMAX.get(step.primitive.operation)
     if extremes is None or graph.uses[step.outputs[1]]:
         return False
     y = step.outputs[0]
@@ -166,8 +166,8 @@ def winners_unasked(graph: Neighbours, step: Call) -> bool:
     return True
 
 
-def activation_before_unpooling(graph: Neighbours, step: Call) -> bool:
-    """f'(x) extreme_pool_backward(dy, winners)  ->  extreme_pool_backward(f'(y) dy, winners), where y and the winners
+def activation_before_unpooling(graph: FusionGraph, step: Call) -> bool:
+    """f'(x) extreme_pool_backward(dy, argmax)  ->  extreme_pool_backward(f'(y) dy, argmax), where y and the argmax
     are what x was pooled to: y is x where anything arrives."""
     if step.primitive.operation is not Reference.activate_backward:
         return False
@@ -177,15 +177,15 @@ def activation_before_unpooling(graph: Neighbours, step: Call) -> bool:
     pool = graph.maker.get(pooled.inputs[1])
     if pool is None or pool.inputs[0] is not step.inputs[1]:
         return False
-    dy, winners = pooled.inputs
+    dy, argmax = pooled.inputs
     scaled = Tensor(dy.shape, dy.dtype)
     graph.append(Call(step.primitive, (dy, pool.outputs[0]), step.params, (scaled,)))
-    graph.replace(pooled, Call(pooled.primitive, (scaled, winners), pooled.params, step.outputs))
+    graph.replace(pooled, Call(pooled.primitive, (scaled, argmax), pooled.params, step.outputs))
     return True
 
 
-def sum_before_unpooling(graph: Neighbours, step: Call) -> bool:
-    """sum(extreme_pool_backward(dy, winners)) over all axes but the channels  ->  sum(dy): each dy arrives somewhere.
+def sum_before_unpooling(graph: FusionGraph, step: Call) -> bool:
+    """sum(extreme_pool_backward(dy, argmax)) over all axes but the channels  ->  sum(dy): each dy arrives somewhere.
 
     Unless a window lies in the padding alone, where dy is lost.
     """
@@ -200,7 +200,7 @@ def sum_before_unpooling(graph: Neighbours, step: Call) -> bool:
     return True
 
 
-Rule = Callable[[Neighbours, Call], bool]
+Rule = Callable[[FusionGraph, Call], bool]
 RULES: tuple[Rule, ...] = (
     bias_into_product,
     bias_onto_bias,

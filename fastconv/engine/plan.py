@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from fastconv.backends import gpu_backend, settings
 from fastconv.backends.gpu.transfer import to_host
 from fastconv.device import gpu_number
-from fastconv.engine.bound import ALIGNMENT, Bound, nbytes
+from fastconv.engine.cuda_graph import CudaGraphExecutable
+from fastconv.engine.executable import ALIGNMENT, Executable, nbytes
 from fastconv.engine.fusion import fuse
-from fastconv.engine.offload import BoundOnGpu
 from fastconv.engine.primitive import CAST, Call, Tensor, calls_before
 
 if TYPE_CHECKING:
@@ -63,14 +63,15 @@ class Plan:
         steps += self._copies_of_former_values(steps)
         kept = [*self.outputs, *self.updates.values()]
         fixed = {t for variable, t in self.reads.items() if variable not in self.updates}
-        steps = fuse(steps, kept, still_tensors(steps, fixed))
+        steps = fuse(steps, kept, invariant_tensors(steps, fixed))
         own_constants([*kept, *(t for step in steps for t in step.inputs)])
-        still = still_tensors(steps, fixed)
-        self.prologue = [step for step in steps if still.issuperset(step.outputs)]
-        self.steps, self.in_place = self._updates_last([step for step in steps if not still.issuperset(step.outputs)])
-        self.buffers, self.sizes = assign_buffers(self.steps, set(kept) | still, self.in_place)
+        invariant = invariant_tensors(steps, fixed)
+        self.prologue = [step for step in steps if invariant.issuperset(step.outputs)]
+        varying = [step for step in steps if not invariant.issuperset(step.outputs)]
+        self.steps, self.in_place = self._updates_last(varying)
+        self.buffers, self.sizes = assign_buffers(self.steps, set(kept) | invariant, self.in_place)
         self.watched = [v for v, t in self.reads.items() if t in fixed]
-        self._idle: list[Bound] = []
+        self._idle: list[Executable] = []
 
     def __call__(self, *arrays: Any) -> list[Any]:
         """The outputs for `arrays`, where models compute; NumPy's arrays, or CuPy's where that is a GPU.
@@ -95,8 +96,8 @@ class Plan:
         finally:
             self._idle.append(ready)
 
-    def _bind(self, number: int | None) -> Bound:
-        return Bound(self) if number is None else BoundOnGpu(self, gpu_backend(number))
+    def _bind(self, number: int | None) -> Executable:
+        return Executable(self) if number is None else CudaGraphExecutable(self, gpu_backend(number))
 
     def _updates_last(self, steps: list[Call]) -> tuple[list[Call], dict[Tensor, Variable]]:
         """`steps`, those last that can write straight into variables, and the variable that each result is for.
@@ -169,13 +170,13 @@ def merge_duplicates(steps: Iterable[Call]) -> tuple[list[Call], dict[Tensor, Te
     return merged, same
 
 
-def still_tensors(steps: Iterable[Call], fixed: set[Tensor]) -> set[Tensor]:
+def invariant_tensors(steps: Iterable[Call], fixed: set[Tensor]) -> set[Tensor]:
     """`fixed` and all that is computed from it and from constants alone."""
-    still = set(fixed)
+    invariant = set(fixed)
     for step in steps:
-        if all(t.value is not None or t in still for t in step.inputs):
-            still.update(step.outputs)
-    return still
+        if all(t.value is not None or t in invariant for t in step.inputs):
+            invariant.update(step.outputs)
+    return invariant
 
 
 def owners(steps: Iterable[Call]) -> Callable[[Tensor], Tensor]:

@@ -169,7 +169,7 @@ class FalseNegatives(Count):
     CELLS = (FALSE_NEGATIVES,)
 
 
-class Share(Confusion):
+class Ratio(Confusion):
     """True positives over a sum of two cells.
 
     Args:
@@ -202,14 +202,14 @@ class Share(Confusion):
 
 
 @register("metric")
-class Precision(Share):
-    __doc__ = "True positives over all that is called positive.\n" + (Share.__doc__ or "").partition("\n")[2]
+class Precision(Ratio):
+    __doc__ = "True positives over all that is called positive.\n" + (Ratio.__doc__ or "").partition("\n")[2]
     CELLS = (TRUE_POSITIVES, FALSE_POSITIVES)
 
 
 @register("metric")
-class Recall(Share):
-    __doc__ = "True positives over all targets that are positive.\n" + (Share.__doc__ or "").partition("\n")[2]
+class Recall(Ratio):
+    __doc__ = "True positives over all targets that are positive.\n" + (Ratio.__doc__ or "").partition("\n")[2]
     CELLS = (TRUE_POSITIVES, FALSE_NEGATIVES)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastconv import config
 from fastconv.arguments import as_integer, as_integers, is_number, number_of, plain
-from fastconv.backends.gpu.transfer import as_array, like, to_host
+from fastconv.backends.gpu.transfer import as_array, index_on_device_of, to_host
 from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild
 
 
@@ -56,7 +56,7 @@ def count_samples(x: Any, y: Any = None) -> int:
 
 def take(data: Any, index: Any) -> Any:
     """The samples at `index` of every array."""
-    return rebuild(data, [leaf[like(leaf, index)] for leaf in leaves(data)])
+    return rebuild(data, [leaf[index_on_device_of(leaf, index)] for leaf in leaves(data)])
 
 
 def batches(n: int, batch_size: int, order: np.ndarray | None = None) -> Iterator[Any]:

@@ -12,11 +12,11 @@ from fastconv.engine.symbolic import Node, draw_again
 from fastconv.engine.tree import leaves, map_leaves, matched, ordered, structure
 from fastconv.layers.base import Layer, parts_of
 from fastconv.layers.core import InputLayer
-from fastconv.models.depth import Graph
 from fastconv.models.drawn import takes_ends
 from fastconv.models.encoding import decode, encode, named_operation, operation_name
 from fastconv.models.model import Model
 from fastconv.models.pickling import flatten, unflatten
+from fastconv.models.topology import Graph
 from fastconv.serialization import custom_object_scope, deserialize, from_keras, register, serialize
 
 # Attributes that say what the graph is made of, which `layers` says, too.

@@ -17,10 +17,10 @@ import numpy as np
 from fastconv import config, optimizers
 from fastconv.arguments import as_flag, as_integer, as_number, as_verbosity, optional
 from fastconv.backends import backend_of
-from fastconv.backends.gpu.transfer import brought_here
+from fastconv.backends.gpu.transfer import to_current_device
 from fastconv.callbacks import CallbackList, History
-from fastconv.callbacks.late import LateLogs
-from fastconv.callbacks.snapshot import Snapshot
+from fastconv.callbacks.lazy_logs import LazyLogs
+from fastconv.callbacks.training_state import TrainingState
 from fastconv.device import any_on_gpu
 from fastconv.engine import DataDependentError, GradientTape, Tensor, Trace
 from fastconv.engine.interrupts import assign_all
@@ -29,8 +29,16 @@ from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild, structure
 from fastconv.layers.base import Layer, layers_of
 from fastconv.metrics import Metric
 from fastconv.models import data as batching
+from fastconv.models.batches import (
+    BatchSource,
+    FirstBatches,
+    FixedSteps,
+    IterableBatches,
+    from_arrays,
+    limited,
+    makes_batches,
+)
 from fastconv.models.compile_config import described, revived
-from fastconv.models.feed import Feed, FirstBatches, Portions, Stream, from_arrays, limited, makes_batches
 from fastconv.models.objective import Objective, check_tensors
 from fastconv.models.step_function import StepFunction
 from fastconv.models.steps import PlannedStep, Results, flat_logs
@@ -72,7 +80,16 @@ class Trainer(Layer):
     """
 
     TRANSIENT = Layer.TRANSIENT | {
-        *("_plans", "_turns", "resume_from", "history", "validates", "_held", "_held_at", "_inside"),
+        *(
+            "_plans",
+            "_turns",
+            "resume_from",
+            "history",
+            "validates",
+            "_step_signature",
+            "_signature_version",
+            "_inside",
+        ),
         *("train_function", "test_function", "predict_function"),
     }
 
@@ -93,11 +110,11 @@ class Trainer(Layer):
         """Make what every model, and every copy of one, has of its own."""
         self._plans: OrderedDict[Any, Callable[..., Results]] = OrderedDict()
         self._turns = Turns()
-        self.resume_from: Snapshot | None = None  # where `fit` is to go on, set when it begins
+        self.resume_from: TrainingState | None = None  # where `fit` is to go on, set when it begins
         self.history: History | None = None
         self.validates: bool | None = None  # whether the call of `fit` under way validates
-        self._held = frozenset[Any]()  # the signature for which the steps of the call under way are made
-        self._held_at = 0  # the change of layers after which it was taken
+        self._step_signature = frozenset[Any]()  # the signature for which the steps of the call under way are made
+        self._signature_version = 0  # the change of layers after which it was taken
         self._inside = MetricsInside()
         self.train_function: Any = None
         self.test_function: Any = None
@@ -383,7 +400,7 @@ class Trainer(Layer):
             mode,
             tuple((leaf.shape, leaf.dtype.char) for leaf in flat),
             structure(arrays),
-            self._held,
+            self._step_signature,
             getattr(self.optimizer, "schedule", None),
         )
         with self._turns.lock:
@@ -399,11 +416,11 @@ class Trainer(Layer):
                 return step(*flat)
         return step(*flat)
 
-    def _reported(self, mode: str, batch: tuple) -> LateLogs:
+    def _reported(self, mode: str, batch: tuple) -> LazyLogs:
         """Run one step, and return what it reports."""
         turns = self._turns
         with turns.lock:
-            turns.latest = late = LateLogs(self._begin_step(mode, batch), turns)
+            turns.latest = late = LazyLogs(self._begin_step(mode, batch), turns)
         return late
 
     def _make_step(self, mode: str, example: tuple) -> Callable[..., Results]:
@@ -424,7 +441,8 @@ class Trainer(Layer):
     def _record(self, mode: str, arrays: tuple, assign: bool = True) -> Results:
         with Trace(recording=True) as trace:
             cast = zip(leaves(arrays), _graph_dtypes(arrays))
-            inputs = [Tensor.of(brought_here(leaf).astype(dtype)) for leaf, dtype in cast]  # copies, for Python code
+            # copies, for Python code
+            inputs = [Tensor.of(to_current_device(leaf).astype(dtype)) for leaf, dtype in cast]
             results = self._run_step(mode, rebuild(arrays, inputs))
             outputs = [Tensor.of(leaf).known() for leaf in leaves(results)]
         if assign:
@@ -594,13 +612,13 @@ class Trainer(Layer):
         validation_size = optional(as_integer, "fit", "validation_batch_size", validation_batch_size, 1) or size
         validation_steps = optional(as_integer, "fit", "validation_steps", validation_steps, 1)
         frequency = batching.check_frequency("fit", validation_freq)
-        train: Feed
-        validation: Feed | None = None
+        train: BatchSource
+        validation: BatchSource | None = None
         share = as_number("fit", "validation_split", 0 if validation_split is None else validation_split, 0, below=1)
         if makes_batches(x):
             if share:
                 raise ValueError("validation_split is for arrays; give validation_data instead")
-            train = self._feed(x, y, sample_weight, class_weight, size, steps, shuffle)
+            train = self._source(x, y, sample_weight, class_weight, size, steps, shuffle)
         else:
             arrays = self._standardize(x, y, sample_weight)
             if share and validation_data is None:
@@ -611,7 +629,7 @@ class Trainer(Layer):
         if validation_data is not None:
             has_targets = makes_batches(x) or y is not None
             validation = self._validation(validation_data, has_targets, validation_size, validation_steps)
-        train = limited(train, steps, Portions)
+        train = limited(train, steps, FixedSteps)
         validation = validation and limited(validation, validation_steps, FirstBatches)
         todo = self._callbacks(callbacks, verbose, {"epochs": epochs, "steps": train.steps})
         self.stop_training = False
@@ -648,7 +666,7 @@ class Trainer(Layer):
         finally:
             self.validates = None
 
-    def _feed(
+    def _source(
         self,
         x: Any,
         y: Any = None,
@@ -657,27 +675,27 @@ class Trainer(Layer):
         batch_size: int | None = None,
         steps: int | None = None,
         shuffle: bool = False,
-    ) -> Feed:
+    ) -> BatchSource:
         """The batches of data as `fit` and `evaluate` take it."""
         if not makes_batches(x):
             return from_arrays(self._standardize(x, y, sample_weight), batch_size, steps, shuffle)
         if y is not None or sample_weight is not None:
             raise ValueError(f"{self.name}: where x makes batches, targets and weights are a part of them")
         by_class = batching.check_class_weight(class_weight)
-        return Stream(x, partial(self._standardize, class_weight=by_class), shuffle)
+        return IterableBatches(x, partial(self._standardize, class_weight=by_class), shuffle)
 
-    def _validation(self, data: Any, has_targets: bool, batch_size: int | None, steps: int | None) -> Feed:
+    def _validation(self, data: Any, has_targets: bool, batch_size: int | None, steps: int | None) -> BatchSource:
         """The batches of `validation_data`."""
         if makes_batches(data):
-            return self._feed(data, steps=steps)
+            return self._source(data, steps=steps)
         x, y, sample_weight = unpack_x_y_sample_weight(batching.check_validation_data(data, has_targets))
-        return self._feed(x, y, sample_weight, batch_size=batch_size, steps=steps)
+        return self._source(x, y, sample_weight, batch_size=batch_size, steps=steps)
 
-    def _train(self, feed: Feed, callbacks: CallbackList, resumed: Snapshot | None) -> dict:
+    def _train(self, source: BatchSource, callbacks: CallbackList, resumed: TrainingState | None) -> dict:
         """One epoch, or what is left of it, until a callback stops the training."""
         self.reset_metrics()
         self.make_train_function()
-        batches = enumerate(feed.epoch())
+        batches = enumerate(source.epoch())
         logs: Mapping[str, Any] | None = None
         if resumed is not None and resumed.place["batch"]:
             logs = self._skip(batches, resumed)
@@ -696,7 +714,9 @@ class Trainer(Layer):
             found = self.get_metrics_result()
         return {name: np.full(np.shape(value), np.nan)[()] for name, value in found.items()}
 
-    def _replay(self, resumed: Snapshot, train: Feed, validation: Feed | None, validated: list[bool]) -> None:
+    def _replay(
+        self, resumed: TrainingState, train: BatchSource, validation: BatchSource | None, validated: list[bool]
+    ) -> None:
         """Bring data and random numbers to where they were at `resumed`; `validated` has an entry for each epoch."""
         random.set_state(resumed.place["random"]["fit"])
         for due in validated:
@@ -706,7 +726,7 @@ class Trainer(Layer):
         random.set_state(resumed.place["random"]["now"])
         self.stop_training = resumed.place["stopped"]
 
-    def _skip(self, batches: Iterator[tuple[int, Any]], resumed: Snapshot) -> dict:
+    def _skip(self, batches: Iterator[tuple[int, Any]], resumed: TrainingState) -> dict:
         """Pass by the batches before `resumed`, and return what was reported of the last one."""
         *_, (_, last) = islice(batches, resumed.place["batch"])
         self._record("train", last, assign=False)  # so that all metrics exist
@@ -739,18 +759,18 @@ class Trainer(Layer):
         self._compiled()
         size = optional(as_integer, "evaluate", "batch_size", batch_size, 1)
         steps = optional(as_integer, "evaluate", "steps", steps, 1)
-        feed = limited(self._feed(x, y, sample_weight, batch_size=size, steps=steps), steps, FirstBatches)
-        todo = self._callbacks(callbacks, verbose, {"epochs": 1, "steps": feed.steps}, history=False)
+        source = limited(self._source(x, y, sample_weight, batch_size=size, steps=steps), steps, FirstBatches)
+        todo = self._callbacks(callbacks, verbose, {"epochs": 1, "steps": source.steps}, history=False)
         with todo:
-            return self._scores(self._evaluate(feed, todo), return_dict)
+            return self._scores(self._evaluate(source, todo), return_dict)
 
-    def _evaluate(self, feed: Feed, callbacks: CallbackList) -> dict:
+    def _evaluate(self, source: BatchSource, callbacks: CallbackList) -> dict:
         self.reset_metrics()
         self.make_test_function()
         self.stop_evaluating = False
         callbacks.on_test_begin()
         late = None
-        for step, batch in enumerate(feed.epoch()):
+        for step, batch in enumerate(source.epoch()):
             callbacks.on_test_batch_begin(step)
             late = self._reported("test", batch)
             callbacks.on_test_batch_end(step, late)
@@ -787,24 +807,24 @@ class Trainer(Layer):
         steps = optional(as_integer, "predict", "steps", steps, 1)
         whole: tuple | None = None
         if makes_batches(x):
-            feed: Feed = Stream(x, lambda x, *_: (self._inputs(x), None, None))
+            source: BatchSource = IterableBatches(x, lambda x, *_: (self._inputs(x), None, None))
         else:
             whole = self._inputs(x), None, None
-            feed = from_arrays(whole, size, steps)
-        feed = limited(feed, steps, FirstBatches)
-        todo = self._callbacks(callbacks, verbose, {"epochs": 1, "steps": feed.steps}, history=False)
+            source = from_arrays(whole, size, steps)
+        source = limited(source, steps, FirstBatches)
+        todo = self._callbacks(callbacks, verbose, {"epochs": 1, "steps": source.steps}, history=False)
         parts: list[Any] = []
         begun: Callable[[], Any] | None = None
         self.stop_predicting = False
         self.make_predict_function()
         with todo:
             todo.on_predict_begin()
-            for step, batch in enumerate(feed.epoch()):
+            for step, batch in enumerate(source.epoch()):
                 todo.on_predict_batch_begin(step)
                 before, begun = begun, cache(self._begin_prediction(batch))
                 if before is not None:
                     parts.append(before())
-                todo.on_predict_batch_end(step, LateLogs(partial(_as_logs, begun)))
+                todo.on_predict_batch_end(step, LazyLogs(partial(_as_logs, begun)))
                 if self.stop_predicting:
                     break
             todo.on_predict_end()
@@ -845,8 +865,8 @@ class Trainer(Layer):
         x = batching.to_arrays(x, "x")
         with self._turns.lock:
             self._ensure_built((x,))
-        if self._held_at != Layer.last_change:
-            self._held_at, self._held = Layer.last_change, self._signature()
+        if self._signature_version != Layer.last_change:
+            self._signature_version, self._step_signature = Layer.last_change, self._signature()
         return x
 
     def _standardize(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict | None = None) -> tuple:

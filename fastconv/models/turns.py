@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.callbacks.late import LateLogs
+from fastconv.callbacks.lazy_logs import LazyLogs
 from fastconv.engine import Variable
 from fastconv.engine.interrupts import assign_all
 
@@ -33,7 +33,7 @@ class Turns:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()  # a step that is made may ask for another
-        self.latest: LateLogs | None = None
+        self.latest: LazyLogs | None = None
         self._owner: int | None = None
         self._calls: Counter[int] = Counter()  # under way in each thread, one inside another
         self._kept: dict[int, dict[Variable, np.ndarray]] = {}

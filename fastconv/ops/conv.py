@@ -20,12 +20,12 @@ from fastconv.window import (
     Padding,
     Shape,
     Sides,
-    broken_rule,
+    as_tuple,
+    cached,
     clip_window,
-    remembered,
     resolve_padding,
     resolve_transposed,
-    spread,
+    shape_mismatch,
 )
 
 
@@ -267,7 +267,7 @@ def conv_transpose(
             f"Received: inputs.shape={tuple(x.shape)}, kernel.shape={tuple(w.shape)} (N{axes}C, {axes}OI)"
         )
     rank = x.ndim - 2
-    steps, dilation = spread("strides", strides, rank), spread("dilation_rate", dilation_rate, rank)
+    steps, dilation = as_tuple("strides", strides, rank), as_tuple("dilation_rate", dilation_rate, rank)
     spatial, geometry = _transposed_geometry(padding, output_padding, x.shape, w.shape, steps, dilation)
     return restore(_clipped_backward_input(x, w, spatial, geometry))
 
@@ -356,7 +356,7 @@ def _last(shape: Sequence[int], data_format: str | None) -> tuple[int, ...]:
     return (*sizes[:1], *sizes[2:], *sizes[1:2])
 
 
-@remembered
+@cached
 def _geometry(
     op: str,
     x_shape: Sequence[int],
@@ -366,18 +366,18 @@ def _geometry(
     dilation_rate: int | Sequence[int],
 ) -> Geometry:
     """Check that the shapes fit together, and return the geometry of their convolution."""
-    broken = broken_rule(x_shape, w_shape)
+    broken = shape_mismatch(x_shape, w_shape)
     if broken:
         axes = "DHW"[5 - len(w_shape) :]
         received = f"inputs.shape={tuple(x_shape)}, kernel.shape={tuple(w_shape)} (N{axes}C, {axes}IO)"
         raise ValueError(f"{op}: {broken}. Received: {received}")
     rank = len(w_shape) - 2
-    strides, dilation = spread("strides", strides, rank), spread("dilation_rate", dilation_rate, rank)
+    strides, dilation = as_tuple("strides", strides, rank), as_tuple("dilation_rate", dilation_rate, rank)
     sides = resolve_padding(op, padding, x_shape[1:-1], w_shape[:-2], strides, dilation, CONV_PADDINGS)
     return _clipped_geometry(x_shape, w_shape, strides, sides, dilation)
 
 
-@remembered
+@cached
 def _transposed_geometry(
     padding: Padding,
     output_padding: int | Sequence[int] | None,

@@ -14,7 +14,7 @@ from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import images as channels_last
 from fastconv.ops.pad import pad
 from fastconv.ops.shape import expand_dims, reshape, squeeze, take, transpose
-from fastconv.window import output_size, resolve_padding, spread
+from fastconv.window import as_tuple, output_size, resolve_padding
 
 
 def pad_images(
@@ -127,11 +127,11 @@ def extract_patches(
     x = convert_to_tensor(images)
     given = plain(size)
     rank = 2 if is_integer(given) else len(as_integers("extract_patches", "size", given, 1))
-    sizes = spread("size", given, rank)
+    sizes = as_tuple("size", given, rank)
     if x.ndim == rank + 1:
         return squeeze(extract_patches(expand_dims(x, 0), sizes, strides, dilation_rate, padding, data_format), 0)
     x, restore = channels_last("extract_patches", x, data_format, (rank,))
-    steps, dilation = spread("strides", strides or sizes, rank), spread("dilation_rate", dilation_rate, rank)
+    steps, dilation = as_tuple("strides", strides or sizes, rank), as_tuple("dilation_rate", dilation_rate, rank)
     sides = resolve_padding("extract_patches", padding, x.shape[1:-1], sizes, steps, dilation)
     outputs = output_size(x.shape[1:-1], sizes, steps, sides, dilation)
     x = pad(x, [(0, 0), *sides, (0, 0)])

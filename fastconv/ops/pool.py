@@ -21,11 +21,11 @@ from fastconv.window import (
     Padding,
     Shape,
     Sides,
+    as_tuple,
+    cached,
     clip_window,
     output_size,
-    remembered,
     resolve_padding,
-    spread,
 )
 
 # A function of images x (N, H, W, C) and of `pooling`, their `Pooling`.
@@ -37,23 +37,23 @@ def _pool_shape(x: Any, *, pooling: Pooling, **_: Any) -> tuple:
 
 
 _extreme_pool_backward: Primitive = Primitive(
-    Reference.extreme_pool_backward, lambda dy, winners, *, pooling: (pooling.input_shape, dy.dtype)
+    Reference.extreme_pool_backward, lambda dy, argmax, *, pooling: (pooling.input_shape, dy.dtype)
 )
 
 
-def _extreme_pool(extremes: Callable[..., Any], extremes_and_winners: Callable[..., Any]) -> Pool:
-    """Return a function of x that computes `extremes`; if the call is recorded, it computes the winners too."""
+def _extreme_pool(extremes: Callable[..., Any], extremes_and_argmax: Callable[..., Any]) -> Pool:
+    """Return a function of x that computes `extremes`; if the call is recorded, it computes the argmax too."""
     plain = Primitive(extremes, _pool_shape)
     recorded = Primitive(
-        extremes_and_winners,
+        extremes_and_argmax,
         lambda x, *, pooling: [(pooling.output_shape, x.dtype), (pooling.output_shape, np.dtype(np.int32))],
         lambda dys, ys, x, *, pooling: (_extreme_pool_backward(dys[0], ys[1], pooling=pooling),),
     )
     return lambda x, **window: recorded(x, **window)[0] if isinstance(x, Tensor) else plain(x, **window)
 
 
-_max_pool = _extreme_pool(Reference.max_pool, Reference.max_pool_winners)
-_min_pool = _extreme_pool(Reference.min_pool, Reference.min_pool_winners)
+_max_pool = _extreme_pool(Reference.max_pool, Reference.max_pool_argmax)
+_min_pool = _extreme_pool(Reference.min_pool, Reference.min_pool_argmax)
 _average_pool: Primitive = Primitive(
     Reference.average_pool,
     _pool_shape,
@@ -105,7 +105,7 @@ def _pool(
     return restore(y)
 
 
-@remembered
+@cached
 def _geometry(
     op: str,
     x_shape: Shape,
@@ -117,9 +117,9 @@ def _geometry(
     """Check the arguments of a pooling, and return its geometry."""
     spatial = x_shape[1:-1]
     rank = len(spatial)
-    size = spread("pool_size", pool_size, rank)
-    steps = size if strides is None else spread("strides", strides, rank)
-    distance = spread("dilation_rate", dilation, rank)
+    size = as_tuple("pool_size", pool_size, rank)
+    steps = size if strides is None else as_tuple("strides", strides, rank)
+    distance = as_tuple("dilation_rate", dilation, rank)
     sides = resolve_padding(op, padding, spatial, size, steps, distance)
     clip = clip_window(spatial, size, steps, sides, distance)
     if op != "average_pool" and prod(clip.size[-2:]) > MOST_PIXELS:

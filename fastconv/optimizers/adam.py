@@ -15,7 +15,7 @@ from fastconv.optimizers.optimizer import Optimizer, as_share
 from fastconv.serialization import register
 
 
-def part_filled(beta: float, t: Any) -> Any:
+def bias_correction(beta: float, t: Any) -> Any:
     """1 - beta^t, what a running mean of zeros and then t gradients gives to the gradients; digits kept near 0."""
     return -ops.expm1(t * (math.log(beta) if beta else -math.inf))
 
@@ -71,7 +71,7 @@ class Adam(Moments):
         self.rule = "amsgrad" if self.amsgrad else "adam"
 
     def numbers(self, rate: Any, t: Any) -> tuple[Any, ...]:
-        return (rate * ops.sqrt(part_filled(self.beta_2, t)) / part_filled(self.beta_1, t),)
+        return (rate * ops.sqrt(bias_correction(self.beta_2, t)) / bias_correction(self.beta_1, t),)
 
 
 @register("optimizer")
@@ -112,7 +112,7 @@ class Adamax(Moments):
         return 1 - self.beta_1, self.beta_2, self.epsilon
 
     def numbers(self, rate: Any, t: Any) -> tuple[Any, ...]:
-        return (rate / part_filled(self.beta_1, t),)
+        return (rate / bias_correction(self.beta_1, t),)
 
 
 @register("optimizer")
@@ -148,7 +148,7 @@ class Nadam(Moments):
     def numbers(self, rate: Any, t: Any) -> tuple[Any, ...]:
         now, following, product = self._momentum(t), self._momentum(t + 1.0), self.product.read()
         of_mean = rate * following / (1.0 - product * following)
-        return of_mean, rate * (1.0 - now) / (1.0 - product), 1.0 / part_filled(self.beta_2, t)
+        return of_mean, rate * (1.0 - now) / (1.0 - product), 1.0 / bias_correction(self.beta_2, t)
 
 
 @register("optimizer")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import config
-from fastconv.window import output_size, resolve_padding, spread
+from fastconv.window import as_tuple, output_size, resolve_padding
 
 
 def convolution_matrix(
@@ -43,7 +43,7 @@ def convolution_matrix(
         )
     channels_first = config.standardize_data_format(data_format) == "channels_first"
     h, w, channels = (*input_shape[1:], input_shape[0]) if channels_first else input_shape
-    window = (kernel.shape[:2], spread("strides", strides, 2), spread("dilation_rate", dilation_rate, 2))
+    window = (kernel.shape[:2], as_tuple("strides", strides, 2), as_tuple("dilation_rate", dilation_rate, 2))
     size, (sh, sw), (dh, dw) = window
     sides = resolve_padding("convolution_matrix", padding, (h, w), *window)
     (top, _), (left, _) = sides

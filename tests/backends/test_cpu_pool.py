@@ -28,15 +28,15 @@ def assert_pools_match(oracle, rng, shape, window, dilation, nans=0):
     x = integers(rng, *shape)
     x.flat[rng.integers(0, x.size, nans)] = np.nan
     for name in ("max_pool", "min_pool"):
-        y, winners = getattr(oracle, name + "_winners")(x, **window, dilation=dilation)
+        y, argmax = getattr(oracle, name + "_argmax")(x, **window, dilation=dilation)
         np.testing.assert_array_equal(getattr(cpu, name)(x, **window, dilation=dilation), y)
-        ours, our_winners = getattr(cpu, name + "_winners")(x, **window, dilation=dilation)
+        ours, our_argmax = getattr(cpu, name + "_argmax")(x, **window, dilation=dilation)
         np.testing.assert_array_equal(ours, y)
-        np.testing.assert_array_equal(our_winners, winners)
+        np.testing.assert_array_equal(our_argmax, argmax)
         dy = integers(rng, *y.shape)
         how = {**window, "dilation": dilation, "input_shape": shape}
-        dx = cpu.extreme_pool_backward(dy, our_winners, **how)
-        np.testing.assert_array_equal(dx, oracle.extreme_pool_backward(dy, winners, **how))
+        dx = cpu.extreme_pool_backward(dy, our_argmax, **how)
+        np.testing.assert_array_equal(dx, oracle.extreme_pool_backward(dy, argmax, **how))
 
 
 def assert_averages_match(oracle, rng, shape, window):
@@ -61,10 +61,10 @@ class Naive:
 
     extreme_pool_backward = staticmethod(naive.extreme_pool_backward)
 
-    def max_pool_winners(self, x, **window):
+    def max_pool_argmax(self, x, **window):
         return naive.extreme_pool(x, 1, **window)
 
-    def min_pool_winners(self, x, **window):
+    def min_pool_argmax(self, x, **window):
         return naive.extreme_pool(x, -1, **window)
 
 
@@ -133,17 +133,17 @@ def test_the_first_nan_gets_the_gradient(isa, name):
 def test_padding_gets_no_gradient_even_where_nothing_is_better(isa, name, worst):
     x = np.full((1, 1, 1, 1), worst, np.float32)
     window = {"size": (2, 2), "strides": (1, 1), "padding": ((1, 0), (1, 1))}
-    y, winners = getattr(cpu, name + "_winners")(x, **window)
+    y, argmax = getattr(cpu, name + "_argmax")(x, **window)
     np.testing.assert_array_equal(y.ravel(), [worst, worst])
-    np.testing.assert_array_equal(winners.ravel(), [3, 2])
-    np.testing.assert_array_equal(cpu.extreme_pool_backward(y, winners, input_shape=x.shape, **window), 2 * x)
+    np.testing.assert_array_equal(argmax.ravel(), [3, 2])
+    np.testing.assert_array_equal(cpu.extreme_pool_backward(y, argmax, input_shape=x.shape, **window), 2 * x)
 
 
 def gradient_of_one_window(name, x):
     """(y, dx) of a window over all of x (1, H, W, 1), where dy is 5."""
     window = {"size": x.shape[1:3], "strides": (1, 1), "padding": ((0, 0), (0, 0))}
-    y, winners = getattr(cpu, name + "_winners")(x, **window)
-    dx = cpu.extreme_pool_backward(np.full_like(y, 5), winners, input_shape=x.shape, **window)
+    y, argmax = getattr(cpu, name + "_argmax")(x, **window)
+    dx = cpu.extreme_pool_backward(np.full_like(y, 5), argmax, input_shape=x.shape, **window)
     return y.item(), dx.ravel().tolist()
 
 
@@ -187,9 +187,9 @@ def test_same_bits_at_any_number_of_threads(threads, rng, window):
     results = []
     for n in (1, 2, 7):
         threads(n)
-        mean, (y, winners) = cpu.average_pool(x, **window), cpu.max_pool_winners(x, **window)
-        dx = cpu.extreme_pool_backward(mean, winners, input_shape=x.shape, **window)
-        results.append((y, winners, mean, dx, cpu.average_pool_backward(y, input_shape=x.shape, **window)))
+        mean, (y, argmax) = cpu.average_pool(x, **window), cpu.max_pool_argmax(x, **window)
+        dx = cpu.extreme_pool_backward(mean, argmax, input_shape=x.shape, **window)
+        results.append((y, argmax, mean, dx, cpu.average_pool_backward(y, input_shape=x.shape, **window)))
     for other in results[1:]:
         for a, b in zip(results[0], other):
             np.testing.assert_array_equal(a.view(np.int32), b.view(np.int32))
@@ -201,12 +201,12 @@ def test_pytorch_agrees(rng, window):
     x = rng.standard_normal((3, 13, 12, 20), np.float32)
     planes = torch.from_numpy(x).permute(0, 3, 1, 2).requires_grad_()
     size, stride, padding = window["size"], window["strides"], window["padding"][0][0]
-    y, winners = cpu.max_pool_winners(x, **window)
+    y, argmax = cpu.max_pool_argmax(x, **window)
     how = {**window, "input_shape": x.shape}
     for ours, gradient, theirs in (
         (
             y,
-            lambda dy: cpu.extreme_pool_backward(dy, winners, **how),
+            lambda dy: cpu.extreme_pool_backward(dy, argmax, **how),
             torch.nn.functional.max_pool2d(planes, size, stride, padding),
         ),
         (
@@ -272,13 +272,13 @@ def test_nothing_is_written_beside_the_output(isa, rng):
     """Bytes on both sides of `out` keep their value, whatever the tail of the last vector."""
     for channels in (1, 5, 16, 19):
         x = integers(rng, 1, 5, 7, channels)
-        y, winners = cpu.max_pool_winners(x, **OVERLAPPING)
+        y, argmax = cpu.max_pool_argmax(x, **OVERLAPPING)
         how = {**OVERLAPPING, "input_shape": x.shape}
         for shape, call in (
             (y.shape, lambda out, x=x: cpu.max_pool(x, **OVERLAPPING, out=out)),
             (y.shape, lambda out, x=x: cpu.average_pool(x, **OVERLAPPING, out=out)),
-            (y.shape, lambda out, x=x, y=y: cpu.max_pool_winners(x, **OVERLAPPING, out=(np.empty_like(y), out))[1]),
-            (x.shape, lambda out, y=y, w=winners, how=how: cpu.extreme_pool_backward(y, w, **how, out=out)),
+            (y.shape, lambda out, x=x, y=y: cpu.max_pool_argmax(x, **OVERLAPPING, out=(np.empty_like(y), out))[1]),
+            (x.shape, lambda out, y=y, w=argmax, how=how: cpu.extreme_pool_backward(y, w, **how, out=out)),
             (x.shape, lambda out, y=y, how=how: cpu.average_pool_backward(y, **how, out=out)),
         ):
             size = int(np.prod(shape))
@@ -295,7 +295,7 @@ def test_winners_are_counted_beyond_what_float32_counts(shape):
     place = 2**24 + 3
     x.flat[place] = 1
     window = {"size": shape[1:3], "strides": (1, 1), "padding": ((0, 0), (0, 0))}
-    y, winners = cpu.max_pool_winners(x, **window)
-    assert (y.item(), winners.item(), winners.dtype) == (1, place, np.int32)
-    dx = cpu.extreme_pool_backward(y, winners, input_shape=shape, **window)
+    y, argmax = cpu.max_pool_argmax(x, **window)
+    assert (y.item(), argmax.item(), argmax.dtype) == (1, place, np.int32)
+    dx = cpu.extreme_pool_backward(y, argmax, input_shape=shape, **window)
     assert np.flatnonzero(dx).tolist() == [place]

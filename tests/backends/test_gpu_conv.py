@@ -14,7 +14,7 @@ from fastconv.backends.formulas import ACTIVATIONS
 from fastconv.backends.gpu import conv
 from fastconv.backends.reference import Reference
 from fastconv.geometry import Convolution
-from tests.standin import cuda, nvrtc
+from tests.fake_cupy import cuda, nvrtc
 from tests.strategies import geometries
 from tests.windows import Windows
 

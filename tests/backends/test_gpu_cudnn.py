@@ -14,7 +14,7 @@ from fastconv.backends.gpu import conv as gpu_conv
 from fastconv.backends.gpu import cudnn as gpu_cudnn
 from fastconv.backends.reference import Reference
 from fastconv.geometry import Convolution
-from tests.standin import cudnn
+from tests.fake_cupy import cudnn
 from tests.strategies import geometries
 from tests.windows import Windows
 
@@ -25,12 +25,12 @@ SAME_3D = {"strides": (1, 1, 1), "padding": ((1, 1), (1, 1), (1, 1)), "dilation"
 
 
 @pytest.fixture
-def gpu(gpu_stand_in, monkeypatch):
+def gpu(fake_gpu, monkeypatch):
     """The stand-ins for CuPy and for cuDNN."""
     monkeypatch.setitem(sys.modules, "cudnn", cudnn)
     monkeypatch.setattr(cudnn, "built", [])
     forget()
-    yield gpu_stand_in
+    yield fake_gpu
     forget()
 
 

@@ -48,19 +48,19 @@ def test_float64_is_the_reference(gpu, rng):
     np.testing.assert_allclose(y.get(), a @ b)
 
 
-def test_tf32_is_told_to_the_library(gpu_stand_in, monkeypatch):
+def test_tf32_is_told_to_the_library(fake_gpu, monkeypatch):
     """As CuPy 13 and 14 take it."""
     said = {}
     routines = types.SimpleNamespace(COMPUTE_TYPE_FP32=4, COMPUTE_TYPE_TF32=7)
     core = types.SimpleNamespace(
         _routines_linalg=routines, set_compute_type=said.__setitem__, get_compute_type=said.get
     )
-    monkeypatch.setattr(gpu_stand_in, "_core", core, raising=False)
-    ones = gpu_stand_in.ones((2, 2), "float32")
+    monkeypatch.setattr(fake_gpu, "_core", core, raising=False)
+    ones = fake_gpu.ones((2, 2), "float32")
     for allowed, kind in ((False, 4), (True, 7), (False, 4)):
         config.set_tf32(allowed)
         Windows(backends.gpu_backend(0)).matmul(ones, ones)
-        assert said == {gpu_stand_in.float32: kind}
+        assert said == {fake_gpu.float32: kind}
 
 
 def test_tf32_is_a_yes_or_no():

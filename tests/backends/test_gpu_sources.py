@@ -7,7 +7,7 @@ import pytest
 from fastconv.backends import formulas, updates
 from fastconv.backends.gpu import elementwise
 from fastconv.backends.gpu.compile import SOURCES
-from tests.standin import nvrtc
+from tests.fake_cupy import nvrtc
 
 pytestmark = pytest.mark.skipif(nvrtc.library() is None, reason="nvidia-cuda-nvrtc is not installed")
 

@@ -9,7 +9,7 @@ from fastconv import backends
 from fastconv.backends import formulas
 from fastconv.backends.gpu import compile, stream
 from fastconv.backends.reference import Reference
-from tests import standin
+from tests import fake_cupy
 from tests.backends.cases import CASES, IN_PLACE, normal, positive
 from tests.windows import Windows
 
@@ -63,7 +63,7 @@ MORE = {
     "pad_far_backward": ("pad_backward", lambda r: [normal(r, 20)], {"pad_width": ((9, 8),), "mode": "symmetric"}),
     **{
         f"{method}{name}": (method, lambda r: [ties(r)], {**WINDOW, **extra})
-        for method in ("max_pool", "min_pool", "max_pool_winners", "min_pool_winners")
+        for method in ("max_pool", "min_pool", "max_pool_argmax", "min_pool_argmax")
         for name, extra in (
             ("", {}),
             ("_dilated", {"dilation": (2, 3), "padding": ((4, 1), (1, 4))}),
@@ -257,7 +257,7 @@ def test_out_may_be_an_input(gpu, backend, rng, case):
         np.testing.assert_array_equal(out.get(), y)
 
 
-def test_kernels_run_where_their_arrays_are(gpu_stand_in, rng):
+def test_kernels_run_where_their_arrays_are(fake_gpu, rng):
     x = normal(rng, 3, 4)
     for method in ("softmax", "gelu", "sum"):
         y = getattr(backends.gpu_backend(1), method)(x)
@@ -271,13 +271,13 @@ def test_a_graph_follows_its_inputs(gpu, backend, rng, case):
     arrays, others = arrays_of(case, rng), arrays_of(case, rng)
     inputs = upload(gpu, arrays)
     results = run(backend, case, inputs)  # kernels are compiled
-    stream, before = gpu.cuda.Stream(non_blocking=True), standin.state.synchronizations
+    stream, before = gpu.cuda.Stream(non_blocking=True), fake_cupy.state.synchronizations
     with stream, gpu.cuda.using_allocator(gpu.cuda.MemoryPool().malloc):
         stream.begin_capture()
         outs = tuple(gpu.empty(y.shape, y.dtype) for y in results)
         run(backend, case, inputs, out=outs if len(outs) > 1 else outs[0])
         graph = stream.end_capture()
-    assert standin.state.synchronizations == before
+    assert fake_cupy.state.synchronizations == before
     for values in (others, arrays):
         for x, value in zip(inputs, values):
             x.set(np.array(value, order="C"))
@@ -291,7 +291,7 @@ def test_order_of_threads_changes_no_bit(gpu, backend, rng, case):
     inputs = upload(gpu, arrays_of(case, rng, 30, 41))
     wanted = [y.get().tobytes() for y in run(backend, case, inputs)]
     for order in ("reverse", 5):
-        with standin.cuda.order(order):
+        with fake_cupy.cuda.order(order):
             assert [y.get().tobytes() for y in run(backend, case, inputs)] == wanted
 
 
@@ -330,7 +330,7 @@ def test_sums_of_several_parts(gpu, backend, rng, rows):
         np.testing.assert_allclose(d.get(), e, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("case", ["max_pool_winners", "pad_reflect_0", "softmax", "crop_at", "batch_norm"])
+@pytest.mark.parametrize("case", ["max_pool_argmax", "pad_reflect_0", "softmax", "crop_at", "batch_norm"])
 def test_offsets_of_large_arrays(gpu, backend, rng, case, monkeypatch):
     inputs = upload(gpu, arrays_of(case, rng))
     wanted = run(backend, case, inputs)
@@ -352,9 +352,9 @@ def test_labels_that_are_none_are_found_later(gpu, backend, rng):
     logits, labels = upload(gpu, [normal(rng, 40, 5), np.arange(40) % 5])
     backend.check()
     labels[37] = -2
-    before = standin.state.synchronizations
+    before = fake_cupy.state.synchronizations
     loss = backend.sparse_softmax_cross_entropy(logits, labels)
-    assert standin.state.synchronizations == before
+    assert fake_cupy.state.synchronizations == before
     assert np.isnan(loss.get()).nonzero()[0].tolist() == [37]
     with pytest.raises(ValueError, match=r"\[0, 5\).*target\[37\]=-2"):
         backend.check()
@@ -384,19 +384,19 @@ def test_numbers_stay_without_axes(gpu, backend, axis, keepdims):
 
 
 AT_ONCE = """
-    relu elu_backward gate gelu adam dropout softmax log_softmax_backward where cross_entropy max_pool_winners
+    relu elu_backward gate gelu adam dropout softmax log_softmax_backward where cross_entropy max_pool_argmax
     average_poolFalse pad_constant_0 crop_at
 """
 
 
-def test_one_launch_each(gpu_stand_in, rng):
-    gpu, backend = gpu_stand_in, Windows(backends.gpu_backend(0))
+def test_one_launch_each(fake_gpu, rng):
+    gpu, backend = fake_gpu, Windows(backends.gpu_backend(0))
     for case in AT_ONCE.split():
         inputs = upload(gpu, arrays_of(case, rng))
         outs = tuple(gpu.empty(y.shape, y.dtype) for y in run(backend, case, inputs))
-        before = standin.state.launches
+        before = fake_cupy.state.launches
         run(backend, case, inputs, out=outs if len(outs) > 1 else outs[0])
-        assert standin.state.launches == before + 1, case
+        assert fake_cupy.state.launches == before + 1, case
 
 
 def test_every_method_has_a_case():

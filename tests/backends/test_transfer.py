@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from fastconv.backends import gpu_backend as backend
-from fastconv.backends.gpu.transfer import Upload, brought_here, download, to_host, write
+from fastconv.backends.gpu.transfer import Upload, download, to_current_device, to_host, write
 from fastconv.device import device
-from tests import standin
+from tests import fake_cupy
 
 
 @pytest.fixture(params=range(20))
-def in_any_order(gpu_stand_in, request):
+def in_any_order(fake_gpu, request):
     """Streams run when they like, as far as nobody waits for them."""
-    standin.state.chance = random.Random(request.param)
+    fake_cupy.state.chance = random.Random(request.param)
     return backend(0)
 
 
@@ -67,11 +67,11 @@ def test_empty_batches(gpu):
 def test_arrays_are_brought_to_where_models_compute(gpu):
     x = np.ones(3, "float32")
     with device("gpu"):
-        there = brought_here(x)
+        there = to_current_device(x)
         assert isinstance(there, gpu.ndarray)
-        assert brought_here(there) is there
-    assert brought_here(x) is x
-    np.testing.assert_array_equal(brought_here(there), x)
+        assert to_current_device(there) is there
+    assert to_current_device(x) is x
+    np.testing.assert_array_equal(to_current_device(there), x)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
@@ -88,10 +88,10 @@ class Never(random.Random):
         return 1.0
 
 
-def test_memory_is_written_when_its_last_user_is_done(gpu_stand_in):
+def test_memory_is_written_when_its_last_user_is_done(fake_gpu):
     gpu = backend(0)
     x = gpu.xp.zeros(3)
-    standin.state.chance = Never()
+    fake_cupy.state.chance = Never()
     with gpu.running():
         x += 1  # may have read what the upload is given next
         Upload(gpu, gpu.xp.empty(3))(np.ones(3))
@@ -99,11 +99,11 @@ def test_memory_is_written_when_its_last_user_is_done(gpu_stand_in):
     assert x._raw.tolist() == [1, 1, 1]
 
 
-def test_work_on_another_gpu_is_waited_for(gpu_stand_in):
-    xp = gpu_stand_in
+def test_work_on_another_gpu_is_waited_for(fake_gpu):
+    xp = fake_gpu
     with xp.cuda.Device(1):
         x = xp.zeros(3)
-    standin.state.chance = Never()
+    fake_cupy.state.chance = Never()
     with xp.cuda.Device(1), xp.cuda.Stream(non_blocking=True):
         x += 1
         there = download([x])
@@ -113,9 +113,9 @@ def test_work_on_another_gpu_is_waited_for(gpu_stand_in):
     np.testing.assert_array_equal(there()[0], np.ones(3))
 
 
-def test_results_of_a_gpu_that_is_not_the_current_one(gpu_stand_in):
-    with gpu_stand_in.cuda.Device(1):
-        x = gpu_stand_in.ones(3)
+def test_results_of_a_gpu_that_is_not_the_current_one(fake_gpu):
+    with fake_gpu.cuda.Device(1):
+        x = fake_gpu.ones(3)
     np.testing.assert_array_equal(download([x])()[0], np.ones(3))
 
 
@@ -125,10 +125,10 @@ def work_that_fails(gpu, x):
         raise KeyError
 
 
-def test_what_follows_an_error_comes_after_it(gpu_stand_in):
+def test_what_follows_an_error_comes_after_it(fake_gpu):
     gpu = backend(0)
     x, callers = gpu.xp.zeros(3), gpu.xp.cuda.Stream(non_blocking=True)
-    standin.state.chance = Never()
+    fake_cupy.state.chance = Never()
     with callers:
         with pytest.raises(KeyError):
             work_that_fails(gpu, x)

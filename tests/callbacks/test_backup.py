@@ -138,7 +138,7 @@ def test_the_backup_before_a_damaged_one(tmp_path):
     content[len(content) // 2] ^= 255
     latest.write_bytes(content)
     with pytest.raises(ValueError, match=r"latest\.npz: the file is damaged"):
-        callbacks.snapshot.Snapshot.read(latest)
+        callbacks.training_state.TrainingState.read(latest)
     told = []
     train(tmp_path, callbacks.LambdaCallback(on_epoch_begin=lambda e, logs: told.append(e)), double_checkpoint=True)
     assert told == [1, 2, 3]

@@ -36,8 +36,8 @@ def test_cross_entropy(isa, dtype):
 
 
 @DTYPES
-def test_on_a_gpu(gpu_stand_in, dtype):
-    x, target = (gpu_stand_in.asarray(np.array(a, dtype)) for a in (LOGITS, TARGETS))
+def test_on_a_gpu(fake_gpu, dtype):
+    x, target = (fake_gpu.asarray(np.array(a, dtype)) for a in (LOGITS, TARGETS))
     found = to_host(ops.categorical_crossentropy(target, x, from_logits=True))
     np.testing.assert_allclose(found, wanted(dtype), rtol=1e-6)
 
@@ -79,8 +79,8 @@ def test_binary_cross_entropy(isa, dtype):
 
 
 @DTYPES
-def test_binary_cross_entropy_on_a_gpu(gpu_stand_in, dtype):
-    check_binary(dtype, gpu_stand_in.asarray)
+def test_binary_cross_entropy_on_a_gpu(fake_gpu, dtype):
+    check_binary(dtype, fake_gpu.asarray)
 
 
 def test_gradients_of_binary_cross_entropy():

@@ -11,7 +11,7 @@ import pytest
 from fastconv import Variable, callbacks, config, layers, metrics, models, ops
 from fastconv.device import gpu_count
 from fastconv.engine import GradientTape
-from tests import standin
+from tests import fake_cupy
 
 BATCH = 8
 
@@ -95,37 +95,37 @@ def test_saving_and_loading_see_the_newest_weights(gpu, data, tmp_path):
     np.testing.assert_allclose(other.predict(data[0], verbose=0), 0.1)
 
 
-def test_a_run_of_steps_is_recorded_once_and_launched(gpu_stand_in, one_hot):
+def test_a_run_of_steps_is_recorded_once_and_launched(fake_gpu, one_hot):
     config.set_device("gpu")
     net = small_net(loss="categorical_crossentropy")
     batch = [a[:BATCH] for a in one_hot]
     net.train_on_batch(*batch)
     net.train_on_batch(*batch)
-    before = standin.state.launches
+    before = fake_cupy.state.launches
     net.train_on_batch(*batch)
-    assert standin.state.launches - before < 20  # the batch, metrics begun again: not the steps
+    assert fake_cupy.state.launches - before < 20  # the batch, metrics begun again: not the steps
 
 
-def test_recorded_steps_keep_their_memory(gpu_stand_in, one_hot):
+def test_recorded_steps_keep_their_memory(fake_gpu, one_hot):
     config.set_device("gpu")
     net = small_net(loss="categorical_crossentropy")
     for _ in range(2):
         net.train_on_batch(*[a[:BATCH] for a in one_hot])
-    assert standin.state.memories
+    assert fake_cupy.state.memories
     del net
     gc.collect()
-    assert not standin.state.memories
+    assert not fake_cupy.state.memories
 
 
-def test_nobody_waits_for_steps_that_are_not_shown(gpu_stand_in, one_hot):
+def test_nobody_waits_for_steps_that_are_not_shown(fake_gpu, one_hot):
     config.set_device("gpu")
     net = small_net(loss="categorical_crossentropy")
     train(net, one_hot)
     waited = []
     for steps in (2, 5):
-        before = standin.state.synchronizations
+        before = fake_cupy.state.synchronizations
         train(net, [a[: steps * BATCH] for a in one_hot], epochs=1)
-        waited.append(standin.state.synchronizations - before)
+        waited.append(fake_cupy.state.synchronizations - before)
     assert waited[0] == waited[1]
 
 
@@ -238,10 +238,10 @@ def test_data_of_another_dtype_travel_as_they_are(gpu, rng):
 
 
 @pytest.fixture(params=range(6))
-def late(gpu_stand_in, request):
+def late(fake_gpu, request):
     """Streams run when they like, as far as nobody waits for them."""
-    standin.state.chance = random.Random(request.param)
-    return gpu_stand_in
+    fake_cupy.state.chance = random.Random(request.param)
+    return fake_gpu
 
 
 @pytest.mark.parametrize("run_eagerly", [False, True])

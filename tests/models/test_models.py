@@ -456,7 +456,7 @@ def test_winners_of_pooling_are_kept_for_a_gradient_alone():
         for step in planned.plan.steps
         if "pool" in step.primitive.name
     ]
-    assert pools == ["max_pool_winners", "extreme_pool_backward", "max_pool", "max_pool"]
+    assert pools == ["max_pool_argmax", "extreme_pool_backward", "max_pool", "max_pool"]
 
 
 def test_whole_numbers_and_float64_are_taken_as_inputs():

@@ -59,11 +59,11 @@ def test_resize(isa, bad, dtype, size, interpolation, antialias):
 
 @BAD
 @DTYPES
-def test_resize_on_a_gpu(gpu_stand_in, bad, dtype):
+def test_resize_on_a_gpu(fake_gpu, bad, dtype):
     for interpolation in ("bilinear", "lanczos3"):
         check_resized(
             lambda x: ops.image.resize(x, (17, 22), interpolation),  # noqa: B023
-            bad, dtype, (17, 22), interpolation, False, array=gpu_stand_in.asarray,
+            bad, dtype, (17, 22), interpolation, False, array=fake_gpu.asarray,
         )  # fmt: skip
 
 
@@ -110,9 +110,9 @@ MOVES = {
 @BAD
 @DTYPES
 @pytest.mark.parametrize("move", MOVES)
-@pytest.mark.parametrize("where", ["cpu", "stand-in"])
+@pytest.mark.parametrize("where", ["cpu", "fake-gpu"])
 def test_affine_maps(request, isa, bad, dtype, move, where):
-    array = np.asarray if where == "cpu" else request.getfixturevalue("gpu_stand_in").asarray
+    array = np.asarray if where == "cpu" else request.getfixturevalue("fake_gpu").asarray
     t = np.array(MOVES[move])
     for fill in ("constant", "reflect", "nearest"):
         for channels in (1, 3, 4):

@@ -176,8 +176,8 @@ def test_functions_of_one(isa, name, dtype):
 
 @DTYPES
 @pytest.mark.parametrize("name", UNARY)
-def test_functions_of_one_on_a_gpu(gpu_stand_in, name, dtype):
-    check_unary(name, dtype, gpu_stand_in.asarray, 1)
+def test_functions_of_one_on_a_gpu(fake_gpu, name, dtype):
+    check_unary(name, dtype, fake_gpu.asarray, 1)
 
 
 @DTYPES
@@ -190,8 +190,8 @@ def test_functions_of_two(isa, name, dtype):
 
 @DTYPES
 @pytest.mark.parametrize("name", BINARY)
-def test_functions_of_two_on_a_gpu(gpu_stand_in, name, dtype):
-    check_binary(name, dtype, gpu_stand_in.asarray, 1)
+def test_functions_of_two_on_a_gpu(fake_gpu, name, dtype):
+    check_binary(name, dtype, fake_gpu.asarray, 1)
 
 
 @DTYPES

@@ -100,7 +100,7 @@ def test_pooling_is_its_definition(window, averaged):
             np.testing.assert_allclose(y.ravel(), expected.ravel(), rtol=1e-6)
         return
     how["dilation"] = lift(dilation, 1)
-    expected, winners = naive.extreme_pool(image, 1, **how)
+    expected, argmax = naive.extreme_pool(image, 1, **how)
     np.testing.assert_array_equal(
         ops.max_pool(x, size, strides, padding, dilation_rate=dilation).ravel(), expected.ravel()
     )
@@ -110,7 +110,7 @@ def test_pooling_is_its_definition(window, averaged):
     with np.errstate(invalid="ignore"):  # a window in the padding alone gives -inf
         found = dx(x)
     np.testing.assert_array_equal(
-        found.ravel(), naive.extreme_pool_backward(dy, winners, input_shape=image.shape, **how).ravel()
+        found.ravel(), naive.extreme_pool_backward(dy, argmax, input_shape=image.shape, **how).ravel()
     )
 
 

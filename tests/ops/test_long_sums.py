@@ -55,12 +55,12 @@ def test_wide_windows(isa, channels, padding):
         np.testing.assert_allclose(found, ops.average_pool(x.astype(np.float64), window, (7, 9), padding), rtol=2e-6)
 
 
-def test_wide_windows_on_a_gpu(gpu_stand_in):
+def test_wide_windows_on_a_gpu(fake_gpu):
     x = np.random.default_rng(3).uniform(0, 1, (1, 40, 60, 2)).astype(np.float32)
-    found = to_host(ops.average_pool(gpu_stand_in.asarray(x), (30, 50), 5))
+    found = to_host(ops.average_pool(fake_gpu.asarray(x), (30, 50), 5))
     np.testing.assert_allclose(found, ops.average_pool(x.astype(np.float64), (30, 50), 5), rtol=3e-7)
     x[0, 3, 4, 0] = np.inf
-    assert np.isinf(to_host(ops.average_pool(gpu_stand_in.asarray(x), (30, 50), 5))[0, 0, 0, 0])
+    assert np.isinf(to_host(ops.average_pool(fake_gpu.asarray(x), (30, 50), 5))[0, 0, 0, 0])
 
 
 def test_metrics_count_beyond_2_to_the_24():

@@ -11,7 +11,7 @@ from fastconv.backends.cpu.algorithms.algorithm import DIRECTIONS
 from fastconv.backends.cpu.algorithms.choose import choose
 from fastconv.backends.cpu.algorithms.winograd import WINOGRAD
 from fastconv.geometry import Convolution
-from fastconv.window import CONV_PADDINGS, Padding, broken_rule, clip_window, resolve_padding, spread
+from fastconv.window import CONV_PADDINGS, Padding, as_tuple, clip_window, resolve_padding, shape_mismatch
 
 
 class Explanation(NamedTuple):
@@ -50,13 +50,13 @@ def explain_conv(
     'winograd'
     """
     x, w = tuple(map(int, input_shape)), tuple(map(int, kernel_shape))
-    if broken_rule(x, w):
+    if shape_mismatch(x, w):
         raise ValueError(
             "input_shape must be (N, *spatial, C) and kernel_shape (*window, CI, CO), C a multiple of CI and CO one of "
             f"C / CI. Received: input_shape={x}, kernel_shape={w}"
         )
     rank = len(x) - 2
-    steps, distance = spread("strides", strides, rank), spread("dilation_rate", dilation_rate, rank)
+    steps, distance = as_tuple("strides", strides, rank), as_tuple("dilation_rate", dilation_rate, rank)
     sides = resolve_padding("explain_conv", padding, x[1:-1], w[:-2], steps, distance, CONV_PADDINGS)
     clip = clip_window(x[1:-1], w[:-2], steps, sides, distance)
     parts = (x[0], *clip.spatial, x[-1]), (*clip.size, *w[-2:])

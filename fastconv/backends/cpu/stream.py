@@ -81,20 +81,20 @@ class CpuStream(Reference):
         y = output_array(out, pooling.output_shape)
         return Launch(y, _stream.min_pool, (y, x, pooling))
 
-    @float32(Reference.max_pool_winners)
-    def max_pool_winners(self, x, *, pooling, out=None):
-        y, winners = extremes(out, pooling.output_shape)
-        return Launch((y, winners), _stream.max_pool, (y, x, pooling, winners))
+    @float32(Reference.max_pool_argmax)
+    def max_pool_argmax(self, x, *, pooling, out=None):
+        y, argmax = extremes(out, pooling.output_shape)
+        return Launch((y, argmax), _stream.max_pool, (y, x, pooling, argmax))
 
-    @float32(Reference.min_pool_winners)
-    def min_pool_winners(self, x, *, pooling, out=None):
-        y, winners = extremes(out, pooling.output_shape)
-        return Launch((y, winners), _stream.min_pool, (y, x, pooling, winners))
+    @float32(Reference.min_pool_argmax)
+    def min_pool_argmax(self, x, *, pooling, out=None):
+        y, argmax = extremes(out, pooling.output_shape)
+        return Launch((y, argmax), _stream.min_pool, (y, x, pooling, argmax))
 
     @float32(Reference.extreme_pool_backward, seeds=1)
-    def extreme_pool_backward(self, dy, winners, *, pooling, out=None):
+    def extreme_pool_backward(self, dy, argmax, *, pooling, out=None):
         dx = output_array(out, pooling.input_shape)
-        return Launch(dx, _extreme_pool_backward, (dx, dy, winners, pooling))
+        return Launch(dx, _extreme_pool_backward, (dx, dy, argmax, pooling))
 
     @float32(Reference.average_pool)
     def average_pool(self, x, *, pooling, count_padding=False, out=None):
@@ -326,9 +326,9 @@ def corner(padding: Sides) -> Pair:
 
 
 def extremes(out: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """Arrays for the extremes of windows and for the numbers of their winners: those of `out` if they fit."""
-    y, winners = out or (None, None)
-    return output_array(y, shape), integer_output_array(winners, shape)
+    """Arrays for the extremes of windows and for the numbers of their argmax: those of `out` if they fit."""
+    y, argmax = out or (None, None)
+    return output_array(y, shape), integer_output_array(argmax, shape)
 
 
 def streamed(function: str, arrays: tuple[Array, ...], out: Array | None) -> Launch:
@@ -411,8 +411,8 @@ def axes_of(axis: Axes, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(a + ndim if a < 0 else a for a in axes))
 
 
-def _extreme_pool_backward(dx: Array, dy: Array, winners: Array, pooling: Pooling) -> None:
-    _stream.extreme_pool_backward(dx, dy, np.ascontiguousarray(winners, np.int32), pooling)
+def _extreme_pool_backward(dx: Array, dy: Array, argmax: Array, pooling: Pooling) -> None:
+    _stream.extreme_pool_backward(dx, dy, np.ascontiguousarray(argmax, np.int32), pooling)
 
 
 def _sparse_softmax_cross_entropy(loss: Array, logits: Array, target: Array) -> None:

@@ -330,15 +330,15 @@ class GpuStream(Reference):
         self.xp.copyto(out, x, casting="unsafe")
         return out
 
-    def _extremes(self, sign: int, x: Array, pooling: Pooling, y: Out, winners: Array | None) -> Array:
-        """Return max_pool (sign > 0) or min_pool, in `y` if there is one; fill `winners` if there are any."""
+    def _extremes(self, sign: int, x: Array, pooling: Pooling, y: Out, argmax: Array | None) -> Array:
+        """Return max_pool (sign > 0) or min_pool, in `y` if there is one; fill `argmax` if there are any."""
         y = self._room(y, pooling.output_shape, x)
-        launch_each(self.xp, "pool.extreme_pool", y, winners, x, sign, *pooling_arguments(pooling))
+        launch_each(self.xp, "pool.extreme_pool", y, argmax, x, sign, *pooling_arguments(pooling))
         return y
 
-    def _extremes_and_winners(self, sign: int, x: Array, pooling: Pooling, out: Any) -> tuple[Array, Array]:
-        y, winners = out or (None, self.xp.empty(pooling.output_shape, self.xp.int32))
-        return self._extremes(sign, x, pooling, y, winners), winners
+    def _extremes_and_argmax(self, sign: int, x: Array, pooling: Pooling, out: Any) -> tuple[Array, Array]:
+        y, argmax = out or (None, self.xp.empty(pooling.output_shape, self.xp.int32))
+        return self._extremes(sign, x, pooling, y, argmax), argmax
 
     @kernel(Reference.max_pool)
     def max_pool(self, x, *, pooling, out=None):
@@ -348,18 +348,18 @@ class GpuStream(Reference):
     def min_pool(self, x, *, pooling, out=None):
         return self._extremes(-1, x, pooling, out, None)
 
-    @kernel(Reference.max_pool_winners, others=frozenset(["int32"]))
-    def max_pool_winners(self, x, *, pooling, out=None):
-        return self._extremes_and_winners(1, x, pooling, out)
+    @kernel(Reference.max_pool_argmax, others=frozenset(["int32"]))
+    def max_pool_argmax(self, x, *, pooling, out=None):
+        return self._extremes_and_argmax(1, x, pooling, out)
 
-    @kernel(Reference.min_pool_winners, others=frozenset(["int32"]))
-    def min_pool_winners(self, x, *, pooling, out=None):
-        return self._extremes_and_winners(-1, x, pooling, out)
+    @kernel(Reference.min_pool_argmax, others=frozenset(["int32"]))
+    def min_pool_argmax(self, x, *, pooling, out=None):
+        return self._extremes_and_argmax(-1, x, pooling, out)
 
     @kernel(Reference.extreme_pool_backward, count=1)
-    def extreme_pool_backward(self, dy, winners, *, pooling, out=None):
-        dx, winners = self._room(out, pooling.input_shape, dy), winners.astype(self.xp.int32, copy=False)
-        launch_each(self.xp, "pool.extreme_pool_backward", dx, dy, winners, *pooling_arguments(pooling))
+    def extreme_pool_backward(self, dy, argmax, *, pooling, out=None):
+        dx, argmax = self._room(out, pooling.input_shape, dy), argmax.astype(self.xp.int32, copy=False)
+        launch_each(self.xp, "pool.extreme_pool_backward", dx, dy, argmax, *pooling_arguments(pooling))
         return dx
 
     @kernel(Reference.average_pool)

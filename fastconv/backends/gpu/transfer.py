@@ -40,12 +40,12 @@ def to_host(x: Any) -> np.ndarray:
     return x.get() if is_on_gpu(x) else np.asarray(x)
 
 
-def like(x: Any, index: Any) -> Any:
+def index_on_device_of(x: Any, index: Any) -> Any:
     """`index`, a slice or an array, in the memory of `x`."""
     return gpu_backend(x.device.id).array(index) if is_on_gpu(x) and isinstance(index, np.ndarray) else index
 
 
-def brought_here(x: Any) -> Any:
+def to_current_device(x: Any) -> Any:
     """`x`, an array, where models compute."""
     number = gpu_number()
     return to_host(x) if number is None else gpu_backend(number).array(x)

@@ -11,11 +11,11 @@ import warnings
 from typing import Any
 
 from fastconv.engine.interrupts import assign_all
-from fastconv.models.saving.fitting import naming
 from fastconv.models.saving.foreign import about
 from fastconv.models.saving.keras_v3 import KerasArchive, WeightsH5
 from fastconv.models.saving.legacy_h5 import LegacyH5
-from fastconv.models.saving.own import Npz, Safetensors
+from fastconv.models.saving.matching import naming
+from fastconv.models.saving.native import Npz, Safetensors
 from fastconv.serialization import custom_object_scope, warning_of_lambdas
 from fastconv.utils.endings import MODELS, READ_WEIGHTS, WEIGHTS, check_destination, known_suffix, model_suffix
 from fastconv.utils.files import FilePath, write_whole

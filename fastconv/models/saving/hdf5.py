@@ -11,8 +11,8 @@ import numpy as np
 
 from fastconv.engine import Variable
 from fastconv.models.saving import hdf5_file
-from fastconv.models.saving.fitting import check_fit
 from fastconv.models.saving.hdf5_file import Dataset, Group
+from fastconv.models.saving.matching import check_fit
 from fastconv.utils.endings import ABOUT_H5PY
 
 NAMES_IN_ATTRIBUTE = 1000  # an attribute holds 64 KiB; longer lists go on in name0, name1, ...

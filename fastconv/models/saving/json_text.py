@@ -6,8 +6,8 @@ from typing import Any
 
 from fastconv.models.saving.building import build_model
 from fastconv.models.saving.compiling import compile_options
-from fastconv.models.saving.fitting import naming, parse
 from fastconv.models.saving.from_keras import from_keras
+from fastconv.models.saving.matching import naming, parse
 from fastconv.serialization import custom_object_scope
 
 PLACE = "model_from_json"

@@ -21,9 +21,9 @@ from fastconv.layers.base import Layer
 from fastconv.models.saving import hdf5, hdf5_file, legacy_h5, quantized, tree, zipped
 from fastconv.models.saving.building import build_model, optimizer_state
 from fastconv.models.saving.compiling import compile_options
-from fastconv.models.saving.fitting import Pairs, as_json, parse, skipping
 from fastconv.models.saving.from_keras import from_keras
 from fastconv.models.saving.hdf5_file import Dataset, Group
+from fastconv.models.saving.matching import Pairs, as_json, parse, skipping
 from fastconv.models.saving.names import storable
 from fastconv.models.saving.optimizer_arrays import matched
 from fastconv.models.saving.to_keras import model_to_keras

@@ -17,9 +17,9 @@ from fastconv.layers.base import Layer
 from fastconv.models.saving import hdf5, quantized
 from fastconv.models.saving.building import build_model, optimizer_state, other_state
 from fastconv.models.saving.compiling import compile_options
-from fastconv.models.saving.fitting import Pairs, as_json, parse, skipping
 from fastconv.models.saving.from_keras import from_keras
 from fastconv.models.saving.hdf5_file import Dataset
+from fastconv.models.saving.matching import Pairs, as_json, parse, skipping
 from fastconv.models.saving.names import distinct
 from fastconv.models.saving.optimizer_arrays import matched, without_scaling
 from fastconv.models.saving.to_keras import model_to_keras

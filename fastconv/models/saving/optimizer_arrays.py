@@ -12,9 +12,9 @@ from typing import Any
 
 from fastconv.engine import Variable
 from fastconv.models.saving.building import optimizer_state
-from fastconv.models.saving.fitting import Pairs, check_fit
 from fastconv.models.saving.from_keras import SCALING
 from fastconv.models.saving.hdf5_file import Dataset
+from fastconv.models.saving.matching import Pairs, check_fit
 
 BEFORE_TRAINING = 4  # variables of both optimizers: two counts of steps, two learning rates
 

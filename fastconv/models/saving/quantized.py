@@ -14,8 +14,8 @@ import numpy as np
 
 from fastconv.layers.base import Layer
 from fastconv.layers.core import Dense
-from fastconv.models.saving.fitting import Pairs, check_fit
 from fastconv.models.saving.hdf5_file import Dataset
+from fastconv.models.saving.matching import Pairs, check_fit
 
 BY_COLUMN, BY_GROUP, FLOAT8 = 1, 3, 6  # numbers of arrays that follow the kernel and the bias
 ORDER = ("kernel", "bias", "kernel_scale", "kernel_zero", "g_idx")

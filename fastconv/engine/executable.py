@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
-class Bound:
+class Executable:
     """One set of buffers for a plan, and its steps bound to them.
 
     Attributes:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from fastconv.backends.reference import Reference
-from tests.standin import memory
-from tests.standin.streams import launch
+from tests.fake_cupy import memory
+from tests.fake_cupy.streams import launch
 from tests.windows import Windows
 
 reference = Windows(Reference(np))

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.standin import memory
-from tests.standin.streams import launch
+from tests.fake_cupy import memory
+from tests.fake_cupy.streams import launch
 
 AVAILABLE = sys.platform == "linux" and shutil.which("g++") is not None  # tests are skipped elsewhere
 HEADER = Path(__file__).with_name("cuda_on_cpu.h")

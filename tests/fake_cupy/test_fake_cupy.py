@@ -7,28 +7,28 @@ import types
 import numpy as np
 import pytest
 
-from tests import standin
+from tests import fake_cupy
 
 
 @pytest.fixture
-def gpu(gpu_stand_in):
+def gpu(fake_gpu):
     """The stand-in alone, whatever this machine has."""
-    return gpu_stand_in
+    return fake_gpu
 
 
 def test_every_name_is_one_of_cupy():
     real = pytest.importorskip("cupy", exc_type=ImportError)
     for ours, theirs in (
-        (standin.cupy, real),
-        (standin.cupy.cuda, real.cuda),
-        (standin.cupy.cuda.runtime, real.cuda.runtime),
+        (fake_cupy.cupy, real),
+        (fake_cupy.cupy.cuda, real.cuda),
+        (fake_cupy.cupy.cuda.runtime, real.cuda.runtime),
     ):
         assert not [name for name in vars(ours) if name[0] != "_" and not hasattr(theirs, name)]
     for name in ("ndarray", "ufunc", "ElementwiseKernel"):
-        ours, theirs = getattr(standin.cupy, name), getattr(real, name)
+        ours, theirs = getattr(fake_cupy.cupy, name), getattr(real, name)
         assert not [n for n in dir(ours) if n[0] != "_" and not hasattr(theirs, n)], name
     for name in ("Device", "Event", "Graph", "MemoryPool", "Stream"):
-        ours, theirs = getattr(standin.cupy.cuda, name), getattr(real.cuda, name)
+        ours, theirs = getattr(fake_cupy.cupy.cuda, name), getattr(real.cuda, name)
         assert not [n for n in dir(ours) if n[0] != "_" and not hasattr(theirs, n)], name
 
 
@@ -81,9 +81,9 @@ def test_views_share_memory_and_results_do_not(gpu):
 
 def test_looking_at_values_is_counted(gpu):
     x = gpu.ones(1, "float32")
-    assert standin.state.synchronizations == 0
+    assert fake_cupy.state.synchronizations == 0
     float(x), int(x), bool(x), x.get(), x.item(), x.tolist(), x.nonzero(), x[x > 0]
-    assert standin.state.synchronizations == 8
+    assert fake_cupy.state.synchronizations == 8
 
 
 def test_arrays_belong_to_a_device(gpu):

@@ -19,7 +19,7 @@ from fastconv.engine import Variable
 from fastconv.engine.interrupts import assign_all
 from fastconv.models.saving import zipped
 from fastconv.models.saving.building import build_model, optimizer_state, other_state
-from fastconv.models.saving.fitting import Pairs, as_json, fitted, parse
+from fastconv.models.saving.matching import Pairs, as_json, fitted, parse
 from fastconv.models.saving.names import storable
 from fastconv.serialization import serialize
 from fastconv.utils.endings import ABOUT_SAFETENSORS
@@ -28,7 +28,7 @@ from fastconv.utils.files import DAMAGE
 FORMAT = 1
 
 
-class Own:
+class NativeFormat:
     """What both formats share; they differ in how a text and named arrays become bytes."""
 
     def dump(self, model: Any) -> bytes:
@@ -75,7 +75,7 @@ class Own:
         raise NotImplementedError
 
 
-class Npz(Own):
+class Npz(NativeFormat):
     """A zip archive that `numpy.load` reads."""
 
     def encode(self, text: str, arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -94,7 +94,7 @@ class Npz(Own):
             return archive.read("config.json").decode(), arrays
 
 
-class Safetensors(Own):
+class Safetensors(NativeFormat):
     """A file that other libraries read: https://github.com/huggingface/safetensors."""
 
     def encode(self, text: str, arrays: Mapping[str, np.ndarray]) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.standin.streams import (
+from tests.fake_cupy.streams import (
     Device,
     allocated,
     forbid_in_capture,

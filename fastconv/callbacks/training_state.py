@@ -20,7 +20,7 @@ from fastconv.utils.files import DAMAGE, write_whole
 ARRAY = "array"  # the key of {"array": number}, which stands for an array in JSON
 
 
-class Snapshot:
+class TrainingState:
     """Variables of a model, of its metrics and optimizers, state of callbacks, and the place that `fit` has reached.
 
     Args:
@@ -36,7 +36,7 @@ class Snapshot:
         self.callbacks = callbacks
 
     @classmethod
-    def take(cls, model: Any, callbacks: Iterable[Callback], place: dict[str, Any]) -> Snapshot:
+    def take(cls, model: Any, callbacks: Iterable[Callback], place: dict[str, Any]) -> TrainingState:
         """What there is now; arrays are copied when it is written.
 
         Raises:
@@ -109,7 +109,7 @@ class Snapshot:
         write_whole(path, lambda file: file.write(content.getbuffer()))
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Snapshot:
+    def read(cls, path: str | os.PathLike[str]) -> TrainingState:
         """What `write` has written. Raises ValueError for a damaged file; nothing in it is ever run."""
         try:
             with np.load(path, allow_pickle=False) as file:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class LateLogs(UserDict):
+class LazyLogs(UserDict):
     """Numbers by name that are found when somebody first looks at them, which has to be before the next step begins.
 
     Args:

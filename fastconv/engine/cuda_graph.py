@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastconv.backends.gpu.backend import Gpu
 from fastconv.backends.gpu.transfer import Upload
 from fastconv.device import is_on_gpu
-from fastconv.engine.bound import Bound
+from fastconv.engine.executable import Executable
 from fastconv.engine.host import HostCall
 from fastconv.engine.interrupts import uninterrupted
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fastconv.engine.variable import Variable
 
 
-class BoundOnGpu(Bound):
+class CudaGraphExecutable(Executable):
     """One set of buffers on a GPU, and a plan's steps bound to them.
 
     The first run computes step by step, the second is recorded, and from then on one launch computes all steps: unless

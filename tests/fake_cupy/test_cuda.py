@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.standin import cuda, memory
+from tests.fake_cupy import cuda, memory
 
 pytestmark = pytest.mark.skipif(not cuda.AVAILABLE, reason="kernels are compiled by g++, on Linux")
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.standin import memory
+from tests.fake_cupy import memory
 
 
 class CudaError(RuntimeError):

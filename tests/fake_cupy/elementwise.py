@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tests.standin.arrays import ndarray, unwrap
-from tests.standin.streams import allocated, launch, spoil, state
+from tests.fake_cupy.arrays import ndarray, unwrap
+from tests.fake_cupy.streams import allocated, launch, spoil, state
 
 TYPES = {
     "bool": "bool",
@@ -54,7 +54,7 @@ static inline float rsqrt(float x) { return 1 / sqrtf(x); }
 def compiled(source: str) -> ctypes.CDLL:
     """A library of C++, kept in a folder for temporary files by what it is made of."""
     key = hashlib.sha256(source.encode()).hexdigest()[:24]
-    folder = Path(tempfile.gettempdir(), f"fastconv-standin-{os.getuid() if hasattr(os, 'getuid') else 0}")
+    folder = Path(tempfile.gettempdir(), f"fastconv-fake-cupy-{os.getuid() if hasattr(os, 'getuid') else 0}")
     library = folder / f"{key}.so"
     if not library.exists():
         folder.mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ from fastconv.utils.random import generator
 Batch = tuple  # (x, y, weights or None), or (x,)
 
 
-class Feed:
+class BatchSource:
     """Batches, epoch after epoch.
 
     Attributes:
@@ -46,7 +46,7 @@ class Feed:
             pass
 
 
-class Arrays(Feed):
+class Arrays(BatchSource):
     """Arrays of one length, cut into batches of `batch_size`, the last of which may be smaller."""
 
     def __init__(self, arrays: Batch, batch_size: int, shuffle: bool = False) -> None:
@@ -65,7 +65,7 @@ class Arrays(Feed):
         """An epoch depends on random numbers alone."""
 
 
-class Stream(Feed):
+class IterableBatches(BatchSource):
     """Batches that something else makes: x, (x,), (x, y) or (x, y, weights), brought into form by `standardize`.
 
     A list counts as a tuple.
@@ -91,18 +91,18 @@ class Stream(Feed):
             yield self.standardize(*unpack_x_y_sample_weight(batch))
 
 
-class Part(Feed):
-    """A number of batches of another feed an epoch."""
+class Part(BatchSource):
+    """A number of batches of another source an epoch."""
 
-    def __init__(self, feed: Feed, steps: int) -> None:
-        self.feed = feed
+    def __init__(self, source: BatchSource, steps: int) -> None:
+        self.source = source
         self.steps: int = steps
 
     def begin(self) -> None:
-        self.feed.begin()
+        self.source.begin()
 
     def end(self) -> None:
-        self.feed.end()
+        self.source.end()
 
     def ended(self, step: int) -> None:
         """Warn that there are less batches than `steps`."""
@@ -114,25 +114,25 @@ class FirstBatches(Part):
 
     def batches(self) -> Iterator[Batch]:
         step = 0
-        for batch in islice(self.feed.batches(), self.steps):
+        for batch in islice(self.source.batches(), self.steps):
             yield batch
             step += 1
         if step < self.steps:
             self.ended(step)
 
 
-class Portions(Part):
+class FixedSteps(Part):
     """Batches of passes that follow one another: an epoch goes on where the one before has ended."""
 
-    def __init__(self, feed: Feed, steps: int) -> None:
-        super().__init__(feed, steps)
+    def __init__(self, source: BatchSource, steps: int) -> None:
+        super().__init__(source, steps)
         self.passing: Iterator[Batch] = iter(())
 
     def batches(self) -> Iterator[Batch]:
         for step in range(self.steps):
             batch = next(self.passing, None)
             if batch is None:
-                self.passing = self.feed.batches()
+                self.passing = self.source.batches()
                 batch = next(self.passing, None)
             if batch is None:
                 self.ended(step)
@@ -140,15 +140,15 @@ class Portions(Part):
             yield batch
 
 
-def from_arrays(arrays: Batch, batch_size: int | None, steps: int | None, shuffle: bool = False) -> Feed:
+def from_arrays(arrays: Batch, batch_size: int | None, steps: int | None, shuffle: bool = False) -> BatchSource:
     """Batches of arrays: of `batch_size`; if that is None, of the size with which one pass has `steps`, or of 32."""
     size = batch_size or (32 if steps is None else -(-batching.count_samples(arrays[0]) // steps))
     return Arrays(arrays, size, shuffle)
 
 
-def limited(feed: Feed, steps: int | None, kind: type[Part]) -> Feed:
-    """`feed` with `steps` batches an epoch, taken as `kind` does; with its own number if `steps` is None."""
-    return feed if steps is None else kind(feed, steps)
+def limited(source: BatchSource, steps: int | None, kind: type[Part]) -> BatchSource:
+    """`source` with `steps` batches an epoch, taken as `kind` does; with its own number if `steps` is None."""
+    return source if steps is None else kind(source, steps)
 
 
 def length_of(source: Any) -> int | None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import types
 
-from tests.standin import arrays, cuda, streams
-from tests.standin.cuda import AVAILABLE, RawKernel, RawModule
-from tests.standin.elementwise import ElementwiseKernel
-from tests.standin.streams import State, state
+from tests.fake_cupy import arrays, cuda, streams
+from tests.fake_cupy.cuda import AVAILABLE, RawKernel, RawModule
+from tests.fake_cupy.elementwise import ElementwiseKernel
+from tests.fake_cupy.streams import State, state
 
 __all__ = ["AVAILABLE", "State", "cuda", "cupy", "state"]
 
