@@ -1,0 +1,68 @@
+"""Public names have an example in their docstring: the number of names without an example only falls."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import pytest
+
+# The most public names of each module that may lack an example. Lower a number when you add examples; never raise it.
+WITHOUT_EXAMPLE = {
+    "fastconv": 12,
+    "fastconv.activations": 35,
+    "fastconv.applications": 2,
+    "fastconv.backend": 77,
+    "fastconv.callbacks": 14,
+    "fastconv.config": 18,
+    "fastconv.constraints": 13,
+    "fastconv.initializers": 41,
+    "fastconv.layers": 126,
+    "fastconv.losses": 57,
+    "fastconv.metrics": 83,
+    "fastconv.models": 7,
+    "fastconv.ops": 125,
+    "fastconv.ops.image": 12,
+    "fastconv.optimizers": 14,
+    "fastconv.optimizers.schedules": 10,
+    "fastconv.preprocessing": 2,
+    "fastconv.preprocessing.image": 18,
+    "fastconv.preprocessing.sequence": 1,
+    "fastconv.random": 12,
+    "fastconv.regularizers": 12,
+    "fastconv.saving": 12,
+    "fastconv.utils": 27,
+}
+
+
+def without_example(module: str) -> list[str]:
+    """Return the public functions and classes of a module whose docstrings have no example."""
+    return sorted(name for name in public_names(module) if ">>>" not in docstring(module, name))
+
+
+def public_names(module: str) -> list[str]:
+    """Return the names in `__all__`, or all names without underscore that the module defines."""
+    loaded = importlib.import_module(module)
+    defined = getattr(loaded, "__all__", None) or [
+        name for name, value in vars(loaded).items() if getattr(value, "__module__", None) == module
+    ]
+    values = {name: getattr(loaded, name) for name in defined if not name.startswith("_")}
+    return [name for name, value in values.items() if inspect.isclass(value) or inspect.isroutine(value)]
+
+
+def docstring(module: str, name: str) -> str:
+    return inspect.getdoc(getattr(importlib.import_module(module), name)) or ""
+
+
+@pytest.mark.parametrize("module", sorted(WITHOUT_EXAMPLE))
+def test_no_more_names_lack_an_example(module):
+    lacking = without_example(module)
+    most = WITHOUT_EXAMPLE[module]
+    assert len(lacking) <= most, f"{module}: at most {most} names may lack an example. Received: {lacking}"
+
+
+def test_a_name_without_an_example_is_found(tmp_path, monkeypatch):
+    (tmp_path / "documented.py").write_text('def f():\n    """>>> f()"""\n\ndef g():\n    """Return None."""\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    assert public_names("documented") == ["f", "g"]
+    assert without_example("documented") == ["g"]

@@ -1,0 +1,35 @@
+"""The examples in the docstrings of the package run, and print the results that they show."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastconv
+
+OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+MODULES = sorted(
+    name
+    for name in ("fastconv", *(info.name for info in pkgutil.walk_packages(fastconv.__path__, "fastconv.")))
+    if not name.rpartition(".")[2].startswith("_")
+)
+
+
+def names_of_an_example(module: ModuleType) -> dict[str, Any]:
+    """Return the names that need no import in an example: np, the names of fastconv, and those of the module."""
+    own = {name: value for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__}
+    return {"np": np, "fastconv": fastconv, **{name: getattr(fastconv, name) for name in fastconv.__all__}, **own}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_docstrings(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # examples may write files
+    module = importlib.import_module(name)
+    results = doctest.testmod(module, globs=names_of_an_example(module), optionflags=OPTIONS)
+    assert results.failed == 0, f"{results.failed} of {results.attempted} examples fail: see the output above"
