@@ -1,1 +1,4 @@
-"""How fast fastconv is beside its rivals: pytest-benchmark suites, and `python -m benchmarks.report`."""
+"""Measure the speed of fastconv and of its rivals: pytest-benchmark suites (`test_bench_*.py`) and scripts to run.
+
+The code that they share is in `support`, each rival in `rivals`, the measured shapes in `shapes`.
+"""

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import alternate
+from benchmarks.support.measure import alternate
 from fastconv import layers
 from fastconv.engine import Plan, Trace
 from fastconv.preprocessing.image import ImageDataGenerator

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks.cases import Case
-from benchmarks.measure import fma_peak
 from benchmarks.rivals import SIDES, Side
+from benchmarks.support.cases import Case
+from benchmarks.support.measure import fma_peak
 from fastconv import config
 
 

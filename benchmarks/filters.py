@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.measure import alternate
+from benchmarks.support.measure import alternate
 from fastconv import config, ops
 
 try:

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.cases import Case, Conv, Model, expand, load
 from benchmarks.rivals import ours, pytorch
+from benchmarks.support.cases import Case, Conv, Model, expand, load
 from fastconv import backends, config, device
 from fastconv.backends.gpu.cudnn import describe
 from fastconv.backends.reference import Reference

@@ -3,9 +3,9 @@
 ``python -m benchmarks.keras [--nets lenet5] [--rivals jax=python3 torch=other/python]`` measures some nets, keeps the
 rows of the others, and writes benchmarks/results/keras.md.
 
-A process can have one backend of Keras only, so that each side is a process of its own (benchmarks/trainer.py), in
-which the same code trains the same nets (benchmarks/nets.py). They take turns: one computes while the others wait for
-their next order. A side trains by `train_on_batch` and by `fit`, whichever is faster.
+A process can use only one backend of Keras, so each side is a process of its own (support/trainer.py) and trains the
+same nets (support/nets.py) by the same code. The sides take turns: one computes while the others wait for their next
+order. A side trains by `train_on_batch` and by `fit`; the faster of the two counts.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.measure import HOPELESS, SETTLE
-from benchmarks.nets import NETS
+from benchmarks.support.measure import HOPELESS, SETTLE
+from benchmarks.support.nets import NETS
 
 RESULTS = Path(__file__).parent / "results"
 BACKENDS = ("jax", "tensorflow", "tensorflow-xla", "torch")
@@ -38,7 +38,7 @@ class Side:
         more = {} if name == "fastconv" else {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
         if backend == "tensorflow":
             more["JIT"] = "1" if xla else "0"
-        command = [python, "-m", "benchmarks.trainer", "fastconv" if name == "fastconv" else "keras"]
+        command = [python, "-m", "benchmarks.support.trainer", "fastconv" if name == "fastconv" else "keras"]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen(command, env={**os.environ, **more}, text=True, **pipes)
 

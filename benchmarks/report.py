@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import plots, summary
-from benchmarks.cases import Case, load
-from benchmarks.goals import kind
-from benchmarks.measure import Others, alternate, bandwidth, fma_peak
 from benchmarks.rivals import OURS, RIVALS, Side
-from benchmarks.rows import QUIET, THREADS, Row, key, read_rows, replaced, write_rows
+from benchmarks.support import plots, summary
+from benchmarks.support.cases import Case, load
+from benchmarks.support.goals import kind
+from benchmarks.support.measure import Others, alternate, bandwidth, fma_peak
+from benchmarks.support.rows import QUIET, THREADS, Row, key, read_rows, replaced, write_rows
 from fastconv import _core
 
 RESULTS = Path(__file__).parent / "results"

@@ -19,7 +19,7 @@ from unittest.mock import patch
 import numpy as np
 
 from fastconv import Sequential, _conv, _grouped, _matmul, _stream, _winograd, layers
-from fastconv.engine import bound
+from fastconv.engine import executable
 
 FEW, MANY = 10, 110
 ROUNDS, CALLS = 7, 200
@@ -55,13 +55,13 @@ def steps_of(shape: tuple[int, ...], make: Callable[[], Any], depth: int) -> dic
 def kernels_of(step: Step) -> Step:
     """What calls the compiled functions that a step calls, each with its arguments."""
     planned: list[partial] = []
-    run = bound.Bound.run
+    run = executable.Executable.run
 
     def noted(ready: Any, arrays: Any) -> Any:
         planned[:] = ready.steps
         return run(ready, arrays)
 
-    with patch.object(bound.Bound, "run", noted):
+    with patch.object(executable.Executable, "run", noted):
         step()
     kernels = [kernel for one in planned for kernel in compiled(one)]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.cases import load
+from benchmarks.support.cases import load
 
 
 @pytest.mark.parametrize("case", load("pad"), ids=str)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.cases import load
+from benchmarks.support.cases import load
 
 
 @pytest.mark.parametrize("case", load("batch_norm", "relu", "sigmoid", "tanh", "gelu", "silu", "softmax"), ids=str)

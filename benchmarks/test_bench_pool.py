@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.cases import load
+from benchmarks.support.cases import load
 
 
 @pytest.mark.parametrize("case", load("max_pool", "average_pool", "global_max_pool", "global_average_pool"), ids=str)

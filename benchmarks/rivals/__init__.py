@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks.cases import Case
 from benchmarks.rivals.ours import Fastconv
 from benchmarks.rivals.pytorch import PyTorch
+from benchmarks.support.cases import Case
 
 
 class Side(Protocol):

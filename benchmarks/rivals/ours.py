@@ -9,8 +9,19 @@ from typing import Any
 import numpy as np
 
 import fastconv
-from benchmarks.cases import BatchNorm, Case, Conv, ConvTranspose, Dense, GlobalPool, Model, Pad, Pointwise, Pool
-from benchmarks.nets import NETS
+from benchmarks.support.cases import (
+    BatchNorm,
+    Case,
+    Conv,
+    ConvTranspose,
+    Dense,
+    GlobalPool,
+    Model,
+    Pad,
+    Pointwise,
+    Pool,
+)
+from benchmarks.support.nets import NETS
 from fastconv import applications, config, explain_conv, models, ops
 from fastconv.backends import backend_of
 from fastconv.engine import Tensor, gradients

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import (
+from benchmarks.support.cases import (
     Arrays,
     BatchNorm,
     Case,

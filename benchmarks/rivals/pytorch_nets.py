@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from benchmarks.cases import Model
+from benchmarks.support.cases import Model
 
 
 class Residual(nn.Module):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.rows import THREADS, Row
+from benchmarks.support.rows import THREADS, Row
 
 
 def ratios(rows: Sequence[Row], title: str, path: Path) -> None:

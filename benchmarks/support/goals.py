@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.cases import Case, Conv
+from benchmarks.support.cases import Case, Conv
 
 KINDS = {
     "conv_transpose": "transposed",

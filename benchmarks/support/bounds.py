@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.rows import QUIET, Row
+from benchmarks.support.rows import QUIET, Row
 
 # Arrays that need more do not stay in a last-level cache from one call to the next.
 CACHED_BYTES = 32 << 20

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.cases import expand
 from benchmarks.rivals import ours
+from benchmarks.support.cases import expand
 from fastconv import GradientTape, config, layers, losses, ops
 from fastconv.backends.gpu.transfer import to_host
 

@@ -1,4 +1,4 @@
-"""Trains nets as it is told: ``python -m benchmarks.trainer fastconv``, or keras; see benchmarks/keras.py."""
+"""Trains nets as it is told: ``python -m benchmarks.support.trainer fastconv``, or keras; see benchmarks/keras.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.nets import NETS
+from benchmarks.support.nets import NETS
 
 BLOCK, MOST_STEPS = 0.5, 64  # seconds, and steps, between two looks at the clock
 

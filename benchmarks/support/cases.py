@@ -17,7 +17,7 @@ import numpy as np
 
 from fastconv.geometry import count_meetings
 
-SHAPES = Path(__file__).parent / "shapes"
+SHAPES = Path(__file__).parents[1] / "shapes"
 
 Sizes = tuple[int, ...]
 Arrays = dict[str, np.ndarray]

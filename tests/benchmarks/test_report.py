@@ -6,10 +6,11 @@ from dataclasses import fields, replace
 
 import pytest
 
-from benchmarks import bounds, measure, report, rows, summary
-from benchmarks.cases import Conv, Windowed, expand, load
-from benchmarks.goals import GOALS, kind
+from benchmarks import report
 from benchmarks.rivals import OURS
+from benchmarks.support import bounds, measure, rows, summary
+from benchmarks.support.cases import Conv, Windowed, expand, load
+from benchmarks.support.goals import GOALS, kind
 from fastconv import explain_conv
 from fastconv.window import output_size, resolve_padding
 

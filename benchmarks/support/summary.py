@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from benchmarks.bounds import BOUNDS, CACHED_BYTES, bound, roof_seconds
-from benchmarks.goals import (
+from benchmarks.support.bounds import BOUNDS, CACHED_BYTES, bound, roof_seconds
+from benchmarks.support.goals import (
     ALL_CONVOLUTIONS,
     CONVOLUTIONS,
     DIRECT_SHARE,
@@ -22,7 +22,7 @@ from benchmarks.goals import (
     Goal,
     goal,
 )
-from benchmarks.rows import QUIET, THREADS, Row, key
+from benchmarks.support.rows import QUIET, THREADS, Row, key
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 import fastconv
 from benchmarks import keras
-from benchmarks.nets import NETS
+from benchmarks.support.nets import NETS
 
 
 @pytest.mark.parametrize(

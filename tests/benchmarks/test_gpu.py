@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import gpu as benchmark
-from benchmarks.cases import expand, load
+from benchmarks.support.cases import expand, load
 from fastconv import applications, device
 from fastconv.applications import residual, vgg
 
