@@ -8,37 +8,13 @@ from typing import Any
 
 from fastconv import ops, serialization
 from fastconv.arguments import as_number, optional
-from fastconv.ops import (
-    celu,
-    elu,
-    glu,
-    hard_shrink,
-    hard_sigmoid,
-    hard_silu,
-    hard_tanh,
-    leaky_relu,
-    linear,
-    log_sigmoid,
-    log_softmax,
-    mish,
-    relu6,
-    selu,
-    sigmoid,
-    silu,
-    soft_shrink,
-    softmax,
-    softplus,
-    softsign,
-    sparse_plus,
-    sparse_sigmoid,
-    sparsemax,
-    squareplus,
-    tanh,
-    tanh_shrink,
-    threshold,
-)
+from fastconv.ops.activation import *  # noqa: F403
+from fastconv.ops.activation import __all__ as _OPS
 from fastconv.ops.activation import clipped_relu
 from fastconv.serialization import register
+
+# The functions of `ops`, which also take symbolic tensors, in place of those of the module.
+globals().update({_name: getattr(ops, _name) for _name in _OPS})
 
 
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
@@ -71,47 +47,21 @@ def exponential(x: Any) -> Any:
     return ops.exp(x)
 
 
-swish = silu
-hard_swish = hard_silu
+swish = ops.silu
+hard_swish = ops.hard_silu
 
 ALIASES = {"silu": ["swish"], "hard_silu": ["hard_swish"]}
 
 __all__ = [
-    "celu",
+    *_OPS,
     "deserialize",
-    "elu",
     "exponential",
     "gelu",
     "get",
-    "glu",
-    "hard_shrink",
-    "hard_sigmoid",
-    "hard_silu",
     "hard_swish",
-    "hard_tanh",
-    "leaky_relu",
-    "linear",
-    "log_sigmoid",
-    "log_softmax",
-    "mish",
     "relu",
-    "relu6",
-    "selu",
     "serialize",
-    "sigmoid",
-    "silu",
-    "soft_shrink",
-    "softmax",
-    "softplus",
-    "softsign",
-    "sparse_plus",
-    "sparse_sigmoid",
-    "sparsemax",
-    "squareplus",
     "swish",
-    "tanh",
-    "tanh_shrink",
-    "threshold",
 ]
 
 
@@ -131,7 +81,7 @@ def get(identifier: Any) -> Callable[[Any], Any]:
     Raises:
         ValueError: an unknown name.
     """
-    return linear if identifier is None else serialization.get("activation", identifier)
+    return ops.linear if identifier is None else serialization.get("activation", identifier)
 
 
 for _name in set(__all__) - {"deserialize", "get", "hard_swish", "serialize", "swish"}:

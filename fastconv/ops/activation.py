@@ -17,6 +17,38 @@ from fastconv.ops.elementwise import absolute, clip, exp, maximum, minimum, reci
 from fastconv.ops.reduce import max as largest_of
 from fastconv.ops.shape import expand_dims, part, transpose
 
+# Every activation but relu and gelu, which take more arguments in Keras's activations. The functions of `ops` and of
+# `activations`, the names that layers accept and the names in files follow from this list.
+__all__ = [
+    "celu",
+    "elu",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "tanh",
+    "tanh_shrink",
+    "threshold",
+]
+
 _activate: Primitive = Primitive(
     Reference.activate,
     lambda x, **_: (x.shape, x.dtype),
