@@ -13,6 +13,30 @@ from fastconv.device import device as device
 from fastconv.device import get_device as get_device
 from fastconv.device import set_device as set_device
 
+__all__ = [
+    "conv_precision",
+    "default_threads",
+    "device",
+    "epsilon",
+    "floatx",
+    "get_device",
+    "get_num_threads",
+    "image_data_format",
+    "max_workspace",
+    "set_conv_precision",
+    "set_device",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "set_max_workspace",
+    "set_num_threads",
+    "set_strict_windows",
+    "set_tf32",
+    "standardize_data_format",
+    "strict_windows",
+    "tf32",
+]
+
 try:
     import fastconv._core as _core
 except ModuleNotFoundError as error:

@@ -9,6 +9,21 @@ from fastconv import config, ops, serialization
 from fastconv.arguments import as_axes, as_number
 from fastconv.serialization import Configurable, register
 
+__all__ = [
+    "Constraint",
+    "MaxNorm",
+    "MinMaxNorm",
+    "NonNeg",
+    "UnitNorm",
+    "deserialize",
+    "get",
+    "max_norm",
+    "min_max_norm",
+    "non_neg",
+    "serialize",
+    "unit_norm",
+]
+
 
 class Constraint(Configurable):
     """A function of a weight that returns the nearest weight that is allowed, written with ops."""

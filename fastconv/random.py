@@ -13,6 +13,17 @@ from fastconv.arguments import as_seed, as_shape
 from fastconv.engine import Variable
 from fastconv.utils.random import followers, next_seed
 
+__all__ = [
+    "SeedGenerator",
+    "categorical",
+    "dropout",
+    "normal",
+    "randint",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]
+
 # Between the seeds of successive draws: an odd number with no simple relation to the increment of splitmix64.
 STEP = np.array([0xD1342543DE82EF95], np.uint64)
 

@@ -10,6 +10,21 @@ from fastconv import ops, serialization
 from fastconv.arguments import as_choice, as_strength
 from fastconv.serialization import Configurable, register
 
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "deserialize",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
+    "serialize",
+]
+
 
 class Regularizer(Configurable):
     """A function of a weight that returns a scalar, written with ops."""

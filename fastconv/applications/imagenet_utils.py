@@ -11,6 +11,11 @@ import numpy as np
 from fastconv import config, ops
 from fastconv.applications.files import stored
 
+__all__ = [
+    "decode_predictions",
+    "preprocess_input",
+]
+
 CLASSES = 1000
 INDEX = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
 INDEX_CHECKSUM = "md5:c2c37ea517e94d9795004a39431a14cb"

@@ -6,6 +6,8 @@ import numpy as np
 
 from fastconv.datasets.files import Split, from_records, locate, read_records
 
+__all__ = ["load_data"]
+
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CHECKSUM = "md5:c32a1d4ab5d03f1284b67883e8d87530"
 FOLDER = "cifar-10-batches-bin"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fastconv.datasets.files import Split, from_records, locate, read_records
 
+__all__ = ["load_data"]
+
 URL = "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"
 CHECKSUM = "md5:03b5dce01913d631647c71ecec9e9cb8"
 FOLDER = "cifar-100-binary"

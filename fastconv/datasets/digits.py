@@ -6,6 +6,8 @@ import numpy as np
 
 from fastconv.datasets.files import Split
 
+__all__ = ["load_data"]
+
 TEST_FRACTION = 0.2
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fastconv.datasets.files import DEBIAN, Split, checked, locate, read_idx
 
+__all__ = ["load_data"]
+
 URL = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
 CHECKSUMS = {  # of the files at `URL`
     "train-images-idx3-ubyte.gz": "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",

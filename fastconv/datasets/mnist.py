@@ -6,6 +6,8 @@ from pathlib import Path
 
 from fastconv.datasets.files import Split, as_idx, check_content, checked, locate, read_npz
 
+__all__ = ["load_data"]
+
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 CHECKSUM = "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"  # of the file at `URL`
 CONTENTS = {  # of the idx files of the original, decompressed

@@ -12,6 +12,18 @@ from fastconv import ops, serialization
 from fastconv.arguments import as_flag, as_integer, as_number, optional
 from fastconv.serialization import Configurable, register
 
+__all__ = [
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "LearningRateSchedule",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "deserialize",
+    "serialize",
+]
+
 
 class LearningRateSchedule(Configurable):
     """A function of the number of steps done, written with ops, that returns the learning rate of the next one."""
