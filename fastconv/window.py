@@ -200,7 +200,7 @@ def _clip_axis(n: int, k: int, s: int, sides: tuple[int, int], d: int) -> tuple:
     last_window = (outputs - 1) * s - before
     first, last = max(-(last_window // d), 0), min((n - 1 + before) // d, k - 1)
     if first > last:  # neighbouring taps lie on either side of the inputs: any tap of no pixels will do
-        return (0, 1), (0, 0), s, ((outputs - 1) * s + 1, 0), 1
+        return (0, 1), (0, 0), 1, (outputs, 0), 1
     before, after = before - first * d, after - (k - 1 - last) * d
     pixels = (max(-before, 0), n + min(after, 0))
     stride = s if outputs > 1 else min(s, n + before + after)

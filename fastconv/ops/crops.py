@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -88,6 +89,7 @@ def _with_sides(op: str, images: Any, data_format: str | None) -> tuple[Any, int
 
 def _margins(op: str, before: Any, after: Any, room: int | None) -> tuple[int, int]:
     """(before, after), which add up to `room`; exactly one of the three is None."""
+    before, after = (n if n is None else as_integer(op, "a margin", n) for n in (before, after))
     given = (before, after, room)
     if given.count(None) == 1 and room is not None:
         before, after = (room - after, after) if before is None else (before, room - before)
@@ -131,15 +133,19 @@ def extract_patches(
     if x.ndim == rank + 1:
         return squeeze(extract_patches(expand_dims(x, 0), sizes, strides, dilation_rate, padding, data_format), 0)
     x, restore = channels_last("extract_patches", x, data_format, (rank,))
-    steps, dilation = as_tuple("strides", strides or sizes, rank), as_tuple("dilation_rate", dilation_rate, rank)
-    sides = resolve_padding("extract_patches", padding, x.shape[1:-1], sizes, steps, dilation)
-    outputs = output_size(x.shape[1:-1], sizes, steps, sides, dilation)
-    x = pad(x, [(0, 0), *sides, (0, 0)])
-    n, channels = x.shape[0], x.shape[-1]
-    for i, (count, taps, step, gap) in enumerate(zip(outputs, sizes, steps, dilation)):
-        x = take(x, np.arange(count)[:, None] * step + np.arange(taps) * gap, 1 + 2 * i)
+    steps = sizes if strides is None else as_tuple("strides", strides, rank)
+    dilation = as_tuple("dilation_rate", dilation_rate, rank)
+    n, channels, spatial = x.shape[0], x.shape[-1], x.shape[1:-1]
+    sides = resolve_padding("extract_patches", padding, spatial, sizes, steps, dilation)
+    outputs = output_size(spatial, sizes, steps, sides, dilation)
+    x = pad(x, [(0, 0), *[(0, 1)] * rank, (0, 0)])  # one pixel for all padding
+    for i, (pixels, count, taps, step, gap, (before, _)) in enumerate(
+        zip(spatial, outputs, sizes, steps, dilation, sides)
+    ):
+        at = np.arange(count)[:, None] * step + np.arange(taps) * gap - before
+        x = take(x, np.where((at >= 0) & (at < pixels), at, pixels), 1 + 2 * i)
     x = transpose(x, [0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1])  # (N, OH, OW, KH, KW, C)
-    return restore(reshape(x, (n, *outputs, channels * int(np.prod(sizes)))))
+    return restore(reshape(x, (n, *outputs, channels * math.prod(sizes))))
 
 
 pad_images = lift(pad_images)

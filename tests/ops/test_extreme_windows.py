@@ -162,6 +162,13 @@ CHEAP = {
     "pooled": lambda: ops.max_pool(O((1, 8, 8, 3), "f4"), 2**30, 1, "same"),
     "averaged": lambda: ops.average_pool(O((1, 8, 8, 8, 3), "f4"), 2**20, 1, "same", count_padding=True),
     "float64": lambda: ops.conv(O((1, 8, 8, 3)), O((3, 3, 3, 2)), 1, "same", None, 2**29),
+    "taps on either side": lambda: ops.conv(
+        O((1, 5, 5, 4), "f4"), O((4, 4, 1, 16), "f4"), (2**29, 1), "same", None, (3001, 2)
+    ),
+    "many windows between taps": lambda: ops.conv(
+        O((1, 5, 4), "f4"), O((2, 1, 16), "f4"), 2**20, ((2**29, 2**29),), None, 2**30 - 1
+    ),
+    "patches": lambda: ops.image.extract_patches(O((1, 8, 8, 3), "f4"), 2, 1, 3000, "same"),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -193,6 +195,33 @@ def test_parts_of_images_pass_gradients(layout):
     check_op(lambda x: ops.image.pad_images(x, 1, 2, 3, 4, **how), x)
     check_op(lambda x: ops.image.crop_images(x, 1, 2, 1, 0, **how), x)
     check_op(lambda x: ops.image.extract_patches(x, (2, 3), 2, padding="same", **how), x)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(("size", "strides", "dilation"), [(2, 1, 3), ((3, 2), (2, 3), (2, 1)), (np.int64(2), 5, 4)])
+def test_patches_hold_the_pixels_of_windows(size, strides, dilation, padding):
+    x = X.astype("float32")
+    y = ops.image.extract_patches(x, size, strides, dilation, padding)
+    height, width = np.broadcast_to(size, 2).tolist()
+    kernel = np.eye(height * width * X.shape[-1], dtype="float32").reshape(height, width, X.shape[-1], -1)
+    np.testing.assert_array_equal(y, ops.conv(x, kernel, strides, padding, None, dilation))
+
+
+@pytest.mark.parametrize("size", [0, 1.5, "2", None, (2, 0), (math.nan, 1), np.float32(2), 2**31, (2.0, 2)])
+def test_what_is_no_size_of_patches_is_refused(size):
+    with pytest.raises(ValueError, match=r"^extract_patches: size must be an int or 2 ints of at least 1.* Received"):
+        ops.image.extract_patches(X, size)
+
+
+@pytest.mark.parametrize("margin", [-1, 1.5, "2", (1, 2), math.nan, 2**63, True])
+@pytest.mark.parametrize("name", ["top", "left", "bottom", "right"])
+def test_what_is_no_margin_is_refused(name, margin):
+    for op, word in ((ops.image.pad_images, "padding"), (ops.image.crop_images, "cropping")):
+        given = dict.fromkeys([f"{side}_{word}" for side in ("top", "left", "bottom", "right")], 1)
+        with pytest.raises(ValueError, match=rf"^{op.__name__}: .*Received: "):
+            op(X, **{**given, f"{name}_{word}": margin})
+        with pytest.raises(ValueError, match=rf"^{op.__name__}: .*Received: "):
+            op(X, 1, 1, target_height=margin, target_width=4)
 
 
 def test_parts_of_images_in_drawn_models():
