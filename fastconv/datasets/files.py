@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import math
+import struct
 import tarfile
-import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -95,7 +95,7 @@ def read_idx(path: Path, ndim: int, digest: str | None = None) -> np.ndarray:
     try:
         with gzip.open(path) as file:
             content = file.read()
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (EOFError, gzip.BadGzipFile, struct.error, zlib.error) as error:
         raise ValueError(f"{path}: not a whole gzip file ({error})") from error
     start = 4 + 4 * ndim
     if len(content) < start or content[:4] != bytes([0, 0, UNSIGNED_BYTES, ndim]):
@@ -127,7 +127,11 @@ def read_npz(path: Path, names: Sequence[str]) -> list[np.ndarray]:
             if isinstance(content, np.ndarray):
                 raise ValueError("a single array")
             arrays = [content[name] for name in names]
-    except (EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            if not all(isinstance(array, np.ndarray) for array in arrays):
+                raise ValueError("files that are no arrays")
+    except (*DAMAGE, ValueError) as error:
+        if getattr(error, "filename", None) is not None:  # the file cannot be opened, and the error names it
+            raise
         raise ValueError(
             f"{path}: an npz file of the arrays {', '.join(names)} is needed. Received: {error}"
         ) from error

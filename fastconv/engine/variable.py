@@ -10,6 +10,7 @@ import numpy as np
 from fastconv import config
 from fastconv.arguments import LARGEST, is_integer, plain
 from fastconv.backends.gpu.backend import Gpu, gpu_backend
+from fastconv.backends.gpu.transfer import native
 from fastconv.device import gpu_number, is_on_gpu
 from fastconv.engine.operand import Operand
 from fastconv.engine.primitive import Tensor, read
@@ -235,11 +236,12 @@ def first_value(initializer: Any, shape: Any, dtype: Any) -> np.ndarray:
         initializer = Variable.initializer_of(initializer)
     if not callable(initializer):
         given = initializer if hasattr(initializer, "dtype") else numbers("Variable", initializer)
-        return numbers("Variable", np.array(given, dtype=dtype or natural_dtype(initializer), order="C"))
+        array = np.array(given, dtype=dtype or natural_dtype(initializer), order="C")
+        return native(numbers("Variable", array))
     sizes = known_sizes(initializer, shape)
     if initializer is without_memory:
         return without_memory(sizes, dtype or config.floatx())
-    value = np.array(initializer(sizes, dtype or config.floatx()), dtype=dtype or config.floatx(), order="C")
+    value = native(np.array(initializer(sizes, dtype or config.floatx()), dtype=dtype or config.floatx(), order="C"))
     if value.shape != sizes:
         raise ValueError(
             "Variable: an initializer must return an array of the shape that it is given. "

@@ -10,7 +10,7 @@ import numpy as np
 from fastconv import config, ops
 from fastconv.engine import lift
 from fastconv.losses.settings import all_or_some_axes, as_weights, settings, some_axes
-from fastconv.ops.broadcast import positions
+from fastconv.ops.broadcast import position
 from fastconv.ops.convert import as_float, numeric
 from fastconv.serialization import register
 
@@ -125,7 +125,7 @@ def sparse_categorical_crossentropy(
 
 def classes_removed(y_true: Any, y_pred: Any, axis: int) -> tuple[int, ...]:
     """The shape of class indices, that of `y_true` without the axis of size 1 that it may have for classes."""
-    (axis,) = positions(axis, y_pred.ndim)
+    axis = position(axis, y_pred.ndim)
     shape = tuple(y_true.shape)
     return shape[:axis] + shape[axis + 1 :] if len(shape) == y_pred.ndim and shape[axis] == 1 else shape
 

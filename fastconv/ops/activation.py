@@ -11,7 +11,7 @@ import numpy as np
 from fastconv.arguments import as_number
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive, lift
-from fastconv.ops.broadcast import positions, reshape, sum
+from fastconv.ops.broadcast import position, positions, reshape, sum
 from fastconv.ops.convert import as_float, cast, stop_gradient
 from fastconv.ops.elementwise import absolute, clip, exp, maximum, minimum, reciprocal, sign, sqrt, square, where
 from fastconv.ops.reduce import max as largest_of
@@ -244,7 +244,7 @@ def glu(x: Any, axis: int = -1) -> Any:
         ValueError: the size of the axis is odd.
     """
     x = as_float(x)
-    (at,) = positions(axis, x.ndim)
+    at = position(axis, x.ndim)
     half, odd = divmod(x.shape[at], 2)
     if odd:
         raise ValueError(f"glu: the size of the axis must be even. Received: x.shape={tuple(x.shape)}, axis={axis}")
@@ -325,7 +325,7 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     all. All pairs of elements along the axis are compared. The largest is subtracted first: t keeps its digits.
     """
     x = as_float(x)
-    (at,) = positions(axis, x.ndim)
+    at = position(axis, x.ndim)
     x = maximum(x - stop_gradient(largest_of(x, at, True)), -2.0)  # 0 is left of all that are below the largest by 1
     mine, others = expand_dims(x, at + 1), expand_dims(x, at)
     above = sum(relu(others - mine), at + 1) < 1

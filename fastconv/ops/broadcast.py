@@ -109,6 +109,14 @@ def _positions(axes: tuple[int, ...], rank: int) -> tuple[int, ...] | None:
     return tuple(a % rank for a in axes)
 
 
+def position(axis: int, rank: int) -> int:
+    """`axis`, a single one, as a number from 0 to rank - 1. Raises ValueError as `positions` does, or for several."""
+    found = positions(axis, rank)
+    if len(found) != 1:
+        raise ValueError(f"axis must be a single one. Received: axis={axis}")
+    return found[0]
+
+
 def axes_of(x: Any, axis: Axis) -> tuple[int, ...] | None:
     """`axis` as sorted positions >= 0, None for all of them. Raises ValueError as `positions` does."""
     return None if axis is None else tuple(sorted(positions(axis, x.ndim)))
@@ -139,7 +147,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     x = convert_to_tensor(x)
     x = cast(x, "int64") if x.dtype.kind in "biu" else x
     axes = axes_of(x, axis)
-    return _sum(x, axis=axes, keepdims=keepdims) if x.ndim else x
+    return _sum(x, axis=axes, keepdims=bool(keepdims)) if x.ndim else x
 
 
 def sum_to(d: Any, shape: tuple[int, ...]) -> Any:

@@ -9,7 +9,7 @@ from fastconv import config
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
 from fastconv.geometry import Convolution
-from fastconv.ops.broadcast import reshape
+from fastconv.ops.broadcast import reshape, sizes
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
 from fastconv.ops.pad import pad
@@ -185,7 +185,7 @@ def conv_backward_input(
     dy, restore = images("conv_backward_input", convert_to_tensor(grad), data_format, RANKS)
     w = convert_to_tensor(kernel)
     floats("conv_backward_input", dy, w)
-    shape = _last(input_shape, data_format)
+    shape = _last(sizes("conv_backward_input", "input_shape", input_shape), data_format)
     geometry = _geometry("conv_backward_input", shape, w.shape, strides, padding, dilation_rate)
     _check_grad("conv_backward_input", dy, geometry.convolution)
     return restore(_clipped_backward_input(dy, w, shape[1:-1], geometry))
@@ -218,7 +218,7 @@ def conv_backward_kernel(
     x, _ = images("conv_backward_kernel", convert_to_tensor(inputs), data_format, RANKS)
     dy, _ = images("conv_backward_kernel", convert_to_tensor(grad), data_format, RANKS)
     floats("conv_backward_kernel", x, dy)
-    shape = tuple(int(n) for n in kernel_shape)
+    shape = sizes("conv_backward_kernel", "kernel_shape", kernel_shape)
     geometry = _geometry("conv_backward_kernel", x.shape, shape, strides, padding, dilation_rate)
     _check_grad("conv_backward_kernel", dy, geometry.convolution)
     return _clipped_backward_kernel(x, dy, shape[:-2], geometry)
@@ -348,12 +348,11 @@ def _depthwise(op: str, inputs: Any, kernel: Any, strides: Any, padding: Any, da
     return restore(_conv(_cut(x, pixels, 1), _cut(grouped, taps, 0), convolution=convolution))
 
 
-def _last(shape: Sequence[int], data_format: str | None) -> tuple[int, ...]:
+def _last(shape: tuple[int, ...], data_format: str | None) -> tuple[int, ...]:
     """A shape in the layout of `data_format` as (N, .., C)."""
-    sizes = tuple(int(n) for n in shape)
     if config.standardize_data_format(data_format) == "channels_last":
-        return sizes
-    return (*sizes[:1], *sizes[2:], *sizes[1:2])
+        return shape
+    return (*shape[:1], *shape[2:], *shape[1:2])
 
 
 @cached

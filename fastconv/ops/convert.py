@@ -8,7 +8,7 @@ import numpy as np
 
 from fastconv import config
 from fastconv.arguments import LARGEST
-from fastconv.backends.gpu.transfer import as_array, to_host
+from fastconv.backends.gpu.transfer import as_array, native, to_host
 from fastconv.backends.reference import Reference
 from fastconv.engine import Tensor
 from fastconv.engine.primitive import CAST, DETACH, Primitive, read
@@ -22,14 +22,14 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     """`x` as something to compute with: arrays and tensors as they are, what a variable holds, the rest as an array.
 
     Python floats, and lists of them, take `config.floatx()`. Arrays of other libraries are taken without a copy, in the
-    host's memory as NumPy's, on a GPU as CuPy's. With `dtype`, cast.
+    host's memory as NumPy's, on a GPU as CuPy's; those with bytes in the other order are copied. With `dtype`, cast.
 
     Raises:
         TypeError: a list of tensors; `ops.stack` makes one of them.
         ValueError: `sparse` or `ragged` is True, or a list of something else than numbers.
     """
     if type(x) is np.ndarray and dtype is None and not sparse and not ragged:
-        return x
+        return x if x.dtype.isnative else native(x)
     if sparse or ragged:
         raise ValueError(f"convert_to_tensor: sparse and ragged must be False. Received: {sparse=}, {ragged=}")
     x = read(x)
@@ -41,6 +41,8 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
             x = x.astype(config.floatx())
     elif not isinstance(x, NATIVE) or isinstance(x, np.ma.MaskedArray):
         x = as_array(x)
+    if isinstance(x, np.ndarray):
+        x = native(x)
     return x if dtype is None else cast(x, dtype)
 
 
@@ -64,7 +66,7 @@ def cast(x: Any, dtype: Any) -> Any:
     Raises:
         ValueError: x holds texts, dates or Python objects.
     """
-    x, dtype = convert_to_tensor(x), np.dtype(dtype)
+    x, dtype = convert_to_tensor(x), np.dtype(dtype).newbyteorder("=")
     if x.dtype.kind in NOT_NUMERIC:
         numeric(x)
     if x.dtype.kind == "f" and dtype.kind in "iu":

@@ -9,7 +9,7 @@ from fastconv.backends.launch import Operation
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive, Tensor
 from fastconv.ops.activation import log_softmax, sigmoid
-from fastconv.ops.broadcast import positions, reshape, sum
+from fastconv.ops.broadcast import position, reshape, sum
 from fastconv.ops.convert import as_float, as_indices, cast, convert_to_tensor
 from fastconv.ops.elementwise import clip, log, log1p
 from fastconv.ops.shape import transpose
@@ -167,5 +167,5 @@ def _behind(output: Any, activation: str) -> Any:
 
 
 def _classes_last(x: Any, axis: int) -> Any:
-    (axis,) = positions(axis, x.ndim)
+    axis = position(axis, x.ndim)
     return transpose(x, [i for i in range(x.ndim) if i != axis] + [axis])

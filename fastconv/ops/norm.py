@@ -11,8 +11,8 @@ import numpy as np
 from fastconv.arguments import as_number
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
-from fastconv.ops.broadcast import broadcast_to, positions, reshape, sum, sum_to
-from fastconv.ops.convert import as_float
+from fastconv.ops.broadcast import broadcast_to, position, reshape, sum, sum_to
+from fastconv.ops.convert import as_float, convert_to_tensor
 from fastconv.ops.elementwise import rsqrt, square
 from fastconv.ops.layout import floats
 from fastconv.ops.reduce import mean
@@ -22,7 +22,7 @@ from fastconv.ops.shape import transpose
 def _batch_norm_gradient(dys: tuple, ys: tuple, x: Any, gamma: Any, beta: Any, *, epsilon: float) -> tuple:
     dy, dmean, dvariance = dys
     _, mean, variance = ys
-    count = x.size // x.shape[-1]
+    count = math.prod(x.shape[:-1])
     dx = dgamma = dbeta = None
     if dy is not None:
         dx, dgamma, dbeta = _batch_norm_backward(dy, x, mean, variance, gamma, epsilon=epsilon)
@@ -116,12 +116,13 @@ def batch_norm(x: Any, gamma: Any = None, beta: Any = None, axis: int = -1, epsi
 
     Raises:
         TypeError: dtypes that differ, or are neither float32 nor float64.
+        ValueError: gamma or beta does not have the shape (C,).
     """
     x = as_float(x)
-    (axis,) = positions(axis, x.ndim)
-    channels = x.shape[axis]
-    gamma = np.ones(channels, x.dtype) if gamma is None else gamma
-    beta = np.zeros(channels, x.dtype) if beta is None else beta
+    axis = position(axis, x.ndim)
+    shape = (x.shape[axis],)
+    gamma = np.ones(shape, x.dtype) if gamma is None else _of_channels("batch_norm", "gamma", gamma, shape)
+    beta = np.zeros(shape, x.dtype) if beta is None else _of_channels("batch_norm", "beta", beta, shape)
     floats("batch_norm", x, gamma, beta)
     epsilon = as_number("batch_norm", "epsilon", epsilon, 0, below=math.inf)
     if axis == x.ndim - 1:
@@ -149,12 +150,16 @@ def batch_normalization(
         ValueError: a statistic does not have the shape (C,).
     """
     x = as_float(x)
-    (axis,) = positions(axis, x.ndim)
+    axis = position(axis, x.ndim)
     epsilon = as_number("batch_normalization", "epsilon", epsilon, 0, below=math.inf)
     shape = (x.shape[axis],)
-    for name, array in {"mean": mean, "variance": variance, "offset": offset, "scale": scale}.items():
-        if array is not None and tuple(array.shape) != shape:
-            raise ValueError(f"batch_normalization: {name} must have the shape {shape}. Received: {tuple(array.shape)}")
+    given = {"mean": mean, "variance": variance, "offset": offset, "scale": scale}
+    mean, variance, offset, scale = (
+        None
+        if array is None and name in ("offset", "scale")
+        else _of_channels("batch_normalization", name, array, shape)
+        for name, array in given.items()
+    )
     if axis == x.ndim - 1:
         scale = np.ones(shape, x.dtype) if scale is None else scale
         offset = np.zeros(shape, x.dtype) if offset is None else offset
@@ -164,3 +169,11 @@ def batch_normalization(
     shift = -mean * factor if offset is None else offset - mean * factor
     ones = [1] * (x.ndim - axis - 1)
     return x * reshape(factor, (*shape, *ones)) + reshape(shift, (*shape, *ones))
+
+
+def _of_channels(op: str, name: str, value: Any, shape: tuple[int, ...]) -> Any:
+    """Return `value`, a number for each channel, as an array. Raises ValueError unless it has this shape."""
+    array = convert_to_tensor(value)
+    if tuple(array.shape) != shape:
+        raise ValueError(f"{op}: {name} must have the shape {shape}. Received: {name} of shape {tuple(array.shape)}")
+    return array

@@ -12,7 +12,7 @@ from fastconv.arguments import as_integer, as_number
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
 from fastconv.memory import check_fits
-from fastconv.ops.broadcast import positions, sizes
+from fastconv.ops.broadcast import position, sizes
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
 from fastconv.ops.elementwise import cos, floor, log, maximum, sqrt
 from fastconv.ops.reduce import argmax, argsort
@@ -43,7 +43,14 @@ def dropout(x: Any, seed: Any, rate: float) -> Any:
         ValueError: a rate outside [0, 1).
     """
     rate = as_number("dropout", "rate", rate, 0, below=1)
-    return _dropout(as_float(x), seed, rate=float(rate)) if rate else x
+    return _dropout(as_float(x), _as_seed(seed), rate=float(rate)) if rate else x
+
+
+def _as_seed(seed: Any) -> Any:
+    """Return `seed`, an integer or (1,) uint64, as an array. Raises ValueError for anything else."""
+    if getattr(seed, "dtype", None) == np.uint64 and seed.shape == (1,):
+        return seed
+    return np.array([as_integer("random", "seed", seed, 0)], np.uint64)
 
 
 def _check_float(op: str, dtype: Any) -> None:
@@ -70,7 +77,7 @@ def random_uniform(
     maxval = as_number("random_uniform", "maxval", maxval, below=math.inf)
     wanted = sizes("random_uniform", "shape", shape)
     check_fits("random_uniform", wanted, "float32", 2)
-    numbers = cast(_uniform(seed, shape=wanted), dtype)
+    numbers = cast(_uniform(_as_seed(seed), shape=wanted), dtype)
     return numbers if (minval, maxval) == (0.0, 1.0) else numbers * (maxval - minval) + minval
 
 
@@ -170,5 +177,5 @@ def random_categorical(logits: Any, num_samples: int, seed: Any, dtype: Any = "i
 def random_shuffle(x: Any, seed: Any, axis: int = 0) -> Any:
     """x with its slices along `axis` in a random order; the same seed gives the same."""
     x = convert_to_tensor(x)
-    (at,) = positions(axis, x.ndim)
+    at = position(axis, x.ndim)
     return take(x, argsort(random_uniform((x.shape[at],), seed)), at)

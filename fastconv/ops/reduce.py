@@ -9,7 +9,7 @@ import numpy as np
 
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
-from fastconv.ops.broadcast import Axis, axes_of, broadcast_to, positions, reduced_shape, reshape, spread, sum
+from fastconv.ops.broadcast import Axis, axes_of, broadcast_to, position, reduced_shape, reshape, spread, sum
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
 from fastconv.ops.elementwise import equal, isnan, logical_or, maximum, minimum, where
 
@@ -55,35 +55,47 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) 
 
 
 def _extreme(primitive: Primitive, of_two: Any, x: Any, axis: Axis, keepdims: bool, initial: Any) -> Any:
-    x = convert_to_tensor(x)
+    x, keepdims = convert_to_tensor(x), bool(keepdims)
     axes = axes_of(x, axis)
+    is_empty = 0 in (x.shape if axes is None else [x.shape[i] for i in axes])
     if initial is None:
+        _check_not_empty(primitive.name, x, axis, is_empty)
         return primitive(x, axis=axes, keepdims=keepdims)
-    if not math.prod(x.shape[i] for i in (range(x.ndim) if axes is None else axes)):
+    if is_empty:
         return np.full(reduced_shape(x, axes, keepdims), initial, x.dtype)
     return of_two(primitive(x, axis=axes, keepdims=keepdims), initial)
 
 
+def _check_not_empty(op: str, x: Any, axis: Any, is_empty: bool) -> None:
+    if is_empty:
+        raise ValueError(f"{op}: x must have elements along axis. Received: x.shape={tuple(x.shape)}, axis={axis}")
+
+
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
-    """Return the position, int64, of the first largest element along `axis`, or in all of x if it is None."""
+    """Return the position, int64, of the first largest element along `axis`, or in all of x if it is None.
+
+    Raises:
+        ValueError: no element along `axis`, or several axes.
+    """
     x = convert_to_tensor(x)
-    axes = axes_of(x, axis)
-    y = _argmax(x, axis=None if axis is None else axes[0])  # type: ignore[index]
-    return reshape(y, reduced_shape(x, axes, True)) if keepdims else y
+    at = None if axis is None else position(axis, x.ndim)
+    _check_not_empty("argmax", x, axis, 0 in (x.shape if at is None else (x.shape[at],)))
+    y = _argmax(x, axis=at)
+    return reshape(y, reduced_shape(x, None if at is None else (at,), True)) if keepdims else y
 
 
 def argsort(x: Any, axis: int | None = -1) -> Any:
     """The positions, int64, that put x in ascending order along `axis`, or flattened when None; ties keep theirs."""
     x = convert_to_tensor(x)
     x, axis = (reshape(x, (-1,)), -1) if axis is None else (x, axis)
-    (at,) = positions(axis, x.ndim)
+    at = position(axis, x.ndim)
     return _argsort(x, axis=at)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The arithmetic mean over `axis`; whole numbers and booleans are averaged as `config.floatx()`."""
     x = as_float(x)
-    return _mean(x, axis=axes_of(x, axis), keepdims=keepdims)
+    return _mean(x, axis=axes_of(x, axis), keepdims=bool(keepdims))
 
 
 def _moments_gradient(dys: tuple, ys: tuple, x: Any, *, axis: Any) -> tuple:

@@ -9,10 +9,11 @@ import numpy as np
 
 from fastconv import config
 from fastconv.arguments import as_integer, as_integers
+from fastconv.backends.gpu.transfer import native
 from fastconv.backends.reference import Reference
 from fastconv.engine import KerasTensor, Operand, Primitive, View, lift
 from fastconv.memory import check_fits
-from fastconv.ops.broadcast import positions, reshape, sizes
+from fastconv.ops.broadcast import position, positions, reshape, sizes
 from fastconv.ops.convert import as_indices, cast, convert_to_tensor
 from fastconv.ops.elementwise import equal
 
@@ -137,7 +138,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
         ValueError: no section, sections that would not be equal, or positions that are no integers.
     """
     x = convert_to_tensor(x)
-    (axis,) = positions(axis, x.ndim)
+    axis = position(axis, x.ndim)
     n = x.shape[axis]
     if np.ndim(indices_or_sections) == 0:
         sections = as_integer("split", "indices_or_sections", indices_or_sections, 1)
@@ -186,7 +187,7 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     """
     xs = [convert_to_tensor(x) for x in xs]
     shapes = [tuple(x.shape) for x in xs]
-    (axis,) = positions(axis, xs[0].ndim) if xs else (axis,)
+    axis = position(axis, xs[0].ndim) if xs else axis
     others = {(*s[:axis], None, *s[axis + 1 :]) for s in shapes}
     if len(others) != 1 or len({len(s) for s in shapes}) != 1:
         raise ValueError(f"concatenate: all axes but one must agree. Received: shapes={shapes}, axis={axis}")
@@ -214,7 +215,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
         ValueError: a position that is no integer.
     """
     x, indices = convert_to_tensor(x), as_indices(indices)
-    return _take(ravel(x), indices, axis=0) if axis is None else _take(x, indices, axis=positions(axis, x.ndim)[0])
+    return _take(ravel(x), indices, axis=0) if axis is None else _take(x, indices, axis=position(axis, x.ndim))
 
 
 _take: Primitive = Primitive(
@@ -242,33 +243,33 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
     check_fits("one_hot", (*x.shape, count), dtype or config.floatx(), 2)
     check_fits("one_hot", (count,), "int64", 2)
     classes = np.arange(count)
-    (at,) = positions(axis, x.ndim + 1)
+    at = position(axis, x.ndim + 1)
     hits = equal(expand_dims(x, at), classes.reshape((-1, *(1,) * (x.ndim - at))))
     return cast(hits, dtype or config.floatx())
 
 
 def zeros(shape: int | Sequence[int], dtype: Any = None) -> np.ndarray:
     """Return an array of zeros. Raises ValueError for a shape that is no integer and no integers."""
-    return np.zeros(sizes("zeros", "shape", shape), dtype or config.floatx())
+    return native(np.zeros(sizes("zeros", "shape", shape), dtype or config.floatx()))
 
 
 def ones(shape: int | Sequence[int], dtype: Any = None) -> np.ndarray:
     """Return an array of ones. Raises ValueError for a shape that is no integer and no integers."""
     wanted, dtype = sizes("ones", "shape", shape), dtype or config.floatx()
     check_fits("ones", wanted, dtype)
-    return np.ones(wanted, dtype)
+    return native(np.ones(wanted, dtype))
 
 
 def zeros_like(x: Any, dtype: str | None = None) -> np.ndarray:
     """Zeros in the shape of x."""
     x = convert_to_tensor(x)
-    return np.zeros(x.shape, dtype or x.dtype)
+    return native(np.zeros(x.shape, dtype or x.dtype))
 
 
 def ones_like(x: Any, dtype: str | None = None) -> np.ndarray:
     """Ones in the shape of x."""
     x = convert_to_tensor(x)
-    return np.ones(x.shape, dtype or x.dtype)
+    return native(np.ones(x.shape, dtype or x.dtype))
 
 
 setattr(Operand, "__getitem__", lift(part))  # noqa: B010

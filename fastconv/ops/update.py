@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv.backends.reference import Reference
+from fastconv.backends.updates import RULES
 from fastconv.engine import Primitive
 
 
@@ -29,6 +30,11 @@ def update(
         scalars: (4,) float32, which change from step to step: by what w is multiplied first (1 without weight decay),
             the rate, and what else the rule has.
         constants: up to four numbers that do not change.
+
+    Raises:
+        ValueError: an unknown rule.
     """
+    if not isinstance(rule, str) or rule not in RULES:
+        raise ValueError(f"update: rule must be one of {', '.join(RULES)}. Received: {rule=}")
     results = _update(w, dw, *states, scalars, rule=rule, constants=tuple(float(c) for c in constants))
     return results if isinstance(results, tuple) else (results,)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
 import pathlib
 import struct
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -60,6 +62,23 @@ def test_a_damaged_idx_file_is_named(tmp_path, content):
         files.read_idx(path, 3)
 
 
+def test_npz_files_survive_any_changed_byte(tmp_path):
+    path, whole = tmp_path / "data.npz", npz(npy(IMAGES[:1, :3, :3]))
+    for at in range(len(whole)):
+        for byte in (0, 40, 255):
+            path.write_bytes(whole[:at] + bytes([byte]) + whole[at + 1 :])
+            with contextlib.suppress(ValueError):
+                files.read_npz(path, ("a",))
+        path.write_bytes(whole[:at])
+        with pytest.raises(ValueError, match=r"data\.npz: "):
+            files.read_npz(path, ("a",))
+
+
+def test_a_missing_npz_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        files.read_npz(tmp_path / "nothing.npz", ("a",))
+
+
 def test_npz(tmp_path):
     path = tmp_path / "data.npz"
     np.savez(path, b=IMAGES, a=IMAGES[0])
@@ -72,6 +91,18 @@ def npy(array):
     file = io.BytesIO()
     np.save(file, array)
     return file.getvalue()
+
+
+def npz(member):
+    """The bytes of an npz file whose array "a" is made of these bytes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.npy", member)
+    return file.getvalue()
+
+
+def zip_member(path, member):
+    path.write_bytes(npz(member))
 
 
 def truncate(path):
@@ -97,8 +128,27 @@ def corrupt(path):
         lambda path: np.savez(path, a=IMAGES.astype("float32")),
         lambda path: np.savez(path, a=np.array([{}], dtype=object)),
         lambda path: path.write_bytes(npy(IMAGES)),
+        lambda path: zip_member(path, b"no array"),
+        lambda path: zip_member(path, npy(IMAGES).replace(b", 'shape'", b", (shape'")),
+        lambda path: zip_member(path, npy(IMAGES).replace(b"}", b"(")),
+        lambda path: zip_member(path, npy(IMAGES).replace(b"|u1", b"|V9")),
+        lambda path: path.write_bytes(npz(npy(IMAGES))[:100] + npz(npy(IMAGES))[140:]),
     ],
-    ids=["truncated", "corrupt", "empty", "text", "name missing", "floats", "pickled", "a single array"],
+    ids=[
+        "truncated",
+        "corrupt",
+        "empty",
+        "text",
+        "name missing",
+        "floats",
+        "pickled",
+        "a single array",
+        "a member of text",
+        "broken header",
+        "header without end",
+        "unknown elements",
+        "bytes missing",
+    ],
 )
 def test_a_damaged_npz_file_is_named(tmp_path, write):
     path = tmp_path / "data.npz"

@@ -203,3 +203,96 @@ def test_arrays_of_other_kinds_are_refused(given):
         ops.moments(X, 0, synchronized=True)
     with pytest.raises(ValueError, match="sparse must be False"):
         ops.one_hot([1], 2, sparse=True)
+
+
+SINGLE_AXIS = ("argmax", "argsort", "concatenate", "split", "take", "one_hot", "batch_norm", "glu", "sparsemax")
+
+
+@pytest.mark.parametrize("name", SINGLE_AXIS)
+@pytest.mark.parametrize("axis", [(), (0, 1), [], np.array([0, 1])], ids=repr)
+def test_several_axes_are_refused_when_one_is_taken(name, axis):
+    with pytest.raises(ValueError, match=r"axis must be .*Received: axis="):
+        TAKING_AXIS[name](axis)
+
+
+IMAGES, KERNEL = np.ones((1, 5, 5, 2)), np.ones((3, 3, 2, 4))
+
+
+@pytest.mark.parametrize("size", [1.5, None, math.inf, math.nan, "3", (3,), -3, 2**63, True], ids=repr)
+def test_what_is_no_shape_of_inputs_or_kernel_is_refused(size):
+    dy = np.ones((1, 3, 3, 4))
+    with pytest.raises(ValueError, match=r"^conv_backward_input: .*Received: "):
+        ops.conv_backward_input(dy, KERNEL, (1, 5, size, 2))
+    with pytest.raises(ValueError, match=r"^conv_backward_kernel: .*Received: "):
+        ops.conv_backward_kernel(IMAGES, dy, (3, size, 2, 4))
+
+
+@pytest.mark.parametrize("value", [1.0, -2, np.ones(3), np.ones((2, 2)), [1.0], "a", {}])
+def test_what_is_no_number_for_each_channel_is_refused(value):
+    good = np.ones(2)
+    for name in ("gamma", "beta"):
+        with pytest.raises(ValueError, match=rf"^batch_norm: {name} must have the shape \(2,\)"):
+            ops.batch_norm(IMAGES, **{name: value})
+    for name in ("mean", "variance", "offset", "scale"):
+        for axis in (-1, 3):
+            given = {"mean": good, "variance": good, "axis": axis, name: value}
+            with pytest.raises(ValueError, match=rf"^batch_normalization: {name} must have the shape \(2,\)"):
+                ops.batch_normalization(IMAGES, **given)
+
+
+def test_numbers_for_each_channel_in_a_list():
+    np.testing.assert_allclose(
+        ops.batch_normalization(IMAGES, [0.0, 1.0], [1.0, 1.0], -1, epsilon=0.0)[0, 0, 0], [1, 0]
+    )
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "1", None, 2**200, math.nan, (1, 2), {}], ids=repr)
+def test_what_is_no_seed_is_refused(seed):
+    calls = (
+        lambda: ops.random_uniform((2,), seed),
+        lambda: ops.random_normal((2,), seed),
+        lambda: ops.random_truncated_normal((2,), seed),
+        lambda: ops.random_integers((2,), seed, 0, 5),
+        lambda: ops.random_categorical(np.ones((1, 2)), 1, seed),
+        lambda: ops.random_shuffle(X, seed),
+        lambda: ops.dropout(X, seed, 0.5),
+    )
+    for call in calls:
+        with pytest.raises(ValueError, match=r"seed must be an int of at least 0.*Received: seed="):
+            call()
+
+
+def test_seeds_of_numpy():
+    expected = ops.random_uniform((3,), np.array([7], np.uint64))
+    for seed in (7, np.int8(7), np.uint64(7), np.array(7), np.array([7], np.uint64)):
+        np.testing.assert_array_equal(ops.random_uniform((3,), seed), expected)
+        np.testing.assert_array_equal(ops.dropout(X, seed, 0.5), ops.dropout(X, 7, 0.5))
+
+
+@pytest.mark.parametrize("decimals", [309, -309, 2**30, -(2**62), 2**63])
+def test_digits_beyond_those_of_floats_are_refused(decimals):
+    with pytest.raises(ValueError, match=r"^round: decimals must be"):
+        ops.round(X, decimals)
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "var", "std", "moments", "argmax"])
+def test_any_true_value_keeps_axes(name):
+    for keepdims in (2**40, -(2**63), np.bool_(True), np.int64(1)):
+        found = getattr(ops, name)(X, 1, keepdims=keepdims)
+        assert (found[0] if name == "moments" else found).shape == (2, 1, 4)
+
+
+@pytest.mark.parametrize("rule", ["nothing", -2, None, ["sgd"]])
+def test_unknown_rules_of_updates_are_refused(rule):
+    with pytest.raises(ValueError, match=r"^update: rule must be one of .*Received: rule="):
+        ops.update(rule, X, X, (), np.ones(4, "float32"))
+
+
+def test_extremes_of_nothing_are_refused():
+    for op in (ops.max, ops.min, ops.argmax):
+        for shape, axis in (((0, 3), 0), ((0, 3), None), ((2, 0, 3), 1)):
+            with pytest.raises(
+                ValueError, match=rf"^{op.__name__}: x must have elements along axis\. Received: x\.shape="
+            ):
+                op(np.ones(shape), axis)
+        assert op(np.ones((0, 3)), 1).shape == (0,)

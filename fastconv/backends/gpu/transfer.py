@@ -35,6 +35,11 @@ def as_array(x: Any) -> Any:
     return np.asarray(x)
 
 
+def native(x: np.ndarray) -> np.ndarray:
+    """Return x, or a copy whose numbers have their bytes in the order of this machine."""
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+
+
 def to_host(x: Any) -> np.ndarray:
     """`x` as an array of NumPy; work under way on a GPU is waited for."""
     return x.get() if is_on_gpu(x) else np.asarray(x)
