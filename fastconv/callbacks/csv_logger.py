@@ -30,6 +30,7 @@ class CSVLogger(Callback):
 
     Raises:
         OSError: when training begins, a file that cannot be written.
+        ValueError: when training begins, a file to append to that is not in UTF-8.
     """
 
     STATE = ("_begun",)
@@ -47,6 +48,8 @@ class CSVLogger(Callback):
         self._begun = False
         with open(self.filename, "a"):
             """Raises what would be raised after the first epoch."""
+        if self.append:
+            self._rows()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         rows = self._rows() if self._begun or self.append else []
@@ -61,8 +64,13 @@ class CSVLogger(Callback):
 
     def _rows(self) -> list[list[str]]:
         """The lines that are in the file."""
-        with open(self.filename, newline="", encoding="utf-8") as file:
-            return list(csv.reader(file, delimiter=self.separator))
+        try:
+            with open(self.filename, newline="", encoding="utf-8") as file:
+                return list(csv.reader(file, delimiter=self.separator))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(
+                f"{self.filename}: CSVLogger appends to files of values in UTF-8 only. Received: {error}"
+            ) from error
 
     def _rewrite(self, rows: Iterable[Iterable[Any]]) -> None:
         write_whole(self.filename, lambda file: file.write(self._text(rows).encode()))

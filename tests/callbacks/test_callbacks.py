@@ -610,6 +610,16 @@ def test_columns_of_an_appended_training(tmp_path):
     assert float(second["learning_rate"]) == 0.5
 
 
+@pytest.mark.parametrize("content", [b"epoch,loss\n0,\xff\n", "epoch,loss\n0,1\n".encode("utf-16"), b"\x80"])
+def test_a_file_that_cannot_be_appended_to_is_named_before_training(tmp_path, content):
+    model, x, y = a_regression()
+    (tmp_path / "log.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=r"log\.csv: CSVLogger appends to files of values in UTF-8 only"):
+        model.fit(x, y, verbose=0, callbacks=CSVLogger(tmp_path / "log.csv", append=True))
+    assert model.optimizer.iterations == 0
+    assert (tmp_path / "log.csv").read_bytes() == content
+
+
 def test_a_resumed_training_goes_on_with_its_table(tmp_path):
     class Stop(Exception):
         pass
