@@ -267,6 +267,8 @@ def _physical_cores() -> int | None:
 
 def _threads_from_environment() -> None:
     _core.set_default_threads(default_threads())
+    if _core.get_num_threads() < 1:  # OpenMP has read a number from OMP_NUM_THREADS that its int does not hold
+        _core.set_num_threads(default_threads())
     wanted = os.environ.get("FASTCONV_NUM_THREADS")
     if not wanted:
         if _stack_size():  # which may be too large even for the number of threads that is the default

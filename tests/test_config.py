@@ -127,6 +127,13 @@ def test_numbers_of_threads_that_the_environment_may_not_give(wanted):
     assert line == f"ValueError: FASTCONV_NUM_THREADS must be an integer from 1 to 256. Received: {wanted!r}"
 
 
+@pytest.mark.parametrize("wanted", [str(2**31), str(2**32 - 1), str(2**63), "100000", "-1", "none", ""])
+def test_any_number_of_threads_in_the_variable_of_openmp(wanted):
+    status, threads = in_a_process_with(OMP_NUM_THREADS=wanted)
+    assert status == 0
+    assert 1 <= int(threads) <= 256
+
+
 LITTLE_MEMORY = """
 import resource
 import numpy as np
