@@ -126,6 +126,8 @@ def _format_to_read(name: str, suffixes: tuple[str, ...]) -> Any:
         ValueError: a folder, or a file of no format that is known.
     """
     suffix = known_suffix(name)
+    if os.path.exists(name) and not os.path.isdir(name) and not os.path.isfile(name):
+        raise ValueError(f"A model is read from a file. Received: filepath={name!r}, a device or a pipe")
     head = b"" if os.path.isdir(name) or not os.path.exists(name) else _head(name)
     if ".h" not in suffix and head.startswith(HDF5_SIGNATURE):
         return FORMATS[".h5"]

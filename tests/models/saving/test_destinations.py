@@ -121,6 +121,16 @@ def test_folders(tmp_path):
             read(tmp_path / "saved")
 
 
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.npz", "m.safetensors", "m.weights.h5"])
+def test_only_files_are_read(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    (tmp_path / f"zero-{name}").symlink_to("/dev/zero")
+    for place in (name, f"zero-{name}"):
+        for read in (models.load_model, small().load_weights):
+            with pytest.raises(ValueError, match=rf"Received: .*{place}'.*a device or a pipe"):
+                read(tmp_path / place)
+
+
 # ---- before there is anything to save --------------------------------------------------------------------------------
 
 
