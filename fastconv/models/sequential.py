@@ -116,11 +116,15 @@ class Sequential(Model):
         """
         if not self._layers:
             raise ValueError(f"{self.name}: there is no layer to take off")
+        was_drawn = self._applied == len(self._layers)
         layer = self._layers.pop()
         self._plans.clear()
-        self._undraw()
-        if self._input_layer and rebuild:
-            self._draw()
+        if rebuild and was_drawn and self._layers:
+            self._set_output(self.output.node.inputs[0])
+        else:
+            self._undraw()
+            if self._input_layer and rebuild:
+                self._draw()
         return layer
 
     def build(self, input_shape: Any = None) -> None:
@@ -141,8 +145,12 @@ class Sequential(Model):
         output = self.output if grown else tensor
         for layer in self._layers[self._applied if grown else 0 :]:
             output = layer(output)
-        self.inputs, self.outputs = [tensor], [output]
-        self.input, self.output = tensor, output
+        self.inputs, self.input = [tensor], tensor
+        self._set_output(output)
+
+    def _set_output(self, output: Any) -> None:
+        """End the graph, which applies all layers, with `output`."""
+        self.outputs, self.output = [output], output
         self._applied, self._graph = len(self._layers), None
         self.built = bool(self._layers)
 

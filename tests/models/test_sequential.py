@@ -73,3 +73,28 @@ def test_plans_of_former_layers_are_not_run_again():
 def test_a_model_without_layers_is_not_built():
     with pytest.raises(ValueError, match="at least one layer"):
         Sequential().build((None, 4))
+
+
+def test_layers_are_taken_off_in_linear_time():
+    model = Sequential([Input((3,)), *[layers.Dense(3) for _ in range(4)]])
+    third, x = model.layers[2], np.ones((2, 3), "float32")
+    expected = Sequential([Input((3,)), *model.layers[:2]]).predict(x, verbose=0)
+    calls = []
+    for layer in model.layers:
+        call = layer.call
+        layer.call = lambda *args, call=call, **how: calls.append(1) or call(*args, **how)
+    assert model.pop().units == 3
+    assert model.pop() is third
+    assert not calls
+    assert [len(model.layers), len(model.weights), model.output_shape] == [2, 4, (None, 3)]
+    np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+    model.add(layers.Dense(5))
+    assert model.predict(x, verbose=0).shape == (2, 5)
+    model.add(layers.Dense(2), rebuild=False)
+    model.pop()
+    assert model.output_shape == (None, 5)
+    for _ in range(3):
+        model.pop()
+    assert model.layers == []
+    with pytest.raises(ValueError, match="there is no layer to take off"):
+        model.pop()
