@@ -48,6 +48,7 @@ def _lanczos(radius: int) -> Callable[[Array], Array]:
 # How much a pixel at a distance counts.
 KERNELS = {"bilinear": _triangle, "bicubic": _cubic, "lanczos3": _lanczos(3), "lanczos5": _lanczos(5)}
 INTERPOLATIONS = ("nearest", *KERNELS)
+ROUNDING = 1e-15  # of a weight
 
 
 @lru_cache(maxsize=64)
@@ -61,6 +62,7 @@ def weights(interpolation: str, inputs: int, outputs: int, antialias: bool, dtyp
     centres = (np.arange(outputs) + 0.5) * scale - 0.5
     distances = np.abs(centres[:, None] - np.arange(inputs)) / (max(scale, 1.0) if antialias else 1.0)
     counts = KERNELS[interpolation](distances)
+    counts[np.abs(counts) < ROUNDING] = 0  # else a NaN reaches where sinc is 0 but for rounding
     return (counts / counts.sum(1, keepdims=True)).astype(dtype)
 
 

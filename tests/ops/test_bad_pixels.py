@@ -32,6 +32,17 @@ def window(inputs, outputs, place, radius, antialias):
     return distances <= radius * (max(scale, 1) if antialias else 1)
 
 
+@BAD
+@DTYPES
+@pytest.mark.parametrize("interpolation", ["bicubic", "lanczos3", "lanczos5"])
+@pytest.mark.parametrize("size", [1, 4, 9])
+def test_a_kernel_counts_nothing_at_its_zeros(bad, dtype, interpolation, size):
+    """An output that lies on a pixel has its value; the others are at the zeros of the kernel."""
+    x = np.random.default_rng(0).standard_normal((1, 3 * size, 3, 1)).astype(dtype)
+    x[0, 0] = bad
+    np.testing.assert_array_equal(ops.image.resize(x, (size, 3), interpolation, antialias=False), x[:, 1::3])
+
+
 def check_resized(function, bad, dtype, size, interpolation, antialias, channels=3, array=np.asarray):
     fine = to_host(function(array(images(dtype, channels))))
     with np.errstate(invalid="ignore"):
