@@ -65,5 +65,5 @@ def test_tf32_is_told_to_the_library(fake_gpu, monkeypatch):
 
 def test_tf32_is_a_yes_or_no():
     assert not config.tf32()
-    with pytest.raises(ValueError, match="tf32 must be"):
+    with pytest.raises(ValueError, match="allowed must be True or False"):
         config.set_tf32("high")

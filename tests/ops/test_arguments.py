@@ -231,12 +231,12 @@ def test_what_is_no_shape_of_inputs_or_kernel_is_refused(size):
 def test_what_is_no_number_for_each_channel_is_refused(value):
     good = np.ones(2)
     for name in ("gamma", "beta"):
-        with pytest.raises(ValueError, match=rf"^batch_norm: {name} must have the shape \(2,\)"):
+        with pytest.raises(ValueError, match=rf"^batch_norm: {name} must have the shape \(2,\)|must hold numbers"):
             ops.batch_norm(IMAGES, **{name: value})
     for name in ("mean", "variance", "offset", "scale"):
         for axis in (-1, 3):
             given = {"mean": good, "variance": good, "axis": axis, name: value}
-            with pytest.raises(ValueError, match=rf"^batch_normalization: {name} must have the shape \(2,\)"):
+            with pytest.raises(ValueError, match=rf"^batch_normalization: {name} must have the shape \(2,\)|must hold numbers"):
                 ops.batch_normalization(IMAGES, **given)
 
 

@@ -209,7 +209,7 @@ def test_patches_hold_the_pixels_of_windows(size, strides, dilation, padding):
 
 @pytest.mark.parametrize("size", [0, 1.5, "2", None, (2, 0), (math.nan, 1), np.float32(2), 2**31, (2.0, 2)])
 def test_what_is_no_size_of_patches_is_refused(size):
-    with pytest.raises(ValueError, match=r"^extract_patches: size must be an int or 2 ints of at least 1.* Received"):
+    with pytest.raises(ValueError, match=r"size must be .* Received: size="):
         ops.image.extract_patches(X, size)
 
 
