@@ -82,8 +82,8 @@ KINDS = {kind.__name__: kind for kind in (Scale, Shift, ShiftTwice, Gained, Pass
 def test_layers_are_read_and_cloned(tmp_path, make):
     model = Sequential([Input((3,)), make()])
     wanted = model.predict(X, verbose=0)
-    model.save(tmp_path / "m.keras")
-    for again in (models.load_model(tmp_path / "m.keras", custom_objects=KINDS), models.clone_model(model)):
+    model.save(tmp_path / "m.npz")
+    for again in (models.load_model(tmp_path / "m.npz", custom_objects=KINDS), models.clone_model(model)):
         again.set_weights(model.get_weights())
         np.testing.assert_array_equal(again.predict(X, verbose=0), wanted)
         assert again.layers[0].name == model.layers[0].name or isinstance(again.layers[0], Scale)
@@ -92,6 +92,8 @@ def test_layers_are_read_and_cloned(tmp_path, make):
 @pytest.mark.parametrize("make", [Written, DrawsItself])
 @pytest.mark.parametrize("ending", ["keras", "npz"])
 def test_models_are_read(tmp_path, make, ending):
+    if ending == "keras":
+        pytest.importorskip("h5py")
     model = make(5)
     wanted = model.predict(X, verbose=0)
     path = tmp_path / f"m.{ending}"

@@ -57,7 +57,7 @@ def test_a_metric_may_have_several_results(tmp_path, eagerly):
     model = a_model()
     model.compile("sgd", "mse", metrics=[Extent(), "mae"], run_eagerly=eagerly)
     log = callbacks.CSVLogger(str(tmp_path / "log.csv"))
-    checkpoint = callbacks.ModelCheckpoint(str(tmp_path / "{twice:.0f}.keras"), monitor="total", mode="max")
+    checkpoint = callbacks.ModelCheckpoint(str(tmp_path / "{twice:.0f}.npz"), monitor="total", mode="max")
     history = model.fit(
         X, Y, batch_size=4, epochs=2, validation_data=(X, Y), callbacks=[log, checkpoint], verbose=2
     ).history
@@ -65,7 +65,7 @@ def test_a_metric_may_have_several_results(tmp_path, eagerly):
     assert set(history) == names | {f"val_{name}" for name in names}
     assert history["total"] == [28, 28]
     assert history["val_twice"] == [56, 56]
-    assert (tmp_path / "56.keras").exists()
+    assert (tmp_path / "56.npz").exists()
     assert model.evaluate(X, Y, return_dict=True, verbose=0)["twice"] == 56
     assert len(model.evaluate(X, Y, verbose=0)) == 4
     assert model.train_on_batch(X, Y, return_dict=True)["total"] == 28
