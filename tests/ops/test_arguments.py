@@ -236,7 +236,9 @@ def test_what_is_no_number_for_each_channel_is_refused(value):
     for name in ("mean", "variance", "offset", "scale"):
         for axis in (-1, 3):
             given = {"mean": good, "variance": good, "axis": axis, name: value}
-            with pytest.raises(ValueError, match=rf"^batch_normalization: {name} must have the shape \(2,\)|must hold numbers"):
+            with pytest.raises(
+                ValueError, match=rf"^batch_normalization: {name} must have the shape \(2,\)|must hold numbers"
+            ):
                 ops.batch_normalization(IMAGES, **given)
 
 
