@@ -13,7 +13,7 @@ WITHOUT_EXAMPLE = {
     "fastconv.activations": 35,
     "fastconv.applications": 2,
     "fastconv.backend": 77,
-    "fastconv.callbacks": 14,
+    "fastconv.callbacks": 0,
     "fastconv.config": 18,
     "fastconv.constraints": 13,
     "fastconv.initializers": 41,

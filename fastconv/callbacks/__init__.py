@@ -1,4 +1,4 @@
-"""What is told of the progress of training, and may stop it, save it, or show it."""
+"""Callbacks: objects that follow training, and can stop it, save it or report its progress."""
 
 from fastconv.callbacks.averages import SwapEMAWeights
 from fastconv.callbacks.backup import BackupAndRestore

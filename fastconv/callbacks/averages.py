@@ -1,4 +1,4 @@
-"""Running means of weights in the place of weights."""
+"""Callback that evaluates with running means of the weights."""
 
 from __future__ import annotations
 
@@ -6,14 +6,23 @@ from fastconv.callbacks.callback import Callback, Logs
 
 
 class SwapEMAWeights(Callback):
-    """Lets evaluation and prediction see the running means that an optimizer with ``use_ema=True`` keeps.
+    """Evaluate and predict with the running means of the weights that an optimizer with ``use_ema=True`` keeps.
+
+    The means replace the weights before evaluation or prediction, and the weights return afterwards.
 
     Args:
-        swap_on_epoch: whether the means take the weights' place at the end of each epoch, too, until the next one
-            begins: callbacks behind this one, such as `ModelCheckpoint`, then see them.
+        swap_on_epoch: bool. If True, the means also replace the weights from the end of each epoch to the beginning of
+            the next. Callbacks that follow in the list, for example `ModelCheckpoint`, then save the means. Default:
+            False.
 
     Raises:
-        ValueError: when it is used, an optimizer that keeps no means.
+        ValueError: the optimizer keeps no running means. Raised when the callback is used.
+
+    Example:
+        >>> model = Sequential([Input((2,)), layers.Dense(1)])
+        >>> model.compile(optimizers.SGD(0.1, use_ema=True), "mse")
+        >>> x, y = np.zeros((8, 2)), np.zeros((8, 1))
+        >>> history = model.fit(x, y, verbose=0, callbacks=[callbacks.SwapEMAWeights()])
     """
 
     STATE = ("swapped",)
@@ -24,7 +33,7 @@ class SwapEMAWeights(Callback):
 
     @property
     def swapped(self) -> bool:
-        """Whether the means are in the weights' place."""
+        """Whether the running means are in use as weights."""
         return self.model.optimizer.averages_shown
 
     @swapped.setter

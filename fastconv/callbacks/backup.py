@@ -1,4 +1,4 @@
-"""Going on after an interruption."""
+"""Callback that resumes an interrupted training."""
 
 from __future__ import annotations
 
@@ -15,30 +15,41 @@ from fastconv.utils.files import remove_stale_parts
 
 
 class BackupAndRestore(Callback):
-    """Lets a training that was interrupted, however that happened, be started again and go on where it was.
+    """Save the state of training regularly, and resume from it when an interrupted script is started again.
 
-    The weights come out as those of a training that was never interrupted, bit for bit. What is saved: weights, seeds,
-    optimizers, running means of metrics, the random numbers of Python, NumPy and fastconv, and the state that callbacks
-    name in `STATE`, such as those of early stopping and of the history. Data in arrays is taken up where it was; what
-    generators and datasets make is made again from the beginning up to there, and dropped.
+    The resumed training ends with the same weights, bit for bit, as a training without interruption. The backup holds
+    weights, seeds, optimizers, the state of metrics, the random states of Python, NumPy and fastconv, and the
+    attributes that callbacks list in `STATE` (for example those of `EarlyStopping` and `History`). If the data are
+    arrays, training continues at the next batch. Generators and datasets are read again from the beginning, and their
+    first batches skipped.
 
-    The script must be the same: it makes the model, compiles it and calls `fit` with the same data and callbacks.
+    The script must stay the same: it builds and compiles the same model and calls `fit` with the same data and
+    callbacks.
 
     Args:
-        backup_dir: a folder for this call of `fit` alone.
-        save_freq: "epoch", or a number of batches.
-        double_checkpoint: whether to keep the backup before the last one, should that be damaged.
-        delete_checkpoint: whether to delete the backup when training has ended.
+        backup_dir: str or path. A folder that only this call of `fit` uses.
+        save_freq: "epoch" (default), or an int: the number of batches between backups.
+        double_checkpoint: bool. Whether to keep the previous backup too, in case the latest is damaged. Default: False.
+        delete_checkpoint: bool. Whether to delete the backup after training. Default: True.
 
     Raises:
-        ValueError: no folder, or another save_freq; when training begins, a model without weights yet, or a backup that
-            is damaged or of another model.
-        OSError: when training begins, a folder that cannot be written to.
+        ValueError: backup_dir is empty, or save_freq is neither "epoch" nor a positive int. When training begins: the
+            model has no weights yet, or the backup is damaged or belongs to another model.
+        OSError: the folder cannot be written to. Raised when training begins.
+
+    Example:
+        >>> import tempfile
+        >>> model = Sequential([Input((2,)), layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> x, y = np.zeros((8, 2)), np.zeros((8, 1))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     backup = callbacks.BackupAndRestore(f"{folder}/backup")
+        ...     history = model.fit(x, y, epochs=2, verbose=0, callbacks=[backup])
     """
 
     looks_at_once = True
 
-    comes_last = True  # so that what it saves holds what the others have done
+    comes_last = True  # saves after the other callbacks have updated their state
 
     def __init__(
         self,
@@ -80,7 +91,7 @@ class BackupAndRestore(Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch = epoch
         if self._resuming is not None and self._resuming.place["batch"]:
-            self._resuming.restore(self.model, self._others())  # as it was after this stage of the epoch
+            self._resuming.restore(self.model, self._others())  # the state after the last saved batch of this epoch
             random.set_state(self._random["epoch"])
         self._resuming = None
         self._random["epoch"] = random.get_state()
@@ -88,7 +99,9 @@ class BackupAndRestore(Callback):
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         self._batches += 1
         due = self.save_freq != "epoch" and self._batches % int(self.save_freq) == 0
-        if due and not self.model.stop_training:  # or else the rest of the epoch would not be known to be left out
+        if (
+            due and not self.model.stop_training
+        ):  # a stopped epoch has no more batches, which a backup within it does not record
             self._save(self._epoch, batch + 1, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -122,7 +135,7 @@ class BackupAndRestore(Callback):
         TrainingState.take(self.model, self._others(), place).write(self._latest)
 
     def _read(self) -> TrainingState | None:
-        """The newest backup that is not damaged, if there is any."""
+        """Return the newest undamaged backup, or None if there is no backup."""
         found = [path for path in (self._latest, self._previous) if path.exists()]
         for path in found:
             try:

@@ -1,4 +1,4 @@
-"""A callback, which is told of the progress of training."""
+"""Base class of callbacks."""
 
 from __future__ import annotations
 
@@ -11,24 +11,39 @@ Logs = Mapping[str, Any] | None
 
 
 class Callback:
-    """Methods that fit, evaluate and predict call at each stage; override those of interest.
+    """Base class of callbacks: fit, evaluate and predict call its methods at each stage.
+
+    Override the methods of the stages that matter. `logs` maps names of metrics to their values.
 
     Attributes:
         model: the model that is trained.
-        params: "verbose", "epochs" and "steps" of this call, None for unknown numbers; None before there was a call.
-        companions: all callbacks of this call.
+        params: dict with "verbose", "epochs" and "steps" of the current call; an unknown number is None. The dict is
+            None before the first call.
+        companions: list of all callbacks of the current call.
+
+    Example:
+        >>> class CountBatches(callbacks.Callback):
+        ...     batches = 0
+        ...     def on_train_batch_end(self, batch, logs=None):
+        ...         self.batches += 1
+        >>> model = Sequential([Input((2,)), layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> counter = CountBatches()
+        >>> history = model.fit(np.zeros((8, 2)), np.zeros((8, 1)), batch_size=2, verbose=0, callbacks=[counter])
+        >>> counter.batches
+        4
     """
 
-    looks_at_once = False  # whether it looks at a batch's `logs` before the next step, if ever; or else it gets a dict
-    STATE: tuple[str, ...] = ()  # attributes, of plain data and arrays, that `BackupAndRestore` is to keep
-    comes_last = False  # whether it is told of each stage after all those of which this is not true
+    looks_at_once = False  # if True, it gets `LazyLogs`, to be read before the next step; if False, a dict
+    STATE: tuple[str, ...] = ()  # attributes, of plain data and arrays, that `BackupAndRestore` saves
+    comes_last = False  # whether callbacks without this flag are called first at each stage
 
     _model: Any = None
     params: dict[str, Any] | None = None
     companions: list[Callback] = []  # noqa: RUF012 - replaced when a call begins, never changed
 
     def __init__(self) -> None:
-        """A subclass need not call it."""
+        """Do nothing; subclasses need not call this method."""
 
     @property
     def model(self) -> Any:
@@ -40,72 +55,72 @@ class Callback:
         self._model = model
 
     def set_model(self, model: Any) -> None:
-        """Take note of the model, before the first stage."""
+        """Set the model. Called before the first stage."""
         self._model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Take note of the parameters of the call, before the first stage."""
+        """Set the parameters of the call. Called before the first stage."""
         self.params = params
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Before the first epoch."""
+        """Called before the first epoch."""
 
     def on_train_end(self, logs: Logs = None) -> None:
-        """After the last epoch; `logs` are those of its `on_epoch_end`."""
+        """Called after the last epoch; `logs` are the logs of its `on_epoch_end`."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Before an epoch; the first one is 0."""
+        """Called before an epoch; epochs count from 0."""
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """After an epoch and its validation; `logs` holds its loss and metrics, with "val_" before validation's."""
+        """Called after an epoch and its validation; `logs` holds the loss and metrics, with "val_" for validation."""
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """The former name of `on_train_batch_begin`, which calls it."""
+        """Called by `on_train_batch_begin`; its name in Keras 2."""
 
     def on_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """The former name of `on_train_batch_end`, which calls it."""
+        """Called by `on_train_batch_end`; its name in Keras 2."""
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Before a step of training; the first one of an epoch is 0."""
+        """Called before a training step; the batches of an epoch count from 0."""
         self.on_batch_begin(batch, logs=logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """After a step of training; `logs` holds the loss and metrics of the epoch so far."""
+        """Called after a training step; `logs` holds the loss and metrics of the epoch so far."""
         self.on_batch_end(batch, logs=logs)
 
     def on_test_begin(self, logs: Logs = None) -> None:
-        """Before evaluation or validation."""
+        """Called before evaluation or validation."""
 
     def on_test_end(self, logs: Logs = None) -> None:
-        """After evaluation or validation; `logs` holds its loss and metrics."""
+        """Called after evaluation or validation; `logs` holds the loss and metrics."""
 
     def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Before a batch of evaluation or validation."""
+        """Called before a batch of evaluation or validation."""
 
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """After a batch of evaluation or validation; `logs` holds the loss and metrics so far."""
+        """Called after a batch of evaluation or validation; `logs` holds the loss and metrics so far."""
 
     def on_predict_begin(self, logs: Logs = None) -> None:
-        """Before prediction."""
+        """Called before prediction."""
 
     def on_predict_end(self, logs: Logs = None) -> None:
-        """After prediction."""
+        """Called after prediction."""
 
     def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Before a batch of prediction."""
+        """Called before a batch of prediction."""
 
     def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """After a batch of prediction; `logs["outputs"]` holds its outputs."""
+        """Called after a batch of prediction; `logs["outputs"]` holds its outputs."""
 
     def on_exception(self) -> None:
-        """When an exception ends fit, evaluate or predict, in place of the methods that would have followed."""
+        """Called when an exception ends fit, evaluate or predict, instead of the remaining stages."""
 
 
 def as_frequency(callback: Any, name: str, value: Any, *words: str) -> str | int:
-    """`value`, one of `words` or a number of batches, as a string or an int.
+    """Return `value`, a member of `words` or a number of batches, as a string or an int.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: `value` is neither.
     """
     if isinstance(value, str) and value in words:
         return value

@@ -1,4 +1,4 @@
-"""Several callbacks as one."""
+"""Callback that calls a list of callbacks."""
 
 from __future__ import annotations
 
@@ -12,22 +12,29 @@ from fastconv.callbacks.history import History, ProgbarLogger
 from fastconv.callbacks.lazy_logs import LazyLogs
 from fastconv.engine.tree import leaves
 
-# The former names of stages of training, which the methods of these stages call.
+# The new names of stages, with the names of Keras 2 that their default methods call.
 ALIASES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
 
 class CallbackList(Callback):
-    """Several callbacks as one; each is told in turn, also of an exception inside `with`.
+    """A list of callbacks, called in order at each stage; as a context manager it also reports exceptions to them.
 
     Args:
-        callbacks: a callback, or nested lists of them.
-        add_history: whether a `History` joins them, unless it is among them.
-        add_progbar: whether a `ProgbarLogger` joins them, unless it is among them.
-        model: their model.
-        params: their parameters, such as verbose=1, epochs=3, steps=10.
+        callbacks: a callback, or nested lists of callbacks. Default: None, no callbacks.
+        add_history: bool. Whether to add a `History` if there is none. Default: False.
+        add_progbar: bool. Whether to add a `ProgbarLogger` if there is none. Default: False.
+        model: the model of the callbacks. Default: None.
+        params: parameters of the call, for example verbose=1, epochs=3, steps=10.
 
     Raises:
-        TypeError: an object that is no callback.
+        TypeError: an object is not a Callback.
+
+    Example:
+        >>> both = callbacks.CallbackList([callbacks.TerminateOnNaN()], add_history=True, epochs=1)
+        >>> both.on_train_begin()
+        >>> both.on_epoch_end(0, {"loss": 0.5})
+        >>> both.history.history
+        {'loss': [0.5]}
     """
 
     def __init__(
@@ -57,7 +64,7 @@ class CallbackList(Callback):
 
     @property
     def history(self) -> History | None:
-        """The last `History` among them, if there is any."""
+        """The last `History` in the list, or None if there is none."""
         found = [callback for callback in self.callbacks if isinstance(callback, History)]
         return found[-1] if found else None
 
@@ -70,7 +77,7 @@ class CallbackList(Callback):
 
 
 def _tell_all(name: str) -> Any:
-    """The method that tells all callbacks of a stage, or gives all of them the model or the parameters."""
+    """Return the method `name` of `CallbackList`, which calls the method `name` of each callback."""
     default = getattr(Callback, name)
     takes = len(inspect.signature(default).parameters) - 1  # without self
     nothing = default if name.startswith("on_") else None
@@ -100,17 +107,17 @@ def _tell_all(name: str) -> Any:
 
 @cache
 def _takes_logs_by_name(function: Callable[..., Any], takes: int) -> bool:
-    """Whether `logs` must have its name: in ``f(self, batch, **kwargs)`` and ``f(self, batch, *, logs=None)``."""
+    """Return whether `logs` must be a keyword: in ``f(self, batch, **kwargs)`` and ``f(self, batch, *, logs=None)``."""
     kinds = [parameter.kind for parameter in inspect.signature(function).parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL in kinds:
         return False
     by_place = sum(kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD for kind in kinds)
     by_name = any(kind >= inspect.Parameter.KEYWORD_ONLY for kind in kinds)
-    return by_name and by_place == takes  # self and all but logs
+    return by_name and by_place == takes  # self and all arguments but logs
 
 
 def _found(arg: Any) -> Any:
-    """What is told of a stage, with logs that are found late as they are now."""
+    """Return an argument of a stage; evaluate it first if it is `LazyLogs`."""
     return arg.data if isinstance(arg, LazyLogs) else arg
 
 

@@ -1,4 +1,4 @@
-"""Saving models in the course of training."""
+"""Callback that saves models during training."""
 
 from __future__ import annotations
 
@@ -18,27 +18,39 @@ from fastconv.utils.files import FilePath
 
 
 class ModelCheckpoint(Monitor):
-    """Saves the model after epochs or numbers of batches; always, or when a quantity is the best so far.
+    """Save the model or its weights after epochs or after a number of batches, optionally only if a quantity improves.
 
     Args:
-        filepath: where to, with an ending that `Model.save` or `save_weights` takes; may hold fields such as
-            "{epoch:02d}" and "{val_loss:.2f}". A value that an epoch does not have, or that does not fit the format, is
-            "NA", with a warning.
-        monitor: the quantity for `save_best_only`, a key of an epoch's logs.
-        verbose: whether to print what is done.
-        save_best_only: whether to save only when the quantity is better than ever before; an epoch that lacks it is
-            saved, with a warning, as long as there is nothing better.
-        save_weights_only: whether to call the model's `save_weights` instead of `save`.
-        mode: "min", "max", or "auto" to tell by the metric or its name.
-        save_freq: "epoch", or a number of batches.
-        initial_value_threshold: with `save_best_only`, a value that must be beaten for the first model to be saved.
-        period: with save_freq="epoch", after every so many epochs, as in Keras 2.
+        filepath: str or path. The file, with an ending that `Model.save` or `save_weights` accepts. It may contain
+            fields like "{epoch:02d}" and "{val_loss:.2f}". If an epoch lacks a value, or if the format does not fit,
+            "NA" is written, with a warning.
+        monitor: str. The quantity that `save_best_only` compares, a key of an epoch's logs. Default: "val_loss".
+        verbose: int. Whether to print a line when a file is saved. Default: 0.
+        save_best_only: bool. Whether to save only if the quantity is the best so far. If an epoch lacks the quantity, a
+            warning is given, and the model is saved unless a best value is known. Default: False.
+        save_weights_only: bool. Whether to call `save_weights` instead of `save`. Default: False.
+        mode: "min", "max", or "auto" to derive the direction from the metric or its name. Default: "auto".
+        save_freq: "epoch" (default), or an int: the number of batches between files.
+        initial_value_threshold: float or None. With `save_best_only`, the value to beat before the first file is saved.
+            Default: None.
+        period: int. With save_freq="epoch", the number of epochs between files, as in Keras 2. Default: 1.
 
     Raises:
-        ValueError: an unknown ending, mode, save_freq or period, or fields that are no names; when training begins, a
-            quantity of which "auto" cannot tell the direction; then too, or after the first batch if only that shows
-            which quantities there are, a field of none of them, or one whose values do not fit its format.
-        ImportError, OSError: when training begins, a file that could not be written.
+        ValueError: the ending, mode, save_freq or period is invalid, or a field has no name. When training begins: the
+            direction of the quantity is unknown. When training begins, or after the first batch if the names of the
+            metrics are known only then: a field's name is unknown, or its format does not fit its values.
+        ImportError, OSError: the file cannot be written. Raised when training begins.
+
+    Example:
+        >>> import os, tempfile
+        >>> model = Sequential([Input((2,)), layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> x, y = np.zeros((8, 2)), np.zeros((8, 1))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save = callbacks.ModelCheckpoint(f"{folder}/epoch-{{epoch}}.npz", save_weights_only=True)
+        ...     history = model.fit(x, y, epochs=2, verbose=0, callbacks=[save])
+        ...     sorted(os.listdir(folder))
+        ['epoch-1.npz', 'epoch-2.npz']
     """
 
     looks_at_once = True
@@ -67,7 +79,7 @@ class ModelCheckpoint(Monitor):
         model_suffix(filepath, WEIGHTS if self.save_weights_only else MODELS)
         self.filepath = os.fsdecode(filepath)
         check_fields("ModelCheckpoint", self.filepath)
-        self._checks_values = False  # of fields, after the next batch
+        self._checks_values = False  # whether to check the fields' values after the next batch
         self._epoch = 0
         self._batches = 0
 
@@ -118,14 +130,14 @@ class ModelCheckpoint(Monitor):
         unfit = unfit_fields(self.filepath, fields)
         if unfit:
             warnings.warn(
-                f"ModelCheckpoint: filepath may hold {', '.join(fields)}, if the format fits. "
-                f"Received: {', '.join(unfit)} in filepath={self.filepath!r}, for which NA is written",
+                f"ModelCheckpoint: filepath may contain {', '.join(fields)}, if the format fits. "
+                f"Received: {', '.join(unfit)} in filepath={self.filepath!r}; NA is written instead",
                 stacklevel=4,
             )
         return fill(self.filepath, fields)
 
     def _known(self, names: Iterable[str]) -> list[str]:
-        """The names that fields may have, given those of a batch's logs."""
+        """Return the names that fields may have, given the names in a batch's logs."""
         names = list(names)
         if self.save_freq != "epoch":
             return [*names, "epoch", "batch"]
@@ -134,21 +146,21 @@ class ModelCheckpoint(Monitor):
         return [*names, *validation, *["learning_rate"] * has_rate, "epoch"]
 
     def _earlier(self) -> list[Callback]:
-        """The callbacks that are told of each stage before this one."""
+        """Return the callbacks that come before this callback in the list."""
         return list(itertools.takewhile(lambda callback: callback is not self, self.companions))
 
     def _check_names(self, names: Iterable[str]) -> None:
-        """Raise ValueError if a field has no name of these, and no callback could add it to the logs."""
+        """Raise ValueError if a field's name is not in `names` and no earlier callback could add it to the logs."""
         known = self._known(names)
         unknown = [name for name in names_in(self.filepath) if name not in known]
         if unknown and not any(map(_may_add_to_logs, self._earlier())):
             raise ValueError(
-                f"ModelCheckpoint: filepath may hold {', '.join(known)}. "
+                f"ModelCheckpoint: filepath may contain {', '.join(known)}. "
                 f"Received: {', '.join(unknown)} in filepath={self.filepath!r}"
             )
 
     def _check_values(self, logs: Mapping[str, Any]) -> None:
-        """Raise ValueError if a field's name is unknown, or the values of the first batch do not fit its format."""
+        """Raise ValueError if a field's name is unknown, or its format does not fit the values of the first batch."""
         self._check_names(logs)
         values = {**logs, **{f"val_{name}": value for name, value in logs.items()}}
         values = {"learning_rate": 0.1, **values, "epoch": 1, "batch": 1}
@@ -162,7 +174,7 @@ class ModelCheckpoint(Monitor):
 
 
 def _may_add_to_logs(callback: Callback) -> bool:
-    """Whether a user has written what is done at the end of a batch or epoch."""
+    """Return whether a class outside the package defines the callback's end of a batch or epoch."""
     stages = ("on_epoch_end", "on_train_batch_end", "on_batch_end")
     methods = [getattr(callback, stage) for stage in stages]
     return any(getattr(method, "__module__", "").partition(".")[0] != __name__.partition(".")[0] for method in methods)

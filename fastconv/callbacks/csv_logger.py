@@ -1,4 +1,4 @@
-"""A table of all epochs."""
+"""Callback that writes the logs of epochs to a CSV file."""
 
 from __future__ import annotations
 
@@ -18,19 +18,32 @@ from fastconv.utils.files import naming_file, write_whole
 
 
 class CSVLogger(Callback):
-    """Writes a line for each epoch: its number and its quantities in alphabetical order.
+    """Write a line per epoch to a CSV file: the epoch, then its quantities in alphabetical order.
 
-    Quantities that appear in a later epoch, such as those of validation every other epoch, get columns at the end; the
-    lines before have "NA" there. Metrics of several numbers are written as "[0.25, 0.5]".
+    If a quantity first appears in a later epoch, for example when every second epoch is validated, a column is added at
+    the right, and the earlier lines get "NA". Metrics with several values are written like "[0.25, 0.5]".
 
     Args:
-        filename: the file.
-        separator: between the values of a line.
-        append: whether to go on with a file that exists; it is begun anew otherwise.
+        filename: str or path. The file.
+        separator: str of length 1. The delimiter between values. Default: ",".
+        append: bool. Whether to append to a file that exists; if False, it is overwritten. Default: False.
 
     Raises:
-        OSError: when training begins, a file that cannot be written.
-        ValueError: when training begins, a file to append to that is not in UTF-8.
+        ValueError: separator is not a single character. When training begins: the file to append to is not UTF-8.
+        OSError: the file cannot be written. Raised when training begins.
+
+    Example:
+        >>> import tempfile
+        >>> model = Sequential([Input((2,)), layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table = callbacks.CSVLogger(f"{folder}/log.csv")
+        ...     history = model.fit(np.zeros((8, 2)), np.zeros((8, 1)), epochs=2, verbose=0, callbacks=[table])
+        ...     with open(table.filename) as file:
+        ...         print(file.read())
+        epoch,loss
+        0,0.0
+        1,0.0
     """
 
     STATE = ("_begun",)
@@ -42,12 +55,12 @@ class CSVLogger(Callback):
         self.filename = os.fspath(filename)
         self.separator = separator
         self.append = as_flag(self, "append", append)
-        self._begun = False  # whether lines of this training are in the file
+        self._begun = False  # whether the file has lines of this training
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._begun = False
         with open(self.filename, "a"):
-            """Raises what would be raised after the first epoch."""
+            """Raise errors now instead of after the first epoch."""
         if self.append:
             self._rows()
 
@@ -63,7 +76,7 @@ class CSVLogger(Callback):
         self._begun = True
 
     def _rows(self) -> list[list[str]]:
-        """The lines that are in the file."""
+        """Return the lines of the file."""
         try:
             with open(self.filename, newline="", encoding="utf-8") as file:
                 return list(csv.reader(file, delimiter=self.separator))
@@ -76,7 +89,7 @@ class CSVLogger(Callback):
         write_whole(self.filename, lambda file: file.write(self._text(rows).encode()))
 
     def _append(self, line: str) -> None:
-        """Add a line, whole or not at all. Raises OSError that names the file."""
+        """Append a line completely or, if that fails, not at all. An OSError names the file."""
         size = os.path.getsize(self.filename)
         with naming_file(self.filename):
             try:
@@ -94,5 +107,5 @@ class CSVLogger(Callback):
 
 
 def as_cell(value: Any) -> Any:
-    """A quantity as it is written: numbers and texts as they are, arrays as lists."""
+    """Return a quantity for a cell: an array becomes a list, other values stay."""
     return np.asarray(value).tolist() if np.ndim(value) else value

@@ -1,4 +1,4 @@
-"""Ending a training that does not get better."""
+"""Callbacks that stop training early."""
 
 from __future__ import annotations
 
@@ -12,21 +12,30 @@ from fastconv.callbacks.monitor import Monitor
 
 
 class EarlyStopping(Monitor):
-    """Stops training when a quantity has not become better for `patience` epochs; Prechelt 1998.
+    """Stop training when a quantity has not improved for `patience` epochs (Prechelt 1998).
 
     Args:
-        monitor: the quantity, a key of an epoch's logs.
-        min_delta: what counts as better: a change of more than this.
-        patience: epochs to wait for something better.
-        verbose: whether to print what is done.
-        mode: "min", "max", or "auto" to tell by the metric or its name.
-        baseline: a value that must be beaten for the waiting to begin again.
-        restore_best_weights: whether the weights of the best epoch are set in the end.
-        start_from_epoch: the first epoch that counts.
+        monitor: str. The quantity, a key of an epoch's logs. Default: "val_loss".
+        min_delta: float. A change must exceed it to count as an improvement. Default: 0.
+        patience: int. The number of epochs without improvement after which training stops. Default: 0.
+        verbose: int. Whether to print a line when training stops. Default: 0.
+        mode: "min", "max", or "auto" to derive the direction from the metric or its name. Default: "auto".
+        baseline: float or None. If given, an improvement resets the waiting only if it also beats this value.
+            Default: None.
+        restore_best_weights: bool. Whether to restore the weights of the best epoch after training. Default: False.
+        start_from_epoch: int. The first epoch to compare. Default: 0.
 
     Raises:
-        ValueError: an unknown mode, or an argument of another kind; when training begins, a quantity of which "auto"
-            cannot tell the direction.
+        ValueError: an argument is invalid. When training begins: the direction of the quantity is unknown.
+
+    Example:
+        >>> model = Sequential([Input((2,)), layers.Dense(1)])
+        >>> model.compile(optimizers.SGD(0.0), "mse")
+        >>> x, y = np.zeros((8, 2)), np.zeros((8, 1))
+        >>> stop = callbacks.EarlyStopping("loss", patience=2)
+        >>> history = model.fit(x, y, epochs=10, verbose=0, callbacks=[stop])
+        >>> history.epoch
+        [0, 1, 2]
     """
 
     STATE = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
@@ -61,7 +70,7 @@ class EarlyStopping(Monitor):
         self._begin()
 
     def get_monitor_value(self, logs: Logs) -> float | None:
-        """Return what decides after an epoch, given its logs, or None; a subclass may override it."""
+        """Return the value to compare after an epoch, given its logs, or None; subclasses may override it."""
         return self.monitored(logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -69,7 +78,7 @@ class EarlyStopping(Monitor):
         if value is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
-            self.best_weights, self.best_epoch = self.model.get_weights(), epoch  # should the first be NaN
+            self.best_weights, self.best_epoch = self.model.get_weights(), epoch  # in case all values are NaN
         self.wait += 1
         if self.is_better(value, self.best):
             self.best, self.best_epoch = value, epoch
@@ -91,10 +100,23 @@ class EarlyStopping(Monitor):
 
 
 class TerminateOnNaN(Callback):
-    """Stops training when the loss of a batch is NaN or infinite.
+    """Stop training when the loss of a batch is NaN or infinite.
 
     Args:
-        raise_error: whether to raise RuntimeError, so that no callback takes the training for a finished one.
+        raise_error: bool. Whether to raise an error instead, so that no callback treats the training as finished.
+            Default: False.
+
+    Raises:
+        RuntimeError: the loss is not finite, and raise_error is True.
+
+    Example:
+        >>> model = Sequential([Input((2,)), layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> x, y = np.full((8, 2), np.nan), np.zeros((8, 1))
+        >>> history = model.fit(x, y, epochs=10, verbose=0, callbacks=[callbacks.TerminateOnNaN()])
+        Batch 0: Invalid loss, terminating training
+        >>> history.epoch
+        [0]
     """
 
     def __init__(self, raise_error: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Files of events for TensorBoard."""
+"""Event files for TensorBoard."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from fastconv.utils.files import naming_file
 
 
 class EventsFile:
-    """A file of events, each written by the thread that has it, so that an error, as of a full disk, is raised there.
+    """An event file that the calling thread writes, so that errors (for example a full disk) are raised there.
 
-    It takes the place of the writer of tensorboardX, whose thread ends at an error; then the training would wait for it
-    without end.
+    It replaces the writer of tensorboardX, whose own thread dies at an error, after which training would hang.
 
     Args:
-        folder: where the file is made; named in errors.
+        folder: the folder of the file; named in errors.
     """
 
     def __init__(self, folder: str) -> None:
@@ -26,18 +25,18 @@ class EventsFile:
             self._events: Any = EventsWriter(os.path.join(folder, "events"))
 
     def add_event(self, event: Any) -> None:
-        """Write an event. Raises OSError with the folder's name."""
+        """Write an event. An OSError names the folder."""
         with naming_file(self.folder):
             self._events.write_event(event)
 
     def flush(self) -> None:
-        """Let all that was written be on the disk."""
+        """Flush all written events to the disk."""
         if self._events is not None:
             with naming_file(self.folder):
                 self._events.flush()
 
     def close(self) -> None:
-        """End the file; at the second time, do nothing."""
+        """Close the file; if it is closed, do nothing."""
         events, self._events = self._events, None
         if events is not None:
             with naming_file(self.folder):
@@ -45,7 +44,7 @@ class EventsFile:
 
 
 def summary_writer(folder: str) -> Any:
-    """Return a writer of tensorboardX that writes to an `EventsFile` in `folder`, which is made."""
+    """Create `folder`, and return a tensorboardX writer whose events go to an `EventsFile` in it."""
     import tensorboardX
 
     with naming_file(folder):

@@ -1,4 +1,4 @@
-"""What has happened, and what is happening."""
+"""Callbacks that record and print the progress of training."""
 
 from __future__ import annotations
 
@@ -9,9 +9,20 @@ from fastconv.utils.progbar import Progbar
 
 
 class History(Callback):
-    """What happened: `epoch`, the numbers of the epochs, and `history`, the values of each quantity in these.
+    """Record the logs of all epochs; `fit` returns this callback.
 
-    The values are Python's numbers, and lists of numbers for metrics of several numbers, as JSON takes them.
+    Values are Python numbers, or lists of numbers for metrics with several values, so that JSON can store them.
+
+    Attributes:
+        epoch: list of the epochs' numbers.
+        history: dict from the name of each quantity to the list of its values.
+
+    Example:
+        >>> model = Sequential([Input((2,)), layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit(np.zeros((8, 2)), np.zeros((8, 1)), epochs=2, verbose=0)
+        >>> history.epoch, history.history
+        ([0, 1], {'loss': [0.0, 0.0]})
     """
 
     STATE = ("epoch", "history")
@@ -32,7 +43,16 @@ class History(Callback):
 
 
 class ProgbarLogger(Callback):
-    """Prints "Epoch 1/3" and a progress bar for each epoch, or one for an evaluation or prediction of its own."""
+    """Print a progress bar for each epoch of training, or for a separate evaluation or prediction.
+
+    `fit`, `evaluate` and `predict` add this callback unless verbose is 0.
+
+    Example:
+        >>> bar = callbacks.ProgbarLogger()
+        >>> bar.set_params({"epochs": 3, "steps": 2, "verbose": 2})
+        >>> bar.on_epoch_begin(0)
+        Epoch 1/3
+    """
 
     looks_at_once = True
 

@@ -1,4 +1,4 @@
-"""What a step has reported, for those who may not want to know it."""
+"""Logs of a step that are computed only if they are read."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 
 class LazyLogs(UserDict):
-    """Numbers by name that are found when somebody first looks at them, which has to be before the next step begins.
+    """Logs that are computed when they are first read, which must happen before the next step begins.
 
     Args:
-        make: returns them in a dict; on a GPU it waits until they are computed.
-        turns: has the lock to hold meanwhile; None if no other thread can look at the same numbers.
+        make: function that returns the logs as a dict; on a GPU it waits for the computation.
+        turns: object with the lock to hold during `make`; None if no other thread can read the same numbers.
     """
 
     def __init__(self, make: Callable[[], dict[str, Any]], turns: Any = None) -> None:
@@ -30,7 +30,7 @@ class LazyLogs(UserDict):
             return self.find()
 
     def find(self) -> dict[str, Any]:
-        """The numbers; the caller holds the lock."""
+        """Return the logs; the caller holds the lock."""
         if self._found is None:
             self._found = self._make()
         return self._found

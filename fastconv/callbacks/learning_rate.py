@@ -1,4 +1,4 @@
-"""Changing the learning rate from epoch to epoch."""
+"""Callbacks that change the learning rate during training."""
 
 from __future__ import annotations
 
@@ -15,16 +15,23 @@ from fastconv.callbacks.monitor import Monitor
 
 
 class LearningRateScheduler(Callback):
-    """Sets the learning rate before every epoch.
+    """Set the learning rate before each epoch.
 
     Args:
-        schedule: a function of the number of the epoch, from 0 on, and of the rate so far, or of the number alone, that
-            returns the rate.
-        verbose: whether to print it.
+        schedule: function of the epoch (from 0) and the current rate, or of the epoch only, that returns the new rate.
+        verbose: int. Whether to print the rate. Default: 0.
 
     Raises:
-        ValueError: a schedule that is no function, or that returns no finite number from 0 on.
-        TypeError: when training begins, a learning rate that follows a schedule already.
+        ValueError: schedule is not callable, or it returns a value that is not a finite number of at least 0.
+        TypeError: the optimizer's learning rate follows a schedule already. Raised when training begins.
+
+    Example:
+        >>> model = Sequential([Input((2,)), layers.Dense(1)])
+        >>> model.compile(optimizers.SGD(1.0), "mse")
+        >>> halve = callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+        >>> history = model.fit(np.zeros((8, 2)), np.zeros((8, 1)), epochs=3, verbose=0, callbacks=[halve])
+        >>> history.history["learning_rate"]
+        [0.5, 0.25, 0.125]
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
@@ -53,17 +60,17 @@ class LearningRateScheduler(Callback):
 
 
 def check_assignable(callback: Callback) -> None:
-    """Raise TypeError, in the name of `callback`, unless the optimizer's learning rate can be assigned."""
+    """Raise TypeError, in the name of `callback`, if the optimizer's learning rate cannot be assigned."""
     optimizer = callback.model.optimizer
     if optimizer is not None and not getattr(optimizer, "has_assignable_rate", True):
         raise TypeError(
-            f"{type(callback).__name__}: the learning rate must be a number, to be assigned. "
+            f"{type(callback).__name__}: the learning rate must be a number, so that it can be assigned. "
             f"Received: an optimizer {optimizer.name} whose learning rate follows a schedule"
         )
 
 
 def takes_two(function: Callable[..., Any]) -> bool:
-    """Whether `function` can be called with two arguments."""
+    """Return whether `function` can be called with two arguments."""
     try:
         inspect.signature(function).bind(0, 0.0)
     except TypeError:
@@ -72,23 +79,30 @@ def takes_two(function: Callable[..., Any]) -> bool:
 
 
 class ReduceLROnPlateau(Monitor):
-    """Multiplies the learning rate by `factor` when a quantity has not become better for `patience` epochs.
+    """Multiply the learning rate by `factor` when a quantity has not improved for `patience` epochs.
 
     Args:
-        monitor: the quantity, a key of an epoch's logs.
-        factor: at least 0 and less than 1.
-        patience: epochs to wait for something better.
-        verbose: whether to print what is done.
-        mode: "min", "max", or "auto" to tell by the metric or its name.
-        min_delta: what counts as better: a change of more than this.
-        cooldown: epochs after a reduction that are not waited in.
-        min_lr: the least learning rate.
-        epsilon: what Keras 2 calls `min_delta`.
+        monitor: str. The quantity, a key of an epoch's logs. Default: "val_loss".
+        factor: float, at least 0 and less than 1. Default: 0.1.
+        patience: int. The number of epochs without improvement before a reduction. Default: 10.
+        verbose: int. Whether to print a line for each reduction. Default: 0.
+        mode: "min", "max", or "auto" to derive the direction from the metric or its name. Default: "auto".
+        min_delta: float. A change must exceed it to count as an improvement. Default: 1e-4.
+        cooldown: int. The number of epochs after a reduction that do not count as waiting. Default: 0.
+        min_lr: float. The smallest learning rate. Default: 0.
+        epsilon: float or None. The name of `min_delta` in Keras 2; if given, it replaces `min_delta`. Default: None.
 
     Raises:
-        ValueError: a factor outside of [0, 1), an unknown mode, or an argument of another kind; when training begins, a
-            quantity of which "auto" cannot tell the direction.
-        TypeError: when training begins, a learning rate that follows a schedule.
+        ValueError: an argument is invalid. When training begins: the direction of the quantity is unknown.
+        TypeError: the optimizer's learning rate follows a schedule. Raised when training begins.
+
+    Example:
+        >>> model = Sequential([Input((2,)), layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile(optimizers.SGD(1.0), "mse")
+        >>> reduce = callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1)
+        >>> history = model.fit(np.zeros((8, 2)), np.zeros((8, 1)), epochs=3, verbose=0, callbacks=[reduce])
+        >>> history.history["learning_rate"]
+        [1.0, 1.0, 0.5]
     """
 
     STATE = ("best", "wait", "cooldown_counter")
@@ -141,13 +155,13 @@ class ReduceLROnPlateau(Monitor):
                 self._reduce(epoch)
 
     def in_cooldown(self) -> bool:
-        """Whether a reduction was made so lately that the callback does not wait for the next one yet."""
+        """Return whether fewer than `cooldown` epochs have passed since the last reduction."""
         return self.cooldown_counter > 0
 
     def _reduce(self, epoch: int) -> None:
         optimizer = self.model.optimizer
         old = float(optimizer.learning_rate)
-        if old <= np.float32(self.min_lr):  # the precision in which optimizers keep their rates
+        if old <= np.float32(self.min_lr):  # optimizers store their rates in float32
             return
         optimizer.learning_rate = max(old * self.factor, self.min_lr)
         if self.verbose:

@@ -1,4 +1,4 @@
-"""What callbacks share that compare one quantity from epoch to epoch."""
+"""Base class of callbacks that compare a quantity from epoch to epoch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastconv.arguments import as_number
 from fastconv.callbacks.callback import Callback, Logs
 from fastconv.serialization import snake_case
 
-# "auto" modes: a quantity whose name ends in one of these is to grow, or to shrink; the names are those of Keras.
+# Mode "auto": quantities whose names end in these words should grow, or shrink. The names are Keras's.
 GROWING = (
     "acc",
     "accuracy",
@@ -57,16 +57,16 @@ SHRINKING = (
 
 
 class Monitor(Callback):
-    """A callback that compares one quantity from epoch to epoch.
+    """A callback that compares a quantity from epoch to epoch.
 
-    Mode "auto" asks the model's metric of that name, then the name. A metric of a user tells its direction by an
-    attribute ``_direction``, "up" or "down", as in Keras.
+    Mode "auto" derives the direction from the model's metric of that name or, if there is none, from the name itself. A
+    user's metric can declare its direction in the attribute ``_direction``, "up" or "down", as in Keras.
 
     Raises:
-        ValueError: an unknown mode; when training begins, a quantity of which neither tells the direction.
+        ValueError: the mode is unknown. When training begins: neither the metric nor the name gives the direction.
     """
 
-    compares = True  # whether the quantity is compared
+    compares = True  # whether the callback compares the quantity
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         super().__init__()
@@ -87,12 +87,12 @@ class Monitor(Callback):
             self._sign = self._direction_in(model) or direction_of_name(self.monitor)
         if not self._sign and self.compares:
             raise ValueError(
-                f"{type(self).__name__}: mode must be 'min' or 'max' where neither the model's metrics nor the name of "
-                f"the quantity tell. Received: monitor={self.monitor!r}, mode={self.mode!r}"
+                f"{type(self).__name__}: mode must be 'min' or 'max' if neither the model's metrics nor the quantity's "
+                f"name give a direction. Received: monitor={self.monitor!r}, mode={self.mode!r}"
             )
 
     def monitored(self, logs: Logs) -> float | None:
-        """The quantity, or None, with a warning, where `logs` lacks it or it is no single number."""
+        """Return the quantity; if `logs` lacks it, or it is not a single number, warn and return None."""
         value = (logs or {}).get(self.monitor)
         name = type(self).__name__
         if value is None:
@@ -111,13 +111,13 @@ class Monitor(Callback):
         return None if value is None else float(np.asarray(value).item())
 
     def is_better(self, value: float, reference: float | None) -> bool:
-        """Whether `value` beats `reference`, if there is one, by more than min_delta; NaN beats nothing."""
+        """Return whether `value` improves on `reference` (if not None) by more than min_delta; NaN never does."""
         if reference is None:
             return not math.isnan(value)
         return self._sign * (value - reference) > self.min_delta
 
     def _direction_in(self, model: Any) -> int:
-        """The direction of the metric of `model` that the quantity is the result of; 0 where there is none."""
+        """Return the direction of the metric of `model` with the quantity's name; 0 if there is none."""
         name = self.monitor.removeprefix("val_")
         for metric in metrics_of(model):
             if name == metric.name or name.endswith(f"_{metric.name}"):
@@ -126,13 +126,13 @@ class Monitor(Callback):
 
 
 def metrics_of(model: Any) -> Iterator[Any]:
-    """All metrics of a model that have a name in logs, those of `compile` included."""
+    """Yield all metrics of a model that have a name in logs, including the metrics given to `compile`."""
     for metric in getattr(model, "metrics", ()):
         yield from getattr(metric, "given", [metric])
 
 
 def direction_of_metric(metric: Any) -> int:
-    """1 if the metric is to grow, -1 if it is to shrink, 0 if neither is known."""
+    """Return 1 if the metric should grow, -1 if it should shrink, 0 if the direction is unknown."""
     own = getattr(metric, "_direction", None)
     function = getattr(metric, "fn", None)
     names = [snake_case(cls.__name__) for cls in type(metric).__mro__]
@@ -141,6 +141,6 @@ def direction_of_metric(metric: Any) -> int:
 
 
 def direction_of_name(name: str) -> int:
-    """1 if the name's end says that a quantity is to grow, -1 if it is to shrink, 0 if it does not tell."""
+    """Return 1 if the end of a name means a quantity that should grow, -1 if it should shrink, 0 if it is unknown."""
     name = re.sub(r"_\d+$", "", name.lower())
     return 1 if name.endswith(GROWING) else -1 if name.endswith(SHRINKING) else 0

@@ -1,4 +1,4 @@
-"""Checks of the places where callbacks write, before training begins."""
+"""Checks of the files and folders that callbacks write, made before training begins."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-MISSING = "NA"  # in place of a value that there is not
+MISSING = "NA"  # replaces a missing value
 
 
 def check_fields(callback: str, filepath: str) -> None:
-    """Raise ValueError unless the fields of `filepath`, "{epoch:02d}" and the like, are names."""
-    rule = f"{callback}: filepath may hold fields such as '{{epoch:02d}}', each with a name in braces"
+    """Raise ValueError unless each field of `filepath`, for example "{epoch:02d}", has a name."""
+    rule = f"{callback}: filepath may contain fields such as '{{epoch:02d}}', each with a name in braces"
     try:
         names = names_in(filepath)
     except ValueError as error:
@@ -24,24 +24,24 @@ def check_fields(callback: str, filepath: str) -> None:
 
 
 def names_in(filepath: str) -> list[str]:
-    """The names in the fields of `filepath`, "loss" of "{loss[0]:.2f}". Raises ValueError for braces of no field."""
+    """Return the names in the fields of `filepath`: "loss" for "{loss[0]}". Raises ValueError for unmatched braces."""
     fields = [name for _, name, _, _ in string.Formatter().parse(filepath) if name is not None]
     return [re.split(r"[.\[]", name)[0] for name in fields]
 
 
 def unfit_fields(filepath: str, values: Mapping[str, Any]) -> list[str]:
-    """The fields of `filepath` that cannot be filled from `values`: unknown names, and formats that do not fit."""
+    """Return the fields of `filepath` that `values` cannot fill: unknown names, and formats that do not fit."""
     return [field for _, field in _parts(filepath) if field and _filled(field, values) is None]
 
 
 def fill(filepath: str, values: Mapping[str, Any]) -> str:
-    """`filepath` with its fields filled from `values`; "NA" stands in those that cannot be."""
+    """Return `filepath` with its fields filled from `values`; fields that cannot be filled become "NA"."""
     parts = [(text, _filled(field, values)) for text, field in _parts(filepath)]
     return "".join([text + (MISSING if filled is None else filled) for text, filled in parts])
 
 
 def _parts(filepath: str) -> Iterator[tuple[str, str]]:
-    """Pieces of text, each with the field that follows it, in braces, or with none."""
+    """Yield pieces of text, each with the field in braces that follows it, or "" at the end."""
     for text, name, how, conversion in string.Formatter().parse(filepath):
         ends = [mark + end for mark, end in (("!", conversion), (":", how)) if end]
         yield text, "" if name is None else "{" + name + "".join(ends) + "}"
@@ -55,7 +55,7 @@ def _filled(field: str, values: Mapping[str, Any]) -> str | None:
 
 
 def check_folder(folder: str) -> None:
-    """Make `folder`, if there is none, and raise OSError unless files can be made in it."""
+    """Create `folder` if it does not exist, and raise OSError if files cannot be written in it."""
     os.makedirs(folder, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
-        """Nobody needs it."""
+        """The file is created and deleted."""

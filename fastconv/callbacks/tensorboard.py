@@ -1,4 +1,4 @@
-"""Curves, histograms and graphs for TensorBoard."""
+"""Callback that writes curves, histograms and graphs for TensorBoard."""
 
 from __future__ import annotations
 
@@ -14,28 +14,35 @@ from fastconv.callbacks.callback import Callback, Logs, as_frequency
 from fastconv.callbacks.events import summary_writer
 from fastconv.utils.model_graph import vertices
 
-MOST_IMAGES = 3  # of one weight
+MOST_IMAGES = 3  # of each weight
 
 
 class TensorBoard(Callback):
-    """Writes what TensorBoard shows: ``tensorboard --logdir logs``.
+    """Write event files for TensorBoard, to be shown by ``tensorboard --logdir logs``.
 
-    In the folder "train" are epoch_loss, epoch_learning_rate and the like, and batch_loss with `update_freq`; in
-    "validation" epoch_loss without the "val_" of logs, and evaluation_loss_vs_iterations, all by Keras's names.
+    Names follow Keras. The folder "train" holds epoch_loss, epoch_learning_rate and the other quantities of an epoch,
+    and, if `update_freq` is not "epoch", batch_loss. The folder "validation" holds epoch_loss, without the prefix
+    "val_" of logs, and evaluation_loss_vs_iterations.
 
     Args:
-        log_dir: a folder for this run.
-        histogram_freq: after how many epochs histograms of the weights are written; 0 for never.
-        write_graph: whether the graph of a drawn model is written.
-        write_images: whether weights are written as images, too, whenever histograms are.
-        write_steps_per_second: whether the speed is written.
-        update_freq: "epoch", "batch", or a number of batches after which the loss and metrics of training are written.
-        profile_batch, embeddings_freq, embeddings_metadata: there is neither a profiler nor a layer of embeddings.
+        log_dir: str or path. The folder of this run. Default: "logs".
+        histogram_freq: int. The number of epochs between histograms of the weights; 0 for none. Default: 0.
+        write_graph: bool. Whether to write the graph of a functional model. Default: True.
+        write_images: bool. Whether to write weights as images, together with histograms. Default: False.
+        write_steps_per_second: bool. Whether to write the number of steps per second. Default: False.
+        update_freq: "epoch" (default), "batch", or an int: the number of batches between writes of the training
+            metrics.
+        profile_batch, embeddings_freq: must be 0, since there is no profiler and no view of embeddings. Default: 0.
+        embeddings_metadata: must be None. Default: None.
 
     Raises:
         ImportError: tensorboardX is not installed.
-        ValueError: another `update_freq` or `histogram_freq`, or a wish for profiles or embeddings.
-        OSError: when training begins, a folder that cannot be written to; later, a disk that is full.
+        ValueError: `update_freq` or `histogram_freq` is invalid, or profiles or embeddings are requested.
+        OSError: the folder cannot be written to when training begins, or the disk is full later.
+
+    Example:
+        >>> board = callbacks.TensorBoard("logs", histogram_freq=1)  # doctest: +SKIP
+        >>> model.fit(x, y, epochs=10, validation_split=0.2, callbacks=[board])  # doctest: +SKIP
     """
 
     looks_at_once = True
@@ -72,13 +79,13 @@ class TensorBoard(Callback):
         self._writers: dict[str, Any] = {}
         self._in_fit = False
         self._train_batch = 0
-        self._epoch_began = (0.0, 0)  # when, and after how many steps
+        self._epoch_began = (0.0, 0)  # time, and number of steps
         self._batch_began = 0.0
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._train_batch = 0
         self._in_fit = True
-        writer = self._writer("train")  # which raises what would be raised after the first epoch
+        writer = self._writer("train")  # raises errors now instead of after the first epoch
         if self.write_graph and self.model.nodes:
             writer.file_writer.add_event(_graph(self.model))
 
@@ -120,7 +127,7 @@ class TensorBoard(Callback):
         self._close()
 
     def on_exception(self) -> None:
-        with suppress(OSError):  # the exception that ends the training is the one to tell
+        with suppress(OSError):  # the exception that ended the training matters more
             self._close()
 
     def _close(self) -> None:
@@ -152,7 +159,11 @@ class TensorBoard(Callback):
 
 
 def as_images(weight: np.ndarray) -> np.ndarray | None:
-    """A weight as a few images (N, H, W, 1 to 4) from 0 to 1: kernels of a plane one by one; None where it is none."""
+    """Return a weight as images (N, H, W, C) with values from 0 to 1 and C from 1 to 4; None if that is impossible.
+
+    A kernel of a 2D convolution gives an image per filter if it has 3 or 4 input channels. At most three images are
+    kept.
+    """
     squeezed = weight.squeeze()
     if squeezed.ndim == 1:
         images = squeezed[None, :, None, None]
@@ -169,7 +180,7 @@ def as_images(weight: np.ndarray) -> np.ndarray | None:
 
 
 def _graph(model: Any) -> Any:
-    """The model's operations as an event that holds TensorBoard's graph."""
+    """Return an event with the model's operations as a TensorBoard graph."""
     proto = _tensorboardx().proto
     nodes = [proto.node_def_pb2.NodeDef(name=v.name, op=v.kind, input=v.sources) for v in vertices(model)]
     return proto.event_pb2.Event(graph_def=proto.graph_pb2.GraphDef(node=nodes).SerializeToString())

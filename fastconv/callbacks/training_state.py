@@ -1,4 +1,4 @@
-"""All that a training needs to go on as if it had never been interrupted, in one file."""
+"""State of a training, saved to resume it after an interruption."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from fastconv.optimizers import Optimizer
 from fastconv.random import set_shared_seed, shared_seed
 from fastconv.utils.files import DAMAGE, write_whole
 
-ARRAY = "array"  # the key of {"array": number}, which stands for an array in JSON
+ARRAY = "array"  # {"array": i} in JSON stands for the i-th array
 
 
 class TrainingState:
-    """Variables of a model, of its metrics and optimizers, state of callbacks, and the place that `fit` has reached.
+    """Variables of a model, its metrics and optimizers, state of callbacks, and the position within `fit`.
 
     Args:
-        place: plain data; "epoch" and "batch" are where to go on, "logs" what was reported last, "random" the states of
-            random numbers when `fit` began, when the epoch began, and now.
-        arrays: of the variables, by group.
-        callbacks: the class's name and the state of each.
+        place: plain data: "epoch" and "batch" of the next step, "logs" reported last, and "random", the random states
+            when `fit` began, when the epoch began, and at the time of saving.
+        arrays: lists of the variables' arrays, by group.
+        callbacks: list of pairs: the class name and the state of each callback.
     """
 
     def __init__(self, place: dict[str, Any], arrays: dict[str, list[np.ndarray]], callbacks: list[Any]) -> None:
@@ -37,10 +37,10 @@ class TrainingState:
 
     @classmethod
     def take(cls, model: Any, callbacks: Iterable[Callback], place: dict[str, Any]) -> TrainingState:
-        """What there is now; arrays are copied when it is written.
+        """Return the current state; arrays are copied only when it is written.
 
         Raises:
-            ValueError: an optimizer has state for a variable that is not the model's.
+            ValueError: an optimizer has state for a variable that does not belong to the model.
         """
         position = {v: i for i, v in enumerate(model.variables)}
         with model.own_metrics():
@@ -51,7 +51,7 @@ class TrainingState:
             variables = optimizer.known_variables()
             if not position.keys() >= set(variables):
                 raise ValueError(
-                    f"BackupAndRestore: {optimizer.name} must train variables of the model, for its state to be saved. "
+                    f"BackupAndRestore: {optimizer.name} must only train variables of the model to be saved. "
                     f"Received: {[v.path for v in variables if v not in position]}"
                 )
             trained.append([position[v] for v in variables])
@@ -60,10 +60,10 @@ class TrainingState:
         return cls({**place, "trained": trained, "shared_seed": shared_seed()}, arrays, states)
 
     def restore(self, model: Any, callbacks: Sequence[Callback]) -> None:
-        """Put everything but the metrics, which may not exist yet, where it was.
+        """Restore everything except the metrics, which may not exist yet.
 
         Raises:
-            ValueError: another model, other optimizers or callbacks; then nothing is changed.
+            ValueError: the model, optimizers or callbacks differ from the saved training; then nothing is changed.
         """
         variables, optimizers = model.variables, optimizers_of(model)
         names = [type(c).__name__ for c in callbacks]
@@ -83,7 +83,7 @@ class TrainingState:
                 setattr(callback, name, value)
 
     def restore_metrics(self, model: Any) -> None:
-        """Let the metrics go on within their epoch. Raises ValueError where they are others."""
+        """Restore the metrics' state within the epoch. Raises ValueError if the metrics differ."""
         with model.own_metrics():
             assign_all(self._pairs("metrics", metric_variables(model)))
 
@@ -100,7 +100,7 @@ class TrainingState:
     # ---- files ---------------------------------------------------------------------------------------------------
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write one file, whole or not at all."""
+        """Write the state to a file, completely or not at all."""
         arrays: list[np.ndarray] = []
         plain = to_plain([self.place, self.arrays, self.callbacks], arrays)
         text = np.frombuffer(json.dumps(plain).encode(), np.uint8)
@@ -110,7 +110,7 @@ class TrainingState:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> TrainingState:
-        """What `write` has written. Raises ValueError for a damaged file; nothing in it is ever run."""
+        """Read a file written by `write`. Raises ValueError if it is damaged; its content is never executed."""
         try:
             with np.load(path, allow_pickle=False) as file:
                 text, *arrays = (file[f"arr_{i}"] for i in range(len(file.files)))
@@ -124,12 +124,12 @@ def metric_variables(model: Any) -> list[Variable]:
 
 
 def optimizers_of(model: Any) -> list[Optimizer]:
-    """The model's optimizer, and those that are other attributes of it, each once."""
+    """Return the model's optimizer and any optimizers in other attributes, without duplicates."""
     return list(dict.fromkeys(value for value in vars(model).values() if isinstance(value, Optimizer)))
 
 
 def to_plain(tree: Any, arrays: list[np.ndarray]) -> Any:
-    """`tree` as JSON holds it, with its arrays appended to `arrays`."""
+    """Return `tree` in a form for JSON; its arrays are appended to `arrays`."""
     if isinstance(tree, np.ndarray):
         arrays.append(tree)
         return {ARRAY: len(arrays) - 1}
@@ -141,7 +141,7 @@ def to_plain(tree: Any, arrays: list[np.ndarray]) -> Any:
 
 
 def from_plain(tree: Any, arrays: Sequence[np.ndarray]) -> Any:
-    """What `to_plain` was given, with lists in place of tuples."""
+    """Invert `to_plain`; tuples become lists."""
     if isinstance(tree, dict):
         is_array = set(tree) == {ARRAY}
         return arrays[tree[ARRAY]] if is_array else {key: from_plain(value, arrays) for key, value in tree.items()}

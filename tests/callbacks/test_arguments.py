@@ -51,7 +51,7 @@ def fit(callback, model=None):
     ],
 )
 def test_arguments_of_another_kind_are_refused_at_once(make, name):
-    with pytest.raises(ValueError, match=rf"{name}.* must|filepath may hold fields.*Received: {name}"):
+    with pytest.raises(ValueError, match=rf"{name}.* must|filepath may contain fields.*Received: {name}"):
         make()
 
 
@@ -152,7 +152,7 @@ class Began(callbacks.Callback):
 def test_unknown_fields_are_found_before_the_first_batch(tmp_path, field, how):
     began = Began()
     with pytest.raises(
-        ValueError, match=r"filepath may hold loss, accuracy, mae, .*epoch.* Received: \w+ in filepath="
+        ValueError, match=r"filepath may contain loss, accuracy, mae, .*epoch.* Received: \w+ in filepath="
     ):
         train(a_classifier(), tmp_path / f"{field}.npz", began, **how)
     assert began.steps == 0
@@ -187,7 +187,7 @@ def test_fields_of_several_outputs(tmp_path):
     names = model.names_in_logs()
     logs = model.fit(X, {"a": Y, "b": Y}, verbose=0).history
     assert sorted(names) == sorted(logs)
-    with pytest.raises(ValueError, match=r"filepath may hold .*a_mae"):
+    with pytest.raises(ValueError, match=r"filepath may contain .*a_mae"):
         model.fit(X, {"a": Y, "b": Y}, verbose=0, callbacks=[callbacks.ModelCheckpoint(tmp_path / "{mae}.npz")])
 
 
@@ -197,7 +197,7 @@ def test_fields_are_found_after_the_first_batch_if_only_that_shows_the_names(tmp
     model = WithStep(x, layers.Dense(3)(x))
     model.compile("sgd", "mse")
     began = Began()
-    with pytest.raises(ValueError, match=r"filepath may hold own, epoch\. Received: "):
+    with pytest.raises(ValueError, match=r"filepath may contain own, epoch\. Received: "):
         train(model, tmp_path / f"{field}.npz", began)
     assert began.steps == 1
     assert train(model, tmp_path / "{own:.1f}.npz") == ["1.0.npz"]
@@ -226,7 +226,7 @@ def test_what_a_callback_adds_is_known_in_the_end(tmp_path):
 
 
 def test_a_value_that_an_epoch_lacks_loses_no_training(tmp_path):
-    with pytest.warns(UserWarning, match=r"Received: \{val_loss:.2f\} in filepath=.*, for which NA is written"):
+    with pytest.warns(UserWarning, match=r"Received: \{val_loss:.2f\} in filepath=.*; NA is written instead"):
         names = train(
             a_classifier(), tmp_path / "{epoch}-{val_loss:.2f}.npz", epochs=2, validation_split=0.5, validation_freq=2
         )

@@ -178,7 +178,9 @@ def test_the_direction_is_told_by_the_name_or_must_be_given(make):
         assert make(monitor=name).is_better(1, 2)
     assert make(monitor="dice", mode="max").is_better(2, 1)
     assert make(monitor="accuracy", mode="min").is_better(1, 2)
-    with pytest.raises(ValueError, match=r"neither the model's metrics nor the name of the quantity tell.*'dice'"):
+    with pytest.raises(
+        ValueError, match=r"neither the model's metrics nor the quantity's name give a direction.*'dice'"
+    ):
         make(monitor="dice").set_model(Model())
     with pytest.raises(ValueError, match="mode must be"):
         make(mode="up")
@@ -224,7 +226,7 @@ def test_wrong_arguments_of_a_checkpoint():
     for save_freq in (0, "batch", 1.5, True):
         with pytest.raises(ValueError, match="save_freq must be"):
             ModelCheckpoint("x.npz", save_freq=save_freq)
-    with pytest.warns(UserWarning, match=r"filepath may hold loss, epoch, .* Received: {val_loss} in filepath="):
+    with pytest.warns(UserWarning, match=r"filepath may contain loss, epoch, .* Received: {val_loss} in filepath="):
         model = fit([ModelCheckpoint("{val_loss}-{epoch}.npz")], loss=[1])
     assert model.saved == ["NA-1.npz"]
     with pytest.raises(ValueError, match=r"A model is saved as .npz, .*, .hdf5; write 'best.keras'. Received"):
