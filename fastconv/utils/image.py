@@ -239,25 +239,12 @@ def image_dataset_from_directory(
     image_size = as_size(owner, "image_size", image_size)
     seed = None if seed is None else as_seed(owner, seed)
     validation_split = optional(as_number, owner, "validation_split", validation_split, above=0, below=1)
-    check_format("image_dataset_from_directory", format)
-    if crop_to_aspect_ratio and pad_to_aspect_ratio:
-        raise ValueError(
-            "image_dataset_from_directory: only one of crop_to_aspect_ratio and pad_to_aspect_ratio can be True. "
-            f"Received: {crop_to_aspect_ratio=}, {pad_to_aspect_ratio=}"
-        )
+    check_format(owner, format)
+    _check_aspect_ratio(owner, crop_to_aspect_ratio, pad_to_aspect_ratio)
+    _check_split(validation_split, subset, shuffle, seed)
     resize = partial(_resized, crop=crop_to_aspect_ratio, pad=pad_to_aspect_ratio)
-    if label_mode not in ("int", "categorical", "binary", None):
-        raise ValueError(f"label_mode must be 'int', 'categorical', 'binary' or None. Received: {label_mode!r}")
-    if (validation_split is None) != (subset is None) or subset not in ("training", "validation", "both", None):
-        raise ValueError(
-            "validation_split goes with subset, 'training', 'validation' or 'both'. "
-            f"Received: validation_split={validation_split!r}, subset={subset!r}"
-        )
-    if validation_split is not None and shuffle and seed is None:
-        raise ValueError("A validation split of shuffled files needs a seed, or its parts might overlap")
     paths, numbers, names = _files(Path(directory), labels, class_names, follow_links)
-    if label_mode == "binary" and len(names) != 2:
-        raise ValueError(f"label_mode 'binary' is for two classes. Received: class_names={names}")
+    _check_label_mode(label_mode, names)
     if verbose:
         print(f"Found {len(paths)} files belonging to {len(names)} classes.")
     first_seed = next_seed() % 2**31 if seed is None else seed
@@ -278,13 +265,41 @@ def image_dataset_from_directory(
         images.class_names, images.file_paths = names, paths[part]
         return images
 
-    if validation_split is None:
-        return dataset(slice(None))
-    held_out = int(validation_split * len(paths))
-    training, validation = slice(0, len(paths) - held_out), slice(len(paths) - held_out, None)
+    training, validation = _split(len(paths), validation_split or 0)
     if subset == "both":
         return dataset(training), dataset(validation)
-    return dataset(training if subset == "training" else validation)
+    return dataset(validation if subset == "validation" else training)
+
+
+def _check_aspect_ratio(owner: str, crop: bool, pad: bool) -> None:
+    if crop and pad:
+        raise ValueError(
+            f"{owner}: only one of crop_to_aspect_ratio and pad_to_aspect_ratio can be True. "
+            f"Received: crop_to_aspect_ratio={crop}, pad_to_aspect_ratio={pad}"
+        )
+
+
+def _check_split(validation_split: float | None, subset: str | None, shuffle: bool, seed: int | None) -> None:
+    if (validation_split is None) != (subset is None) or subset not in ("training", "validation", "both", None):
+        raise ValueError(
+            "validation_split goes with subset, 'training', 'validation' or 'both'. "
+            f"Received: validation_split={validation_split!r}, subset={subset!r}"
+        )
+    if validation_split is not None and shuffle and seed is None:
+        raise ValueError("A validation split of shuffled files needs a seed, or its parts might overlap")
+
+
+def _check_label_mode(label_mode: str | None, names: list[str]) -> None:
+    if label_mode not in ("int", "categorical", "binary", None):
+        raise ValueError(f"label_mode must be 'int', 'categorical', 'binary' or None. Received: {label_mode!r}")
+    if label_mode == "binary" and len(names) != 2:
+        raise ValueError(f"label_mode 'binary' is for two classes. Received: class_names={names}")
+
+
+def _split(count: int, validation_split: float) -> tuple[slice, slice]:
+    """Return the training files and the validation files, which come last, of `count` files."""
+    first = count - int(validation_split * count)
+    return slice(0, first), slice(first, None)
 
 
 def _files(
