@@ -1,6 +1,6 @@
-"""Calls with absurd sizes, each drawn by a seed: what a user may give is computed or refused, and corrupts no memory.
+"""Call the library with absurd sizes, drawn from a seed: each call computes or raises, and corrupts no memory.
 
-`python -m tests.absurd SEED COUNT` makes COUNT calls, in a process whose address space is limited so that an absurd
+`python -m tests.absurd SEED COUNT` makes COUNT calls in a process with a limited address space, so that an absurd
 allocation fails at once. tools/sanitize.py runs it on kernels that check each address.
 """
 
@@ -24,14 +24,14 @@ EDGES = (
     0, -1, 8, 63, 64, 65, 1000, 3000, 32768, 65537, 10**6, 2**24 + 1, 536870908, 2**30 - 2, 2**31 - 4, 2**31 - 1, 2**31,
     2**32 - 3, 4294967293, 2**40, 2**53 + 1, 2**62, 2**63 - 1, 2**63, 2**64, 10**30, -(2**31), -(2**63), -(2**70),
 )  # fmt: skip
-# What a call may raise: the rule that is broken, or that no memory is left for the result.
+# A call may raise these: an argument breaks a rule, or the result does not fit into memory.
 REFUSALS = (ValueError, TypeError, IndexError, MemoryError)
 ADDRESS_SPACE = 2 << 30  # bytes
-READ = 1 << 20  # elements of a result at most
+READ = 1 << 20  # largest number of elements of a result
 
 
 class Draw:
-    """Small arrays, and integers of which one in four is absurd."""
+    """Draw small arrays, and integers of which a quarter are absurd."""
 
     def __init__(self, seed: int) -> None:
         self.random = stdlib_random.Random(seed)
@@ -192,7 +192,7 @@ CALLS: tuple[Callable[[Draw], Any], ...] = (
 
 
 def attempt(seed: int) -> None:
-    """Make one call. Raises what it raises, unless that is a refusal."""
+    """Make a single call. Raises its error unless that is an expected refusal."""
     draw = Draw(seed)
     call = draw.random.choice(CALLS)
     try:
@@ -209,9 +209,9 @@ def give_up(*_: Any) -> None:
 
 
 def main(first: int, count: int, checked: bool) -> int:
-    """How many of `count` calls fail; each is reported with its seed.
+    """Return how many of `count` calls fail; report each failure with its seed.
 
-    A call must end within a minute. If addresses are checked, and memory is not limited, a slow one is given up.
+    A call must end within a minute. If addresses are checked and memory is not limited, a slow call is given up.
     """
     failures = 0
     signal.signal(signal.SIGALRM, give_up)
@@ -224,7 +224,7 @@ def main(first: int, count: int, checked: bool) -> int:
             attempt(seed)
         except TimeoutError:
             print(f"seed {seed}: given up", flush=True)
-        except Exception as error:  # a report of all of them is the purpose
+        except Exception as error:  # the report shall list all failures
             failures += 1
             print(f"seed {seed}: {type(error).__name__}: {error}", flush=True)
             if "trace" in sys.argv:

@@ -1,4 +1,4 @@
-"""One call that holds a differentiable function to everything that is promised of ops."""
+"""A single call that checks a differentiable function against every property that ops promise."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from fastconv.engine.tree import leaves
 
 STEP = 1e-5
 
-# NumPy 1 promotes by value: numbers without axes meet Python's floats in float64.
+# NumPy 1 promotes by value: zero-dimensional arrays with Python floats become float64.
 NUMPY_2 = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
 
 
 def check_op(f, *arrays, oracle=None, second=True, same_bits=True):
-    """Check `f`, a function of arrays written with ops, at `arrays`, floats among them in float64.
+    """Check `f`, a function of arrays written with ops, at `arrays`, whose floats are float64.
 
-    - What `oracle` returns for the same arrays, `f` returns, in value and dtype; in float32 nearly so.
-    - A trace of `f` gives the shapes and dtypes of its results, and its evaluation gives them bit for bit. So does its
-      plan, with `same_bits`; fused kernels may round once where single calls round twice.
-    - Directional derivatives of `f`, and with `second` of its gradient, are what differences of two values say.
+    - `f` returns the values and dtypes of `oracle`, and nearly so in float32.
+    - A trace of `f` gives the shapes and dtypes of its results, and its evaluation gives the same bits. So does its
+      plan if `same_bits`; otherwise fused kernels may round once where single calls round twice.
+    - Directional derivatives of `f`, and of its gradient if `second`, match differences of two values.
     """
     if oracle is not None:
         check_values(f, arrays, oracle)
@@ -63,7 +63,7 @@ def check_graph(f, arrays, same_bits=True):
         outputs = leaves(f(*inputs))
     assert [(tuple(t.shape), t.dtype) for t in outputs] == [(y.shape, y.dtype) for y in eager]
     plan = Plan(inputs, outputs)
-    rounding = 1e-6 if get_device() == "cpu" else 1e-5  # a GPU rounds another way
+    rounding = 1e-6 if get_device() == "cpu" else 1e-5  # a GPU rounds differently
     same_bits = same_bits and get_device() == "cpu"
     compare = np.testing.assert_array_equal if same_bits else np.testing.assert_allclose
     tolerance = {} if same_bits else {"rtol": rounding, "atol": rounding}
@@ -77,7 +77,7 @@ def check_graph(f, arrays, same_bits=True):
 
 
 def gradient_of(f, arrays):
-    """A function that returns the gradient of <c, f(x)> for fixed random c by all floats of `arrays`."""
+    """Return a function that computes the gradient of <c, f(x)>, for fixed random c, by all floats of `arrays`."""
     rng = np.random.default_rng(1)
     cotangents = [rng.standard_normal(np.shape(y)) for y in leaves(f(*arrays))]
     argnums = [i for i, a in enumerate(arrays) if is_float(a)]
@@ -93,7 +93,7 @@ def gradient_of(f, arrays):
 
 
 def check_gradient(f, arrays):
-    """<c, f(x + h v) - f(x - h v)> / 2h = <gradient of <c, f(x)>, v> for random c and v."""
+    """Check <c, f(x + h v) - f(x - h v)> / 2h = <gradient of <c, f(x)>, v> for random c and v."""
     rng = np.random.default_rng(2)
     found = gradient_of(f, arrays)(*arrays)
     directions = [rng.standard_normal(a.shape) if is_float(a) else None for a in arrays]
@@ -110,7 +110,7 @@ def check_gradient(f, arrays):
 
 
 def check_gradient_in_float32(f, arrays):
-    """The kernels of float32 agree with the plain array code of float64."""
+    """Compare the float32 kernels with the plain array code of float64."""
     wanted, found = gradient_of(f, arrays)(*arrays), gradient_of(f, arrays)(*in_float32(arrays))
     for d, d32 in zip(wanted, found, strict=True):
         assert d32.dtype == np.float32
@@ -118,7 +118,7 @@ def check_gradient_in_float32(f, arrays):
 
 
 def example(*shape, seed=0, low=-1.5, high=1.5):
-    """Numbers evenly spaced, in random order, away from whole numbers and from each other: far from kinks and ties."""
+    """Return evenly spaced numbers in random order, away from integers and from each other: far from kinks and ties."""
     size = int(np.prod(shape))
     grid = np.linspace(low, high, size + 1)[:-1] + 0.37 * (high - low) / max(size, 1)
     return np.random.default_rng(seed).permutation(grid).reshape(shape)

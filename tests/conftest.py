@@ -13,7 +13,7 @@ from tests import fake_cupy
 
 @pytest.fixture(params=_core.usable_isas())
 def isa(request):
-    """Runs a test once with the tiles of every instruction set of this processor."""
+    """Run a test once with the tiles of each instruction set of this processor."""
     before = _core.get_isa()
     _core.set_isa(request.param)
     yield request.param
@@ -22,7 +22,7 @@ def isa(request):
 
 @pytest.fixture
 def threads():
-    """`_core.set_num_threads`, undone after the test."""
+    """Return `_core.set_num_threads`, undone after the test."""
     yield _core.set_num_threads
     _core.set_num_threads(0)
 
@@ -34,20 +34,20 @@ def rng():
 
 @pytest.fixture(autouse=True)
 def settings_restored():
-    """What a test sets in `fastconv.config` ends with it."""
+    """Restore `fastconv.config` after each test."""
     before = dict(config._settings)
     yield
     config._settings.update(before)
 
 
 def pytest_addoption(parser):
-    where = 'where models compute in all tests: "cpu", "gpu", or "fake-gpu" for the GPU that CuPy\'s stand-in plays'
+    where = 'device of models in all tests: "cpu", "gpu", or "fake-gpu" for the GPU of tests/fake_cupy'
     parser.addoption("--device", default="cpu", choices=("cpu", "gpu", "fake-gpu"), help=where)
 
 
 @pytest.fixture(autouse=True)
 def chosen_device(request, monkeypatch):
-    """Models compute on the processor unless `--device` or the test says otherwise."""
+    """Models compute on the CPU unless `--device` or the test says otherwise."""
     where = request.config.getoption("--device")
     if where == "fake-gpu":
         request.getfixturevalue("fake_gpu")
@@ -55,7 +55,7 @@ def chosen_device(request, monkeypatch):
 
 
 def real_gpu():
-    """CuPy. Skips the test, with the reason, where it finds no GPU."""
+    """Return CuPy. Skip the test, with the reason, if CuPy finds no GPU."""
     try:
         device.gpu_count()
     except device.MissingGpuError as error:
@@ -65,15 +65,15 @@ def real_gpu():
 
 @pytest.fixture(params=["fake-gpu", pytest.param("real", marks=pytest.mark.gpu)])
 def gpu(request):
-    """CuPy: its stand-in, and itself where it finds a GPU."""
+    """Return the fake CuPy, and the real CuPy if it finds a GPU."""
     return request.getfixturevalue("fake_gpu") if request.param == "fake-gpu" else real_gpu()
 
 
 @pytest.fixture
 def fake_gpu(monkeypatch):
-    """CuPy's stand-in in the place of CuPy, with two GPUs. Devices are found anew, now and afterwards."""
+    """Replace CuPy by the fake CuPy, with two GPUs. Devices are found again, now and after the test."""
     if not fake_cupy.AVAILABLE:
-        pytest.skip("the stand-in for CuPy compiles kernels by g++, on Linux")
+        pytest.skip("the fake CuPy compiles kernels by g++, on Linux")
     monkeypatch.setitem(sys.modules, "cupy", fake_cupy.cupy)
     monkeypatch.setattr(device, "_found", {"cpu": "cpu"})
     backends.gpu_backend.cache_clear()

@@ -1,4 +1,4 @@
-"""What ready-made nets take and refuse, and where their files come from; tests/conformance has what they compute."""
+"""Arguments, errors and weight files of ready-made nets; tests/conformance compares their outputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fastconv.applications import files, imagenet_utils
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The folder of models in FASTCONV_DATA; nothing is in ~, and nothing can be downloaded."""
+    """Create the folder of models in FASTCONV_DATA; ~ is empty, and downloads fail."""
     monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
     monkeypatch.setattr(pathlib.Path, "home", lambda: tmp_path / "home")
     monkeypatch.setitem(sys.modules, "pooch", None)
@@ -27,7 +27,7 @@ def small(**arguments):
     return applications.MobileNet((128, 128, 3), 0.25, include_top=False, **arguments)
 
 
-def test_weights_from_a_file_that_is_there(folder):
+def test_weights_from_an_existing_file(folder):
     pytest.importorskip("h5py")
     model = small(weights=None)
     model.save(folder / "mobilenet_2_5_128_tf_no_top.h5")
@@ -47,7 +47,7 @@ def test_a_file_with_another_checksum_is_named(folder):
 
 
 def test_a_file_is_hashed_once(tmp_path, monkeypatch):
-    """When it is downloaded, by what downloads it; later, here."""
+    """The downloader hashes a file when it downloads it; a file found later is hashed when it is read, once."""
     pytest.importorskip("pooch")
     monkeypatch.setenv("FASTCONV_DATA", str(tmp_path / "given"))
     monkeypatch.setattr(pathlib.Path, "home", lambda: tmp_path)
@@ -76,13 +76,13 @@ def test_a_download_needs_pooch(folder):
         {"classifier_activation": "relu"},
     ],
 )
-def test_weights_of_imagenet_are_of_one_model(arguments):
+def test_imagenet_weights_belong_to_a_single_model(arguments):
     with pytest.raises(ValueError, match=r"^vgg16: weights='imagenet' are for .* Received: input_shape="):
         applications.VGG16(**arguments)
 
 
 @pytest.mark.parametrize("arguments", [{"alpha": 0.6}, {"depth_multiplier": 2}])
-def test_mobile_nets_have_files_for_some_shares(arguments):
+def test_mobile_nets_have_files_for_some_values_of_alpha(arguments):
     with pytest.raises(ValueError, match=r"^mobilenet: with weights='imagenet' .* Received: "):
         applications.MobileNet(**arguments)
 
@@ -108,7 +108,7 @@ def test_shapes_without_arguments():
     assert first.output_shape == (None, 256, 4, 4)
 
 
-def test_a_net_in_a_larger_drawing():
+def test_a_net_inside_a_functional_model():
     x = Input((40, 40, 3))
     net = applications.MobileNet(alpha=0.25, include_top=False, weights=None, input_tensor=layers.Rescaling(2.0)(x))
     assert net.input is x
@@ -140,7 +140,7 @@ def test_predictions_by_name(folder, monkeypatch):
         applications.vgg16.decode_predictions(preds[:, :3])
 
 
-def test_inputs_are_prepared_in_drawings_and_of_whole_numbers():
+def test_preprocess_input_takes_symbolic_tensors_and_integers():
     x = np.arange(12, dtype="uint8").reshape(2, 2, 3)
     y = applications.vgg16.preprocess_input(x)
     np.testing.assert_allclose(y[0, 0], np.array([2, 1, 0]) - [103.939, 116.779, 123.68], rtol=1e-6)

@@ -1,4 +1,4 @@
-"""The kernels that are bound by memory: arrays of some rows and channels for each."""
+"""Cases of the memory-bound kernels: arrays of a given number of rows and channels for each kernel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def positive(rng, *shape):
 
 
 # name of a case: (method, its arrays for (rows, channels), its other arguments).
-# Functions that NumPy has.
+# functions that NumPy has
 UNARY, BINARY = ([f for f in table if hasattr(np, f)] for table in (_stream.UNARY, _stream.BINARY))
 SCALARS = np.array([0.9, 0.05, 0.03, 1.5], np.float32)
 
@@ -157,7 +157,7 @@ CASES = {
     },
 }
 
-# name of a case: which of its arrays receive the results.
+# name of a case: indices of the arrays that receive the results
 IN_PLACE = {
     "relu": [0], "tanh": [0], "elu_backward": [0], "sigmoid_backward": [1], "softmax": [0], "softmax_backward": [1],
     "log_softmax": [0], "log_softmax_backward": [1], "cross_entropy_backward": [1], "scale_shift": [0], "add": [1],

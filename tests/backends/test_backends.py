@@ -1,4 +1,4 @@
-"""What the choice of a backend tells."""
+"""Information that the choice of a backend gives to users."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import fastconv
 from fastconv.backends.reference import Reference
 
 
-def test_the_configuration_names_every_kernel_once(capsys):
+def test_show_config_lists_every_kernel_once(capsys):
     fastconv.show_config()
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 100

@@ -21,7 +21,7 @@ cpu, reference = Windows(Cpu()), Windows(Reference(np))
 
 @pytest.fixture(autouse=True)
 def precision():
-    """Tests may set the precision; it is the default one before and after each."""
+    """Let tests set the precision; restore the default before and after each test."""
     yield
     config.set_conv_precision("fast")
 
@@ -32,7 +32,7 @@ SAME_3D = {"strides": (1, 1, 1), "padding": ((1, 1), (1, 1), (1, 1)), "dilation"
 
 
 def line(strides=1, padding=(0, 0), dilation=1):
-    """How a window moves over one axis."""
+    """Draw the geometry of a window along one axis."""
     return {"strides": (strides,), "padding": (padding,), "dilation": (dilation,)}
 
 
@@ -41,7 +41,7 @@ def integers(rng, *shape):
 
 
 def assert_same(direction, actual, desired, x_shape, w_shape, window):
-    """Element for element, but to rounding where the algorithm does not compute in whole numbers."""
+    """Compare element by element, or up to rounding if the algorithm does not compute in integers."""
     if algorithm(direction, x_shape, w_shape, **window) == "winograd":
         np.testing.assert_allclose(actual, desired, rtol=0, atol=1e-5 * np.abs(desired).max())
     else:
@@ -49,7 +49,7 @@ def assert_same(direction, actual, desired, x_shape, w_shape, window):
 
 
 def assert_conv_matches(oracle, rng, x_shape, w_shape, **window):
-    """conv and both gradients equal the oracle's, by the fastest algorithms and by the exact ones."""
+    """Check conv and both gradients against the oracle, with the fastest algorithms and with the exact ones."""
     x, w = integers(rng, *x_shape), integers(rng, *w_shape)
     y = oracle.conv(x, w, **window)
     dy = integers(rng, *y.shape)
@@ -210,7 +210,7 @@ def test_bias_and_activation(isa, rng, activation, ci, co):
 @pytest.mark.parametrize("strides", [(1, 1), (2, 2), (5, 4)])
 @pytest.mark.parametrize(("n", "groups", "ci", "co"), [(2, 1, 33, 20), (9, 1, 3, 20), (2, 3, 7, 5), (2, 40, 1, 1)])
 def test_bias_and_activation_of_the_transposed_convolution(isa, rng, activation, strides, n, groups, ci, co):
-    """Even where a stride leaves gaps between the windows."""
+    """The result includes bias and activation even if the stride leaves gaps between the windows."""
     dy, w = rng.standard_normal((n, 4, 5, groups * co)), rng.standard_normal((3, 3, ci, groups * co))
     bias, shape = rng.standard_normal(groups * ci), (n, 3 * strides[0] + 3, 4 * strides[1] + 2, groups * ci)
     window = {"strides": strides, "padding": ((0, 0), (1, 0)), "dilation": (1, 1), "activation": activation}
@@ -220,7 +220,9 @@ def test_bias_and_activation_of_the_transposed_convolution(isa, rng, activation,
 
 
 def test_rounding_stays_small(isa, rng):
-    """Sums of 4608 products of standard normal numbers, whose size is 68: a few hundred roundings of 2^-24."""
+    """Sums of 4608 products of standard normal numbers have a size of 68: the error is a few hundred roundings of
+    2^-24.
+    """
     x, w = rng.standard_normal((1, 7, 7, 512)), rng.standard_normal((3, 3, 512, 64))
     actual = cpu.conv(x.astype(np.float32), w.astype(np.float32), **SAME)
     exact = reference.conv(x.astype(np.float32).astype(float), w.astype(np.float32).astype(float), **SAME)
@@ -257,7 +259,7 @@ def test_same_bits_on_any_number_of_threads(isa, rng, threads, x_shape, w_shape,
 
 
 def test_bits_of_an_image_do_not_depend_on_its_place(isa, rng):
-    """A pixel is summed in the same order by whatever tile it falls into."""
+    """Every tile adds the products of a pixel in the same order."""
     config.set_conv_precision("exact")
     image = rng.standard_normal((1, 7, 7, 30)).astype(np.float32)
     w = rng.standard_normal((3, 3, 30, 70)).astype(np.float32)
@@ -310,7 +312,7 @@ def test_empty_batch(ci):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_values_that_are_not_finite_spread_as_in_the_reference(isa, rng, value):
+def test_non_finite_values_spread_as_in_the_reference(isa, rng, value):
     x, w = integers(rng, 1, 9, 9, 20), integers(rng, 3, 3, 20, 20)
     x[0, 4, 4, 7] = value
     with np.errstate(invalid="ignore"):

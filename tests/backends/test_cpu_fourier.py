@@ -1,4 +1,6 @@
-"""Large kernels on single channels, by Fourier transforms: close to the reference in float64 on tiles of any size."""
+"""Convolutions of single channels with large kernels by Fourier transforms: near the float64 reference for every tile
+size.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ def geometry(x, w_shape, padding):
 
 
 def conv(x, w, padding, points, out=None):
-    """y by tiles of `points`."""
+    """Compute y by tiles of `points`."""
     c = geometry(x, w.shape, padding)
     y = np.empty(c.output_shape, np.float32) if out is None else out
     fourier.correlate(c, points, x, w, None, y, 0, 0.0)
@@ -36,37 +38,37 @@ def conv(x, w, padding, points, out=None):
 
 
 def conv_backward_input(x, dy, w, padding, points, out=None):
-    """dx by tiles of `points`; of x only the shape counts."""
+    """Compute dx by tiles of `points`; only the shape of x is used."""
     dx = np.empty(x.shape, np.float32) if out is None else out
     fourier.correlate_back(geometry(x, w.shape, padding), points, dy, w, None, dx, 0, 0.0)
     return dx
 
 
 def conv_backward_kernel(x, dy, dw, padding, points):
-    """dw by tiles of `points`."""
+    """Compute dw by tiles of `points`."""
     fourier.correlate_gradients(geometry(x, dw.shape, padding), points, x, dy, dw)
     return dw
 
 
 def largest_sum(oracle, a, b, **window):
-    """The largest sum of the products' magnitudes."""
+    """Return the largest sum of the products' magnitudes."""
     return oracle(np.abs(a), np.abs(b), **window).max(initial=0)
 
 
 def product_of_norms(oracle, a, b, **window):
-    """What bounds every sum: spectra round in proportion to it, however few products a sum has."""
+    """Return a bound of every sum: spectra round in proportion to it, even if a sum has few products."""
     return np.linalg.norm(a) * np.linalg.norm(b)
 
 
 def assert_close(actual, oracle, *factors, scale=largest_sum, **window):
-    """Within 5e-7 of a scale."""
+    """Check that the error is at most 5e-7 of a scale."""
     exact = [a.astype(float) for a in factors]
     tolerance = 5e-7 * scale(oracle, *exact, **window)
     np.testing.assert_allclose(actual, oracle(*exact, **window), rtol=0, atol=tolerance)
 
 
 def assert_tiles_match(rng, x_shape, w_shape, padding, points, scale=largest_sum):
-    """The convolution and both gradients by tiles of `points` are those of the reference in float64."""
+    """Check the convolution and both gradients, by tiles of `points`, against the reference in float64."""
     window = {"strides": (1, 1), "padding": padding, "dilation": (1, 1)}
     x, w = normal(rng, *x_shape), normal(rng, *w_shape)
     y = conv(x, w, padding, points)
@@ -89,7 +91,9 @@ def test_the_largest_tile(isa, rng):
 
 @st.composite
 def geometries(draw):
-    """(x.shape, w.shape, padding): images smaller and larger than tiles of 16 x 48, padding beyond the kernel too."""
+    """Draw (x.shape, w.shape, padding): images smaller and larger than tiles of 16 x 48, and padding larger than the
+    kernel.
+    """
     rows = draw(st.integers(1, 16))
     kernel = rows, draw(st.integers(1, min(48, 49 // rows)))
     padding = draw(st.tuples(*[st.tuples(*[st.integers(0, 60)] * 2)] * 2))
@@ -109,7 +113,7 @@ def test_any_geometry(geometry, isa, seed):
         _core.set_isa(before)
 
 
-def test_large_kernels_on_one_channel_take_this_way(rng):
+def test_large_kernels_on_one_channel_use_fourier_transforms(rng):
     x, w = normal(rng, 1, 180, 190, 1), normal(rng, 21, 15, 1, 1)
     assert algorithm("forward", x.shape, w.shape, **LARGE) == "fourier"
     c = geometry(x, w.shape, LARGE["padding"])
@@ -135,7 +139,7 @@ def test_large_kernels_on_one_channel_take_this_way(rng):
         ((1, 500, 1), (31, 1, 1), (1,), (1,)),
     ],
 )
-def test_others_do_not(x_shape, kernel_shape, strides, dilation):
+def test_other_convolutions_do_not_use_fourier_transforms(x_shape, kernel_shape, strides, dilation):
     window = {"strides": strides, "padding": ((0, 0),) * len(strides), "dilation": dilation}
     for direction in DIRECTIONS:
         assert algorithm(direction, x_shape, kernel_shape, **window) != "fourier"
@@ -162,7 +166,7 @@ def test_bias_and_activation(isa, rng, activation):
 @pytest.mark.parametrize("name", ["noise", "smooth"])
 @pytest.mark.parametrize("taps", [7, 31])
 def test_rounding_is_no_larger_than_that_of_sums(isa, rng, name, taps):
-    """Measured: 0.1 to 1 times the direct kernel's largest error, relative to the root of the output's mean square."""
+    """Measured: 0.1 to 1 times the largest error of the direct kernel, relative to the RMS of the outputs."""
     x = rng.standard_normal((1, 128, 128, 1))
     x = (np.cumsum(np.cumsum(x, axis=1), axis=2) / 1000 if name == "smooth" else x).astype(np.float32)
     w = normal(rng, taps, taps, 1, 1)
@@ -188,7 +192,7 @@ def test_same_bits_on_any_number_of_threads(isa, rng, threads):
 
 
 def test_bits_of_an_image_do_not_depend_on_its_place(isa, rng):
-    """Tiles are transformed in pairs: never two of different images."""
+    """Tiles are transformed in pairs, and both tiles of a pair belong to the same image."""
     images, w = normal(rng, 3, 50, 60, 1), normal(rng, 13, 15, 1, 1)
     y = conv(images, w, ((0, 0),) * 2, (32, 32))
     images[1:] = np.nan

@@ -1,4 +1,4 @@
-"""Depthwise convolutions and those with few channels a group: tiles, lines of pixels, and lanes of several groups."""
+"""Depthwise convolutions and groups of few channels: tiles, lines of pixels, and lanes of several groups."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def integers(rng, *shape):
 
 
 def assert_matches(oracle, rng, x_shape, w_shape, **window):
-    """conv and both gradients equal the oracle's, element for element."""
+    """Check conv and both gradients against the oracle, element by element."""
     x, w = integers(rng, *x_shape), integers(rng, *w_shape)
     y = oracle.conv(x, w, **window)
     dy = integers(rng, *y.shape)
@@ -40,7 +40,7 @@ def assert_matches(oracle, rng, x_shape, w_shape, **window):
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("taps", [1, 2, 3, 4, 5, 6, 7, 8, 9])
 def test_every_window_of_a_line(isa, rng, taps, stride):
-    """As many outputs in a row as every height of a tile, and as sums of them."""
+    """The number of outputs in a row is every height of a tile, and sums of these heights."""
     for outputs in (1, 2, 3, 4, 7, 8, 15):
         columns = max(taps - 2 + (outputs - 1) * stride, 1)
         window = {"strides": (1, stride), "padding": ((0, 0), (1, 1)), "dilation": (1, 1)}
@@ -124,7 +124,7 @@ def test_gradients_are_adjoint(isa, rng, ci, strides):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("ci", [1, 2, 4, 8])
-def test_values_that_are_not_finite_stay_in_their_group(isa, rng, value, ci):
+def test_non_finite_values_stay_in_their_group(isa, rng, value, ci):
     x, w, dy = integers(rng, 1, 9, 9, 24), integers(rng, 3, 3, ci, 24), integers(rng, 1, 9, 9, 24)
     x[0, 4, 4, 9] = dy[0, 4, 4, 9] = value
     with np.errstate(invalid="ignore"):
@@ -137,7 +137,7 @@ def test_values_that_are_not_finite_stay_in_their_group(isa, rng, value, ci):
 
 @pytest.mark.parametrize("ci", [1, 4])
 def test_padding_is_multiplied(isa, rng, ci):
-    """Zeros times an infinite weight are NaN, on the border too."""
+    """A zero times an infinite weight is NaN, on the border too."""
     x, w = integers(rng, 1, 6, 7, 20), integers(rng, 3, 3, ci, 20)
     w[0, 2, 0, 5] = np.inf
     around = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))

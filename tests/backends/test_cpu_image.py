@@ -25,7 +25,7 @@ SHAPES = [
 
 
 def transforms(rng, n):
-    """Turned, sheared, shifted beyond the border."""
+    """Draw transforms that rotate, shear, and shift beyond the border."""
     t = np.zeros((n, 8))
     t[:, :6] = [1, 0, 0, 0, 1, 0] + rng.normal(size=(n, 6)) * [0.4, 0.4, 9, 0.4, 0.4, 9]
     return t
@@ -72,7 +72,7 @@ def test_stretch(isa, rng, shape):
     np.testing.assert_allclose(y, reference.stretch(x, scale, shift, low=-0.5, high=0.75), rtol=1e-5, atol=1e-6)
 
 
-def test_stretch_keeps_what_is_no_number():
+def test_stretch_keeps_nan():
     x = np.array([[[np.nan, 1.0]]], np.float32)
     y = cpu.stretch(x, np.ones(1, np.float32), np.zeros((1, 2), np.float32), low=0.0, high=0.5)
     np.testing.assert_array_equal(y, [[[np.nan, 0.5]]])

@@ -24,7 +24,7 @@ def integers(rng, *shape):
 
 
 def assert_pools_match(oracle, rng, shape, window, dilation, nans=0):
-    """max, min and average pooling and their gradients equal the oracle's."""
+    """Check max, min and average pooling and their gradients against the oracle."""
     x = integers(rng, *shape)
     x.flat[rng.integers(0, x.size, nans)] = np.nan
     for name in ("max_pool", "min_pool"):
@@ -54,7 +54,7 @@ def assert_averages_match(oracle, rng, shape, window):
 
 
 class Naive:
-    """The definitions under the names of a backend."""
+    """The definitions, under the method names of a backend."""
 
     average_pool = staticmethod(naive.average_pool)
     average_pool_backward = staticmethod(naive.average_pool_backward)
@@ -70,7 +70,7 @@ class Naive:
 
 @st.composite
 def geometries(draw, largest, channels):
-    """(x.shape, window, dilation) with at least one output pixel."""
+    """Draw (x.shape, window, dilation) with at least one output pixel."""
     pair = st.tuples(st.integers(1, 4), st.integers(1, 4))
     shape = (draw(st.integers(1, 3)), *draw(st.tuples(*[st.integers(1, largest)] * 2)), draw(st.integers(1, channels)))
     sides = st.tuples(st.integers(0, 3), st.integers(0, 3))
@@ -109,7 +109,7 @@ def test_channels_around_the_vector(isa, rng, channels, window):
 )
 @pytest.mark.parametrize(("width", "channels"), [(400, 3), (40, 21)])
 def test_images_of_several_bands(isa, rng, width, channels, window):
-    """Tall images, whose gradients are cut between rows, also where windows reach over the cut."""
+    """The gradient of a tall image is cut between rows; windows may reach over the cut."""
     shape = (1, 75, width, channels)
     assert_pools_match(reference, rng, shape, window, (1, 1), nans=3)
     assert_averages_match(reference, rng, shape, window)
@@ -130,7 +130,7 @@ def test_the_first_nan_gets_the_gradient(isa, name):
 
 
 @pytest.mark.parametrize(("name", "worst"), [("max_pool", -np.inf), ("min_pool", np.inf)])
-def test_padding_gets_no_gradient_even_where_nothing_is_better(isa, name, worst):
+def test_padding_gets_no_gradient_even_if_all_values_are_minus_infinity(isa, name, worst):
     x = np.full((1, 1, 1, 1), worst, np.float32)
     window = {"size": (2, 2), "strides": (1, 1), "padding": ((1, 0), (1, 1))}
     y, argmax = getattr(cpu, name + "_argmax")(x, **window)
@@ -140,7 +140,7 @@ def test_padding_gets_no_gradient_even_where_nothing_is_better(isa, name, worst)
 
 
 def gradient_of_one_window(name, x):
-    """(y, dx) of a window over all of x (1, H, W, 1), where dy is 5."""
+    """Return (y, dx) of a window over the whole of x (1, H, W, 1), with dy = 5."""
     window = {"size": x.shape[1:3], "strides": (1, 1), "padding": ((0, 0), (0, 0))}
     y, argmax = getattr(cpu, name + "_argmax")(x, **window)
     dx = cpu.extreme_pool_backward(np.full_like(y, 5), argmax, input_shape=x.shape, **window)
@@ -157,7 +157,7 @@ def test_large_windows(isa, rng, channels):
 
 @pytest.mark.parametrize("window", [HALVES, OVERLAPPING], ids=["halves", "overlapping"])
 def test_rows_of_several_tasks(isa, rng, window):
-    """Long rows of sound, which are cut between pixels."""
+    """Long rows of sound are cut between pixels."""
     whole = {"size": 1, "strides": 1, "padding": (0, 0)}
     long = {name: (whole[name], values[1]) for name, values in window.items()}
     assert_pools_match(reference, rng, (2, 1, 5001, 5), long, (1, 1), nans=3)
@@ -229,7 +229,7 @@ def test_pytorch_agrees(rng, window):
 @pytest.mark.parametrize("shape", [(2, 4, 5, 1), (1, 7, 3, 17), (3, 2, 2, 16)])
 @pytest.mark.parametrize("pad_width", [((0, 0), (1, 5), (3, 2), (0, 0)), ((0, 0), (0, 0), (0, 0), (0, 0))])
 def test_padding(isa, rng, shape, pad_width, mode):
-    """The forward is numpy.pad's; the gradient is its adjoint, exactly in integers."""
+    """The forward pass equals numpy.pad; the gradient is its adjoint, exactly in integers."""
     x = integers(rng, *shape)
     extra = {"constant_values": 1.5} if mode == "constant" else {}
     y = cpu.pad(x, pad_width=pad_width, mode=mode, value=1.5)
@@ -269,7 +269,7 @@ def test_padding_of_any_axes(rng, pad_width, mode):
 
 
 def test_nothing_is_written_beside_the_output(isa, rng):
-    """Bytes on both sides of `out` keep their value, whatever the tail of the last vector."""
+    """The bytes on both sides of `out` keep their value, for every tail of the last vector."""
     for channels in (1, 5, 16, 19):
         x = integers(rng, 1, 5, 7, channels)
         y, argmax = cpu.max_pool_argmax(x, **OVERLAPPING)
@@ -289,8 +289,8 @@ def test_nothing_is_written_beside_the_output(isa, rng):
 
 
 @pytest.mark.parametrize("shape", [(1, 4099, 4099, 1), (1, 1, 2**24 + 5, 1)])
-def test_winners_are_counted_beyond_what_float32_counts(shape):
-    """Windows of more than 2**24 taps: only every other number of them is a float32."""
+def test_argmax_indices_exceed_the_integers_of_float32(shape):
+    """Windows of more than 2**24 taps: float32 represents only every other count of taps."""
     x = np.zeros(shape, np.float32)
     place = 2**24 + 3
     x.flat[place] = 1

@@ -1,4 +1,4 @@
-"""The kernels that are bound by memory, against the reference in float64."""
+"""The memory-bound kernels, against the reference in float64."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ cpu, reference = Windows(Cpu()), Windows(Reference(np))
 
 @pytest.fixture(autouse=True)
 def every_size_is_large(monkeypatch):
-    """Elementwise functions have kernels here for small arrays, too."""
+    """Use the kernels of elementwise functions for small arrays too."""
     monkeypatch.setattr(stream, "LARGE", 0)
     monkeypatch.setattr(stream, "LARGE_WITH_CHANNELS", 0)
 
@@ -35,7 +35,7 @@ def several(result):
 
 
 def run(backend, case, arrays, **extra):
-    """The results of a case, always a tuple."""
+    """Return the results of a case, always as a tuple."""
     method, _, parameters = CASES[case]
     return several(getattr(backend, method)(*arrays, **parameters, **extra))
 
@@ -100,8 +100,8 @@ def test_layout_of_inputs_changes_no_bit(rng, case):
 
 
 @EVERY_CASE
-def test_out_receives_the_result_and_nothing_beside_it(isa, rng, case):
-    """`out` in C order has 8 floats before and behind it that must stay; one of another dtype gets a rounded copy."""
+def test_out_receives_the_result_and_no_byte_outside_it_changes(isa, rng, case):
+    """An `out` in C order lies between 8 floats that must not change; an `out` of another dtype gets a rounded copy."""
     for rows, channels in ((1, 1), (13, 5), (100, 131), (300, 45)):
         arrays = CASES[case][1](rng, rows, channels)
         expected = run(cpu, case, arrays)
@@ -139,7 +139,7 @@ def test_narrow_rows_in_place(isa, rng, classes):
 
 
 @EVERY_CASE
-def test_float64_is_the_reference_s(rng, case):
+def test_float64_uses_the_reference(rng, case):
     arrays = [float64(a) for a in CASES[case][1](rng, 7, 5)]
     for result, expected in zip(run(cpu, case, arrays), run(reference, case, arrays), strict=True):
         assert np.asarray(result).dtype == np.float64
@@ -155,7 +155,7 @@ def test_empty_arrays(rng, case):
 
 
 @pytest.mark.parametrize("kind", ["max", "min"])
-def test_nothing_has_no_extreme(kind):
+def test_empty_reductions_have_no_maximum(kind):
     with pytest.raises(ValueError, match="zero-size array"):
         getattr(cpu, kind)(np.zeros((0, 5), np.float32))
     assert getattr(cpu, kind)(np.zeros((0, 5), np.float32), axis=(1,)).shape == (0,)
@@ -167,10 +167,10 @@ def test_denormals_are_as_before_after_a_call(rng):
     assert (tiny * np.float32(0.5))[0] > 0
 
 
-# ---- where results lie -----------------------------------------------------------------------------------------------
+# ---- alignment of results --------------------------------------------------------------------------------------------
 
 
-def test_large_results_begin_on_a_cache_line_and_own_their_memory(rng):
+def test_large_results_are_aligned_and_own_their_memory(rng):
     x = normal(rng, 40, 131)
     results = [cpu.activate(x, activation="relu") for _ in range(5)]
     for y in results:
@@ -189,8 +189,8 @@ PAST_CACHES = {
 
 
 @pytest.mark.parametrize("case", PAST_CACHES)
-def test_results_that_are_written_past_the_caches(isa, threads, rng, case):
-    """An `out` beside a cache line is written through them: the bits must be the same."""
+def test_nontemporal_results(isa, threads, rng, case):
+    """An `out` that is not aligned to a cache line is written through the caches: the bits must be the same."""
     threads(2)
     rows, channels = 5001, 720
     block = rng.standard_normal((rows, channels), np.float32)
@@ -207,7 +207,7 @@ def test_results_that_are_written_past_the_caches(isa, threads, rng, case):
         np.testing.assert_array_equal(result, out)
 
 
-def test_large_padding_goes_past_the_caches(isa, rng):
+def test_large_padding_is_nontemporal(isa, rng):
     x = normal(rng, 16, 56, 64, 64)
     sides = ((0, 0), (1, 0), (1, 2), (0, 0))
     y = cpu.pad(x, pad_width=sides, mode="edge")
@@ -222,7 +222,7 @@ def test_results_of_an_impossible_size():
         _stream.output_array(None, (1 << 40, 1 << 5))
 
 
-# ---- exp and its relatives -------------------------------------------------------------------------------------------
+# ---- exp and related functions ---------------------------------------------------------------------------------------
 
 SWEEP = np.concatenate(
     [
@@ -235,7 +235,7 @@ SWEEP = np.concatenate(
 
 
 def ulps(result, truth):
-    """Distance in units of the last place of `truth`, where that is a normal number."""
+    """Return the distance in units of the last place of `truth`, for normal numbers only."""
     normals = np.abs(truth) >= np.finfo(np.float32).tiny
     return np.abs(result[normals] - truth[normals]) / np.spacing(np.abs(truth[normals]).astype(np.float32))
 
@@ -292,14 +292,14 @@ def test_exp_to_a_few_ulp(isa):
     assert np.isinf(y[~finite]).all()
 
 
-def test_functions_without_a_kernel_are_the_reference_s(rng):
+def test_functions_without_a_kernel_use_the_reference(rng):
     x = positive(rng, 40)
     np.testing.assert_array_equal(cpu.elementwise(x, function="log"), np.log(x))
     np.testing.assert_array_equal(cpu.elementwise(x, x[::-1], function="less"), x < x[::-1])
 
 
 @pytest.mark.parametrize("shapes", [((4, 5), (4, 1)), ((4, 5), (3, 1, 5)), ((5,), (1, 1)), ((1, 5), (5,)), ((), ())])
-def test_other_broadcasts_are_the_reference_s(rng, shapes):
+def test_other_broadcasts_use_the_reference(rng, shapes):
     x, y = (np.asarray(normal(rng, *shape)) for shape in shapes)
     np.testing.assert_array_equal(cpu.elementwise(x, y, function="subtract"), x - y, strict=True)
 
@@ -340,7 +340,7 @@ def test_softmax_of_large_and_infinite_numbers(isa):
 
 
 @pytest.mark.parametrize("classes", [2, 3, 9, 21])
-def test_a_row_of_softmax_knows_nothing_of_its_neighbours(isa, rng, classes):
+def test_rows_of_softmax_are_independent(isa, rng, classes):
     x, dy = normal(rng, 61, classes), normal(rng, 61, classes)
     y = cpu.softmax(x)
     dx = cpu.softmax_backward(dy, y)
@@ -372,7 +372,7 @@ def test_labels_of_any_integer_dtype(rng, dtype):
     np.testing.assert_allclose(cpu.sparse_softmax_cross_entropy(logits, target.astype(dtype)), expected, rtol=1e-6)
 
 
-def test_as_many_labels_as_rows():
+def test_the_number_of_labels_must_match_the_rows():
     with pytest.raises(ValueError, match="needs 3 elements of int64"):
         cpu.sparse_softmax_cross_entropy(np.zeros((3, 5), np.float32), np.zeros(2, int))
 
@@ -418,7 +418,7 @@ def test_reductions_of_slices(isa, rng, shape):
 
 @pytest.mark.parametrize("kind", ["max", "min"])
 @pytest.mark.parametrize("shape", [(1, 37, 1), (2, 70_000, 1), (2, 21, 5), (1, 999, 70)])
-def test_nan_wins_wherever_it_stands(isa, rng, kind, shape):
+def test_nan_is_the_maximum_at_any_position(isa, rng, kind, shape):
     x = normal(rng, *shape)
     x.flat[:: max(1, x.size // 11)] = np.inf
     for where in (0, 1, 19, shape[1] - 1):
@@ -454,7 +454,7 @@ def test_statistics_are_accurate(isa, rng, channels, mean):
     np.testing.assert_allclose(v, x.var(axis=0, dtype=float), rtol=1e-6)
 
 
-def test_an_outlier_in_front_spoils_no_variance(isa, rng):
+def test_a_leading_outlier_does_not_spoil_the_variance(isa, rng):
     x = normal(rng, 40_000, 4)
     x[0] = 1e6
     one = np.ones(4, np.float32)
@@ -481,7 +481,7 @@ def test_dropout_has_the_bits_of_the_reference(isa, rng, n, rate):
     np.testing.assert_array_equal(cpu.dropout(x, seed, rate=rate), reference.dropout(x, seed, rate=rate))
 
 
-def test_large_arrays_take_the_kernel_and_small_ones_numpy(monkeypatch, rng):
+def test_large_arrays_use_the_kernel_and_small_arrays_numpy(monkeypatch, rng):
     monkeypatch.undo()
     taken = []
     monkeypatch.setattr(_stream, "elementwise", lambda function, z, *arrays: taken.append(z.shape))
@@ -495,6 +495,6 @@ def test_large_arrays_take_the_kernel_and_small_ones_numpy(monkeypatch, rng):
 
 
 def test_every_case_is_tuned():
-    """Each method of the table is overridden: none falls back to the reference unnoticed."""
+    """The CPU overrides each method of the table; none falls back to the reference unnoticed."""
     for method, _, _ in CASES.values():
         assert getattr(Cpu, method) is not getattr(Reference, method)

@@ -1,4 +1,4 @@
-"""Winograd's algorithm: equal to the definition within a small multiple of what the direct kernel errs."""
+"""Winograd's algorithm: its error is a small multiple of the error of the direct kernel."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def defaults():
 
 
 def draw(rng, images, size, ci, co, padding, dilation, taps=(3, 3, 3), groups=1):
-    """x, w, bias and dy, with ci and co channels in each group."""
+    """Draw x, w, bias and dy, with ci and co channels in each group."""
     taps = taps[-len(size) :]
     output = tuple(n + sum(p) - (k - 1) * d for n, p, k, d in zip(size, padding, taps, dilation))
     shapes = (images, *size, groups * ci), (*taps, ci, groups * co), (groups * co,), (images, *output, groups * co)
@@ -44,7 +44,7 @@ def geometry(x, w, padding, dilation):
 
 
 def everything(x, w, bias, dy, padding, dilation):
-    """y, dx and dw by the Winograd kernels, whatever the table says."""
+    """Compute y, dx and dw by the Winograd kernels, regardless of the selection table."""
     y, dx, dw = np.full_like(dy, np.nan), np.full_like(x, np.nan), np.full_like(w, np.nan)
     c = geometry(x, w, padding, dilation)
     _winograd.conv(c, x, w, bias, y, 1, 0.0)
@@ -54,7 +54,9 @@ def everything(x, w, bias, dy, padding, dilation):
 
 
 def assert_matches_float64(x, w, bias, dy, padding, dilation):
-    """To 2e-5 of the largest sum, or of its deviation, which few results or those of relu may all lie below."""
+    """Compare to 2e-5 of the largest sum, or of its standard deviation: all of a few results, or all results of relu,
+    may be below that.
+    """
     how = window(padding, dilation)
 
     def sums(x, w, bias, dy):
@@ -87,7 +89,7 @@ def assert_matches_float64(x, w, bias, dy, padding, dilation):
         (1, (4, 8, 8), 70, 40, ((2, 1), (0, 0), (2, 0)), (1, 1, 1)),
         (1, (6, 9, 9), 5, 7, ((2, 2), (2, 2), (1, 1)), (2, 2, 1)),
         (0, (8, 8), 3, 4, ((1, 1), (1, 1)), (1, 1)),
-        # So many tiles that one slice holds all columns, whose panels are even parts of a number of vectors
+        # A single slice holds the columns of all tiles, and its panels are equal parts of whole vectors.
         (12, (30, 30), 32, 96, ((1, 1), (1, 1)), (1, 1)),
         (12, (30, 30), 96, 32, ((1, 1), (1, 1)), (1, 1)),
         (1, (8, 28, 28), 32, 64, ((1, 1), (1, 1), (1, 1)), (1, 1, 1)),
@@ -147,7 +149,7 @@ def test_groups_with_a_kernel_of_several_pieces_are_refused(rng):
 
 @st.composite
 def geometries(draw):
-    """(images, size, ci, co, padding, dilation, taps) with at least one output."""
+    """Draw (images, size, ci, co, padding, dilation, taps) with at least one output."""
     rank = draw(st.sampled_from([2, 2, 3]))
     taps = draw(st.tuples(*[st.sampled_from([3, 3, 3, 1, 2, 5])] * rank))
     dilation = draw(st.tuples(*[st.integers(1, 2)] * rank))
@@ -166,7 +168,7 @@ def test_any_shape(geometry, seed):
 
 @pytest.mark.parametrize("ci", [16, 64, 256])
 def test_error_is_at_most_four_times_that_of_direct_convolution(isa, ci):
-    """Inputs as after relu, weights as He et al. (2015) draw them; errors as root mean squares."""
+    """Inputs are as after relu, weights as initialized by He et al. (2015); errors are root mean squares."""
     rng = np.random.default_rng(ci)
     x = np.maximum(rng.standard_normal((2, 20, 20, ci), np.float32), 0)
     w = rng.standard_normal((3, 3, ci, 24), np.float32) * np.float32(np.sqrt(2 / (9 * ci)))

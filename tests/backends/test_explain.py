@@ -1,4 +1,4 @@
-"""explain_conv: what it says is what runs."""
+"""explain_conv describes the algorithms that run."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_algorithms(shape, window, expected):
 @given(windows(ranks=(1, 2, 3)))
 @settings(max_examples=60, deadline=None)
 def test_products_leave_out_the_padding(window):
-    """As many as a convolution of ones with ones adds up."""
+    """The number of products equals the sum of a convolution of ones with ones."""
     x, w, *how = window
     ones = np.ones((*x[:-1], 1), np.float32), np.ones((*w[:-2], 1, 1), np.float32)
     assert (
@@ -78,7 +78,7 @@ def test_names_of_algorithms_are_unique():
     assert len({algorithm.name for algorithm in ALGORITHMS}) == len(ALGORITHMS)
 
 
-def test_the_tile_of_a_folded_gradient_holds_neighbours_of_the_input(isa):
+def test_the_tile_of_a_folded_gradient_holds_adjacent_input_pixels(isa):
     c = Convolution.of((1, 112, 112, 3), (7, 7, 3, 64), (2, 2), ((3, 3), (3, 3)), (1, 1))
     height, width = _conv.tile_shape(3 * fold.neighbours_backward(c, _core.vector_floats()))
     assert fold.FOLD.tile(c, "backward_input", _core.vector_floats()) == f"{height} x {width} sums"
@@ -106,7 +106,7 @@ def test_shapes_that_do_not_fit(x, w):
         fastconv.explain_conv((1, 8, 8, 4), (9, 3, 4, 4))
 
 
-def test_config_takes_sane_values_alone():
+def test_config_refuses_invalid_values():
     with pytest.raises(ValueError, match="conv_precision must be"):
         config.set_conv_precision("float16")
     with pytest.raises(ValueError, match="size must be an int of at least 0"):

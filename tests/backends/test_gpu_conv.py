@@ -1,4 +1,4 @@
-"""Convolutions on a GPU, by the stand-in: exact on small integers, whose float32 sums carry no rounding."""
+"""Convolutions on the fake GPU: exact on small integers, whose float32 sums carry no rounding."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def integers(rng, *shape):
 
 
 def results(xp, x, w, dy, window):
-    """What the GPU's backend gives for the operation and both gradients, as arrays of NumPy."""
+    """Return the GPU's results for the operation and both gradients, as NumPy arrays."""
     gpu, arrays = Windows(backends.gpu_backend(0)), [xp.asarray(a) for a in (x, w, dy)]
     return [
         y.get()
@@ -143,7 +143,7 @@ def test_gradients_are_adjoint(gpu, rng):
 
 
 @pytest.mark.parametrize("strided", [False, True])
-def test_results_go_where_out_says(gpu, rng, strided):
+def test_out_receives_the_result(gpu, rng, strided):
     x, w = integers(rng, 2, 5, 6, 3), integers(rng, 3, 3, 3, 4)
     dy = integers(rng, 2, 5, 6, 4)
     wanted = results(gpu, x, w, dy, SAME)
@@ -167,7 +167,7 @@ def test_inputs_may_have_any_strides(gpu, rng):
     np.testing.assert_array_equal(y.get(), reference.conv(x, w, **SAME))
 
 
-def test_float64_is_the_reference(gpu, rng):
+def test_float64_uses_the_reference(gpu, rng):
     x, w = rng.standard_normal((2, 5, 6, 3)), rng.standard_normal((3, 3, 3, 4))
     dy = rng.standard_normal((2, 5, 6, 4))
     for found in results(gpu, x, w, dy, SAME):
@@ -176,8 +176,8 @@ def test_float64_is_the_reference(gpu, rng):
 
 
 @pytest.mark.parametrize("groups", [1, 4])
-def test_a_graph_holds_them(gpu, rng, groups):
-    """Nothing waits for the GPU, and no memory but that of the graph's own pool is used."""
+def test_a_graph_captures_convolutions(gpu, rng, groups):
+    """Capturing a graph waits for nothing on the GPU and uses only memory of the graph's own pool."""
     x, w, dy = (gpu.zeros(s, "float32") for s in ((9, 24, 24, 4), (3, 3, 4 // groups, 8), (9, 24, 24, 8)))
     outs = [gpu.empty(a.shape, "float32") for a in (dy, x, w)]
     backend, stream, pool = Windows(backends.gpu_backend(0)), gpu.cuda.Stream(non_blocking=True), gpu.cuda.MemoryPool()

@@ -1,4 +1,4 @@
-"""Convolutions by cuDNN: what its plans are asked for, on a stand-in that computes them by the reference."""
+"""Convolutions by cuDNN: requests for its plans, with a fake cuDNN that computes them by the reference."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SAME_3D = {"strides": (1, 1, 1), "padding": ((1, 1), (1, 1), (1, 1)), "dilation"
 
 @pytest.fixture
 def gpu(fake_gpu, monkeypatch):
-    """The stand-ins for CuPy and for cuDNN."""
+    """Install the fake CuPy and the fake cuDNN."""
     monkeypatch.setitem(sys.modules, "cudnn", cudnn)
     monkeypatch.setattr(cudnn, "built", [])
     forget()
@@ -83,7 +83,7 @@ def test_depthwise_convolutions_have_kernels_of_their_own(gpu, rng):
     assert not cudnn.built
 
 
-def test_what_cudnn_lacks_is_left_to_the_kernels(gpu, rng, monkeypatch):
+def test_convolutions_that_cudnn_lacks_use_the_kernels(gpu, rng, monkeypatch):
     monkeypatch.setattr(cudnn, "supported", False)
     assert_matches(gpu, rng, (2, 5, 6, 3), (3, 3, 3, 4), **SAME)
     assert not cudnn.built
@@ -98,7 +98,7 @@ def test_a_refusal_may_be_a_runtime_error(gpu, rng, monkeypatch):
     assert_matches(gpu, rng, (2, 5, 6, 3), (3, 3, 3, 4), **SAME)
 
 
-def test_failures_of_cudnn_are_told(gpu, rng, monkeypatch):
+def test_failures_of_cudnn_are_reported(gpu, rng, monkeypatch):
     monkeypatch.setattr(cudnn, "fault", RuntimeError("CUDNN_STATUS_BAD_PARAM"))
     x, w = integers(rng, 2, 5, 6, 3), integers(rng, 3, 3, 3, 4)
     with pytest.warns(UserWarning, match=r"cuDNN fails, .* CUDNN_STATUS_BAD_PARAM; conv_fprop"):
@@ -114,7 +114,7 @@ def test_a_graph_that_is_described_wrongly_is_an_error(gpu, rng, monkeypatch):
 
 @pytest.mark.parametrize("tf32", [False, True])
 @pytest.mark.parametrize("precision", ["fast", "exact"])
-def test_numbers_that_engines_may_compute_with(gpu, rng, tf32, precision):
+def test_engines_of_other_precision_are_excluded(gpu, rng, tf32, precision):
     config.set_tf32(tf32)
     config.set_conv_precision(precision)
     assert_matches(gpu, rng, (2, 5, 6, 3), (3, 3, 3, 4), **SAME)
@@ -124,7 +124,7 @@ def test_numbers_that_engines_may_compute_with(gpu, rng, tf32, precision):
         assert ("WINOGRAD" in graph.notes) == (tf32 or precision == "exact")
 
 
-def test_a_missing_library_leaves_the_kernels(gpu, rng, monkeypatch):
+def test_the_kernels_are_used_if_the_library_is_missing(gpu, rng, monkeypatch):
     def missing():
         raise RuntimeError("libcudnn.so.9 is not found")
 
@@ -167,7 +167,7 @@ def test_plans_are_run_by_a_graph(gpu, rng):
     ],
 )
 def test_the_package_itself_takes_the_graphs(monkeypatch, operation, x_shape, w_shape, outputs, window):
-    """As far as it looks at them without a GPU, which its part in C++ asks for."""
+    """Checked as far as the package looks at graphs without a GPU; its C++ part needs a GPU."""
     package = pytest.importorskip("cudnn")
     monkeypatch.setattr(package.pygraph, "_backend_lowerable", lambda self: False)
     c = gpu_conv.window(Convolution.of(x_shape, w_shape, **window))
@@ -181,7 +181,7 @@ def test_the_package_itself_takes_the_graphs(monkeypatch, operation, x_shape, w_
     assert len(gpu_cudnn.unwanted_notes(package, False, True)) == 9
 
 
-def test_the_stand_in_has_names_of_the_package():
+def test_the_fake_cudnn_has_the_names_of_the_package():
     package = pytest.importorskip("cudnn")
     for name in ("numerical_note", "heur_mode", "build_plan_policy", "data_type"):
         assert all(hasattr(getattr(package, name), word) for word in vars(getattr(cudnn, name)))

@@ -1,4 +1,4 @@
-"""Matrix products on a GPU: the library's, with bias and activation added behind in one launch."""
+"""Matrix products on a GPU: the library's, with bias and activation added in a single launch afterwards."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ def test_transposed(gpu, rng, transposed, stack):
 
 
 @pytest.mark.parametrize("strided", [False, True])
-def test_results_go_where_out_says(gpu, rng, strided):
+def test_out_receives_the_result(gpu, rng, strided):
     a, b, bias = (rng.integers(-4, 5, s).astype(np.float32) for s in ((5, 7), (7, 9), (9,)))
     out = gpu.empty((5, 18), "float32")[:, ::2] if strided else gpu.empty((5, 9), "float32")
     assert Windows(backends.gpu_backend(0)).matmul(*map(gpu.asarray, (a, b, bias)), activation="relu", out=out) is out
     np.testing.assert_array_equal(out.get(), reference.matmul(a, b, bias, activation="relu"))
 
 
-def test_float64_is_the_reference(gpu, rng):
+def test_float64_uses_the_reference(gpu, rng):
     a, b = rng.standard_normal((5, 7)), rng.standard_normal((7, 9))
     y = Windows(backends.gpu_backend(0)).matmul(gpu.asarray(a), gpu.asarray(b))
     np.testing.assert_allclose(y.get(), a @ b)
 
 
-def test_tf32_is_told_to_the_library(fake_gpu, monkeypatch):
-    """As CuPy 13 and 14 take it."""
+def test_tf32_is_passed_to_the_library(fake_gpu, monkeypatch):
+    """CuPy 13 and CuPy 14 have different settings for TF32."""
     said = {}
     routines = types.SimpleNamespace(COMPUTE_TYPE_FP32=4, COMPUTE_TYPE_TF32=7)
     core = types.SimpleNamespace(
@@ -63,7 +63,7 @@ def test_tf32_is_told_to_the_library(fake_gpu, monkeypatch):
         assert said == {fake_gpu.float32: kind}
 
 
-def test_tf32_is_a_yes_or_no():
+def test_tf32_must_be_a_bool():
     assert not config.tf32()
     with pytest.raises(ValueError, match="allowed must be True or False"):
         config.set_tf32("high")

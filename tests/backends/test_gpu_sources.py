@@ -1,4 +1,4 @@
-"""NVIDIA's compiler takes the sources of the GPU's kernels (pip install nvidia-cuda-nvrtc-cu12)."""
+"""NVIDIA's compiler accepts the sources of the GPU's kernels (pip install nvidia-cuda-nvrtc-cu12)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RAW = {formulas.dropout: ("uint64", "seed"), formulas.uniform: ("uint64", "seed"
 
 
 def ptx(source, *options):
-    """What NVIDIA's compiler makes of CUDA C for compute capability 7.5."""
+    """Compile CUDA C to PTX for compute capability 7.5 by NVIDIA's compiler."""
     options = ("--std=c++17", "--gpu-architecture=compute_75", *options)
     return nvrtc.compiled(source, options, form="PTX")[0].decode()
 
@@ -48,7 +48,7 @@ def test_kernels_compile(name, element, index):
     text = (SOURCES / f"{name}.cu").read_text(encoding="utf-8")
     code = ptx(text, f"-DELEMENT={element}", f"-DINDEX={index}")
     assert code.count(".entry") == text.count("__global__")
-    if element == "float" and name != "image":  # which has coordinates in double
+    if element == "float" and name != "image":  # the kernel with coordinates in double
         assert ".f64" not in code
 
 

@@ -1,4 +1,4 @@
-"""The GPU's kernels on CuPy's stand-in, against the reference on NumPy's arrays in float64."""
+"""The GPU's kernels on the fake CuPy, against the reference on NumPy arrays in float64."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ EVERY_CASE = pytest.mark.parametrize("case", [*CASES, *MORE])
 
 
 def ties(rng):
-    """Images with equal neighbours, infinities and a NaN."""
+    """Return images with equal neighbours, infinities and a NaN."""
     x = rng.integers(-2, 3, IMAGE).astype(np.float32)
     x[0, 1, 2], x[1, 4, 4, 1], x[1, :4, :3, 0] = np.inf, np.nan, -np.inf
     return x
@@ -184,7 +184,7 @@ def backend(gpu):
 def arrays_of(case, rng, rows=7, columns=33, dtype=np.float32):
     method, make, _ = (CASES | MORE)[case]
     arrays = make(rng, rows, columns) if case in CASES else make(rng)
-    given = method != "update", method != "affine_transform"  # their last arrays have dtypes of their own
+    given = method != "update", method != "affine_transform"  # cases whose last arrays have other dtypes
     changed = [a.astype(dtype) if a.dtype == np.float32 else a for a in arrays]
     return changed if all(given) else [*changed[:-1], arrays[-1]]
 
@@ -222,7 +222,7 @@ def assert_matches(found, wanted, dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @EVERY_CASE
-def test_results_are_those_of_the_reference(gpu, backend, rng, case, dtype):
+def test_results_equal_the_reference(gpu, backend, rng, case, dtype):
     for rows, columns in ((1, 1), (7, 33), (40, 5), (3, 300)) if case in CASES else ((0, 0),):
         arrays = arrays_of(case, rng, rows, columns, np.dtype(dtype).type)
         found = run(backend, case, upload(gpu, arrays))
@@ -232,7 +232,7 @@ def test_results_are_those_of_the_reference(gpu, backend, rng, case, dtype):
 
 @EVERY_CASE
 def test_out_receives_the_result(gpu, backend, rng, case):
-    """In C order, in another order, or of another dtype."""
+    """`out` may be in C order, in another order, or of another dtype."""
     arrays = arrays_of(case, rng)
     wanted = [y.get() for y in run(backend, case, upload(gpu, arrays))]
     for make in (
@@ -257,7 +257,7 @@ def test_out_may_be_an_input(gpu, backend, rng, case):
         np.testing.assert_array_equal(out.get(), y)
 
 
-def test_kernels_run_where_their_arrays_are(fake_gpu, rng):
+def test_kernels_run_on_the_device_of_their_arrays(fake_gpu, rng):
     x = normal(rng, 3, 4)
     for method in ("softmax", "gelu", "sum"):
         y = getattr(backends.gpu_backend(1), method)(x)
@@ -267,7 +267,7 @@ def test_kernels_run_where_their_arrays_are(fake_gpu, rng):
 
 @EVERY_CASE
 def test_a_graph_follows_its_inputs(gpu, backend, rng, case):
-    """Nothing waits for the GPU, and nothing is known of values when a graph is captured."""
+    """Capturing a graph waits for nothing on the GPU and reads no values."""
     arrays, others = arrays_of(case, rng), arrays_of(case, rng)
     inputs = upload(gpu, arrays)
     results = run(backend, case, inputs)  # kernels are compiled
@@ -287,7 +287,7 @@ def test_a_graph_follows_its_inputs(gpu, backend, rng, case):
 
 
 @EVERY_CASE
-def test_order_of_threads_changes_no_bit(gpu, backend, rng, case):
+def test_the_order_of_threads_changes_no_bit(gpu, backend, rng, case):
     inputs = upload(gpu, arrays_of(case, rng, 30, 41))
     wanted = [y.get().tobytes() for y in run(backend, case, inputs)]
     for order in ("reverse", 5):
@@ -296,7 +296,7 @@ def test_order_of_threads_changes_no_bit(gpu, backend, rng, case):
 
 
 @EVERY_CASE
-def test_layout_of_inputs_changes_no_value(gpu, backend, rng, case):
+def test_the_layout_of_inputs_changes_no_value(gpu, backend, rng, case):
     arrays = arrays_of(case, rng)
     inputs = upload(gpu, arrays)
     strided = [gpu.asarray(np.ascontiguousarray(a.T)).T for a in arrays]
@@ -348,7 +348,7 @@ def test_dropout_and_uniform_have_the_bits_of_the_reference(gpu, backend, rng, d
     np.testing.assert_array_equal(found.get(), reference.uniform(seed, shape=(3, 50)), strict=True)
 
 
-def test_labels_that_are_none_are_found_later(gpu, backend, rng):
+def test_invalid_labels_are_found_later(gpu, backend, rng):
     logits, labels = upload(gpu, [normal(rng, 40, 5), np.arange(40) % 5])
     backend.check()
     labels[37] = -2
@@ -366,7 +366,7 @@ def test_labels_that_are_none_are_found_later(gpu, backend, rng):
         backend.check()
 
 
-def test_other_dtypes_are_left_to_the_reference(gpu, backend):
+def test_other_dtypes_use_the_reference(gpu, backend):
     whole = np.arange(12).reshape(3, 4)
     x = gpu.asarray(whole)
     assert backend.sum(x, axis=(0,)).get().tolist() == whole.sum(0).tolist()
@@ -376,7 +376,7 @@ def test_other_dtypes_are_left_to_the_reference(gpu, backend):
 
 @pytest.mark.parametrize("axis", [None, ()])
 @pytest.mark.parametrize("keepdims", [False, True])
-def test_numbers_stay_without_axes(gpu, backend, axis, keepdims):
+def test_reductions_of_scalars_have_no_axes(gpu, backend, axis, keepdims):
     x = np.array(3, np.float32)
     for method in ("sum", "mean"):
         y = getattr(backend, method)(gpu.asarray(x), axis=axis, keepdims=keepdims)
@@ -389,7 +389,7 @@ AT_ONCE = """
 """
 
 
-def test_one_launch_each(fake_gpu, rng):
+def test_each_method_is_a_single_launch(fake_gpu, rng):
     gpu, backend = fake_gpu, Windows(backends.gpu_backend(0))
     for case in AT_ONCE.split():
         inputs = upload(gpu, arrays_of(case, rng))

@@ -1,4 +1,4 @@
-"""Batches on their way to a GPU and results on their way back, whatever runs first."""
+"""Transfers of batches to a GPU and of results back, whatever the order in which streams run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests import fake_cupy
 
 @pytest.fixture(params=range(20))
 def in_any_order(fake_gpu, request):
-    """Streams run when they like, as far as nobody waits for them."""
+    """Run streams in any order that their synchronization allows."""
     fake_cupy.state.chance = random.Random(request.param)
     return backend(0)
 
@@ -52,7 +52,7 @@ def test_batches_are_cast_as_numpy_casts_them(gpu, dtype, rng):
     np.testing.assert_array_equal(to_host(target), batch.astype("float32"))
 
 
-def test_what_would_lose_its_fractions_is_an_error(gpu):
+def test_casts_that_lose_fractions_are_errors(gpu):
     with pytest.raises(TypeError, match="int32 do not take float64"):
         Upload(backend(0), gpu.empty(3, "int32"))(np.ones(3))
 
@@ -64,7 +64,7 @@ def test_empty_batches(gpu):
     assert [x.shape for x in download([target])()] == [(0, 5)]
 
 
-def test_arrays_are_brought_to_where_models_compute(gpu):
+def test_arrays_are_copied_to_the_device_of_models(gpu):
     x = np.ones(3, "float32")
     with device("gpu"):
         there = to_current_device(x)
@@ -75,31 +75,31 @@ def test_arrays_are_brought_to_where_models_compute(gpu):
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
-def test_writing_what_the_host_has(gpu, shape):
+def test_writing_into_host_arrays(gpu, shape):
     target = gpu.zeros(shape, "float32")
     write(target, np.ones(shape))
     np.testing.assert_array_equal(to_host(target), np.ones(shape, "float32"), strict=True)
 
 
 class Never(random.Random):
-    """Work runs when somebody waits for it, not before."""
+    """A stream whose work runs only when somebody waits for it."""
 
     def random(self):
         return 1.0
 
 
-def test_memory_is_written_when_its_last_user_is_done(fake_gpu):
+def test_memory_is_reused_after_its_last_user_is_done(fake_gpu):
     gpu = backend(0)
     x = gpu.xp.zeros(3)
     fake_cupy.state.chance = Never()
     with gpu.running():
-        x += 1  # may have read what the upload is given next
+        x += 1  # this may have read the memory that the next upload writes
         Upload(gpu, gpu.xp.empty(3))(np.ones(3))
     gpu.uploads.synchronize()
     assert x._raw.tolist() == [1, 1, 1]
 
 
-def test_work_on_another_gpu_is_waited_for(fake_gpu):
+def test_copies_wait_for_work_on_another_gpu(fake_gpu):
     xp = fake_gpu
     with xp.cuda.Device(1):
         x = xp.zeros(3)
@@ -125,7 +125,7 @@ def work_that_fails(gpu, x):
         raise KeyError
 
 
-def test_what_follows_an_error_comes_after_it(fake_gpu):
+def test_work_after_an_error_runs_after_it(fake_gpu):
     gpu = backend(0)
     x, callers = gpu.xp.zeros(3), gpu.xp.cuda.Stream(non_blocking=True)
     fake_cupy.state.chance = Never()

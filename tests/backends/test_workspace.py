@@ -1,4 +1,4 @@
-"""Scratch memory of convolutions: what docs/convolution.md promises."""
+"""Scratch memory of convolutions stays within the limits of docs/convolution.md."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SHAPES = [
 
 
 def scratch(x_shape, w_shape, stride):
-    """Bytes that each direction borrows, and the bytes of the larger of input and output."""
+    """Return the bytes that each direction borrows, and the bytes of the larger of input and output."""
     rng = np.random.default_rng(0)
     x, w = rng.standard_normal(x_shape, np.float32), rng.standard_normal(w_shape, np.float32)
     window = {"strides": (stride,) * 2, "padding": tuple((k // 2,) * 2 for k in w_shape[:2]), "dilation": (1, 1)}
@@ -69,7 +69,7 @@ def test_fast_algorithms_keep_to_the_cap(threads, shape):
             assert size <= cap + 4 * MIB + 2 * (8 * MIB)
 
 
-def test_direct_convolution_of_large_images_needs_less_than_they_do(threads):
+def test_direct_convolution_of_large_images_needs_less_memory_than_the_images(threads):
     threads(2)
     config.set_conv_precision("exact")
     used, larger = scratch((8, 56, 56, 64), (3, 3, 64, 64), 1)

@@ -1,4 +1,4 @@
-"""The comparison on a GPU runs, on CuPy's stand-in and without a rival; what it measures there means nothing."""
+"""benchmarks.gpu runs on the fake CuPy and without a rival; its figures mean nothing here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_convolutions_and_steps_are_measured(fake_gpu, monkeypatch):
 
 @pytest.mark.parametrize("name", ["resnet50", "vgg16"])
 def test_large_nets_are_measured(fake_gpu, monkeypatch, name):
-    """With few channels and blocks, on images as small as they may be."""
+    """The nets have few channels and blocks, and the smallest images that they accept."""
     monkeypatch.setattr(device, "_chosen", "gpu")
     monkeypatch.setattr(residual, "FILTERS", (2, 3, 4, 5))
     monkeypatch.setattr(applications.ResNet50, "blocks", (1, 1, 1, 1))
@@ -35,7 +35,7 @@ def test_large_nets_are_measured(fake_gpu, monkeypatch, name):
     assert benchmark.compare(fake_gpu, None, case, 1).ours > 0
 
 
-def test_without_a_gpu_it_says_so(monkeypatch, capsys):
+def test_without_a_gpu_the_exit_status_is_2(monkeypatch, capsys):
     def missing(name):
         raise device.MissingGpuError("CuPy finds no GPU in this machine")
 

@@ -1,4 +1,4 @@
-"""The nets that are trained beside Keras, and how the sides take turns; nothing here measures."""
+"""The nets of benchmarks.keras, and the turns of its sides; nothing is measured here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.support.nets import NETS
     ("net", "weights"),
     [("lenet5", 61_706), ("mnist_convnet", 34_826), ("resnet20", 274_826), ("mobilenet_v2", 3_538_984)],
 )
-def test_nets_have_as_many_weights_as_is_known_of_them(net, weights):
+def test_nets_have_the_published_number_of_weights(net, weights):
     model, _, _ = NETS[net][0](fastconv)
     assert model.count_params() == weights
 

@@ -1,4 +1,4 @@
-"""The nets of the two sides are the same: with the same weights they give the same outputs and the same gradients."""
+"""The nets of both sides are the same: with equal weights they give equal outputs and gradients."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ KINDS = {
 
 
 def pairs(mine, theirs):
-    """Layers that do the same: those of a kind, ours in the order of their names, in which a shortcut comes first."""
+    """Yield pairs of corresponding layers: layers of a kind, ours sorted by name, so that a shortcut comes first."""
     for kind, their_kind in KINDS.items():
         named = sorted((layer for layer in mine.layers if isinstance(layer, kind)), key=lambda layer: layer.name)
         yield from zip(named, (m for m in theirs.modules() if isinstance(m, their_kind)), strict=True)
 
 
 def as_theirs(array, layer, features):
-    """A weight of `layer`, or its gradient, in PyTorch's order of axes; `features` (H, W, C) are what is flattened."""
+    """Return a weight of `layer`, or its gradient, with PyTorch's order of axes; `features` (H, W, C) is the shape
+    before Flatten.
+    """
     if array.ndim == 4:
         return array.transpose(3, 2, 0, 1)
     if layer.name == "fc1" and array.ndim == 2:
@@ -37,14 +39,14 @@ def as_theirs(array, layer, features):
 
 
 def parameters(module):
-    """In the order of our weights."""
+    """Return the parameters in the order of our weights."""
     normalizes = isinstance(module, torch.nn.BatchNorm2d)
     return [module.weight, module.bias, *([module.running_mean, module.running_var] if normalizes else [])]
 
 
 @pytest.mark.parametrize("name", ["vgg16", "resnet50"])
 def test_nets_of_both_sides_agree(name, rng):
-    """In float64: random weights magnify what layers round, in float32 to hundredths of a deep net's gradients."""
+    """In float64: random weights magnify rounding, in float32 to hundredths of the gradients of a deep net."""
     config.set_floatx("float64")
     (case,) = expand("tests", f"model {name} image=64x32x3 classes=7 direction=train batch=2")
     mine, theirs = ours.net(case), rival.net(case).double()
@@ -53,7 +55,7 @@ def test_nets_of_both_sides_agree(name, rng):
     for layer, module in matched:
         for variable, parameter in zip(layer.weights, parameters(module), strict=True):
             value = np.asarray(variable)
-            if value.ndim == 1:  # else all are zeros or ones
+            if value.ndim == 1:  # the initial values are all zeros or ones
                 variable.assign(value := value + 0.1 * rng.random(value.shape))
             parameter.data = torch.from_numpy(as_theirs(value, layer, features).copy())
     x, labels = case.arrays().values()

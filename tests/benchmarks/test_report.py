@@ -1,4 +1,4 @@
-"""The benchmarks' table of shapes, and what is made of a measurement; nothing here measures."""
+"""The table of shapes of the benchmarks, and the report on given measurements; nothing is measured here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fastconv.window import output_size, resolve_padding
 CASES = load()
 
 
-def test_every_case_has_a_name_of_its_own():
+def test_names_of_cases_are_unique():
     assert len({rows.key(case, 1) for case in CASES}) == len({str(case) for case in CASES}) == len(CASES)
 
 
@@ -31,7 +31,7 @@ def test_every_case_has_a_goal():
     assert {kind(case) for case in CASES} == set(GOALS)
 
 
-def test_windows_are_those_of_the_library():
+def test_windows_match_the_library():
     for case in (case for case in CASES if isinstance(case, Windowed) and case.op != "conv_transpose"):
         how = (case.window, case.strides, case.dilation)
         if case.padding != "causal":
@@ -117,7 +117,7 @@ ROW = rows.Row(
 )
 
 
-def test_rows_come_back_from_their_file(tmp_path):
+def test_rows_are_read_as_they_were_written(tmp_path):
     written = [ROW, replace(ROW, threads=2, seconds=5e-4, algorithm="")]
     rows.write_rows(tmp_path / "report.csv", written)
     assert rows.read_rows(tmp_path / "report.csv") == written
@@ -126,7 +126,7 @@ def test_rows_come_back_from_their_file(tmp_path):
         rows.read_rows(tmp_path / "old.csv")
 
 
-def test_a_file_is_replaced_only_by_a_whole_one(tmp_path):
+def test_a_file_is_replaced_only_by_a_complete_file(tmp_path):
     path = tmp_path / "report.csv"
     path.write_text("before")
 
@@ -143,7 +143,7 @@ def test_a_file_is_replaced_only_by_a_whole_one(tmp_path):
     assert path.read_text() == "after"
 
 
-def test_the_table_begins_with_lost_rows_and_shows_the_second_threads_gain():
+def test_the_table_begins_with_lost_rows_and_shows_the_gain_of_the_second_thread():
     lost = replace(ROW, name="conv2", seconds=4e-3)
     lines = summary.table([ROW, replace(ROW, threads=2, seconds=5e-4), lost]).splitlines()[1:]
     assert [line.split()[0] for line in lines] == ["0.50", "2.00", "4.00"]
@@ -178,7 +178,7 @@ def test_verdicts_hold_rows_against_goals():
         ({"seconds": 10e-6, "rival_seconds": 9e-6, "flops": 0}, "call"),
     ],
 )
-def test_what_bounds_a_lost_row(changes, expected):
+def test_the_bound_of_a_lost_row(changes, expected):
     assert bounds.bound(replace(ROW, **changes)) == expected
 
 
@@ -191,7 +191,7 @@ def test_rows_that_are_lost_twice_are_listed():
     assert "| 0.50 | 0.40 | 6% | 15% | open | 1 | direct | net twice conv forward 1 |" in text
 
 
-def test_shares_of_the_machines_limits():
+def test_ratios_to_the_limits_of_the_machine():
     direct = replace(ROW, kind="other", flops=90_000_000)
     (line,) = summary.full_depth([direct, replace(direct, name="conv2", flops=80_000_000), replace(direct, depth=500)])
     assert "median 85%" in line
@@ -251,7 +251,7 @@ def test_contestants_take_turns_and_the_hopeless_leave(monkeypatch):
     assert "".join(name[0] for name in turns) == "oab" + "oab" * 2 + "oa" * 3
 
 
-def test_a_report_goes_on_where_it_was_broken_off(monkeypatch, tmp_path):
+def test_an_interrupted_report_is_resumed(monkeypatch, tmp_path):
     pytest.importorskip("matplotlib", reason="the report ends with a plot")
     monkeypatch.setattr(report, "RESULTS", tmp_path)
     limits = {"1": 90.0, "2": 180.0}

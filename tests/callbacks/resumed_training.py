@@ -1,8 +1,8 @@
-"""A training that is killed and started again: ``python resumed_training.py FOLDER MODE KILL_AT``.
+"""Train, get killed, and resume: ``python resumed_training.py FOLDER MODE KILL_AT``.
 
-MODE is the save_freq, with "-generator", "-steps", "-eager" or "-double" behind it for other ways to train. At the
-KILL_AT-th of the moments around the writing of backups the process kills itself; at 0 it does not. Weights and history
-are written into FOLDER.
+MODE is the save_freq, with a suffix "-generator", "-steps", "-eager" or "-double" for other ways to train. The process
+kills itself at the KILL_AT-th moment around the writing of backups, or never if KILL_AT is 0. It writes weights and
+history into FOLDER.
 """
 
 import itertools
@@ -27,7 +27,7 @@ def moment():
 
 
 class Cut:
-    """A file in which half of what is written can be the last thing that happens."""
+    """A file whose write may end the process after half of the data."""
 
     def __init__(self, path, mode):
         self.file = open(path, mode)  # noqa: SIM115
@@ -81,7 +81,7 @@ model.compile(
 
 
 class Batches(utils.PyDataset):
-    """Shuffles its own numbers after every epoch, as scripts do."""
+    """Batches that are shuffled by a generator of their own after every epoch, as scripts do."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What callbacks refuse when they are made or when training begins, not in the middle of it."""
+"""Callbacks refuse wrong arguments when they are created or when training begins, not in the middle of training."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def a_model(optimizer="sgd"):
 
 
 def fit(callback, model=None):
-    """Train for an epoch; fails if a step is done."""
+    """Train for an epoch; fail if a step is run."""
     model = model or a_model()
     before = model.get_weights()[0]
     try:
@@ -50,18 +50,18 @@ def fit(callback, model=None):
         (lambda: callbacks.CSVLogger("x.csv", separator=", "), "separator"),
     ],
 )
-def test_arguments_of_another_kind_are_refused_at_once(make, name):
+def test_arguments_of_a_wrong_type_are_refused_at_once(make, name):
     with pytest.raises(ValueError, match=rf"{name}.* must|filepath may contain fields.*Received: {name}"):
         make()
 
 
-def test_numbers_of_numpy_are_numbers():
+def test_numpy_scalars_are_numbers():
     callbacks.EarlyStopping(patience=np.int64(3), min_delta=np.float32(0.1), baseline=np.array(0.5))
     callbacks.ReduceLROnPlateau(patience=np.int32(3), factor=np.float32(0.5), cooldown=np.uint8(1))
     callbacks.ModelCheckpoint("x.npz", save_freq=np.int64(3), period=np.int64(2))
 
 
-def test_places_that_cannot_be_written_are_refused_before_the_first_step(tmp_path):
+def test_paths_that_cannot_be_written_are_refused_before_the_first_step(tmp_path):
     (tmp_path / "file").write_text("")
     (tmp_path / "folder.npz").mkdir()
     inside = tmp_path / "file" / "inside"
@@ -114,7 +114,7 @@ def a_classifier(loss="categorical_crossentropy", metrics=("accuracy", "mae")):
 
 
 class WithStep(Model):
-    """A model whose own step shows the names of its logs."""
+    """A model whose logs have names that only its own train step shows."""
 
     def train_step(self, data):
         super().train_step(data)
@@ -125,7 +125,7 @@ X, Y = np.ones((4, 2), np.float32), np.eye(3, dtype="float32")[[0, 1, 2, 0]]
 
 
 def train(model, filepath, *others, epochs=1, **how):
-    """The names of the files that a training leaves."""
+    """Train, and return the names of the files that are written."""
     saved = callbacks.ModelCheckpoint(filepath, **how.pop("checkpoint", {}))
     model.fit(X, Y, 2, epochs, verbose=0, callbacks=[*others, saved], **how)
     return sorted(path.name for path in filepath.parent.iterdir())
@@ -174,7 +174,7 @@ def test_known_fields(tmp_path, field, name):
     assert name in found
 
 
-def test_what_callbacks_add_afterwards_comes_too_late(tmp_path):
+def test_logs_that_later_callbacks_add_are_unknown(tmp_path):
     saved = callbacks.ModelCheckpoint(tmp_path / "{learning_rate}.npz")
     with pytest.raises(ValueError, match="Received: learning_rate in filepath="):
         fit(callbacks.CallbackList([saved, callbacks.LearningRateScheduler(lambda epoch: 0.5)]))
@@ -192,7 +192,7 @@ def test_fields_of_several_outputs(tmp_path):
 
 
 @pytest.mark.parametrize("field", ["{loss}", "{val_own}", "{won:.2f}"])
-def test_fields_are_found_after_the_first_batch_if_only_that_shows_the_names(tmp_path, field):
+def test_fields_are_checked_after_the_first_batch_if_names_are_unknown_before(tmp_path, field):
     x = Input((2,))
     model = WithStep(x, layers.Dense(3)(x))
     model.compile("sgd", "mse")
@@ -204,7 +204,7 @@ def test_fields_are_found_after_the_first_batch_if_only_that_shows_the_names(tmp
 
 
 @pytest.mark.parametrize("field", ["{f1_score:.2f}", "{val_f1_score:.2f}", "{loss:d}", "{loss.none}", "{loss[0]}"])
-def test_values_that_do_not_fit_are_found_after_the_first_batch(tmp_path, field):
+def test_values_that_do_not_fit_the_format_are_found_after_the_first_batch(tmp_path, field):
     began = Began()
     model = a_classifier(metrics=[metrics.F1Score()])
     with pytest.raises(ValueError, match=r"must fit their formats\. Received: \{.*\} in filepath=.*(loss|f1_score)="):
@@ -217,7 +217,7 @@ class Adds(callbacks.Callback):
         logs["added"] = 0.25
 
 
-def test_what_a_callback_adds_is_known_in_the_end(tmp_path):
+def test_logs_that_a_callback_adds_are_known_after_the_epoch(tmp_path):
     path = tmp_path / "{added:.2f}-{epoch}.npz"
     for adds in (Adds(), callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(added=0.25))):
         saved = callbacks.ModelCheckpoint(path)
@@ -225,7 +225,7 @@ def test_what_a_callback_adds_is_known_in_the_end(tmp_path):
     assert [found.name for found in tmp_path.iterdir()] == ["0.25-1.npz"]
 
 
-def test_a_value_that_an_epoch_lacks_loses_no_training(tmp_path):
+def test_training_continues_if_an_epoch_lacks_the_value(tmp_path):
     with pytest.warns(UserWarning, match=r"Received: \{val_loss:.2f\} in filepath=.*; NA is written instead"):
         names = train(
             a_classifier(), tmp_path / "{epoch}-{val_loss:.2f}.npz", epochs=2, validation_split=0.5, validation_freq=2

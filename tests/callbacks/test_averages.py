@@ -19,7 +19,7 @@ def train(*todo, **options):
 
 
 @pytest.mark.parametrize("swap_on_epoch", [False, True])
-def test_evaluation_sees_the_means_and_training_the_weights(swap_on_epoch):
+def test_evaluation_uses_the_averages_and_training_the_weights(swap_on_epoch):
     plain, weights = train()
     swapped, seen = train(callbacks.SwapEMAWeights(swap_on_epoch))
     np.testing.assert_array_equal(swapped.get_weights()[0], plain.get_weights()[0])
@@ -28,7 +28,7 @@ def test_evaluation_sees_the_means_and_training_the_weights(swap_on_epoch):
     assert seen["epoch"] == (seen["test"] if swap_on_epoch else weights["epoch"])
 
 
-def test_there_must_be_means():
+def test_the_optimizer_must_keep_averages():
     model = Sequential([layers.Input((2,)), layers.Dense(1)])
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match=r"running means to swap\. Received: use_ema=False"):
@@ -36,7 +36,7 @@ def test_there_must_be_means():
 
 
 @pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
-def test_an_exception_leaves_the_weights_in_their_place(method):
+def test_an_exception_restores_the_weights(method):
     def fail(batch, logs):
         raise RuntimeError("stop")
 

@@ -1,4 +1,4 @@
-"""Trainings that are killed, whenever that may be, and end as those that are not."""
+"""Trainings that are killed at any time and resumed end like trainings that are not killed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT = Path(fastconv.__file__).parents[1]
 
 def start(folder, mode, kill_at=0):
     arguments = [sys.executable, str(SCRIPT), str(folder), mode, str(kill_at)]
-    path = {**os.environ, "PYTHONPATH": str(ROOT)}  # the fastconv that is tested, not another one that is installed
+    path = {**os.environ, "PYTHONPATH": str(ROOT)}  # import the fastconv under test, not an installed one
     return subprocess.Popen(arguments, env=path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -40,7 +40,7 @@ def result(folder):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """What a way to train ends with; made once for each."""
+    """Return the results of each way to train without interruption; computed once for each."""
     found = {}
 
     def get(way):
@@ -60,7 +60,7 @@ def assert_same(folder, wanted):
 
 @pytest.mark.parametrize("kill_at", [1, 2, 3, 4, 5, 7, 8, 13])
 def test_killed_while_it_writes(tmp_path, undisturbed, kill_at):
-    """Half written, all written, before and after the new file takes the place of the former."""
+    """The file is half written, fully written, not yet moved over the previous file, or just moved."""
     assert finish(start(tmp_path, "epoch-", kill_at))[0] == -signal.SIGKILL
     assert finish(start(tmp_path, "epoch-"))[0] == 0
     assert_same(tmp_path, undisturbed(""))
@@ -70,7 +70,7 @@ def test_killed_while_it_writes(tmp_path, undisturbed, kill_at):
     "mode", ["2-", "1-eager", "2-generator", "epoch-generator", "2-steps", "epoch-steps", "2-double"]
 )
 def test_killed_again_and_again(tmp_path, undisturbed, mode):
-    """Within epochs and between them, in every way to train."""
+    """The process is killed within epochs and between them, in every way to train."""
     for moment in (9, 14, 3, 5, 0):
         status, _ = finish(start(tmp_path, mode, moment))
         if status == 0:
@@ -83,7 +83,7 @@ def test_killed_at_random_moments(tmp_path, undisturbed):
     rng = random.Random()
     for _ in range(4):
         process = start(tmp_path, "1-")
-        process.stdout.readline()  # an epoch has begun, or all is done
+        process.stdout.readline()  # an epoch has begun, or training has ended
         time.sleep(rng.uniform(0, 0.05))
         process.kill()
         finish(process)
@@ -112,7 +112,7 @@ def train(folder, *more, **options):
     return model
 
 
-def test_an_exception_is_an_interruption_too(tmp_path):
+def test_training_resumes_after_an_exception(tmp_path):
     told = []
     with pytest.raises(Interrupted):
         train(tmp_path, callbacks.LambdaCallback(on_epoch_begin=interrupting))
@@ -122,7 +122,7 @@ def test_an_exception_is_an_interruption_too(tmp_path):
     assert int(model.optimizer.iterations) == 12
 
 
-def test_a_kept_backup_says_that_all_is_done(tmp_path):
+def test_a_kept_backup_records_that_training_has_ended(tmp_path):
     first = train(tmp_path, delete_checkpoint=False)
     second = train(tmp_path, delete_checkpoint=False)
     assert second.history.history == first.history.history
@@ -130,7 +130,7 @@ def test_a_kept_backup_says_that_all_is_done(tmp_path):
     assert [path.name for path in (tmp_path / "deep" / "backup").iterdir()] == ["latest.npz"]
 
 
-def test_the_backup_before_a_damaged_one(tmp_path):
+def test_the_previous_backup_replaces_a_damaged_backup(tmp_path):
     with pytest.raises(Interrupted):
         train(tmp_path, callbacks.LambdaCallback(on_epoch_begin=interrupting), double_checkpoint=True)
     latest = tmp_path / "deep" / "backup" / "latest.npz"
@@ -148,7 +148,7 @@ def test_the_backup_before_a_damaged_one(tmp_path):
         train(tmp_path)
 
 
-def test_a_backup_of_something_else_is_refused(tmp_path):
+def test_a_backup_of_another_model_is_refused(tmp_path):
     train(tmp_path, delete_checkpoint=False)
     backup = callbacks.BackupAndRestore(tmp_path / "deep" / "backup")
     x = np.ones((4, 3), "float32")
@@ -169,7 +169,7 @@ def test_wrong_arguments(folder, save_freq):
         callbacks.BackupAndRestore(folder, save_freq)
 
 
-def test_random_numbers_go_on():
+def test_random_numbers_continue():
     random_numbers.set_random_seed(1)
     state = random_numbers.get_state()
     draw = lambda: (random.random(), np.random.random(), random_numbers.next_seed())  # noqa: E731, NPY002

@@ -1,4 +1,4 @@
-"""Callbacks driven by a stand-in for fit, and a stand-in for its model."""
+"""Callbacks driven by a fake fit and a fake model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from fastconv.callbacks import (
 
 
 class Model:
-    """Its weights are the number of the epoch; it remembers what was saved."""
+    """A fake model: its weights are the number of the epoch, and it records saved files."""
 
     def __init__(self):
         self.stop_training = False
@@ -43,10 +43,10 @@ class Model:
         (self.weights,) = weights
 
     def check_save(self, path, save_weights_only):
-        """All is well."""
+        """Accept every path."""
 
     def names_in_logs(self):
-        """Only a step shows them."""
+        """Return None: the names are known only after a step."""
 
     def save(self, path):
         self.saved.append(path)
@@ -56,7 +56,7 @@ class Model:
 
 
 def fit(todo, steps=1, verbose=0, **names):
-    """Call `todo` as fit does, with one quantity a keyword: its value in each epoch. Returns the model."""
+    """Call `todo` as fit does, with a keyword for each quantity: its value in each epoch. Return the model."""
     model = Model()
     quantities = {name: list(values) for name, values in names.items()}
     epochs = max(len(values) for values in quantities.values())
@@ -80,7 +80,7 @@ def fit(todo, steps=1, verbose=0, **names):
     return model
 
 
-def test_a_list_tells_every_callback_everything():
+def test_a_list_calls_every_callback():
     told = []
     names = [name for name in vars(Callback) if name.startswith(("on_", "set_"))]
     assert len(names) == 19
@@ -99,7 +99,7 @@ def test_a_list_tells_every_callback_everything():
     assert told == [(name, wanted[name]) for name in names for _ in range(2)]
 
 
-def test_a_list_hands_on_model_and_params():
+def test_a_list_passes_model_and_params_on():
     model, one = Model(), Callback()
     CallbackList([one], model=model, epochs=3)
     assert one.model is model
@@ -116,7 +116,7 @@ def test_history():
     assert history.history == {"loss": [1.0]}
 
 
-# ---- EarlyStopping --------------------------------------------------------------------------------------------------
+# ---- EarlyStopping ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -152,12 +152,12 @@ def test_early_stopping_restores_the_best_weights(capsys):
     assert out == "Epoch 4: early stopping\nRestoring model weights from the end of the best epoch: 2.\n"
 
 
-def test_early_stopping_restores_the_best_weights_of_a_run_that_ended_by_itself():
+def test_early_stopping_restores_the_best_weights_after_the_last_epoch():
     model = fit([EarlyStopping(patience=5, restore_best_weights=True)], val_loss=[3, 1, 2])
     assert model.weights == 1
 
 
-def test_early_stopping_begins_again_with_each_run():
+def test_early_stopping_is_reset_by_each_fit():
     stopping = EarlyStopping()
     fit([stopping], val_loss=[1, 2])
     fit([stopping], val_loss=[5, 4, 3])
@@ -165,13 +165,13 @@ def test_early_stopping_begins_again_with_each_run():
     assert stopping.best == 3
 
 
-def test_a_missing_quantity_is_told():
+def test_a_missing_quantity_warns():
     with pytest.warns(UserWarning, match="must be one of loss, accuracy.*monitor='val_loss'"):
         fit([EarlyStopping()], loss=[1.0], accuracy=[0.5])
 
 
 @pytest.mark.parametrize("make", [EarlyStopping, lambda **k: ModelCheckpoint("x.npz", save_best_only=True, **k)])
-def test_the_direction_is_told_by_the_name_or_must_be_given(make):
+def test_the_direction_follows_from_the_name_or_must_be_given(make):
     for name in ("val_accuracy", "acc", "val_top_accuracy", "auc", "precision", "recall", "val_auc_2", "mean_io_u"):
         assert make(monitor=name).is_better(2, 1)
     for name in ("loss", "val_loss", "val_mse", "mae", "mean_squared_error", "categorical_crossentropy", "val_KLD"):
@@ -276,7 +276,7 @@ def test_the_progress_of_evaluation_and_prediction(what, capsys):
 
 
 def a_regression(**compiled):
-    """A model that is easily trained, and its data."""
+    """Return a model that is easily trained, and its data."""
     from fastconv import Input, Sequential, layers
 
     model = Sequential([Input((3,)), layers.Dense(1)])
@@ -303,7 +303,7 @@ def test_an_error_inside_a_schedule_is_shown():
 
 
 def reduced(losses, **how):
-    """The learning rates after epochs with these losses, from 1 on."""
+    """Return the learning rates after epochs with these losses, from 1 on."""
 
     class Stub(Model):
         optimizer = SimpleNamespace(learning_rate=1.0)
@@ -328,7 +328,7 @@ def test_a_plateau_reduces_the_learning_rate():
         ReduceLROnPlateau(factor=1.0)
 
 
-def test_training_ends_when_the_loss_is_no_number(capsys):
+def test_training_ends_when_the_loss_is_nan(capsys):
     model, x, y = a_regression()
     x[5] = np.nan
     history = model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0, callbacks=TerminateOnNaN())
@@ -364,7 +364,7 @@ def test_functions_in_place_of_methods():
         LambdaCallback(on_nothing=print)
 
 
-# ---- stages ---------------------------------------------------------------------------------------------------------
+# ---- stages ----------------------------------------------------------------------------------------------------------
 
 
 STAGES_WITH_LOGS = [
@@ -380,7 +380,7 @@ STAGES_WITH_LOGS = [
 
 
 @pytest.mark.parametrize("stage", STAGES_WITH_LOGS)
-def test_logs_are_given_by_name_if_a_method_takes_them_so(stage):
+def test_logs_are_passed_by_keyword_if_a_method_takes_them_so(stage):
     seen = []
     if "batch" in stage or "epoch" in stage:
         methods = [
@@ -449,7 +449,7 @@ def test_the_history_and_progress_bar_of_the_user_are_used(capsys):
         model.fit(x, y, callbacks=[print])
 
 
-def test_a_list_for_loops_of_ones_own():
+def test_a_callback_list_for_custom_loops():
     model, x, y = a_regression()
     todo = CallbackList([], add_history=True, add_progbar=True, model=model, epochs=2, steps=1, verbose=0)
     todo.on_train_begin()
@@ -465,11 +465,11 @@ def test_a_list_for_loops_of_ones_own():
     assert model.history is todo.history
 
 
-# ---- metrics of several numbers -------------------------------------------------------------------------------------
+# ---- array-valued metrics --------------------------------------------------------------------------------------------
 
 
 def several_numbers():
-    """A model whose metrics are arrays, and its data."""
+    """Return a model with array-valued metrics, and its data."""
     from fastconv import Input, Sequential, layers, metrics
 
     model = Sequential([Input((2,)), layers.Dense(3, "softmax")])
@@ -481,7 +481,7 @@ def several_numbers():
 NAMES = {"loss": (), "f1_score": (3,), "precision": (2,), "r2_score": (3,)}
 
 
-def test_metrics_of_several_numbers_in_fit_and_evaluate(capsys, tmp_path):
+def test_array_valued_metrics_in_fit_and_evaluate(capsys, tmp_path):
     model, x, y = several_numbers()
     seen = []
     todo = [
@@ -510,7 +510,7 @@ def test_metrics_of_several_numbers_in_fit_and_evaluate(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("make", [EarlyStopping, ReduceLROnPlateau])
-def test_several_numbers_are_not_compared(make):
+def test_array_valued_metrics_are_not_compared(make):
     model, x, y = several_numbers()
     callback = make("f1_score")
     with pytest.warns(UserWarning, match=r"must be a single number. Received: monitor='f1_score', shape=\(3,\)"):
@@ -526,7 +526,7 @@ def test_an_array_of_one_number_is_a_number():
     assert stopping.stopped_epoch == 1
 
 
-# ---- the best so far ------------------------------------------------------------------------------------------------
+# ---- the best value so far -------------------------------------------------------------------------------------------
 
 
 def test_a_threshold_for_the_first_checkpoint():
@@ -536,7 +536,7 @@ def test_a_threshold_for_the_first_checkpoint():
         assert checkpoint.best == 0.4
 
 
-def test_epochs_without_the_quantity_are_saved_until_there_is_a_better_one():
+def test_epochs_without_the_quantity_are_saved_until_a_better_epoch():
     model = Model()
     checkpoint = ModelCheckpoint("{epoch}.npz", save_best_only=True)
     todo = CallbackList([checkpoint], model=model)
@@ -556,7 +556,7 @@ def test_the_least_learning_rate_is_reached_and_kept(least):
     plateau = ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=1e9, min_lr=least, cooldown=0, verbose=0)
     rates = model.fit(x, y, epochs=5, verbose=0, callbacks=plateau).history["learning_rate"]
     assert np.float32(rates[2:]) == pytest.approx(np.float32(least), rel=0, abs=0)
-    assert plateau.wait > 1  # no reduction to itself, which begins the waiting again
+    assert plateau.wait > 1  # no reduction to the same rate, which would restart the waiting
 
 
 def test_directions_come_from_the_models_metrics():
@@ -579,7 +579,7 @@ def test_directions_come_from_the_models_metrics():
             assert callback.is_better(better, 2), name
 
 
-# ---- tables of epochs -----------------------------------------------------------------------------------------------
+# ---- CSVLogger -------------------------------------------------------------------------------------------------------
 
 
 def written(path):
@@ -587,7 +587,7 @@ def written(path):
         return list(csv.DictReader(file))
 
 
-def test_columns_that_come_later(tmp_path):
+def test_columns_that_appear_later(tmp_path):
     model, x, y = a_regression(metrics=["mae"])
     path = tmp_path / "log.csv"
     validation = {"validation_data": (x, y), "validation_freq": 2}
@@ -622,7 +622,7 @@ def test_a_file_that_cannot_be_appended_to_is_named_before_training(tmp_path, co
     assert (tmp_path / "log.csv").read_bytes() == content
 
 
-def test_a_resumed_training_goes_on_with_its_table(tmp_path):
+def test_a_resumed_training_continues_its_csv_file(tmp_path):
     class Stop(Exception):
         pass
 
@@ -642,5 +642,5 @@ def test_a_resumed_training_goes_on_with_its_table(tmp_path):
     assert [row["epoch"] for row in written(tmp_path / "log.csv")] == ["0", "1", "2", "3"]
 
 
-def test_the_old_name_of_the_least_change():
+def test_the_old_name_of_min_delta():
     assert ReduceLROnPlateau(epsilon=0.5).min_delta == 0.5

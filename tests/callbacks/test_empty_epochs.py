@@ -1,4 +1,4 @@
-"""Epochs without a batch, of which there is no loss: NaN, which nothing takes for the best."""
+"""Epochs without a batch have a loss of NaN, which is never the best value."""
 
 import csv
 import math
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*gave no batch", "ignore:The da
 
 
 class TwoEpochs(PyDataset):
-    """Batches in the first two epochs only."""
+    """Batches that exist only in the first two epochs."""
 
     def __init__(self):
         super().__init__()
@@ -32,7 +32,7 @@ class TwoEpochs(PyDataset):
 
 
 class TwoPasses:
-    """Batches in the first two passes only."""
+    """Batches that exist only in the first two passes."""
 
     passes = 0
 
@@ -53,14 +53,14 @@ def a_model(**how):
 
 
 def fits(todo, epochs=4):
-    """What training has reported: of data that ends, and of validation data that ends."""
+    """Return the reports of training with data that ends and with validation data that ends."""
     yield a_model().fit(TwoPasses(), epochs=epochs, verbose=0, callbacks=todo("loss")).history
     yield a_model().fit(two_batches(), epochs=epochs, steps_per_epoch=1, verbose=0, callbacks=todo("loss")).history
     validated = a_model().fit(X, Y, epochs=epochs, validation_data=TwoPasses(), verbose=0, callbacks=todo("val_loss"))
     yield {name.removeprefix("val_"): values for name, values in validated.history.items() if "val_" in name}
 
 
-def test_there_is_no_loss():
+def test_the_loss_is_nan():
     for history in fits(lambda monitor: []):
         for name in ("loss", "mae"):
             first, second, *others = history[name]
@@ -69,7 +69,7 @@ def test_there_is_no_loss():
             assert all(map(math.isnan, others))
 
 
-def test_evaluation_of_nothing_is_no_number():
+def test_evaluation_of_no_batches_is_nan():
     model = a_model()
     model.fit(X, Y, verbose=0)
     with pytest.warns(UserWarning, match="gave no batch"):
@@ -80,7 +80,7 @@ def test_evaluation_of_nothing_is_no_number():
         assert math.isnan(a_model().fit(iter([]), verbose=0).history["loss"][0])
 
 
-def test_it_is_never_the_best(tmp_path):
+def test_nan_is_never_the_best_loss(tmp_path):
     made = []
 
     def todo(monitor):
@@ -104,7 +104,7 @@ def test_it_is_never_the_best(tmp_path):
             assert len(list(csv.DictReader(file))) == 4
 
 
-def test_nor_is_an_array_of_a_metric():
+def test_nan_is_never_the_best_of_an_array_valued_metric():
     from fastconv import metrics
 
     model = Sequential([Input((2,)), layers.Dense(3, "softmax")])

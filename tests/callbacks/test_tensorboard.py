@@ -1,4 +1,4 @@
-"""Files of events, read back byte by byte."""
+"""TensorBoard's event files, read back byte by byte."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytest.importorskip("tensorboardX")
 
 
 def events(folder):
-    """The events of the files in a folder: each is its length, a checksum, the message, another checksum."""
+    """Return the events of the files in a folder: each is its length, a checksum, the message, another checksum."""
     from tensorboardX.proto.event_pb2 import Event
 
     for path in sorted(folder.glob("events.out.tfevents.*")):
@@ -29,7 +29,7 @@ def events(folder):
 
 
 def values(folder):
-    """(tag, step): the value of each summary."""
+    """Return {(tag, step): value} of each summary."""
     return {(v.tag, event.step): v for event in events(folder) for v in event.summary.value}
 
 
@@ -46,7 +46,7 @@ def train(folder, epochs=2, **options):
     return model
 
 
-def test_epochs_are_told_by_keras_names(tmp_path):
+def test_summaries_of_epochs_have_keras_tags(tmp_path):
     history = train(tmp_path).history.history
     found = scalars(tmp_path / "train")
     assert set(found) == {(f"epoch_{name}", e) for name in ("loss", "mae", "learning_rate") for e in (0, 1)}
@@ -74,7 +74,7 @@ def test_batches_graph_histograms_and_images(tmp_path):
     assert nodes[nodes["conv"][1][0]] == ("InputLayer", [])
 
 
-def test_a_model_without_a_graph_and_evaluation_alone(tmp_path):
+def test_a_model_without_a_graph_and_evaluation_without_training(tmp_path):
     class Own(Model):
         def __init__(self):
             super().__init__()
@@ -90,7 +90,7 @@ def test_a_model_without_a_graph_and_evaluation_alone(tmp_path):
 
 
 @pytest.mark.parametrize("stage", ["on_test_end", "on_epoch_end"])
-def test_files_are_closed_behind_each_call_however_it_ends(tmp_path, stage):
+def test_files_are_closed_after_each_call_even_if_it_fails(tmp_path, stage):
     def fail(*_):
         raise RuntimeError("stop")
 
@@ -136,8 +136,8 @@ class Full:
 
 
 @pytest.mark.parametrize("options", [{}, {"histogram_freq": 1}, {"update_freq": 1}], ids=str)
-def test_a_full_disk_is_told_with_the_name_of_the_folder(tmp_path, options):
-    """The writer of tensorboardX loses it in a thread, for which the training would wait without end."""
+def test_the_error_of_a_full_disk_names_the_folder(tmp_path, options):
+    """The writer of tensorboardX loses the error in a thread, for which training would wait for ever."""
     board = callbacks.TensorBoard(tmp_path / "logs", **options)
     model = Sequential([layers.Input((3,)), layers.Dense(1)])
     model.compile("sgd", "mse")

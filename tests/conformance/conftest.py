@@ -1,6 +1,6 @@
-"""What Keras returns: asked for where it is installed on JAX, else read from what it returned before.
+"""The fixture `reference`: results of live Keras on JAX if it is installed, else stored results.
 
-`python -m pytest tests/conformance --record`, with Keras, keeps its answers in reference/ for where it is missing.
+`python -m pytest tests/conformance --record`, with Keras, stores the results in reference/ for machines without Keras.
 """
 
 from __future__ import annotations
@@ -24,22 +24,24 @@ except ImportError:
     IS_LIVE = False
 
 FOLDER = Path(__file__).parent / "reference"
-answers: dict[str, dict[str, Any]] = defaultdict(dict)  # of each file of tests, by test and number of the question
+answers: dict[str, dict[str, Any]] = defaultdict(dict)  # {test file: {"test number-of-the-question": result}}
 
 
 def pytest_addoption(parser):
-    parser.addoption("--record", action="store_true", help="keep what Keras returns in tests/conformance/reference")
+    parser.addoption("--record", action="store_true", help="store the results of Keras in tests/conformance/reference")
 
 
 @pytest.fixture
 def reference(request):
-    """`reference(compute)`: what `compute()`, which uses Keras, returns, as plain data with floats of six digits."""
+    """Return `reference(compute)`: the result of `compute()`, which calls Keras, as plain data with floats of six
+    digits.
+    """
     file, questions = request.path.stem, itertools.count()
 
     def ask(compute):
         name = f"{request.node.name} {next(questions)}"
         if not IS_LIVE:
-            assert name in recorded(file), "Keras has not been asked this: python -m pytest tests/conformance --record"
+            assert name in recorded(file), "no stored result of Keras: python -m pytest tests/conformance --record"
             return recorded(file)[name]
         answers[file][name] = json.loads(json.dumps(compute(), default=as_lists), parse_float=rounded)
         return answers[file][name]

@@ -1,4 +1,4 @@
-"""Models of every make, for either side, and data for them."""
+"""Models of every kind, for either library, and data for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Accumulated gradients, scaled losses and optimizers written for Keras, beside Keras: five steps on two weights."""
+"""Accumulated gradients, scaled losses and optimizers written for Keras, compared with Keras: five steps on two
+weights.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from fastconv.engine import Variable
 
 from .test_optimizers import SHAPES
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras's variables
-# Every rule once: Keras takes seconds for each.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # from Keras's variables
+# Each update rule appears once: Keras takes seconds for each.
 OPTIMIZERS = [
     ("SGD", {"weight_decay": 0.1}),
     ("SGD", {"momentum": 0.9, "nesterov": True, "use_ema": True, "ema_momentum": 0.6, "ema_overwrite_frequency": 2}),
@@ -30,7 +32,7 @@ each_optimizer = pytest.mark.parametrize(("name", "arguments"), OPTIMIZERS)
 
 
 def after_five_steps(optimizer, make):
-    """Two weights that `make` makes of arrays after five steps."""
+    """Return two weights, created from arrays by `make`, after five steps."""
     rng = np.random.default_rng(0)
     weights = [make(rng.normal(size=shape).astype("float32")) for shape in SHAPES]
     for _ in range(5):
@@ -39,7 +41,7 @@ def after_five_steps(optimizer, make):
 
 
 def assert_same_steps(make, reference):
-    """The weights after five steps of the optimizer that `make` makes of a library, and how many steps it counts."""
+    """Compare weights and step counts of both libraries after five steps of the optimizer that `make` creates."""
 
     def theirs():
         import keras
@@ -78,7 +80,7 @@ def test_schedules_count_every_step(reference):
 
 
 def momentum_of(library, base="Optimizer", **how):
-    """An optimizer that is written as Keras's guide does."""
+    """Return an optimizer written like the one in Keras's guide."""
 
     class Momentum(getattr(library.optimizers, base)):
         def __init__(self, **further):
@@ -126,7 +128,7 @@ def test_rules_that_are_called_by_those_of_ones_own(base, reference):
 
 
 def test_an_optimizer_of_ones_own_in_fit():
-    """It keeps its state from one shape of batches to the next, and trains as its equal does."""
+    """The custom optimizer keeps its state across shapes of batches, and trains like its built-in equivalent."""
     from fastconv import Input, Sequential, layers
 
     class Plain(optimizers.Optimizer):

@@ -1,4 +1,4 @@
-"""Ready-made nets beside those of Keras 3: layers, weights and outputs, and Keras's files of weights."""
+"""Ready-made nets compared with Keras 3: layers, weights, outputs, and Keras's weight files."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def theirs(name, arguments, shape):
 
 
 def structure(model):
-    """What a file of weights depends on: a checksum of each layer's name and its weights' names and shapes."""
+    """Return a checksum of each layer's name and of its weights' names and shapes: a weight file depends on these."""
     rows = [[layer.name, [[w.name, list(w.shape)] for w in layer.weights]] for layer in model.layers]
     return [model.name, [[name, zlib.crc32(repr(weights).encode())] for name, weights in rows]]
 
 
 def some_weights(model):
-    """Weights that depend on their shapes alone, with which values neither vanish nor grow."""
+    """Return weights that depend only on their shapes, and with which values neither vanish nor grow."""
     rng = np.random.default_rng(5)
     for layer in model.layers:
         arrays = []

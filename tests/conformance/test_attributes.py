@@ -1,4 +1,4 @@
-"""Every public attribute of Keras's public classes is there, or listed with the reason for which it is not."""
+"""Every public attribute of Keras's public classes exists here, or is listed with the reason why it is missing."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from fastconv import (
 
 from .test_signatures import MODULES, found_in
 
-# The attributes of a base class are compared once, and only further ones with its subclasses.
+# The attributes of a base class are compared once; its subclasses are compared by their additional attributes.
 BASES = [
     models.Sequential, models.Model, layers.Layer, metrics.Metric, losses.Loss, optimizers.Optimizer,
     callbacks.Callback, optimizers.schedules.LearningRateSchedule, initializers.Initializer, regularizers.Regularizer,
     constraints.Constraint, utils.PyDataset, Variable, fastconv.KerasTensor,
 ]  # fmt: skip
 
-# Attributes that are missing, after the reason of each group. "Layer.quantize" stands for all layers, models included.
+# Missing attributes by reason. "Layer.quantize" stands for all layers, models included.
 REASONS = {
     "There are no masks for sequences of unequal length.": {"Layer.compute_mask", "Layer.supports_masking"},
     "Weights are neither quantised nor adapted in low rank, nor trained in 8 bits.": {
@@ -79,7 +79,7 @@ LISTED = {entry for group in REASONS.values() for entry in group}
 
 
 def examples():
-    """Objects whose attributes are set when they are made, built or compiled."""
+    """Return objects whose attributes are set when they are created, built or compiled."""
     model = models.Sequential([Input((4,)), layers.Dense(2)])
     model.compile("adam", "mse")
     convolutions = [(layers.Conv1D, (4, 1)), (layers.Conv2D, (4, 4, 1)), (layers.Conv3D, (4, 4, 4, 1))]
@@ -95,13 +95,13 @@ def examples():
 
 
 def plain_class(thing):
-    """The base class of a class or object that is compared for all its subclasses, or None."""
+    """Return the base class that is compared once for all its subclasses, or None."""
     kind = thing if isinstance(thing, type) else type(thing)
     return next((base for base in BASES if issubclass(kind, base)), None)
 
 
 def classes(module):
-    """{name: class} of a module, each class once, by its own name."""
+    """Return {name: class} of a module, each class once, by its own name."""
     found = {name: thing for name, thing in vars(module).items() if isinstance(thing, type) and name == thing.__name__}
     return {name: thing for name, thing in found.items() if not inspect.isabstract(thing)}
 

@@ -1,4 +1,4 @@
-"""Random layers beside those of Keras 3: with what Keras has drawn, ours change images as Keras does."""
+"""Random layers compared with Keras 3: given Keras's random transformation, our layer changes images like Keras."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def theirs_of(cls, arguments):
 
 
 def plain(transformation):
-    """Without the shape of the images, which is not drawn."""
+    """Remove the shape of the images, which is not random."""
     if isinstance(transformation, dict):
         return {name: np.asarray(value).tolist() for name, value in transformation.items() if "shape" not in name}
     return [np.asarray(value).tolist() for value in transformation]

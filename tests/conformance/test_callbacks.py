@@ -1,4 +1,4 @@
-"""The stages that callbacks are told of, with what they are told, beside Keras; and the directions of its metrics."""
+"""The stages and arguments of callbacks, compared with Keras; and the directions of its metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import fastconv
 from fastconv import callbacks, metrics
 
 X, Y = np.ones((10, 2), "float32"), np.arange(10, dtype="float32").reshape(10, 1)
-# What Keras's metrics need to be made, and metrics without a direction.
+# Arguments that Keras's metrics need, and metrics without a direction.
 ARGUMENTS = {
     "IoU": {"num_classes": 2, "target_class_ids": [0]},
     "MeanIoU": {"num_classes": 2},
@@ -26,7 +26,7 @@ BASES = ("Metric", "MeanMetricWrapper", "Mean", "Sum")
 
 
 def stages(library, watch_of):
-    """All that a callback is told by fit, evaluate and predict: stages, their numbers, and the names in logs."""
+    """Return the calls that a callback receives from fit, evaluate and predict: stages, numbers, and names in logs."""
     told = []
 
     def note(name):
@@ -89,7 +89,7 @@ def test_methods_of_callbacks_are_those_of_keras(reference):
 
 
 def test_directions_of_metrics_are_those_of_keras(reference):
-    """Mode "auto" for each class, for an object of another name, and for its name in a string."""
+    """Mode "auto" is compared for each class, for an object with another name, and for its name as a string."""
     names = sorted(name for name in metrics.__all__ if name[0].isupper() and name not in BASES and not name.isupper())
 
     def theirs():

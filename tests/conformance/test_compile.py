@@ -1,4 +1,4 @@
-"""Which losses and metrics `compile` gives to which outputs, their names and the order of scores, beside Keras."""
+"""Losses and metrics of outputs in `compile`, their names, and the order of scores, compared with Keras."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import fastconv
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # of Keras's variables
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # from Keras's variables
     pytest.mark.filterwarnings("ignore:.*the loss does not depend", "ignore:Gradients do not exist"),
 ]
 
@@ -22,7 +22,7 @@ BOTH = [CLASSES, NUMBERS]
 
 
 def a_model(library, outputs):
-    """A model with these outputs, whose weights are the same in every library."""
+    """Return a model with these outputs, whose weights are the same in both libraries."""
     x = library.Input((4,))
     made = [library.layers.Dense(units, activation, name=name)(x) for name, units, activation in outputs]
     model = library.Model(x, made if len(made) > 1 else made[0])
@@ -30,11 +30,11 @@ def a_model(library, outputs):
     return model
 
 
-PAIR = [("right", 3, "softmax"), ("left", 1, None)]  # in an order that is not that of the alphabet
+PAIR = [("right", 3, "softmax"), ("left", 1, None)]  # not in alphabetical order
 ONE = [("out", 3, "softmax")]
 
 
-def loss(y_true, y_pred):  # the name of what logs call the whole loss
+def loss(y_true, y_pred):  # the name of the total loss in logs
     return (y_true - y_pred) ** 2.0
 
 
@@ -75,7 +75,7 @@ CASES = {
 
 
 def results(library, outputs, y, arguments):
-    """Everything that fit, evaluate and train_on_batch report."""
+    """Return everything that fit, evaluate and train_on_batch report."""
     model = a_model(library, outputs)
     model.compile(library.optimizers.SGD(0.1), **arguments)
     weights = {"sample_weight": WEIGHTS} if "weighted_metrics" in arguments else {}
@@ -90,7 +90,7 @@ def test_results_are_those_of_keras(case, reference):
         import keras
 
         history, *scores = results(keras, *CASES[case])
-        repeats = any(name[-1].isdigit() for name in history)  # scores of same names, in Keras
+        repeats = any(name[-1].isdigit() for name in history)  # scores with equal names, in Keras
         return [history, *([None, None] if repeats else scores)]
 
     history, *scores = results(fastconv, *CASES[case])
@@ -104,7 +104,7 @@ def test_results_are_those_of_keras(case, reference):
 
 
 def test_objects_of_one_class(reference):
-    """The second and third have numbers behind their names; a loss is a metric, too."""
+    """The names of the second and third object get a number as a suffix; a loss may be a metric too."""
 
     def names(library):
         model = a_model(library, ONE)

@@ -1,4 +1,4 @@
-"""Inputs, targets and weights of samples in lists, tuples and dicts, wherever Keras takes them."""
+"""Inputs, targets and sample weights in lists, tuples and dicts, for every form that Keras accepts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib
 import numpy as np
 import pytest
 
-pytestmark = [  # of Keras's
+pytestmark = [  # from Keras's variables
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:The structure of `inputs`:UserWarning"),
     pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning"),
@@ -21,7 +21,7 @@ CLASSES = np.arange(6) % 2
 
 
 def two_outputs(keras, order):
-    """A model whose inputs and outputs are lists, dicts, or dicts written backwards."""
+    """Return a model whose inputs and outputs are lists, dicts, or dicts in reverse order."""
     a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
     both = keras.layers.Subtract()([a, b])
     left = keras.layers.Dense(2, kernel_initializer="ones", name="left")(both)
@@ -64,7 +64,7 @@ W = {
     "list with None": [OF_LEFT, None],
 }
 MODES = ["evaluate", "fit", "train_on_batch", "generator"]
-TAKEN = {  # by Keras: which weights for which targets of which outputs; fastconv takes the others, too
+TAKEN = {  # Keras accepts these combinations of weights, targets and outputs; fastconv accepts the others too
     "lists": {"list": {"none", "one", "column", "list", "list with None"}},
     "dicts": {
         "dict": {"none", "one", "column", "dict", "flipped"},

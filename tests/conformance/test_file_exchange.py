@@ -1,4 +1,4 @@
-"""Every optimizer in files of both sides, before and after the first step, and layers whose state is special."""
+"""Every optimizer in files of both libraries, before and after the first step, and layers with special state."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ keras = pytest.importorskip("keras")
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*HDF5 file:UserWarning"),
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # of Keras's variables
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # from Keras's variables
 ]
 both_ways = pytest.mark.parametrize("writer", ["fastconv", "keras"])
 trained_or_not = pytest.mark.parametrize("is_trained", [False, True], ids=["untrained", "trained"])
 
 
 def sides(writer):
-    """(who writes, who reads)."""
+    """Parametrize a test by (writer, reader)."""
     return (fastconv, keras) if writer == "fastconv" else (keras, fastconv)
 
 
@@ -44,7 +44,7 @@ X, Y = numbers(8, 4), numbers(8, 2)
 @pytest.mark.parametrize("steps", [None, 2])
 @pytest.mark.parametrize(("name", "arguments"), OPTIMIZERS, ids=OPTIMIZER_IDS)
 def test_every_optimizer(tmp_path, name, arguments, steps, is_trained, writer):
-    """After three steps, of which the third is the first of a group whose gradients are accumulated."""
+    """The files are written after three steps, the third of which starts a group of accumulated gradients."""
     source, reader = sides(writer)
     model = tiny(source)
     how = {} if steps is None else {"gradient_accumulation_steps": steps}
@@ -55,7 +55,7 @@ def test_every_optimizer(tmp_path, name, arguments, steps, is_trained, writer):
     again = reader.models.load_model(tmp_path / "m.keras")
     np.testing.assert_allclose(again.predict(X, verbose=0), model.predict(X, verbose=0), rtol=1e-4, atol=1e-5)
     assert int(again.optimizer.iterations) == int(model.optimizer.iterations)
-    if not (arguments.get("use_ema") and is_trained):  # which Keras does not train again on JAX
+    if not (arguments.get("use_ema") and is_trained):  # Keras on JAX cannot train it again
         np.testing.assert_allclose(losses_of(again, X, Y), losses_of(model, X, Y), rtol=3e-4)
 
 
@@ -90,7 +90,7 @@ def test_renormalisation(tmp_path, arguments, suffix, is_trained, writer):
 
 
 def test_only_keras_on_tensorflow_has_synchronized_layers(tmp_path):
-    """On JAX it makes no such layer, wherever its arguments come from."""
+    """Keras on JAX creates no such layer, wherever its arguments come from."""
     model = fastconv.Sequential([fastconv.Input((3,)), fastconv.layers.BatchNormalization(synchronized=True)])
     model.save(tmp_path / "m.keras")
     assert fastconv.models.load_model(tmp_path / "m.keras").layers[0].synchronized

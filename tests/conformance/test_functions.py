@@ -1,4 +1,4 @@
-"""Functions and small objects beside those of the same name in Keras 3."""
+"""Functions and small objects compared with those of the same name in Keras 3."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from fastconv import (
 )
 
 rng = np.random.default_rng(0)
-X = rng.permutation(np.linspace(-4.1, 3.9, 48, dtype="float32")).reshape(2, 4, 6)  # nowhere at a kink
+X = rng.permutation(np.linspace(-4.1, 3.9, 48, dtype="float32")).reshape(2, 4, 6)  # no kink at any of these points
 W = rng.normal(size=(3, 2, 4, 6)).astype("float32")
 MATRIX = rng.normal(size=(4, 6)).astype("float32")
 
-# What is no activation, what has no defaults, and what Keras computes wrongly: its outputs do not sum to 1.
+# Not activations, without defaults, or computed wrongly by Keras (the outputs do not sum to 1).
 LEFT_OUT = {"deserialize", "get", "serialize", "threshold", "sparsemax"}
 ACTIVATIONS = [(name, {}) for name in activations.__all__ if name not in LEFT_OUT]
 ACTIVATIONS += [
@@ -103,14 +103,14 @@ def test_constraints_and_regularizers_are_the_same(module, name, arguments, weig
 
 
 def statistics(initializer):
-    """Mean, standard deviation, smallest and largest number, for each shape."""
+    """Return mean, standard deviation, minimum and maximum for each shape."""
     drawn = [np.asarray(initializer(shape)) for shape in SHAPES]
     return [[float(f(w)) for f in (np.mean, np.std, np.min, np.max)] for w in drawn]
 
 
 @pytest.mark.parametrize(("name", "arguments"), INITIALIZERS, ids=ids(INITIALIZERS))
 def test_initializers_draw_from_the_same_distribution(name, arguments, reference):
-    """Up to six deviations of the statistics of as many numbers; normal numbers have no bounds to compare."""
+    """Statistics differ by at most six standard errors; normal numbers have no bounds to compare."""
 
     def of_theirs():
         import keras

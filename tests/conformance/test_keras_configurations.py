@@ -1,4 +1,4 @@
-"""Configurations that one side gives and the other takes: JSON of models, `from_config`, and single objects."""
+"""Configurations that one library writes and the other reads: JSON of models, `from_config`, and single objects."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ keras = pytest.importorskip("keras")
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`"),
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # of Keras's variables
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # from Keras's variables
 ]
 both_ways = pytest.mark.parametrize("writer", ["fastconv", "keras"])
 
 
 def sides(writer):
-    """(who writes, who reads)."""
+    """Parametrize a test by (writer, reader)."""
     return (fastconv, keras) if writer == "fastconv" else (keras, fastconv)
 
 
@@ -146,7 +146,7 @@ def plain(config):
 
 
 def flat(value):
-    """A number of several spellings: 3, [3] and [[1, 2]] of layers of one axis."""
+    """Normalize numbers with several spellings: 3, [3] and [[1, 2]] of layers of a single axis."""
     while isinstance(value, list) and len(value) == 1:
         (value,) = value
     return None if value == "linear" else value

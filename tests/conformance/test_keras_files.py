@@ -1,4 +1,4 @@
-"""Files of compiled models that one side writes and the other reads: untrained, trained, in all dtypes."""
+"""Files of compiled models that one library writes and the other reads: untrained, trained, in all dtypes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ keras = pytest.importorskip("keras")
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*HDF5 file:UserWarning"),
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # of Keras's variables
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # from Keras's variables
     pytest.mark.filterwarnings("ignore:Explicitly requested dtype"),
     pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method:UserWarning"),
 ]
@@ -34,7 +34,7 @@ trained_or_not = pytest.mark.parametrize("is_trained", [False, True], ids=["untr
 def test_compiled_models(tmp_path, make, is_trained, suffix, writer):
     source, reader = (fastconv, keras) if writer == "fastconv" else (keras, fastconv)
     model = make(source)
-    # Keras does not find "mse" in an .h5 of its own.
+    # Keras does not find "mse" in its own .h5 file.
     names = ["mse", "mae"] if writer == "fastconv" else ["mean_squared_error", "mean_absolute_error"]
     model.compile("adam", names[0] if len(model.outputs) == 1 else names)
     x, y = data_of(make, model)
@@ -44,7 +44,7 @@ def test_compiled_models(tmp_path, make, is_trained, suffix, writer):
     again = reader.models.load_model(tmp_path / f"m{suffix}")
     for a, b in zip(*(outputs_of(m, x) for m in (model, again)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
-    if (suffix, writer) != (".h5", "fastconv"):  # Keras builds the optimizer of such a file for no variables
+    if (suffix, writer) != (".h5", "fastconv"):  # Keras builds the optimizer of such a file without variables
         np.testing.assert_allclose(losses_of(again, x, y), losses_of(model, x, y), rtol=3e-4)
 
 
@@ -75,7 +75,7 @@ X, Y = numbers(8, 4), numbers(8, 2)
 
 
 def goes_on(model, path):
-    """Save `model`, read it, and see that both go on alike."""
+    """Save `model`, read it, and check that both train on in the same way."""
     model.save(path)
     again = models.load_model(path)
     np.testing.assert_allclose(losses_of(again, X, Y), losses_of(model, X, Y), rtol=2e-4)
@@ -87,7 +87,7 @@ def goes_on(model, path):
 @pytest.mark.parametrize(("name", "arguments"), OPTIMIZERS, ids=OPTIMIZER_IDS)
 def test_every_optimizer(tmp_path, name, arguments, is_trained, suffix):
     if arguments.get("use_ema") and is_trained:
-        return  # which Keras does not train again on JAX
+        return  # Keras on JAX cannot train it again
     model = tiny(keras)
     model.compile(getattr(keras.optimizers, name)(**arguments), "mse")
     if is_trained:
@@ -146,7 +146,7 @@ def test_a_metric_and_a_loss_that_are_only_in_keras(tmp_path):
 
 @each_suffix
 def test_a_state_for_other_weights_is_skipped(tmp_path, suffix):
-    """Layers that were frozen in training have no state beside them; Keras skips all of it, too."""
+    """Layers that were frozen in training have no optimizer state; Keras skips the whole state too."""
     model = tiny(keras)
     model.layers[0].trainable = False
     model.compile("adam", "mse")
@@ -163,7 +163,7 @@ def test_a_state_for_other_weights_is_skipped(tmp_path, suffix):
 @pytest.mark.parametrize("kind", ["untrained", "trained"])
 @pytest.mark.filterwarnings("ignore:.*(Skipping variable|keeps its own)")
 def test_the_state_in_files_of_weights(tmp_path, kind, first):
-    """It is read if the model has been trained, as in Keras."""
+    """The state is read only if the model has been trained, as in Keras."""
     model = tiny(keras)
     model.compile("adam", "mse")
     if kind == "trained":
@@ -226,7 +226,7 @@ def test_dtype_policies(tmp_path, policy, is_trained, suffix):
 @each_suffix
 @pytest.mark.parametrize(("mode", "block"), [("int8", None), ("int4", None), ("int4", 16), ("int4", -1), ("float8", 0)])
 def test_quantised_layers(tmp_path, mode, block, suffix):
-    """Keras also rounds the inputs of layers of 8 bits; the weights are the same numbers."""
+    """Keras also rounds the inputs of 8-bit layers; the weights are the same numbers."""
     model = with_policy("float32")
     if block:
         config = keras.quantizers.Int4QuantizationConfig(block_size=block)
@@ -243,7 +243,7 @@ def test_quantised_layers(tmp_path, mode, block, suffix):
 
 @pytest.mark.parametrize("mode", ["int8", "int4"])
 def test_quantised_layers_of_one_column(tmp_path, mode):
-    """A packed column takes as much space as another one."""
+    """A packed column takes as much space as an unpacked column."""
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)])
     model.layers[0].quantize(mode)
     model.save_weights(tmp_path / "m.weights.h5")

@@ -1,4 +1,4 @@
-"""Configurations of every class of layers, with arguments of every kind, that one side gives and the other takes."""
+"""Configurations of every layer class, with arguments of every kind, that one library writes and the other reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import fastconv
 
 keras = pytest.importorskip("keras")
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras's variables
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # from Keras's variables
 both_ways = pytest.mark.parametrize("writer", ["fastconv", "keras"])
 
 NEEDED = {
@@ -43,7 +43,7 @@ NAMES = [n for n, c in vars(fastconv.layers).items() if is_layer(c) and hasattr(
 
 
 def arguments(k, name, variant):
-    """The arguments of a layer in one of its variants."""
+    """Return the arguments of a layer in one of its variants."""
     parameters = inspect.signature(getattr(keras.layers, name).__init__).parameters
     given = HOLDING_LAYERS[name](k) if name in HOLDING_LAYERS else {}
     given |= {key: NEEDED[key] for key, p in parameters.items() if key in NEEDED and p.default is p.empty}
@@ -59,7 +59,7 @@ def arguments(k, name, variant):
 
 
 def simple(value):
-    """An argument without its ways of spelling."""
+    """Return an argument in a normal form that does not depend on its spelling."""
     if isinstance(value, dict):
         if value.get("class_name") in ("DTypePolicy", "function"):
             return simple(value["config"]["name"] if value["class_name"] == "DTypePolicy" else value["config"])

@@ -1,4 +1,4 @@
-"""Every layer beside the one of that name in Keras 3: weights, outputs, gradients and configuration."""
+"""Every layer compared with the layer of the same name in Keras 3: weights, outputs, gradients and configuration."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ..layers.cases import CASES, IDS, RANDOM_CASES
 from ..layers.test_layers import inputs_for
 
 pytestmark = pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
-OURS_ALONE = {"LocallyConnected1D", "LocallyConnected2D", "Maxout", "MinPooling1D", "MinPooling2D", "MinPooling3D"}
+ONLY_OURS = {"LocallyConnected1D", "LocallyConnected2D", "Maxout", "MinPooling1D", "MinPooling2D", "MinPooling3D"}
 SAMPLES = 2
 
 
-def is_ours_alone(cls, arguments):
-    """Layers that Keras does not have, and padding that only pooling and convolution here take."""
+def is_only_ours(cls, arguments):
+    """Return whether Keras lacks the layer, or the explicit padding that only our pooling and convolution accept."""
     explicit = isinstance(arguments.get("padding"), tuple) and not cls.__name__.startswith("ZeroPadding")
-    return cls.__name__ in OURS_ALONE or explicit
+    return cls.__name__ in ONLY_OURS or explicit
 
 
-SHARED = [(i, case) for i, case in zip(IDS, CASES) if not is_ours_alone(*case[:2])]
+SHARED = [(i, case) for i, case in zip(IDS, CASES) if not is_only_ours(*case[:2])]
 each_layer = pytest.mark.parametrize(
     ("cls", "arguments", "shape"), [case[:3] for _, case in SHARED], ids=[i for i, _ in SHARED]
 )
@@ -39,7 +39,7 @@ def two_of(shape):
 
 
 def with_weights(layer, x):
-    """The layer, built for x, with weights that depend on their shapes alone."""
+    """Return the layer, built for x, with weights that depend only on their shapes."""
     layer(x)
     rng = np.random.default_rng(3)
     layer.set_weights([np.abs(rng.normal(0.2, 1, tuple(w.shape))).astype("float32") for w in layer.weights])
@@ -93,7 +93,7 @@ def test_configuration_has_the_same_arguments(cls, arguments, shape, reference):
     assert cls.from_config(config).get_config() == config
 
 
-# Quantization, batch renormalization, training on several machines; and a penalty on outputs where there is none.
+# Quantization, batch renormalization, training on several machines, and a penalty on outputs of layers without it.
 NOT_HERE = {
     "activity_regularizer",
     "quantization_config",
@@ -105,13 +105,13 @@ NOT_HERE = {
 
 
 def test_every_layer_is_compared():
-    compared = {cls for _, (cls, *_) in SHARED} | {cls for cls, *_ in RANDOM_CASES}  # these in test_augmentation.py
+    compared = {cls for _, (cls, *_) in SHARED} | {cls for cls, *_ in RANDOM_CASES}  # compared in test_augmentation.py
     public = {getattr(layers, name) for name in layers.__all__ if name[0].isupper()}
     left_out = {cls.__name__ for cls in public - compared}
-    assert left_out == OURS_ALONE | {"Layer", "Input", "InputLayer", "Lambda", "SpectralNormalization"} | HOLDERS
+    assert left_out == ONLY_OURS | {"Layer", "Input", "InputLayer", "Lambda", "SpectralNormalization"} | HOLDERS
 
 
-HOLDERS = {"Pipeline", "TimeDistributed", "Wrapper"}  # of layers, which are those of one library
+HOLDERS = {"Pipeline", "TimeDistributed", "Wrapper"}  # wrap layers of a single library
 HELD = [
     ("Conv2D", {"filters": 2, "kernel_size": 3}, False),
     ("BatchNormalization", {}, False),

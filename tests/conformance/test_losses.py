@@ -1,4 +1,4 @@
-"""Every loss beside the one of that name in Keras 3: values, gradients, weights of samples and configuration."""
+"""Every loss compared with the loss of the same name in Keras 3: values, gradients, weights and configuration."""
 
 from __future__ import annotations
 

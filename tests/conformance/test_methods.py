@@ -1,4 +1,4 @@
-"""Methods beside Keras: functions of state, metrics of layers, clones, and the tables of models."""
+"""Methods compared with Keras: stateless functions, metrics of layers, clones, and summary tables of models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 import fastconv
 
-# Keras's variables warn when NumPy 2 makes arrays of them.
+# Keras's variables warn when NumPy 2 converts them to arrays.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 RNG = np.random.default_rng(0)

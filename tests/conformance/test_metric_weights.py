@@ -1,4 +1,4 @@
-"""Metrics beside Keras's: outputs of several dtypes and shapes, weights of every shape, one update and several."""
+"""Metrics compared with Keras: outputs of several dtypes and shapes, weights of every shape, one or two updates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from fastconv import losses, metrics, ops
 
-# (class, arguments): of outputs from 0 to 1 and targets of 0 and 1
+# (class, arguments) of metrics with outputs from 0 to 1 and targets 0 and 1
 OF_BITS = [
     ("AUC", {}),
     ("AUC", {"curve": "PR"}),
@@ -33,7 +33,7 @@ OF_BITS = [
     ("Hinge", {}),
     ("BinaryCrossentropy", {}),
 ]
-# Of outputs (N, K) with one-hot targets or numbers.
+# metrics of outputs (N, K) with one-hot targets or class indices
 OF_CLASSES = [
     ("F1Score", {}),
     ("F1Score", {"average": "macro", "threshold": 0.5}),
@@ -68,13 +68,13 @@ def theirs_of(name):
 
 
 def weights_for(shape, rng):
-    """Weights with each number of leading axes; those that Keras takes for outputs of this shape."""
+    """Return weights with each number of leading axes that Keras accepts for outputs of this shape."""
     leading = range(len(shape) + 1) if len(shape) < 3 else (len(shape) - 1, len(shape))
     return [None, *((rng.integers(0, 9, shape[:k]) / 4).astype("float32") for k in leading if k)]
 
 
 def updates(y, p, weights):
-    """One update and two, of which the second is larger."""
+    """Return one update and two updates, the second of which is larger."""
     parts = [(y, p)] if weights is None else [(y, p, weights)]
     return parts, [tuple(a[cut] for a in parts[0]) for cut in (slice(5), slice(5, None))]
 
@@ -87,7 +87,7 @@ def result(cls, arguments, batches):
 
 
 def compare(name, arguments, cases, reference):
-    """Results for all cases, which Keras is asked for at once."""
+    """Compare results for all cases; Keras computes them in a single question."""
     expected = reference(lambda: [result(theirs_of(name), arguments, batches) for batches in cases])
     for batches, theirs in zip(cases, expected, strict=True):
         found = result(getattr(metrics, name), arguments, batches)
@@ -136,7 +136,7 @@ def test_targets_that_are_indices(name, arguments, dtype, reference):
             if weights is None or weights.ndim == len(shape) or "ignore_class" not in arguments:
                 y, p = rng.integers(0, 3, shape).astype(dtype), rng.dirichlet(np.ones(3), shape).astype("float32")
                 cases += updates(y, p, weights)
-    if not (dtype == "uint8" and arguments.get("ignore_class") == -1):  # which Keras takes for 255
+    if not (dtype == "uint8" and arguments.get("ignore_class") == -1):  # Keras reads it as 255
         compare(name, arguments, cases, reference)
 
 

@@ -1,4 +1,4 @@
-"""Every metric beside the one of that name in Keras 3: results, weights of samples and configuration."""
+"""Every metric compared with the metric of the same name in Keras 3: results, sample weights and configuration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastconv import metrics
 
 from ..metrics.cases import CASES, IDS
 
-# JAX says so of the whole numbers that Keras counts pixels in.
+# JAX warns about the integers in which Keras counts pixels.
 pytestmark = pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64")
 each_metric = pytest.mark.parametrize(("name", "arguments", "batches"), CASES, ids=IDS)
 
@@ -21,7 +21,7 @@ def theirs_of(name, arguments):
 
 
 def results(metric, updates):
-    """What the metric says after each update."""
+    """Return the result of the metric after each update."""
     found = []
     for update in updates:
         metric.update_state(*update)
@@ -39,7 +39,7 @@ def test_results_are_the_same(name, arguments, batches, reference):
 @each_metric
 def test_weights_of_samples_count_the_same(name, arguments, batches, reference):
     if "IoU" in name:
-        return  # Keras rounds weights to whole numbers and wants one for each pixel
+        return  # Keras rounds weights to integers and requires a weight for each pixel
     weights = np.random.default_rng(2).random(len(batches[0][0])).astype("float32")
     update = (*batches[0], weights)
     found = results(getattr(metrics, name)(**arguments), [update])
@@ -52,4 +52,4 @@ def test_configuration_has_the_same_arguments(name, arguments, batches, referenc
     ours = getattr(metrics, name)(**arguments).get_config()
     theirs = reference(lambda: list(theirs_of(name, arguments).get_config()))
     assert not set(theirs) - set(ours) - {"dtype", "beta", "fn"}
-    assert {**ours, **arguments} == ours  # Keras makes a list of one threshold
+    assert {**ours, **arguments} == ours  # Keras converts a single threshold into a list

@@ -1,4 +1,4 @@
-"""Every optimizer and schedule beside the one of that name in Keras 3: ten steps on two weights."""
+"""Every optimizer and schedule compared with its counterpart in Keras 3: ten steps on two weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastconv.engine import Variable
 
 from ..optimizers.cases import OPTIMIZER_IDS, OPTIMIZERS, SCHEDULE_IDS, SCHEDULES
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras's variables
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # from Keras's variables
 each_optimizer = pytest.mark.parametrize(("name", "arguments"), OPTIMIZERS, ids=OPTIMIZER_IDS)
 each_schedule = pytest.mark.parametrize(("name", "arguments"), SCHEDULES, ids=SCHEDULE_IDS)
 SHAPES = [(4, 3), (3,)]
@@ -23,7 +23,7 @@ def theirs_of(name, arguments):
 
 
 def after_ten_steps(optimizer, make):
-    """Two weights that `make` makes of arrays after ten steps, and what is written into them at the end."""
+    """Return two weights, created from arrays by `make`, after ten steps, and the final values written into them."""
     rng = np.random.default_rng(0)
     weights = [make(rng.normal(size=shape).astype("float32")) for shape in SHAPES]
     rng = np.random.default_rng(1)
@@ -51,7 +51,7 @@ def test_weights_and_state_are_the_same(name, arguments, reference):
 
 
 def in_our_order(optimizer):
-    """Keras keeps a slot of all weights together where it adds them one by one."""
+    """Reorder Keras's state, which groups the slots of all weights if Keras adds them one after another."""
     first = [v for v in optimizer.variables if v.ndim == 0]
     rest = [v for v in optimizer.variables if v.ndim]
     slots = len(rest) // len(SHAPES)

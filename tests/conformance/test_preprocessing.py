@@ -1,4 +1,4 @@
-"""ImageDataGenerator beside that of Keras: with the same numbers, and with those that it draws from a seed."""
+"""ImageDataGenerator compared with that of Keras: given equal transforms, and given equal seeds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from fastconv.preprocessing import image
 
-# Keras takes a function from where SciPy has had it once.
+# Keras imports a function from a deprecated module of SciPy.
 pytestmark = pytest.mark.filterwarnings("ignore:Please import `affine_transform`:DeprecationWarning")
 
 X = np.random.default_rng(0).uniform(0, 255, (7, 9, 13, 3)).astype("float32")
@@ -51,7 +51,7 @@ def test_given_transforms(name, fill_mode, reference):
     arguments = {"fill_mode": fill_mode, "cval": 77.0}
     y = image.ImageDataGenerator(**arguments).apply_transform(X[0], TRANSFORMS[name])
     expected = np.asarray(reference(lambda: theirs(**arguments).apply_transform(X[0].copy(), TRANSFORMS[name])))
-    if "brightness" in TRANSFORMS[name]:  # bytes: a value next to a whole number may become either of two
+    if "brightness" in TRANSFORMS[name]:  # bytes: a value near an integer may round up or down
         step = np.abs(y - expected)
         assert step.max() <= 2
         assert (step > 0.03).mean() < 0.02

@@ -1,4 +1,4 @@
-"""Arguments that Keras refuses when an object is made are refused here too, with the rule and the value."""
+"""Arguments that Keras refuses when an object is created are refused here too, with the rule and the value."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ WRONG = [
     -(2**70), (None, 2), (None,), 1j,
 ]  # fmt: skip
 
-# What is taken here beyond Keras: sides of windows, layers as the first of a model, NumPy's dtypes.
+# Values accepted here but not by Keras: sides of windows, layers as the first argument of a model, NumPy's dtypes.
 BEYOND = {
     "padding": "explicit sides of windows",
     "input_shape": "the first layer of a Sequential",
     "data_format": "checked by its own tests",
 }
-SETTLED = [("ActivityRegularization", "activity_regularizer")]  # by other arguments: a TypeError, as in Keras
+SETTLED = [("ActivityRegularization", "activity_regularizer")]  # other arguments are missing: a TypeError, as in Keras
 BEYOND_VALUES: list[tuple[str, object]] = [
-    ("seed", 2**63),  # JAX has 32 bits
+    ("seed", 2**63),  # JAX has only 32 bits
     ("factor", 2**63),
-    ("synchronized", True),  # Keras refuses it only where its backend does
+    ("synchronized", True),  # Keras refuses it only if its backend does
 ]
 OF_EVERY_LAYER = ("activity_regularizer", "dtype", "name", "trainable")
 
 
 def needed(cls):
-    """Values for the arguments of a class that have no default, from the tables of tests."""
+    """Return values for the required arguments of a class, from the tables of tests."""
     for case in (*CASES, *RANDOM_CASES):
         if case[0] is cls:
             return case[1]
@@ -54,7 +54,7 @@ SUBJECTS = [("layers", cls) for cls in LAYERS] + [
 
 
 def refusal(make, arguments):
-    """The error that `make(**arguments)` raises, or None."""
+    """Return the error that `make(**arguments)` raises, or None."""
     try:
         make(**arguments)
     except Exception as error:
@@ -63,7 +63,9 @@ def refusal(make, arguments):
 
 
 def refused_by_keras(kind, name, given):
-    """For each argument of Keras's class the places of values in `WRONG` that it refuses; {} without such a class."""
+    """Return, for each argument of Keras's class, the indices of values in `WRONG` that it refuses; {} if the class is
+    missing.
+    """
     import keras
 
     theirs = getattr(getattr(keras, kind), name, None)

@@ -1,4 +1,4 @@
-"""Batch renormalisation beside Keras's: outputs, gradients and averages over steps of training, then prediction."""
+"""Batch renormalisation compared with Keras: outputs, gradients and averages over training steps, then prediction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import fastconv
 from fastconv import layers
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras's variables
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # from Keras's variables
 
 CASES = [
     {},

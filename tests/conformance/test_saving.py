@@ -1,4 +1,4 @@
-"""Files that one side writes and the other reads: predictions, and losses where training goes on."""
+"""Files that one library writes and the other reads: predictions, and losses if training continues."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ keras = pytest.importorskip("keras")
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`"),
     pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`"),
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # of Keras's variables
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # from Keras's variables
     pytest.mark.filterwarnings("ignore:.*HDF5 file:UserWarning"),
     pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64"),
 ]
 each_suffix = pytest.mark.parametrize("suffix", [".keras", ".h5"])
 both_ways = pytest.mark.parametrize("writer", ["fastconv", "keras"])
-# RandomCrop gives images of another size in Keras's `predict` than when it is called.
+# RandomCrop returns images of another size in Keras's `predict` than in a call.
 LAYERS = [*SHARED, *((i, case) for i, case in zip(RANDOM_IDS, RANDOM_CASES) if "RandomCrop" not in i)]
 each_layer = pytest.mark.parametrize(
     ("cls", "arguments", "shape"), [case[:3] for _, case in LAYERS], ids=[i for i, _ in LAYERS]
@@ -36,12 +36,12 @@ each_layer = pytest.mark.parametrize(
 
 
 def sides(writer):
-    """(who writes, who reads)."""
+    """Parametrize a test by (writer, reader)."""
     return (fastconv, keras) if writer == "fastconv" else (keras, fastconv)
 
 
 def moved(model, reader, path, **how):
-    """`model` as the other side reads it."""
+    """Save `model` and return it as read by the other library."""
     model.save(path)
     return reader.models.load_model(path, **how)
 
@@ -54,7 +54,7 @@ def assert_same(a, b, x, tolerance=1e-5):
 
 
 def randomized(model):
-    """`model` with weights that no initializer makes."""
+    """Return `model` with weights that differ from those of any initializer."""
     rng = np.random.default_rng(3)
     model.set_weights([np.abs(rng.normal(0.2, 1, w.shape)).astype("float32") for w in model.get_weights()])
     return model
@@ -92,7 +92,7 @@ def sequential(k):
 
 
 def shared(k):
-    """Two inputs at different depths, shared layers, functions of ops, two outputs."""
+    """Return a model with two inputs at different depths, shared layers, functions of ops, and two outputs."""
     a, b = k.Input((9, 9, 2), name="a"), k.Input((4,), name="b")
     conv = k.layers.Conv2D(2, 3, padding="same", name="shared")
     x = conv(conv(a) * 2.0 + a)
@@ -105,7 +105,7 @@ def shared(k):
 
 
 def nested(k):
-    """A drawn model and a sequence inside of a drawn model, each applied twice."""
+    """Return a functional model that contains a functional and a sequential model, each applied twice."""
     i = k.Input((6,))
     block = k.Model(i, k.layers.add([k.layers.Dense(6, activation="relu")(i), i]), name="block")
     steps = k.Sequential([k.Input((6,)), k.layers.Dense(6), k.layers.BatchNormalization()], name="steps")
@@ -115,7 +115,7 @@ def nested(k):
 
 
 def branches(k):
-    """Several layers of a class, of which the depth decides the order."""
+    """Return a model with several layers of a class whose order depends on their depth."""
     i = k.Input((8, 8, 3))
     x = k.layers.Conv2D(4, 3, padding="same", name="stem")(i)
     left = k.layers.Conv2D(4, 1, name="left")(x)
@@ -126,7 +126,7 @@ def branches(k):
 
 
 def named(k):
-    """Inputs and outputs by name."""
+    """Return a model with named inputs and outputs."""
     a, b = k.Input((5,), name="second"), k.Input((5,), name="first")
     z = k.layers.Dense(3, name="d1")(a)
     return k.Model({"second": a, "first": b}, {"y": k.layers.Dense(2)(z), "m": k.layers.Dense(2)(b)})
@@ -161,7 +161,7 @@ def test_models(tmp_path, make, suffix, writer):
 
 @both_ways
 def test_parts_of_tensors(tmp_path, writer):
-    """Not in .h5: Keras does not read an ellipsis that it has written there."""
+    """Not in .h5 files: Keras cannot read the ellipsis that it writes there."""
     source, reader = sides(writer)
     i = source.Input((4, 5, 3))
     model = source.Model(i, i[..., -1] * np.arange(5, dtype="float32") + i[:, :, ::2, 1:].shape[-1])
@@ -214,14 +214,14 @@ def test_training_goes_on(tmp_path, name, arguments, writer):
     x, y = data((5, 5, 2)), np.eye(3, dtype="float32")[np.arange(8) % 3]
     losses_of(model, x, y)
     again = moved(model, reader, tmp_path / "m.keras")
-    model = source.models.load_model(tmp_path / "m.keras")  # what Keras leaves out, it does not go on with either
+    model = source.models.load_model(tmp_path / "m.keras")  # Keras neither saves nor restores this state
     assert int(again.optimizer.iterations) == 4
     np.testing.assert_allclose(losses_of(again, x, y), losses_of(model, x, y), rtol=2e-4)
 
 
 @pytest.mark.parametrize(("name", "arguments"), [OPTIMIZERS[i] for i in (2, 6, 8)])
 def test_training_of_an_old_file_goes_on(tmp_path, name, arguments):
-    """Only here: Keras 3 builds the optimizer of such a file for no variables."""
+    """Tested only here: Keras 3 builds the optimizer of such a file without variables."""
     model = trainable(keras)
     model.compile(getattr(keras.optimizers, name)(**arguments), "binary_crossentropy", metrics=["accuracy"])
     x, y = data((5, 5, 2)), np.eye(3, dtype="float32")[np.arange(8) % 3]
@@ -300,7 +300,7 @@ def test_every_metric(tmp_path, name, arguments, batches, writer):
     again = moved(model, reader, tmp_path / "m.keras")
     compiled = again.get_compile_config()["metrics"][0]
     assert compiled["class_name"] == name
-    given = {key: metric.get_config()[key] for key in arguments if key != "label_weights"}  # which are tensors there
+    given = {key: metric.get_config()[key] for key in arguments if key != "label_weights"}  # tensors in Keras
     assert json.dumps({**compiled["config"], **given}) == json.dumps(compiled["config"])
 
 
@@ -354,7 +354,7 @@ SKIPPED = {
 @both_ways
 @pytest.mark.parametrize("suffix", [".keras", ".weights.h5", ".h5", "by_name.h5"])
 @pytest.mark.parametrize("case", SKIPPED)
-@pytest.mark.filterwarnings("ignore")  # which the two sides do not put in the same words
+@pytest.mark.filterwarnings("ignore")  # the two libraries report it in different words
 def test_weights_that_do_not_fit_are_skipped(tmp_path, suffix, case, writer):
     source, reader = sides(writer)
 
@@ -375,7 +375,7 @@ def test_weights_that_do_not_fit_are_skipped(tmp_path, suffix, case, writer):
 
 
 def subclassed(k):
-    """Attributes, private ones, lists and dicts that hold layers, and weights of the model itself."""
+    """A model with layers in attributes, private attributes, lists and dicts, and with weights of its own."""
 
     class Branch(k.layers.Layer):
         def __init__(self, units, **kwargs):

@@ -1,7 +1,7 @@
 """The scripts in examples/keras with the imports of either library: the same losses, step by step.
 
-What is random or large is taken out from outside: data sets and weights are drawn here, nothing is dropped or mirrored,
-samples keep their order, and `fit` makes some steps of a small batch.
+Random and large parts are replaced from outside: data sets and weights are generated here, nothing is dropped or
+flipped, samples keep their order, and `fit` runs a few steps of a small batch.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import pytest
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "examples" / "keras").glob("*.py"))
 STEPS, BATCH = 10, 16
-TRAIN, TEST = STEPS * BATCH * 5 // 4, 20  # samples: a fifth of the former may be kept for validation
-CHANGE = {"theta": 5, "tx": 2, "ty": -1.5, "shear": 0, "zx": 1.05, "zy": 0.9, "flip_horizontal": True}  # of an image
+TRAIN, TEST = STEPS * BATCH * 5 // 4, 20  # samples: up to a fifth may be used for validation
+CHANGE = {"theta": 5, "tx": 2, "ty": -1.5, "shear": 0, "zx": 1.05, "zy": 0.9, "flip_horizontal": True}  # pixels
 DATA = {"mnist": (28, 28), "cifar10": (32, 32, 3)}
 
-pytestmark = [  # of Keras's
+pytestmark = [  # from Keras's variables
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Please import `affine_transform`:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`:UserWarning"),
@@ -29,7 +29,7 @@ pytestmark = [  # of Keras's
 
 
 def drawn_data(shape):
-    """Images that tell their labels by their brightness."""
+    """Return images whose brightness depends on their labels."""
     rng = np.random.default_rng(0)
     y = rng.permutation(np.arange(2 * TRAIN + TEST) % 10).astype("uint8")
     x = (rng.integers(0, 120, (len(y), *shape)) + 13 * y.reshape(-1, *[1] * len(shape))).astype("uint8")
@@ -38,14 +38,14 @@ def drawn_data(shape):
 
 
 def few(data):
-    """The first samples of an array, or of nested arrays."""
+    """Return the first samples of an array, or of nested arrays."""
     if isinstance(data, dict):
         return {key: few(one) for key, one in data.items()}
     return type(data)(map(few, data)) if isinstance(data, (list, tuple)) else data[:TRAIN]
 
 
 def calm(layer, known):
-    """Draw the kernels that are not `known`, and drop nothing."""
+    """Set the kernels that are not `known`, and disable dropout."""
     for inner in getattr(layer, "layers", ()):
         calm(inner, known)
     if "Dropout" in type(layer).__name__:
@@ -59,7 +59,7 @@ def calm(layer, known):
 
 
 def calm_fit(library, losses):
-    """`fit` for an epoch without anything random, which appends a list of its first losses to `losses`."""
+    """Run `fit` for an epoch without randomness, and append a list of its first losses to `losses`."""
     original, known = library.Model.fit, {}
 
     class Recorder(library.callbacks.Callback):
@@ -88,12 +88,12 @@ def calm_fit(library, losses):
 
 
 def losses_of(script, name, monkeypatch):
-    """What `fit` reports after the first steps of each of its calls, when `script` runs with the library `name`."""
+    """Return the losses of the first steps of each `fit` when `script` runs with the library `name`."""
     library, losses = importlib.import_module(name), []
     text = with_keras(script.read_text()) if name == "keras" else script.read_text()
     with monkeypatch.context() as patched:
         if name == "keras":
-            from keras.src.legacy.preprocessing.image import ImageDataGenerator  # Keras 3 shows it nowhere else
+            from keras.src.legacy.preprocessing.image import ImageDataGenerator  # Keras 3 has no other way to get it
 
             patched.setattr("keras.preprocessing.image.ImageDataGenerator", ImageDataGenerator, raising=False)
         generator = library.preprocessing.image.ImageDataGenerator
@@ -107,7 +107,7 @@ def losses_of(script, name, monkeypatch):
 
 
 def with_keras(text):
-    """The script with its imports changed, and without a tape, which Keras does not have on JAX."""
+    """Return the script with its imports changed, and without a tape, which Keras lacks on JAX."""
     text = text.replace("import fastconv as keras", "import keras").replace("def train_step(", "def with_tape(")
     return re.sub(r"^from fastconv\b", "from keras", text, flags=re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""Every public function, class and method beside that of Keras: names, order and defaults of its arguments."""
+"""Every public function, class and method compared with Keras: names, order and defaults of arguments."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MODULES = [
     "applications.vgg19", "applications.xception",
 ]  # fmt: skip
 
-# Their arguments depend on what computes under Keras.
+# Their arguments depend on the backend of Keras.
 OF_BACKENDS = {"train_step", "test_step", "predict_step"}
 REQUIRED = "required"
 
-# Differences that are meant, after the reason of each group, as `difference` writes them.
+# Intended differences by reason, in the form that `difference` returns.
 REASONS = {
     "There are no masks for sequences of unequal length.": {
         "layers.BatchNormalization.call -mask ~training",
@@ -89,7 +89,7 @@ def found_in(package, module):
 
 
 def default_of(parameter):
-    """A default as plain data; a tuple of equal numbers, one for each axis, is the number."""
+    """Return a default as plain data; a tuple of equal numbers, one for each axis, becomes the number."""
     value = parameter.default
     if value is parameter.empty:
         return REQUIRED
@@ -99,7 +99,7 @@ def default_of(parameter):
 
 
 def described(thing):
-    """[name, default] for each argument that has a name; None for what has no signature."""
+    """Return [name, default] of each named argument, or None without a signature."""
     try:
         parameters = list(inspect.signature(thing.__init__ if isinstance(thing, type) else thing).parameters.values())
     except (TypeError, ValueError):
@@ -109,7 +109,7 @@ def described(thing):
 
 
 def public(module):
-    """{name: function, class or method} of a module, methods under "Class.method"."""
+    """Return {name: function, class or method} of a module, with methods as "Class.method"."""
     found = {}
     for name in sorted(name for name in dir(module) if not name.startswith("_")):
         thing = getattr(module, name)
@@ -124,7 +124,7 @@ def public(module):
 
 
 def difference(theirs, ours):
-    """How the arguments differ: "-missing", "~default", and "order"; arguments that come after Keras's are allowed.
+    """Return how the arguments differ: "-missing", "~default", and "order"; arguments after Keras's are allowed.
 
     A name that is None by default stands for the name that Keras writes into the signature.
     """
@@ -150,7 +150,7 @@ def test_signatures_are_those_of_keras(reference):
         for name, theirs in reference(of_theirs).items():
             here = described(ours[name]) if name in ours else None
             is_of_backend = name.rpartition(".")[2] in OF_BACKENDS
-            asked = (ours.get(name), json.dumps(theirs))  # once for all classes that inherit a method
+            asked = (ours.get(name), json.dumps(theirs))  # compared once for all classes that inherit a method
             if theirs is None or here is None or is_of_backend or asked in seen:
                 continue
             seen.add(asked)

@@ -1,7 +1,7 @@
-"""The structure of files that fastconv writes is that of files which Keras has been seen to read.
+"""Files written by fastconv have the structure of files that Keras has read.
 
-With Keras, each file is read by it and outputs are compared; then the structure of the file is what it returns. Without
-Keras the structure must still be that one.
+With Keras, it reads each file and outputs are compared; `reference` then stores the structure of the file. Without
+Keras, the structure must equal the stored structure.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ h5py = pytest.importorskip("h5py")
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*HDF5 file:UserWarning"),
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # of Keras's variables
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # from Keras's variables
 ]
 trained_or_not = pytest.mark.parametrize("is_trained", [False, True], ids=["untrained", "trained"])
 JSON_ATTRIBUTES = ("model_config", "training_config")
 
 
 def structure(path):
-    """Configurations, and names, shapes, dtypes and attributes of everything in a file."""
+    """Return the configurations, and the names, shapes, dtypes and attributes of everything in a file."""
     content = path.read_bytes()
     if path.suffix != ".keras":
         return hdf5_structure(content)
@@ -62,7 +62,7 @@ def attribute(key, value):
 
 
 def check(reference, path, save, read, outputs):
-    """Compare the structure of a file with that of the file that Keras read as the same outputs."""
+    """Compare the structure of a file with the structure of the file from which Keras computed the same outputs."""
     save(path)
 
     def accepted():

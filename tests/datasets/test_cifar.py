@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 from small archives in the form of the published ones."""
+"""CIFAR-10 and CIFAR-100 from small archives in the format of the published archives."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_hundred_classes(folder, mode, labels):
     np.testing.assert_array_equal(x_test, PIXELS[:1].transpose(0, 2, 3, 1))
 
 
-def test_what_is_in_the_archive_is_checked(tmp_path, monkeypatch):
+def test_the_content_of_the_archive_is_checked(tmp_path, monkeypatch):
     monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
     ten(tmp_path)
     hundred(tmp_path)

@@ -1,4 +1,4 @@
-"""scikit-learn's digits, split once and for all."""
+"""scikit-learn's digits and their fixed split."""
 
 from __future__ import annotations
 

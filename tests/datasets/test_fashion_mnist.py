@@ -1,4 +1,4 @@
-"""Fashion-MNIST where it is installed, and from small files of the same form."""
+"""Fashion-MNIST if it is installed, and from small files of the same format."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write(folder):
         (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
 
 
-def test_files_of_the_same_form(tmp_path, monkeypatch):
+def test_files_of_the_same_format(tmp_path, monkeypatch):
     monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
     monkeypatch.setattr(fashion_mnist, "CONTENTS", dict.fromkeys(fashion_mnist.CONTENTS))
     write(tmp_path / "fashion-mnist")

@@ -1,4 +1,4 @@
-"""Where files are looked for, and that damaged ones are refused."""
+"""The folders in which files are searched, and the refusal of damaged files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def idx(array, code=8):
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """An empty home and no FASTCONV_DATA."""
+    """Create an empty home; FASTCONV_DATA is not set."""
     monkeypatch.delenv("FASTCONV_DATA", raising=False)
     monkeypatch.setattr(pathlib.Path, "home", lambda: tmp_path / "home")
     return tmp_path / "home"
@@ -187,7 +187,7 @@ def test_the_first_folder_that_has_the_file(home, tmp_path, monkeypatch):
 
 @pytest.fixture
 def served(tmp_path, monkeypatch):
-    """A download without a network: the URLs that are asked for are files."""
+    """Download without a network: the requested URLs are files."""
     pooch = pytest.importorskip("pooch")
 
     class FromFile:
@@ -220,7 +220,7 @@ def test_a_download_with_another_checksum_is_refused(home, served):
     assert not (home / ".cache" / "fastconv" / "file").exists()
 
 
-def test_a_file_that_is_there_may_be_compressed_otherwise(home, tmp_path, monkeypatch):
+def test_an_existing_file_may_be_compressed_differently(home, tmp_path, monkeypatch):
     monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
     (tmp_path / "file").write_bytes(b"content")
     assert files.locate("file", "", "md5:" + "0" * 32) == tmp_path / "file"
@@ -247,6 +247,6 @@ def test_without_pooch_the_command_is_named(home, monkeypatch):
         files.locate("file", "https://nowhere", "")
 
 
-def test_a_failed_download_tells_where_the_file_belongs(home, served):
+def test_a_failed_download_names_the_path_of_the_file(home, served):
     with pytest.raises(OSError, match=r"set/file: .*Place it at .*fastconv/set/file, or set FASTCONV_DATA"):
         files.locate("set/file", "https://nowhere", None)

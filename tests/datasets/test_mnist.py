@@ -1,4 +1,4 @@
-"""MNIST from a small file of the same form."""
+"""MNIST from a small file of the same format."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def test_by_name_and_by_path(tmp_path, monkeypatch):
 
 
 def digest(array):
-    """Of an idx file that holds an array."""
+    """Return the digest of an idx file that holds an array."""
     header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
     return "sha256:" + hashlib.sha256(header + array.tobytes()).hexdigest()
 
 
-def test_what_is_in_the_file_is_checked(tmp_path, monkeypatch):
+def test_the_content_of_the_file_is_checked(tmp_path, monkeypatch):
     monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
     np.savez(tmp_path / "mnist.npz", **ARRAYS)
     with pytest.raises(ValueError, match=r"mnist\.npz, x_train: the file is damaged, or holds other data"):
@@ -52,7 +52,7 @@ def test_what_is_in_the_file_is_checked(tmp_path, monkeypatch):
     check(mnist.load_data())
 
 
-def test_another_form_is_refused(tmp_path):
+def test_other_formats_are_refused(tmp_path):
     np.savez(tmp_path / "mnist.npz", **{**ARRAYS, "y_test": np.array([8], np.uint8)})
     with pytest.raises(ValueError, match=r"mnist\.npz: images .* are needed"):
         mnist.load_data(str(tmp_path / "mnist.npz"))

@@ -1,4 +1,4 @@
-"""The engine's own tests look into plans and their arrays, which are NumPy's here whatever `--device` says."""
+"""The engine's own tests look into plans and their arrays, which are NumPy's here, whatever `--device` says."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tests.check import check_op, example
 X, Y = example(3, 4), example(3, 4, seed=1, low=-1.4)
 
 
-# ---- what comes back -------------------------------------------------------------------------------------------------
+# ---- results ---------------------------------------------------------------------------------------------------------
 
 
 def test_value_and_gradient_of_a_number():
@@ -63,11 +63,11 @@ def test_unused_and_untouched_inputs_have_zero_gradient():
     assert grad(lambda x: ops.argmax(x) * 1.0)(X).sum() == 0
 
 
-def test_an_input_that_is_the_result():
+def test_the_result_may_be_an_input():
     assert value_and_grad(lambda x: x)(4.0) == (4.0, 1.0)
 
 
-def test_gradients_may_be_written_to():
+def test_gradients_are_writable():
     a, b = grad(lambda a, b: ops.sum(a + b) + ops.sum(ops.reshape(b, (12,))), argnums=(0, 1))(X, Y)
     c = grad(ops.sum)(X)
     for d in (a, b, c):
@@ -104,7 +104,7 @@ def test_fan_out_and_composition(f):
     check_op(f, X, Y)
 
 
-def test_a_fan_out_of_many_meets_once():
+def test_each_node_is_visited_once():
     """Twenty doublings: a walk that visited every path would take a million steps."""
 
     def f(x):
@@ -139,14 +139,14 @@ def test_stop_gradient():
     assert grad(lambda x: x * ops.stop_gradient(x))(3.0) == 3.0
 
 
-def test_whole_numbers_stop_gradients():
+def test_integers_stop_gradients():
     np.testing.assert_array_equal(
         grad(lambda x: ops.sum(x * ops.cast(ops.cast(x, "int64"), "float64")))(X), np.trunc(X)
     )
 
 
-def test_only_what_is_wanted_is_computed(monkeypatch):
-    """The gradient of x alone needs no gradient of the other factor."""
+def test_only_requested_gradients_are_computed(monkeypatch):
+    """The gradient of x needs no gradient of the other factor."""
     from fastconv.backends.cpu.backend import Cpu
 
     monkeypatch.setattr(Cpu, "conv_backward_kernel", None)
@@ -169,7 +169,7 @@ def test_an_inner_function_may_use_outer_variables():
     assert grad(lambda x: x * grad(lambda y: x * x * y)(1.0))(3.0) == 27.0
 
 
-def test_inner_and_outer_variables_of_one_value_are_told_apart():
+def test_inner_and_outer_variables_of_equal_value_are_distinct():
     """d/dx of (d/dy of x y y at y = x) = d/dx of 2 x x: the inner derivative holds x fixed."""
     assert grad(lambda x: grad(lambda y: x * y * y)(x))(3.0) == 12.0
     assert grad(lambda x: ops.add(*grad(lambda a, b: a * b * b, argnums=(0, 1))(x, x)))(3.0) == 6.0 + 12.0
@@ -185,7 +185,7 @@ def test_a_penalty_on_a_gradient():
     np.testing.assert_allclose(np.sum(grad(penalty)(w) * v), slope, rtol=1e-7)
 
 
-def test_what_has_no_second_derivative_says_so():
+def test_a_missing_second_derivative_is_an_error():
     f = lambda x: ops.sum(ops.max_pool(x, 2) * 2.0)  # noqa: E731
     with pytest.raises(NotImplementedError, match=r"^extreme_pool_backward has no gradient"):
         grad(lambda x: ops.sum(grad(f)(x) * x))(example(1, 2, 2, 1))
@@ -269,14 +269,14 @@ def test_argnums_may_count_from_the_end():
     assert grad(lambda x, y: x * y, argnums=-1)(2.0, 3.0) == 2.0
 
 
-def test_whole_python_numbers_are_floats():
+def test_python_integers_become_floats():
     value, slope = value_and_grad(lambda x: x * x)(3)
     assert (value, slope) == (9.0, 6.0)
     assert isinstance(slope, np.float64)
 
 
 @pytest.mark.parametrize("x", [np.arange(3), np.array([True]), Tensor.of(np.arange(3))])
-def test_only_floats_are_differentiated_by(x):
+def test_only_floats_have_gradients(x):
     with pytest.raises(
         TypeError, match=r"^grad: only floats can be differentiated by; cast with .*\. Received: dtype="
     ):

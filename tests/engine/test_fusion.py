@@ -1,4 +1,4 @@
-"""Each rule of fusion with graphs that it makes one kernel, and graphs that it must leave alone."""
+"""Each fusion rule, with graphs that it fuses into a single kernel and graphs that it must not change."""
 
 from __future__ import annotations
 
@@ -102,7 +102,9 @@ ALONE = {
 
 
 def kernels(f, dtype):
-    """The kernels of the plan of f, (before, in every run); the plan is checked to return what single calls do."""
+    """Return the kernels of the plan of f, (prologue, each run); check that the plan returns the results of single
+    calls.
+    """
     net, x = Net(dtype), example(2, 5, 5, 3).astype(dtype)
     with Trace() as trace:
         given = trace.input(x)
@@ -119,7 +121,7 @@ def kernels(f, dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", FUSED)
-def test_neighbours_become_one_kernel(name, dtype):
+def test_neighbours_are_fused(name, dtype):
     f, prologue, steps = FUSED[name]
     found = kernels(f, dtype)
     assert found[1] == steps
@@ -128,12 +130,12 @@ def test_neighbours_become_one_kernel(name, dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ALONE)
-def test_others_are_left_alone(name, dtype):
+def test_other_graphs_are_not_changed(name, dtype):
     f, steps = ALONE[name]
     assert kernels(f, dtype)[1] == steps
 
 
-def test_what_is_folded_into_weights_follows_their_variables():
+def test_folded_weights_follow_their_variables():
     net = Net("float64")
     x = example(1, 5, 5, 3)
     with Trace() as trace:

@@ -9,7 +9,7 @@ from fastconv import Variable
 from fastconv.engine import DataDependentError, Plan, Trace, when_run
 
 
-def test_python_code_runs_whenever_the_graph_does():
+def test_python_code_runs_in_every_run_of_the_graph():
     v = Variable(np.array([1.0, 2.0]))
     with Trace() as trace:
         before = when_run(lambda: v.numpy().max(), [v])
@@ -21,7 +21,7 @@ def test_python_code_runs_whenever_the_graph_does():
 
 
 @pytest.mark.parametrize("look", [lambda v: v.numpy(), lambda v: float(v * 1.0), float, np.asarray])
-def test_a_trace_of_shapes_alone_does_not_tell_values(look):
+def test_a_trace_of_shapes_has_no_values(look):
     v = Variable(np.array(1.0))
     with Trace(), pytest.raises(DataDependentError):
         look(v)

@@ -1,4 +1,4 @@
-"""Plans: what they return, what they write, and what memory they take."""
+"""Plans: their results, their writes, and their memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.strategies import STEPS, programs
 
 
 def plan_of(f, *arrays):
-    """The plan of f, which may return a list, for arrays of these shapes and dtypes."""
+    """Return the plan of f, which may return a list, for arrays of these shapes and dtypes."""
     with Trace() as trace:
         inputs = [trace.input(a) for a in arrays]
         outputs = f(*inputs)
@@ -32,13 +32,13 @@ def a_variable(seed=0, shape=(3, 3)):
     return Variable(example(*shape, seed=seed))
 
 
-# ---- any program -----------------------------------------------------------------------------------------------------
+# ---- random programs -------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=150, deadline=None)
 @given(programs(), st.sampled_from([np.float32, np.float64]))
-def test_a_plan_computes_what_its_program_says(program, dtype):
-    """Outputs and variables, over three calls, against NumPy run step by step."""
+def test_plans_of_random_programs(program, dtype):
+    """Compare outputs and variables, over three calls, with NumPy run step by step."""
     x, y, *state = (np.random.default_rng(i).integers(-3, 4, (3, 3)).astype(dtype) for i in range(4))
     variables = [Variable(value) for value in state]
 
@@ -102,7 +102,7 @@ def test_empty_arrays_pass():
 # ---- memory ----------------------------------------------------------------------------------------------------------
 
 
-def test_buffers_are_taken_again():
+def test_buffers_are_reused():
     def chain(x):
         for _ in range(10):
             x = ops.matmul(x, x)
@@ -113,19 +113,19 @@ def test_buffers_are_taken_again():
     assert len(plan.sizes) == 2
 
 
-def test_elementwise_steps_write_over_their_input():
+def test_elementwise_steps_overwrite_their_input():
     plan = plan_of(lambda x: ops.tanh(ops.relu(x * 2.0)) + 1.0, example(5))
     assert len(set(plan.buffers.values())) == 1
 
 
-def test_nothing_is_written_over_what_a_view_still_reads():
+def test_memory_that_a_view_reads_later_is_not_overwritten():
     x = example(3, 3)
     plan = plan_of(lambda x: (lambda y: y + ops.transpose(y))(ops.matmul(x, x)), x)
     np.testing.assert_allclose(plan(x)[0], x @ x + (x @ x).T)
     assert len(set(plan.buffers.values())) == 2
 
 
-def test_a_buffer_lasts_as_long_as_its_views():
+def test_a_buffer_lives_as_long_as_its_views():
     x = example(3, 3)
 
     def f(x):
@@ -139,7 +139,7 @@ def test_a_buffer_lasts_as_long_as_its_views():
     np.testing.assert_allclose(last, (x @ x).T @ (2 * x @ x @ x))
 
 
-def test_nothing_is_written_over_what_is_smaller():
+def test_smaller_inputs_are_not_overwritten():
     x = example(3, 3)
     np.testing.assert_allclose(plan_of(lambda x: x - ops.sum(x, 0), x)(x)[0], x - x.sum(0))
     np.testing.assert_allclose(plan_of(lambda x: ops.exp(x) > ops.exp(x[0]), x)(x)[0], np.exp(x) > np.exp(x[0]))
@@ -182,7 +182,7 @@ def test_a_plan_that_failed_works_again():
     np.testing.assert_array_equal(plan(example(3), np.array([1]))[0], example(3)[1:2])
 
 
-# ---- what depends on variables alone ---------------------------------------------------------------------------------
+# ---- the prologue: steps that depend only on variables ---------------------------------------------------------------
 
 
 def test_variables_are_read_anew_after_an_assignment():
@@ -202,7 +202,7 @@ def test_another_plan_that_assigns_a_variable_is_noticed():
         writer()
 
 
-def test_what_an_assignment_changes_is_no_prologue():
+def test_steps_that_read_assigned_variables_are_not_in_the_prologue():
     v = a_variable()
     plan = plan_of(lambda: [ops.exp(v), v.assign(v + 1.0)][:1])
     for _ in range(3):
@@ -246,7 +246,7 @@ def check_assignments(step, expected, in_place):
 
 
 def assigning(a_value=None, b_value=None):
-    """A step that assigns functions of the former values of both."""
+    """Return a step that assigns functions of the previous values of both variables."""
 
     def step(a, b):
         former = a.read(), b.read()
@@ -258,7 +258,7 @@ def assigning(a_value=None, b_value=None):
     return step
 
 
-def test_two_variables_are_exchanged():
+def test_two_variables_swap_values():
     check_assignments(assigning(lambda a, b: b, lambda a, b: a), lambda a, b: (b, a), in_place="")
 
 
@@ -266,7 +266,7 @@ def test_two_updates_that_read_each_other():
     check_assignments(assigning(lambda a, b: a + b, lambda a, b: a * b), lambda a, b: (a + b, a * b), in_place="")
 
 
-def test_an_update_that_reads_another_variable_before_that_is_written():
+def test_an_update_reads_another_variable_before_it_is_written():
     check_assignments(assigning(lambda a, b: a + b, lambda a, b: b * 2.0), lambda a, b: (a + b, b * 2), in_place="a")
 
 
@@ -283,7 +283,7 @@ def test_one_value_for_two_variables():
     check_assignments(assigning(lambda a, b: a + 1.0, lambda a, b: a + 1.0), lambda a, b: (a + 1, a + 1), in_place="")
 
 
-def test_a_new_value_that_is_used_further():
+def test_a_new_value_is_used_by_later_steps():
     """The moving average of a weight reads the weight's new value."""
 
     def step(a, b):
@@ -294,7 +294,7 @@ def test_a_new_value_that_is_used_further():
     check_assignments(step, lambda a, b: (a - 0.5, b * 0.9 + (a - 0.5) * 0.1), in_place="b")
 
 
-def test_a_new_value_that_is_an_output():
+def test_a_new_value_may_be_an_output():
     def step(a, b):
         a.assign(a - 0.5)
         return [a.read()]
@@ -302,7 +302,7 @@ def test_a_new_value_that_is_an_output():
     check_assignments(step, lambda a, b: (a - 0.5, a - 0.5, b), in_place="")
 
 
-def test_a_former_value_that_is_an_output():
+def test_a_previous_value_may_be_an_output():
     def step(a, b):
         outputs = [a.read(), a[0], ops.transpose(a)]
         a.assign(a * 3.0)
@@ -326,11 +326,11 @@ def test_an_assignment_of_another_dtype_is_cast():
     np.testing.assert_array_equal(v.value, np.arange(3, dtype=np.float32), strict=True)
 
 
-# ---- settings that change --------------------------------------------------------------------------------------------
+# ---- changed settings ------------------------------------------------------------------------------------------------
 
 
 def test_a_plan_follows_the_settings_by_which_kernels_are_chosen():
-    """Winograd's bits, then those of direct sums, then Winograd's again."""
+    """The bits are those of Winograd, then of direct sums, then of Winograd again."""
     x, w = (example(*shape).astype(np.float32) for shape in ((2, 32, 32, 16), (3, 3, 16, 16)))
     plan = plan_of(lambda x: ops.conv(x, w, padding="same"), x)
     fast = plan(x)[0]

@@ -14,7 +14,7 @@ KNOWN = Tensor.of(np.array([1.0, 2.0, 3.0]))
 UNKNOWN = Tensor((3,), "float32")
 
 
-def test_a_tensor_tells_its_shape():
+def test_a_tensor_shows_its_shape():
     assert (UNKNOWN.shape, UNKNOWN.dtype, UNKNOWN.ndim, UNKNOWN.size, len(UNKNOWN)) == ((3,), np.float32, 1, 3, 3)
     assert repr(UNKNOWN) == "<Tensor shape=(3,), dtype=float32>"
     assert (Tensor((), "int64").size, Tensor((2, 0), "int64").size) == (1, 0)
@@ -28,14 +28,14 @@ def test_a_tensor_of_a_tensor_is_itself():
     assert Tensor.of(v).value is v.value
 
 
-def test_values_that_are_known():
+def test_known_values():
     np.testing.assert_array_equal(KNOWN.numpy(), [1, 2, 3])
     assert (float(KNOWN[1]), int(KNOWN[2]), bool(KNOWN[0] > 2)) == (2.0, 3, False)
     assert [float(x) for x in KNOWN] == [1.0, 2.0, 3.0]
 
 
 @pytest.mark.parametrize("ask", [bool, int, float, ops.convert_to_numpy, Tensor.numpy])
-def test_values_that_are_not(ask):
+def test_unknown_values(ask):
     message = r"known only when its graph runs.*run_eagerly=True\. Received: <Tensor shape=\(\), dtype=float32>$"
     with pytest.raises(DataDependentError, match=message):
         ask(Tensor((), "float32"))
@@ -59,13 +59,13 @@ def test_tensors_are_keys_and_found_by_identity():
 
 
 @pytest.mark.parametrize("x", [KNOWN, UNKNOWN, Variable(KNOWN.value), KerasTensor((None, 3), "float32")])
-def test_what_is_no_number_is_another_thing(x):
+def test_tensors_are_not_equal_to_objects_that_are_not_numbers(x):
     for other in (None, "x", object, {}):
         assert (x == other) is False
         assert (x != other) is True
 
 
-def test_what_has_no_value_is_neither_true_nor_false():
+def test_tensors_without_a_value_are_neither_true_nor_false():
     with pytest.raises(DataDependentError, match="known only when its graph runs"):
         bool(UNKNOWN == 1)
     with pytest.raises(TypeError, match="neither true nor false"):
@@ -90,7 +90,7 @@ def test_operators_of_booleans():
 
 @pytest.mark.parametrize("other", [2, 2.0, np.float32(2), np.float64(2), np.full(3, 2.0), Tensor.of(np.full(3, 2.0))])
 def test_operators(other):
-    """Every operator, the tensor on the left and on the right of numbers, arrays and tensors."""
+    """Each operator is applied with the tensor on the left and on the right of numbers, arrays and tensors."""
     x, y = KNOWN.value, ops.convert_to_numpy(other)
     results = [
         (KNOWN + other, x + y), (other + KNOWN, y + x),
@@ -139,7 +139,7 @@ def test_known_values_are_computed_at_once_and_unknown_ones_recorded():
     assert repr(z.call.primitive) == "<Primitive elementwise>"
 
 
-def test_calls_come_after_what_they_need():
+def test_calls_come_after_their_inputs():
     a = ops.exp(UNKNOWN)
     b = ops.tanh(a)
     c = a + b
@@ -148,12 +148,12 @@ def test_calls_come_after_what_they_need():
 
 
 def test_a_primitive_of_a_user():
-    """An op that a user writes: a shape, a gradient, and a method of a backend, here one that exists."""
+    """A user's op: a shape, a gradient, and a backend method, here an existing method."""
     double = Primitive(Reference.add, lambda x, y: (x.shape, x.dtype), lambda dz, z, x, y: (dz, dz))
     np.testing.assert_array_equal(double(np.ones(2), np.ones(2)), [2, 2])
 
 
-def test_an_operator_of_numpy_writes_nowhere_else():
+def test_an_inplace_operator_of_numpy_changes_no_other_array():
     place = np.zeros(KNOWN.shape, KNOWN.dtype)
     with pytest.raises(TypeError, match=r"out of the graph"):
         np.add(np.ones(KNOWN.shape, KNOWN.dtype), KNOWN, out=place)

@@ -69,21 +69,21 @@ def test_nodes_run_on_values():
     np.testing.assert_allclose(values[y], np.maximum(2 * x, 0) - x)
 
 
-def test_functions_of_users_are_lifted():
+def test_user_functions_accept_symbolic_tensors():
     double = lift(lambda x, *, times=2: x * times)
     assert double(X, times=3).shape == X.shape
     assert double(2.0) == 4.0
 
 
 @pytest.mark.parametrize("ask", [bool, np.asarray])
-def test_values_are_not_to_be_had(ask):
+def test_symbolic_tensors_have_no_values(ask):
     with pytest.raises(
         TypeError, match=r"^A symbolic tensor .*Received: <KerasTensor shape=\(None, 8, 8, 3\), dtype=float"
     ):
         ask(X)
 
 
-def test_errors_come_when_the_node_is_drawn():
+def test_errors_are_raised_when_the_node_is_created():
     with pytest.raises(ValueError, match="kernel has 4 input channels but inputs have 3"):
         ops.conv(X, np.ones((3, 3, 4, 5), np.float32))
     assert repr(X) == "<KerasTensor shape=(None, 8, 8, 3), dtype=float32, name='x'>"

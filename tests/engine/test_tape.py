@@ -1,4 +1,4 @@
-"""Gradients of what has run in a block."""
+"""Gradients of the operations of a block."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def variable(*values):
     return Variable(np.array(values))
 
 
-def test_gradients_come_in_the_structure_of_the_sources():
+def test_gradients_have_the_structure_of_the_sources():
     a, b, unused = variable(1.0, 2.0), variable(3.0, 5.0), variable(7.0)
     with GradientTape() as tape:
         loss = ops.sum(a * a * b)
@@ -23,7 +23,7 @@ def test_gradients_come_in_the_structure_of_the_sources():
     assert float(loss) == 23.0
 
 
-def test_a_source_and_what_is_made_of_it():
+def test_a_source_computed_from_another_source():
     a = variable(2.0, 3.0)
     with GradientTape() as tape:
         b = a * a
@@ -33,7 +33,7 @@ def test_a_source_and_what_is_made_of_it():
     np.testing.assert_array_equal(da, 4 * np.array([8.0, 27]))
 
 
-def test_the_gradient_of_an_array_is_that_of_its_sum():
+def test_the_gradient_of_an_array_is_the_gradient_of_its_sum():
     a = variable(2.0, 3.0)
     with GradientTape() as tape:
         y = a * a
@@ -80,7 +80,7 @@ def test_later_changes_of_a_variable_do_not_reach_the_record():
     np.testing.assert_array_equal(tape.gradient(y, a), [4])
 
 
-def test_what_the_block_assigns_holds_behind_it():
+def test_assignments_in_the_block_hold_after_it():
     a, count = variable(2.0), variable(0.0)
     with GradientTape() as tape:
         y = a * a
@@ -90,7 +90,7 @@ def test_what_the_block_assigns_holds_behind_it():
     np.testing.assert_array_equal(count.value, [1])
 
 
-def test_how_an_assigned_value_came_about_is_not_differentiated():
+def test_the_computation_of_an_assigned_value_is_not_differentiated():
     a, b = variable(2.0), variable(3.0)
     with GradientTape() as tape:
         b.assign(a * b)
@@ -112,7 +112,7 @@ def test_a_block_that_fails_assigns_nothing():
 
 
 @pytest.mark.parametrize("target", [np.ones(1), 1.0])
-def test_what_was_not_recorded_has_no_gradient(target):
+def test_values_that_were_not_recorded_have_no_gradient(target):
     a = variable(2.0)
     with GradientTape() as tape:
         y = a * a
@@ -122,7 +122,7 @@ def test_what_was_not_recorded_has_no_gradient(target):
         tape.gradient(y, [np.ones(1)])
 
 
-def test_functions_of_numpy_are_refused_since_they_lose_gradients():
+def test_numpy_functions_are_refused_because_they_lose_gradients():
     a = variable(2.0)
     with GradientTape(), pytest.raises(TypeError, match=r"NumPy functions take .* use fastconv\.ops"):
         np.exp(a)
@@ -132,7 +132,7 @@ def test_functions_of_numpy_are_refused_since_they_lose_gradients():
     np.testing.assert_array_equal(tape.gradient(y, a), [2.0])
 
 
-def test_a_tape_is_entered_once_and_asked_afterwards():
+def test_a_tape_is_entered_once_and_used_afterwards():
     tape = GradientTape(persistent=True)
     with pytest.raises(RuntimeError, match="what was computed in"):
         tape.gradient(None, None)
@@ -142,7 +142,7 @@ def test_a_tape_is_entered_once_and_asked_afterwards():
         pass
 
 
-def test_a_loop_of_ones_own():
+def test_a_custom_training_loop():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(32, 3)).astype("float32")
     y = x @ np.array([[1.0], [-2], [3]], "float32")

@@ -1,4 +1,4 @@
-"""Variables: read and assigned, at once or as part of a trace."""
+"""Variables: reading and assigning, at once or as part of a trace."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_initializers_and_their_names(initializer, shape, expected):
         *(({"initializer": value, "shape": (1,)}, "a value must be numbers") for value in NO_NUMBERS),
     ],
 )
-def test_arguments_that_make_no_variable(arguments, rule):
+def test_invalid_arguments_of_variables(arguments, rule):
     with pytest.raises(ValueError, match=rule):
         Variable(**arguments)
 
@@ -88,7 +88,7 @@ def test_assignments_return_the_variable():
 
 
 @pytest.mark.parametrize("value", [*NO_NUMBERS, "a"])
-def test_what_is_no_number_is_not_assigned(value):
+def test_only_numbers_are_assigned(value):
     v = Variable(1.0)
     with pytest.raises(ValueError, match=r"a value must be numbers|must have the shape"):
         v.assign(value)
@@ -140,7 +140,7 @@ def test_first_values():
     assert repr(Variable(np.ones(1))) == "<Variable path=variable, shape=(1,), dtype=float64, value=[1.]>"
 
 
-def test_a_variable_has_memory_of_its_own():
+def test_a_variable_owns_its_memory():
     x = np.asfortranarray(np.ones((2, 3)))
     v = Variable(x)
     v.assign(v.value + 1)
@@ -231,7 +231,7 @@ def test_a_trace_belongs_to_its_thread():
     assert seen[0] is v.value
 
 
-def test_the_value_is_for_reading():
+def test_the_value_is_read_only():
     variable = Variable(np.zeros(3))
     with pytest.raises(ValueError, match="read-only"):
         variable.value[0] = 1.0
@@ -240,7 +240,7 @@ def test_the_value_is_for_reading():
     assert variable.version == 1
 
 
-def test_a_large_variable_is_shown_in_short():
+def test_the_repr_of_a_large_variable_is_short():
     assert repr(Variable(np.arange(1000), name="x")) == (
         "<Variable path=x, shape=(1000,), dtype=int64, value=[  0 ... 999]>"
     )

@@ -1,4 +1,4 @@
-"""The examples as modules, without running them."""
+"""The examples, imported as modules without running them."""
 
 import importlib.util
 from pathlib import Path
@@ -10,7 +10,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.fixture
 def example(request):
-    """The example that the test's module is named after."""
+    """Return the example after which the test's module is named."""
     name = request.module.__name__.rpartition("test_")[2]
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)

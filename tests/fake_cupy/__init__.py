@@ -1,7 +1,8 @@
-"""A stand-in for CuPy made of NumPy and a C++ compiler, so that what runs on GPUs is tested where there is none.
+"""A fake CuPy made of NumPy and a C++ compiler, so that GPU code is tested on machines without a GPU.
 
-`cupy` is the module; the fixture `gpu` puts it in the place of CuPy. It offers what fastconv uses, and is as strict as
-CuPy: NumPy's arrays are refused, fetching values is counted, and a capture holds only what a CUDA graph can.
+`cupy` is the module; the fixture `fake_gpu` replaces CuPy by it. It offers the functions that fastconv uses, and is as
+strict as CuPy: it refuses NumPy arrays, counts transfers of values, and captures only operations that a CUDA graph
+supports.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""CuPy's arrays and functions, computed by NumPy, and as strict as CuPy: arrays of NumPy are refused everywhere."""
+"""CuPy's arrays and functions, computed by NumPy, and as strict as CuPy: NumPy arrays are refused everywhere."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BASICS = (int, float, complex, bool, str, bytes, slice, type(None), type(...), t
 
 
 class Flags:
-    """What NumPy says of the memory."""
+    """The flags of the NumPy array."""
 
     def __init__(self, flags: Any) -> None:
         self._flags = flags
@@ -40,7 +40,7 @@ class Flags:
 
 
 class MemoryPointer:
-    """Where the memory of an array begins."""
+    """The address at which the memory of an array begins."""
 
     def __init__(self, ptr: int, device_id: int) -> None:
         self.ptr = ptr
@@ -48,11 +48,11 @@ class MemoryPointer:
 
 
 class ndarray:
-    """An array that lies on a GPU: NumPy's, well wrapped."""
+    """An array on a fake GPU: a wrapped NumPy array."""
 
     __slots__ = ("__weakref__", "_device", "_raw")
     __hash__ = None  # type: ignore[assignment]
-    __array_ufunc__ = None  # NumPy's arrays and functions leave operators to those below
+    __array_ufunc__ = None  # NumPy's arrays and functions leave operators to the methods below
 
     def __init__(self, raw: np.ndarray, device: int) -> None:
         self._raw = raw
@@ -67,7 +67,7 @@ class ndarray:
     def __array_function__(self, function: Any, *_: Any) -> Any:
         raise TypeError(f"numpy.{function.__name__} was called with an array that lies on a GPU")
 
-    # ---- what is known without looking at values -----------------------------------------------------------------
+    # ---- metadata that needs no values -------------------------------------------------------------------------------
 
     shape = property(lambda self: self._raw.shape)
     dtype = property(lambda self: self._raw.dtype)
@@ -101,7 +101,7 @@ class ndarray:
     def __iter__(self) -> Iterator[ndarray]:
         return (self[i] for i in range(len(self)))
 
-    # ---- what fetches values -------------------------------------------------------------------------------------
+    # ---- transfers of values -----------------------------------------------------------------------------------------
 
     def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True) -> np.ndarray:
         if out is not None and not (isinstance(out, np.ndarray) and out.dtype == self.dtype):
@@ -127,7 +127,7 @@ class ndarray:
             raise RuntimeError("Cannot set to non-contiguous array")
         with self.device, stream or contextless:
             forbid_in_capture()
-            source = arr if is_pinned(arr) else arr.copy()  # other memory has been read when this returns
+            source = arr if is_pinned(arr) else arr.copy()  # the other memory has been read when this returns
             launch(lambda: np.copyto(self._raw, source))
 
     def item(self, *index: Any) -> Any:
@@ -166,7 +166,7 @@ class ndarray:
 
     def __getitem__(self, key: Any) -> Any:
         if has_mask(key):
-            synchronize()  # how many elements it selects
+            synchronize()  # the number of elements that it selects
         return compute(operator.getitem, self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -207,7 +207,7 @@ def has_mask(key: Any) -> bool:
 
 
 def check_setitem(target: np.ndarray, place: Any, value: Any) -> None:
-    """Raise what an assignment would, without one."""
+    """Raise the error of an assignment, without assigning."""
     if not (isinstance(place, tuple) and any(isinstance(p, np.ndarray) for p in place)):
         np.broadcast_to(value, target[place].shape)
 
@@ -216,7 +216,7 @@ def check_setitem(target: np.ndarray, place: Any, value: Any) -> None:
 
 
 def unwrap(x: Any) -> Any:
-    """The memory of what lies on the current GPU; TypeError for an array of NumPy."""
+    """Return the memory of a value on the current GPU; raise TypeError for a NumPy array."""
     if isinstance(x, ndarray):
         if x._device != state.entered[-1]:
             raise ValueError(
@@ -232,7 +232,7 @@ def unwrap(x: Any) -> Any:
 
 
 def compute(function: Callable[..., Any], *args: Any, out: Any = None, **options: Any) -> Any:
-    """What a NumPy function gives for arrays of the current GPU, in new memory or in that of `out`."""
+    """Compute a NumPy function of arrays of the current GPU, in new memory or in the memory of `out`."""
     args_raw, options = unwrap(args), {name: unwrap(value) for name, value in options.items()}
     if out is not None:
         return into(unwrap(out), out, function, args_raw, options)
@@ -248,7 +248,7 @@ def into(target: np.ndarray, out: Any, function: Callable[..., Any], args: tuple
         raise TypeError("return arrays must be of ArrayType")
     if is_put_off():
         with np.errstate(all="ignore"):
-            function(*args, out=target.copy(), **options)  # raises what it raises
+            function(*args, out=target.copy(), **options)  # raise its errors
     launch(lambda: function(*args, out=target, **options))
     return out
 
@@ -256,7 +256,7 @@ def into(target: np.ndarray, out: Any, function: Callable[..., Any], args: tuple
 def delivered(
     result: Any, part: int | None, function: Callable[..., Any], raw: tuple, options: dict, args: tuple
 ) -> Any:
-    """One result: an argument itself, a view of one, or new memory that the capture, if there is one, fills again."""
+    """Return a result: an argument itself, a view of an argument, or new memory that an active capture fills again."""
     for x in flat(args):
         if isinstance(x, ndarray) and result is x._raw:
             return x
@@ -293,7 +293,7 @@ def function_of(numpy_function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class ufunc:
-    """A ufunc of CuPy, which knows neither `where` nor `order`."""
+    """A ufunc of CuPy, without `where` and `order`."""
 
     def __init__(self, numpy_ufunc: np.ufunc) -> None:
         self._ufunc = numpy_ufunc
@@ -320,24 +320,24 @@ UFUNCS = """
 
 
 def take(a: np.ndarray, indices: Any, axis: int | None = None, out: Any = None) -> Any:
-    """As CuPy: positions beyond the array begin again; nothing is checked."""
+    """As CuPy: indices out of range wrap around; nothing is checked."""
     return np.take(a, np.mod(indices, max(1, a.size if axis is None else a.shape[axis])), axis, out)
 
 
-# Functions that look at no values on the host.
+# functions that read no values on the host
 FUNCTIONS = """
     amax amin any all argmax argmin argsort array_split broadcast_to clip cumsum diff dot einsum
     expand_dims flip mean moveaxis nan_to_num ones_like outer pad prod ravel repeat reshape roll rollaxis sort
     split squeeze stack std sum swapaxes take take_along_axis tensordot tile transpose tril triu var where
 """
 
-# What is neither array nor function of arrays.
+# neither arrays nor functions of arrays
 PLAIN = """
     bool_ can_cast dtype e finfo float16 float32 float64 floating iinfo inf int16 int32 int64 int8 integer nan newaxis
     pi promote_types result_type uint16 uint32 uint64 uint8
 """
 
-# Functions whose results have a size that depends on values.
+# functions whose results have a data-dependent size
 WAITING = ["argwhere", "flatnonzero", "nonzero", "unique"]
 
 names: dict[str, Any] = {name: ufunc(getattr(np, name)) for name in UFUNCS.split()}
@@ -365,7 +365,7 @@ names |= {name: waiting(getattr(np, name)) for name in WAITING}
 
 
 def filled(numpy_function: Callable[..., np.ndarray]) -> Callable[..., ndarray]:
-    """A function that makes an array out of numbers alone."""
+    """Return a function that creates an array from numbers only."""
 
     @functools.wraps(numpy_function)
     def on_gpu(*args: Any, **options: Any) -> ndarray:
@@ -403,7 +403,7 @@ def asarray(a: Any, dtype: Any = None, order: Any = None, *, copy: Any = None, b
 
 
 class Interface:
-    """The memory of an array on a GPU, as NumPy understands it."""
+    """The memory of an array on a GPU, in the form that NumPy understands."""
 
     def __init__(self, a: Any) -> None:
         self.owner = a
@@ -411,7 +411,7 @@ class Interface:
 
 
 def from_dlpack(array: Any) -> ndarray:
-    """The memory of an array of another library."""
+    """Return the memory of an array of another library."""
     if array.__dlpack_device__()[0] != 2:
         raise TypeError("CPU arrays cannot be directly imported to CuPy. Use `cupy.array(numpy.from_dlpack(input))`")
 
@@ -426,8 +426,8 @@ def from_dlpack(array: Any) -> ndarray:
 
 
 def array(obj: Any, dtype: Any = None, copy: bool = True, order: str = "K", *, blocking: bool = False) -> ndarray:
-    """A copy; what comes from the host may not come in a capture."""
-    if isinstance(obj, ndarray) and obj._device != state.entered[-1]:  # copied by the current stream, at once
+    """Return a copy; a capture refuses copies from the host."""
+    if isinstance(obj, ndarray) and obj._device != state.entered[-1]:  # the current stream copies it at once
         copy, source = names["empty"](obj.shape, obj.dtype), obj._raw
         launch(lambda: np.copyto(copy._raw, source))
         obj = copy
@@ -466,7 +466,7 @@ def may_share_memory(a: Any, b: Any, max_work: Any = None) -> bool:
 
 
 def concatenate(tup: Any, axis: int = 0, out: Any = None) -> ndarray:
-    """Of more than eight arrays CuPy sends the addresses from the host."""
+    """CuPy sends the addresses of more than eight arrays from the host."""
     if len(tup) > 8:
         forbid_in_capture()
     return compute(np.concatenate, tup, axis=axis, out=out)
