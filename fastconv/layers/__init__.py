@@ -277,10 +277,34 @@ __all__ = [
 
 
 def serialize(layer: Layer) -> Any:
-    """What `deserialize` makes `layer` from again; its weights are not part of it."""
+    """Return the configuration of `layer` as plain data, without its weights.
+
+    Args:
+        layer: a `Layer`.
+
+    Example:
+        >>> from fastconv import layers
+        >>> config = layers.serialize(layers.Dense(10, name="logits"))
+        >>> config["class_name"], config["config"]["units"]
+        ('Dense', 10)
+    """
     return serialization.serialize_for_keras("layer", layer)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The layer that was serialized. Raises ValueError for unknown names."""
+    """Return a new layer for a configuration that `serialize` has returned.
+
+    Args:
+        config: dict, the configuration.
+        custom_objects: dict of the user's classes and functions by name, or None.
+
+    Raises:
+        ValueError: if a name is unknown.
+
+    Example:
+        >>> from fastconv import layers
+        >>> config = layers.serialize(layers.Dense(10, name="logits"))
+        >>> layers.deserialize(config).units
+        10
+    """
     return serialization.deserialize("layer", config, custom_objects)

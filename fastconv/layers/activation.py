@@ -1,4 +1,4 @@
-"""Activations with arguments, as layers."""
+"""Activation layers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,20 @@ from fastconv.serialization import register
 
 @register("layer")
 class Activation(Activated):
-    """activation(x), for the name of an activation or a function written with ops."""
+    """Apply an activation function, y = activation(x).
+
+    Args:
+        activation: a name, or a function written with ops.
+
+    Raises:
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Activation("relu")(np.array([-1.0, 2.0])).tolist()
+        [0.0, 2.0]
+    """
 
     ARGUMENTS = ("activation",)
 
@@ -28,10 +41,21 @@ class Activation(Activated):
 
 @register("layer")
 class ReLU(Layer):
-    """x above `threshold`, at most `max_value`; below it, negative_slope (x - threshold).
+    """Rectified linear unit, y = min(x, max_value) if x > threshold, else negative_slope (x - threshold).
+
+    Args:
+        max_value: float >= 0, the upper bound of y, or None for no bound.
+        negative_slope: float >= 0. Defaults to 0.
+        threshold: float >= 0. Defaults to 0.
 
     Raises:
-        ValueError: a negative argument.
+        ValueError: if an argument is negative.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.ReLU(max_value=6)(np.array([-1.0, 2.0, 10.0])).tolist()
+        [0.0, 2.0, 6.0]
     """
 
     ARGUMENTS = ("max_value", "negative_slope", "threshold")
@@ -50,13 +74,29 @@ class ReLU(Layer):
 
 @register("layer")
 class LeakyReLU(Layer):
-    """x where it is positive, else negative_slope x. Raises ValueError for a slope below 0."""
+    """Leaky rectified linear unit, y = x if x > 0, else negative_slope x.
+
+    Args:
+        negative_slope: float >= 0. Defaults to 0.3. `alpha` is its name in Keras 2.
+
+    Raises:
+        ValueError: if `negative_slope` is negative.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.LeakyReLU(0.5)(np.array([-1.0, 2.0])).tolist()
+        [-0.5, 2.0]
+
+    References:
+        Maas et al. 2013, "Rectifier nonlinearities improve neural network acoustic models".
+    """
 
     ARGUMENTS = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         super().__init__(**{key: value for key, value in kwargs.items() if key != "alpha"})
-        negative_slope = kwargs.get("alpha", negative_slope)  # what Keras 2 calls it
+        negative_slope = kwargs.get("alpha", negative_slope)  # the name in Keras 2
         self.negative_slope = as_number(self, "negative_slope", negative_slope, 0)
 
     def call(self, inputs: Any) -> Any:
@@ -65,14 +105,31 @@ class LeakyReLU(Layer):
 
 @register("layer")
 class PReLU(Weighted):
-    """x where it is positive, else alpha x, with an alpha for each element that is trained; He et al. 2015.
+    """Parametric rectified linear unit, y = x if x > 0, else alpha x, with a trained alpha for each element.
+
+    Shapes: x and y (N, ...); alpha (...), with size 1 along `shared_axes`.
 
     Args:
-        alpha_initializer, alpha_regularizer, alpha_constraint: of alpha.
-        shared_axes: the axes along which elements share an alpha: (1, 2) for one a channel of images (N, H, W, C).
+        alpha_initializer: a name or a function (shape, dtype) -> array. Defaults to "Zeros".
+        alpha_regularizer: a penalty on alpha that is added to the loss, or None.
+        alpha_constraint: a function applied to alpha after each training step, or None.
+        shared_axes: int or sequence of int, the axes along which elements share an alpha; (1, 2) gives an alpha for
+            each channel of images (N, H, W, C). Defaults to None, no shared axes.
 
     Raises:
-        ValueError: the size of an axis that is not shared is unknown.
+        ValueError: if `shared_axes` do not exist, or if the size of an axis that is not shared is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layer = layers.PReLU(shared_axes=(1, 2))
+        >>> layer(np.zeros((1, 28, 28, 3))).shape
+        (1, 28, 28, 3)
+        >>> layer.alpha.shape
+        (1, 1, 3)
+
+    References:
+        He et al. 2015, "Delving deep into rectifiers".
     """
 
     ARGUMENTS = (*choices("alpha"), "shared_axes")
@@ -98,7 +155,7 @@ class PReLU(Weighted):
         rank = len(input_shape)
         if not all(-rank <= axis < rank and axis % rank for axis in self.shared_axes or ()):
             raise ValueError(
-                f"{self.name}: shared_axes must be among those of the input after the batch. "
+                f"{self.name}: shared_axes must exist in the input and not be the batch axis. "
                 f"Received: shared_axes={self.shared_axes}, input_shape={tuple(input_shape)}"
             )
         shared = {axis % rank for axis in self.shared_axes or ()}
@@ -110,7 +167,20 @@ class PReLU(Weighted):
 
 @register("layer")
 class ELU(Layer):
-    """x where it is positive, else alpha (e^x - 1)."""
+    """Exponential linear unit, y = x if x > 0, else alpha (e^x - 1).
+
+    Args:
+        alpha: float, the negative limit of y. Defaults to 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> [round(float(v), 4) for v in layers.ELU()(np.array([-1.0, 2.0]))]
+        [-0.6321, 2.0]
+
+    References:
+        Clevert et al. 2016, "Fast and accurate deep network learning by exponential linear units".
+    """
 
     ARGUMENTS = ("alpha",)
 
@@ -124,7 +194,17 @@ class ELU(Layer):
 
 @register("layer")
 class Softmax(Layer):
-    """e^x / sum(e^x) along `axis`, or along several axes together."""
+    """Softmax, y = e^x / sum(e^x), along one or several axes.
+
+    Args:
+        axis: int or sequence of int, the axes of the sum. Defaults to -1.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Softmax()(np.array([[0.0, 0.0]])).tolist()
+        [[0.5, 0.5]]
+    """
 
     ARGUMENTS = ("axis",)
 
@@ -138,13 +218,27 @@ class Softmax(Layer):
 
 @register("layer")
 class Maxout(Layer):
-    """The largest of each run of neighbours: K axes of `axis` become `num_units`, a multiple of which K must be.
+    """Maximum over groups of K / num_units neighbouring channels.
 
-    Behind a dense or convolutional layer without activation, the maximum of K / num_units affine functions for each
-    unit; Goodfellow et al. 2013.
+    After a dense or convolutional layer without activation, each unit is the maximum of K / num_units affine functions.
+
+    Shapes: x (..., K, ...), y (..., num_units, ...), with K at `axis`.
+
+    Args:
+        num_units: int, the number of groups.
+        axis: int, the axis of the channels. Defaults to -1.
 
     Raises:
-        ValueError: K is not a multiple of `num_units`.
+        ValueError: if K is not a multiple of `num_units`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Maxout(2)(np.array([[1.0, 5.0, 2.0, 3.0]])).tolist()
+        [[5.0, 3.0]]
+
+    References:
+        Goodfellow et al. 2013, "Maxout networks".
     """
 
     ARGUMENTS = ("num_units", "axis")

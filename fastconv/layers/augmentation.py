@@ -1,7 +1,7 @@
-"""Layers that change images at random, each in another way in every step, so that a model sees more of them.
+"""Data augmentation: layers that change images at random, differently in each step.
 
-They work in training, and where nobody says otherwise; with training=False images pass as they are. What is drawn for a
-batch, and what is done with it, are methods of their own: `get_random_transformation` and `transform_images`.
+They are active in training, and if `training` is not given. If it is False, images pass unchanged.
+`get_random_transformation` draws the random numbers for a batch, and `transform_images` applies them.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ Factor = float | Sequence[float]
 
 
 class RandomImageLayer(RandomLayer):
-    """A layer that changes images (N, H, W, C), or (N, C, H, W), each by numbers of its own; or one image without N.
+    """Base class of layers that change each image of a batch at random.
+
+    Inputs are batches (N, H, W, C), or (N, C, H, W) if channels come first, or single images without N.
 
     Args:
-        seed: what is drawn from; taken from `utils.set_random_seed` when None.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        seed: int, the seed of the random numbers, or None to draw a seed from `utils.set_random_seed`.
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
     """
 
     def __init__(self, seed: int | None = None, data_format: str | None = None, **kwargs: Any) -> None:
@@ -40,35 +42,51 @@ class RandomImageLayer(RandomLayer):
         return unbatch(self.transform_images(x, self.get_random_transformation(x, training), training))
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: int | None = None) -> Any:
-        """What is drawn for a batch, others in every call unless `seed` is given; None without training."""
+        """Draw the random numbers for a batch. Return None if `training` is false.
+
+        Each call draws new numbers unless `seed` is given.
+        """
         if not training:
             return None
         return self.draw(data, self.next_seed() if seed is None else np.array([seed], np.uint64))
 
     def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
-        """A batch changed as `transformation` says, which `get_random_transformation` has returned."""
+        """Return a batch changed by `transformation`, which `get_random_transformation` has returned."""
         return self.transform(images, transformation) if training else images
 
     def draw(self, images: Any, seed: Any) -> Any:
-        """The transformation of a batch from a seed, (1,) uint64."""
+        """Return the transformation of a batch for a seed, (1,) uint64."""
         raise NotImplementedError
 
     def transform(self, images: Any, transformation: Any) -> Any:
-        """A batch after the transformation."""
+        """Return a batch changed by a transformation."""
         raise NotImplementedError
 
 
 @register("layer")
 class RandomFlip(RandomImageLayer):
-    """Half of the images, mirrored.
+    """Flip images at random, each with probability 1/2.
+
+    Shapes: x and y (N, H, W, C) or (H, W, C), channels last.
 
     Args:
-        mode: "horizontal", "vertical" or "horizontal_and_vertical", which does both or nothing.
-        seed: what is drawn from; taken from `utils.set_random_seed` when None.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        mode: "horizontal", "vertical" or "horizontal_and_vertical"; the last flips along both axes or not at all.
+            Defaults to "horizontal_and_vertical".
+        seed: int, the seed of the random numbers, or None to draw a seed from `utils.set_random_seed`.
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
 
     Raises:
-        ValueError: an unknown mode.
+        ValueError: if the mode is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> image = np.array([[[1.0], [2.0]]])
+        >>> y = layers.RandomFlip("horizontal", seed=0)(image)
+        >>> y.ravel().tolist() in ([1.0, 2.0], [2.0, 1.0])
+        True
+        >>> layers.RandomFlip("horizontal")(image, training=False).ravel().tolist()
+        [1.0, 2.0]
     """
 
     ARGUMENTS = ("mode", "seed", "data_format")
@@ -94,15 +112,28 @@ class RandomFlip(RandomImageLayer):
 
 @register("layer")
 class RandomCrop(RandomImageLayer):
-    """A part of images, the same for a batch; without training, and of images that are not larger, the middle.
+    """Crop a batch to a random window, the same for all its images.
+
+    The centre is cropped instead if `training` is False. Images that are not larger than the output are resized as by
+    `CenterCrop`.
+
+    Shapes, channels last: x (N, H, W, C) or (H, W, C), y (N, height, width, C) or (height, width, C).
 
     Args:
-        height, width: of the result. Smaller images are resized as by `CenterCrop`.
-        seed: what is drawn from; taken from `utils.set_random_seed` when None.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        height: int, the height of the output in pixels.
+        width: int, the width of the output in pixels.
+        seed: int, the seed of the random numbers, or None to draw a seed from `utils.set_random_seed`.
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        name: str, the name of the layer, or None to make a unique name.
 
     Raises:
-        ValueError: a size below 1.
+        ValueError: if a size is below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.RandomCrop(24, 24)(np.zeros((4, 28, 28, 3))).shape
+        (4, 24, 24, 3)
     """
 
     ARGUMENTS = ("height", "width", "seed", "data_format")
@@ -135,11 +166,11 @@ class RandomCrop(RandomImageLayer):
         return crop_at(images, starts, (self.height, self.width), self.data_format)
 
 
-# ---- places ----------------------------------------------------------------------------------------------------------
+# ---- positions of pixels ---------------------------------------------------------------------------------------------
 
 
 class RandomAffine(RandomImageLayer):
-    """A layer that moves pixels by an affine map, another for each image."""
+    """Base class of layers that move pixels by a different affine map for each image."""
 
     def __init__(
         self,
@@ -157,7 +188,7 @@ class RandomAffine(RandomImageLayer):
         self.fill_value = as_number(self, "fill_value", fill_value)
 
     def matrices(self, images: Any, transformation: dict) -> Any:
-        """(N, 8), for `ops.image.affine_transform`."""
+        """Return the maps, (N, 8), for `ops.image.affine_transform`."""
         raise NotImplementedError
 
     def transform(self, images: Any, transformation: dict) -> Any:
@@ -176,17 +207,27 @@ AFFINE_ARGUMENTS = ("fill_mode", "interpolation", "seed", "fill_value", "data_fo
 
 @register("layer")
 class RandomTranslation(RandomAffine):
-    """Images moved up and down, left and right.
+    """Shift images up or down and left or right at random.
 
     Args:
-        height_factor, width_factor: how far at most, as a share of the image's side: a number for both directions, or
-            (lowest, highest), from -1 to 1; down and to the right is positive.
-        fill_mode, interpolation, fill_value: see `ops.image.affine_transform`.
-        seed: what is drawn from; taken from `utils.set_random_seed` when None.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        height_factor: float or (lowest, highest), the largest shift down as a fraction of the height, from -1 to 1. A
+            number f stands for (-f, f).
+        width_factor: float or (lowest, highest), the largest shift to the right as a fraction of the width.
+        fill_mode: "constant", "nearest", "wrap", "mirror" or "reflect", for pixels outside the image; see
+            `ops.image.affine_transform`. Defaults to "reflect".
+        interpolation: "nearest" or "bilinear". Defaults to "bilinear".
+        seed: int, the seed of the random numbers, or None to draw a seed from `utils.set_random_seed`.
+        fill_value: float, the value of pixels from outside if `fill_mode` is "constant". Defaults to 0.
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
 
     Raises:
-        ValueError: a factor out of its range, or an unknown fill_mode or interpolation.
+        ValueError: if a factor is out of its range, or if the fill mode or interpolation is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.RandomTranslation(0.1, 0.1)(np.zeros((4, 28, 28, 3))).shape
+        (4, 28, 28, 3)
     """
 
     ARGUMENTS = ("height_factor", "width_factor", *AFFINE_ARGUMENTS)
@@ -222,16 +263,21 @@ class RandomTranslation(RandomAffine):
 
 @register("layer")
 class RandomRotation(RandomAffine):
-    """Images turned around their middle.
+    """Rotate images around their centre at random.
 
     Args:
-        factor: how far at most, in whole turns: a number for both directions, or (lowest, highest).
-        fill_mode, interpolation, fill_value: see `ops.image.affine_transform`.
-        seed: what is drawn from; taken from `utils.set_random_seed` when None.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        factor: float or (lowest, highest), the largest angle as a fraction of a full turn. A number f stands for (-f,
+            f).
+        Others: as in `RandomTranslation`.
 
     Raises:
-        ValueError: a factor out of its range, or an unknown fill_mode or interpolation.
+        ValueError: if the factor is out of its range, or if the fill mode or interpolation is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.RandomRotation(0.1)(np.zeros((4, 28, 28, 3))).shape  # up to 36 degrees
+        (4, 28, 28, 3)
     """
 
     ARGUMENTS = ("factor", *AFFINE_ARGUMENTS)
@@ -255,7 +301,7 @@ class RandomRotation(RandomAffine):
         return {"angle": angle, "rotation_matrix": self._turn(images, angle * (math.pi / 180))}
 
     def _turn(self, images: Any, angle: Any) -> Any:
-        """The middle of the image stays where it is."""
+        """Return maps that rotate around the centre of the image, for angles in radians."""
         h, w = sides(images, self.data_format)
         x, y = (w - 1) / 2, (h - 1) / 2
         cos, sin = ops.cos(angle), ops.sin(angle)
@@ -267,17 +313,25 @@ class RandomRotation(RandomAffine):
 
 @register("layer")
 class RandomZoom(RandomAffine):
-    """Images made smaller (factors above 0) or larger (below 0) around their middle.
+    """Zoom images around their centre at random.
+
+    Factors above 0 make the content smaller, factors below 0 make it larger.
 
     Args:
-        height_factor, width_factor: by how much at most: a number for both directions, or (lowest, highest), above -1
-            and at most 1. With width_factor=None both sides are zoomed alike.
-        fill_mode, interpolation, fill_value: see `ops.image.affine_transform`.
-        seed: what is drawn from; taken from `utils.set_random_seed` when None.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        height_factor: float or (lowest, highest), the relative change of the height, above -1 and at most 1. A number f
+            stands for (-f, f).
+        width_factor: float or (lowest, highest), the relative change of the width, or None to zoom both axes alike.
+            Defaults to None.
+        Others: as in `RandomTranslation`.
 
     Raises:
-        ValueError: a factor out of its range, or an unknown fill_mode or interpolation.
+        ValueError: if a factor is out of its range, or if the fill mode or interpolation is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.RandomZoom(0.2)(np.zeros((4, 28, 28, 3))).shape
+        (4, 28, 28, 3)
     """
 
     ARGUMENTS = ("height_factor", "width_factor", *AFFINE_ARGUMENTS)
@@ -316,18 +370,24 @@ class RandomZoom(RandomAffine):
 
 @register("layer")
 class RandomShear(RandomAffine):
-    """Images leaning to one side.
+    """Shear images at random.
 
     Args:
-        x_factor, y_factor: how far at most a pixel moves for each pixel of the other axis, from 0 to 1: a number or
-            (lowest, highest). Half of the images lean to the other side. A number x may also be written (-x, x), as
-            Keras does in files, although it does not read these.
-        interpolation, fill_mode, fill_value: see `ops.image.affine_transform`.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        seed: what is drawn from; taken from `utils.set_random_seed` when None.
+        x_factor: float or (lowest, highest) from 0 to 1, the horizontal shift in pixels per pixel of height. Half of
+            the images are sheared to the other side. Keras saves a number f as (-f, f), which is also accepted.
+            Defaults to 0.
+        y_factor: float or (lowest, highest) from 0 to 1, the vertical shift in pixels per pixel of width. Defaults to
+            0.
+        Others: as in `RandomTranslation`.
 
     Raises:
-        ValueError: a factor out of its range, or an unknown fill_mode or interpolation.
+        ValueError: if a factor is out of its range, or if the fill mode or interpolation is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.RandomShear(x_factor=0.2)(np.zeros((4, 28, 28, 3))).shape
+        (4, 28, 28, 3)
     """
 
     ARGUMENTS = ("x_factor", "y_factor", *AFFINE_ARGUMENTS)
@@ -365,11 +425,11 @@ class RandomShear(RandomAffine):
         return transforms(1, x, 0, y, 1, 0)
 
 
-# ---- values ----------------------------------------------------------------------------------------------------------
+# ---- values of pixels ------------------------------------------------------------------------------------------------
 
 
 class RandomStretch(RandomImageLayer):
-    """A layer that gives the values of each image another scale and shift, and cuts them to a range."""
+    """Base class of layers that scale and shift the values of each image and clip them to a range."""
 
     ARGUMENTS = ("factor", "value_range", "seed", "data_format")
     LOWEST = 0.0  # of a factor
@@ -389,16 +449,24 @@ class RandomStretch(RandomImageLayer):
 
 @register("layer")
 class RandomContrast(RandomStretch):
-    """(x - mean) times a factor + mean, with the mean of each channel of each image, cut to a range.
+    """Change the contrast of images at random, y = (x - mean) factor + mean, clipped to a range.
+
+    The mean is computed for each channel of each image.
 
     Args:
-        factor: how far from 1 the factors lie: a number for up to 1 + factor, or (lower, upper) for 1 - lower up to
-            1 + upper, as in Keras 3.
-        value_range: (lowest, highest) value of the images, and of the result.
-        seed: what is drawn from; taken from `utils.set_random_seed` when None.
+        factor: float or (lower, upper). A factor is drawn from 1 - lower to 1 + upper; a number f stands for (f, f).
+        value_range: (lowest, highest) value of the images and of the result. Defaults to (0, 255).
+        seed: int, the seed of the random numbers, or None to draw a seed from `utils.set_random_seed`.
 
     Raises:
-        ValueError: a factor out of its range.
+        ValueError: if the factor is out of its range.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> y = layers.RandomContrast(0.5)(np.full((1, 4, 4, 1), 100.0))  # without contrast, nothing changes
+        >>> round(float(y.max()), 2)
+        100.0
     """
 
     def draw(self, images: Any, seed: Any) -> dict:
@@ -413,15 +481,22 @@ class RandomContrast(RandomStretch):
 
 @register("layer")
 class RandomBrightness(RandomStretch):
-    """x plus a part of the range of values, cut to that range.
+    """Change the brightness of images at random, y = x + factor (highest - lowest), clipped to the range of values.
 
     Args:
-        factor: the part at most: a number for both directions, or (lowest, highest), from -1, black, to 1, white.
-        value_range: (lowest, highest) value of the images, and of the result.
-        seed: what is drawn from; taken from `utils.set_random_seed` when None.
+        factor: float or (lowest, highest), from -1 (black) to 1 (white). A number f stands for (-f, f).
+        value_range: (lowest, highest) value of the images and of the result. Defaults to (0, 255).
+        seed: int, the seed of the random numbers, or None to draw a seed from `utils.set_random_seed`.
 
     Raises:
-        ValueError: a factor or range out of its range.
+        ValueError: if the factor or the range of values is invalid.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> y = layers.RandomBrightness((1, 1))(np.zeros((1, 4, 4, 1)))
+        >>> float(y.min())
+        255.0
     """
 
     LOWEST = -1.0
@@ -442,10 +517,10 @@ class RandomBrightness(RandomStretch):
 
 
 def factor_range(layer: Any, factor: Factor, lowest: float) -> tuple[float, float]:
-    """(low, high) of a factor; of a single number -factor, but at least `lowest`, to factor, from there to 1.
+    """Return (low, high) of a factor. A number f stands for (max(-f, lowest), f).
 
     Raises:
-        ValueError: a number out of that range, or a pair that has nothing in common with it.
+        ValueError: if a number is not from `lowest` to 1, or if a pair has no number in this range.
     """
     low, high = ends(factor)
     if is_number(plain(factor)):
@@ -460,7 +535,7 @@ def factor_range(layer: Any, factor: Factor, lowest: float) -> tuple[float, floa
 
 
 def both_signs(layer: Any, name: str, factor: Factor) -> tuple[float, float]:
-    """(low, high) of a factor; of a single number -factor to factor. Raises ValueError outside [-1, 1]."""
+    """Return (low, high) of a factor. A number f stands for (-f, f). Raises ValueError outside [-1, 1]."""
     low, high = ends(factor)
     if not -1 <= low <= high <= 1:
         raise ValueError(
@@ -470,7 +545,7 @@ def both_signs(layer: Any, name: str, factor: Factor) -> tuple[float, float]:
 
 
 def ends(factor: Factor) -> tuple[float, float]:
-    """The two numbers of a factor in order; -factor and factor for a single one; NaN for anything else."""
+    """Return the two numbers of a factor in ascending order, (-|f|, |f|) for a number f, and NaN for anything else."""
     found = plain(factor)
     if is_number(found):
         return -abs(float(found)), abs(float(found))
@@ -481,19 +556,19 @@ def ends(factor: Factor) -> tuple[float, float]:
 
 
 def uniform_columns(n: int, ranges: Sequence[tuple[float, float]], seed: Any) -> Any:
-    """(n, len(ranges)): numbers from each of the ranges."""
+    """Return uniform random numbers, (n, len(ranges)), with a column for each range."""
     low, high = np.array(ranges, "float32").T
     return ops.random_uniform((n, len(ranges)), seed) * (high - low) + low
 
 
 def columns(x: Any, n: int) -> list:
-    """The columns of x, (n, ..)."""
+    """Return the columns of x, (n, ...)."""
     x = ops.convert_to_tensor(x)
     return [ops.reshape(column, (n,)) for column in ops.split(x, x.shape[1], 1)]
 
 
 def transforms(*numbers: Any) -> Any:
-    """(N, 8), the last two 0, of six numbers, which may be arrays (N,)."""
+    """Return maps (N, 8) for six coefficients, which may be numbers or arrays (N,); the last two entries are 0."""
     n = next(len(a) for a in numbers if np.ndim(a) or hasattr(a, "shape"))
     full = [a if hasattr(a, "shape") else np.full(n, a, "float32") for a in (*numbers, 0, 0)]
     return ops.stack(full, 1)

@@ -1,4 +1,4 @@
-"""What every layer is: a name, variables, and a `call` written with ops."""
+"""The base class of all layers: a name, variables, and a `call` written with ops."""
 
 from __future__ import annotations
 
@@ -44,37 +44,56 @@ _context = threading.local()
 
 @register("layer")
 class Layer:
-    """A function with state. Subclasses make variables in `build`, from the input's shape, and compute in `call`.
+    """Base class of all layers: a function with state.
 
-    `call` is written with ops; gradient, saving and speed follow from that. If it takes `training`, it is told whether
-    the model is being trained.
+    A subclass creates its variables in `build`, which receives the shape of the input, and computes its output in
+    `call`. `call` is written with ops, so that gradients and saving need no further code. If `call` has an argument
+    `training`, it is True while the model is trained.
 
     Args:
-        activity_regularizer: a penalty on the output that is added to the loss, divided by the size of the batch: a
-            name, a function or None.
-        trainable: whether training changes the weights.
-        dtype: of the weights and of what is computed; `config.floatx()` when None.
-        autocast: whether inputs are cast to `dtype`.
-        name: unique in a model; made from the class if it is None.
-        input_shape: the shape of one input, without the batch, for the first layer of a `Sequential`.
-        input_dim: the same for an input of one axis, its size.
-        weights: arrays that the weights begin with, in the order of `weights`, as in Keras 2.
+        activity_regularizer: a penalty on the output that is added to the loss, divided by the batch size: a name, a
+            function or None.
+        trainable: bool, whether training changes the weights. Defaults to True.
+        dtype: the name of the dtype of weights and computation. Defaults to `config.floatx()`.
+        autocast: bool, whether inputs are cast to `dtype`. Defaults to True.
+        name: str, unique in a model and without a slash, or None to make a unique name from the class.
+        input_shape: tuple, the shape of a sample without the batch axis, for the first layer of a `Sequential`.
+        input_dim: int, the size of a sample with a single axis; short for `input_shape=(input_dim,)`.
+        weights: list of initial values in the order of the attribute `weights`, as in Keras 2.
 
     Attributes:
-        input, output: what it was applied to, and what that gave, when it was first drawn into a model.
+        input: the symbolic input of the first call in a functional model, or None.
+        output: the symbolic output of that call, or None.
 
     Raises:
-        ValueError: a name with a slash, or an argument of another kind.
+        ValueError: if the name contains a slash, or if an argument is invalid.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers, ops
+        >>> class Linear(layers.Layer):
+        ...     def __init__(self, units, **kwargs):
+        ...         super().__init__(**kwargs)
+        ...         self.units = units
+        ...     def build(self, input_shape):
+        ...         self.kernel = self.add_weight((input_shape[-1], self.units), "ones", name="kernel")
+        ...     def call(self, inputs):
+        ...         return ops.matmul(inputs, self.kernel)
+        >>> layer = Linear(2)
+        >>> layer(np.array([[1.0, 2.0]])).tolist()
+        [[3.0, 3.0]]
+        >>> [w.path.split("/")[-1] for w in layer.weights]
+        ['kernel']
     """
 
-    # Names of the constructor's arguments, which are attributes too: what `get_config` adds to those of the base class.
+    # Names of constructor arguments that are attributes, too. `get_config` adds them to those of the base class.
     ARGUMENTS: tuple[str, ...] = ()
 
     _holders: dict[str, Any]  # the attributes that may hold layers or variables
-    _nesting = 0  # how many layers are inside one another in this one
+    _nesting = 0  # depth of the layers nested inside this layer
     _settings = 0  # grows whenever an argument of the constructor is set after the layer was built
     _given: Mapping[str, Any] = MappingProxyType({})  # see `recording`
-    last_change = 0  # grows whenever any layer gets a part or is frozen: until then all signatures stay as they are
+    last_change = 0  # grows whenever any layer gets a part or is frozen; signatures are constant while it is constant
 
     def __init__(
         self,
@@ -103,11 +122,11 @@ class Layer:
         self.given_input_shape = None if input_shape is None else as_shape(self, "input_shape", input_shape)
         self._first_weights = None if weights is None else [np.array(w) for w in weights]
         self.built = False
-        self.build_shape: Any = None  # what `build` was given, with None for the batch
+        self.build_shape: Any = None  # the argument of `build`, with None for the batch size
         self.input: Any = None
         self.output: Any = None
 
-    # ---- what subclasses write -----------------------------------------------------------------------------------
+    # ---- methods that subclasses define --------------------------------------------------------------------------
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -118,20 +137,20 @@ class Layer:
             cls.__init__ = recording(cls.__init__, OF_ALL_LAYERS)  # type: ignore[method-assign]
 
     def build(self, input_shape: Any) -> None:
-        """Make the variables, given the shape of the input (batch first, None if unknown)."""
+        """Create the variables for an input of `input_shape`, which begins with the batch; unknown sizes are None."""
         self.built = True
         known = input_shape is not None
         self.build_shape = map_shapes(lambda shape: (None, *shape[1:]), input_shape) if known else None
 
     def call(self, inputs: Any) -> Any:
-        """The output for `inputs`, written with ops."""
+        """Return the output for `inputs`; written with ops."""
         raise NotImplementedError(f"{type(self).__name__} must define call(self, inputs)")
 
     # ---- state ---------------------------------------------------------------------------------------------------
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the weights. Setting it reaches every layer inside."""
+        """Whether training changes the weights. Setting it also sets it for all layers inside."""
         return self._trainable
 
     @trainable.setter
@@ -142,9 +161,9 @@ class Layer:
             layer.trainable = value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Remember which attributes may hold layers or variables; lists and dicts may do so later.
+        """Set an attribute, and record it if it may hold layers or variables, now or (lists and dicts) later.
 
-        An argument of the constructor that is set after the layer was built makes graphs of it out of date.
+        If a constructor argument is set after the layer was built, graphs that contain the layer are traced again.
         """
         super().__setattr__(name, value)
         if (name in self.ARGUMENTS or name == "activity_regularizer") and vars(self).get("built"):
@@ -159,7 +178,7 @@ class Layer:
             Layer.last_change = next(_changes)
 
     def _note_nesting(self, parts: Iterable[Any]) -> None:
-        """Let calls nest deep enough for new parts of this layer and all that is inside them."""
+        """Allow calls to nest as deeply as the new parts of this layer need."""
         depth = 1 + max((part._nesting for part in parts if isinstance(part, Layer)), default=-1)
         if depth > self._nesting:
             vars(self)["_nesting"] = depth
@@ -172,11 +191,11 @@ class Layer:
 
     # ---- copies --------------------------------------------------------------------------------------------------
 
-    # Attributes that pickles and copies leave out: they belong to the graph around a layer, or to a call under way.
+    # Attributes that pickles and copies leave out: they belong to the graph around a layer, or to a running call.
     TRANSIENT: frozenset[str] = frozenset(["_call_losses", "input", "output"])
 
     def __getstate__(self) -> dict[str, Any]:
-        """What pickles and copies hold."""
+        """Return the attributes for pickles and copies."""
         state = {name: held for name, held in vars(self).items() if name not in self.TRANSIENT}
         holders = {name: held for name, held in self._holders.items() if name not in self.TRANSIENT}
         return {**state, "_holders": holders}
@@ -187,13 +206,13 @@ class Layer:
         Layer.last_change = next(_changes)
 
     def __copy__(self) -> Any:
-        """A layer that shares nothing with this one, as after saving and reading."""
+        """Return a layer that shares nothing with this layer, as after saving and loading."""
         return copy.deepcopy(self)
 
     # ---- parts ---------------------------------------------------------------------------------------------------
 
     def _parts(self) -> list[Layer | Variable]:
-        """The layers and variables that this one is made of."""
+        """Return the layers and variables among the attributes."""
         return parts_of(self._holders)
 
     def _inner_layers(self) -> list[Layer]:
@@ -203,7 +222,7 @@ class Layer:
         return [part for part in self._parts() if isinstance(part, Variable)]
 
     def _signature(self) -> frozenset:
-        """What a graph of the layer holds on to: settings, layers and variables, and which are trained, throughout."""
+        """Return the state of the layer and the layers inside on which graphs depend: settings, parts, `trainable`."""
         parts = self._parts()
         inner = [part._signature() for part in parts if isinstance(part, Layer)]
         return frozenset({(self, self._trainable, self._settings, tuple(parts))}.union(*inner))
@@ -222,22 +241,23 @@ class Layer:
         overwrite_with_gradient: bool = False,
         name: str | None = None,
     ) -> Variable:
-        """Return a new variable of the layer.
+        """Create a variable of the layer and return it.
 
         Args:
-            shape: its sizes; none for a number.
-            initializer: a name such as "he_normal", or a function (shape, dtype) -> array; "glorot_uniform" for floats
-                and "zeros" for other dtypes when None.
-            dtype: the layer's own when None.
-            trainable: whether training may change it.
-            regularizer: a penalty on it that is added to the loss: a name, an object or None.
-            constraint: what it is held to after every step of an optimizer: a name, an object or None.
-            autocast, aggregation: accepted as Keras does, see `Variable`.
-            overwrite_with_gradient: only False; other values belong to training in 8 bits.
-            name: the last part of its path.
+            shape: tuple of int. Defaults to (), a scalar.
+            initializer: a name such as "he_normal", or a function (shape, dtype) -> array. Defaults to "glorot_uniform"
+                for floats and "zeros" for other dtypes.
+            dtype: the name of a dtype. Defaults to the dtype of the layer.
+            trainable: bool, whether training may change the variable. Defaults to True.
+            autocast: accepted for compatibility with Keras; see `Variable`.
+            regularizer: a penalty on the variable that is added to the loss: a name, a function or None.
+            constraint: a function applied to the variable after each training step: a name, a function or None.
+            aggregation: accepted for compatibility with Keras; see `Variable`.
+            overwrite_with_gradient: only False; Keras uses other values for training with 8 bits.
+            name: str, the last part of the path of the variable.
 
         Raises:
-            ValueError: a size is unknown or below 0, or an argument has another kind.
+            ValueError: if a size is unknown or negative, or if another argument is invalid.
         """
         self._check_initialized()
         if overwrite_with_gradient:
@@ -278,7 +298,7 @@ class Layer:
         constraint: Any = None,
         name: str | None = None,
     ) -> Variable:
-        """Return a new variable of the layer, as `add_weight`."""
+        """Create a variable of the layer and return it; see `add_weight`."""
         return self.add_weight(
             shape,
             initializer,
@@ -292,23 +312,23 @@ class Layer:
 
     @property
     def variables(self) -> list[Variable]:
-        """All state: weights, and the seeds of random layers."""
+        """All variables: the weights and the seeds of random layers."""
         return _once(self._own_variables(), (layer.variables for layer in self._inner_layers()))
 
     @property
     def non_trainable_variables(self) -> list[Variable]:
-        """All state that training leaves to the layers themselves: those weights, and the seeds of random layers."""
+        """Variables that the optimizer does not change: non-trainable weights and the seeds of random layers."""
         trained = set(self.trainable_weights)
         return [v for v in self.variables if v not in trained]
 
     @property
     def weights(self) -> list[Variable]:
-        """The state that is saved, all but the seeds of random layers: trainable weights before the others."""
+        """Variables that are saved, without the seeds of random layers; in each layer, trainable weights come first."""
         return _once(self._own_weights(), (layer.weights for layer in self._inner_layers()))
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes: none while `trainable` is False."""
+        """Weights that the optimizer changes. Empty if `trainable` is False."""
         if not self.trainable:
             return []
         own = [v for v in self._own_variables() if v.trainable and v.dtype.kind == "f"]
@@ -318,13 +338,13 @@ class Layer:
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training leaves to the layers themselves."""
+        """Weights that the optimizer does not change, for example moving averages."""
         trained = set(self.trainable_weights)
         return [v for v in self.weights if v not in trained]
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics among the attributes of the layer and their elements, then those of the layers inside it."""
+        """Metrics among the attributes of the layer and in its lists and dicts, followed by those of layers inside."""
         return list(dict.fromkeys(metric for layer in layers_of(self) for metric in layer._own_metrics()))
 
     def _own_metrics(self) -> list[Any]:
@@ -337,10 +357,10 @@ class Layer:
         return [v for metric in self.metrics for v in metric.variables]
 
     def add_loss(self, loss: Any) -> None:
-        """Add a scalar, or the sum of an array, to what training minimises; `call` does so with what it has computed.
+        """Add a scalar, or the sum of an array, to the loss that training minimizes. To be used inside `call`.
 
         Raises:
-            RuntimeError: it is not called from `call`.
+            RuntimeError: if the method is called outside of `call`.
         """
         losses = getattr(_context, "losses", None)
         if losses is None:
@@ -349,63 +369,66 @@ class Layer:
 
     @property
     def losses(self) -> list[Any]:
-        """The penalties on the weights that are trained, then what the last call added by `add_loss` and penalties."""
+        """Penalties on the trainable weights, followed by losses and activity penalties that the last call added."""
         penalties = [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
         return [*penalties, *vars(self).get("_call_losses", ())]
 
     def get_weights(self) -> list[np.ndarray]:
-        """Copies of the weights, in the order of `weights`."""
+        """Return copies of the weights, in the order of `weights`."""
         return [v.numpy() for v in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Write arrays into the weights, in the order of `weights`.
+        """Assign arrays to the weights, in the order of `weights`.
 
         Raises:
-            ValueError: another number of arrays, or a shape that differs; then nothing is written.
+            ValueError: if the number of arrays or a shape differs. No weight is changed in this case.
         """
         variables, arrays = self.weights, [np.asarray(w) for w in weights]
         if len(arrays) != len(variables):
-            raise ValueError(f"{self.name}: it has {len(variables)} weights. Received: {len(arrays)} arrays")
+            raise ValueError(
+                f"{self.name}: there must be {len(variables)} arrays, one for each weight. Received: {len(arrays)}"
+            )
         for variable, array in zip(variables, arrays):
             if array.shape != variable.shape:
                 raise ValueError(
-                    f"{variable.path}: a weight keeps its shape, {variable.shape}. Received: array.shape={array.shape}"
+                    f"{variable.path}: an array must have the shape of its weight, {variable.shape}. "
+                    f"Received: array.shape={array.shape}"
                 )
         assign_all(zip(variables, arrays))
 
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
-        """Put the layer's own weights into `store`, under "0", "1" and so on, the trainable ones first."""
+        """Store the weights of this layer itself under "0", "1" and so on; trainable weights come first."""
         store.update({str(i): variable.numpy() for i, variable in enumerate(self._own_weights())})
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Read what `save_own_variables` has stored.
+        """Assign weights that `save_own_variables` has stored.
 
         Raises:
-            ValueError: the arrays do not fit; then nothing is written.
+            ValueError: if the arrays do not fit. No weight is changed in this case.
         """
         arrays = [np.asarray(store[str(i)]) if str(i) in store else None for i in range(len(store))]
         pairs = paired(f"{self.name}.load_own_variables", "store", self._own_weights(), arrays)
         assign_all(pairs)
 
     def _own_weights(self) -> list[Variable]:
-        """The weights that are not those of a layer inside this one, trainable ones before the others."""
+        """Return the weights that do not belong to a layer inside this layer; trainable weights come first."""
         own = [v for v in self._own_variables() if v.dtype != np.uint64]
         return sorted(own, key=lambda v: not v.trainable)
 
     def count_params(self) -> int:
-        """How many numbers the weights hold."""
+        """Return the number of elements of all weights."""
         return sum(v.size for v in self.weights)
 
     # ---- configuration -------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict:
-        """The arguments that make this layer again, as plain data.
+        """Return the constructor arguments as plain data, from which `from_config` makes an equal layer.
 
-        Arguments of a subclass's own constructor are found here as they were given, if they are plain data. A subclass
-        with others, or that changes them later, names them in `ARGUMENTS`, or overrides this method.
+        Arguments of a user's constructor are recorded if they are plain data. A subclass that has other arguments, or
+        changes them later, lists them in `ARGUMENTS` or overrides this method.
 
         Raises:
-            ValueError: neither is done for an argument that is no plain data.
+            ValueError: if an argument is not plain data and the subclass does neither.
         """
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
         if self.activity_regularizer is not None:
@@ -417,30 +440,30 @@ class Layer:
 
     @classmethod
     def from_config(cls, config: dict) -> Any:
-        """A new layer from what `get_config` returned, here or in Keras."""
+        """Return a new layer for a configuration that `get_config` has returned, here or in Keras."""
         return cls(**arguments(cls, config))
 
     def get_build_config(self) -> dict[str, Any] | None:
-        """Return what `build_from_config` needs: the shape of the input; None before the layer is built."""
+        """Return the argument of `build_from_config`: the shape of the input, or None if the layer is not built."""
         return None if self.build_shape is None else {"input_shape": self.build_shape}
 
     def build_from_config(self, config: Mapping[str, Any] | None) -> None:
-        """Build the layer from what `get_build_config` has returned."""
+        """Build the layer from the result of `get_build_config`."""
         if config and "input_shape" in config:
             self.build(config["input_shape"])
         elif config and "shapes_dict" in config:
             self.build(**config["shapes_dict"])
 
-    # ---- what it computes with -----------------------------------------------------------------------------------
+    # ---- paths and dtypes ----------------------------------------------------------------------------------------
 
     @property
     def path(self) -> str:
-        """What the paths of the layer's variables begin with: its name."""
+        """The beginning of the paths of the layer's variables: its name."""
         return self.name
 
     @property
     def compute_dtype(self) -> str:
-        """The dtype that `call` computes in, which is that of the weights."""
+        """The dtype in which `call` computes, which is the dtype of the weights."""
         return self.dtype
 
     variable_dtype = compute_dtype
@@ -460,22 +483,22 @@ class Layer:
         return_losses: bool = False,
         **kwargs: Any,
     ) -> tuple[Any, ...]:
-        """Return what the layer gives with other values of its variables; nothing is assigned.
+        """Return the output for given values of the variables, without assigning anything.
 
         Args:
-            trainable_variables: a value for each of `trainable_variables`.
-            non_trainable_variables: a value for each of `non_trainable_variables`.
-            args, kwargs: what the layer is applied to.
-            return_losses: whether `losses` are returned, too.
+            trainable_variables: list with a value for each of `trainable_variables`.
+            non_trainable_variables: list with a value for each of `non_trainable_variables`.
+            args, kwargs: the arguments of the call.
+            return_losses: bool, whether to return `losses`, too. Defaults to False.
 
         Returns:
-            The outputs, the new values of `non_trainable_variables`, and the losses if they are asked for.
+            The outputs, the new values of `non_trainable_variables`, and the losses if `return_losses` is true.
 
         Raises:
-            ValueError: the layer is not built, or values do not fit.
+            ValueError: if the layer is not built, or if values do not fit.
         """
         if not self.built:
-            raise ValueError(f"{self.name}: the layer must be built before stateless_call; call it on data once")
+            raise ValueError(f"{self.name}: the layer must be built before stateless_call, for example by a call")
         what = f"{self.name}.stateless_call"
         trained = paired(what, "trainable_variables", self.trainable_variables, trainable_variables)
         others = paired(what, "non_trainable_variables", self.non_trainable_variables, non_trainable_variables)
@@ -488,7 +511,7 @@ class Layer:
         return (outputs, after[len(trained) :], *losses)
 
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
-        """Apply the layer: to arrays at once, to symbolic tensors by drawing a node of a model."""
+        """Apply the layer: to arrays immediately, to symbolic tensors by adding a node to the graph of a model."""
         self._check_initialized()
         names = argument_names(type(self).call)
         at = names.index("training") if "training" in names else len(args)
@@ -512,7 +535,7 @@ class Layer:
             _context.training = before
 
     def _call(self, args: tuple, kwargs: dict) -> Any:
-        """The outputs; what is added to the loss on the way is kept for `losses`, here and in the layers around."""
+        """Return the outputs, and keep losses that the call adds, for `losses` of this and all surrounding layers."""
         outer, _context.losses = getattr(_context, "losses", None), []
         try:
             outputs = self.call(*args, **kwargs)
@@ -526,7 +549,7 @@ class Layer:
             _context.losses = outer
 
     def _activity_penalty(self, output: Any) -> Any:
-        """The penalty on an output per sample, so that it does not grow with the batch."""
+        """Return the penalty on an output divided by the batch size, so that it does not grow with the batch."""
         penalty = self.activity_regularizer(output)
         return penalty / max(output.shape[0], 1) if output.shape else penalty
 
@@ -535,7 +558,7 @@ class Layer:
             raise RuntimeError(f"{type(self).__name__}: __init__ must call super().__init__()")
 
     def _apply(self, args: tuple, kwargs: dict) -> Any:
-        """`apply`; an error tells which layer was to be drawn, and on what."""
+        """Add a node to the graph. Errors name the layer and the shapes of its inputs."""
         try:
             outputs = apply(self, args, kwargs)
             vars(self).pop("_call_losses", None)
@@ -545,7 +568,7 @@ class Layer:
             raise ValueError(f"{self.name} ({type(self).__name__}), inputs of shape {shapes}: {error}") from error
 
     def _cast(self, tree: Any) -> Any:
-        """Numbers in the layer's dtype; symbolic tensors are cast when their graph runs."""
+        """Cast numbers to the dtype of the layer. Symbolic tensors are cast when their graph runs."""
 
         def cast(leaf: Any) -> Any:
             if isinstance(leaf, (KerasTensor, Variable)) or not self.autocast:
@@ -565,18 +588,20 @@ class Layer:
             self._first_weights = None
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the shape of the output for an input of `input_shape` (batch first, None if unknown).
+        """Return the shape of the output for an input of `input_shape`.
 
-        The layer is not built by that, and no memory is taken for weights.
+        Shapes begin with the batch; unknown sizes are None.
+
+        The layer is not built, and no memory is allocated for weights.
         """
         with shapes_only(self):
             outputs = self._applied_to(input_shape)
         return rebuild(outputs, [leaf.shape for leaf in leaves(outputs)])
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """Return symbolic tensors with the shapes and dtypes of the outputs; `args` and `kwargs` hold such of inputs.
+        """Return symbolic tensors with the shapes and dtypes of the outputs, for symbolic inputs.
 
-        The layer is not built by that, and no memory is taken for weights.
+        The layer is not built, and no memory is allocated for weights.
         """
         with shapes_only(self):
             self._ensure_built(args)
@@ -584,7 +609,7 @@ class Layer:
         return map_leaves(lambda t: KerasTensor(t.shape, t.dtype, name=t.name), outputs)
 
     def _applied_to(self, input_shape: Any) -> Any:
-        """Build the layer, and those inside it, and return the symbolic outputs for inputs of `input_shape`."""
+        """Build the layer and the layers inside, and return the symbolic outputs for inputs of `input_shape`."""
         inputs = map_shapes(lambda shape: KerasTensor(as_shape(self, "input_shape", shape), self.dtype), input_shape)
         self._ensure_built((inputs,))
         return apply(self, (inputs,), {})
@@ -595,12 +620,12 @@ class Layer:
 
 name_places_of(Layer)
 
-OF_ALL_LAYERS = frozenset(inspect.signature(Layer).parameters)  # arguments that `Layer.get_config` knows of
+OF_ALL_LAYERS = frozenset(inspect.signature(Layer).parameters)  # arguments that `Layer.get_config` returns
 
 
 @contextlib.contextmanager
 def shapes_only(layer: Layer) -> Iterator[None]:
-    """Build layers without memory for their weights; afterwards `layer`, and those inside it, are as they were."""
+    """Build layers without memory for their weights; at the end, restore `layer` and the layers inside it."""
     before = [(one, dict(vars(one)), copies_of_containers(one)) for one in layers_of(layer)]
     outer, _context.shapes_only = getattr(_context, "shapes_only", False), True
     try:
@@ -617,7 +642,7 @@ def shapes_only(layer: Layer) -> Iterator[None]:
 
 
 def layers_of(layer: Layer) -> list[Layer]:
-    """Return `layer` and the layers inside it, at any depth, each once."""
+    """Return `layer` and the layers inside it at any depth, each once."""
     found = {layer: None}
     stack = [layer]
     while stack:
@@ -633,14 +658,14 @@ def copies_of_containers(layer: Layer) -> list[tuple[Any, Any]]:
 
 
 def _as_plain(value: Any) -> Any:
-    """Return an argument as it is in configurations: a layer, as in Keras, with its module."""
+    """Return an argument as configurations contain it; a layer, as in Keras, with its module."""
     if isinstance(value, Layer):
         return serialize_for_keras("layer", value)
     return serialize(value) if hasattr(value, "get_config") or callable(value) else plain(value)
 
 
 def _noted(build: Callable[[Any, Any], None]) -> Callable[..., None]:
-    """Return `build`, with a note on the layer that it is done."""
+    """Return a `build` that also marks the layer as built."""
 
     @functools.wraps(build)
     def build_and_note(self: Layer, input_shape: Any = None) -> None:
@@ -651,7 +676,7 @@ def _noted(build: Callable[[Any, Any], None]) -> Callable[..., None]:
 
 
 def map_shapes(function: Callable[[Sequence[int | None]], Any], shapes: Any) -> Any:
-    """A shape, or nested lists, tuples and dicts of shapes, with `function` applied to each shape."""
+    """Apply `function` to each shape in nested lists, tuples and dicts of shapes."""
     if isinstance(shapes, dict):
         return {key: map_shapes(function, one) for key, one in shapes.items()}
     if any(isinstance(one, (list, tuple, dict)) for one in shapes):
@@ -661,33 +686,33 @@ def map_shapes(function: Callable[[Sequence[int | None]], Any], shapes: Any) -> 
 
 @functools.cache
 def argument_names(method: Callable[..., Any]) -> tuple[str, ...]:
-    """The names of what `method` takes, behind `self`."""
+    """Return the names of the arguments of `method` after `self`."""
     return tuple(inspect.signature(method).parameters)[1:]
 
 
 @functools.cache
 def default_training(method: Callable[..., Any]) -> bool:
-    """Whether `method` takes it for training when nobody says so: as its signature does, else not."""
+    """Return whether `method` trains by default: True only if its signature says so."""
     return inspect.signature(method).parameters["training"].default is True
 
 
 def parts_of(tree: Any) -> list[Layer | Variable]:
-    """The layers and variables in nested lists, tuples and dicts, each once."""
+    """Return the layers and variables in nested lists, tuples and dicts, each once."""
     return list(dict.fromkeys(leaf for leaf in leaves(tree) if isinstance(leaf, (Layer, Variable))))
 
 
 def is_metric(thing: Any) -> bool:
-    """Whether `thing` is a metric, which is known by its methods here."""
+    """Return whether `thing` is a metric, recognized here by its methods."""
     return hasattr(thing, "update_state") and hasattr(thing, "reset_state") and not isinstance(thing, Layer)
 
 
 def _once(own: Iterable[Variable], inner: Iterable[Iterable[Variable]]) -> list[Variable]:
-    """All variables in order; one that several layers share comes once."""
+    """Return all variables in order; a variable that several layers share comes once."""
     return list(dict.fromkeys(chain(own, *inner)))
 
 
 def check_rank(layer: Layer, inputs: Any, rank: int) -> None:
-    """Raise ValueError where `inputs`, a tensor or a shape, does not have `rank` axes."""
+    """Raise ValueError if `inputs`, a tensor or a shape, does not have `rank` axes."""
     shape = getattr(inputs, "shape", inputs)
     if len(shape) != rank:
         raise ValueError(
@@ -696,15 +721,15 @@ def check_rank(layer: Layer, inputs: Any, rank: int) -> None:
 
 
 def check_count(layer: Layer, name: str, value: Any) -> int:
-    """`value` as an int. Raises ValueError unless it is an integer of at least 1."""
+    """Return `value` as an int. Raises ValueError unless it is an integer of at least 1."""
     return as_integer(layer, name, value, 1)
 
 
 def padding_of(layer: Any, padding: Any, names: Sequence[str] = NAMED_PADDINGS) -> Any:
-    """`padding` of a window over `layer.rank` axes: one of `names`, or the sides ((before, after), ...) of each axis.
+    """Return `padding` of a window over `layer.rank` axes: a name in `names`, or a pair (before, after) per axis.
 
     Raises:
-        ValueError: anything else.
+        ValueError: if `padding` is anything else.
     """
     sides = plain(padding)
     if any(isinstance(n, bool) for n in leaves(sides)):
@@ -715,7 +740,7 @@ def padding_of(layer: Any, padding: Any, names: Sequence[str] = NAMED_PADDINGS) 
 
 
 def dtype_name(layer: Layer, dtype: Any) -> str:
-    """The name of a dtype that NumPy knows, `config.floatx()` for None. Raises ValueError for anything else."""
+    """Return the name of a dtype that NumPy has, `config.floatx()` for None. Raises ValueError for anything else."""
     if dtype is None:
         return config.floatx()
     try:
@@ -727,7 +752,7 @@ def dtype_name(layer: Layer, dtype: Any) -> str:
 
 
 def weight_shape(layer: Layer, name: str | None, shape: Any) -> tuple[int, ...]:
-    """`shape` as a tuple of ints, () for None. Raises ValueError if a size is unknown or no integer."""
+    """Return `shape` as a tuple of ints, () for None. Raises ValueError if a size is unknown or not an integer."""
     sizes = as_shape(layer.name, "the shape of a weight", () if shape is None else shape)
     if None in sizes:
         raise ValueError(f"{layer.name}: the sizes of a weight must be known. Received: {name}.shape={shape}")

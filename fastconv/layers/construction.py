@@ -1,4 +1,4 @@
-"""The arguments that a layer was made with, and those that make it again."""
+"""Record the arguments of a layer's constructor, and find those that make an equal layer."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from fastconv.arguments import plain
 
 PLAIN = (str, int, float, bool, type(None))
-UNKNOWN = object()  # in place of an argument that is no plain data
+UNKNOWN = object()  # replaces an argument that is not plain data
 
 
 def recording(init: Callable[..., None], known: Collection[str]) -> Callable[..., None]:
-    """Return a constructor that notes in `_given` what it is called with, but for arguments whose names are `known`."""
+    """Return a constructor that records its arguments in `_given`, except the arguments whose names are `known`."""
     signature = inspect.signature(init)
 
     @functools.wraps(init)
@@ -28,10 +28,10 @@ def recording(init: Callable[..., None], known: Collection[str]) -> Callable[...
 
 
 def _given_arguments(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a call by name, those that are no plain data as `UNKNOWN`."""
+    """Return the arguments of a call by name; arguments that are not plain data become `UNKNOWN`."""
     try:
         given = signature.bind(None, *args, **kwargs).arguments
-    except TypeError:  # which the constructor will raise
+    except TypeError:  # the constructor will raise the same error
         return {}
     for parameter in signature.parameters.values():
         if parameter.kind is parameter.VAR_POSITIONAL:
@@ -42,7 +42,10 @@ def _given_arguments(signature: inspect.Signature, args: Sequence[Any], kwargs: 
 
 
 def _as_data(value: Any) -> Any:
-    """A copy of `value` if it is a number, string, boolean or None, or made of lists, tuples and dicts of them."""
+    """Return a copy of `value` if it is plain data, else `UNKNOWN`.
+
+    Plain data are numbers, strings, booleans, None, and lists, tuples and dicts of plain data.
+    """
     value = plain(value)
     return value if _is_plain(value) else UNKNOWN
 
@@ -54,10 +57,12 @@ def _is_plain(value: Any) -> bool:
 
 
 def for_constructor(layer: Any, config: dict[str, Any], complete: bool) -> dict[str, Any]:
-    """Return what the constructor of `layer` takes of `config`, and of what it was given if that is to be complete.
+    """Return the entries of `config` that the constructor of `layer` takes.
+
+    If `complete` is true, recorded arguments are added.
 
     Raises:
-        ValueError: `config` is to be complete, but an argument that has no default, or was given, is no plain data.
+        ValueError: if `complete` is true and an argument that has no default, or was given, is not plain data.
     """
     parameters = list(inspect.signature(type(layer).__init__).parameters.values())[1:]
     named = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]

@@ -18,7 +18,7 @@ FINISH = ("activation", "use_bias")
 
 
 class Windowed(Activated, Weighted):
-    """A layer with a window that slides over inputs of `rank` spatial axes, a bias and an activation."""
+    """A layer whose window slides over `rank` spatial axes, with a bias and an activation."""
 
     rank: int
     paddings: Sequence[str] = CONV_PADDINGS
@@ -50,7 +50,7 @@ class Windowed(Activated, Weighted):
         self.use_bias = as_flag(self, "use_bias", use_bias)
 
     def channels(self, input_shape: Sequence[int | None]) -> int:
-        """How many channels inputs of a shape have. Raises ValueError where that is not known."""
+        """Return the number of channels of inputs of a shape. Raises ValueError if it is not known."""
         check_rank(self, input_shape, self.rank + 2)
         channels = input_shape[-1 if self.data_format == "channels_last" else 1]
         if not channels:
@@ -69,7 +69,10 @@ class Windowed(Activated, Weighted):
 
 
 class Conv(Windowed):
-    """y = activation(conv(x, w) + b): `ops.conv`, cross-correlation, with a bias for each filter."""
+    """Convolution layer, y = activation(conv(x, w) + b), over `rank` spatial axes.
+
+    `ops.conv` is cross-correlation: the kernel is not flipped. Each filter has a bias.
+    """
 
     ARGUMENTS = ("filters", *WINDOW, "groups", *FINISH, *choices("kernel", "bias"))
 
@@ -124,7 +127,7 @@ class Conv(Windowed):
             self.bias = self.weight("bias", (self.filters,))
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        """Return the convolution, before the bias; a subclass may override it, say to standardise the kernel."""
+        """Return the convolution before the bias. A subclass may override it, for example to standardize the kernel."""
         return ops.conv(inputs, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
 
     def call(self, inputs: Any) -> Any:
@@ -134,9 +137,23 @@ class Conv(Windowed):
 
 @register("layer", "Convolution1D")
 class Conv1D(Conv):
-    """`Conv2D` over one spatial axis: x (N, W, C), w (KW, C/groups, filters), y (N, OW, filters).
+    """Convolution over one spatial axis, y = activation(conv(x, w) + b), for sequences and time series.
 
-    `padding` may also be "causal": zeros before the first pixel alone, so that no output depends on later inputs.
+    Shapes, channels last: x (N, W, C), w (KW, C/groups, filters), b (filters,), y (N, OW, filters).
+
+    Args:
+        padding: "valid", "same", "causal" or (before, after). "causal" adds zeros before the first element only, so
+            that an output never depends on later inputs. Defaults to "valid".
+        Others: as in `Conv2D`, with integers or tuples of length 1 for sizes.
+
+    Raises:
+        ValueError: if arguments or input shapes do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Conv1D(filters=4, kernel_size=3, padding="causal")(np.zeros((2, 10, 1))).shape
+        (2, 10, 4)
     """
 
     rank = 1
@@ -144,27 +161,50 @@ class Conv1D(Conv):
 
 @register("layer", "Convolution2D")
 class Conv2D(Conv):
-    """y = activation(conv(x, w) + b): `ops.conv`, cross-correlation, with a bias for each filter.
+    """Convolution of images, y = activation(conv(x, w) + b).
 
-    Shapes, channels last: x (N, H, W, C), w (KH, KW, C/groups, filters), b (filters,), y (N, OH, OW, filters).
+    `ops.conv` computes cross-correlation, as deep learning frameworks do: the kernel is not flipped.
+
+    Shapes, channels last: x (N, H, W, C), w (KH, KW, C/groups, filters), b (filters,), y (N, OH, OW, filters). OH is
+    ceil(H / SH) if padding is "same", and floor((H - DH (KH - 1) - 1) / SH) + 1 if it is "valid"; OW likewise.
 
     Args:
-        filters: how many output channels.
-        kernel_size: an int or (KH, KW), in pixels.
-        strides: an int or (SH, SW).
-        padding: "valid", "same", or ((top, bottom), (left, right)).
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        dilation_rate: an int or (DH, DW).
-        groups: into how many groups the channels are split; each filter reads one group.
-        activation: a name, a function written with ops, or None.
-        use_bias: whether b exists.
-        kernel_initializer, bias_initializer: names or functions (shape, dtype) -> array.
-        kernel_regularizer, bias_regularizer: penalties added to the loss, or None.
+        filters: int, the number of output channels.
+        kernel_size: int or (KH, KW), the size of the window in pixels.
+        strides: int or (SH, SW), the step of the window in pixels. Defaults to 1.
+        padding: "valid" (no padding), "same" (zeros on all sides), or ((top, bottom), (left, right)) in pixels.
+            Defaults to "valid".
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        dilation_rate: int or (DH, DW), the distance in pixels between the elements of the window. Defaults to 1.
+        groups: int, the number of groups of channels; each filter reads a single group. Defaults to 1.
+        activation: a name, a function written with ops, or None for no activation.
+        use_bias: bool, whether to add b. Defaults to True.
+        kernel_initializer: a name or a function (shape, dtype) -> array. Defaults to "glorot_uniform".
+        bias_initializer: a name or a function (shape, dtype) -> array. Defaults to "zeros".
+        kernel_regularizer: a penalty on w that is added to the loss, or None.
+        bias_regularizer: a penalty on b that is added to the loss, or None.
         activity_regularizer: a penalty on the output that is added to the loss, or None.
-        kernel_constraint, bias_constraint: what the weights are held to after each step of training, or None.
+        kernel_constraint: a function applied to w after each training step, or None.
+        bias_constraint: a function applied to b after each training step, or None.
 
     Raises:
-        ValueError: arguments or input shapes that do not fit together.
+        ValueError: if arguments or input shapes do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> images = np.zeros((1, 28, 28, 3))
+        >>> layer = layers.Conv2D(filters=8, kernel_size=3, activation="relu")
+        >>> layer(images).shape
+        (1, 26, 26, 8)
+        >>> layer.kernel.shape
+        (3, 3, 3, 8)
+        >>> layers.Conv2D(8, 3, strides=2, padding="same")(images).shape
+        (1, 14, 14, 8)
+
+    References:
+        LeCun et al. 1998, "Gradient-based learning applied to document recognition"; Dumoulin and Visin 2016, "A guide
+        to convolution arithmetic for deep learning".
     """
 
     rank = 2
@@ -172,13 +212,28 @@ class Conv2D(Conv):
 
 @register("layer", "Convolution3D")
 class Conv3D(Conv):
-    """`Conv2D` over three spatial axes: x (N, D, H, W, C), w (KD, KH, KW, C/groups, filters)."""
+    """Convolution over three spatial axes, y = activation(conv(x, w) + b), for volumes and videos.
+
+    Shapes, channels last: x (N, D, H, W, C), w (KD, KH, KW, C/groups, filters), b (filters,), y (N, OD, OH, OW,
+    filters).
+
+    Args: as in `Conv2D`, with integers or tuples of length 3 for sizes.
+
+    Raises:
+        ValueError: if arguments or input shapes do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Conv3D(filters=2, kernel_size=3)(np.zeros((1, 8, 8, 8, 1))).shape
+        (1, 6, 6, 6, 2)
+    """
 
     rank = 3
 
 
 class ConvTranspose(Windowed):
-    """y = activation(C^T x + b), where C is the matrix of a convolution: `ops.conv_transpose`."""
+    """Transposed convolution, y = activation(C^T x + b), over `rank` spatial axes; C is the matrix of a convolution."""
 
     ARGUMENTS = ("filters", *WINDOW, "output_padding", *FINISH, *choices("kernel", "bias"))
     paddings = NAMED_PADDINGS
@@ -249,26 +304,57 @@ class ConvTranspose(Windowed):
 
 @register("layer", "Convolution1DTranspose")
 class Conv1DTranspose(ConvTranspose):
-    """`Conv2DTranspose` over one spatial axis: x (N, W, C), w (KW, filters, C), y (N, OW, filters)."""
+    """Transposed convolution over one spatial axis, for sequences that become longer.
+
+    Shapes, channels last: x (N, W, C), w (KW, filters, C), b (filters,), y (N, OW, filters).
+
+    Args: as in `Conv2DTranspose`, with integers or tuples of length 1 for sizes.
+
+    Raises:
+        ValueError: if arguments or input shapes do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Conv1DTranspose(filters=4, kernel_size=3, strides=2, padding="same")(np.zeros((2, 5, 1))).shape
+        (2, 10, 4)
+    """
 
     rank = 1
 
 
 @register("layer", "Convolution2DTranspose")
 class Conv2DTranspose(ConvTranspose):
-    """y = activation(C^T x + b), where C is the matrix of a convolution: `ops.conv_transpose`.
+    """Transposed convolution of images, y = activation(C^T x + b), which makes images larger.
 
-    Shapes, channels last: x (N, H, W, C), w (KH, KW, filters, C), b (filters,), y (N, OH, OW, filters), where OH is
-    H SH with padding "same" and (H - 1) SH + KH, or H SH if that is more, with "valid".
+    C is the matrix of the convolution from y to x, so the layer computes the gradient of a convolution with respect to
+    its input. It is often called deconvolution.
+
+    Shapes, channels last: x (N, H, W, C), w (KH, KW, filters, C), b (filters,), y (N, OH, OW, filters). OH is H SH if
+    padding is "same", and max((H - 1) SH + KH, H SH) if it is "valid"; OW likewise.
 
     Args:
-        output_padding: pixels that are added after each axis, less than the stride, or None.
-        filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, kernel_initializer,
-            bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint,
-            bias_constraint: as in `Conv2D`.
+        filters: int, the number of output channels.
+        kernel_size: int or (KH, KW), the size of the window in pixels.
+        strides: int or (SH, SW), the factor by which images become larger. Defaults to 1.
+        padding: "valid" or "same". Defaults to "valid".
+        output_padding: int or (PH, PW), pixels added at the end of each axis, less than the stride, or None to find the
+            output size from the padding. Defaults to None.
+        Others: as in `Conv2D`.
 
     Raises:
-        ValueError: arguments or input shapes that do not fit together.
+        ValueError: if arguments or input shapes do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> images = np.zeros((1, 14, 14, 8))
+        >>> layers.Conv2DTranspose(filters=3, kernel_size=3, strides=2, padding="same")(images).shape
+        (1, 28, 28, 3)
+
+    References:
+        Zeiler et al. 2010, "Deconvolutional networks"; Dumoulin and Visin 2016, "A guide to convolution arithmetic for
+        deep learning", chapter 4.
     """
 
     rank = 2
@@ -276,9 +362,21 @@ class Conv2DTranspose(ConvTranspose):
 
 @register("layer", "Convolution3DTranspose")
 class Conv3DTranspose(ConvTranspose):
-    """`Conv2DTranspose` over three spatial axes: x (N, D, H, W, C), w (KD, KH, KW, filters, C).
+    """Transposed convolution over three spatial axes, for volumes that become larger.
 
-    As in Keras, `data_format` comes before `output_padding` here.
+    Shapes, channels last: x (N, D, H, W, C), w (KD, KH, KW, filters, C), b (filters,), y (N, OD, OH, OW, filters).
+
+    Args: as in `Conv2DTranspose`, with integers or tuples of length 3 for sizes. As in Keras, `data_format` comes
+        before `output_padding`.
+
+    Raises:
+        ValueError: if arguments or input shapes do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Conv3DTranspose(filters=2, kernel_size=2, strides=2)(np.zeros((1, 4, 4, 4, 1))).shape
+        (1, 8, 8, 8, 2)
     """
 
     rank = 3
@@ -311,7 +409,7 @@ class Conv3DTranspose(ConvTranspose):
 
 
 class DepthwiseConv(Windowed):
-    """y = activation(depthwise_conv(x, w) + b): every channel has `depth_multiplier` kernels of its own."""
+    """Depthwise convolution, y = activation(depthwise_conv(x, w) + b), over `rank` spatial axes."""
 
     ARGUMENTS = (*WINDOW, "depth_multiplier", *FINISH, *choices("depthwise", "bias"))
 
@@ -363,32 +461,64 @@ class DepthwiseConv(Windowed):
 
 @register("layer")
 class DepthwiseConv1D(DepthwiseConv):
-    """`DepthwiseConv2D` over one spatial axis: x (N, W, C), w (KW, C, M), y (N, OW, C M)."""
+    """Depthwise convolution over one spatial axis: each channel has M = `depth_multiplier` kernels of its own.
+
+    Shapes, channels last: x (N, W, C), w (KW, C, M), b (C M,), y (N, OW, C M).
+
+    Args: as in `DepthwiseConv2D`, with integers or tuples of length 1 for sizes.
+
+    Raises:
+        ValueError: if arguments or input shapes do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.DepthwiseConv1D(kernel_size=3, depth_multiplier=2)(np.zeros((1, 10, 4))).shape
+        (1, 8, 8)
+    """
 
     rank = 1
 
 
 @register("layer")
 class DepthwiseConv2D(DepthwiseConv):
-    """y = activation(depthwise_conv(x, w) + b): every channel has M = `depth_multiplier` kernels of its own.
+    """Depthwise convolution of images: each channel has M = `depth_multiplier` kernels of its own.
+
+    y = activation(depthwise_conv(x, w) + b). Output channel c M + m is computed from input channel c only.
 
     Shapes, channels last: x (N, H, W, C), w (KH, KW, C, M), b (C M,), y (N, OH, OW, C M).
 
     Args:
-        depth_multiplier: M.
-        depthwise_initializer, depthwise_regularizer, depthwise_constraint: of w.
-        kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
-            bias_regularizer, activity_regularizer, bias_constraint: as in `Conv2D`.
+        kernel_size: int or (KH, KW), the size of the window in pixels.
+        strides: int or (SH, SW), the step of the window in pixels. Defaults to 1.
+        padding: "valid", "same", or ((top, bottom), (left, right)) in pixels. Defaults to "valid".
+        depth_multiplier: int, the number M of kernels of each channel. Defaults to 1.
+        depthwise_initializer: a name or a function (shape, dtype) -> array for w. Defaults to "glorot_uniform".
+        depthwise_regularizer: a penalty on w that is added to the loss, or None.
+        depthwise_constraint: a function applied to w after each training step, or None.
+        Others: as in `Conv2D`.
 
     Raises:
-        ValueError: arguments or input shapes that do not fit together.
+        ValueError: if arguments or input shapes do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layer = layers.DepthwiseConv2D(kernel_size=3, depth_multiplier=2)
+        >>> layer(np.zeros((1, 28, 28, 8))).shape
+        (1, 26, 26, 16)
+        >>> layer.kernel.shape
+        (3, 3, 8, 2)
+
+    References:
+        Howard et al. 2017, "MobileNets".
     """
 
     rank = 2
 
 
 class SeparableConv(Windowed):
-    """A depthwise convolution, whose channels a convolution with windows of one pixel mixes."""
+    """Depthwise convolution followed by a pointwise convolution, over `rank` spatial axes."""
 
     ARGUMENTS = ("filters", *WINDOW, "depth_multiplier", *FINISH, *choices("depthwise", "pointwise", "bias"))
 
@@ -459,27 +589,61 @@ class SeparableConv(Windowed):
 
 @register("layer", "SeparableConvolution1D")
 class SeparableConv1D(SeparableConv):
-    """`SeparableConv2D` over one spatial axis: x (N, W, C), kernels (KW, C, M) and (1, C M, filters)."""
+    """Depthwise separable convolution over one spatial axis.
+
+    Shapes, channels last: x (N, W, C), w (KW, C, M), v (1, C M, filters), b (filters,), y (N, OW, filters).
+
+    Args: as in `SeparableConv2D`, with integers or tuples of length 1 for sizes.
+
+    Raises:
+        ValueError: if arguments or input shapes do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.SeparableConv1D(filters=6, kernel_size=3)(np.zeros((1, 10, 4))).shape
+        (1, 8, 6)
+    """
 
     rank = 1
 
 
 @register("layer", "SeparableConvolution2D")
 class SeparableConv2D(SeparableConv):
-    """y = activation(separable_conv(x, w, v) + b): a depthwise convolution, whose channels one of 1 x 1 then mixes.
+    """Depthwise separable convolution of images, y = activation(conv(depthwise_conv(x, w), v) + b).
 
-    Shapes, channels last: x (N, H, W, C), w (KH, KW, C, M) with M = `depth_multiplier`, v (1, 1, C M, filters),
-    b (filters,), y (N, OH, OW, filters). Strides and dilation are those of the first. Chollet 2017, "Xception".
+    A depthwise convolution filters each channel. A convolution with a 1 x 1 window then mixes the channels. Strides and
+    dilation apply to the depthwise convolution.
+
+    Shapes, channels last: x (N, H, W, C), w (KH, KW, C, M), v (1, 1, C M, filters), b (filters,), y (N, OH, OW,
+    filters).
 
     Args:
-        depth_multiplier: M.
-        depthwise_initializer, depthwise_regularizer, depthwise_constraint: of w.
-        pointwise_initializer, pointwise_regularizer, pointwise_constraint: of v.
-        filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
-            bias_regularizer, activity_regularizer, bias_constraint: as in `Conv2D`.
+        filters: int, the number of output channels.
+        kernel_size: int or (KH, KW), the size of the window in pixels.
+        depth_multiplier: int, the number M of depthwise kernels of each channel. Defaults to 1.
+        depthwise_initializer: a name or a function (shape, dtype) -> array for w. Defaults to "glorot_uniform".
+        pointwise_initializer: a name or a function (shape, dtype) -> array for v. Defaults to "glorot_uniform".
+        depthwise_regularizer: a penalty on w that is added to the loss, or None.
+        pointwise_regularizer: a penalty on v that is added to the loss, or None.
+        depthwise_constraint: a function applied to w after each training step, or None.
+        pointwise_constraint: a function applied to v after each training step, or None.
+        Others: as in `Conv2D`.
 
     Raises:
-        ValueError: arguments or input shapes that do not fit together.
+        ValueError: if arguments or input shapes do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layer = layers.SeparableConv2D(filters=16, kernel_size=3, padding="same")
+        >>> layer(np.zeros((1, 28, 28, 8))).shape
+        (1, 28, 28, 16)
+        >>> layer.depthwise_kernel.shape, layer.pointwise_kernel.shape
+        ((3, 3, 8, 1), (1, 1, 8, 16))
+
+    References:
+        Chollet 2017, "Xception: deep learning with depthwise separable convolutions".
     """
 
     rank = 2

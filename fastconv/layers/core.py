@@ -1,4 +1,4 @@
-"""Where data enters, dense layers, and functions as layers."""
+"""Input, dense and wrapper layers, and layers made of functions."""
 
 from __future__ import annotations
 
@@ -18,13 +18,29 @@ from fastconv.serialization import custom_object_scope, is_nameless, register
 
 @register("layer")
 class InputLayer(Layer):
-    """Where data enters a functional model; arguments as for `Input`, whose `tensor` is `input_tensor` here.
+    """Layer that stands for the input of a functional model.
 
-    `input_shape` and `batch_input_shape` are what Keras 2 calls `shape` and `batch_shape`.
+    The output of the layer is the symbolic tensor that `Input` returns; scripts usually call `Input`.
+
+    Args:
+        input_tensor: a symbolic tensor that becomes the input, or None (the argument `tensor` of `Input`).
+        trainable: bool, without effect: the layer has no weights.
+        input_shape: the name of `shape` in Keras 2.
+        batch_input_shape: the name of `batch_shape` in Keras 2.
+        Others: as in `Input`.
 
     Attributes:
-        shape: the sizes of one input, without the batch.
+        shape: the sizes of a sample, without the batch axis.
         batch_size: the size of a batch, or None.
+
+    Raises:
+        ValueError: as in `Input`.
+
+    Example:
+        >>> from fastconv import layers
+        >>> layer = layers.InputLayer(shape=(28, 28, 1))
+        >>> layer.output.shape
+        (None, 28, 28, 1)
     """
 
     ARGUMENTS = ("shape", "batch_size")
@@ -78,7 +94,11 @@ class InputLayer(Layer):
 
 
 def sizes_of_input(shape: Any, batch_size: Any, batch_shape: Any) -> tuple[int | None, ...]:
-    """The sizes of an input, the batch's first. Raises ValueError unless they are given once, as integers or None."""
+    """Return the sizes of an input, beginning with the batch.
+
+    Raises:
+        ValueError: if the sizes are missing, given twice or invalid.
+    """
     if (shape is None) == (batch_shape is None) or (batch_size is not None and batch_shape is not None):
         raise ValueError(
             "Input: shape and batch_size, or batch_shape, must be given. "
@@ -88,20 +108,20 @@ def sizes_of_input(shape: Any, batch_size: Any, batch_shape: Any) -> tuple[int |
         return (*as_shape("Input", "batch_size", (batch_size,)), *as_shape("Input", "shape", shape))
     sizes = as_shape("Input", "batch_shape", batch_shape)
     if not sizes:
-        raise ValueError(f"Input: batch_shape must begin with the batch. Received: {batch_shape=}")
+        raise ValueError(f"Input: batch_shape must begin with the batch size. Received: {batch_shape=}")
     return sizes
 
 
 def check_tensor(tensor: Any, shape: Any, batch_size: Any, batch_shape: Any, dtype: Any) -> None:
-    """Raise ValueError if `tensor` is not symbolic, or differs from what else is given of it."""
+    """Raise ValueError if `tensor` is not symbolic, or if it contradicts another argument."""
     if not isinstance(tensor, KerasTensor) or not tensor.shape:
-        raise ValueError(f"Input: tensor must be symbolic and have a batch. Received: {tensor=}")
+        raise ValueError(f"Input: tensor must be symbolic and have a batch axis. Received: {tensor=}")
     given = {"shape": shape, "batch_size": batch_size, "batch_shape": batch_shape, "dtype": dtype}
     of_tensor = {"shape": tensor.shape[1:], "batch_size": tensor.shape[0], "batch_shape": tensor.shape}
     for name, value in given.items():
         found = of_tensor.get(name, tensor.dtype)
         if value is not None and (found != value if name in ("dtype", "batch_size") else found != tuple(value)):
-            raise ValueError(f"Input: {name} must be that of the tensor, {found}. Received: {name}={value!r}")
+            raise ValueError(f"Input: {name} must equal {name} of the tensor, {found}. Received: {name}={value!r}")
 
 
 def Input(
@@ -118,41 +138,65 @@ def Input(
     """Return the symbolic tensor with which a functional model begins.
 
     Args:
-        shape: the sizes of one input, without the batch; None for those that vary.
-        batch_size: the size of a batch, if it never varies.
-        dtype: `config.floatx()` when None.
-        sparse, ragged, optional: only False; such inputs are not supported.
-        batch_shape: instead of `shape` and `batch_size`: both, (batch_size, *shape).
-        name: of the input.
-        tensor: a symbolic tensor that becomes an input, and is returned.
+        shape: tuple of int or None, the sizes of a sample without the batch axis; None for sizes that vary.
+        batch_size: int, the size of a batch, or None if it varies. Defaults to None.
+        dtype: the name of a dtype. Defaults to `config.floatx()`.
+        sparse, ragged, optional: only False; sparse, ragged and optional inputs are not supported.
+        batch_shape: tuple (batch_size, *shape), instead of `shape` and `batch_size`.
+        name: str, the name of the input, or None to make a unique name.
+        tensor: a symbolic tensor that becomes an input and is returned, or None.
 
     Returns:
         A symbolic tensor of shape (batch_size, *shape).
 
     Raises:
-        ValueError: a size that is neither an integer >= 0 nor None, arguments that contradict each other, or inputs
-            that are not supported.
+        ValueError: if a size is neither an integer >= 0 nor None, if arguments contradict each other, or if the kind of
+            input is not supported.
+
+    Example:
+        >>> import fastconv
+        >>> from fastconv import layers
+        >>> inputs = layers.Input((28, 28, 1))
+        >>> inputs.shape
+        (None, 28, 28, 1)
+        >>> outputs = layers.Dense(10)(layers.Flatten()(inputs))
+        >>> fastconv.Model(inputs, outputs).output_shape
+        (None, 10)
     """
     return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name).output
 
 
 @register("layer")
 class Dense(Activated, Weighted):
-    """y = activation(x w + b).
+    """Fully connected layer, y = activation(x w + b).
 
-    Shapes: x (..., K), kernel w (K, units), bias b (units,), y (..., units).
+    Shapes: x (..., K), kernel w (K, units), bias b (units,), y (..., units). All axes except the last are batch axes.
 
     Args:
-        units: how many outputs.
-        activation: a name, a function written with ops, or None.
-        use_bias: whether b exists.
-        kernel_initializer, bias_initializer: names or functions (shape, dtype) -> array.
-        kernel_regularizer, bias_regularizer: penalties added to the loss, or None.
+        units: int, the number of outputs.
+        activation: a name, a function written with ops, or None for no activation.
+        use_bias: bool, whether to add b. Defaults to True.
+        kernel_initializer: a name or a function (shape, dtype) -> array. Defaults to "glorot_uniform".
+        bias_initializer: a name or a function (shape, dtype) -> array. Defaults to "zeros".
+        kernel_regularizer: a penalty on w that is added to the loss, or None.
+        bias_regularizer: a penalty on b that is added to the loss, or None.
         activity_regularizer: a penalty on the output that is added to the loss, or None.
-        kernel_constraint, bias_constraint: what the weights are held to after each step of training, or None.
+        kernel_constraint: a function applied to w after each training step, or None.
+        bias_constraint: a function applied to b after each training step, or None.
 
     Raises:
-        ValueError: `units` below 1, or the last axis of the input is unknown or changes.
+        ValueError: if `units` is below 1, or if the size of the last input axis is unknown or changes.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layer = layers.Dense(10, activation="softmax")
+        >>> layer(np.zeros((2, 784))).shape
+        (2, 10)
+        >>> layer.kernel.shape, layer.bias.shape
+        ((784, 10), (10,))
+        >>> layer.count_params()
+        7850
     """
 
     ARGUMENTS = ("units", "activation", "use_bias", *choices("kernel", "bias"))
@@ -198,13 +242,22 @@ class Dense(Activated, Weighted):
 
 @register("layer")
 class Wrapper(Layer):
-    """A layer around another one.
+    """Base class of layers that contain another layer.
 
     Args:
-        layer: the other one.
+        layer: a `Layer`.
 
     Raises:
-        ValueError: it is none.
+        ValueError: if `layer` is not a `Layer`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> class Doubled(layers.Wrapper):
+        ...     def call(self, inputs):
+        ...         return 2 * self.layer(inputs)
+        >>> Doubled(layers.ReLU())(np.array([-1.0, 3.0])).tolist()
+        [0.0, 6.0]
     """
 
     ARGUMENTS: tuple[str, ...] = ("layer",)
@@ -212,7 +265,7 @@ class Wrapper(Layer):
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(layer, Layer):
-            raise ValueError(f"{type(self).__name__}: a layer is needed. Received: layer={layer!r}")
+            raise ValueError(f"{type(self).__name__}: layer must be a Layer. Received: layer={layer!r}")
         self.layer: Any = layer
 
     def build(self, input_shape: Any = None) -> None:
@@ -227,22 +280,31 @@ class Wrapper(Layer):
 
 @register("layer")
 class TimeDistributed(Wrapper):
-    """A layer applied to each element of the second axis: x (N, T, ..) to y (N, T, ..), y[:, t] = layer(x[:, t]).
+    """Apply a layer to each element of the second axis, y[:, t] = layer(x[:, t]).
+
+    Shapes: x (N, T, ...), y (N, T, ...).
 
     Args:
-        layer: the layer.
+        layer: a `Layer`, shared by all T elements.
 
     Raises:
-        ValueError: it is none, or the input has less than three axes.
+        ValueError: if `layer` is not a `Layer`, or if the input has fewer than three axes.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> video = np.zeros((2, 5, 28, 28, 1))
+        >>> layers.TimeDistributed(layers.Conv2D(4, 3))(video).shape
+        (2, 5, 26, 26, 4)
     """
 
     def build(self, input_shape: Any) -> None:  # type: ignore[override]
         if len(input_shape) < 3:
-            raise ValueError(f"{self.name}: inputs must have three axes at least. Received: {input_shape=}")
+            raise ValueError(f"{self.name}: inputs must have at least three axes. Received: {input_shape=}")
         super().build((input_shape[0], *input_shape[2:]))
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        if training and any(not v.trainable for v in self.layer.weights):  # statistics of each time are its own
+        if training and any(not v.trainable for v in self.layer.weights):  # update moving statistics step by step
             steps = [self.layer(inputs[:, t], training=training) for t in range(inputs.shape[1])]
             return ops.stack(steps, 1)
         n, steps, *rest = inputs.shape
@@ -252,11 +314,18 @@ class TimeDistributed(Wrapper):
 
 @register("layer")
 class Pipeline(Layer):
-    """Layers one after another as one layer, which is no model; meant for those that prepare images.
+    """Layer that applies a list of layers one after another, for example to prepare images.
 
     Args:
-        layers: the layers.
-        name: of this one.
+        layers: list of `Layer`, in the order of their application.
+        name: str, the name of the layer, or None to make a unique name.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> prepare = layers.Pipeline([layers.Resizing(8, 8), layers.Rescaling(1 / 255)])
+        >>> prepare(np.full((1, 16, 16, 1), 255.0)).shape
+        (1, 8, 8, 1)
     """
 
     def __init__(self, layers: Sequence[Layer], name: str | None = None) -> None:
@@ -282,7 +351,14 @@ class Pipeline(Layer):
 
 @register("layer")
 class Identity(Layer):
-    """x."""
+    """Identity layer, y = x.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Identity()(np.array([1.0, 2.0])).tolist()
+        [1.0, 2.0]
+    """
 
     def call(self, inputs: Any) -> Any:
         return inputs
@@ -290,15 +366,26 @@ class Identity(Layer):
 
 @register("layer")
 class Lambda(Layer):
-    """function(x, **arguments), for a function written with ops.
+    """Layer that computes function(x, **arguments).
 
-    Code is never read from a file: functions of `ops` and activations are found by their names, the others, by theirs,
-    among the `custom_objects`; a lambda by the name of its layer or as "<lambda>".
+    Saved models hold the name of the function, never its code. When a model is loaded, a function of `ops` or an
+    activation is found by its name. Other functions must be among the `custom_objects` under their names; a lambda
+    under the name of its layer, or under "<lambda>".
 
     Args:
-        function: takes the inputs.
-        output_shape: taken for what older scripts give; shapes are found from the function itself.
-        arguments: further arguments of the function, by name.
+        function: a function of the inputs, written with ops.
+        output_shape: accepted for older scripts and ignored; the shape is found by tracing the function.
+        mask: only None; masks are not supported.
+        arguments: dict of further arguments of the function, or None.
+
+    Raises:
+        ValueError: if `function` is not callable, or if a mask is given.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers, ops
+        >>> layers.Lambda(lambda x: ops.square(x) + 1)(np.array([1.0, 2.0])).tolist()
+        [2.0, 5.0]
     """
 
     ARGUMENTS = ("function", "arguments")
@@ -315,12 +402,15 @@ class Lambda(Layer):
         if mask is not None:
             raise ValueError(f"Lambda: masks are not supported. Received: mask={mask!r}")
         if not callable(function):
-            raise ValueError(f"Lambda: a function is needed. Received: function={function!r}")
+            raise ValueError(f"Lambda: function must be callable. Received: function={function!r}")
         self.function = function
         self.arguments = map_leaves(owned, dict(arguments or {}))
 
     def get_config(self) -> dict:
-        """The arguments of the constructor; a function of the user's with a name of `ops` is "Custom>name"."""
+        """Return the arguments of the constructor.
+
+        A user's function that has the name of a function of `ops` is saved as "Custom>name".
+        """
         config = super().get_config()
         name = config["function"]
         if is_of_ops(name) and not serialization.is_of_this_package(self.function):
@@ -331,13 +421,13 @@ class Lambda(Layer):
     def from_config(
         cls, config: dict, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool | None = None
     ) -> Any:
-        """Return a new layer; its function is one of `ops`, an activation, or among the custom objects.
+        """Return a new layer, whose function is a function of `ops`, an activation or a custom object.
 
         Args:
-            config: what `get_config` has returned, here or in Keras.
-            custom_objects: functions by name, before those of whatever reads the configuration. A lambda is also found
-                by the name of the layer.
-            safe_mode: accepted as Keras does; code in a configuration is never run.
+            config: dict that `get_config` has returned, here or in Keras.
+            custom_objects: dict of functions by name, searched before the objects of the surrounding scope. A lambda is
+                also found by the name of the layer.
+            safe_mode: accepted for compatibility with Keras; code in a configuration is never run.
         """
         given = serialization.arguments(cls, config)
         function = given["function"]
@@ -350,12 +440,12 @@ class Lambda(Layer):
 
 
 def is_of_ops(name: Any) -> bool:
-    """Whether a name in a configuration is that of a function of `ops`."""
+    """Return whether a name in a configuration is the name of a function of `ops`."""
     return isinstance(name, str) and name in ops.__all__
 
 
 def function_named(name: Any) -> Any:
-    """The function that a name, or a function itself, means: a custom object, else one of `ops` or an activation."""
+    """Return the function for a name: a custom object, a function of `ops` or an activation."""
     if is_of_ops(name) and serialization.get_registered_object(name) is None:
         return getattr(ops, name)
     is_activation = isinstance(name, str) and serialization.holds("activation", name)

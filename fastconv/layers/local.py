@@ -1,4 +1,4 @@
-"""Locally connected layers: windows as in a convolution, each place with weights of its own."""
+"""Locally connected layers: windows as in a convolution, with separate weights for each window."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fastconv.window import output_size
 
 
 class LocallyConnected(Activated, Weighted):
-    """A layer of windows whose weights are not shared, over `rank` spatial axes."""
+    """A locally connected layer over `rank` spatial axes."""
 
     ARGUMENTS = ("filters", "kernel_size", "strides", "padding", "data_format", "activation", "use_bias",
                  *choices("kernel", "bias"))  # fmt: skip
@@ -62,7 +62,7 @@ class LocallyConnected(Activated, Weighted):
         check_rank(self, input_shape, self.rank + 2)
         if None in input_shape[1:]:
             raise ValueError(
-                f"{self.name}: the sizes of the input must be known, since every place has weights of its own. "
+                f"{self.name}: the sizes of the input must be known, because every window has separate weights. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
         self.output_size = self._output_size(input_shape)
@@ -77,7 +77,7 @@ class LocallyConnected(Activated, Weighted):
             self.bias = self.weight("bias", (*self.output_size, self.filters))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """Return the shape of the output for an input of `input_shape` (batch first)."""
+        """Return the shape of the output for an input of `input_shape`, beginning with the batch."""
         check_rank(self, input_shape, self.rank + 2)
         sizes = self._output_size(input_shape)
         last = self.data_format == "channels_last"
@@ -87,12 +87,12 @@ class LocallyConnected(Activated, Weighted):
         return tuple(shape[1:-1] if self.data_format == "channels_last" else shape[2:])
 
     def _output_size(self, input_shape: Sequence[int]) -> tuple[int, ...]:
-        """Return how many windows fit into each spatial axis."""
+        """Return the number of windows along each spatial axis."""
         unpadded, undilated = ((0, 0),) * self.rank, (1,) * self.rank
         return output_size(self._spatial(input_shape), self.kernel_size, self.strides, unpadded, undilated)
 
     def _places(self, input_shape: Sequence[int]) -> np.ndarray:
-        """(windows, elements of one): where in an input, as one row, each window reads each element."""
+        """Return the flat index in a sample of each element of each window, (windows, elements of a window)."""
         last = self.data_format == "channels_last"
         elements = np.arange(math.prod(input_shape[1:])).reshape(input_shape[1:])
         images = elements if last else np.moveaxis(elements, 0, -1)
@@ -113,28 +113,50 @@ class LocallyConnected(Activated, Weighted):
 
 @register("layer")
 class LocallyConnected1D(LocallyConnected):
-    """`LocallyConnected2D` over one spatial axis: x (N, W, C), w (OW, KW C, filters), b (OW, filters)."""
+    """Locally connected layer over one spatial axis.
+
+    Shapes, channels last: x (N, W, C), w (OW, KW C, filters), b (OW, filters), y (N, OW, filters).
+
+    Args: as in `LocallyConnected2D`, with integers or tuples of length 1 for sizes.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.LocallyConnected1D(filters=4, kernel_size=3)(np.zeros((2, 10, 1))).shape
+        (2, 8, 4)
+    """
 
     rank = 1
 
 
 @register("layer")
 class LocallyConnected2D(LocallyConnected):
-    """y[n, oh, ow] = activation(window of x at (oh, ow) times w[oh OW + ow] + b[oh, ow]): nothing is shared.
+    """Locally connected layer for images: a convolution whose windows have separate weights.
 
-    Shapes, channels last: x (N, H, W, C), w (OH OW, KH KW C, filters), b (OH, OW, filters), y (N, OH, OW, filters).
-    With channels first the elements of a window lie in the order C, KH, KW. Keras 2 has this layer, Keras 3 does not.
+    y[n, oh, ow] = activation(window of x at (oh, ow) times w[oh OW + ow] + b[oh, ow]). Keras 2 has this layer; Keras 3
+    does not.
+
+    Shapes, channels last: x (N, H, W, C), w (OH OW, KH KW C, filters), b (OH, OW, filters), y (N, OH, OW, filters). If
+    channels come first, the elements of a window are in the order C, KH, KW.
 
     Args:
-        filters: how many outputs each window has.
-        kernel_size: an int or (KH, KW), in pixels.
-        strides: an int or (SH, SW).
-        padding: "valid".
-        data_format, activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
-            activity_regularizer, kernel_constraint, bias_constraint: as in `Conv2D`.
+        filters: int, the number of output channels.
+        kernel_size: int or (KH, KW), the size of the window in pixels.
+        strides: int or (SH, SW), the step of the window in pixels. Defaults to 1.
+        padding: only "valid".
+        Others: as in `Conv2D`.
 
     Raises:
-        ValueError: arguments or input shapes that do not fit together, or a size that is unknown.
+        ValueError: if arguments or input shapes do not fit together, or if a size is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layer = layers.LocallyConnected2D(filters=4, kernel_size=3)
+        >>> layer(np.zeros((1, 8, 8, 2))).shape
+        (1, 6, 6, 4)
+        >>> layer.kernel.shape
+        (36, 18, 4)
     """
 
     rank = 2

@@ -1,4 +1,4 @@
-"""Layers that make one tensor of several."""
+"""Layers that combine several inputs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastconv.serialization import register
 
 
 class Merge(Layer):
-    """A layer of a list of inputs, at least `least` of them and at most `most`."""
+    """Base class of layers whose input is a list of `least` to `most` arrays."""
 
     least, most = 1, 1 << 30
 
@@ -26,12 +26,12 @@ class Merge(Layer):
         return self.merge(inputs)
 
     def merge(self, inputs: Sequence[Any]) -> Any:
-        """What is made of the inputs."""
+        """Return the combined inputs."""
         raise NotImplementedError
 
 
 class Reduction(Merge):
-    """An operation between the first two inputs, then between its result and the next; broadcast as NumPy does."""
+    """Apply an operation to the first two inputs, then to its result and the next input, broadcast as in NumPy."""
 
     operation: Callable[[Any, Any], Any]
 
@@ -41,14 +41,39 @@ class Reduction(Merge):
 
 @register("layer")
 class Add(Reduction):
-    """The elementwise sum of a list of inputs, broadcast as NumPy does."""
+    """Elementwise sum of a list of inputs, broadcast as in NumPy.
+
+    Shapes: inputs of shapes that broadcast against each other; the output has the broadcast shape.
+
+    Raises:
+        ValueError: if the input is not a list.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Add()([np.array([1.0, 2.0]), np.array([3.0, 4.0])]).tolist()
+        [4.0, 6.0]
+        >>> x = layers.Input((8, 8, 4))
+        >>> layers.Add()([x, layers.Conv2D(4, 3, padding="same")(x)]).shape  # a residual connection
+        (None, 8, 8, 4)
+    """
 
     operation = staticmethod(ops.add)
 
 
 @register("layer")
 class Subtract(Reduction):
-    """The first of two inputs less the second, broadcast as NumPy does."""
+    """Elementwise difference of two inputs, the first minus the second, broadcast as in NumPy.
+
+    Raises:
+        ValueError: if the input is not a list of two inputs.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Subtract()([np.array([3.0, 4.0]), np.array([1.0, 1.0])]).tolist()
+        [2.0, 3.0]
+    """
 
     least = most = 2
     operation = staticmethod(ops.subtract)
@@ -56,14 +81,34 @@ class Subtract(Reduction):
 
 @register("layer")
 class Multiply(Reduction):
-    """The elementwise product of a list of inputs, broadcast as NumPy does."""
+    """Elementwise product of a list of inputs, broadcast as in NumPy.
+
+    Raises:
+        ValueError: if the input is not a list.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Multiply()([np.array([3.0, 4.0]), np.array([2.0, 0.5])]).tolist()
+        [6.0, 2.0]
+    """
 
     operation = staticmethod(ops.multiply)
 
 
 @register("layer")
 class Average(Reduction):
-    """The elementwise mean of a list of inputs, broadcast as NumPy does."""
+    """Elementwise mean of a list of inputs, broadcast as in NumPy.
+
+    Raises:
+        ValueError: if the input is not a list.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Average()([np.array([3.0, 4.0]), np.array([1.0, 2.0])]).tolist()
+        [2.0, 3.0]
+    """
 
     operation = staticmethod(ops.add)
 
@@ -73,21 +118,58 @@ class Average(Reduction):
 
 @register("layer")
 class Maximum(Reduction):
-    """The elementwise maximum of a list of inputs, broadcast as NumPy does."""
+    """Elementwise maximum of a list of inputs, broadcast as in NumPy.
+
+    Raises:
+        ValueError: if the input is not a list.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Maximum()([np.array([3.0, 4.0]), np.array([1.0, 5.0])]).tolist()
+        [3.0, 5.0]
+    """
 
     operation = staticmethod(ops.maximum)
 
 
 @register("layer")
 class Minimum(Reduction):
-    """The elementwise minimum of a list of inputs, broadcast as NumPy does."""
+    """Elementwise minimum of a list of inputs, broadcast as in NumPy.
+
+    Raises:
+        ValueError: if the input is not a list.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Minimum()([np.array([3.0, 4.0]), np.array([1.0, 5.0])]).tolist()
+        [1.0, 4.0]
+    """
 
     operation = staticmethod(ops.minimum)
 
 
 @register("layer")
 class Concatenate(Merge):
-    """A list of inputs one behind another along `axis`, which counts the batch."""
+    """Join a list of inputs along an axis.
+
+    Shapes: inputs of equal shapes except for the size of `axis`; in the output this size is the sum of their sizes.
+
+    Args:
+        axis: int, the axis along which inputs are joined, counted with the batch axis. Defaults to -1.
+
+    Raises:
+        ValueError: if the input is not a list, or if shapes differ in another axis.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Concatenate()([np.zeros((1, 8, 8, 4)), np.zeros((1, 8, 8, 2))]).shape
+        (1, 8, 8, 6)
+        >>> layers.Concatenate(axis=1)([np.array([[1.0, 2.0]]), np.array([[3.0]])]).tolist()
+        [[1.0, 2.0, 3.0]]
+    """
 
     ARGUMENTS = ("axis",)
 
@@ -101,14 +183,22 @@ class Concatenate(Merge):
 
 @register("layer")
 class Dot(Merge):
-    """Sums of products of two inputs along one axis of each, sample by sample: (N, A, K) and (N, B, K) give (N, A, B).
+    """Dot products of the vectors of two inputs, sample by sample.
+
+    Shapes: (N, A, K) and (N, B, K) give (N, A, B) if `axes` is 2; (N, K) and (N, K) give (N, 1) if `axes` is 1.
 
     Args:
-        axes: the axis of both, or one of each; they count the batch, which cannot be one of them.
-        normalize: divide by the lengths of the vectors along these axes, so that cosines come out.
+        axes: int, or a pair with an axis of each input, counted with the batch axis, which is not allowed.
+        normalize: bool, whether to divide the vectors by their lengths, which gives cosines. Defaults to False.
 
     Raises:
-        ValueError: the sizes of the axes differ.
+        ValueError: if the axes do not exist, are the batch axis, or differ in size.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Dot(axes=1)([np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])]).tolist()
+        [[11.0]]
     """
 
     ARGUMENTS = ("axes", "normalize")
@@ -118,7 +208,7 @@ class Dot(Merge):
         super().__init__(**kwargs)
         pair = as_integers(self, "axes", axes, count=2)
         if not all(pair):
-            raise ValueError(f"Dot: axes must not be that of the batch, 0. Received: axes={axes!r}")
+            raise ValueError(f"Dot: axes must not contain the batch axis, 0. Received: axes={axes!r}")
         self.axes = as_axes(self, "axes", axes)
         self.normalize = as_flag(self, "normalize", normalize)
 
@@ -126,7 +216,7 @@ class Dot(Merge):
         pair = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
         if not all(-x.ndim <= axis < x.ndim and axis % x.ndim for x, axis in zip(inputs, pair)):
             raise ValueError(
-                f"{self.name}: axes must be among those of the inputs after the batch. "
+                f"{self.name}: axes must exist in the inputs and not be the batch axis. "
                 f"Received: axes={self.axes}, shapes {tuple(inputs[0].shape)} and {tuple(inputs[1].shape)}"
             )
         sides = [self._side(x, axis % x.ndim) for x, axis in zip(inputs, pair)]
@@ -140,7 +230,7 @@ class Dot(Merge):
         return ops.reshape(products, (a.shape[0], *(kept_a + kept_b or (1,))))
 
     def _side(self, x: Any, axis: int) -> tuple[Any, tuple[int, ...]]:
-        """x as (N, all other axes, K), and the sizes of the others."""
+        """Return x as (N, all other axes, K), and the sizes of the other axes."""
         others = [i for i in range(1, x.ndim) if i != axis]
         kept = tuple(x.shape[i] for i in others)
         rows = ops.reshape(ops.transpose(x, (0, *others, axis)), (x.shape[0], -1, x.shape[axis]))
@@ -151,40 +241,130 @@ class Dot(Merge):
 
 
 def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """`Add` applied to `inputs`."""
+    """Return the elementwise sum of a list of inputs; see `Add`.
+
+    Args:
+        inputs: list of arrays or symbolic tensors.
+        kwargs: arguments of the layer, for example `name`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.add([np.array([1.0, 2.0]), np.array([3.0, 4.0])]).tolist()
+        [4.0, 6.0]
+    """
     return Add(**kwargs)(inputs)
 
 
 def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """`Subtract` applied to `inputs`."""
+    """Return the difference of two inputs; see `Subtract`.
+
+    Args:
+        inputs: list of two arrays or symbolic tensors.
+        kwargs: arguments of the layer, for example `name`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.subtract([np.array([3.0, 4.0]), np.array([1.0, 1.0])]).tolist()
+        [2.0, 3.0]
+    """
     return Subtract(**kwargs)(inputs)
 
 
 def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """`Multiply` applied to `inputs`."""
+    """Return the elementwise product of a list of inputs; see `Multiply`.
+
+    Args:
+        inputs: list of arrays or symbolic tensors.
+        kwargs: arguments of the layer, for example `name`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.multiply([np.array([3.0, 4.0]), np.array([2.0, 0.5])]).tolist()
+        [6.0, 2.0]
+    """
     return Multiply(**kwargs)(inputs)
 
 
 def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """`Average` applied to `inputs`."""
+    """Return the elementwise mean of a list of inputs; see `Average`.
+
+    Args:
+        inputs: list of arrays or symbolic tensors.
+        kwargs: arguments of the layer, for example `name`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.average([np.array([3.0, 4.0]), np.array([1.0, 2.0])]).tolist()
+        [2.0, 3.0]
+    """
     return Average(**kwargs)(inputs)
 
 
 def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """`Maximum` applied to `inputs`."""
+    """Return the elementwise maximum of a list of inputs; see `Maximum`.
+
+    Args:
+        inputs: list of arrays or symbolic tensors.
+        kwargs: arguments of the layer, for example `name`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.maximum([np.array([3.0, 4.0]), np.array([1.0, 5.0])]).tolist()
+        [3.0, 5.0]
+    """
     return Maximum(**kwargs)(inputs)
 
 
 def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """`Minimum` applied to `inputs`."""
+    """Return the elementwise minimum of a list of inputs; see `Minimum`.
+
+    Args:
+        inputs: list of arrays or symbolic tensors.
+        kwargs: arguments of the layer, for example `name`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.minimum([np.array([3.0, 4.0]), np.array([1.0, 5.0])]).tolist()
+        [1.0, 4.0]
+    """
     return Minimum(**kwargs)(inputs)
 
 
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
-    """`Concatenate` applied to `inputs`."""
+    """Return a list of inputs joined along an axis; see `Concatenate`.
+
+    Args:
+        inputs: list of arrays or symbolic tensors.
+        axis: int, counted with the batch axis. Defaults to -1.
+        kwargs: arguments of the layer, for example `name`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.concatenate([np.array([[1.0, 2.0]]), np.array([[3.0]])]).tolist()
+        [[1.0, 2.0, 3.0]]
+    """
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
 def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
-    """`Dot` applied to `inputs`."""
+    """Return the dot products of the vectors of two inputs; see `Dot`.
+
+    Args:
+        inputs: list of two arrays or symbolic tensors.
+        axes: int, or a pair with an axis of each input. Defaults to -1.
+        kwargs: arguments of the layer, for example `name`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.dot([np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])]).tolist()
+        [[11.0]]
+    """
     return Dot(axes=axes, **kwargs)(inputs)

@@ -1,4 +1,4 @@
-"""Normalisation layers."""
+"""Normalization layers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastconv.serialization import register
 
 
 class Affine(Weighted):
-    """A layer that normalises, and then scales by gamma and shifts by beta."""
+    """Base class of layers that normalize, then multiply by gamma and add beta."""
 
     ARGUMENTS: tuple[str, ...] = ("axis", "epsilon", "center", "scale", *choices("beta", "gamma"))
     axis: Any
@@ -55,13 +55,13 @@ class Affine(Weighted):
         self.beta = self.weight("beta", shape) if self.center else None
 
     def affine(self, x: Any, axes: Sequence[int]) -> Any:
-        """gamma x + beta, as far as they exist, which have the sizes of `axes`."""
+        """Return gamma x + beta for gamma and beta with the sizes of `axes`. A missing gamma or beta is left out."""
         x = x * along(self.gamma, x.shape, axes) if self.scale else x
         return x + along(self.beta, x.shape, axes) if self.center else x
 
 
 def sizes_of(layer: Any, input_shape: Sequence[int | None]) -> tuple[int, ...]:
-    """The sizes of `layer.axis`. Raises ValueError where one is unknown, or is not there."""
+    """Return the sizes of `layer.axis`. Raises ValueError if an axis does not exist or its size is unknown."""
     axes, rank = [layer.axis] if isinstance(layer.axis, int) else sorted(layer.axis), len(input_shape)
     if not all(-rank <= axis < rank and input_shape[axis] is not None for axis in axes):
         raise ValueError(
@@ -71,34 +71,57 @@ def sizes_of(layer: Any, input_shape: Sequence[int | None]) -> tuple[int, ...]:
 
 
 def along(vector: Any, shape: Sequence[int], axes: Sequence[int]) -> Any:
-    """`vector`, with the sizes of `axes`, ready to be broadcast against an array of `shape`."""
+    """Return `vector`, which has the sizes of `axes`, reshaped to broadcast against an array of `shape`."""
     return ops.reshape(vector, [n if i in axes else 1 for i, n in enumerate(shape)])
 
 
 @register("layer")
 class BatchNormalization(Affine):
-    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, channel by channel; Ioffe and Szegedy 2015.
+    """Batch normalization, y = gamma (x - mean) / sqrt(variance + epsilon) + beta, channel by channel.
 
-    In training with the batch's own statistics, of which moving averages are kept, each momentum times itself plus
-    1 - momentum times the batch's; otherwise with these averages.
+    In training the layer uses the mean and variance of the batch, and updates moving averages of both:
+    moving = momentum moving + (1 - momentum) batch. Outside training, or if `trainable` is False, it uses the moving
+    averages.
+
+    Shapes: x and y (N, ..., C) if `axis` is -1; gamma, beta, moving_mean and moving_variance (C,).
 
     Args:
-        axis: the axis of the channels.
-        momentum: of the moving averages.
-        epsilon: added to the variance.
-        center, scale: whether beta and gamma exist.
-        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: names or functions.
-        beta_regularizer, gamma_regularizer: penalties added to the loss, or None.
-        beta_constraint, gamma_constraint: what the weights are held to after each step of training, or None.
-        renorm: whether training normalises nearly as prediction does, by (x - mean) / deviation r + d with the ratio r
-            of the batch's deviation to a moving average of it, and d, by how many of these averages the batch's mean is
-            off; r and d count as constants. Ioffe 2017, "Batch renormalization".
-        renorm_clipping: bounds of r and d, with the keys "rmin", "rmax" and "dmax"; those that are missing do not bind.
-        renorm_momentum: of the averages that r and d refer to.
-        synchronized: accepted as in Keras; there is one device.
+        axis: int, the axis of the channels; 1 if channels come first. Defaults to -1.
+        momentum: float, the part of a moving average that an update keeps. Defaults to 0.99.
+        epsilon: float, added to the variance to avoid a division by zero. Defaults to 0.001.
+        center: bool, whether to add beta. Defaults to True.
+        scale: bool, whether to multiply by gamma. Defaults to True.
+        beta_initializer: a name or a function (shape, dtype) -> array. Defaults to "zeros".
+        gamma_initializer: a name or a function (shape, dtype) -> array. Defaults to "ones".
+        moving_mean_initializer: a name or a function (shape, dtype) -> array. Defaults to "zeros".
+        moving_variance_initializer: a name or a function (shape, dtype) -> array. Defaults to "ones".
+        beta_regularizer: a penalty on beta that is added to the loss, or None.
+        gamma_regularizer: a penalty on gamma that is added to the loss, or None.
+        beta_constraint: a function applied to beta after each training step, or None.
+        gamma_constraint: a function applied to gamma after each training step, or None.
+        renorm: bool, whether to use batch renormalization: in training the normalized x is multiplied by r and d is
+            added, with r = deviation / moving deviation and d = (mean - moving mean) / moving deviation. Gradients
+            treat r and d as constants. Defaults to False.
+        renorm_clipping: dict of bounds with the keys "rmin", "rmax" and "dmax", or None. A missing key sets no bound.
+        renorm_momentum: float, the momentum of the averages in r and d. Defaults to 0.99.
+        synchronized: bool, accepted for compatibility with Keras; there is a single device. Defaults to False.
 
     Raises:
-        ValueError: the number of channels is unknown, or `renorm_clipping` has other keys, rmax < rmin or dmax < 0.
+        ValueError: if the number of channels is unknown, or if `renorm_clipping` has other keys, rmax < rmin or dmax <
+            0.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> x = np.array([[1.0], [3.0]])
+        >>> layer = layers.BatchNormalization(epsilon=0.0)
+        >>> layer(x, training=True).tolist()
+        [[-1.0], [1.0]]
+        >>> [round(float(v), 4) for v in (layer.moving_mean[0], layer.moving_variance[0])]
+        [0.02, 1.0]
+
+    References:
+        Ioffe and Szegedy 2015, "Batch normalization"; Ioffe 2017, "Batch renormalization".
     """
 
     axis: int
@@ -171,7 +194,7 @@ class BatchNormalization(Affine):
         gamma, beta = self._renormalized(inputs) if self.renorm else (self.gamma, self.beta)
         y, mean, variance = ops.batch_norm(inputs, gamma, beta, self.axis, self.epsilon)
         if 0 in inputs.shape:
-            return y  # nothing has no statistics
+            return y  # an empty batch has no statistics
         if self.renorm:
             self._average_deviations(mean, variance)
             return y
@@ -181,7 +204,7 @@ class BatchNormalization(Affine):
         return y
 
     def _renormalized(self, x: Any) -> tuple[Any, Any]:
-        """gamma r and gamma d + beta: y = gamma (x' r + d) + beta of x' that is normalised by the batch."""
+        """Return gamma r and gamma d + beta, so that y = gamma (x' r + d) + beta for the batch-normalized input x'."""
         if 0 in x.shape:
             return self.gamma, self.beta
         axes = [i for i in range(x.ndim) if i != self.axis % x.ndim]
@@ -198,7 +221,7 @@ class BatchNormalization(Affine):
         return r, d + self.beta if self.center else d
 
     def _average_deviations(self, mean: Any, variance: Any) -> None:
-        """Move the averages of means and deviations; the moving variance follows from the moving deviation."""
+        """Update the moving means and deviations. The moving variance is computed from the moving deviation."""
         mean, stddev = ops.stop_gradient(mean), ops.stop_gradient(ops.sqrt(variance + self.epsilon))
         averages = {
             self.renorm_mean: (mean, self.renorm_momentum),
@@ -216,7 +239,7 @@ class BatchNormalization(Affine):
 
 
 def _checked_bounds(given: Mapping[str, float] | None) -> dict[str, float]:
-    """A copy of the bounds of renormalisation. Raises ValueError if keys are unknown, or no number is within."""
+    """Return a copy of the renormalization bounds. Raises ValueError if a key is unknown or a range is empty."""
     keys = ("rmin", "rmax", "dmax")
     fits = isinstance(given, (Mapping, type(None))) and (given or {}).keys() <= set(keys)
     name = "renorm_clipping"
@@ -233,21 +256,35 @@ def _checked_bounds(given: Mapping[str, float] | None) -> dict[str, float]:
 
 @register("layer")
 class LayerNormalization(Affine):
-    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each sample over `axis`.
+    """Layer normalization, y = gamma (x - mean) / sqrt(variance + epsilon) + beta, sample by sample over `axis`.
 
-    Ba et al. 2016. With `rms_scaling` y = gamma x / sqrt(variance + epsilon), as Keras has it.
+    Shapes: x and y (N, ...); gamma and beta have the sizes of `axis`.
 
     Args:
-        axis: the axis or axes that are normalised together; gamma and beta have their sizes.
-        epsilon: added to the variance.
-        center, scale: whether beta and gamma exist.
-        rms_scaling: whether to divide alone: without the mean, and with gamma but no beta in any case.
-        beta_initializer, gamma_initializer: names or functions.
-        beta_regularizer, gamma_regularizer: penalties added to the loss, or None.
-        beta_constraint, gamma_constraint: what the weights are held to after each step of training, or None.
+        axis: int or sequence of int, the axes that are normalized together. Defaults to -1.
+        epsilon: float, added to the variance to avoid a division by zero. Defaults to 0.001.
+        center: bool, whether to add beta. Defaults to True.
+        scale: bool, whether to multiply by gamma. Defaults to True.
+        beta_initializer: a name or a function (shape, dtype) -> array. Defaults to "zeros".
+        gamma_initializer: a name or a function (shape, dtype) -> array. Defaults to "ones".
+        beta_regularizer: a penalty on beta that is added to the loss, or None.
+        gamma_regularizer: a penalty on gamma that is added to the loss, or None.
+        beta_constraint: a function applied to beta after each training step, or None.
+        gamma_constraint: a function applied to gamma after each training step, or None.
+        rms_scaling: bool, whether to compute y = gamma x / sqrt(variance + epsilon) instead, as Keras does. The layer
+            then has gamma and no beta. Defaults to False.
 
     Raises:
-        ValueError: the size of an axis is unknown.
+        ValueError: if the size of an axis is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.LayerNormalization(epsilon=0.0)(np.array([[1.0, 3.0], [11.0, 13.0]])).tolist()
+        [[-1.0, 1.0], [-1.0, 1.0]]
+
+    References:
+        Ba et al. 2016, "Layer normalization".
     """
 
     ARGUMENTS = (*Affine.ARGUMENTS, "rms_scaling")
@@ -282,18 +319,28 @@ class LayerNormalization(Affine):
 
 @register("layer")
 class GroupNormalization(Affine):
-    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of groups of channels of each sample.
+    """Group normalization: normalize groups of channels of each sample.
 
-    Wu and He 2018.
+    y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the mean and variance of the group.
+
+    Shapes: x and y (N, ..., C) if `axis` is -1; gamma and beta (C,).
 
     Args:
-        groups: into how many the channels are split; -1 for as many as there are channels.
-        axis: the axis of the channels.
-        epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
-            beta_constraint, gamma_constraint: as in `LayerNormalization`.
+        groups: int, the number of groups into which channels are split; -1 for one group per channel. Defaults to 32.
+        axis: int, the axis of the channels. Defaults to -1.
+        Others: as in `LayerNormalization`.
 
     Raises:
-        ValueError: the number of channels is unknown or no multiple of the groups.
+        ValueError: if the number of channels is unknown or is not a multiple of `groups`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.GroupNormalization(groups=2, epsilon=0.0)(np.array([[1.0, 3.0, 11.0, 13.0]])).tolist()
+        [[-1.0, 1.0, -1.0, 1.0]]
+
+    References:
+        Wu and He 2018, "Group normalization".
     """
 
     ARGUMENTS = ("groups", *Affine.ARGUMENTS)
@@ -340,14 +387,26 @@ class GroupNormalization(Affine):
 
 @register("layer")
 class RMSNormalization(Layer):
-    """y = scale x / sqrt(mean(x^2) + epsilon), with the mean of each sample over `axis`; Zhang and Sennrich 2019.
+    """Root-mean-square normalization, y = scale x / sqrt(mean(x^2) + epsilon), sample by sample over `axis`.
+
+    Shapes: x and y (N, ...); scale has the sizes of `axis`.
 
     Args:
-        axis: the axis or axes that are normalised together; scale has their sizes.
-        epsilon: added to the mean.
+        axis: int or sequence of int, the axes that are normalized together. Defaults to -1.
+        epsilon: float, added to the mean to avoid a division by zero. Defaults to 1e-6.
 
     Raises:
-        ValueError: the size of an axis is unknown.
+        ValueError: if the size of an axis is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> y = layers.RMSNormalization(epsilon=0.0)(np.array([[1.0, 7.0]]))
+        >>> [round(float(v), 4) for v in y[0]]
+        [0.2, 1.4]
+
+    References:
+        Zhang and Sennrich 2019, "Root mean square layer normalization".
     """
 
     ARGUMENTS = ("axis", "epsilon")
@@ -368,7 +427,18 @@ class RMSNormalization(Layer):
 
 @register("layer")
 class UnitNormalization(Layer):
-    """x over its length sqrt(sum(x^2)) along `axis`."""
+    """Normalize vectors to length 1, y = x / sqrt(sum(x^2)), along `axis`.
+
+    Args:
+        axis: int or sequence of int, the axes of a vector. Defaults to -1.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> y = layers.UnitNormalization()(np.array([[3.0, 4.0]]))
+        >>> [round(float(v), 4) for v in y[0]]
+        [0.6, 0.8]
+    """
 
     ARGUMENTS = ("axis",)
 
@@ -378,24 +448,36 @@ class UnitNormalization(Layer):
 
     def call(self, inputs: Any) -> Any:
         largest = ops.stop_gradient(ops.max(ops.abs(inputs), self.axis, keepdims=True))
-        scaled = inputs / ops.maximum(largest, 1e-12)  # whose squares neither overflow nor vanish
+        scaled = inputs / ops.maximum(largest, 1e-12)  # the squares neither overflow nor vanish
         shortest = ops.square(1e-12 / ops.maximum(largest, 1e-12))
         return scaled * ops.rsqrt(ops.maximum(ops.sum(ops.square(scaled), self.axis, keepdims=True), shortest))
 
 
 @register("layer")
 class SpectralNormalization(Wrapper):
-    """A layer whose kernel is divided by its largest singular value in each call of training; Miyato et al. 2018.
+    """Wrapper that divides the kernel of a layer by its largest singular value in each training call.
 
-    The kernel counts as a matrix with a column for each output. Its largest singular value is found by steps of power
-    iteration, which go on from where the last call has left.
+    The kernel is used as a matrix (all other axes, outputs). Its largest singular value is estimated by power
+    iteration, which continues from the vector of the previous call.
 
     Args:
-        layer: one with a kernel.
-        power_iterations: how many steps.
+        layer: a `Layer` with an attribute `kernel`.
+        power_iterations: int, the number of iterations in each call. Defaults to 1.
 
     Raises:
-        ValueError: no step, or the layer has no kernel.
+        ValueError: if `power_iterations` is below 1, or if the layer has no kernel.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layer = layers.SpectralNormalization(layers.Dense(3), power_iterations=50)
+        >>> layer(np.zeros((2, 4)), training=True).shape
+        (2, 3)
+        >>> round(float(np.linalg.svd(layer.kernel.numpy())[1][0]), 2)
+        1.0
+
+    References:
+        Miyato et al. 2018, "Spectral normalization for generative adversarial networks".
     """
 
     ARGUMENTS = ("layer", "power_iterations")
@@ -430,5 +512,5 @@ class SpectralNormalization(Wrapper):
 
 
 def _unit(x: Any) -> Any:
-    """x over its length."""
+    """Return x divided by its length."""
     return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x)), 1e-24))

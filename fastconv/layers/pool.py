@@ -16,7 +16,7 @@ from fastconv.serialization import register
 
 
 class Pooling(Layer):
-    """Every window of each channel reduced to one number, over `rank` spatial axes."""
+    """Reduce each window of each channel to a single number, over `rank` spatial axes."""
 
     ARGUMENTS = ("pool_size", "strides", "padding", "data_format")
     rank: int
@@ -43,7 +43,7 @@ class Pooling(Layer):
 
 
 class GlobalPooling(Layer):
-    """Each channel reduced to one number, over `rank` spatial axes."""
+    """Reduce each channel to a single number, over `rank` spatial axes."""
 
     ARGUMENTS = ("data_format", "keepdims")
     rank: int
@@ -61,10 +61,10 @@ class GlobalPooling(Layer):
 
 
 class AdaptivePooling(Layer):
-    """Each channel reduced to `output_size` numbers an axis, over `rank` spatial axes.
+    """Reduce each channel to `output_size` numbers per axis, over `rank` spatial axes.
 
-    Output i of O along an axis of N is made of inputs floor(i N / O) to ceil((i + 1) N / O) - 1: windows of equal size
-    where O divides N, otherwise such as overlap.
+    Output i of O along an axis of size N is computed from inputs floor(i N / O) to ceil((i + 1) N / O) - 1. If O
+    divides N, the windows have equal sizes and do not overlap.
     """
 
     ARGUMENTS = ("output_size", "data_format")
@@ -85,7 +85,7 @@ class AdaptivePooling(Layer):
         return y
 
     def _reduce_axis(self, x: Any, axis: int, wanted: int) -> Any:
-        """One axis reduced; maxima and means over several axes are those over one after the other."""
+        """Reduce one axis. A maximum or mean over several axes is computed axis by axis."""
         size, reduce = x.shape[axis], type(self).reduce
         if size % wanted == 0:
             apart = ops.reshape(x, (*x.shape[:axis], wanted, size // wanted, *x.shape[axis + 1 :]))
@@ -100,37 +100,61 @@ class AdaptivePooling(Layer):
         return self.reduce_inside(apart, inside, axis + 1)
 
     def reduce_inside(self, x: Any, inside: np.ndarray, axis: int) -> Any:
-        """x reduced over `axis`, of windows of which the places `inside` count; the last of them fills the rest."""
+        """Reduce `axis` of x over the elements for which `inside` is true.
+
+        The other elements repeat the last element of their window, so a maximum may include them.
+        """
         raise NotImplementedError
 
 
 class MaxPooling(Pooling):
-    """The maximum of every window."""
+    """The maximum of each window."""
 
     pool = staticmethod(ops.max_pool)
 
 
 @register("layer", "MaxPool1D")
 class MaxPooling1D(MaxPooling):
-    """`MaxPooling2D` over one spatial axis: x (N, W, C), y (N, OW, C)."""
+    """Maximum of each window over one spatial axis.
+
+    Shapes, channels last: x (N, W, C), y (N, OW, C).
+
+    Args: as in `MaxPooling2D`, with integers or tuples of length 1 for sizes.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.MaxPooling1D(2)(np.array([[[1.0], [5.0], [2.0], [3.0]]])).tolist()
+        [[[5.0], [3.0]]]
+    """
 
     rank = 1
 
 
 @register("layer", "MaxPool2D")
 class MaxPooling2D(MaxPooling):
-    """The maximum of every window.
+    """Maximum of each window of each channel.
 
-    Shapes, channels last: x (N, H, W, C), y (N, OH, OW, C).
+    Shapes, channels last: x (N, H, W, C), y (N, OH, OW, C). OH is ceil(H / SH) if padding is "same", and
+    floor((H - KH) / SH) + 1 if it is "valid"; OW likewise.
 
     Args:
-        pool_size: an int or (KH, KW), in pixels.
-        strides: an int or (SH, SW); `pool_size` when None.
-        padding: "valid", "same", or ((top, bottom), (left, right)); what is padded never counts.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        pool_size: int or (KH, KW), the size of the window in pixels. Defaults to 2.
+        strides: int or (SH, SW), the step of the window in pixels. Defaults to `pool_size`.
+        padding: "valid", "same", or ((top, bottom), (left, right)) in pixels. Padding never is the maximum. Defaults to
+            "valid".
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        name: str, the name of the layer, or None to make a unique name.
 
     Raises:
-        ValueError: arguments or input shapes that do not fit together.
+        ValueError: if arguments or input shapes do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> image = np.arange(16.0).reshape(1, 4, 4, 1)
+        >>> layers.MaxPooling2D(pool_size=2)(image).reshape(2, 2).tolist()
+        [[5.0, 7.0], [13.0, 15.0]]
     """
 
     rank = 2
@@ -138,38 +162,69 @@ class MaxPooling2D(MaxPooling):
 
 @register("layer", "MaxPool3D")
 class MaxPooling3D(MaxPooling):
-    """`MaxPooling2D` over three spatial axes: x (N, D, H, W, C), y (N, OD, OH, OW, C)."""
+    """Maximum of each window over three spatial axes.
+
+    Shapes, channels last: x (N, D, H, W, C), y (N, OD, OH, OW, C).
+
+    Args: as in `MaxPooling2D`, with integers or tuples of length 3 for sizes.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.MaxPooling3D(2)(np.zeros((1, 8, 8, 8, 3))).shape
+        (1, 4, 4, 4, 3)
+    """
 
     rank = 3
 
 
 class MinPooling(Pooling):
-    """The minimum of every window."""
+    """The minimum of each window."""
 
     pool = staticmethod(ops.min_pool)
 
 
 @register("layer", "MinPool1D")
 class MinPooling1D(MinPooling):
-    """`MinPooling2D` over one spatial axis: x (N, W, C), y (N, OW, C)."""
+    """Minimum of each window over one spatial axis.
+
+    Shapes, channels last: x (N, W, C), y (N, OW, C).
+
+    Args: as in `MinPooling2D`, with integers or tuples of length 1 for sizes.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.MinPooling1D(2)(np.array([[[1.0], [5.0], [2.0], [3.0]]])).tolist()
+        [[[1.0], [2.0]]]
+    """
 
     rank = 1
 
 
 @register("layer", "MinPool2D")
 class MinPooling2D(MinPooling):
-    """The minimum of every window.
+    """Minimum of each window of each channel. Keras has no such layer.
 
     Shapes, channels last: x (N, H, W, C), y (N, OH, OW, C).
 
     Args:
-        pool_size: an int or (KH, KW), in pixels.
-        strides: an int or (SH, SW); `pool_size` when None.
-        padding: "valid", "same", or ((top, bottom), (left, right)); what is padded never counts.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        pool_size: int or (KH, KW), the size of the window in pixels. Defaults to 2.
+        strides: int or (SH, SW), the step of the window in pixels. Defaults to `pool_size`.
+        padding: "valid", "same", or ((top, bottom), (left, right)) in pixels. Padding never is the minimum. Defaults to
+            "valid".
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        name: str, the name of the layer, or None to make a unique name.
 
     Raises:
-        ValueError: arguments or input shapes that do not fit together.
+        ValueError: if arguments or input shapes do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> image = np.arange(16.0).reshape(1, 4, 4, 1)
+        >>> layers.MinPooling2D(pool_size=2)(image).reshape(2, 2).tolist()
+        [[0.0, 2.0], [8.0, 10.0]]
     """
 
     rank = 2
@@ -177,38 +232,70 @@ class MinPooling2D(MinPooling):
 
 @register("layer", "MinPool3D")
 class MinPooling3D(MinPooling):
-    """`MinPooling2D` over three spatial axes: x (N, D, H, W, C), y (N, OD, OH, OW, C)."""
+    """Minimum of each window over three spatial axes.
+
+    Shapes, channels last: x (N, D, H, W, C), y (N, OD, OH, OW, C).
+
+    Args: as in `MinPooling2D`, with integers or tuples of length 3 for sizes.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.MinPooling3D(2)(np.zeros((1, 8, 8, 8, 3))).shape
+        (1, 4, 4, 4, 3)
+    """
 
     rank = 3
 
 
 class AveragePooling(Pooling):
-    """The mean of every window."""
+    """The mean of each window."""
 
     pool = staticmethod(ops.average_pool)
 
 
 @register("layer", "AvgPool1D")
 class AveragePooling1D(AveragePooling):
-    """`AveragePooling2D` over one spatial axis: x (N, W, C), y (N, OW, C)."""
+    """Mean of each window over one spatial axis.
+
+    Shapes, channels last: x (N, W, C), y (N, OW, C).
+
+    Args: as in `AveragePooling2D`, with integers or tuples of length 1 for sizes.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.AveragePooling1D(2)(np.array([[[1.0], [5.0], [2.0], [3.0]]])).tolist()
+        [[[3.0], [2.5]]]
+    """
 
     rank = 1
 
 
 @register("layer", "AvgPool2D")
 class AveragePooling2D(AveragePooling):
-    """The mean of every window.
+    """Mean of each window of each channel.
 
-    Shapes, channels last: x (N, H, W, C), y (N, OH, OW, C).
+    Shapes, channels last: x (N, H, W, C), y (N, OH, OW, C). OH is ceil(H / SH) if padding is "same", and
+    floor((H - KH) / SH) + 1 if it is "valid"; OW likewise.
 
     Args:
-        pool_size: an int or (KH, KW), in pixels.
-        strides: an int or (SH, SW); `pool_size` when None.
-        padding: "valid", "same", or ((top, bottom), (left, right)); what is padded never counts.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        pool_size: int or (KH, KW), the size of the window in pixels. Defaults to 2.
+        strides: int or (SH, SW), the step of the window in pixels. Defaults to `pool_size`.
+        padding: "valid", "same", or ((top, bottom), (left, right)) in pixels. Padding is left out of the mean. Defaults
+            to "valid".
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        name: str, the name of the layer, or None to make a unique name.
 
     Raises:
-        ValueError: arguments or input shapes that do not fit together.
+        ValueError: if arguments or input shapes do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> image = np.arange(16.0).reshape(1, 4, 4, 1)
+        >>> layers.AveragePooling2D(pool_size=2)(image).reshape(2, 2).tolist()
+        [[2.5, 4.5], [10.5, 12.5]]
     """
 
     rank = 2
@@ -216,7 +303,18 @@ class AveragePooling2D(AveragePooling):
 
 @register("layer", "AvgPool3D")
 class AveragePooling3D(AveragePooling):
-    """`AveragePooling2D` over three spatial axes: x (N, D, H, W, C), y (N, OD, OH, OW, C)."""
+    """Mean of each window over three spatial axes.
+
+    Shapes, channels last: x (N, D, H, W, C), y (N, OD, OH, OW, C).
+
+    Args: as in `AveragePooling2D`, with integers or tuples of length 3 for sizes.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.AveragePooling3D(2)(np.zeros((1, 8, 8, 8, 3))).shape
+        (1, 4, 4, 4, 3)
+    """
 
     rank = 3
 
@@ -232,21 +330,56 @@ class GlobalMaxPooling(GlobalPooling):
 
 @register("layer", "GlobalMaxPool1D")
 class GlobalMaxPooling1D(GlobalMaxPooling):
-    """The maximum of each channel: (N, W, C) to (N, C), or (N, 1, C) with `keepdims`."""
+    """Maximum of each channel over one spatial axis.
+
+    Shapes, channels last: x (N, W, C), y (N, C), or (N, 1, C) if `keepdims` is True.
+
+    Args: as in `GlobalMaxPooling2D`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.GlobalMaxPooling1D()(np.array([[[1.0], [5.0], [2.0]]])).tolist()
+        [[5.0]]
+    """
 
     rank = 1
 
 
 @register("layer", "GlobalMaxPool2D")
 class GlobalMaxPooling2D(GlobalMaxPooling):
-    """The maximum of each channel: (N, H, W, C) to (N, C), or (N, 1, 1, C) with `keepdims`."""
+    """Maximum of each channel over the whole image.
+
+    Shapes, channels last: x (N, H, W, C), y (N, C), or (N, 1, 1, C) if `keepdims` is True.
+
+    Args:
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        keepdims: bool, whether to keep the spatial axes with size 1. Defaults to False.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.GlobalMaxPooling2D()(np.arange(4.0).reshape(1, 2, 2, 1)).tolist()
+        [[3.0]]
+    """
 
     rank = 2
 
 
 @register("layer", "GlobalMaxPool3D")
 class GlobalMaxPooling3D(GlobalMaxPooling):
-    """The maximum of each channel: (N, D, H, W, C) to (N, C), or (N, 1, 1, 1, C) with `keepdims`."""
+    """Maximum of each channel over three spatial axes.
+
+    Shapes, channels last: x (N, D, H, W, C), y (N, C), or (N, 1, 1, 1, C) if `keepdims` is True.
+
+    Args: as in `GlobalMaxPooling2D`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.GlobalMaxPooling3D(keepdims=True)(np.zeros((2, 4, 4, 4, 3))).shape
+        (2, 1, 1, 1, 3)
+    """
 
     rank = 3
 
@@ -263,27 +396,65 @@ class GlobalAveragePooling(GlobalPooling):
 
 @register("layer", "GlobalAvgPool1D")
 class GlobalAveragePooling1D(GlobalAveragePooling):
-    """The mean of each channel: (N, W, C) to (N, C), or (N, 1, C) with `keepdims`."""
+    """Mean of each channel over one spatial axis.
+
+    Shapes, channels last: x (N, W, C), y (N, C), or (N, 1, C) if `keepdims` is True.
+
+    Args: as in `GlobalAveragePooling2D`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.GlobalAveragePooling1D()(np.array([[[1.0], [3.0]]])).tolist()
+        [[2.0]]
+    """
 
     rank = 1
 
 
 @register("layer", "GlobalAvgPool2D")
 class GlobalAveragePooling2D(GlobalAveragePooling):
-    """The mean of each channel: (N, H, W, C) to (N, C), or (N, 1, 1, C) with `keepdims`."""
+    """Mean of each channel over the whole image.
+
+    Shapes, channels last: x (N, H, W, C), y (N, C), or (N, 1, 1, C) if `keepdims` is True.
+
+    Args:
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        keepdims: bool, whether to keep the spatial axes with size 1. Defaults to False.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.GlobalAveragePooling2D()(np.arange(4.0).reshape(1, 2, 2, 1)).tolist()
+        [[1.5]]
+
+    References:
+        Lin et al. 2014, "Network in network", section 3.2.
+    """
 
     rank = 2
 
 
 @register("layer", "GlobalAvgPool3D")
 class GlobalAveragePooling3D(GlobalAveragePooling):
-    """The mean of each channel: (N, D, H, W, C) to (N, C), or (N, 1, 1, 1, C) with `keepdims`."""
+    """Mean of each channel over three spatial axes.
+
+    Shapes, channels last: x (N, D, H, W, C), y (N, C), or (N, 1, 1, 1, C) if `keepdims` is True.
+
+    Args: as in `GlobalAveragePooling2D`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.GlobalAveragePooling3D()(np.zeros((2, 4, 4, 4, 3))).shape
+        (2, 3)
+    """
 
     rank = 3
 
 
 class AdaptiveMaxPooling(AdaptivePooling):
-    """The maximum of windows as many as asked for."""
+    """The maximum of each of `output_size` windows per axis."""
 
     reduce = staticmethod(ops.max)
 
@@ -293,27 +464,67 @@ class AdaptiveMaxPooling(AdaptivePooling):
 
 @register("layer")
 class AdaptiveMaxPooling1D(AdaptiveMaxPooling):
-    """The maximum of `output_size` windows that cover each axis: (N, W, C) to (N, OW, C)."""
+    """Maximum of each of `output_size` windows that cover the spatial axis.
+
+    Shapes, channels last: x (N, W, C), y (N, OW, C).
+
+    Args: as in `AdaptiveMaxPooling2D`, with an integer for `output_size`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.AdaptiveMaxPooling1D(2)(np.array([[[1.0], [5.0], [2.0], [3.0]]])).tolist()
+        [[[5.0], [3.0]]]
+    """
 
     rank = 1
 
 
 @register("layer")
 class AdaptiveMaxPooling2D(AdaptiveMaxPooling):
-    """The maximum of `output_size` windows that cover each axis: (N, H, W, C) to (N, OH, OW, C)."""
+    """Maximum of each of OH x OW windows that cover the image, whatever its size.
+
+    Output i of OH is computed from rows floor(i H / OH) to ceil((i + 1) H / OH) - 1; columns likewise.
+
+    Shapes, channels last: x (N, H, W, C), y (N, OH, OW, C).
+
+    Args:
+        output_size: int or (OH, OW), the size of the output in pixels.
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+
+    Raises:
+        ValueError: if a size is below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.AdaptiveMaxPooling2D(3)(np.zeros((1, 10, 17, 2))).shape
+        (1, 3, 3, 2)
+    """
 
     rank = 2
 
 
 @register("layer")
 class AdaptiveMaxPooling3D(AdaptiveMaxPooling):
-    """The maximum of `output_size` windows that cover each axis: (N, D, H, W, C) to (N, OD, OH, OW, C)."""
+    """Maximum of each of OD x OH x OW windows that cover the volume.
+
+    Shapes, channels last: x (N, D, H, W, C), y (N, OD, OH, OW, C).
+
+    Args: as in `AdaptiveMaxPooling2D`, with an integer or (OD, OH, OW) for `output_size`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.AdaptiveMaxPooling3D(2)(np.zeros((1, 5, 6, 7, 3))).shape
+        (1, 2, 2, 2, 3)
+    """
 
     rank = 3
 
 
 class AdaptiveAveragePooling(AdaptivePooling):
-    """The mean of windows as many as asked for."""
+    """The mean of each of `output_size` windows per axis."""
 
     reduce = staticmethod(ops.mean)
 
@@ -324,20 +535,60 @@ class AdaptiveAveragePooling(AdaptivePooling):
 
 @register("layer")
 class AdaptiveAveragePooling1D(AdaptiveAveragePooling):
-    """The mean of `output_size` windows that cover each axis: (N, W, C) to (N, OW, C)."""
+    """Mean of each of `output_size` windows that cover the spatial axis.
+
+    Shapes, channels last: x (N, W, C), y (N, OW, C).
+
+    Args: as in `AdaptiveAveragePooling2D`, with an integer for `output_size`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.AdaptiveAveragePooling1D(2)(np.array([[[1.0], [5.0], [2.0], [3.0]]])).tolist()
+        [[[3.0], [2.5]]]
+    """
 
     rank = 1
 
 
 @register("layer")
 class AdaptiveAveragePooling2D(AdaptiveAveragePooling):
-    """The mean of `output_size` windows that cover each axis: (N, H, W, C) to (N, OH, OW, C)."""
+    """Mean of each of OH x OW windows that cover the image, whatever its size.
+
+    Output i of OH is computed from rows floor(i H / OH) to ceil((i + 1) H / OH) - 1; columns likewise.
+
+    Shapes, channels last: x (N, H, W, C), y (N, OH, OW, C).
+
+    Args:
+        output_size: int or (OH, OW), the size of the output in pixels.
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+
+    Raises:
+        ValueError: if a size is below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.AdaptiveAveragePooling2D((1, 2))(np.arange(4.0).reshape(1, 2, 2, 1)).tolist()
+        [[[[1.0], [2.0]]]]
+    """
 
     rank = 2
 
 
 @register("layer")
 class AdaptiveAveragePooling3D(AdaptiveAveragePooling):
-    """The mean of `output_size` windows that cover each axis: (N, D, H, W, C) to (N, OD, OH, OW, C)."""
+    """Mean of each of OD x OH x OW windows that cover the volume.
+
+    Shapes, channels last: x (N, D, H, W, C), y (N, OD, OH, OW, C).
+
+    Args: as in `AdaptiveAveragePooling2D`, with an integer or (OD, OH, OW) for `output_size`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.AdaptiveAveragePooling3D(2)(np.zeros((1, 5, 6, 7, 3))).shape
+        (1, 2, 2, 2, 3)
+    """
 
     rank = 3

@@ -1,4 +1,4 @@
-"""Layers that bring data, images above all, into the form that a model takes; the same in training and after it."""
+"""Layers that prepare data, mostly images, for a model; they compute the same in training and inference."""
 
 from __future__ import annotations
 
@@ -20,10 +20,17 @@ from fastconv.serialization import register
 
 @register("layer")
 class Rescaling(Layer):
-    """x scale + offset.
+    """Rescale values, y = x scale + offset.
 
     Args:
-        scale, offset: numbers, or one for each channel.
+        scale: float, or sequence of float with a number for each channel.
+        offset: float, or sequence of float with a number for each channel. Defaults to 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Rescaling(0.5, offset=-1)(np.array([0.0, 2.0, 4.0])).tolist()
+        [-1.0, 0.0, 1.0]
     """
 
     ARGUMENTS = ("scale", "offset")
@@ -46,15 +53,31 @@ class Rescaling(Layer):
 
 @register("layer")
 class Normalization(Layer):
-    """(x - mean) / max(sqrt(variance), epsilon), with the mean and the variance of data that `adapt` is shown.
+    """Standardize values, y = (x - mean) / max(sqrt(variance), epsilon).
+
+    The mean and the variance are given, or computed from data by `adapt`.
+
+    Shapes: x and y (N, ...); mean and variance have the sizes of `axis`.
 
     Args:
-        axis: the axis, or axes, whose elements have a mean and a variance each; None for one of all together.
-        mean, variance: given both, these are used; they are broadcast against `axis`, and nothing is adapted.
-        invert: whether the layer undoes it: x max(sqrt(variance), epsilon) + mean.
+        axis: int or sequence of int, the axes whose elements have separate means and variances, or None for a single
+            mean and variance. Defaults to -1.
+        mean: float or array that broadcasts to the sizes of `axis`, or None to compute it by `adapt`.
+        variance: float or array that broadcasts to the sizes of `axis`, or None to compute it by `adapt`.
+        invert: bool, whether to compute the inverse, x max(sqrt(variance), epsilon) + mean. Defaults to False.
 
     Raises:
-        ValueError: only one of mean and variance, or two of different shapes or with too many axes.
+        ValueError: if only one of `mean` and `variance` is given, if their shapes differ, or if they have too many
+            axes.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> data = np.array([[0.0], [2.0]])
+        >>> layer = layers.Normalization()
+        >>> layer.adapt(data)
+        >>> layer(data).tolist()
+        [[-1.0], [1.0]]
     """
 
     ARGUMENTS = ("axis", "invert")
@@ -101,12 +124,12 @@ class Normalization(Layer):
             self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")
             self.count = self.add_weight(
                 (), "zeros", "int32", trainable=False, name="count"
-            )  # unused, but in Keras's files
+            )  # unused; saved files of Keras contain it
         else:
             self._mean, self._variance = (self._placed(numbers) for numbers in (self.input_mean, self.input_variance))
 
     def _placed(self, numbers: Any) -> np.ndarray:
-        """Numbers for the last ones of `axis` in a shape that is broadcast against inputs."""
+        """Return an array, whose axes belong to the last axes in `axis`, in a shape that broadcasts against inputs."""
         array = np.asarray(numbers, self.dtype)
         rank = len(self._broadcast)
         kept = [a for a in range(rank) if a not in self._reduced][-array.ndim or rank :]
@@ -115,32 +138,32 @@ class Normalization(Layer):
 
     @property
     def mean(self) -> Any:
-        """The mean in a shape that is broadcast against inputs. Raises ValueError before the layer is built."""
+        """The mean, in a shape that broadcasts against inputs. Raises ValueError if the layer is not built."""
         self._check_built()
         return self._mean if self.input_mean is not None else ops.reshape(self.adapt_mean, self._broadcast)
 
     @property
     def variance(self) -> Any:
-        """The variance in a shape that is broadcast against inputs. Raises ValueError before the layer is built."""
+        """The variance, in a shape that broadcasts against inputs. Raises ValueError if the layer is not built."""
         self._check_built()
         return self._variance if self.input_mean is not None else ops.reshape(self.adapt_variance, self._broadcast)
 
     def _check_built(self) -> None:
         if not self.built:
-            raise ValueError(f"{self.name}: call the layer, build(input_shape) or adapt(data) first")
+            raise ValueError(f"{self.name}: the layer must be built by a call, build(input_shape) or adapt(data)")
 
     def adapt(self, data: Any) -> None:
-        """Take the mean and the variance from data.
+        """Compute the mean and the variance from data.
 
         Args:
-            data: an array, or batches of it: a `Dataset`, a `PyDataset` or anything else that is iterated for x, (x, y)
-                or (x, y, sample_weight).
+            data: an array, or an iterable of batches such as a `Dataset` or a `PyDataset`. Batches are x, (x, y) or
+                (x, y, sample_weight).
 
         Raises:
-            ValueError: mean and variance were given, there is no data, or its shape is not that of the inputs.
+            ValueError: if mean and variance were given, if there is no data, or if its shape does not fit the inputs.
         """
         if self.input_mean is not None:
-            raise ValueError(f"{self.name}: mean and variance were given, so that there is nothing to adapt")
+            raise ValueError(f"{self.name}: adapt must not be called if mean and variance were given")
         count, mean, squares = 0, np.float64(0), np.float64(0)
         for batch in batches_of(data):
             self._fit_to(batch.shape)
@@ -176,7 +199,7 @@ class Normalization(Layer):
 
 
 def batches_of(data: Any) -> Iterator[np.ndarray]:
-    """The inputs among batches x, (x, y) or (x, y, sample_weight); an array is one batch."""
+    """Yield the inputs of batches x, (x, y) or (x, y, sample_weight). An array is a single batch."""
     if hasattr(data, "shape") or isinstance(data, (list, tuple)) or not isinstance(data, Iterable):
         yield np.asarray(data)
         return
@@ -188,11 +211,14 @@ def batches_of(data: Any) -> Iterator[np.ndarray]:
 
 
 class ImageLayer(Layer):
-    """A layer for images (N, H, W, C), or (N, C, H, W), or one of them without N, that gives some of `size`.
+    """Base class of layers that return images of a given size.
+
+    Inputs are batches (N, H, W, C), or (N, C, H, W) if channels come first, or single images without N.
 
     Args:
-        height, width: of the result.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        height: int, the height of the output in pixels.
+        width: int, the width of the output in pixels.
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
     """
 
     ARGUMENTS: tuple[str, ...] = ("height", "width", "data_format")
@@ -206,20 +232,33 @@ class ImageLayer(Layer):
 
 @register("layer")
 class Resizing(ImageLayer):
-    """Images of another size. Whole numbers stay so: they are rounded, and cut to the range of their dtype.
+    """Resize images.
+
+    Integer images stay integers: results are rounded and clipped to the range of the dtype.
+
+    Shapes, channels last: x (N, H, W, C) or (H, W, C), y (N, height, width, C) or (height, width, C).
 
     Args:
-        height, width: of the result.
-        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
-        crop_to_aspect_ratio: cut out the largest part in the middle that has the sides of the result first.
-        pad_to_aspect_ratio: extend the images on two sides to the sides of the result first.
-        fill_mode: "constant", the only way to extend them, with `fill_value`.
-        fill_value: the constant.
-        antialias: whether all pixels count when images are made smaller.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        height: int, the height of the output in pixels.
+        width: int, the width of the output in pixels.
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5". Defaults to "bilinear".
+        crop_to_aspect_ratio: bool, whether to first crop the images to the largest central part that has the aspect
+            ratio of the output. Defaults to False.
+        pad_to_aspect_ratio: bool, whether to first pad the images to the aspect ratio of the output. Defaults to False.
+        fill_mode: only "constant", padding with `fill_value`.
+        fill_value: float, the value of padding. Defaults to 0.
+        antialias: bool, whether all pixels contribute if images are made smaller. Defaults to False.
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
 
     Raises:
-        ValueError: a size below 1, an unknown interpolation or fill_mode, or both cropping and padding.
+        ValueError: if a size is below 1, if the interpolation or fill mode is unknown, or if both cropping and padding
+            are requested.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Resizing(32, 24)(np.zeros((1, 28, 28, 3))).shape
+        (1, 32, 24, 3)
     """
 
     ARGUMENTS = (
@@ -277,14 +316,25 @@ class Resizing(ImageLayer):
 
 @register("layer")
 class CenterCrop(ImageLayer):
-    """The middle of images; of smaller ones the largest part that has the sides of the result, resized.
+    """Crop images to their centre.
+
+    If an image is smaller than the output, its largest central part with the aspect ratio of the output is resized.
+
+    Shapes, channels last: x (N, H, W, C) or (H, W, C), y (N, height, width, C) or (height, width, C).
 
     Args:
-        height, width: of the result.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        height: int, the height of the output in pixels.
+        width: int, the width of the output in pixels.
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
 
     Raises:
-        ValueError: a size below 1.
+        ValueError: if a size is below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.CenterCrop(2, 2)(np.arange(16.0).reshape(1, 4, 4, 1)).ravel().tolist()
+        [5.0, 6.0, 9.0, 10.0]
     """
 
     def call(self, inputs: Any) -> Any:
@@ -292,7 +342,7 @@ class CenterCrop(ImageLayer):
 
 
 def middle(images: Any, height: int, width: int, data_format: str) -> Any:
-    """What `CenterCrop` gives."""
+    """Return the centre of images; see `CenterCrop`."""
     h, w = sides(images, data_format)
     if h < height or w < width:
         return ops.image.resize(images, (height, width), crop_to_aspect_ratio=True, data_format=data_format)
@@ -302,6 +352,6 @@ def middle(images: Any, height: int, width: int, data_format: str) -> Any:
 
 
 def sides(images: Any, data_format: str) -> tuple[int, int]:
-    """(H, W) of one image or a batch."""
+    """Return (H, W) of an image or a batch."""
     h, w = images.shape[-3:-1] if data_format == "channels_last" else images.shape[-2:]
     return h, w

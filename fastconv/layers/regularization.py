@@ -1,4 +1,4 @@
-"""Layers that disturb training so that the model generalises."""
+"""Layers that regularize training: dropout, noise and penalties on outputs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from fastconv.serialization import register
 
 
 class RandomLayer(Layer):
-    """A layer that draws random numbers, others in every step.
+    """Base class of layers that draw new random numbers in each step.
 
     Args:
-        seed: what they are drawn from; taken from `utils.set_random_seed` when None.
+        seed: int, the seed of the random numbers, or None to draw a seed from `utils.set_random_seed`.
     """
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
@@ -27,12 +27,12 @@ class RandomLayer(Layer):
         self.seed_state.path = f"{self.name}/seed_state"
 
     def next_seed(self) -> Any:
-        """The seed of this step, (1,) uint64."""
+        """Return the seed of this step, an array (1,) of uint64, and advance the generator."""
         return self.seed_state.next()
 
 
 class Disturbance(RandomLayer):
-    """A layer that changes its inputs in training only, by a `rate` from 0 to 1."""
+    """Base class of layers that change their inputs in training only, with a `rate` from 0 to 1."""
 
     ARGUMENTS: tuple[str, ...] = ("rate", "seed")
 
@@ -46,23 +46,40 @@ class Disturbance(RandomLayer):
         return self.disturb(inputs) if self.rate < 1 else inputs * 0.0
 
     def disturb(self, x: Any) -> Any:
-        """What training sees of x, at a rate between 0 and 1."""
+        """Return the changed x in training, for a rate between 0 and 1."""
         raise NotImplementedError
 
 
 @register("layer")
 class Dropout(Disturbance):
-    """In training, each element is 0 with probability `rate` and divided by 1 - rate otherwise; else x itself.
+    """Set random elements to 0 in training, y = x mask / (1 - rate).
 
-    Srivastava et al. 2014.
+    Each element of the mask is 0 with probability `rate` and 1 otherwise. The division keeps the expected value of y
+    equal to x. Outside training, y = x.
+
+    Shapes: x and y have any shape.
 
     Args:
-        rate: 0 <= rate <= 1.
-        noise_shape: the shape of what is drawn, which is broadcast against the inputs; None in it is the inputs' size.
-        seed: what the masks are drawn from; taken from `utils.set_random_seed` when None.
+        rate: float, the probability to drop an element, 0 <= rate <= 1.
+        noise_shape: sequence of int or None, the shape of the mask, which is broadcast against x; None in it stands for
+            the size of x. Defaults to the shape of x.
+        seed: int, the seed of the masks, or None to draw a seed from `utils.set_random_seed`.
 
     Raises:
-        ValueError: a rate outside [0, 1].
+        ValueError: if `rate` is outside [0, 1], or if `noise_shape` has a size below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> x = np.ones((2, 100))
+        >>> layer = layers.Dropout(0.5, seed=0)
+        >>> sorted(set(layer(x, training=True).ravel().tolist()))
+        [0.0, 2.0]
+        >>> layer(x).mean().tolist()
+        1.0
+
+    References:
+        Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
     """
 
     ARGUMENTS: tuple[str, ...] = ("rate", "noise_shape", "seed")
@@ -83,12 +100,12 @@ class Dropout(Disturbance):
         return ops.where(self.kept(x), x, 0.0) * (1 / (1 - self.rate))
 
     def kept(self, x: Any) -> Any:
-        """Booleans of the noise's shape, false where elements are dropped, which may be infinite or no numbers."""
+        """Return booleans of the noise's shape, false for dropped elements, which may be infinite or NaN."""
         return ops.dropout(ops.ones(noise_shape(self, x), self.dtype), self.next_seed(), self.rate) > 0
 
 
 def noise_shape(layer: Any, x: Any) -> tuple[int, ...]:
-    """Return `layer.noise_shape` with the sizes of x in place of None. Raises ValueError if it does not fit x."""
+    """Return `layer.noise_shape` with the sizes of x instead of None. Raises ValueError if it does not fit x."""
     return tuple(x.shape) if layer.noise_shape is None else broadcast_shape(layer.name, layer.noise_shape, x.shape)
 
 
@@ -113,7 +130,7 @@ class SpatialDropout(Dropout):
         self.noise_shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
 
     def get_config(self) -> dict:
-        """Return the arguments of the constructor, as in Keras without `trainable`: there is nothing to train."""
+        """Return the arguments of the constructor except `trainable`, as Keras does: the layer has no weights."""
         return {key: value for key, value in super().get_config().items() if key != "trainable"}
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -123,7 +140,19 @@ class SpatialDropout(Dropout):
 
 @register("layer")
 class SpatialDropout1D(SpatialDropout):
-    """Dropout of whole channels of sequences (N, W, C)."""
+    """Set whole channels of sequences to 0 in training; see `Dropout`.
+
+    Shapes: x and y (N, W, C).
+
+    Args: as in `Dropout`, without `noise_shape`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> y = layers.SpatialDropout1D(0.5, seed=0)(np.ones((1, 10, 4)), training=True)
+        >>> bool((y == y[:, :1]).all())
+        True
+    """
 
     ARGUMENTS = ("rate", "seed")
     rank = 1
@@ -136,24 +165,72 @@ class SpatialDropout1D(SpatialDropout):
 
 @register("layer")
 class SpatialDropout2D(SpatialDropout):
-    """Dropout of whole channels of images (N, H, W, C), or (N, C, H, W); Tompson et al. 2015."""
+    """Set whole channels of images to 0 in training; see `Dropout`.
+
+    Neighbouring pixels of a channel are strongly correlated, so that dropping single pixels removes little information.
+
+    Shapes: x and y (N, H, W, C), or (N, C, H, W) if channels come first.
+
+    Args:
+        rate: float, the probability to drop a channel, 0 <= rate <= 1.
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        seed: int, the seed of the masks, or None to draw a seed from `utils.set_random_seed`.
+        name: str, the name of the layer, or None to make a unique name.
+        dtype: the name of a dtype. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if `rate` is outside [0, 1].
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> y = layers.SpatialDropout2D(0.5, seed=0)(np.ones((1, 8, 8, 4)), training=True)
+        >>> bool((y == y[:, :1, :1]).all())
+        True
+
+    References:
+        Tompson et al. 2015, "Efficient object localization using convolutional networks".
+    """
 
     rank = 2
 
 
 @register("layer")
 class SpatialDropout3D(SpatialDropout):
-    """Dropout of whole channels of volumes (N, D, H, W, C), or (N, C, D, H, W)."""
+    """Set whole channels of volumes to 0 in training; see `Dropout`.
+
+    Shapes: x and y (N, D, H, W, C), or (N, C, D, H, W) if channels come first.
+
+    Args: as in `SpatialDropout2D`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.SpatialDropout3D(0.5)(np.ones((1, 4, 4, 4, 2)), training=True).shape
+        (1, 4, 4, 4, 2)
+    """
 
     rank = 3
 
 
 @register("layer")
 class AlphaDropout(Dropout):
-    """Dropout that keeps mean and variance of what `selu` gives: dropped elements take its lowest value.
+    """Dropout for networks with `selu`, which keeps the mean and variance of their activations.
 
-    Klambauer et al. 2017, section 3: y = a (x kept + low (1 - kept)) + b, a = ((1 - rate) (1 + rate low^2))^(-1/2) and
-    b = -a low rate.
+    In training y = a (x mask + low (1 - mask)) + b. The lowest value of selu is low = -1.7581,
+    a = ((1 - rate) (1 + rate low^2))^(-1/2) and b = -a low rate. Outside training, y = x.
+
+    Args: as in `Dropout`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> y = layers.AlphaDropout(0.5, seed=0)(np.zeros((2, 100)), training=True)
+        >>> len(set(y.ravel().tolist()))
+        2
+
+    References:
+        Klambauer et al. 2017, "Self-normalizing neural networks", section 3.
     """
 
     LOW = -1.6732632423543772 * 1.0507009873554805
@@ -166,9 +243,23 @@ class AlphaDropout(Dropout):
 
 @register("layer")
 class GaussianDropout(Disturbance):
-    """In training, x times normal numbers of mean 1 and standard deviation sqrt(rate / (1 - rate)).
+    """Multiply by normal noise in training; the noise has mean 1 and standard deviation sqrt(rate / (1 - rate)).
 
-    Srivastava et al. 2014, section 10.
+    Args:
+        rate: float, the strength of the noise, 0 <= rate <= 1.
+        seed: int, the seed of the noise, or None to draw a seed from `utils.set_random_seed`.
+
+    Raises:
+        ValueError: if `rate` is outside [0, 1].
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.GaussianDropout(0.5)(np.ones((2, 3)), training=True).shape
+        (2, 3)
+
+    References:
+        Srivastava et al. 2014, "Dropout", section 10.
     """
 
     def disturb(self, x: Any) -> Any:
@@ -178,10 +269,20 @@ class GaussianDropout(Disturbance):
 
 @register("layer")
 class GaussianNoise(RandomLayer):
-    """In training, x plus normal numbers of mean 0 and standard deviation `stddev`.
+    """Add normal noise in training; the noise has mean 0 and standard deviation `stddev`.
+
+    Args:
+        stddev: float, the standard deviation of the noise, 0 <= stddev <= 1.
+        seed: int, the seed of the noise, or None to draw a seed from `utils.set_random_seed`.
 
     Raises:
-        ValueError: a standard deviation below 0 or above 1.
+        ValueError: if `stddev` is below 0 or above 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.GaussianNoise(0.1)(np.zeros((2, 3))).tolist()
+        [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
 
     ARGUMENTS = ("stddev", "seed")
@@ -198,7 +299,21 @@ class GaussianNoise(RandomLayer):
 
 @register("layer")
 class ActivityRegularization(Layer):
-    """x; l1 sum(|x|) + l2 sum(x^2) is added to the loss."""
+    """Return x unchanged, and add l1 sum(|x|) + l2 sum(x^2) to the loss, divided by the batch size.
+
+    Args:
+        l1: float, the strength of the penalty on |x|. Defaults to 0.
+        l2: float, the strength of the penalty on x^2. Defaults to 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layer = layers.ActivityRegularization(l1=0.5)
+        >>> layer(np.array([[1.0, -3.0]])).tolist()
+        [[1.0, -3.0]]
+        >>> float(layer.losses[0])
+        2.0
+    """
 
     ARGUMENTS = ("l1", "l2")
 

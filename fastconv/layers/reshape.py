@@ -1,4 +1,4 @@
-"""Layers that move, repeat or leave out elements without changing them; and those that make images larger."""
+"""Layers that change the shape of arrays: flatten, reshape, pad, crop and upsample."""
 
 from __future__ import annotations
 
@@ -15,7 +15,19 @@ from fastconv.serialization import register
 
 @register("layer")
 class Flatten(Layer):
-    """Each input as one row: (N, ...) to (N, product of the other axes), in channels-last order."""
+    """Flatten each sample to a vector.
+
+    Shapes: x (N, ...), y (N, product of the other sizes). Elements are in channels-last order in both data formats.
+
+    Args:
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Flatten()(np.zeros((2, 7, 7, 64))).shape
+        (2, 3136)
+    """
 
     ARGUMENTS = ("data_format",)
 
@@ -31,10 +43,22 @@ class Flatten(Layer):
 
 @register("layer")
 class Reshape(Layer):
-    """Each input in another shape: (N, ...) to (N, *target_shape); one size may be -1.
+    """Reshape each sample.
+
+    Shapes: x (N, ...), y (N, *target_shape).
+
+    Args:
+        target_shape: sequence of int, the sizes of a sample. A single size may be -1, which is computed from the
+            others.
 
     Raises:
-        ValueError: a size below -1, two of -1, or the number of elements would change.
+        ValueError: if a size is below -1, if more than one size is -1, or if the number of elements would change.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Reshape((28, -1, 1))(np.zeros((2, 784))).shape
+        (2, 28, 28, 1)
     """
 
     ARGUMENTS = ("target_shape",)
@@ -43,7 +67,7 @@ class Reshape(Layer):
         super().__init__(**kwargs)
         self.target_shape = as_integers(self, "target_shape", target_shape, -1)
         if self.target_shape.count(-1) > 1:
-            raise ValueError(f"Reshape: target_shape must have -1 once at most. Received: {target_shape=}")
+            raise ValueError(f"Reshape: target_shape must contain -1 at most once. Received: {target_shape=}")
 
     def call(self, inputs: Any) -> Any:
         sizes, one = self.target_shape, math.prod(inputs.shape[1:])
@@ -52,7 +76,7 @@ class Reshape(Layer):
             sizes = tuple(one // known if n == -1 else n for n in sizes)
         if math.prod(sizes) != one or -1 in sizes:
             raise ValueError(
-                f"{self.name}: the number of elements of one input must stay. "
+                f"{self.name}: the number of elements of a sample must not change. "
                 f"Received: input shape {tuple(inputs.shape[1:])}, target_shape={self.target_shape}"
             )
         return ops.reshape(inputs, (inputs.shape[0], *sizes))
@@ -60,10 +84,19 @@ class Reshape(Layer):
 
 @register("layer")
 class Permute(Layer):
-    """The axes behind the batch in another order: axis i of the output is axis dims[i - 1] of the input.
+    """Permute the axes of each sample: axis i of the output is axis dims[i - 1] of the input.
+
+    Args:
+        dims: sequence of int, a permutation of 1, 2, ..., which excludes the batch axis 0.
 
     Raises:
-        ValueError: `dims` does not have each of 1, 2, ... once.
+        ValueError: if `dims` does not contain each of 1, 2, ... exactly once.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Permute((3, 1, 2))(np.zeros((2, 28, 24, 3))).shape
+        (2, 3, 28, 24)
     """
 
     ARGUMENTS = ("dims",)
@@ -72,7 +105,7 @@ class Permute(Layer):
         super().__init__(**kwargs)
         self.dims = as_integers(self, "dims", dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
-            raise ValueError(f"Permute: dims must have each of 1, 2, ... once. Received: dims={dims!r}")
+            raise ValueError(f"Permute: dims must contain each of 1, 2, ... exactly once. Received: dims={dims!r}")
 
     def call(self, inputs: Any) -> Any:
         check_rank(self, inputs, len(self.dims) + 1)
@@ -81,7 +114,22 @@ class Permute(Layer):
 
 @register("layer")
 class RepeatVector(Layer):
-    """Each vector `n` times: (N, K) to (N, n, K)."""
+    """Repeat each vector `n` times.
+
+    Shapes: x (N, K), y (N, n, K).
+
+    Args:
+        n: int, the number of repetitions.
+
+    Raises:
+        ValueError: if `n` is below 1, or if the input does not have two axes.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.RepeatVector(2)(np.array([[1.0, 3.0]])).tolist()
+        [[[1.0, 3.0], [1.0, 3.0]]]
+    """
 
     ARGUMENTS = ("n",)
 
@@ -96,18 +144,19 @@ class RepeatVector(Layer):
 
 
 class Bordered(Layer):
-    """A layer with a number of pixels before and behind each of `rank` spatial axes."""
+    """Base class of layers with a number of pixels before and after each of `rank` spatial axes."""
 
     ARGUMENTS: tuple[str, ...] = ("padding", "data_format")
     rank: int
     data_format: str
 
     def sides(self, argument: str, value: Any) -> Any:
-        """Return `value` as Keras keeps it: (before, after) for each axis in a tuple, of a single axis the pair itself.
+        """Return `value` as Keras stores it: a pair (before, after) per axis in a tuple, or only the pair for one axis.
 
         Args:
-            argument: named in errors.
-            value: an integer for all axes, an integer or a pair for each, or, of one axis, an integer or its pair.
+            argument: the name of the argument, for error messages.
+            value: an integer for all axes, or a sequence with an integer or a pair for each axis. For a single axis, an
+                integer or a pair.
         """
         axes = plain(value)
         if is_integer(axes):
@@ -123,13 +172,13 @@ class Bordered(Layer):
         return pairs[0] if self.rank == 1 else pairs
 
     def of_all_axes(self, sides: Any) -> tuple[tuple[int, int], ...]:
-        """`sides` among those of the batch and the channels, which have none."""
+        """Return `sides` with (0, 0) inserted for the batch axis and the channel axis."""
         none, pairs = (0, 0), (sides,) if self.rank == 1 else sides
         return (none, *pairs, none) if self.data_format == "channels_last" else (none, none, *pairs)
 
 
 class ZeroPadding(Bordered):
-    """Zeros around the spatial axes."""
+    """Add zeros around the spatial axes."""
 
     def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -143,21 +192,45 @@ class ZeroPadding(Bordered):
 
 @register("layer")
 class ZeroPadding1D(ZeroPadding):
-    """Sequences (N, W, C) with zeros before and behind them: an int for both sides, or (before, after)."""
+    """Add zeros before and after sequences.
+
+    Shapes: x (N, W, C), y (N, before + W + after, C).
+
+    Args:
+        padding: int for both sides, or (before, after). Defaults to 1.
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+
+    Raises:
+        ValueError: if `padding` is negative or has another form.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.ZeroPadding1D((2, 0))(np.ones((1, 2, 1))).ravel().tolist()
+        [0.0, 0.0, 1.0, 1.0]
+    """
 
     rank = 1
 
 
 @register("layer")
 class ZeroPadding2D(ZeroPadding):
-    """Images with rows and columns of zeros around them.
+    """Add rows and columns of zeros around images.
+
+    Shapes, channels last: x (N, H, W, C), y (N, top + H + bottom, left + W + right, C).
 
     Args:
-        padding: an int for all sides, (rows, columns), or ((top, bottom), (left, right)), in pixels.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        padding: int for all sides, (rows, columns), or ((top, bottom), (left, right)), in pixels. Defaults to 1.
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
 
     Raises:
-        ValueError: negative or ill-shaped padding.
+        ValueError: if `padding` is negative or has another form.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.ZeroPadding2D(((1, 0), (2, 2)))(np.zeros((1, 28, 28, 3))).shape
+        (1, 29, 32, 3)
     """
 
     rank = 2
@@ -165,13 +238,24 @@ class ZeroPadding2D(ZeroPadding):
 
 @register("layer")
 class ZeroPadding3D(ZeroPadding):
-    """`ZeroPadding2D` over three spatial axes."""
+    """Add zeros around volumes.
+
+    Shapes, channels last: x (N, D, H, W, C), y (N, D + .., H + .., W + .., C).
+
+    Args: as in `ZeroPadding2D`, with three integers or pairs for `padding`.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.ZeroPadding3D(1)(np.zeros((1, 4, 4, 4, 2))).shape
+        (1, 6, 6, 6, 2)
+    """
 
     rank = 3
 
 
 class Cropping(Bordered):
-    """Without the outermost pixels of the spatial axes."""
+    """Remove the outermost pixels of the spatial axes."""
 
     ARGUMENTS: tuple[str, ...] = ("cropping", "data_format")
 
@@ -185,7 +269,7 @@ class Cropping(Bordered):
         sides = self.of_all_axes(self.cropping)
         if any(n <= before + after for n, (before, after) in zip(inputs.shape, sides) if before + after):
             raise ValueError(
-                f"{self.name}: cropping must leave something of every axis. "
+                f"{self.name}: cropping must leave at least one element of every axis. "
                 f"Received: shape={tuple(inputs.shape)}, cropping={self.cropping}"
             )
         return inputs[tuple(slice(before, n - after) for n, (before, after) in zip(inputs.shape, sides))]
@@ -193,7 +277,22 @@ class Cropping(Bordered):
 
 @register("layer")
 class Cropping1D(Cropping):
-    """Sequences (N, W, C) without their first and last elements: an int for both sides, or (before, after)."""
+    """Remove the first and last elements of sequences.
+
+    Shapes: x (N, W, C), y (N, W - before - after, C).
+
+    Args:
+        cropping: int for both sides, or (before, after). Defaults to 1.
+
+    Raises:
+        ValueError: if `cropping` is negative, has another form, or leaves no element.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Cropping1D((1, 0))(np.array([[[1.0], [2.0], [3.0]]])).ravel().tolist()
+        [2.0, 3.0]
+    """
 
     ARGUMENTS = ("cropping",)
     rank = 1
@@ -204,14 +303,22 @@ class Cropping1D(Cropping):
 
 @register("layer")
 class Cropping2D(Cropping):
-    """Images without their outermost rows and columns.
+    """Remove the outermost rows and columns of images.
+
+    Shapes, channels last: x (N, H, W, C), y (N, H - top - bottom, W - left - right, C).
 
     Args:
-        cropping: an int for all sides, (rows, columns), or ((top, bottom), (left, right)), in pixels; none by default.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        cropping: int for all sides, (rows, columns), or ((top, bottom), (left, right)), in pixels. Defaults to 0.
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
 
     Raises:
-        ValueError: negative or ill-shaped cropping, or nothing would be left.
+        ValueError: if `cropping` is negative, has another form, or leaves no pixel.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Cropping2D(((2, 2), (4, 4)))(np.zeros((1, 28, 28, 3))).shape
+        (1, 24, 20, 3)
     """
 
     rank = 2
@@ -222,13 +329,22 @@ class Cropping2D(Cropping):
 
 @register("layer")
 class Cropping3D(Cropping):
-    """`Cropping2D` over three spatial axes."""
+    """Remove the outermost voxels of volumes.
+
+    Args: as in `Cropping2D`, with three integers or pairs for `cropping`. Defaults to 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.Cropping3D(1)(np.zeros((1, 6, 6, 6, 2))).shape
+        (1, 4, 4, 4, 2)
+    """
 
     rank = 3
 
 
 class UpSampling(Layer):
-    """Every pixel `size` times along each of `rank` spatial axes."""
+    """Repeat each pixel `size` times along each of `rank` spatial axes."""
 
     ARGUMENTS: tuple[str, ...] = ("size", "data_format")
     rank: int
@@ -239,7 +355,7 @@ class UpSampling(Layer):
         self.data_format = config.standardize_data_format(data_format)
 
     def sizes(self) -> Sequence[int]:
-        """How many times each axis becomes as long."""
+        """Return the factor by which each axis becomes longer."""
         return self.size
 
     def call(self, inputs: Any) -> Any:
@@ -247,7 +363,7 @@ class UpSampling(Layer):
         return self.repeat(inputs)
 
     def repeat(self, x: Any) -> Any:
-        """Every pixel beside itself: axes of the repetitions behind those of the pixels, which they then join."""
+        """Repeat each pixel: insert an axis after each spatial axis, broadcast it, and merge both axes."""
         first = 1 if self.data_format == "channels_last" else 2
         apart, spread_out, joined = list(x.shape[:first]), list(x.shape[:first]), list(x.shape[:first])
         for n, times in zip(x.shape[first:], self.sizes()):
@@ -260,7 +376,22 @@ class UpSampling(Layer):
 
 @register("layer")
 class UpSampling1D(UpSampling):
-    """Every element of a sequence `size` times: (N, W, C) to (N, W size, C)."""
+    """Repeat each element of a sequence `size` times.
+
+    Shapes: x (N, W, C), y (N, W size, C).
+
+    Args:
+        size: int, the number of repetitions. Defaults to 2.
+
+    Raises:
+        ValueError: if `size` is below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.UpSampling1D(2)(np.array([[[1.0], [2.0]]])).ravel().tolist()
+        [1.0, 1.0, 2.0, 2.0]
+    """
 
     ARGUMENTS = ("size",)
     rank = 1
@@ -275,15 +406,23 @@ class UpSampling1D(UpSampling):
 
 @register("layer")
 class UpSampling2D(UpSampling):
-    """Images (SH, SW) times as large.
+    """Enlarge images by (SH, SW).
+
+    Shapes, channels last: x (N, H, W, C), y (N, H SH, W SW, C).
 
     Args:
-        size: an int or (SH, SW).
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
+        size: int or (SH, SW), the factors. Defaults to (2, 2).
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5". Defaults to "nearest".
 
     Raises:
-        ValueError: a size below 1, or an unknown interpolation.
+        ValueError: if a size is below 1, or if the interpolation is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.UpSampling2D((1, 2))(np.array([[[[1.0], [2.0]]]])).ravel().tolist()
+        [1.0, 1.0, 2.0, 2.0]
     """
 
     ARGUMENTS = ("size", "data_format", "interpolation")
@@ -309,6 +448,22 @@ class UpSampling2D(UpSampling):
 
 @register("layer")
 class UpSampling3D(UpSampling):
-    """Every voxel (SD, SH, SW) times along the three axes."""
+    """Repeat each voxel (SD, SH, SW) times along the three spatial axes.
+
+    Shapes, channels last: x (N, D, H, W, C), y (N, D SD, H SH, W SW, C).
+
+    Args:
+        size: int or (SD, SH, SW), the factors. Defaults to 2.
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+
+    Raises:
+        ValueError: if a size is below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> layers.UpSampling3D(2)(np.zeros((1, 2, 2, 2, 3))).shape
+        (1, 4, 4, 4, 3)
+    """
 
     rank = 3

@@ -1,4 +1,4 @@
-"""What layers with kernels, biases and scales share."""
+"""Base classes of layers with weights such as kernels, biases and scales."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CHOICES: dict[str, Callable[[Any], Any]] = {
 
 
 def choices(*roles: str, of: Sequence[str] = tuple(CHOICES)) -> tuple[str, ...]:
-    """The names of what can be chosen for the weights of some roles: "kernel_initializer", "bias_initializer", ..."""
+    """Return the names of the arguments for the weights of some roles: "kernel_initializer", "bias_initializer", ..."""
     return tuple(f"{role}_{kind}" for kind in of for role in roles)
 
 
 class Activated(Layer):
-    """A layer whose `activation` may be given, and set later, as a name, a function, or None for none."""
+    """A layer whose `activation` may be given, and set later, as a name, a function or None."""
 
     activation: Any  # the function or layer that makes the output
 
@@ -31,10 +31,11 @@ class Activated(Layer):
 
 
 class Weighted(Layer):
-    """A layer whose arguments say how each of its weights begins, is penalised and is constrained.
+    """A layer whose arguments choose the initializer, regularizer and constraint of each weight.
 
-    For a weight in the role of "kernel" these are `kernel_initializer`, `kernel_regularizer` and `kernel_constraint`:
-    names, configurations or functions, which `choose` makes attributes of and `weight` reads.
+    For a weight in the role "kernel" these arguments are `kernel_initializer`, `kernel_regularizer` and
+    `kernel_constraint`: names, configurations or functions. `choose` turns them into attributes, and `weight` reads
+    these.
     """
 
     def choose(self, **given: Any) -> None:
@@ -42,7 +43,7 @@ class Weighted(Layer):
             setattr(self, name, CHOICES[name.rpartition("_")[2]](identifier))
 
     def weight(self, role: str, shape: Sequence[int], name: str = "", trainable: bool = True) -> Variable:
-        """A new variable, named after its role where `name` is empty."""
+        """Return a new variable, named after its role if `name` is empty."""
         return self.add_weight(
             shape,
             getattr(self, f"{role}_initializer"),

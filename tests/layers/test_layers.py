@@ -129,9 +129,9 @@ def test_a_layer_is_applied_to_each_time(inner, tmp_path):
     model.fit(x, y, verbose=0)
     model.save(tmp_path / "model.npz")
     np.testing.assert_array_equal(models.load_model(tmp_path / "model.npz").predict(x), model.predict(x))
-    with pytest.raises(ValueError, match="inputs must have three axes at least"):
+    with pytest.raises(ValueError, match="inputs must have at least three axes"):
         layers.TimeDistributed(layers.Dense(2))(np.ones((2, 3)))
-    with pytest.raises(ValueError, match="a layer is needed"):
+    with pytest.raises(ValueError, match="layer must be a Layer"):
         layers.TimeDistributed(np.tanh)
 
 
@@ -149,7 +149,7 @@ def test_weights_to_begin_with():
     kernel, bias = np.full((2, 3), 2.0, "float32"), np.arange(3.0)
     model = Sequential([Input((2,)), layers.Dense(3, weights=[kernel, bias])])
     np.testing.assert_array_equal(model.predict(np.ones((1, 2)), verbose=0), [[4, 5, 6]])
-    with pytest.raises(ValueError, match=r"it has 2 weights\. Received: 1 arrays"):
+    with pytest.raises(ValueError, match=r"there must be 2 arrays, one for each weight\. Received: 1"):
         layers.Dense(3, weights=[kernel])(np.ones((1, 2)))
     norm = layers.BatchNormalization(weights=[np.full(2, i) for i in range(4)])
     norm(np.ones((1, 2)))

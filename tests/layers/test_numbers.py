@@ -119,7 +119,7 @@ def test_a_tensor_becomes_an_input():
         ({}, "shape and batch_size, or batch_shape, must be given"),
         ({"shape": (3,), "batch_shape": (None, 3)}, "shape and batch_size, or batch_shape, must be given"),
         ({"batch_size": 2, "batch_shape": (None, 3)}, "shape and batch_size, or batch_shape, must be given"),
-        ({"batch_shape": ()}, "batch_shape must begin with the batch"),
+        ({"batch_shape": ()}, "batch_shape must begin with the batch size"),
         ({"shape": 3}, "shape must be ints >= 0 or None in a tuple"),
         ({"shape": (1.5,)}, "shape must be ints >= 0 or None in a tuple"),
         ({"shape": (True,)}, "shape must be ints >= 0 or None in a tuple"),
@@ -130,9 +130,9 @@ def test_a_tensor_becomes_an_input():
         ({"shape": (3,), "optional": True}, "sparse, ragged and optional must be False"),
         ({"shape": (3,), "dtype": "float33"}, "dtype must be the name of a dtype"),
         ({"tensor": np.ones((2, 3))}, "tensor must be symbolic"),
-        ({"tensor": KerasTensor((None, 3)), "shape": (4,)}, r"shape must be that of the tensor, \(3,\)"),
-        ({"tensor": KerasTensor((None, 3)), "dtype": "int32"}, "dtype must be that of the tensor"),
-        ({"tensor": KerasTensor((None, 3)), "batch_size": 2}, "batch_size must be that of the tensor"),
+        ({"tensor": KerasTensor((None, 3)), "shape": (4,)}, r"shape must equal shape of the tensor, \(3,\)"),
+        ({"tensor": KerasTensor((None, 3)), "dtype": "int32"}, "dtype must equal dtype of the tensor"),
+        ({"tensor": KerasTensor((None, 3)), "batch_size": 2}, "batch_size must equal batch_size of the tensor"),
     ],
 )
 def test_arguments_that_make_no_input(arguments, rule):

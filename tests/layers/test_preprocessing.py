@@ -79,7 +79,7 @@ def test_what_normalization_refuses():
         layers.Normalization(mean=1.0)
     with pytest.raises(ValueError, match="at most as many axes"):
         layers.Normalization(mean=[[1.0]], variance=[[1.0]])
-    with pytest.raises(ValueError, match="nothing to adapt"):
+    with pytest.raises(ValueError, match="adapt must not be called"):
         layers.Normalization(mean=1.0, variance=1.0).adapt(X)
     with pytest.raises(ValueError, match="the sizes of axis"):
         layers.Normalization(axis=7).adapt(X)
@@ -89,7 +89,7 @@ def test_what_normalization_refuses():
     layer.adapt(X)
     with pytest.raises(ValueError, match="must have the shape of the inputs"):
         layer.adapt(X[..., :2])
-    with pytest.raises(ValueError, match="call the layer, build"):
+    with pytest.raises(ValueError, match="must be built by a call, build"):
         layers.Normalization().mean  # noqa: B018
 
 
