@@ -1,4 +1,4 @@
-"""What training makes small: one number from targets and outputs, written with ops."""
+"""Losses: functions of targets and outputs that training minimizes, written with ops."""
 
 from __future__ import annotations
 
@@ -126,20 +126,50 @@ __all__ = [
 
 
 def serialize(loss: Any) -> Any:
-    """What `deserialize` makes `loss` from again."""
+    """Return the configuration of `loss` as plain data.
+
+    Args:
+        loss: a `Loss` or a function.
+
+    Example:
+        >>> from fastconv import losses
+        >>> losses.serialize(losses.Huber(delta=2.0))["config"]["delta"]
+        2.0
+    """
     return serialization.serialize_for_keras("loss", loss)
 
 
 def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The loss that was serialized, by its name or configuration. Raises ValueError for unknown names."""
+    """Return the loss for a name or for a configuration that `serialize` has returned.
+
+    Args:
+        name: str or dict, the name or the configuration.
+        custom_objects: dict of the user's classes and functions by name, or None.
+
+    Raises:
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> from fastconv import losses
+        >>> losses.deserialize(losses.serialize(losses.Huber(delta=2.0))).get_config()["delta"]
+        2.0
+    """
     return serialization.deserialize("loss", name, custom_objects)
 
 
 def get(identifier: Any) -> Any:
-    """The `Loss` that a name such as "mse", a configuration, a function or an object means; None stays None.
+    """Return the `Loss` for a name such as "mse", a configuration, a function or a `Loss`; None for None.
+
+    Args:
+        identifier: str, dict, function, `Loss` or None.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> from fastconv import losses
+        >>> float(losses.get("mse")([[0.0, 1.0]], [[1.0, 1.0]]))
+        0.5
     """
     found = serialization.get("loss", identifier)
     return found if found is None or isinstance(found, Loss) else LossFunctionWrapper(found)

@@ -1,4 +1,4 @@
-"""Losses as functions: a number for each element of all axes but the last."""
+"""Losses as functions: they return a number for each position in all axes but the last."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from fastconv.serialization import register
 
 
 def same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Both, without a last axis of size 1 that only one has; but (N,) meets (N, 1) as (N, 1), as in Keras."""
+    """Return both arrays with equal numbers of axes, if they differ only in a last axis of size 1.
+
+    The axis is removed, except that targets (N,) become (N, 1) for outputs (N, 1), as in Keras.
+    """
     y_true, y_pred = numeric(ops.convert_to_tensor(y_true)), numeric(ops.convert_to_tensor(y_pred))
     if y_true.ndim == y_pred.ndim + 1:
         y_pred, y_true = same_rank(y_pred, y_true)
@@ -29,13 +32,13 @@ def same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 
 def as_single(x: Any) -> Any:
-    """x as floats of `config.floatx()`, or of single or double precision if it holds them."""
+    """Return x as floats: float32 and float64 unchanged, other dtypes as `config.floatx()`."""
     x = as_float(x)
     return ops.cast(x, config.floatx()) if x.dtype.itemsize < 4 else x
 
 
 def same_shape(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Targets and outputs of one rank, the targets as floats like the outputs."""
+    """Return targets and outputs with equal ranks and the dtype of the outputs. Raises ValueError if shapes differ."""
     y_true, y_pred = same_rank(y_true, as_single(y_pred))
     if tuple(y_true.shape) != tuple(y_pred.shape):
         raise ValueError(
@@ -48,7 +51,23 @@ def same_shape(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 @register("loss", "mse", "MSE")
 @lift
 def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
-    """mean over the last axis of (y_pred - y_true)^2."""
+    """Mean squared error, mean over the last axis of (y_pred - y_true)^2.
+
+    Shapes: y_true and y_pred (..., K), result (...).
+
+    Args:
+        y_true: targets, (..., K).
+        y_pred: outputs, (..., K).
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]]
+        >>> [round(float(v), 4) for v in losses.mean_squared_error(y_true, y_pred)]
+        [0.5, 2.0]
+    """
     y_true, y_pred = same_shape("mean_squared_error", y_true, y_pred)
     return ops.mean(ops.square(y_pred - y_true), -1)
 
@@ -56,7 +75,23 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
 @register("loss", "mae", "MAE")
 @lift
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
-    """mean over the last axis of |y_pred - y_true|."""
+    """Mean absolute error, mean over the last axis of |y_pred - y_true|.
+
+    Shapes: y_true and y_pred (..., K), result (...).
+
+    Args:
+        y_true: targets, (..., K).
+        y_pred: outputs, (..., K).
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]]
+        >>> [round(float(v), 4) for v in losses.mean_absolute_error(y_true, y_pred)]
+        [0.5, 1.0]
+    """
     y_true, y_pred = same_shape("mean_absolute_error", y_true, y_pred)
     return ops.mean(ops.absolute(y_pred - y_true), -1)
 
@@ -67,12 +102,28 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
 def binary_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Any:
-    """mean over `axis` of -y_true log p - (1 - y_true) log(1 - p).
+    """Binary cross-entropy, mean over `axis` of -y_true log p - (1 - y_true) log(1 - p).
+
+    Shapes: y_true and y_pred (..., K), result (...) if `axis` is -1.
 
     Args:
-        y_true: 0, 1 or probabilities.
-        y_pred: p, or logits with p = sigmoid(y_pred) where `from_logits`.
-        label_smoothing: s moves the targets towards 1/2, to (1 - s) y_true + s/2; Szegedy et al. 2016, section 7.
+        y_true: targets of 0 and 1, or probabilities, (..., K).
+        y_pred: probabilities p, or logits if `from_logits` is true, (..., K).
+        from_logits: bool, whether y_pred holds logits, with p = sigmoid(y_pred). Defaults to False.
+        label_smoothing: float s from 0 to 1, which moves targets towards 1/2, to (1 - s) y_true + s/2. Defaults to 0.
+        axis: int or tuple of int, the axes of the mean. Defaults to -1.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [1.0, 1.0]], [[0.5, 0.5], [0.9, 0.9]]
+        >>> [round(float(v), 4) for v in losses.binary_crossentropy(y_true, y_pred)]
+        [0.6931, 0.1054]
+
+    References:
+        Szegedy et al. 2016, "Rethinking the Inception architecture", section 7 (label smoothing).
     """
     y_true, y_pred = same_shape("binary_crossentropy", y_true, y_pred)
     y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing if label_smoothing else y_true
@@ -85,12 +136,28 @@ def binary_crossentropy(
 def categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Any:
-    """-sum over the K classes on `axis` of y_true log p.
+    """Categorical cross-entropy, -sum over the K classes of y_true log p.
+
+    Shapes: y_true and y_pred (..., K), result (...) if `axis` is -1.
 
     Args:
-        y_true: probabilities, such as one-hot rows.
-        y_pred: p, or logits with p = softmax(y_pred) where `from_logits`.
-        label_smoothing: s moves the targets towards 1/K, to (1 - s) y_true + s/K; Szegedy et al. 2016, section 7.
+        y_true: probabilities, for example one-hot targets, (..., K).
+        y_pred: probabilities p, or logits if `from_logits` is true, (..., K).
+        from_logits: bool, whether y_pred holds logits, with p = softmax(y_pred). Defaults to False.
+        label_smoothing: float s from 0 to 1, which moves targets towards 1/K, to (1 - s) y_true + s/K. Defaults to 0.
+        axis: int, the axis of the classes. Defaults to -1.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [1.0, 0.0]], [[0.5, 0.5], [0.9, 0.1]]
+        >>> [round(float(v), 4) for v in losses.categorical_crossentropy(y_true, y_pred)]
+        [0.6931, 0.1054]
+
+    References:
+        Szegedy et al. 2016, "Rethinking the Inception architecture", section 7 (label smoothing).
     """
     y_true, y_pred = same_shape("categorical_crossentropy", y_true, y_pred)
     if label_smoothing:
@@ -104,15 +171,25 @@ def categorical_crossentropy(
 def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Any:
-    """-log p[y_true], with the number of the true class on `axis`.
+    """Categorical cross-entropy for class indices, -log p[y_true].
+
+    Shapes: y_true (...) or (..., 1), y_pred (..., K), result (...) if `axis` is -1.
 
     Args:
-        y_true: integers, of any dtype, in the shape of `y_pred` without its classes, or with 1 in their place.
-        y_pred: p, or logits with p = softmax(y_pred) where `from_logits`.
-        ignore_class: targets of this number, which need not be that of a class, lose 0.
+        y_true: class indices of any dtype, (...) or (..., 1).
+        y_pred: probabilities p, or logits if `from_logits` is true, (..., K).
+        from_logits: bool, whether y_pred holds logits, with p = softmax(y_pred). Defaults to False.
+        ignore_class: int, a class index, or another integer, whose targets have loss 0, or None.
+        axis: int, the axis of the classes. Defaults to -1.
 
     Raises:
-        ValueError: a target that is no integer, or outside of the classes.
+        ValueError: if a target is not an integer, or is not the index of a class.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [1, 0], [[0.5, 0.5], [0.9, 0.1]]
+        >>> [round(float(v), 4) for v in losses.sparse_categorical_crossentropy(y_true, y_pred)]
+        [0.6931, 0.1054]
     """
     y_true, y_pred = ops.convert_to_tensor(y_true), as_single(y_pred)
     y_true = ops.reshape(y_true, classes_removed(y_true, y_pred, axis))
@@ -124,14 +201,14 @@ def sparse_categorical_crossentropy(
 
 
 def classes_removed(y_true: Any, y_pred: Any, axis: int) -> tuple[int, ...]:
-    """The shape of class indices, that of `y_true` without the axis of size 1 that it may have for classes."""
+    """Return the shape of class indices: the shape of `y_true` without the axis of the classes, if it has size 1."""
     axis = position(axis, y_pred.ndim)
     shape = tuple(y_true.shape)
     return shape[:axis] + shape[axis + 1 :] if len(shape) == y_pred.ndim and shape[axis] == 1 else shape
 
 
 def counted(y_true: Any, y_pred: Any, ignore_class: int, axis: int) -> Any:
-    """Whether each target is of another class than `ignore_class`, in the shape of the losses."""
+    """Return whether each target differs from `ignore_class`, in the shape of the losses."""
     y_true = ops.convert_to_tensor(y_true)
     return ops.not_equal(
         ops.reshape(y_true, classes_removed(y_true, ops.convert_to_tensor(y_pred), axis)), ignore_class
@@ -141,7 +218,25 @@ def counted(y_true: Any, y_pred: Any, ignore_class: int, axis: int) -> Any:
 @register("loss", "mape", "MAPE")
 @lift
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
-    """mean over the last axis of 100 |y_true - y_pred| / |y_true|, whose divisor is at least epsilon."""
+    """Mean absolute percentage error, mean over the last axis of 100 |y_true - y_pred| / |y_true|.
+
+    The divisor is at least `config.epsilon()`.
+
+    Shapes: y_true and y_pred (..., K), result (...).
+
+    Args:
+        y_true: targets, (..., K).
+        y_pred: outputs, (..., K).
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[1.0, 2.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]]
+        >>> [round(float(v), 4) for v in losses.mean_absolute_percentage_error(y_true, y_pred)]
+        [25.0, 25.0]
+    """
     y_true, y_pred = same_shape("mean_absolute_percentage_error", y_true, y_pred)
     return 100.0 * ops.mean(ops.absolute(y_true - y_pred) / ops.maximum(ops.absolute(y_true), config.epsilon()), -1)
 
@@ -149,14 +244,32 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
 @register("loss", "msle", "MSLE")
 @lift
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
-    """mean over the last axis of (log(y_pred + 1) - log(y_true + 1))^2; negative numbers count as 0."""
+    """Mean squared logarithmic error, mean over the last axis of (log(y_pred + 1) - log(y_true + 1))^2.
+
+    Negative numbers count as 0.
+
+    Shapes: y_true and y_pred (..., K), result (...).
+
+    Args:
+        y_true: targets, (..., K).
+        y_pred: outputs, (..., K).
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]]
+        >>> [round(float(v), 4) for v in losses.mean_squared_logarithmic_error(y_true, y_pred)]
+        [0.2402, 0.1305]
+    """
     y_true, y_pred = same_shape("mean_squared_logarithmic_error", y_true, y_pred)
     y_true, y_pred = (ops.maximum(y, config.epsilon()) for y in (y_true, y_pred))
     return ops.mean(ops.square(_log_ratio(y_pred + 1.0, y_true + 1.0, y_pred - y_true)), -1)
 
 
 def _log_ratio(a: Any, b: Any, difference: Any) -> Any:
-    """log(a / b) for positive numbers, with the digits of a - b when they are close."""
+    """Return log(a / b) for positive numbers, accurate also if a - b is small."""
     change = difference / b
     return ops.where(change < -0.5, ops.log(a / b), ops.log1p(ops.maximum(change, -0.5)))
 
@@ -165,9 +278,28 @@ def _log_ratio(a: Any, b: Any, difference: Any) -> Any:
 @lift
 @settings()
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
-    """mean over the last axis of e^2 / 2 where |e| <= delta, else delta |e| - delta^2 / 2, with e = y_pred - y_true.
+    """Huber loss, mean over the last axis of e^2 / 2 if |e| <= delta, else delta |e| - delta^2 / 2.
 
-    Huber 1964.
+    e = y_pred - y_true.
+
+    Shapes: y_true and y_pred (..., K), result (...).
+
+    Args:
+        y_true: targets, (..., K).
+        y_pred: outputs, (..., K).
+        delta: float >= 0, the error at which the loss becomes linear. Defaults to 1.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]]
+        >>> [round(float(v), 4) for v in losses.huber(y_true, y_pred)]
+        [0.25, 0.75]
+
+    References:
+        Huber 1964, "Robust estimation of a location parameter".
     """
     y_true, y_pred = same_shape("huber", y_true, y_pred)
     error = ops.absolute(y_pred - y_true)
@@ -177,10 +309,25 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
 @register("loss", "logcosh")
 @lift
 def log_cosh(y_true: Any, y_pred: Any) -> Any:
-    """mean over the last axis of log(cosh(e)), with e = y_pred - y_true.
+    """Mean over the last axis of log(cosh(e)), with e = y_pred - y_true.
 
-    log(cosh(e)) is -log(1 - tanh(e)^2) / 2 near 0 and |e| + log(1 + exp(-2 |e|)) - log 2 farther away: both keep their
-    digits.
+    It is computed as -log(1 - tanh(e)^2) / 2 near 0 and as |e| + log(1 + exp(-2 |e|)) - log 2 elsewhere; both forms are
+    accurate in their range.
+
+    Shapes: y_true and y_pred (..., K), result (...).
+
+    Args:
+        y_true: targets, (..., K).
+        y_pred: outputs, (..., K).
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]]
+        >>> [round(float(v), 4) for v in losses.log_cosh(y_true, y_pred)]
+        [0.2169, 0.6625]
     """
     y_true, y_pred = same_shape("log_cosh", y_true, y_pred)
     error = ops.absolute(y_pred - y_true)
@@ -190,7 +337,7 @@ def log_cosh(y_true: Any, y_pred: Any) -> Any:
 
 
 def _signs(y_true: Any) -> Any:
-    """Targets of -1 and 1 as they are; those of 0 and 1 as -1 and 1."""
+    """Return targets of -1 and 1 unchanged, and targets of 0 and 1 as -1 and 1."""
     is_binary = ops.min(ops.cast(ops.logical_or(ops.equal(y_true, 0.0), ops.equal(y_true, 1.0)), y_true.dtype))
     return y_true + is_binary * (y_true - 1.0)
 
@@ -198,7 +345,25 @@ def _signs(y_true: Any) -> Any:
 @register("loss")
 @lift
 def hinge(y_true: Any, y_pred: Any) -> Any:
-    """mean over the last axis of max(1 - y_true y_pred, 0), with targets of -1 and 1, or 0 and 1."""
+    """Hinge loss, mean over the last axis of max(1 - y_true y_pred, 0).
+
+    Targets of 0 and 1 are changed to -1 and 1.
+
+    Shapes: y_true and y_pred (..., K), result (...).
+
+    Args:
+        y_true: targets of -1 and 1, or of 0 and 1, (..., K).
+        y_pred: outputs, (..., K).
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[1.0, -1.0], [1.0, 1.0]], [[0.5, -2.0], [-1.0, 2.0]]
+        >>> [round(float(v), 4) for v in losses.hinge(y_true, y_pred)]
+        [0.25, 1.0]
+    """
     y_true, y_pred = same_shape("hinge", y_true, y_pred)
     return ops.mean(ops.relu(1.0 - _signs(y_true) * y_pred), -1)
 
@@ -206,7 +371,25 @@ def hinge(y_true: Any, y_pred: Any) -> Any:
 @register("loss")
 @lift
 def squared_hinge(y_true: Any, y_pred: Any) -> Any:
-    """mean over the last axis of max(1 - y_true y_pred, 0)^2, with targets of -1 and 1, or 0 and 1."""
+    """Squared hinge loss, mean over the last axis of max(1 - y_true y_pred, 0)^2.
+
+    Targets of 0 and 1 are changed to -1 and 1.
+
+    Shapes: y_true and y_pred (..., K), result (...).
+
+    Args:
+        y_true: targets of -1 and 1, or of 0 and 1, (..., K).
+        y_pred: outputs, (..., K).
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[1.0, -1.0], [1.0, 1.0]], [[0.5, -2.0], [-1.0, 2.0]]
+        >>> [round(float(v), 4) for v in losses.squared_hinge(y_true, y_pred)]
+        [0.125, 2.0]
+    """
     y_true, y_pred = same_shape("squared_hinge", y_true, y_pred)
     return ops.mean(ops.square(ops.relu(1.0 - _signs(y_true) * y_pred)), -1)
 
@@ -214,7 +397,23 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Any:
 @register("loss")
 @lift
 def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
-    """max(1 + the largest output of a wrong class - that of the true class, 0), with one-hot targets."""
+    """Categorical hinge loss, max(1 + largest output of the wrong classes - output of the true class, 0).
+
+    Shapes: y_true and y_pred (..., K), result (...).
+
+    Args:
+        y_true: one-hot targets, (..., K).
+        y_pred: outputs, (..., K).
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.5], [0.5, 1.0]]
+        >>> [round(float(v), 4) for v in losses.categorical_hinge(y_true, y_pred)]
+        [0.0, 0.5]
+    """
     y_true, y_pred = same_shape("categorical_hinge", y_true, y_pred)
     return ops.relu(ops.max((1.0 - y_true) * y_pred, -1) - ops.sum(y_true * y_pred, -1) + 1.0)
 
@@ -222,7 +421,26 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
 @register("loss", "kld", "KLD", "kullback_leibler_divergence")
 @lift
 def kl_divergence(y_true: Any, y_pred: Any) -> Any:
-    """sum over the last axis of y_true log(y_true / y_pred), both at least epsilon; Kullback and Leibler 1951."""
+    """Kullback-Leibler divergence, sum over the last axis of y_true log(y_true / y_pred).
+
+    Shapes: y_true and y_pred (..., K), result (...).
+
+    Args:
+        y_true: probabilities, (..., K), at least `config.epsilon()` and at most 1 after clipping.
+        y_pred: probabilities, (..., K), clipped likewise.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.5, 0.5], [1.0, 0.0]], [[0.5, 0.5], [0.75, 0.25]]
+        >>> [round(float(v), 4) for v in losses.kl_divergence(y_true, y_pred)]
+        [0.0, 0.2877]
+
+    References:
+        Kullback and Leibler 1951, "On information and sufficiency".
+    """
     y_true, y_pred = (ops.clip(y, config.epsilon(), 1.0) for y in same_shape("kl_divergence", y_true, y_pred))
     return ops.sum(y_true * _log_ratio(y_true, y_pred, y_true - y_pred), -1)
 
@@ -230,13 +448,32 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Any:
 @register("loss")
 @lift
 def poisson(y_true: Any, y_pred: Any) -> Any:
-    """mean over the last axis of y_pred - y_true log(y_pred + epsilon)."""
+    """Poisson loss, mean over the last axis of y_pred - y_true log(y_pred + epsilon).
+
+    Shapes: y_true and y_pred (..., K), result (...).
+
+    Args:
+        y_true: counts, (..., K).
+        y_pred: positive rates, (..., K).
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]]
+        >>> [round(float(v), 4) for v in losses.poisson(y_true, y_pred)]
+        [1.0, -0.0794]
+    """
     y_true, y_pred = same_shape("poisson", y_true, y_pred)
     return ops.mean(y_pred - y_true * ops.log(y_pred + config.epsilon()), -1)
 
 
 def _unit(x: Any, axis: int) -> Any:
-    """x over its length along `axis`, which counts as epsilon at least; squares are taken of numbers of at most 1."""
+    """Return x divided by its length along `axis`, or by epsilon if the length is smaller.
+
+    x is first divided by its largest element, so that squares do not overflow.
+    """
     largest = ops.stop_gradient(ops.maximum(ops.max(ops.absolute(x), axis, True), config.epsilon()))
     x = x / largest
     return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis, True), ops.square(config.epsilon() / largest)))
@@ -246,7 +483,26 @@ def _unit(x: Any, axis: int) -> Any:
 @lift
 @settings()
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
-    """The cosine of the angle between targets and outputs along `axis`, negative: -1 where they point the same way."""
+    """Negative cosine of the angle between targets and outputs along `axis`.
+
+    The result is -1 if they have the same direction, 0 if they are orthogonal, and 1 if they have opposite directions.
+
+    Shapes: y_true and y_pred of equal shapes; the result lacks `axis`.
+
+    Args:
+        y_true: targets, (..., K).
+        y_pred: outputs, (..., K).
+        axis: int, the axis of the vectors. Defaults to -1.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [3.0, 4.0]], [[0.0, -2.0], [3.0, 4.0]]
+        >>> [round(float(v), 4) for v in losses.cosine_similarity(y_true, y_pred)]
+        [1.0, -1.0]
+    """
     y_true, y_pred = same_shape("cosine_similarity", y_true, y_pred)
     return -ops.sum(_unit(y_true, axis) * _unit(y_pred, axis), axis)
 
@@ -264,20 +520,40 @@ def binary_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Any:
-    """mean over `axis` of (1 - p_t)^gamma (-log p_t), where p_t is the probability of the true class; Lin et al. 2017.
+    """Binary focal loss, mean over `axis` of (1 - p_t)^gamma (-log p_t).
+
+    p_t is the probability of the true class: p if y_true is 1, and 1 - p if it is 0.
+
+    Shapes: y_true and y_pred (..., K), result (...) if `axis` is -1.
 
     Args:
-        y_true: 0, 1 or probabilities.
-        y_pred: p, or logits with p = sigmoid(y_pred) where `from_logits`.
-        apply_class_balancing: whether losses count `alpha` where y_true is 1 and 1 - alpha where it is 0.
-        alpha, gamma: how much class 1 counts, and how little what is certain already.
-        label_smoothing: s moves the targets towards 1/2, to (1 - s) y_true + s/2.
+        y_true: targets of 0 and 1, or probabilities, (..., K).
+        y_pred: probabilities p, or logits if `from_logits` is true, (..., K).
+        apply_class_balancing: bool, whether losses are multiplied by alpha if y_true is 1, and by 1 - alpha if it is 0.
+            Defaults to False.
+        alpha: float, the weight of class 1. Defaults to 0.25.
+        gamma: float >= 0, which reduces the loss of examples that are already classified well. Defaults to 2.
+        from_logits: bool, whether y_pred holds logits, with p = sigmoid(y_pred). Defaults to False.
+        label_smoothing: float s from 0 to 1, which moves targets towards 1/2, to (1 - s) y_true + s/2. Defaults to 0.
+        axis: int or tuple of int, the axes of the mean. Defaults to -1.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [1.0, 1.0]], [[0.5, 0.5], [0.9, 0.9]]
+        >>> [round(float(v), 4) for v in losses.binary_focal_crossentropy(y_true, y_pred)]
+        [0.1733, 0.0011]
+
+    References:
+        Lin et al. 2017, "Focal loss for dense object detection".
     """
     y_true, y_pred = same_shape("binary_focal_crossentropy", y_true, y_pred)
     y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing if label_smoothing else y_true
     p, not_p = (ops.sigmoid(y_pred), ops.sigmoid(-y_pred)) if from_logits else (y_pred, 1.0 - y_pred)
     doubt = y_true * not_p + (1.0 - y_true) * p
-    doubt = doubt if from_logits else ops.maximum(doubt, config.epsilon())  # as the cross-entropy of probabilities is
+    doubt = doubt if from_logits else ops.maximum(doubt, config.epsilon())  # like p in the cross-entropy
     losses = _focus(doubt, gamma) * ops.binary_crossentropy(y_true, y_pred, from_logits)
     if apply_class_balancing:
         losses = losses * (y_true * alpha + (1.0 - y_true) * (1.0 - alpha))
@@ -285,7 +561,7 @@ def binary_focal_crossentropy(
 
 
 def _focus(doubt: Any, gamma: float) -> Any:
-    """doubt^gamma, whose slope at 0, infinite for gamma < 1, counts as 0."""
+    """Return doubt^gamma. Its slope at 0, infinite for gamma < 1, counts as 0."""
     return ops.power(ops.maximum(doubt, np.finfo(doubt.dtype).tiny), gamma)
 
 
@@ -301,14 +577,31 @@ def categorical_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Any:
-    """sum over the K classes on `axis` of -alpha (1 - p)^gamma y_true log p; Lin et al. 2017.
+    """Categorical focal loss, sum over the K classes of -alpha (1 - p)^gamma y_true log p.
+
+    Shapes: y_true and y_pred (..., K), result (...) if `axis` is -1.
 
     Args:
-        y_true: probabilities, such as one-hot rows.
-        y_pred: p, or logits with p = softmax(y_pred) where `from_logits`.
-        alpha: how much losses count: a number, or a list of numbers, one for each class, when `axis` is the last.
-        gamma: how little what is certain already counts.
-        label_smoothing: s moves the targets towards 1/K, to (1 - s) y_true + s/K.
+        y_true: probabilities, for example one-hot targets, (..., K).
+        y_pred: probabilities p, or logits if `from_logits` is true, (..., K).
+        alpha: float, the weight of the losses, or a list with a number for each class if `axis` is the last. Defaults
+            to 0.25.
+        gamma: float >= 0, which reduces the loss of examples that are already classified well. Defaults to 2.
+        from_logits: bool, whether y_pred holds logits, with p = softmax(y_pred). Defaults to False.
+        label_smoothing: float s from 0 to 1, which moves targets towards 1/K, to (1 - s) y_true + s/K. Defaults to 0.
+        axis: int, the axis of the classes. Defaults to -1.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [1.0, 0.0]], [[0.5, 0.5], [0.9, 0.1]]
+        >>> [round(float(v), 4) for v in losses.categorical_focal_crossentropy(y_true, y_pred)]
+        [0.0433, 0.0003]
+
+    References:
+        Lin et al. 2017, "Focal loss for dense object detection".
     """
     y_true, y_pred = same_shape("categorical_focal_crossentropy", y_true, y_pred)
     if label_smoothing:
@@ -316,7 +609,7 @@ def categorical_focal_crossentropy(
     if from_logits:
         log_p = ops.log_softmax(y_pred, axis)
         doubt = -ops.expm1(log_p)
-        log_p = ops.where(ops.equal(y_true, 0.0), 0.0, log_p)  # which may be infinite
+        log_p = ops.where(ops.equal(y_true, 0.0), 0.0, log_p)  # log_p may be infinite
     else:
         p = ops.clip(y_pred / ops.sum(y_pred, axis, True), config.epsilon(), 1.0 - config.epsilon())
         log_p, doubt = ops.log(p), 1.0 - p
@@ -327,22 +620,61 @@ def categorical_focal_crossentropy(
 @lift
 @settings(axis=all_or_some_axes)
 def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
-    """1 - 2 sum(y_true y_pred) / (sum(y_true) + sum(y_pred)), over `axis`, or all axes; Milletari et al. 2016."""
+    """Dice loss, 1 - 2 sum(y_true y_pred) / (sum(y_true) + sum(y_pred)).
+
+    It is common in segmentation, because its value does not depend on the size of the background.
+
+    Args:
+        y_true: targets from 0 to 1, of any shape.
+        y_pred: outputs from 0 to 1, of the same shape.
+        axis: int or tuple of int, the axes of the sums, or None for all axes. Defaults to None.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0]
+        >>> round(float(losses.dice(y_true, y_pred)), 4)
+        0.5
+
+    References:
+        Milletari et al. 2016, "V-Net".
+    """
     y_true, y_pred = same_shape("dice", y_true, y_pred)
     apart = ops.sum(y_true * (1.0 - y_pred) + (1.0 - y_true) * y_pred, axis)
     everything = ops.sum(y_true, axis) + ops.sum(y_pred, axis)
     return (apart + config.epsilon()) / (
         everything + config.epsilon()
-    )  # small losses are no difference of large numbers
+    )  # no difference of large numbers, so that small losses are accurate
 
 
 @register("loss")
 @lift
 @settings(axis=all_or_some_axes)
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Any:
-    """1 - both / (both + alpha missed + beta wrong), over `axis`, or all axes; Salehi et al. 2017.
+    """Tversky loss, 1 - both / (both + alpha missed + beta wrong).
 
     both = sum(y_true y_pred), missed = sum(y_true (1 - y_pred)) and wrong = sum((1 - y_true) y_pred).
+
+    Args:
+        y_true: targets from 0 to 1, of any shape.
+        y_pred: outputs from 0 to 1, of the same shape.
+        alpha: float, the weight of missed elements. Defaults to 0.5.
+        beta: float, the weight of wrong elements. Defaults to 0.5.
+        axis: int or tuple of int, the axes of the sums, or None for all axes. Defaults to None.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0]
+        >>> round(float(losses.tversky(y_true, y_pred)), 4)
+        0.5
+
+    References:
+        Salehi et al. 2017, "Tversky loss function for image segmentation using 3D fully convolutional deep networks".
     """
     y_true, y_pred = same_shape("tversky", y_true, y_pred)
     both = ops.sum(y_true * y_pred, axis)

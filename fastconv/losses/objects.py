@@ -1,4 +1,4 @@
-"""Losses as objects, which weigh what a function returns and make it one number."""
+"""Losses as objects: weighted means or sums of loss functions."""
 
 from __future__ import annotations
 
@@ -20,22 +20,33 @@ REDUCTIONS = (*MEANS, "mean_with_sample_weight", "sum", "none", None)
 
 
 class Loss(Configurable):
-    """The losses of `call`, weighted and made one number.
+    """Base class of losses: weights and reduces the result of `call`.
 
-    Targets and outputs reach `call` as floats of one dtype, integers and booleans too, so that formulas mean the same
-    for masks of every dtype. Class indices stay usable with `ops.one_hot`, `ops.take` and `ops.cast`.
+    `call` receives targets and outputs as floats of the same dtype, also if they are integers or booleans, so that a
+    formula gives equal results for masks of every dtype. `ops.one_hot`, `ops.take` and `ops.cast` accept class indices
+    in this form.
 
     Args:
-        name: what it is called.
-        reduction: "sum_over_batch_size" or "mean" for the mean over all losses, "mean_with_sample_weight" for their sum
-            over that of the weights, "sum", or "none" to leave them as they are.
-        dtype: of targets and outputs in `call`; that of `config.floatx()`, or float64 for outputs of it, when None.
+        name: str, the name of the loss, or None to use the name of the class in snake case.
+        reduction: "sum_over_batch_size" or "mean" for the mean of all losses, "mean_with_sample_weight" for their
+            weighted sum divided by the sum of the weights, "sum", or "none" for no reduction. Defaults to
+            "sum_over_batch_size".
+        dtype: the name of the dtype of targets and outputs in `call`. Defaults to `config.floatx()`, and to float64 for
+            outputs of float64.
 
     Raises:
-        ValueError: another reduction, or a dtype that is none.
+        ValueError: if the reduction or the dtype is unknown.
+
+    Example:
+        >>> from fastconv import losses, ops
+        >>> class MaximumError(losses.Loss):
+        ...     def call(self, y_true, y_pred):
+        ...         return ops.max(ops.absolute(y_true - y_pred), -1)
+        >>> float(MaximumError()([[0, 1], [2, 3]], [[1.0, 1.0], [2.0, 6.0]]))
+        2.0
     """
 
-    takes_classes = False  # whether `call` takes class indices as they are
+    takes_classes = False  # whether `call` receives class indices without a cast
 
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
@@ -48,16 +59,17 @@ class Loss(Configurable):
         self._casts_all = dtype is not None
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """The loss of a batch.
+        """Return the loss of a batch.
 
         Args:
             y_true: targets, (N, ...).
             y_pred: outputs, (N, ...).
-            sample_weight: what each loss counts, (N,) or as many leading axes of the losses as it has.
+            sample_weight: the weight of each loss: a number, an array (N,), or an array with the leading axes of the
+                losses.
 
         Returns:
-            A scalar, or the weighted losses under reduction "none". Losses that `call` has made one number are
-            multiplied by each weight.
+            A scalar, or the weighted losses if the reduction is "none". If `call` returns a scalar, each weight
+                multiplies it.
         """
         if is_symbolic((y_true, y_pred, sample_weight)):
             return apply(self, (y_true, y_pred), {"sample_weight": sample_weight})
@@ -84,7 +96,7 @@ class Loss(Configurable):
         return ops.sum(losses) if self.reduction == "sum" else losses
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """A loss for each sample, or for each of several places in a sample."""
+        """Return a loss for each sample, or for each position in a sample."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
@@ -92,10 +104,10 @@ class Loss(Configurable):
 
 
 def dtype_name(dtype: Any) -> str:
-    """The name of a dtype or of what a policy computes in; that of `config.floatx()` for None.
+    """Return the name of a dtype, or of the compute dtype of a policy; `config.floatx()` for None.
 
     Raises:
-        ValueError: no dtype of NumPy.
+        ValueError: if NumPy has no such dtype.
     """
     dtype = config.floatx() if dtype is None else getattr(dtype, "compute_dtype", dtype)
     try:
@@ -105,49 +117,49 @@ def dtype_name(dtype: Any) -> str:
 
 
 def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
-    """`tree`, an array or several in lists, tuples and dicts, with `function` applied to each array."""
+    """Apply `function` to each array in `tree`, which is an array or nested lists, tuples and dicts of arrays."""
     if hasattr(tree, "dtype") or not any(hasattr(leaf, "shape") for leaf in leaves(tree)):
-        return function(tree)  # lists of numbers are arrays, too
+        return function(tree)  # lists of numbers count as arrays
     return rebuild(tree, [function(leaf) for leaf in leaves(tree)])
 
 
 def common_dtype(tree: Any) -> np.dtype:
-    """That of the arrays of `tree` together."""
+    """Return the common dtype of the arrays of `tree`."""
     return np.result_type(*(leaf.dtype for leaf in leaves(tree)))
 
 
 def quotient(a: Any, b: Any) -> Any:
-    """a / b, and 0 where b is 0."""
+    """Return a / b, and 0 if b is 0."""
     is_zero = ops.equal(b, 0.0)
     return ops.where(is_zero, 0.0, a / ops.where(is_zero, 1.0, b))
 
 
 def weights_for(losses: Any, sample_weight: Any) -> Any:
-    """`sample_weight` to multiply `losses` by: see `leading_weights`; a single loss takes all weights."""
+    """Return `sample_weight` so that it multiplies `losses`; see `leading_weights`. A scalar loss takes all weights."""
     return leading_weights(losses, sample_weight) if losses.ndim else ops.cast(sample_weight, losses.dtype)
 
 
 def leading_weights(values: Any, sample_weight: Any) -> Any:
-    """`sample_weight` with an axis for each of `values`: its own are the leading ones, those that follow have size 1.
+    """Return `sample_weight` with axes of size 1 appended, up to the number of axes of `values`.
 
-    A last axis of size 1 that the values lack is dropped.
+    A last axis of size 1 that the values lack is removed.
 
     Raises:
-        ValueError: an axis is neither that of the values nor of size 1.
+        ValueError: if a size is neither 1 nor the size of the same axis of the values.
     """
     weights = ops.cast(sample_weight, values.dtype)
     if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
         weights = ops.squeeze(weights, -1)
     if weights.ndim > values.ndim or any(w not in (1, n) for w, n in zip(weights.shape, values.shape)):
         raise ValueError(
-            "sample_weight must have the leading axes of the values that it weighs. "
+            "sample_weight must have the leading axes of the values that it weights. "
             f"Received: sample_weight.shape={tuple(weights.shape)}, values.shape={tuple(values.shape)}"
         )
     return ops.reshape(weights, (*weights.shape, *(1,) * (values.ndim - weights.ndim)))
 
 
 class FunctionLoss(Loss):
-    """The losses of `function`, whose further arguments are given when the object is made."""
+    """A loss made of `function`, whose further arguments are given to the constructor."""
 
     function: Callable[..., Any]
 
@@ -164,7 +176,28 @@ class FunctionLoss(Loss):
 
 @register("loss")
 class MeanSquaredError(FunctionLoss):
-    """The mean of `mean_squared_error` over the batch."""
+    """Mean squared error, mean of (y_pred - y_true)^2.
+
+    See `losses.mean_squared_error` for the formula of a single sample.
+
+    Args:
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "mean_squared_error".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]]
+        >>> loss = losses.MeanSquaredError()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        1.25
+        >>> round(float(loss(y_true, y_pred, sample_weight=[1.0, 0.0])), 4)
+        0.25
+    """
 
     function = staticmethod(functions.mean_squared_error)
 
@@ -176,7 +209,26 @@ class MeanSquaredError(FunctionLoss):
 
 @register("loss")
 class MeanAbsoluteError(FunctionLoss):
-    """The mean of `mean_absolute_error` over the batch."""
+    """Mean absolute error, mean of |y_pred - y_true|.
+
+    See `losses.mean_absolute_error` for the formula of a single sample.
+
+    Args:
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "mean_absolute_error".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]]
+        >>> loss = losses.MeanAbsoluteError()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        0.75
+    """
 
     function = staticmethod(functions.mean_absolute_error)
 
@@ -188,7 +240,26 @@ class MeanAbsoluteError(FunctionLoss):
 
 @register("loss")
 class MeanAbsolutePercentageError(FunctionLoss):
-    """The mean of `mean_absolute_percentage_error` over the batch."""
+    """Mean absolute percentage error, mean of 100 |y_true - y_pred| / |y_true|.
+
+    See `losses.mean_absolute_percentage_error` for the formula of a single sample.
+
+    Args:
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "mean_absolute_percentage_error".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[1.0, 2.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]]
+        >>> loss = losses.MeanAbsolutePercentageError()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        25.0
+    """
 
     function = staticmethod(functions.mean_absolute_percentage_error)
 
@@ -203,7 +274,26 @@ class MeanAbsolutePercentageError(FunctionLoss):
 
 @register("loss")
 class MeanSquaredLogarithmicError(FunctionLoss):
-    """The mean of `mean_squared_logarithmic_error` over the batch."""
+    """Mean squared logarithmic error, mean of (log(y_pred + 1) - log(y_true + 1))^2.
+
+    See `losses.mean_squared_logarithmic_error` for the formula of a single sample.
+
+    Args:
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "mean_squared_logarithmic_error".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]]
+        >>> loss = losses.MeanSquaredLogarithmicError()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        0.1853
+    """
 
     function = staticmethod(functions.mean_squared_logarithmic_error)
 
@@ -218,7 +308,26 @@ class MeanSquaredLogarithmicError(FunctionLoss):
 
 @register("loss")
 class LogCosh(FunctionLoss):
-    """The mean of `log_cosh` over the batch."""
+    """Mean of log(cosh(y_pred - y_true)).
+
+    See `losses.log_cosh` for the formula of a single sample.
+
+    Args:
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "log_cosh".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]]
+        >>> loss = losses.LogCosh()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        0.4397
+    """
 
     function = staticmethod(functions.log_cosh)
 
@@ -230,7 +339,26 @@ class LogCosh(FunctionLoss):
 
 @register("loss")
 class Hinge(FunctionLoss):
-    """The mean of `hinge` over the batch."""
+    """Hinge loss, mean of max(1 - y_true y_pred, 0).
+
+    See `losses.hinge` for the formula of a single sample.
+
+    Args:
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "hinge".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[1.0, -1.0], [1.0, 1.0]], [[0.5, -2.0], [-1.0, 2.0]]
+        >>> loss = losses.Hinge()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        0.625
+    """
 
     function = staticmethod(functions.hinge)
 
@@ -242,7 +370,26 @@ class Hinge(FunctionLoss):
 
 @register("loss")
 class SquaredHinge(FunctionLoss):
-    """The mean of `squared_hinge` over the batch."""
+    """Squared hinge loss, mean of max(1 - y_true y_pred, 0)^2.
+
+    See `losses.squared_hinge` for the formula of a single sample.
+
+    Args:
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "squared_hinge".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[1.0, -1.0], [1.0, 1.0]], [[0.5, -2.0], [-1.0, 2.0]]
+        >>> loss = losses.SquaredHinge()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        1.0625
+    """
 
     function = staticmethod(functions.squared_hinge)
 
@@ -254,7 +401,26 @@ class SquaredHinge(FunctionLoss):
 
 @register("loss")
 class CategoricalHinge(FunctionLoss):
-    """The mean of `categorical_hinge` over the batch."""
+    """Mean categorical hinge loss over the batch.
+
+    See `losses.categorical_hinge` for the formula of a single sample.
+
+    Args:
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "categorical_hinge".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.5], [0.5, 1.0]]
+        >>> loss = losses.CategoricalHinge()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        0.25
+    """
 
     function = staticmethod(functions.categorical_hinge)
 
@@ -266,7 +432,29 @@ class CategoricalHinge(FunctionLoss):
 
 @register("loss")
 class KLDivergence(FunctionLoss):
-    """The mean of `kl_divergence` over the batch."""
+    """Mean Kullback-Leibler divergence of outputs from targets over the batch.
+
+    See `losses.kl_divergence` for the formula of a single sample.
+
+    Args:
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "kl_divergence".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.5, 0.5], [1.0, 0.0]], [[0.5, 0.5], [0.75, 0.25]]
+        >>> loss = losses.KLDivergence()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        0.1438
+
+    References:
+        Kullback and Leibler 1951, "On information and sufficiency".
+    """
 
     function = staticmethod(functions.kl_divergence)
 
@@ -278,7 +466,26 @@ class KLDivergence(FunctionLoss):
 
 @register("loss")
 class Poisson(FunctionLoss):
-    """The mean of `poisson` over the batch."""
+    """Poisson loss, mean of y_pred - y_true log(y_pred + epsilon).
+
+    See `losses.poisson` for the formula of a single sample.
+
+    Args:
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "poisson".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]]
+        >>> loss = losses.Poisson()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        0.4603
+    """
 
     function = staticmethod(functions.poisson)
 
@@ -290,7 +497,27 @@ class Poisson(FunctionLoss):
 
 @register("loss")
 class CosineSimilarity(FunctionLoss):
-    """The mean of `cosine_similarity` over the batch."""
+    """Mean over the batch of the negative cosine of the angle between targets and outputs.
+
+    See `losses.cosine_similarity` for the formula of a single sample.
+
+    Args:
+        axis: int, the axis of the vectors. Defaults to -1.
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "cosine_similarity".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [3.0, 4.0]], [[0.0, 2.0], [3.0, 4.0]]
+        >>> loss = losses.CosineSimilarity()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        -1.0
+    """
 
     function = staticmethod(functions.cosine_similarity)
 
@@ -306,7 +533,30 @@ class CosineSimilarity(FunctionLoss):
 
 @register("loss")
 class Huber(FunctionLoss):
-    """The mean of `huber` over the batch."""
+    """Huber loss, quadratic for errors up to delta and linear beyond.
+
+    See `losses.huber` for the formula of a single sample.
+
+    Args:
+        delta: float >= 0, the error at which the loss becomes linear. Defaults to 1.
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "huber_loss".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]]
+        >>> loss = losses.Huber()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        0.5
+
+    References:
+        Huber 1964, "Robust estimation of a location parameter".
+    """
 
     function = staticmethod(functions.huber)
 
@@ -322,7 +572,32 @@ class Huber(FunctionLoss):
 
 @register("loss")
 class BinaryCrossentropy(FunctionLoss):
-    """The mean of `binary_crossentropy` over the batch."""
+    """Binary cross-entropy, mean of -y_true log p - (1 - y_true) log(1 - p).
+
+    See `losses.binary_crossentropy` for the formula of a single sample.
+
+    Args:
+        from_logits: bool, whether y_pred holds logits, with p = sigmoid(y_pred). Defaults to False.
+        label_smoothing: float s from 0 to 1, which moves targets towards 1/2, to (1 - s) y_true + s/2. Defaults to 0.
+        axis: int or tuple of int, the axes of the mean. Defaults to -1.
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "binary_crossentropy".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0], [1.0]], [[0.0], [2.0]]
+        >>> loss = losses.BinaryCrossentropy(from_logits=True)
+        >>> round(float(loss(y_true, y_pred)), 4)
+        0.41
+
+    References:
+        Szegedy et al. 2016, "Rethinking the Inception architecture", section 7 (label smoothing).
+    """
 
     function = staticmethod(functions.binary_crossentropy)
 
@@ -347,7 +622,32 @@ class BinaryCrossentropy(FunctionLoss):
 
 @register("loss")
 class CategoricalCrossentropy(FunctionLoss):
-    """The mean of `categorical_crossentropy` over the batch."""
+    """Categorical cross-entropy for one-hot targets, mean over the batch of -sum(y_true log p).
+
+    See `losses.categorical_crossentropy` for the formula of a single sample.
+
+    Args:
+        from_logits: bool, whether y_pred holds logits, with p = softmax(y_pred). Defaults to False.
+        label_smoothing: float s from 0 to 1, which moves targets towards 1/K, to (1 - s) y_true + s/K. Defaults to 0.
+        axis: int, the axis of the classes. Defaults to -1.
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "categorical_crossentropy".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [1.0, 0.0]], [[0.5, 0.5], [0.9, 0.1]]
+        >>> loss = losses.CategoricalCrossentropy()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        0.3993
+
+    References:
+        Szegedy et al. 2016, "Rethinking the Inception architecture", section 7 (label smoothing).
+    """
 
     function = staticmethod(functions.categorical_crossentropy)
 
@@ -372,7 +672,36 @@ class CategoricalCrossentropy(FunctionLoss):
 
 @register("loss")
 class BinaryFocalCrossentropy(FunctionLoss):
-    """The mean of `binary_focal_crossentropy` over the batch."""
+    """Binary focal loss, mean of (1 - p_t)^gamma (-log p_t), with the probability p_t of the true class.
+
+    See `losses.binary_focal_crossentropy` for the formula of a single sample.
+
+    Args:
+        apply_class_balancing: bool, whether losses are multiplied by alpha if y_true is 1, and by 1 - alpha if it is 0.
+            Defaults to False.
+        alpha: float, the weight of class 1. Defaults to 0.25.
+        gamma: float >= 0, which reduces the loss of examples that are already classified well. Defaults to 2.
+        from_logits: bool, whether y_pred holds logits, with p = sigmoid(y_pred). Defaults to False.
+        label_smoothing: float s from 0 to 1, which moves targets towards 1/2, to (1 - s) y_true + s/2. Defaults to 0.
+        axis: int or tuple of int, the axes of the mean. Defaults to -1.
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "binary_focal_crossentropy".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [1.0, 1.0]], [[0.5, 0.5], [0.9, 0.9]]
+        >>> loss = losses.BinaryFocalCrossentropy()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        0.0872
+
+    References:
+        Lin et al. 2017, "Focal loss for dense object detection".
+    """
 
     function = staticmethod(functions.binary_focal_crossentropy)
 
@@ -403,7 +732,35 @@ class BinaryFocalCrossentropy(FunctionLoss):
 
 @register("loss")
 class CategoricalFocalCrossentropy(FunctionLoss):
-    """The mean of `categorical_focal_crossentropy` over the batch."""
+    """Categorical focal loss, mean over the batch of -alpha sum((1 - p)^gamma y_true log p).
+
+    See `losses.categorical_focal_crossentropy` for the formula of a single sample.
+
+    Args:
+        alpha: float, the weight of the losses, or a list with a number for each class if `axis` is the last. Defaults
+            to 0.25.
+        gamma: float >= 0, which reduces the loss of examples that are already classified well. Defaults to 2.
+        from_logits: bool, whether y_pred holds logits, with p = softmax(y_pred). Defaults to False.
+        label_smoothing: float s from 0 to 1, which moves targets towards 1/K, to (1 - s) y_true + s/K. Defaults to 0.
+        axis: int, the axis of the classes. Defaults to -1.
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "categorical_focal_crossentropy".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [[0.0, 1.0], [1.0, 0.0]], [[0.5, 0.5], [0.9, 0.1]]
+        >>> loss = losses.CategoricalFocalCrossentropy()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        0.0218
+
+    References:
+        Lin et al. 2017, "Focal loss for dense object detection".
+    """
 
     function = staticmethod(functions.categorical_focal_crossentropy)
 
@@ -432,7 +789,29 @@ class CategoricalFocalCrossentropy(FunctionLoss):
 
 @register("loss")
 class SparseCategoricalCrossentropy(FunctionLoss):
-    """The mean of `sparse_categorical_crossentropy` over the batch."""
+    """Categorical cross-entropy for class indices, mean over the batch of -log p[y_true].
+
+    See `losses.sparse_categorical_crossentropy` for the formula of a single sample.
+
+    Args:
+        from_logits: bool, whether y_pred holds logits, with p = softmax(y_pred). Defaults to False.
+        ignore_class: int, a class index, or another integer, whose targets are left out of the loss, or None.
+        axis: int, the axis of the classes. Defaults to -1.
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "sparse_categorical_crossentropy".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [1, 0], [[0.5, 0.5], [0.9, 0.1]]
+        >>> loss = losses.SparseCategoricalCrossentropy()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        0.3993
+    """
 
     takes_classes = True
     function = staticmethod(functions.sparse_categorical_crossentropy)
@@ -449,7 +828,7 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         super().__init__(reduction, name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
     def _of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
-        """As for every loss; targets of the ignored class weigh nothing, and a mean goes over the others."""
+        """Return the reduced loss. Targets of the ignored class have weight 0, and a mean is over the other targets."""
         ignored = self.arguments["ignore_class"]
         if ignored is not None:
             counts = functions.counted(y_true, y_pred, ignored, self.arguments["axis"])
@@ -461,7 +840,30 @@ class SparseCategoricalCrossentropy(FunctionLoss):
 
 @register("loss")
 class Dice(FunctionLoss):
-    """The mean of `dice` over the batch."""
+    """Dice loss, 1 - 2 sum(y_true y_pred) / (sum(y_true) + sum(y_pred)), for segmentation.
+
+    See `losses.dice` for the formula of a single sample.
+
+    Args:
+        axis: int or tuple of int, the axes of the sums, or None for all axes. Defaults to None.
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "dice".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0]
+        >>> loss = losses.Dice()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        0.5
+
+    References:
+        Milletari et al. 2016, "V-Net".
+    """
 
     function = staticmethod(functions.dice)
 
@@ -477,7 +879,32 @@ class Dice(FunctionLoss):
 
 @register("loss")
 class Tversky(FunctionLoss):
-    """The mean of `tversky` over the batch."""
+    """Tversky loss, 1 - both / (both + alpha missed + beta wrong), for segmentation.
+
+    See `losses.tversky` for the formula of a single sample.
+
+    Args:
+        alpha: float, the weight of missed elements. Defaults to 0.5.
+        beta: float, the weight of wrong elements. Defaults to 0.5.
+        axis: int or tuple of int, the axes of the sums, or None for all axes. Defaults to None.
+        reduction: "sum_over_batch_size" or "mean", "mean_with_sample_weight", "sum", or "none"; see `Loss`. Defaults to
+            "sum_over_batch_size".
+        name: str, the name of the loss. Defaults to "tversky".
+        dtype: the name of the dtype of the computation. Defaults to `config.floatx()`.
+
+    Raises:
+        ValueError: if the reduction or another argument is invalid.
+
+    Example:
+        >>> from fastconv import losses
+        >>> y_true, y_pred = [1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0]
+        >>> loss = losses.Tversky()
+        >>> round(float(loss(y_true, y_pred)), 4)
+        0.5
+
+    References:
+        Salehi et al. 2017, "Tversky loss function for image segmentation using 3D fully convolutional deep networks".
+    """
 
     function = staticmethod(functions.tversky)
 
@@ -495,7 +922,21 @@ class Tversky(FunctionLoss):
 
 @register("loss")
 class LossFunctionWrapper(Loss):
-    """A function ``fn(y_true, y_pred, **kwargs)`` that returns losses, made a Loss."""
+    """Loss made of a function ``fn(y_true, y_pred, **kwargs)`` that returns a loss for each sample.
+
+    Args:
+        fn: the function, written with ops.
+        reduction: as in `Loss`.
+        name: str, the name of the loss, or None to use the name of the function.
+        dtype: as in `Loss`.
+        kwargs: further arguments of the function.
+
+    Example:
+        >>> from fastconv import losses
+        >>> loss = losses.LossFunctionWrapper(losses.huber, delta=2.0)
+        >>> float(loss([[0.0, 0.0]], [[1.0, 3.0]]))
+        2.25
+    """
 
     def __init__(
         self,

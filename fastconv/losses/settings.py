@@ -1,4 +1,4 @@
-"""The further arguments of losses and metrics, and what each may be, by its name."""
+"""The rules that further arguments of losses and metrics must follow, by the names of the arguments."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Rule = Callable[[Any, str, Any], Any]  # a function of `fastconv.arguments`: own
 
 
 def as_weights(owner: Any, name: str, value: Any) -> Any:
-    """`value`, a finite number or a list of numbers, one for each class, as Python's."""
+    """Return `value`, a finite number or a list of numbers with a weight for each class, as Python numbers."""
     several = isinstance(plain(value), (list, tuple)) and len(value) > 0
     return as_numbers(owner, name, value) if several else as_number(owner, name, value, below=math.inf)
 
 
 def some_axes(owner: Any, name: str, value: Any) -> int | tuple[int, ...]:
-    """`value`, one axis or several, as an int or a tuple of ints."""
+    """Return `value`, an axis or several axes, as an int or a tuple of ints."""
     axes = as_axes(owner, name, value)
     return tuple(axes) if isinstance(axes, list) else axes
 
@@ -44,10 +44,10 @@ all_or_some_axes: Rule = partial(optional, some_axes)
 
 
 def settings(**others: Rule) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A decorator of functions of y_true and y_pred, whose further arguments are checked when they are given.
+    """Return a decorator for functions of y_true and y_pred that checks their further arguments.
 
     Args:
-        others: rules for some arguments in place of those of `RULES`.
+        others: rules by argument name that replace those of `RULES`.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,10 +68,10 @@ def settings(**others: Rule) -> Callable[[Callable[..., Any]], Callable[..., Any
 
 
 def checked(owner: str, rules: Mapping[str, Rule], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments `given` as Python's numbers. Raises ValueError for one that breaks its rule."""
+    """Return the arguments `given` as Python numbers. Raises ValueError if an argument breaks its rule."""
     return {name: rules[name](owner, name, value) if name in rules else value for name, value in given.items()}
 
 
 def checked_settings(owner: Any, function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments `given` for `function`, in the name of an object that keeps them."""
+    """Return the checked arguments `given` for `function`; errors name the class of `owner`."""
     return checked(type(owner).__name__, getattr(function, "rules", {}), given)
