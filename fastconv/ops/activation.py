@@ -1,4 +1,4 @@
-"""Activations. Those that a kernel computes as it writes its output have one primitive; the others are made of ops."""
+"""Activation functions. Kernels compute some of them while they write their output; the others are composed of ops."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _activate_backward: Primitive = Primitive(
     elementwise=True,
 )
 
-# d/dy of f'(x) as a function of y = f(x): what a second derivative needs of each activation.
+# d/dy of f'(x) as a function of y = f(x), for the second derivative of each activation.
 SECOND: dict[str, Callable[[Any], Any]] = {
     "relu": lambda y: 0.0,
     "leaky_relu": lambda y: 0.0,
@@ -94,13 +94,13 @@ _gate_backward: Primitive = Primitive(
 
 
 def _gate_curvature(x: Any, *, linear: float, cubic: float) -> Any:
-    """The second derivative of x s, where s = sigmoid(p) and p = x (linear + cubic x^2)."""
+    """Return the second derivative of x s, with s = sigmoid(p) and p = x (linear + cubic x^2)."""
     s = sigmoid(x * (linear + cubic * x * x))
     slope = linear + 3 * cubic * x * x
     return s * (1 - s) * (2 * slope + x * ((1 - 2 * s) * slope * slope + 6 * cubic * x))
 
 
-# Of gates x sigmoid(x (linear + cubic x^2)).
+# Constants of the gates x sigmoid(x (linear + cubic x^2)).
 SILU = {"linear": 1.0, "cubic": 0.0}
 GELU = {"linear": math.sqrt(8 / math.pi), "cubic": math.sqrt(8 / math.pi) * 0.044715}
 
@@ -126,7 +126,7 @@ _smooth = Primitive(
     elementwise=True,
 )
 
-# df(x, y) of the functions in formulas.SMOOTH.
+# The derivatives f'(x) of the functions y = f(x) in formulas.SMOOTH, as functions of x and y.
 SLOPES: dict[str, Callable[[Any, Any], Any]] = {
     "softplus": lambda x, y: sigmoid(x),
     "softsign": lambda x, y: square(reciprocal(absolute(x) + 1)),
@@ -136,18 +136,46 @@ SLOPES: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def finite(x: Any) -> Any:
-    """x, with the largest numbers of its dtype in place of infinite ones."""
+    """Return x with infinities replaced by the largest finite numbers of its dtype."""
     largest = float(np.finfo(x.dtype).max)
     return clip(x, -largest, largest)
 
 
 def relu(x: Any) -> Any:
-    """max(x, 0); the derivative at 0 is taken as 0."""
+    """Return max(x, 0).
+
+    The derivative at 0 is 0.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.relu([-1.0, 0.0, 2.0]).tolist()
+        [0.0, 0.0, 2.0]
+    """
     return _activate(as_float(x), activation="relu")
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
-    """x where it is positive, else negative_slope x. Raises ValueError for a negative slope below 0."""
+    """Return x if x > 0, else negative_slope x.
+
+    Args:
+        x: array of any shape.
+        negative_slope: float of at least 0, default 0.2.
+
+    Returns:
+        Array with the shape of x.
+
+    Raises:
+        ValueError: if `negative_slope` is negative or not a finite number.
+
+    Example:
+        >>> ops.leaky_relu([-1.0, 2.0], negative_slope=0.25).tolist()
+        [-0.25, 2.0]
+    """
     slope = _at_least_zero("leaky_relu", "negative_slope", negative_slope)
     if slope == 0:
         return relu(x)
@@ -155,93 +183,237 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
-    """x where it is positive, else alpha (e^x - 1); Clevert et al. 2016. Raises ValueError for alpha below 0."""
+    """Return x if x > 0, else alpha (e^x - 1); Clevert et al. 2016.
+
+    Args:
+        x: array of any shape.
+        alpha: float of at least 0, default 1.
+
+    Returns:
+        Array with the shape of x.
+
+    Raises:
+        ValueError: if `alpha` is negative or not a finite number.
+
+    Example:
+        >>> ops.elu([-1.0, 0.0, 2.0]).tolist()
+        [-0.632..., 0.0, 2.0]
+    """
     return _activate(as_float(x), activation="elu", alpha=_at_least_zero("elu", "alpha", alpha))
 
 
 def _at_least_zero(op: str, name: str, value: Any) -> float:
-    """`value` as a float. Raises ValueError unless it is a finite number of at least 0."""
+    """Return `value` as a float. Raises ValueError unless it is a finite number of at least 0."""
     if type(value) is float and 0 <= value < math.inf:
         return value
     return float(as_number(op, name, value, 0, below=math.inf))
 
 
 def sigmoid(x: Any) -> Any:
-    """1 / (1 + e^-x)."""
+    """Return 1 / (1 + e^-x).
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.sigmoid([-100.0, 0.0, 100.0]).round(3).tolist()
+        [0.0, 0.5, 1.0]
+    """
     return _activate(as_float(x), activation="sigmoid")
 
 
 def tanh(x: Any) -> Any:
-    """The hyperbolic tangent."""
+    """Return the hyperbolic tangent of x.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.tanh([0.0, 1.0]).tolist()
+        [0.0, 0.761...]
+    """
     return _activate(as_float(x), activation="tanh")
 
 
 def linear(x: Any) -> Any:
-    """x."""
+    """Return x unchanged.
+
+    Args:
+        x: array of any shape.
+
+    Example:
+        >>> ops.linear(np.array([1.0, 2.0])).tolist()
+        [1.0, 2.0]
+    """
     return x
 
 
 def relu6(x: Any) -> Any:
-    """min(max(x, 0), 6)."""
+    """Return min(max(x, 0), 6).
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.relu6([-1.0, 3.0, 8.0]).tolist()
+        [0.0, 3.0, 6.0]
+    """
     return clipped_relu(x, 6.0)
 
 
 @lift
 def clipped_relu(x: Any, max_value: float) -> Any:
-    """min(max(x, 0), max_value); the derivative at both ends is taken as 0."""
+    """Return min(max(x, 0), max_value). The derivative at both ends is 0."""
     return _activate(
         as_float(x), activation="clipped_relu", alpha=float(as_number("clipped_relu", "max_value", max_value))
     )
 
 
 def softplus(x: Any) -> Any:
-    """log(1 + e^x)."""
+    """Return log(1 + e^x), without overflow.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.softplus([0.0, 100.0]).tolist()
+        [0.693..., 100.0]
+    """
     return _smooth(as_float(x), function="softplus")
 
 
 def softsign(x: Any) -> Any:
-    """x / (1 + |x|)."""
+    """Return x / (1 + |x|).
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.softsign([-1.0, 0.0, 3.0]).tolist()
+        [-0.5, 0.0, 0.75]
+    """
     return _smooth(as_float(x), function="softsign")
 
 
 def silu(x: Any) -> Any:
-    """x sigmoid(x), also called swish."""
+    """Return x sigmoid(x), also called swish.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.silu([0.0, 1.0]).tolist()
+        [0.0, 0.731...]
+    """
     return _gate(as_float(x), **SILU)
 
 
 def gelu(x: Any, approximate: bool = True) -> Any:
-    """x times the normal distribution's share below x; Hendrycks and Gimpel 2016, section 2.
+    """Return x Phi(x), with the standard normal cumulative distribution function Phi; Hendrycks and Gimpel 2016.
 
     Args:
-        x: any shape.
-        approximate: whether in the tanh form, x (1 + tanh(p/2)) / 2 = x sigmoid(p) with
-            p = sqrt(8/pi) (x + 0.044715 x^3), which differs by up to 5e-4.
+        x: array of any shape.
+        approximate: if True (default), return x (1 + tanh(p/2)) / 2 = x sigmoid(p) with p = sqrt(8/pi) (x + 0.044715
+            x^3), which differs from x Phi(x) by at most 5e-4.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.gelu([0.0, 1.0], approximate=False).tolist()
+        [0.0, 0.841...]
     """
     return _gate(as_float(x), **GELU) if approximate else _gelu(as_float(x))
 
 
 def hard_sigmoid(x: Any) -> Any:
-    """min(max(x/6 + 1/2, 0), 1)."""
+    """Return min(max(x/6 + 1/2, 0), 1).
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.hard_sigmoid([-3.0, 0.0, 4.0]).tolist()
+        [0.0, 0.5, 1.0]
+    """
     return clipped_relu(as_float(x) * (1 / 6) + 0.5, 1.0)
 
 
 def selu(x: Any) -> Any:
-    """1.0507 elu(x, 1.67326); Klambauer et al. 2017."""
+    """Return 1.0507 elu(x, 1.67326); Klambauer et al. 2017.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.selu([0.0, 1.0]).tolist()
+        [0.0, 1.050...]
+    """
     return elu(x, 1.6732632423543772) * 1.0507009873554805
 
 
 def celu(x: Any, alpha: float = 1.0) -> Any:
-    """x where it is positive, else alpha (e^(x / alpha) - 1); Barron 2017. Raises ValueError unless alpha > 0."""
+    """Return x if x > 0, else alpha (e^(x / alpha) - 1); Barron 2017.
+
+    Args:
+        x: array of any shape.
+        alpha: float above 0, default 1.
+
+    Returns:
+        Array with the shape of x.
+
+    Raises:
+        ValueError: if `alpha` is not a finite number above 0.
+
+    Example:
+        >>> ops.celu([-2.0, 3.0], alpha=2.0).tolist()
+        [-1.264..., 3.0]
+    """
     alpha = as_number("celu", "alpha", alpha, above=0, below=math.inf)
     x = as_float(x)
     return where(x > 0, x, elu(x / alpha) * alpha)
 
 
 def glu(x: Any, axis: int = -1) -> Any:
-    """a sigmoid(b), where a and b are the halves of x along `axis`; Dauphin et al. 2017.
+    """Return a sigmoid(b), with the halves a and b of x along `axis`; Dauphin et al. 2017.
+
+    Args:
+        x: array with an even size along `axis`.
+        axis: int, default -1.
+
+    Returns:
+        Array with the shape of x, but half its size along `axis`.
 
     Raises:
-        ValueError: the size of the axis is odd.
+        ValueError: if the size of the axis is odd.
+
+    Example:
+        >>> ops.glu([2.0, 4.0, 0.0, 0.0]).tolist()
+        [1.0, 2.0]
     """
     x = as_float(x)
     at = position(axis, x.ndim)
@@ -253,65 +425,193 @@ def glu(x: Any, axis: int = -1) -> Any:
 
 
 def hard_silu(x: Any) -> Any:
-    """x hard_sigmoid(x), also called hard swish; Howard et al. 2019."""
+    """Return x hard_sigmoid(x), also called hard swish; Howard et al. 2019.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.hard_silu([-4.0, 0.0, 4.0]).tolist()
+        [-0.0, 0.0, 4.0]
+    """
     return maximum(as_float(x), -3.0) * hard_sigmoid(x)
 
 
 def hard_tanh(x: Any) -> Any:
-    """min(max(x, -1), 1)."""
+    """Return min(max(x, -1), 1).
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.hard_tanh([-3.0, 0.5, 2.0]).tolist()
+        [-1.0, 0.5, 1.0]
+    """
     return clip(as_float(x), -1.0, 1.0)
 
 
 def log_sigmoid(x: Any) -> Any:
-    """-log(1 + e^-x)."""
+    """Return log(sigmoid(x)) = -log(1 + e^-x).
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.log_sigmoid([-100.0, 0.0]).tolist()
+        [-100.0, -0.693...]
+    """
     return -softplus(-as_float(x))
 
 
 def mish(x: Any) -> Any:
-    """x tanh(log(1 + e^x)) = x sigmoid(x) (1 + 1 / (e^x + 2 + 2 e^-x)); Misra 2019."""
+    """Return x tanh(log(1 + e^x)); Misra 2019.
+
+    Computed as x sigmoid(x) (1 + 1 / (e^x + 2 + 2 e^-x)).
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.mish([0.0, 1.0]).tolist()
+        [0.0, 0.865...]
+    """
     x = as_float(x)
-    far = min(40.0, math.log(np.finfo(x.dtype).max) - 1)  # beyond, the second term is 0 beside 1
+    far = min(40.0, math.log(np.finfo(x.dtype).max) - 1)  # if |x| > far, the second term rounds to 0
     near = clip(x, -far, far)
     return silu(x) * (1 + reciprocal(exp(near) + 2 + 2 * exp(-near)))
 
 
 def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
-    """x where |x| > threshold, else 0."""
+    """Return x if |x| > threshold, else 0.
+
+    Args:
+        x: array of any shape.
+        threshold: float, default 0.5.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.hard_shrink([-1.0, 0.25, 2.0]).tolist()
+        [-1.0, 0.0, 2.0]
+    """
     x, threshold = as_float(x), as_number("hard_shrink", "threshold", threshold)
     return where(absolute(x) > threshold, x, 0.0)
 
 
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
-    """x nearer to 0 by the threshold, and 0 where |x| is not above it."""
+    """Return sign(x) max(|x| - threshold, 0).
+
+    Args:
+        x: array of any shape.
+        threshold: float, default 0.5.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.soft_shrink([-1.0, 0.25, 2.0]).tolist()
+        [-0.5, 0.0, 1.5]
+    """
     x, threshold = as_float(x), as_number("soft_shrink", "threshold", threshold)
     return sign(x) * relu(absolute(x) - threshold)
 
 
 def tanh_shrink(x: Any) -> Any:
-    """x - tanh(x), with all digits near 0, too."""
+    """Return x - tanh(x), accurate near 0 too.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.tanh_shrink([0.0, 1.0]).tolist()
+        [0.0, 0.238...]
+    """
     return _smooth(as_float(x), function="tanh_shrink")
 
 
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
-    """x where it is above the threshold, else the default value."""
+    """Return x if x > threshold, else default_value.
+
+    Args:
+        x: array of any shape.
+        threshold: float.
+        default_value: float.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.threshold([1.0, 2.0, 3.0], threshold=1.5, default_value=0.0).tolist()
+        [0.0, 2.0, 3.0]
+    """
     x, threshold = as_float(x), as_number("threshold", "threshold", threshold)
     default_value = as_number("threshold", "default_value", default_value)
     return where(x > threshold, x, default_value)
 
 
 def sparse_plus(x: Any) -> Any:
-    """0 up to -1, x from 1 on, (x + 1)^2 / 4 in between."""
+    """Return 0 if x <= -1, x if x >= 1, and (x + 1)^2 / 4 between.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.sparse_plus([-2.0, 0.0, 3.0]).tolist()
+        [0.0, 0.25, 3.0]
+    """
     x = as_float(x)
     return where(x < 1, square(relu(minimum(x, 1.0) + 1)) * 0.25, x)
 
 
 def sparse_sigmoid(x: Any) -> Any:
-    """(x + 1) / 2, but at least 0 and at most 1."""
+    """Return min(max((x + 1) / 2, 0), 1).
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.sparse_sigmoid([-2.0, 0.0, 0.5]).tolist()
+        [0.0, 0.5, 0.75]
+    """
     return clipped_relu(as_float(x) * 0.5 + 0.5, 1.0)
 
 
 def squareplus(x: Any, b: float = 4) -> Any:
-    """(x + sqrt(x^2 + b)) / 2; Barron 2021."""
+    """Return (x + sqrt(x^2 + b)) / 2; Barron 2021.
+
+    Args:
+        x: array of any shape.
+        b: float, default 4.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.squareplus([0.0, 1.5]).tolist()
+        [1.0, 2.0]
+    """
     x, b = as_float(x), as_number("squareplus", "b", b, below=math.inf)
     if b > 0:
         return _smooth(x, function="squareplus", constants=(float(b),))
@@ -319,10 +619,22 @@ def squareplus(x: Any, b: float = 4) -> Any:
 
 
 def sparsemax(x: Any, axis: int = -1) -> Any:
-    """The point of the probability simplex that is nearest to x along `axis`; Martins and Astudillo 2016.
+    """Return the point of the probability simplex nearest to x along `axis`; Martins and Astudillo 2016.
 
-    That is max(x - t, 0), where t makes the sum 1: an element is above t where larger ones exceed it by less than 1 in
-    all. All pairs of elements along the axis are compared. The largest is subtracted first: t keeps its digits.
+    That point is max(x - t, 0), with t such that the sum is 1. An element exceeds t if the sum of (larger element -
+    element) over all larger elements is below 1. All pairs of elements along the axis are compared. The maximum is
+    subtracted first, so that t keeps its digits.
+
+    Args:
+        x: array of any shape.
+        axis: int, default -1.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.sparsemax([1.0, 0.5, -2.0]).tolist()
+        [0.75, 0.25, 0.0]
     """
     x = as_float(x)
     at = position(axis, x.ndim)
@@ -363,17 +675,45 @@ _log_softmax_backward: Primitive = Primitive(
 
 
 def softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
-    """e^x / sum(e^x) along `axis`, or several axes together, with the maximum subtracted first: nothing overflows."""
+    """Return e^x / sum(e^x) over `axis`.
+
+    The maximum is subtracted first, so that nothing overflows.
+
+    Args:
+        x: array of any shape.
+        axis: int, or ints for a sum over several axes; default -1.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.softmax([0.0, 0.0, 0.0, 0.0]).tolist()
+        [0.25, 0.25, 0.25, 0.25]
+    """
     return _on_last_axis(_softmax, x, axis)
 
 
 def log_softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
-    """x - log(sum(e^x)) along `axis`, or several together, with the maximum subtracted first: nothing overflows."""
+    """Return x - log(sum(e^x)), with the sum over `axis`.
+
+    The maximum is subtracted first, so that nothing overflows.
+
+    Args:
+        x: array of any shape.
+        axis: int, or ints for a sum over several axes; default -1.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.log_softmax([0.0, 0.0]).tolist()
+        [-0.693..., -0.693...]
+    """
     return _on_last_axis(_log_softmax, x, axis)
 
 
 def _on_last_axis(primitive: Primitive, x: Any, axis: int | Sequence[int]) -> Any:
-    """The kernels work along the last axis; others are brought there, as one, and back."""
+    """Apply `primitive`, whose kernel works along the last axis, over `axis`."""
     x = as_float(x)
     axes = positions(axis, x.ndim)
     if axes == (x.ndim - 1,):

@@ -1,4 +1,4 @@
-"""Reshaping, broadcasting and summation: the three that are each other's gradients."""
+"""Reshaping, broadcasting and summation. Each is part of the gradient of another."""
 
 from __future__ import annotations
 
@@ -28,10 +28,21 @@ _reshape = View(
 
 
 def reshape(x: Any, newshape: int | Sequence[int]) -> Any:
-    """x with the same elements in the same (row-major) order and other axes; one size may be -1.
+    """Return x with the same elements in row-major order and another shape.
+
+    Args:
+        x: array of any shape.
+        newshape: int or ints. One size may be -1; it follows from the number of elements.
+
+    Returns:
+        Array of shape `newshape`.
 
     Raises:
-        ValueError: the number of elements would change.
+        ValueError: if the number of elements would change.
+
+    Example:
+        >>> ops.reshape(np.zeros((2, 6)), (3, -1)).shape
+        (3, 4)
     """
     x = convert_to_tensor(x)
     shape = sizes("reshape", "newshape", newshape, -1)
@@ -54,10 +65,21 @@ _broadcast_to = View(
 
 
 def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
-    """x repeated along new axes and axes of size 1, without a copy.
+    """Return x broadcast to `shape`, without a copy.
+
+    Args:
+        x: array of any shape.
+        shape: ints. Axes of size 1 are repeated; new axes are added at the front.
+
+    Returns:
+        Array of shape `shape`.
 
     Raises:
-        ValueError: x cannot be broadcast to `shape`.
+        ValueError: if x cannot be broadcast to `shape`.
+
+    Example:
+        >>> ops.broadcast_to([1.0, 2.0], (2, 2)).tolist()
+        [[1.0, 2.0], [1.0, 2.0]]
     """
     x, shape = convert_to_tensor(x), sizes("broadcast_to", "shape", shape)
     if shape == tuple(x.shape):
@@ -75,17 +97,17 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
 
 
 def sizes(op: str, name: str, value: Any, least: int = 0) -> tuple[int, ...]:
-    """`value`, an integer or several, as a tuple of ints. Raises ValueError for anything else, or one below `least`."""
+    """Return `value`, an integer or integers, as a tuple of ints. Raises ValueError if one is below `least`."""
     if type(value) is tuple and all_whole(value, least) and max(value, default=0) <= LARGEST:
         return value
     return as_integers(op, name, (value,) if is_integer(value) else value, least)
 
 
 def positions(axis: int | Sequence[int], rank: int) -> tuple[int, ...]:
-    """`axis`, one or several in any order, as numbers from 0 to rank - 1.
+    """Return `axis`, an axis or several in any order, as integers from 0 to rank - 1.
 
     Raises:
-        ValueError: no integer, an axis that is not there, or one that is given twice.
+        ValueError: if `axis` has a value that is not an integer, an axis that does not exist, or an axis twice.
     """
     axes = axis if type(axis) is tuple else (axis,)
     for one in axes:
@@ -103,7 +125,7 @@ def positions(axis: int | Sequence[int], rank: int) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1024)
 def _positions(axes: tuple[int, ...], rank: int) -> tuple[int, ...] | None:
-    """None where an axis is not there, or is given twice."""
+    """Return the axes as integers from 0 to rank - 1, or None if an axis does not exist or is given twice."""
     if not all(-rank <= a < rank for a in axes) or len({a % rank for a in axes}) != len(axes):
         return None
     return tuple(a % rank for a in axes)
@@ -118,12 +140,12 @@ def position(axis: int, rank: int) -> int:
 
 
 def axes_of(x: Any, axis: Axis) -> tuple[int, ...] | None:
-    """`axis` as sorted positions >= 0, None for all of them. Raises ValueError as `positions` does."""
+    """Return `axis` as sorted positions >= 0, or None for all axes. Raises ValueError as `positions` does."""
     return None if axis is None else tuple(sorted(positions(axis, x.ndim)))
 
 
 def reduced_shape(x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> tuple[int, ...]:
-    """The shape of x after a reduction over `axis`."""
+    """Return the shape of x after a reduction over `axis`."""
     gone = set(range(x.ndim)) if axis is None else set(axis)
     if keepdims:
         return tuple(1 if i in gone else n for i, n in enumerate(x.shape))
@@ -131,7 +153,7 @@ def reduced_shape(x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> tuple
 
 
 def spread(dy: Any, x: Any, axis: tuple[int, ...] | None) -> Any:
-    """dy, of the reduced shape, repeated along the axes of x that were reduced."""
+    """Return dy, of the reduced shape, repeated along the reduced axes of x."""
     return broadcast_to(reshape(dy, reduced_shape(x, axis, True)), x.shape)
 
 
@@ -143,7 +165,20 @@ _sum = Primitive(
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The sum over `axis`; whole numbers and booleans are summed as int64."""
+    """Return the sum of x over `axis`.
+
+    Args:
+        x: array of any shape. Integers and booleans are summed as int64.
+        axis: int, ints, or None (default) for all axes.
+        keepdims: if True, reduced axes stay with size 1. Default False.
+
+    Returns:
+        Array with the shape of x without the reduced axes.
+
+    Example:
+        >>> ops.sum([[1.0, 2.0], [3.0, 4.0]], axis=0).tolist()
+        [4.0, 6.0]
+    """
     x = convert_to_tensor(x)
     x = cast(x, "int64") if x.dtype.kind in "biu" else x
     axes = axes_of(x, axis)
@@ -151,7 +186,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 def sum_to(d: Any, shape: tuple[int, ...]) -> Any:
-    """d summed over the axes along which an array of `shape` was broadcast: the gradient of broadcasting."""
+    """Return d summed to `shape`: the gradient of broadcasting an array of `shape` to the shape of d."""
     if tuple(d.shape) == tuple(shape):
         return d
     extra = d.ndim - len(shape)

@@ -1,4 +1,4 @@
-"""Convolution, which in this field means cross-correlation, its two gradients, and what is made of them."""
+"""Convolution (cross-correlation, as usual in deep learning), its two gradients, and functions composed of them."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ _conv_backward_kernel: Primitive = Primitive(
 
 
 class Geometry(NamedTuple):
-    """A convolution, and the parts of larger arrays that it takes.
+    """A convolution of parts of larger arrays.
 
     Attributes:
         convolution: the convolution of the parts.
         taps: (first, end) of each axis of the kernel; None for the whole kernel.
-        pixels: (first, end) of each spatial axis of the inputs; None together with `taps`.
+        pixels: (first, end) of each spatial axis of the inputs; None if `taps` is None.
     """
 
     convolution: Convolution
@@ -124,30 +124,43 @@ def conv(
 ) -> Any:
     """y[n, oh, ow, co] = sum over kh, kw, ci of x[n, oh SH + kh DH - top, ow SW + kw DW - left, ci] w[kh, kw, ci, co].
 
-    The same over one spatial axis or three. The kernel is not flipped: this is cross-correlation. Groups follow from
-    the channel counts: with x of G CI channels, output channel co of group g reads the CI channels of that group alone.
-    With few output channels, neighbouring pixels may be computed as one: a NaN or infinity then reaches the neighbours
-    of the outputs it belongs to. One channel and a large kernel (5x5 and up) meet through Fourier transforms of tiles,
-    up to 512x512 pixels each and two at a time: errors are as small as those of sums, but relative to the largest
-    outputs of both tiles, and a NaN or infinity fills both. Windows of stride 1 over planes and volumes may be computed
-    in tiles of 4 x 4 outputs, which share a NaN. `config.set_conv_precision("exact")` forbids all three; even then a
-    NaN or infinity of the kernel that meets nothing but padding may be left out.
+    This is cross-correlation: the kernel is not flipped. The formula is the same over one spatial axis or three. If the
+    inputs have G times as many channels as the kernel, the convolution has G groups: an output channel of group g reads
+    only the CI channels of that group.
+
+    Some algorithms compute neighbouring outputs together, so that a NaN or infinity reaches outputs beyond its own
+    window:
+
+    - With few output channels, neighbouring pixels may be computed as one.
+    - With one channel and a large kernel (5x5 and up), Fourier transforms of tiles of up to 512x512 pixels are used,
+      two tiles at a time. Errors are as small as those of sums, but relative to the largest outputs of both tiles. A
+      NaN or infinity fills both tiles.
+    - Windows of stride 1 over planes and volumes may be computed in tiles of 4 x 4 outputs, which share a NaN.
+
+    `config.set_conv_precision("exact")` forbids all three. Even then, a NaN or infinity of the kernel that meets only
+    padding may be left out.
 
     Args:
         inputs: (N, H, W, G CI), or (N, G CI, H, W) with data_format="channels_first"; (N, W, G CI); (N, D, H, W, G CI).
         kernel: (KH, KW, CI, CO), CO a multiple of G; (KW, CI, CO); (KD, KH, KW, CI, CO).
-        strides: an int, or (SH, SW), in pixels: one for each spatial axis.
-        padding: "valid" (none), "same" (ceil(H/SH) outputs), or zeros as ((top, bottom), (left, right)); over one axis
-            also "causal", (KW - 1) DW zeros before, with which no output depends on what comes after it.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        dilation_rate: an int, or (DH, DW), the distance of neighbouring taps in pixels.
+        strides: int, or (SH, SW), in pixels: one per spatial axis. Default 1.
+        padding: "valid" (none, default), "same" (ceil(H/SH) outputs), or zeros as ((top, bottom), (left, right)). Over
+            one axis also "causal": (KW - 1) DW zeros before, so that no output depends on later inputs.
+        data_format: "channels_last", "channels_first", or None (default) for `config.image_data_format()`.
+        dilation_rate: int, or (DH, DW): the distance between neighbouring taps in pixels. Default 1.
 
     Returns:
-        (N, OH, OW, CO), or (N, CO, OH, OW), with as many spatial axes as the inputs.
+        (N, OH, OW, CO), or (N, CO, OH, OW), with the spatial axes of the inputs.
 
     Raises:
-        ValueError: shapes, strides or padding that do not fit.
-        TypeError: dtypes other than all float32 or all float64.
+        ValueError: if shapes, strides or padding do not fit.
+        TypeError: if the arrays are not all float32 or all float64.
+
+    Example:
+        >>> x = np.ones((8, 32, 32, 3), "float32")
+        >>> w = np.ones((3, 3, 3, 16), "float32")
+        >>> ops.conv(x, w, strides=2, padding="same").shape
+        (8, 16, 16, 16)
     """
     x, restore = images("conv", convert_to_tensor(inputs), data_format, RANKS)
     w = convert_to_tensor(kernel)
@@ -165,22 +178,27 @@ def conv_backward_input(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> Any:
-    """dx = C^T dy, where C is the matrix for which `conv` is y = C x: the gradient of `conv` by its inputs.
+    """Compute dx = C^T dy, the gradient of `conv` with respect to its inputs, if C is the matrix of `conv`: y = C x.
 
     With few input channels, neighbouring pixels of dx may be computed as one, as in `conv`.
 
     Args:
-        grad: dy, of the shape that `conv` returns.
+        grad: dy, with the shape of conv's output.
         kernel: (KH, KW, CI, CO).
-        input_shape: the shape of the inputs of `conv`, batch included, in the layout of `data_format`.
+        input_shape: ints, the shape of the inputs of `conv`, batch included, in the layout of `data_format`.
         strides, padding, data_format, dilation_rate: as given to `conv`.
 
     Returns:
         dx, of shape `input_shape`.
 
     Raises:
-        ValueError: `grad` does not have the shape of conv's output.
-        TypeError: dtypes other than all float32 or all float64.
+        ValueError: if `grad` does not have the shape of conv's output.
+        TypeError: if the arrays are not all float32 or all float64.
+
+    Example:
+        >>> dy, w = np.ones((1, 2, 2, 1), "float32"), np.ones((2, 2, 1, 1), "float32")
+        >>> ops.conv_backward_input(dy, w, (1, 3, 3, 1))[0, :, :, 0].tolist()
+        [[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]
     """
     dy, restore = images("conv_backward_input", convert_to_tensor(grad), data_format, RANKS)
     w = convert_to_tensor(kernel)
@@ -202,18 +220,25 @@ def conv_backward_kernel(
 ) -> Any:
     """dw[kh, kw, ci, co] = sum over n, oh, ow of x[n, oh SH + kh DH - top, ow SW + kw DW - left, ci] dy[n, oh, ow, co].
 
+    dw is the gradient of `conv` with respect to its kernel.
+
     Args:
         inputs: x, as given to `conv`.
-        grad: dy, of the shape that `conv` returns.
-        kernel_shape: (KH, KW, CI, CO).
+        grad: dy, with the shape of conv's output.
+        kernel_shape: ints, (KH, KW, CI, CO).
         strides, padding, data_format, dilation_rate: as given to `conv`.
 
     Returns:
         dw, of shape `kernel_shape`.
 
     Raises:
-        ValueError: `grad` does not have the shape of conv's output.
-        TypeError: dtypes other than all float32 or all float64.
+        ValueError: if `grad` does not have the shape of conv's output.
+        TypeError: if the arrays are not all float32 or all float64.
+
+    Example:
+        >>> x, dy = np.ones((1, 3, 3, 1), "float32"), np.ones((1, 2, 2, 1), "float32")
+        >>> ops.conv_backward_kernel(x, dy, (2, 2, 1, 1))[:, :, 0, 0].tolist()
+        [[4.0, 4.0], [4.0, 4.0]]
     """
     x, _ = images("conv_backward_kernel", convert_to_tensor(inputs), data_format, RANKS)
     dy, _ = images("conv_backward_kernel", convert_to_tensor(grad), data_format, RANKS)
@@ -233,29 +258,36 @@ def conv_transpose(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> Any:
-    """y = C^T x, where C is the matrix of a `conv` with the same kernel: every pixel of x spreads over a window of y.
+    """Compute y = C^T x, with the matrix C of a `conv` with the same kernel.
 
-    y[n, ih SH + kh DH - top, iw SW + kw DW - left, co] gathers x[n, ih, iw, ci] w[kh, kw, co, ci]; with dilated windows
-    of F = (K - 1) D + 1 pixels, (N - 1) S + F of them before any side is cut off. The same over one or three axes.
+    Every pixel of x is spread over a window of y:
+    y[n, ih SH + kh DH - top, iw SW + kw DW - left, co] is the sum of the products x[n, ih, iw, ci] w[kh, kw, co, ci]. A
+    dilated window has F = (K - 1) D + 1 pixels, and y has (N - 1) S + F pixels before any side is cut off. The formula
+    is the same over one spatial axis or three.
 
     Args:
         inputs: (N, H, W, CI), or (N, CI, H, W) with data_format="channels_first".
         kernel: (KH, KW, CO, CI).
-        strides: an int, or (SH, SW): how far apart in y the windows of neighbouring pixels of x begin.
-        padding: "valid" (nothing is cut off), "same" (the result has H SH rows), or what is cut off, ((top, bottom),
-            (left, right)). An odd pixel is cut off behind.
-        output_padding: an int below the stride, or one for each axis: pixels that are added behind, or None. With
-            "same" there are (H - 1) SH + F mod 2 rows and these; None adds up to windows that leave no gaps with
-            "valid", and to H SH rows with "same".
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        dilation_rate: an int, or (DH, DW), the distance of neighbouring taps in pixels of y.
+        strides: int, or (SH, SW): the distance in y between the windows of neighbouring pixels of x. Default 1.
+        padding: "valid" (nothing is cut off, default), "same" (the result has H SH rows), or the pixels that are cut
+            off, ((top, bottom), (left, right)). An odd pixel is cut off at the end.
+        output_padding: int below the stride, or one per axis: pixels added at the end. With "same" the result then has
+            (H - 1) SH + F mod 2 rows plus these. None (default) adds pixels up to windows without gaps if "valid", and
+            up to H SH rows if "same".
+        data_format: "channels_last", "channels_first", or None (default) for `config.image_data_format()`.
+        dilation_rate: int, or (DH, DW): the distance between neighbouring taps in pixels of y. Default 1.
 
     Returns:
         (N, OH, OW, CO), or (N, CO, OH, OW).
 
     Raises:
-        ValueError: shapes, strides or padding that do not fit.
-        TypeError: dtypes other than all float32 or all float64.
+        ValueError: if shapes, strides or padding do not fit.
+        TypeError: if the arrays are not all float32 or all float64.
+
+    Example:
+        >>> x, w = np.ones((1, 4, 4, 8), "float32"), np.ones((3, 3, 2, 8), "float32")
+        >>> ops.conv_transpose(x, w, strides=2, padding="same").shape
+        (1, 8, 8, 2)
     """
     x, restore = images("conv_transpose", convert_to_tensor(inputs), data_format, RANKS)
     w = convert_to_tensor(kernel)
@@ -282,7 +314,8 @@ def depthwise_conv(
 ) -> Any:
     """y[n, oh, ow, c M + m] = sum over kh, kw of x[n, oh SH + kh DH - top, ow SW + kw DW - left, c] w[kh, kw, c, m].
 
-    Every channel has M kernels of its own: a `conv` of C groups. The same over one spatial axis or three.
+    Every channel has M kernels of its own: this is a `conv` with C groups. The formula is the same over one spatial
+    axis or three.
 
     Args:
         inputs: (N, H, W, C), or (N, C, H, W) with data_format="channels_first".
@@ -293,8 +326,13 @@ def depthwise_conv(
         (N, OH, OW, C M), or (N, C M, OH, OW).
 
     Raises:
-        ValueError: shapes, strides or padding that do not fit.
-        TypeError: dtypes other than all float32 or all float64.
+        ValueError: if shapes, strides or padding do not fit.
+        TypeError: if the arrays are not all float32 or all float64.
+
+    Example:
+        >>> x, w = np.ones((1, 8, 8, 4), "float32"), np.ones((3, 3, 4, 2), "float32")
+        >>> ops.depthwise_conv(x, w).shape
+        (1, 6, 6, 8)
     """
     return _depthwise("depthwise_conv", inputs, kernel, strides, padding, data_format, dilation_rate)
 
@@ -308,20 +346,26 @@ def separable_conv(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> Any:
-    """A `depthwise_conv`, whose channels a convolution with windows of one pixel then mixes.
+    """Compute a `depthwise_conv`, followed by a convolution with windows of one pixel that mixes the channels.
 
     Args:
         inputs: (N, H, W, C), or (N, C, H, W) with data_format="channels_first".
         depthwise_kernel: (KH, KW, C, M).
         pointwise_kernel: (1, 1, C M, CO).
-        strides, padding, data_format, dilation_rate: of the first, as in `conv`.
+        strides, padding, data_format, dilation_rate: arguments of the depthwise convolution, as in `conv`.
 
     Returns:
         (N, OH, OW, CO), or (N, CO, OH, OW).
 
     Raises:
-        ValueError: shapes, strides or padding that do not fit.
-        TypeError: dtypes other than all float32 or all float64.
+        ValueError: if shapes, strides or padding do not fit.
+        TypeError: if the arrays are not all float32 or all float64.
+
+    Example:
+        >>> x = np.ones((1, 8, 8, 4), "float32")
+        >>> depthwise, pointwise = np.ones((3, 3, 4, 2), "float32"), np.ones((1, 1, 8, 16), "float32")
+        >>> ops.separable_conv(x, depthwise, pointwise).shape
+        (1, 6, 6, 16)
     """
     w = convert_to_tensor(pointwise_kernel)
     channels = convert_to_tensor(depthwise_kernel).shape[-2:]
@@ -340,7 +384,7 @@ def _depthwise(op: str, inputs: Any, kernel: Any, strides: Any, padding: Any, da
     floats(op, x, w)
     if w.ndim != x.ndim or w.shape[-2] != x.shape[-1]:
         raise ValueError(
-            f"{op}: kernel must have the axes of inputs and their channels last but one. "
+            f"{op}: kernel must have the axes of inputs, and their channels in the next-to-last axis. "
             f"Received: inputs.shape={tuple(x.shape)}, kernel.shape={tuple(w.shape)}"
         )
     grouped = reshape(w, (*w.shape[:-2], 1, w.shape[-2] * w.shape[-1]))

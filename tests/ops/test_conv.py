@@ -294,7 +294,7 @@ ERRORS = [
     ),
     (
         lambda: ops.depthwise_conv(X, W),
-        "depthwise_conv: kernel must have the axes of inputs and their channels last but one. "
+        "depthwise_conv: kernel must have the axes of inputs, and their channels in the next-to-last axis. "
         "Received: inputs.shape=(2, 6, 5, 4), kernel.shape=(3, 2, 2, 6)",
     ),
     (
