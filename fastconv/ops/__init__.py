@@ -1,6 +1,10 @@
-"""Pure functions of arrays with the names and arguments of `keras.ops`; each has its gradient beside it.
+"""Pure functions of arrays with the names and arguments of `keras.ops`; the gradient of each is defined next to it.
 
-NumPy arrays in, NumPy arrays out, with any strides and memory order.
+They take and return NumPy arrays with any strides and memory order. Functions of images are in `ops.image`.
+
+>>> x = ops.relu([-1.0, 2.0])
+>>> type(x).__name__, x.tolist()
+('ndarray', [0.0, 2.0])
 """
 
 from fastconv.engine import lift as _lift
@@ -198,7 +202,7 @@ __all__ = [
     "zeros_like",
 ]
 
-# Every op also takes the symbolic tensors of functional models; `shape` does without drawing a node.
+# Every op also takes the symbolic tensors of functional models. `shape` does so itself, without recording a node.
 for _name in (name for name in __all__ if name != "shape"):
     _lifted = globals()[_name] = _lift(globals()[_name])
-    _lifted.__module__, _lifted.__qualname__ = __name__, _name  # where pickle finds it
+    _lifted.__module__, _lifted.__qualname__ = __name__, _name  # pickle finds it by these names

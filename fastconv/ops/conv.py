@@ -143,7 +143,7 @@ def conv(
     Args:
         inputs: (N, H, W, G CI), or (N, G CI, H, W) with data_format="channels_first"; (N, W, G CI); (N, D, H, W, G CI).
         kernel: (KH, KW, CI, CO), CO a multiple of G; (KW, CI, CO); (KD, KH, KW, CI, CO).
-        strides: int, or (SH, SW), in pixels: one per spatial axis. Default 1.
+        strides: int, or (SH, SW), in pixels, an int per spatial axis. Default 1.
         padding: "valid" (none, default), "same" (ceil(H/SH) outputs), or zeros as ((top, bottom), (left, right)). Over
             one axis also "causal": (KW - 1) DW zeros before, so that no output depends on later inputs.
         data_format: "channels_last", "channels_first", or None (default) for `config.image_data_format()`.
@@ -271,7 +271,7 @@ def conv_transpose(
         strides: int, or (SH, SW): the distance in y between the windows of neighbouring pixels of x. Default 1.
         padding: "valid" (nothing is cut off, default), "same" (the result has H SH rows), or the pixels that are cut
             off, ((top, bottom), (left, right)). An odd pixel is cut off at the end.
-        output_padding: int below the stride, or one per axis: pixels added at the end. With "same" the result then has
+        output_padding: int below the stride, or an int per axis: pixels added at the end. With "same" the result then has
             (H - 1) SH + F mod 2 rows plus these. None (default) adds pixels up to windows without gaps if "valid", and
             up to H SH rows if "same".
         data_format: "channels_last", "channels_first", or None (default) for `config.image_data_format()`.

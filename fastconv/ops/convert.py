@@ -1,4 +1,4 @@
-"""From Python's values to arrays, from one dtype to another."""
+"""Conversion of Python values to arrays, and between dtypes."""
 
 from __future__ import annotations
 
@@ -14,19 +14,24 @@ from fastconv.engine import Tensor
 from fastconv.engine.primitive import CAST, DETACH, Primitive, read
 from fastconv.engine.tree import leaves
 
-NOT_NUMERIC = "OSUMm"  # kinds of NumPy's dtypes: objects, texts, dates and times
-NATIVE = (np.ndarray, np.generic, Tensor)  # what has a shape and is computed with as it is, as CuPy's arrays are
+NOT_NUMERIC = "OSUMm"  # NumPy's dtype kinds: objects, strings, dates and times
+NATIVE = (np.ndarray, np.generic, Tensor)  # need no conversion
 
 
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
-    """`x` as something to compute with: arrays and tensors as they are, what a variable holds, the rest as an array.
+    """Return `x` as an array or tensor to compute with.
 
     Python floats, and lists of them, take `config.floatx()`. Arrays of other libraries are taken without a copy, in the
     host's memory as NumPy's, on a GPU as CuPy's; those with bytes in the other order are copied. With `dtype`, cast.
 
     Raises:
-        TypeError: a list of tensors; `ops.stack` makes one of them.
-        ValueError: `sparse` or `ragged` is True, or a list of something else than numbers.
+        TypeError: if x is a list of tensors; use `ops.stack`.
+        ValueError: if `sparse` or `ragged` is True, or if x holds anything but numbers.
+
+    Example:
+        >>> x = ops.convert_to_tensor([1.0, 2.0])
+        >>> x.dtype.name, x.shape
+        ('float32', (2,))
     """
     if type(x) is np.ndarray and dtype is None and not sparse and not ragged:
         return x if x.dtype.isnative else native(x)
@@ -47,24 +52,50 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
 
 
 def numeric(x: Any) -> Any:
-    """`x`, an array. Raises ValueError if it holds texts, dates or Python objects instead of numbers."""
+    """Return the array `x`. Raises ValueError if it holds strings, dates or Python objects instead of numbers."""
     if x.dtype.kind in NOT_NUMERIC:
         raise ValueError(f"Arrays must hold numbers. Received: dtype={x.dtype}, shape={tuple(x.shape)}")
     return x
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:
-    """The values of `x` as a NumPy array. Raises DataDependentError where a graph has not run."""
+    """Return the values of `x` as a NumPy array.
+
+    Args:
+        x: array, tensor or variable; arrays of a GPU are copied to host memory.
+
+    Returns:
+        NumPy array.
+
+    Raises:
+        DataDependentError: if x is part of a graph that has not run.
+
+    Example:
+        >>> ops.convert_to_numpy(fastconv.Variable([1.0, 2.0])).tolist()
+        [1.0, 2.0]
+    """
     return x.numpy() if isinstance(x, Tensor) else to_host(x)
 
 
 def cast(x: Any, dtype: Any) -> Any:
-    """x with elements of another dtype; the gradient passes from float to float.
+    """Return x with elements of another dtype.
 
-    Integers that a graph has cast to floats are cast from the integers, so that they stay exact.
+    The gradient passes between float dtypes. If a graph casts integers to floats and back, the result is cast from the
+    integers, so that they stay exact.
+
+    Args:
+        x: array of any shape.
+        dtype: dtype of the result.
+
+    Returns:
+        Array with the shape of x.
 
     Raises:
-        ValueError: x holds texts, dates or Python objects.
+        ValueError: if x holds strings, dates or Python objects.
+
+    Example:
+        >>> ops.cast([1.5, -1.5], "int32").tolist()
+        [1, -1]
     """
     x, dtype = convert_to_tensor(x), np.dtype(dtype).newbyteorder("=")
     if x.dtype.kind in NOT_NUMERIC:
@@ -75,7 +106,7 @@ def cast(x: Any, dtype: Any) -> Any:
 
 
 def _before_cast(x: Any) -> Any:
-    """The integers or booleans that the tensor x was cast from, or x."""
+    """Return the integers or booleans from which the tensor x was cast, else x."""
     call = x.call if isinstance(x, Tensor) else None
     if call is None or call.primitive is not CAST:
         return x
@@ -87,11 +118,11 @@ _indices: Primitive = Primitive(Reference.indices, lambda x: (x.shape, np.dtype(
 
 
 def as_indices(x: Any) -> Any:
-    """x as integers that number classes or positions; floats become int64.
+    """Return x as integers that number classes or positions. Floats become int64.
 
     Raises:
-        ValueError: a float that is no integer, when the values are computed; on a GPU, when results are fetched. An
-            integer that int64 does not hold.
+        ValueError: if a float is not an integer (when the values are computed; on a GPU, when results are fetched), or
+            if an integer does not fit in int64.
     """
     x = convert_to_tensor(x)
     if isinstance(x, np.ndarray) and x.dtype == np.uint64:
@@ -107,10 +138,10 @@ def as_indices(x: Any) -> Any:
 
 
 def as_float(x: Any) -> Any:
-    """x, with whole numbers and booleans cast to `config.floatx()`.
+    """Return x, with integers and booleans cast to `config.floatx()`.
 
     Raises:
-        TypeError: complex numbers, or anything else that is no real number.
+        TypeError: if x holds complex numbers or anything else that is not a real number.
     """
     x = convert_to_tensor(x)
     kind = x.dtype.kind
@@ -122,5 +153,16 @@ def as_float(x: Any) -> Any:
 
 
 def stop_gradient(variable: Any) -> Any:
-    """Return `variable`, an array of any kind, as a constant for differentiation."""
+    """Return `variable` as a constant: no gradient passes through it.
+
+    Args:
+        variable: array, tensor or variable.
+
+    Returns:
+        Array with the same values.
+
+    Example:
+        >>> fastconv.grad(lambda x: x * ops.stop_gradient(x))(3.0).tolist()
+        3.0
+    """
     return DETACH(convert_to_tensor(variable))

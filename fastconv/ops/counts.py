@@ -1,4 +1,4 @@
-"""Weighted counts of predictions, in memory that does not grow with thresholds or classes."""
+"""Weighted counts of predictions. Working memory does not grow with the number of thresholds or classes."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ _confusion_matrix: Primitive = Primitive(
 
 
 def threshold_counts(x: Any, real: Any, weights: Any, thresholds: Any) -> Any:
-    """Weighted counts of false positives, true positives, true negatives and false negatives, (4, T, K), float64.
+    """Return weighted counts of false and true positives, then true and false negatives, (4, T, K), float64.
 
     Args:
-        x: outputs (N, K), floats; one is positive at a threshold if it is above it, NaN never.
-        real: targets (N, K); those that are not 0 are positive.
-        weights: what each output counts, (N, K) or 1 in place of an axis.
+        x: outputs (N, K), floats. An output is positive if it is above the threshold; NaN is never positive.
+        real: targets (N, K). A target is positive if it is not 0.
+        weights: weight of each output, (N, K), with size 1 on broadcast axes.
         thresholds: (T,), in any order, of the dtype of x.
     """
     return _threshold_counts(x, convert_to_tensor(real), broadcast_to(weights, x.shape), thresholds)
 
 
 def confusion_matrix(real: Any, called: Any, weights: Any, classes: int) -> Any:
-    """matrix[i, j] = sum of the weights where `real` is i and `called` is j, (classes, classes), float64.
+    """matrix[i, j] = sum of the weights with real = i and called = j, (classes, classes), float64.
 
     Args:
-        real, called: class indices (N,); other numbers than those of classes count nowhere.
-        weights: what each of them counts, (N,) or (1,).
+        real, called: class indices (N,). Indices outside [0, classes) are not counted.
+        weights: weight of each prediction, (N,) or (1,).
+        classes: the number of classes.
 
     Raises:
-        ValueError: an index that is no integer, when the counts are computed.
+        ValueError: if an index is not an integer, when the counts are computed.
     """
     real = as_indices(real)
     return _confusion_matrix(real, as_indices(called), broadcast_to(weights, real.shape), classes=classes)

@@ -1,4 +1,4 @@
-"""Parts of images, and images with borders, by the names and arguments of `keras.ops.image`."""
+"""Padding, cropping and patches of images, with the names and arguments of `keras.ops.image`."""
 
 from __future__ import annotations
 
@@ -28,16 +28,23 @@ def pad_images(
     target_width: int | None = None,
     data_format: str | None = None,
 ) -> Any:
-    """Images with zeros around them.
+    """Return images with zeros around them.
 
     Args:
-        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first"; or one image, without N.
-        top_padding, bottom_padding, target_height: two of these three.
-        left_padding, right_padding, target_width: two of these three.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first"; or a single image without N.
+        top_padding, bottom_padding, target_height: ints in pixels; give exactly two of the three.
+        left_padding, right_padding, target_width: ints in pixels; give exactly two of the three.
+        data_format: "channels_last", "channels_first", or None (default) for `config.image_data_format()`.
+
+    Returns:
+        Images of the new height and width.
 
     Raises:
-        ValueError: one or three of three are given, or one is negative, as it is or as it follows.
+        ValueError: if not exactly two of three are given, or if a padding is negative.
+
+    Example:
+        >>> ops.image.pad_images(np.ones((4, 4, 3)), 1, 2, target_height=8, target_width=8).shape
+        (8, 8, 3)
     """
     x, at = _with_sides("pad_images", images, data_format)
     sides = [(0, 0)] * x.ndim
@@ -59,7 +66,24 @@ def crop_images(
     target_width: int | None = None,
     data_format: str | None = None,
 ) -> Any:
-    """Images without their borders; arguments as for `pad_images`."""
+    """Return images without their borders.
+
+    Args:
+        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first"; or a single image without N.
+        top_cropping, bottom_cropping, target_height: ints in pixels; give exactly two of the three.
+        left_cropping, right_cropping, target_width: ints in pixels; give exactly two of the three.
+        data_format: "channels_last", "channels_first", or None (default) for `config.image_data_format()`.
+
+    Returns:
+        Images of the new height and width.
+
+    Raises:
+        ValueError: if not exactly two of three are given, if a cropping is negative, or if it exceeds the image.
+
+    Example:
+        >>> ops.image.crop_images(np.ones((8, 8, 3)), 1, 2, target_height=4, target_width=5).shape
+        (4, 5, 3)
+    """
     x, at = _with_sides("crop_images", images, data_format)
     parts = [slice(None)] * x.ndim
     op = "crop_images"
@@ -75,12 +99,12 @@ def crop_images(
 
 
 def _integers(op: str, **given: Any) -> list[int | None]:
-    """The arguments `given` as ints or None. Raises ValueError for one that is neither."""
+    """Return the values of `given` as ints or None. Raises ValueError if a value is neither."""
     return [optional(as_integer, op, name, value) for name, value in given.items()]
 
 
 def _with_sides(op: str, images: Any, data_format: str | None) -> tuple[Any, int]:
-    """Images, and the axis of their height, which that of their width follows."""
+    """Return the images as an array, and the axis of their height; the axis of their width follows."""
     x = convert_to_tensor(images)
     if x.ndim not in (3, 4):
         raise ValueError(f"{op}: images must have 3 axes, or 4 in a batch. Received: images.shape={tuple(x.shape)}")
@@ -95,7 +119,7 @@ def _margins(op: str, before: Any, after: Any, room: int | None) -> tuple[int, i
         before, after = (room - after, after) if before is None else (before, room - before)
     if given.count(None) != 1 or before < 0 or after < 0:
         raise ValueError(
-            f"{op}: of the margin before, the one after and the size exactly two must be given, and fit. "
+            f"{op}: exactly two of the margin before, the margin after and the size must be given, and fit. "
             f"Received: before={given[0]}, after={given[1]}, room for both={given[2]}"
         )
     return before, after
@@ -109,22 +133,26 @@ def extract_patches(
     padding: str = "valid",
     data_format: str | None = None,
 ) -> Any:
-    """All windows of images: y[n, oh, ow] holds the pixels of one, row by row, each with its channels.
+    """Return all windows of images: y[n, oh, ow] holds the pixels of a window, row by row, each with its channels.
 
     Args:
-        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first"; volumes with a `size` of three; or one,
-            without N.
-        size: of a window: an int for squares, (height, width), or (depth, height, width).
-        strides: from one window to the next; `size` when None.
-        dilation_rate: from one pixel of a window to the next.
-        padding: "valid", or "same" for ceil(N / S) windows, with zeros around.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first"; volumes if `size` has three numbers; or
+            a single image without N.
+        size: int for squares, (height, width), or (depth, height, width), in pixels.
+        strides: int or ints, the distance between windows in pixels; None (default) for `size`.
+        dilation_rate: int or ints, the distance between pixels of a window. Default 1.
+        padding: "valid" (default), or "same" for ceil(N / S) windows, with zeros around the images.
+        data_format: "channels_last", "channels_first", or None (default) for `config.image_data_format()`.
 
     Returns:
-        (N, OH, OW, KH KW C), or (N, KH KW C, OH, OW); without N for one image.
+        (N, OH, OW, KH KW C), or (N, KH KW C, OH, OW); without N for a single image.
 
     Raises:
-        ValueError: sizes that do not fit.
+        ValueError: if the sizes do not fit.
+
+    Example:
+        >>> ops.image.extract_patches(np.ones((1, 8, 8, 3)), size=4).shape
+        (1, 2, 2, 48)
     """
     x = convert_to_tensor(images)
     given = plain(size)

@@ -1,4 +1,4 @@
-"""Functions of one element at a time, broadcast as NumPy does; also the operators of tensors and variables."""
+"""Elementwise functions, broadcast as in NumPy, and the operators of tensors and variables."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Binary = Callable[[Any, Any], Any]
 
 
 def operands(x: Any, y: Any) -> tuple[Any, Any]:
-    """`x` and `y` ready to meet: whole numbers and booleans take the float dtype beside them.
+    """Return x and y as arrays of compatible dtypes: integers and booleans become floats next to floats.
 
-    A Python number takes the dtype of the array beside it, a Python float beside whole numbers `config.floatx()`, and
-    a Python integer that the array's dtype cannot hold a larger one.
+    A Python number takes the dtype of the other array, with two exceptions. A Python float combined with integers takes
+    `config.floatx()`. A Python integer that the array's dtype cannot hold takes a larger dtype.
     """
     if isinstance(x, (bool, int, float)) and hasattr(y, "dtype"):
         x = _like(x, y)
@@ -49,7 +49,7 @@ def _like(number: float, array: Any) -> np.ndarray:
 
 
 def _holds(dtype: np.dtype, number: int) -> bool:
-    """Whether an integer is one of an integer dtype."""
+    """Return True if an integer dtype can hold `number`."""
     limits = np.iinfo(dtype)
     return limits.min <= number <= limits.max
 
@@ -97,17 +97,39 @@ _multiply = Primitive(
 
 
 def add(x1: Any, x2: Any) -> Any:
-    """x1 + x2."""
+    """Return x1 + x2.
+
+    Args:
+        x1, x2: arrays whose shapes broadcast to each other.
+
+    Returns:
+        Array of the broadcast shape.
+
+    Example:
+        >>> ops.add([1.0, 2.0], 3.0).tolist()
+        [4.0, 5.0]
+    """
     return _add(*operands(x1, x2))
 
 
 def multiply(x1: Any, x2: Any) -> Any:
-    """x1 x2."""
+    """Return x1 x2.
+
+    Args:
+        x1, x2: arrays whose shapes broadcast to each other.
+
+    Returns:
+        Array of the broadcast shape.
+
+    Example:
+        >>> ops.multiply([1.0, 2.0], 3.0).tolist()
+        [3.0, 6.0]
+    """
     return _multiply(*operands(x1, x2))
 
 
 def _to_extreme(larger: Callable[[Any, Any], Any]) -> Callable[..., tuple]:
-    """The gradient of the extreme of two: it goes to that one, and in halves to both if they are equal."""
+    """Return the gradient of the larger or smaller of x and y, which takes dz; if they are equal, each takes half."""
 
     def gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
         shared = where(equal(x, y), dz * 0.5, 0.0)
@@ -117,14 +139,17 @@ def _to_extreme(larger: Callable[[Any, Any], Any]) -> Callable[..., tuple]:
 
 
 def _power_gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
-    """As in PyTorch: nothing by x if y is 0, nor by y if x is 0 and y is not negative; NaN by y if x is negative."""
+    """Follow PyTorch's conventions for x^y.
+
+    dx is 0 if y is 0. dy is 0 if x is 0 and y is not negative, and NaN if x is negative.
+    """
     by_x = where(equal(y, 0), 0.0, dz * y * power(x, where(equal(y, 0), 1.0, y - 1)))
     guarded = where(logical_or(x < 0, logical_and(equal(x, 0), greater_equal(y, 0))), 1.0, x)
     return by_x, dz * where(x < 0, math.nan, z * log(guarded))
 
 
 def _logaddexp_gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
-    """dz in the shares of e^x and e^y in their sum: halves if x and y are equal, which may be infinite."""
+    """Return (dz e^x / (e^x + e^y), dz e^y / (e^x + e^y)): dz/2 each if x and y are equal, even if infinite."""
     same = equal(x, y)
     distance = where(same, 0.0, x) - where(same, 0.0, y)
     e = exp(-absolute(distance))
@@ -132,7 +157,7 @@ def _logaddexp_gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
     return where(distance < 0, less, more), where(distance < 0, more, less)
 
 
-# NumPy's name of the function: its derivative, dx = f(dy, y, x); None where it is zero everywhere or there is none.
+# NumPy's name of the function: its derivative, dx = f(dy, y, x); None if it is zero everywhere or does not exist.
 UNARY: dict[str, Callable[[Any, Any, Any], Any] | None] = {
     "negative": lambda dy, y, x: -dy,
     "absolute": lambda dy, y, x: dy * sign(x),
@@ -154,7 +179,7 @@ UNARY: dict[str, Callable[[Any, Any, Any], Any] | None] = {
     "logical_not": None,
 }
 
-# NumPy's name of the function: its derivatives, (dx, dy) = f(dz, z, x, y), before what was broadcast is summed again.
+# NumPy's name of the function: its derivatives, (dx, dy) = f(dz, z, x, y), before the sum over broadcast axes.
 BINARY: dict[str, Callable[..., tuple] | None] = {
     "subtract": lambda dz, z, x, y: (dz, -dz),
     "true_divide": lambda dz, z, x, y: (dz / y, -dz * z / y),
@@ -175,77 +200,168 @@ BINARY: dict[str, Callable[..., tuple] | None] = {
 }
 
 
-# Functions for which integers need not become floats: those of numbers, which count booleans as 0 and 1, and others.
+# Functions that leave integers as they are. NUMERIC functions take booleans as 0 and 1, LOGICAL functions any dtype.
 NUMERIC = {"negative", "absolute", "sign", "square"}
 LOGICAL = {"isnan", "isfinite", "logical_not"}
 
 
 def _as_number(x: Any) -> Any:
-    """x, with booleans cast to int64."""
+    """Return x, with booleans cast to int64."""
     x = convert_to_tensor(x)
     return cast(x, "int64") if x.dtype.kind == "b" else x
 
 
-def _unary_function(function: str, summary: str) -> Unary:
+def _docstring(summary: str, arguments: str, returns: str, example: str) -> str:
+    """Return a docstring; `example` is an expression and the value that it prints, separated by " -> "."""
+    call, _, value = example.partition(" -> ")
+    shown = f"\n\nExample:\n    >>> {call}\n    {value}\n" if example else ""
+    return f"{summary}\n\nArgs:\n    {arguments}\n\nReturns:\n    {returns}{shown}"
+
+
+def _unary_function(function: str, summary: str, example: str = "") -> Unary:
     convert = _as_number if function in NUMERIC else convert_to_tensor if function in LOGICAL else as_float
 
     def apply(x: Any) -> Any:
         return _unary(convert(x), function=function)
 
     apply.__name__ = apply.__qualname__ = function
-    apply.__doc__ = summary
+    apply.__doc__ = _docstring(summary, "x: array of any shape.", "Array with the shape of x.", example)
     return apply
 
 
-def _binary_function(function: str, summary: str) -> Binary:
+def _binary_function(function: str, summary: str, example: str = "") -> Binary:
     def apply(x1: Any, x2: Any) -> Any:
         return _binary(*operands(x1, x2), function=function)
 
     apply.__name__ = apply.__qualname__ = function
-    apply.__doc__ = summary
+    arguments = "x1, x2: arrays whose shapes broadcast to each other."
+    apply.__doc__ = _docstring(summary, arguments, "Array of the broadcast shape.", example)
     return apply
 
 
-negative: Unary = _unary_function("negative", "-x.")
-absolute: Unary = _unary_function("absolute", "|x|, with derivative sign(x).")
+negative: Unary = _unary_function("negative", "Return -x.", "ops.negative([1.0, -2.0]).tolist() -> [-1.0, 2.0]")
+absolute: Unary = _unary_function(
+    "absolute", "Return |x|. The derivative is sign(x).", "ops.absolute([1.0, -2.0]).tolist() -> [1.0, 2.0]"
+)
 abs = absolute
-sign: Unary = _unary_function("sign", "-1, 0 or 1; its derivative is taken as zero.")
-exp: Unary = _unary_function("exp", "e^x.")
-expm1: Unary = _unary_function("expm1", "e^x - 1, accurate near zero.")
-log: Unary = _unary_function("log", "The natural logarithm.")
-log1p: Unary = _unary_function("log1p", "log(1 + x), accurate near zero.")
-sqrt: Unary = _unary_function("sqrt", "The square root.")
-square: Unary = _unary_function("square", "x x.")
-reciprocal: Unary = _unary_function("reciprocal", "1/x.")
-sin: Unary = _unary_function("sin", "The sine of x radians.")
-cos: Unary = _unary_function("cos", "The cosine of x radians.")
-floor: Unary = _unary_function("floor", "The largest whole number not above x; derivative zero.")
-ceil: Unary = _unary_function("ceil", "The smallest whole number not below x; derivative zero.")
-_rint: Unary = _unary_function("rint", "The nearest integer, halves to the even one; derivative zero.")
-isnan: Unary = _unary_function("isnan", "Whether x is not a number.")
-isfinite: Unary = _unary_function("isfinite", "Whether x is neither infinite nor NaN.")
-logical_not: Unary = _unary_function("logical_not", "Whether x is zero.")
+sign: Unary = _unary_function(
+    "sign",
+    "Return -1, 0 or 1, the sign of x. The derivative is 0.",
+    "ops.sign([-3.0, 0.0, 2.0]).tolist() -> [-1.0, 0.0, 1.0]",
+)
+exp: Unary = _unary_function("exp", "Return e^x.", "ops.exp([0.0, 1.0]).tolist() -> [1.0, 2.718...]")
+expm1: Unary = _unary_function(
+    "expm1", "Return e^x - 1, accurate near 0.", "ops.expm1([0.0, 1.0]).tolist() -> [0.0, 1.718...]"
+)
+log: Unary = _unary_function(
+    "log", "Return the natural logarithm of x.", "ops.log([1.0, 10.0]).tolist() -> [0.0, 2.302...]"
+)
+log1p: Unary = _unary_function(
+    "log1p", "Return log(1 + x), accurate near 0.", "ops.log1p([0.0, 1.0]).tolist() -> [0.0, 0.693...]"
+)
+sqrt: Unary = _unary_function("sqrt", "Return the square root of x.", "ops.sqrt([4.0, 9.0]).tolist() -> [2.0, 3.0]")
+square: Unary = _unary_function("square", "Return x^2.", "ops.square([2.0, -3.0]).tolist() -> [4.0, 9.0]")
+reciprocal: Unary = _unary_function("reciprocal", "Return 1 / x.", "ops.reciprocal([2.0, 4.0]).tolist() -> [0.5, 0.25]")
+sin: Unary = _unary_function(
+    "sin", "Return the sine of x, in radians.", "ops.sin([0.0, 1.0]).tolist() -> [0.0, 0.841...]"
+)
+cos: Unary = _unary_function(
+    "cos", "Return the cosine of x, in radians.", "ops.cos([0.0, 1.0]).tolist() -> [1.0, 0.540...]"
+)
+floor: Unary = _unary_function(
+    "floor", "Return the largest integer <= x. The derivative is 0.", "ops.floor([1.5, -1.5]).tolist() -> [1.0, -2.0]"
+)
+ceil: Unary = _unary_function(
+    "ceil", "Return the smallest integer >= x. The derivative is 0.", "ops.ceil([1.5, -1.5]).tolist() -> [2.0, -1.0]"
+)
+_rint: Unary = _unary_function("rint", "Return the nearest integer, halves to the even integer. The derivative is 0.")
+isnan: Unary = _unary_function(
+    "isnan", "Return True if x is NaN.", 'ops.isnan([1.0, float("nan")]).tolist() -> [False, True]'
+)
+isfinite: Unary = _unary_function(
+    "isfinite",
+    "Return True if x is neither infinite nor NaN.",
+    'ops.isfinite([1.0, float("inf")]).tolist() -> [True, False]',
+)
+logical_not: Unary = _unary_function(
+    "logical_not", "Return True if x is 0.", "ops.logical_not([True, False]).tolist() -> [False, True]"
+)
 
-subtract: Binary = _binary_function("subtract", "x1 - x2.")
-_quotient: Binary = _binary_function("true_divide", "x1 / x2.")
-power: Binary = _binary_function("power", "x1 to the power of x2.")
-logaddexp: Binary = _binary_function("logaddexp", "log(e^x1 + e^x2), without overflow.")
-maximum: Binary = _binary_function("maximum", "The larger of two, which share the gradient at a tie. NaN propagates.")
-minimum: Binary = _binary_function("minimum", "The smaller of two, which share the gradient at a tie. NaN propagates.")
-mod: Binary = _binary_function("remainder", "The remainder of x1 / x2, with the sign of x2.")
-floor_divide: Binary = _binary_function("floor_divide", "floor(x1 / x2); no gradient.")
-equal: Binary = _binary_function("equal", "x1 == x2, as booleans.")
-not_equal: Binary = _binary_function("not_equal", "x1 != x2, as booleans.")
-greater: Binary = _binary_function("greater", "x1 > x2, as booleans.")
-greater_equal: Binary = _binary_function("greater_equal", "x1 >= x2, as booleans.")
-less: Binary = _binary_function("less", "x1 < x2, as booleans.")
-less_equal: Binary = _binary_function("less_equal", "x1 <= x2, as booleans.")
-logical_and: Binary = _binary_function("logical_and", "Whether both are non-zero.")
-logical_or: Binary = _binary_function("logical_or", "Whether one of the two is non-zero.")
+subtract: Binary = _binary_function(
+    "subtract", "Return x1 - x2.", "ops.subtract([5.0, 7.0], 2.0).tolist() -> [3.0, 5.0]"
+)
+_quotient: Binary = _binary_function("true_divide", "Return x1 / x2.")
+power: Binary = _binary_function(
+    "power", "Return x1 to the power of x2.", "ops.power([2.0, 3.0], 2.0).tolist() -> [4.0, 9.0]"
+)
+logaddexp: Binary = _binary_function(
+    "logaddexp",
+    "Return log(e^x1 + e^x2), without overflow.",
+    "ops.logaddexp([1000.0], [1000.0]).tolist() -> [1000.693...]",
+)
+maximum: Binary = _binary_function(
+    "maximum",
+    "Return the larger of x1 and x2. Equal elements share the gradient; NaN propagates.",
+    "ops.maximum([1.0, 4.0], 2.0).tolist() -> [2.0, 4.0]",
+)
+minimum: Binary = _binary_function(
+    "minimum",
+    "Return the smaller of x1 and x2. Equal elements share the gradient; NaN propagates.",
+    "ops.minimum([1.0, 4.0], 2.0).tolist() -> [1.0, 2.0]",
+)
+mod: Binary = _binary_function(
+    "remainder",
+    "Return the remainder of x1 / x2, with the sign of x2.",
+    "ops.mod([7.0, -7.0], 4.0).tolist() -> [3.0, 1.0]",
+)
+floor_divide: Binary = _binary_function(
+    "floor_divide",
+    "Return floor(x1 / x2). There is no gradient.",
+    "ops.floor_divide([7.0, -7.0], 4.0).tolist() -> [1.0, -2.0]",
+)
+equal: Binary = _binary_function(
+    "equal", "Return x1 == x2, as booleans.", "ops.equal([1.0, 2.0], 2.0).tolist() -> [False, True]"
+)
+not_equal: Binary = _binary_function(
+    "not_equal", "Return x1 != x2, as booleans.", "ops.not_equal([1.0, 2.0], 2.0).tolist() -> [True, False]"
+)
+greater: Binary = _binary_function(
+    "greater", "Return x1 > x2, as booleans.", "ops.greater([1.0, 3.0], 2.0).tolist() -> [False, True]"
+)
+greater_equal: Binary = _binary_function(
+    "greater_equal", "Return x1 >= x2, as booleans.", "ops.greater_equal([1.0, 2.0], 2.0).tolist() -> [False, True]"
+)
+less: Binary = _binary_function(
+    "less", "Return x1 < x2, as booleans.", "ops.less([1.0, 2.0], 2.0).tolist() -> [True, False]"
+)
+less_equal: Binary = _binary_function(
+    "less_equal", "Return x1 <= x2, as booleans.", "ops.less_equal([2.0, 3.0], 2.0).tolist() -> [True, False]"
+)
+logical_and: Binary = _binary_function(
+    "logical_and",
+    "Return True if both x1 and x2 are nonzero.",
+    "ops.logical_and([True, False], True).tolist() -> [True, False]",
+)
+logical_or: Binary = _binary_function(
+    "logical_or",
+    "Return True if x1 or x2 is nonzero.",
+    "ops.logical_or([True, False], False).tolist() -> [True, False]",
+)
 
 
 def divide(x1: Any, x2: Any) -> Any:
-    """x1 / x2; whole numbers are divided as `config.floatx()`."""
+    """Return x1 / x2. Two integers are divided as `config.floatx()`.
+
+    Args:
+        x1, x2: arrays whose shapes broadcast to each other.
+
+    Returns:
+        Array of the broadcast shape.
+
+    Example:
+        >>> ops.divide([1, 3], 2).tolist()
+        [0.5, 1.5]
+    """
     return _quotient(*(as_float(x) for x in operands(x1, x2)))
 
 
@@ -253,7 +369,18 @@ true_divide = divide
 
 
 def rsqrt(x: Any) -> Any:
-    """1 / sqrt(x)."""
+    """Return 1 / sqrt(x).
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.rsqrt([4.0, 16.0]).tolist()
+        [0.5, 0.25]
+    """
     return reciprocal(sqrt(x))
 
 
@@ -266,7 +393,21 @@ _limit = Primitive(Reference.elementwise, _binary_shape, _limit_gradient, elemen
 
 
 def clip(x: Any, x_min: Any, x_max: Any) -> Any:
-    """x, but at least `x_min` and at most `x_max`; the gradient passes if x lies between them, or on one of them."""
+    """Return min(max(x, x_min), x_max).
+
+    The gradient passes if x_min <= x <= x_max.
+
+    Args:
+        x: array of any shape.
+        x_min, x_max: numbers, or arrays that broadcast with x.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.clip([-2.0, 0.5, 3.0], 0.0, 1.0).tolist()
+        [0.0, 0.5, 1.0]
+    """
     return _limit(*operands(_limit(*operands(x, x_min), function="maximum"), x_max), function="minimum")
 
 
@@ -286,11 +427,28 @@ _where = Primitive(
 )
 
 
-MOST_DECIMALS = 308  # powers of 10 beyond are no float64
+MOST_DECIMALS = 308  # larger powers of 10 overflow float64
 
 
 def round(x: Any, decimals: int = 0) -> Any:
-    """Return the nearest multiple of 10^-decimals, halves to the even multiple; its derivative is zero."""
+    """Return the nearest multiple of 10^-decimals, halves to the even multiple.
+
+    The derivative is 0.
+
+    Args:
+        x: array of any shape.
+        decimals: int, default 0; may be negative.
+
+    Returns:
+        Array with the shape of x.
+
+    Raises:
+        ValueError: if `decimals` is not an int from -308 to 308.
+
+    Example:
+        >>> ops.round([0.5, 1.5, 2.25], decimals=1).tolist()
+        [0.5, 1.5, 2.20...]
+    """
     decimals = as_integer("round", "decimals", decimals, -MOST_DECIMALS, MOST_DECIMALS)
     if not decimals:
         return _rint(x)
@@ -299,10 +457,22 @@ def round(x: Any, decimals: int = 0) -> Any:
 
 
 def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
-    """Return x1 where `condition` holds, else x2; without both the positions where it holds, an array an axis.
+    """Return x1 if `condition` is True, else x2, element by element.
+
+    Args:
+        condition: array of booleans.
+        x1, x2: arrays whose shapes broadcast with that of `condition`; give both or neither.
+
+    Returns:
+        Array of the broadcast shape. If x1 and x2 are not given: the positions at which `condition` is True, a tuple of
+        one integer array per axis.
 
     Raises:
-        ValueError: only one of x1 and x2 is given.
+        ValueError: if only x1 or only x2 is given.
+
+    Example:
+        >>> ops.where([True, False], [1.0, 2.0], 0.0).tolist()
+        [1.0, 0.0]
     """
     if x1 is None and x2 is None:
         return np.nonzero(to_host(Tensor.of(convert_to_tensor(condition)).known()))
@@ -319,7 +489,7 @@ def _reflected(function: Binary) -> Binary:
 
 
 def _comparison(function: Binary) -> Binary:
-    """`function`; what is neither a number nor an array is simply another thing."""
+    """Return `function` as a comparison operator, which returns NotImplemented for anything but numbers and arrays."""
 
     def compare(self: Any, other: Any) -> Any:
         comparable = hasattr(other, "shape") or isinstance(other, (bool, int, float, list, tuple))
@@ -329,7 +499,7 @@ def _comparison(function: Binary) -> Binary:
 
 
 def _of_booleans(symbol: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` of booleans alone, for which bit by bit and logical are the same."""
+    """Return `function` as a bitwise operator of booleans only, for which bitwise and logical results agree."""
 
     def apply(*given: Any) -> Any:
         dtypes = [str(getattr(x, "dtype", type(x).__name__)) for x in given]
@@ -341,7 +511,7 @@ def _of_booleans(symbol: str, function: Callable[..., Any]) -> Callable[..., Any
 
 
 def _install_operators() -> None:
-    """Give meaning to Python's operators. Hashes stay those of objects, so that tensors can be keys of a dict."""
+    """Define Python's operators for tensors and variables. `__hash__` is unchanged, so tensors can be dict keys."""
     binary = {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power, "mod": mod,
               "floordiv": floor_divide}  # fmt: skip
     logical = {"and": ("&", logical_and), "or": ("|", logical_or), "xor": ("^", not_equal)}
@@ -355,8 +525,8 @@ def _install_operators() -> None:
     for name, function in {"eq": equal, "ne": not_equal}.items():
         setattr(Operand, f"__{name}__", _comparison(lift(function)))
     unary = {"neg": negative, "abs": absolute}
-    for name, one in unary.items():
-        setattr(Operand, f"__{name}__", lift(one))
+    for name, function in unary.items():
+        setattr(Operand, f"__{name}__", lift(function))
     setattr(Operand, "__round__", lambda self, ndigits=None: lift(round)(self, ndigits or 0))  # noqa: B010
     setattr(Operand, "__invert__", _of_booleans("~", lift(logical_not)))  # noqa: B010
 

@@ -1,4 +1,4 @@
-"""Images in other sizes, places and values; what is public has the arguments of `keras.ops.image`."""
+"""Images resized, transformed and recoloured. Public functions have the arguments of `keras.ops.image`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from fastconv.memory import check_fits
 from fastconv.ops.broadcast import broadcast_to, reshape
 from fastconv.ops.broadcast import sum as sum_
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
-from fastconv.ops.crops import crop_images as crop_images
-from fastconv.ops.crops import extract_patches as extract_patches
-from fastconv.ops.crops import pad_images as pad_images
+from fastconv.ops.crops import crop_images
+from fastconv.ops.crops import extract_patches
+from fastconv.ops.crops import pad_images
 from fastconv.ops.elementwise import logical_and, where
 from fastconv.ops.layout import images as channels_last
 from fastconv.ops.layout import unchanged
 from fastconv.ops.pad import pad
 from fastconv.ops.shape import expand_dims, squeeze, take
+
+__all__ = ["affine_transform", "crop_images", "extract_patches", "pad_images", "resize", "rgb_to_grayscale"]
 
 Array = np.ndarray
 
@@ -41,11 +43,11 @@ def _cubic(x: Array) -> Array:
 
 
 def _lanczos(radius: int) -> Callable[[Array], Array]:
-    """sinc(x) sinc(x / radius) up to the radius; Duchon 1979."""
+    """Return sinc(x) sinc(x / radius) for x <= radius, else 0; Duchon 1979."""
     return lambda x: np.where(x <= radius, np.sinc(x) * np.sinc(x / radius), 0)
 
 
-# How much a pixel at a distance counts.
+# The weight of a pixel as a function of its distance.
 KERNELS = {"bilinear": _triangle, "bicubic": _cubic, "lanczos3": _lanczos(3), "lanczos5": _lanczos(5)}
 INTERPOLATIONS = ("nearest", *KERNELS)
 ROUNDING = 1e-15  # of a weight
@@ -53,10 +55,10 @@ ROUNDING = 1e-15  # of a weight
 
 @lru_cache(maxsize=64)
 def weights(interpolation: str, inputs: int, outputs: int, antialias: bool, dtype: str) -> Array:
-    """(outputs, inputs): how much each input pixel counts in each output pixel; rows add up to 1.
+    """Return the weights (outputs, inputs) of input pixels in output pixels. Rows sum to 1.
 
     Both rows of pixels span the same length, so that output o lies at (o + 1/2) inputs / outputs - 1/2. When an image
-    is made smaller, `antialias` widens the kernel as much, so that every input counts.
+    is made smaller, `antialias` widens the kernel by the same factor, so that every input pixel has a weight.
     """
     scale = inputs / outputs
     centres = (np.arange(outputs) + 0.5) * scale - 0.5
@@ -68,14 +70,14 @@ def weights(interpolation: str, inputs: int, outputs: int, antialias: bool, dtyp
 
 @lru_cache(maxsize=64)
 def taps(interpolation: str, inputs: int, outputs: int, antialias: bool, dtype: str) -> tuple[Array, ...]:
-    """(w, back_w, first, back_first), as the backends' `resample` takes them, of `weights` and of its transpose."""
+    """Return (w, back_w, first, back_first), the arguments of `resample`, from `weights` and its transpose."""
     counts = weights(interpolation, inputs, outputs, antialias, dtype)
     (w, first), (back_w, back_first) = band(counts), band(counts.T)
     return w, back_w, first, back_first
 
 
 def band(matrix: Array) -> tuple[Array, Array]:
-    """(w, first): row o of the matrix holds w[o] from column first[o] on, and zeros elsewhere."""
+    """Return (w, first): row o of the matrix is w[o] from column first[o] on, and zero elsewhere."""
     columns = matrix.shape[1]
     first = (matrix != 0).argmax(1)
     widest = (columns - (matrix[:, ::-1] != 0).argmax(1) - first).clip(1)[matrix.any(1)].max(initial=1)
@@ -84,10 +86,10 @@ def band(matrix: Array) -> tuple[Array, Array]:
 
 
 def batch_of(op: str, images: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """Images as a batch of floats with 4 axes, and the function that undoes this; one image is a batch of its own.
+    """Return images as a batch of floats with 4 axes, and the function that undoes this.
 
     Raises:
-        ValueError: another number of axes than 3 or 4.
+        ValueError: if the images do not have 3 or 4 axes.
     """
     x = as_float(convert_to_tensor(images))
     if x.ndim not in (3, 4):
@@ -96,10 +98,13 @@ def batch_of(op: str, images: Any) -> tuple[Any, Callable[[Any], Any]]:
 
 
 def planes(x: Any, data_format: str | None) -> tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]:
-    """A batch as (M, H, W, K) without a copy: images with their channels, or channels that come first one by one.
+    """Return a batch as (M, H, W, K) without a copy, with functions that convert to and from M.
+
+    If channels are last, M = N and K = C. If channels are first, every channel is an image of its own: M = N C and K =
+    1.
 
     Returns:
-        That; a function that brings what there is for each image, (N, ..), to M; and one that restores the layout.
+        The batch; a function that repeats arrays (N, ..) to (M, ..); and a function that restores the layout.
     """
     if config.standardize_data_format(data_format) == "channels_last":
         return x, unchanged, unchanged
@@ -126,25 +131,30 @@ def resize(
     fill_value: float = 0.0,
     data_format: str | None = None,
 ) -> Any:
-    """Images of another size, interpolated along one axis after the other.
+    """Return images of another size, interpolated along each axis in turn.
 
     Args:
-        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first"; or one image, without N.
-        size: (height, width) of the result.
-        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
-        antialias: whether all pixels count when images are made smaller; not with "nearest".
-        crop_to_aspect_ratio: cut out the largest part in the middle that has the sides of `size` first.
-        pad_to_aspect_ratio: extend the images on two sides to the sides of `size` first.
-        fill_mode: "constant", the only way to extend them, with `fill_value`.
-        fill_value: the constant.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first"; or a single image without N.
+        size: (height, width) of the result, ints in pixels.
+        interpolation: "nearest", "bilinear" (default), "bicubic", "lanczos3" or "lanczos5".
+        antialias: if True, all pixels count when images are made smaller. Not with "nearest". Default False.
+        crop_to_aspect_ratio: if True, crop the largest central part with the aspect ratio of `size` first. Default
+            False.
+        pad_to_aspect_ratio: if True, pad the images to the aspect ratio of `size` first. Default False.
+        fill_mode: "constant", the only mode of padding.
+        fill_value: float, the value of padding. Default 0.
+        data_format: "channels_last", "channels_first", or None (default) for `config.image_data_format()`.
 
     Returns:
-        (N, height, width, C), or (N, C, height, width); without N for one image.
+        (N, height, width, C), or (N, C, height, width), of floats; without N for a single image.
 
     Raises:
-        ValueError: an unknown interpolation or fill_mode, a size that is not two positive ints, or both cropping and
-            padding.
+        ValueError: if interpolation or fill_mode is unknown, if `size` is not two positive ints, or if both cropping
+            and padding are requested.
+
+    Example:
+        >>> ops.image.resize(np.ones((8, 8, 3)), (4, 6)).shape
+        (4, 6, 3)
     """
     if interpolation not in INTERPOLATIONS:
         raise ValueError(
@@ -171,7 +181,7 @@ def resize(
 
 
 def _middle(x: Any, size: Sequence[int]) -> Any:
-    """The largest part in the middle of x (N, H, W, C) whose sides are to each other as those of `size`."""
+    """Return the largest central part of x (N, H, W, C) that has the aspect ratio of `size`."""
     (h, w), (height, width) = x.shape[1:3], size
     rows, columns = max(1, min(h, w * height // width)), max(1, min(w, h * width // height))
     top, left = (h - rows) // 2, (w - columns) // 2
@@ -179,7 +189,7 @@ def _middle(x: Any, size: Sequence[int]) -> Any:
 
 
 def _missing(sides: Sequence[int], size: Sequence[int]) -> tuple[int, int]:
-    """How much an image lacks in height and width until they are to each other as those of `size`."""
+    """Return the rows and columns that an image with sides `sides` lacks to have the aspect ratio of `size`."""
     (h, w), (height, width) = sides, size
     return max(0, w * height // width - h), max(0, h * width // height - w)
 
@@ -214,12 +224,14 @@ _resample: Primitive = Primitive(
 
 def _no_gradient(op: str) -> Callable[..., tuple]:
     def gradient(*_: Any, **__: Any) -> tuple:
-        raise NotImplementedError(f"{op}: no gradient passes through it; put what is trained behind it, not before it")
+        raise NotImplementedError(
+            f"{op}: no gradient passes through it; trainable layers must come after it, not before"
+        )
 
     return gradient
 
 
-# x (N, H, W, C) and transforms (N, 8); the fills are called as in SciPy.
+# x (N, H, W, C) and transforms (N, 8); fill modes have SciPy's names.
 AFFINE = Primitive(
     Reference.affine_transform, lambda x, transform, **_: (x.shape, x.dtype), _no_gradient("affine_transform")
 )
@@ -234,7 +246,7 @@ FILLS = {
 
 
 def check_sampling(op: str, interpolation: str, fill_mode: str) -> None:
-    """Raise ValueError for an unknown interpolation between pixels, or fill beyond the border."""
+    """Raise ValueError if the interpolation between pixels, or the fill mode beyond the border, is unknown."""
     as_choice(op, "interpolation", interpolation, ("nearest", "bilinear"))
     as_choice(op, "fill_mode", fill_mode, tuple(FILLS))
 
@@ -252,26 +264,32 @@ def affine_transform(
     Gradients do not pass through it.
 
     Args:
-        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first"; or one image, without N.
-        transform: (a0, a1, a2, b0, b1, b2, 0, 0), for all images or for each, (N, 8).
-        interpolation: "bilinear", or "nearest".
-        fill_mode: what lies beyond the border: "constant", `fill_value`; "nearest", the outermost pixel; "reflect", the
-            image mirrored with the outermost pixel, "mirror" without it; "wrap", the image again.
-        fill_value: the constant.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first"; or a single image without N.
+        transform: (a0, a1, a2, b0, b1, b2, 0, 0) for all images, or (N, 8) with a row for each image.
+        interpolation: "bilinear" (default) or "nearest".
+        fill_mode: values beyond the border: "constant" (default) for `fill_value`; "nearest" for the outermost pixel;
+            "reflect" for the image mirrored with the outermost pixel; "mirror" for the image mirrored without it;
+            "wrap" for the image repeated.
+        fill_value: float, default 0.
+        data_format: "channels_last", "channels_first", or None (default) for `config.image_data_format()`.
 
     Returns:
-        An array like images, of floats.
+        Float array with the shape of the images.
 
     Raises:
-        ValueError: an unknown interpolation or fill_mode, shapes that do not fit, or a transform that is not affine.
+        ValueError: if interpolation or fill_mode is unknown, if shapes do not fit, or if a transform is not affine.
+
+    Example:
+        >>> image = np.array([[1.0, 2.0, 3.0]]).reshape(1, 3, 1)
+        >>> ops.image.affine_transform(image, [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0])[0, :, 0].tolist()
+        [2.0, 3.0, 0.0]
     """
     check_sampling("affine_transform", interpolation, fill_mode)
     batch, unbatch = batch_of("affine_transform", images)
     t = convert_to_tensor(transform)
     if tuple(t.shape) not in ((8,), (1, 8), (batch.shape[0], 8)):
         raise ValueError(
-            "affine_transform: transform must have 8 numbers, or 8 for each image. "
+            "affine_transform: transform must have 8 numbers, or 8 numbers for each image. "
             f"Received: transform.shape={tuple(t.shape)}, images.shape={tuple(images.shape)}"
         )
     if isinstance(t, np.ndarray) and t[..., 6:].any():
@@ -294,12 +312,12 @@ _flip_some: Primitive = Primitive(
 
 
 def flip_some(images: Any, flips: Any, horizontal: bool, vertical: bool, data_format: str | None = None) -> Any:
-    """Images, some of them flipped.
+    """Return images, some of them flipped.
 
     Args:
         images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first".
-        flips: (N,) bool: which ones.
-        horizontal, vertical: whether the order of columns, and of rows, is reversed.
+        flips: (N,) bool, True for images to flip.
+        horizontal, vertical: if True, reverse the order of columns, and of rows.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
     """
     x, for_each, restore = planes(images, data_format)
@@ -315,11 +333,11 @@ _crop_at: Primitive = Primitive(
 
 
 def crop_at(images: Any, starts: Any, size: Sequence[int], data_format: str | None = None) -> Any:
-    """The part of all images that begins at a row and a column; they may be tensors, unlike those of `ops.slice`.
+    """Return the part of all images that begins at a row and a column. Both may be tensors, unlike in `ops.slice`.
 
     Args:
         images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first".
-        starts: (2,), row and column; the part must lie within the images.
+        starts: (2,), row and column. The part must lie within the images.
         size: (height, width) of the part.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
     """
@@ -339,13 +357,13 @@ _stretch = Primitive(Reference.stretch, lambda x, scale, shift, **_: (x.shape, x
 
 
 def stretch(images: Any, scale: Any, shift: Any, value_range: Sequence[float], data_format: str | None = None) -> Any:
-    """images[n] scale[n] + shift[n], cut to a range.
+    """y[n] = images[n] scale[n] + shift[n], clipped to a range.
 
     Args:
         images: (N, H, W, C), or (N, C, H, W) with data_format="channels_first".
         scale: (N,).
         shift: (N, C), for each channel.
-        value_range: (lowest, highest) value of the result.
+        value_range: (minimum, maximum) of the result.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
     """
     x, for_each, restore = planes(images, data_format)
@@ -355,19 +373,26 @@ def stretch(images: Any, scale: Any, shift: Any, value_range: Sequence[float], d
     return restore(reshape(y, (m, h, w, k)))
 
 
-# ITU-R BT.601: how much red, green and blue count in the brightness.
+# The weights of red, green and blue in luma, ITU-R BT.601.
 RED_GREEN_BLUE = (0.2989, 0.5870, 0.1140)
 
 
 def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Any:
-    """0.2989 red + 0.587 green + 0.114 blue, in the dtype of the images; images of one channel stay as they are.
+    """Return 0.2989 red + 0.587 green + 0.114 blue. Images with a single channel are returned unchanged.
 
     Args:
-        images: (N, H, W, 3), or (N, 3, H, W) with data_format="channels_first"; or one image, without N.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        images: (N, H, W, 3), or (N, 3, H, W) with data_format="channels_first"; or a single image without N.
+        data_format: "channels_last", "channels_first", or None (default) for `config.image_data_format()`.
+
+    Returns:
+        Images with one channel, in the dtype of `images`.
 
     Raises:
-        ValueError: another number of axes or channels.
+        ValueError: if the images have another number of axes or channels.
+
+    Example:
+        >>> ops.image.rgb_to_grayscale(np.ones((4, 4, 3))).shape
+        (4, 4, 1)
     """
     x = convert_to_tensor(images)
     axis = -1 if config.standardize_data_format(data_format) == "channels_last" else -3
@@ -379,8 +404,8 @@ def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Any:
     if x.shape[axis] == 1:
         return x
     floats = as_float(x)
-    shares = np.array(RED_GREEN_BLUE, floats.dtype).reshape(3, *(1,) * (-1 - axis))
-    return cast(sum_(floats * shares, axis, keepdims=True), x.dtype)
+    luma = np.array(RED_GREEN_BLUE, floats.dtype).reshape(3, *(1,) * (-1 - axis))
+    return cast(sum_(floats * luma, axis, keepdims=True), x.dtype)
 
 
 resize = lift(resize)

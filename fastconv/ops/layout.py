@@ -1,4 +1,4 @@
-"""Between the user's layout of images and the kernels' own, channels last."""
+"""Conversion between the user's image layout and the kernels' layout, channels last."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ FLOATS = (np.dtype("float32"), np.dtype("float64"))
 
 
 def images(op: str, x: Any, data_format: str | None, ranks: Sequence[int] = (2,)) -> tuple[Any, Callable[[Any], Any]]:
-    """x as (N, .., C), and the function that brings a result back into the user's layout.
+    """Return x as (N, .., C), and the function that restores the user's layout.
 
-    Channels-first input is seen through a transposed view; the kernel copies it once.
+    Channels-first input becomes a transposed view; the kernel copies it once.
 
     Args:
-        ranks: how many spatial axes x may have.
+        op: name of the op, for error messages.
+        x: images in the layout of `data_format`.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        ranks: the numbers of spatial axes that x may have.
 
     Raises:
-        ValueError: x has more or fewer, or the layout is unknown.
+        ValueError: if x has another number of axes, or the layout is unknown.
     """
     if x.ndim - 2 not in ranks:
         axes = " or ".join(str(rank + 2) for rank in ranks)
@@ -36,7 +39,7 @@ def images(op: str, x: Any, data_format: str | None, ranks: Sequence[int] = (2,)
 
 
 def unchanged(y: Any) -> Any:
-    """y."""
+    """Return y."""
     return y
 
 
@@ -44,7 +47,7 @@ def floats(op: str, *arrays: Any) -> None:
     """Check that all arrays are float32, or all float64.
 
     Raises:
-        TypeError: they are not; nothing is converted silently.
+        TypeError: if they are not; nothing is converted silently.
     """
     first = arrays[0].dtype
     if first not in FLOATS or any(a.dtype != first for a in arrays[1:]):

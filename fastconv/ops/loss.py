@@ -1,4 +1,7 @@
-"""Cross-entropies. Behind a softmax or sigmoid that is part of the graph they work on its input: exact and stable."""
+"""Cross-entropies.
+
+If their input is the output of a softmax or sigmoid in the same graph, they use its logits: exact and stable.
+"""
 
 from __future__ import annotations
 
@@ -62,24 +65,29 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     Args:
         target: probabilities, (..., K).
         output: probabilities (normalised and clipped to [epsilon, 1 - epsilon] first), or logits; (..., K).
-        from_logits: whether `output` are logits, p = softmax(output). Gradient: softmax(output) - target.
-        axis: the axis of the K classes.
+        from_logits: if True, `output` are logits and p = softmax(output), with gradient softmax(output) - target.
+            Default False.
+        axis: int, the axis of the K classes. Default -1.
 
     Returns:
-        One loss for each element of the other axes.
+        Array of losses with the shape of `output` without `axis`.
 
     Raises:
-        ValueError: shapes that differ.
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> ops.categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).tolist()
+        [0.693...]
     """
     target, output = as_float(target), as_float(output)
     if tuple(target.shape) != tuple(output.shape):
         raise ValueError(
-            "categorical_crossentropy: target and output must have one shape. "
+            "categorical_crossentropy: target and output must have the same shape. "
             f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
         )
     target = cast(target, output.dtype)
     target, output = _classes_last(target, axis), _classes_last(output, axis)
-    logits = output if from_logits else _behind(output, "softmax")
+    logits = output if from_logits else _logits_of(output, "softmax")
     if logits is not None:
         k = logits.shape[-1]
         return reshape(_dense(reshape(logits, (-1, k)), reshape(target, (-1, k))), logits.shape[:-1])
@@ -90,17 +98,21 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     """loss[...] = -log p[..., target[...]].
 
     Args:
-        target: integers 0 <= target < K, of any dtype, in the shape of `output` without its classes; a last axis of
+        target: integers 0 <= target < K, of any dtype, in the shape of `output` without its classes. A last axis of
             size 1 is dropped.
         output: probabilities, or logits; (..., K).
-        from_logits: whether `output` are logits, p = softmax(output).
-        axis: the axis of the K classes.
+        from_logits: if True, `output` are logits and p = softmax(output). Default False.
+        axis: int, the axis of the K classes. Default -1.
 
     Returns:
-        One loss for each target.
+        Array of losses with the shape of `target`.
 
     Raises:
-        ValueError: shapes that do not fit, a target that is no integer, or a target outside [0, K).
+        ValueError: if the shapes do not fit, or if a target is not an integer in [0, K).
+
+    Example:
+        >>> ops.sparse_categorical_crossentropy([1], [[0.5, 0.5]]).tolist()
+        [0.693...]
     """
     target, output = convert_to_tensor(target), _classes_last(as_float(output), axis)
     if target.ndim == output.ndim and target.shape[-1] == 1:
@@ -111,9 +123,9 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
             f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
         )
     target = as_indices(target)
-    logits = output if from_logits else _behind(output, "softmax")
+    logits = output if from_logits else _logits_of(output, "softmax")
     if logits is None:
-        logits = log(_probabilities(output))  # softmax(log p) = p where p sums to one
+        logits = log(_probabilities(output))  # softmax(log p) = p, since p sums to 1
     k = logits.shape[-1]
     return reshape(_sparse(reshape(logits, (-1, k)), reshape(target, (-1,))), target.shape)
 
@@ -122,24 +134,29 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     """loss = -target log p - (1 - target) log(1 - p), elementwise.
 
     Args:
-        target: 0, 1 or probabilities.
+        target: 0, 1 or probabilities, of any shape.
         output: p (clipped to [epsilon, 1 - epsilon] first), or logits; the shape of `target`.
-        from_logits: whether `output` are logits, p = sigmoid(output); then log(1 + e^x) - x target.
+        from_logits: if True, `output` are logits x and p = sigmoid(x); then loss = log(1 + e^x) - x target. Default
+            False.
 
     Returns:
-        An array like `output`.
+        Array with the shape of `output`.
 
     Raises:
-        ValueError: shapes that differ.
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> ops.binary_crossentropy([0.0, 1.0], [0.5, 0.5]).tolist()
+        [0.693..., 0.693...]
     """
     output = as_float(output)
     target = cast(as_float(target), output.dtype)
     if tuple(target.shape) != tuple(output.shape):
         raise ValueError(
-            "binary_crossentropy: target and output must have one shape. "
+            "binary_crossentropy: target and output must have the same shape. "
             f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
         )
-    x = output if from_logits else _behind(output, "sigmoid")
+    x = output if from_logits else _logits_of(output, "sigmoid")
     if x is not None:
         return _sigmoid_loss(x, target)
     p = clip(output, config.epsilon(), 1 - config.epsilon())
@@ -147,19 +164,19 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
 
 
 def _probabilities(output: Any) -> Any:
-    """Normalised and clipped, as Keras does with what is said to be probabilities."""
+    """Normalise and clip `output`, as Keras does if `from_logits` is False."""
     return clip(output / sum(output, -1, True), config.epsilon(), 1 - config.epsilon())
 
 
-# The operation, with its parameters, of an activation whose logits a loss can use.
+# The operation and parameters of each activation whose logits a loss can use.
 MAKERS: dict[str, tuple[Operation, dict]] = {
     "softmax": (Reference.softmax, {}),
     "sigmoid": (Reference.activate, {"activation": "sigmoid"}),
 }
 
 
-def _behind(output: Any, activation: str) -> Any:
-    """The logits, where `output` is known to be softmax or sigmoid of them; else None."""
+def _logits_of(output: Any, activation: str) -> Any:
+    """Return the logits if `output` is softmax or sigmoid of them, else None."""
     call = output.call if isinstance(output, Tensor) else None
     if call is None or (call.primitive.operation, call.params) != MAKERS[activation]:
         return None

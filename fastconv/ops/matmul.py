@@ -23,7 +23,7 @@ def _shape(
 
 
 def _gradient(dy: Any, y: Any, a: Any, b: Any, *, transpose_a: bool = False, transpose_b: bool = False) -> tuple:
-    """For y = a b: da = dy b^T and db = a^T dy; each transposed in turn where its factor was."""
+    """Return da = dy b^T and db = a^T dy for y = a b; if a factor is transposed, its gradient is transposed too."""
     if transpose_a:
         da = _matmul(b, dy, transpose_a=transpose_b, transpose_b=True)
     else:
@@ -39,31 +39,38 @@ _matmul = Primitive(Reference.matmul, _shape, _gradient)
 
 
 def matmul(x1: Any, x2: Any) -> Any:
-    """y[..., i, j] = sum over k of x1[..., i, k] x2[..., k, j]; leading axes broadcast, vectors as in numpy.matmul.
+    """y[..., i, j] = sum over k of x1[..., i, k] x2[..., k, j].
+
+    Leading axes broadcast, and vectors are treated as in numpy.matmul.
 
     Args:
         x1: (..., M, K), or (K,).
-        x2: (..., K, N), or (K,).
+        x2: (..., K, N), or (K,), of the dtype of x1.
 
     Returns:
-        (..., M, N), without the axes that a vector does not have.
+        (..., M, N), without M if x1 is a vector and without N if x2 is a vector.
 
     Raises:
-        ValueError: the K of both differ, or one is a scalar.
+        ValueError: if K differs, or x1 or x2 is a scalar.
+        TypeError: if the dtypes differ.
+
+    Example:
+        >>> ops.matmul([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0]).tolist()
+        [3.0, 7.0]
     """
     a, b = convert_to_tensor(x1), convert_to_tensor(x2)
     if min(a.ndim, b.ndim) < 1 or a.shape[-1] != b.shape[0 if b.ndim == 1 else -2]:
         raise ValueError(
-            "matmul: the last axis of x1 must be as long as the first of the matrix x2. "
+            "matmul: the last axis of x1 must have the size of the first axis of the matrix x2. "
             f"Received: x1.shape={tuple(a.shape)}, x2.shape={tuple(b.shape)}"
         )
     if a.dtype != b.dtype:
-        raise TypeError(f"matmul: both must have one dtype; cast them first. Received: {a.dtype}, {b.dtype}")
+        raise TypeError(f"matmul: x1 and x2 must have the same dtype; cast them first. Received: {a.dtype}, {b.dtype}")
     if a.ndim == 1:
         return squeeze(matmul(expand_dims(a, 0), b), -2 if b.ndim > 1 else 0)
     if b.ndim == 1:
         return squeeze(matmul(a, expand_dims(b, 1)), -1)
-    if a.ndim > 2 and b.ndim == 2:  # rows of rows: one product
+    if a.ndim > 2 and b.ndim == 2:  # flatten the leading axes: one product
         return reshape(_matmul(reshape(a, (math.prod(a.shape[:-1]), a.shape[-1])), b), (*a.shape[:-1], b.shape[1]))
     return _matmul(a, b)
 

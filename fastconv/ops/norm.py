@@ -1,4 +1,4 @@
-"""Batch normalisation (Ioffe and Szegedy 2015), and the common part of the others."""
+"""Batch normalization (Ioffe and Szegedy 2015), and the standardization that other normalizations share."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ _standardize_backward: Primitive = Primitive(
 
 
 def standardize(x: Any, axes: Sequence[int], epsilon: float) -> Any:
-    """(x - mean) / sqrt(variance + epsilon) over `axes`, sorted positions."""
+    """Return (x - mean) / sqrt(variance + epsilon) over `axes`, sorted positions."""
     x = as_float(x)
     rest = [i for i in range(x.ndim) if i not in axes]
     order = [*rest, *axes]
@@ -103,16 +103,16 @@ def standardize(x: Any, axes: Sequence[int], epsilon: float) -> Any:
 
 
 def batch_norm(x: Any, gamma: Any = None, beta: Any = None, axis: int = -1, epsilon: float = 1e-3) -> tuple:
-    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of x itself over all axes but `axis`.
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of x over all axes but `axis`.
 
     Args:
         x: (..., C), or with C at `axis`.
-        gamma, beta: (C,), 1 and 0 when None.
-        axis: the axis of the channels.
-        epsilon: what keeps the quotient finite.
+        gamma, beta: (C,), or None (default) for 1 and 0.
+        axis: int, the axis of the channels. Default -1.
+        epsilon: float, added to the variance. Default 1e-3.
 
     Returns:
-        (y, mean, variance); the variance is the biased one, over the count.
+        (y, mean, variance), with y like x and (C,) statistics. The variance is biased: divided by the count.
 
     Raises:
         TypeError: dtypes that differ, or are neither float32 nor float64.
@@ -138,16 +138,22 @@ def batch_normalization(
     """y = scale (x - mean) / sqrt(variance + epsilon) + offset, with given statistics.
 
     Args:
-        x: an array with C channels at `axis`.
-        mean, variance, offset, scale: (C,); offset 0 and scale 1 when None.
-        axis: the axis of the channels.
-        epsilon: what keeps the quotient finite.
+        x: array with C channels at `axis`.
+        mean, variance: (C,).
+        axis: int, the axis of the channels.
+        offset, scale: (C,), or None (default) for 0 and 1.
+        epsilon: float, added to the variance. Default 1e-3.
 
     Returns:
-        An array like x.
+        Array with the shape of x.
 
     Raises:
-        ValueError: a statistic does not have the shape (C,).
+        ValueError: if a statistic does not have the shape (C,).
+
+    Example:
+        >>> x, mean, variance = np.array([[3.0, 6.0]]), np.array([1.0, 2.0]), np.array([4.0, 4.0])
+        >>> ops.batch_normalization(x, mean, variance, axis=-1, epsilon=0.0).tolist()
+        [[1.0, 2.0]]
     """
     x = as_float(x)
     axis = position(axis, x.ndim)

@@ -30,19 +30,25 @@ _pad_backward: Primitive = Primitive(
 def pad(
     x: Any, pad_width: int | Sequence[int | Sequence[int]], mode: str = "constant", constant_values: float | None = None
 ) -> Any:
-    """x extended on every axis, as by numpy.pad.
+    """Return x extended on every axis, as by numpy.pad.
 
     Args:
-        x: an array of any rank.
-        pad_width: one int for all sides, or (before, after) for all axes, or such a pair for each axis.
-        mode: "constant"; "edge" repeats the border; "reflect" mirrors without it; "symmetric" mirrors with it.
-        constant_values: the constant, 0 when None; only with mode="constant".
+        x: array of any shape.
+        pad_width: int for all sides, (before, after) for all axes, or such a pair for each axis.
+        mode: "constant" (default); "edge" repeats the border; "reflect" mirrors without the border; "symmetric" mirrors
+            with the border.
+        constant_values: float, the constant; None (default) for 0. Only with mode="constant".
 
     Returns:
-        An array with before + size + after elements on each axis.
+        Array with before + size + after elements on each axis.
 
     Raises:
-        ValueError: an unknown mode, negative or ill-shaped `pad_width`, or a mirror or edge of an empty axis.
+        ValueError: if the mode is unknown, if `pad_width` is negative or has another form, or if an empty axis would be
+            mirrored or repeated.
+
+    Example:
+        >>> ops.pad([1.0, 2.0], (1, 2)).tolist()
+        [0.0, 1.0, 2.0, 0.0, 0.0]
     """
     x = convert_to_tensor(x)
     if mode not in MODES:

@@ -71,9 +71,9 @@ class Geometry(NamedTuple):
 
     Attributes:
         pixels: (first, end) of each spatial axis of the inputs that windows may meet; None for all pixels.
-        steps: the poolings, one after the other; the result of one step is reshaped to the next step's inputs.
+        steps: the poolings in order. The result of a step is reshaped to the inputs of the next step.
         output_shape: (N, .., C).
-        share: the part of the window's taps that is left after taps that meet only padding are left out.
+        share: the fraction of the window's taps that is left after taps that meet only padding are left out.
     """
 
     pixels: Sides | None
@@ -139,8 +139,8 @@ def _image_poolings(shape: Shape, clip: Clip) -> tuple[Pooling, ...]:
     """Return poolings of images that together pool x of this shape.
 
     A line is an image of height 1. A volume is pooled plane by plane, then along the depth of every pixel of a plane.
-    Extremes, means and their counts separate in this way, and so does the order that decides which extreme is the
-    first.
+    Extremes, means and their counts separate in this way. So does the order that decides which of several equal
+    extremes is the first.
     """
     images, *spatial, channels = shape
     axes = list(zip(clip.size, clip.strides, clip.padding, clip.dilation))
@@ -170,24 +170,31 @@ def max_pool(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> Any:
-    """y[n, oh, ow, c] = the largest element of the window; padding never wins, NaN always does.
+    """y[n, oh, ow, c] = the maximum of the window.
 
-    The gradient goes to the first maximum of a window in row-major order, or to its first NaN.
+    Padding is never the maximum; if a window has a NaN, the result is NaN. The gradient goes to the first maximum of a
+    window in row-major order, or to its first NaN.
 
     Args:
-        inputs: (N, W, C), (N, H, W, C) or (N, D, H, W, C); the channels second with data_format="channels_first".
-        pool_size: an int, or one for each spatial axis, in pixels.
-        strides: an int, or one for each spatial axis; `pool_size` when None.
-        padding: "valid" (none), "same" (ceil(H/SH) outputs), or (before, after) for each axis.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        dilation_rate: an int, or one for each spatial axis, the distance of neighbouring elements of a window.
+        inputs: (N, W, C), (N, H, W, C) or (N, D, H, W, C); with data_format="channels_first", channels are the second
+            axis.
+        pool_size: int, or an int per spatial axis, in pixels.
+        strides: int, or an int per spatial axis, in pixels; None (default) for `pool_size`.
+        padding: "valid" (none, default), "same" (ceil(H/SH) outputs), or (before, after) for each axis.
+        data_format: "channels_last", "channels_first", or None (default) for `config.image_data_format()`.
+        dilation_rate: int, or an int per spatial axis: the distance between neighbouring elements of a window. Default 1.
 
     Returns:
-        (N, OW, C), (N, OH, OW, C) or (N, OD, OH, OW, C); the channels second as in `inputs`.
+        (N, OW, C), (N, OH, OW, C) or (N, OD, OH, OW, C), in the layout of the inputs.
 
     Raises:
-        ValueError: shapes, strides or padding that do not fit.
-        TypeError: `inputs` is neither float32 nor float64.
+        ValueError: if shapes, strides or padding do not fit.
+        TypeError: if `inputs` is neither float32 nor float64.
+
+    Example:
+        >>> x = np.array([[1.0, 4.0, 3.0, 2.0]]).reshape(1, 2, 2, 1)
+        >>> ops.max_pool(x, 2).tolist()
+        [[[[4.0]]]]
     """
     return _pool("max_pool", _max_pool, inputs, pool_size, strides, padding, data_format, dilation_rate)
 
@@ -200,7 +207,26 @@ def min_pool(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> Any:
-    """y[n, oh, ow, c] = the smallest element of the window: `max_pool` with the order reversed, else the same."""
+    """y[n, oh, ow, c] = the minimum of the window.
+
+    Padding is never the minimum; if a window has a NaN, the result is NaN. The gradient goes to the first minimum of a
+    window in row-major order, or to its first NaN.
+
+    Args:
+        inputs, pool_size, strides, padding, data_format: as for `max_pool`.
+
+    Returns:
+        Array with the shape that `max_pool` returns.
+
+    Raises:
+        ValueError: if shapes, strides or padding do not fit.
+        TypeError: if `inputs` is neither float32 nor float64.
+
+    Example:
+        >>> x = np.array([[1.0, 4.0, 3.0, 2.0]]).reshape(1, 2, 2, 1)
+        >>> ops.min_pool(x, 2).tolist()
+        [[[[1.0]]]]
+    """
     return _pool("min_pool", _min_pool, inputs, pool_size, strides, padding, data_format, dilation_rate)
 
 
@@ -216,14 +242,19 @@ def average_pool(
 
     Args:
         inputs, pool_size, strides, padding, data_format: as for `max_pool`.
-        count_padding: whether the zeros of the padding are averaged too; Keras leaves them out.
+        count_padding: if True, the zeros of the padding count as elements. Default False, as in Keras.
 
     Returns:
-        as `max_pool`.
+        Array with the shape that `max_pool` returns.
 
     Raises:
-        ValueError: shapes, strides or padding that do not fit.
-        TypeError: `inputs` is neither float32 nor float64.
+        ValueError: if shapes, strides or padding do not fit.
+        TypeError: if `inputs` is neither float32 nor float64.
+
+    Example:
+        >>> x = np.array([[1.0, 4.0, 3.0, 2.0]]).reshape(1, 2, 2, 1)
+        >>> ops.average_pool(x, 2).tolist()
+        [[[[2.5]]]]
     """
     return _pool(
         "average_pool", _average_pool, inputs, pool_size, strides, padding, data_format, count_padding=count_padding

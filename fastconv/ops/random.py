@@ -1,4 +1,4 @@
-"""Random numbers that are functions of a seed and a position, so that a gradient can draw them again."""
+"""Random numbers as functions of a seed and a position, so that a gradient can draw them again."""
 
 from __future__ import annotations
 
@@ -32,15 +32,20 @@ def dropout(x: Any, seed: Any, rate: float) -> Any:
     """y[i] = x[i] / (1 - rate) with probability 1 - rate, else 0; Srivastava et al. 2014.
 
     Args:
-        x: any shape.
-        seed: (1,) uint64; the same seed draws the same mask.
-        rate: 0 <= rate < 1.
+        x: array of any shape.
+        seed: (1,) uint64. The same seed draws the same mask.
+        rate: float, 0 <= rate < 1.
 
     Returns:
-        An array like x.
+        Array with the shape of x.
 
     Raises:
-        ValueError: a rate outside [0, 1).
+        ValueError: if `rate` is outside [0, 1).
+
+    Example:
+        >>> y = ops.dropout(np.ones(1000, "float32"), np.array([7], "uint64"), rate=0.5)
+        >>> sorted(set(y.tolist()))
+        [0.0, 2.0]
     """
     rate = as_number("dropout", "rate", rate, 0, below=1)
     return _dropout(as_float(x), _as_seed(seed), rate=float(rate)) if rate else x
@@ -61,16 +66,23 @@ def _check_float(op: str, dtype: Any) -> None:
 def random_uniform(
     shape: Sequence[int], seed: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = "float32"
 ) -> Any:
-    """Numbers from `minval`, inclusive, to `maxval`, in steps of 2^-24 of their distance.
+    """Return random numbers, minval <= y < maxval, in steps of 2^-24 (maxval - minval).
 
     Args:
-        shape: of the result.
-        seed: (1,) uint64; the same seed draws the same numbers.
-        minval, maxval: the ends of the range.
-        dtype: a float dtype.
+        shape: ints, the shape of the result.
+        seed: (1,) uint64. The same seed draws the same numbers.
+        minval, maxval: floats, default 0 and 1.
+        dtype: float dtype, default "float32".
+
+    Returns:
+        Array of shape `shape`.
 
     Raises:
-        ValueError: another dtype.
+        ValueError: if `dtype` is not a float dtype.
+
+    Example:
+        >>> ops.random_uniform((2, 3), np.array([7], "uint64")).shape
+        (2, 3)
     """
     _check_float("random_uniform", dtype)
     minval = as_number("random_uniform", "minval", minval, below=math.inf)
@@ -84,16 +96,23 @@ def random_uniform(
 def random_normal(
     shape: Sequence[int], seed: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32"
 ) -> Any:
-    """Normally distributed numbers, at most 5.8 standard deviations from the mean: Box and Muller 1958.
+    """Return normally distributed random numbers, at most 5.8 standard deviations from the mean; Box and Muller 1958.
 
     Args:
-        shape: of the result.
-        seed: (1,) uint64; the same seed draws the same numbers.
-        mean, stddev: of the distribution.
-        dtype: a float dtype.
+        shape: ints, the shape of the result.
+        seed: (1,) uint64. The same seed draws the same numbers.
+        mean, stddev: floats, default 0 and 1.
+        dtype: float dtype, default "float32".
+
+    Returns:
+        Array of shape `shape`.
 
     Raises:
-        ValueError: another dtype, or a negative deviation.
+        ValueError: if `dtype` is not a float dtype, or if `stddev` is negative.
+
+    Example:
+        >>> ops.random_normal((2, 3), np.array([7], "uint64")).shape
+        (2, 3)
     """
     _check_float("random_normal", dtype)
     mean = as_number("random_normal", "mean", mean, below=math.inf)
@@ -104,16 +123,24 @@ def random_normal(
 
 
 def random_integers(shape: Sequence[int], seed: Any, minval: int, maxval: int, dtype: Any = "int32") -> Any:
-    """Whole numbers from `minval`, inclusive, to `maxval`, of 48 random bits each.
+    """Return random integers, minval <= y < maxval, of 48 random bits each.
 
     Args:
-        shape: of the result.
-        seed: (1,) uint64; the same seed draws the same numbers.
-        minval, maxval: the ends of the range.
-        dtype: an integer dtype.
+        shape: ints, the shape of the result.
+        seed: (1,) uint64. The same seed draws the same numbers.
+        minval, maxval: ints.
+        dtype: integer dtype, default "int32".
+
+    Returns:
+        Array of shape `shape`.
 
     Raises:
-        ValueError: another dtype, or a range without numbers.
+        ValueError: if `dtype` is not an integer dtype, or if minval >= maxval.
+
+    Example:
+        >>> y = ops.random_integers((100,), np.array([7], "uint64"), 1, 4)
+        >>> sorted(set(y.tolist()))
+        [1, 2, 3]
     """
     if np.dtype(dtype).kind not in "iu":
         raise ValueError(f"random_integers: numbers are drawn in an integer dtype. Received: dtype={dtype!r}")
@@ -130,13 +157,31 @@ ERFINV = (
     2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503, -0.00417768164,
     0.246640727, 1.50140941,
 )  # fmt: skip
-WITHIN_TWO = math.erf(math.sqrt(2))  # the share of normal numbers at most two deviations from the mean
+WITHIN_TWO = math.erf(math.sqrt(2))  # probability of at most two deviations from the mean
 
 
 def random_truncated_normal(
     shape: Sequence[int], seed: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32"
 ) -> Any:
-    """Normally distributed numbers at most two standard deviations from the mean; arguments as for `random_normal`."""
+    """Return normally distributed random numbers at most two standard deviations from the mean.
+
+    Args:
+        shape: ints, the shape of the result.
+        seed: (1,) uint64. The same seed draws the same numbers.
+        mean, stddev: floats, default 0 and 1: of the distribution before it is truncated.
+        dtype: float dtype, default "float32".
+
+    Returns:
+        Array of shape `shape`.
+
+    Raises:
+        ValueError: if `dtype` is not a float dtype, or if `stddev` is negative.
+
+    Example:
+        >>> y = ops.random_truncated_normal((1000,), np.array([7], "uint64"))
+        >>> bool((abs(y) <= 2).all())
+        True
+    """
     _check_float("random_truncated_normal", dtype)
     mean = as_number("random_truncated_normal", "mean", mean, below=math.inf)
     stddev = as_number("random_truncated_normal", "stddev", stddev, 0, below=math.inf)
@@ -149,21 +194,25 @@ def random_truncated_normal(
 
 
 def random_categorical(logits: Any, num_samples: int, seed: Any, dtype: Any = "int32") -> Any:
-    """Classes, each with a probability in proportion to exp(its logit).
+    """Return random classes, with probabilities proportional to exp(logits).
 
-    The largest of logits with noise -log(-log u) is drawn with these probabilities: Gumbel 1954.
+    The class with the largest logit + noise is drawn, with Gumbel noise -log(-log u) of a uniform u; Gumbel 1954.
 
     Args:
         logits: (N, K).
-        num_samples: how many classes are drawn for each row.
-        seed: (1,) uint64; the same seed draws the same classes.
-        dtype: of the result.
+        num_samples: int, the number of classes drawn for each row.
+        seed: (1,) uint64. The same seed draws the same classes.
+        dtype: dtype of the result, default "int32".
 
     Returns:
         (N, num_samples).
 
     Raises:
-        ValueError: another number of axes.
+        ValueError: if `logits` does not have 2 axes.
+
+    Example:
+        >>> ops.random_categorical([[0.0, 100.0]], 3, np.array([7], "uint64")).tolist()
+        [[1, 1, 1]]
     """
     logits = as_float(logits)
     if logits.ndim != 2:
@@ -175,7 +224,21 @@ def random_categorical(logits: Any, num_samples: int, seed: Any, dtype: Any = "i
 
 
 def random_shuffle(x: Any, seed: Any, axis: int = 0) -> Any:
-    """x with its slices along `axis` in a random order; the same seed gives the same."""
+    """Return x with its slices along `axis` in random order.
+
+    Args:
+        x: array of at least one axis.
+        seed: (1,) uint64. The same seed gives the same order.
+        axis: int, default 0.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> y = ops.random_shuffle([1, 2, 3], np.array([7], "uint64"))
+        >>> sorted(y.tolist())
+        [1, 2, 3]
+    """
     x = convert_to_tensor(x)
     at = position(axis, x.ndim)
     return take(x, argsort(random_uniform((x.shape[at],), seed)), at)

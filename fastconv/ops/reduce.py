@@ -1,4 +1,4 @@
-"""Functions that make one number of many along some axes."""
+"""Reductions over axes: extremes, means and variances."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fastconv.ops.elementwise import equal, isnan, logical_or, maximum, minimum,
 
 
 def _extreme_gradient(dy: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> tuple:
-    """Elements that are equally extreme share dy; where the extreme is NaN, all NaN do."""
+    """Return dx: equal extremes share dy, and if the extreme is NaN, all NaN share it."""
     hit = logical_or(equal(x, spread(y, x, axis)), isnan(x))
     return (where(hit, spread(dy / sum(cast(hit, dy.dtype), axis, keepdims), x, axis), 0.0),)
 
@@ -37,19 +37,45 @@ _argsort = Primitive(Reference.argsort, lambda x, *, axis: (x.shape, np.dtype("i
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Any:
-    """Return the largest element over `axis`, and at least `initial`; ties share the gradient, NaN propagates.
+    """Return the maximum of x over `axis`. Equal elements share the gradient; NaN propagates.
+
+    Args:
+        x: array of any shape.
+        axis: int, ints, or None (default) for all axes.
+        keepdims: if True, reduced axes stay with size 1. Default False.
+        initial: number, a lower bound of the result, or None (default).
+
+    Returns:
+        Array with the shape of x without the reduced axes.
 
     Raises:
-        ValueError: an empty array without `initial`.
+        ValueError: if x is empty and `initial` is None.
+
+    Example:
+        >>> ops.max([[1.0, 4.0], [3.0, 2.0]], axis=1).tolist()
+        [4.0, 3.0]
     """
     return _extreme(_max, maximum, x, axis, keepdims, initial)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Any:
-    """Return the smallest element over `axis`, and at most `initial`; ties share the gradient, NaN propagates.
+    """Return the minimum of x over `axis`. Equal elements share the gradient; NaN propagates.
+
+    Args:
+        x: array of any shape.
+        axis: int, ints, or None (default) for all axes.
+        keepdims: if True, reduced axes stay with size 1. Default False.
+        initial: number, an upper bound of the result, or None (default).
+
+    Returns:
+        Array with the shape of x without the reduced axes.
 
     Raises:
-        ValueError: an empty array without `initial`.
+        ValueError: if x is empty and `initial` is None.
+
+    Example:
+        >>> ops.min([[1.0, 4.0], [3.0, 2.0]], axis=1).tolist()
+        [1.0, 2.0]
     """
     return _extreme(_min, minimum, x, axis, keepdims, initial)
 
@@ -85,7 +111,19 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 
 def argsort(x: Any, axis: int | None = -1) -> Any:
-    """The positions, int64, that put x in ascending order along `axis`, or flattened when None; ties keep theirs."""
+    """Return the positions that sort x in ascending order along `axis`. Equal elements keep their order.
+
+    Args:
+        x: array of any shape.
+        axis: int, default -1, or None for the flattened x.
+
+    Returns:
+        int64 array with the shape of x.
+
+    Example:
+        >>> ops.argsort([3.0, 1.0, 2.0]).tolist()
+        [1, 2, 0]
+    """
     x = convert_to_tensor(x)
     x, axis = (reshape(x, (-1,)), -1) if axis is None else (x, axis)
     at = position(axis, x.ndim)
@@ -93,7 +131,20 @@ def argsort(x: Any, axis: int | None = -1) -> Any:
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The arithmetic mean over `axis`; whole numbers and booleans are averaged as `config.floatx()`."""
+    """Return the arithmetic mean of x over `axis`.
+
+    Args:
+        x: array of any shape. Integers and booleans are averaged as `config.floatx()`.
+        axis: int, ints, or None (default) for all axes.
+        keepdims: if True, reduced axes stay with size 1. Default False.
+
+    Returns:
+        Array with the shape of x without the reduced axes.
+
+    Example:
+        >>> ops.mean([[1.0, 2.0], [3.0, 4.0]], axis=0).tolist()
+        [2.0, 3.0]
+    """
     x = as_float(x)
     return _mean(x, axis=axes_of(x, axis), keepdims=bool(keepdims))
 
@@ -114,10 +165,24 @@ _moments = Primitive(
 
 
 def moments(x: Any, axes: Axis, keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
-    """Return (mean, variance) over `axes`; the variance is the mean squared distance from the mean.
+    """Return (mean, variance) of x over `axes`. The variance is the mean of (x - mean)^2.
+
+    Args:
+        x: array of any shape.
+        axes: int, ints, or None for all axes.
+        keepdims: if True, reduced axes stay with size 1. Default False.
+        synchronized: must be False; statistics over several devices are not supported.
+
+    Returns:
+        Two arrays with the shape of x without the reduced axes.
 
     Raises:
-        ValueError: `synchronized`, among devices, is True.
+        ValueError: if `synchronized` is True.
+
+    Example:
+        >>> mean, variance = ops.moments([1.0, 3.0], axes=0)
+        >>> mean.tolist(), variance.tolist()
+        (2.0, 1.0)
     """
     if synchronized:
         raise ValueError(f"moments: synchronized must be False. Received: {synchronized=}")
@@ -129,11 +194,24 @@ def moments(x: Any, axes: Axis, keepdims: bool = False, synchronized: bool = Fal
 
 
 def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The mean squared distance from the mean over `axis`."""
+    """Return the variance of x over `axis`: the mean of (x - mean)^2.
+
+    Args:
+        x: array of any shape.
+        axis: int, ints, or None (default) for all axes.
+        keepdims: if True, reduced axes stay with size 1. Default False.
+
+    Returns:
+        Array with the shape of x without the reduced axes.
+
+    Example:
+        >>> ops.var([1.0, 3.0]).tolist()
+        1.0
+    """
     return moments(x, axis, keepdims)[1]
 
 
-# The square root, with slope 0 instead of infinity at 0.
+# The square root, with derivative 0 instead of infinity at 0.
 _deviation = Primitive(
     Reference.elementwise,
     lambda x, *, function: (x.shape, x.dtype),
@@ -143,5 +221,20 @@ _deviation = Primitive(
 
 
 def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The square root of `var`; its gradient is 0 for elements that are all equal."""
+    """Return the standard deviation of x over `axis`: the square root of `var`.
+
+    If all elements are equal, the gradient is 0.
+
+    Args:
+        x: array of any shape.
+        axis: int, ints, or None (default) for all axes.
+        keepdims: if True, reduced axes stay with size 1. Default False.
+
+    Returns:
+        Array with the shape of x without the reduced axes.
+
+    Example:
+        >>> ops.std([1.0, 5.0]).tolist()
+        2.0
+    """
     return _deviation(var(x, axis, keepdims), function="sqrt")

@@ -1,4 +1,4 @@
-"""Functions that move elements without changing them."""
+"""Functions that move or select elements, and arrays of constants."""
 
 from __future__ import annotations
 
@@ -26,15 +26,37 @@ _transpose: Primitive = View(
 
 
 def shape(x: Any) -> tuple[int, ...]:
-    """The sizes of the axes of x, None where a symbolic tensor's are unknown."""
+    """Return the shape of x, with None for the unknown sizes of a symbolic tensor.
+
+    Args:
+        x: array or tensor.
+
+    Returns:
+        Tuple of ints and None.
+
+    Example:
+        >>> ops.shape(layers.Input((28, 28, 1)))
+        (None, 28, 28, 1)
+    """
     return tuple((x if isinstance(x, KerasTensor) else convert_to_tensor(x)).shape)
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
-    """x with its axes in the order of `axes`, reversed when it is None.
+    """Return x with its axes in the order of `axes`.
+
+    Args:
+        x: array of any shape.
+        axes: ints, a permutation of the axes of x; None (default) reverses them.
+
+    Returns:
+        Array with permuted axes, a view if possible.
 
     Raises:
-        ValueError: `axes` is not a permutation of the axes of x.
+        ValueError: if `axes` is not a permutation of the axes of x.
+
+    Example:
+        >>> ops.transpose(np.zeros((2, 3, 4)), (0, 2, 1)).shape
+        (2, 4, 3)
     """
     x = convert_to_tensor(x)
     order = tuple(range(x.ndim))[::-1] if axes is None else positions(axes, x.ndim)
@@ -44,7 +66,19 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
 
 
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
-    """x with a new axis of size 1 at each position of `axis`, counted in the result."""
+    """Return x with new axes of size 1.
+
+    Args:
+        x: array of any shape.
+        axis: int or ints, the positions of the new axes in the result.
+
+    Returns:
+        Array with the elements of x.
+
+    Example:
+        >>> ops.expand_dims(np.zeros((2, 3)), 0).shape
+        (1, 2, 3)
+    """
     x = convert_to_tensor(x)
     new = positions(axis, x.ndim + np.size(axis))
     rank = x.ndim + len(new)
@@ -53,10 +87,21 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
 
 
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
-    """x without the axes of size 1 (those of `axis`).
+    """Return x without axes of size 1.
+
+    Args:
+        x: array of any shape.
+        axis: int or ints, the axes to remove; None (default) for all axes of size 1.
+
+    Returns:
+        Array with the elements of x.
 
     Raises:
-        ValueError: an axis of `axis` has another size.
+        ValueError: if an axis in `axis` does not have size 1.
+
+    Example:
+        >>> ops.squeeze(np.zeros((1, 3, 1))).shape
+        (3,)
     """
     x = convert_to_tensor(x)
     gone = [i for i, n in enumerate(x.shape) if n == 1] if axis is None else positions(axis, x.ndim)
@@ -66,7 +111,18 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 
 def ravel(x: Any) -> Any:
-    """x with one axis."""
+    """Return x flattened to a single axis.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with one axis, in row-major order.
+
+    Example:
+        >>> ops.ravel([[1, 2], [3, 4]]).tolist()
+        [1, 2, 3, 4]
+    """
     return reshape(x, (-1,))
 
 
@@ -74,7 +130,7 @@ def ravel(x: Any) -> Any:
 
 
 def _parts(key: tuple) -> tuple:
-    """A key as it is kept in a graph, where parameters must be comparable, back to what indexes an array."""
+    """Return the key that indexes an array from its hashable form in a graph's parameters."""
     return tuple(slice(*k) if isinstance(k, tuple) else k for k in key)
 
 
@@ -96,10 +152,10 @@ _part_backward: Primitive = Primitive(
 
 
 def part(x: Any, key: Any) -> Any:
-    """x[key] for whole numbers, slices and Ellipsis; NumPy's rules.
+    """Return x[key] for a key of integers, slices, None and Ellipsis, by NumPy's rules.
 
     Raises:
-        TypeError: other kinds of index; use `take` for arrays of positions.
+        TypeError: if the key has other kinds of index; use `take` for arrays of positions.
     """
     x = convert_to_tensor(x)
     keys = key if isinstance(key, tuple) else (key,)
@@ -117,8 +173,20 @@ def part(x: Any, key: Any) -> Any:
 def slice_(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> Any:
     """Return the block of `inputs` of size `shape` that begins at `start_indices`.
 
+    Args:
+        inputs: array of any shape.
+        start_indices: ints, an int per axis.
+        shape: ints, an int per axis.
+
+    Returns:
+        Array of shape `shape`.
+
     Raises:
-        ValueError: the block does not lie within `inputs`.
+        ValueError: if the block does not lie within `inputs`.
+
+    Example:
+        >>> ops.slice([[1, 2, 3], [4, 5, 6]], (0, 1), (2, 2)).tolist()
+        [[2, 3], [5, 6]]
     """
     x = convert_to_tensor(inputs)
     starts, counts = sizes("slice", "start_indices", start_indices), sizes("slice", "shape", shape)
@@ -132,10 +200,22 @@ def slice_(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> A
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list:
-    """x cut along `axis` into equal sections, or before each of the given positions.
+    """Return a list of parts of x along `axis`.
+
+    Args:
+        x: array of at least one axis.
+        indices_or_sections: int, the number of equal sections, or ints, the positions at which to split.
+        axis: int, default 0.
+
+    Returns:
+        List of arrays.
 
     Raises:
-        ValueError: no section, sections that would not be equal, or positions that are no integers.
+        ValueError: if there is no section, if sections would not be equal, or if positions are not integers.
+
+    Example:
+        >>> [part.tolist() for part in ops.split([1, 2, 3, 4], 2)]
+        [[1, 2], [3, 4]]
     """
     x = convert_to_tensor(x)
     axis = position(axis, x.ndim)
@@ -156,13 +236,25 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 
 
 def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
-    """x in reverse order along `axis` (all axes when None)."""
+    """Return x in reverse order along `axis`.
+
+    Args:
+        x: array of any shape.
+        axis: int, ints, or None (default) for all axes.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.flip([1, 2, 3]).tolist()
+        [3, 2, 1]
+    """
     x = convert_to_tensor(x)
     flipped = range(x.ndim) if axis is None else positions(axis, x.ndim)
     return part(x, tuple(slice(None, None, -1) if i in flipped else slice(None) for i in range(x.ndim)))
 
 
-# ---- wholes ----------------------------------------------------------------------------------------------------------
+# ---- joining ---------------------------------------------------------------------------------------------------------
 
 
 def _concatenate_shape(*xs: Any, axis: int) -> tuple:
@@ -180,10 +272,21 @@ _concatenate: Primitive = Primitive(Reference.concatenate, _concatenate_shape, _
 
 
 def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
-    """The arrays of `xs` one behind another along `axis`; whole numbers take the float dtype beside them.
+    """Join the arrays of `xs` along `axis`. If any of them has floats, integers become floats.
+
+    Args:
+        xs: arrays that differ only in the size of `axis`.
+        axis: int, default 0.
+
+    Returns:
+        Array whose size along `axis` is the sum of the arrays' sizes.
 
     Raises:
-        ValueError: none are given, or their other axes differ.
+        ValueError: if there is no array, or if other axes differ.
+
+    Example:
+        >>> ops.concatenate([[1, 2], [3]]).tolist()
+        [1, 2, 3]
     """
     xs = [convert_to_tensor(x) for x in xs]
     shapes = [tuple(x.shape) for x in xs]
@@ -196,23 +299,46 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
 
 
 def stack(x: Sequence[Any], axis: int = 0) -> Any:
-    """Return the arrays of x along a new axis.
+    """Join the arrays of `x` along a new axis.
+
+    Args:
+        x: arrays of the same shape.
+        axis: int, the position of the new axis. Default 0.
+
+    Returns:
+        Array with one more axis.
 
     Raises:
-        ValueError: none are given, or their shapes differ.
+        ValueError: if there is no array, or if the shapes differ.
+
+    Example:
+        >>> ops.stack([[1, 2], [3, 4]], axis=1).tolist()
+        [[1, 3], [2, 4]]
     """
-    arrays = [convert_to_tensor(one) for one in x]
-    if len({tuple(one.shape) for one in arrays}) != 1:
-        raise ValueError(f"stack: arrays must have one shape. Received: shapes={[tuple(a.shape) for a in arrays]}")
-    return concatenate([expand_dims(one, axis) for one in arrays], as_integer("stack", "axis", axis))
+    arrays = [convert_to_tensor(a) for a in x]
+    if len({tuple(a.shape) for a in arrays}) != 1:
+        raise ValueError(f"stack: arrays must have the same shape. Received: shapes={[tuple(a.shape) for a in arrays]}")
+    return concatenate([expand_dims(a, axis) for a in arrays], as_integer("stack", "axis", axis))
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
-    """The elements of x at `indices` along `axis` (of the flattened x when None).
+    """Return the elements of x at `indices` along `axis`.
+
+    Args:
+        x: array of any shape.
+        indices: integers of any shape.
+        axis: int, or None (default) for the flattened x.
+
+    Returns:
+        Array with the axes of `indices` in place of `axis`.
 
     Raises:
-        IndexError: a position outside x.
-        ValueError: a position that is no integer.
+        IndexError: if a position is outside x.
+        ValueError: if a position is not an integer.
+
+    Example:
+        >>> ops.take([10, 20, 30], [2, 0]).tolist()
+        [30, 10]
     """
     x, indices = convert_to_tensor(x), as_indices(indices)
     return _take(ravel(x), indices, axis=0) if axis is None else _take(x, indices, axis=position(axis, x.ndim))
@@ -231,10 +357,25 @@ _take_backward: Primitive = Primitive(
 
 
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
-    """Return y[..., k] = 1 where x[...] == k, else 0, for 0 <= k < num_classes, which are counted along a new `axis`.
+    """y[..., k] = 1 if x[...] == k, else 0, for 0 <= k < num_classes.
+
+    Args:
+        x: integers of any shape.
+        num_classes: int, the size of the new axis.
+        axis: int, the position of the new axis. Default -1.
+        dtype: dtype of the result; None (default) for `config.floatx()`.
+        sparse: must be False.
+
+    Returns:
+        Array with one more axis than x.
 
     Raises:
-        ValueError: fewer than 0 classes, an x that is no integer, an axis that is not there, or `sparse` is True.
+        ValueError: if `num_classes` is negative, if x is not integers, if the axis does not exist, or if `sparse` is
+            True.
+
+    Example:
+        >>> ops.one_hot([0, 2], 3).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
     if sparse:
         raise ValueError(f"one_hot: sparse must be False. Received: {sparse=}")
@@ -254,20 +395,50 @@ def zeros(shape: int | Sequence[int], dtype: Any = None) -> np.ndarray:
 
 
 def ones(shape: int | Sequence[int], dtype: Any = None) -> np.ndarray:
-    """Return an array of ones. Raises ValueError for a shape that is no integer and no integers."""
+    """Return an array of ones.
+
+    Args:
+        shape: int or ints.
+        dtype: dtype of the result; None (default) for `config.floatx()`.
+
+    Raises:
+        ValueError: if `shape` is neither an integer nor integers.
+
+    Example:
+        >>> ops.ones((2, 2)).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
+    """
     wanted, dtype = sizes("ones", "shape", shape), dtype or config.floatx()
     check_fits("ones", wanted, dtype)
     return native(np.ones(wanted, dtype))
 
 
 def zeros_like(x: Any, dtype: str | None = None) -> np.ndarray:
-    """Zeros in the shape of x."""
+    """Return zeros in the shape of x.
+
+    Args:
+        x: array of any shape.
+        dtype: dtype of the result; None (default) for the dtype of x.
+
+    Example:
+        >>> ops.zeros_like([1.0, 2.0]).tolist()
+        [0.0, 0.0]
+    """
     x = convert_to_tensor(x)
     return native(np.zeros(x.shape, dtype or x.dtype))
 
 
 def ones_like(x: Any, dtype: str | None = None) -> np.ndarray:
-    """Ones in the shape of x."""
+    """Return ones in the shape of x.
+
+    Args:
+        x: array of any shape.
+        dtype: dtype of the result; None (default) for the dtype of x.
+
+    Example:
+        >>> ops.ones_like([1.0, 2.0]).tolist()
+        [1.0, 1.0]
+    """
     x = convert_to_tensor(x)
     return native(np.ones(x.shape, dtype or x.dtype))
 

@@ -1,4 +1,4 @@
-"""The update rules of optimizers, one pass over memory each; a plan writes their results in place."""
+"""The update rules of optimizers, each in one pass over memory. A plan writes their results in place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastconv.engine import Primitive
 
 
 def _like_inputs(w: Any, dw: Any, *states_and_scalars: Any, **_: Any) -> list:
-    """The shapes of (w, states...) of (w, dw, states..., scalars)."""
+    """Return the shapes and dtypes of (w, states...) from (w, dw, states..., scalars)."""
     return [(x.shape, x.dtype) for x in (w, *states_and_scalars[:-1])]
 
 
@@ -21,7 +21,7 @@ _update = Primitive(Reference.update, _like_inputs, elementwise=True)
 def update(
     rule: str, w: Any, dw: Any, states: Sequence[Any] = (), scalars: Any = None, constants: Sequence[float] = ()
 ) -> tuple:
-    """One step of an optimizer on a weight: the new w, and the new states.
+    """Return a weight and its optimizer states after one step.
 
     Args:
         rule: the name of one of `backends.updates.RULES`, which say what the numbers are.

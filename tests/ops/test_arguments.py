@@ -181,9 +181,9 @@ def test_places_where_a_condition_holds():
 def test_positions_must_be_integers():
     with pytest.raises(ValueError, match=r"positions must be integers; .* Received: 0\.5 at position 0"):
         ops.take(X, [0.5])
-    with pytest.raises(ValueError, match=r"stack: arrays must have one shape\. Received: shapes="):
+    with pytest.raises(ValueError, match=r"stack: arrays must have the same shape\. Received: shapes="):
         ops.stack([X, X[0]])
-    with pytest.raises(ValueError, match=r"stack: arrays must have one shape\. Received: shapes=\[\]"):
+    with pytest.raises(ValueError, match=r"stack: arrays must have the same shape\. Received: shapes=\[\]"):
         ops.stack([])
 
 

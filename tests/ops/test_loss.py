@@ -105,12 +105,12 @@ def test_labels_out_of_range_are_refused(label, dtype):
     [
         (
             lambda: ops.categorical_crossentropy(TARGET[:2], LOGITS),
-            "categorical_crossentropy: target and output must have one shape. "
+            "categorical_crossentropy: target and output must have the same shape. "
             "Received: target.shape=(2, 5), output.shape=(3, 5)",
         ),
         (
             lambda: ops.binary_crossentropy(TARGET[0], LOGITS),
-            "binary_crossentropy: target and output must have one shape. "
+            "binary_crossentropy: target and output must have the same shape. "
             "Received: target.shape=(5,), output.shape=(3, 5)",
         ),
         (
