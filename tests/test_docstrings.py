@@ -14,7 +14,7 @@ WITHOUT_EXAMPLE = {
     "fastconv.applications": 2,
     "fastconv.backend": 77,
     "fastconv.callbacks": 0,
-    "fastconv.config": 18,
+    "fastconv.config": 21,
     "fastconv.constraints": 13,
     "fastconv.initializers": 41,
     "fastconv.layers": 126,

@@ -17,8 +17,8 @@ from fastconv.ops.elementwise import absolute, clip, exp, maximum, minimum, reci
 from fastconv.ops.reduce import max as largest_of
 from fastconv.ops.shape import expand_dims, part, transpose
 
-# Every activation but relu and gelu, which take more arguments in Keras's activations. The functions of `ops` and of
-# `activations`, the names that layers accept and the names in files follow from this list.
+# Every activation but relu and gelu, which take more arguments in Keras's activations. This list defines the functions
+# of `ops` and of `activations`, the names that layers accept and the names in files.
 __all__ = [
     "celu",
     "elu",
@@ -638,7 +638,7 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     """
     x = as_float(x)
     at = position(axis, x.ndim)
-    x = maximum(x - stop_gradient(largest_of(x, at, True)), -2.0)  # 0 is left of all that are below the largest by 1
+    x = maximum(x - stop_gradient(largest_of(x, at, True)), -2.0)  # elements at least 1 below the maximum give 0
     mine, others = expand_dims(x, at + 1), expand_dims(x, at)
     above = sum(relu(others - mine), at + 1) < 1
     support = cast(above, x.dtype)

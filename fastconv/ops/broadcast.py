@@ -132,10 +132,10 @@ def _positions(axes: tuple[int, ...], rank: int) -> tuple[int, ...] | None:
 
 
 def position(axis: int, rank: int) -> int:
-    """`axis`, a single one, as a number from 0 to rank - 1. Raises ValueError as `positions` does, or for several."""
+    """Return a single axis as an integer from 0 to rank - 1. Raises ValueError as `positions` does, or for several."""
     found = positions(axis, rank)
     if len(found) != 1:
-        raise ValueError(f"axis must be a single one. Received: axis={axis}")
+        raise ValueError(f"axis must be a single int. Received: axis={axis}")
     return found[0]
 
 

@@ -271,9 +271,9 @@ def conv_transpose(
         strides: int, or (SH, SW): the distance in y between the windows of neighbouring pixels of x. Default 1.
         padding: "valid" (nothing is cut off, default), "same" (the result has H SH rows), or the pixels that are cut
             off, ((top, bottom), (left, right)). An odd pixel is cut off at the end.
-        output_padding: int below the stride, or an int per axis: pixels added at the end. With "same" the result then has
-            (H - 1) SH + F mod 2 rows plus these. None (default) adds pixels up to windows without gaps if "valid", and
-            up to H SH rows if "same".
+        output_padding: int below the stride, or an int per axis: pixels added at the end. With "same" the result then
+            has (H - 1) SH + F mod 2 rows plus these. None (default) adds pixels up to windows without gaps if "valid",
+            and up to H SH rows if "same".
         data_format: "channels_last", "channels_first", or None (default) for `config.image_data_format()`.
         dilation_rate: int, or (DH, DW): the distance between neighbouring taps in pixels of y. Default 1.
 
@@ -393,7 +393,7 @@ def _depthwise(op: str, inputs: Any, kernel: Any, strides: Any, padding: Any, da
 
 
 def _last(shape: tuple[int, ...], data_format: str | None) -> tuple[int, ...]:
-    """A shape in the layout of `data_format` as (N, .., C)."""
+    """Return `shape`, in the layout of `data_format`, as (N, .., C)."""
     if config.standardize_data_format(data_format) == "channels_last":
         return shape
     return (*shape[:1], *shape[2:], *shape[1:2])

@@ -21,8 +21,20 @@ NATIVE = (np.ndarray, np.generic, Tensor)  # need no conversion
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
     """Return `x` as an array or tensor to compute with.
 
-    Python floats, and lists of them, take `config.floatx()`. Arrays of other libraries are taken without a copy, in the
-    host's memory as NumPy's, on a GPU as CuPy's; those with bytes in the other order are copied. With `dtype`, cast.
+    Arrays and tensors are returned as they are, and a variable as its value. Arrays of other libraries are shared
+    without a
+    copy: as NumPy arrays if they are in host memory, as CuPy arrays if they are on a GPU. Arrays in the other byte
+        order are copied.
+    Python floats and lists of floats
+    become `config.floatx()`.
+
+    Args:
+        x: array, tensor, variable, number, or nested list of numbers.
+        dtype: dtype of the result, or None (default) to keep the dtype of x.
+        sparse, ragged: must not be True; present for Keras's signature.
+
+    Returns:
+        Array or tensor with the shape of x.
 
     Raises:
         TypeError: if x is a list of tensors; use `ops.stack`.

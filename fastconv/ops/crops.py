@@ -112,7 +112,7 @@ def _with_sides(op: str, images: Any, data_format: str | None) -> tuple[Any, int
 
 
 def _margins(op: str, before: Any, after: Any, room: int | None) -> tuple[int, int]:
-    """(before, after), which add up to `room`; exactly one of the three is None."""
+    """Return (before, after), whose sum is `room`, from exactly two of the three."""
     before, after = (n if n is None else as_integer(op, "a margin", n) for n in (before, after))
     given = (before, after, room)
     if given.count(None) == 1 and room is not None:

@@ -17,9 +17,7 @@ from fastconv.memory import check_fits
 from fastconv.ops.broadcast import broadcast_to, reshape
 from fastconv.ops.broadcast import sum as sum_
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
-from fastconv.ops.crops import crop_images
-from fastconv.ops.crops import extract_patches
-from fastconv.ops.crops import pad_images
+from fastconv.ops.crops import crop_images, extract_patches, pad_images
 from fastconv.ops.elementwise import logical_and, where
 from fastconv.ops.layout import images as channels_last
 from fastconv.ops.layout import unchanged
@@ -50,7 +48,7 @@ def _lanczos(radius: int) -> Callable[[Array], Array]:
 # The weight of a pixel as a function of its distance.
 KERNELS = {"bilinear": _triangle, "bicubic": _cubic, "lanczos3": _lanczos(3), "lanczos5": _lanczos(5)}
 INTERPOLATIONS = ("nearest", *KERNELS)
-ROUNDING = 1e-15  # of a weight
+ROUNDING = 1e-15  # weights below this are rounding errors
 
 
 @lru_cache(maxsize=64)
@@ -64,7 +62,7 @@ def weights(interpolation: str, inputs: int, outputs: int, antialias: bool, dtyp
     centres = (np.arange(outputs) + 0.5) * scale - 0.5
     distances = np.abs(centres[:, None] - np.arange(inputs)) / (max(scale, 1.0) if antialias else 1.0)
     counts = KERNELS[interpolation](distances)
-    counts[np.abs(counts) < ROUNDING] = 0  # else a NaN reaches where sinc is 0 but for rounding
+    counts[np.abs(counts) < ROUNDING] = 0  # else a NaN spreads to pixels at zeros of sinc
     return (counts / counts.sum(1, keepdims=True)).astype(dtype)
 
 

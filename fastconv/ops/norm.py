@@ -115,8 +115,13 @@ def batch_norm(x: Any, gamma: Any = None, beta: Any = None, axis: int = -1, epsi
         (y, mean, variance), with y like x and (C,) statistics. The variance is biased: divided by the count.
 
     Raises:
-        TypeError: dtypes that differ, or are neither float32 nor float64.
-        ValueError: gamma or beta does not have the shape (C,).
+        ValueError: if `gamma` or `beta` does not have the shape (C,).
+        TypeError: if the dtypes differ, or are neither float32 nor float64.
+
+    Example:
+        >>> y, mean, variance = ops.batch_norm(np.array([[0.0], [2.0]]), epsilon=0.0)
+        >>> y.tolist(), mean.tolist(), variance.tolist()
+        ([[-1.0], [1.0]], [1.0], [1.0])
     """
     x = as_float(x)
     axis = position(axis, x.ndim)
@@ -178,7 +183,7 @@ def batch_normalization(
 
 
 def _of_channels(op: str, name: str, value: Any, shape: tuple[int, ...]) -> Any:
-    """Return `value`, a number for each channel, as an array. Raises ValueError unless it has this shape."""
+    """Return `value`, which has a number for each channel, as an array. Raises ValueError unless it has this shape."""
     array = convert_to_tensor(value)
     if tuple(array.shape) != shape:
         raise ValueError(f"{op}: {name} must have the shape {shape}. Received: {name} of shape {tuple(array.shape)}")

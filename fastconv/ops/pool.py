@@ -182,7 +182,8 @@ def max_pool(
         strides: int, or an int per spatial axis, in pixels; None (default) for `pool_size`.
         padding: "valid" (none, default), "same" (ceil(H/SH) outputs), or (before, after) for each axis.
         data_format: "channels_last", "channels_first", or None (default) for `config.image_data_format()`.
-        dilation_rate: int, or an int per spatial axis: the distance between neighbouring elements of a window. Default 1.
+        dilation_rate: int, or an int per spatial axis: the distance between neighbouring elements of a window. Default
+            1.
 
     Returns:
         (N, OW, C), (N, OH, OW, C) or (N, OD, OH, OW, C), in the layout of the inputs.

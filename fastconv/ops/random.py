@@ -33,7 +33,7 @@ def dropout(x: Any, seed: Any, rate: float) -> Any:
 
     Args:
         x: array of any shape.
-        seed: (1,) uint64. The same seed draws the same mask.
+        seed: int, or (1,) uint64. The same seed draws the same mask.
         rate: float, 0 <= rate < 1.
 
     Returns:
@@ -43,7 +43,7 @@ def dropout(x: Any, seed: Any, rate: float) -> Any:
         ValueError: if `rate` is outside [0, 1).
 
     Example:
-        >>> y = ops.dropout(np.ones(1000, "float32"), np.array([7], "uint64"), rate=0.5)
+        >>> y = ops.dropout(np.ones(1000, "float32"), 7, rate=0.5)
         >>> sorted(set(y.tolist()))
         [0.0, 2.0]
     """
@@ -70,7 +70,7 @@ def random_uniform(
 
     Args:
         shape: ints, the shape of the result.
-        seed: (1,) uint64. The same seed draws the same numbers.
+        seed: int, or (1,) uint64. The same seed draws the same numbers.
         minval, maxval: floats, default 0 and 1.
         dtype: float dtype, default "float32".
 
@@ -81,7 +81,7 @@ def random_uniform(
         ValueError: if `dtype` is not a float dtype.
 
     Example:
-        >>> ops.random_uniform((2, 3), np.array([7], "uint64")).shape
+        >>> ops.random_uniform((2, 3), 7).shape
         (2, 3)
     """
     _check_float("random_uniform", dtype)
@@ -100,7 +100,7 @@ def random_normal(
 
     Args:
         shape: ints, the shape of the result.
-        seed: (1,) uint64. The same seed draws the same numbers.
+        seed: int, or (1,) uint64. The same seed draws the same numbers.
         mean, stddev: floats, default 0 and 1.
         dtype: float dtype, default "float32".
 
@@ -111,7 +111,7 @@ def random_normal(
         ValueError: if `dtype` is not a float dtype, or if `stddev` is negative.
 
     Example:
-        >>> ops.random_normal((2, 3), np.array([7], "uint64")).shape
+        >>> ops.random_normal((2, 3), 7).shape
         (2, 3)
     """
     _check_float("random_normal", dtype)
@@ -127,7 +127,7 @@ def random_integers(shape: Sequence[int], seed: Any, minval: int, maxval: int, d
 
     Args:
         shape: ints, the shape of the result.
-        seed: (1,) uint64. The same seed draws the same numbers.
+        seed: int, or (1,) uint64. The same seed draws the same numbers.
         minval, maxval: ints.
         dtype: integer dtype, default "int32".
 
@@ -138,7 +138,7 @@ def random_integers(shape: Sequence[int], seed: Any, minval: int, maxval: int, d
         ValueError: if `dtype` is not an integer dtype, or if minval >= maxval.
 
     Example:
-        >>> y = ops.random_integers((100,), np.array([7], "uint64"), 1, 4)
+        >>> y = ops.random_integers((100,), 7, 1, 4)
         >>> sorted(set(y.tolist()))
         [1, 2, 3]
     """
@@ -167,7 +167,7 @@ def random_truncated_normal(
 
     Args:
         shape: ints, the shape of the result.
-        seed: (1,) uint64. The same seed draws the same numbers.
+        seed: int, or (1,) uint64. The same seed draws the same numbers.
         mean, stddev: floats, default 0 and 1: of the distribution before it is truncated.
         dtype: float dtype, default "float32".
 
@@ -178,7 +178,7 @@ def random_truncated_normal(
         ValueError: if `dtype` is not a float dtype, or if `stddev` is negative.
 
     Example:
-        >>> y = ops.random_truncated_normal((1000,), np.array([7], "uint64"))
+        >>> y = ops.random_truncated_normal((1000,), 7)
         >>> bool((abs(y) <= 2).all())
         True
     """
@@ -201,7 +201,7 @@ def random_categorical(logits: Any, num_samples: int, seed: Any, dtype: Any = "i
     Args:
         logits: (N, K).
         num_samples: int, the number of classes drawn for each row.
-        seed: (1,) uint64. The same seed draws the same classes.
+        seed: int, or (1,) uint64. The same seed draws the same classes.
         dtype: dtype of the result, default "int32".
 
     Returns:
@@ -211,7 +211,7 @@ def random_categorical(logits: Any, num_samples: int, seed: Any, dtype: Any = "i
         ValueError: if `logits` does not have 2 axes.
 
     Example:
-        >>> ops.random_categorical([[0.0, 100.0]], 3, np.array([7], "uint64")).tolist()
+        >>> ops.random_categorical([[0.0, 100.0]], 3, 7).tolist()
         [[1, 1, 1]]
     """
     logits = as_float(logits)
@@ -228,14 +228,14 @@ def random_shuffle(x: Any, seed: Any, axis: int = 0) -> Any:
 
     Args:
         x: array of at least one axis.
-        seed: (1,) uint64. The same seed gives the same order.
+        seed: int, or (1,) uint64. The same seed gives the same order.
         axis: int, default 0.
 
     Returns:
         Array with the shape of x.
 
     Example:
-        >>> y = ops.random_shuffle([1, 2, 3], np.array([7], "uint64"))
+        >>> y = ops.random_shuffle([1, 2, 3], 7)
         >>> sorted(y.tolist())
         [1, 2, 3]
     """

@@ -49,7 +49,7 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) 
         Array with the shape of x without the reduced axes.
 
     Raises:
-        ValueError: if x is empty and `initial` is None.
+        ValueError: if there is no element along `axis` and `initial` is None.
 
     Example:
         >>> ops.max([[1.0, 4.0], [3.0, 2.0]], axis=1).tolist()
@@ -71,7 +71,7 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) 
         Array with the shape of x without the reduced axes.
 
     Raises:
-        ValueError: if x is empty and `initial` is None.
+        ValueError: if there is no element along `axis` and `initial` is None.
 
     Example:
         >>> ops.min([[1.0, 4.0], [3.0, 2.0]], axis=1).tolist()
@@ -98,10 +98,22 @@ def _check_not_empty(op: str, x: Any, axis: Any, is_empty: bool) -> None:
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
-    """Return the position, int64, of the first largest element along `axis`, or in all of x if it is None.
+    """Return the position of the first maximum along `axis`.
+
+    Args:
+        x: array of any shape.
+        axis: int, or None (default) for the flattened x.
+        keepdims: if True, the reduced axis stays with size 1. Default False.
+
+    Returns:
+        int64 array with the shape of x without the reduced axis.
 
     Raises:
-        ValueError: no element along `axis`, or several axes.
+        ValueError: if there is no element along `axis`, or if `axis` has several axes.
+
+    Example:
+        >>> ops.argmax([[1.0, 4.0], [3.0, 2.0]], axis=1).tolist()
+        [1, 0]
     """
     x = convert_to_tensor(x)
     at = None if axis is None else position(axis, x.ndim)

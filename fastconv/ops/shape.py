@@ -390,7 +390,19 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
 
 
 def zeros(shape: int | Sequence[int], dtype: Any = None) -> np.ndarray:
-    """Return an array of zeros. Raises ValueError for a shape that is no integer and no integers."""
+    """Return an array of zeros.
+
+    Args:
+        shape: int or ints.
+        dtype: dtype of the result; None (default) for `config.floatx()`.
+
+    Raises:
+        ValueError: if `shape` is neither an integer nor integers.
+
+    Example:
+        >>> ops.zeros((2, 2)).tolist()
+        [[0.0, 0.0], [0.0, 0.0]]
+    """
     return native(np.zeros(sizes("zeros", "shape", shape), dtype or config.floatx()))
 
 

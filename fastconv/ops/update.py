@@ -24,15 +24,23 @@ def update(
     """Return a weight and its optimizer states after one step.
 
     Args:
-        rule: the name of one of `backends.updates.RULES`, which say what the numbers are.
-        w, dw: a weight and the gradient of the loss, of one shape.
-        states: arrays of that shape, as many as the rule has.
-        scalars: (4,) float32, which change from step to step: by what w is multiplied first (1 without weight decay),
-            the rate, and what else the rule has.
-        constants: up to four numbers that do not change.
+        rule: name of a rule in `backends.updates.RULES`, which defines the numbers below.
+        w, dw: a weight and the gradient of the loss, of the same shape.
+        states: arrays of that shape, one per state of the rule.
+        scalars: (4,) float32, which change between steps: the factor of w (1 without weight decay), the learning rate,
+            and the other scalars of the rule.
+        constants: up to four floats that do not change.
+
+    Returns:
+        Tuple of the new w and the new states.
 
     Raises:
-        ValueError: an unknown rule.
+        ValueError: if the rule is unknown.
+
+    Example:
+        >>> w, dw = np.array([1.0, 2.0], "float32"), np.array([1.0, 1.0], "float32")
+        >>> ops.update("descend", w, dw, scalars=np.array([1.0, 0.5, 0.0, 0.0], "float32"))[0].tolist()
+        [0.5, 1.5]
     """
     if not isinstance(rule, str) or rule not in RULES:
         raise ValueError(f"update: rule must be one of {', '.join(RULES)}. Received: {rule=}")
