@@ -524,7 +524,7 @@ def shaped(name: str) -> Callable[..., Any]:
 
 
 def left_operator(name: str) -> Callable[..., Any]:
-    """`x op y`, which CuPy leaves to the ufuncs of y, or to a y of higher priority that has none."""
+    """Compute `x op y`, which CuPy leaves to the ufuncs of y, or to y if it has no ufuncs and a higher priority."""
 
     def method(x: ndarray, y: Any) -> Any:
         if isinstance(y, (ndarray, np.ndarray, *BASICS)):

@@ -1,7 +1,7 @@
-"""CuPy's RawModule and RawKernel on the processor: CUDA C compiled as C++ with cuda_on_cpu.h in front.
+"""CuPy's RawModule and RawKernel on the CPU: CUDA C compiled as C++ after including cuda_on_cpu.h.
 
-Strict where the driver is silent: the number, kinds and sizes of arguments must be those of the kernel's signature, as
-CuPy passes them (a Python int as 8 bytes, a Python float as a double).
+Stricter than the driver: the number, kinds and sizes of arguments must match the kernel's signature, as CuPy passes
+them (a Python int as 8 bytes, a Python float as a double).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 from tests.fake_cupy import memory
 from tests.fake_cupy.streams import launch
 
-AVAILABLE = sys.platform == "linux" and shutil.which("g++") is not None  # tests are skipped elsewhere
+AVAILABLE = sys.platform == "linux" and shutil.which("g++") is not None  # tests are skipped on other systems
 HEADER = Path(__file__).with_name("cuda_on_cpu.h")
 FLAGS = ("-std=c++17", "-O1", "-g1", "-shared", "-fPIC", "-w", "-U_FORTIFY_SOURCE", "-Wl,-z,defs")
 MOST_BLOCKS = (2**31 - 1, 65535, 65535)
@@ -44,7 +44,7 @@ _order: str | int = "forward"
 
 @contextlib.contextmanager
 def order(name: str | int) -> Iterator[None]:
-    """The order of blocks, and of threads between barriers: "forward", "reverse", or the seed of a shuffle."""
+    """Set the order of blocks, and of threads between barriers: "forward", "reverse", or the seed of a shuffle."""
     global _order
     before, _order = _order, name
     try:
@@ -61,11 +61,11 @@ def ordered(n: int) -> np.ndarray:
 
 
 class CompileException(Exception):
-    """As in cupy.cuda.compiler."""
+    """Mirrors cupy.cuda.compiler.CompileException."""
 
 
 class RawModule:
-    """As cupy.RawModule, of kernels that are declared `extern "C" __global__ void`, or named by `name_expressions`."""
+    """Mirrors cupy.RawModule, for kernels declared `extern "C" __global__ void` or named by `name_expressions`."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class RawModule:
 
 
 class RawKernel:
-    """As cupy.RawKernel: `kernel(grid, block, args, shared_mem=0)`."""
+    """Mirrors cupy.RawKernel: `kernel(grid, block, args, shared_mem=0)`."""
 
     def __init__(self, code: str, name: str, options: tuple[str, ...] = (), backend: str = "nvrtc") -> None:
         module = RawModule(code=code, options=options)
@@ -139,7 +139,7 @@ class RawKernel:
             )
             if problem:
                 raise RuntimeError(f"{self.name}: {problem.decode()}")
-            assert len(args) == len(values)  # and the arrays are kept as long as a graph may run
+            assert len(args) == len(values)  # and keep the arrays as long as a graph may run
             memory.check()
 
         with stream or contextlib.nullcontext():
@@ -147,7 +147,7 @@ class RawKernel:
 
 
 def check_sizes(name: str, sizes: tuple[int, ...], most: tuple[int, ...]) -> None:
-    """What cupy and the driver take for a grid or a block."""
+    """Raise for grids and blocks that CuPy or the driver refuses."""
     if not isinstance(sizes, tuple) or not 1 <= len(sizes) <= 3:
         raise TypeError(f"{name} must be a tuple of 1 to 3 ints. Received: {sizes!r}")
     if not all(isinstance(n, (int, np.integer)) and 1 <= n <= limit for n, limit in zip(sizes, most)):
@@ -155,13 +155,15 @@ def check_sizes(name: str, sizes: tuple[int, ...], most: tuple[int, ...]) -> Non
 
 
 def as_parameter(name: str, i: int, value: Any, wanted: str) -> np.ndarray:
-    """`value` as the bytes that cupy would pass, an array of one element. Raises where the kernel takes others."""
+    """Return `value` as the bytes that CuPy would pass, in an array of one element. Raise if the kernel takes another
+    type.
+    """
     if hasattr(value, "data") and hasattr(value.data, "ptr"):
         kind, scalar = "P8", np.uint64(value.data.ptr)
         if value.size and not memory.holds(value.data.ptr):
             raise RuntimeError(f"CUDA_ERROR_ILLEGAL_ADDRESS: {name}: argument {i} is no array of the GPU")
     elif wanted == "P8" and isinstance(value, np.uint64) and value == 0:
-        kind, scalar = "P8", value  # a null pointer, for which CuPy 13 takes no None
+        kind, scalar = "P8", value  # a null pointer; CuPy 13 does not accept None
     elif isinstance(value, np.generic):
         kind, scalar = f"{value.dtype.kind.replace('u', 'i')}{value.dtype.itemsize}", value
     elif isinstance(value, int):
@@ -181,21 +183,21 @@ def as_parameter(name: str, i: int, value: Any, wanted: str) -> np.ndarray:
 
 
 def preprocessed(code: str, options: tuple[str, ...]) -> str:
-    """`code` after the preprocessor, as kernels may be declared by macros."""
+    """Return `code` after the preprocessor, because macros may declare kernels."""
     macros = [o for o in options if o.startswith("-D")]
     command = ["g++", "-E", "-P", "-x", "c++", *macros, "-"]
     return subprocess.run(command, input=code, capture_output=True, text=True, check=True).stdout
 
 
 def translated(code: str, names: Sequence[str]) -> str:
-    """C++ that runs the kernels of `code`, the launchers of `names` numbered."""
+    """Return C++ that runs the kernels of `code`, with a numbered launcher for each of `names`."""
     launchers = "\n".join(LAUNCHER.format(i=i, name=name) for i, name in enumerate(names))
     cooperates = "#define COOPERATES\n" if re.search(r"__sync|__shfl", code) else ""
     return f'{cooperates}#include "{HEADER}"\n#line 1 "kernels.cu"\n{SHARED.sub(placed, code)}\n{launchers}\n'
 
 
 def placed(declaration: re.Match) -> str:
-    """A shared array as a reference into the block's shared memory."""
+    """Return the declaration of a shared array as a reference into the block's shared memory."""
     dynamic, kind, name, sizes = declaration.groups()
     kind = re.sub(r"__align__\s*\([^)]*\)|alignas\s*\([^)]*\)", "", kind).strip()
     if "," in re.sub(r"<[^<>]*>|\[[^\]]*\]", "", kind):
@@ -209,7 +211,7 @@ def placed(declaration: re.Match) -> str:
 
 
 def built(source: str, options: tuple[str, ...]) -> Path:
-    """The shared library of `source`, compiled unless an earlier run has."""
+    """Return the shared library of `source`, compiled unless it is cached."""
     key = hashlib.sha256("\0".join((source, HEADER.read_text(), *FLAGS, *options)).encode()).hexdigest()[:24]
     folder = Path(tempfile.gettempdir()) / f"fastconv-cuda-on-cpu-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,6 +1,6 @@
-"""A stand-in for NVIDIA's package cudnn: graphs of one convolution, computed by the reference on given addresses.
+"""A fake of NVIDIA's package cudnn: graphs of a convolution, computed by the reference on given addresses.
 
-Strict about the arguments of nvidia-cudnn-frontend 1.32, the order of calls, and strides, which it honours.
+Strict about the arguments of nvidia-cudnn-frontend 1.32, the order of calls, and strides, which it follows.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ numerical_note = names(
 )  # fmt: skip
 built: list[pygraph] = []
 supported = True
-fault: Exception | None = None  # what its steps raise
+fault: Exception | None = None  # errors of its steps
 
 
 class cudnnGraphNotSupportedError(Exception):
@@ -90,7 +90,7 @@ class Tensor:
         return self
 
     def at(self, address: int) -> np.ndarray:
-        """The values, channels last."""
+        """Return the values at an address, channels last."""
         assert type(address) is int
         start, size = next((s, n) for s, (_, n) in memory._live.copy().items() if s <= address < s + n)
         raw = np.frombuffer(memory._live[start][0](), np.uint8, size, memory.GUARD)[address - start :]

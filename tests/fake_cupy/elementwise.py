@@ -1,4 +1,4 @@
-"""`cupy.ElementwiseKernel`, compiled for the processor by g++."""
+"""`cupy.ElementwiseKernel`, compiled for the CPU by g++."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ static inline float rsqrt(float x) { return 1 / sqrtf(x); }
 
 
 def compiled(source: str) -> ctypes.CDLL:
-    """A library of C++, kept in a folder for temporary files by what it is made of."""
+    """Return a C++ library, cached in a temporary folder by a hash of its source."""
     key = hashlib.sha256(source.encode()).hexdigest()[:24]
     folder = Path(tempfile.gettempdir(), f"fastconv-fake-cupy-{os.getuid() if hasattr(os, 'getuid') else 0}")
     library = folder / f"{key}.so"
@@ -84,7 +84,7 @@ class Parameter(NamedTuple):
 
 
 class ElementwiseKernel:
-    """A kernel that runs a piece of C++ for every element of arrays that broadcast."""
+    """A kernel that runs a piece of C++ for each element of arrays that broadcast."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class ElementwiseKernel:
         return outs[0] if len(outs) == 1 else tuple(outs)
 
     def _types(self, raws: list[Any]) -> dict[str, str]:
-        """The dtype of every type in the parameters. Python's numbers decide nothing."""
+        """Return the dtype of each type in the parameters. Python numbers do not count."""
         types = {name: name for name in TYPES}
         for p, x in zip([*self._in, *self._out], raws):
             if isinstance(x, (np.ndarray, np.generic)):

@@ -1,7 +1,7 @@
-"""Memory of the GPU that is not there: every array between pages that nobody may touch.
+"""Memory of the fake GPU: each array lies between protected pages.
 
-A new array holds NaN (bytes 0xFF), so that what a kernel leaves out shows. What lies between the array's end and its
-last page is watched: a kernel that writes there is found when `check` is called.
+A new array holds NaN (bytes 0xFF), so that elements that a kernel forgets are visible. The bytes between the array's
+end and its last page are watched: `check` finds kernels that write there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 PAGE = mmap.PAGESIZE
-GUARD = 64 * PAGE  # before and behind
+GUARD = 64 * PAGE  # before and after
 FRESH = 0xFF
 _live: dict[int, tuple[weakref.ref, int]] = {}  # address: (pages, size)
 
@@ -28,7 +28,7 @@ def libc() -> ctypes.CDLL:
 
 
 def allocate(size: int) -> np.ndarray:
-    """`size` new bytes, at an address that is a multiple of a page, as good as CuPy's."""
+    """Return `size` new bytes at an address that is a multiple of the page size, aligned like CuPy's."""
     middle = -(-size // PAGE) * PAGE
     pages = mmap.mmap(-1, middle + 2 * GUARD)
     whole = np.frombuffer(pages, np.uint8)
@@ -42,20 +42,20 @@ def allocate(size: int) -> np.ndarray:
 
 
 def empty(shape: Any, dtype: Any) -> np.ndarray:
-    """An array of its own memory."""
+    """Return an array with memory of its own."""
     dtype = np.dtype(dtype)
     count = int(np.prod(shape, dtype=np.int64))
     return allocate(max(count * dtype.itemsize, 1))[: count * dtype.itemsize].view(dtype).reshape(shape)
 
 
 def holds(address: int) -> bool:
-    """Whether `address` lies in an array of this memory."""
+    """Return whether `address` is inside an array of this memory."""
     return any(start <= address < start + size for start, (_, size) in _live.copy().items())
 
 
 def check() -> None:
-    """Raise AssertionError where a byte behind an array has been written."""
-    for start, (reference, size) in _live.copy().items():  # arrays may end in the meantime
+    """Raise AssertionError if a byte after an array has been overwritten."""
+    for start, (reference, size) in _live.copy().items():  # arrays may be freed meanwhile
         pages = reference()
         if pages is None:
             continue

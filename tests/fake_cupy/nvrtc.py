@@ -1,4 +1,4 @@
-"""NVIDIA's compiler of CUDA C, which needs no GPU: from PyPI's nvidia-cuda-nvrtc-cu12, where that is installed."""
+"""NVIDIA's compiler of CUDA C, which needs no GPU: PyPI's nvidia-cuda-nvrtc-cu12, if it is installed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """The compiler, or None."""
+    """Return the compiler, or None."""
     try:
         spec = importlib.util.find_spec("nvidia.cuda_nvrtc")
     except ModuleNotFoundError:
@@ -22,7 +22,7 @@ def library() -> ctypes.CDLL | None:
 
 
 def compiled(code: str, options: Sequence[str], names: Sequence[str] = (), form: str = "CUBIN") -> tuple[bytes, str]:
-    """(machine code, or text with form="PTX", what the compiler says). Raises ValueError where it finds errors."""
+    """Return (machine code, or text if form="PTX", compiler log). Raise ValueError for compile errors."""
     nvrtc, program, size = library(), ctypes.c_void_p(), ctypes.c_size_t()
     check(nvrtc.nvrtcCreateProgram(ctypes.byref(program), code.encode(), b"kernels.cu", 0, None, None))
     for name in names:

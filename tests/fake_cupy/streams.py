@@ -1,8 +1,8 @@
-"""What belongs to `cupy.cuda` here: devices, streams that record graphs, events, pools of memory.
+"""The contents of `cupy.cuda`: devices, streams that record graphs, events, memory pools.
 
-Work runs at once, whatever its stream; or, with `state.chance`, at any time until the host waits for it, or for work
-that waits for it: what lacks an event between two streams shows then. Streams that are being captured run nothing and
-note down what a graph does at each launch. What CUDA refuses in a capture is refused here too.
+Work runs at once in any stream; if `state.chance` is set, it runs at a random time before the host, or other work,
+waits for it, so that a missing event between two streams is visible. Streams that are being captured run nothing and
+record the work of each launch. Operations that CUDA refuses in a capture are refused here too.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from tests.fake_cupy import memory
 
 
 class CudaError(RuntimeError):
-    """What CuPy raises as CUDARuntimeError."""
+    """Mirrors CuPy's CUDARuntimeError."""
 
 
 class State:
-    """What tests look at and set.
+    """Settings and counters for tests.
 
     Attributes:
-        devices: how many GPUs there are.
-        synchronizations: how often the host has waited for a GPU, or fetched values from it.
-        launches: how many kernels have run, or been captured.
-        chance: if it is there, it says by chance when work runs that nobody waits for.
-        memories: what pools have been given, and somebody keeps.
+        devices: number of GPUs.
+        synchronizations: number of times that the host has waited for a GPU or fetched values from it.
+        launches: number of kernels that have run or been captured.
+        chance: if set, the random generator that decides when work runs for which nobody waits.
+        memories: allocations that are still referenced.
     """
 
     def __init__(self) -> None:
@@ -45,14 +45,14 @@ class State:
         self.chance: random.Random | None = None
         self.all_streams = [null_stream]
         null_stream.queue.clear()
-        self.entered = [0]  # numbers of devices, the current one last
-        self.streams: list[tuple[int, Stream]] = []  # those entered with their devices, the current one last
+        self.entered = [0]  # numbers of devices, the current device last
+        self.streams: list[tuple[int, Stream]] = []  # streams entered with their devices, the current stream last
         self.pools: list[MemoryPool] = []
         self.memories: weakref.WeakSet[Memory] = weakref.WeakSet()
 
 
 class Device:
-    """One GPU, the current one within `with device:`."""
+    """A GPU; the current GPU within `with device:`."""
 
     def __init__(self, device: Any = None) -> None:
         self.id = state.entered[-1] if device is None else int(device)
@@ -97,7 +97,7 @@ class Device:
 
 
 class Recording:
-    """What is captured: actions in order, and the fresh arrays among their results."""
+    """A capture: actions in order, and the new arrays among their results."""
 
     def __init__(self) -> None:
         self.actions: list[Callable[[], Any]] = []
@@ -105,7 +105,7 @@ class Recording:
 
 
 class Graph:
-    """What a capture gives."""
+    """The result of a capture."""
 
     def __init__(self, recording: Recording) -> None:
         self._actions = recording.actions
@@ -120,20 +120,20 @@ class Graph:
 
 
 class Stream:
-    """A queue of a device; the current one within `with stream:`."""
+    """A queue of a device; the current stream within `with stream:`."""
 
     def __init__(self, null: bool = False, non_blocking: bool = False, ptds: bool = False, priority: Any = None):
         self._null = null
         self.device_id = -1 if null else state.entered[-1]
         self.ptr = 0 if null else id(self)
         self.recording: Recording | None = None
-        self.queue: deque[Callable[[], Any]] = deque()  # what is put off
+        self.queue: deque[Callable[[], Any]] = deque()  # deferred work
         if not null:
             state.all_streams.append(self)
 
     @property
     def _where(self) -> int:
-        """Where its work runs: the null stream is that of the current device."""
+        """Return the device that runs its work: the null stream belongs to the current device."""
         return state.entered[-1] if self._null else self.device_id
 
     def __enter__(self) -> Stream:
@@ -156,7 +156,7 @@ class Stream:
         self.recording = Recording()
 
     def end_capture(self) -> Graph:
-        """The graph. What arrays made in the capture hold is garbage until it has run."""
+        """Return the graph. Arrays created in the capture hold garbage until the graph has run."""
         recording, self.recording = self.recording, None
         if recording is None:
             raise CudaError("cudaErrorIllegalState: the operation cannot be performed in the present state")
@@ -173,7 +173,7 @@ class Stream:
         self._catch_up()
 
     def _catch_up(self, point: Point | None = None) -> None:
-        """Do what has been put off, up to `point`."""
+        """Run the deferred work up to `point`."""
         while self.queue and not (point and point.passed):
             run(self.queue.popleft())
 
@@ -183,7 +183,7 @@ class Stream:
         return event
 
     def wait_event(self, event: Event) -> None:
-        """A stream that waits for one that is captured joins its capture."""
+        """A stream that waits for a captured stream joins its capture."""
         if event._recording is not None and event._recording is not self.recording:
             if self.recording is not None:
                 raise CudaError("cudaErrorStreamCaptureMerge: two captures would be merged")
@@ -198,7 +198,7 @@ class Stream:
 
 
 class Point:
-    """A place in the work of a stream that was put off."""
+    """A position in the deferred work of a stream."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
@@ -216,7 +216,7 @@ state = State()
 
 
 def current() -> Stream:
-    """Every device has one."""
+    """Return the current stream; each device has its own."""
     return next((stream for device, stream in reversed(state.streams) if device == state.entered[-1]), null_stream)
 
 
@@ -225,7 +225,7 @@ def get_current_stream() -> Stream:
 
 
 class Event:
-    """A point in a stream."""
+    """A point in the work of a stream."""
 
     def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False) -> None:
         self._device = state.entered[-1]
@@ -257,7 +257,7 @@ class Event:
 
 
 def get_elapsed_time(start: Event, end: Event) -> float:
-    """Milliseconds."""
+    """Return milliseconds."""
     if not (start._timed and end._timed):
         raise CudaError("cudaErrorInvalidResourceHandle: an event without timing")
     return 1e3 * (end._time - start._time)
@@ -267,13 +267,13 @@ def get_elapsed_time(start: Event, end: Event) -> float:
 
 
 def launch(action: Callable[[], Any]) -> None:
-    """Run a kernel on the current stream: now, late, or at each launch of the graph that is being captured."""
+    """Run a kernel on the current stream: now, deferred, or at each launch of the graph that is being captured."""
     state.launches += 1
     submit(action)
 
 
 def submit(action: Callable[[], Any], stream: Stream | None = None) -> None:
-    """Add to the work of a stream, the current one if none is given."""
+    """Add to the work of a stream, by default the current stream."""
     stream = stream or current()
     if stream.recording is not None:
         stream.recording.actions.append(action)
@@ -294,18 +294,18 @@ def run(action: Callable[[], Any]) -> None:
 
 
 def is_put_off() -> bool:
-    """Whether work on the current stream does not run at once."""
+    """Return whether work on the current stream is deferred."""
     return state.chance is not None or current().recording is not None
 
 
 def forbid_in_capture(stream: Stream | None = None) -> None:
-    """What would wait for the GPU is an error where nothing runs."""
+    """Raise if the current stream is being captured: waiting for the GPU is an error there."""
     if (stream or current()).recording is not None:
         raise CudaError("cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing")
 
 
 def synchronize() -> None:
-    """The host waits for the current stream."""
+    """Wait for the current stream."""
     forbid_in_capture()
     state.synchronizations += 1
     current()._catch_up()
@@ -315,14 +315,14 @@ def synchronize() -> None:
 
 
 def spoil(array: np.ndarray) -> None:
-    """Fill memory as nobody expects it: NaN, -1, the largest number."""
+    """Fill memory with unexpected values: NaN, -1, the largest number."""
     array[...] = {"f": np.nan, "c": np.nan, "b": True, "u": np.array(-1).astype(array.dtype)}.get(array.dtype.kind, -1)
 
 
 def allocated(array: np.ndarray) -> np.ndarray:
-    """A copy of `array`, its axes in the same order, in memory of the GPU.
+    """Return a copy of `array`, with its axes in the same order, in memory of the GPU.
 
-    In a capture it must come from a pool of the graph's own: other memory is given to others afterwards.
+    In a capture, the memory must come from the graph's own pool: other memory may be reused later.
     """
     axes = sorted(range(array.ndim), key=lambda k: -abs(array.strides[k]))
     copy = memory.empty([array.shape[k] for k in axes], array.dtype).transpose(np.argsort(axes))
@@ -338,7 +338,7 @@ def allocated(array: np.ndarray) -> np.ndarray:
 
 
 class Memory:
-    """What the driver gives; `state.memories` has what is there."""
+    """Memory from the driver; `state.memories` holds the live allocations."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -346,14 +346,14 @@ class Memory:
 
 
 class MemoryPointer:
-    """What an allocator gives."""
+    """The result of an allocator."""
 
     def __init__(self, mem: Memory, offset: int) -> None:
         self.mem = mem
 
 
 class MemoryPool:
-    """Memory from an allocator. It counts only, and so keeps as little as CuPy's pool where memory is short."""
+    """Memory from an allocator. It only counts, and so keeps as little as CuPy's pool when memory is short."""
 
     def __init__(self, allocator: Any = None) -> None:
         self._bytes = 0
@@ -386,16 +386,16 @@ def using_allocator(allocator: Any = None) -> Iterator[None]:
 
 
 class PinnedMemoryPointer(bytearray):
-    """Memory of the host that the GPU reads and writes by itself: an object with a buffer."""
+    """Pinned memory of the host, which the GPU reads and writes directly: an object with a buffer."""
 
 
 def is_pinned(array: Any) -> bool:
-    """Whether an array of NumPy lies in such memory."""
+    """Return whether a NumPy array is in pinned memory."""
     while isinstance(array, np.ndarray):
         array = array.base
     return isinstance(array.obj if isinstance(array, memoryview) else array, PinnedMemoryPointer)
 
 
 def alloc_pinned_memory(size: int) -> PinnedMemoryPointer:
-    """At least `size` bytes, as pools round."""
+    """Allocate at least `size` bytes, rounded up as pools do."""
     return PinnedMemoryPointer(b"\xff" * max(512, 1 << (size - 1).bit_length()))

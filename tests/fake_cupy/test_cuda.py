@@ -1,4 +1,4 @@
-"""CUDA C on the processor: kernels compute, and what a GPU would not forgive is an error."""
+"""CUDA C on the CPU: kernels compute, and accesses that are invalid on a GPU are errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ extern "C" __global__ void __launch_bounds__(64) sums(const float* __restrict__ 
 
 
 class Array:
-    """What a kernel sees of an array."""
+    """An array as a kernel sees it."""
 
     def __init__(self, values):
         self.values = memory.empty(np.shape(values), np.asarray(values).dtype)
@@ -49,7 +49,7 @@ def kernel(code, name, **how):
 
 
 def one_line(statement):
-    """A kernel of one float array that runs `statement`."""
+    """Return a kernel of a float array that runs `statement`."""
     return kernel('extern "C" __global__ void f(float* x) { ' + statement + " }", "f")
 
 
@@ -73,7 +73,7 @@ def test_barriers_shuffles_and_shared_memory(rng, order):
         lambda x: (x, x.values, np.int32(3), np.float32(2)),
     ],
 )
-def test_arguments_are_those_of_the_signature(args):
+def test_arguments_must_match_the_signature(args):
     x = Array(np.zeros(3, np.float32))
     with pytest.raises(TypeError):
         kernel(SUMS, "sums")((1,), (64,), args(x), shared_mem=256)
@@ -83,12 +83,12 @@ def test_arguments_are_those_of_the_signature(args):
     ("grid", "block", "shared"),
     [((1,), (1025,), 0), ((1,), (32, 64), 0), ((0,), (1,), 0), ((1, 65536), (1,), 0), ((1,), (1,), 49153)],
 )
-def test_sizes_are_those_of_a_gpu(grid, block, shared):
+def test_sizes_of_grids_and_blocks_are_limited(grid, block, shared):
     with pytest.raises(ValueError):
         one_line("x[0] = 1;")(grid, block, (Array(np.zeros(1, np.float32)),), shared_mem=shared)
 
 
-def test_a_write_behind_an_array_is_found():
+def test_a_write_after_the_end_of_an_array_is_found():
     x = Array(np.zeros(3, np.float32))
     with pytest.raises(AssertionError, match="behind the end"):
         one_line("x[3] = 1;")((1,), (1,), (x,))
@@ -143,7 +143,7 @@ def test_templates_are_named_by_expressions():
     np.testing.assert_array_equal(x.values, [0, 7, 14])
 
 
-def test_names_must_be_those_of_c():
+def test_names_must_exist_in_the_code():
     with pytest.raises(RuntimeError, match="NOT_FOUND"):
         kernel("__global__ void f(int* x) {}", "f")
     with pytest.raises(cuda.CompileException):

@@ -1,4 +1,4 @@
-"""The stand-in is as strict as CuPy, and offers nothing that CuPy lacks."""
+"""The fake CuPy is as strict as CuPy, and offers no names that CuPy lacks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests import fake_cupy
 
 @pytest.fixture
 def gpu(fake_gpu):
-    """The stand-in alone, whatever this machine has."""
+    """Return the fake CuPy, whether or not this machine has a GPU."""
     return fake_gpu
 
 
-def test_every_name_is_one_of_cupy():
+def test_every_name_exists_in_cupy():
     real = pytest.importorskip("cupy", exc_type=ImportError)
     for ours, theirs in (
         (fake_cupy.cupy, real),
@@ -57,7 +57,7 @@ def test_arrays_of_the_host_are_refused(gpu, mixed):
         mixed(gpu, gpu.asarray(y), y)
 
 
-def test_numbers_are_fine(gpu):
+def test_numbers_are_accepted(gpu):
     x = gpu.asarray(np.float32([1, 2]))
     assert (np.float32(2) * x + 1 - x / 2).get().tolist() == [2.5, 4]
     assert (2 * x).dtype == x.dtype
@@ -79,7 +79,7 @@ def test_views_share_memory_and_results_do_not(gpu):
     assert not x.T.flags.c_contiguous
 
 
-def test_looking_at_values_is_counted(gpu):
+def test_transfers_of_values_are_counted(gpu):
     x = gpu.ones(1, "float32")
     assert fake_cupy.state.synchronizations == 0
     float(x), int(x), bool(x), x.get(), x.item(), x.tolist(), x.nonzero(), x[x > 0]
@@ -147,13 +147,13 @@ def test_a_graph_holds_kernels_of_cuda(gpu):
         lambda xp, x: xp.concatenate([x] * 9),
     ],
 )
-def test_what_a_graph_cannot_hold_is_an_error(gpu, forbidden):
+def test_operations_that_a_graph_cannot_hold_are_errors(gpu, forbidden):
     x = gpu.ones(3)
     with pytest.raises(gpu.cuda.runtime.CUDARuntimeError):
         captured(gpu, lambda: forbidden(gpu, x))
 
 
-def test_memory_of_a_graph_comes_from_a_pool_of_its_own(gpu):
+def test_memory_of_a_graph_comes_from_its_own_pool(gpu):
     x, stream = gpu.ones(3), gpu.cuda.Stream(non_blocking=True)
     stream.begin_capture()
     with stream, pytest.raises(gpu.cuda.runtime.CUDARuntimeError):

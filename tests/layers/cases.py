@@ -1,4 +1,4 @@
-"""One row for each layer: (class, arguments, input shape or shapes, output shape): the table of all tests."""
+"""A table of layers for all tests: (class, arguments, input shape or shapes, output shape)."""
 
 from fastconv import layers
 
@@ -157,7 +157,7 @@ CASES = [
     (layers.ReLU, {"max_value": 0.5}, (7,), (7,)),
 ]
 
-# Layers that change images at random even where nobody speaks of training, and whose gradients may be missing.
+# Layers that change images at random even if `training` is not given, and whose gradients may be missing.
 FIRST = {"data_format": "channels_first"}
 RANDOM_CASES = [
     (layers.RandomFlip, {}, IMAGE, IMAGE),

@@ -1,4 +1,4 @@
-"""What random layers do to images, and when."""
+"""Effects of random layers on images, and the modes in which they are active."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_only_training_is_random_and_seeds_repeat_it(cls, arguments, shape, expe
     np.testing.assert_array_equal(same(x, training=True), first)
     np.testing.assert_array_equal(same(x), second)
     np.testing.assert_array_equal(one(x, training=False), layers.CenterCrop(*crop(arguments))(x) if crops else x)
-    if expected != (8, 8, 3):  # of the size of the smaller side: the middle
+    if expected != (8, 8, 3):  # the middle; in units of the smaller side
         draws = [first, second, other(x), other(x)]
         assert len({draw.tobytes() for draw in draws}) > 1
     set_random_seed(5)
@@ -45,7 +45,7 @@ def test_configuration(cls, arguments, shape, expected):
 
 
 @each_layer
-def test_one_image_whole_numbers_and_dtypes(cls, arguments, shape, expected):
+def test_single_images_integers_and_dtypes(cls, arguments, shape, expected):
     x = inputs_for(shape)
     one, batch = cls(**arguments, seed=3), cls(**arguments, seed=3)
     np.testing.assert_array_equal(one(x[0]), batch(x[:1])[0])
@@ -58,8 +58,8 @@ def test_one_image_whole_numbers_and_dtypes(cls, arguments, shape, expected):
 
 
 @each_layer
-def test_models_are_random_in_training_alone(cls, arguments, shape, expected):
-    """A model without weights of its own, whose training shows in a metric of its outputs."""
+def test_models_are_random_only_in_training(cls, arguments, shape, expected):
+    """The model has no weights; a metric of its outputs shows whether training is random."""
     x = inputs_for(shape)
     model = Sequential([Input(shape), cls(**arguments, seed=3)])
     model.compile("sgd", lambda y_true, y_pred: ops.mean(y_pred * PROBE[: y_pred.size].reshape(y_pred.shape)))
@@ -84,7 +84,7 @@ def test_within_a_dataset():
     assert not np.array_equal(once[0][0], x)
 
 
-def test_gradients_pass_behind_random_layers_and_are_refused_before_them():
+def test_gradients_pass_after_random_layers_and_are_refused_before_them():
     x, y = inputs_for((6, 8, 3)), np.ones((4, 2), "float32")
     tail = [layers.RandomRotation(0.1), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(2)]
     model = Sequential([Input((6, 8, 3)), *tail])
@@ -102,7 +102,7 @@ MANY = np.zeros((4000, 10, 20, 1), "float32")
 
 
 def evenly(numbers, low, high):
-    """Whether numbers fill a range: its ends are nearly reached, and each tenth has its share."""
+    """Return whether numbers fill a range: its ends are nearly reached, and each tenth has its share."""
     assert low <= numbers.min() <= low + 0.01 * (high - low)
     assert high - 0.01 * (high - low) <= numbers.max() <= high
     counts, _ = np.histogram(numbers, 10, (low, high))
@@ -152,7 +152,7 @@ def test_contrast_and_brightness():
     evenly(drawn(layers.RandomBrightness((-0.2, 0.5), (0, 10), seed=1))["rgb_delta"].ravel(), -2, 5)
 
 
-def test_a_given_seed_is_drawn_from_again():
+def test_a_given_seed_generator_continues():
     layer = layers.RandomRotation(0.3)
     first, second = (layer.get_random_transformation(MANY, seed=7)["angle"] for _ in range(2))
     np.testing.assert_array_equal(first, second)
@@ -177,12 +177,12 @@ def test_a_given_seed_is_drawn_from_again():
         (lambda: layers.RandomFlip()(np.zeros((3, 4))), "images must have 3 axes, or 4"),
     ],
 )
-def test_what_is_refused(make, message):
+def test_refused_arguments_and_inputs(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
 
-def test_numbers_of_numpy_are_factors():
+def test_factors_may_be_numpy_scalars():
     images = np.ones((2, 6, 8, 3), np.float32)
     for factor in (np.float32(0.25), np.float64(0.25)):
         alike = [layers.RandomRotation(f, seed=1)(images, training=True) for f in (factor, 0.25)]

@@ -1,4 +1,4 @@
-"""Layers and models of a user's own are made again with the arguments that they were given, without a `get_config`."""
+"""User-defined layers and models without `get_config` are rebuilt with their original arguments."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_models_are_read(tmp_path, make, ending):
     np.testing.assert_array_equal(again.predict(X, verbose=0), wanted)
 
 
-def test_an_argument_is_kept_as_it_was_given():
+def test_arguments_are_kept_unchanged():
     sizes = [1, 2]
     layer = Scale(by=sizes)
     sizes.append(3)
@@ -110,11 +110,11 @@ def test_an_argument_is_kept_as_it_was_given():
 
 
 @pytest.mark.parametrize("make", [lambda: Scale(np.sin), lambda: Gained(2, gain=np.sin), lambda: Scale(by=[{1: 2}])])
-def test_what_is_no_plain_data_needs_a_configuration(make):
+def test_arguments_that_are_not_plain_data_need_get_config(make):
     with pytest.raises(ValueError, match="get_config must be overridden"):
         make().get_config()
 
 
-def test_a_wrong_call_of_a_constructor_is_the_users_error():
+def test_a_wrong_call_of_a_constructor_raises_its_own_error():
     with pytest.raises(TypeError, match="unexpected keyword argument 'wrong'"):
         Scale(wrong=1)

@@ -1,4 +1,4 @@
-"""Normalisation of data whose mean is far from 0, and of no data."""
+"""Normalisation of data with a mean far from 0, and of empty batches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EPSILON = 1e-3
 
 
 def standardized(x, axes):
-    """The layers' formula in float64, and its gradient for dy."""
+    """Compute the layers' formula in float64, and its gradient for dy."""
     x = x.astype(np.float64)
     inverse = 1 / np.sqrt(x.var(axes, keepdims=True) + EPSILON)
     y = (x - x.mean(axes, keepdims=True)) * inverse
@@ -50,7 +50,7 @@ def test_no_digits_are_lost(isa, layer, arguments, x, axes):
 
 @pytest.mark.parametrize("far", [0.0, 150.0, 1e4, 1e6, 3e6])
 def test_gradients_of_scale_and_shift(isa, far):
-    """Of batches on both sides of the bound from which the rounding of the mean is corrected."""
+    """The batches lie on both sides of the bound from which the rounding of the mean is corrected."""
     x = (np.random.default_rng(3).standard_normal((300, 40)) + far).astype(np.float32)
     dy = (np.random.default_rng(4).standard_normal((300, 40)) + 2).astype(np.float32)
     y, gradient = standardized(x, (0,))
@@ -82,7 +82,7 @@ def test_moments(isa, axis):
         np.testing.assert_allclose(variance, exact.var(axis), rtol=3e-6)
 
 
-def test_batches_of_very_large_and_small_numbers_have_a_length():
+def test_norms_of_batches_of_very_large_and_small_numbers():
     layer = layers.UnitNormalization()
     for scale in (1e-10, 1.0, 1e30):
         y = layer(np.array([[3.0, -4.0]], np.float32) * np.float32(scale))
@@ -116,8 +116,8 @@ def test_rows_of_very_large_numbers_on_a_gpu(fake_gpu):
 
 
 @pytest.mark.parametrize("axis", [-1, 1, (1, 2), None])
-def test_adapted_means_are_those_of_float64(axis):
-    """Rounded to float32, in which they are kept; in batches, too."""
+def test_adapted_means_are_as_exact_as_in_float64(axis):
+    """The means equal those of float64, rounded to float32, also if the data comes in batches."""
     x = (np.random.default_rng(7).standard_normal((400, 5, 3)) * [1, 1e-2, 3] + [1e5, 1, 1e6]).astype(np.float32)
     kept = () if axis is None else tuple(a % 3 for a in (axis if isinstance(axis, tuple) else (axis,)))
     axes = tuple(a for a in range(3) if a not in kept)
@@ -137,7 +137,7 @@ def test_an_empty_batch_changes_no_statistics():
         np.testing.assert_array_equal(layer.moving_variance.numpy(), [1, 1, 1])
 
 
-def test_reductions_of_nothing():
+def test_reductions_of_empty_arrays():
     nothing = np.zeros((0, 3), np.float32)
     assert np.isnan(ops.mean(nothing, 0)).all()
     assert np.isnan(ops.var(nothing, 0)).all()

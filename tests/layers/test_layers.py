@@ -1,4 +1,4 @@
-"""What holds for every layer: shapes, dtypes, gradients, configuration, training and saving."""
+"""Properties of every layer: shapes, dtypes, gradients, configuration, training and saving."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +18,7 @@ BATCH = 4
 
 
 def inputs_for(shape, dtype="float32", seed=0):
-    """Arrays for one shape or a list of them, with all elements apart, so that no window has a tie."""
+    """Return arrays for a shape or a list of shapes, with distinct elements, so that no window has a tie."""
     rng = np.random.default_rng(seed)
 
     def array(one):
@@ -29,7 +29,7 @@ def inputs_for(shape, dtype="float32", seed=0):
 
 
 @each_layer_of_all
-def test_shape_is_known_before_data_and_holds(cls, arguments, shape, expected):
+def test_the_symbolic_shape_matches_the_data(cls, arguments, shape, expected):
     layer = cls(**arguments)
     drawn = layer([Input(s) for s in shape] if isinstance(shape, list) else Input(shape))
     assert drawn.shape == (None, *expected)
@@ -41,7 +41,7 @@ def test_shape_is_known_before_data_and_holds(cls, arguments, shape, expected):
 
 
 @each_layer
-def test_configuration_makes_the_same_layer_again(cls, arguments, shape, expected):
+def test_configuration_round_trip(cls, arguments, shape, expected):
     layer = cls(**arguments)
     config = layer.get_config()
     again = cls.from_config(config)
@@ -55,7 +55,7 @@ def test_configuration_makes_the_same_layer_again(cls, arguments, shape, expecte
 
 @each_layer
 def test_gradient_is_the_derivative(cls, arguments, shape, expected):
-    """Against the difference quotient of float64 along a random direction, with respect to inputs and weights."""
+    """Compare with the difference quotient in float64 along a random direction, for inputs and weights."""
     layer = cls(**arguments, dtype="float64")
     x = inputs_for(shape, "float64")
     layer(x)
@@ -84,8 +84,8 @@ def test_gradient_is_the_derivative(cls, arguments, shape, expected):
 
 
 @each_layer_of_all
-def test_trains_and_survives_saving(cls, arguments, shape, expected, tmp_path):
-    """Within a model: a step changes every trainable weight, and the model that is read back predicts the same bits."""
+def test_training_and_saving(cls, arguments, shape, expected, tmp_path):
+    """A training step changes each trainable weight, and the model read back predicts the same bits."""
     tensors = [Input(s) for s in shape] if isinstance(shape, list) else Input(shape)
     layer = cls(**arguments)
     outputs = layers.Dense(2)(layers.Flatten()(layer(tensors)))
@@ -108,10 +108,10 @@ def test_every_public_layer_is_in_the_table():
         layers.Layer,
         layers.Input,
         layers.InputLayer,
-        layers.Lambda,  # its function is not data; below
-        layers.SpectralNormalization,  # it holds a layer; below
-        layers.Wrapper,  # does nothing by itself
-        layers.TimeDistributed,  # hold layers; below
+        layers.Lambda,  # its function is not data; tested below
+        layers.SpectralNormalization,  # wraps a layer; tested below
+        layers.Wrapper,  # abstract
+        layers.TimeDistributed,  # wrap layers; tested below
         layers.Pipeline,
     }
 
@@ -145,7 +145,7 @@ def test_a_pipeline_is_its_layers_one_after_another():
     assert [type(layer) for layer in again.layers] == [type(layer) for layer in pipeline.layers]
 
 
-def test_weights_to_begin_with():
+def test_initial_weights():
     kernel, bias = np.full((2, 3), 2.0, "float32"), np.arange(3.0)
     model = Sequential([Input((2,)), layers.Dense(3, weights=[kernel, bias])])
     np.testing.assert_array_equal(model.predict(np.ones((1, 2)), verbose=0), [[4, 5, 6]])
@@ -174,7 +174,7 @@ def test_spectral_normalization_divides_a_kernel_by_its_largest_singular_value()
         layers.SpectralNormalization(layers.Flatten())(x)
 
 
-def test_a_locally_connected_layer_has_weights_of_its_own_at_each_place():
+def test_a_locally_connected_layer_has_separate_weights_at_each_position():
     layer = layers.LocallyConnected2D(2, (2, 3))
     x = inputs_for(IMAGE)
     y = layer(x)
@@ -222,9 +222,9 @@ def test_spatial_dropout_drops_whole_channels(rank):
         (layers.AlphaDropout(0.3, seed=1), None),
     ],
 )
-def test_noise_has_the_moments_it_says(layer, deviation):
+def test_noise_has_the_given_moments(layer, deviation):
     x = np.full((300, 300), 2, "float32")
-    if deviation is None:  # dropout for what selu gives, of mean 0 and deviation 1
+    if deviation is None:  # alpha dropout of numbers of mean 0 and deviation 1, as after selu
         x, deviation = np.random.default_rng(0).normal(size=x.shape).astype("float32"), 1
     y = layer(x, training=True)
     assert abs(y.mean() - x.mean()) < 0.02
@@ -233,7 +233,7 @@ def test_noise_has_the_moments_it_says(layer, deviation):
     assert layer(x) is x
 
 
-def test_dropout_keeps_the_expected_share_and_scales_the_rest():
+def test_dropout_keeps_the_expected_fraction_and_scales_it():
     layer = layers.Dropout(0.25, seed=1)
     x = np.ones((100, 100), "float32")
     y = layer(x, training=True)
@@ -288,7 +288,7 @@ def test_bad_arguments_are_named(make, message):
         make()
 
 
-def test_own_layer_gets_gradient_graph_and_saving(tmp_path):
+def test_a_custom_layer_has_gradients_graphs_and_saving(tmp_path):
     class Scale(layers.Layer):
         def build(self, input_shape):
             self.factor = self.add_weight((input_shape[-1],), "ones", name="factor")
@@ -338,7 +338,7 @@ def test_build_makes_the_weights_once():
     assert len(layer.weights) == 2
 
 
-def test_base_class_may_be_asked_to_build():
+def test_build_may_call_the_base_class():
     class Gain(layers.Layer):
         def build(self, input_shape):
             self.gain = self.add_weight((), "ones", name="gain")
@@ -360,7 +360,7 @@ def test_names_are_strings_without_slashes(name):
         layers.Dense(1, name=name)
 
 
-def test_names_made_at_once_in_threads_differ():
+def test_names_created_in_several_threads_differ():
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: layers.ReLU().name, range(400)))
     assert len(set(made)) == 400
@@ -388,7 +388,7 @@ def test_a_forgotten_constructor_is_named(use):
 
 
 @pytest.mark.parametrize("make", [lambda p: layers.Conv2D(1, 2, padding=p), lambda p: layers.MaxPooling2D(padding=p)])
-def test_padding_is_looked_at_when_the_layer_is_made(make):
+def test_padding_is_checked_when_the_layer_is_created(make):
     assert make("SAME").padding == "same"
     assert make([[1, 0], [0, 1]]).padding == ((1, 0), (0, 1))
     for padding in ("full", -1, None, [[1, 2]]):
@@ -396,8 +396,8 @@ def test_padding_is_looked_at_when_the_layer_is_made(make):
             make(padding)
 
 
-def test_a_penalty_on_outputs_is_that_of_a_sample():
-    """As in Keras: it does not grow with the batch."""
+def test_a_penalty_on_outputs_is_averaged_over_samples():
+    """As in Keras, the penalty does not grow with the batch."""
     for layer in (
         layers.ActivityRegularization(l1=0.5),
         layers.Identity(activity_regularizer=lambda y: 0.5 * ops.sum(y)),

@@ -1,4 +1,4 @@
-"""NumPy's numbers and arrays as arguments of layers and inputs: as Python's, and configurations hold only those."""
+"""NumPy scalars and arrays as arguments of layers and inputs; configurations hold Python's numbers only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .cases import CASES, IDS, RANDOM_CASES, RANDOM_IDS
 
 
 def of_numpy(value, integer, floating):
-    """`value` with NumPy's numbers in place of Python's."""
+    """Return `value` with NumPy scalars in place of Python's numbers."""
     if isinstance(value, bool):
         return np.bool_(value)
     if isinstance(value, (int, float)):
@@ -24,12 +24,12 @@ def of_numpy(value, integer, floating):
 
 
 def rounded(text):
-    """What JSON holds, with floats of six digits."""
+    """Return a round trip through JSON, with floats of six digits."""
     return json.loads(text, parse_float=lambda digits: float(f"{float(digits):.6g}"))
 
 
 def as_arrays(value):
-    """`value` with arrays in place of lists and tuples of numbers."""
+    """Return `value` with arrays in place of lists and tuples of numbers."""
     array = np.array(value) if isinstance(value, (list, tuple)) and None not in value else None
     return value if array is None or array.dtype.kind not in "if" else array
 
@@ -67,7 +67,7 @@ def test_every_argument_of_layers(cls, arguments, kinds):
     ],
 )
 @pytest.mark.parametrize("kinds", [(np.int64, np.float64), (np.int8, np.float32), (np.array, np.array)])
-def test_every_argument_of_what_belongs_to_weights(make, arguments, kinds):
+def test_every_argument_of_initializers_regularizers_and_constraints(make, arguments, kinds):
     config = make(**{key: of_numpy(value, *kinds) for key, value in arguments.items()}).get_config()
     assert json.loads(json.dumps(config)) == json.loads(json.dumps(make(**arguments).get_config()))
 
@@ -135,6 +135,6 @@ def test_a_tensor_becomes_an_input():
         ({"tensor": KerasTensor((None, 3)), "batch_size": 2}, "batch_size must equal batch_size of the tensor"),
     ],
 )
-def test_arguments_that_make_no_input(arguments, rule):
+def test_invalid_arguments_of_inputs(arguments, rule):
     with pytest.raises(ValueError, match=rf"{rule}.* Received: "):
         Input(**arguments)

@@ -1,4 +1,4 @@
-"""Penalties on outputs are those of a sample on average: they do not grow with the batch."""
+"""Penalties on outputs are averaged over samples: they do not grow with the batch."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_a_batch_without_samples_costs_nothing():
     assert float(layer.losses[0]) == 0
 
 
-def test_the_penalty_of_an_output_without_axes_stays_whole():
+def test_the_penalty_of_an_output_without_axes_is_not_divided():
     class Total(layers.Layer):
         def call(self, inputs):
             return ops.sum(inputs)

@@ -1,4 +1,4 @@
-"""What preparing data means, beyond what holds for every layer."""
+"""Preprocessing layers, beyond the properties of every layer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Batches(PyDataset):
         return X[10 * index : 10 * index + 10], np.zeros(10)
 
 
-def test_the_numbers_of_channels_that_come_first():
+def test_channels_first():
     config.set_image_data_format("channels_first")
     first = X.transpose(0, 3, 1, 2)
     np.testing.assert_allclose(
@@ -47,13 +47,13 @@ def test_adapting(source, axis):
     np.testing.assert_allclose(inverse(y), X, rtol=1e-4, atol=1e-4)
 
 
-def test_what_does_not_vary():
+def test_constant_features():
     layer = layers.Normalization()
     layer.adapt(np.full((5, 2), 3.0))
     np.testing.assert_array_equal(layer(np.full((5, 2), 3.0)), np.zeros((5, 2)))
 
 
-def test_adapting_again_starts_anew():
+def test_adapt_resets_the_statistics():
     layer = layers.Normalization()
     layer.adapt(X)
     layer.adapt(X * 2)
@@ -63,7 +63,7 @@ def test_adapting_again_starts_anew():
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".keras"])
-def test_what_was_adapted_is_saved(tmp_path, suffix):
+def test_adapted_statistics_are_saved(tmp_path, suffix):
     if suffix == ".keras":
         pytest.importorskip("h5py")
     layer = layers.Normalization()
@@ -74,7 +74,7 @@ def test_what_was_adapted_is_saved(tmp_path, suffix):
     np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
 
 
-def test_what_normalization_refuses():
+def test_invalid_arguments_of_normalization():
     with pytest.raises(ValueError, match="must both be given"):
         layers.Normalization(mean=1.0)
     with pytest.raises(ValueError, match="at most as many axes"):
@@ -93,7 +93,7 @@ def test_what_normalization_refuses():
         layers.Normalization().mean  # noqa: B018
 
 
-def test_whole_numbers_stay_whole_when_resized():
+def test_resized_integers_stay_integers():
     x = np.random.default_rng(1).integers(0, 256, (2, 5, 6, 3), np.uint8)
     y = layers.Resizing(8, 9, "bicubic")(x)
     exact = layers.Resizing(8, 9, "bicubic")(x.astype("float32"))
@@ -119,6 +119,6 @@ def test_one_image(layer):
         (lambda: layers.Resizing(3, 3, crop_to_aspect_ratio=True, pad_to_aspect_ratio=True)(X), "exclude each other"),
     ],
 )
-def test_what_is_refused(make, message):
+def test_refused_arguments_and_inputs(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -1,4 +1,4 @@
-"""Batch renormalisation by its definition, in configurations, and in training."""
+"""Batch renormalisation compared with its definition, in configurations, and in training."""
 
 import numpy as np
 import pytest
@@ -22,8 +22,8 @@ def test_one_step_by_hand():
     np.testing.assert_allclose(layer.moving_variance, (0.5 + 0.5 * stddev) ** 2 - 1e-3, rtol=1e-5)
 
 
-def test_without_a_past_of_its_own_it_is_batch_normalisation():
-    """r = 1 and d = 0 if the averages are those of the batch."""
+def test_it_equals_batch_normalisation_if_averages_equal_the_statistics():
+    """r = 1 and d = 0 if the averages equal the statistics of the batch."""
     layer, plain = layers.BatchNormalization(renorm=True), layers.BatchNormalization()
     layer.build(X.shape)
     layer.renorm_mean.assign(X.mean((0, 1)))
@@ -66,6 +66,6 @@ def test_in_a_model(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("bounds", [{"rmax": 1.0, "rmin": 2.0}, {"dmax": -1.0}, {"max": 1.0}])
-def test_bounds_without_anything_between_them(bounds):
+def test_empty_bounds_are_refused(bounds):
     with pytest.raises(ValueError, match="renorm_clipping must have only the keys rmin, rmax and dmax"):
         layers.BatchNormalization(renorm=True, renorm_clipping=bounds)

@@ -1,4 +1,4 @@
-"""What may be set, and asked, before and after a layer is built."""
+"""Attributes that can be set and read before and after a layer is built."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ X = np.ones((4, 5), "float32")
 
 
 @pytest.mark.parametrize(("cls", "arguments", "shape", "expected"), [*CASES, *RANDOM_CASES], ids=[*IDS, *RANDOM_IDS])
-def test_shapes_are_found_without_building(cls, arguments, shape, expected):
+def test_output_shapes_need_no_build(cls, arguments, shape, expected):
     layer = cls(**arguments)
     before = dict(vars(layer))
     assert layer.compute_output_shape([(None, *s) for s in shape] if isinstance(shape, list) else (None, *shape)) == (
@@ -52,7 +52,7 @@ def test_shapes_take_no_memory(make, shape, expected):
     assert (layer.built, layer.weights) == (False, [])
 
 
-def test_layers_inside_stay_as_they_are():
+def test_output_shapes_do_not_build_inner_layers():
     class Block(layers.Layer):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
@@ -94,7 +94,7 @@ def test_an_activation_may_be_set_at_any_time(activation):
         np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-6)
 
 
-def test_an_activation_that_is_none_is_refused():
+def test_invalid_activations_are_refused():
     with pytest.raises(ValueError, match="activation"):
         layers.Dense(3).activation = "relo"
 
@@ -157,8 +157,8 @@ def test_layers_take_the_arguments_of_call_by_their_names_in_keras():
     np.testing.assert_array_equal(norm(x), norm.call(x=x))
 
 
-def test_layers_of_one_axis_keep_its_entry():
-    """As in Keras, whose configurations and attributes these are."""
+def test_layers_of_a_single_axis_keep_tuples():
+    """As in Keras, whose configurations and attributes have this form."""
     assert layers.ZeroPadding1D((2, 1)).padding == (2, 1)
     assert layers.ZeroPadding1D(2).get_config()["padding"] == (2, 2)
     assert layers.Cropping1D((2, 1)).cropping == (2, 1)
@@ -174,7 +174,7 @@ def test_spatial_dropout_has_nothing_to_train():
         assert cls(0.5).get_config().keys() == {"name", "dtype", "rate", "seed", "data_format"}
 
 
-def test_layers_around_others_name_the_module_of_these():
+def test_configurations_of_wrappers_name_the_module_of_the_inner_layer():
     inner = layers.Dense(3)
     held = layers.TimeDistributed(inner).get_config()["layer"]
     assert held["module"] == layers.Pipeline([inner]).get_config()["layers"][0]["module"] == "keras.layers"

@@ -1,4 +1,4 @@
-"""Every loss: its class, arguments, and what targets and outputs it takes."""
+"""A table of losses: class, arguments, targets and outputs."""
 
 from __future__ import annotations
 

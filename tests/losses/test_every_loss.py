@@ -1,4 +1,4 @@
-"""What holds for every loss: configuration, weights of samples, float64, gradients, and the formulas written out."""
+"""Properties of every loss: configuration, sample weights, float64, gradients, and the written-out formulas."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EPSILON = 1e-7
 
 
 @each_loss
-def test_configuration_makes_the_same_loss_again(name, arguments, y_true, y_pred):
+def test_configuration_round_trip(name, arguments, y_true, y_pred):
     loss = getattr(losses, name)(**arguments)
     again = losses.deserialize(losses.serialize(loss))
     assert type(again) is type(loss)
@@ -36,7 +36,7 @@ def test_the_gradient_is_the_derivative(name, arguments, y_true, y_pred):
 
 
 @each_loss
-def test_a_plan_computes_what_a_single_call_does(name, arguments, y_true, y_pred):
+def test_plans_agree_with_single_calls(name, arguments, y_true, y_pred):
     loss = getattr(losses, name)(**arguments)
     inputs = [Tensor(a.shape, a.dtype) for a in (y_true, y_pred)]
     with Trace():
@@ -88,7 +88,7 @@ def test_huber_is_quadratic_near_and_linear_far():
     np.testing.assert_allclose(losses.Huber(2.0, "none")(np.zeros_like(y), y), [0.125, 4, 4])
 
 
-def test_ignored_classes_count_nowhere():
+def test_ignored_classes_do_not_count():
     outputs, targets = np.log(P[0]), np.array([0, 255, 2, 255, 1, 3])
     loss = losses.SparseCategoricalCrossentropy(True, ignore_class=255)
     kept = targets != 255

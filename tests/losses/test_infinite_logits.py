@@ -1,4 +1,4 @@
-"""A class that is ruled out by a logit of -infinity counts nothing, unless it is a target."""
+"""A class with a logit of -infinity adds nothing to the loss, unless it is the target."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_on_a_gpu(fake_gpu, dtype):
 
 
 @DTYPES
-def test_a_target_that_is_ruled_out_loses_everything(isa, dtype):
+def test_a_target_with_an_infinite_logit_has_an_infinite_loss(isa, dtype):
     with np.errstate(divide="ignore"):
         found = ops.categorical_crossentropy(np.array([[0.0, 1.0]], dtype), np.array([[1, -np.inf]], dtype), True)
     assert found[0] == np.inf
@@ -84,7 +84,7 @@ def test_binary_cross_entropy_on_a_gpu(fake_gpu, dtype):
 
 
 def test_gradients_of_binary_cross_entropy():
-    """By targets, too, and of the gradient, against differences."""
+    """Gradients by targets, and gradients of the gradient, are compared with differences."""
     rng = np.random.default_rng(0)
     x, target, dx, dtarget = rng.standard_normal((4, 30))
     target = np.abs(target) % 1

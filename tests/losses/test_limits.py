@@ -1,6 +1,6 @@
-"""Losses and their slopes at the limits: 0, tiny and huge numbers, sure and wrong probabilities, infinities and NaN.
+"""Losses and their slopes at the limits: 0, tiny and huge numbers, certain but wrong probabilities, infinities and NaN.
 
-The oracles are the formulas, written so that nothing cancels, in the widest floats of NumPy.
+The oracles are the formulas, written without cancellation, in NumPy's widest floats.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PROBABILITIES = [1e-6, 1e-4, 1e-3, 0.1, 0.5, 0.9, 0.999, 1 - 1e-6]
 
 
 def log_cosh(e):
-    """log(cosh(e)) and its slope."""
+    """Return log(cosh(e)) and its slope."""
     e = abs(e)
     near = np.log1p(np.square(np.expm1(-e)) * np.exp(np.minimum(e, 1)) / 2)
     return np.where(e < 1, near, e + np.log1p(np.exp(-2 * e)) - np.log(WIDE(2))), np.tanh(e)
@@ -42,7 +42,7 @@ def squared_log(t, y):
     return difference**2, np.where(y > EPSILON, 2 * difference / (1 + y), 0)
 
 
-# (loss, arguments, targets, outputs, loss and slope of one output)
+# (loss, arguments, targets, outputs, loss and slope of a single output)
 CASES = {
     "mse": ("mean_squared_error", {}, [0, 1, -2.5], NUMBERS, lambda t, y: ((y - t) ** 2, 2 * (y - t))),
     "mae": ("mean_absolute_error", {}, [0, 1, -2.5], NUMBERS, lambda t, y: (abs(y - t), np.sign(y - t))),
@@ -74,7 +74,7 @@ CASES = {
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.filterwarnings("ignore:overflow encountered in square")  # 1e30 squared is infinite in float32
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_digits_are_kept(case, dtype):
+def test_losses_and_slopes_are_accurate(case, dtype):
     name, arguments, targets, outputs, oracle = case
     limits = np.finfo(dtype)
     for target in targets:
@@ -130,14 +130,14 @@ def test_the_angle_does_not_depend_on_lengths(size):
 
 
 @pytest.mark.parametrize("name", ["mean_squared_error", "mean_absolute_error", "huber", "log_cosh", "squared_hinge"])
-def test_infinities_and_no_numbers_are_not_hidden(name):
+def test_infinities_and_nan_are_not_hidden(name):
     y = np.array([[0.0], [1.0]], "float32")
     for value in (np.inf, -np.inf):
         assert not np.isnan(getattr(losses, name)(y, np.full_like(y, value))).any()
     assert np.isnan(getattr(losses, name)(y, np.full_like(y, np.nan))).all()
 
 
-def test_probabilities_that_are_sure_and_wrong_have_a_finite_loss():
+def test_certain_but_wrong_probabilities_have_a_finite_loss():
     y, p = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
     for name in ("binary_crossentropy", "categorical_crossentropy", "kl_divergence"):
         assert float(getattr(losses, name)(y, p)[0]) == pytest.approx(-np.log(1e-7), rel=1e-5)

@@ -1,4 +1,4 @@
-"""Losses against their formulas in float64, and against PyTorch."""
+"""Losses compared with their formulas in float64 and with PyTorch."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_objects_reduce(case):
 
 
 @every_case
-def test_gradients_are_those_of_small_steps(case):
+def test_gradients_match_difference_quotients(case):
     _, cls, y_true, y_pred, arguments, _ = case
     y_pred = y_pred.astype(np.float64)
     loss = cls(**arguments)
@@ -145,14 +145,14 @@ def test_pytorch():
 
 
 @pytest.mark.parametrize("cls", [losses.CategoricalCrossentropy, losses.SparseCategoricalCrossentropy])
-def test_behind_a_softmax_the_loss_does_not_overflow(cls):
+def test_the_loss_after_a_softmax_does_not_overflow(cls):
     x = np.array([[500.0, -500.0, 0.0]], np.float32)
     y_true = np.array([[0.0, 1.0, 0.0]], np.float32) if cls is losses.CategoricalCrossentropy else np.array([1])
     assert float(cls()(y_true, ops.softmax(Tensor.of(x)))) == 1000
     np.testing.assert_allclose(grad(lambda x: cls()(y_true, ops.softmax(x)))(x), [[1, -1, 0]], atol=1e-6)
 
 
-def test_behind_a_sigmoid_the_loss_does_not_overflow():
+def test_the_loss_after_a_sigmoid_does_not_overflow():
     x = np.array([[500.0]], np.float32)
     assert float(losses.BinaryCrossentropy()(np.array([0.0], np.float32), ops.sigmoid(Tensor.of(x)))) == 500
 
@@ -168,7 +168,7 @@ def test_a_last_axis_of_one_may_be_missing(y_true, y_pred, shape):
     assert (found == 1).all()
 
 
-def test_targets_may_be_whole_numbers_and_truth_values():
+def test_targets_may_be_integers_and_booleans():
     outputs = np.array([[0.25], [0.75]], np.float32)
     for dtype in ("bool", "uint8", "int64", "float64"):
         found = losses.MeanSquaredError()(np.array([0, 1], dtype), outputs)
@@ -193,7 +193,7 @@ def test_shapes_must_agree():
 
 
 @pytest.mark.parametrize("name", ["mse", "MSE", "mean_squared_error", "MeanSquaredError", losses.mse])
-def test_get_makes_a_loss(name):
+def test_get_returns_a_loss(name):
     loss = losses.get(name)
     assert isinstance(loss, losses.Loss)
     assert loss.name == "mean_squared_error"
@@ -202,7 +202,7 @@ def test_get_makes_a_loss(name):
     assert losses.get(None) is None
 
 
-def test_a_function_of_the_user_becomes_a_loss():
+def test_a_custom_function_becomes_a_loss():
     def cubed(y_true, y_pred, power=3):
         return ops.mean(ops.absolute(y_pred - y_true) ** power, -1)
 

@@ -1,4 +1,4 @@
-"""Losses of users mean the same for targets of every dtype, and class indices stay exact."""
+"""Custom losses give the same results for targets of every dtype, and class indices stay exact."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_training(dtype, eagerly, loss, y, outputs, expected):
 
 
 @each_dtype
-def test_a_training_step_of_the_user(dtype):
+def test_a_custom_training_step(dtype):
     class Own(fastconv.Model):
         def __init__(self):
             super().__init__()
@@ -132,11 +132,11 @@ def test_several_outputs_and_targets_in_one_loss():
     np.testing.assert_allclose(found, [X[0, 0] - X[0, 1], 2 * X[1, 0]], rtol=1e-6)
 
 
-LARGE = 2**24 + 1  # not a float32
+LARGE = 2**24 + 1  # not representable in float32
 
 
 @pytest.mark.parametrize("dtype", ["int32", "uint32", "int64"])
-def test_large_class_indices_stay_exact_in_losses_of_users(dtype):
+def test_large_class_indices_stay_exact_in_custom_losses(dtype):
     def same(y_true, y_pred):
         classes = ops.cast(y_true, "int32")
         return ops.cast(ops.equal(classes, LARGE), "float32") + 0.0 * y_pred
@@ -170,7 +170,7 @@ def test_labels_must_be_integers(value):
         losses.SparseCategoricalCrossentropy()(y, np.full((16, 3), 1 / 3, "float32"))
 
 
-def test_floats_that_are_integers_are_labels():
+def test_integral_floats_are_labels():
     p = np.random.default_rng(0).dirichlet(np.ones(3), 16).astype("float32")
     loss = losses.SparseCategoricalCrossentropy()
     assert float(loss(CLASSES.astype("float32"), p)) == float(loss(CLASSES, p))
@@ -203,7 +203,7 @@ def test_ignored_pixels_and_weights_of_samples():
     assert float(losses.SparseCategoricalCrossentropy(ignore_class=-1)(np.full((4, 5), -1), p)) == 0
 
 
-def test_numbers_that_are_ignored_may_be_none():
+def test_ignored_labels_may_be_nan():
     p = np.array([[[0.2, 0.8], [np.nan, np.nan]]])
     found = losses.SparseCategoricalCrossentropy(ignore_class=9)(np.array([[1, 9]]), p)
     assert float(found) == pytest.approx(-np.log(0.8))

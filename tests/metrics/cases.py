@@ -1,4 +1,4 @@
-"""Every metric: its class, arguments, and two batches of targets and outputs."""
+"""A table of metrics: class, arguments, and two batches of targets and outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every metric: configuration, batches, starting again, and being part of a graph."""
+"""Properties of every metric: configuration, batches, reset, and use in graphs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_batches_add_up(name, arguments, batches):
 
 
 @each_metric
-def test_configuration_makes_the_same_metric_again(name, arguments, batches):
+def test_configuration_round_trip(name, arguments, batches):
     metric = getattr(metrics, name)(**arguments)
     again = metrics.deserialize(metrics.serialize(metric))
     assert type(again) is type(metric)
@@ -43,7 +43,7 @@ def test_configuration_makes_the_same_metric_again(name, arguments, batches):
 
 
 @each_metric
-def test_a_plan_counts_as_single_calls_do(name, arguments, batches):
+def test_plans_agree_with_single_calls(name, arguments, batches):
     metric, traced = (getattr(metrics, name)(**arguments) for _ in range(2))
     (y_true, y_pred), _ = batches
     with Trace() as trace:
@@ -55,10 +55,10 @@ def test_a_plan_counts_as_single_calls_do(name, arguments, batches):
     np.testing.assert_allclose(traced.result(), value_of(metric, batches), rtol=1e-5)
 
 
-def test_area_under_the_curve_is_the_share_of_pairs_in_order():
+def test_auc_is_the_fraction_of_pairs_in_order():
     rng = np.random.default_rng(1)
     y_true = rng.integers(0, 2, 300)
-    y_pred = np.round(0.3 * y_true + 0.7 * rng.random(300), 2)  # apart by more than the thresholds
+    y_pred = np.round(0.3 * y_true + 0.7 * rng.random(300), 2)  # further apart than the thresholds
     pairs = y_pred[y_true == 1][:, None] - y_pred[y_true == 0]
     expected = ((pairs > 0) + 0.5 * (pairs == 0)).mean()
     assert metrics.AUC(num_thresholds=1001)(y_true, y_pred) == pytest.approx(expected, abs=1e-9)

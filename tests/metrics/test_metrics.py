@@ -1,4 +1,4 @@
-"""Metrics over several batches, in graphs and outside of them."""
+"""Metrics over several batches, inside and outside of graphs."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_mean_of_numbers():
     mean.update_state([[1.0, 2.0], [3.0, 6.0]])
     assert mean.result() == 3
     mean.update_state(7.0, sample_weight=5)
-    assert mean.result() == 5.5  # a sample counts once, however many values it has
+    assert mean.result() == 5.5  # a sample counts once, regardless of its number of values
     mean.reset_state()
     for weights in ([3, 1], [[3], [1]], [[3, 3], [1, 1]]):
         mean.update_state([[1.0, 3.0], [5.0, 5.0]], sample_weight=weights)
@@ -87,7 +87,7 @@ def test_counts_beyond_the_precision_of_float32():
     assert float(mean.count) == 2**24 + 1
 
 
-def test_places_within_samples_count_alike():
+def test_positions_within_samples_have_equal_weights():
     y_true, y_pred = np.array([[1, 1, 1], [2, 2, 0]]), np.stack([P[:3], P[1:]])  # (2, 3), (2, 3, 3)
     metric = metrics.SparseCategoricalAccuracy()
     assert metric(y_true, y_pred) == 0.5
@@ -95,7 +95,7 @@ def test_places_within_samples_count_alike():
     assert metric(y_true, y_pred, np.array([3.0, 1.0])) == pytest.approx((3 * 1 / 3 + 1 * 2 / 3) / 4)
 
 
-def test_a_metric_of_the_user():
+def test_a_custom_metric():
     class Largest(metrics.Metric):
         def __init__(self, name="largest"):
             super().__init__(name=name)
@@ -124,14 +124,14 @@ def test_a_metric_of_the_user():
         ((8, 4, 4), (8, 4, 4, 5), metrics.SparseCategoricalAccuracy),
     ],
 )
-def test_accuracy_means_what_the_shapes_say(y_true, y_pred, kind):
+def test_accuracy_depends_on_the_shapes(y_true, y_pred, kind):
     for name in ("accuracy", "acc"):
         metric = metrics.for_output(name, y_true, y_pred)
         assert type(metric) is kind
         assert metric.name == name
 
 
-def test_an_entry_of_compile_keeps_its_name():
+def test_metrics_of_compile_keep_their_names():
     def distance(y_true, y_pred):
         return ops.absolute(y_true - y_pred)
 

@@ -1,4 +1,4 @@
-"""Metrics mean the same for targets, outputs and weights of every dtype and shape, in few bytes."""
+"""Metrics give the same results for targets, outputs and weights of every dtype and shape, and use little memory."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def net(**how):
 @pytest.mark.parametrize("dtype", ["bool", *INTEGERS, "float32", "float64"])
 @pytest.mark.parametrize("eagerly", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_metrics_of_the_user(dtype, eagerly, weighted):
+def test_custom_metrics(dtype, eagerly, weighted):
     own = [cross_entropy, MeanEntropy(), metrics.MeanMetricWrapper(cross_entropy, "wrapped")]
     model = net(run_eagerly=eagerly, **{"weighted_metrics" if weighted else "metrics": own})
     p = model.predict(X, verbose=0).astype("float64")
@@ -57,17 +57,17 @@ def test_metrics_of_the_user(dtype, eagerly, weighted):
     found = model.evaluate(X, BITS.astype(dtype), sample_weight=np.ones(16), verbose=0, return_dict=True)
     for name in ("cross_entropy", "entropy", "wrapped"):
         assert found[name] == pytest.approx(expected, rel=1e-5)
-    if dtype != "bool":  # of which NumPy has no negative
+    if dtype != "bool":  # NumPy has no negative of booleans
         assert float(own[2](BITS.astype(dtype), p.astype("float32"))) == pytest.approx(expected, rel=1e-5)
 
 
-def test_booleans_stay_booleans_for_metrics_of_the_user():
+def test_booleans_stay_booleans_for_custom_metrics():
     metric = metrics.MeanMetricWrapper(lambda t, p: ops.cast(~t, "float32"), "share")
     assert metric(np.array([True, False, False, True]), X[:4, 0]) == 0.5
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64"])
-def test_class_indices_stay_exact_for_metrics_of_the_user(dtype):
+def test_class_indices_stay_exact_for_custom_metrics(dtype):
     metric = metrics.MeanMetricWrapper(lambda t, p: ops.equal(t, 2**24 + 1), "same")
     assert metric(np.array([2**24, 2**24 + 1], dtype), X[:2, 0]) == 0.5
 
@@ -140,7 +140,7 @@ def test_a_weight_for_all_values_counts_a_batch_once():
     assert metric.result() == pytest.approx(7 / 3)
 
 
-def test_means_of_nothing_and_of_no_numbers():
+def test_means_of_empty_arrays_and_of_nan():
     mean = metrics.Mean()
     assert mean.result() == 0
     for values in (np.zeros(0), np.zeros((0, 3)), np.zeros((0, 2, 2), "uint8")):
@@ -162,19 +162,19 @@ def test_outputs_without_rows_have_largest_elements_too():
     assert metrics.Recall(top_k=3)(y, p) == 1
     ties = np.array([[0.5, 0.5, 0.5, 0.1]])
     assert metrics.TruePositives()(np.ones((1, 4)), ties > 0.4) == 3
-    assert metrics.Precision(top_k=1)(np.array([[0, 1, 0, 0]]), ties) == 0  # of equal ones the first
+    assert metrics.Precision(top_k=1)(np.array([[0, 1, 0, 0]]), ties) == 0  # the first of equal elements
     with pytest.raises(ValueError, match="an axis of classes"):
         metrics.Precision(class_id=0)(y, p)
 
 
 @pytest.mark.parametrize("name", ["CategoricalAccuracy", "TopKCategoricalAccuracy"])
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])
-def test_class_indices_are_no_one_hot_targets(name, shape):
+def test_class_indices_are_not_one_hot_targets(name, shape):
     with pytest.raises(ValueError, match=r"one-hot targets must have the shape of the outputs.*Received: y_true"):
         getattr(metrics, name)()(np.zeros(shape), np.zeros((4, 6)))
 
 
-def test_targets_of_no_class_are_never_among_the_largest():
+def test_targets_out_of_range_are_never_in_the_top_k():
     p = np.array([[-1.0, -2.0, -3.0]] * 4)
     found = metrics.sparse_top_k_categorical_accuracy(np.array([0, 3, -1, 2]), p, 3)
     np.testing.assert_array_equal(found, [1, 0, 0, 1])
@@ -186,7 +186,7 @@ def test_targets_of_no_class_are_never_among_the_largest():
     )
 
 
-def test_ignored_classes_of_weighted_samples_weigh_nothing():
+def test_ignored_classes_of_weighted_samples_have_no_weight():
     p, y = RNG.dirichlet(np.ones(3), 6), np.array([0, 1, 1, 2, 0, 1])
     weights, kept = RNG.random(6), y != 1
     each = -np.log(p[range(6), y])
@@ -204,7 +204,7 @@ def test_an_axis_of_one_may_be_missing(y, p):
         assert getattr(metrics, name)(**arguments)(labels, outputs) == pytest.approx(whole), name
 
 
-def test_thresholds_may_be_numpys():
+def test_thresholds_may_be_numpy_scalars():
     y, p = RNG.integers(0, 2, 50), RNG.random(50)
     for thresholds in ([0.2, 0.7], (0.2, 0.7), np.array([0.2, 0.7])):
         np.testing.assert_array_equal(metrics.Recall(thresholds)(y, p), metrics.Recall([0.2, 0.7])(y, p))
@@ -237,13 +237,13 @@ def test_the_score_is_adjusted_only_by_enough_elements():
     assert found == metrics.R2Score()(y, p)
 
 
-# Bytes for each output, at most; 200 thresholds or 21 classes of 8 bytes would be 1600 and 168.
+# Limits in bytes for each output; 200 thresholds or 21 classes of 8 bytes would take 1600 and 168.
 BYTES = 120
 
 
 @pytest.mark.parametrize(("name", "arguments"), [(name, arguments) for name, arguments, _ in CASES])
 @pytest.mark.parametrize("how", ["single call", "plan"])
-def test_memory_is_that_of_a_few_arrays(name, arguments, how):
+def test_memory_is_limited(name, arguments, how):
     n, classes = 1 << 17, 32
     p, bits = RNG.random((n // classes, classes), "float32"), RNG.integers(0, 2, (n // classes, classes), "uint8")
     if "label_weights" in arguments:
@@ -277,7 +277,7 @@ def test_functions_of_symbolic_tensors():
 
 @pytest.mark.parametrize("module", [losses, metrics])
 def test_names_and_dtypes_come_last(module):
-    """As in Keras: no class takes other arguments after them, except those that Keras adds later."""
+    """As in Keras, classes take no other arguments after them, except arguments that Keras adds later."""
     for name in module.__all__:
         thing = getattr(module, name)
         if isinstance(thing, type):

@@ -1,4 +1,4 @@
-"""Models of every make, with data for them: what the tests of all formats save."""
+"""Models of every kind, with data for them, for the tests of all file formats."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def without_input():
 
 
 def shared():
-    """Inputs at different depths, shared layers, functions of ops, two outputs."""
+    """Return a model with inputs at different depths, shared layers, functions of ops, and two outputs."""
     a, b = Input((6, 6, 2), name="a"), Input((3,), name="b")
     conv = layers.Conv2D(2, 1)
     x = ops.relu(conv(conv(a) * 2.0 + a))[:, 1:, ..., ::2]
@@ -52,7 +52,7 @@ MODELS = [sequence, without_input, shared, nested, named]
 
 
 def data_for(model, n=4):
-    """Inputs of the structure that a model takes."""
+    """Return inputs with the structure that a model takes."""
     rng = np.random.default_rng(0)
 
     def array(t):
@@ -64,7 +64,7 @@ def data_for(model, n=4):
 
 
 def flat(outputs):
-    """Outputs as a list."""
+    """Return outputs as a list."""
     if isinstance(outputs, dict):
         return [outputs[key] for key in sorted(outputs)]
     return outputs if isinstance(outputs, list) else [outputs]

@@ -1,4 +1,4 @@
-"""Arguments of users' constructors in files: kept if they are plain data, else a warning names them."""
+"""Constructor arguments of users' classes in files: plain data is kept, and a warning names all others."""
 
 import copy
 
@@ -111,7 +111,7 @@ def test_arguments_of_models_are_kept(tmp_path, suffix):
     np.testing.assert_array_equal(again(x), expected)
 
 
-# ---- what cannot be kept ---------------------------------------------------------------------------------------------
+# ---- arguments that cannot be kept -----------------------------------------------------------------------------------
 
 
 class Forgetful(Needed):
@@ -199,7 +199,7 @@ LACKING = {
 
 @each_suffix
 @pytest.mark.parametrize("name", LACKING)
-def test_what_get_config_lacks_is_told_when_a_model_is_saved(tmp_path, name, suffix):
+def test_a_warning_names_arguments_that_get_config_lacks(tmp_path, name, suffix):
     lacking, make = LACKING[name]
     model = make()
     told = rf"{name}: get_config must give the arguments of the constructor.* {name} in custom_objects.* no {lacking}"
@@ -212,7 +212,7 @@ def test_what_get_config_lacks_is_told_when_a_model_is_saved(tmp_path, name, suf
     assert caught[0].filename == __file__
 
 
-def test_such_a_file_is_read_with_a_class_that_knows_the_argument(tmp_path):
+def test_such_a_file_is_read_with_a_class_that_has_a_default(tmp_path):
     model = model_with(compiled={"loss": Loss(2.0)})
     with pytest.warns(UserWarning, match="Loss: get_config"):
         model.save(tmp_path / "m.npz")
@@ -226,7 +226,7 @@ def test_such_a_file_is_read_with_a_class_that_knows_the_argument(tmp_path):
     assert again.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
 
 
-def test_a_class_with_its_own_from_config_may_do_without(tmp_path, recwarn):
+def test_a_class_with_its_own_from_config_needs_no_warning(tmp_path, recwarn):
     class Knows(Needed):
         def get_config(self):
             return {"name": self.name}

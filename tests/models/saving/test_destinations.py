@@ -1,4 +1,4 @@
-"""Where models are saved: endings, folders and permissions are checked before anything is computed or written."""
+"""Destinations of models: endings, folders and permissions are checked before anything is computed or written."""
 
 import os
 import sys
@@ -67,7 +67,7 @@ def test_weights_as_keras_2_writes_them(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".NPZ", ".Keras", ".H5", ".SafeTensors"])
-def test_large_letters(tmp_path, suffix):
+def test_uppercase_endings(tmp_path, suffix):
     model = nested()
     model.save(tmp_path / f"M{suffix}")
     assert_same_outputs(model, models.load_model(tmp_path / f"M{suffix}"))
@@ -85,7 +85,7 @@ def test_paths_of_bytes(tmp_path, suffix):
 
 @pytest.mark.parametrize("name", ["best.model", "w.ckpt", "without", "m.keras"])
 def test_hdf5_is_read_under_any_name(tmp_path, name):
-    """Keras 2 wrote it so."""
+    """Keras 2 wrote HDF5 files with any ending."""
     model, other = sequence(), sequence()
     model.save(tmp_path / "m.h5")
     os.rename(tmp_path / "m.h5", tmp_path / name)
@@ -131,7 +131,7 @@ def test_only_files_are_read(tmp_path, name):
                 read(tmp_path / place)
 
 
-# ---- before there is anything to save --------------------------------------------------------------------------------
+# ---- checks before a model exists ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -142,7 +142,7 @@ def test_a_check_writes_nothing(tmp_path, suffix):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_no_folder_is_found(tmp_path):
+def test_paths_that_are_not_folders_are_found(tmp_path):
     (tmp_path / "file").write_text("")
     for name in ("m.npz", "{epoch}.npz", "inner/{epoch}/m.npz"):
         with pytest.raises(NotADirectoryError, match="must be in a folder"):
@@ -150,7 +150,7 @@ def test_what_is_no_folder_is_found(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_what_is_protected_is_found(tmp_path):
+def test_protected_paths_are_found(tmp_path):
     (tmp_path / "m.npz").write_text("")
     (tmp_path / "m.npz").chmod(0o444)
     (tmp_path / "folder").mkdir(mode=0o555)

@@ -1,4 +1,4 @@
-"""Files that Keras wrote: outputs, and losses where training goes on, are those that Keras gave. See files/make.py."""
+"""Files written by Keras: outputs, and losses of further training, equal those of Keras. See files/make.py."""
 
 import gzip
 import sys
@@ -44,7 +44,7 @@ MODELS = [
     "untrained_ftrl.keras",
     "untrained_sgd.keras",
 ]
-# Keras rounds in these; the largest error of outputs, and the relative error of losses if training goes on.
+# Keras rounds in these dtypes; the largest error of outputs, and the relative error of losses if training continues.
 ROUNDED = {
     "bfloat16.keras": (2e-2, None),
     "float8.keras": (0.2, None),
@@ -56,7 +56,7 @@ ROUNDED = {
 
 @pytest.fixture
 def unpacked(tmp_path):
-    """`unpacked(name)`: the path of a file, its inputs as a model takes them, its outputs and its losses."""
+    """Return `unpacked(name)`: the path of a file, its inputs as a model takes them, its outputs and its losses."""
 
     def unpack(name):
         path = tmp_path / name
@@ -112,7 +112,7 @@ def test_an_optimizer_that_only_keras_has(unpacked):
     assert_near(models.load_model(path, compile=False).predict(x, verbose=0), y)
 
 
-def test_reading_needs_numpy_alone(unpacked, monkeypatch):
+def test_reading_needs_only_numpy(unpacked, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     for name in ("sequential.keras", "keras2.h5"):
         path, x, y, _ = unpacked(name)

@@ -1,4 +1,4 @@
-"""Files and folders of other programs: errors that say which they are, and how to convert them."""
+"""Files and folders of other programs: errors name the program and the conversion."""
 
 import io
 import json
@@ -29,7 +29,7 @@ PICKLED = pickle.dumps({"weights": [1.0, 2.0]})
 TORCH = zipped("archive/data.pkl", "archive/version")
 BINARY = bytes(range(256))
 
-# By name, content, and what the error says.
+# By name: content, and expected error.
 FILES = [
     ("m.pt", TORCH, "a file of PyTorch.*set_weights"),
     ("m.pth", PICKLED, "a file of PyTorch"),

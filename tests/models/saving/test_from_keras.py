@@ -1,4 +1,4 @@
-"""Configurations as the versions of Keras spell them, and what is refused in them."""
+"""Configurations in the spellings of Keras's versions, and refused configurations."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def of(class_name, /, **config):
 
 
 def test_a_list_of_layers_is_a_sequence():
-    """Keras 2.2 and older ones."""
+    """The format of Keras 2.2 and older versions."""
     dense = of("Dense", name="d", units=2, activation="linear", batch_input_shape=[None, 3], dtype="float32")
     model = made(
         "layer", {"class_name": "Sequential", "config": [dense, of("Activation", name="a", activation="relu")]}
@@ -28,7 +28,7 @@ def test_a_list_of_layers_is_a_sequence():
 
 
 def test_a_graph_of_keras_2():
-    """Calls as lists, a nested model whose calls are counted from 1, and named arguments of a call."""
+    """Calls as lists, a nested model whose calls are counted from 1, and keyword arguments of a call."""
     inner = of("Sequential", name="inner", layers=[of("InputLayer", name="i", batch_input_shape=[None, 4]), DENSE])
     nodes = {
         "x": {**of("InputLayer", name="x", batch_input_shape=[None, 4], sparse=False), "inbound_nodes": []},
@@ -41,7 +41,7 @@ def test_a_graph_of_keras_2():
     model = made("layer", of("Model", name="m", layers=entries, **ends))
     assert [layer.name for layer in model.layers] == ["x", "inner", "sum", "drop"]
     x = np.ones((200, 4), "float32")
-    assert (np.asarray(model(x)) == 0).any()  # even where nobody trains
+    assert (np.asarray(model(x)) == 0).any()  # even outside of training
     assert model.output_shape == (None, 4)
 
 
@@ -111,12 +111,12 @@ def test_a_function_stands_for_code():
         {"class_name": "TFOpLambda", "config": {}},
     ],
 )
-def test_a_class_of_someone_else_is_not_ours(data):
+def test_a_class_of_another_package_is_not_replaced(data):
     with pytest.raises(ValueError, match="unknown name"):
         made("layer", data)
 
 
-def test_a_class_of_ones_own_comes_first():
+def test_custom_classes_come_first():
     class Dense(Layer):
         pass
 
@@ -128,7 +128,7 @@ def test_a_class_of_ones_own_comes_first():
 
 
 @pytest.mark.parametrize("argument", [{"sparse": True}, {"unknown": 3}])
-def test_an_argument_that_says_something_is_not_passed_over(argument):
+def test_unknown_arguments_with_effect_are_errors(argument):
     with pytest.raises((TypeError, ValueError)):
         made("layer", of("InputLayer", batch_shape=[None, 2], **argument))
 
@@ -153,7 +153,7 @@ def test_a_graph_that_cannot_run(history, reason):
 
 
 @pytest.mark.parametrize(("name", "config"), [("Argmin", {"axis": 1, "keepdims": True}), ("Swapaxes", {"axis1": 0})])
-def test_an_operation_that_is_not_here(name, config):
+def test_a_missing_operation(name, config):
     operation = {"class_name": name, "module": "keras.src.ops.numpy", "config": {"name": "op", **config}}
     entries = [
         {**of("InputLayer", name="x", batch_shape=[None, 2]), "name": "x", "inbound_nodes": []},

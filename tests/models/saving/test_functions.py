@@ -1,4 +1,4 @@
-"""Functions and classes of users in files, lambdas among them, whatever they are called."""
+"""Functions and classes of users in files, including lambdas, under any name."""
 
 import functools
 import json
@@ -20,7 +20,7 @@ X, Y = np.random.default_rng(0).normal(size=(6, 4)).astype("float32"), np.ones((
 
 
 def saved(model, tmp_path, suffix):
-    """The path of a model's file, after a warning of its lambdas."""
+    """Return the path of a model's file; its lambdas cause a warning."""
     path = tmp_path / f"m{suffix}"
     with pytest.warns(UserWarning, match=r"The code of a lambda is in no file.* custom_objects") as caught:
         model.save(path)
@@ -46,7 +46,7 @@ def test_layers_of_lambdas(tmp_path, suffix):
 
 
 @each_suffix
-def test_one_lambda_at_several_places_has_one_name(tmp_path, suffix):
+def test_a_lambda_in_several_places_has_a_single_name(tmp_path, suffix):
     def of(x):
         return x * 3
 
@@ -116,7 +116,7 @@ def test_losses_and_metrics_without_names(tmp_path, suffix):
 
 
 @each_suffix
-def test_functions_of_one_name_are_told_apart(tmp_path, suffix):
+def test_functions_with_equal_names_are_distinct(tmp_path, suffix):
     model = Sequential([Input((4,)), layers.Dense(3)])
     one, other = made(1.0), made(3.0)
     model.compile("sgd", one, metrics=[metrics.MeanMetricWrapper(other, "other")])
@@ -180,7 +180,7 @@ def test_names_that_this_package_has(tmp_path, suffix):
     assert again.evaluate(X, Y, verbose=0) == before
 
 
-# ---- elsewhere -------------------------------------------------------------------------------------------------------
+# ---- other formats ---------------------------------------------------------------------------------------------------
 
 
 def test_json():

@@ -1,4 +1,4 @@
-"""Configurations and files that were changed at random: a model or a ValueError, soon and in little memory."""
+"""Randomly changed configurations and files give a model or a ValueError, quickly and in little memory."""
 
 import contextlib
 import copy
@@ -44,12 +44,12 @@ fuzz = settings(
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-MOST_MEMORY = 8 << 30  # bytes of address space that a test may take on top of what there is
+MOST_MEMORY = 8 << 30  # bytes of address space that a test may use in addition to those in use
 
 
 @pytest.fixture(autouse=True)
 def little_memory():
-    """What would take much memory is a MemoryError, which is an error of this test unless it is made a ValueError."""
+    """Limit memory: a large allocation raises MemoryError, which fails the test unless it becomes a ValueError."""
     with open("/proc/self/statm") as file:
         now = int(file.read().split()[0]) * resource.getpagesize()
     before = resource.getrlimit(resource.RLIMIT_AS)
@@ -71,7 +71,7 @@ def trained(make):
 
 
 def nests(depth):
-    """Sequential models in each other."""
+    """Return nested sequential models."""
     data = {}
     for _ in range(depth):
         data = {"class_name": "Sequential", "config": {"name": "s", "trainable": True, "layers": [data]}}
@@ -114,7 +114,7 @@ ODD = [
 
 
 def places(tree, path=()):
-    """The paths of everything in a tree of JSON."""
+    """Return the paths of all nodes in a JSON tree."""
     yield path
     items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
     for key, value in items:
@@ -122,7 +122,7 @@ def places(tree, path=()):
 
 
 def changed(data, config):
-    """`config`, a copy, with a change or several."""
+    """Return a copy of `config` with one or more changes."""
     config = copy.deepcopy(config)
     for _ in range(data.draw(st.integers(1, 3))):
         path = data.draw(st.sampled_from([*places(config)]))
@@ -141,7 +141,7 @@ def changed(data, config):
 
 
 def assert_error_or(expected, read):
-    """`read` returns what is expected or raises a ValueError that says something."""
+    """Check that `read` returns the expected type or raises a ValueError with a message."""
     limit = sys.getrecursionlimit()
     try:
         with contextlib.suppress(ValueError):
@@ -213,12 +213,12 @@ def test_models(make, data):
     ["null", "3", '"Dense"', '"Flatten"', "[]", "{}", "", "{", "[" * 100_000, "NaN", '{"class_name": "Dense"}', None, 3]
     + [json.dumps({"class_name": name, "config": {}}) for name in ("Sequential", "Functional", "Model", "Flatten")],
 )
-def test_text_that_is_no_model(text):
+def test_text_that_is_not_a_model(text):
     with pytest.raises(ValueError, match=r"Received|layers"):
         models.model_from_json(text)
 
 
-def test_the_place_is_named():
+def test_errors_name_the_path():
     model = Sequential([Input((4,)), layers.Dense(3, name="first"), layers.Conv1D(2, 2, name="second")][:2])
     config = json.loads(model.to_json())
     config["config"]["layers"][1]["config"]["units"] = "three"
@@ -242,7 +242,7 @@ ZIPPED = [".npz", ".keras"]
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """The bytes of a trained model's file, by its ending."""
+    """Return the bytes of a trained model's file by ending."""
     folder = tmp_path_factory.mktemp("files")
     model = trained(sequence)
     found = {}
@@ -253,7 +253,7 @@ def files(tmp_path_factory):
 
 
 def rewritten(content, change):
-    """A zip archive with `change(name, content)` applied to each member."""
+    """Return a zip archive with `change(name, content)` applied to each member."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(buffer, "w") as new:
         for name in old.namelist():
@@ -274,7 +274,7 @@ def test_configurations_in_files(tmp_path, files, suffix, data):
 
 
 def flip(data, content):
-    """`content` with bytes changed, cut, doubled or put in."""
+    """Return `content` with bytes changed, cut, doubled or inserted."""
     content = bytearray(content)
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(content) - 1))
@@ -308,7 +308,7 @@ def test_bytes_of_files(tmp_path, files, suffix, data):
 @pytest.mark.parametrize("suffix", ZIPPED)
 @given(data=st.data())
 def test_bytes_of_members(tmp_path, files, suffix, data):
-    """Checksums of archives are right, so that what is within must be looked at."""
+    """Checksums of archives are valid, so that the content must be checked."""
     with zipfile.ZipFile(io.BytesIO(files[suffix])) as archive:
         chosen = data.draw(st.sampled_from(archive.namelist()))
     path = tmp_path / f"m{suffix}"
@@ -359,7 +359,7 @@ def test_a_configuration_may_not_ask_for_more_than_its_file_holds(tmp_path, file
         models.load_model(path)
 
 
-def test_graphs_of_operations_are_read_with_suspicion():
+def test_graphs_of_operations_are_validated():
     i = Input((4,))
     config = Model(i, ops.relu(i)).get_config()
     for key in config:
@@ -367,8 +367,8 @@ def test_graphs_of_operations_are_read_with_suspicion():
             assert_error_or(Model, lambda key=key, odd=odd: Model.from_config({**config, key: odd}))
 
 
-def test_every_class_of_this_package_names_places():
-    """A new class with a `from_config` of its own is found here."""
+def test_errors_of_every_class_name_the_path():
+    """The test also finds new classes with a `from_config` of their own."""
     for base in (Layer, Configurable):
         waiting = [base]
         while waiting:

@@ -1,4 +1,4 @@
-"""HDF5 files with more in them than groups and plain arrays."""
+"""HDF5 files that contain more than groups and plain arrays."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def model():
 
 
 def put(make):
-    """A change that puts what `make(file)` gives in the place of the kernel."""
+    """Return a change that replaces the kernel by the result of `make(file)`."""
 
     def change(file, suffix, folder):
         del file[KERNELS[suffix]]
@@ -95,7 +95,7 @@ CHANGES = [
 
 @pytest.mark.parametrize("suffix", [".weights.h5", ".h5"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_is_not_a_plain_array_changes_nothing(tmp_path, suffix, change):
+def test_objects_that_are_not_plain_arrays_change_nothing(tmp_path, suffix, change):
     path = tmp_path / f"m{suffix}"
     one = model()
     (one.save_weights if suffix == ".weights.h5" else one.save)(path)
@@ -122,7 +122,7 @@ def test_what_is_not_a_plain_array_changes_nothing(tmp_path, suffix, change):
         ("training_config", "{}"),
     ],
 )
-def test_attributes_that_say_something_else(tmp_path, name, value):
+def test_attributes_that_contradict_the_file(tmp_path, name, value):
     path = tmp_path / "m.h5"
     model().save(path)
     with h5py.File(path, "a") as file:
@@ -134,7 +134,7 @@ def test_attributes_that_say_something_else(tmp_path, name, value):
         models.load_model(path)
 
 
-def test_names_that_are_no_names(tmp_path):
+def test_invalid_names(tmp_path):
     path = tmp_path / "m.h5"
     model().save(path)
     for names in (np.arange(3), np.array(["dense", "other"], dtype=h5py.string_dtype())):
@@ -146,7 +146,7 @@ def test_names_that_are_no_names(tmp_path):
 
 
 def test_a_long_list_of_names(tmp_path):
-    """An attribute holds 64 KiB at most."""
+    """An attribute holds at most 64 KiB."""
     names = [f"layer_{i}" for i in range(9000)]
     content = hdf5.written(lambda root: hdf5.set_names(root, "layer_names", names))
     root = hdf5_file.opened(content)

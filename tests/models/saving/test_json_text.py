@@ -1,4 +1,4 @@
-"""Models as JSON in the form of Keras, without Keras."""
+"""Models as JSON in Keras's format, without Keras."""
 
 import json
 
@@ -12,7 +12,7 @@ def small():
     return Sequential([Input((3,)), layers.Dense(2, name="d")], name="m")
 
 
-def test_the_form_is_that_of_keras():
+def test_the_format_is_that_of_keras():
     model = small()
     data = json.loads(model.to_json())
     assert (data["module"], data["class_name"], data["registered_name"]) == ("keras", "Sequential", None)
@@ -22,7 +22,7 @@ def test_the_form_is_that_of_keras():
     assert json.loads(json.dumps(model.get_config())) == data["config"]
 
 
-def test_how_a_model_was_compiled():
+def test_compile_arguments():
     model = small()
     model.compile(optimizers.SGD(0.25, momentum=0.5), "mse", metrics=["mae"])
     again = models.model_from_json(model.to_json())
@@ -40,7 +40,7 @@ def test_an_optimizer_of_keras_only():
 
 
 def test_an_operation_that_keras_lacks():
-    """Its model keeps the form of fastconv."""
+    """Its model keeps fastconv's format."""
     a = Input((4, 4, 1))
     model = Model(a, ops.min_pool(a, 2))
     again = models.model_from_json(model.to_json())
@@ -79,6 +79,6 @@ def test_a_subclass_that_adds_to_the_configuration(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("text", ["null", "3", "[]", "{", "{}", '{"class_name": "Dense"}', "[" * 100000, None])
-def test_what_describes_no_model(text):
+def test_json_that_is_not_a_model(text):
     with pytest.raises(ValueError, match="model_from_json: "):
         models.model_from_json(text)

@@ -1,4 +1,4 @@
-"""Names of weights, layers and attributes that archives or HDF5 have no place for."""
+"""Names of weights, layers and attributes that archives or HDF5 cannot store directly."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ WEIGHTS = [".npz", ".safetensors", ".h5", ".hdf5", ".weights.h5"]
 
 
 class Named(layers.Layer):
-    """y = x + w + ..., with a weight of each of `names`."""
+    """Compute y = x + w + ..., with a weight for each of `names`."""
 
     def __init__(self, names, **kwargs):
         super().__init__(**kwargs)

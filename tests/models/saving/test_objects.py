@@ -22,7 +22,7 @@ OBJECTS = [
 @pytest.mark.parametrize(
     "thing", OBJECTS, ids=lambda thing: f"{type(thing).__module__.split('.')[1]}-{type(thing).__name__}"
 )
-def test_objects_come_back(thing):
+def test_objects_round_trip(thing):
     data = json.loads(json.dumps(saving.serialize_keras_object(thing)))
     again = saving.deserialize_keras_object(data)
     assert type(again) is type(thing)
@@ -41,7 +41,7 @@ def test_functions_arrays_and_plain_data():
     assert utils.deserialize_keras_object is saving.deserialize_keras_object
 
 
-def test_objects_of_ones_own():
+def test_custom_objects():
     class Twice(layers.Layer):
         def call(self, x):
             return 2 * x
@@ -54,5 +54,5 @@ def test_objects_of_ones_own():
         saving.serialize_keras_object(lambda x: x)
 
 
-def test_what_a_layer_serializes_to_is_read_too():
+def test_the_result_of_layers_serialize_is_read_too():
     assert saving.deserialize_keras_object(layers.serialize(layers.Dense(3))).units == 3

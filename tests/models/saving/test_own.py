@@ -1,4 +1,4 @@
-"""Files that were changed by others: an error that says so, whatever was changed."""
+"""Any change of a file leads to an error that names the change."""
 
 import json
 import os
@@ -16,7 +16,9 @@ from fastconv import Input, Model, Sequential, layers, models, ops
 
 
 def rewritten(path, change):
-    """The file at `path` with `change(configuration)` applied; text that it returns stands in its place."""
+    """Return the file at `path` with `change(configuration)` applied; if it returns text, the text replaces the
+    configuration.
+    """
     with zipfile.ZipFile(path) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     config = json.loads(contents["config.json"])
@@ -28,7 +30,7 @@ def rewritten(path, change):
 
 
 def put(value, *keys):
-    """A change that sets what `keys` lead to."""
+    """Return a change that sets the value at `keys`."""
 
     def change(config):
         for key in keys[:-1]:

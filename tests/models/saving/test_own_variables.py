@@ -1,4 +1,4 @@
-"""Layers that say themselves what files in Keras's formats hold of them."""
+"""Layers that define the values stored for them in Keras's file formats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ X = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
 
 
 class Logarithmic(layers.Layer):
-    """Multiplies by a positive number, of which it stores the logarithm under a name."""
+    """Multiplies by a positive number; stores its logarithm under a name."""
 
     def build(self, input_shape):
         self.factor = self.add_weight((), "ones", name="factor")
@@ -28,7 +28,7 @@ class Logarithmic(layers.Layer):
 
 
 class WithMore(layers.Dense):
-    """Stores a version beside what its base class stores."""
+    """Stores a version in addition to the values of its base class."""
 
     def save_own_variables(self, store):
         super().save_own_variables(store)
@@ -50,7 +50,7 @@ def a_model():
 
 
 @pytest.mark.parametrize("name", ["m.keras", "m.weights.h5"])
-def test_what_a_layer_stores_is_read_again(tmp_path, name):
+def test_stored_values_round_trip(tmp_path, name):
     model = a_model()
     if name.endswith(".keras"):
         model.save(tmp_path / name)

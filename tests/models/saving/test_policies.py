@@ -1,4 +1,4 @@
-"""Dtype policies of Keras and kernels that were quantised, without Keras."""
+"""Keras's dtype policies and quantised kernels, without Keras."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_an_unknown_argument_is_named_with_the_layer():
 
 
 def read(tmp_path, layer, arrays):
-    """`layer`, of three inputs, with weights of a file that has `arrays` for it."""
+    """Return `layer`, of three inputs, with weights from a file that holds `arrays` for it."""
     pytest.importorskip("h5py")
     model = Sequential([Input((3,)), layer])
 
@@ -101,7 +101,7 @@ def test_four_bits_by_group(tmp_path):
 
 @pytest.mark.parametrize(("packed", "values"), [([[2], [13], [7]], [2, -3, 7]), ([[2], [-127], [7]], [2, -127, 7])])
 def test_a_single_column(tmp_path, packed, values):
-    """The same shape packed and not."""
+    """The shape is the same whether or not the column is packed."""
     arrays = [np.array(packed, "int8"), BIAS[:1], np.array([2.0], "float32")]
     kernel, _ = read(tmp_path, layers.Dense(1), arrays)
     np.testing.assert_array_equal(kernel[:, 0], np.array(values) / 2)
@@ -120,7 +120,7 @@ def test_scales_that_do_not_fit(tmp_path, scale):
 
 
 def test_bfloat16(tmp_path):
-    """The upper halves of float32, as two opaque bytes."""
+    """Stored as the upper halves of float32, as two opaque bytes."""
     values = np.array([[1.0, -2.5, 3.0], [0.0, 1e30, -1e-30], [1.5, 2.0, np.inf]], "float32")
     halves = (values.view("u4") >> 16).astype("<u2").view("V2")
     kernel, _ = read(tmp_path, layers.Dense(3), [halves, BIAS])

@@ -1,4 +1,4 @@
-"""What holds for every format: a model comes back as it was, and a bad file changes nothing."""
+"""Properties of every file format: models round trip, and a bad file changes nothing."""
 
 import sys
 import warnings
@@ -21,7 +21,7 @@ each_weights_suffix = pytest.mark.parametrize("suffix", WEIGHTS)
 
 
 def changed(model):
-    """`model` with weights that no initializer makes."""
+    """Return `model` with weights that differ from those of any initializer."""
     rng = np.random.default_rng(3)
     model.set_weights([rng.normal(0.2, 1, w.shape) for w in model.get_weights()])
     return model
@@ -29,7 +29,7 @@ def changed(model):
 
 @each_suffix
 @pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
-def test_a_model_comes_back(tmp_path, make, suffix):
+def test_models_round_trip(tmp_path, make, suffix):
     model = changed(make())
     model.save(tmp_path / f"m{suffix}")
     again = models.load_model(tmp_path / f"m{suffix}")
@@ -54,7 +54,7 @@ def test_float64_stays(tmp_path, suffix):
 
 @each_weights_suffix
 @pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
-def test_weights_come_back(tmp_path, make, suffix):
+def test_weights_round_trip(tmp_path, make, suffix):
     model, other = changed(make()), make()
     model.save_weights(tmp_path / f"w{suffix}")
     other.load_weights(tmp_path / f"w{suffix}")
@@ -71,8 +71,8 @@ def test_weights_come_back(tmp_path, make, suffix):
         optimizers.SGD,
     ],
 )
-def test_training_goes_on(tmp_path, suffix, make_optimizer):
-    """With the same masks of dropout, too."""
+def test_training_continues(tmp_path, suffix, make_optimizer):
+    """The masks of dropout are the same too."""
     model = sequence()
     model.compile(make_optimizer(), losses.Huber(0.5), metrics=["mae", metrics.MeanSquaredError(name="squares")])
     x, y = data_for(model), np.arange(8.0).reshape(4, 2) / 8
@@ -86,7 +86,7 @@ def test_training_goes_on(tmp_path, suffix, make_optimizer):
 
 
 @each_suffix
-def test_how_several_outputs_are_trained_comes_back(tmp_path, suffix):
+def test_compile_arguments_of_several_outputs_round_trip(tmp_path, suffix):
     a = Input((3,))
     model = Model(a, [layers.Dense(1, name="one")(a), layers.Dense(2, name="other")(a)])
     model.compile(
@@ -103,7 +103,7 @@ def test_how_several_outputs_are_trained_comes_back(tmp_path, suffix):
 
 
 @each_suffix
-def test_what_is_called_in_training_alone(tmp_path, suffix):
+def test_layers_that_are_called_only_in_training(tmp_path, suffix):
     a = Input((50,))
     always = Model(a, layers.Dropout(0.5, seed=1)(a, training=True))
     never = Model(a, layers.BatchNormalization()(a, training=False))
@@ -114,7 +114,7 @@ def test_what_is_called_in_training_alone(tmp_path, suffix):
     assert (np.asarray(models.load_model(tmp_path / f"m{suffix}")(np.full((2, 50), 3.0), training=True)) > 2).all()
 
 
-# ---- of one's own ----------------------------------------------------------------------------------------------------
+# ---- custom objects --------------------------------------------------------------------------------------------------
 
 
 class Scaled(layers.Layer):
@@ -162,7 +162,7 @@ def cubed(x):
 
 
 @each_suffix
-def test_objects_of_ones_own(tmp_path, suffix):
+def test_custom_objects(tmp_path, suffix):
     model = Sequential([Input((4,)), Scaled(layers.Dense(3, activation=cubed)), layers.Lambda(cubed)])
     model.compile("sgd", loss=lambda_free_loss, metrics=[lambda_free_loss])
     changed(model).save(tmp_path / f"m{suffix}")
@@ -176,7 +176,7 @@ def test_objects_of_ones_own(tmp_path, suffix):
 
 @each_suffix
 def test_a_model_that_was_compiled_with_a_lambda(tmp_path, suffix):
-    """Its code is in no file: either one gives it again, or compiles anew."""
+    """Files contain no code: the caller passes the lambda again, or compiles anew."""
     model = Sequential([Input((4,)), layers.Dense(3)])
     model.compile("sgd", loss=lambda y, z: ops.mean((y - z) ** 2, axis=-1), metrics=["mae"])
     with pytest.warns(UserWarning, match=r"code of a lambda.* compile=False.* custom_objects"):
@@ -269,7 +269,7 @@ def test_a_model_too_large_for_the_memory(tmp_path, suffix):
 
 
 @each_suffix
-def test_a_file_that_is_there(tmp_path, suffix):
+def test_an_existing_file(tmp_path, suffix):
     model = nested()
     path = tmp_path / f"m{suffix}"
     with pytest.raises(FileNotFoundError, match="There is no file"):
@@ -284,7 +284,7 @@ def test_a_file_that_is_there(tmp_path, suffix):
 
 
 @each_suffix
-def test_what_cannot_be_saved_leaves_the_file(tmp_path, suffix):
+def test_a_failed_save_leaves_the_file(tmp_path, suffix):
     path = tmp_path / f"m{suffix}"
     nested().save(path)
     before = path.read_bytes()
@@ -324,12 +324,12 @@ def test_weights_by_name_leave_other_layers_as_they_are(tmp_path, name):
 
 
 def dense(**units):
-    """A model of four inputs, with layers of these names and numbers of units."""
+    """Return a model of four inputs, with layers of these names and numbers of units."""
     return Sequential([Input((4,)), *(layers.Dense(n, name=name) for name, n in units.items())])
 
 
 @pytest.mark.parametrize("name", ["m.npz", "m.safetensors", "m.keras", "m.weights.h5", "m.h5"])
-def test_what_does_not_fit_is_skipped_if_one_asks_for_it(tmp_path, name):
+def test_weights_that_do_not_fit_are_skipped_on_request(tmp_path, name):
     trained, model = changed(dense(features=3, classes=10)), dense(features=3, classes=2)
     (trained.save_weights if ".weights" in name else trained.save)(tmp_path / name)
     before = model.get_weights()
@@ -343,7 +343,7 @@ def test_what_does_not_fit_is_skipped_if_one_asks_for_it(tmp_path, name):
         np.testing.assert_array_equal(actual, expected)
 
 
-def test_what_does_not_fit_by_name_is_skipped_if_one_asks_for_it(tmp_path):
+def test_weights_by_name_that_do_not_fit_are_skipped_on_request(tmp_path):
     trained, model = changed(dense(features=3, classes=10)), dense(other=2, classes=3, features=10)
     trained.save(tmp_path / "m.h5")
     with pytest.warns(UserWarning, match="skipped") as caught:
@@ -359,13 +359,13 @@ def test_what_does_not_fit_by_name_is_skipped_if_one_asks_for_it(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["m.npz", "m.h5"])
-def test_skipping_needs_as_many_weights(tmp_path, name):
+def test_skipping_needs_an_equal_number_of_weights(tmp_path, name):
     dense(features=3).save(tmp_path / name)
     with pytest.raises(ValueError, match=rf"{name}: its .* must be those of the model"):
         dense(features=3, classes=2).load_weights(tmp_path / name, skip_mismatch=True)
 
 
-def test_layers_have_names_in_old_files_alone(tmp_path):
+def test_only_old_files_have_names_of_layers(tmp_path):
     model = Sequential([Input((4,)), layers.Dense(3)])
     model.save(tmp_path / "m.npz")
     with pytest.raises(ValueError, match="by_name"):
@@ -402,8 +402,8 @@ def test_checkpoints(tmp_path, name, alone):
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors", ".keras", ".h5", ".weights.h5"])
-def test_a_file_that_was_cut_or_changed(tmp_path, suffix):
-    """An error, after which the model is as before; or, where nothing sums up the bytes, weights that fit."""
+def test_truncated_or_changed_files(tmp_path, suffix):
+    """Raises an error and leaves the model unchanged; without checksums, weights that fit may be read."""
     model = changed(sequence())
     path = tmp_path / f"m{suffix}"
     (model.save_weights if suffix == ".weights.h5" else model.save)(path)

@@ -1,4 +1,4 @@
-"""What Keras is told: modules, registered names, operations and their tensors."""
+"""Information that files hold for Keras: modules, registered names, operations and their tensors."""
 
 import json
 
@@ -12,7 +12,7 @@ def entries(model):
     return {entry["name"]: entry for entry in model_to_keras(model)["config"]["layers"]}
 
 
-def test_a_sequence_and_how_it_is_trained():
+def test_a_sequential_model_and_its_compile_arguments():
     model = Sequential([Input((3,), name="x"), layers.Dense(2, kernel_regularizer=regularizers.L2(0.5), name="d")])
     model.compile(optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 5)), ["mse"], metrics=["mae"])
     data = json.loads(json.dumps(model_to_keras(model)))
@@ -29,7 +29,7 @@ def test_a_sequence_and_how_it_is_trained():
     assert (data["compile_config"]["loss"], data["compile_config"]["metrics"]) == (["mse"], ["mae"])
 
 
-def test_functions_that_a_model_was_compiled_with_are_told_from_names():
+def test_functions_of_compile_are_distinct_from_names():
     def cubic(y_true, y_pred):
         return ops.mean(ops.absolute(y_true - y_pred) ** 3, axis=-1)
 
@@ -41,7 +41,7 @@ def test_functions_that_a_model_was_compiled_with_are_told_from_names():
     assert data["metrics"] == [["accuracy", function]]
 
 
-def test_operations_have_names_of_their_own():
+def test_operations_have_unique_names():
     a = Input((4, 3), name="relu")
     model = Model(a, ops.relu(ops.mean(ops.relu(a), axis=1, keepdims=True)))
     found = entries(model)
@@ -84,7 +84,7 @@ def test_operations_that_keras_lacks_are_an_error(tmp_path):
 
 
 def test_operations_are_next_to_the_layers_that_they_need():
-    """Keras 3.6 draws a graph in this order."""
+    """Keras 3.6 rebuilds a graph in this order."""
     i = Input((4,), name="i")
     x = ops.relu(layers.Dense(4, name="first")(i)) + i
     model = Model(i, layers.Dense(2, name="last")(ops.square(x) * x))

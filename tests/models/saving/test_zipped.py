@@ -1,4 +1,4 @@
-"""Archives that were not made by saving a model."""
+"""Archives that were not written by saving a model."""
 
 import json
 import stat
@@ -42,10 +42,10 @@ def link(name, target):
     ],
     ids=str,
 )
-def test_an_entry_that_does_not_belong_there(tmp_path, suffix, name, content):
+def test_an_unexpected_entry(tmp_path, suffix, name, content):
     path = saved(tmp_path, suffix)
     with warnings.catch_warnings(), zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
-        warnings.simplefilter("ignore")  # two entries of one name
+        warnings.simplefilter("ignore")  # two entries with the same name
         archive.writestr(name, content)
     with pytest.raises(ValueError, match=r"an archive must have .*Received"):
         models.load_model(path)
@@ -61,7 +61,7 @@ def test_entries_that_are_large_together(tmp_path):
         models.load_model(path)
 
 
-def test_a_size_that_is_not_that_of_the_content(tmp_path):
+def test_a_wrong_size_of_the_content(tmp_path):
     path = saved(tmp_path, ".keras")
     content = path.read_bytes()
     at = content.rindex(b"PK\x01\x02")
@@ -97,7 +97,7 @@ def test_an_entry_that_is_missing(tmp_path, left_out):
         models.load_model(path)
 
 
-def test_an_array_that_is_longer_in_words_than_in_bytes(tmp_path):
+def test_an_array_whose_header_exceeds_its_bytes(tmp_path):
     path = saved(tmp_path, ".npz")
     with zipfile.ZipFile(path) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
@@ -110,7 +110,7 @@ def test_an_array_that_is_longer_in_words_than_in_bytes(tmp_path):
         models.load_model(path)
 
 
-def test_what_is_in_an_archive(tmp_path):
+def test_entries_of_an_archive(tmp_path):
     with zipfile.ZipFile(saved(tmp_path, ".keras")) as archive:
         assert archive.namelist() == ["metadata.json", "config.json", "model.weights.h5"]
         assert json.loads(archive.read("metadata.json"))["keras_version"].startswith("3.")

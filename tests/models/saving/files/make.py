@@ -1,11 +1,10 @@
-"""Makes the files beside it, with the Keras that is installed: `python make.py`, once with each version and backend.
+"""Create the files of this folder with the installed Keras: `python make.py`, once with each version and backend.
 
-`python make.py NAME ...` makes only some of them.
+`python make.py NAME ...` creates only these files.
 
-Each is packed by gzip, since HDF5 files are mostly empty where arrays are small. Its .npz has inputs x0, x1, ..., the
-outputs y0, ... that Keras gives for them, and the losses of going on training.
-The files here are of Keras 3.15.1 on JAX 0.10 (torch_* on PyTorch, tensorflow_* on TensorFlow),
-3.6.0 on JAX 0.4.35, 3.0.5 on JAX 0.4.23, and 2.15.0 on TensorFlow 2.15.
+Each file is packed by gzip, because HDF5 files of small arrays are mostly empty. Its .npz has inputs x0, x1, ..., the
+outputs y0, ... of Keras, and the losses of further training. The files here come from Keras 3.15.1 on JAX 0.10 (torch_*
+on PyTorch, tensorflow_* on TensorFlow), 3.6.0 on JAX 0.4.35, 3.0.5 on JAX 0.4.23, and 2.15.0 on TensorFlow 2.15.
 """
 
 import gzip
@@ -17,7 +16,7 @@ import numpy as np
 
 HERE = Path(__file__).parent
 L = keras.layers
-PENALTY = None if keras.__version__.startswith("3.0.") else "l2"  # which 3.0 adds twice to the loss
+PENALTY = None if keras.__version__.startswith("3.0.") else "l2"  # Keras 3.0 adds it twice to the loss
 
 
 def sequential(**first):
@@ -46,9 +45,9 @@ def functional():
 def with_operations():
     a = keras.Input((4, 3), name="a")
     parts = (slice(None), slice(1, None), *([] if keras.__version__.startswith("3.0.") else [...]), slice(2))
-    x = keras.ops.mean(keras.ops.relu(a * 2.0 - 1.0)[parts], axis=1, keepdims=True)  # 3.0 does not save an ellipsis
+    x = keras.ops.mean(keras.ops.relu(a * 2.0 - 1.0)[parts], axis=1, keepdims=True)  # Keras 3.0 saves no ellipsis
     out = L.Dense(2, name="dense")(L.Reshape((2,), name="flat")(x))
-    is_old = keras.__version__.startswith("3.0.")  # which finds no loss of an output in a dict
+    is_old = keras.__version__.startswith("3.0.")  # does not find the loss of an output in a dict
     return keras.Model(a, out if is_old else {"out": out}, name="operations")
 
 
@@ -57,7 +56,7 @@ def flat(arrays):
 
 
 def keep(name, model, optimizer, weights=None, is_trained=True):
-    """Train for a while, save, and note what comes next."""
+    """Train for a few steps, save, and store the results of further training."""
     if sys.argv[1:] and name not in sys.argv[1:]:
         return
     rng = np.random.default_rng(0)

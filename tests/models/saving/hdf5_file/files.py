@@ -1,4 +1,4 @@
-"""Files of every form that h5py writes, and all that is in one."""
+"""HDF5 files of every form that h5py writes, and a function that reads all their contents."""
 
 import io
 
@@ -11,7 +11,7 @@ h5py = pytest.importorskip("h5py")
 
 
 def file(fill, **how):
-    """The bytes of a file that `fill(root)` has filled."""
+    """Return the bytes of a file that `fill(root)` fills."""
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", **how) as root:
         fill(root)
@@ -19,7 +19,7 @@ def file(fill, **how):
 
 
 def mixed(root):
-    """Something of everything."""
+    """Write an object of every kind."""
     layer = root.create_group("layers/dense")
     layer.attrs["name"] = "dense"
     layer.attrs["names"] = np.array(["kernel", "bias"], dtype=h5py.string_dtype())
@@ -49,7 +49,7 @@ def chunks(root):
 
 
 def links(root):
-    """So many that they are in trees with levels, and in heaps with tables of blocks."""
+    """Write enough links for trees with levels and heaps with tables of blocks."""
     for i in range(1000):
         root[f"{'name' * (i % 9)}_{i}"] = np.float32(i)
 
@@ -68,7 +68,7 @@ def deep(root):
 
 
 def everything(node):
-    """All values below a node, by path; attributes behind "@"."""
+    """Return all values below a node by path, with "@" before the names of attributes."""
     values = {f"{node.name}@{name}": node.value(name) for name in node.attributes}
     if isinstance(node, hdf5_file.Dataset):
         return {**values, node.name: node.array()}
@@ -83,7 +83,7 @@ def everything_of_h5py(node):
 
 
 def plain(value):
-    """An attribute with texts as `str`."""
+    """Return an attribute, with strings as `str`."""
     if isinstance(value, h5py.Empty):
         return None
     array = np.asarray(value.decode() if isinstance(value, bytes) else value)

@@ -1,4 +1,4 @@
-"""Files that were cut or changed are read, or are an error that says so; neither takes long."""
+"""Truncated or changed files are read, or raise an error that names the damage; neither takes long."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ each_form = pytest.mark.parametrize("content", [file(mixed), file(mixed, libver=
 
 
 def is_read(content):
-    """Whether all of a file can be read; what is wrong must be a ValueError."""
+    """Return whether all of a file can be read; an error must be a ValueError."""
     try:
         everything(hdf5_file.opened(content))
     except ValueError as error:
@@ -22,15 +22,15 @@ def is_read(content):
 
 
 @each_form
-def test_a_file_that_was_cut(content):
+def test_truncated_files(content):
     assert is_read(content)
     assert not any(is_read(content[:size]) for size in range(0, len(content), 7))
     assert not is_read(content[:-1])
 
 
 @each_form
-def test_a_byte_that_was_changed(content):
-    """All but those of long rows of zeros, which are not in use."""
+def test_changed_bytes(content):
+    """Each byte is changed, except in long rows of zeros, which are unused."""
     used = [at for at in range(len(content)) if any(content[max(at - 16, 0) : at + 16])]
     read = [is_read(content[:at] + bytes([content[at] ^ 255]) + content[at + 1 :]) for at in used]
     assert 0.4 < np.mean(read) < 0.8
@@ -44,8 +44,8 @@ def replaced(content, *changes):
     return content
 
 
-def test_a_text_that_is_said_to_be_there_often():
-    """A list of names that are all one long text: more than the file can hold."""
+def test_repeated_references_to_a_long_string():
+    """A list of names that all refer to one long string would be larger than the file."""
 
     def fill(root):
         root.attrs["names"] = np.array(["x" * 50_000] + ["y"] * 2000, dtype=h5py.string_dtype())
@@ -59,12 +59,12 @@ def test_a_text_that_is_said_to_be_there_often():
     everything(hdf5_file.opened(content[:start] + first * 2 + content[start + 32 :]))
 
 
-def test_a_header_that_goes_on_with_itself():
+def test_a_header_that_continues_with_itself():
     content = bytearray(file(lambda root: root.attrs.update({f"attribute_{i}": i for i in range(40)})))
     root = int.from_bytes(content[64:72], "little")
     size = int.from_bytes(content[root + 8 : root + 12], "little")
     messages = range(root + 16, root + 16 + size)
-    at = next(at for at in messages[::8] if content[at : at + 4] == b"\x10\0\x10\0")  # where it goes on
+    at = next(at for at in messages[::8] if content[at : at + 4] == b"\x10\0\x10\0")  # address of the continuation
     content[at + 8 : at + 24] = (root + 16).to_bytes(8, "little") + size.to_bytes(8, "little")
     with pytest.raises(ValueError, match="again and again"):
         hdf5_file.opened(bytes(content))
@@ -79,7 +79,7 @@ def test_a_tree_that_is_its_own_branch():
 
 
 def test_chunks_that_expand():
-    """A chunk gives no more than fits it, however much it was made of."""
+    """A chunk returns at most the bytes that fit into it, regardless of the size of its data."""
     whole = file(lambda root: root.create_dataset("x", data=np.zeros(1 << 22, "i1"), chunks=(1 << 22,), compression=9))
     small = file(lambda root: root.create_dataset("x", data=np.zeros(1 << 12, "i1"), chunks=(1 << 12,), compression=9))
     assert is_read(whole)
@@ -88,7 +88,7 @@ def test_chunks_that_expand():
     assert is_read(small[:end] + whole[begin : begin + len(small) - end])
 
 
-def test_parts_without_number(monkeypatch):
+def test_an_endless_number_of_parts(monkeypatch):
     content = file(mixed)
     monkeypatch.setattr(storage, "MOST_READS", 100)
     with pytest.raises(ValueError, match="at most 100 parts"):

@@ -1,4 +1,4 @@
-"""What is read is what h5py reads."""
+"""The reader returns the same values as h5py."""
 
 import io
 from functools import partial
@@ -14,7 +14,7 @@ from .files import attributes, chunks, deep, everything, everything_of_h5py, fil
 @pytest.mark.parametrize("libver", ["earliest", "v108", "latest"])
 @pytest.mark.parametrize("track_order", [False, True])
 @pytest.mark.parametrize("fill", [mixed, types, chunks, links, attributes, deep], ids=lambda f: f.__name__)
-def test_what_h5py_reads(fill, libver, track_order):
+def test_values_equal_those_of_h5py(fill, libver, track_order):
     content = file(fill, libver=libver, track_order=track_order)
     if libver == "latest" and fill in (mixed, chunks):
         with pytest.raises(ValueError, match=r"chunks as HDF5 1.8 has them. Received: .*, layout 2 of version"):
@@ -51,7 +51,7 @@ def put(value, **how):
         (partial(h5py.Group.__setitem__, name="x", obj=np.dtype("f4")), "groups and arrays"),
     ],
 )
-def test_what_files_of_models_do_not_hold(fill, rule):
+def test_objects_that_model_files_do_not_contain(fill, rule):
     content = file(fill)
     with pytest.raises(ValueError, match=rf"{rule}.*Received"):
         everything(hdf5_file.opened(content))
