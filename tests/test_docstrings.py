@@ -31,7 +31,7 @@ WITHOUT_EXAMPLE = {
     "fastconv.random": 12,
     "fastconv.regularizers": 12,
     "fastconv.saving": 12,
-    "fastconv.utils": 27,
+    "fastconv.utils": 6,
 }
 
 

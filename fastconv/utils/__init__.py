@@ -1,4 +1,4 @@
-"""Helpers that scripts use beside models."""
+"""Utilities for data, files, labels, seeds and pictures of models."""
 
 from fastconv.serialization import (
     custom_object_scope,
@@ -22,7 +22,7 @@ from fastconv.utils.random import set_random_seed
 from fastconv.utils.sequences import pad_sequences, timeseries_dataset_from_array
 
 CustomObjectScope = custom_object_scope
-Sequence = PyDataset  # what Keras 2 calls it
+Sequence = PyDataset  # its name in Keras 2
 
 __all__ = [
     "CustomObjectScope",

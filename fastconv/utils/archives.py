@@ -1,4 +1,4 @@
-"""Archives, of which nothing gets out of the folder that it is extracted into."""
+"""Extraction of archives that never writes outside the target folder."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ FORMATS = ("tar", "zip")
 
 
 def extract_archive(path: Path, folder: Path, archive_format: str | Sequence[str] | None = "auto") -> None:
-    """Extract an archive into `folder`, which is there whole or not at all.
+    """Extract an archive into `folder`, completely or not at all.
 
     Args:
-        path: of the archive.
-        folder: a new one.
-        archive_format: "tar" (compressed or not), "zip", several of them, or "auto" for either.
+        path: the archive.
+        folder: a folder that does not exist yet.
+        archive_format: "tar" (compressed or not), "zip", a sequence of these, or "auto" for either.
 
     Raises:
-        ValueError: an unknown format, a file of another format, a damaged one, or one that holds links, devices, or
+        ValueError: the format is unknown, or the file has another format, is damaged, or contains links, devices, or
             paths that lead out of the folder.
     """
     allowed = FORMATS if archive_format == "auto" else (archive_format,) if isinstance(archive_format, str) else (
@@ -45,7 +45,7 @@ def extract_archive(path: Path, folder: Path, archive_format: str | Sequence[str
 
 
 def _place(folder: Path, archive: Path, name: str, content: IO[bytes] | None) -> None:
-    """Write a file of an archive, or make a folder where `content` is None."""
+    """Write a file of an archive, or create a folder if `content` is None."""
     parts = PurePosixPath(name).parts
     if PurePosixPath(name).is_absolute() or ".." in parts or "\\" in name or ":" in name:
         raise ValueError(f"{archive}: paths must stay in the archive's folder. Received: {name!r}")
@@ -60,10 +60,10 @@ def _tar(path: Path) -> Iterator[tuple[str, Any]]:
     with tarfile.open(path) as archive:
         for member in archive:
             if not (member.isfile() or member.isdir()):
-                raise ValueError(f"{path}: an archive must hold files and folders alone. Received: {member.name!r}")
+                raise ValueError(f"{path}: an archive must contain only files and folders. Received: {member.name!r}")
             yield member.name, archive.extractfile(member) if member.isfile() else None
         while archive.fileobj is not None and archive.fileobj.read(1 << 20):
-            pass  # the checksum stands at the end
+            pass  # the checksum follows the last member
 
 
 def _zip(path: Path, allowed: bool) -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""Convolution as what it is, a linear map: the matrix written out."""
+"""The matrix of a convolution as a linear map."""
 
 from __future__ import annotations
 
@@ -20,26 +20,37 @@ def convolution_matrix(
     dilation_rate: int | Sequence[int] = 1,
     data_format: str | None = None,
 ) -> np.ndarray:
-    """C with C[(oh, ow, co), (oh SH + kh DH - top, ow SW + kw DW - left, ci)] = kernel[kh, kw, ci, co], zero elsewhere.
+    """C[(oh, ow, co), (oh SH + kh DH - top, ow SW + kw DW - left, ci)] = kernel[kh, kw, ci, co], zero elsewhere.
 
-    Then `ops.conv(x, kernel)` is C x, and its gradient with respect to x is C^T dy; Dumoulin and Visin 2016, chapter 4.
+    For a flattened image x, `ops.conv(x, kernel)` is C x, and its gradient with respect to x is C^T dy (Dumoulin and
+    Visin 2016, chapter 4).
 
     Args:
-        kernel: (KH, KW, CI, CO).
-        input_shape: (H, W, G CI) of one image, or (G CI, H, W) with data_format="channels_first"; G groups.
-        strides, padding, dilation_rate, data_format: as given to `ops.conv`.
+        kernel: array (KH, KW, CI, CO).
+        input_shape: (H, W, G CI) of an image, or (G CI, H, W) if data_format="channels_first"; G is the number of
+            groups.
+        strides: int or pair of ints, as for `ops.conv`. Default: 1.
+        padding: "valid", "same", or sizes, as for `ops.conv`. Default: "valid".
+        dilation_rate: int or pair of ints, as for `ops.conv`. Default: 1.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`. Default: None.
 
     Returns:
-        (outputs, inputs), for images flattened in the order of their axes, in the dtype of the kernel.
+        Array (outputs, inputs) in the dtype of the kernel, for images flattened in the order of their axes.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: the shapes do not fit.
+
+    Example:
+        >>> kernel = np.array([1.0, 2.0]).reshape(1, 2, 1, 1)
+        >>> convolution_matrix(kernel, (1, 3, 1))
+        array([[1., 2., 0.],
+               [0., 1., 2.]])
     """
     kernel, input_shape = np.asarray(kernel), tuple(input_shape)
     if kernel.ndim != 4 or len(input_shape) != 3:
         raise ValueError(
-            "convolution_matrix: the kernel must have 4 axes, (KH, KW, CI, CO), and input_shape 3 sizes, those of one "
-            f"image with its channels. Received: kernel.shape={kernel.shape}, input_shape={input_shape}"
+            "convolution_matrix: the kernel must have 4 axes, (KH, KW, CI, CO), and input_shape 3 sizes: an image's "
+            f"height, width and channels. Received: kernel.shape={kernel.shape}, input_shape={input_shape}"
         )
     channels_first = config.standardize_data_format(data_format) == "channels_first"
     h, w, channels = (*input_shape[1:], input_shape[0]) if channels_first else input_shape
@@ -60,7 +71,7 @@ def convolution_matrix(
 
 
 def _over_all_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
-    """(KH, KW, G CI, CO): the kernel of G groups as one of a single group, with zeros where a group has no weights."""
+    """Return (KH, KW, G CI, CO): the kernel of G groups as an ungrouped kernel, with zeros between different groups."""
     kh, kw, ci, co = kernel.shape
     if channels % ci or co % (channels // ci):
         raise ValueError(

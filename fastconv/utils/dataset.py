@@ -1,4 +1,4 @@
-"""Datasets: elements that are made one by one, again in each pass, by steps that are written one behind another."""
+"""Datasets: streams of elements that can be iterated repeatedly and transformed by chained methods."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ ENDLESS = -2
 
 
 class Dataset:
-    """Elements, arrays or tuples and dicts of them, that can be passed over again and again.
+    """A stream of elements (arrays, or tuples and dicts of arrays) that can be iterated repeatedly.
 
-    Every method returns a new dataset. Nothing is made before it is asked for. Arrays stay those of whoever gave them,
-    and elements belong to whoever takes them: either may be changed in place.
+    Each method returns a new dataset. Elements are computed when they are needed. A dataset copies its input arrays and
+    its elements, so that changing either in place is safe.
 
     Args:
-        make: begins a pass: returns an iterator of elements.
-        length: how many there are, `UNKNOWN_LENGTH` or `ENDLESS`.
+        make: function without arguments that starts a pass: it returns an iterator of elements.
+        length: int. The number of elements, `UNKNOWN_LENGTH` (-1, the default) or `ENDLESS` (-2).
 
-    >>> dataset = Dataset.from_tensor_slices(np.arange(5)).map(lambda x: 10 * x).batch(2)
-    >>> [batch.tolist() for batch in dataset]
-    [[0, 10], [20, 30], [40]]
+    Example:
+        >>> dataset = Dataset.from_tensor_slices(np.arange(5)).map(lambda x: 10 * x).batch(2)
+        >>> [batch.tolist() for batch in dataset]
+        [[0, 10], [20, 30], [40]]
     """
 
     def __init__(self, make: Callable[[], Iterator[Any]], length: int = UNKNOWN_LENGTH) -> None:
@@ -43,11 +44,18 @@ class Dataset:
 
     @classmethod
     def from_tensor_slices(cls, tensors: Any) -> Dataset:
-        """The elements along the first axis of an array, or of several of one length in a tuple or dict."""
+        """Create a dataset from slices along the first axis of an array, or of equally long arrays in a tuple or dict.
+
+        Example:
+            >>> for x, y in Dataset.from_tensor_slices((np.arange(2), np.array([5, 6]))):
+            ...     print(x, y)
+            0 5
+            1 6
+        """
         arrays = map_leaves(owned, tensors)
         if any(leaf.ndim == 0 for leaf in leaves(arrays)):
             raise ValueError(
-                "from_tensor_slices: what is sliced must be arrays; a list of numbers is one as np.asarray(numbers). "
+                "from_tensor_slices: tensors must be arrays with an axis to slice; pass a list through np.asarray. "
                 f"Received: shapes={[leaf.shape for leaf in leaves(arrays)]}"
             )
         lengths = {len(leaf) for leaf in leaves(arrays)}
@@ -58,34 +66,35 @@ class Dataset:
 
     @classmethod
     def from_generator(cls, generator: Callable[[], Iterator[Any]]) -> Dataset:
-        """What `generator` yields, called anew for each pass."""
+        """Create a dataset of the elements that `generator()` yields; it is called again for each pass."""
         return cls(lambda: map(copied, generator()))
 
     def __iter__(self) -> Iterator[Any]:
         return self._make()
 
     def __len__(self) -> int:
-        """How many elements there are. Raises TypeError where that is not known."""
+        """Return the number of elements. Raises TypeError if it is unknown or infinite."""
         if self._length < 0:
             raise TypeError("The number of elements of this dataset is not known")
         return self._length
 
     def cardinality(self) -> int:
-        """How many elements there are, `UNKNOWN_LENGTH` (-1) or `ENDLESS` (-2)."""
+        """Return the number of elements, `UNKNOWN_LENGTH` (-1) or `ENDLESS` (-2)."""
         return self._length
 
     def as_numpy_iterator(self) -> Iterator[Any]:
-        """The elements of a pass."""
+        """Return an iterator of the elements of a pass."""
         return iter(self)
 
-    # ---- what is done to elements --------------------------------------------------------------------------------
+    # ---- transformations of elements -----------------------------------------------------------------------------
 
     def map(self, function: Callable[..., Any], num_parallel_calls: int | None = None) -> Dataset:
-        """function(element) for each, with the parts of a tuple as arguments.
+        """Apply `function` to each element.
 
         Args:
-            function: written with NumPy or ops.
-            num_parallel_calls: in how many threads elements are made ahead; in none when None, in four when negative.
+            function: function of an element, written with NumPy or ops; the parts of a tuple are separate arguments.
+            num_parallel_calls: int or None. The number of threads that compute elements in advance; None for none, a
+                negative number for four. Default: None.
         """
 
         def call(element: Any) -> Any:
@@ -103,7 +112,7 @@ class Dataset:
         return Dataset(parallel, self._length)
 
     def filter(self, predicate: Callable[..., Any]) -> Dataset:
-        """The elements for which predicate(element) holds, with the parts of a tuple as arguments."""
+        """Keep the elements for which `predicate` is true; the parts of a tuple are separate arguments."""
 
         def holds(element: Any) -> bool:
             return bool(predicate(*element) if isinstance(element, tuple) else predicate(element))
@@ -111,21 +120,21 @@ class Dataset:
         return Dataset(lambda: filter(holds, self))
 
     def enumerate(self, start: int = 0) -> Dataset:
-        """(number, element) for each."""
+        """Pair each element with its index: (start, element), (start + 1, element), ..."""
         start = as_integer("enumerate", "start", start)
         return Dataset(lambda: zip(numbers(start), self), self._length)
 
-    # ---- which elements, and in which order ----------------------------------------------------------------------
+    # ---- selection and order -------------------------------------------------------------------------------------
 
     def take(self, count: int) -> Dataset:
-        """The first `count` elements; all when -1."""
+        """Keep the first `count` elements; all of them if -1."""
         count = as_integer("take", "count", count, -1)
         if count < 0:
             return self
         return Dataset(lambda: islice(self, count), min(self._length, count) if self._length >= 0 else UNKNOWN_LENGTH)
 
     def skip(self, count: int) -> Dataset:
-        """The elements after the first `count`; none when -1."""
+        """Drop the first `count` elements; all of them if -1."""
         count = as_integer("skip", "count", count, -1)
         if count < 0:
             return Dataset(lambda: iter(()), 0)
@@ -133,7 +142,7 @@ class Dataset:
         return Dataset(lambda: islice(self, count, None), left)
 
     def repeat(self, count: int | None = None) -> Dataset:
-        """`count` passes one after another; without end when None or -1."""
+        """Repeat the dataset `count` times; endlessly if None or -1."""
         count = optional(as_integer, "repeat", "count", count, -1)
         endless = count is None or count < 0
 
@@ -148,12 +157,12 @@ class Dataset:
     def shuffle(
         self, buffer_size: int, seed: int | None = None, reshuffle_each_iteration: bool | None = None
     ) -> Dataset:
-        """Elements in a random order: each is drawn from the `buffer_size` next ones.
+        """Shuffle the elements: each is drawn at random from a buffer of the next `buffer_size` elements.
 
         Args:
-            buffer_size: as large as the dataset for an order that is evenly random.
-            seed: of the order; from `utils.set_random_seed` when None.
-            reshuffle_each_iteration: whether each pass has another order; True when None.
+            buffer_size: int. The order is uniformly random if it is at least the dataset's length.
+            seed: int or None. The seed of the order; if None, it comes from `utils.set_random_seed`. Default: None.
+            reshuffle_each_iteration: bool or None. Whether each pass has a new order; None means True. Default: None.
         """
         buffer_size = as_integer("shuffle", "buffer_size", buffer_size, 1)
         first = next_seed() if seed is None else as_seed("shuffle", seed)
@@ -177,10 +186,10 @@ class Dataset:
 
         return Dataset(shuffled, self._length)
 
-    # ---- batches, and when elements are made ---------------------------------------------------------------------
+    # ---- batches, and when elements are computed -----------------------------------------------------------------
 
     def batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
-        """Arrays of `batch_size` elements of one structure; the last one may be smaller, or is left out."""
+        """Stack groups of `batch_size` elements; the last batch may be smaller, or is dropped if `drop_remainder`."""
         batch_size = as_integer("batch", "batch_size", batch_size, 1)
 
         def batches() -> Iterator[Any]:
@@ -194,11 +203,11 @@ class Dataset:
         return Dataset(batches, length)
 
     def unbatch(self) -> Dataset:
-        """The elements along the first axis of each."""
+        """Split each element into its slices along the first axis."""
         return Dataset(lambda: (one for element in self for one in Dataset.from_tensor_slices(element)))
 
     def cache(self) -> Dataset:
-        """The same elements, kept from the first whole pass on."""
+        """Keep the elements of the first complete pass in memory, and reuse them in later passes."""
         kept: list[Any] = []
         whole = threading.Event()
 
@@ -217,24 +226,24 @@ class Dataset:
         return Dataset(elements, self._length)
 
     def prefetch(self, buffer_size: int) -> Dataset:
-        """The same elements, up to `buffer_size` of them (two when -1 or 0) made ahead in a thread."""
+        """Compute up to `buffer_size` elements (two if -1 or 0) in advance, in a thread."""
         buffer_size = as_integer("prefetch", "buffer_size", buffer_size, -1)
         return Dataset(lambda: _made_ahead(self, buffer_size if buffer_size > 0 else 2), self._length)
 
 
 def check_format(function: str, format: Any) -> None:
-    """Raise ValueError unless `format` is "tf", Keras's name for datasets with the methods of `Dataset`."""
+    """Raise ValueError unless `format` is "tf", Keras's name for the kind of dataset that `Dataset` implements."""
     if format != "tf":
         raise ValueError(f"{function}: format must be 'tf', which means a Dataset here. Received: format={format!r}")
 
 
 def owned(data: Any) -> np.ndarray:
-    """`data` as an array of its own; only files that are mapped into memory are read later."""
+    """Return a copy of `data` as an array; only memory-mapped files are not copied."""
     return np.asarray(data) if isinstance(data, np.memmap) else np.array(data)
 
 
 def stacked(elements: list) -> Any:
-    """Elements as one: arrays that have them along their first axis. Entries of dicts are found by their keys.
+    """Stack elements along a new first axis; entries of dicts are matched by their keys.
 
     Raises:
         ValueError: the elements have different structures.
@@ -250,12 +259,12 @@ def stacked(elements: list) -> Any:
 
 
 def copied(element: Any) -> Any:
-    """`element` with arrays of its own."""
+    """Return `element` with copies of its arrays."""
     return map_leaves(lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, element)
 
 
 def _made_ahead(dataset: Dataset, most: int) -> Iterator[Any]:
-    """The elements of `dataset`, made in a thread of their own; an error in it is raised here."""
+    """Yield the elements of `dataset`, computed in a separate thread; its errors are raised here."""
     made: queue.Queue = queue.Queue(most)
     stopped = threading.Event()
 
@@ -287,7 +296,7 @@ def _made_ahead(dataset: Dataset, most: int) -> Iterator[Any]:
             yield value
     finally:
         stopped.set()
-        if worker.is_alive():  # which it may not say yet if its start was interrupted
+        if worker.is_alive():  # a thread whose start was interrupted may not be alive yet
             worker.join()
 
 
@@ -299,17 +308,26 @@ def split_dataset(
     seed: int | None = None,
     preferred_backend: str | None = None,
 ) -> tuple[Dataset, Dataset]:
-    """Two datasets of the elements of one, which are made once and kept.
+    """Split a dataset in two; its elements are computed once and kept in memory.
 
     Args:
-        dataset: a `Dataset`, an array, or several of one length in a tuple, list or dict.
-        left_size, right_size: a fraction, or how many elements; the rest when None, and fewer leave some out.
-        shuffle: whether elements are put in a random order first.
-        seed: of that order; from `utils.set_random_seed` when None.
-        preferred_backend: accepted as Keras does, for which the datasets of several libraries exist.
+        dataset: a `Dataset`, an array, or arrays of equal length in a tuple, list or dict.
+        left_size, right_size: float for a fraction, int for a number of elements, None for the rest. Default: None. If
+            both are given, they may leave out elements.
+        shuffle: bool. Whether to shuffle the elements first. Default: False.
+        seed: int or None. The seed of the order; if None, it comes from `utils.set_random_seed`. Default: None.
+        preferred_backend: ignored; Keras uses it to choose between libraries. Default: None.
+
+    Returns:
+        Two datasets.
 
     Raises:
-        ValueError: no size, sizes that are more than all, or one that leaves a part empty.
+        ValueError: neither size is given, the sizes exceed the dataset, or a part would be empty.
+
+    Example:
+        >>> left, right = split_dataset(np.arange(5), left_size=0.6)
+        >>> [x.tolist() for x in left], [x.tolist() for x in right]
+        ([0, 1, 2], [3, 4])
     """
     left_size = optional(as_number, "split_dataset", "left_size", left_size, 0, below=np.inf)
     right_size = optional(as_number, "split_dataset", "right_size", right_size, 0, below=np.inf)
@@ -323,7 +341,7 @@ def split_dataset(
         right = n - left
     if left is None or right is None or not (0 < left < n and 0 < right < n and left + right <= n):
         raise ValueError(
-            "split_dataset: both parts need elements, and together at most all. "
+            "split_dataset: both parts must have elements, and together at most all elements. "
             f"Received: {left_size=}, {right_size=}, {n} elements"
         )
     if shuffle:

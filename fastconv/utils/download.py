@@ -1,4 +1,4 @@
-"""Files from elsewhere, kept in a folder of one's own."""
+"""Download of files into a local cache."""
 
 from __future__ import annotations
 
@@ -14,28 +14,32 @@ from fastconv.utils.archives import extract_archive
 from fastconv.utils.files import naming_file
 
 HASHES = {32: "md5", 64: "sha256"}  # by the number of their hexadecimal digits
-ENDING = re.compile(r"(\.tar)?\.(tar|zip|t?gz|t?bz2|t?xz)$", re.IGNORECASE)  # of an archive's name
+ENDING = re.compile(r"(\.tar)?\.(tar|zip|t?gz|t?bz2|t?xz)$", re.IGNORECASE)  # endings of archives
 
 
 def folders() -> list[Path]:
-    """Where files are looked for: the folder FASTCONV_DATA, if that variable is set, and ~/.cache/fastconv.
+    """Return the folders in which files are searched: FASTCONV_DATA, if that variable is set, and ~/.cache/fastconv.
 
-    Downloads go into the first of them.
+    Downloads go into the first folder.
     """
     given = os.environ.get("FASTCONV_DATA")
     return [*([Path(given)] if given else []), Path.home() / ".cache" / "fastconv"]
 
 
 def fetch(url: str, checksum: str | None, target: Path) -> Path:
-    """`target`, downloaded unless it is there with this checksum; it is there whole or not at all.
+    """Download a file to `target`, unless it exists with this checksum, and return `target`.
+
+    The file is written completely or not at all.
 
     Args:
-        checksum: "sha256:..." or "md5:...", or None for any content.
+        url: the address.
+        checksum: "sha256:..." or "md5:...", or None to accept any content.
+        target: the path of the file.
 
     Raises:
         ImportError: pooch is not installed.
         OSError: the download failed.
-        ValueError: what was downloaded has another checksum.
+        ValueError: the downloaded file has another checksum.
     """
     try:
         import pooch
@@ -58,26 +62,35 @@ def get_file(
     cache_dir: str | os.PathLike[str] | None = None,
     force_download: bool = False,
 ) -> str:
-    """The path of a file that is downloaded where it is not there yet, or of the folder that it was extracted into.
+    """Download a file unless it exists, extract it if requested, and return the path of the file or folder.
 
     Args:
-        fname: the file's name; that at the end of `origin` when None.
-        origin: where to download it from.
-        untar: `extract`, as a tar archive; what Keras 2 calls it.
-        md5_hash: `file_hash`, as MD5; what Keras 2 calls it.
-        file_hash: SHA-256 or MD5 of the file; a file that is there with another one is downloaded again.
-        cache_subdir: the folder within `cache_dir`.
-        hash_algorithm: "sha256", "md5", or "auto" to tell by its length.
-        extract: whether to extract it, into a folder beside it: "set_extracted" for "set.tar.gz".
-        archive_format: "tar", "zip", or "auto" to tell by its content.
-        cache_dir: FASTCONV_DATA or ~/.cache/fastconv when None.
-        force_download: whether to download it again.
+        fname: str or None. The file's name; if None, the name at the end of `origin`. Default: None.
+        origin: str. The address to download from.
+        untar: bool. Whether to extract the file as a tar archive, as in Keras 2. Default: False.
+        md5_hash: str or None. The MD5 of the file, as in Keras 2. Default: None.
+        file_hash: str or None. The SHA-256 or MD5 of the file. An existing file with another hash is downloaded again.
+            Default: None.
+        cache_subdir: str. The folder within `cache_dir`. Default: "datasets".
+        hash_algorithm: "sha256", "md5", or "auto" to derive it from the hash's length. Default: "auto".
+        extract: bool. Whether to extract the file into a folder next to it, for example "set_extracted" for
+            "set.tar.gz". Default: False.
+        archive_format: "tar", "zip", or "auto" to derive it from the content. Default: "auto".
+        cache_dir: str, path or None. If None, the folder FASTCONV_DATA or ~/.cache/fastconv. Default: None.
+        force_download: bool. Whether to download the file even if it exists. Default: False.
+
+    Returns:
+        str. The path of the file, or of the folder with the extracted files.
 
     Raises:
-        ImportError: it must be downloaded, and pooch is not installed.
+        ImportError: the file must be downloaded, and pooch is not installed.
         OSError: the download failed.
-        ValueError: no origin, a name that is a path, a hash that is none, another checksum, or an archive that is
-            damaged or holds anything but files and folders below its own.
+        ValueError: origin is missing, fname contains folders, the hash is malformed or differs, or the archive is
+            damaged or contains anything but files and folders inside it.
+
+    Example:
+        >>> address = "https://example.org/digits.tar.gz"
+        >>> folder = get_file(origin=address, file_hash="9f86d0...", extract=True)  # doctest: +SKIP
     """
     if not origin:
         raise ValueError(f"get_file: origin must be the address to download from. Received: origin={origin!r}")
@@ -101,13 +114,13 @@ def get_file(
 
 
 def _checksum(digest: str | None, algorithm: str) -> str | None:
-    """`digest` as "algorithm:digest". Raises ValueError where it cannot be one."""
+    """Return `digest` as "algorithm:digest". Raises ValueError if its length does not fit the algorithm."""
     if not digest:
         return None
     found = HASHES.get(len(digest)) if algorithm == "auto" else algorithm
     if found not in HASHES.values() or HASHES.get(len(digest)) != found:
         raise ValueError(
-            f"get_file: a hash must be of SHA-256 or MD5. Received: file_hash={digest!r}, hash_algorithm={algorithm!r}"
+            f"get_file: file_hash must be SHA-256 or MD5. Received: file_hash={digest!r}, hash_algorithm={algorithm!r}"
         )
     return f"{found}:{digest.lower()}"
 

@@ -1,4 +1,4 @@
-"""The endings of models' files, and what must hold before anything is saved."""
+"""File formats of models, by their endings, and checks to make before saving."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ABOUT_SAFETENSORS = "Files ending in .safetensors need: pip install fastconv[saf
 
 
 def model_suffix(path: FilePath, suffixes: Sequence[str] = MODELS) -> str:
-    """The ending of a model's file, in small letters. Raises ValueError unless it is among `suffixes`."""
+    """Return the ending of a model's file, in lower case. Raises ValueError unless it is in `suffixes`."""
     name = os.fsdecode(path)
     suffix = known_suffix(name)
     if suffix not in suffixes:
@@ -30,48 +30,50 @@ def model_suffix(path: FilePath, suffixes: Sequence[str] = MODELS) -> str:
 
 
 def known_suffix(name: str) -> str:
-    """The ending of a name, in small letters; "" if no format has it."""
+    """Return the ending of a name, in lower case; "" if no format uses it."""
     return next((suffix for suffix in reversed(READ_WEIGHTS) if name.lower().endswith(suffix)), "")
 
 
 def with_suffix(name: str, suffix: str) -> str:
-    """`name` with another ending; what follows its last point is only replaced if it is a word."""
+    """Return `name` with another ending; the part after the last point is replaced only if it is a word."""
     stem = name.rstrip(os.sep)
     known = known_suffix(stem)
     return (stem[: -len(known)] if known else re.sub(r"\.[A-Za-z]\w*$", "", stem)) + suffix
 
 
 def check_destination(path: FilePath, suffixes: Sequence[str] = MODELS, makes_folders: bool = False) -> None:
-    """Find what would keep a model from being saved at `path`, before there is anything to save.
+    """Check that a model can be saved at `path`, before any work is done.
 
     Args:
-        path: may hold fields such as "{epoch:02d}" if `makes_folders`.
-        suffixes: the endings that are allowed.
-        makes_folders: whether missing folders will be made.
+        path: the file; if `makes_folders`, it may contain fields such as "{epoch:02d}".
+        suffixes: the allowed endings.
+        makes_folders: whether missing folders will be created.
 
     Raises:
-        ValueError: another ending.
-        ImportError: what the ending needs is not installed.
-        FileNotFoundError: the folder does not exist, and is not to be made.
-        IsADirectoryError, NotADirectoryError, PermissionError: something else has the name, or it cannot be written.
+        ValueError: the ending is not allowed.
+        ImportError: a package that the format needs is not installed.
+        FileNotFoundError: the folder does not exist and will not be created.
+        IsADirectoryError, NotADirectoryError, PermissionError: the name belongs to a folder, or cannot be written.
     """
     name = os.fsdecode(path)
     _check_installed(model_suffix(name, suffixes))
     if os.path.isdir(name):
-        raise IsADirectoryError(f"A model is saved as a file, but a folder has its name. Received: filepath={name!r}")
+        raise IsADirectoryError(f"A model is saved as a file, but a folder has this name. Received: filepath={name!r}")
     folder = Path(name).parent
     if makes_folders:
         folder = _nearest(Path(name.partition("{")[0] + "_").parent)
     elif not folder.exists():
         raise FileNotFoundError(f"The folder of a model's file must exist. Received: filepath={name!r}")
     if not folder.is_dir():
-        raise NotADirectoryError(f"A model's file must be in a folder. Received: {str(folder)!r}, which is none")
+        raise NotADirectoryError(
+            f"A model's file must be in a folder. Received: {str(folder)!r}, which is not a folder"
+        )
     if not os.access(folder, os.W_OK | os.X_OK) or (os.path.exists(name) and not os.access(name, os.W_OK)):
-        raise PermissionError(f"A model's file must be one that may be written. Received: filepath={name!r}")
+        raise PermissionError(f"A model's file must be writable. Received: filepath={name!r}")
 
 
 def _check_installed(suffix: str) -> None:
-    """Raise ImportError, with advice, unless files of this ending can be written."""
+    """Raise ImportError, with the command that installs it, if a package that the format needs is missing."""
     if suffix == ".safetensors" and find_spec("safetensors") is None:
         raise ImportError(ABOUT_SAFETENSORS)
     if suffix not in (".npz", ".safetensors") and find_spec("h5py") is None:
@@ -79,5 +81,5 @@ def _check_installed(suffix: str) -> None:
 
 
 def _nearest(folder: Path) -> Path:
-    """The folder, or the one nearest to it of those around it that exist."""
+    """Return the folder, or the nearest of its parents that exists."""
     return next((one for one in (folder, *folder.parents) if one.exists()), folder)

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Writing of files completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from typing import Any, BinaryIO, TypeAlias
 
 try:
     from lzma import LZMAError
-except ImportError:  # a Python without this library reads no such files
+except ImportError:  # a Python built without this library reads no such files
     LZMAError = zlib.error  # type: ignore[assignment, misc]
 
-# What readers raise on files that were cut, changed or written by something else.
+# The errors that readers raise if a file was cut, changed, or written by another program.
 DAMAGE = (
     ArithmeticError,
     AssertionError,
@@ -44,13 +44,13 @@ DAMAGE = (
 
 FilePath: TypeAlias = str | bytes | os.PathLike[Any]
 
-PART = re.compile(r"\.[0-9a-f]{32}\.part")  # what follows the name of a file that is being written
+PART = re.compile(r"\.[0-9a-f]{32}\.part")  # follows the name of a file that is being written
 LONGEST_NAME = 255  # bytes, on the file systems of Linux
 
 
 @contextmanager
 def naming_file(path: FilePath) -> Iterator[None]:
-    """Let every OSError inside `with` name the file that was to be written, such as when the disk is full."""
+    """Make every OSError inside `with`, for example of a full disk, name the file that was to be written."""
     try:
         yield
     except OSError as error:
@@ -60,18 +60,18 @@ def naming_file(path: FilePath) -> Iterator[None]:
 
 
 def write_whole(path: FilePath, write: Callable[[BinaryIO], Any]) -> None:
-    """Let `write` fill a file that takes the place of `path` once it is complete and on the disk.
+    """Call `write` on a temporary file, which replaces `path` when it is complete and on the disk.
 
-    Whatever happens meanwhile, `path` holds its former content or the new one. An exception leaves no file behind; what
-    a killed process left of the same name is removed. A file that is replaced keeps its permissions and owner. Devices
-    and pipes cannot be replaced and are written in place.
+    At any time, `path` has either its former content or the new content. If an exception occurs, the temporary file is
+    removed, and so are temporary files of the same name left by killed processes. A replaced file keeps its permissions
+    and owner. Devices and pipes cannot be replaced and are written in place.
 
     Args:
-        path: the file to write; a symbolic link is followed.
-        write: ``write(file)`` for a binary file that can seek.
+        path: the file to write; symbolic links are followed.
+        write: ``write(file)`` for a seekable binary file.
 
     Raises:
-        OSError: it cannot be written; the error names `path`.
+        OSError: the file cannot be written; the error names `path`.
     """
     with naming_file(path):
         target = os.path.realpath(os.fsdecode(path))
@@ -88,7 +88,7 @@ def write_whole(path: FilePath, write: Callable[[BinaryIO], Any]) -> None:
 
 
 def _replaced(target: str, former: os.stat_result | None, write: Callable[[BinaryIO], Any]) -> bool:
-    """Write a part and let it replace `target`; False if another process removed the part before it was locked."""
+    """Write a temporary file and move it to `target`; False if another process removed it before it was locked."""
     name = os.path.join(*_folder_and_prefix(target)) + f".{uuid.uuid4().hex}.part"
     try:
         with open(name, "xb") as part:
@@ -110,7 +110,7 @@ def _replaced(target: str, former: os.stat_result | None, write: Callable[[Binar
 
 
 def _copy_access(former: os.stat_result, descriptor: int) -> None:
-    """Give a file the owner, if that is allowed, and the permissions of another."""
+    """Give a file the permissions and, if allowed, the owner of another file."""
     now = os.fstat(descriptor)
     if (now.st_uid, now.st_gid) != (former.st_uid, former.st_gid):
         with suppress(PermissionError):
@@ -118,13 +118,13 @@ def _copy_access(former: os.stat_result, descriptor: int) -> None:
     os.fchmod(descriptor, stat.S_IMODE(former.st_mode))
 
 
-# ---- parts -----------------------------------------------------------------------------------------------------------
-# A file that is being written is called NAME.<id>.part and is locked while its process lives: the lock tells it from
-# the part that a killed process left.
+# ---- temporary files -------------------------------------------------------------------------------------------------
+# A file that is being written is called NAME.<id>.part, and its process holds a lock on it. The lock distinguishes it
+# from the temporary file of a process that was killed.
 
 
 def remove_stale_parts(path: FilePath) -> None:
-    """Remove what killed processes left of a file that they were writing."""
+    """Remove the temporary files of `path` that killed processes left."""
     folder, prefix = _folder_and_prefix(os.path.realpath(os.fsdecode(path)))
     try:
         names = os.listdir(folder)
@@ -136,7 +136,7 @@ def remove_stale_parts(path: FilePath) -> None:
 
 
 def _folder_and_prefix(target: str) -> tuple[str, str]:
-    """Where the parts of a file are, and what their names begin with: its own, as far as there is space for it."""
+    """Return the folder of a file's temporary files, and the prefix of their names: its own name, shortened if long."""
     folder, name = os.path.split(target)
     while len(os.fsencode(name)) > LONGEST_NAME - len(f".{uuid.UUID(int=0).hex}.part"):
         name = name[:-1]
@@ -152,6 +152,6 @@ def _remove_unless_locked(path: str) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.remove(path)
     except OSError:
-        pass  # locked, or on a file system without locks, or gone already
+        pass  # locked, or on a file system without locks, or removed already
     finally:
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Images in files, read and written by Pillow, and whole folders of them as datasets."""
+"""Image files, read and written with Pillow, and folders of images as datasets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fastconv.utils.files import DAMAGE, write_whole
 from fastconv.utils.random import next_seed
 
 COLOR_MODES = {"grayscale": ("L", 1), "rgb": ("RGB", 3), "rgba": ("RGBA", 4)}
-DEEP_MODES = ("I", "F")  # Pillow's modes of one channel of 32 bits; those of 16 bits begin with "I;16"
+DEEP_MODES = ("I", "F")  # Pillow's modes of one 32-bit channel; the modes with 16 bits begin with "I;16"
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "hamming", "box")
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 WORKERS = 4  # threads that decode files
@@ -47,22 +47,28 @@ def load_img(
     interpolation: str = "nearest",
     keep_aspect_ratio: bool = False,
 ) -> Any:
-    """Return the image in a file as Pillow's `Image`.
+    """Read an image file as a Pillow `Image`.
 
-    A grayscale image of 16 or 32 bits keeps its values under `color_mode="grayscale"`. The other modes hold integers
-    from 0 to 255; other values are cut off, with a warning.
+    A grayscale image of 16 or 32 bits keeps its values if `color_mode="grayscale"`. The other modes hold integers from
+    0 to 255; other values are clipped, with a warning.
 
     Args:
-        path: the file.
-        color_mode: "grayscale", "rgb" or "rgba".
-        target_size: (height, width), or None to leave it as it is.
-        interpolation: "nearest", "bilinear", "bicubic", "lanczos", "hamming" or "box".
-        keep_aspect_ratio: cut out the largest part in the middle that has the sides of `target_size` first.
+        path: str or path. The file.
+        color_mode: "grayscale", "rgb" or "rgba". Default: "rgb".
+        target_size: (height, width), or None to keep the size. Default: None.
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos", "hamming" or "box". Default: "nearest".
+        keep_aspect_ratio: bool. Whether to crop the image to the proportions of `target_size` first. Default: False.
+
+    Returns:
+        A `PIL.Image.Image`.
 
     Raises:
         ImportError: Pillow is not installed.
-        FileNotFoundError: there is no such file.
-        ValueError: an unknown mode or interpolation, or a file that is no image or a damaged one.
+        FileNotFoundError: the file does not exist.
+        ValueError: the mode or interpolation is unknown, or the file is damaged or not an image.
+
+    Example:
+        >>> image = load_img("cat.png", target_size=(224, 224))  # doctest: +SKIP
     """
     _color_mode(color_mode)
     if interpolation not in INTERPOLATIONS:
@@ -84,7 +90,7 @@ def load_img(
 
 
 def _read(path: str | os.PathLike[str], color_mode: str) -> Any:
-    """The image in a file, in the mode of Pillow's that `color_mode` asks for."""
+    """Return the image in a file, converted to the Pillow mode of `color_mode`."""
     image_module = _pillow()
     try:
         with image_module.open(path) as image:
@@ -97,9 +103,9 @@ def _read(path: str | os.PathLike[str], color_mode: str) -> Any:
 
 
 def _in_color_mode(image: Any, color_mode: str, path: Any) -> Any:
-    """`image` in the mode of Pillow's that `color_mode` asks for; grayscale images keep their 16 or 32 bits."""
+    """Convert `image` to the Pillow mode of `color_mode`; grayscale images keep their 16 or 32 bits."""
     is_short = image.mode.startswith("I;16")
-    image = image.convert("I") if is_short else image  # which Pillow can resize in every version
+    image = image.convert("I") if is_short else image  # every version of Pillow can resize this mode
     if image.mode in DEEP_MODES:
         if color_mode == "grayscale":
             return image
@@ -115,7 +121,23 @@ def _in_color_mode(image: Any, color_mode: str, path: Any) -> Any:
 
 
 def img_to_array(img: Any, data_format: str | None = None, dtype: str | None = None) -> np.ndarray:
-    """An image as an array (H, W, C), or (C, H, W) with data_format="channels_first"; `config.floatx()` by default."""
+    """Convert an image to an array (H, W, C), or (C, H, W) if channels first.
+
+    Args:
+        img: a Pillow image, or an array with 2 or 3 axes.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`. Default: None.
+        dtype: str or None; None means `config.floatx()`. Default: None.
+
+    Returns:
+        Array with 3 axes.
+
+    Raises:
+        ValueError: the image has neither 2 nor 3 axes.
+
+    Example:
+        >>> img_to_array(np.zeros((2, 3))).shape
+        (2, 3, 1)
+    """
     array = np.array(img, dtype or config.floatx())
     if array.ndim == 2:
         array = array[:, :, None]
@@ -126,17 +148,24 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: str | None = N
 
 
 def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: str | None = None) -> Any:
-    """An array (H, W, C), or (C, H, W), as Pillow's `Image`.
+    """Convert an array (H, W, C), or (C, H, W) if channels first, to a Pillow `Image`.
 
     Args:
-        x: 1, 3 or 4 channels.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        scale: whether its numbers are brought to the range from 0 to 255 first.
-        dtype: of the numbers on the way; `config.floatx()` when None.
+        x: array with 1, 3 or 4 channels.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`. Default: None.
+        scale: bool. Whether to scale the values to the range from 0 to 255 first. Default: True.
+        dtype: str or None. The dtype of the computation; None means `config.floatx()`. Default: None.
+
+    Returns:
+        A `PIL.Image.Image`.
 
     Raises:
         ImportError: Pillow is not installed.
-        ValueError: another number of axes or channels.
+        ValueError: x has not 3 axes, or another number of channels.
+
+    Example:
+        >>> array_to_img(np.zeros((2, 3, 3))).size  # doctest: +SKIP
+        (3, 2)
     """
     array = np.asarray(x, dtype or config.floatx())
     if array.ndim != 3:
@@ -162,18 +191,34 @@ def save_img(
     scale: bool = True,
     **kwargs: Any,
 ) -> None:
-    """Write an array as an image into a file; its ending says how unless `file_format` does. See `array_to_img`."""
+    """Write an array as an image file.
+
+    Args:
+        path: str, path or binary file. Its ending gives the format if `file_format` is None.
+        x: array (H, W, C), or (C, H, W) if channels first, with 1, 3 or 4 channels.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`. Default: None.
+        file_format: str or None. The format, for example "png". Default: None.
+        scale: bool. Whether to scale the values to the range from 0 to 255 first. Default: True.
+        kwargs: options of Pillow's `Image.save`.
+
+    Raises:
+        ImportError: Pillow is not installed.
+        ValueError: x has not 3 axes, or another number of channels.
+
+    Example:
+        >>> save_img("noise.png", np.random.rand(32, 32, 3))  # doctest: +SKIP
+    """
     image = array_to_img(x, data_format, scale)
     is_jpeg = (file_format or Path(path).suffix.lstrip(".")).lower() in ("jpg", "jpeg")
     image = image.convert("RGB") if is_jpeg and image.mode == "RGBA" else image
-    if image.mode == "I" and image.getextrema()[1] < 2**16:  # which Pillow writes into PNG files, too
+    if image.mode == "I" and image.getextrema()[1] < 2**16:  # Pillow also writes this mode into PNG files
         image = image.convert("I;16")
     image_format = "jpeg" if file_format and is_jpeg else file_format
     if hasattr(path, "write"):
         image.save(path, format=image_format, **kwargs)
         return
     content = io.BytesIO()
-    content.name = os.fsdecode(path)  # whose ending tells Pillow the format
+    content.name = os.fsdecode(path)  # Pillow takes the format from the name's ending
     image.save(content, format=image_format, **kwargs)
     write_whole(path, lambda file: file.write(content.getvalue()))
 
@@ -201,36 +246,41 @@ def image_dataset_from_directory(
     format: str = "tf",
     verbose: bool = True,
 ) -> Any:
-    """The images in a folder as a `Dataset` of batches (images, labels), decoded in threads while a model trains.
+    """Create a `Dataset` of batches (images, labels) from a folder of images, decoded in threads during training.
 
     Args:
-        directory: has a folder for each class, or just images where `labels` is None or a list.
-        labels: "inferred" from the folders, None, or a list with a whole number for each file in alphabetical order.
-        label_mode: "int", "categorical" (one-hot), "binary" (0.0 or 1.0), or None for images alone.
-        class_names: the folders to read, all or some of them, in the order of their labels; when None all, in
-            alphabetical order, except those whose names begin with a dot. Only for inferred labels.
-        color_mode: "grayscale", "rgb" or "rgba".
-        batch_size: None for single images.
-        image_size: (height, width) to which all are resized.
-        shuffle: whether each pass has another order; alphabetical otherwise.
-        seed: of the orders, and of the split.
-        validation_split: the share of the files that belongs to the validation.
-        subset: "training", "validation", or "both" for a pair of datasets.
-        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
-        follow_links: whether links to folders are followed.
-        crop_to_aspect_ratio: cut out the largest part in the middle that has the sides of `image_size` first.
-        pad_to_aspect_ratio: keep the sides of an image in proportion, and surround it by zeros.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        format: only "tf", Keras's name for data sets with the methods of `Dataset`.
-        verbose: whether to print how many files there are.
+        directory: str or path. It has a folder per class, or only images if `labels` is None or a list.
+        labels: "inferred" from the folders (default), None, or a list with an integer per file in alphabetical order.
+        label_mode: "int" (default), "categorical" (one-hot), "binary" (0.0 or 1.0), or None for images without labels.
+        class_names: list of the folders to read, in the order of their labels, or None for all folders in alphabetical
+            order, except hidden folders (names that begin with a dot). Only for inferred labels. Default: None.
+        color_mode: "grayscale", "rgb" or "rgba". Default: "rgb".
+        batch_size: int, or None for single images. Default: 32.
+        image_size: (height, width) to which all images are resized. Default: (256, 256).
+        shuffle: bool. Whether each pass has a new random order; if False, the order is alphabetical. Default: True.
+        seed: int or None. The seed of the order and of the split. Default: None.
+        validation_split: float or None. The fraction of the files used for validation. Default: None.
+        subset: "training", "validation", "both" for a pair of datasets, or None without a split. Default: None.
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5". Default: "bilinear".
+        follow_links: bool. Whether to follow links to folders. Default: False.
+        crop_to_aspect_ratio: bool. Whether to crop images to the proportions of `image_size` first. Default: False.
+        pad_to_aspect_ratio: bool. Whether to keep proportions and pad with zeros instead. Default: False.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`. Default: None.
+        format: must be "tf", Keras's name for the kind of dataset that `Dataset` implements. Default: "tf".
+        verbose: bool. Whether to print the number of files. Default: True.
 
     Returns:
-        A dataset with the attributes `class_names` and `file_paths`; its images are `config.floatx()` from 0 to 255.
+        A dataset with the attributes `class_names` and `file_paths`. Images have dtype `config.floatx()` and values
+        from 0 to 255.
 
     Raises:
         ImportError: Pillow is not installed.
-        ValueError: arguments that do not fit together, or a folder without images. A file that is no image, or a
-            damaged one, is an error that names it when its batch is read.
+        ValueError: arguments contradict each other, or the folder has no images. If a file is damaged or not an image,
+            the error is raised when its batch is read, and names the file.
+
+    Example:
+        >>> dataset = image_dataset_from_directory("cats_and_dogs", image_size=(128, 128))  # doctest: +SKIP
+        >>> model.fit(dataset, epochs=10)  # doctest: +SKIP
     """
     _pillow()
     _color_mode(color_mode)
@@ -274,7 +324,7 @@ def image_dataset_from_directory(
 def _check_aspect_ratio(owner: str, crop: bool, pad: bool) -> None:
     if crop and pad:
         raise ValueError(
-            f"{owner}: only one of crop_to_aspect_ratio and pad_to_aspect_ratio can be True. "
+            f"{owner}: crop_to_aspect_ratio and pad_to_aspect_ratio cannot both be True. "
             f"Received: crop_to_aspect_ratio={crop}, pad_to_aspect_ratio={pad}"
         )
 
@@ -282,18 +332,18 @@ def _check_aspect_ratio(owner: str, crop: bool, pad: bool) -> None:
 def _check_split(validation_split: float | None, subset: str | None, shuffle: bool, seed: int | None) -> None:
     if (validation_split is None) != (subset is None) or subset not in ("training", "validation", "both", None):
         raise ValueError(
-            "validation_split goes with subset, 'training', 'validation' or 'both'. "
+            "validation_split must be given together with subset, 'training', 'validation' or 'both'. "
             f"Received: validation_split={validation_split!r}, subset={subset!r}"
         )
     if validation_split is not None and shuffle and seed is None:
-        raise ValueError("A validation split of shuffled files needs a seed, or its parts might overlap")
+        raise ValueError("validation_split with shuffle=True needs a seed; otherwise its parts might overlap")
 
 
 def _check_label_mode(label_mode: str | None, names: list[str]) -> None:
     if label_mode not in ("int", "categorical", "binary", None):
         raise ValueError(f"label_mode must be 'int', 'categorical', 'binary' or None. Received: {label_mode!r}")
     if label_mode == "binary" and len(names) != 2:
-        raise ValueError(f"label_mode 'binary' is for two classes. Received: class_names={names}")
+        raise ValueError(f"label_mode 'binary' needs two classes. Received: class_names={names}")
 
 
 def _split(count: int, validation_split: float) -> tuple[slice, slice]:
@@ -305,20 +355,20 @@ def _split(count: int, validation_split: float) -> tuple[slice, slice]:
 def _files(
     directory: Path, labels: Any, class_names: Sequence[str] | None, follow_links: bool
 ) -> tuple[list[str], list[int], list[str]]:
-    """The paths of images in alphabetical order, their labels, and the names of the classes."""
+    """Return the paths of images in alphabetical order, their labels, and the names of the classes."""
     if not directory.is_dir():
         raise ValueError(f"directory must be a folder. Received: directory={os.fspath(directory)!r}")
     if isinstance(labels, str) and labels != "inferred":
         raise ValueError(f"labels must be 'inferred', None or a list. Received: labels={labels!r}")
     if not isinstance(labels, str):
         if class_names is not None:
-            raise ValueError(f"class_names goes with labels='inferred'. Received: class_names={class_names!r}")
+            raise ValueError(f"class_names needs labels='inferred'. Received: class_names={class_names!r}")
         paths = _images_in(directory, follow_links)
         numbers = (
             [0] * len(paths) if labels is None else list(as_integers("image_dataset_from_directory", "labels", labels))
         )
         if len(numbers) != len(paths):
-            raise ValueError(f"There must be a label for each of {len(paths)} files. Received: {len(numbers)}")
+            raise ValueError(f"labels must have a label for each of {len(paths)} files. Received: {len(numbers)}")
         names = [str(number) for number in sorted(set(numbers))] if labels is not None else []
     else:
         names = class_folders(directory, class_names)
@@ -326,43 +376,43 @@ def _files(
         paths = [path for group in groups for path in group]
         numbers = [number for number, group in enumerate(groups) for _ in group]
     if not paths:
-        raise ValueError(f"There must be images ({', '.join(SUFFIXES)}) in {os.fspath(directory)!r}; none were found")
+        raise ValueError(f"directory must contain images ({', '.join(SUFFIXES)}). Received: {os.fspath(directory)!r}")
     return paths, numbers, names
 
 
 def class_folders(directory: str | os.PathLike[str], names: Sequence[str] | None = None) -> list[str]:
-    """Return the names of the folders in `directory`, one for each class, in the order of their labels.
+    """Return the names of the folders in `directory`, one per class, in the order of their labels.
 
-    A folder whose name begins with a dot is no class.
+    A folder whose name begins with a dot is not a class.
 
     Args:
-        directory: the folder of the data set.
-        names: some of the folders in another order; all in alphabetical order when None.
+        directory: the folder of the dataset.
+        names: the folders to use, in their order, or None for all folders in alphabetical order.
 
     Raises:
-        ValueError: `names` has a name twice, or one that no folder has.
+        ValueError: `names` has a duplicate, or a name without a folder.
     """
     found = sorted(path.name for path in Path(directory).iterdir() if path.is_dir() and not path.name.startswith("."))
     if names is None:
         return found
     if isinstance(names, str) or not set(names) <= set(found) or len(set(names)) < len(names):
-        raise ValueError(f"The names of classes must be names of folders, {found}, each once. Received: {names!r}")
+        raise ValueError(f"class_names must be distinct names of the folders {found}. Received: {names!r}")
     return list(names)
 
 
 def _images_in(folder: Path, follow_links: bool) -> list[str]:
-    """The paths of all images in a folder and in those within it."""
+    """Return the paths of all images in a folder and its subfolders."""
     walk = os.walk(folder, followlinks=follow_links)
     return sorted(os.path.join(root, n) for root, _, names in walk for n in names if n.lower().endswith(SUFFIXES))
 
 
 def _decode(path: str, color_mode: str) -> np.ndarray:
-    """An image of a file, channels last."""
+    """Return the image in a file as an array with channels last."""
     return img_to_array(load_img(path, color_mode), "channels_last")
 
 
 def _resized(image: np.ndarray, size: Sequence[int], interpolation: str, crop: bool, pad: bool) -> np.ndarray:
-    """`image` in another size, of which the middle is cut out first, or which is surrounded by zeros afterwards."""
+    """Resize `image`; if `crop`, its centre is cut out first, and if `pad`, it is surrounded by zeros afterwards."""
     height, width = size
     h, w = image.shape[:2]
     if crop:
@@ -382,7 +432,7 @@ def _resized(image: np.ndarray, size: Sequence[int], interpolation: str, crop: b
 
 
 def _in_layout(image: np.ndarray, data_format: str | None) -> np.ndarray:
-    """An image with channels last in the layout that `data_format` means."""
+    """Convert an image from channels last to `data_format`."""
     last = config.standardize_data_format(data_format) == "channels_last"
     return image if last else np.ascontiguousarray(image.transpose(2, 0, 1))
 

@@ -1,4 +1,4 @@
-"""How much memory a weight may take: what a configuration asks for is checked before anything is allocated."""
+"""Limits on the memory of a weight, checked before it is allocated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from fastconv.memory import usable_memory
 
-# Bytes of a weight for each byte of the file it comes from: the best compression of zlib, and float64 for int8.
+# Largest ratio of a weight's bytes to its file's: zlib compresses by at most 1032, and int8 may become float64.
 MOST_EXPANSION = 1032 * 8
 
 _limit: ContextVar[float] = ContextVar("limit", default=math.inf)
@@ -19,7 +19,7 @@ _limit: ContextVar[float] = ContextVar("limit", default=math.inf)
 
 @contextmanager
 def weights_of_file(size: int) -> Iterator[None]:
-    """Inside `with`, no weight may be larger than a file of `size` bytes can hold."""
+    """Inside `with`, reject weights that are too large to come from a file of `size` bytes."""
     scope = _limit.set(MOST_EXPANSION * size)
     try:
         yield
@@ -28,9 +28,9 @@ def weights_of_file(size: int) -> Iterator[None]:
 
 
 def check_memory(name: str, shape: Sequence[int], dtype: str) -> None:
-    """Raise MemoryError if a weight takes more than the memory of this machine, or than its file can hold."""
+    """Raise MemoryError if a weight exceeds the machine's memory, or is too large for its file."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size > _limit.get():
-        raise MemoryError(f"{name}: a weight must be in its file. Received: shape={tuple(shape)}, {size} bytes")
+        raise MemoryError(f"{name}: a weight must fit in its file. Received: shape={tuple(shape)}, {size} bytes")
     if size > usable_memory():
-        raise MemoryError(f"{name}: a weight must fit the memory. Received: shape={tuple(shape)}, {size} bytes")
+        raise MemoryError(f"{name}: a weight must fit in memory. Received: shape={tuple(shape)}, {size} bytes")

@@ -1,8 +1,8 @@
-"""Pictures of graphs by Matplotlib: boxes in layers, with arrows between them.
+"""Drawings of graphs with Matplotlib: boxes in layers, connected by arrows.
 
-The method is that of Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures",
-1981: every box goes into the layer after that of its last source, an arrow across several layers bends at a place in
-each of them, and the places of a layer follow the order of their neighbours.
+The method is Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures", 1981.
+Each box is placed in the layer after its last source. An arrow that crosses several layers has a bend in each of them.
+Within a layer, the order follows the mean position of the neighbours.
 """
 
 from __future__ import annotations
@@ -16,9 +16,14 @@ from fastconv.utils.files import write_whole
 from fastconv.utils.model_graph import Box
 
 FONT_SIZE = 9
-CHARACTER, LINE, MARGIN, GAP = 0.078, 0.19, 0.12, 0.35  # inches: the size of text, around it, and between boxes
-SWEEPS = 4  # times that the order within layers is improved, down and up
-MAX_PIXELS = 30_000  # of a side of a picture; larger ones get fewer dots an inch
+CHARACTER, LINE, MARGIN, GAP = (
+    0.078,
+    0.19,
+    0.12,
+    0.35,
+)  # inches; the margin is around text, the gap between boxes
+SWEEPS = 4  # number of improvements of the order within layers, down and up
+MAX_PIXELS = 30_000  # per side of a picture; larger pictures get fewer dots per inch
 
 
 @dataclass(eq=False)
@@ -26,11 +31,11 @@ class Place:
     """A box in the picture, or the bend of an arrow.
 
     Attributes:
-        layer: the number of its layer.
+        layer: the index of its layer.
         size: (width, height), in inches.
-        lines: of text; empty for a bend.
-        frames: as of a `Box`.
-        above, below: the places that its arrows come from and lead to.
+        lines: lines of text; empty for a bend.
+        frames: as in `Box`.
+        above, below: the places where its arrows begin and end.
         x, y: its centre, in inches.
     """
 
@@ -48,15 +53,15 @@ def draw(rows: Sequence[tuple[Box, list[list[str]]]], path: str, kind: str, rank
     """Draw boxes and arrows into a file.
 
     Args:
-        rows: the boxes, each after its sources, with their lines of text; a line has one cell or more.
+        rows: the boxes, each after its sources, with their lines of text; a line has one or more cells.
         path: the file.
-        kind: its format: png, svg, pdf, or another that Matplotlib writes.
-        rankdir: "TB" for layers from top to bottom, "BT", "LR" or "RL".
-        dpi: dots an inch.
+        kind: its format: png, svg, pdf, or another format of Matplotlib.
+        rankdir: the direction of the layers: "TB" (top to bottom), "BT", "LR" or "RL".
+        dpi: dots per inch.
 
     Raises:
         ImportError: Matplotlib is not installed.
-        ValueError: a direction or format that is not known.
+        ValueError: the direction or format is unknown.
     """
     figure_class = _figure_class()
     if rankdir not in ("TB", "BT", "LR", "RL"):
@@ -92,7 +97,7 @@ def _figure_class() -> Any:
 
 
 def _in_layers(rows: Sequence[tuple[Box, list[list[str]]]], across: bool) -> list[list[Place]]:
-    """The places of all boxes and of the bends of their arrows, a list for each layer."""
+    """Return the places of all boxes and of the bends of their arrows, as a list per layer."""
     made: dict[str, Place] = {}
     layers: dict[int, list[Place]] = defaultdict(list)
     for box, lines in rows:
@@ -122,14 +127,14 @@ def _connect(source: Place, target: Place) -> None:
 
 
 def _order(layers: list[list[Place]]) -> None:
-    """Sort the layers, downwards and upwards in turn, so that few arrows cross."""
+    """Sort the layers, alternately downwards and upwards, to reduce crossings of arrows."""
     for _ in range(SWEEPS):
         _sort(layers, "above")
         _sort(layers[::-1], "below")
 
 
 def _sort(layers: list[list[Place]], side: str) -> None:
-    """Sort each layer by the mean position of the neighbours on one side, "above" or "below"."""
+    """Sort each layer by the mean position of the neighbours on a side, "above" or "below"."""
     position: dict[Place, int] = {}
     for layer in layers:
         wanted = {}
@@ -141,8 +146,8 @@ def _sort(layers: list[list[Place]], side: str) -> None:
 
 
 def _arrange(layers: list[list[Place]], across: bool, backwards: bool) -> tuple[float, float]:
-    """Find the centres of all places; returns the size of the picture."""
-    along = 0 if across else 1  # the axis of `size` in which the layers follow one another
+    """Compute the centres of all places, and return the size of the picture."""
+    along = 0 if across else 1  # the axis of `size` across the layers
     extent = 0.0
     for layer in layers[::-1] if backwards else layers:
         thickness = max(place.size[along] for place in layer)
@@ -171,7 +176,7 @@ def _mean(places: list[Place]) -> float:
 
 
 def _spread(layer: list[Place], wanted: list[float], side: int) -> None:
-    """Give the places of a layer the centres that they want, as far as they do not overlap."""
+    """Move the places of a layer to the wanted centres, as closely as possible without overlap."""
     edge = -float("inf")
     for place, x in zip(layer, wanted):
         half = place.size[side] / 2
@@ -196,7 +201,7 @@ def _draw_box(axes: Any, place: Place) -> None:
 
 
 def _draw_arrows(axes: Any, place: Place, across: bool) -> None:
-    """Draw the arrows that lead to a place; those to a bend have no head, and go on through its layer."""
+    """Draw the arrows that lead to a place; an arrow to a bend has no head and continues through its layer."""
     if not place.lines:
         (width, height), look = place.size, {"color": "black", "linewidth": 0.8, "zorder": 2}
         axes.plot([place.x - width / 2, place.x + width / 2], [place.y - height / 2, place.y + height / 2], **look)
@@ -208,7 +213,7 @@ def _draw_arrows(axes: Any, place: Place, across: bool) -> None:
 
 
 def _ends(source: Place, target: Place, across: bool) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The points at which an arrow leaves the side of one place and meets that of another."""
+    """Return the points where an arrow leaves the side of one place and meets the side of another."""
     if across:
         sign = 1 if target.x > source.x else -1
         return (source.x + sign * source.size[0] / 2, source.y), (target.x - sign * target.size[0] / 2, target.y)

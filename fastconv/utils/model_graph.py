@@ -1,4 +1,4 @@
-"""The operations of a functional model and their inputs, for pictures of the model."""
+"""The graph of a model's operations, for pictures of the model."""
 
 from __future__ import annotations
 
@@ -11,9 +11,21 @@ from fastconv.engine.tree import leaves
 
 
 def get_source_inputs(tensor: Any) -> Any:
-    """Return the inputs that a symbolic tensor is made of, each once, in the order in which its operations take them.
+    """Return the inputs from which a symbolic tensor is computed, without duplicates.
 
-    Anything else is returned as it is.
+    They are in the order in which the operations use them.
+
+    Args:
+        tensor: a `KerasTensor`; any other object is returned unchanged.
+
+    Returns:
+        List of `KerasTensor`.
+
+    Example:
+        >>> a, b = Input((4,)), Input((4,))
+        >>> inputs = utils.get_source_inputs(layers.Add()([a, b]))
+        >>> inputs[0] is a, inputs[1] is b
+        (True, True)
     """
     if not isinstance(tensor, KerasTensor):
         return tensor
@@ -34,13 +46,13 @@ def get_source_inputs(tensor: Any) -> Any:
 
 @dataclass
 class Vertex:
-    """An operation, applied once.
+    """A call of an operation in a model.
 
     Attributes:
-        name: differs from that of every other vertex of the model.
+        name: a name that no other vertex of the model has.
         operation: a layer, or a function of ops.
-        sources: names of the vertices that make what it takes.
-        inputs, outputs: symbolic tensors; empty where they are not known.
+        sources: names of the vertices that compute its inputs.
+        inputs, outputs: symbolic tensors; empty if they are unknown.
     """
 
     name: str
@@ -51,13 +63,13 @@ class Vertex:
 
     @property
     def kind(self) -> str:
-        """The class of a layer, or the name of a function."""
+        """The class name of a layer, or the name of a function."""
         operation = self.operation
         return operation.__name__ if hasattr(operation, "__name__") else type(operation).__name__
 
 
 def vertices(model: Any) -> list[Vertex]:
-    """The operations of a model in the order in which data meets them; the model itself where it is not drawn."""
+    """Return the operations of a model in the order of computation; only the model itself if it has no graph."""
     if not model.nodes:
         return [Vertex(model.name, model)]
     maker: dict[KerasTensor, str] = {}
@@ -85,10 +97,10 @@ class Box:
     """A vertex in a picture.
 
     Attributes:
-        name: differs from the name of every other box; a box in a nested model has the names of both, "model/layer".
+        name: a name that no other box has; a box in a nested model is called "model/layer".
         vertex: the operation.
-        frames: the names of the nested models that it lies in, the outermost first.
-        sources: the names of the boxes that make the inputs.
+        frames: the names of the nested models around it, outermost first.
+        sources: the names of the boxes that compute its inputs.
     """
 
     name: str
@@ -98,12 +110,12 @@ class Box:
 
 
 def boxes(model: Any, expand: bool, prefix: str = "") -> list[Box]:
-    """Return the boxes of a picture of `model`, in the order in which data meets them.
+    """Return the boxes of a picture of `model` in the order of computation.
 
     Args:
         model: the model.
-        expand: whether a nested model is drawn as its own boxes instead of one box.
-        prefix: goes before all names.
+        expand: whether nested models are drawn with their own boxes instead of a single box.
+        prefix: put before all names.
     """
     found: list[Box] = []
     _collect(model, expand, prefix, (), [], found)
@@ -113,10 +125,10 @@ def boxes(model: Any, expand: bool, prefix: str = "") -> list[Box]:
 def _collect(
     model: Any, expand: bool, prefix: str, frames: tuple[str, ...], sources: list[str], found: list[Box]
 ) -> list[str]:
-    """Append the boxes of a model to `found`; returns the names of those that make its outputs.
+    """Append the boxes of a model to `found`, and return the names of the boxes that compute its outputs.
 
     Args:
-        sources: the boxes that make the inputs of the model.
+        sources: the boxes that compute the model's inputs.
     """
     exits: dict[str, list[str]] = {}
     inside = vertices(model)

@@ -1,4 +1,4 @@
-"""Pictures of models: drawn by Graphviz when its program is installed, else by Matplotlib."""
+"""Pictures of models, drawn by Graphviz if it is installed, otherwise by Matplotlib."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEXT = ("dot", "raw")  # endings of files in Graphviz's language, which need no 
 
 
 class Shown(NamedTuple):
-    """The lines of text that a box has besides the kind of its operation."""
+    """Which lines of text a box has, in addition to the kind of its operation."""
 
     names: bool
     activations: bool
@@ -39,28 +39,33 @@ def model_to_dot(
     show_trainable: bool = False,
     splines: str = "ortho",
 ) -> Any:
-    """Return a model as a graph of pydot, with a box for each layer and operation.
+    """Convert a model to a pydot graph with a box for each layer and operation.
 
-    A model that is no graph of layers, a subclass with `call`, is a single box.
+    A model without a graph, for example a subclass with `call`, becomes a single box.
 
     Args:
         model: the model.
-        show_shapes, show_dtype: whether boxes show the shapes of inputs and outputs, and the dtype of outputs.
-        show_layer_names: whether boxes show the name of a layer before its class.
-        rankdir: "TB" from top to bottom, "LR" from left to right.
-        expand_nested: whether models within the model are drawn as frames around their own boxes.
-        dpi: dots an inch.
-        subgraph: whether to return a cluster, which another graph can hold.
-        show_layer_activations: whether boxes show the activation of a layer.
-        show_trainable: whether boxes show if training changes the weights.
-        splines: how Graphviz draws edges: "ortho", "line", "polyline", "curved" or "spline".
+        show_shapes: bool. Whether boxes show the shapes of inputs and outputs. Default: False.
+        show_dtype: bool. Whether boxes show the dtype of outputs. Default: False.
+        show_layer_names: bool. Whether boxes show a layer's name before its class. Default: True.
+        rankdir: "TB" for top to bottom (default), "BT", "LR" for left to right, or "RL".
+        expand_nested: bool. Whether nested models are drawn as frames with their own boxes. Default: False.
+        dpi: int. Dots per inch. Default: 200.
+        subgraph: bool. Whether to return a cluster, to be put into another graph. Default: False.
+        show_layer_activations: bool. Whether boxes show a layer's activation. Default: False.
+        show_trainable: bool. Whether boxes show if a layer is trainable. Default: False.
+        splines: how Graphviz draws edges: "ortho" (default), "line", "polyline", "curved" or "spline".
 
     Returns:
-        A `pydot.Dot`, or a `pydot.Cluster`.
+        A `pydot.Dot` or, if `subgraph`, a `pydot.Cluster`.
 
     Raises:
         ImportError: pydot is not installed.
         ValueError: the model has no weights yet.
+
+    Example:
+        >>> graph = utils.model_to_dot(model, show_shapes=True)  # doctest: +SKIP
+        >>> print(graph.to_string())  # doctest: +SKIP
     """
     pydot = _pydot()
     shown = Shown(show_layer_names, show_layer_activations, show_shapes, show_dtype, show_trainable)
@@ -95,23 +100,33 @@ def plot_model(
     show_trainable: bool = False,
     splines: str = "ortho",
 ) -> Any:
-    """Draw a model into a file, in the format that its ending names: png, svg, pdf, dot and others.
+    """Draw a model into a file, in the format of its ending: png, svg, pdf, dot and others.
 
-    Graphviz draws the picture when its program `dot` is installed; otherwise Matplotlib does. A file that ends in .dot
-    holds the graph as text.
+    Graphviz draws the picture if its program `dot` is installed; otherwise Matplotlib does. A file that ends in .dot
+    contains the graph as text.
 
     Args:
-        model, show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, dpi, show_layer_activations,
-            show_trainable: as for `model_to_dot`.
-        splines: as for `model_to_dot`; Matplotlib draws straight lines.
-        to_file: the file; png when its name has no ending.
+        model: the model.
+        to_file: str or path. The file; ".png" is added if it has no ending. Default: "model.png".
+        show_shapes: bool. Whether boxes show the shapes of inputs and outputs. Default: False.
+        show_dtype: bool. Whether boxes show the dtype of outputs. Default: False.
+        show_layer_names: bool. Whether boxes show a layer's name before its class. Default: False.
+        rankdir: "TB" for top to bottom (default), "BT", "LR" for left to right, or "RL".
+        expand_nested: bool. Whether nested models are drawn as frames with their own boxes. Default: False.
+        dpi: int. Dots per inch. Default: 200.
+        show_layer_activations: bool. Whether boxes show a layer's activation. Default: False.
+        show_trainable: bool. Whether boxes show if a layer is trainable. Default: False.
+        splines: how Graphviz draws edges, as in `model_to_dot`; Matplotlib draws straight lines. Default: "ortho".
 
     Returns:
-        In a notebook, the image of a png file; else None.
+        In a notebook, the image if the format is png; otherwise None.
 
     Raises:
-        ImportError: pydot or Matplotlib is needed and not installed.
-        ValueError: the model has no weights yet, or an ending that only Graphviz can make, which is not installed.
+        ImportError: pydot or Matplotlib is needed but not installed.
+        ValueError: the model has no weights yet, or the format needs Graphviz, which is not installed.
+
+    Example:
+        >>> utils.plot_model(model, "model.svg", show_shapes=True)  # doctest: +SKIP
     """
     kind = Path(to_file).suffix.removeprefix(".").lower() or "png"
     path = os.fspath(to_file) if Path(to_file).suffix else f"{os.fspath(to_file)}.png"
@@ -141,7 +156,7 @@ def plot_model(
 
 
 def _rows(model: Any, shown: Shown, expand: bool, prefix: str = "") -> list[tuple[Box, list[list[str]]]]:
-    """The boxes of a picture, each with its lines of text. Raises ValueError when the model has no weights yet."""
+    """Return the boxes of a picture, each with its lines of text. Raises ValueError if the model has no weights yet."""
     if not model.built:
         raise ValueError(
             f"plot_model: a model must be built before it is drawn; call build(input_shape). Received: {model.name}"
@@ -150,7 +165,7 @@ def _rows(model: Any, shown: Shown, expand: bool, prefix: str = "") -> list[tupl
 
 
 def _lines(vertex: Vertex, shown: Shown) -> list[list[str]]:
-    """The lines of text in a box, each of one cell or of two."""
+    """Return the lines of text in a box, each with one or two cells."""
     lines = [[f"{vertex.name} ({vertex.kind})" if shown.names else vertex.kind]]
     activation = getattr(vertex.operation, "activation", None)
     if shown.activations and activation is not None:
@@ -166,7 +181,7 @@ def _lines(vertex: Vertex, shown: Shown) -> list[list[str]]:
 
 
 def _frame(pydot: Any, frames: dict[tuple[str, ...], Any], names: tuple[str, ...]) -> Any:
-    """The cluster of a nested model; it is made when its first box is drawn."""
+    """Return the cluster of a nested model; create it when its first box is drawn."""
     if names not in frames:
         label = names[-1].rpartition("/")[2]
         frames[names] = pydot.Cluster(_plain(names[-1]), label=_quoted(label), style="dashed")
@@ -175,13 +190,13 @@ def _frame(pydot: Any, frames: dict[tuple[str, ...], Any], names: tuple[str, ...
 
 
 def _record(lines: list[list[str]]) -> str:
-    """The label of a box for Graphviz, which calls such a box a record."""
+    """Return the label of a box in Graphviz's language of "record" shapes."""
     texts = ["|".join(map(_escaped, cells)) for cells in lines]
     return "{" + "|".join(f"{{{text}}}" if len(cells) > 1 else text for text, cells in zip(texts, lines)) + "}"
 
 
 def _plain(name: str) -> str:
-    """`name` as one word."""
+    """Return `name` as a single word."""
     return re.sub(r"\W", "_", name)
 
 
@@ -190,7 +205,7 @@ def _quoted(name: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """`text` without the meaning that some signs have in records."""
+    """Escape the characters of `text` that have a meaning in records."""
     return re.sub(r'([{}|<>"\\])', r"\\\1", text)
 
 

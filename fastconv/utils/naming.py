@@ -1,4 +1,4 @@
-"""Names for what is not given one."""
+"""Names of layers, models and optimizers that are created without a name."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from fastconv.serialization import snake_case
 
 _names: Counter[str] = Counter()
 _names_lock = threading.Lock()
-if hasattr(os, "register_at_fork"):  # a child must not wait for a thread that only the parent has
+if hasattr(os, "register_at_fork"):  # a child process must not wait for a thread that only its parent has
     os.register_at_fork(
         before=_names_lock.acquire, after_in_parent=_names_lock.release, after_in_child=_names_lock.release
     )
 
 
 def unique_name(class_name: str) -> str:
-    """conv2d, conv2d_1, conv2d_2, ... for Conv2D."""
+    """Return conv2d, conv2d_1, conv2d_2, ... for the class name Conv2D."""
     words = snake_case(class_name)
     with _names_lock:
         number = _names[words]
@@ -26,6 +26,15 @@ def unique_name(class_name: str) -> str:
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Begin the numbers in layers' names again; `free_memory` is accepted as Keras does, nothing else is kept."""
+    """Restart the numbers in the names of layers and models.
+
+    Args:
+        free_memory: ignored, since there is nothing else to free. Default: True.
+
+    Example:
+        >>> clear_session()
+        >>> layers.Dense(1).name, layers.Dense(1).name
+        ('dense', 'dense_1')
+    """
     with _names_lock:
         _names.clear()

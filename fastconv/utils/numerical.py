@@ -1,4 +1,4 @@
-"""Conversions of labels."""
+"""One-hot labels, and normalization of arrays."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from fastconv.ops.convert import as_indices
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
-    """y[..., k] = 1 where x[...] == k, else 0.
+    """Convert integers to one-hot vectors: y[..., k] = 1 if x[...] == k, else 0.
 
     Args:
         x: integers 0 <= x < num_classes, of any dtype; a last axis of size 1 is dropped.
-        num_classes: the largest of x plus one, when None.
+        num_classes: int, or None for the maximum of x plus 1. Default: None.
 
     Returns:
-        An array of `config.floatx()` with one more axis, of size `num_classes`.
+        Array of dtype `config.floatx()` with an additional last axis of size `num_classes`.
 
     Raises:
-        ValueError: a number outside [0, num_classes), or no integer.
+        ValueError: a value of x is outside [0, num_classes) or not an integer.
 
-    >>> to_categorical([0, 2])
-    array([[1., 0., 0.],
-           [0., 0., 1.]], dtype=float32)
+    Example:
+        >>> to_categorical([0, 2])
+        array([[1., 0., 0.],
+               [0., 0., 1.]], dtype=float32)
     """
     labels = np.asarray(as_indices(np.asarray(x)))
     if labels.ndim > 1 and labels.shape[-1] == 1:
@@ -48,12 +49,23 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
 
 
 def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
-    """Return x over its norm of some order along `axis`; zeros stay zeros.
+    """Divide x by its norm along `axis`; zero vectors stay zero.
 
-    Tensors, symbolic ones too, give tensors; their norms are at least `config.epsilon()`.
+    Args:
+        x: array or tensor of real numbers.
+        axis: int. The axis of the vectors. Default: -1.
+        order: number above 0. The order of the norm, infinity included. Default: 2.
+
+    Returns:
+        Array; a tensor if x is a tensor, possibly symbolic. The norms of tensors are at least `config.epsilon()`.
 
     Raises:
-        ValueError: an axis that does not exist, an order that is not positive, or x without real numbers.
+        ValueError: the axis does not exist, the order is not positive, or x is not an array of real numbers.
+
+    Example:
+        >>> normalize(np.array([[3.0, 4.0], [0.0, 0.0]]))
+        array([[0.6, 0.8],
+               [0. , 0. ]])
     """
     axis = as_integer("normalize", "axis", axis)
     order = as_number("normalize", "order", order, above=0)

@@ -1,4 +1,4 @@
-"""The line that shows how far training is."""
+"""The progress bar of training."""
 
 from __future__ import annotations
 
@@ -13,21 +13,26 @@ from fastconv.arguments import as_integer, as_number, as_verbosity, optional
 
 
 class Progbar:
-    """A line of text such as `12/12 ━━━━━━━━━━━━━━━━━━━━ 1s 5ms/step - accuracy: 0.9812 - loss: 0.0532`.
+    """A progress bar, for example `12/12 ━━━━━━━━━━━━━━━━━━━━ 1s 5ms/step - accuracy: 0.9812 - loss: 0.0532`.
 
-    A terminal or notebook sees it move; elsewhere only its last state is printed.
+    It moves in terminals and notebooks. Elsewhere only its last state is printed.
 
     Args:
-        target: the number of steps, or None where it is not known.
-        width: of the bar, in characters.
-        verbose: 0 for silence, 1 for the bar, 2 for one plain line at the end.
-        interval: seconds between two states of the line.
-        stateful_metrics: names of quantities that are shown as they are; the others as means over the steps.
-        stateless_metrics: the names of those that are shown as means, instead.
-        unit_name: what a step is called.
+        target: int or None. The number of steps; None if it is unknown.
+        width: int. The width of the bar, in characters. Default: 20.
+        verbose: 0 to print nothing, 1 for the bar, 2 for a plain line at the end. Default: 1.
+        interval: float. Seconds between two updates of the line. Default: 0.05.
+        stateful_metrics: names of quantities to show unchanged; the others are averaged over the steps. Default: None.
+        stateless_metrics: names of quantities to average; the others are shown unchanged. Default: None.
+        unit_name: str. The name of a step. Default: "step".
 
     Raises:
-        ValueError: both kinds of names.
+        ValueError: both stateful_metrics and stateless_metrics are given.
+
+    Example:
+        >>> bar = Progbar(target=3, verbose=0)
+        >>> for step in range(3):
+        ...     bar.update(step + 1, [("loss", 0.5)])
     """
 
     def __init__(
@@ -42,7 +47,7 @@ class Progbar:
     ) -> None:
         if stateful_metrics is not None and stateless_metrics is not None:
             raise ValueError(
-                "Progbar: only one of stateful_metrics and stateless_metrics may be given. "
+                "Progbar: stateful_metrics and stateless_metrics cannot both be given. "
                 f"Received: {stateful_metrics=}, {stateless_metrics=}"
             )
         self.target = optional(as_integer, self, "target", target, -1)
@@ -52,7 +57,7 @@ class Progbar:
         self.unit_name = unit_name
         self._stateful = set(stateful_metrics or ())
         self._stateless = None if stateless_metrics is None else set(stateless_metrics)
-        self._means: dict[str, tuple[Any, int]] = {}  # sums over the steps, and the number of these
+        self._means: dict[str, tuple[Any, int]] = {}  # sums over the steps, and numbers of steps
         self._seen = 0
         self._start = time.monotonic()
         self._shown_at = -float("inf")
@@ -64,8 +69,9 @@ class Progbar:
         """Show that `current` steps are done.
 
         Args:
-            values: pairs of a name and a number, or an array, whose mean is shown.
-            finalize: whether this ends the line; when None, whether `current` has reached the target.
+            current: int. The number of finished steps.
+            values: pairs (name, value); the mean of an array is shown. Default: None.
+            finalize: bool or None. Whether this ends the line; None means when the target is reached. Default: None.
         """
         if finalize is None:
             finalize = self.target is not None and current >= self.target
@@ -83,7 +89,7 @@ class Progbar:
         self.update(self._seen + n, values)
 
     def _over_steps(self, current: int, values: Iterable[tuple[str, Any]], finalize: bool) -> list[tuple[str, Any]]:
-        """All quantities so far, with those of now; each as it is or as a mean over the steps."""
+        """Update the quantities with new values, and return them unchanged or averaged over the steps."""
         steps = max(current - self._seen, 1)
         for name, value in values:
             averaged = name not in self._stateful if self._stateless is None else name in self._stateless
@@ -117,7 +123,7 @@ class Progbar:
 
 
 def _can_move() -> bool:
-    """Whether a carriage return rewrites the line: in terminals, and in notebooks, whose stdout is not one."""
+    """Return whether a carriage return rewrites the line: in terminals, and in notebooks, although not terminals."""
     return sys.stdout.isatty() or "ipykernel" in sys.modules
 
 
@@ -130,7 +136,7 @@ def _can_print(text: str) -> bool:
 
 
 def _number(value: Any) -> str:
-    """Four decimals, or four digits of a number too small for them; of an array its mean."""
+    """Format a number with four decimals, or four digits if it is very small; format an array as its mean."""
     value = float(np.mean(value))
     return f"{value:.4e}" if 0 < abs(value) <= 1e-3 else f"{value:.4f}"
 

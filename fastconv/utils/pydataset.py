@@ -1,4 +1,4 @@
-"""Batches that Python code makes, one by one and by their numbers, in threads beside the training."""
+"""Datasets whose batches are computed by Python code, by index, possibly in threads."""
 
 from __future__ import annotations
 
@@ -14,18 +14,27 @@ from fastconv.utils.random import generator
 
 
 class PyDataset:
-    """Subclasses say how many batches there are, and make one by its number, `__getitem__`.
+    """Base class of datasets that compute a batch from its index; subclasses define `__getitem__` and a length.
 
-    The number of batches is what `__len__` returns or, without it, what `num_batches` is, an attribute or a property.
-    If it is None, or there is neither, batches are made without end.
+    The number of batches is given by `__len__` or by the attribute or property `num_batches`. If there is neither, or
+    if `num_batches` is None, the dataset is endless.
 
     Args:
-        workers: in how many threads batches are made while the model trains; 1 makes them as they are needed.
-        use_multiprocessing: accepted as Keras does; batches are made in threads.
-        max_queue_size: how many batches at most are made ahead.
+        workers: int. The number of threads that compute batches in advance; 1 computes them when needed. Default: 1.
+        use_multiprocessing: accepted as in Keras; batches are computed in threads. Default: False.
+        max_queue_size: int. The maximum number of batches computed in advance. Default: 10.
 
     Raises:
-        ValueError: a number below 1.
+        ValueError: a number is below 1.
+
+    Example:
+        >>> class Squares(PyDataset):
+        ...     def __len__(self):
+        ...         return 3
+        ...     def __getitem__(self, index):
+        ...         return np.array([index**2])
+        >>> [batch.tolist() for batch in Squares()]
+        [[0], [1], [4]]
     """
 
     workers: int = 1
@@ -38,14 +47,14 @@ class PyDataset:
         self.max_queue_size = as_integer(self, "max_queue_size", max_queue_size, 1)
 
     def __len__(self) -> int:
-        """How many batches there are. Raises NotImplementedError if they have no end."""
+        """Return the number of batches. Raises NotImplementedError if the dataset is endless."""
         if self.num_batches is None:
             raise NotImplementedError(f"{type(self).__name__} must define __len__ or num_batches to have a length")
         return self.num_batches
 
     @property
     def num_batches(self) -> int | None:
-        """How many batches there are; None if they have no end."""
+        """The number of batches; None if the dataset is endless."""
         if "num_batches" in vars(self):
             return vars(self)["num_batches"]
         return None if type(self).__len__ is PyDataset.__len__ else len(self)
@@ -55,27 +64,27 @@ class PyDataset:
         vars(self)["num_batches"] = value
 
     def count_batches(self) -> int | None:
-        """Return how many batches there are: a class's own `__len__` goes before an attribute `num_batches`."""
+        """Return the number of batches; a subclass's `__len__` has priority over an attribute `num_batches`."""
         is_own = type(self).num_batches is not PyDataset.num_batches
         return self.num_batches if is_own or type(self).__len__ is PyDataset.__len__ else len(self)
 
     def __getitem__(self, index: int) -> Any:
-        """Batch number `index`: x, (x, y) or (x, y, weights)."""
+        """Return the batch `index`: x, (x, y) or (x, y, sample_weight)."""
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__")
 
     def on_epoch_begin(self) -> None:
-        """Before the first batch of an epoch is made."""
+        """Called before the first batch of an epoch is computed."""
 
     def on_epoch_end(self) -> None:
-        """After the last batch of an epoch was used."""
+        """Called after the last batch of an epoch is used."""
 
     def __iter__(self) -> Iterator[Any]:
         return self.batches()
 
     def batches(self, shuffle: bool = False) -> Iterator[Any]:
-        """All batches in order, or in a new order each time; made ahead if there are several workers.
+        """Yield all batches in order, or in a new random order if `shuffle`; several workers compute them in advance.
 
-        Batches without end come in order.
+        The batches of an endless dataset come in order.
         """
         n = self.count_batches()
         order = itertools.count() if n is None else generator().permutation(n).tolist() if shuffle else range(n)
@@ -87,7 +96,7 @@ class PyDataset:
 
 
 def ahead(pool: ThreadPoolExecutor, make: Any, arguments: Any, most: float = math.inf) -> Iterator[Any]:
-    """make(argument) for all arguments in order, up to `most` of them made before they are asked for."""
+    """Yield make(argument) for all arguments in order, with up to `most` results computed in advance."""
     waiting: deque[Future] = deque()
     try:
         for argument in arguments:

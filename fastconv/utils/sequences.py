@@ -1,4 +1,4 @@
-"""Sequences: brought to one length, and cut out of longer ones."""
+"""Padding of sequences, and windows of time series."""
 
 from __future__ import annotations
 
@@ -21,21 +21,26 @@ def pad_sequences(
     truncating: str = "pre",
     value: Any = 0.0,
 ) -> np.ndarray:
-    """Sequences as rows of one length: shorter ones are filled up, longer ones cut.
+    """Pad or cut sequences to a common length, and stack them.
 
     Args:
-        sequences: of numbers, or of arrays of one shape (..).
-        maxlen: the length of the rows; that of the longest sequence when None.
-        dtype: of the result.
-        padding: whether to fill up before ("pre") or behind ("post") a sequence.
-        truncating: whether to cut off the beginning ("pre") or the end ("post").
-        value: what to fill up with.
+        sequences: sequences of numbers, or of arrays of equal shape (...).
+        maxlen: int, or None for the length of the longest sequence. Default: None.
+        dtype: the dtype of the result. Default: "int32".
+        padding: "pre" to pad before a sequence (default), "post" to pad after it.
+        truncating: "pre" to cut off the beginning of a sequence (default), "post" to cut off its end.
+        value: the number to pad with. Default: 0.
 
     Returns:
-        An array (len(sequences), maxlen, ..).
+        Array (len(sequences), maxlen, ...).
 
     Raises:
-        ValueError: an unknown end, a sequence that is none, or elements of different shapes.
+        ValueError: padding or truncating is unknown, an element of `sequences` has no length, or shapes differ.
+
+    Example:
+        >>> pad_sequences([[1], [2, 3, 4]], maxlen=2)
+        array([[0, 1],
+               [3, 4]], dtype=int32)
     """
     as_choice("pad_sequences", "padding", padding, ENDS)
     as_choice("pad_sequences", "truncating", truncating, ENDS)
@@ -51,12 +56,12 @@ def pad_sequences(
     rows = [np.asarray(_cut(s, length, truncating), dtype) for s in sequences]
     shapes = {row.shape[1:] for row in rows if len(row)}
     if len(shapes) > 1:
-        raise ValueError(f"pad_sequences: all elements must have one shape. Received: shapes={sorted(shapes)}")
+        raise ValueError(f"pad_sequences: all elements must have the same shape. Received: shapes={sorted(shapes)}")
     shape = (len(rows), length, *(shapes.pop() if shapes else ()))
     padded = np.full(shape, value, dtype)
     for row, target in zip(rows, padded):
         start = length - len(row) if padding == "pre" else 0
-        if len(row):  # an empty one says nothing of the shape of elements
+        if len(row):  # an empty sequence does not give the shape of elements
             target[start : start + len(row)] = row
     return padded
 
@@ -78,25 +83,31 @@ def timeseries_dataset_from_array(
     end_index: int | None = None,
     format: str = "tf",
 ) -> Dataset:
-    """Windows of a series in batches: data[i], data[i + rate], ..., and targets[i], for i = 0, stride, 2 stride, ...
+    """Create batches of windows data[i], data[i + rate], ... with targets[i], for i = 0, stride, 2 stride, ...
 
     Args:
-        data: (T, ..), the series.
-        targets: (T, ..) or shorter, one for each beginning of a window; None for windows alone.
-        sequence_length: how many elements a window has.
-        sequence_stride: from the beginning of one window to that of the next.
-        sampling_rate: from one element of a window to the next.
-        batch_size: windows in a batch; single ones when None.
-        shuffle: whether each pass has them in another order.
-        seed: of that order; from `utils.set_random_seed` when None.
-        start_index, end_index: the part of data and targets that is used.
-        format: only "tf", Keras's name for datasets with the methods of `Dataset`.
+        data: array (T, ...). The time series.
+        targets: array (T, ...) or shorter, with a target for each start of a window, or None for only windows.
+        sequence_length: int. The number of elements in a window.
+        sequence_stride: int. The distance between the starts of two windows. Default: 1.
+        sampling_rate: int. The distance between two elements of a window. Default: 1.
+        batch_size: int, or None for single windows. Default: 128.
+        shuffle: bool. Whether each pass has a new random order. Default: False.
+        seed: int or None. The seed of the order; if None, it comes from `utils.set_random_seed`. Default: None.
+        start_index, end_index: int or None. The part of data and targets to use. Default: None, everything.
+        format: must be "tf", Keras's name for the kind of dataset that `Dataset` implements. Default: "tf".
 
     Returns:
-        A `Dataset` of batches (N, sequence_length, ..), or pairs of these and their targets (N, ..).
+        A `Dataset` of batches (N, sequence_length, ...), or of pairs of these and their targets (N, ...).
 
     Raises:
-        ValueError: a length, stride, rate or part that does not lie within the data.
+        ValueError: a length, stride, rate or index is not inside the data.
+
+    Example:
+        >>> data = np.arange(5)
+        >>> for windows, targets in timeseries_dataset_from_array(data[:-1], data[2:], sequence_length=2):
+        ...     print(windows.tolist(), targets.tolist())
+        [[0, 1], [1, 2], [2, 3]] [2, 3, 4]
     """
     check_format("timeseries_dataset_from_array", format)
     data = owned(data)
@@ -110,8 +121,8 @@ def timeseries_dataset_from_array(
     seed = None if seed is None else as_seed(owner, seed)
     if not (start < end <= total and max(sequence_length, sequence_stride, sampling_rate) <= total):
         raise ValueError(
-            "timeseries_dataset_from_array: 0 <= start_index < end_index and the length, the stride and the rate of "
-            f"windows must lie within the data. Received: {start_index=}, {end_index=}, {sequence_length=}, "
+            "timeseries_dataset_from_array: 0 <= start_index < end_index, and the length, stride and sampling rate of "
+            f"windows must fit in the data. Received: {start_index=}, {end_index=}, {sequence_length=}, "
             f"{sequence_stride=}, {sampling_rate=}, {total} elements"
         )
     count = end - start - (sequence_length - 1) * sampling_rate

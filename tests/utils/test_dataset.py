@@ -157,7 +157,7 @@ def test_a_dataset_is_split(sizes, lengths):
 
 
 def test_a_list_of_numbers_is_no_array():
-    with pytest.raises(ValueError, match=r"as np\.asarray\(numbers\)\. Received: shapes=\[\(\), \(\)\]"):
+    with pytest.raises(ValueError, match=r"np\.asarray\. Received: shapes=\[\(\), \(\)\]"):
         utils.split_dataset([1, 2], 0.5)
 
 

@@ -231,7 +231,7 @@ def test_errors_name_the_path():
 
 
 def test_weights_must_fit_the_memory():
-    with pytest.raises(MemoryError, match="must fit the memory"):
+    with pytest.raises(MemoryError, match="must fit in memory"):
         layers.Dense(2**40).build((None, 2**10))
 
 
@@ -355,7 +355,7 @@ def test_a_configuration_may_not_ask_for_more_than_its_file_holds(tmp_path, file
 
     path = tmp_path / "m.npz"
     path.write_bytes(rewritten(files[".npz"], change))
-    with pytest.raises(ValueError, match=r"m.npz: .*MemoryError: .*kernel: a weight must be in its file"):
+    with pytest.raises(ValueError, match=r"m.npz: .*MemoryError: .*kernel: a weight must fit in its file"):
         models.load_model(path)
 
 
