@@ -1,4 +1,4 @@
-"""What is watched while a model is trained: numbers updated batch by batch as part of the graph, and read between."""
+"""Metrics: numbers about a model that are updated batch by batch, as part of the graph, and read at any time."""
 
 from __future__ import annotations
 
@@ -185,28 +185,69 @@ __all__ = [
 
 
 def serialize(metric: Any) -> Any:
-    """What `deserialize` makes `metric` from again; the state of its variables is not part of it."""
+    """Return the configuration of `metric` as plain data, without the state of its variables.
+
+    Args:
+        metric: a `Metric` or a function.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metrics.serialize(metrics.TopKCategoricalAccuracy(k=3))["config"]["k"]
+        3
+    """
     return serialization.serialize_for_keras("metric", metric)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The metric that was serialized. Raises ValueError for unknown names."""
+    """Return the metric for a name or for a configuration that `serialize` has returned.
+
+    Args:
+        config: str or dict, the name or the configuration.
+        custom_objects: dict of the user's classes and functions by name, or None.
+
+    Raises:
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metrics.deserialize(metrics.serialize(metrics.TopKCategoricalAccuracy(k=3))).get_config()["k"]
+        3
+    """
     return serialization.deserialize("metric", config, custom_objects)
 
 
 def get(identifier: Any) -> Any:
-    """The metric that a name such as "mse", a configuration or an object means; None stays None.
+    """Return the metric for a name such as "mse", a configuration or a metric; None for None.
+
+    Args:
+        identifier: str, dict, `Metric` or None.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metrics.get("mse").name
+        'mean_squared_error'
     """
     return serialization.get("metric", identifier)
 
 
 def accuracy_for(y_true_shape: Sequence[int], y_pred_shape: Sequence[int], name: str = "accuracy") -> Metric:
-    """The metric that "accuracy" means for targets and outputs of these shapes, as in Keras.
+    """Return the metric that "accuracy" stands for, given the shapes of targets and outputs, as in Keras.
 
-    One output a sample: binary; targets that lack the classes or have 1 in their place: sparse; else categorical.
+    The metric is `BinaryAccuracy` if a sample has a single output, `SparseCategoricalAccuracy` if targets lack the axis
+    of the classes or have size 1 there, and `CategoricalAccuracy` otherwise.
+
+    Args:
+        y_true_shape: the shape of the targets.
+        y_pred_shape: the shape of the outputs.
+        name: str, the name of the metric. Defaults to "accuracy".
+
+    Example:
+        >>> from fastconv import metrics
+        >>> type(metrics.accuracy_for((32,), (32, 10))).__name__
+        'SparseCategoricalAccuracy'
     """
     if y_pred_shape[-1] == 1:
         return BinaryAccuracy(name)
@@ -216,14 +257,25 @@ def accuracy_for(y_true_shape: Sequence[int], y_pred_shape: Sequence[int], name:
 
 
 def for_output(identifier: Any, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> Metric:
-    """The metric that an entry of ``compile(metrics=[...])`` means for one output, named as it was given there.
+    """Return the metric for an entry of ``compile(metrics=[...])``, given the shapes of targets and outputs.
 
     Args:
         identifier: a name, a configuration, a metric, or a function or loss (y_true, y_pred) -> values, whose mean is
-            taken.
+            computed.
+        y_true_shape: the shape of the targets.
+        y_pred_shape: the shape of the outputs.
+
+    Returns:
+        The metric. If `identifier` is a string, the metric has this name.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.for_output("acc", (32, 1), (32, 1))
+        >>> type(metric).__name__, metric.name
+        ('BinaryAccuracy', 'acc')
     """
     if isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc"):
         return accuracy_for(y_true_shape, y_pred_shape, identifier)

@@ -1,4 +1,4 @@
-"""Metrics of true and false positives and negatives, at one threshold or many."""
+"""Metrics made of true and false positives and negatives, at one or many thresholds."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ FALSE_POSITIVES, TRUE_POSITIVES, TRUE_NEGATIVES, FALSE_NEGATIVES = CELLS = (
     "true_negatives",
     "false_negatives",
 )
-MOST_THRESHOLDS = 2**20  # which are kept as a list
+MOST_THRESHOLDS = 2**20  # thresholds are stored as a list
 
 
 def quotient(a: Any, b: Any) -> np.ndarray:
-    """a / b, and 0 where b is 0."""
+    """Return a / b, and 0 if b is 0."""
     a, b = np.asarray(a), np.asarray(b)
     return np.divide(a, b, out=np.zeros(np.broadcast(a, b).shape), where=b != 0)
 
 
 def evenly_spaced(count: int) -> list[float]:
-    """Thresholds from 0 to 1; 0.5 if there is to be one."""
+    """Return `count` thresholds from 0 to 1; only 0.5 if `count` is 1."""
     return [0.5] if count == 1 else (np.arange(count) / (count - 1)).tolist()
 
 
 class Confusion(Metric):
-    """Counts of positives and negatives: an output is positive above a threshold, a target if it is not 0.
+    """Base class of metrics that count true and false positives and negatives.
 
-    The cells that a class names in `CELLS` are attributes, variables with an element for each threshold.
+    An output is positive if it is above a threshold, a target if it is not 0. The counts in `CELLS` are attributes:
+    variables with an element for each threshold.
     """
 
     CELLS: Sequence[str] = CELLS
@@ -59,11 +60,13 @@ class Confusion(Metric):
         """Count a batch.
 
         Args:
-            y_true, y_pred: targets and outputs of one shape.
-            sample_weight: what each sample counts, (N,), or as many leading axes of the outputs as it has.
+            y_true: targets of any shape.
+            y_pred: outputs of the same shape.
+            sample_weight: the weight of each sample: a number, an array (N,), or an array with the leading axes of the
+                outputs.
 
         Raises:
-            ValueError: shapes that differ, or outputs without classes if `class_id` is given.
+            ValueError: if shapes differ, or if `class_id` is given and outputs have no axis of classes.
         """
         y_true, y_pred = same_rank(y_true, as_single(y_pred))
         if tuple(y_true.shape) != tuple(y_pred.shape):
@@ -88,13 +91,13 @@ class Confusion(Metric):
         return x[..., self.class_id]
 
     def weights_of(self, y_pred: Any, sample_weight: Any) -> Any:
-        """What each output counts, in an array with its axes; those of size 1 are all of one weight."""
+        """Return the weight of each output, in an array that broadcasts against the outputs."""
         if sample_weight is None:
             return np.ones((1,) * y_pred.ndim, y_pred.dtype)
         return leading_weights(y_pred, sample_weight)
 
     def count(self, y_true: Any, y_pred: Any, weights: Any) -> list[Any]:
-        """The cells, in the order of `CELLS`, for each threshold, summed over everything."""
+        """Return the counts of each threshold, in the order of `CELLS`, summed over all outputs."""
         weights = weights if weights.size == 1 else ops.broadcast_to(weights, y_pred.shape)
         x, real, weights = (ops.reshape(a, (-1, 1)) for a in (y_pred, y_true, weights))
         counts = threshold_counts(x, real, weights, np.array(self.thresholds, y_pred.dtype))
@@ -105,12 +108,12 @@ class Confusion(Metric):
 
 
 def among_largest(x: Any, k: int) -> Any:
-    """Whether an element is among the k largest of its row; of equal ones the first are."""
+    """Return whether each element is among the k largest of its row. Of equal elements, the first count."""
     return ops.argsort(ops.argsort(-x)) < k
 
 
 class Count(Confusion):
-    """One cell alone, at one threshold or several."""
+    """Base class of metrics that return a single count, at one or several thresholds."""
 
     ARGUMENTS = ("thresholds",)
 
@@ -128,7 +131,11 @@ class Count(Confusion):
 
 
 def thresholds_or(metric: Any, thresholds: float | Sequence[float] | None, default: float) -> list[float]:
-    """`thresholds`, a number or several, as a list. Raises ValueError for none, or one outside of [0, 1]."""
+    """Return `thresholds`, a number or a sequence, as a list; `default` if it is None.
+
+    Raises:
+        ValueError: if a threshold is outside [0, 1], or if there is none.
+    """
     if thresholds is None:
         return [default]
     found = np.ravel(as_numbers(metric, "thresholds", thresholds, 0, 1)).astype("float64").tolist()
@@ -138,45 +145,108 @@ def thresholds_or(metric: Any, thresholds: float | Sequence[float] | None, defau
 
 
 def one_or_all(numbers: np.ndarray) -> Any:
+    """Return the only element as a float, or all elements as an array."""
     return float(numbers[0]) if len(numbers) == 1 else numbers
 
 
 @register("metric")
 class TruePositives(Count):
-    """How many outputs above the threshold have a target that is not 0."""
+    """Number of outputs above the threshold whose target is not 0.
+
+    Args:
+        thresholds: float or sequence of float in [0, 1]. With a sequence, the result is an array with an element for
+            each threshold. Defaults to 0.5.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if a threshold is outside [0, 1], or if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.TruePositives()
+        >>> metric.update_state([0, 0, 1, 1, 1], [0.1, 0.9, 0.2, 0.7, 0.6])
+        >>> metric.result()
+        2.0
+    """
 
     CELLS = (TRUE_POSITIVES,)
 
 
 @register("metric")
 class FalsePositives(Count):
-    """How many outputs above the threshold have target 0."""
+    """Number of outputs above the threshold whose target is 0.
+
+    Args:
+        thresholds: float or sequence of float in [0, 1]. With a sequence, the result is an array with an element for
+            each threshold. Defaults to 0.5.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if a threshold is outside [0, 1], or if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.FalsePositives()
+        >>> metric.update_state([0, 0, 1, 1, 1], [0.1, 0.9, 0.2, 0.7, 0.6])
+        >>> metric.result()
+        1.0
+    """
 
     CELLS = (FALSE_POSITIVES,)
 
 
 @register("metric")
 class TrueNegatives(Count):
-    """How many outputs not above the threshold have target 0."""
+    """Number of outputs not above the threshold whose target is 0.
+
+    Args:
+        thresholds: float or sequence of float in [0, 1]. With a sequence, the result is an array with an element for
+            each threshold. Defaults to 0.5.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if a threshold is outside [0, 1], or if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.TrueNegatives()
+        >>> metric.update_state([0, 0, 1, 1, 1], [0.1, 0.9, 0.2, 0.7, 0.6])
+        >>> metric.result()
+        1.0
+    """
 
     CELLS = (TRUE_NEGATIVES,)
 
 
 @register("metric")
 class FalseNegatives(Count):
-    """How many outputs not above the threshold have a target that is not 0."""
+    """Number of outputs not above the threshold whose target is not 0.
+
+    Args:
+        thresholds: float or sequence of float in [0, 1]. With a sequence, the result is an array with an element for
+            each threshold. Defaults to 0.5.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if a threshold is outside [0, 1], or if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.FalseNegatives()
+        >>> metric.update_state([0, 0, 1, 1, 1], [0.1, 0.9, 0.2, 0.7, 0.6])
+        >>> metric.result()
+        1.0
+    """
 
     CELLS = (FALSE_NEGATIVES,)
 
 
 class Ratio(Confusion):
-    """True positives over a sum of two cells.
-
-    Args:
-        thresholds: above which outputs count as positive, 0.5 when None.
-        top_k: positive are those among the k largest of each row, and above a threshold if one is given.
-        class_id: count this class alone.
-    """
+    """Base class of metrics that return the true positives divided by the sum of two counts."""
 
     ARGUMENTS = ("thresholds", "top_k", "class_id")
 
@@ -203,21 +273,67 @@ class Ratio(Confusion):
 
 @register("metric")
 class Precision(Ratio):
-    __doc__ = "True positives over all that is called positive.\n" + (Ratio.__doc__ or "").partition("\n")[2]
+    """Precision, true positives / (true positives + false positives).
+
+    It is the fraction of positive outputs whose target is positive. An output is positive if it is above a threshold.
+
+    Args:
+        thresholds: float or sequence of float in [0, 1]. With a sequence, the result is an array with an element for
+            each threshold. Defaults to 0.5.
+        top_k: int, or None. If given, only the `top_k` largest outputs of each row are positive, and only those above
+            the threshold if `thresholds` is given, too.
+        class_id: int, the index of the only class to count, or None for all classes.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if a threshold is outside [0, 1], `top_k` is below 1, or shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.Precision()
+        >>> metric.update_state([0, 1, 1, 1], [0.9, 0.2, 0.7, 0.6])
+        >>> round(float(metric.result()), 4)
+        0.6667
+    """
+
     CELLS = (TRUE_POSITIVES, FALSE_POSITIVES)
 
 
 @register("metric")
 class Recall(Ratio):
-    __doc__ = "True positives over all targets that are positive.\n" + (Ratio.__doc__ or "").partition("\n")[2]
+    """Recall, true positives / (true positives + false negatives).
+
+    It is the fraction of positive targets whose output is positive. An output is positive if it is above a threshold.
+
+    Args:
+        thresholds: float or sequence of float in [0, 1]. With a sequence, the result is an array with an element for
+            each threshold. Defaults to 0.5.
+        top_k: int, or None. If given, only the `top_k` largest outputs of each row are positive, and only those above
+            the threshold if `thresholds` is given, too.
+        class_id: int, the index of the only class to count, or None for all classes.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if a threshold is outside [0, 1], `top_k` is below 1, or shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.Recall()
+        >>> metric.update_state([0, 1, 1, 1], [0.9, 0.2, 0.7, 0.6])
+        >>> round(float(metric.result()), 4)
+        0.6667
+    """
+
     CELLS = (TRUE_POSITIVES, FALSE_NEGATIVES)
 
 
 class AtThreshold(Confusion):
-    """The best of one rate among the thresholds at which another one is high enough."""
+    """Base class of metrics that return the best rate among thresholds at which another rate is high enough."""
 
     ARGUMENTS = ("num_thresholds", "class_id")
-    wanted: str  # the argument
+    wanted: str  # the name of the argument
     best: str
     given: str
 
@@ -228,7 +344,7 @@ class AtThreshold(Confusion):
         self.class_id = optional(as_integer, self, "class_id", class_id)
 
     def rates(self) -> dict[str, np.ndarray]:
-        """Each rate at each threshold."""
+        """Return each rate at each threshold."""
         fp, tp, tn, fn = (getattr(self, cell).numpy() for cell in CELLS)
         return {
             "precision": quotient(tp, tp + fp),
@@ -247,7 +363,25 @@ class AtThreshold(Confusion):
 
 @register("metric")
 class SensitivityAtSpecificity(AtThreshold):
-    """The highest share of positives that are found, with at least `specificity` of the negatives left alone."""
+    """Highest sensitivity at thresholds for which the specificity is at least `specificity`.
+
+    Args:
+        specificity: float in [0, 1], the lowest allowed specificity.
+        num_thresholds: int, the number of evenly spaced thresholds. Defaults to 200.
+        class_id: int, the index of the only class to count, or None for all classes.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if `specificity` is outside [0, 1], or if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.SensitivityAtSpecificity(0.5)
+        >>> metric.update_state([0, 0, 0, 1, 1], [0.1, 0.3, 0.8, 0.2, 0.6])
+        >>> round(metric.result(), 4)
+        0.5
+    """
 
     wanted, given, best = "specificity", "specificity", "sensitivity"
 
@@ -264,7 +398,25 @@ class SensitivityAtSpecificity(AtThreshold):
 
 @register("metric")
 class SpecificityAtSensitivity(AtThreshold):
-    """The highest share of negatives that are left alone, with at least `sensitivity` of the positives found."""
+    """Highest specificity at thresholds for which the sensitivity is at least `sensitivity`.
+
+    Args:
+        sensitivity: float in [0, 1], the lowest allowed sensitivity.
+        num_thresholds: int, the number of evenly spaced thresholds. Defaults to 200.
+        class_id: int, the index of the only class to count, or None for all classes.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if `sensitivity` is outside [0, 1], or if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.SpecificityAtSensitivity(0.5)
+        >>> metric.update_state([0, 0, 0, 1, 1], [0.1, 0.3, 0.8, 0.2, 0.6])
+        >>> round(metric.result(), 4)
+        0.6667
+    """
 
     wanted, given, best = "sensitivity", "sensitivity", "specificity"
 
@@ -281,7 +433,25 @@ class SpecificityAtSensitivity(AtThreshold):
 
 @register("metric")
 class PrecisionAtRecall(AtThreshold):
-    """The highest precision at which at least `recall` of the positives are found."""
+    """Highest precision at thresholds for which the recall is at least `recall`.
+
+    Args:
+        recall: float in [0, 1], the lowest allowed recall.
+        num_thresholds: int, the number of evenly spaced thresholds. Defaults to 200.
+        class_id: int, the index of the only class to count, or None for all classes.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if `recall` is outside [0, 1], or if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.PrecisionAtRecall(0.5)
+        >>> metric.update_state([0, 0, 0, 1, 1], [0.1, 0.3, 0.8, 0.2, 0.6])
+        >>> round(metric.result(), 4)
+        0.5
+    """
 
     wanted, given, best = "recall", "recall", "precision"
 
@@ -298,7 +468,25 @@ class PrecisionAtRecall(AtThreshold):
 
 @register("metric")
 class RecallAtPrecision(AtThreshold):
-    """The highest share of positives that are found with a precision of at least `precision`."""
+    """Highest recall at thresholds for which the precision is at least `precision`.
+
+    Args:
+        precision: float in [0, 1], the lowest allowed precision.
+        num_thresholds: int, the number of evenly spaced thresholds. Defaults to 200.
+        class_id: int, the index of the only class to count, or None for all classes.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if `precision` is outside [0, 1], or if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.RecallAtPrecision(0.5)
+        >>> metric.update_state([0, 0, 0, 1, 1], [0.1, 0.3, 0.8, 0.2, 0.6])
+        >>> round(metric.result(), 4)
+        1.0
+    """
 
     wanted, given, best = "precision", "precision", "recall"
 
@@ -319,22 +507,40 @@ METHODS = ("interpolation", "minoring", "majoring")
 
 @register("metric", "auc")
 class AUC(Confusion):
-    """The area under the curve of recall over false positive rate ("ROC"), or precision over recall ("PR").
+    """Area under the ROC curve or the precision-recall curve.
+
+    The ROC curve is the recall as a function of the false positive rate. The area is the probability that a random
+    positive example has a higher output than a random negative example, up to the spacing of the thresholds.
 
     Args:
-        num_thresholds: how many points of the curve, evenly spaced thresholds, are joined.
-        curve: "ROC", "PR", or "PRGAIN" for the gains of precision over recall, in which guesses are 0; Flach and Kull
-            2015.
-        summation_method: between two points "interpolation" (of precision by counts; Davis and Goadrich 2006), or the
-            lower ("minoring") or higher ("majoring") of both.
-        thresholds: the inner thresholds, in place of evenly spaced ones.
-        multi_label: take each of the last axis' labels for itself, and the mean of the areas.
-        num_labels: how many labels; found from the first batch when None.
-        label_weights: what each label counts.
-        from_logits: whether outputs are logits of the probabilities.
+        num_thresholds: int, the number of evenly spaced thresholds, the points of the curve. Defaults to 200.
+        curve: "ROC", "PR" (precision as a function of recall), or "PRGAIN" (precision gain as a function of recall
+            gain). Defaults to "ROC".
+        summation_method: "interpolation" (linear between two points; for "PR" it interpolates the counts), "minoring"
+            (the lower of two points) or "majoring" (the higher of two points). Defaults to "interpolation".
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+        thresholds: sequence of float in [0, 1], which replaces the inner evenly spaced thresholds, or None.
+        multi_label: bool, whether to compute an area for each label in the last axis, and return their mean. Defaults
+            to False.
+        num_labels: int, the number of labels, or None to find it from the first batch.
+        label_weights: sequence of float, the weight of each label, or None.
+        from_logits: bool, whether outputs are logits. Defaults to False.
 
     Raises:
-        ValueError: an unknown curve or method, fewer than two thresholds, or `num_labels` without `multi_label`.
+        ValueError: if the curve or the method is unknown, if there are fewer than two thresholds, or if `num_labels` is
+            given without `multi_label`.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.AUC()
+        >>> metric.update_state([0, 0, 1, 1], [0.0, 0.5, 0.3, 0.9])
+        >>> round(metric.result(), 4)
+        0.75
+
+    References:
+        Davis and Goadrich 2006, "The relationship between precision-recall and ROC curves"; Flach and Kull 2015,
+        "Precision-recall-gain curves".
     """
 
     ARGUMENTS = ("num_thresholds", "curve", "summation_method", "multi_label", "num_labels", "from_logits")
@@ -367,20 +573,34 @@ class AUC(Confusion):
         self.label_weights = optional(as_numbers, self, "label_weights", label_weights, 0)
         self.from_logits = as_flag(self, "from_logits", from_logits)
         if self.num_labels and not self.multi_label:
-            raise ValueError(f"AUC: num_labels needs multi_label=True. Received: num_labels={num_labels!r}")
+            raise ValueError(
+                f"AUC: num_labels must not be given without multi_label=True. Received: num_labels={num_labels!r}"
+            )
         if self.num_labels:
             self._make_room(self.num_labels)
 
     def _make_room(self, labels: int) -> None:
-        """Variables of (thresholds, labels) in place of those of (thresholds,)."""
+        """Create counts of shape (thresholds, labels) in place of counts (thresholds,)."""
         self.num_labels, self._variables = labels, []
         self._add_cells(len(self.thresholds), labels)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count a batch: outputs and targets of any one shape, with several labels of (N, K)."""
+        """Count a batch.
+
+        Args:
+            y_true: targets of any shape; (N, K) if there are several labels.
+            y_pred: outputs of the same shape.
+            sample_weight: the weight of each sample: a number, an array (N,), or an array with the leading axes of the
+                outputs.
+
+        Raises:
+            ValueError: if shapes differ, or if `multi_label` is true and outputs do not have two axes.
+        """
         y_pred = ops.sigmoid(y_pred) if self.from_logits else ops.convert_to_tensor(y_pred)
         if self.multi_label and y_pred.ndim != 2:
-            raise ValueError(f"AUC: several labels need outputs of (N, K). Received: y_pred.shape={y_pred.shape}")
+            raise ValueError(
+                f"AUC: outputs of several labels must have shape (N, K). Received: y_pred.shape={y_pred.shape}"
+            )
         if self.multi_label and self.num_labels is None:
             self._make_room(y_pred.shape[-1])
         super().update_state(y_true, y_pred, sample_weight)
@@ -404,7 +624,7 @@ class AUC(Confusion):
         return float(quotient(np.dot(areas, self.label_weights), np.sum(self.label_weights)))
 
     def _areas(self) -> np.ndarray:
-        """The area of each label, or of all outputs together."""
+        """Return the area of each label, or of all outputs together."""
         fp, tp, tn, fn = (getattr(self, cell).numpy() for cell in CELLS)
         if self.curve == "PR" and self.summation_method == "interpolation":
             return interpolated_precision(tp, fp, fn)
@@ -429,14 +649,14 @@ class AUC(Confusion):
 
 
 def gains(fp: np.ndarray, tp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The gains of recall, at least 0, and of precision over those of calling everything positive."""
+    """Return the gains of recall, at least 0, and of precision over a classifier that calls everything positive."""
     odds = quotient(tp + fn, tn + fp)
     recall_gain, precision_gain = 1 - odds * quotient(fn, tp), 1 - odds * quotient(fp, tp)
     return np.maximum(np.where(tp == 0, 0.0, recall_gain), 0.0), np.where(tp == 0, 1.0, precision_gain)
 
 
 def interpolated_precision(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:
-    """The area under precision over recall, where between two points positives and false positives grow evenly."""
+    """Return the area under precision as a function of recall, with counts interpolated linearly between two points."""
     called, found = tp + fp, tp[:-1] - tp[1:]
     slope = quotient(found, np.maximum(called[:-1] - called[1:], 0))
     intercept = tp[1:] - slope * called[1:]
@@ -446,7 +666,7 @@ def interpolated_precision(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np
 
 
 class FScore(Metric):
-    """(1 + beta^2) precision recall / (beta^2 precision + recall) of each class, then made one number."""
+    """Base class of F-scores, (1 + beta^2) precision recall / (beta^2 precision + recall), averaged over classes."""
 
     AVERAGES = ("micro", "macro", "weighted", None)
 
@@ -457,14 +677,14 @@ class FScore(Metric):
         self.average = average
         self.beta = float(as_number(self.name, "beta", beta, above=0, below=np.inf))
         self.threshold = optional(as_number, self.name, "threshold", threshold, high=1, above=0)
-        self.counts: Any = None  # of true and false positives and false negatives, (3, classes) or (3,)
+        self.counts: Any = None  # true positives, false positives and false negatives, (3, classes) or (3,)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count a batch of (N, K). Raises ValueError for another number of axes."""
+        """Count a batch of targets and outputs (N, K). Raises ValueError if they do not have two axes."""
         y_true, y_pred = ops.convert_to_tensor(y_true), as_single(y_pred)
         if not y_true.ndim == y_pred.ndim == 2:
             raise ValueError(
-                f"{self.name}: targets and outputs must be of (N, K). "
+                f"{self.name}: targets and outputs must have shape (N, K). "
                 f"Received: y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}"
             )
         if self.counts is None:
@@ -496,16 +716,27 @@ class FScore(Metric):
 
 @register("metric")
 class FBetaScore(FScore):
-    """(1 + beta^2) precision recall / (beta^2 precision + recall), with one-hot or multi-hot targets (N, K).
+    """F-beta score, (1 + beta^2) precision recall / (beta^2 precision + recall).
+
+    Shapes: targets, one-hot or multi-hot, and outputs (N, K).
 
     Args:
-        average: "micro" (count all classes together), "macro" (the mean), "weighted" (by how often a class is the
-            target) or None for a score of each class.
-        beta: how many times as much recall counts as precision.
-        threshold: above which an output is positive; the largest of each row when None.
+        average: "micro" (count all classes together), "macro" (mean over classes), "weighted" (mean weighted by the
+            number of targets of each class), or None for an array with a score for each class. Defaults to None.
+        beta: float > 0; recall counts beta times as much as precision. Defaults to 1.
+        threshold: float in (0, 1], above which an output is positive, or None for the largest output of each row.
+        name: str, the name of the metric. Defaults to "fbeta_score".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
 
     Raises:
-        ValueError: another average, beta not positive, or a threshold outside of (0, 1].
+        ValueError: if the average is unknown, `beta` is not positive, or the threshold is outside (0, 1].
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.FBetaScore(beta=2.0, threshold=0.5)
+        >>> metric.update_state([[1, 1], [1, 0], [0, 1]], [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+        >>> [round(float(v), 4) for v in metric.result()]
+        [0.5556, 0.5]
     """
 
     def __init__(
@@ -524,7 +755,24 @@ class FBetaScore(FScore):
 
 @register("metric")
 class F1Score(FScore):
-    """2 precision recall / (precision + recall): `FBetaScore` with beta = 1."""
+    """F1 score, 2 precision recall / (precision + recall): `FBetaScore` with beta = 1.
+
+    Args:
+        average: "micro", "macro", "weighted" or None; see `FBetaScore`. Defaults to None.
+        threshold: float in (0, 1], above which an output is positive, or None for the largest output of each row.
+        name: str, the name of the metric. Defaults to "f1_score".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if the average is unknown, or if the threshold is outside (0, 1].
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.F1Score(average="macro", threshold=0.5)
+        >>> metric.update_state([[1, 1], [1, 0], [0, 1]], [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+        >>> round(metric.result(), 4)
+        0.5833
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Metrics as functions: a value for each sample."""
+"""Metrics as functions: they return a value for each sample."""
 
 from __future__ import annotations
 
@@ -15,34 +15,91 @@ from fastconv.ops.convert import as_float, as_indices
 
 @lift
 def accuracy(y_true: Any, y_pred: Any) -> Any:
-    """1 where y_pred equals y_true, else 0."""
+    """Return 1 if y_pred equals y_true, else 0, for each element.
+
+    Shapes: y_true, y_pred and the result have equal shapes.
+
+    Args:
+        y_true: targets of any shape.
+        y_pred: outputs of the same shape.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> y_true, y_pred = [1, 2, 3], [1, 2, 4]
+        >>> metrics.accuracy(y_true, y_pred).tolist()
+        [1.0, 1.0, 0.0]
+    """
     return _hits(*same_rank(y_true, y_pred))
 
 
 @lift
 @settings()
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
-    """1 where y_pred > threshold says what y_true says, else 0."""
+    """Return 1 if y_pred > threshold agrees with y_true, else 0, for each element.
+
+    Shapes: y_true, y_pred and the result have equal shapes.
+
+    Args:
+        y_true: targets of 0 and 1, of any shape.
+        y_pred: outputs of the same shape.
+        threshold: float. Defaults to 0.5.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> y_true, y_pred = [0, 1, 1], [0.2, 0.8, 0.3]
+        >>> metrics.binary_accuracy(y_true, y_pred).tolist()
+        [1.0, 1.0, 0.0]
+    """
     y_true, y_pred = same_rank(y_true, as_float(y_pred))
     return _hits(y_true, ops.cast(y_pred > threshold, y_true.dtype))
 
 
 @lift
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
-    """1 where the largest of y_pred (N, ..., K) is at the place of the largest of y_true (N, ..., K), else 0.
+    """Return 1 if the largest output is at the class of a one-hot target, else 0.
+
+    Shapes: y_true and y_pred (..., K), result (...).
+
+    Args:
+        y_true: one-hot targets, (..., K).
+        y_pred: outputs, (..., K).
 
     Raises:
-        ValueError: shapes that differ; class indices belong to `sparse_categorical_accuracy`.
+        ValueError: if the shapes differ. `sparse_categorical_accuracy` takes class indices.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> y_true, y_pred = [[0, 1], [1, 0]], [[0.2, 0.8], [0.4, 0.6]]
+        >>> metrics.categorical_accuracy(y_true, y_pred).tolist()
+        [1.0, 0.0]
     """
     return _hits(ops.argmax(_one_hot("categorical_accuracy", y_true, y_pred), -1), ops.argmax(y_pred, -1))
 
 
 @lift
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
-    """1 where the largest of y_pred (N, ..., K) is at y_true (N, ...) or (N, ..., 1), else 0.
+    """Return 1 if the largest output is at the target, a class index, else 0.
+
+    Shapes: y_true (...) or (..., 1), y_pred (..., K), result (...).
+
+    Args:
+        y_true: class indices, (...) or (..., 1).
+        y_pred: outputs, (..., K).
 
     Raises:
-        ValueError: a target that is no integer, when the values are computed.
+        ValueError: if a target is not an integer, when the values are computed.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> y_true, y_pred = [1, 0], [[0.2, 0.8], [0.4, 0.6]]
+        >>> metrics.sparse_categorical_accuracy(y_true, y_pred).tolist()
+        [1.0, 0.0]
     """
     y_true, y_pred = _classes(y_true, y_pred)
     return _hits(y_true, ops.argmax(y_pred, -1))
@@ -51,10 +108,23 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
 @lift
 @settings()
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
-    """1 where the class of y_true (N, ..., K), one-hot, is among the k largest of y_pred (N, ..., K), else 0.
+    """Return 1 if the class of a one-hot target is among the k largest outputs, else 0.
+
+    Shapes: y_true and y_pred (..., K), result (...).
+
+    Args:
+        y_true: one-hot targets, (..., K).
+        y_pred: outputs, (..., K).
+        k: int, the number of classes. Defaults to 5.
 
     Raises:
-        ValueError: shapes that differ; class indices belong to `sparse_top_k_categorical_accuracy`.
+        ValueError: if the shapes differ. `sparse_top_k_categorical_accuracy` takes class indices.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> y_true, y_pred = [[0, 0, 1], [1, 0, 0]], [[0.5, 0.1, 0.4], [0.1, 0.2, 0.7]]
+        >>> metrics.top_k_categorical_accuracy(y_true, y_pred, k=2).tolist()
+        [1.0, 0.0]
     """
     classes = ops.argmax(_one_hot("top_k_categorical_accuracy", y_true, y_pred), -1)
     return sparse_top_k_categorical_accuracy(classes, y_pred, k)
@@ -63,16 +133,25 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
 @lift
 @settings()
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Any:
-    """1 where fewer than k classes of y_pred (N, ..., K) are above that of y_true (N, ...) or (N, ..., 1), else 0.
+    """Return 1 if fewer than k classes have larger outputs than the target, a class index, else 0.
+
+    Shapes: y_true (...) or (..., 1), y_pred (..., K), result (...).
 
     Args:
-        y_true: class indices; those of no class are never among the largest.
-        y_pred: outputs; NaN is the least.
-        k: how many classes count.
-        from_sorted_ids: whether y_pred holds class indices in the order of their outputs, the largest first.
+        y_true: class indices, (...) or (..., 1). An index outside the classes gives 0.
+        y_pred: outputs, (..., K). NaN counts as the smallest.
+        k: int, the number of classes. Defaults to 5.
+        from_sorted_ids: bool, whether y_pred holds class indices in descending order of their outputs. Defaults to
+            False.
 
     Raises:
-        ValueError: a target that is no integer, when the values are computed.
+        ValueError: if a target is not an integer, when the values are computed.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> y_true, y_pred = [2, 0], [[0.5, 0.1, 0.4], [0.1, 0.2, 0.7]]
+        >>> metrics.sparse_top_k_categorical_accuracy(y_true, y_pred, k=2).tolist()
+        [1.0, 0.0]
     """
     y_true, y_pred = _classes(y_true, y_pred)
     if from_sorted_ids:
@@ -87,7 +166,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
 
 
 def _classes(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Class indices, without the last axis of size 1 that they may have, and outputs."""
+    """Return class indices, without a last axis of size 1, and outputs."""
     y_true, y_pred = as_indices(y_true), ops.convert_to_tensor(y_pred)
     if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
         y_true = ops.squeeze(y_true, -1)
@@ -96,7 +175,7 @@ def _classes(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 
 def _one_hot(name: str, y_true: Any, y_pred: Any) -> Any:
-    """One-hot targets. Raises ValueError unless they have the shape of the outputs."""
+    """Return one-hot targets. Raises ValueError if they do not have the shape of the outputs."""
     y_true, shape = ops.convert_to_tensor(y_true), ops.shape(y_pred)
     if tuple(y_true.shape) != shape:
         raise ValueError(

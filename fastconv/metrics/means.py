@@ -1,4 +1,4 @@
-"""Means of functions over all samples, as objects."""
+"""Metrics that are means of functions over all samples."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fastconv.serialization import arguments, register
 
 
 class FunctionMean(MeanMetricWrapper):
-    """`MeanMetricWrapper` with the function settled by the class."""
+    """A `MeanMetricWrapper` whose function is fixed by the class."""
 
     function: Callable[..., Any]
 
@@ -40,7 +40,27 @@ class FunctionMean(MeanMetricWrapper):
 
 @register("metric", "acc")
 class Accuracy(FunctionMean):
-    """How often outputs equal targets."""
+    """Fraction of outputs that equal their targets.
+
+    It compares numbers. The string "accuracy" in `compile` stands for a metric of classes; see `accuracy_for`.
+
+    Args:
+        name: str, the name of the metric. Defaults to "accuracy".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.Accuracy()
+        >>> metric.update_state([1, 2, 3, 4], [1, 2, 3, 0])
+        >>> round(metric.result(), 4)
+        0.75
+        >>> metric.update_state([1, 1], [1, 0], sample_weight=[2.0, 0.0])  # adds to the first batch
+        >>> round(metric.result(), 4)
+        0.8333
+    """
 
     function = staticmethod(functions.accuracy)
 
@@ -50,7 +70,24 @@ class Accuracy(FunctionMean):
 
 @register("metric")
 class CategoricalAccuracy(FunctionMean):
-    """How often the most probable class is that of a one-hot target."""
+    """Fraction of samples whose largest output is at the class of the one-hot target.
+
+    Shapes: targets and outputs (..., K).
+
+    Args:
+        name: str, the name of the metric. Defaults to "categorical_accuracy".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.CategoricalAccuracy()
+        >>> metric.update_state([[0, 1], [1, 0]], [[0.2, 0.8], [0.4, 0.6]])
+        >>> round(metric.result(), 4)
+        0.5
+    """
 
     function = staticmethod(functions.categorical_accuracy)
 
@@ -60,7 +97,24 @@ class CategoricalAccuracy(FunctionMean):
 
 @register("metric")
 class SparseCategoricalAccuracy(FunctionMean):
-    """How often the most probable class is the target, a class index."""
+    """Fraction of samples whose largest output is at the target, a class index.
+
+    Shapes: targets (...) or (..., 1), outputs (..., K).
+
+    Args:
+        name: str, the name of the metric. Defaults to "sparse_categorical_accuracy".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if a target is not an integer, or if shapes do not fit together.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.SparseCategoricalAccuracy()
+        >>> metric.update_state([1, 0], [[0.2, 0.8], [0.4, 0.6]])
+        >>> round(metric.result(), 4)
+        0.5
+    """
 
     function = staticmethod(functions.sparse_categorical_accuracy)
 
@@ -70,7 +124,22 @@ class SparseCategoricalAccuracy(FunctionMean):
 
 @register("metric", "mse", "MSE")
 class MeanSquaredError(FunctionMean):
-    """The mean of (y_pred - y_true)^2."""
+    """Mean of (y_pred - y_true)^2.
+
+    Args:
+        name: str, the name of the metric. Defaults to "mean_squared_error".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.MeanSquaredError()
+        >>> metric.update_state([[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]])
+        >>> round(metric.result(), 4)
+        1.25
+    """
 
     function = staticmethod(losses.mean_squared_error)
 
@@ -80,7 +149,22 @@ class MeanSquaredError(FunctionMean):
 
 @register("metric", "mae", "MAE")
 class MeanAbsoluteError(FunctionMean):
-    """The mean of |y_pred - y_true|."""
+    """Mean of |y_pred - y_true|.
+
+    Args:
+        name: str, the name of the metric. Defaults to "mean_absolute_error".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.MeanAbsoluteError()
+        >>> metric.update_state([[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]])
+        >>> round(metric.result(), 4)
+        0.75
+    """
 
     function = staticmethod(losses.mean_absolute_error)
 
@@ -90,7 +174,22 @@ class MeanAbsoluteError(FunctionMean):
 
 @register("metric", "mape", "MAPE")
 class MeanAbsolutePercentageError(FunctionMean):
-    """The mean of 100 |y_pred - y_true| / |y_true|."""
+    """Mean of 100 |y_pred - y_true| / |y_true|.
+
+    Args:
+        name: str, the name of the metric. Defaults to "mean_absolute_percentage_error".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.MeanAbsolutePercentageError()
+        >>> metric.update_state([[1.0, 2.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]])
+        >>> round(metric.result(), 4)
+        25.0
+    """
 
     function = staticmethod(losses.mean_absolute_percentage_error)
 
@@ -100,7 +199,22 @@ class MeanAbsolutePercentageError(FunctionMean):
 
 @register("metric", "msle", "MSLE")
 class MeanSquaredLogarithmicError(FunctionMean):
-    """The mean of (log(y_pred + 1) - log(y_true + 1))^2."""
+    """Mean of (log(y_pred + 1) - log(y_true + 1))^2.
+
+    Args:
+        name: str, the name of the metric. Defaults to "mean_squared_logarithmic_error".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.MeanSquaredLogarithmicError()
+        >>> metric.update_state([[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]])
+        >>> round(metric.result(), 4)
+        0.1853
+    """
 
     function = staticmethod(losses.mean_squared_logarithmic_error)
 
@@ -110,7 +224,22 @@ class MeanSquaredLogarithmicError(FunctionMean):
 
 @register("metric")
 class Hinge(FunctionMean):
-    """The mean of `losses.hinge`."""
+    """Mean of max(1 - y_true y_pred, 0); see `losses.hinge`.
+
+    Args:
+        name: str, the name of the metric. Defaults to "hinge".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.Hinge()
+        >>> metric.update_state([[1.0, -1.0], [1.0, 1.0]], [[0.5, -2.0], [-1.0, 2.0]])
+        >>> round(metric.result(), 4)
+        0.625
+    """
 
     function = staticmethod(losses.hinge)
 
@@ -120,7 +249,22 @@ class Hinge(FunctionMean):
 
 @register("metric")
 class SquaredHinge(FunctionMean):
-    """The mean of `losses.squared_hinge`."""
+    """Mean of max(1 - y_true y_pred, 0)^2; see `losses.squared_hinge`.
+
+    Args:
+        name: str, the name of the metric. Defaults to "squared_hinge".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.SquaredHinge()
+        >>> metric.update_state([[1.0, -1.0], [1.0, 1.0]], [[0.5, -2.0], [-1.0, 2.0]])
+        >>> round(metric.result(), 4)
+        1.0625
+    """
 
     function = staticmethod(losses.squared_hinge)
 
@@ -130,7 +274,22 @@ class SquaredHinge(FunctionMean):
 
 @register("metric")
 class CategoricalHinge(FunctionMean):
-    """The mean of `losses.categorical_hinge`."""
+    """Mean of `losses.categorical_hinge` over all samples.
+
+    Args:
+        name: str, the name of the metric. Defaults to "categorical_hinge".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.CategoricalHinge()
+        >>> metric.update_state([[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.5], [0.5, 1.0]])
+        >>> round(metric.result(), 4)
+        0.25
+    """
 
     function = staticmethod(losses.categorical_hinge)
 
@@ -140,7 +299,22 @@ class CategoricalHinge(FunctionMean):
 
 @register("metric", "kld", "KLD", "kullback_leibler_divergence")
 class KLDivergence(FunctionMean):
-    """The mean of `losses.kl_divergence`."""
+    """Mean of the Kullback-Leibler divergence over all samples; see `losses.kl_divergence`.
+
+    Args:
+        name: str, the name of the metric. Defaults to "kl_divergence".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.KLDivergence()
+        >>> metric.update_state([[0.5, 0.5], [1.0, 0.0]], [[0.5, 0.5], [0.75, 0.25]])
+        >>> round(metric.result(), 4)
+        0.1438
+    """
 
     function = staticmethod(losses.kl_divergence)
 
@@ -150,7 +324,22 @@ class KLDivergence(FunctionMean):
 
 @register("metric")
 class Poisson(FunctionMean):
-    """The mean of `losses.poisson`."""
+    """Mean of y_pred - y_true log(y_pred + epsilon); see `losses.poisson`.
+
+    Args:
+        name: str, the name of the metric. Defaults to "poisson".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.Poisson()
+        >>> metric.update_state([[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]])
+        >>> round(metric.result(), 4)
+        0.4603
+    """
 
     function = staticmethod(losses.poisson)
 
@@ -160,10 +349,22 @@ class Poisson(FunctionMean):
 
 @register("metric")
 class BinaryAccuracy(FunctionMean):
-    """How often outputs above `threshold` have target 1, and the others 0.
+    """Fraction of outputs for which y_pred > threshold agrees with the target, 0 or 1.
+
+    Args:
+        name: str, the name of the metric. Defaults to "binary_accuracy".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+        threshold: float between 0 and 1. Defaults to 0.5.
 
     Raises:
-        ValueError: a threshold that is not between 0 and 1.
+        ValueError: if the threshold is not between 0 and 1, or if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.BinaryAccuracy()
+        >>> metric.update_state([0, 1, 1, 0], [0.2, 0.8, 0.3, 0.1])
+        >>> round(metric.result(), 4)
+        0.75
     """
 
     function = staticmethod(functions.binary_accuracy)
@@ -179,7 +380,23 @@ class BinaryAccuracy(FunctionMean):
 
 @register("metric")
 class TopKCategoricalAccuracy(FunctionMean):
-    """How often a one-hot target is among the k most probable classes."""
+    """Fraction of samples for which the class of the one-hot target is among the k largest outputs.
+
+    Args:
+        k: int, the number of classes. Defaults to 5.
+        name: str, the name of the metric. Defaults to "top_k_categorical_accuracy".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.TopKCategoricalAccuracy(k=2)
+        >>> metric.update_state([[0, 0, 1], [1, 0, 0]], [[0.5, 0.1, 0.4], [0.1, 0.2, 0.7]])
+        >>> round(metric.result(), 4)
+        0.5
+    """
 
     function = staticmethod(functions.top_k_categorical_accuracy)
 
@@ -194,7 +411,25 @@ class TopKCategoricalAccuracy(FunctionMean):
 
 @register("metric")
 class SparseTopKCategoricalAccuracy(FunctionMean):
-    """How often the target, a class index, is among the k most probable classes."""
+    """Fraction of samples for which the target, a class index, is among the k largest outputs.
+
+    Args:
+        k: int, the number of classes. Defaults to 5.
+        from_sorted_ids: bool, whether outputs are class indices in descending order of their probabilities. Defaults to
+            False.
+        name: str, the name of the metric. Defaults to "sparse_top_k_categorical_accuracy".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if a target is not an integer, or if shapes do not fit together.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.SparseTopKCategoricalAccuracy(k=2)
+        >>> metric.update_state([2, 0], [[0.5, 0.1, 0.4], [0.1, 0.2, 0.7]])
+        >>> round(metric.result(), 4)
+        0.5
+    """
 
     function = staticmethod(functions.sparse_top_k_categorical_accuracy)
 
@@ -210,7 +445,24 @@ class SparseTopKCategoricalAccuracy(FunctionMean):
 
 @register("metric", "bce", "BCE")
 class BinaryCrossentropy(FunctionMean):
-    """The mean of `losses.binary_crossentropy`."""
+    """Mean binary cross-entropy; see `losses.binary_crossentropy`.
+
+    Args:
+        name: str, the name of the metric. Defaults to "binary_crossentropy".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+        from_logits: bool, whether outputs are logits. Defaults to False.
+        label_smoothing: float from 0 to 1; see `losses.binary_crossentropy`. Defaults to 0.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.BinaryCrossentropy()
+        >>> metric.update_state([[0.0, 1.0], [1.0, 1.0]], [[0.5, 0.5], [0.9, 0.9]])
+        >>> round(metric.result(), 4)
+        0.3993
+    """
 
     function = staticmethod(losses.binary_crossentropy)
 
@@ -226,7 +478,25 @@ class BinaryCrossentropy(FunctionMean):
 
 @register("metric")
 class CategoricalCrossentropy(FunctionMean):
-    """The mean of `losses.categorical_crossentropy`."""
+    """Mean categorical cross-entropy for one-hot targets; see `losses.categorical_crossentropy`.
+
+    Args:
+        name: str, the name of the metric. Defaults to "categorical_crossentropy".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+        from_logits: bool, whether outputs are logits. Defaults to False.
+        label_smoothing: float from 0 to 1; see `losses.categorical_crossentropy`. Defaults to 0.
+        axis: int, the axis of the classes. Defaults to -1.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.CategoricalCrossentropy()
+        >>> metric.update_state([[0.0, 1.0], [1.0, 0.0]], [[0.5, 0.5], [0.9, 0.1]])
+        >>> round(metric.result(), 4)
+        0.3993
+    """
 
     function = staticmethod(losses.categorical_crossentropy)
 
@@ -243,7 +513,25 @@ class CategoricalCrossentropy(FunctionMean):
 
 @register("metric")
 class SparseCategoricalCrossentropy(FunctionMean):
-    """The mean of `losses.sparse_categorical_crossentropy`."""
+    """Mean categorical cross-entropy for class indices; see `losses.sparse_categorical_crossentropy`.
+
+    Args:
+        name: str, the name of the metric. Defaults to "sparse_categorical_crossentropy".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+        from_logits: bool, whether outputs are logits. Defaults to False.
+        ignore_class: int, a class index, or another integer, whose targets have loss 0, or None.
+        axis: int, the axis of the classes. Defaults to -1.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.SparseCategoricalCrossentropy()
+        >>> metric.update_state([1, 0], [[0.5, 0.5], [0.9, 0.1]])
+        >>> round(metric.result(), 4)
+        0.3993
+    """
 
     function = staticmethod(losses.sparse_categorical_crossentropy)
 
@@ -258,7 +546,7 @@ class SparseCategoricalCrossentropy(FunctionMean):
         super().__init__(name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        """Take a batch into account; if samples are weighted, targets of the ignored class weigh nothing."""
+        """Add a batch to the mean. If samples are weighted, targets of the ignored class have weight 0."""
         ignored = self.kwargs["ignore_class"]
         if ignored is not None and sample_weight is not None:
             counts = ops.cast(counted(y_true, y_pred, ignored, self.kwargs["axis"]), config.floatx())
@@ -268,13 +556,29 @@ class SparseCategoricalCrossentropy(FunctionMean):
 
 @settings()
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
-    """The cosine of the angle between targets and outputs along `axis`: 1 where they point the same way."""
+    """Return the cosine of the angle between targets and outputs along `axis`: 1 if they have the same direction."""
     return -losses.cosine_similarity(y_true, y_pred, axis)
 
 
 @register("metric")
 class CosineSimilarity(FunctionMean):
-    """The mean cosine of the angle between targets and outputs."""
+    """Mean cosine of the angle between targets and outputs; 1 if they have the same direction.
+
+    Args:
+        name: str, the name of the metric. Defaults to "cosine_similarity".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+        axis: int, the axis of the vectors. Defaults to -1.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.CosineSimilarity()
+        >>> metric.update_state([[0.0, 1.0], [3.0, 4.0]], [[0.0, 2.0], [3.0, 4.0]])
+        >>> round(metric.result(), 4)
+        1.0
+    """
 
     function = staticmethod(cosine_similarity)
 
@@ -289,7 +593,22 @@ class CosineSimilarity(FunctionMean):
 
 @register("metric", "logcosh", "log_cosh")
 class LogCoshError(FunctionMean):
-    """The mean of `losses.log_cosh`."""
+    """Mean of log(cosh(y_pred - y_true)); see `losses.log_cosh`.
+
+    Args:
+        name: str, the name of the metric. Defaults to "logcosh".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.LogCoshError()
+        >>> metric.update_state([[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]])
+        >>> round(metric.result(), 4)
+        0.4397
+    """
 
     function = staticmethod(losses.log_cosh)
 
@@ -299,13 +618,28 @@ class LogCoshError(FunctionMean):
 
 @register("metric", "rmse", "RMSE")
 class RootMeanSquaredError(Mean):
-    """sqrt(mean of (y_pred - y_true)^2) over all elements."""
+    """Root mean squared error, sqrt(mean of (y_pred - y_true)^2), over all elements.
+
+    Args:
+        name: str, the name of the metric. Defaults to "root_mean_squared_error".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if shapes of targets and outputs differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.RootMeanSquaredError()
+        >>> metric.update_state([[0.0, 1.0], [2.0, 4.0]], [[1.0, 1.0], [2.0, 2.0]])
+        >>> round(metric.result(), 4)
+        1.118
+    """
 
     def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
         super().__init__(name, dtype)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        """Take the errors of a batch into account."""
+        """Add the squared errors of a batch to the mean."""
         y_true, y_pred = same_shape(self.name, y_true, y_pred)
         super().update_state(ops.square(y_pred - y_true), sample_weight)
 
@@ -315,15 +649,30 @@ class RootMeanSquaredError(Mean):
 
 @register("metric", "r2", "R2")
 class R2Score(Metric):
-    """1 - sum((y_true - y_pred)^2) / sum((y_true - mean(y_true))^2) for each output, then made one number.
+    """Coefficient of determination R^2, 1 - sum((y_true - y_pred)^2) / sum((y_true - mean(y_true))^2).
+
+    It is 1 for perfect outputs, and 0 for outputs that equal the mean of the targets.
+
+    Shapes: targets and outputs (N, K).
 
     Args:
-        class_aggregation: "uniform_average", "variance_weighted_average", or None to leave a number for each output.
-        num_regressors: above 0, the adjusted score 1 - (1 - R^2) (n - 1) / (n - p - 1) of so many regressors p
-            and n elements.
+        class_aggregation: "uniform_average" (mean over the K outputs), "variance_weighted_average" (mean weighted by
+            the variance of the targets), or None for an array with a score for each output. Defaults to
+            "uniform_average".
+        num_regressors: int p; above 0, the result is the adjusted score 1 - (1 - R^2) (n - 1) / (n - p - 1) for n
+            elements. Defaults to 0.
+        name: str, the name of the metric. Defaults to "r2_score".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
 
     Raises:
-        ValueError: another aggregation, or a negative number of regressors.
+        ValueError: if the aggregation is unknown, or if `num_regressors` is negative.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.R2Score()
+        >>> metric.update_state([[1.0], [2.0], [3.0]], [[1.0], [2.0], [4.0]])
+        >>> round(metric.result(), 4)
+        0.5
     """
 
     AGGREGATIONS = ("uniform_average", "variance_weighted_average", None)
@@ -343,15 +692,15 @@ class R2Score(Metric):
             )
         self.class_aggregation = class_aggregation
         self.num_regressors = as_integer(self.name, "num_regressors", num_regressors, 0)
-        self.sums: Any = None  # of weights, targets, their squares and squared errors, for each output
+        self.sums: Any = None  # sums of weights, targets, squared targets and squared errors, for each output
         self.elements = self.add_variable((), "zeros", "float64", name="num_samples")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take a batch of (N, K) into account. Raises ValueError for another number of axes."""
+        """Add a batch of targets and outputs (N, K). Raises ValueError if they do not have two axes."""
         y_true, y_pred = same_shape(self.name, y_true, y_pred)
         if y_pred.ndim != 2:
             raise ValueError(
-                f"{self.name}: targets and outputs must be of (N, K). Received: y_pred.shape={tuple(y_pred.shape)}"
+                f"{self.name}: targets and outputs must have shape (N, K). Received: y_pred.shape={tuple(y_pred.shape)}"
             )
         if self.sums is None:
             self.sums = self.add_variable((4, y_pred.shape[-1]), "zeros", "float64", name="sums")
@@ -377,13 +726,13 @@ class R2Score(Metric):
         return self._adjusted(result)
 
     def _adjusted(self, score: Any) -> Any:
-        """The score for `num_regressors`, if there are enough elements for them."""
+        """Return the score adjusted for `num_regressors`, if there are enough elements."""
         if not self.num_regressors:
             return score
         spare = float(self.elements) - self.num_regressors - 1
         if spare <= 0:
             warnings.warn(
-                f"{self.name}: the adjusted score needs more than num_regressors + 1 elements, else it is the score. "
+                f"{self.name}: the adjusted score needs more than num_regressors + 1 elements; it is not adjusted. "
                 f"Received: num_regressors={self.num_regressors}, elements={float(self.elements):.0f}",
                 stacklevel=2,
             )

@@ -1,4 +1,4 @@
-"""What every metric has: variables, a rule that updates them as part of a graph, and the number they stand for."""
+"""The base class of all metrics, and means and sums of values."""
 
 from __future__ import annotations
 
@@ -19,21 +19,37 @@ from fastconv.utils.memory import check_memory
 
 
 class Metric(Configurable):
-    """Variables, a rule that updates them from a batch, written with ops, and the number that they stand for.
+    """Base class of metrics: variables, a rule that updates them from a batch, and a result computed from them.
 
-    A metric of the user's gets integers as int64, so that formulas mean the same for targets of every dtype; booleans
-    and floats reach it as they are.
+    `update_state` is written with ops. A user's metric receives integers as int64, so that a formula gives equal
+    results for targets of every integer dtype; booleans and floats are not changed.
 
     Args:
-        dtype: accepted as Keras does, for subclasses; the metrics here count in float64, so that counts stay exact.
-        name: what it is called.
+        dtype: accepted for compatibility with Keras and for subclasses; the metrics of this module count in float64.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
 
     Attributes:
-        dtype: that of `config.floatx()` when none is given.
-        variables: those of the metric and of the metrics that are its attributes.
+        dtype: the name of the dtype. Defaults to `config.floatx()`.
+        variables: the variables of the metric and of metrics among its attributes.
 
     Raises:
-        ValueError: a dtype that NumPy does not have.
+        ValueError: if NumPy has no such dtype.
+
+    Example:
+        >>> from fastconv import metrics, ops
+        >>> class LargestError(metrics.Metric):
+        ...     def __init__(self, **kwargs):
+        ...         super().__init__(**kwargs)
+        ...         self.largest = self.add_weight(name="largest")
+        ...     def update_state(self, y_true, y_pred, sample_weight=None):
+        ...         error = ops.max(ops.absolute(ops.cast(y_true, "float32") - y_pred))
+        ...         self.largest.assign(ops.maximum(self.largest, error))
+        ...     def result(self):
+        ...         return self.largest
+        >>> metric = LargestError()
+        >>> metric.update_state([1, 2], [1.0, 4.0])
+        >>> float(metric.result())
+        2.0
     """
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
@@ -50,7 +66,7 @@ class Metric(Configurable):
             cls.update_state = _of_wide_integers(cls.update_state)  # type: ignore[method-assign]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; variables and metrics are kept, too, to be begun again with this one."""
+        """Set an attribute. Variables and metrics are recorded, so that `reset_state` reaches them."""
         if "_metrics" in vars(self) and name not in ("_variables", "_metrics"):
             for part in value if isinstance(value, (list, tuple)) else (value,):
                 if isinstance(part, (Variable, Metric)):
@@ -64,6 +80,7 @@ class Metric(Configurable):
 
     @property
     def variables(self) -> list[Variable]:
+        """The variables of the metric and of metrics among its attributes."""
         return [*self._variables, *(v for metric in self._metrics for v in metric.variables)]
 
     def add_variable(
@@ -74,14 +91,14 @@ class Metric(Configurable):
         aggregation: str = "sum",
         name: str | None = None,
     ) -> Variable:
-        """A new variable of the metric.
+        """Create a variable of the metric and return it.
 
         Args:
-            shape: its sizes.
-            initializer: a name, a function or an initializer; what `reset_state` sets is zeros.
-            dtype: that of `config.floatx()` when None.
-            aggregation: accepted as Keras does; it says how several devices' values are joined.
-            name: the last part of its path.
+            shape: tuple of int.
+            initializer: a name, a function or an initializer; `reset_state` sets zeros.
+            dtype: the name of a dtype. Defaults to `config.floatx()`.
+            aggregation: accepted for compatibility with Keras; it says how the values of several devices are combined.
+            name: str, the last part of the path of the variable.
         """
         check_memory(f"{self.name}/{name or 'variable'}", shape, dtype or config.floatx())
         start = initializers.get("zeros" if initializer is None else initializer)
@@ -93,50 +110,50 @@ class Metric(Configurable):
     def add_weight(
         self, shape: Sequence[int] = (), initializer: Any = None, dtype: str | None = None, name: str | None = None
     ) -> Variable:
-        """As `add_variable`, a single number that begins at zero if nothing is given."""
+        """Create a variable of the metric and return it; by default a scalar that starts at 0. See `add_variable`."""
         return self.add_variable(shape, initializer, dtype, name=name)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take a batch into account, by assigning to the variables."""
+        """Update the variables for a batch; written with ops."""
         raise NotImplementedError
 
     def result(self) -> Any:
-        """The number, or numbers, that the variables stand for now; it may look at their values."""
+        """Return the result, a number or an array, for the current values of the variables."""
         raise NotImplementedError
 
     def reset_state(self) -> None:
-        """Begin again: every variable becomes zero."""
+        """Set all variables to 0."""
         for variable in self.variables:
             variable.assign(np.zeros(variable.shape, variable.dtype))
 
     # ---- without side effects ------------------------------------------------------------------------------------
 
     def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[Any]:
-        """Return the values of `variables` after an update, given those before it; see `update_state`.
+        """Return the values of `variables` after an update, given their values before; see `update_state`.
 
         Raises:
-            ValueError: values that are not those of `variables`.
+            ValueError: if the number or a shape of the values does not fit `variables`.
         """
         state = self._given("stateless_update_state", metric_variables)
         return run_on(state, self.update_state, *args, **kwargs)[1]
 
     def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
-        """Return what `result` returns if `variables` have these values.
+        """Return the result for given values of `variables`.
 
         Raises:
-            ValueError: values that are not those of `variables`.
+            ValueError: if the number or a shape of the values does not fit `variables`.
         """
         return run_on(self._given("stateless_result", metric_variables), self.result)[0]
 
     def stateless_reset_state(self) -> list[Any]:
-        """Return the values of `variables` with which the metric begins."""
+        """Return the initial values of `variables`."""
         return run_on([(v, v.read()) for v in self.variables], self.reset_state)[1]
 
     def _given(self, method: str, values: Sequence[Any]) -> list[tuple[Variable, Any]]:
         return paired(f"{self.name}.{method}", "metric_variables", self.variables, values)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Update, then read."""
+        """Update the metric, and return its result."""
         self.update_state(*args, **kwargs)
         return self.result()
 
@@ -149,7 +166,7 @@ def _is_of_this_package(cls: type) -> bool:
 
 
 def wide_integers(x: Any) -> Any:
-    """Arrays of integers, alone or in lists, tuples and dicts, as int64; all else as it is."""
+    """Cast arrays of integers to int64, also in lists, tuples and dicts; leave everything else unchanged."""
     return rebuild(x, [ops.cast(leaf, "int64") if _is_narrow(leaf) else leaf for leaf in leaves(x)])
 
 
@@ -158,7 +175,7 @@ def _is_narrow(x: Any) -> bool:
 
 
 def _of_wide_integers(update_state: Callable[..., Any]) -> Callable[..., Any]:
-    """`update_state`, which gets integers as int64."""
+    """Return an `update_state` that receives integers as int64."""
 
     @functools.wraps(update_state)
     def update(self: Metric, *args: Any, **kwargs: Any) -> Any:
@@ -168,7 +185,7 @@ def _of_wide_integers(update_state: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _when_run(result: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """`result`, which within the graph of a training step is found whenever that runs."""
+    """Return a `result` that, inside the graph of a training step, is computed when the step runs."""
 
     def value(self: Metric) -> Any:
         found = result(self)
@@ -183,9 +200,21 @@ def _when_run(result: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 @register("metric")
 class Mean(Metric):
-    """The weighted mean of all values seen, 0 before there are any; kept in float64, so that counts stay exact.
+    """Weighted mean of all values, 0 if there are none, accumulated in float64.
 
-    A sample, an element of the first axis, counts once, however many values it has.
+    A sample, which is an element of the first axis, counts once, regardless of the number of its values.
+
+    Args:
+        name: str, the name of the metric. Defaults to "mean".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.Mean()
+        >>> metric.update_state([1.0, 3.0])
+        >>> metric.update_state(5.0, sample_weight=2.0)
+        >>> metric.result()
+        3.5
     """
 
     def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
@@ -194,11 +223,12 @@ class Mean(Metric):
         self.count = self.add_variable((), "zeros", "float64", name="count")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        """Take `values`, of any shape, into account.
+        """Add values to the mean.
 
         Args:
-            sample_weight: what each value counts: as many leading axes of `values` as it has, or a number, which all
-                values together count.
+            values: an array of any shape.
+            sample_weight: the weight of each value: an array with the leading axes of `values`, or a number for all
+                values together.
         """
         values, weights, joint = as_single(values), None, False
         if sample_weight is not None:
@@ -216,7 +246,21 @@ class Mean(Metric):
 
 @register("metric")
 class MeanMetricWrapper(Mean):
-    """The mean of a function ``fn(y_true, y_pred, **kwargs)`` that returns a value for each sample."""
+    """Mean of a function ``fn(y_true, y_pred, **kwargs)`` that returns a value for each sample.
+
+    Args:
+        fn: the function, written with ops.
+        name: str, the name of the metric, or None to use the name of the function.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+        kwargs: further arguments of the function.
+
+    Example:
+        >>> from fastconv import losses, metrics
+        >>> metric = metrics.MeanMetricWrapper(losses.huber, delta=2.0)
+        >>> metric.update_state([[0.0, 0.0]], [[1.0, 3.0]])
+        >>> metric.result()
+        2.25
+    """
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name or str(getattr(fn, "__name__", "mean_metric_wrapper")), dtype)
@@ -224,7 +268,7 @@ class MeanMetricWrapper(Mean):
         self.kwargs = kwargs
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        """Take the values of a batch into account."""
+        """Add the values of a batch to the mean."""
         super().update_state(self._values(y_true, y_pred), sample_weight)
 
     def _values(self, y_true: Any, y_pred: Any) -> Any:
@@ -242,14 +286,26 @@ class MeanMetricWrapper(Mean):
 
 @register("metric")
 class Sum(Metric):
-    """The weighted sum of all values seen."""
+    """Weighted sum of all values, accumulated in float64.
+
+    Args:
+        name: str, the name of the metric. Defaults to "sum".
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.Sum()
+        >>> metric.update_state([1.0, 3.0], sample_weight=[1.0, 0.5])
+        >>> metric.result()
+        2.5
+    """
 
     def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable((), "zeros", "float64", name="total")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        """Take `values`, of any shape, into account."""
+        """Add values of any shape to the sum."""
         self.total.assign(self.total + ops.cast(ops.sum(weighted(values, sample_weight)), "float64"))
 
     def result(self) -> float:
@@ -257,6 +313,6 @@ class Sum(Metric):
 
 
 def weighted(values: Any, sample_weight: Any) -> Any:
-    """`values` times `sample_weight`, which has as many leading axes of them as it has, or is None."""
+    """Return `values` multiplied by `sample_weight`, which has the leading axes of `values` or is None."""
     values = as_single(values)
     return values if sample_weight is None else values * weights_for(values, sample_weight)

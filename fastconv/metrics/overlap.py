@@ -1,4 +1,4 @@
-"""Intersection over union: how well labels of pixels agree, class by class."""
+"""Intersection over union: metrics of agreement between labels of pixels, class by class."""
 
 from __future__ import annotations
 
@@ -17,17 +17,9 @@ from fastconv.serialization import register
 
 
 class Overlap(Metric):
-    """A confusion matrix (true class, called class), from which true / (true + missed + wrong) of some classes is made.
+    """Base class of metrics made of a confusion matrix (true class, predicted class).
 
-    Args:
-        num_classes: K.
-        target_class_ids: the classes whose mean is the result.
-        ignore_class: pixels of this target count nowhere.
-        sparse_y_true, sparse_y_pred: whether targets and outputs are class indices; else the largest along `axis`.
-        axis: of the classes.
-
-    Raises:
-        ValueError: a class that is not from 0 to K - 1.
+    The result is the mean of intersection / union over some classes.
     """
 
     def __init__(
@@ -53,7 +45,7 @@ class Overlap(Metric):
         self.axis = as_integer(self.name, "axis", axis)
 
     def _classes(self, target_class_ids: Sequence[int]) -> list[int]:
-        """`target_class_ids` as a list. Raises ValueError for a class that does not exist."""
+        """Return `target_class_ids` as a list. Raises ValueError if a class does not exist."""
         given = list(target_class_ids) if isinstance(target_class_ids, (set, range)) else target_class_ids
         classes = as_integers(self.name, "target_class_ids", given)
         if not all(0 <= i < self.num_classes for i in classes):
@@ -64,14 +56,16 @@ class Overlap(Metric):
         return list(classes)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count a batch; pixels whose class does not exist count nowhere.
+        """Count a batch. Pixels with a class that does not exist are left out.
 
         Args:
-            y_true, y_pred: class indices, or outputs or one-hot targets with classes along `axis`, of as many pixels.
-            sample_weight: what each pixel counts, with as many leading axes of the targets as it has, or flat.
+            y_true: class indices, or one-hot targets with the classes along `axis`.
+            y_pred: class indices, or outputs with the classes along `axis`, for the same number of pixels.
+            sample_weight: the weight of each pixel: an array with the leading axes of the targets, or an array with an
+                element for each pixel.
 
         Raises:
-            ValueError: other numbers of pixels, or an index that is no integer.
+            ValueError: if the numbers of pixels differ, or if an index is not an integer.
         """
         given = y_true, y_pred
         y_true = as_indices(y_true if self.sparse_y_true else ops.argmax(y_true, self.axis))
@@ -89,7 +83,7 @@ class Overlap(Metric):
         self.confusion.assign(self.confusion + confusion_matrix(real, called, weights, self.num_classes))
 
     def _weights(self, y_true: Any, sample_weight: Any) -> Any:
-        """What each pixel counts, flat."""
+        """Return the weight of each pixel, as a vector."""
         if sample_weight is None:
             return np.ones(1)
         weights = as_float(sample_weight)
@@ -98,7 +92,7 @@ class Overlap(Metric):
         return ops.reshape(weights, (-1,))
 
     def result(self) -> float:
-        """The mean over those of the classes that occur."""
+        """Return the mean over the target classes that occur."""
         matrix = self.confusion.numpy()
         both = np.diag(matrix)[self.target_class_ids]
         either = (matrix.sum(0) + matrix.sum(1) - np.diag(matrix))[self.target_class_ids]
@@ -113,18 +107,59 @@ class Overlap(Metric):
 
 
 def every_class(num_classes: Any) -> range:
-    """All classes. Raises ValueError unless their number is an integer of at least 1."""
+    """Return all class indices. Raises ValueError unless their number is an integer of at least 1."""
     return range(as_integer("metric", "num_classes", num_classes, 1))
 
 
 @register("metric")
 class IoU(Overlap):
-    __doc__ = "The mean intersection over union of some classes.\n" + (Overlap.__doc__ or "").partition("\n")[2]
+    """Mean over some classes of intersection / union = true / (true + missed + wrong).
+
+    Args:
+        num_classes: int, the number K of classes.
+        target_class_ids: sequence of int, the classes whose mean is the result.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+        ignore_class: int, a class index whose targets are left out, or None.
+        sparse_y_true: bool, whether targets are class indices, and not one-hot. Defaults to True.
+        sparse_y_pred: bool, whether outputs are class indices, and not scores of classes. Defaults to True.
+        axis: int, the axis of the classes. Defaults to -1.
+
+    Raises:
+        ValueError: if a class is not from 0 to K - 1, or if numbers of pixels differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.IoU(num_classes=2, target_class_ids=[1])
+        >>> metric.update_state([0, 0, 1, 1], [0, 1, 1, 1])
+        >>> round(metric.result(), 4)
+        0.6667
+    """
 
 
 @register("metric")
 class MeanIoU(Overlap):
-    """The mean intersection over union of all classes that occur, with the arguments of `IoU`."""
+    """Mean intersection over union of all classes that occur; see `IoU`.
+
+    Args:
+        num_classes: int, the number K of classes.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+        ignore_class: int, a class index whose targets are left out, or None.
+        sparse_y_true: bool, whether targets are class indices, and not one-hot. Defaults to True.
+        sparse_y_pred: bool, whether outputs are class indices, and not scores of classes. Defaults to True.
+        axis: int, the axis of the classes. Defaults to -1.
+
+    Raises:
+        ValueError: if `num_classes` is below 1, or if numbers of pixels differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.MeanIoU(num_classes=2)
+        >>> metric.update_state([0, 0, 1, 1], [0, 1, 1, 1])
+        >>> round(metric.result(), 4)
+        0.5833
+    """
 
     ARGUMENTS = ("num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis")
 
@@ -145,7 +180,27 @@ class MeanIoU(Overlap):
 
 @register("metric")
 class OneHotIoU(Overlap):
-    """`IoU` with one-hot targets."""
+    """Mean intersection over union of some classes, for one-hot targets; see `IoU`.
+
+    Args:
+        num_classes: int, the number K of classes.
+        target_class_ids: sequence of int, the classes whose mean is the result.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+        ignore_class: int, a class index whose targets are left out, or None.
+        sparse_y_pred: bool, whether outputs are class indices, and not scores of classes. Defaults to False.
+        axis: int, the axis of the classes. Defaults to -1.
+
+    Raises:
+        ValueError: if a class is not from 0 to K - 1, or if numbers of pixels differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.OneHotIoU(num_classes=2, target_class_ids=[1])
+        >>> metric.update_state([[1, 0], [1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.1, 0.9]])
+        >>> round(metric.result(), 4)
+        0.6667
+    """
 
     ARGUMENTS = ("num_classes", "target_class_ids", "ignore_class", "sparse_y_pred", "axis")
 
@@ -164,7 +219,26 @@ class OneHotIoU(Overlap):
 
 @register("metric")
 class OneHotMeanIoU(Overlap):
-    """`MeanIoU` with one-hot targets."""
+    """Mean intersection over union of all classes that occur, for one-hot targets; see `IoU`.
+
+    Args:
+        num_classes: int, the number K of classes.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+        ignore_class: int, a class index whose targets are left out, or None.
+        sparse_y_pred: bool, whether outputs are class indices, and not scores of classes. Defaults to False.
+        axis: int, the axis of the classes. Defaults to -1.
+
+    Raises:
+        ValueError: if `num_classes` is below 1, or if numbers of pixels differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.OneHotMeanIoU(num_classes=2)
+        >>> metric.update_state([[1, 0], [1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.1, 0.9]])
+        >>> round(metric.result(), 4)
+        0.5833
+    """
 
     ARGUMENTS = ("num_classes", "ignore_class", "sparse_y_pred", "axis")
 
@@ -182,7 +256,24 @@ class OneHotMeanIoU(Overlap):
 
 @register("metric")
 class BinaryIoU(Overlap):
-    """`IoU` of outputs above and not above a threshold, classes 1 and 0."""
+    """Mean intersection over union of two classes: outputs below the threshold (0) and the others (1).
+
+    Args:
+        target_class_ids: sequence of int, the classes whose mean is the result. Defaults to (0, 1).
+        threshold: float; outputs of at least this value are in class 1. Defaults to 0.5.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+
+    Raises:
+        ValueError: if a class is not 0 or 1, or if numbers of pixels differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.BinaryIoU(threshold=0.5)
+        >>> metric.update_state([0, 0, 1, 1], [0.1, 0.6, 0.8, 0.9])
+        >>> round(metric.result(), 4)
+        0.5833
+    """
 
     ARGUMENTS = ("target_class_ids", "threshold")
 

@@ -220,13 +220,13 @@ def test_curves_by_name():
     assert metrics.AUC(curve="PRGAIN")(y, y) == pytest.approx(1)
     with pytest.raises(ValueError, match=r"curve must be one of .*Received: curve='area'"):
         metrics.AUC(curve="area")
-    with pytest.raises(ValueError, match="num_labels needs multi_label=True"):
+    with pytest.raises(ValueError, match="num_labels must not be given without multi_label=True"):
         metrics.AUC(num_labels=3)
 
 
 @pytest.mark.parametrize("name", ["F1Score", "R2Score"])
 def test_scores_of_classes_need_an_axis_of_classes(name):
-    with pytest.raises(ValueError, match=r"must be of \(N, K\)"):
+    with pytest.raises(ValueError, match=r"must have shape \(N, K\)"):
         getattr(metrics, name)()(np.ones(4), np.ones(4))
 
 
