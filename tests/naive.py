@@ -1,4 +1,4 @@
-"""Oracles: the definitions as nested loops over tiny arrays, in float64. Nothing of fastconv is imported here."""
+"""Oracles: the definitions as nested loops over tiny arrays, in float64. They import nothing from fastconv."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def _conv_terms(x_shape, w_shape, output, strides, padding, dilation):
-    """Every (index of x, index of w, index of y) whose product is a term of a convolution."""
+    """Yield each (index of x, index of w, index of y) whose product is a term of a convolution."""
     ci, co = w_shape[-2:]
     group = co // (x_shape[-1] // ci)
     places, taps = (list(itertools.product(*map(range, sizes))) for sizes in (output, w_shape[:-2]))
@@ -19,7 +19,7 @@ def _conv_terms(x_shape, w_shape, output, strides, padding, dilation):
 
 
 def conv_output(x_shape, w_shape, strides, padding, dilation):
-    """(OH, OW), or as many axes as there are, counted window by window."""
+    """Return (OH, OW), or the sizes of any number of axes, counted window by window."""
     return tuple(
         sum(1 for o in range(n + sum(p)) if o * s + (k - 1) * d < n + sum(p))
         for n, k, s, p, d in zip(x_shape[1:], w_shape, strides, padding, dilation)
@@ -49,7 +49,7 @@ def conv_backward_kernel(x, dy, *, kernel_shape, strides, padding, dilation):
 
 
 def conv_transpose(x, w, *, shape, strides, before, dilation):
-    """Every pixel of x spreads over a window of y (N, *shape, CO); w is (.., CO, CI)."""
+    """Spread each pixel of x over a window of y (N, *shape, CO); w is (.., CO, CI)."""
     y = np.zeros((x.shape[0], *shape, w.shape[-2]))
     for i, tap in itertools.product(np.ndindex(x.shape[:-1]), np.ndindex(w.shape[:-2])):
         o = tuple(a * s + k * d - b for a, s, k, d, b in zip(i[1:], strides, tap, dilation, before))
@@ -59,7 +59,7 @@ def conv_transpose(x, w, *, shape, strides, before, dilation):
 
 
 def depthwise_conv(x, w, *, strides, padding, dilation):
-    """w is (.., C, M): one channel after the other."""
+    """Convolve channel after channel; w is (.., C, M)."""
     moves = {"strides": strides, "padding": padding, "dilation": dilation}
     channels = range(x.shape[-1])
     return np.concatenate([conv(x[..., c : c + 1], w[..., c : c + 1, :], **moves) for c in channels], -1)
@@ -73,7 +73,7 @@ def matmul(a, b):
 
 
 def windows(shape, size, strides, padding, dilation):
-    """Every (image, oh, ow) with the pixels (image, h, w) of its window that lie inside x, in row-major order."""
+    """Yield each (image, oh, ow) with the pixels (image, h, w) of its window that are inside x, in row-major order."""
     output = conv_output(shape, size, strides, padding, dilation)
     for image, oh, ow in itertools.product(range(shape[0]), *map(range, output)):
         rows = [oh * strides[0] + k * dilation[0] - padding[0][0] for k in range(size[0])]
@@ -82,14 +82,14 @@ def windows(shape, size, strides, padding, dilation):
         yield (image, oh, ow), inside
 
 
-def _winner(values, sign):
-    """Index of the first NaN, else of the first of the largest of sign * values; None when there are none."""
+def _argmax(values, sign):
+    """Return the index of the first NaN, else of the first maximum of sign * values; None if there are no values."""
     nans = [i for i, v in enumerate(values) if v != v]
     return nans[0] if nans else max(range(len(values)), key=lambda i: sign * values[i], default=None)
 
 
 def extreme_pool(x, sign, *, size, strides, padding, dilation):
-    """(y, argmax), max pooling for sign 1, min pooling for sign -1; a winner is the number of its tap, or -1."""
+    """Return (y, argmax): max pooling for sign 1, min pooling for sign -1; argmax is the index of the tap, or -1."""
     output = conv_output(x.shape, size, strides, padding, dilation)
     y = np.full((x.shape[0], *output, x.shape[3]), -sign * np.inf)
     argmax = np.full(y.shape, -1)
@@ -97,12 +97,12 @@ def extreme_pool(x, sign, *, size, strides, padding, dilation):
         numbers = _tap_numbers(o, inside, size, strides, padding, dilation)
         for c in range(x.shape[3] if inside else 0):
             values = [float(x[i][c]) for i in inside]
-            y[o][c], argmax[o][c] = values[_winner(values, sign)], numbers[_winner(values, sign)]
+            y[o][c], argmax[o][c] = values[_argmax(values, sign)], numbers[_argmax(values, sign)]
     return y, argmax
 
 
 def _tap_numbers(o, inside, size, strides, padding, dilation):
-    """kh KW + kw of each element that lies inside a window."""
+    """Return the tap index kh KW + kw of each element inside a window."""
     corner = [i * s - p[0] for i, s, p in zip(o[1:], strides, padding)]
     kernel = [[(n - c) // d for n, c, d in zip(i[1:], corner, dilation)] for i in inside]
     return [kh * size[1] + kw for kh, kw in kernel]

@@ -1,4 +1,4 @@
-"""What Hypothesis draws: windows that fit their images, and small programs of ops."""
+"""Hypothesis strategies: windows that fit their images, and small programs of ops."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAIRS = st.tuples(st.integers(0, 2), st.integers(0, 2))
 
 
 class Window(NamedTuple):
-    """One convolution: sizes, and how its window moves."""
+    """A convolution: its sizes and the geometry of its window."""
 
     x_shape: tuple[int, ...]
     w_shape: tuple[int, ...]
@@ -23,7 +23,7 @@ class Window(NamedTuple):
 
 @st.composite
 def windows(draw, most_dilation=2, ranks=(2,)):
-    """Any window that fits: one pixel, kernels as large as the image, strides beyond the kernel, no images at all."""
+    """Draw any window that fits: one pixel, kernels as large as the image, strides beyond the kernel, empty batches."""
     rank = draw(st.sampled_from(ranks))
 
     def sizes(most):
@@ -40,7 +40,7 @@ def windows(draw, most_dilation=2, ranks=(2,)):
 
 @st.composite
 def geometries(draw, largest, channels):
-    """(x.shape, w.shape, window) with at least one output pixel."""
+    """Draw (x.shape, w.shape, window) with at least one output pixel."""
     rank = draw(st.integers(1, 3))
 
     def sizes(most):
@@ -58,8 +58,8 @@ def geometries(draw, largest, channels):
     return (draw(st.sampled_from([1, 2, 9])), *size, groups * ci), (*kernel, ci, groups * co), window
 
 
-# Functions of two (3, 3) arrays that return a third: (in words of fastconv, in those of NumPy). Whole numbers stay
-# whole and small, so that results are exact in every dtype and order.
+# Functions of two (3, 3) arrays that return a third: (fastconv's, NumPy's). Integers stay small integers, so that
+# results are exact in every dtype and order.
 STEPS = {
     "add": (lambda ops, x, y: ops.mod(x + y, 7.0), lambda x, y: (x + y) % 7),
     "multiply": (lambda ops, x, y: ops.mod(x * y, 7.0), lambda x, y: x * y % 7),
@@ -86,10 +86,10 @@ class Program(NamedTuple):
 
     steps: list[tuple[str, int, int]]
     outputs: list[int]
-    updates: list[int]  # what each of the two variables becomes
+    updates: list[int]  # the new value of each of the two variables
 
     def run(self, values, function):
-        """(outputs, new values of the variables), with `function(name)` for every step."""
+        """Return (outputs, new values of the variables), with `function(name)` for each step."""
         values = list(values)
         for name, i, j in self.steps:
             values.append(function(name)(values[i], values[j]))

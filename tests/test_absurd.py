@@ -1,4 +1,4 @@
-"""Sizes that nobody means: computed or refused, on every instruction set, in bounded memory and time."""
+"""Absurd sizes are computed or refused, on every instruction set, in bounded memory and time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process")
 @pytest.mark.parametrize("isa", _core.usable_isas())
-def test_absurd_sizes_end_no_process(isa):
+def test_absurd_sizes_do_not_crash_the_process(isa):
     home = str(Path(fastconv.__file__).parents[1])
     environment = {**os.environ, "FASTCONV_ISA": isa, "PYTHONPATH": os.pathsep.join([home, str(ROOT)])}
     command = [sys.executable, "-m", "tests.absurd", "1", "1000"]

@@ -11,7 +11,7 @@ X = np.array([-2.0, -0.5, 0.0, 1.5], np.float32)
 
 
 @pytest.mark.parametrize("name", sorted(serialization._tables["activation"]))
-def test_every_name_is_found_again(name):
+def test_names_round_trip(name):
     function = activations.get(name)
     assert activations.deserialize(activations.serialize(function)) is function
     arguments = {"threshold": 0.5, "default_value": 0.0} if name == "threshold" else {}
@@ -28,10 +28,10 @@ def test_every_name_is_found_again(name):
         ("softmax", np.exp(X) / np.exp(X).sum()),
     ],
 )
-def test_names_mean_what_they_say(name, expected):
+def test_activations_match_their_names(name, expected):
     np.testing.assert_allclose(activations.get(name)(X), expected, rtol=1e-6)
 
 
-def test_no_activation_is_linear():
+def test_none_is_linear():
     assert activations.get(None) is ops.linear
     assert activations.get(ops.relu) is ops.relu

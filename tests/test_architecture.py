@@ -1,4 +1,4 @@
-"""The floors of the house: imports point downward, NumPy is the only dependency, and the CPU keeps to the reference."""
+"""The layers of the package: imports point downward, only NumPy is required, and the CPU follows the reference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fastconv.backends.reference import Reference
 
 PACKAGE = Path(fastconv.__file__).parent
 
-# From the roof to the ground. A module imports from its own floor and from those below.
+# From the top to the bottom. A module imports from its own layer and from lower layers.
 FLOORS = (
     {"applications", "keras2_modules"},
     {"saving"},
@@ -44,7 +44,9 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__
 
 
 def unit_of(path: Path) -> str:
-    """The part of fastconv that a file belongs to: "ops" for fastconv/ops/conv.py, "config" for fastconv/config.py."""
+    """Return the part of fastconv to which a file belongs: "ops" for fastconv/ops/conv.py, "config" for
+    fastconv/config.py.
+    """
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -53,7 +55,7 @@ def name_of(path: Path) -> str:
 
 
 def imports(node: ast.AST) -> Iterator[str]:
-    """The dotted names that one import statement may load: "fastconv.ops" for `from fastconv import ops`."""
+    """Return the dotted names that an import statement may load: "fastconv.ops" for `from fastconv import ops`."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -62,13 +64,13 @@ def imports(node: ast.AST) -> Iterator[str]:
 
 
 def units_imported(source: str) -> set[str]:
-    """The parts of fastconv that `source` imports anywhere, in functions too."""
+    """Return the parts of fastconv that `source` imports anywhere, including in functions."""
     names = (name.split(".") for node in ast.walk(ast.parse(source)) for name in imports(node))
     return {name[1] for name in names if name[0] == "fastconv" and len(name) > 1}
 
 
 def loaded_at_import(node: ast.AST) -> Iterator[str]:
-    """The top-level packages that are imported before any function is called."""
+    """Return the top-level packages that are imported before any function is called."""
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             yield from (name.split(".")[0] for name in imports(child))
@@ -86,7 +88,7 @@ def test_imports_point_downward(path):
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=name_of)
-def test_importing_needs_numpy_alone(path):
+def test_importing_needs_only_numpy(path):
     others = set(loaded_at_import(ast.parse(path.read_text()))) - sys.stdlib_module_names - {"numpy", "fastconv"}
     assert not others, f"{name_of(path)} imports {sorted(others)} before it is used"
 

@@ -58,7 +58,7 @@ def test_shapes_and_settings():
     assert K.backend() == "fastconv"
 
 
-def test_names_begin_again():
+def test_names_are_reset():
     K.clear_session()
     assert layers.Dense(1).name == "dense"
     assert layers.Dense(1).name == "dense_1"
@@ -66,7 +66,7 @@ def test_names_begin_again():
     assert layers.Dense(1).name == "dense"
 
 
-def test_random_numbers_are_others_in_every_step_of_a_graph():
+def test_random_numbers_change_in_every_step_of_a_graph():
     x = Input((1000,))
     model = Model(x, layers.Lambda(lambda x: x + K.random_normal(K.shape(x), stddev=2.0))(x))
     zeros = np.zeros((4, 1000), "float32")
@@ -76,5 +76,5 @@ def test_random_numbers_are_others_in_every_step_of_a_graph():
     np.testing.assert_array_equal(K.random_uniform((3,), seed=5), K.random_uniform((3,), seed=5))
 
 
-def test_everything_listed_is_there():
+def test_every_listed_name_exists():
     assert all(hasattr(backend, name) for name in backend.__all__)

@@ -1,4 +1,4 @@
-"""Settings of the process: what they accept, and what Python processes of their own read from the environment."""
+"""Settings of the process: accepted values, and the environment variables that a new Python process reads."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_no_control_group_no_quota(monkeypatch):
 
 
 def in_a_process_with(code="from fastconv import config; print(config.get_num_threads())", **environment):
-    """(exit status, last line) of a Python that runs `code`; by default it prints its number of threads."""
+    """Return (exit status, last line) of a Python process; by default it prints its number of threads."""
     clean = {k: v for k, v in os.environ.items() if k not in ("FASTCONV_NUM_THREADS", "OMP_NUM_THREADS")}
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -121,7 +121,7 @@ def test_threads_from_the_environment():
 
 
 @pytest.mark.parametrize("wanted", ["300", "0", "-1", "2.5", "\u00b2", "1_0"])
-def test_numbers_of_threads_that_the_environment_may_not_give(wanted):
+def test_invalid_numbers_of_threads_in_the_environment(wanted):
     status, line = in_a_process_with(FASTCONV_NUM_THREADS=wanted)
     assert status == 1
     assert line == f"ValueError: FASTCONV_NUM_THREADS must be an integer from 1 to 256. Received: {wanted!r}"
@@ -166,7 +166,7 @@ def test_stacks_that_do_not_fit_into_memory_are_refused(size):
     assert "(OMP_STACKSIZE); 1 did." in line
     assert in_a_process_with(OMP_STACKSIZE=size, FASTCONV_NUM_THREADS="1") == (0, "1")
     if config.default_threads() > 1:
-        assert in_a_process_with(OMP_STACKSIZE=size)[0] == 1  # the default number of threads is tried, too
+        assert in_a_process_with(OMP_STACKSIZE=size)[0] == 1  # the default number of threads is checked too
 
 
 @pytest.mark.parametrize("size", ["5B", "16M", "20000", " 1 m ", "", "much"])
@@ -188,12 +188,12 @@ def test_threads_are_set_in_many_threads_at_once(threads):
     assert threading.stack_size() == before
 
 
-def test_numbers_of_threads_of_numpy(threads):
+def test_numbers_of_threads_as_numpy_scalars(threads):
     config.set_num_threads(np.int64(2))
     assert config.get_num_threads() == 2
 
 
-def test_a_source_tree_that_is_not_built_says_so(tmp_path):
+def test_the_error_of_a_source_tree_that_is_not_built(tmp_path):
     only_python = lambda folder, names: [  # noqa: E731
         name for name in names if not name.endswith(".py") and not (Path(folder) / name).is_dir()
     ]

@@ -1,4 +1,4 @@
-"""What weights are held to."""
+"""Constraints of weights."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ W = np.array([[3.0, 0.3], [-4.0, 0.4]], np.float32)  # columns of norms 5 and 0.
         (constraints.MinMaxNorm(1, 2, rate=0.5), [[2.1, 0.45], [-2.8, 0.6]]),
     ],
 )
-def test_the_weight_that_is_allowed(constraint, expected):
+def test_constrained_weights(constraint, expected):
     np.testing.assert_allclose(constraint(W), expected, rtol=1e-5)
     np.testing.assert_allclose(np.asarray(constraint(Variable(W))), expected, rtol=1e-5)
     again = constraints.deserialize(constraints.serialize(constraint))
     assert again.get_config() == constraint.get_config()
 
 
-def test_an_optimizer_keeps_weights_to_what_is_allowed_in_every_step():
+def test_an_optimizer_applies_constraints_in_every_step():
     model = models.Sequential([layers.Input((3,)), layers.Dense(4, kernel_constraint=constraints.MaxNorm(0.1))])
     model.compile(optimizers.SGD(0.1), "mse")
     rng = np.random.default_rng(0)

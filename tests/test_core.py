@@ -1,4 +1,4 @@
-"""Instruction sets, threads and process manners of the compiled core."""
+"""The compiled core: instruction sets, threads and behaviour in processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ x, w = np.ones((4, 20, 20, 32), np.float32), np.ones((3, 3, 32, 64), np.float32)
 
 
 def run(script: str, **environment: str) -> str:
-    """What `script` prints in a process of its own, which must end well."""
+    """Return the output of `script` in a new process, which must exit with status 0."""
     process = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PRELUDE + script],
         capture_output=True,
@@ -69,8 +69,8 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), _core.get_num_threads(
     assert run(script) == ("0 2" if _core.has_openmp() else "0 1")
 
 
-def test_denormals_are_flushed_inside_and_kept_outside(isa, threads):
-    """A denormal costs some 50 times a normal number, and no network can tell it from zero."""
+def test_denormals_are_flushed_only_inside_kernels(isa, threads):
+    """A denormal takes about 50 times as long as a normal number, and no network can tell it from zero."""
     tiny = np.full((4, 20, 20, 32), 1e-40, np.float32)
     for n in (1, 2):
         threads(n)
@@ -79,7 +79,7 @@ def test_denormals_are_flushed_inside_and_kept_outside(isa, threads):
         assert tiny[0, 0, 0, 0] * np.float32(0.5) > 0
 
 
-def test_scratch_memory_is_freed_and_found_again():
+def test_scratch_memory_is_freed_and_reused():
     x, w = np.ones((1, 9, 9, 8), np.float32), np.ones((3, 3, 8, 8), np.float32)
     before = Windows(Cpu()).conv(x, w, **WINDOW)
     _core.free_scratch()
@@ -88,7 +88,7 @@ def test_scratch_memory_is_freed_and_found_again():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the address space as Linux counts it")
-def test_no_memory_left_is_a_memory_error():
+def test_a_failed_allocation_is_a_memory_error():
     script = """
 import resource
 kernel = np.ones((400, 400, 16, 1), np.float32)

@@ -18,7 +18,7 @@ from tests import fake_cupy
 
 @pytest.fixture
 def no_cupy(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cupy", None)  # an import of it fails
+    monkeypatch.setitem(sys.modules, "cupy", None)  # importing it fails
     monkeypatch.setattr(device, "_found", {"cpu": "cpu"})
 
 
@@ -28,7 +28,7 @@ def test_other_names_are_errors(name):
         config.set_device(name)
 
 
-def test_auto_is_the_processor_without_cupy(no_cupy):
+def test_auto_is_the_cpu_without_cupy(no_cupy):
     config.set_device("auto")
     assert config.get_device() == "cpu"
     with pytest.raises(device.MissingGpuError, match="CuPy"), config.device("gpu"):
@@ -36,7 +36,7 @@ def test_auto_is_the_processor_without_cupy(no_cupy):
     assert config.get_device() == "cpu"
 
 
-def test_what_is_missing_is_named(monkeypatch, no_cupy):
+def test_errors_name_the_missing_part(monkeypatch, no_cupy):
     real = builtins.__import__
     monkeypatch.delitem(sys.modules, "cupy")
 
@@ -74,12 +74,12 @@ def test_auto_is_the_first_gpu(fake_gpu):
         assert config.get_device() == "gpu:0"
 
 
-def test_a_gpu_that_is_not_there(fake_gpu):
+def test_a_missing_gpu(fake_gpu):
     with pytest.raises(device.MissingGpuError, match="There are 2 GPUs here"):
         config.set_device("gpu:2")
 
 
-def test_no_gpu_in_the_machine(fake_gpu):
+def test_a_machine_without_a_gpu(fake_gpu):
     fake_cupy.state.devices = 0
     config.set_device("auto")
     assert config.get_device() == "cpu"
@@ -87,7 +87,7 @@ def test_no_gpu_in_the_machine(fake_gpu):
         config.set_device("gpu")
 
 
-def test_a_driver_that_cannot_be_used(fake_gpu, monkeypatch):
+def test_an_unusable_driver(fake_gpu, monkeypatch):
     def fails():
         raise fake_cupy.cupy.cuda.runtime.CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version")
 
@@ -118,7 +118,7 @@ def test_a_block_chooses_for_its_own_thread(fake_gpu):
     ],
 )
 def test_the_environment_chooses(value, code, output):
-    """And a GPU that is missing breaks nothing until it is asked for."""
+    """A missing GPU is an error only when it is used."""
     hide = "import sys; sys.modules['cupy'] = None; import fastconv; "
     found = in_a_process_with(value, hide + code)
     assert (found.returncode, found.stdout.strip()) == (0, output)
@@ -131,7 +131,7 @@ def test_a_wrong_name_in_the_environment_is_an_error():
 
 
 def in_a_process_with(value, code):
-    """What a Python does that runs `code` where FASTCONV_DEVICE is `value`."""
+    """Return the output of a Python process that runs `code` with FASTCONV_DEVICE set to `value`."""
     where = Path(fastconv.__file__).parents[1]
     environment = {**os.environ, "FASTCONV_DEVICE": value}
     return subprocess.run([sys.executable, "-c", code], env=environment, cwd=where, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""Distributions, fans, and where the random numbers come from."""
+"""Distributions, fans, and the sources of random numbers."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ def test_constants():
     assert initializers.Constant([1, 2])((3, 2)).tolist() == [[1, 2]] * 3
 
 
-def test_a_seed_makes_the_same_weights_in_every_call():
+def test_a_seed_gives_the_same_weights_in_every_call():
     initializer = initializers.GlorotUniform(seed=5)
     assert (initializer((4, 4)) == initializer((4, 4))).all()
     assert (initializer((4, 4)) != initializers.GlorotUniform(seed=6)((4, 4))).any()
 
 
-def test_without_a_seed_the_global_generator_is_drawn_from():
+def test_without_a_seed_the_global_generator_is_used():
     initializer = initializers.HeNormal()
     set_random_seed(1)
     first, second = initializer((4, 4)), initializer((4, 4))

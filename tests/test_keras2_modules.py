@@ -1,4 +1,4 @@
-"""Names where scripts for Keras 2 look for them."""
+"""Names at the import paths of Keras 2."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ PLACES = [
 
 
 @pytest.mark.parametrize(("place", "names", "home"), PLACES, ids=[place for place, *_ in PLACES])
-def test_names_at_old_places(place, names, home):
+def test_names_at_old_paths(place, names, home):
     module = importlib.import_module(f"fastconv.{place}")
     assert all(getattr(module, name) is getattr(home, name) for name in names.split())
     package, _, last = place.rpartition(".")
     assert getattr(importlib.import_module(f"fastconv.{package}"), last) is module
 
 
-def test_imports_as_scripts_write_them():
+def test_imports_of_scripts():
     namespace: dict = {}
     exec(
         "import fastconv.layers.normalization\n"

@@ -1,4 +1,4 @@
-"""Results that no memory can hold: an error at once, from an address space without a limit."""
+"""Results that exceed the memory are refused at once, even if the address space has no limit."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_absurd_sizes_are_refused_at_once(name, n):
 @pytest.mark.parametrize(
     "name", ["AdaptiveAveragePooling1D", "AdaptiveMaxPooling3D", "resize", "one_hot", "ones", "pad"]
 )
-def test_the_memory_of_a_container_counts(name, monkeypatch):
+def test_the_memory_limit_of_a_container(name, monkeypatch):
     monkeypatch.setattr(memory, "usable_memory", lambda: 10**5)
     with pytest.raises(MemoryError, match=r"the result must fit the memory\. Received: shape="):
         CALLS[name](10**5)
@@ -71,7 +71,7 @@ def test_limits_of_control_groups(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("size", [(7, 4, 3), (3, 7, 5), (12, 12, 12), (1, 6, 200)])
-def test_adaptive_windows_are_those_of_their_definition(size):
+def test_adaptive_windows_match_their_definition(size):
     x = np.random.default_rng(0).standard_normal((2, 12, 7, 5, 3)).astype(np.float32)
     x[0, 3, 2, 1] = np.inf
     for layer, reduce in ((layers.AdaptiveMaxPooling3D, np.max), (layers.AdaptiveAveragePooling3D, np.mean)):

@@ -1,4 +1,4 @@
-"""Every number that a public constructor takes: NumPy's are taken as Python's, and what is no number is refused."""
+"""Numeric arguments of public constructors: NumPy scalars count as Python numbers, other objects are refused."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NEEDED = {
     "target_class_ids": [0, 1],
     "values": [0.1, 0.2, 0.3],
 }
-# In place of a default None.
+# Values for arguments whose default is None.
 SAMPLES = {"gradient_accumulation_steps": 2, "ignore_class": 1, "num_labels": None, "seed": 3, "top_k": 2}
 NOT_NUMBERS = {
     "text": "3",
@@ -55,7 +55,7 @@ BEYOND |= dict.fromkeys(("axis", "label_weights"), ("nothing",))
 
 
 def classes():
-    """The public classes that take arguments, each once."""
+    """Return the public classes that take arguments, each once."""
     found = {}
     for path in MODULES:
         module = fastconv
@@ -70,7 +70,7 @@ def classes():
 
 
 def needed(cls):
-    """Values of the arguments that have no default; None if the class is abstract."""
+    """Return values of the arguments without default; None if the class is abstract."""
     parameters = inspect.signature(cls).parameters.values()
     names = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
     given = {name: NEEDED[name] for name in names if name in NEEDED}
@@ -78,7 +78,7 @@ def needed(cls):
 
 
 def numbers_of(cls):
-    """The arguments that are numbers or lists of them, each with a value; None where there is none to try."""
+    """Return the arguments that are numbers or lists of numbers, each with a value, or None without a value to try."""
     found = {}
     for parameter in inspect.signature(cls).parameters.values():
         kinds = {part.strip() for part in str(parameter.annotation).split("|")}
@@ -113,7 +113,7 @@ def made(cls, **given):
 
 
 def config_of(thing):
-    """What a file would hold, as text; the attributes of what has no configuration."""
+    """Return the configuration as text, or the attributes of an object without configuration."""
     if hasattr(thing, "get_config"):
         return json.dumps(thing.get_config(), default=lambda leaf: leaf.__name__)
     return repr(sorted((k, v) for k, v in vars(thing).items() if isinstance(v, (int, float, str, np.generic))))
@@ -128,7 +128,7 @@ def of_numpy(value, floating, integer):
 
 
 @pytest.mark.parametrize(("cls", "name", "value"), CASES)
-def test_numbers_of_numpy_are_taken_as_pythons(cls, name, value):
+def test_numpy_scalars_count_as_python_numbers(cls, name, value):
     wanted = config_of(made(cls, **{name: value}))
     for floating, integer in ((np.float64, np.int64), (np.float64, np.uint8), (np.array, np.array)):
         if integer is np.uint8 and isinstance(value, int) and value < 0:
@@ -136,12 +136,12 @@ def test_numbers_of_numpy_are_taken_as_pythons(cls, name, value):
         assert config_of(made(cls, **{name: of_numpy(value, floating, integer)})) == wanted
     if isinstance(value, list):
         assert config_of(made(cls, **{name: np.array(value)})) == wanted
-    if isinstance(value, float):  # a float32, whose digits Python's float holds
+    if isinstance(value, float):  # a float32, whose digits a Python float holds exactly
         config_of(made(cls, **{name: np.float32(value)}))
 
 
 @pytest.mark.parametrize(("cls", "name", "value"), CASES)
-def test_what_is_no_number_is_refused(cls, name, value):
+def test_objects_that_are_not_numbers_are_refused(cls, name, value):
     for kind, wrong in NOT_NUMBERS.items():
         takes_flags = name == "verbose" and kind.startswith("true")
         takes_none = isinstance(value, (list, tuple)) and kind == "nothing"
@@ -206,13 +206,13 @@ def test_numbers_outside_of_their_range_are_refused(cls, name, wrong):
 
 
 def test_annotations_are_text():
-    """`numbers_of` reads them; an evaluated one would hide its argument."""
+    """`numbers_of` reads them as text; an evaluated annotation would hide its argument."""
     assert isinstance(inspect.signature(fastconv.optimizers.SGD).parameters["momentum"].annotation, str)
     assert typing.get_type_hints(arguments.as_integer)["least"] is int
 
 
 class Tensor:
-    """What a tensor of another library has of a number."""
+    """A tensor of another library, with the methods of a number."""
 
     shape = ()
 

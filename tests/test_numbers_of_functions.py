@@ -1,4 +1,4 @@
-"""Numbers that functions and methods take: NumPy's are taken as Python's, and what is none is refused by name."""
+"""Numeric arguments of functions and methods: NumPy scalars count as Python numbers; errors name the argument."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def fit_generator(**how):
 
 PHOTO = X[0]
 PAIR = np.array([[0.2, 0.8], [0.6, 0.4]], np.float32)
-# Each function with the arguments that are numbers.
+# Each function with its numeric arguments.
 CALLS = [
     (lambda **how: utils.to_categorical([0, 1, 2], **how), {"num_classes": 3}),
     (lambda **how: utils.normalize(Y, **how), {"axis": -1, "order": 2}),
@@ -207,17 +207,17 @@ def settings_stay():
 
 
 @pytest.mark.parametrize(("call", "given", "name"), CASES)
-def test_numbers_of_numpy(call, given, name):
+def test_numpy_scalars(call, given, name):
     for of_numpy in (np.asarray, lambda value: np.asarray(value)[()]):
         call(**{**given, name: of_numpy(given[name])})
 
 
 @pytest.mark.parametrize(("call", "given", "name"), CASES)
 @pytest.mark.filterwarnings("ignore:The data ended")
-def test_what_is_no_number(call, given, name):
+def test_objects_that_are_not_numbers(call, given, name):
     for wrong in NOT_NUMBERS:
         if name == "loss_weights" and isinstance(wrong, dict):
-            continue  # by the names of outputs
+            continue  # named after the outputs
         with pytest.raises(ValueError, match="Received") as error:
             call(**{**given, name: wrong})
         assert name in str(error.value), f"{wrong!r}: {error.value}"
@@ -262,7 +262,7 @@ def test_numbers_outside_of_their_range(call, name):
         call()
 
 
-def test_calls_take_arguments_by_position_or_name():
+def test_arguments_may_be_positional_or_keyword():
     expected = losses.binary_crossentropy(PAIR, PAIR, False, 0.1, 0)
     found = losses.binary_crossentropy(y_pred=PAIR, y_true=PAIR, axis=0, label_smoothing=0.1)
     np.testing.assert_array_equal(found, expected)
@@ -295,7 +295,7 @@ def test_norms_of_other_orders():
         assert utils.normalize(x_symbolic, -1, order).shape == (None, 2)
 
 
-def test_no_elements_are_left_by_a_skip_of_all():
+def test_skipping_all_elements():
     assert [*numbers().skip(-1)] == []
     assert len(numbers().skip(-1)) == 0
 

@@ -1,4 +1,4 @@
-"""The way from `ops.conv` to its compiled kernel: few files, few calls, none of them found by a string."""
+"""The path from `ops.conv` to its compiled kernel: few files, few calls, and no method found by a string."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_FILES, MOST_CALLS = 5, 7
 
 
 def frames(frame):
-    """The functions of the package under way, outermost first: (file, name)."""
+    """Return the active functions of the package, outermost first: (file, name)."""
     found = []
     while frame is not None:
         path = Path(frame.f_code.co_filename)
@@ -36,7 +36,7 @@ def frames(frame):
 
 
 def stacks_of(function):
-    """The functions under way at each call that `function` leads to."""
+    """Return the active functions at each call that `function` makes."""
     found = []
 
     def profile(frame, event, argument):
@@ -51,10 +51,10 @@ def stacks_of(function):
     return found
 
 
-def test_the_way_to_the_kernel_of_a_direct_convolution(monkeypatch):
-    """The calls under way when the algorithm is chosen, and when the kernel is called, which profilers do not see.
+def test_the_path_to_the_kernel_of_a_direct_convolution(monkeypatch):
+    """Check the active calls when the algorithm is chosen and when the kernel is called (profilers do not see kernels).
 
-    The wrapper that recognises symbolic tensors comes before the function whose definition a reader finds.
+    The wrapper that handles symbolic tensors comes before the function whose definition a reader finds.
     """
     x, w = np.ones((1, 6, 6, 8), np.float32), np.ones((3, 3, 8, 16), np.float32)
     assert fastconv.explain_conv(x.shape, w.shape)["forward"].algorithm == "direct"
@@ -78,7 +78,7 @@ def test_the_way_to_the_kernel_of_a_direct_convolution(monkeypatch):
 
 
 def primitives():
-    """Every primitive of the package, by the module and the name that hold it."""
+    """Return each primitive of the package by the module and the name that hold it."""
     for name, module in sorted(sys.modules.items()):
         if name.startswith("fastconv."):
             for attribute, value in vars(module).items():
@@ -99,7 +99,7 @@ def test_kernels_know_the_method_of_the_reference_that_they_compute(cls):
 
 
 def names_looked_up(source):
-    """Every call of `getattr` with a name that is computed, as text."""
+    """Return each call of `getattr` with a computed name, as text."""
     for node in ast.walk(ast.parse(source)):
         called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr"
         if called and not isinstance(node.args[1], ast.Constant):
@@ -107,9 +107,9 @@ def names_looked_up(source):
 
 
 ALLOWED = {
-    "getattr(self.xp, function)",  # functions of NumPy or CuPy by their names
+    "getattr(self.xp, function)",  # functions of NumPy or CuPy by name
     "getattr(np, function)",
-    "getattr(graph, operation)",  # an operation of cuDNN's graphs by its name
+    "getattr(graph, operation)",  # an operation of cuDNN's graphs by name
     "getattr(algorithm, direction)",  # one of three fields
 }
 

@@ -1,4 +1,4 @@
-"""Seeds that are others at each draw, within plans and outside of them."""
+"""Seeds that change at each use, inside and outside of plans."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastconv.engine import Plan, Trace
 
 
 @pytest.mark.parametrize("draw", [random.normal, random.uniform, random.truncated_normal])
-def test_a_number_draws_the_same_and_a_generator_others(draw):
+def test_an_integer_seed_repeats_and_a_generator_changes(draw):
     np.testing.assert_array_equal(draw((3,), seed=1), draw((3,), seed=np.int64(1)))
     first, second = (random.SeedGenerator(1) for _ in range(2))
     a, b = draw((3,), seed=first), draw((3,), seed=first)
@@ -24,7 +24,7 @@ def test_a_number_draws_the_same_and_a_generator_others(draw):
     assert draw((2, 3), dtype="float64").dtype == np.float64
 
 
-def test_ends_and_moments():
+def test_bounds_and_moments():
     x = random.uniform((100_000,), -1, 3, seed=0)
     assert x.min() >= -1
     assert x.max() < 3
@@ -34,7 +34,7 @@ def test_ends_and_moments():
     assert (random.dropout(np.ones(1000), 0.5, seed=0) == 0).mean() == pytest.approx(0.5, abs=0.1)
 
 
-def test_every_run_of_a_plan_draws_what_single_draws_do():
+def test_runs_of_a_plan_equal_single_calls():
     generator, same = random.SeedGenerator(3), random.SeedGenerator(3)
     with Trace() as trace:
         drawn = [random.normal((2,), seed=generator) for _ in range(2)]
@@ -43,7 +43,7 @@ def test_every_run_of_a_plan_draws_what_single_draws_do():
     np.testing.assert_allclose([*map(to_host, [*plan(), *plan()])], wanted, rtol=1e-6)
 
 
-def test_threads_draw_different_seeds():
+def test_threads_get_different_seeds():
     class Slow(random.SeedGenerator):
         def read(self):
             seed = super().read().copy()
@@ -97,7 +97,7 @@ def test_the_shared_seed_begins_with_set_random_seed(monkeypatch, is_first):
     ],
     ids=["randint", "categorical", "shuffle"],
 )
-def test_draws_from_other_things_than_floats_follow_their_seed(draw):
+def test_other_distributions_follow_their_seed(draw):
     np.testing.assert_array_equal(draw(seed=1), draw(seed=1))
     generator = random.SeedGenerator(1)
     np.testing.assert_array_equal(draw(seed=generator), draw(seed=1))

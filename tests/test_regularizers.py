@@ -35,7 +35,7 @@ def test_a_strength_is_finite_and_not_negative(strength):
 
 
 @pytest.mark.parametrize("mode", ["rows", "columns"])
-def test_orthogonal_rows_or_columns_cost_nothing(mode):
+def test_orthogonal_rows_or_columns_have_no_penalty(mode):
     regularizer = regularizers.OrthogonalRegularizer(0.5, mode)
     assert float(regularizer(np.eye(3, dtype=np.float32))) == 0
     rows = W if mode == "rows" else W.T

@@ -1,4 +1,4 @@
-"""Names, configurations, and that nothing but the tables is consulted."""
+"""Names and configurations; only registered objects are found."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ OBJECTS = [
 
 
 @pytest.mark.parametrize(("kind", "thing"), OBJECTS, ids=lambda x: type(x).__name__)
-def test_an_object_is_made_again_from_its_configuration(kind, thing):
+def test_an_object_is_rebuilt_from_its_configuration(kind, thing):
     again = deserialize(kind, serialize(thing))
     assert type(again) is type(thing)
     assert again.get_config() == thing.get_config()
 
 
-def test_a_function_is_its_name():
+def test_a_function_is_serialized_as_its_name():
     assert serialize(ops.tanh) == "tanh"
     assert deserialize("activation", "tanh") is ops.tanh
     assert serialize(None) is None
@@ -54,11 +54,11 @@ def test_snake_case_is_that_of_keras(name, snake):
 
 
 @pytest.mark.parametrize("identifier", ["he_normal", "HeNormal", {"class_name": "HeNormal"}, initializers.HeNormal])
-def test_an_identifier_may_have_several_forms(identifier):
+def test_forms_of_identifiers(identifier):
     assert type(get("initializer", identifier)) is initializers.HeNormal
 
 
-def test_an_object_stands_for_itself():
+def test_an_object_is_returned_unchanged():
     thing = initializers.Zeros()
     assert get("initializer", thing) is thing
     assert get("activation", ops.tanh) is ops.tanh
@@ -66,12 +66,12 @@ def test_an_object_stands_for_itself():
 
 
 @pytest.mark.parametrize("module", [activations, initializers, losses, metrics, optimizers, regularizers])
-def test_an_unknown_name_is_told_with_those_that_are_known(module):
+def test_the_error_of_an_unknown_name_lists_known_names(module):
     with pytest.raises(ValueError, match=r"unknown name. Known are .+\. Received: 'nothing'"):
         module.get("nothing")
 
 
-def test_known_names_are_told_once():
+def test_known_names_are_listed_once():
     with pytest.raises(ValueError, match=r"Known are Adadelta, .*, SGD\. .*custom_objects"):
         optimizers.get("nothing")
     with pytest.raises(ValueError, match="MeanSquaredError") as told:
@@ -81,12 +81,12 @@ def test_known_names_are_told_once():
 
 
 @pytest.mark.parametrize("data", [3, ["relu"], {"config": {}}, {"class_name": "relu", "config": {}}])
-def test_data_of_another_form_are_refused(data):
+def test_data_of_other_forms_is_refused(data):
     with pytest.raises(ValueError, match="Received"):
         deserialize("activation", data)
 
 
-def test_what_cannot_be_called_is_refused():
+def test_objects_that_are_not_callable_are_refused():
     with pytest.raises(ValueError, match="Received: 3"):
         get("initializer", 3)
 
@@ -97,7 +97,7 @@ def test_a_lambda_is_refused():
 
 
 @pytest.mark.parametrize("name", ["os.system", "builtins.eval", "fastconv.ops.relu", "__import__"])
-def test_a_name_reaches_nothing_that_is_not_registered(name):
+def test_a_name_finds_only_registered_objects(name):
     with pytest.raises(ValueError, match="unknown name"):
         deserialize("activation", name)
     with pytest.raises(ValueError, match="unknown name"):
@@ -113,7 +113,7 @@ def test_custom_objects_come_first_and_do_not_stay():
         deserialize("loss", {"class_name": "Mine"})
 
 
-def test_custom_objects_reach_what_is_inside():
+def test_custom_objects_apply_to_nested_objects():
     def distance(y_true, y_pred):
         return ops.absolute(y_true - y_pred)
 
@@ -121,7 +121,7 @@ def test_custom_objects_reach_what_is_inside():
     assert deserialize("loss", saved, {"distance": distance}).fn is distance
 
 
-def test_a_name_belongs_to_one_thing():
+def test_a_name_belongs_to_a_single_object():
     with pytest.raises(ValueError, match="a name of its own"):
 
         @register("initializer", "glorot_uniform")
@@ -155,5 +155,5 @@ def test_kinds_are_known():
 
 
 @pytest.mark.parametrize("name", ["RMSprop", "AdamW", "Adamax", "SGD"])
-def test_optimizers_are_found_in_small_letters(name):
+def test_optimizers_are_found_by_lowercase_names(name):
     assert type(optimizers.get(name.lower())).__name__ == name

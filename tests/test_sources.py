@@ -1,4 +1,4 @@
-"""Declarations of compiled code that are written twice: tiles in Cython, functions in stubs."""
+"""Declarations of compiled code that exist twice: tiles in Cython, functions in stubs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ MODULES = ["_conv", "_core", "_fourier", "_grouped", "_image", "_matmul", "_stre
 
 
 def types_of(parameters):
-    """The types of C parameters, without their names and the const of pointers to pointers, which Cython cannot say."""
+    """Return the types of C parameters, without names, and without the const of pointers to pointers, which Cython
+    lacks.
+    """
     found = []
     for parameter in parameters.split(","):
         words = re.sub(r"(\*const\b|\*)", r" * ", parameter.replace("*const", "*")).split()
@@ -24,27 +26,27 @@ def types_of(parameters):
 
 
 def tiles_of_c():
-    """{name: (result, types of parameters)} of the list in kernels.h."""
+    """Return {name: (result, types of parameters)} of the list in kernels.h."""
     text = (SOURCES / "csrc" / "kernels.h").read_text().replace("\\\n", " ")
     entries = re.findall(r"TILE\((\w+), (f32_\w+), \(([^()]*)\)\)", text)
     return {name: (result, types_of(parameters)) for result, name, parameters in entries}
 
 
 def tiles_of_cython():
-    """The same of the struct in _core.pxd."""
+    """Return {name: (result, types of parameters)} of the struct in _core.pxd."""
     text = (SOURCES / "_core.pxd").read_text()
     entries = re.findall(r"(\w+) \(\*(f32_\w+)\)\(([^()]*)\) noexcept nogil", text)
     return {name: (result, types_of(parameters)) for result, name, parameters in entries}
 
 
-def test_the_tiles_of_cython_are_those_of_c():
+def test_the_tiles_of_cython_match_c():
     tiles = tiles_of_c()
     assert len(tiles) > 40
     assert tiles_of_cython() == tiles
 
 
 def stubs_of(module):
-    """{name: names of parameters} of a stub; None for what is no function."""
+    """Return {name: names of parameters} of a stub; None for objects that are not functions."""
     found = {}
     for node in ast.parse((SOURCES / f"{module}.pyi").read_text()).body:
         if isinstance(node, ast.FunctionDef):

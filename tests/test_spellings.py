@@ -1,4 +1,4 @@
-"""Lines of public Keras scripts, of Keras 2 and 3, that must go on to run with the import changed."""
+"""Lines of public scripts for Keras 2 and 3, which must run with the import changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""threadpoolctl limits the threads of fastconv as it does those of other OpenMP libraries."""
+"""threadpoolctl limits the threads of fastconv like those of other OpenMP libraries."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ threadpoolctl = pytest.importorskip("threadpoolctl")
 
 @pytest.mark.skipif(not _core.has_openmp(), reason="a serial build has no threads to limit")
 def test_limits_are_seen_and_lifted():
-    _core.set_num_threads(0)  # nobody has chosen a number: the machine's default holds
+    _core.set_num_threads(0)  # no number was set: the machine's default applies
     before = config.get_num_threads()
     with threadpoolctl.threadpool_limits(1):
         assert config.get_num_threads() == 1

@@ -21,7 +21,7 @@ def test_output_size_counts_the_windows_that_fit(n, k, s, d):
 
 
 @given(n=SIZES, k=st.integers(1, 5), s=st.integers(1, 4), d=st.integers(1, 3))
-def test_same_padding_is_the_least_with_which_ceil_n_over_s_windows_fit(n, k, s, d):
+def test_same_padding_is_the_least_for_ceil_n_over_s_windows(n, k, s, d):
     ((before, after),) = same_padding([n], [k], [s], [d])
     outputs = -(-n // s)
     assert after - before in (0, 1)
@@ -78,7 +78,9 @@ def test_explicit_sides_refuse(padding):
 
 
 def test_strict_windows():
-    """Off by default, where Keras rounds down; "same" pads for as many windows as there are, and is never at fault."""
+    """Off by default, in which case sizes are rounded down as in Keras; "same" pads for a fixed number of windows and
+    is never at fault.
+    """
     seven = ("conv", (0, 0), (7, 7), (3, 3), (3, 3), (1, 1))
     assert resolve_padding(*seven) == ((0, 0), (0, 0))
     config.set_strict_windows(True)
@@ -93,8 +95,8 @@ def test_strict_windows():
         assert resolve_padding("conv", same, (8, 8), (3, 3), (3, 3), (1, 1)) == ((0, 1), (0, 1))
 
 
-def test_equal_arguments_that_mean_something_else_are_not_remembered():
-    """1.0 equals 1 and so does True, also inside of tuples; only integers are taken."""
+def test_equal_arguments_of_other_types_are_not_cached():
+    """1.0 and True equal 1, also inside of tuples; only integers are accepted."""
     x, w = np.ones((1, 4, 4, 1), np.float32), np.ones((2, 2, 1, 1), np.float32)
     for strides in (1, (1, 1), (np.int64(1), 1), [1, 1], np.array(1), np.array([1, 1])):
         assert ops.max_pool(x, 2, strides).shape == (1, 3, 3, 1)
@@ -108,7 +110,7 @@ def test_equal_arguments_that_mean_something_else_are_not_remembered():
         ops.max_pool(x, 2, 1, ((0.0, 0), (0, 0)))
 
 
-def test_what_is_remembered_depends_on_strictness():
+def test_the_cache_depends_on_strictness():
     x = np.ones((1, 5, 5, 1), np.float32)
     assert ops.max_pool(x, 2).shape == (1, 2, 2, 1)
     config.set_strict_windows(True)

@@ -1,4 +1,4 @@
-"""The worked numbers of lectures on convolutional networks, as their readers would check them."""
+"""Worked examples from lectures on convolutional networks, as readers would check them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.check import example
 
 
 def image(rows, dtype=np.float64):
-    """(1, H, W, 1)."""
+    """Return an image (1, H, W, 1)."""
     return np.array(rows, dtype)[None, :, :, None]
 
 
@@ -24,7 +24,7 @@ def dtype(request):
     return request.param
 
 
-# ---- one filter over one image ---------------------------------------------------------------------------------------
+# ---- a filter over an image ------------------------------------------------------------------------------------------
 
 
 def test_a_two_by_two_filter_over_a_four_by_four_image(dtype):
@@ -56,7 +56,7 @@ def test_maximum_and_mean_of_two_by_two(dtype):
 
 
 def output_shape(x_shape, w_shape, strides=1, padding=0):
-    """The shape of a convolution that is not run."""
+    """Return the shape of a convolution without running it."""
     with Trace():
         return ops.conv(Tensor(x_shape, "float32"), Tensor(w_shape, "float32"), strides, padding).shape
 
@@ -70,7 +70,7 @@ def test_ten_filters_of_five_by_five_keep_the_size_with_padding_two():
 
 def test_seven_by_seven_under_three_by_three():
     sizes = [output_shape((1, 7, 7, 1), (3, 3, 1, 1), strides)[1:3] for strides in (1, 2, 3)]
-    assert sizes == [(5, 5), (3, 3), (2, 2)]  # the third does not fit, and is rounded down, as in Keras
+    assert sizes == [(5, 5), (3, 3), (2, 2)]  # the third stride leaves a rest, which is rounded down as in Keras
     config.set_strict_windows(True)
     assert output_shape((1, 7, 7, 1), (3, 3, 1, 1), 2)[1:3] == (3, 3)
     with pytest.raises(ValueError, match=r"^conv: \(N - F \+ 2P\)/S must be a whole number under strict windows\."):
@@ -101,7 +101,7 @@ def test_the_same_network_run_on_one_small_image():
 
 
 def lenet5():
-    """LeCun et al. 1998, figure 2, in the form that is taught: every map of the second layer sees all of the first."""
+    """LeCun et al. 1998, figure 2, as it is taught: every map of the second convolution sees all maps of the first."""
     return Sequential(
         [
             layers.Input((28, 28, 1)),
@@ -137,7 +137,7 @@ def test_flattening():
 @pytest.mark.parametrize(("size", "strides", "padding", "shape"), [
     (4, 1, "valid", (4, 16)), (5, 2, "valid", (4, 25)), (5, 2, 1, (9, 25)), (6, 1, "same", (36, 36)),
 ])  # fmt: skip
-def test_convolution_is_a_matrix_and_its_gradient_the_transposed_one(size, strides, padding, shape, dtype):
+def test_convolution_is_a_matrix_and_its_gradient_the_transposed_matrix(size, strides, padding, shape, dtype):
     w, x = example(3, 3, 1, 1).astype(dtype), example(1, size, size, 1, seed=1).astype(dtype)
     matrix = utils.convolution_matrix(w, (size, size, 1), strides, padding)
     assert matrix.shape == shape
@@ -158,7 +158,7 @@ def test_a_shifted_image_has_a_shifted_response(dtype):
 
 
 def test_the_kernel_is_not_flipped(dtype):
-    """What the field calls convolution is cross-correlation: an impulse returns the kernel turned round."""
+    """`conv` is cross-correlation: an impulse returns the kernel rotated by 180 degrees."""
     x = np.zeros((1, 5, 5, 1), dtype)
     x[0, 2, 2, 0] = 1
     w = example(3, 3, 1, 1).astype(dtype)

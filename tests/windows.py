@@ -1,4 +1,4 @@
-"""Convolutions and poolings of a backend, called with strides, padding and dilation in place of a record."""
+"""Convolutions and pooling of a backend, called with strides, padding and dilation instead of a record."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from fastconv.geometry import Convolution, Pooling
 
 
 def algorithm(direction, x_shape, w_shape, strides, padding, dilation):
-    """The name of the algorithm that the CPU chooses."""
+    """Return the name of the algorithm that the CPU chooses."""
     return choose(direction, Convolution.of(x_shape, w_shape, strides, padding, dilation)).algorithm.name
 
 
 class Windows:
-    """A backend whose methods take the arguments of `tests.naive`; every other method is the backend's own."""
+    """A backend whose methods take the arguments of `tests.naive`; all other methods are the backend's own."""
 
     def __init__(self, backend):
         self.backend = backend

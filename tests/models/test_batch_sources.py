@@ -1,4 +1,4 @@
-"""Where batches come from: generators, PyDatasets and other things that are iterated, and portions of them."""
+"""Sources of batches: generators, PyDatasets and other iterables, and fixed numbers of steps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def a_model():
 
 
 class Batches(utils.PyDataset):
-    """Batches of 4, and which threads have made which of them."""
+    """Batches of 4 that record which threads have created which of them."""
 
     def __init__(self, weights=False, **how):
         super().__init__(**how)
@@ -41,7 +41,7 @@ class Batches(utils.PyDataset):
 
 
 class Steps(callbacks.Callback):
-    """How many steps each epoch had."""
+    """Records the number of steps of each epoch."""
 
     def __init__(self):
         super().__init__()
@@ -73,7 +73,7 @@ def from_arrays(epochs=2, **how):
         lambda: Batches(workers=3, max_queue_size=2),
     ],
 )
-def test_a_dataset_trains_as_its_arrays_do(source):
+def test_a_dataset_trains_like_its_arrays(source):
     model, expected = from_arrays()
     dataset, same = source(), a_model()
     history = same.fit(dataset, epochs=2, shuffle=False, verbose=0).history
@@ -86,7 +86,7 @@ def test_a_dataset_trains_as_its_arrays_do(source):
     )
 
 
-def test_workers_make_batches_ahead_in_their_own_threads():
+def test_workers_prepare_batches_in_their_own_threads():
     class Slow(Batches):
         def __getitem__(self, index):
             time.sleep(0.002)
@@ -117,7 +117,7 @@ def test_batches_of_a_dataset_are_shuffled():
     assert all(sorted(order) == [*range(5)] for order in orders)
 
 
-def test_a_generator_goes_on_where_the_last_epoch_has_ended():
+def test_a_generator_continues_after_the_last_epoch():
     _, expected = from_arrays()
     steps, model = Steps(), a_model()
     model.fit(endless(), steps_per_epoch=5, epochs=2, verbose=0, callbacks=[steps])
@@ -128,7 +128,7 @@ def test_a_generator_goes_on_where_the_last_epoch_has_ended():
     assert history["loss"][0] == pytest.approx(np.mean(expected["loss"]), rel=1e-5)
 
 
-def test_portions_of_arrays_follow_one_another():
+def test_epochs_of_fixed_steps_continue_through_arrays():
     steps, model = Steps(), a_model()
     model.fit(X, Y, batch_size=4, epochs=5, steps_per_epoch=2, shuffle=False, verbose=0, callbacks=[steps])
     whole, _ = from_arrays(epochs=2)
@@ -136,12 +136,12 @@ def test_portions_of_arrays_follow_one_another():
     np.testing.assert_array_equal(model.get_weights()[0], whole.get_weights()[0])
 
 
-def test_data_that_ends_early_is_said_so():
+def test_data_that_ends_early_warns():
     with pytest.warns(UserWarning, match="ended after 3 of 4 steps"):
         a_model().fit((batch for batch, _ in zip(endless(), range(3))), steps_per_epoch=4, verbose=0)
 
 
-def test_data_without_batches_is_said_so():
+def test_data_without_batches_is_an_error():
     model = a_model()
     with pytest.warns(UserWarning, match="gave no batch"):
         model.fit(iter([]), verbose=0)
@@ -151,7 +151,7 @@ def test_data_without_batches_is_said_so():
         model.predict(iter([]), verbose=0)
 
 
-def test_validation_by_batches_now_and_then():
+def test_validation_by_batches_every_other_epoch():
     model = a_model()
     history = model.fit(
         X, Y, epochs=5, verbose=0, validation_data=Batches(), validation_steps=2, validation_freq=2
@@ -199,11 +199,11 @@ def test_weighted_metrics_count_samples_by_their_weights():
         (lambda m: utils.PyDataset(workers=0), "workers"),
     ],
 )
-def test_what_is_refused(call, message):
+def test_refused_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call(a_model())
 
 
-def test_a_dataset_says_what_it_lacks():
+def test_a_dataset_without_methods_is_an_error():
     with pytest.raises(NotImplementedError, match="__len__"):
         len(utils.PyDataset())

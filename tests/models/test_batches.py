@@ -1,4 +1,4 @@
-"""What makes batches: in which containers they come, how long an epoch is, and who is told of its ends."""
+"""Batches: their containers, the length of an epoch, and the notification of data sets at its end."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FORMS = {
 
 
 class Numbered(utils.PyDataset):
-    """Batches by number, in any form."""
+    """Batches by index, in any container."""
 
     def __init__(self, form, weights, **how):
         super().__init__(**how)
@@ -112,7 +112,7 @@ def test_batches_of_named_inputs():
 
 
 @pytest.mark.parametrize("form", [tuple, list])
-def test_batches_of_four_things_are_refused(form):
+def test_batches_of_four_parts_are_refused(form):
     model = a_model()
     for call in (
         lambda data: model.fit(data, verbose=0),
@@ -124,11 +124,11 @@ def test_batches_of_four_things_are_refused(form):
             call(iter([form((X, Y, W, 1))]))
 
 
-# ---- datasets by number ----------------------------------------------------------------------------------------------
+# ---- datasets by index -----------------------------------------------------------------------------------------------
 
 
 class Plain(utils.Sequence):
-    """As scripts for Keras 2 wrote them: without a call of `super().__init__`."""
+    """As in scripts for Keras 2: without a call of `super().__init__`."""
 
     def __init__(self, batches=5):
         self.count = batches
@@ -186,7 +186,7 @@ class OfAnotherMeaning(Plain):
 
 
 @pytest.mark.parametrize("make", [Plain, WithAttribute, WithProperty, OfTheClass, Both, OfAnotherMeaning])
-def test_the_number_of_batches_may_be_said_in_every_way(make):
+def test_the_number_of_batches_of_a_dataset(make):
     model = a_model()
     wanted = model.evaluate(X, Y, verbose=0)
     dataset = make()
@@ -210,7 +210,7 @@ class WithoutLength(utils.PyDataset):
 
 @pytest.mark.parametrize("make", [Endless, WithoutLength])
 @pytest.mark.parametrize("workers", [1, 3])
-def test_a_dataset_without_end(make, workers):
+def test_an_infinite_dataset(make, workers):
     model = a_model()
     wanted = model.evaluate(X, Y, verbose=0)
     history = model.fit(
@@ -237,7 +237,7 @@ def test_a_dataset_without_end(make, workers):
 
 @pytest.mark.filterwarnings("ignore:The data ended after 5 of 7 steps:UserWarning")
 @pytest.mark.parametrize("steps", [None, 2, 3, 5, 7])
-def test_every_epoch_tells_a_dataset_of_its_ends(steps):
+def test_a_dataset_is_notified_at_both_ends_of_each_epoch(steps):
     told = []
 
     class Watched(Plain):
@@ -273,10 +273,10 @@ def test_images_without_targets_beside_other_inputs():
     np.testing.assert_allclose(found, images.max((1, 2)) + np.arange(6)[:, None], rtol=1e-6)
 
 
-# ---- numbers that fit, evaluate and predict take ---------------------------------------------------------------------
+# ---- numeric arguments of fit, evaluate and predict ------------------------------------------------------------------
 
 
-def test_numbers_of_numpy():
+def test_numpy_scalars():
     model = a_model()
     one, two = np.int64(1), np.int32(2)
     history = model.fit(
@@ -321,7 +321,7 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in NUMBERS.items() for value in values])
-def test_numbers_that_make_no_sense_are_told_at_the_start(name, value):
+def test_invalid_numbers_are_refused_at_the_start(name, value):
     model = a_model()
     before = model.get_weights()
     validation = {} if name == "validation_split" else {"validation_data": (X, Y)}
@@ -342,8 +342,8 @@ def test_numbers_of_evaluate_and_predict(value):
                 call(**{name: value})
 
 
-def test_arrays_give_the_steps_that_are_asked_for():
-    """As in Keras: if only the number of steps is given, the size of a batch follows from it."""
+def test_the_batch_size_follows_from_the_number_of_steps():
+    """As in Keras, if only the number of steps is given, the batch size follows from it."""
     seen = []
 
     class Sizes(Model):
@@ -366,7 +366,7 @@ def test_arrays_give_the_steps_that_are_asked_for():
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_every_validation_sees_the_same_batches(steps):
-    """As in Keras: so that epochs can be compared; a generator cannot begin again, and goes on."""
+    """As in Keras, so that epochs can be compared; a generator cannot restart, and continues."""
     model = a_model()
     wanted = model.evaluate(X[: 4 * steps], Y[: 4 * steps], verbose=0)
     sources = [
@@ -391,7 +391,7 @@ def test_every_validation_sees_the_same_batches(steps):
 
 
 class Again:
-    """Something that is iterated from the start each time."""
+    """An iterable that restarts each time."""
 
     def __iter__(self):
         return batches(tuple)
@@ -412,7 +412,7 @@ def test_more_steps_than_the_data_has():
     assert history["val_loss"] == pytest.approx([wanted], rel=1e-5)
 
 
-# ---- weights of classes ----------------------------------------------------------------------------------------------
+# ---- class weights ---------------------------------------------------------------------------------------------------
 
 CLASSES = np.arange(20) % 2
 BY_CLASS = np.where(CLASSES == 1, 5.0, 0.5)
@@ -434,7 +434,7 @@ TARGETS = {
 
 
 @pytest.mark.parametrize("kind", TARGETS)
-def test_classes_are_weighed_in_every_mode(kind):
+def test_class_weights_in_every_mode(kind):
     y, units, loss = TARGETS[kind]
     model = Sequential([Input((3,)), layers.Dense(units, activation="sigmoid", name="out")])
     model.compile(optimizers.SGD(0.0), loss)
@@ -456,7 +456,7 @@ def test_classes_are_weighed_in_every_mode(kind):
             model.train_on_batch(X, y, class_weight=weights),
         ]
         assert found == pytest.approx([wanted] * 4, rel=1e-5)
-    only = model.train_on_batch(X, y, class_weight={1: 5.0})  # others count 1
+    only = model.train_on_batch(X, y, class_weight={1: 5.0})  # the others count 1
     assert only == pytest.approx(model.evaluate(X, y, sample_weight=np.where(CLASSES == 1, 5, 1), verbose=0), rel=1e-5)
     both = model.train_on_batch(X, y, sample_weight=W, class_weight={0: 0.5, 1: 5.0})
     assert both == pytest.approx(model.evaluate(X, y, sample_weight=W * BY_CLASS, verbose=0), rel=1e-5)
@@ -480,7 +480,7 @@ def test_classes_are_weighed_in_every_mode(kind):
         5,
     ],
 )
-def test_weights_of_classes_that_are_none(weights):
+def test_invalid_class_weights(weights):
     model = a_model()
     for call in (
         lambda: model.fit(X, CLASSES, class_weight=weights, verbose=0),
@@ -492,7 +492,7 @@ def test_weights_of_classes_that_are_none(weights):
             call()
 
 
-def test_classes_are_those_of_one_output():
+def test_class_weights_need_a_single_output():
     model = a_model()
     with pytest.raises(
         ValueError, match=r"class_weight needs one class for each sample. Received: y.shape=\(20, 2, 2\)"

@@ -1,4 +1,4 @@
-"""Models made again from what describes them."""
+"""Models rebuilt from their descriptions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sequential():
         lambda model: type(model).from_config(json.loads(json.dumps(model.get_config()))),
     ],
 )
-def test_the_same_model_with_weights_of_its_own(make, again):
+def test_clones_have_weights_of_their_own(make, again):
     model = make()
     twin = again(model)
     assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
@@ -83,13 +83,13 @@ def test_a_clone_is_compiled_as_the_model_is():
         assert not models.clone_model(model).compiled
         model.compile("sgd", lambda t, p: abs(t - p), metrics=["mae"])
         twin = models.clone_model(model)
-        if not isinstance(model, Written):  # a configuration does not tell how a model is compiled
+        if not isinstance(model, Written):  # a configuration has no arguments of compile
             assert type(twin.optimizer).__name__ == "SGD"
             assert twin.optimizer is not model.optimizer
             assert twin.evaluate(X, np.zeros((3, 2)), verbose=0, return_dict=True).keys() == {"loss", "mae"}
 
 
-def test_other_layers_between_those_of_a_clone():
+def test_a_clone_with_additional_layers():
     called = []
 
     def with_dropout(layer, *args, **kwargs):
@@ -120,7 +120,7 @@ def test_models_inside_a_clone(recursive, expected):
 
 
 @pytest.mark.parametrize("make", [drawn, sequential])
-def test_layers_may_be_changed_on_the_way(make):
+def test_a_clone_function_may_change_layers(make):
     model = make()
 
     def with_less_width(layer):
@@ -133,7 +133,7 @@ def test_layers_may_be_changed_on_the_way(make):
     assert twin.count_params() == model.count_params()
 
 
-def test_what_is_refused():
+def test_refused_arguments():
     with pytest.raises(ValueError, match="call_function must be None for a Sequential"):
         models.clone_model(sequential(), call_function=lambda layer, *args: layer(*args))
     with pytest.raises(ValueError, match="input_tensors must be one symbolic tensor"):

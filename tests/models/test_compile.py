@@ -1,4 +1,4 @@
-"""Which outputs losses, metrics, targets and weights belong to, where Keras has no answer or another one."""
+"""The outputs to which losses, metrics, targets and weights belong, if Keras refuses or answers differently."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def test_crossentropy_follows_the_shapes_of_each_output():
         assert scores(["CE", "ce"], [a, B]) == pytest.approx(expected)
 
 
-def test_a_model_tells_whether_it_is_compiled():
+def test_the_attribute_compiled():
     model = Sequential([Input((2,)), layers.Dense(1)])
     assert not model.compiled
     model.compile("sgd", "mse")

@@ -1,4 +1,4 @@
-"""Pickles, copies and other processes: a copy computes and trains as the original does, and shares nothing with it."""
+"""Pickles, copies and other processes: a copy computes and trains like the original, and shares nothing with it."""
 
 import copy
 import multiprocessing
@@ -80,7 +80,7 @@ def test_trained_models(make, copied):
 
 
 @each_way
-def test_a_copy_goes_its_own_way(copied):
+def test_a_copy_is_independent(copied):
     model = small()
     train(model)
     before = model.get_weights()
@@ -115,7 +115,7 @@ def test_a_schedule_and_frozen_layers(copied):
 
 
 @each_way
-def test_metrics_go_on(copied):
+def test_metrics_continue(copied):
     model = small()
     model.fit(X, Y, verbose=0)
     assert copied(model).get_metrics_result() == model.get_metrics_result()
@@ -133,7 +133,7 @@ def test_models_that_are_not_built(layers_of, copied):
 
 
 @each_way
-def test_a_layer_within_a_model_is_still_drawn(copied):
+def test_copies_of_a_layer_in_a_model_keep_its_graph(copied):
     i = Input((4,))
     hidden = layers.Dense(5, name="hidden")
     shared = layers.Dense(5, name="shared")
@@ -147,7 +147,7 @@ def test_a_layer_within_a_model_is_still_drawn(copied):
 
 
 @each_way
-def test_models_that_share_layers_go_on_sharing(copied):
+def test_models_that_share_layers_share_them_after_copying(copied):
     i = Input((4,))
     encoded = layers.Dense(2)(i)
     encoder, coder = Model(i, encoded), Model(i, layers.Dense(4)(encoded))
@@ -170,11 +170,11 @@ def test_deep_models(copied):
     assert len(copied(deep).layers) == 1500
 
 
-# ---- of one's own ----------------------------------------------------------------------------------------------------
+# ---- custom objects --------------------------------------------------------------------------------------------------
 
 
 class Scaled(layers.Layer):
-    """Neither its arguments nor what it holds are in its configuration."""
+    """Neither its arguments nor its attributes are in its configuration."""
 
     def __init__(self, factor, inner):
         super().__init__()
@@ -219,7 +219,7 @@ class Largest(metrics.Metric):
 
 
 @each_way
-def test_classes_of_ones_own(copied):
+def test_custom_classes(copied):
     model = Sequential([Input((4,)), Scaled(2.0, layers.Dense(3, activation=cubed)), layers.Lambda(cubed)])
     model.compile("adam", Squares(0.5), metrics=[Largest(), absolute])
     y = np.ones((8, 4), "float32")
@@ -230,7 +230,7 @@ def test_classes_of_ones_own(copied):
 
 
 class Net(Model):
-    """A subclass with a metric, a second optimizer, a step of its own and a drawn part."""
+    """A subclass with a metric, a second optimizer, a train step, and a functional part."""
 
     def __init__(self, width):
         super().__init__()
@@ -287,7 +287,7 @@ def test_lambdas_are_copied():
     assert train(copy.deepcopy(model)) == train(model)
 
 
-# ---- single things ---------------------------------------------------------------------------------------------------
+# ---- single objects --------------------------------------------------------------------------------------------------
 
 
 @each_way
@@ -371,7 +371,7 @@ def test_pools(way):
     with multiprocessing.get_context(way).Pool(2) as pool:
         found = pool.map(model.predict_on_batch, [X[:4], X[4:]])
     for x, y in zip((X[:4], X[4:]), found, strict=True):
-        np.testing.assert_allclose(y, model.predict_on_batch(x), rtol=1e-4, atol=1e-5)  # of another device, perhaps
+        np.testing.assert_allclose(y, model.predict_on_batch(x), rtol=1e-4, atol=1e-5)  # perhaps from another device
 
 
 def test_clones_and_copies_of_copies():

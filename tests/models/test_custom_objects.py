@@ -1,4 +1,4 @@
-"""Classes and functions of users that `from_config` is given by name."""
+"""Users' classes and functions that `from_config` receives by name."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from fastconv.optimizers import schedules
 
 
 class Halved(layers.Dense):
-    """A layer that no name finds."""
+    """A layer that is not registered."""
 
 
 class Falling(schedules.LearningRateSchedule):
-    """A schedule that no name finds."""
+    """A schedule that is not registered."""
 
     def __call__(self, step):
         return 1.0 / (1.0 + ops.cast(step, "float32"))
@@ -23,7 +23,7 @@ class Falling(schedules.LearningRateSchedule):
 
 
 class Mine(Model):
-    """A functional model that no name finds."""
+    """A functional model that is not registered."""
 
 
 def doubled(x):
@@ -54,12 +54,12 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
-def test_from_config_finds_what_it_is_given(case):
+def test_from_config_uses_custom_objects(case):
     kind, make, custom_objects = case
     config = make().get_config()
     again = kind.from_config(config, custom_objects=custom_objects)
     assert again.get_config() == config
-    assert kind.from_config(config, custom_objects).get_config() == config  # as Keras's scripts write it
+    assert kind.from_config(config, custom_objects).get_config() == config  # as written in Keras's scripts
     with pytest.raises(ValueError, match="unknown name"):
         kind.from_config(config)
 

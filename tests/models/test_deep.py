@@ -1,4 +1,4 @@
-"""Building, describing and reading models costs in proportion to their layers: operations of Python are counted."""
+"""Building, describing and reading models takes time in proportion to their layers; lines of Python are counted."""
 
 import copy
 import pickle
@@ -118,7 +118,7 @@ def inputs_of(model):
 
 
 def lines_of(function, *args):
-    """How many lines of Python run, those of generators within functions of C among them."""
+    """Count the lines of Python that run, including those of generators called from C functions."""
     count = 0
 
     def trace(frame, event, arg):
@@ -181,12 +181,12 @@ def test_files(ending, tmp_path):
     assert lines_of(use, trained(200)) < 12 * lines_of(use, trained(20))
 
 
-# ---- models in models --------------------------------------------------------------------------------------------
+# ---- models in models ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def recursion_limit():
-    """Python's own limit, which models in models raise."""
+    """Restore Python's recursion limit, which models in models raise."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(1000)
     yield
@@ -203,7 +203,7 @@ def test_using_nested_models(name, recursion_limit):
     assert lines_of(USES[name], many) < 15 * lines_of(USES[name], few)
 
 
-def test_nested_models_need_no_larger_recursion_limit_of_ones_own(recursion_limit, tmp_path):
+def test_nested_models_need_no_larger_recursion_limit(recursion_limit, tmp_path):
     pytest.importorskip("h5py")
     model = nested(200)
     for use in USES.values():
@@ -213,7 +213,7 @@ def test_nested_models_need_no_larger_recursion_limit_of_ones_own(recursion_limi
     np.testing.assert_array_equal(model.predict(X, verbose=0), X)
 
 
-def test_nested_models_are_read_in_a_process_that_has_made_none(recursion_limit):
+def test_nested_models_are_read_in_a_new_process(recursion_limit):
     text, pickled = nested(200).to_json(), pickle.dumps(nested(200))
     found = []
 
@@ -222,7 +222,7 @@ def test_nested_models_are_read_in_a_process_that_has_made_none(recursion_limit)
             sys.setrecursionlimit(1000)
             found.append(make().predict(X, verbose=0))
 
-    thread = threading.Thread(target=read)  # whose stack may be another
+    thread = threading.Thread(target=read)  # with a stack of another size
     thread.start()
     thread.join()
     assert len(found) == 2
@@ -235,12 +235,12 @@ def test_nested_written_models(recursion_limit):
     assert model.count_params() == 151 * 6
 
 
-def test_few_nested_models_leave_the_recursion_limit_alone(recursion_limit):
+def test_few_nested_models_do_not_change_the_recursion_limit(recursion_limit):
     nested(20)
     assert sys.getrecursionlimit() == 1000
 
 
-def test_drawing_a_model_again_runs_no_layer():
+def test_calling_a_model_on_equal_shapes_runs_no_layer():
     calls = []
 
     class Counting(layers.Layer):
@@ -254,13 +254,13 @@ def test_drawing_a_model_again_runs_no_layer():
     outputs = inner(Input((2,)))
     assert not calls
     assert outputs["y"].shape == (None, 2)
-    fixed = inner(Input(batch_shape=(3, 2)))  # other shapes are found by running it
+    fixed = inner(Input(batch_shape=(3, 2)))  # other shapes are computed by running it
     assert calls
     assert fixed["y"].shape == (3, 2)
     np.testing.assert_array_equal(Model(i, inner(i))(X)["y"], X + 1)
 
 
-def test_layers_are_found_by_their_present_names():
+def test_layers_are_found_by_their_current_names():
     model = Sequential([Input((2,)), layers.ReLU(name="a"), layers.ReLU(name="b")])
     first, second = model.layers
     assert model.get_layer("a") is first

@@ -1,4 +1,4 @@
-"""Models on a GPU, which CuPy's stand-in plays: the same results, where the arrays are, who waits for whom."""
+"""Models on the fake GPU: the same results, the devices of arrays, and synchronization."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def assert_alike(found, expected):
 
 
 @pytest.mark.parametrize("run_eagerly", [False, True])
-def test_a_model_trains_as_on_the_processor(gpu, data, run_eagerly):
+def test_a_model_trains_as_on_the_cpu(gpu, data, run_eagerly):
     on_cpu, on_gpu = twins(run_eagerly=run_eagerly)
     expected = train(on_cpu, data)
     config.set_device("gpu")
@@ -73,8 +73,8 @@ def test_a_model_trains_as_on_the_processor(gpu, data, run_eagerly):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
-def test_training_goes_on_where_it_is_sent(gpu, data, optimizer):
-    """From the processor to the first GPU, to the last, and back: as if it had stayed."""
+def test_training_continues_on_another_device(gpu, data, optimizer):
+    """Training moves from the CPU to the first GPU, to the last, and back, without a change of results."""
     stays, moves = twins(optimizer=optimizer)
     for device in ("cpu", "gpu:0", f"gpu:{gpu_count() - 1}", "cpu"):
         train(stays, data, epochs=1)
@@ -103,7 +103,7 @@ def test_a_run_of_steps_is_recorded_once_and_launched(fake_gpu, one_hot):
     net.train_on_batch(*batch)
     before = fake_cupy.state.launches
     net.train_on_batch(*batch)
-    assert fake_cupy.state.launches - before < 20  # the batch, metrics begun again: not the steps
+    assert fake_cupy.state.launches - before < 20  # resets of metrics and the batch, but not the steps
 
 
 def test_recorded_steps_keep_their_memory(fake_gpu, one_hot):
@@ -117,7 +117,7 @@ def test_recorded_steps_keep_their_memory(fake_gpu, one_hot):
     assert not fake_cupy.state.memories
 
 
-def test_nobody_waits_for_steps_that_are_not_shown(fake_gpu, one_hot):
+def test_the_host_does_not_wait_for_steps_that_are_not_shown(fake_gpu, one_hot):
     config.set_device("gpu")
     net = small_net(loss="categorical_crossentropy")
     train(net, one_hot)
@@ -129,7 +129,7 @@ def test_nobody_waits_for_steps_that_are_not_shown(fake_gpu, one_hot):
     assert waited[0] == waited[1]
 
 
-def test_a_callback_that_looks_at_each_batch_sees_its_numbers(gpu, data):
+def test_a_callback_that_reads_logs_sees_each_batch(gpu, data):
     seen = []
     config.set_device("gpu")
     net, other = twins()
@@ -140,7 +140,7 @@ def test_a_callback_that_looks_at_each_batch_sees_its_numbers(gpu, data):
     assert seen[-1]["loss"] == history["loss"][-1] == train(other, data, epochs=1)["loss"][-1]
 
 
-def test_arrays_of_the_gpu_are_taken_and_given_back(gpu, data):
+def test_gpu_arrays_are_inputs_and_outputs(gpu, data):
     on_cpu, on_gpu = twins()
     x, y = gpu.asarray(data[0]), gpu.asarray(data[1])
     expected = train(on_cpu, data)
@@ -152,7 +152,7 @@ def test_arrays_of_the_gpu_are_taken_and_given_back(gpu, data):
         assert_alike([outputs.get()], [on_cpu.predict(data[0], verbose=0)])
 
 
-def test_arrays_of_the_gpu_train_on_the_processor(gpu, data):
+def test_gpu_arrays_train_on_the_cpu(gpu, data):
     here, there = twins()
     with config.device("cpu"):
         expected = train(here, data)
@@ -160,7 +160,7 @@ def test_arrays_of_the_gpu_train_on_the_processor(gpu, data):
     assert found == expected
 
 
-def test_batches_are_shuffled_alike(gpu, data):
+def test_batches_are_shuffled_equally(gpu, data):
     on_cpu, on_gpu = twins()
     from fastconv.utils import set_random_seed
 
@@ -171,7 +171,7 @@ def test_batches_are_shuffled_alike(gpu, data):
     assert_alike([train(on_gpu, data, shuffle=True)["loss"]], [expected["loss"]])
 
 
-def test_a_function_that_looks_at_values_runs_among_the_steps(gpu, data):
+def test_a_function_that_reads_values_runs_as_a_step(gpu, data):
     from fastconv.losses import Loss
 
     class Halving(Loss):
@@ -196,7 +196,7 @@ def test_a_tape_records_on_the_gpu(gpu, data):
     assert not np.array_equal(net.get_weights()[0], before[0])
 
 
-def test_arrays_of_the_gpu_may_be_left_of_tensors_and_variables(gpu):
+def test_gpu_arrays_as_left_operands_of_tensors_and_variables(gpu):
     config.set_device("gpu")
     x, v = gpu.asarray(np.float32([1, 2])), Variable(np.float32([3, 5]))
     with GradientTape() as tape:
@@ -207,7 +207,7 @@ def test_arrays_of_the_gpu_may_be_left_of_tensors_and_variables(gpu):
     np.testing.assert_allclose(d.get(), slope, rtol=1e-5)
 
 
-def test_calls_on_arrays_of_numpy_stay_with_numpy(gpu, data):
+def test_calls_on_numpy_arrays_return_numpy_arrays(gpu, data):
     net = small_net()
     expected = net(data[0])
     config.set_device("gpu")
@@ -228,7 +228,7 @@ def test_several_inputs_and_outputs(gpu, rng):
     assert_alike([found["one"], found["two"]], [expected["one"], expected["two"]])
 
 
-def test_data_of_another_dtype_travel_as_they_are(gpu, rng):
+def test_data_of_another_dtype_is_transferred_unchanged(gpu, rng):
     net = small_net()
     images = rng.integers(0, 255, (20, 8, 8, 1), dtype="uint8")
     expected = net.predict(images, verbose=0)
@@ -239,7 +239,7 @@ def test_data_of_another_dtype_travel_as_they_are(gpu, rng):
 
 @pytest.fixture(params=range(6))
 def late(fake_gpu, request):
-    """Streams run when they like, as far as nobody waits for them."""
+    """Run streams in any order that their synchronization allows."""
     fake_cupy.state.chance = random.Random(request.param)
     return fake_gpu
 
@@ -254,7 +254,7 @@ def test_streams_wait_for_each_other(late, data, run_eagerly):
     assert_alike([found[1], *on_gpu.get_weights()], [expected[1], *on_cpu.get_weights()])
 
 
-def test_streams_wait_for_those_who_give_and_take_arrays(late, data):
+def test_streams_wait_for_the_streams_of_inputs_and_outputs(late, data):
     on_cpu, on_gpu = twins()
     expected = on_cpu.predict(data[0], verbose=0)
     config.set_device("gpu")
@@ -264,7 +264,7 @@ def test_streams_wait_for_those_who_give_and_take_arrays(late, data):
     assert_alike([doubled.get(stream=stream)], [2 * expected])
 
 
-def test_a_variable_assigned_between_steps_is_waited_for(late, data):
+def test_steps_wait_for_variables_assigned_between_them(late, data):
     moves, stays = twins()
     for net, device in ((moves, "gpu"), (stays, "cpu")):
         with config.device(device):
@@ -276,7 +276,7 @@ def test_a_variable_assigned_between_steps_is_waited_for(late, data):
     assert_alike(moves.get_weights(), stays.get_weights())
 
 
-def test_a_label_that_is_none_is_an_error_when_numbers_are_fetched(gpu, data):
+def test_an_invalid_label_is_an_error_when_results_are_fetched(gpu, data):
     config.set_device("gpu")
     net = small_net()
     train(net, data)
@@ -287,7 +287,7 @@ def test_a_label_that_is_none_is_an_error_when_numbers_are_fetched(gpu, data):
     train(net, data)
 
 
-def test_a_plan_follows_the_switch_of_tf32(gpu, data):
+def test_a_plan_follows_set_tf32(gpu, data):
     config.set_device("gpu")
     net = small_net()
     net.predict(data[0], verbose=0)
@@ -300,8 +300,8 @@ def test_a_plan_follows_the_switch_of_tf32(gpu, data):
 
 @pytest.mark.parametrize("where", ["cpu", "gpu"])
 @pytest.mark.parametrize("on_gpu", [False, True])
-def test_predictions_keep_the_numbers_of_their_own_step(gpu, data, where, on_gpu):
-    """Although one batch is fetched while the next is computed."""
+def test_predictions_belong_to_their_own_step(gpu, data, where, on_gpu):
+    """A batch is fetched while the next batch is computed."""
 
     class Counting(models.Sequential):
         def predict_step(self, data):

@@ -1,4 +1,4 @@
-"""Results of metrics and steps that are dicts: their entries are in logs by their own names."""
+"""Results of metrics and steps as dicts: their entries are in logs under their own names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Extent(metrics.Metric):
 
 
 class Reporting(Model):
-    """As Keras's guide writes a step: with the results of all metrics by their names."""
+    """A train step as in Keras's guide, which returns the results of all metrics by name."""
 
     def train_step(self, data):
         x, y = data

@@ -1,4 +1,4 @@
-"""Subclasses of `Model` with methods of their own that are drawn: ``Mine(inputs, outputs)``."""
+"""Subclasses of `Model` as functional models, with methods of their own: ``Mine(inputs, outputs)``."""
 
 import copy
 import pickle
@@ -22,7 +22,7 @@ class Twice(Model):
 
 
 class Named(Model):
-    """Draws itself, and has attributes before and after."""
+    """Builds its own graph in the constructor, with attributes before and after."""
 
     def __init__(self, units):
         x = Input((3,))
@@ -37,7 +37,7 @@ def drawn(kind):
     return model
 
 
-def test_drawn_models_have_the_methods_of_their_class():
+def test_functional_models_have_the_methods_of_their_class():
     model, plain = drawn(Mine), drawn(Model)
     assert isinstance(model, Mine)
     assert type(model).__name__ == "Mine"
@@ -48,14 +48,14 @@ def test_drawn_models_have_the_methods_of_their_class():
     assert drawn(Twice).evaluate(X, Y, verbose=0) == 2 * drawn(Model).evaluate(X, Y, verbose=0)
 
 
-def test_models_that_draw_themselves():
+def test_models_that_build_their_own_graph():
     model = Named(5)
     assert (model.name, model.units, model.output_shape) == ("named", 5, (None, 5))
     assert model.predict(X, verbose=0).shape == (12, 5)
     assert [w.shape for w in model.weights] == [(3, 5), (5,)]
 
 
-def test_classes_may_be_drawn_and_written():
+def test_classes_may_be_functional_and_subclassed():
     class Either(Model):
         def call(self, x):
             return x * 2.0
@@ -66,7 +66,7 @@ def test_classes_may_be_drawn_and_written():
     np.testing.assert_array_equal(Either().predict(X, verbose=0), X * 2)
 
 
-def test_copies_of_drawn_models_are_of_their_class():
+def test_copies_of_functional_models_are_of_their_class():
     model = drawn(Mine)
     model.fit(X, Y, verbose=0)
     for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
@@ -76,7 +76,7 @@ def test_copies_of_drawn_models_are_of_their_class():
 
 
 @pytest.mark.parametrize("ending", [".npz", ".keras"])
-def test_files_of_drawn_models(tmp_path, ending):
+def test_files_of_functional_models(tmp_path, ending):
     if ending == ".keras":
         pytest.importorskip("h5py")
     model = drawn(Mine)
@@ -90,7 +90,7 @@ def test_files_of_drawn_models(tmp_path, ending):
 
 @saving.register_keras_serializable("drawn")
 class Registered(Model):
-    """Is found in files by its registration; has weights and layers beside the graph."""
+    """A registered class with weights and layers in addition to the graph."""
 
     def __init__(self, inputs, outputs, **kwargs):
         super().__init__(inputs, outputs, **kwargs)
@@ -113,7 +113,7 @@ def file_of(tmp_path, ending):
 
 
 @pytest.mark.parametrize("ending", ENDINGS[:3])
-def test_layers_and_weights_beside_the_graph_are_trained_and_saved(tmp_path, ending):
+def test_layers_and_weights_outside_of_the_graph_are_trained_and_saved(tmp_path, ending):
     model = drawn(Registered)
     assert [w.shape for w in model.weights] == [(2,), (3, 4), (4,), (4, 1), (1,), (3, 2), (2,), (3, 3), (3,)]
     assert len(model.trainable_variables) == 9
@@ -127,7 +127,7 @@ def test_layers_and_weights_beside_the_graph_are_trained_and_saved(tmp_path, end
         np.testing.assert_array_equal(w, v)
 
 
-def test_layers_beside_the_graph_of_a_plain_model():
+def test_layers_outside_of_the_graph_of_a_plain_model():
     model = drawn(Model)
     model.beside = layers.Dense(2)
     model.beside.build((None, 3))
@@ -137,14 +137,14 @@ def test_layers_beside_the_graph_of_a_plain_model():
 
 
 class Penalised(Registered):
-    """A gradient reaches the layer beside the graph by the step that the class has."""
+    """The train step of the class propagates gradients to the additional layer."""
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return super().compute_loss(x, y, y_pred, sample_weight) + ops.sum(self.beside.kernel**2)
 
 
 @pytest.mark.filterwarnings("ignore:.*does not depend on")
-def test_layers_beside_the_graph_learn():
+def test_layers_outside_of_the_graph_learn():
     model = drawn(Penalised)
     before = np.asarray(model.beside.kernel).copy()
     model.fit(X, Y, verbose=0)
@@ -152,7 +152,7 @@ def test_layers_beside_the_graph_learn():
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_files_of_models_that_draw_themselves(tmp_path, ending):
+def test_files_of_models_that_build_their_own_graph(tmp_path, ending):
     class Configured(Named):
         def get_config(self):
             return {**super().get_config(), "units": self.units}
@@ -184,7 +184,7 @@ class Tenfold(Model):
         return super().call(inputs) * 10.0
 
 
-def test_overridden_calls_of_drawn_models():
+def test_overridden_calls_of_functional_models():
     model = drawn(Tenfold)
     plain = drawn(Model).predict(X, verbose=0)
     np.testing.assert_allclose(model.predict(X, verbose=0), 10 * plain)
@@ -193,7 +193,7 @@ def test_overridden_calls_of_drawn_models():
     np.testing.assert_allclose(Model(x, model(x)).predict(X, verbose=0), 10 * plain)
 
 
-def test_drawn_models_within_others(tmp_path):
+def test_functional_models_within_others(tmp_path):
     x = Input((3,))
     outer = Model(x, layers.Dense(2)(drawn(Mine)(x)))
     assert [type(layer).__name__ for layer in outer.layers] == ["InputLayer", "Mine", "Dense"]
@@ -218,7 +218,7 @@ class Right(Mine, Greets):
 
 
 @pytest.mark.parametrize("kind", [Left, Right])
-def test_drawn_models_of_several_classes(kind):
+def test_functional_models_of_several_classes(kind):
     model = drawn(kind)
     assert model.greet() == "hi"
     assert model.fit(X, Y, verbose=0).history["mine"] == [7.0]
@@ -230,14 +230,14 @@ class Measured(Model):
         return {**super().compute_metrics(x, y, y_pred, sample_weight), "extra": 3.0}
 
 
-def test_overridden_metrics_of_drawn_models():
+def test_overridden_metrics_of_functional_models():
     model = drawn(Measured)
     assert model.fit(X, Y, verbose=0).history["extra"] == [3.0]
     assert model.evaluate(X, Y, verbose=0, return_dict=True)["extra"] == 3.0
     assert model.train_on_batch(X, Y, return_dict=True)["extra"] == 3.0
 
 
-def test_descriptions_of_drawn_models():
+def test_descriptions_of_functional_models():
     model, lines = drawn(Mine), []
     model.summary(print_fn=lines.append)
     assert model.name in "\n".join(lines)
@@ -248,7 +248,7 @@ def test_descriptions_of_drawn_models():
     assert isinstance(models.model_from_json(model.to_json(), custom_objects={"Mine": Mine}), Mine)
 
 
-def test_frozen_drawn_models_stay_frozen():
+def test_frozen_functional_models_stay_frozen():
     model = drawn(Mine)
     model.trainable = False
     assert not models.clone_model(model).trainable

@@ -1,4 +1,4 @@
-"""Nothing is left behind by a call: the next one does not cost more for what ran before."""
+"""Calls leave no objects behind: later calls do not become more expensive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from fastconv import Input, Sequential, layers
 
 CALLS = 40
-SIZES = range(1, 14)  # more shapes of batches than a model keeps plans for
+SIZES = range(1, 14)  # more batch shapes than a model keeps plans for
 
 
 def model():

@@ -1,4 +1,4 @@
-"""Inputs with an axis too few or too many, and of other sizes than those that were drawn."""
+"""Inputs with an axis too few or too many, and with sizes that differ from the graph's."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MODELS = [sequential, functional, deferred]
 
 
 def losses(model, x, y):
-    """The loss of a step, by every way into a model."""
+    """Return the loss of a step, by each method of a model."""
     model.compile(optimizers.SGD(0.0), "mse")
     return [
         model.fit(x, y, verbose=0, batch_size=len(x)).history["loss"][0],
@@ -57,7 +57,7 @@ def test_a_last_axis_of_1_is_added_or_left_out(make, run_eagerly):
         assert losses(model, x, np.zeros((6, 3))) == pytest.approx([np.square(wanted).mean()] * 6, rel=1e-4)
 
 
-def test_numbers_of_one_feature():
+def test_vectors_of_a_single_feature():
     x = Input((1,))
     model = Model(x, x * 2.0)
     for given in (np.arange(4.0), np.arange(4.0)[:, None], np.arange(4.0)[:, None, None], [0.0, 1.0, 2.0, 3.0]):
@@ -94,7 +94,7 @@ def test_convolutions_take_other_sizes(make):
 
 
 @pytest.mark.parametrize("make", MODELS)
-def test_what_layers_refuse_is_told_with_the_shapes(make):
+def test_errors_of_layers_show_the_shapes(make):
     model = make()
     for shape in ((2, 12, 9, 1), (2, 8, 8, 3), (2, 1, 1, 1), (2, 8), (8,), (2, 8, 8, 1, 2), (2, 8, 8, 1, 1, 1)):
         for call in (model, lambda x: model.predict(x, verbose=0)):
@@ -106,7 +106,7 @@ def test_what_layers_refuse_is_told_with_the_shapes(make):
         model(np.ones((8, 8, 1)))
 
 
-def test_the_size_of_a_batch_may_differ():
+def test_batch_sizes_may_differ():
     x = Input((3,), batch_size=4)
     model = Model(x, x * 2.0)
     np.testing.assert_array_equal(model.predict(np.ones((6, 3)), batch_size=4, verbose=0), np.full((6, 3), 2.0))

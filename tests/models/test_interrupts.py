@@ -1,4 +1,4 @@
-"""Ctrl-C at many moments of training: every step is done whole or not at all."""
+"""Ctrl-C at many moments of training: each step is done completely or not at all."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from fastconv import GradientTape, Input, Sequential, Variable, callbacks, layer
 from fastconv.engine.interrupts import uninterrupted
 from fastconv.utils import Dataset, files
 
-# Python swallows interruptions of finalizers, with this warning.
+# Python ignores KeyboardInterrupt in finalizers, with this warning.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 X = np.random.default_rng(0).normal(size=(32, 6, 6, 1)).astype("float32")
@@ -43,12 +43,12 @@ def a_model(optimizer, eager=False):
 
 
 def state(model):
-    """Everything that a step changes, but for metrics."""
+    """Return everything that a step changes, except metrics."""
     return [v.numpy() for v in [*model.weights, *model.optimizer.variables]]
 
 
 def states(optimizer, eager, steps):
-    """The states after each number of steps without interruption, by the count of steps."""
+    """Return the states after each number of steps without interruption, by the count of steps."""
     model, found = a_model(optimizer, eager), {}
     for i in range(steps):
         found[1 + i] = state(model)
@@ -81,8 +81,8 @@ def test_steps_are_whole_whenever_fit_is_interrupted(optimizer, eager):
     assert interrupted
 
 
-def test_predictions_know_of_the_last_step():
-    """Weights that are packed in advance are packed again after a step that was interrupted."""
+def test_predictions_follow_the_last_step():
+    """Weights that are packed in advance are packed again after an interrupted step."""
     model = a_model("momentum")
     model.predict(X, verbose=0)
     for delay in np.linspace(1e-4, 0.02, 30):
@@ -96,7 +96,7 @@ def test_predictions_know_of_the_last_step():
         np.testing.assert_array_equal(model.predict(X, verbose=0), fresh.predict(X, verbose=0))
 
 
-def test_what_runs_uninterrupted():
+def test_uninterrupted_work():
     done = []
 
     def work():
@@ -126,7 +126,7 @@ def test_errors_of_uninterrupted_work_are_raised():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_handlers_of_ones_own_and_none(monkeypatch):
+def test_custom_and_missing_handlers(monkeypatch):
     calls = []
     former = signal.signal(signal.SIGINT, lambda *args: calls.append(args[0]))
     try:
@@ -139,7 +139,7 @@ def test_handlers_of_ones_own_and_none(monkeypatch):
         signal.signal(signal.SIGINT, former)
 
 
-def test_callbacks_are_told_of_an_interruption():
+def test_callbacks_are_notified_of_an_interruption():
     told = []
 
     class Watch(callbacks.Callback):
@@ -157,12 +157,12 @@ def test_callbacks_are_told_of_an_interruption():
     assert told == ["exception"]
 
 
-# ---- what is changed outside of steps ----------------------------------------------------------------------------
+# ---- changes outside of steps ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def interrupted_assignments(monkeypatch):
-    """Ctrl-C comes during the first assignment of a variable after `arm()`."""
+    """Raise KeyboardInterrupt during the first assignment of a variable after `arm()`."""
     armed = []
     assign = Variable.assign
 
@@ -263,7 +263,7 @@ def test_a_thread_that_makes_elements_ends_whenever_it_is_interrupted(monkeypatc
     assert not started[0].is_alive()
 
 
-def test_an_interrupted_file_leaves_no_part(monkeypatch, tmp_path):
+def test_an_interrupted_write_leaves_no_partial_file(monkeypatch, tmp_path):
     def lock(*_):
         raise KeyboardInterrupt
 

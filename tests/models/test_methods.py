@@ -1,4 +1,4 @@
-"""Methods of layers, callbacks and symbolic tensors that Keras calls, or that scripts call."""
+"""Methods of layers, callbacks and symbolic tensors that Keras or scripts call."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def a_model():
 
 
 class OnSum(callbacks.EarlyStopping):
-    """Stops by a quantity that is in no logs."""
+    """Stops by a quantity that is not in logs."""
 
     def get_monitor_value(self, logs):
         self.asked.append(set(logs))
         return 1.0
 
 
-def test_what_decides_about_stopping():
+def test_the_quantity_of_early_stopping():
     stopping = OnSum(monitor="sum", mode="min", patience=2)
     stopping.asked = []
     history = a_model().fit(X, Y, epochs=9, verbose=0, callbacks=[stopping]).history
@@ -59,7 +59,7 @@ def test_what_decides_about_stopping():
     assert stopping.asked[0] == {"loss"}
 
 
-def test_whether_a_callback_waits_after_a_reduction():
+def test_in_cooldown():
     callback = callbacks.ReduceLROnPlateau("loss", patience=1, cooldown=2)
     assert callback.in_cooldown() is False
     callback.cooldown_counter = 1
@@ -112,7 +112,7 @@ def test_dtypes_and_paths():
     assert extra.constraint is not None
 
 
-def test_variables_that_training_leaves():
+def test_non_trainable_variables():
     model = Sequential([Input((4,)), layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(1)])
     model.layers[2].trainable = False
     names = [v.name for v in model.non_trainable_variables]
@@ -128,7 +128,7 @@ def test_symbolic_tensors_in_another_shape():
     np.testing.assert_array_equal(Model(x, y).predict(data, verbose=0), data.reshape(2, 6))
 
 
-def test_copies_of_what_draws():
+def test_copies_of_random_objects():
     initializer = initializers.HeNormal(seed=3)
     twin = initializer.clone()
     assert twin is not initializer
@@ -157,7 +157,7 @@ def test_layers_by_name_or_position():
             model.get_layer(**how)
 
 
-def test_metrics_begin_again_in_a_loop_of_ones_own():
+def test_metrics_are_reset_in_a_custom_loop():
     model = Sequential([Input((3,)), layers.Dense(1)])
     model.seen = metrics.Mean()
     model.seen.update_state(3.0)
@@ -179,17 +179,17 @@ class WhollyOwnCompile(OwnCompile):
         self.compile(config["optimizer"], config["factor"])
 
 
-def test_how_a_model_was_compiled():
+def test_compile_configurations():
     model, twin = a_model(), Sequential([Input((5, 5, 2)), layers.Flatten(), layers.Dense(1)])
     assert twin.get_compile_config() == {}
     twin.compile_from_config(model.get_compile_config())
     assert twin.get_compile_config() == model.get_compile_config()
     assert twin.optimizer is not model.optimizer
-    assert twin.optimizer.known_variables() == twin.trainable_variables  # built, as the model is
+    assert twin.optimizer.known_variables() == twin.trainable_variables  # built like the model
 
 
 @pytest.mark.parametrize("kind", [OwnCompile, WhollyOwnCompile])
-def test_models_that_are_compiled_in_their_own_way(tmp_path, kind):
+def test_models_with_their_own_compile(tmp_path, kind):
     model = kind([Input((2,)), layers.Dense(1)])
     model.compile("sgd", 3)
     model.save(tmp_path / "m.npz")

@@ -1,4 +1,4 @@
-"""Drawn, sequential and subclassed models: graph, training, saving, threads."""
+"""Functional, sequential and subclassed models: graph, training, saving, threads."""
 
 import threading
 import zipfile
@@ -24,7 +24,7 @@ def small_cnn(dropout=0.0):
 
 
 def stripes(n=96, seed=0):
-    """Images with a bright row, a bright column, or neither: three classes."""
+    """Return images with a bright row, a bright column, or neither: three classes."""
     rng = np.random.default_rng(seed)
     x = rng.normal(0, 0.2, (n, 8, 8, 1)).astype("float32")
     y = np.arange(n) % 3
@@ -126,7 +126,7 @@ def test_branches_joins_and_shared_layers():
     assert losses[-1] < losses[0]
 
 
-def test_drawn_model_survives_its_configuration(tmp_path):
+def test_the_configuration_of_a_functional_model(tmp_path):
     a = Input((4, 4, 2))
     y = layers.Conv2D(3, 3, padding="same")(a)
     y = ops.relu(y) + 1.0
@@ -164,7 +164,7 @@ def test_model_may_begin_in_the_middle_of_another(tmp_path):
     np.testing.assert_array_equal(again.predict(x, verbose=0), head.predict(x, verbose=0))
 
 
-def test_nested_models_are_saved_as_they_are(tmp_path):
+def test_nested_models_are_saved(tmp_path):
     inner = Sequential([Input((4,)), layers.Dense(3, activation="tanh"), layers.BatchNormalization()], name="inner")
     b = Input((3,))
     drawn = Model(b, layers.Dense(3)(b) + b, name="drawn")
@@ -180,7 +180,7 @@ def test_nested_models_are_saved_as_they_are(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["npz", "safetensors"])
-def test_training_goes_on_where_it_was_saved(tmp_path, suffix):
+def test_training_continues_from_a_file(tmp_path, suffix):
     if suffix == "safetensors":
         pytest.importorskip("safetensors")
     x, y = stripes(32)
@@ -262,8 +262,10 @@ def test_learning_rate_can_change_without_tracing_again():
 
 
 @pytest.mark.parametrize("frozen_first", [True, False])
-def test_saved_while_layers_are_frozen_and_thawed(tmp_path, frozen_first):
-    """The optimizer's state finds its weights again whatever was frozen when it was made, and whether it was made."""
+def test_saving_with_frozen_layers(tmp_path, frozen_first):
+    """The optimizer's state is assigned to the right weights whatever was frozen when it was built, and if it was not
+    built.
+    """
     x, y = stripes(32)
     model = small_cnn()
     model.compile("adam", "sparse_categorical_crossentropy")
@@ -381,7 +383,7 @@ def test_many_threads_may_predict_at_once():
     assert not wrong
 
 
-def test_plans_do_not_pile_up():
+def test_the_number_of_plans_is_limited():
     model = small_cnn()
     for n in range(1, 30):
         model.predict(np.ones((n, 8, 8, 1)), batch_size=n, verbose=0)
@@ -405,7 +407,7 @@ def test_checkpoint_and_early_stopping(tmp_path):
     assert model.evaluate(*stripes(30, seed=9), verbose=0)[0] == pytest.approx(best["loss"], rel=1e-5)
 
 
-def test_own_function_as_loss_and_metric():
+def test_a_custom_function_as_loss_and_metric():
     def half_squared(y_true, y_pred):
         return ops.mean(ops.square(y_true - y_pred), -1) / 2.0
 
@@ -419,7 +421,7 @@ def test_own_function_as_loss_and_metric():
 
 
 def test_gradient_passes_activation_and_bias_before_it_is_unpooled():
-    """The rewritten graph gives the gradients of the operations one by one."""
+    """The rewritten graph gives the gradients of the separate operations."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(4, 9, 9, 2)).astype("float32"), rng.integers(0, 3, 4)
     for pool in (layers.MaxPooling2D(), layers.MinPooling2D(3, 2, "same")):
@@ -442,7 +444,7 @@ def test_gradient_passes_activation_and_bias_before_it_is_unpooled():
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
-def test_winners_of_pooling_are_kept_for_a_gradient_alone():
+def test_argmax_of_pooling_is_computed_only_for_gradients():
     model = Sequential(
         [Input((8, 8, 2)), layers.Conv2D(3, 3), layers.MaxPooling2D(), layers.Flatten(), layers.Dense(2)]
     )
@@ -459,7 +461,7 @@ def test_winners_of_pooling_are_kept_for_a_gradient_alone():
     assert pools == ["max_pool_argmax", "extreme_pool_backward", "max_pool", "max_pool"]
 
 
-def test_whole_numbers_and_float64_are_taken_as_inputs():
+def test_integers_and_float64_as_inputs():
     model = small_cnn()
     x = np.random.default_rng(0).integers(0, 255, (5, 8, 8, 1))
     expected = model.predict(x.astype("float32"), verbose=0)
@@ -471,7 +473,7 @@ def test_whole_numbers_and_float64_are_taken_as_inputs():
 
 
 class TwoHeads(Model):
-    """A subclass whose outputs are nested, and whose layers are made in its constructor."""
+    """A subclass with nested outputs that creates its layers in its constructor."""
 
     def __init__(self, name=None):
         super().__init__(name=name)
@@ -499,7 +501,7 @@ def test_subclass_with_nested_outputs_is_saved_and_read(tmp_path):
 
 
 class Plain(Model):
-    """Its constructor takes nothing, not even a name."""
+    """A subclass whose constructor takes no arguments, not even a name."""
 
     def __init__(self):
         super().__init__()
@@ -518,7 +520,7 @@ def test_subclass_without_arguments_is_saved_and_read(tmp_path):
     np.testing.assert_array_equal(again.predict(np.eye(3), verbose=0), model.predict(np.eye(3), verbose=0))
 
 
-def test_what_could_not_be_read_again_is_not_saved(tmp_path):
+def test_models_that_cannot_be_read_are_not_saved(tmp_path):
     class Scale(layers.Layer):
         def __init__(self, factor):
             super().__init__()
@@ -533,7 +535,7 @@ def test_what_could_not_be_read_again_is_not_saved(tmp_path):
     assert not path.exists()
 
 
-def test_without_trainable_weights_training_says_so_and_measures():
+def test_without_trainable_weights_fit_warns_and_evaluates():
     model = Sequential([Input((2,)), layers.ReLU()])
     model.compile("sgd", "mse")
     with pytest.warns(UserWarning, match="no trainable weights"):
@@ -541,8 +543,8 @@ def test_without_trainable_weights_training_says_so_and_measures():
     assert history.history == {"loss": [1.0]}
 
 
-def test_layers_are_found_wherever_they_are_kept():
-    """In lists that grow later, in dicts, before the constructor of the base class; one that is replaced is gone."""
+def test_layers_are_found_in_all_containers():
+    """In lists that grow later, in dicts, before the constructor of the base class; a replaced layer is removed."""
 
     class Kept(Model):
         def __init__(self):
@@ -604,7 +606,7 @@ def test_weights_that_layers_share_count_once(tmp_path):
     np.testing.assert_allclose(model.get_weights()[1], expected, rtol=1e-5)
 
 
-def test_output_of_a_layer_is_that_of_its_first_use():
+def test_the_output_of_a_layer_belongs_to_its_first_call():
     base_input = Input((3,))
     base = Model(base_input, layers.Dense(4)(base_input), name="base")
     drawn = base.output
@@ -622,7 +624,7 @@ def test_training_may_be_given_by_position():
     assert layer(x, False) is x
 
 
-def test_a_missing_batch_axis_is_told():
+def test_a_missing_batch_axis_is_an_error():
     model = Sequential([Input((4, 4, 1)), layers.Flatten()])
     with pytest.raises(ValueError, match=r"add a batch axis, x\[None\]. Received: shapes=\[\(4, 4, 1\)\]"):
         model(np.zeros((4, 4, 1)))
@@ -630,12 +632,12 @@ def test_a_missing_batch_axis_is_told():
         model(np.zeros((4, 1)))
 
 
-def test_a_layer_that_cannot_be_drawn_is_named():
+def test_a_layer_that_fails_in_the_graph_is_named():
     with pytest.raises(ValueError, match=r"last \(Conv2D\), inputs of shape \(None, 2, 2, 1\): conv: the window"):
         Sequential([Input((2, 2, 1)), layers.Conv2D(4, 3, name="last")])
 
 
-def test_what_layers_add_to_the_loss_is_minimised_and_reported():
+def test_losses_of_layers_are_minimised_and_reported():
     class Centred(layers.Layer):
         def call(self, inputs):
             self.add_loss(ops.mean(ops.square(inputs)) * 3.0)

@@ -1,4 +1,4 @@
-"""Inputs, targets and weights of samples in dicts: names decide, and not the order in which a dict was written."""
+"""Inputs, targets and sample weights in dicts are matched by name, not by the order of the dict."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ W = {"left": np.arange(6.0), "right": np.array([1.0, 0, 0, 0, 2, 0])}
 
 
 def compute(a, b, c):
-    """Outputs in which no input and no output stands for another."""
+    """Compute outputs that all differ, and that depend on all inputs differently."""
     return a - 2 * b + 5 * c, 3 * a + b
 
 
@@ -43,7 +43,7 @@ class Written(Model):
 
 
 class Whole(Model):
-    """A subclass that takes a dict as it comes."""
+    """A subclass that takes a dict in any order."""
 
     def call(self, inputs):
         return outputs_of(dict(zip("abc", inputs.values())))
@@ -65,7 +65,7 @@ MODELS = {
 
 
 def all_orders(named):
-    """Dicts of the same entries, in every order."""
+    """Return dicts of the same entries in every order."""
     return [kind(order) for order in permutations(named.items()) for kind in (dict, OrderedDict)]
 
 
@@ -90,7 +90,7 @@ def test_predictions_follow_names(kind, run_eagerly):
         lambda x: model.predict(iter([x]), verbose=0),
         lambda x: model.predict(utils.Dataset.from_tensor_slices(x).batch(3), verbose=0),
     ]
-    if kind != "values of a dict":  # a call takes a dict as it is; what makes batches hands it on in one order
+    if kind != "values of a dict":  # a call takes a dict unchanged; batches bring its entries into a fixed order
         calls.append(model)
     for x in all_orders(X):
         for call in calls:
@@ -99,7 +99,7 @@ def test_predictions_follow_names(kind, run_eagerly):
 
 
 class OfDicts(utils.PyDataset):
-    """Two batches of what `fit` takes as well."""
+    """Two batches of dicts, as `fit` takes them."""
 
     def __init__(self, *data):
         super().__init__()
@@ -160,7 +160,7 @@ MODES = [
 @pytest.mark.parametrize("kind", [kind for kind in MODELS if kind != "values of a dict"])
 @pytest.mark.parametrize("mode", MODES)
 def test_scores_follow_names(kind, mode):
-    """One model sees all orders, so that a plan made for one of them would serve another."""
+    """A single model receives all orders, so that a plan traced for one order would fail for another."""
     wanted = list(expected_scores().values())
     for run_eagerly in (False, True):
         model = compiled(kind, run_eagerly=run_eagerly)
@@ -195,7 +195,7 @@ def test_weights_of_none_leave_their_output_unweighted(kind, mode):
     assert scores(model, mode, X, Y, w)["loss"] == pytest.approx(wanted["loss"], rel=1e-4)
 
 
-def test_further_names_of_inputs_are_left_out():
+def test_additional_inputs_are_ignored():
     wanted = outputs_of(X)["left"]
     for kind in ("lists", "dicts", "dicts backwards", "subclass"):
         model = compiled(kind)
@@ -205,7 +205,7 @@ def test_further_names_of_inputs_are_left_out():
 
 
 @pytest.mark.parametrize("kind", ["lists", "dicts", "dicts backwards"])
-def test_names_that_are_not_there_are_told(kind):
+def test_missing_names_are_errors(kind):
     model = compiled(kind)
     for x in ({"a": X["a"], "b": X["b"]}, {"a": X["a"], "b": X["b"], "z": X["c"]}):
         model.predict(X, verbose=0)  # a plan for arrays of these shapes
@@ -229,7 +229,7 @@ def test_names_that_are_not_there_are_told(kind):
 
 
 def test_lists_for_a_dict_follow_its_sorted_keys():
-    """As in Keras: a dict that was written in another order leaves open what a list means."""
+    """As in Keras: the order of a dict does not define the meaning of a list."""
     values = [X["a"], X["b"], X["c"]]
     model = compiled("dicts")
     np.testing.assert_allclose(model.predict(values, verbose=0)["left"], outputs_of(X)["left"], rtol=1e-5, atol=1e-5)
@@ -298,7 +298,7 @@ def test_targets_for_outputs_with_a_loss_only():
 
 
 def test_plans_are_kept_by_structure():
-    """A list and a tuple may mean different things to a subclass; arrays of the same shapes do not make them one."""
+    """A list and a tuple may have different meanings in a subclass, even with arrays of equal shapes."""
 
     class Kind(Model):
         def call(self, inputs):
@@ -318,7 +318,7 @@ def test_a_model_as_a_layer_follows_names():
     np.testing.assert_allclose(found, outputs_of(X)["left"], rtol=1e-5, atol=1e-5)
 
 
-def test_a_custom_step_gets_what_was_given():
+def test_a_custom_step_gets_the_given_structure():
     class Step(Model):
         def train_step(self, data):
             x, y, w = utils.unpack_x_y_sample_weight(data)
@@ -332,7 +332,7 @@ def test_a_custom_step_gets_what_was_given():
 
 
 def test_a_batch_of_a_dataset_follows_names():
-    """Elements may write their entries in different orders."""
+    """Elements may have their entries in different orders."""
     orders = list(permutations("abc"))
     rows = [({name: X[name][i] for name in orders[i]}, Y["left"][i]) for i in range(6)]
     for dataset in (

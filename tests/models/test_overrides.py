@@ -1,4 +1,4 @@
-"""Methods that a model of one's own overrides, with the arguments that it takes."""
+"""Overridden methods of models are called with the arguments that they take."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def a_model(kind, **how):
 
 @pytest.mark.parametrize("eager", [False, True])
 @pytest.mark.parametrize("kind", [Full, FormerKeras, NoMore, Rest, Tells])
-def test_compute_loss_is_given_what_it_takes(kind, eager):
+def test_compute_loss_receives_the_arguments_that_it_takes(kind, eager):
     twice, plain = a_model(kind, run_eagerly=eager), a_model(Sequential)
     plain.optimizer.learning_rate = 0.02
     expected = plain.evaluate(X, Y, verbose=0) * (3 if kind is Tells else 2)
@@ -56,7 +56,7 @@ def test_compute_loss_is_given_what_it_takes(kind, eager):
 
 
 class Counting(Sequential):
-    """Overrides everything that may be, and counts the calls by name."""
+    """Overrides every method that may be overridden, and counts the calls by name."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -130,7 +130,7 @@ def test_methods_of_optimizers_that_may_be_overridden_are_called(method):
 
 
 class Layers(Model):
-    """`call` with these arguments."""
+    """A model whose `call` takes the given arguments."""
 
     def __init__(self):
         super().__init__()
@@ -163,7 +163,7 @@ class CallKeyword(Layers):
 
 
 @pytest.mark.parametrize("kind", [CallOnly, CallTraining, CallMask, CallRest, CallKeyword])
-def test_call_is_given_what_it_takes(kind):
+def test_call_receives_the_arguments_that_it_takes(kind):
     model = kind()
     model.compile("sgd", "mse")
     model.fit(X, Y, epochs=2, batch_size=4, verbose=0, validation_data=(X, Y))
@@ -180,7 +180,7 @@ def test_without_an_optimizer_models_evaluate_and_refuse_to_train():
             train(X, Y)
 
 
-def test_a_step_of_ones_own_needs_no_optimizer_of_compile():
+def test_a_custom_step_needs_no_optimizer_of_compile():
     class Own(Sequential):
         def train_step(self, data):
             return {"calls": ops.mean(data[0])}

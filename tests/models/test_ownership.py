@@ -1,4 +1,4 @@
-"""Arrays that are given stay those of the giver, and arrays that are handed out belong to the taker."""
+"""Arrays passed in are not changed, and arrays returned belong to the caller."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ IMAGES = np.random.default_rng(1).uniform(0, 255, (6, 5, 5, 3)).astype("float32"
 
 
 def by_every_way(model, x):
-    """The outputs of a model by all of its methods."""
+    """Return the outputs of a model by all of its methods."""
     return [model(x), model.predict_on_batch(x), *(model.predict(x, batch_size=n, verbose=0) for n in (2, 4, 6))]
 
 
@@ -34,7 +34,7 @@ CONSTANTS = {
 
 
 @pytest.mark.parametrize("kind", CONSTANTS)
-def test_a_constant_of_a_drawn_model(kind):
+def test_a_constant_of_a_functional_model(kind):
     constant = np.array([1.0, -2.0, 3.0, 0.5], "float32")
     x = Input((4,))
     model, wanted = Model(x, CONSTANTS[kind](x, constant)), np.asarray(CONSTANTS[kind](X, constant.copy()))
@@ -46,7 +46,7 @@ def test_a_constant_of_a_drawn_model(kind):
     np.testing.assert_allclose(again.predict(X, verbose=0), wanted, rtol=1e-5)
 
 
-def test_a_list_of_a_drawn_model():
+def test_a_list_of_a_functional_model():
     numbers, axes = [[1.0, 2.0, 3.0, 4.0]], [1]
     x = Input((4,))
     model = Model(x, ops.sum(ops.add(x, numbers), axis=axes))
@@ -58,7 +58,7 @@ def test_a_list_of_a_drawn_model():
 
 @pytest.mark.parametrize("see", ["multiplied", "reshaped"])
 def test_a_constant_of_a_plan(see):
-    """A plan is as its graph was when it was made, whether or not a constant went through a view."""
+    """A plan keeps the constants of its trace, including constants accessed through a view."""
 
     class Constant(Model):
         def __init__(self, constant):
@@ -108,7 +108,7 @@ def test_first_values_of_weights():
     assert (kernel == 5).all()
 
 
-def test_weights_that_are_set_and_got():
+def test_set_weights_and_get_weights():
     layer = layers.Dense(2)
     layer.build((None, 4))
     kernel, bias = np.ones((4, 2), "float32"), np.zeros(2, "float32")
@@ -138,7 +138,7 @@ def test_weights_that_are_set_and_got():
     assert (variable.numpy() == 0).all()
 
 
-def test_weights_that_callbacks_keep():
+def test_weights_stored_by_callbacks():
     model = Sequential([Input((4,)), layers.Dense(1)])
     model.compile("sgd", "mse")
     stopping = callbacks.EarlyStopping("loss", restore_best_weights=True)
@@ -247,7 +247,7 @@ def test_a_dataset_whose_elements_are_changed_in_place(kind):
     np.testing.assert_array_equal(y, X[:, :2])
 
 
-def test_a_dataset_keeps_what_it_was_given():
+def test_a_dataset_keeps_its_arguments():
     x = X.copy()
     datasets = [
         utils.Dataset.from_tensor_slices(x),
@@ -269,7 +269,7 @@ def test_a_constant_that_a_dataset_returns():
 
 
 @pytest.mark.parametrize("after", [lambda d: d, lambda d: d.shuffle(4), lambda d: d.cache(), lambda d: d.prefetch(3)])
-def test_a_source_that_uses_its_memory_again(after):
+def test_a_source_that_reuses_its_memory(after):
     room = np.empty(4, "float32")
 
     def rows():

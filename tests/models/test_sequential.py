@@ -43,7 +43,7 @@ def test_layers_that_are_replaced_before_the_model_is_built_again():
     assert model.predict(X, verbose=0).shape == (8, 7)
 
 
-def test_taking_all_layers_off():
+def test_removing_all_layers():
     model = started()
     model.pop()
     assert not model.built
@@ -61,7 +61,7 @@ def test_a_model_that_is_built_without_a_shape_learns_it_from_data():
     assert len(model.weights) == 4
 
 
-def test_plans_of_former_layers_are_not_run_again():
+def test_plans_of_previous_layers_are_not_run_again():
     model = started()
     before = model.predict(X, verbose=0)
     model.pop(rebuild=False)

@@ -29,7 +29,7 @@ def assert_equal(found, wanted):
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_a_call_returns_what_it_would_have_assigned(training):
+def test_a_call_returns_the_values_to_assign(training):
     model = a_model(layers.BatchNormalization(), layers.Dropout(0.5))
     before = values(model.variables)
     outputs, others, penalties = model.stateless_call(
@@ -68,7 +68,7 @@ def test_gradients_reach_given_values():
 
 
 class OfFunctions(Sequential):
-    """Trains by functions of its state, and assigns in the end."""
+    """Trains by stateless functions, and assigns the results at the end."""
 
     def train_step(self, data):
         x, y = data
@@ -91,7 +91,7 @@ def values_read(variables):
 
 
 @pytest.mark.parametrize("eager", [False, True])
-def test_a_step_of_training_made_of_functions(eager):
+def test_a_train_step_of_stateless_functions(eager):
     def a_net(kind):
         model = kind([Input((3,)), layers.BatchNormalization(), layers.Dense(2, kernel_initializer="ones")])
         model.compile(optimizers.Adam(0.1), "mse", run_eagerly=eager)
@@ -106,7 +106,7 @@ def test_a_step_of_training_made_of_functions(eager):
     assert_equal(values(model.optimizer.variables), values(plain.optimizer.variables))
 
 
-def test_what_a_call_is_not_given():
+def test_missing_arguments_of_a_call():
     dense = layers.Dense(2)
     with pytest.raises(ValueError, match="must be built before stateless_call"):
         dense.stateless_call([], [], X)

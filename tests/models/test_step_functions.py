@@ -1,4 +1,4 @@
-"""The functions that fit, evaluate and predict run: made once, made again, and replaced."""
+"""The functions that fit, evaluate and predict run: created once, created again, and replaced."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def reported(model, mode):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("how", ["make", "none"])
-def test_a_function_that_is_made_again_follows_what_has_changed(mode, how):
+def test_a_function_that_is_created_again_follows_changes(mode, how):
     model = a_model(Switched)
     model.optimizer.learning_rate = 0.0
     assert reported(model, mode) == pytest.approx(1)
@@ -88,7 +88,7 @@ def test_functions_take_the_next_batch_of_an_iterator():
 
 
 class Watched(Sequential):
-    """Puts functions of its own around those of the model."""
+    """Wraps the functions of the model in functions of its own."""
 
     def around(self, mode, inner):
         def function(batches):
@@ -128,7 +128,7 @@ def test_functions_of_a_subclass_are_used():
 
 
 class Counted(layers.Layer):
-    """A layer that reports the mean of what it has seen."""
+    """A layer that reports the mean of its inputs."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -141,9 +141,9 @@ class Counted(layers.Layer):
         return inputs
 
 
-def test_metrics_of_layers_are_reported_and_begin_again():
+def test_metrics_of_layers_are_reported_and_reset():
     inner = Sequential([Input((3,)), Counted(name="counted")])
-    inner.compile("sgd", "mse")  # whose running loss belongs to it
+    inner.compile("sgd", "mse")  # the total loss needs its metric
     model = Sequential([Input((3,)), inner, layers.Dense(1)])
     model.compile("sgd", "mse")
     layer = inner.layers[0]
@@ -163,7 +163,7 @@ def test_a_metric_that_a_layer_gets_later_is_found():
     assert [m.name for m in model.metrics] == ["loss", "compile_metrics", "late"]
 
 
-def test_layers_that_are_adapted_are_no_metrics():
+def test_adapted_layers_are_not_metrics():
     layer = layers.Normalization()
     layer.adapt(X)
     model = Sequential([Input((3,)), layer, layers.Dense(1)])

@@ -1,4 +1,4 @@
-"""Steps of training, evaluation and prediction that a subclass writes."""
+"""Custom steps of training, evaluation and prediction."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def outputs(x):
 
 
 class ByHand(Functional):
-    """Does what the built-in steps do, in the words of a script."""
+    """Does the work of the built-in steps with the calls of a script."""
 
     def train_step(self, data):
         x, y, w = utils.unpack_x_y_sample_weight(data)
@@ -54,7 +54,7 @@ class ByHand(Functional):
 
 
 @both_ways
-def test_a_step_by_hand_gives_the_bits_of_the_built_in_one(run_eagerly):
+def test_a_custom_step_has_the_bits_of_the_built_in_step(run_eagerly):
     results = []
     for cls in (Functional, ByHand):
         utils.set_random_seed(3)
@@ -118,7 +118,7 @@ def gan(run_eagerly):
 
 
 def test_two_models_and_two_optimizers(tmp_path):
-    """A plan, operations one by one, and a loop of one's own agree; both models learn."""
+    """A plan, eager operations, and a custom loop agree; both models learn."""
     x = rng.normal(size=(24, 2)).astype("float32")
     traced, recorded, alone = (gan(run_eagerly) for run_eagerly in (False, True, False))
     start = alone.generator.get_weights() + alone.discriminator.get_weights()
@@ -139,13 +139,13 @@ def test_two_models_and_two_optimizers(tmp_path):
         np.testing.assert_allclose(after[0], after[1], rtol=1e-5, atol=1e-7)
         if (
             np.lib.NumpyVersion(np.__version__) >= "2.0.0"
-        ):  # NumPy 1's operators compute numbers without axes in float64
+        ):  # NumPy 1's operators compute zero-dimensional arrays in float64
             np.testing.assert_array_equal(after[1], after[2])
         np.testing.assert_allclose(after[1], after[2], rtol=1e-5, atol=1e-7)
 
 
 class Autoencoder(Model):
-    """Its loss is its own, and so are its metrics, which it does not list."""
+    """Has its own loss and its own metrics, which it does not list."""
 
     def __init__(self):
         super().__init__()
@@ -167,7 +167,7 @@ class Autoencoder(Model):
 
 
 @both_ways
-def test_trackers_of_ones_own_begin_again_in_each_epoch(run_eagerly):
+def test_custom_trackers_are_reset_in_each_epoch(run_eagerly):
     x = rng.normal(size=(12, 4)).astype("float32")
     model = Autoencoder()
     model.compile(optimizers.SGD(0.05), run_eagerly=run_eagerly)
@@ -183,7 +183,7 @@ def test_trackers_of_ones_own_begin_again_in_each_epoch(run_eagerly):
 
 
 class Accumulating(Sequential):
-    """Every second step applies the mean of two gradients."""
+    """Applies the mean of two gradients in every second step."""
 
     def train_step(self, data):
         x, y = data
@@ -214,14 +214,14 @@ def test_gradients_of_two_batches_make_one_step():
 
 
 class Looking(Sequential):
-    """Looks at values, so that its steps are made one by one."""
+    """Reads values, so that its steps run eagerly."""
 
     def train_step(self, data):
         logs = super().train_step(data)
         return {**logs, "psnr": -10 * np.log10(float(logs["loss"]))}
 
 
-def test_a_step_that_looks_at_values():
+def test_a_step_that_reads_values():
     model = Looking([Input((3,)), layers.Dense(1)])
     model.compile("sgd", "mse")
     history = model.fit(np.ones((4, 3)), np.zeros((4, 1)), 4, epochs=2, verbose=0).history
@@ -255,7 +255,7 @@ def test_a_gradient_penalty():
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
 
-def test_a_loss_of_ones_own_in_the_built_in_steps():
+def test_a_custom_loss_in_the_built_in_steps():
     class Own(Sequential):
         def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
             return super().compute_loss(x, y, y_pred, sample_weight, training) + 1.0
@@ -266,7 +266,7 @@ def test_a_loss_of_ones_own_in_the_built_in_steps():
     assert model.test_on_batch(np.ones((4, 3)), np.zeros((4, 1))) == pytest.approx((plain**2).mean() + 1)
 
 
-def test_penalties_alone_need_no_targets():
+def test_models_with_only_penalties_need_no_targets():
     model = Sequential([Input((3,)), layers.Dense(2, activity_regularizer="l2")])
     model.compile(optimizers.SGD(0.1))
     history = model.fit(np.ones((4, 3)), epochs=3, verbose=0).history["loss"]
@@ -286,7 +286,7 @@ def test_a_step_needs_compile_and_returns_a_dict():
         model.fit(np.ones((4, 3)), verbose=0)
 
 
-def test_a_step_may_ask_for_another():
+def test_a_step_may_call_another():
     class Asking(Functional):
         def train_step(self, data):
             return {**super().train_step(data), "asked": float(self.predict_on_batch(X[:1]).sum())}

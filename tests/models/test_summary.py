@@ -1,4 +1,4 @@
-"""The table of a model's layers: its columns, the layers that it lists, and the totals below it."""
+"""The summary table of a model: its columns, its layers, and the totals below it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def printed(model, *args, **kwargs):
 
 
 def cells(lines):
-    """The texts of the rows, header and rules left out."""
+    """Return the texts of the rows, without header and rules."""
     return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
 
 
@@ -59,7 +59,7 @@ def test_a_range_of_layers(layer_range, expected):
 
 
 @pytest.mark.parametrize("layer_range", [("nothing", "d2"), ("d1",), (1, 2), ("d1", "d2", "sum")])
-def test_ranges_that_are_none(layer_range):
+def test_invalid_ranges(layer_range):
     with pytest.raises(ValueError, match="layer_range"):
         printed(nested(), layer_range=layer_range)
 
@@ -67,12 +67,12 @@ def test_ranges_that_are_none(layer_range):
 @pytest.mark.parametrize("how", [{}, {"show_trainable": True}, {"expand_nested": True}])
 @pytest.mark.parametrize("make", [nested, in_a_row])
 @pytest.mark.parametrize("length", [80, 121])
-def test_lines_have_the_length_that_they_are_given(make, length, how):
+def test_lines_have_the_given_length(make, length, how):
     table = [line for line in printed(make(), length, **how) if not line.startswith((" ", "Model"))]
     assert {len(line) for line in table} == {length}
 
 
-def test_columns_end_where_they_are_told():
+def test_columns_end_at_the_given_positions():
     lines = printed(in_a_row(), 100, [0.2, 0.5, 1.0])
     assert [i + 1 for i, character in enumerate(lines[1]) if character in "┳┓"] == [20, 50, 100]
     assert printed(in_a_row(), positions=[20, 50, 100]) == lines

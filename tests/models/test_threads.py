@@ -1,4 +1,4 @@
-"""One model that several Python threads train, evaluate and use."""
+"""A model that several Python threads train, evaluate and use."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ def a_model(**how):
 
 
 def in_threads(work, n=4):
-    """Call `work(number)` in n threads at once; their errors are raised."""
+    """Call `work(number)` in n threads at once; raise their errors."""
     errors, start = [], threading.Barrier(n)
 
     def run(number):
@@ -96,7 +96,7 @@ def test_a_model_is_built_once():
         assert [w.shape for w in model.weights] == [(3, 3, 1, 2), (2,), (32, 3), (3,)]
 
 
-def test_metrics_of_ones_own_count_every_step():
+def test_custom_metrics_count_every_step():
     class Counting(Sequential):
         def __init__(self, *args):
             super().__init__(*args)
@@ -115,11 +115,11 @@ def test_metrics_of_ones_own_count_every_step():
     in_threads(work)
 
 
-# ---- callbacks and data that wait for threads which use the model ------------------------------------------------
+# ---- callbacks and data that wait for threads which use the model ----------------------------------------------------
 
 
 def in_another_thread(work):
-    """What `work` returns in a thread that is started before, as those of a pool are, and waited for."""
+    """Return the result of `work` in an already started thread, as in a pool, and wait for it."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(work).result(60)
 
@@ -174,7 +174,7 @@ def test_data_waits_for_threads_that_use_the_model():
     assert history["loss"] == pytest.approx(2 * [model.evaluate(X[:12], Y[:12], verbose=0)[0]], rel=1e-5)
 
 
-def test_logs_that_are_looked_at_late_are_those_of_their_step():
+def test_logs_that_are_read_late_belong_to_their_step():
     model, logs = a_model(), []
     model.fit(X, Y, batch_size=4, verbose=0, callbacks=[callbacks.LambdaCallback(on_train_batch_end=lambda *a: 0)])
     expected = [model.test_on_batch(X[: 4 * n], Y[: 4 * n], return_dict=True)["loss"] for n in (1, 2, 3, 4)]
@@ -203,7 +203,7 @@ def test_metrics_of_threads_that_have_ended_are_forgotten():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_children_forked_while_a_thread_trains_use_the_model():
-    """A lock that the thread holds is not held in the child, in which the thread does not exist."""
+    """A lock that the thread holds must be free in the child, in which the thread does not exist."""
     inside, go_on = threading.Event(), threading.Event()
 
     class Slow(Sequential):

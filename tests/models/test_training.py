@@ -1,4 +1,4 @@
-"""Training against numbers that Keras 3.15 gives for the same weights, data and order of samples."""
+"""Training compared with results of Keras 3.15 for the same weights, data and order of samples."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ def wave(*shape, phase=0.0):
 
 
 def set_waves(model):
-    """Weights by formula; scales and variances near 1."""
+    """Set weights by a formula; scales and variances are near 1."""
     positive = ("gamma", "moving_variance")
     model.set_weights(
         [1.1 + 0.2 * wave(*v.shape) if v.name in positive else 0.3 * wave(*v.shape) for v in model.weights]
@@ -33,7 +33,7 @@ def two_outputs():
 
 
 def test_two_outputs_by_name():
-    """A shared layer, a join, Nesterov's momentum, weights of losses, targets in another order than the outputs."""
+    """A shared layer, a join, Nesterov momentum, loss weights, and targets in another order than the outputs."""
     model = two_outputs()
     set_waves(model)
     model.compile(
@@ -58,7 +58,7 @@ def test_two_outputs_by_name():
     assert model.metrics_names == list(expected)
 
 
-def test_class_weights_count_in_training_alone():
+def test_class_weights_count_only_in_training():
     """A class without a weight counts 1; the penalty is part of both losses; batches are partial."""
     model = Sequential([Input((4,)), layers.Dense(3, activation="softmax", kernel_regularizer="l2")])
     set_waves(model)
@@ -108,7 +108,7 @@ def test_batch_normalization_in_training_and_validation():
     np.testing.assert_allclose(model.predict(x[:1], verbose=0), [[0.427782, 0.000462, -0.681282]], rtol=1e-4, atol=1e-5)
 
 
-def test_sample_weights_divide_by_the_number_of_samples_and_leave_metrics_alone():
+def test_sample_weights_divide_by_the_number_of_samples_and_do_not_change_metrics():
     model = Sequential([Input((2,)), layers.Dense(1, use_bias=False)])
     model.set_weights([[[1.0], [0.0]]])
     model.compile(optimizers.SGD(0.0), "mse", metrics=["mae"])
@@ -130,7 +130,7 @@ def test_sample_weights_divide_by_the_number_of_samples_and_leave_metrics_alone(
         {"metrics": [["mae"]]},
     ],
 )
-def test_what_does_not_fit_the_outputs_is_named(arguments):
+def test_errors_name_targets_that_do_not_fit_the_outputs(arguments):
     x, y = [np.ones((3, 4))] * 2, [np.ones((3, 3)), np.ones((3, 1))]
     model = two_outputs()
 
@@ -143,7 +143,7 @@ def test_what_does_not_fit_the_outputs_is_named(arguments):
 
 
 def test_a_loss_may_compare_targets_with_outputs():
-    """y_true == y_pred is a question to every element, whether a plan or Python asks it."""
+    """y_true == y_pred compares elements, in plans and in eager calls."""
     model = Sequential([Input((2,)), layers.Lambda(lambda x: x)])
 
     def loss(y_true, y_pred):
@@ -154,7 +154,7 @@ def test_a_loss_may_compare_targets_with_outputs():
         assert model.test_on_batch(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 0.0], [3.0, 4.0]])) == 0.75
 
 
-def test_targets_are_as_many_as_the_outputs():
+def test_the_number_of_targets_matches_the_outputs():
     x, y = [np.ones((3, 4))] * 2, np.ones((3, 3))
     model = two_outputs()
     model.compile("sgd", "mse")
@@ -171,7 +171,7 @@ def tiny():
     return model, np.ones((6, 2)), np.ones((6, 1))
 
 
-def test_validation_data_is_looked_at_before_training():
+def test_validation_data_is_checked_before_training():
     model, x, y = tiny()
     before = model.get_weights()
     for data in (x, (x,), (x, None), (x, y[:3]), (x[:0], y[:0])):
@@ -207,14 +207,14 @@ def test_validation_data_without_targets():
         ("ab", "x must be an array of numbers"),
     ],
 )
-def test_what_holds_no_samples(x, rule):
+def test_data_without_samples(x, rule):
     model, _, _ = tiny()
     for call in (model.predict, model.train_on_batch, lambda x: model.fit(x, np.ones((2, 1)))):
         with pytest.raises(ValueError, match=rf"(?s){rule}"):
             call(x)
 
 
-def test_masked_arrays_of_which_nothing_is_masked():
+def test_masked_arrays_without_masked_elements():
     model, x, y = tiny()
     masked = np.ma.masked_array(x, np.zeros(x.shape, bool))
     np.testing.assert_array_equal(model.predict(masked, verbose=0), model.predict(x, verbose=0))
@@ -239,7 +239,7 @@ def test_stop_training_ends_the_epoch_at_its_batch():
     assert (stop.seen, history.epoch) == (2, [0])
 
 
-def test_training_goes_on_after_an_interruption():
+def test_training_continues_after_an_interruption():
     class Interrupt(callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             raise KeyboardInterrupt
@@ -250,7 +250,7 @@ def test_training_goes_on_after_an_interruption():
     assert len(model.fit(x, y, epochs=2, verbose=0).history["loss"]) == 2
 
 
-def test_weights_set_by_a_callback_are_those_that_train():
+def test_weights_set_by_a_callback_are_trained():
     class Reset(callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             self.model.set_weights([[[2.0], [0.0]], [0.0]])
@@ -272,7 +272,7 @@ def test_weights_set_by_a_callback_are_those_that_train():
         lambda a, b: 1.0,
     ],
 )
-def test_a_loss_made_by_numpy_is_refused(loss, run_eagerly):
+def test_a_loss_computed_by_numpy_is_refused(loss, run_eagerly):
     model = Sequential([layers.Input((3,)), layers.Dense(2)])
     model.compile("sgd", loss, run_eagerly=run_eagerly)
     for step in (model.train_on_batch, model.test_on_batch):
@@ -281,7 +281,7 @@ def test_a_loss_made_by_numpy_is_refused(loss, run_eagerly):
 
 
 class Squash(Model):
-    """A model that leaves the graph at its end, in one of the ways in which NumPy can be called."""
+    """A model that leaves the graph at its end, by one of the ways to call NumPy."""
 
     def __init__(self, values):
         super().__init__()
@@ -312,7 +312,7 @@ def test_a_model_whose_constructor_is_forgotten_is_named(use):
         use(Uninitialized())
 
 
-def test_what_is_no_data_is_named():
+def test_errors_name_invalid_data():
     model, x, y = tiny()
     with pytest.raises(ValueError, match=r"x must be an array .* Received: None"):
         model.predict(None)
@@ -327,14 +327,14 @@ def test_what_is_no_data_is_named():
 
 
 @pytest.mark.parametrize("verbose", [3, -1, "loud", None])
-def test_verbose_is_one_of_four(verbose):
+def test_verbose_has_four_values(verbose):
     model, x, y = tiny()
     for method in (model.fit, model.evaluate):
         with pytest.raises(ValueError, match=r"verbose must be 0, 1, 2 or 'auto'. Received"):
             method(x, y, verbose=verbose)
 
 
-def test_only_callbacks_are_called():
+def test_only_callbacks_are_accepted():
     model, x, y = tiny()
     with pytest.raises(TypeError, match=r"callbacks must be Callback objects. Received: <built-in function print>"):
         model.fit(x, y, verbose=0, callbacks=[print])

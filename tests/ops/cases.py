@@ -1,4 +1,4 @@
-"""One row for each op: what it is called with, and what NumPy says that it returns."""
+"""A table of ops: their arguments, and NumPy code for their results."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.check import example
 
 
 class Case(NamedTuple):
-    name: str  # of the op
-    arguments: tuple  # arrays, differentiated where they are float64
+    name: str  # name of the op
+    arguments: tuple  # arrays; float64 arrays are differentiated
     oracle: Callable[..., Any]
     parameters: Mapping[str, Any] = MappingProxyType({})
-    second: bool = True  # whether its gradient has a gradient
-    same_bits: bool = True  # whether plans compute it as single calls do
+    second: bool = True  # whether its gradient is differentiable
+    same_bits: bool = True  # whether plans give the bits of single calls
 
     def __call__(self, *arrays):
         return getattr(ops, self.name)(*arrays, **self.parameters)
@@ -46,7 +46,7 @@ def softmax(x, axis=-1):
 
 
 def sparsemax(x):
-    """The threshold by bisection: what lies above it adds up to 1."""
+    """Compute the threshold by bisection: the excess over it sums to 1."""
     low, high = x.max(-1, keepdims=True) - 1, x.max(-1, keepdims=True)
     for _ in range(60):
         middle = (low + high) / 2
@@ -144,7 +144,7 @@ ACTIVATIONS = [
 AXES: list[dict] = [{}, {"axis": 1}, {"axis": (0, -1)}, {"axis": -2, "keepdims": True}, {"axis": (), "keepdims": False}]
 REDUCTIONS = [
     *(Case(name, (X,), getattr(np, name), axes) for name in ("sum", "mean", "max", "min", "var") for axes in AXES),
-    *(Case("std", (X,), np.std, axes) for axes in AXES[:-1]),  # no spread, and so no slope, over no axes
+    *(Case("std", (X,), np.std, axes) for axes in AXES[:-1]),  # no spread, and so no slope, over zero axes
     Case("sum", (WHOLE,), np.sum, {"axis": 0}),
     Case("sum", (MASK,), np.sum),
     Case("argmax", (X,), np.argmax),
@@ -195,7 +195,7 @@ SHAPES = [
 
 
 def pooled(function, x, padding):
-    """2x2 windows, stride (2, 1), of the part of each that lies inside x."""
+    """Return 2x2 windows with strides (2, 1), reduced to their pixels inside x."""
     (top, bottom), (left, right) = padding
     rows = range(-top, x.shape[1] + bottom - 1, 2)
     columns = range(-left, x.shape[2] + right - 1)

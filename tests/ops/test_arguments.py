@@ -1,4 +1,4 @@
-"""Numbers, axes and shapes as functions of ops take them: NumPy's as well as Python's, and nothing else."""
+"""Numbers, axes and shapes as arguments of ops: NumPy's and Python's are accepted, and nothing else."""
 
 from __future__ import annotations
 
@@ -73,20 +73,20 @@ WRONG_SIZES = [
 
 @pytest.mark.parametrize("name", TAKING_AXIS)
 @pytest.mark.parametrize("axis", WRONG_AXES, ids=repr)
-def test_what_is_no_axis_is_refused(name, axis):
+def test_invalid_axes_are_refused(name, axis):
     with pytest.raises(ValueError, match=r"Received"):
         TAKING_AXIS[name](axis)
 
 
 @pytest.mark.parametrize("name", TAKING_AXIS)
-def test_axes_of_numpy(name):
+def test_axes_as_numpy_scalars(name):
     expected = TAKING_AXIS[name](1)
     for axis in (np.int64(1), np.int8(1), np.uint8(1), np.array(1)):
         np.testing.assert_array_equal(TAKING_AXIS[name](axis), expected)
 
 
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "softmax", "flip", "expand_dims"])
-def test_several_axes_of_numpy(name):
+def test_several_axes_as_numpy_scalars(name):
     expected = TAKING_AXIS[name]((0, 2))
     for axis in ([0, 2], np.array([0, 2]), (np.int64(0), np.int32(-1 if name != "expand_dims" else 2))):
         np.testing.assert_array_equal(TAKING_AXIS[name](axis), expected)
@@ -94,26 +94,26 @@ def test_several_axes_of_numpy(name):
 
 @pytest.mark.parametrize("name", TAKING_SIZES)
 @pytest.mark.parametrize("shape", WRONG_SIZES, ids=repr)
-def test_what_is_no_shape_is_refused(name, shape):
+def test_invalid_shapes_are_refused(name, shape):
     with pytest.raises(ValueError, match=r"Received"):
         TAKING_SIZES[name](shape)
 
 
 @pytest.mark.parametrize("name", TAKING_SIZES)
-def test_shapes_of_numpy(name):
+def test_shapes_as_numpy_arrays(name):
     shape = (2, 3, 4)
     for given in (np.array(shape), list(np.array(shape)), (np.int64(2), np.int8(3), 4)):
         np.testing.assert_array_equal(TAKING_SIZES[name](given), TAKING_SIZES[name](shape))
 
 
 @pytest.mark.parametrize("sections", [0, -2, 1.0, True, "2", (1.5,), {1}, None, 2**63, ("a",), (True,)], ids=repr)
-def test_what_cuts_nothing_is_refused(sections):
+def test_invalid_splits_are_refused(sections):
     with pytest.raises(ValueError, match=r"^split: indices_or_sections must be .*Received: indices_or_sections="):
         ops.split(X, sections, 2)
 
 
 @pytest.mark.parametrize("cuts", [2, np.int64(2), [1], [1, 3], np.array([1, 3]), (0, 9), [-1], [3, 1], []], ids=repr)
-def test_cuts_are_those_of_numpy(cuts):
+def test_splits_match_numpy(cuts):
     found, expected = ops.split(X, cuts, 2), np.split(X, cuts, 2)
     assert len(found) == len(expected)
     for a, b in zip(found, expected):
@@ -121,12 +121,12 @@ def test_cuts_are_those_of_numpy(cuts):
 
 
 @pytest.mark.parametrize("width", [1.5, "1", None, {1}, True, (1.0, 2), ((True, 1),) * 3, 2**63, ((0, 2**70),) * 3, -1])
-def test_what_pads_nothing_is_refused(width):
+def test_invalid_padding_is_refused(width):
     with pytest.raises(ValueError, match=r"^pad: .* Received: "):
         ops.pad(X, width)
 
 
-def test_pads_of_numpy():
+def test_padding_as_numpy_arrays():
     for width in (np.int64(1), np.array([1, 1]), np.ones((3, 2), int), ((np.int8(1), 1),) * 3):
         np.testing.assert_array_equal(ops.pad(X, width), np.pad(X, 1))
 
@@ -142,28 +142,28 @@ def test_classes_are_counted_along_an_axis(axis):
 
 
 @pytest.mark.parametrize("count", [-1, 1.5, "3", None, True, 2**63])
-def test_what_is_no_number_of_classes_is_refused(count):
+def test_invalid_numbers_of_classes_are_refused(count):
     with pytest.raises(
         ValueError, match=r"^one_hot: num_classes must be an int of at least 0.* Received: num_classes="
     ):
         ops.one_hot([0, 1], count)
 
 
-def test_extremes_with_a_first_value():
+def test_maximum_with_an_initial_value():
     np.testing.assert_array_equal(ops.max(X, 2, initial=8), np.max(X, 2, initial=8))
     np.testing.assert_array_equal(ops.min(X, (0, 1), True, 2.5), np.min(X, (0, 1), keepdims=True, initial=2.5))
     np.testing.assert_array_equal(ops.max(X[:0], 0, initial=-1), np.full((3, 4), -1))
     assert ops.min(X[:0], initial=3) == 3
 
 
-def test_places_of_extremes_keep_their_axes():
+def test_argmax_keeps_its_axes():
     for axis in (None, 0, -1):
         found = ops.argmax(X, axis, keepdims=True)
         np.testing.assert_array_equal(found, np.argmax(X, axis, keepdims=True))
     assert ops.argmax(Input((3, 4)), 1, keepdims=True).shape == (None, 1, 4)
 
 
-def test_digits_that_are_rounded_to():
+def test_decimals_of_round():
     x = np.array([1234.5678, -0.125, 0.375, 15.0])
     for decimals in (0, 1, 2, -2, np.int64(-3)):
         np.testing.assert_allclose(ops.round(x, decimals), np.round(x, decimals), rtol=1e-14)
@@ -171,7 +171,7 @@ def test_digits_that_are_rounded_to():
         ops.round(x, 1.0)
 
 
-def test_places_where_a_condition_holds():
+def test_where_with_only_a_condition():
     for a, b in zip(ops.where(X > 20), np.where(X > 20), strict=True):
         np.testing.assert_array_equal(a, b)
     with pytest.raises(ValueError, match="where: x1 and x2 must both be given"):

@@ -1,4 +1,4 @@
-"""An infinite pixel, or one that is no number, changes only what it counts in."""
+"""An infinite or NaN pixel changes only the outputs that depend on it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def images(dtype, channels=3, bad=None):
 
 
 def window(inputs, outputs, place, radius, antialias):
-    """Which outputs along an axis the input at `place` counts in."""
+    """Return the outputs along an axis that depend on the input at `place`."""
     if inputs == outputs:
         return np.arange(outputs) == place
     scale = inputs / outputs
@@ -98,7 +98,7 @@ def test_gradients_of_resizing_stay_within_the_window():
 
 @pytest.mark.parametrize("shape", [(3, 7, 2), (2, 5, 17), (4, 6, 1)])
 def test_resampling_backwards_is_the_transposed_matrix(isa, shape):
-    """<dy, A x> = <A^T dy, x>."""
+    """Check <dy, A x> = <A^T dy, x>."""
     rng = np.random.default_rng(1)
     for size in (3, 7, 20):
         for interpolation in ("bilinear", "lanczos3"):
@@ -141,7 +141,7 @@ def test_affine_maps(request, isa, bad, dtype, move, where):
 
 
 @BAD
-def test_dropped_elements_are_gone(bad):
+def test_dropped_elements_are_zero(bad):
     x = np.full((64, 3, 3, 16), bad, np.float32)
     for layer in (layers.Dropout(0.5), layers.Dropout(0.5, (None, 1, 1, None)), layers.SpatialDropout2D(0.5)):
         y = np.asarray(layer(x, training=True))
@@ -152,7 +152,7 @@ def test_dropped_elements_are_gone(bad):
     assert 0.3 < np.isfinite(y).mean() < 0.7
 
 
-def test_gradients_of_extremes_are_chosen_not_multiplied():
+def test_gradients_of_maxima_are_selected_not_multiplied():
     x = np.array([[1.0, 3.0, 2.0]], np.float32)
     for function in (ops.max, ops.min):
         found = grad(lambda x: ops.sum(function(x, 1) * np.float32(np.inf)))(x)  # noqa: B023

@@ -17,13 +17,13 @@ X, W = example(2, 6, 5, 4), example(3, 2, 2, 6, seed=1)
 
 
 def integers(seed, shape):
-    """float32 whole numbers: their sums carry no rounding, so that results can be compared exactly."""
+    """Return integers as float32: their sums carry no rounding, so that results can be compared exactly."""
     return np.random.default_rng(seed).integers(-4, 5, shape).astype(np.float32)
 
 
 @settings(max_examples=60, deadline=None)
 @given(windows(ranks=(1, 2, 3)))
-def test_any_window_is_the_definition(window):
+def test_any_window_matches_the_definition(window):
     x, w = integers(0, window.x_shape), integers(1, window.w_shape)
     y = ops.conv(x, w, window.strides, window.padding, dilation_rate=window.dilation)
     moves = {"strides": window.strides, "padding": window.padding, "dilation": window.dilation}
@@ -86,7 +86,7 @@ def test_layouts_of_one_and_three_axes(rank, strides, padding):
 
 @pytest.mark.parametrize("dilation", [1, 3])
 @pytest.mark.parametrize("strides", [1, 2])
-def test_causal_outputs_depend_on_nothing_behind_them(dilation, strides):
+def test_causal_outputs_do_not_depend_on_later_inputs(dilation, strides):
     x, w = example(1, 9, 2), example(3, 2, 4)
     y = ops.conv(x, w, strides, "causal", dilation_rate=dilation)
     assert y.shape[1] == -(-9 // strides)
@@ -102,7 +102,7 @@ def test_causal_outputs_depend_on_nothing_behind_them(dilation, strides):
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_same_padding_gives_ceil_of_n_over_stride(n, stride, size):
-    """And an odd pixel of padding goes behind: the first output sees one pixel of it less, as in Keras."""
+    """An odd pixel of padding is added at the end: the first output sees one pixel less of it, as in Keras."""
     x, w = np.arange(1.0, n + 1).reshape(1, n, 1, 1), np.ones((size, 1, 1, 1))
     y = ops.conv(x, w, stride, "same").ravel()
     total = max((-(-n // stride) - 1) * stride + size - n, 0)
@@ -113,8 +113,8 @@ def test_same_padding_gives_ceil_of_n_over_stride(n, stride, size):
 
 @settings(max_examples=60, deadline=None)
 @given(windows(ranks=(1, 2, 3)), st.booleans())
-def test_transposed_convolution_is_the_definition(window, added):
-    """And the matrix that it multiplies by is that of a convolution, transposed."""
+def test_transposed_convolution_matches_the_definition(window, added):
+    """The matrix of the op is the transposed matrix of a convolution."""
     x, w = integers(0, (*window.x_shape[:-1], window.w_shape[-1])), integers(1, window.w_shape)
     extra = tuple(s - 1 for s in window.strides) if added else (0,) * len(window.strides)
     moves = {"strides": window.strides, "padding": window.padding, "dilation_rate": window.dilation}
@@ -136,7 +136,7 @@ def test_transposed_convolution_is_the_definition(window, added):
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("dilation", [1, 2])
 def test_sizes_of_transposed_convolutions(k, stride, dilation):
-    """Keras's formulas, and where the window of the first pixel begins."""
+    """Keras's formulas, and the position of the window of the first pixel."""
     x, w, f = np.zeros((1, 4, 1)), np.arange(1.0, k + 1).reshape(k, 1, 1), (k - 1) * dilation + 1
     x[0, 0] = 1
 
@@ -156,7 +156,7 @@ def test_sizes_of_transposed_convolutions(k, stride, dilation):
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-def test_layouts_of_what_is_made_of_convolutions(rank, data_format):
+def test_layouts_of_composed_convolutions(rank, data_format):
     x, w = example(2, *(5, 4, 3)[:rank], 4), example(*(3, 2, 2)[:rank], 4, 2, seed=1)
     pointwise = example(*[1] * rank, 8, 3, seed=2)
     to = np.moveaxis if data_format == "channels_first" else lambda a, *_: a

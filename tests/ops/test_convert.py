@@ -9,7 +9,7 @@ from fastconv import ops
 
 
 class ByInterface:
-    """An array of PyTorch, JAX or Numba on a GPU, as far as CuPy asks."""
+    """A GPU array of PyTorch, JAX or Numba, with the attributes that CuPy reads."""
 
     def __init__(self, x):
         self.x = x
@@ -21,7 +21,7 @@ class ByInterface:
 
 
 class ByDlpack:
-    """An array of any library that knows DLPack."""
+    """An array of any library that supports DLPack."""
 
     def __init__(self, x):
         self.x = x

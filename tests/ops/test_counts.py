@@ -1,4 +1,4 @@
-"""Weighted counts against their definitions, and the memory that they take."""
+"""Weighted counts compared with their definitions, and their memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RNG = np.random.default_rng(0)
 
 
 def cells(x, real, weights, thresholds):
-    """The definition, an element at a time."""
+    """Count by the definition, element by element."""
     counts = np.zeros((4, len(thresholds), x.shape[1]))
     for (n, k), value in np.ndenumerate(x):
         for t, threshold in enumerate(thresholds):
@@ -32,7 +32,7 @@ def cells(x, real, weights, thresholds):
 @pytest.mark.parametrize("columns", [1, 3])
 @pytest.mark.parametrize("count", [1, 2, FEW_THRESHOLDS, FEW_THRESHOLDS + 1])
 @pytest.mark.parametrize("labels", ["bool", "uint8", "float32"])
-def test_counts_are_those_of_the_definition(dtype, columns, count, labels):
+def test_counts_match_the_definition(dtype, columns, count, labels):
     x = (RNG.integers(-2, 35, (40, columns)) / 32).astype(dtype)
     x[3, 0], x[5, 0], x[7, 0] = np.nan, np.inf, -np.inf
     real = RNG.integers(0, 2, x.shape).astype(labels)
@@ -54,7 +54,7 @@ def test_counts_of_several_blocks_add_up():
     np.testing.assert_array_equal(found[..., 0], expected)
 
 
-def test_counts_of_nothing():
+def test_counts_of_empty_arrays():
     found = threshold_counts(np.zeros((0, 1), "float32"), np.zeros((0, 1)), np.ones((1, 1)), np.ones(3, "float32"))
     np.testing.assert_array_equal(found, np.zeros((4, 3, 1)))
     np.testing.assert_array_equal(confusion_matrix(np.zeros(0, int), np.zeros(0, int), np.ones(1), 2), np.zeros((2, 2)))
@@ -74,7 +74,7 @@ def test_the_confusion_matrix(dtype):
     np.testing.assert_array_equal(reference, expected, strict=True)
 
 
-def test_numbers_of_no_class_count_nowhere():
+def test_indices_out_of_range_do_not_count():
     found = confusion_matrix(np.array([-1, 0, 2, 10**12]), np.array([0, -(2**63), 2, 1]), np.ones(1), 3)
     np.testing.assert_array_equal(found, np.diag([0, 0, 1]))
 

@@ -1,4 +1,4 @@
-"""What dtypes come out, and who goes first at ties and edges."""
+"""Result dtypes, and gradients at ties and edges."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_floats_keep_their_dtype(function):
 
 
 @pytest.mark.parametrize("x", WHOLES)
-def test_whole_numbers_become_floatx_where_the_result_is_none(x):
+def test_integers_become_floatx_if_the_result_is_not_integral(x):
     for floatx in ("float32", "float64"):
         config.set_floatx(floatx)
         for y in (
@@ -37,7 +37,7 @@ def test_whole_numbers_become_floatx_where_the_result_is_none(x):
             assert y.dtype == floatx
 
 
-def test_whole_numbers_stay_whole_where_they_can():
+def test_integers_stay_integers_if_the_result_is_integral():
     x = np.array([3, -2], np.int32)
     for y in (ops.negative(x), ops.abs(x), ops.square(x), ops.sign(x), ops.add(x, 1), ops.maximum(x, 0), ops.mod(x, 2)):
         assert y.dtype == np.int32
@@ -50,15 +50,15 @@ def test_lists_and_numbers_take_floatx():
     assert ops.exp([1.0]).dtype == np.float64
 
 
-def test_extremes_share_their_gradient():
-    """Equal elements share it, and so do those that are not numbers."""
+def test_maxima_share_their_gradient():
+    """Equal elements share the gradient, and so do NaNs."""
     x = np.array([[1.0, 3.0, 3.0], [np.nan, 2.0, np.nan]])
     np.testing.assert_array_equal(grad(lambda x: ops.sum(ops.max(x, 1)))(x), [[0, 0.5, 0.5], [0.5, 0, 0.5]])
     np.testing.assert_array_equal(grad(lambda x: ops.sum(ops.min(x, 1)))(x), [[1, 0, 0], [0.5, 0, 0.5]])
 
 
 @pytest.mark.parametrize("x", [np.ones(2, complex), np.array(["2020"], "datetime64[Y]")])
-def test_only_real_numbers_are_computed_with(x):
+def test_only_real_numbers_are_accepted(x):
     with pytest.raises(TypeError, match=r"^arrays must hold real numbers\. Received: dtype="):
         ops.exp(x)
     with pytest.raises(ValueError, match=r"^Arrays must hold numbers\. Received: dtype="):
@@ -79,7 +79,7 @@ def test_clip_lets_the_gradient_pass_on_its_ends():
 
 
 INFINITY = np.inf
-POWERS = [  # x, y, and the slopes of x^y by x and by y, as PyTorch has them
+POWERS = [  # x, y, and the slopes of x^y by x and by y, as in PyTorch
     (0.0, 0.0, 0.0, 0.0),
     (0.0, 1.0, 1.0, 0.0),
     (0.0, 2.0, 0.0, 0.0),
@@ -147,8 +147,8 @@ def test_extreme_arguments_do_not_overflow(dtype):
     np.testing.assert_allclose(ops.silu(x), [0, 0, 1e4])
 
 
-def test_large_arrays_go_through_kernels_of_their_own():
-    """Sizes about a vector and above the threshold of threads, against float64."""
+def test_large_arrays_use_compiled_kernels():
+    """Sizes around a vector and above the threshold for threads, compared with float64."""
     rng = np.random.default_rng(0)
     for n in (15, 16, 17, 33, 70_001):
         x, y = rng.standard_normal((2, n))

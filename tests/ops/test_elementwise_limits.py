@@ -1,4 +1,4 @@
-"""Plain functions of elements and their gradients near 0, far from it and at infinity, against Python's math module."""
+"""Elementwise functions and their gradients near 0, far from 0 and at infinity, compared with Python's math module."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SIZES = [0.0, 1e-30, 1e-7, 1e-3, 0.5, 1.0, 1.5, 2.0, 3.0, 90.0, 1e5, 1e10, 1e30,
 X = [*SIZES, *(-x for x in SIZES), NAN]
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 ULPS = 8
-FAR = {"power": 40}  # rounding y - 1 moves x^(y - 1) by log(x) times as much
+FAR = {"power": 40}  # rounding y - 1 changes x^(y - 1) by log(x) times as much
 
 
 def quotient(a, b):
-    """a / b, with the limits of IEEE 754."""
+    """Return a / b, with the limits of IEEE 754."""
     if b != 0:
         return a / b
     return NAN if a == 0 or math.isnan(a) else math.copysign(INF, a) * math.copysign(1, b)
@@ -44,7 +44,7 @@ def half_up(x):
     return x if abs(x) > 1e15 or math.isnan(x) else float(round(x))
 
 
-# The value and the slope of each function; an error stands for NaN, or infinity if it is an overflow.
+# The value and the slope of each function; an error stands for NaN, or for infinity if it is an overflow.
 UNARY = {
     "exp": (math.exp, math.exp),
     "expm1": (math.expm1, math.exp),
@@ -66,7 +66,7 @@ UNARY = {
 
 
 def share(x, y):
-    """e^x / (e^x + e^y)."""
+    """Return e^x / (e^x + e^y)."""
     if x == y:
         return 0.5
     return math.exp(min(x - y, 0.0)) / (1 + math.exp(-abs(x - y)))
@@ -115,7 +115,7 @@ BINARY = {
 
 
 def expected(function, *columns, dtype):
-    """Of numbers of `dtype`, computed in double precision."""
+    """Return results for numbers of `dtype`, computed in double precision."""
 
     def value(*numbers):
         try:
@@ -130,7 +130,7 @@ def expected(function, *columns, dtype):
 
 
 def check(found, wanted, count, ulps=ULPS):
-    """Relative to each number; those below the normal ones may be 0."""
+    """Compare with a relative tolerance; subnormal numbers may be 0."""
     found, limits = to_host(found), np.finfo(wanted.dtype)
     assert found.dtype == wanted.dtype
     first = found[:count]
@@ -148,7 +148,7 @@ def check_unary(name, dtype, array, repeats):
         if slope is None:
             return
         found = to_host(grad(lambda x: ops.sum(function(x)))(given))
-        inside = ~np.isnan(expected(value, x, dtype=dtype))  # elsewhere frameworks differ
+        inside = ~np.isnan(expected(value, x, dtype=dtype))  # frameworks differ elsewhere
         wanted = np.where(inside, expected(slope, x, dtype=dtype), found[: len(x)])
         check(found, wanted, len(x))
 
@@ -168,21 +168,21 @@ def check_binary(name, dtype, array, repeats):
 
 @DTYPES
 @pytest.mark.parametrize("name", UNARY)
-def test_functions_of_one(isa, name, dtype):
+def test_unary_functions(isa, name, dtype):
     check_unary(name, dtype, np.asarray, 1)
     if dtype == np.float32:
-        check_unary(name, dtype, np.asarray, LARGE // len(X) + 1)  # by kernels
+        check_unary(name, dtype, np.asarray, LARGE // len(X) + 1)  # computed by kernels
 
 
 @DTYPES
 @pytest.mark.parametrize("name", UNARY)
-def test_functions_of_one_on_a_gpu(fake_gpu, name, dtype):
+def test_unary_functions_on_a_gpu(fake_gpu, name, dtype):
     check_unary(name, dtype, fake_gpu.asarray, 1)
 
 
 @DTYPES
 @pytest.mark.parametrize("name", BINARY)
-def test_functions_of_two(isa, name, dtype):
+def test_binary_functions(isa, name, dtype):
     check_binary(name, dtype, np.asarray, 1)
     if dtype == np.float32:
         check_binary(name, dtype, np.asarray, LARGE // len(X) ** 2 + 1)
@@ -190,12 +190,12 @@ def test_functions_of_two(isa, name, dtype):
 
 @DTYPES
 @pytest.mark.parametrize("name", BINARY)
-def test_functions_of_two_on_a_gpu(fake_gpu, name, dtype):
+def test_binary_functions_on_a_gpu(fake_gpu, name, dtype):
     check_binary(name, dtype, fake_gpu.asarray, 1)
 
 
 @DTYPES
-def test_the_shares_of_equal_numbers_are_halves(dtype):
+def test_equal_numbers_share_the_gradient_equally(dtype):
     x = np.array([0, 90, 1e5, 1e30, -1e30, np.inf, -np.inf], dtype)
     with np.errstate(invalid="ignore"):  # of the sum of infinities
         slopes = grad(lambda x, y: ops.sum(ops.logaddexp(x, y)), (0, 1))(x, x.copy())

@@ -1,4 +1,4 @@
-"""Small convolutions are the sums of their definition: integers stay integers, and windows end where they end."""
+"""Small convolutions are exact sums: integers stay integers, and inputs outside a window do not count."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastconv.backends.cpu.algorithms.algorithm import DIRECTIONS
 from fastconv.backends.cpu.algorithms.choose import ALGORITHMS
 from tests import naive
 
-# (input, kernel, strides, padding, dilation): lecture examples, and the largest that count as small
+# (input, kernel, strides, padding, dilation): lecture examples, and the largest convolutions that count as small
 CASES = [
     ((1, 28, 28, 1), (5, 5, 1, 1), 1, "valid", 1),
     ((1, 28, 28, 1), (5, 5, 1, 6), 1, "valid", 1),
@@ -49,7 +49,7 @@ def test_integers_stay_integers_in_every_direction(case, isa):
     x, w = integers(x_shape, 0), integers(w_shape, 1)
     wide = x.astype(float), w.astype(float)
     y = ops.conv(x, w, window[0], window[1], None, window[2])
-    expected = ops.conv(*wide, window[0], window[1], None, window[2])  # of NumPy, in float64
+    expected = ops.conv(*wide, window[0], window[1], None, window[2])  # computed by NumPy, in float64
     np.testing.assert_array_equal(y, expected)
     dy = integers(y.shape, 2)
     how = (window[0], window[1], None, window[2])
@@ -72,7 +72,7 @@ def test_float64_is_exact_for_larger_integers(case):
 @pytest.mark.parametrize("layer", [layers.Conv2D, layers.Conv2DTranspose])
 @pytest.mark.parametrize("dilation", [1, 2])
 def test_channels_first(layer, dilation, isa):
-    """In layers, and in plans, which pack weights in advance."""
+    """Also in layers, and in plans, which pack weights in advance."""
     options = {"padding": "same", "dilation_rate": dilation, "use_bias": False}
     x = integers((5, 12, 20, 18), 10)
     results = []
@@ -109,7 +109,7 @@ def test_integral_images_give_the_same_integers_in_any_batch(case, isa):
 
 
 def test_training_on_integers_gives_integral_gradients():
-    """A plan of a step computes all three directions."""
+    """The plan of a train step computes all three directions."""
     x = integers((16, 20, 20, 10), 14)
     first, second = (layers.Conv2D(10, 3, padding="same", use_bias=False) for _ in range(2))
     model = Sequential([Input((20, 20, 10)), first, second, layers.Flatten(), layers.Dense(1, use_bias=False)])
@@ -123,14 +123,14 @@ def test_training_on_integers_gives_integral_gradients():
         np.testing.assert_array_equal(new, np.round(new))
 
 
-def test_the_integers_are_those_of_nested_loops():
+def test_integers_equal_nested_loops():
     x, w = integers((1, 28, 28, 1), 3), integers((5, 5, 1, 2), 4)
     one = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
     np.testing.assert_array_equal(ops.conv(x, w), naive.conv(x, w, **one))
 
 
 @pytest.mark.parametrize("channels", [1, 12])
-def test_an_impulse_changes_its_windows_alone(channels, isa):
+def test_an_impulse_changes_only_its_windows(channels, isa):
     x = np.zeros((1, 32, 32, channels), np.float32)
     x[0, 16, 17, channels // 2] = 1
     w = np.random.default_rng(5).uniform(0.1, 1, (3, 3, channels, 12)).astype(np.float32)
@@ -143,7 +143,7 @@ def test_an_impulse_changes_its_windows_alone(channels, isa):
     np.testing.assert_array_equal((back != 0).any(-1)[0], hit)
 
 
-def test_the_gradient_of_one_output_covers_its_window_alone():
+def test_the_gradient_of_an_output_covers_only_its_window():
     x = np.random.default_rng(6).normal(size=(1, 28, 28, 12)).astype(np.float32)
     w = np.random.default_rng(7).normal(size=(5, 5, 12, 8)).astype(np.float32)
     dx = grad(lambda x: ops.conv(x, w)[0, 7, 9, 3])(x)
@@ -152,7 +152,7 @@ def test_the_gradient_of_one_output_covers_its_window_alone():
     np.testing.assert_array_equal((dx != 0).any(-1)[0], hit)
 
 
-def test_plans_are_as_exact():
+def test_plans_are_exact():
     model = Sequential([Input((28, 28, 12)), layers.Conv2D(12, 3, padding="same", use_bias=False)])
     w = integers((3, 3, 12, 12), 8)
     model.set_weights([w])
@@ -162,8 +162,8 @@ def test_plans_are_as_exact():
     )
 
 
-def test_where_small_ends():
-    """Of the multiply-adds, those in the padding do not count."""
+def test_the_bound_of_small_convolutions():
+    """Only the multiply-adds outside of the padding count."""
     for direction in DIRECTIONS:
         small = explain_conv((1, 32, 32, 12), (3, 3, 12, 12), padding="same")[direction]
         large = explain_conv((8, 32, 32, 64), (3, 3, 64, 64), padding="same")[direction]
@@ -178,7 +178,7 @@ def test_where_small_ends():
         assert large.algorithm not in LARGE_ONLY
 
 
-def test_the_switch_takes_hold_of_models_that_have_run(isa):
+def test_the_switch_affects_models_that_have_run(isa):
     x = integers((8, 40, 40, 32), 16)
     model = Sequential([Input((40, 40, 32)), layers.Conv2D(32, 3, padding="same", use_bias=False)])
     model.set_weights([integers((3, 3, 32, 32), 17)])

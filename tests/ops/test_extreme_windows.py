@@ -1,4 +1,4 @@
-"""Windows whose strides, dilation and padding are large beside their images: exact, cheap, and refused beyond 2**31."""
+"""Windows with large strides, dilation and padding compared to their images: exact, cheap, and refused beyond 2**31."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def integers(seed, shape):
 
 @st.composite
 def wide_windows(draw, ranks=(1, 2, 3), most_outputs=150):
-    """(spatial, size, strides, padding, dilation): far more padding than pixels."""
+    """Draw (spatial, size, strides, padding, dilation) with far more padding than pixels."""
     rank = draw(st.sampled_from(ranks))
 
     def sizes(least, most):
@@ -37,8 +37,8 @@ def wide_windows(draw, ranks=(1, 2, 3), most_outputs=150):
 
 @settings(max_examples=80, deadline=None)
 @given(wide_windows(), st.sampled_from([(1, 1, 1), (1, 3, 2), (3, 1, 1), (1, 12, 16), (16, 1, 1)]))
-def test_convolutions_are_their_definition(window, channels):
-    """Forward and both gradients, of one group and of several, by the compiled kernels and by the reference."""
+def test_convolutions_match_the_definition(window, channels):
+    """Forward and both gradients, for a single group and several, by the compiled kernels and by the reference."""
     (spatial, size, *moves), (groups, ci, co) = window, channels
     x, w = integers(0, (2, *spatial, groups * ci)), integers(1, (*size, ci, groups * co))
     how = dict(zip(("strides", "padding", "dilation"), moves))
@@ -59,7 +59,7 @@ def test_convolutions_are_their_definition(window, channels):
 
 @settings(max_examples=50, deadline=None)
 @given(wide_windows(ranks=(1, 2)))
-def test_transposed_convolutions_are_their_definition(window):
+def test_transposed_convolutions_match_the_definition(window):
     spatial, size, strides, padding, dilation = window
     x, w = integers(0, (1, *spatial, 2)), integers(1, (*size, 3, 2))
     for sides in (padding, "same", "valid"):
@@ -86,7 +86,7 @@ def test_transposed_convolutions_are_their_definition(window):
 
 @settings(max_examples=80, deadline=None)
 @given(wide_windows(ranks=(1, 2)), st.booleans())
-def test_pooling_is_its_definition(window, averaged):
+def test_pooling_matches_the_definition(window, averaged):
     spatial, size, strides, padding, dilation = window
     x = integers(0, (2, *spatial, 3))
     lift = (lambda sizes, one: sizes) if len(spatial) == 2 else (lambda sizes, one: (one, *sizes))
@@ -107,7 +107,7 @@ def test_pooling_is_its_definition(window, averaged):
     dy = integers(1, expected.shape)
     dx = grad(lambda x: ops.sum(ops.max_pool(x, size, strides, padding, None, dilation) * dy.reshape(2, *y_shape, 3)))
     y_shape = expected.shape[1:-1] if len(spatial) == 2 else expected.shape[2:-1]
-    with np.errstate(invalid="ignore"):  # a window in the padding alone gives -inf
+    with np.errstate(invalid="ignore"):  # a window that covers only padding gives -inf
         found = dx(x)
     np.testing.assert_array_equal(
         found.ravel(), naive.extreme_pool_backward(dy, argmax, input_shape=image.shape, **how).ravel()
@@ -116,7 +116,7 @@ def test_pooling_is_its_definition(window, averaged):
 
 @settings(max_examples=100, deadline=None)
 @given(wide_windows(ranks=(1,), most_outputs=10**6))
-def test_a_clipped_window_reads_what_the_whole_one_reads(window):
+def test_a_clipped_window_reads_the_same_pixels(window):
     (n,), (k,), (s,), (sides,), (d,) = window
     clip = clip_window((n,), (k,), (s,), (sides,), (d,))
     ((first, end),), ((low, high),) = clip.taps, clip.pixels
@@ -179,7 +179,7 @@ def test_taps_in_the_padding_take_no_memory(isa, call):
     assert _core.measure_scratch() < MIB
 
 
-def test_the_explanation_counts_the_taps_that_are_left():
+def test_explain_conv_counts_the_remaining_taps():
     answer = explain_conv((1, 8, 8, 3), (3, 3, 3, 2), padding="same", dilation_rate=(3000, 1))["forward"]
     assert answer.reason.endswith("; 1 x 3 taps, as the others meet only padding")
 
@@ -228,7 +228,7 @@ def test_windows_that_span_too_much_are_refused():
 
 
 def test_windows_that_reach_beyond_all_addresses_are_refused():
-    """Each axis alone is within the bound."""
+    """Each axis by itself is within the bound."""
     far = {"strides": 2**30 - 1, "padding": ((2**30 - 1,) * 2,) * 3}
     with pytest.raises(ValueError, match=r"must reach less than 2\*\*62 bytes"):
         ops.conv(O((1, 1, 1, 1, 64), "f4"), O((1, 1, 1, 64, 2), "f4"), **far)

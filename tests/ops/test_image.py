@@ -16,7 +16,7 @@ X = example(2, 5, 7, 3)
 
 
 def kernel(name, d):
-    """How much a pixel counts at a distance, point by point."""
+    """Return the weight of a pixel at a distance, point by point."""
     d = abs(d)
     if name == "bilinear":
         return max(0.0, 1 - d)
@@ -27,7 +27,7 @@ def kernel(name, d):
 
 
 def resize_row(row, size, name, antialias):
-    """(N, C) to (size, C)."""
+    """Resize (N, C) to (size, C)."""
     scale = len(row) / size
     if name == "nearest":
         return np.array([row[int((o + 0.5) * scale)] for o in range(size)])
@@ -70,13 +70,13 @@ def test_the_layout_of_images():
         ({"size": (4, 4), "interpolation": "area"}, "interpolation must be"),
     ],
 )
-def test_what_is_refused(arguments, message):
+def test_refused_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         ops.image.resize(X, **arguments)
 
 
 @pytest.mark.parametrize("size", [(4, 4), (3, 9), (10, 2)])
-def test_sides_that_keep_their_proportion(size):
+def test_sides_that_keep_the_aspect_ratio(size):
     (height, width), (h, w) = size, X.shape[1:3]
     rows, columns = min(h, w * height // width), min(w, h * width // height)
     top, left = (h - rows) // 2, (w - columns) // 2
@@ -89,7 +89,7 @@ def test_sides_that_keep_their_proportion(size):
     np.testing.assert_allclose(y, resize(padded, size), rtol=1e-12)
 
 
-def test_one_image_is_a_batch_of_its_own():
+def test_a_single_image_needs_no_batch_axis():
     np.testing.assert_array_equal(ops.image.resize(X[0], (3, 4)), ops.image.resize(X, (3, 4))[0])
     shift = np.array([1, 0, 2, 0, 1, -1, 0, 0])
     y = ops.image.affine_transform(X, shift)
@@ -105,7 +105,7 @@ TURN = np.array([[0.8, -0.7, 3.23, 0.6, 0.9, -2.31, 0, 0], [1.3, 0.2, -2.74, -0.
 
 
 def affine(x, transform, interpolation, fill_mode):
-    """Pixel by pixel, in images that are continued far on all sides."""
+    """Compute pixel by pixel, in images that are extended far on all sides."""
     far = 40
     more = {"constant_values": 2.5} if fill_mode == "constant" else {}
     wide = np.pad(x, ((0, 0), (far, far), (far, far), (0, 0)), FILL_MODES[fill_mode], **more)
@@ -159,7 +159,7 @@ def test_transforms_that_are_refused(arguments, message):
         ops.image.affine_transform(X, **{"transform": TURN, **arguments})
 
 
-# ---- what only layers use --------------------------------------------------------------------------------------------
+# ---- ops that only layers use ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
@@ -224,7 +224,7 @@ def test_what_is_no_margin_is_refused(name, margin):
             op(X, 1, 1, target_height=margin, target_width=4)
 
 
-def test_parts_of_images_in_drawn_models():
+def test_parts_of_images_in_functional_models():
     x = Input((8, 6, 3))
     assert ops.image.pad_images(x, 1, 2, target_height=10, right_padding=0).shape == (None, 10, 8, 3)
     assert ops.image.crop_images(x, 1, 2, 3, 0).shape == (None, 4, 4, 3)
@@ -239,6 +239,6 @@ def test_margins_that_do_not_fit(op, margins):
         op(X[:, :1], *margins)
 
 
-def test_colours_that_are_none():
+def test_invalid_colours():
     with pytest.raises(ValueError, match=r"1 or 3 channels\. Received: images\.shape=\(2, 5, 7, 2\)"):
         ops.image.rgb_to_grayscale(X[..., :2])

@@ -1,6 +1,6 @@
-"""Activations and their gradients near 0, in their tails and at infinity, against numbers of 250 digits.
+"""Activations and their gradients near 0, in their tails and at infinity, compared with numbers of 250 digits.
 
-limits.json holds them at numbers that every float dtype but float16 has: what mpmath gives, rounded to float64.
+limits.json holds results of mpmath, rounded to float64, at numbers that every float dtype except float16 represents.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from tests.check import NUMPY_2
 
 STORED = json.loads(Path(__file__).with_name("limits.json").read_text(encoding="utf-8"))
 X, FUNCTIONS = np.array(STORED["x"]), STORED["functions"]
-# Their gradients are made of their results, which tell 1 from less only by the last digit of a dtype.
+# Their gradients are computed from their results, which differ from 1 only in the last digit of a dtype.
 OF_RESULTS = ("sigmoid", "tanh", "elu", "selu", "celu")
-# Exponents of some hundreds are rounded before their power is taken.
+# Exponents of some hundreds are rounded before the power is computed.
 FAR = {"gelu": 80, "gelu_exact": 80}
-SLOPES_AT_INFINITY = {  # at -inf and inf, if not 0 and 1
+SLOPES_AT_INFINITY = {  # values at -inf and inf, if not 0 and 1
     **dict.fromkeys(("sigmoid", "tanh", "softsign", "hard_sigmoid"), (0, 0)),
     "log_sigmoid": (1, 0),
     "tanh_shrink": (1, 1),
@@ -52,13 +52,13 @@ def slope_of(name):
 
 
 def stored(name, kind, dtype):
-    """The right values in `dtype`; null stands for a number beyond float64."""
+    """Return the right values in `dtype`; null stands for a number beyond float64."""
     with np.errstate(over="ignore"):
         return np.array([np.inf if y is None else y for y in FUNCTIONS[name][kind]]).astype(dtype)
 
 
 def assert_close(found, wanted, ulps, absolute=0.0):
-    """Relative to each number; numbers that are denormal may be 0."""
+    """Compare with a relative tolerance; subnormal numbers may be 0."""
     limits = np.finfo(wanted.dtype)
     absolute = max(absolute, float(limits.tiny))
     found = to_host(found)
@@ -112,7 +112,7 @@ def test_at_infinity_and_of_nan(isa, name, dtype):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_numbers_are_taken_like_arrays(name):
+def test_numbers_are_accepted_like_arrays(name):
     for number in (-40.0, 0.0, 2.0):
         wanted = function_of(name)(np.array([number]))[0]
         for x in (np.float64(number), np.array(number)):
@@ -136,14 +136,14 @@ def test_a_slope_of_0_stops_an_infinite_gradient(isa):
             np.testing.assert_array_equal(found, [0, np.inf])
 
 
-def test_nothing_is_left_of_minus_infinity_below_a_threshold():
+def test_minus_infinity_below_a_threshold_gives_zero():
     x = np.array([-np.inf, -1.0, 0.5, np.nan], np.float32)
     np.testing.assert_array_equal(activations.relu(x, threshold=1.0), [0, 0, 0, np.nan])
     np.testing.assert_array_equal(ops.leaky_relu(x, 0.0), [0, 0, 0.5, np.nan])
     np.testing.assert_array_equal(ops.celu(np.array([0.1, 7.0]), 3.0), [0.1, 7.0])
 
 
-# Rows of logits, and -log of the share of the first: what e^0 is exceeded by may be far below the last digit of 1.
+# Rows of logits, and -log of the softmax of the first: its distance from 1 may be far below the last digit of 1.
 ROWS = [
     ([0.0, -20.0], math.log1p(math.exp(-20))),
     ([100.0, 75.0, 70.0], math.log1p(math.exp(-25) + math.exp(-30))),
@@ -157,12 +157,12 @@ ROWS = [
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("row", "wanted"), ROWS)
-def test_logarithms_of_shares_near_1(isa, row, wanted, dtype):
+def test_logarithms_of_softmax_near_1(isa, row, wanted, dtype):
     check_logarithms(np.array([row], dtype), wanted, ulps=4)
 
 
 @pytest.mark.parametrize(("row", "wanted"), ROWS)
-def test_logarithms_of_shares_near_1_on_a_gpu(fake_gpu, row, wanted):
+def test_logarithms_of_softmax_near_1_on_a_gpu(fake_gpu, row, wanted):
     for dtype in (np.float32, np.float64):
         check_logarithms(fake_gpu.asarray([row], dtype), wanted, ulps=8)
 
@@ -179,7 +179,7 @@ def check_logarithms(logits, wanted, ulps):
 
 @pytest.mark.parametrize("n", [2, 20, 70])
 def test_softmax_at_infinity(isa, n):
-    """As in JAX: nothing of -inf, no number in a row of +inf or NaN."""
+    """As in JAX: -inf gives 0; a row with +inf or NaN gives NaN."""
     for dtype in (np.float32, np.float64):
         x = np.zeros((4, n), dtype)
         x[0, 0], x[1, 1], x[2, 0], x[3] = -np.inf, np.inf, np.nan, -np.inf

@@ -1,4 +1,4 @@
-"""Sums and means of very many numbers, over any axes: a float of 2^24 stays as it is if 1 is added."""
+"""Sums and means of very many numbers, over any axes, although adding 1 does not change a float of 2^24."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_windows(isa, sides):
 @pytest.mark.parametrize("channels", [1, 3, 16, 37])
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_wide_windows(isa, channels, padding):
-    """Of more taps than are added up one after another."""
+    """More taps than are added sequentially."""
     x = np.random.default_rng(2).uniform(0, 1, (2, 70, 60, channels)).astype(np.float32)
     for window in ((40, 50), (70, 60), (1, 55), (70, 1)):
         found = ops.average_pool(x, window, (7, 9), padding)

@@ -1,4 +1,4 @@
-"""Cross-entropies: what they see behind a softmax or a sigmoid, labels, errors."""
+"""Cross-entropies: logits recovered from a softmax or a sigmoid, labels, errors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_values_and_gradients_by_logits(name, dtype):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_softmax_that_is_part_of_the_graph_is_seen_through(name):
+def test_logits_are_recovered_from_a_softmax_in_the_graph(name):
     """Probabilities of 0 and 1 in float32 still have the loss and gradient of their logits."""
     x = np.array([[200.0, 0, 0, 0, 0]] * 3, np.float32)
     d = grad(lambda x: ops.sum(LOSSES[name](ops.softmax(x))))(x)
@@ -48,8 +48,8 @@ def test_a_softmax_that_is_part_of_the_graph_is_seen_through(name):
     np.testing.assert_allclose(LOSSES[name](ops.softmax(Tensor.of(x))).numpy(), [200, 0, 200], atol=1e-4)
 
 
-def test_only_the_right_function_is_seen_through():
-    """Behind a sigmoid there are no logits of a softmax, behind a softmax none of a sigmoid."""
+def test_logits_are_recovered_only_from_the_matching_function():
+    """The inputs of a sigmoid are not logits of a softmax, and the inputs of a softmax are not logits of a sigmoid."""
     x = Tensor.of(LOGITS)
     p = 1 / (1 + np.exp(-LOGITS))
     wanted = -np.log(p / p.sum(-1, keepdims=True))[np.arange(3), LABELS]
@@ -60,7 +60,7 @@ def test_only_the_right_function_is_seen_through():
     np.testing.assert_allclose(ops.binary_crossentropy(TARGET, ops.softmax(x)).numpy(), wanted, rtol=1e-6)
 
 
-def test_a_sigmoid_that_is_part_of_the_graph_is_seen_through():
+def test_logits_are_recovered_from_a_sigmoid_in_the_graph():
     x = np.array([-300.0, 0.0, 300.0], np.float32)
     t = np.array([1.0, 1.0, 0.0], np.float32)
     d = grad(lambda x: ops.sum(ops.binary_crossentropy(t, ops.sigmoid(x))))(x)

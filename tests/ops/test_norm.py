@@ -1,4 +1,4 @@
-"""Batch normalisation with given statistics: what the table of ops does not pass."""
+"""Batch normalisation with given statistics: arguments that the table of ops does not pass."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_every_argument_has_a_gradient():
     )  # fmt: skip
 
 
-def test_channels_anywhere():
+def test_channels_on_any_axis():
     first = ops.batch_normalization(np.moveaxis(X, 2, 0), MEAN, VARIANCE, 0, BETA, GAMMA)
     last = ops.batch_normalization(X, MEAN, VARIANCE, 2, BETA, GAMMA)
     np.testing.assert_allclose(np.moveaxis(first, 0, 2), last, rtol=1e-12)

@@ -1,4 +1,4 @@
-"""Arrays that hold no numbers: refused with their dtype, wherever they enter computations."""
+"""Arrays that do not hold numbers are refused, with their dtype, in every computation."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ NOT_NUMERIC = [
         lambda x: ops.convert_to_tensor(x.tolist()),
     ],
 )
-def test_what_holds_no_numbers_is_refused(call, x):
+def test_arrays_without_numbers_are_refused(call, x):
     if x.dtype.kind == "O" and None not in x and isinstance(_given(call, x), list):
         pytest.skip("a list of numbers")
     with pytest.raises((ValueError, TypeError), match=r"must hold (real )?numbers.*Received: dtype="):
@@ -48,7 +48,7 @@ def test_what_holds_no_numbers_is_refused(call, x):
 
 
 def _given(call, x):
-    """What a call computes with: a list if it makes one of the array."""
+    """Return the argument of a call: a list if the call builds an array from it."""
     return x.tolist() if "tolist" in call.__code__.co_names else x
 
 
@@ -60,7 +60,7 @@ def test_positions_that_no_signed_integer_holds():
     np.testing.assert_array_equal(ops.take(np.arange(3), np.array([2], np.uint64)), [2])
 
 
-def test_numbers_of_every_dtype_are_taken():
+def test_numbers_of_every_dtype_are_accepted():
     for dtype in ("bool", "int8", "uint64", "float16", "float64", "complex64"):
         assert ops.convert_to_tensor(np.ones(2, dtype)).dtype == dtype
         assert ops.cast(np.ones(2, dtype), "float64" if dtype != "complex64" else dtype).shape == (2,)

@@ -22,7 +22,7 @@ def whole(seed, shape):
 
 
 def placed(window):
-    """The slices of x that each window reads, clipped to x, with the position of its output."""
+    """Yield the slices of x that each window reads, clipped to x, with the position of its output."""
     axes = [
         [(o, slice(max(start, 0), max(start + k, 0))) for o, start in enumerate(range(-before, n + after - k + 1, s))]
         for n, k, s, (before, after) in zip(window.x_shape[1:], window.w_shape, window.strides, window.padding)
@@ -60,14 +60,14 @@ def test_average_pooling_and_its_gradient_are_adjoint(count_padding, window):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_first_of_equals_takes_the_gradient(dtype):
+def test_the_first_maximum_takes_the_gradient(dtype):
     x = np.zeros((1, 4, 4, 1), dtype)
     for pool in (ops.max_pool, ops.min_pool):
         dx = grad(lambda x: ops.sum(pool(x, 2)))(x)  # noqa: B023
         np.testing.assert_array_equal(dx[0, :, :, 0], np.kron(np.eye(2) * 0 + 1, [[1, 0], [0, 0]]))
 
 
-def test_the_first_of_equals_in_a_volume_is_the_first_in_row_major_order():
+def test_the_first_maximum_of_a_volume_is_first_in_row_major_order():
     x = np.zeros((1, 2, 2, 2, 1))
     x[0, 0, 1, 1] = x[0, 1, 0, 0] = 1
     for pool in (ops.max_pool, lambda x, size: ops.min_pool(-x, size)):
@@ -76,7 +76,7 @@ def test_the_first_of_equals_in_a_volume_is_the_first_in_row_major_order():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_nan_wins_and_takes_the_gradient(dtype):
+def test_nan_is_the_maximum_and_takes_the_gradient(dtype):
     x = np.array([[1, np.nan], [5, np.nan]], dtype).reshape(1, 2, 2, 1)
     for pool in (ops.max_pool, ops.min_pool):
         assert np.isnan(pool(x, 2)).all()
@@ -85,7 +85,7 @@ def test_nan_wins_and_takes_the_gradient(dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_padding_never_wins(dtype):
+def test_padding_is_never_the_maximum(dtype):
     x = np.full((1, 2, 2, 1), -3, dtype)
     np.testing.assert_array_equal(ops.max_pool(x, 3, 1, "same"), x)
     np.testing.assert_array_equal(ops.min_pool(-x, 3, 1, "same"), -x)

@@ -1,4 +1,4 @@
-"""Random numbers that seed and position alone decide."""
+"""Random numbers that depend only on seed and position."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ X, SEED = example(40, 50, low=0.5), np.array([12345], np.uint64)
 
 
 def splitmix64(seed, i):
-    """The generator of Steele, Lea and Flood 2014, in Python's whole numbers."""
+    """The generator of Steele, Lea and Flood 2014, in Python's integers."""
     z = (seed + (i + 1) * 0x9E3779B97F4A7C15) % 2**64
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
     z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
@@ -23,7 +23,7 @@ def splitmix64(seed, i):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_mask_is_that_of_the_generator(dtype):
+def test_the_mask_matches_the_generator(dtype):
     y = ops.dropout(X.astype(dtype), SEED, 0.3)
     uniform = np.array([(splitmix64(12345, i) >> 40) / 2**24 for i in range(X.size)]).reshape(X.shape)
     wanted = np.where(uniform >= np.float32(0.3), X / 0.7, 0)
@@ -31,12 +31,12 @@ def test_the_mask_is_that_of_the_generator(dtype):
     np.testing.assert_allclose(y, wanted, rtol=1e-6)
 
 
-def test_the_share_that_is_dropped():
+def test_the_fraction_that_is_dropped():
     zeros = np.mean(ops.dropout(np.ones(100_000, np.float32), SEED, 0.25) == 0)
     assert abs(zeros - 0.25) < 0.005
 
 
-def test_value_gradient_and_graph_draw_one_mask():
+def test_value_gradient_and_graph_use_the_same_mask():
     check_op(lambda x: ops.dropout(x, SEED, 0.5), X)
     y, d = ops.dropout(X, SEED, 0.5), grad(lambda x: ops.sum(ops.dropout(x, SEED, 0.5)))(X)
     np.testing.assert_array_equal(d, np.where(y == 0, 0, 2.0))
@@ -56,7 +56,7 @@ def test_rates_out_of_range(rate):
         ops.dropout(X, SEED, rate)
 
 
-def test_uniform_numbers_are_those_of_the_generator():
+def test_uniform_numbers_match_the_generator():
     y = ops.random_uniform((3, 5), SEED)
     wanted = np.array([(splitmix64(12345, i) >> 40) / 2**24 for i in range(15)], np.float32).reshape(3, 5)
     np.testing.assert_array_equal(y, wanted)
@@ -88,7 +88,7 @@ def test_a_deviation_is_not_negative(stddev):
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64", "uint8"])
-def test_whole_numbers_are_evenly_distributed(dtype):
+def test_integers_are_uniformly_distributed(dtype):
     y = ops.random_integers((60_000,), SEED, 3, 9, dtype)
     assert y.dtype == dtype
     values, counts = np.unique(y, return_counts=True)
@@ -104,13 +104,13 @@ def test_large_ranges_have_all_their_bits():
 
 
 @pytest.mark.parametrize("arguments", [(0, 0), (2, 1), (0, 5, "float32")])
-def test_ranges_without_whole_numbers(arguments):
+def test_ranges_without_integers(arguments):
     with pytest.raises(ValueError, match=r"^random_integers: .* Received: "):
         ops.random_integers((3,), SEED, *arguments)
 
 
 @pytest.mark.parametrize(("dtype", "error"), [("float32", 3e-6), ("float64", 3e-6)])
-def test_truncated_normal_numbers_are_the_quantiles_of_uniform_ones(dtype, error):
+def test_truncated_normal_numbers_are_quantiles_of_uniform_numbers(dtype, error):
     u = ops.random_uniform((20_000,), SEED, dtype="float64")
     y = ops.random_truncated_normal((20_000,), SEED, dtype=dtype)
     share = math.erf(math.sqrt(2))
@@ -131,7 +131,7 @@ def test_classes_are_drawn_with_their_probabilities():
         ops.random_categorical(p[0], 1, SEED)
 
 
-def test_slices_are_shuffled_as_wholes():
+def test_shuffling_moves_whole_slices():
     x = np.arange(60).reshape(20, 3)
     y = ops.random_shuffle(x, SEED)
     assert y.tolist() != x.tolist()

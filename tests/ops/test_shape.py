@@ -1,4 +1,4 @@
-"""Axes, parts and wholes; every error with its rule and what was received."""
+"""Ops on axes and parts of arrays; every error states its rule and the received values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEYS = [
 
 @pytest.mark.parametrize("key", KEYS, ids=str)
 def test_parts(key):
-    check_op(lambda x: ops.multiply(x[key], 1.0), X)  # NumPy 1's operator would make a number of float32 one of float64
+    check_op(lambda x: ops.multiply(x[key], 1.0), X)  # NumPy 1's operator would return float64
     np.testing.assert_array_equal(Variable(X)[key], X[key])
 
 
@@ -62,7 +62,7 @@ def test_convert():
     np.testing.assert_array_equal(ops.convert_to_numpy(Tensor.of(X)), X)
 
 
-def test_take_adds_up_what_is_taken_twice():
+def test_gradients_of_elements_taken_twice_are_added():
     np.testing.assert_array_equal(grad(lambda x: ops.sum(ops.take(x, [1, 1, 0])))(np.zeros(3)), [1, 2, 0])
 
 
@@ -115,12 +115,12 @@ def test_errors(call, rule, received):
 
 
 @pytest.mark.parametrize("call", AXIS_ERRORS)
-def test_axes_that_are_not_there(call):
+def test_missing_axes(call):
     with pytest.raises(ValueError, match=r"^axis must lie within the \d axes of the array, each once at most\. Rec"):
         call()
 
 
-def test_errors_of_another_kind():
+def test_type_errors():
     with pytest.raises(TypeError, match=r"by ints, slices, None and Ellipsis; see ops\.take\. Received: \[0, 1\]$"):
         Variable(X)[[0, 1]]
     with pytest.raises(TypeError):

@@ -20,12 +20,12 @@ def test_limits(dtype):
     assert np.isfinite(grad(lambda x: ops.sum(ops.sparsemax(x) ** 2))(x)).all()
 
 
-def test_as_in_softmax_nothing_is_known_beside_inf_or_nan():
+def test_rows_with_inf_or_nan_are_nan_as_in_softmax():
     with np.errstate(invalid="ignore"):
         assert np.isnan(ops.sparsemax(np.array([[np.inf, 1.0, 2.0], [np.nan, 1.0, 2.0]]))).all()
 
 
-def test_gradients_do_not_see_the_shift():
+def test_gradients_do_not_depend_on_the_shift():
     x, dy = np.array([[0.2, 0.5, -3.0, 0.4]]), np.array([[1.0, 2.0, 3.0, 4.0]])
     step = np.array([[0.3, -0.2, 0.5, 0.1]]) * 1e-6
     slope = np.sum(grad(lambda x: ops.sum(ops.sparsemax(x) * dy))(x) * step)

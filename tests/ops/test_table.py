@@ -1,4 +1,4 @@
-"""Every op against NumPy: values, dtypes, graphs, derivatives."""
+"""Every op compared with NumPy: values, dtypes, graphs, derivatives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastconv.engine.tree import leaves
 from tests.check import check_op, in_float32
 from tests.ops.cases import TABLE
 
-# Ops whose arguments are not all arrays, or which draw numbers: each has tests of its own in this folder.
+# Ops with arguments other than arrays, or with random results: each has its own tests in this folder.
 ELSEWHERE = {
     "concatenate", "convert_to_numpy", "dropout", "ones", "ones_like", "random_categorical", "random_integers",
     "random_normal", "random_shuffle", "random_truncated_normal", "random_uniform", "shape", "stack", "update", "zeros",

@@ -1,4 +1,4 @@
-"""Every op on arrays of a GPU: results stay there, and are the processor's but for rounding."""
+"""Every op on GPU arrays: results stay on the GPU and equal those of the CPU up to rounding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Update rules against the plain ones, on sizes about a vector's."""
+"""Update rules compared with plain NumPy code, on sizes around a vector's."""
 
 from __future__ import annotations
 

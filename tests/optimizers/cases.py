@@ -1,4 +1,4 @@
-"""Every optimizer and every schedule, with arguments."""
+"""A table of optimizers and schedules, with arguments."""
 
 OPTIMIZERS = [
     ("SGD", {}),

@@ -1,4 +1,4 @@
-"""Adam against algorithm 1 of its paper, and against PyTorch."""
+"""Adam compared with algorithm 1 of its paper and with PyTorch."""
 
 from __future__ import annotations
 

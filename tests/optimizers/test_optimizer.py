@@ -1,4 +1,4 @@
-"""What all optimizers share: state, clipping, and being part of a graph."""
+"""Properties of all optimizers: state, clipping, and use in graphs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ OPTIMIZERS = {
     for i, (name, arguments) in zip(OPTIMIZER_IDS, ALL_OPTIMIZERS)
     if not {"clipnorm", "clipvalue", "global_clipnorm", "use_ema"} & set(arguments)
 }
-# What is one step of one kernel, and stays where it is with a rate of 0.
+# Optimizers whose step is a single kernel that changes nothing at a learning rate of 0.
 FUSED = {i: make for i, make in OPTIMIZERS.items() if not i.startswith("Ftrl")}
 fused_optimizer = pytest.mark.parametrize("make", FUSED.values(), ids=FUSED)
 every_optimizer = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 
 
 def a_model():
-    """Two weights, and the loss of both for inputs x."""
+    """Return two weights, and the function that computes the loss of both for inputs x."""
     w = Variable(np.array([[1, -2, 3], [0.5, 1, -1]], np.float32), name="w")
     b = Variable(np.ones(3, np.float32), name="b")
     x = np.array([[1, 2], [3, -1], [0, 1]], np.float32)
@@ -49,7 +49,7 @@ def traced_step(optimizer, weights, loss):
 
 @every_optimizer
 @pytest.mark.parametrize("clip", [{}, {"clipnorm": 0.5}, {"clipvalue": 0.3}, {"global_clipnorm": 0.5}])
-def test_a_graph_does_what_single_steps_do(make, clip):
+def test_graphs_agree_with_single_steps(make, clip):
     (weights, loss), (same, _) = a_model(), a_model()
     in_graph, by_steps = make(**clip), make(**clip)
     plan = traced_step(in_graph, weights, loss)
@@ -132,7 +132,7 @@ def test_state_has_the_dtype_of_its_weight(make):
 
 
 def applied(grads, **clip):
-    """The gradients after clipping: what descent with rate 1 takes off zeros."""
+    """Return the gradients after clipping: the change of zeros by descent with rate 1."""
     weights = [Variable(np.zeros(np.shape(g), np.float32)) for g in grads]
     optimizers.SGD(1.0, **clip).apply([np.asarray(g, np.float32) for g in grads], weights)
     return [-w.value for w in weights]
@@ -158,7 +158,7 @@ def test_global_clipnorm_bounds_the_norm_of_all_gradients():
 @pytest.mark.parametrize(
     "limits", [{"clipnorm": 1.0, "clipvalue": 1.0}, {"clipnorm": 0.0}, {"clipvalue": -1.0}, {"global_clipnorm": 0}]
 )
-def test_one_positive_way_of_clipping(limits):
+def test_only_a_single_positive_clip_argument(limits):
     with pytest.raises(ValueError, match=r"at most one of|must be a finite number above 0\. Received: (clip|global)"):
         optimizers.Adam(**limits)
 
@@ -183,7 +183,7 @@ def test_gradients_must_fit():
         optimizer.apply([None], [w])
 
 
-def test_apply_without_variables_means_those_of_build():
+def test_apply_without_variables_uses_those_of_build():
     w = Variable(np.ones(2, np.float32))
     optimizer = optimizers.SGD(1.0)
     optimizer.build([w])
@@ -192,7 +192,7 @@ def test_apply_without_variables_means_those_of_build():
 
 
 @pytest.mark.parametrize("rate", [-1, float("nan"), float("inf"), "0.1", None, [0.1]])
-def test_the_learning_rate_is_a_finite_number_from_0_on(rate):
+def test_the_learning_rate_is_finite_and_not_negative(rate):
     optimizer = optimizers.SGD(0.25)
     with pytest.raises(ValueError, match="learning_rate must be"):
         optimizer.learning_rate = rate
@@ -203,7 +203,7 @@ def test_the_learning_rate_is_a_finite_number_from_0_on(rate):
 
 
 @pytest.mark.parametrize(("name", "arguments"), ALL_OPTIMIZERS, ids=OPTIMIZER_IDS)
-def test_configuration_makes_the_same_optimizer_again(name, arguments):
+def test_configuration_round_trip(name, arguments):
     optimizer = getattr(optimizers, name)(**arguments)
     again = optimizers.deserialize(optimizers.serialize(optimizer))
     assert type(again) is type(optimizer)
@@ -216,7 +216,7 @@ def test_every_optimizer_is_in_the_table():
     assert classes == {name for name, _ in ALL_OPTIMIZERS} | {"Optimizer"}
 
 
-def test_weight_decay_spares_what_is_excluded():
+def test_weight_decay_skips_excluded_variables():
     names = ("dense/kernel", "dense/bias", "norm/gamma")
     weights = [Variable(np.ones(2, np.float32)) for _ in names]
     for weight, name in zip(weights, names):
@@ -227,7 +227,7 @@ def test_weight_decay_spares_what_is_excluded():
     np.testing.assert_allclose([w.value[0] for w in weights], [0.95, 1, 1])
 
 
-def test_running_means_take_the_weights_place_at_the_end_of_training():
+def test_averages_replace_the_weights_at_the_end_of_training():
     model = models.Sequential([layers.Input((2,)), layers.Dense(1, use_bias=False, kernel_initializer="ones")])
     model.compile(optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5), "mse")
     x, y = np.ones((1, 2), "float32"), np.zeros((1, 1), "float32")
@@ -239,7 +239,7 @@ def test_running_means_take_the_weights_place_at_the_end_of_training():
     np.testing.assert_allclose(model.layers[0].kernel.numpy()[:, 0], mean, rtol=1e-5)
 
 
-def test_what_every_optimizer_takes_follows_by_position():
+def test_common_arguments_may_be_positional():
     sgd = optimizers.SGD(0.1, 0.9, True, 0.01, None, 1.5, None, False, 0.5, None, None, None, "mine")
     assert (sgd.momentum, sgd.nesterov, sgd.weight_decay, sgd.clipvalue, sgd.name) == (0.9, True, 0.01, 1.5, "mine")
     adamw = optimizers.AdamW(0.1, 0.02, 0.8, 0.9, 1e-3, True, 2.0)
@@ -258,7 +258,7 @@ def test_arguments_have_the_names_of_keras():
     np.testing.assert_array_equal(w.value, [0.5, 0.5])
 
 
-def test_a_variable_of_an_optimizer_of_the_users():
+def test_a_variable_of_a_custom_optimizer():
     optimizer = optimizers.SGD()
     total = optimizer.add_variable((2,), "ones", "float64", "sum", None, "total")
     assert (total.path, total.dtype, total.aggregation) == ("sgd/total", np.float64, "sum")
@@ -272,7 +272,7 @@ def test_the_base_class_needs_a_learning_rate():
     assert float(optimizers.Optimizer(0.25).learning_rate) == 0.25
 
 
-def test_an_optimizer_of_the_users_keeps_its_arguments():
+def test_a_custom_optimizer_keeps_its_arguments():
     class Fixed(optimizers.Optimizer):
         def __init__(self, **further):
             super().__init__(learning_rate=0.5, **further)

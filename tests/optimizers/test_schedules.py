@@ -15,7 +15,7 @@ each_schedule = pytest.mark.parametrize(("name", "arguments"), SCHEDULES, ids=SC
 
 
 @each_schedule
-def test_configuration_makes_the_same_schedule_again(name, arguments):
+def test_configuration_round_trip(name, arguments):
     schedule = getattr(schedules, name)(**arguments)
     again = schedules.deserialize(schedules.serialize(schedule))
     assert again.get_config() == schedule.get_config() == {**schedule.get_config(), **arguments}
@@ -57,7 +57,7 @@ def test_the_formula(name, arguments, expected):
     np.testing.assert_allclose([float(schedule(i)) for i in range(3)], expected, atol=1e-7)
 
 
-def test_what_old_scripts_call_the_learning_rate_and_its_decay():
+def test_old_names_of_the_learning_rate_and_its_decay():
     optimizer = optimizers.Adam(lr=0.5)
     assert float(optimizer.lr) == 0.5
     optimizer.lr = 0.25
@@ -104,7 +104,7 @@ def test_any_function_of_the_step_is_a_schedule():
         (lambda: schedules.PiecewiseConstantDecay([1, 2], [0.1, 0.2]), "one value more"),
     ],
 )
-def test_what_is_refused(make, message):
+def test_refused_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
@@ -121,7 +121,7 @@ def trained(rate, later=None):
     return np.concatenate(weights)
 
 
-def test_a_rate_may_be_a_function_of_nothing():
+def test_a_rate_may_be_a_function_without_arguments():
     assert optimizers.SGD(lambda: 0.25).learning_rate == 0.25
     np.testing.assert_array_equal(trained(lambda: 0.05), trained(0.05))
     np.testing.assert_array_equal(trained(lambda step=0: 0.05 + 0 * step), trained(0.05))
@@ -142,7 +142,7 @@ def test_after_an_assigned_schedule_a_number_cannot_be_assigned():
         optimizer.learning_rate = 0.1
 
 
-def test_boundaries_beyond_2_to_the_24_are_met_at_their_step():
+def test_boundaries_beyond_2_to_the_24_are_exact():
     schedule = schedules.PiecewiseConstantDecay([2**24, 2**24 + 3], [1.0, 0.5, 0.25])
     rates = [float(np.asarray(schedule(np.int64(2**24 + i)))) for i in range(5)]
     assert rates == [1.0, 0.5, 0.5, 0.5, 0.25]

@@ -1,4 +1,4 @@
-"""Descent against its formula, and against PyTorch."""
+"""Gradient descent compared with its formula and with PyTorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ImageDataGenerator: what it draws, the scale it brings images to, and training from it."""
+"""ImageDataGenerator: random transforms, scaling of images, and training."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_ranges(ranges, name, low, high):
     assert not any(others.values())
 
 
-def test_shifts_by_some_of_several_numbers():
+def test_shifts_chosen_from_a_list():
     assert {n["tx"] for n in drawn(height_shift_range=3)} == {-2, -1, 0, 1, 2}
     assert {n["ty"] for n in drawn(width_shift_range=[1, 4])} == {-4, -1, 1, 4}
     assert {n["ty"] for n in drawn(width_shift_range=[0.1])} == {-2, 2}
@@ -63,7 +63,7 @@ def test_random_transform_is_both_steps():
     np.testing.assert_array_equal(generator.random_transform(X[0]), first)
 
 
-def test_standardize_leaves_its_argument():
+def test_standardize_does_not_change_its_argument():
     x = X[0].copy()
     y = ImageDataGenerator(rescale=2.0, samplewise_center=True).standardize(x)
     np.testing.assert_array_equal(x, X[0])
@@ -125,7 +125,7 @@ def test_training_from_batches(data_format):
         ({"data_format": "NHWC"}, "data_format must be"),
     ],
 )
-def test_what_is_refused(arguments, message):
+def test_refused_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         ImageDataGenerator(**arguments)
 

@@ -1,4 +1,4 @@
-"""Batches of arrays and folders, without end."""
+"""Endless batches of arrays and folders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def numbers(x):
     return x[:, 0, 0, 0].tolist()
 
 
-def test_arrays_in_order_without_end():
+def test_arrays_in_order():
     flow = PLAIN.flow(X, Y, batch_size=4, shuffle=False)
     assert len(flow) == 3
     found = list(itertools.islice(flow, 4))
@@ -47,7 +47,7 @@ def test_orders():
     assert sorted(again.index_array.tolist()) == sorted(order) != again.index_array.tolist()
 
 
-def test_what_goes_along():
+def test_additional_arrays_and_weights():
     weights = np.linspace(0, 1, 10)
     *_, w = next(PLAIN.flow(X, Y, 3, shuffle=False, sample_weight=weights))
     np.testing.assert_array_equal(w, weights[:3])
@@ -80,7 +80,7 @@ def test_parts_of_arrays():
         (lambda: PLAIN.flow_from_directory(".", class_mode="raw"), "class_mode must be one of"),
     ],
 )
-def test_what_is_refused(call, message):
+def test_refused_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
 
@@ -90,7 +90,9 @@ def test_what_is_refused(call, message):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Four cats and three dogs, one of them in a folder of its own, each filled with one number; and a text."""
+    """Create a folder of four cats and three dogs, one in a subfolder, each filled with a single number; and a text
+    file.
+    """
     pillow = pytest.importorskip("PIL.Image")
     for number, name in enumerate(["cat", "cat", "cat", "cat", "dog", "dog", "dog/more"]):
         (tmp_path / name).mkdir(parents=True, exist_ok=True)
@@ -123,7 +125,7 @@ def test_labels(folder):
     assert flow_from(folder, classes=["dog", "cat"], class_mode="sparse")[0][1].tolist() == [0, 0, 0, 1, 1]
 
 
-def test_some_of_the_folders_and_those_that_are_no_classes(folder):
+def test_selected_and_missing_classes(folder):
     (folder / ".git").mkdir()
     assert flow_from(folder).class_indices == {"cat": 0, "dog": 1}
     dogs = flow_from(folder, classes=["dog"])
@@ -146,7 +148,7 @@ def test_parts_of_a_folder(folder):
     assert not set(validation.filenames) & set(training.filenames)
 
 
-def test_images_are_kept(folder, tmp_path):
+def test_images_are_saved(folder, tmp_path):
     kept = tmp_path / "kept"
     kept.mkdir()
     next(flow_from(folder, save_to_dir=kept, save_prefix="a", batch_size=2))

@@ -1,4 +1,4 @@
-"""Single images, changed by given numbers."""
+"""Single images, changed by given parameters."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def test_a_quarter_turn_of_a_square():
     np.testing.assert_allclose(y, np.rot90(x, 1, (0, 1)), atol=1e-3)
 
 
-def test_whole_shifts_and_what_lies_beyond():
-    y = image.apply_affine_transform(X, tx=2, ty=-1, fill_mode="constant", cval=5, **LAST)  # tx along columns
+def test_integer_shifts_and_fill_modes():
+    y = image.apply_affine_transform(X, tx=2, ty=-1, fill_mode="constant", cval=5, **LAST)  # tx shifts along columns
     wanted = np.full_like(X, 5)
     wanted[1:, :-2] = X[:-1, 2:]
     np.testing.assert_array_equal(y, wanted)
@@ -32,9 +32,9 @@ def test_whole_shifts_and_what_lies_beyond():
     "fill_mode", ["nearest", "constant", "reflect", "wrap", "mirror", "grid-constant", "grid-wrap"]
 )
 @pytest.mark.parametrize("order", [0, 1])
-def test_the_numbers_of_scipy(fill_mode, order):
+def test_results_equal_scipy(fill_mode, order):
     ndimage = pytest.importorskip("scipy.ndimage")
-    turn = np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]]) * 1.7  # of (column, row)
+    turn = np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]]) * 1.7  # matrix of (column, row)
     square, centre = X[:, :7], np.array([3.0, 3.0])
     how = {"order": order, "mode": fill_mode, "cval": 9}
     offset = (centre - turn @ centre)[::-1]
@@ -43,7 +43,7 @@ def test_the_numbers_of_scipy(fill_mode, order):
     np.testing.assert_allclose(y, np.stack(wanted, -1), atol=1e-3)
 
 
-def test_whole_numbers_are_rounded():
+def test_integers_are_rounded():
     x = X.astype("uint8")
     y = image.apply_affine_transform(x, theta=10, **LAST)
     assert y.dtype == np.uint8
@@ -59,7 +59,7 @@ def test_channel_shifts_stay_in_the_range_of_the_image():
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("brightness", [0.0, 0.4, 1.0, 1.8])
-def test_brightness_is_that_of_pillow(channels, brightness):
+def test_brightness_equals_pillow(channels, brightness):
     enhance = pytest.importorskip("PIL.ImageEnhance")
     x = np.random.default_rng(1).integers(0, 256, (5, 6, channels)).astype("float32")
     wanted = image.img_to_array(enhance.Brightness(image.array_to_img(x, scale=False)).enhance(brightness))
@@ -76,7 +76,7 @@ def test_brightness_of_other_ranges():
     assert image.apply_brightness_shift(x, 1.0).max() == 255
 
 
-def test_random_functions_draw_within_their_ranges():
+def test_random_functions_stay_within_their_ranges():
     np.random.seed(0)  # noqa: NPY002 - as scripts do
     shifted = [image.random_channel_shift(np.array([[[0.0, 100.0, 50.0]]]), 10.0, 2)[0, 0, 2] for _ in range(200)]
     assert 40 <= min(shifted) < 42
@@ -106,6 +106,6 @@ def test_smart_resize():
         (lambda: image.random_brightness(X, (1,)), "brightness_range must be two numbers"),
     ],
 )
-def test_what_is_refused(call, message):
+def test_refused_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()

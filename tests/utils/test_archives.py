@@ -1,4 +1,4 @@
-"""Archives that are what they seem, and others."""
+"""Intact, dangerous and damaged archives."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_files_are_extracted(tmp_path, make, archive_format):
 
 @pytest.mark.parametrize("name", ["../out", "folder/../../out", "/tmp/out", "..\\out", "C:/out"])
 @pytest.mark.parametrize("make", [tar, zipped])
-def test_nothing_leads_out_of_the_folder(tmp_path, make, name):
+def test_paths_outside_of_the_folder_are_refused(tmp_path, make, name):
     path = make(tmp_path / "archive", [("good", b"1"), (name, b"2")])
     with pytest.raises(ValueError, match=r"paths must stay in the archive's folder\. Received: "):
         extract_archive(path, tmp_path / "folder")
@@ -95,7 +95,7 @@ def changed(path, *places):
 
 @pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
 @pytest.mark.parametrize("at", [0.5, 0.999])
-def test_a_changed_byte_is_noticed(tmp_path, mode, at):
+def test_a_changed_byte_is_detected(tmp_path, mode, at):
     path = tar(tmp_path / "archive", [("file", random.Random(1).randbytes(200_000))], mode)
     changed(path, (int(at * path.stat().st_size), 1))
     with pytest.raises(ValueError, match=r"archive: an archive \(tar or zip\) is needed"):
@@ -103,7 +103,7 @@ def test_a_changed_byte_is_noticed(tmp_path, mode, at):
     assert not (tmp_path / "folder").exists()
 
 
-ENCRYPTED = [(6, 0, 1), (8, 1, 1)]  # where in which head, and which bits
+ENCRYPTED = [(6, 0, 1), (8, 1, 1)]  # offset, header (local or central), and bits to set
 UNKNOWN_METHOD = [(8, 0, 99), (10, 1, 99)]
 
 

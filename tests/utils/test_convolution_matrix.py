@@ -1,4 +1,4 @@
-"""The matrix is convolution: forward is C x, backward is C^T dy."""
+"""The matrix is the convolution: the forward pass is C x, the gradient is C^T dy."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_any_window_and_groups(kernel, image, window, data_format):
     np.testing.assert_allclose(c @ x.ravel(), y.ravel(), atol=1e-12)
 
 
-def test_the_dtype_is_that_of_the_kernel():
+def test_the_matrix_has_the_dtype_of_the_kernel():
     assert convolution_matrix(np.ones((1, 1, 1, 1), np.float32), (2, 2, 1)).dtype == np.float32
 
 
@@ -60,6 +60,6 @@ def test_shapes_must_fit():
 
 
 @pytest.mark.parametrize(("kernel", "image"), [((3, 3), (4, 4, 1)), ((3, 3, 1, 1), (4, 4)), ((3, 3), (4, 4))])
-def test_all_axes_are_given(kernel, image):
+def test_all_axes_are_required(kernel, image):
     with pytest.raises(ValueError, match=r"must have 4 axes, .* Received: kernel\.shape=.*, input_shape=\("):
         convolution_matrix(np.ones(kernel), image)

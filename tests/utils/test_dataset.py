@@ -1,4 +1,4 @@
-"""Datasets, their steps and their lengths."""
+"""Datasets, their transformations and their lengths."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_elements(dataset, expected):
             len(made)
 
 
-def test_lengths_that_are_not_known():
+def test_unknown_lengths():
     assert numbers().repeat().cardinality() == ENDLESS
     assert numbers().filter(bool).batch(2).cardinality() == UNKNOWN_LENGTH
     assert numbers().filter(bool).take(2).cardinality() == UNKNOWN_LENGTH
@@ -87,15 +87,15 @@ def test_orders_are_random_and_repeat_with_their_seed():
     assert values(numbers(50).shuffle(50)) == first
 
 
-def test_kept_elements_are_made_once():
+def test_cached_elements_are_created_once():
     calls = []
     dataset = numbers(4).map(lambda x: calls.append(x) or x).cache()
-    next(iter(dataset))  # a pass that is broken off keeps nothing
+    next(iter(dataset))  # an interrupted pass keeps nothing
     assert values(dataset) == values(dataset) == [0, 1, 2, 3]
     assert len(calls) == 5
 
 
-def test_elements_are_made_ahead_in_a_thread_that_ends():
+def test_prefetch_uses_a_thread_that_ends():
     names, threads = [], threading.active_count()
     dataset = numbers(5).map(lambda x: names.append(threading.current_thread().name) or x).prefetch(2)
     iterator = iter(dataset)
@@ -131,7 +131,7 @@ def test_a_model_trains_on_batches_of_a_dataset():
 
 
 @pytest.mark.parametrize("call", [lambda: numbers().batch(0), lambda: numbers().shuffle(0)])
-def test_what_is_refused(call):
+def test_refused_arguments(call):
     with pytest.raises(ValueError, match="at least 1"):
         call()
 
@@ -156,7 +156,7 @@ def test_a_dataset_is_split(sizes, lengths):
     assert rows(again) == rows(left)
 
 
-def test_a_list_of_numbers_is_no_array():
+def test_a_list_of_numbers_is_not_an_array():
     with pytest.raises(ValueError, match=r"np\.asarray\. Received: shapes=\[\(\), \(\)\]"):
         utils.split_dataset([1, 2], 0.5)
 

@@ -1,4 +1,4 @@
-"""Files from a server of one's own."""
+"""Downloads from a local server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytest.importorskip("pooch")
 
 @pytest.fixture
 def served(tmp_path, monkeypatch):
-    """(a folder, its address, the paths that were asked for); what is downloaded goes below another folder."""
+    """Return (a folder, its address, the requested paths); downloads go to another folder."""
     asked = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
@@ -50,7 +50,7 @@ def test_a_file_is_downloaded_once(served, tmp_path, algorithm):
     assert len(asked) == 2
 
 
-def test_another_content_is_downloaded_again_and_another_hash_refused(served, tmp_path):
+def test_changed_content_is_downloaded_again_and_a_wrong_hash_refused(served, tmp_path):
     folder, address, _ = served
     (folder / "data").write_bytes(b"new")
     kept = tmp_path / "elsewhere" / "sub" / "mine"
@@ -66,7 +66,7 @@ def test_another_content_is_downloaded_again_and_another_hash_refused(served, tm
 
 
 @pytest.mark.parametrize("options", [{"extract": True}, {"untar": True}, {"extract": True, "archive_format": "tar"}])
-def test_an_archive_is_extracted_beside_itself(served, tmp_path, options):
+def test_an_archive_is_extracted_next_to_itself(served, tmp_path, options):
     folder, address, _ = served
     tar(folder / "set.tar.gz", [("set/one", b"1")])
     found = Path(get_file("set.tar.gz", address + "set.tar.gz", **options))
@@ -103,6 +103,6 @@ def test_wrong_arguments(arguments):
         get_file(**arguments)
 
 
-def test_a_failed_download_is_an_error_of_the_system(served):
+def test_a_failed_download_is_an_os_error(served):
     with pytest.raises(OSError, match="404"):
         get_file(origin=served[1] + "missing")

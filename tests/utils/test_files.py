@@ -1,4 +1,4 @@
-"""A file is there whole, or as it was."""
+"""A file is complete, or unchanged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_file_is_written_and_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("exception", [RuntimeError, KeyboardInterrupt])
-def test_a_failure_leaves_the_former_file(tmp_path, exception):
+def test_a_failure_leaves_the_previous_file(tmp_path, exception):
     path = tmp_path / "file"
     path.write_bytes(b"former")
 
@@ -40,7 +40,7 @@ def test_a_failure_leaves_the_former_file(tmp_path, exception):
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_nothing_takes_the_place_before_it_is_complete(tmp_path):
+def test_a_file_is_replaced_only_when_complete(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"former")
 
@@ -67,7 +67,7 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
     assert stat.S_IMODE((tmp_path / "whole").stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
 
 
-def test_a_missing_folder_is_told(tmp_path):
+def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_whole(tmp_path / "missing" / "file", lambda file: None)
 
@@ -93,7 +93,7 @@ def test_a_file_keeps_its_owner(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_protected_file_stays(tmp_path):
+def test_a_protected_file_is_not_changed(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"former")
     path.chmod(0o444)
@@ -103,13 +103,13 @@ def test_a_protected_file_stays(tmp_path):
 
 
 def stale(path):
-    """A part that a killed process left."""
+    """Create a partial file that a killed process left."""
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     part.write_bytes(b"half")
     return part
 
 
-def test_what_a_killed_process_left_is_removed(tmp_path):
+def test_partial_files_of_killed_processes_are_removed(tmp_path):
     path = tmp_path / "m[1].npz"
     left, others = stale(path), [stale(tmp_path / "other.npz"), tmp_path / "m[1].npz.old.part"]
     others[1].write_bytes(b"")
@@ -118,8 +118,8 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     assert all(other.exists() for other in others)
 
 
-def test_what_is_being_written_stays(tmp_path):
-    """In this thread, in another one and in another process."""
+def test_files_that_are_being_written_stay(tmp_path):
+    """Written in this thread, in another thread and in another process."""
     path = tmp_path / "file"
 
     def write_meanwhile(file):
@@ -160,7 +160,7 @@ def test_many_writers_at_once(tmp_path):
 
 def test_long_names(tmp_path):
     path = tmp_path / ("é" * 120 + ".npz")
-    stale(tmp_path / ("é" * 108))  # as much as there is space for
+    stale(tmp_path / ("é" * 108))  # as long as the file system allows
     write_whole(path, lambda file: file.write(b"new"))
     assert path.read_bytes() == b"new"
     assert os.listdir(tmp_path) == [path.name]
@@ -187,7 +187,7 @@ except OSError as error:
 """
 
 
-def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path):
+def test_the_error_of_a_full_disk_names_the_file(tmp_path):
     path = tmp_path / "m.npz"
     where = Path(fastconv.__file__).parents[1]
     told = subprocess.run(

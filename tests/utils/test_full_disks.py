@@ -1,4 +1,4 @@
-"""Files on a full disk: the error names the file, and nothing half-written is at its place."""
+"""Files on a full disk: the error names the file, and no partial file replaces it."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ from fastconv.utils import download
 
 @pytest.fixture
 def full(monkeypatch):
-    """A disk on which no file is completed."""
+    """Simulate a disk on which no file is completed."""
 
     def fail(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

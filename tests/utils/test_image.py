@@ -21,7 +21,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Five cats and three dogs, each filled with one number; one in a folder of its own, and a text."""
+    """Create a folder of five cats and three dogs, each filled with a number; one in a subfolder, and a text file."""
     for number, (name, place) in enumerate(
         [("cat", "")] * 4 + [("cat", "more")] + [("dog", "")] * 3,
     ):
@@ -62,7 +62,7 @@ def test_arrays_become_images_and_files(tmp_path, channels, data_format):
     utils.save_img(tmp_path / "x.jpg", given, data_format)
 
 
-def test_numbers_are_scaled_to_those_of_images():
+def test_numbers_are_scaled_to_the_range_of_images():
     image = utils.array_to_img(np.array([[[-1.0], [1.0], [0.0]]]))
     assert np.asarray(image).tolist() == [[0, 255, 127]]
 
@@ -80,7 +80,7 @@ def test_a_folder_for_each_class(folder):
     assert [name.endswith(f"{i}.png") for i, name in enumerate(dataset.file_paths)] == [True] * 8
 
 
-def test_some_of_the_folders_and_those_that_are_no_classes(folder):
+def test_selected_and_missing_classes(folder):
     (folder / ".ipynb_checkpoints").mkdir()
     Image.fromarray(PIXELS).save(folder / ".ipynb_checkpoints" / "copy.png")
     assert images_of(folder).class_names == ["cat", "dog"]
@@ -111,7 +111,7 @@ def test_a_missing_file_stays_a_missing_file(tmp_path):
 
 
 SHORT = (np.arange(20 * 30).reshape(20, 30) * 100).astype("uint16")
-DEEP = {  # arrays of more than 8 bits, and the kind of file that holds them
+DEEP = {  # arrays of more than 8 bits, and the file format that holds them
     "16 bits": (SHORT, "png"),
     "16 bits, big-endian": (SHORT.astype(">u2"), "tiff"),
     "32 bits": (SHORT.astype("int32") * 1000 - 500, "tiff"),
@@ -144,14 +144,14 @@ def test_grayscale_images_of_more_than_8_bits_keep_their_values(deep):
 
 
 @pytest.mark.parametrize("mode", ["rgb", "rgba"])
-def test_color_modes_tell_that_they_cut_values_off(deep, mode):
+def test_color_modes_warn_if_they_clip_values(deep, mode):
     array, path = deep
     with pytest.warns(UserWarning, match=f"color_mode='{mode}' cuts .* off .* color_mode='grayscale' keeps them"):
         image = utils.img_to_array(utils.load_img(path, mode))
     np.testing.assert_array_equal(image[:, :, 0], np.trunc(np.clip(array.astype("float32"), 0, 255)))
 
 
-def test_color_modes_take_deep_images_of_small_integers_in_silence(tmp_path):
+def test_color_modes_do_not_warn_for_deep_images_of_small_integers(tmp_path):
     Image.fromarray(PIXELS[:, :, 0].astype("uint16")).save(tmp_path / "x.png")
     image = utils.img_to_array(utils.load_img(tmp_path / "x.png", "rgb"))
     np.testing.assert_array_equal(image, PIXELS[:, :, :1].repeat(3, 2))
@@ -195,7 +195,7 @@ def test_orders_are_random_and_repeat_with_their_seed(folder):
     assert [order(again) for _ in range(3)] == orders
 
 
-def test_the_part_in_the_middle_and_the_layout(folder):
+def test_center_crops_and_layouts(folder):
     (x,) = images_of(
         folder, labels=None, crop_to_aspect_ratio=True, data_format="channels_first", color_mode="grayscale"
     )
@@ -217,7 +217,7 @@ def test_the_part_in_the_middle_and_the_layout(folder):
         ({"labels": "none"}, "labels must be"),
     ],
 )
-def test_what_is_refused(folder, how, message):
+def test_refused_arguments(folder, how, message):
     with pytest.raises(ValueError, match=message):
         images_of(folder, **how)
 
@@ -239,7 +239,7 @@ def test_folders_without_images(tmp_path):
         (lambda path: utils.img_to_array(np.zeros(3)), "2 or 3 axes"),
     ],
 )
-def test_what_single_images_refuse(path, call, message):
+def test_refused_arguments_of_single_images(path, call, message):
     with pytest.raises(ValueError, match=message):
         call(path)
 
@@ -253,7 +253,7 @@ def test_what_single_images_refuse(path, call, message):
         ((1, 40), (6, 6), (slice(2, 3), slice(0, 6))),  # a side that would vanish keeps a pixel
     ],
 )
-def test_images_that_keep_their_proportions_are_surrounded_by_zeros(tmp_path, sides, size, inner):
+def test_images_that_keep_their_aspect_ratio_are_padded_with_zeros(tmp_path, sides, size, inner):
     utils.save_img(tmp_path / "a.png", np.full((*sides, 3), 200.0), scale=False)
     for data_format in ("channels_last", "channels_first"):
         (x,) = images_of(

@@ -1,4 +1,4 @@
-"""Graphs of models, as text, and as pictures where Graphviz is installed."""
+"""Graphs of models as text, and as pictures if Graphviz is installed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_boxes_and_arrows():
     assert len(arrows(graph)) == 7
 
 
-def test_what_boxes_tell():
+def test_contents_of_boxes():
     graph = model_to_dot(branched(), True, True, False, show_layer_activations=True, show_trainable=True)
     shapes = "{input: (None, 8, 8, 3)|output: (None, 8, 8, 4)}"
     assert boxes(graph)["conv"] == f"{{Conv2D|activation: relu|{shapes}|float32|trainable}}"
@@ -70,7 +70,7 @@ def test_models_within_models():
     assert "model/conv" in boxes(cluster)
 
 
-def test_a_model_that_is_not_drawn_is_one_box_and_one_without_weights_none():
+def test_a_subclassed_model_is_a_single_box():
     class Own(Model):
         def call(self, x):
             return x
@@ -106,7 +106,7 @@ def test_matplotlib_draws_when_graphviz_is_missing(tmp_path, no_graphviz, rankdi
     assert text.count("(None, 8, 8, 4) | output: (None, 8, 8, 4)") >= 2
 
 
-def test_boxes_do_not_overlap_and_arrows_lead_on():
+def test_boxes_do_not_overlap_and_arrows_point_down():
     rows = [
         ("a", []),
         ("b", ["a"]),
@@ -137,7 +137,7 @@ def test_a_single_box_and_a_deep_model(tmp_path, no_graphviz):
         assert 10_000 < image.height <= model_drawing.MAX_PIXELS
 
 
-def test_what_matplotlib_cannot_draw(tmp_path, no_graphviz, monkeypatch):
+def test_options_that_matplotlib_lacks(tmp_path, no_graphviz, monkeypatch):
     with pytest.raises(ValueError, match=r"must end in \.dot, .*\.pdf, .*program 'dot' is not installed.*model\.xdot"):
         plot_model(branched(), tmp_path / "model.xdot")
     with pytest.raises(ValueError, match="rankdir must be"):

@@ -32,7 +32,7 @@ def test_shapes(shape, expected):
 
 
 @pytest.mark.parametrize("labels", [[0, 3], [-1, 0]])
-def test_labels_lie_within_the_classes(labels):
+def test_labels_must_be_within_the_classes(labels):
     with pytest.raises(ValueError, match="Received: labels from"):
         to_categorical(labels, 3)
 

@@ -1,4 +1,4 @@
-"""The line on terminals, in files, and where only ASCII can be printed."""
+"""The progress line on terminals, in files, and with ASCII only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastconv.utils.progbar import Progbar
 
 
 class Screen(io.StringIO):
-    """A terminal, or not."""
+    """A stream that may be a terminal."""
 
     def __init__(self, terminal, encoding="utf-8"):
         super().__init__()
@@ -30,7 +30,7 @@ class Screen(io.StringIO):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The seconds that pass: clock[0] is now."""
+    """Return a list whose first element is the current time in seconds."""
     now = [0.0]
     monkeypatch.setattr(progbar.time, "monotonic", lambda: now[0])
     return now
@@ -86,7 +86,7 @@ def test_ascii(monkeypatch, clock):
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_one_plain_line(monkeypatch, clock, terminal):
+def test_a_single_plain_line(monkeypatch, clock, terminal):
     text = run(Screen(terminal), monkeypatch, clock, verbose=2)
     assert text == "4/4 - 2s - 500ms/step - loss: 0.2500 - tiny: 2.5000e-05\n"
 

@@ -1,4 +1,4 @@
-"""One seed for every source of random numbers."""
+"""A single seed for every source of random numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def draws():
     return [random.random(), np.random.rand(), generator().random(), next_seed()]  # noqa: NPY002
 
 
-def test_a_seed_begins_everything_anew():
+def test_a_seed_restarts_every_generator():
     set_random_seed(7)
     first = draws()
     assert draws() != first
@@ -32,6 +32,6 @@ def test_seeds_are_ints_of_63_bits():
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, None, "1"])
-def test_a_seed_is_a_whole_number(seed):
+def test_a_seed_is_an_integer(seed):
     with pytest.raises(ValueError, match="seed must be an int"):
         set_random_seed(seed)

@@ -1,4 +1,4 @@
-"""Sequences of one length, and windows of series."""
+"""Sequences of equal length, and windows of time series."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def test_sequences_of_vectors():
     ("sequences", "options"),
     [([[1]], {"padding": "before"}), ([[1]], {"truncating": "end"}), ([1, 2], {}), ([[[1]], [[1, 2]]], {})],
 )
-def test_what_is_no_sequence(sequences, options):
+def test_invalid_sequences(sequences, options):
     with pytest.raises(ValueError, match=r"^pad_sequences: .* Received: "):
         utils.pad_sequences(sequences, **options)
 
 
 def windows(data, targets, length, stride=1, rate=1, start=0, end=None):
-    """Window by window, as Keras documents them."""
+    """Build the windows one by one, as Keras documents them."""
     data = data[start:end]
     last = len(data) - (length - 1) * rate
     for i in range(0, last, stride):
@@ -75,7 +75,7 @@ def test_windows_outside_the_data(how):
         utils.timeseries_dataset_from_array(np.arange(12), None, *how)
 
 
-def test_names_begin_again():
+def test_names_are_reset():
     utils.clear_session()
     assert [layers.Dense(1).name for _ in range(2)] == ["dense", "dense_1"]
     utils.clear_session()
