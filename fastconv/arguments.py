@@ -1,4 +1,4 @@
-"""Numbers as users give them, NumPy's among them, checked and made Python's own: what configurations hold."""
+"""Checks of users' arguments. Numbers, NumPy's included, become Python's own, so that configurations can hold them."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ import numpy as np
 
 LARGEST = 2**63 - 1  # sizes and positions that arrays can have
 MOST_SEED = 2**64 - 1
-MOST_PIXELS = 2**31 - 1  # of an axis, padding included: kernels of GPUs count in 32 bits, others in 64
+MOST_PIXELS = 2**31 - 1  # of an axis, padding included: GPU kernels count in 32 bits
 
 
 def plain(value: Any, kinds: Any = (np.ndarray, np.generic)) -> Any:
-    """`value` with NumPy's numbers and arrays as Python's numbers and lists, inside lists, tuples and dicts too.
+    """Return `value` with NumPy's numbers and arrays as Python's numbers and lists, inside lists, tuples and dicts too.
 
     Args:
-        value: anything.
-        kinds: NumPy's types that are made plain.
+        value: any value.
+        kinds: the NumPy types to convert.
     """
     if isinstance(value, kinds):
         return value.tolist()
     if type(value) in (list, tuple):
-        return type(value)([plain(one, kinds) for one in value])
+        return type(value)([plain(v, kinds) for v in value])
     if type(value) is dict:
-        return {key: plain(one, kinds) for key, one in value.items()}
+        return {key: plain(v, kinds) for key, v in value.items()}
     return value
 
 
 def number_of(value: Any) -> Any:
-    """`value`, an array or tensor of a single number and no axis, as Python's number; anything else as it is."""
+    """Return an array or tensor with a single number and no axis as Python's number; any other value unchanged."""
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()
-    return float(value) if isinstance(value, np.floating) else value  # a longdouble stays one in `item`
+    return float(value) if isinstance(value, np.floating) else value  # longdouble.item() is a longdouble
 
 
 def is_integer(value: Any) -> bool:
-    """Whether `value` is an integer of Python or NumPy, and not a boolean."""
+    """Return True if `value` is an integer of Python or NumPy, and not a boolean."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def is_number(value: Any) -> bool:
-    """Whether `value` is a real number of Python or NumPy that a float can hold, and neither NaN nor a boolean."""
+    """Return True if `value` is a real number of Python or NumPy that fits a float, and neither NaN nor a boolean."""
     if is_integer(value):
         return bool(abs(value) <= sys.float_info.max)
     return isinstance(value, (float, np.floating)) and not math.isnan(value)
 
 
 def describe(owner: Any) -> str:
-    """What an error calls the object, or the function, that an argument belongs to."""
+    """Return the name of an argument's object or function for error messages."""
     return owner if isinstance(owner, str) else type(owner).__name__
 
 
 def as_integer(owner: Any, name: str, value: Any, least: int = -LARGEST, most: int = LARGEST) -> int:
-    """`value` as an int.
+    """Return `value` as an int.
 
     Raises:
-        ValueError: it is no integer, below `least`, above `most`, or too large for the size of an array.
+        ValueError: if it is not an integer, is below `least` or above `most`, or is too large for the size of an array.
     """
     number = number_of(value)
     if not is_integer(number) or not least <= number <= most:
@@ -72,12 +72,13 @@ def as_integer(owner: Any, name: str, value: Any, least: int = -LARGEST, most: i
 
 
 def as_integers(owner: Any, name: str, value: Any, least: int = -LARGEST, count: int | None = None) -> tuple[int, ...]:
-    """`value`, a tuple, list or array of integers, as a tuple of ints.
+    """Return `value`, a tuple, list or array of integers, as a tuple of ints.
 
-    With `count`, the number of axes of images, a single integer stands for all axes, and integers are below 2**31.
+    With `count`, the number of axes of images, a single integer stands for all axes, and integers must be below 2**31.
 
     Raises:
-        ValueError: it is something else, of another length than `count`, or has an integer below `least` or too large.
+        ValueError: if it is anything else, if its length is not `count`, or if an integer is below `least` or too
+            large.
     """
     numbers = plain(value)
     if count is not None and is_integer(numbers):
@@ -93,10 +94,10 @@ def as_integers(owner: Any, name: str, value: Any, least: int = -LARGEST, count:
 
 
 def as_size(owner: Any, name: str, value: Any) -> tuple[int, int]:
-    """`value`, the (height, width) of an image, as a tuple of ints.
+    """Return `value`, the (height, width) of an image, as a tuple of ints.
 
     Raises:
-        ValueError: it is something else than two integers from 1 to below 2**31.
+        ValueError: if it is not two integers >= 1 and below 2**31.
     """
     sizes = plain(value)
     if not isinstance(sizes, (list, tuple)) or len(sizes) != 2:
@@ -106,15 +107,15 @@ def as_size(owner: Any, name: str, value: Any) -> tuple[int, int]:
 
 
 def as_seed(owner: Any, value: Any, most: int = MOST_SEED) -> int:
-    """`value` as an int. Raises ValueError unless it is an integer from 0 to `most`."""
+    """Return `value` as an int. Raises ValueError unless it is an integer from 0 to `most`."""
     return as_integer(owner, "seed", value, 0, most)
 
 
 def as_shape(owner: Any, name: str, value: Any) -> tuple[int | None, ...]:
-    """`value`, sizes in a tuple, list or array, as a tuple of ints, None for each size that is unknown.
+    """Return `value`, sizes in a tuple, list or array, as a tuple of ints, with None for unknown sizes.
 
     Raises:
-        ValueError: it is something else, or a size is below 0.
+        ValueError: if it is anything else, or if a size is negative.
     """
     sizes = plain(value)
     if not isinstance(sizes, (list, tuple)) or not all(
@@ -125,10 +126,10 @@ def as_shape(owner: Any, name: str, value: Any) -> tuple[int | None, ...]:
 
 
 def as_axes(owner: Any, name: str, value: Any) -> int | list[int]:
-    """`value`, one axis or several, as an int or a list of ints.
+    """Return `value`, an axis or several, as an int or a list of ints.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: if it is anything else.
     """
     axes = plain(value)
     several = axes if isinstance(axes, (list, tuple)) else [axes]
@@ -146,15 +147,16 @@ def as_number(
     above: float | None = None,
     below: float | None = None,
 ) -> Any:
-    """`value` as a Python number; integers stay integers.
+    """Return `value` as a Python number. Integers stay integers.
 
     Args:
-        owner, name, value: for the error, and what is checked.
-        low, high: the least and the greatest number.
-        above, below: bounds that the number does not reach; below=math.inf asks for a finite one.
+        owner, name: name the argument in the error message.
+        value: the argument.
+        low, high: inclusive bounds.
+        above, below: exclusive bounds; below=math.inf requires a finite number.
 
     Raises:
-        ValueError: it is no real number, NaN, or outside.
+        ValueError: if it is not a real number, is NaN, or is out of bounds.
     """
     number = number_of(value)
     inside = is_number(number) and low <= number <= high
@@ -167,20 +169,20 @@ def as_number(
 
 
 def as_strength(owner: Any, name: str, value: Any) -> Any:
-    """`value` as a Python number. Raises ValueError unless it is finite and at least 0."""
+    """Return `value` as a Python number. Raises ValueError unless it is finite and at least 0."""
     return as_number(owner, name, value, 0, below=math.inf)
 
 
 def optional(check: Callable[..., Any], owner: Any, name: str, value: Any, *bounds: Any, **further: Any) -> Any:
-    """`check(owner, name, value, ...)`, one of the functions of this file; None stays None."""
+    """Return `check(owner, name, value, ...)` for a function of this file; None stays None."""
     return None if value is None else check(owner, name, value, *bounds, **further)
 
 
 def as_numbers(owner: Any, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> Any:
-    """`value`, a number or numbers in an array or in nested lists of one shape, as Python's numbers and lists.
+    """Return `value`, a number, an array, or nested lists of equal lengths, as Python's numbers and lists.
 
     Raises:
-        ValueError: it is something else, or there is a number outside of `low` to `high`.
+        ValueError: if it is anything else, or if a number is outside [low, high].
     """
     numbers = plain(value)
     try:
@@ -196,10 +198,10 @@ def as_numbers(owner: Any, name: str, value: Any, low: float = -math.inf, high: 
 
 
 def as_pair(owner: Any, name: str, value: Any) -> list[Any]:
-    """`value`, two finite numbers in a tuple, list or array, as a list.
+    """Return `value`, two finite numbers in a tuple, list or array, as a list.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: if it is anything else.
     """
     pair = plain(value)
     if not isinstance(pair, (list, tuple)) or len(pair) != 2:
@@ -208,10 +210,10 @@ def as_pair(owner: Any, name: str, value: Any) -> list[Any]:
 
 
 def as_flag(owner: Any, name: str, value: Any) -> bool:
-    """`value` as a bool.
+    """Return `value` as a bool.
 
     Raises:
-        ValueError: it is neither True nor False, and not their equal 1 or 0.
+        ValueError: if it is not True, False, 1 or 0.
     """
     flag = plain(value)
     if not isinstance(flag, (bool, int)) or flag not in (0, 1):
@@ -220,10 +222,10 @@ def as_flag(owner: Any, name: str, value: Any) -> bool:
 
 
 def as_choice(owner: Any, name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """`value`, which must be one of the strings `allowed`.
+    """Return `value`, which must be one of the strings `allowed`.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: if it is anything else.
     """
     if not isinstance(value, str) or value not in allowed:
         rule = f"one of {', '.join(allowed)}" if len(allowed) > 1 else repr(*allowed)
@@ -232,10 +234,10 @@ def as_choice(owner: Any, name: str, value: Any, allowed: tuple[str, ...]) -> st
 
 
 def as_verbosity(owner: Any, value: Any) -> int:
-    """`value`, how much is printed, as an int: 1 for "auto" and True, 0 for False.
+    """Return `value`, the verbosity, as an int: 1 for "auto" and True, 0 for False.
 
     Raises:
-        ValueError: it is something else than 0, 1, 2, True, False or "auto".
+        ValueError: if it is not 0, 1, 2, True, False or "auto".
     """
     number = {"auto": 1}.get(value) if isinstance(value, str) else number_of(value)
     if not isinstance(number, (int, float)) or number not in (0, 1, 2):

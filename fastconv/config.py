@@ -1,4 +1,4 @@
-"""What can be set for a whole process: device, threads, default dtype and layout, strictness."""
+"""Settings of the process: device, threads, default dtype and layout, precision, strictness."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ except ModuleNotFoundError as error:
 
 MOST_THREADS = 256
 STACK_UNITS = {"B": 0, "": 10, "K": 10, "M": 20, "G": 30}  # powers of 2
-PAGE, LEAST_STACK = 4096, 32768  # bytes, of stacks of Python's threads
+PAGE, LEAST_STACK = 4096, 32768  # bytes, for the stacks of Python's threads
 
-_trial = threading.Lock()  # of threads, whose stacks have a size of their own
+_trial = threading.Lock()  # held while the process-wide stack size of threads is changed
 
 _settings: dict = {
     "floatx": "float32",
@@ -63,39 +63,98 @@ _settings: dict = {
 
 
 def floatx() -> str:
-    """The default float dtype, "float32" or "float64"."""
+    """Return the default float dtype, "float32" or "float64".
+
+    Example:
+        >>> config.floatx()
+        'float32'
+    """
     return _settings["floatx"]
 
 
 def set_floatx(value: str) -> None:
-    """Set the dtype of new variables. Raises ValueError for anything but "float32" and "float64"."""
+    """Set the default float dtype of new variables and converted numbers.
+
+    Args:
+        value: "float32" or "float64".
+
+    Raises:
+        ValueError: if `value` is another dtype.
+
+    Example:
+        >>> config.set_floatx("float64")
+        >>> ops.convert_to_tensor([1.0]).dtype.name
+        'float64'
+    """
     if value not in ("float32", "float64"):
         raise ValueError(f"floatx must be 'float32' or 'float64'. Received: {value!r}")
     _settings["floatx"] = value
 
 
 def epsilon() -> float:
-    """The small number that keeps logarithms and quotients finite, 1e-7 by default."""
+    """Return the small number that keeps logarithms and quotients finite, 1e-7 by default.
+
+    Example:
+        >>> config.epsilon()
+        1e-07
+    """
     return _settings["epsilon"]
 
 
 def set_epsilon(value: float) -> None:
-    """Set the number that `epsilon` returns. Raises ValueError unless it is between 0 and 1."""
+    """Set the number that `epsilon` returns.
+
+    Args:
+        value: float between 0 and 1.
+
+    Raises:
+        ValueError: if `value` is not between 0 and 1.
+
+    Example:
+        >>> config.set_epsilon(1e-5)
+        >>> config.epsilon()
+        1e-05
+    """
     _settings["epsilon"] = float(as_number("set_epsilon", "value", value, above=0, below=1))
 
 
 def image_data_format() -> str:
-    """The default layout of images, "channels_last" (N, H, W, C) or "channels_first" (N, C, H, W)."""
+    """Return the default layout of images: "channels_last" (N, H, W, C) or "channels_first" (N, C, H, W).
+
+    Example:
+        >>> config.image_data_format()
+        'channels_last'
+    """
     return _settings["image_data_format"]
 
 
 def set_image_data_format(data_format: str) -> None:
-    """Set the layout that `data_format=None` means. Raises ValueError for unknown layouts."""
+    """Set the layout that `data_format=None` stands for.
+
+    Args:
+        data_format: "channels_last" or "channels_first".
+
+    Raises:
+        ValueError: if the layout is unknown.
+
+    Example:
+        >>> config.set_image_data_format("channels_first")
+        >>> config.image_data_format()
+        'channels_first'
+    """
     _settings["image_data_format"] = standardize_data_format(data_format)
 
 
 def standardize_data_format(data_format: str | None) -> str:
-    """`data_format`, or the default when it is None. Raises ValueError for unknown layouts."""
+    """Return `data_format`, or the default if it is None.
+
+    Raises:
+        ValueError: if the layout is unknown.
+
+    Example:
+        >>> config.standardize_data_format(None)
+        'channels_last'
+    """
     if data_format is None:
         return image_data_format()
     if data_format not in ("channels_last", "channels_first"):
@@ -104,29 +163,57 @@ def standardize_data_format(data_format: str | None) -> str:
 
 
 def strict_windows() -> bool:
-    """Whether a window that does not divide its input evenly is an error; off by default, as in Keras."""
+    """Return True if a window that does not divide its input evenly is an error. False by default, as in Keras.
+
+    Example:
+        >>> config.strict_windows()
+        False
+    """
     return _settings["strict"]
 
 
 def set_strict_windows(strict: bool) -> None:
-    """Make (N - F + 2P)/S + 1 have to be a whole number for convolutions and pooling, as a textbook would."""
+    """Require that (N - F + 2P)/S is an integer in convolutions and pooling, as in a textbook.
+
+    Args:
+        strict: bool. If False, windows may leave part of the input unread.
+
+    Example:
+        >>> config.set_strict_windows(True)
+        >>> ops.max_pool(np.ones((1, 5, 5, 1), "float32"), 2)
+        Traceback (most recent call last):
+        ValueError: max_pool: (N - F + 2P)/S must be an integer under strict windows. ...
+    """
     _settings["strict"] = bool(strict)
 
 
 def conv_precision() -> str:
-    """How convolutions are computed, "fast" or "exact"."""
+    """Return the precision of convolutions, "fast" or "exact".
+
+    Example:
+        >>> config.conv_precision()
+        'fast'
+    """
     return _settings["conv_precision"]
 
 
 def set_conv_precision(precision: str) -> None:
     """Choose between the fastest algorithms and the plain sums of the definition.
 
-    "fast", the default, lets algorithms run that add in another order or multiply less, such as Winograd's: errors of
-    a few more units in the last place, and a NaN or infinity may reach outputs near its own. "exact" computes every
-    output from its own window alone, as one sum of products in float32.
+    With "fast", the default, algorithms such as Winograd's may add in another order or multiply less. Errors grow by a
+    few units in the last place, and a NaN or infinity may reach outputs near its own. With "exact", every output is
+    computed only from its own window, as a single sum of products in float32.
+
+    Args:
+        precision: "fast" or "exact".
 
     Raises:
-        ValueError: `precision` is neither.
+        ValueError: if `precision` is another value.
+
+    Example:
+        >>> config.set_conv_precision("exact")
+        >>> config.conv_precision()
+        'exact'
     """
     if precision not in ("fast", "exact"):
         raise ValueError(f"conv_precision must be 'fast' or 'exact'. Received: {precision!r}")
@@ -134,33 +221,59 @@ def set_conv_precision(precision: str) -> None:
 
 
 def max_workspace() -> int:
-    """The most bytes of scratch memory that the threads of one call may share, 256 MiB by default."""
+    """Return the limit of scratch memory that the threads of a call share, in bytes. 256 MiB by default.
+
+    Example:
+        >>> config.max_workspace() // 2**20
+        256
+    """
     return _settings["max_workspace"]
 
 
 def set_max_workspace(size: int) -> None:
-    """Let algorithms that share scratch memory among threads run only where `size` bytes suffice.
+    """Limit the scratch memory that the threads of a call share. Algorithms that need more do not run.
 
-    With 0, convolutions get by with what each thread needs for the block at hand, a few megabytes at most.
+    With 0, convolutions use only the scratch memory of each thread for its current block, a few megabytes at most.
+
+    Args:
+        size: int >= 0, in bytes.
 
     Raises:
-        ValueError: `size` is no integer of at least 0.
+        ValueError: if `size` is not an integer >= 0.
+
+    Example:
+        >>> config.set_max_workspace(0)
+        >>> config.max_workspace()
+        0
     """
     _settings["max_workspace"] = as_integer("set_max_workspace", "size", size, 0)
 
 
 def tf32() -> bool:
-    """Whether GPUs may multiply in TF32; off by default."""
+    """Return True if GPUs may multiply in TF32. False by default.
+
+    Example:
+        >>> config.tf32()
+        False
+    """
     return _settings["tf32"]
 
 
 def set_tf32(allowed: bool) -> None:
-    """Let products on GPUs round their factors to 10 bits, which tensor cores multiply several times as fast.
+    """Let GPUs round the factors of products to 10 bits, which tensor cores multiply several times faster.
 
-    It bears on matrix products (cuBLAS) and on convolutions that cuDNN computes; sums stay float32.
+    This affects matrix products (cuBLAS) and the convolutions that cuDNN computes. Sums stay float32.
+
+    Args:
+        allowed: bool.
 
     Raises:
-        ValueError: `allowed` is neither True nor False.
+        ValueError: if `allowed` is neither True nor False.
+
+    Example:
+        >>> config.set_tf32(True)
+        >>> config.tf32()
+        True
     """
     _settings["tf32"] = as_flag("set_tf32", "allowed", allowed)
 
@@ -169,12 +282,22 @@ def set_tf32(allowed: bool) -> None:
 
 
 def set_num_threads(n: int) -> None:
-    """Run kernels on at most `n` threads; results have the same bits whatever `n` is.
+    """Run kernels on at most `n` threads. Results have the same bits for every n.
+
+    Args:
+        n: int from 1 to 256.
 
     Raises:
-        ValueError: `n` is no integer from 1 to 256.
-        RuntimeError: the system does not start that many threads, for want of memory or by a limit, with the stacks
-            that OMP_STACKSIZE asks for. OpenMP would end the process.
+        ValueError: if `n` is not an integer from 1 to 256.
+        RuntimeError: if the system cannot start n threads with stacks of the size OMP_STACKSIZE, for lack of memory or
+            because of a limit. (OpenMP would end the process.)
+
+    Example:
+        >>> n = config.get_num_threads()
+        >>> config.set_num_threads(1)
+        >>> config.get_num_threads()
+        1
+        >>> config.set_num_threads(n)
     """
     n = as_integer("set_num_threads", "n", n, 1, MOST_THREADS)
     _start_threads(n)
@@ -182,7 +305,7 @@ def set_num_threads(n: int) -> None:
 
 
 def _start_threads(n: int) -> None:
-    """Let as many threads live at once as OpenMP is going to start. Raises RuntimeError if the system refuses."""
+    """Start and end n - 1 threads, as a trial before OpenMP starts its own. Raises RuntimeError if that fails."""
     if n == 1:
         return
     end = threading.Event()
@@ -215,7 +338,7 @@ def _start_until(end: threading.Event, n: int, started: list[threading.Thread]) 
 
 
 def _stack_size() -> int:
-    """Bytes of the stack of each of OpenMP's threads, as the environment asks for; 0 if it does not."""
+    """Return the stack size of OpenMP's threads from the environment, in bytes; 0 if it is not set."""
     for name in ("OMP_STACKSIZE", "GOMP_STACKSIZE"):
         size = re.fullmatch(r"\s*(\d+)\s*([BKMG]?)\s*", os.environ.get(name, ""), re.ASCII | re.IGNORECASE)
         if size is not None:
@@ -225,18 +348,28 @@ def _stack_size() -> int:
 
 
 def get_num_threads() -> int:
-    """The most threads a kernel started now would run on."""
+    """Return the most threads on which a kernel started now would run.
+
+    Example:
+        >>> 1 <= config.get_num_threads() <= 256
+        True
+    """
     return _core.get_num_threads()
 
 
 def default_threads() -> int:
-    """min(processors this process may use, CPU quota of its control group, physical cores)."""
+    """Return min(processors this process may use, CPU quota of its control group, physical cores).
+
+    Example:
+        >>> config.default_threads() >= 1
+        True
+    """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(allowed, _cgroup_quota() or allowed, _physical_cores() or allowed))
 
 
 def _cgroup_quota() -> int | None:
-    """Processors granted by the control group (version 2, then 1), rounded up; None where there is no limit."""
+    """Return the processors granted by the control group (version 2, then 1), rounded up; None if there is no limit."""
     try:
         with open("/sys/fs/cgroup/cpu.max") as file:
             quota, period = file.read().split()
@@ -254,7 +387,7 @@ def _cgroup_quota() -> int | None:
 
 
 def _physical_cores() -> int | None:
-    """Cores, not hyper-threads, as Linux lists them; None where it does not say."""
+    """Return the number of cores, not hyper-threads, that Linux lists; None if it lists none."""
     siblings = set()
     for cpu in range(os.cpu_count() or 1):
         try:
@@ -267,11 +400,11 @@ def _physical_cores() -> int | None:
 
 def _threads_from_environment() -> None:
     _core.set_default_threads(default_threads())
-    if _core.get_num_threads() < 1:  # OpenMP has read a number from OMP_NUM_THREADS that its int does not hold
+    if _core.get_num_threads() < 1:  # OMP_NUM_THREADS overflows OpenMP's int
         _core.set_num_threads(default_threads())
     wanted = os.environ.get("FASTCONV_NUM_THREADS")
     if not wanted:
-        if _stack_size():  # which may be too large even for the number of threads that is the default
+        if _stack_size():  # may be too large even for the default number of threads
             _start_threads(_core.get_num_threads())
         return
     if not wanted.isascii() or not wanted.isdecimal() or not 1 <= int(wanted) <= MOST_THREADS:

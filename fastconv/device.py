@@ -1,4 +1,4 @@
-"""Where models compute: the processor, or a GPU that CuPy finds."""
+"""The device on which models compute: the processor, or a GPU that CuPy finds."""
 
 from __future__ import annotations
 
@@ -13,25 +13,34 @@ from typing import Any
 
 _chosen = "auto"  # for the whole process
 _here: ContextVar[str | None] = ContextVar("fastconv_device", default=None)  # within `device(...)`
-_found = {"cpu": "cpu"}  # what names have come to
+_found = {"cpu": "cpu"}  # name given by the user: name of the device
 
 
 class MissingGpuError(RuntimeError):
-    """Why no GPU can be used, and what is to be installed."""
+    """Raised if no GPU can be used; the message says why and what to install."""
 
 
 # ---- the choice ------------------------------------------------------------------------------------------------------
 
 
 def set_device(name: str) -> None:
-    """Choose where models compute from now on: "auto", the default, "cpu", "gpu", or "gpu:1" for the second GPU.
+    """Set the device on which models compute from now on.
 
-    "auto" is the first GPU where CuPy is installed and finds one, and else the processor. The environment variable
-    FASTCONV_DEVICE says it beforehand. Functions of `ops` are not concerned: they run where their arrays are.
+    "auto" is the first GPU if CuPy is installed and finds a GPU, else the processor. The environment variable
+    FASTCONV_DEVICE sets the device at start. Functions of `ops` do not depend on it: they run on the device of their
+    arrays.
+
+    Args:
+        name: "auto" (default), "cpu", "gpu", or "gpu:1" for the second GPU.
 
     Raises:
-        ValueError: another name.
-        MissingGpuError: a GPU where none can be used; the message says what is missing.
+        ValueError: if `name` is not spelled like a device.
+        MissingGpuError: if the GPU cannot be used; the message says what is missing.
+
+    Example:
+        >>> config.set_device("cpu")
+        >>> config.get_device()
+        'cpu'
     """
     global _chosen
     resolve(name)
@@ -39,26 +48,36 @@ def set_device(name: str) -> None:
 
 
 def get_device() -> str:
-    """Where models compute now: "cpu", or "gpu:0" and the like."""
+    """Return the device on which models compute now: "cpu", or "gpu:0" and so on.
+
+    Example:
+        >>> with config.device("cpu"):
+        ...     config.get_device()
+        'cpu'
+    """
     return resolve(_here.get() or _chosen)
 
 
 def gpu_number() -> int | None:
-    """The number of the GPU where models compute now; None for the processor."""
+    """Return the number of the GPU on which models compute now, or None for the processor."""
     device = get_device()
     return None if device == "cpu" else int(device.partition(":")[2])
 
 
 @contextlib.contextmanager
 def device(name: str) -> Iterator[None]:
-    """Choose where models compute within a block of code, in this Python thread alone.
+    """Set the device on which models compute within a block of code, in this Python thread only.
+
+    Args:
+        name: a device, as for `set_device`.
 
     Raises:
         ValueError, MissingGpuError: as `set_device` does.
 
-    >>> with device("cpu"):
-    ...     print(get_device())
-    cpu
+    Example:
+        >>> with config.device("cpu"):
+        ...     print(config.get_device())
+        cpu
     """
     resolve(name)
     token = _here.set(name)
@@ -69,14 +88,14 @@ def device(name: str) -> Iterator[None]:
 
 
 def resolve(name: str) -> str:
-    """The device that `name` stands for. Raises as `set_device` does."""
+    """Return the device that `name` stands for. Raises as `set_device` does."""
     if name not in _found:
         _found[name] = _find(check_name(name))
     return _found[name]
 
 
 def check_name(name: str) -> str:
-    """`name`. Raises ValueError unless it is spelled like a device."""
+    """Return `name`. Raises ValueError unless it is spelled like a device."""
     if not isinstance(name, str) or not re.fullmatch(r"auto|cpu|gpu(:\d+)?", name):
         raise ValueError(f'A device is "auto", "cpu", "gpu" or "gpu:" and a number. Received: {name!r}')
     return name
@@ -99,11 +118,11 @@ def _find(name: str) -> str:
 
 
 def gpu_count() -> int:
-    """How many GPUs can be used, at least one. Raises MissingGpuError where there is none."""
+    """Return the number of usable GPUs, at least one. Raises MissingGpuError if there is none."""
     runtime = cupy().cuda.runtime
     try:
         count = runtime.getDeviceCount()
-    except Exception as error:  # a driver that is missing or too old has many ways to say so
+    except Exception as error:  # a missing or outdated driver raises various errors
         raise MissingGpuError(f"CuPy finds no GPU that it can use: {error}") from error
     if count == 0:
         raise MissingGpuError("CuPy finds no GPU in this machine")
@@ -111,7 +130,7 @@ def gpu_count() -> int:
 
 
 def cupy() -> Any:
-    """The module. Raises MissingGpuError where it is not installed or does not load."""
+    """Return the module. Raises MissingGpuError if it is not installed or does not load."""
     try:
         return importlib.import_module("cupy")
     except Exception as error:  # a broken installation must not break work on the processor
@@ -124,12 +143,12 @@ def cupy() -> Any:
 
 
 def any_on_gpu(arrays: Iterable[Any]) -> bool:
-    """Whether there is an array of CuPy among `arrays`."""
+    """Return True if `arrays` has a CuPy array."""
     return "cupy" in sys.modules and any(map(is_on_gpu, arrays))
 
 
 def is_on_gpu(x: Any) -> bool:
-    """Whether `x` is an array of CuPy."""
+    """Return True if `x` is a CuPy array."""
     module = sys.modules.get("cupy")
     return module is not None and isinstance(x, module.ndarray)
 

@@ -1,7 +1,7 @@
-"""The geometry of one convolution or one pooling: every size and setting that is known before data is seen.
+"""The geometry of a convolution or a pooling: all sizes and settings that do not depend on data.
 
-A record is built once, in `fastconv.ops`, after its arguments are checked. The primitive, the backend, the choice of
-an algorithm and the compiled kernel receive the same record.
+`fastconv.ops` builds a record once, after checking its arguments. The primitive, the backend, the choice of an
+algorithm and the compiled kernel receive the same record.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Convolution(NamedTuple):
 
     Attributes:
         images: N, the batch size.
-        inputs: spatial sizes of x, one to three of them.
+        inputs: spatial sizes of x, one to three.
         outputs: spatial sizes of y.
-        channels: C, the channels of x, which are CI times the number of groups.
+        channels: C, the channels of x: CI times the number of groups.
         kernel_shape: (.., CI, CO), the shape of w.
         strides: pixels from one window to the next, for each spatial axis.
         padding: zeros (before, after) each spatial axis.
@@ -47,7 +47,7 @@ class Convolution(NamedTuple):
 
     @property
     def size(self) -> Shape:
-        """The taps of the window along each spatial axis."""
+        """Return the taps of the window along each spatial axis."""
         return self.kernel_shape[:-2]
 
     @property
@@ -56,22 +56,22 @@ class Convolution(NamedTuple):
 
     @property
     def input_shape(self) -> Shape:
-        """The shape of x."""
+        """Return the shape of x."""
         return (self.images, *self.inputs, self.channels)
 
     @property
     def output_shape(self) -> Shape:
-        """The shape of y."""
+        """Return the shape of y."""
         return (self.images, *self.outputs, self.kernel_shape[-1])
 
     @property
     def pixels(self) -> int:
-        """Output pixels of all images."""
+        """Return the number of output pixels of all images."""
         return self.images * prod(self.outputs)
 
     @property
     def products(self) -> int:
-        """Multiply-adds for each pair of an input and an output channel; taps in the padding do not count."""
+        """Return the multiply-adds per pair of an input and an output channel, without taps in the padding."""
         axes = zip(self.inputs, self.outputs, self.size, self.strides, self.padding, self.dilation)
         return self.images * prod(
             sum(count_meetings(inputs, outputs, stride, k * step - before) for k in range(taps))
@@ -80,7 +80,7 @@ class Convolution(NamedTuple):
 
     @property
     def sparse(self) -> bool:
-        """Whether windows skip most of the pixels that they span, because strides, dilation or padding are large."""
+        """Return True if windows skip most pixels that they span, because strides, dilation or padding are large."""
         axes = zip(self.inputs, self.outputs, self.size, self.strides, self.dilation)
         return any(
             (o - 1) * s + reach(k, d) > 4 * (n + o) or reach(k, d) > 4 * min(n, o * s) + k for n, o, k, s, d in axes
@@ -121,20 +121,20 @@ class Pooling(NamedTuple):
 
     @property
     def input_shape(self) -> Shape:
-        """The shape of x."""
+        """Return the shape of x."""
         return (self.images, *self.inputs, self.channels)
 
     @property
     def output_shape(self) -> Shape:
-        """The shape of y."""
+        """Return the shape of y."""
         return (self.images, *self.outputs, self.channels)
 
     @property
     def corner(self) -> tuple[int, int]:
-        """(top, left): the padding before the first pixel."""
+        """Return (top, left), the padding before the first pixel."""
         return self.padding[0][0], self.padding[1][0]
 
 
 def count_meetings(inputs: int, outputs: int, stride: int, first: int) -> int:
-    """Return how many of the outputs o read an input at o * stride + first."""
+    """Return the number of outputs o that read an input at o * stride + first."""
     return max(min((inputs - 1 - first) // stride, outputs - 1) - max(-(first // stride), 0) + 1, 0)

@@ -1,4 +1,4 @@
-"""How much memory there is: arrays that would not fit are refused, before the system ends the process for them."""
+"""Memory limits. Arrays that do not fit raise MemoryError, before the system ends the process."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 
-# Limits of a container, as Linux's two versions of control groups tell them.
+# Memory limits of a container, in both versions of Linux control groups.
 LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 @lru_cache(maxsize=1)
 def usable_memory() -> int:
-    """The bytes of memory that this machine has, or that the container may use."""
+    """Return the bytes of memory that this machine has, or that the container may use."""
     return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *map(_limit_in, LIMITS)])
 
 
 def _limit_in(path: str) -> Any:
-    """The number in a file, infinity if there is none."""
+    """Return the number in a file, or infinity if there is none."""
     try:
         with open(path) as file:
             return int(file.read())
@@ -30,13 +30,13 @@ def _limit_in(path: str) -> Any:
 
 
 def check_fits(owner: str, shape: Sequence[int | None], dtype: Any, copies: int = 1) -> None:
-    """Raise MemoryError if an array does not fit the memory, together with what is computed on the way to it.
+    """Raise MemoryError if an array, together with intermediate results, does not fit in memory.
 
     Args:
-        owner: what the error calls the operation.
-        shape, dtype: of the array; sizes that are unknown count as 1.
-        copies: how many arrays of this size there are at one time.
+        owner: name of the operation, for the message.
+        shape, dtype: shape and dtype of the array; unknown sizes count as 1.
+        copies: number of arrays of this size that exist at the same time.
     """
     size = math.prod([1 if n is None else n for n in shape]) * np.dtype(dtype).itemsize * copies
     if size > usable_memory():
-        raise MemoryError(f"{owner}: the result must fit the memory. Received: shape={tuple(shape)}, {size} bytes")
+        raise MemoryError(f"{owner}: the result must fit in memory. Received: shape={tuple(shape)}, {size} bytes")

@@ -1,4 +1,4 @@
-"""Random numbers that are others in every step of a graph, and the same again from the same seed."""
+"""Random numbers that differ in every step of a graph, and repeat if the seed is the same."""
 
 from __future__ import annotations
 
@@ -24,21 +24,27 @@ __all__ = [
     "uniform",
 ]
 
-# Between the seeds of successive draws: an odd number with no simple relation to the increment of splitmix64.
+# The difference between seeds of successive draws: an odd number unrelated to the increment of splitmix64.
 STEP = np.array([0xD1342543DE82EF95], np.uint64)
 
 _drawing = threading.Lock()  # so that no two threads draw the same seed
 
 
 class SeedGenerator(Variable):
-    """A seed that is another one at each draw; as an attribute of a layer or model it is saved with it.
+    """A seed that changes with each draw. A layer or model that has it as an attribute saves it.
 
     Args:
-        seed: the first one; from `utils.set_random_seed` when None.
-        name: the last part of its path.
+        seed: int >= 0, the first seed; None (default) for a seed derived from `utils.set_random_seed`.
+        name: str, the last part of the variable's path.
 
     Attributes:
-        seed: the first one.
+        seed: int, the first seed.
+
+    Example:
+        >>> generator = random.SeedGenerator(7)
+        >>> a, b = random.normal((3,), seed=generator), random.normal((3,), seed=generator)
+        >>> bool((a == b).any())
+        False
     """
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
@@ -47,33 +53,35 @@ class SeedGenerator(Variable):
         self.seed = int(start)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make a generator of the same seeds, from the first one on."""
+        """Return the constructor arguments of a generator that gives the same seeds from the first on."""
         return {"seed": self.seed, "name": self.name}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> SeedGenerator:
-        """Return a generator from what `get_config` has returned."""
+        """Return a generator from the result of `get_config`."""
         return cls(**config)
 
     def next(self, ordered: bool = True) -> Any:
-        """The seed of this draw, (1,) uint64; `ordered` is accepted as Keras does, every draw is in order."""
+        """Return the seed of this draw, (1,) uint64. `ordered` has no effect: draws are always in order."""
         with _drawing:
             now = self.read()
-            seed = now.copy() if isinstance(now, np.ndarray) else now  # an array would change with the variable
+            seed = (
+                now.copy() if isinstance(now, np.ndarray) else now
+            )  # a copy, since the array changes with the variable
             self.assign(seed + STEP)
         return seed
 
 
-_shared: list[SeedGenerator] = []  # the generator for draws without one, once there is such a draw
+_shared: list[SeedGenerator] = []  # the generator of draws without `seed`, made at the first of them
 
 
 def shared_seed() -> int | None:
-    """The next seed of draws without a generator; None where there has been no such draw."""
+    """Return the next seed of draws without a generator, or None before the first."""
     return int(_shared[0].array[0]) if _shared else None
 
 
 def set_shared_seed(seed: int) -> None:
-    """Let draws without a generator go on from `seed`."""
+    """Continue draws without a generator from `seed`."""
     if _shared:
         _shared[0].assign(np.array([seed], np.uint64))
     else:
@@ -84,7 +92,7 @@ followers.append(lambda seed: set_shared_seed(int(np.random.default_rng([seed, 1
 
 
 def draw_seed(seed: int | SeedGenerator | None) -> Any:
-    """The seed of one draw, (1,) uint64: a number is the same in every draw."""
+    """Return the seed of a draw, (1,) uint64. An int gives the same seed in every draw."""
     if isinstance(seed, SeedGenerator):
         return seed.next()
     if seed is not None:
@@ -101,13 +109,24 @@ def normal(
     dtype: str | None = None,
     seed: int | SeedGenerator | None = None,
 ) -> Any:
-    """Normally distributed numbers.
+    """Return normally distributed random numbers.
 
     Args:
-        shape: of the result.
-        mean, stddev: of the distribution.
-        dtype: a float dtype; `config.floatx()` when None.
-        seed: a number for the same numbers in every draw, or a generator for others; one that all share when None.
+        shape: ints, the shape of the result.
+        mean, stddev: floats, default 0 and 1.
+        dtype: float dtype; None (default) for `config.floatx()`.
+        seed: int for the same numbers in every draw, or a `SeedGenerator` for new numbers in every draw; None (default)
+            for the generator that all draws without a seed share.
+
+    Returns:
+        Array of shape `shape`.
+
+    Raises:
+        ValueError: if `dtype` is not a float dtype, or if `stddev` is negative.
+
+    Example:
+        >>> random.normal((2, 3), seed=7).shape
+        (2, 3)
     """
     return ops.random_normal(shape, draw_seed(seed), mean, stddev, dtype or config.floatx())
 
@@ -119,7 +138,25 @@ def uniform(
     dtype: str | None = None,
     seed: int | SeedGenerator | None = None,
 ) -> Any:
-    """Evenly distributed numbers from `minval` to `maxval`; other arguments as for `normal`."""
+    """Return uniformly distributed random numbers, minval <= y < maxval.
+
+    Args:
+        shape: ints, the shape of the result.
+        minval, maxval: floats, default 0 and 1.
+        dtype: float dtype; None (default) for `config.floatx()`.
+        seed: as for `normal`.
+
+    Returns:
+        Array of shape `shape`.
+
+    Raises:
+        ValueError: if `dtype` is not a float dtype.
+
+    Example:
+        >>> y = random.uniform((100,), 2.0, 3.0, seed=7)
+        >>> bool((2 <= y).all() and (y < 3).all())
+        True
+    """
     return ops.random_uniform(shape, draw_seed(seed), minval, maxval, dtype or config.floatx())
 
 
@@ -130,24 +167,89 @@ def truncated_normal(
     dtype: str | None = None,
     seed: int | SeedGenerator | None = None,
 ) -> Any:
-    """Normally distributed numbers at most two standard deviations from the mean; arguments as for `normal`."""
+    """Return normally distributed random numbers at most two standard deviations from the mean.
+
+    Args:
+        shape: ints, the shape of the result.
+        mean, stddev: floats, default 0 and 1: of the distribution before it is truncated.
+        dtype: float dtype; None (default) for `config.floatx()`.
+        seed: as for `normal`.
+
+    Returns:
+        Array of shape `shape`.
+
+    Raises:
+        ValueError: if `dtype` is not a float dtype, or if `stddev` is negative.
+
+    Example:
+        >>> y = random.truncated_normal((1000,), seed=7)
+        >>> bool((abs(y) <= 2).all())
+        True
+    """
     return ops.random_truncated_normal(shape, draw_seed(seed), mean, stddev, dtype or config.floatx())
 
 
 def randint(
     shape: Sequence[int], minval: int, maxval: int, dtype: str = "int32", seed: int | SeedGenerator | None = None
 ) -> Any:
-    """Whole numbers from `minval`, inclusive, to `maxval`, in an integer dtype; `seed` as for `normal`."""
+    """Return random integers, minval <= y < maxval.
+
+    Args:
+        shape: ints, the shape of the result.
+        minval, maxval: ints.
+        dtype: integer dtype, default "int32".
+        seed: as for `normal`.
+
+    Returns:
+        Array of shape `shape`.
+
+    Raises:
+        ValueError: if `dtype` is not an integer dtype, or if minval >= maxval.
+
+    Example:
+        >>> sorted(set(random.randint((100,), 1, 4, seed=7).tolist()))
+        [1, 2, 3]
+    """
     return ops.random_integers(shape, draw_seed(seed), minval, maxval, dtype)
 
 
 def categorical(logits: Any, num_samples: int, dtype: str = "int32", seed: int | SeedGenerator | None = None) -> Any:
-    """(N, num_samples) classes, with the probabilities softmax(logits) of each row (N, K); `seed` as for `normal`."""
+    """Return random classes, with probabilities softmax(logits).
+
+    Args:
+        logits: (N, K).
+        num_samples: int, the number of classes drawn for each row.
+        dtype: dtype of the result, default "int32".
+        seed: as for `normal`.
+
+    Returns:
+        (N, num_samples).
+
+    Raises:
+        ValueError: if `logits` does not have 2 axes.
+
+    Example:
+        >>> random.categorical([[0.0, 100.0]], 3, seed=7).tolist()
+        [[1, 1, 1]]
+    """
     return ops.random_categorical(logits, num_samples, draw_seed(seed), dtype)
 
 
 def shuffle(x: Any, axis: int = 0, seed: int | SeedGenerator | None = None) -> Any:
-    """x with its slices along `axis`, rows for 0, in a random order; `seed` as for `normal`."""
+    """Return x with its slices along `axis` in random order.
+
+    Args:
+        x: array of at least one axis.
+        axis: int, default 0.
+        seed: as for `normal`.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> sorted(random.shuffle([1, 2, 3], seed=7).tolist())
+        [1, 2, 3]
+    """
     return ops.random_shuffle(x, draw_seed(seed), axis)
 
 
@@ -160,10 +262,22 @@ def dropout(
     """Return `inputs` with each element 0 with probability `rate`, else divided by 1 - rate.
 
     Args:
-        inputs: an array.
-        rate: 0 <= rate < 1.
-        noise_shape: the shape of what is drawn, which is broadcast against the inputs; None in it is the inputs' size.
+        inputs: array of any shape.
+        rate: float, 0 <= rate < 1.
+        noise_shape: ints, the shape of the random mask, which broadcasts to the inputs; None in it stands for the size
+            of the inputs. None (default) for a mask of the inputs' shape.
         seed: as for `normal`.
+
+    Returns:
+        Array with the shape of `inputs`.
+
+    Raises:
+        ValueError: if `rate` is outside [0, 1), or if `noise_shape` does not broadcast to the inputs.
+
+    Example:
+        >>> y = random.dropout(np.ones(1000, "float32"), 0.5, seed=7)
+        >>> sorted(set(y.tolist()))
+        [0.0, 2.0]
     """
     if noise_shape is None:
         return ops.dropout(inputs, draw_seed(seed), rate)
@@ -176,7 +290,7 @@ def broadcast_shape(owner: str, noise_shape: Sequence[int | None], shape: Sequen
     """Return `noise_shape` with the sizes of `shape` in place of None.
 
     Raises:
-        ValueError: it is not broadcast against `shape`.
+        ValueError: if it does not broadcast to `shape`.
     """
     sizes = as_shape(owner, "noise_shape", noise_shape)
     if len(sizes) != len(shape) or any(n not in (None, 1, m) for n, m in zip(sizes, shape)):

@@ -1,4 +1,4 @@
-"""The window formula, (N - F + 2P)/S + 1, and everything else that is known of windows before data is seen."""
+"""The window formula, (N - F + 2P)/S + 1, and the rest of window geometry that follows from shapes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastconv.arguments import MOST_PIXELS, is_integer, plain
 Shape = tuple[int, ...]
 Sides = tuple[tuple[int, int], ...]
 Padding = str | int | Sequence[int | Sequence[int]]  # as users may give it
-RANKS = (1, 2, 3)  # how many spatial axes there may be
+RANKS = (1, 2, 3)  # numbers of spatial axes
 NAMED_PADDINGS = ("valid", "same")
 CONV_PADDINGS = (*NAMED_PADDINGS, "causal")
 
@@ -21,9 +21,9 @@ Result = TypeVar("Result")
 
 
 def cached(resolve: Callable[..., Result]) -> Callable[..., Result]:
-    """`resolve`, a function of its arguments and of `config.strict_windows()` alone, asked once for plain arguments.
+    """Return `resolve`, a function of only its arguments and `config.strict_windows()`, with a cache of its results.
 
-    Its results are shared: nobody may change them.
+    Only calls with plain arguments are cached. Callers share the results and must not change them.
     """
 
     @lru_cache(maxsize=1024)
@@ -38,10 +38,10 @@ def cached(resolve: Callable[..., Result]) -> Callable[..., Result]:
 
 
 def as_tuple(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
-    """`value` for each of `rank` spatial axes: positive integers below 2**31.
+    """Return `value` for each of `rank` spatial axes, as positive integers below 2**31.
 
     Raises:
-        ValueError: `value` is neither one such int nor `rank` of them.
+        ValueError: if `value` is neither a positive int below 2**31 nor `rank` of them.
     """
     if type(value) is int and 0 < value <= MOST_PIXELS:
         return (value,) * rank
@@ -59,8 +59,8 @@ def as_tuple(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...
 
 
 def all_whole(values: tuple[Any, ...], least: int) -> bool:
-    """Whether `values` are plain ints from `least` to MOST_PIXELS: quick, before questions that explain an error."""
-    for value in values:  # a loop: a generator for `all` takes longer than the questions
+    """Return True if `values` are Python ints from `least` to MOST_PIXELS: a fast check without an explanation."""
+    for value in values:  # a loop, since a generator for `all` costs more than the checks
         if type(value) is not int or not least <= value <= MOST_PIXELS:
             break
     else:
@@ -69,20 +69,23 @@ def all_whole(values: tuple[Any, ...], least: int) -> bool:
 
 
 def reach(size: int, dilation: int) -> int:
-    """How many pixels a window of `size` taps spans."""
+    """Return the number of pixels that a window of `size` taps spans."""
     return (size - 1) * dilation + 1
 
 
 def output_size(
     spatial: Sequence[int], size: Sequence[int], strides: Sequence[int], padding: Sides, dilation: Sequence[int]
 ) -> Shape:
-    """Return how many windows fit into each axis: floor((N - F + P)/S) + 1, F the dilated window, P both sides."""
+    """Return the number of windows along each axis.
+
+    floor((N - F + P)/S) + 1, with the dilated window size F and the padding P of both sides.
+    """
     axes = zip(spatial, size, strides, padding, dilation)
     return tuple([(n + before + after - reach(k, d)) // s + 1 for n, k, s, (before, after), d in axes])
 
 
 def same_padding(spatial: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> Sides:
-    """The padding with which ceil(N/S) windows fit; an odd pixel goes behind, as in Keras."""
+    """Return the padding with which ceil(N/S) windows fit. An odd pixel is added after the inputs, as in Keras."""
     totals = [max((-(-n // s) - 1) * s + reach(k, d) - n, 0) for n, k, s, d in zip(spatial, size, strides, dilation)]
     return tuple((total // 2, total - total // 2) for total in totals)
 
@@ -90,7 +93,7 @@ def same_padding(spatial: Sequence[int], size: Sequence[int], strides: Sequence[
 def named_padding(
     padding: str, spatial: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 ) -> Sides:
-    """The sides that a name stands for; "causal" reads nothing that lies behind an output, and has no rank but 1."""
+    """Return the sides that a padding's name stands for. "causal", for one axis only, reads nothing after an output."""
     if padding == "same":
         return same_padding(spatial, size, strides, dilation)
     return tuple((reach(k, d) - 1 if padding == "causal" else 0, 0) for k, d in zip(size, dilation))
@@ -105,17 +108,18 @@ def resolve_padding(
     dilation: Sequence[int],
     names: Sequence[str] = NAMED_PADDINGS,
 ) -> Sides:
-    """`padding` as ((before, after), ...) for each spatial axis, checked: at least one window must fit.
+    """Return `padding` as ((before, after), ...) for each spatial axis, after checking that at least one window fits.
 
     Args:
         op: name of the operation, for messages.
         padding: "valid", "same", or explicit sides, ((top, bottom), (left, right)).
-        names: what `padding` may be called.
+        spatial, size, strides, dilation: ints for each spatial axis, in pixels.
+        names: allowed names of `padding`.
 
     Raises:
-        ValueError: unknown padding, negative sides, a window larger than the padded input, 2**31 pixels or more on
-            an axis of the padded input, or, under `config.set_strict_windows(True)`, windows that leave part of the
-            input unread.
+        ValueError: if the padding is unknown or has negative sides, if the window is larger than the padded input, if
+            an axis of the padded input has 2**31 pixels or more, or if `config.set_strict_windows(True)` is in force
+            and windows leave part of the input unread.
     """
     padding = standardize_padding(op, padding, len(size), names)
     same, strict = padding == "same", config.strict_windows()
@@ -125,7 +129,7 @@ def resolve_padding(
         room = n + before + after - reach(k, d)
         uneven = room % s and not same and strict
         if room < 0 or uneven:
-            rule = "(N - F + 2P)/S must be a whole number under strict windows"
+            rule = "(N - F + 2P)/S must be an integer under strict windows"
             raise ValueError(
                 f"{op}: {rule if uneven and room >= 0 else 'the window must fit into the padded input'}. "
                 f"Received: input size={tuple(spatial)}, window={tuple(size)}, strides={tuple(strides)}, "
@@ -143,10 +147,10 @@ def _check_extent(
     dilation: Sequence[int],
     padding: Any,
 ) -> None:
-    """The bound on all arithmetic of windows: what they cover on each axis, padding included, counts in 32 bits.
+    """Check that windows and padding span less than 2**31 pixels of each axis, so that positions fit in 32 bits.
 
     Raises:
-        ValueError: an axis has more pixels.
+        ValueError: if an axis has more pixels.
     """
     if max(extents) > MOST_PIXELS:
         raise ValueError(
@@ -161,10 +165,10 @@ class Clip(NamedTuple):
 
     Attributes:
         taps: (first, end) of the taps that meet an input, for each axis.
-        pixels: (first, end) of the inputs that windows may meet; all of them, unless a side would be negative.
+        pixels: (first, end) of the inputs that windows may meet. These are all inputs unless a side would be negative.
         strides, padding, dilation: the movement of these taps over these pixels, equal to the movement of the whole
             window over all pixels.
-        whole: whether all taps and pixels are left.
+        whole: True if all taps and pixels are left.
     """
 
     taps: Sides
@@ -176,17 +180,17 @@ class Clip(NamedTuple):
 
     @property
     def size(self) -> Shape:
-        """The window that is left."""
+        """Return the size of the clipped window."""
         return tuple(end - first for first, end in self.taps)
 
     @property
     def spatial(self) -> Shape:
-        """The sizes of the inputs that are left."""
+        """Return the sizes of the clipped inputs."""
         return tuple(end - first for first, end in self.pixels)
 
 
 def clip_window(spatial: Shape, size: Shape, strides: Shape, padding: Sides, dilation: Shape) -> Clip:
-    """Leave out the outer taps that meet only padding; their number grows with dilation and padding."""
+    """Return the window without outer taps that meet only padding; their number grows with dilation and padding."""
     axes = [_clip_axis(*axis) for axis in zip(spatial, size, strides, padding, dilation)]
     taps, pixels, strides, padding, dilation = (tuple(values) for values in zip(*axes))
     whole = taps == tuple((0, k) for k in size) and pixels == tuple((0, n) for n in spatial)
@@ -194,12 +198,12 @@ def clip_window(spatial: Shape, size: Shape, strides: Shape, padding: Sides, dil
 
 
 def _clip_axis(n: int, k: int, s: int, sides: tuple[int, int], d: int) -> tuple:
-    """One axis of a `Clip`: (taps, pixels, stride, sides, dilation)."""
+    """Return a single axis of a `Clip`: (taps, pixels, stride, sides, dilation)."""
     before, after = sides
     (outputs,) = output_size((n,), (k,), (s,), (sides,), (d,))
     last_window = (outputs - 1) * s - before
     first, last = max(-(last_window // d), 0), min((n - 1 + before) // d, k - 1)
-    if first > last:  # neighbouring taps lie on either side of the inputs: any tap of no pixels will do
+    if first > last:  # the inputs lie between two taps: keep any tap, over no pixels
         return (0, 1), (0, 0), 1, (outputs, 0), 1
     before, after = before - first * d, after - (k - 1 - last) * d
     pixels = (max(-before, 0), n + min(after, 0))
@@ -216,13 +220,15 @@ def resolve_transposed(
     strides: Sequence[int],
     dilation: Sequence[int],
 ) -> tuple[tuple[int, ...], Sides]:
-    """The spatial sizes of what a transposed convolution gives, and the padding of the convolution that goes back.
+    """Return the spatial sizes of a transposed convolution's output, and the padding of the convolution from it back.
 
-    Windows of F pixels, one for each of N, cover (N - 1) S + F, of which sides are cut off: with `padding` "same" F - S
-    pixels, or, if `output_padding` P is given, F - F mod 2 - P; otherwise those that `padding` names, less P.
+    The N windows of F pixels cover (N - 1) S + F pixels, and the sides are cut off. With `padding` "same", F - S pixels
+    are cut off, or F - F mod 2 - P if `output_padding` P is given. Otherwise the sides of `padding` are cut off, less
+    P.
 
     Raises:
-        ValueError: unknown padding, an output_padding that is not below the stride, no pixel left, or 2**31 and more.
+        ValueError: if the padding is unknown, if output_padding is not below the stride, if no pixel is left, or if an
+            axis has 2**31 pixels or more.
     """
     padding = standardize_padding(op, padding, len(size))
     added = standardize_output_padding(op, output_padding, strides)
@@ -250,10 +256,10 @@ def resolve_transposed(
 def standardize_output_padding(
     op: str, output_padding: int | Sequence[int] | None, strides: Sequence[int]
 ) -> tuple[int | None, ...]:
-    """`output_padding` for each axis: whole numbers from 0 up to below the stride, or None for what follows from it.
+    """Return `output_padding` for each axis: integers >= 0 and below the stride, or None to derive it.
 
     Raises:
-        ValueError: anything else.
+        ValueError: for any other value.
     """
     if output_padding is None:
         return (None,) * len(strides)
@@ -273,10 +279,10 @@ def standardize_padding(
     rank: int,
     names: Sequence[str] = NAMED_PADDINGS,
 ) -> str | Sides:
-    """`padding` as one of `names` or as ((before, after), ...) for each of `rank` axes.
+    """Return `padding` as one of `names`, or as ((before, after), ...) for each of `rank` axes.
 
     Raises:
-        ValueError: anything else, or "causal" with more axes than one.
+        ValueError: for any other value, or for "causal" with more than one axis.
     """
     if not isinstance(padding, str):
         return explicit_sides(op, padding, rank)
@@ -292,10 +298,10 @@ def standardize_padding(
 
 
 def explicit_sides(op: str, padding: int | Sequence[int | Sequence[int]], rank: int) -> Sides:
-    """((before, after), ...) from one int, an int an axis, or a pair an axis.
+    """Return ((before, after), ...) from an int, an int per axis, or a pair per axis.
 
     Raises:
-        ValueError: anything else, or a negative side.
+        ValueError: for any other value, or if a side is negative.
     """
     if type(padding) is tuple and len(padding) == rank and all(map(_is_side, padding)):
         return padding
@@ -318,9 +324,9 @@ def _is_side(pair: Any) -> bool:
 
 
 def shape_mismatch(x_shape: Sequence[int], w_shape: Sequence[int]) -> str:
-    """Why these shapes do not go together; empty where they do."""
+    """Return the rule that these shapes break, or an empty string if they fit together."""
     if len(w_shape) != len(x_shape) or len(x_shape) - 2 not in RANKS:
-        return "inputs and kernel must have as many axes, 3 to 5"
+        return "inputs and kernel must have the same number of axes, 3 to 5"
     channels, (ci, co) = x_shape[-1], w_shape[-2:]
     if min(w_shape) < 1:
         return "every size of the kernel must be at least 1"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import fastconv
+from fastconv import config
 
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 MODULES = sorted(
@@ -31,5 +32,9 @@ def names_of_an_example(module: ModuleType) -> dict[str, Any]:
 def test_examples_of_docstrings(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # examples may write files
     module = importlib.import_module(name)
-    results = doctest.testmod(module, globs=names_of_an_example(module), optionflags=OPTIONS)
-    assert results.failed == 0, f"{results.failed} of {results.attempted} examples fail: see the output above"
+    runner = doctest.DocTestRunner(optionflags=OPTIONS)
+    settings = dict(config._settings)
+    for test in doctest.DocTestFinder().find(module, globs=names_of_an_example(module)):
+        runner.run(test)
+        config._settings.update(settings)  # an example may change settings
+    assert runner.failures == 0, f"{runner.failures} of {runner.tries} examples fail: see the output above"

@@ -53,7 +53,7 @@ def test_absurd_sizes_are_refused_at_once(name, n):
 )
 def test_the_memory_limit_of_a_container(name, monkeypatch):
     monkeypatch.setattr(memory, "usable_memory", lambda: 10**5)
-    with pytest.raises(MemoryError, match=r"the result must fit the memory\. Received: shape="):
+    with pytest.raises(MemoryError, match=r"the result must fit in memory\. Received: shape="):
         CALLS[name](10**5)
 
 

@@ -87,7 +87,7 @@ def test_strict_windows():
     with pytest.raises(ValueError) as caught:
         resolve_padding(*seven)
     assert str(caught.value) == (
-        "conv: (N - F + 2P)/S must be a whole number under strict windows. Received: input size=(7, 7), window=(3, 3), "
+        "conv: (N - F + 2P)/S must be an integer under strict windows. Received: input size=(7, 7), window=(3, 3), "
         "strides=(3, 3), dilation=(1, 1), padding=((0, 0), (0, 0))"
     )
     assert resolve_padding("conv", 1, (7, 7), (3, 3), (3, 3), (1, 1)) == ((1, 1), (1, 1))
@@ -115,7 +115,7 @@ def test_the_cache_depends_on_strictness():
     assert ops.max_pool(x, 2).shape == (1, 2, 2, 1)
     config.set_strict_windows(True)
     try:
-        with pytest.raises(ValueError, match="must be a whole number under strict windows"):
+        with pytest.raises(ValueError, match="must be an integer under strict windows"):
             ops.max_pool(x, 2)
     finally:
         config.set_strict_windows(False)

@@ -73,9 +73,9 @@ def test_seven_by_seven_under_three_by_three():
     assert sizes == [(5, 5), (3, 3), (2, 2)]  # the third stride leaves a rest, which is rounded down as in Keras
     config.set_strict_windows(True)
     assert output_shape((1, 7, 7, 1), (3, 3, 1, 1), 2)[1:3] == (3, 3)
-    with pytest.raises(ValueError, match=r"^conv: \(N - F \+ 2P\)/S must be a whole number under strict windows\."):
+    with pytest.raises(ValueError, match=r"^conv: \(N - F \+ 2P\)/S must be an integer under strict windows\."):
         output_shape((1, 7, 7, 1), (3, 3, 1, 1), 3)
-    with pytest.raises(ValueError, match=r"^max_pool: \(N - F \+ 2P\)/S must be a whole number under strict windows\."):
+    with pytest.raises(ValueError, match=r"^max_pool: \(N - F \+ 2P\)/S must be an integer under strict windows\."):
         ops.max_pool(np.ones((1, 7, 7, 1)), 3, 3)
 
 

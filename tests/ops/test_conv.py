@@ -223,7 +223,7 @@ ERRORS = [
     ),
     (
         lambda: ops.conv(X, W[0]),
-        "conv: inputs and kernel must have as many axes, 3 to 5. "
+        "conv: inputs and kernel must have the same number of axes, 3 to 5. "
         "Received: inputs.shape=(2, 6, 5, 4), kernel.shape=(2, 2, 6) (NWC, WIO)",
     ),
     (
