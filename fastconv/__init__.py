@@ -1,4 +1,4 @@
-"""fastconv: convolutional neural networks on the CPU, with Keras's own words.
+"""fastconv: convolutional neural networks on the CPU, with the API of Keras.
 
 >>> from fastconv import layers, models
 >>> model = models.Sequential([layers.Input((28, 28, 1)), layers.Conv2D(8, 3, activation="relu"), layers.Flatten(),
@@ -28,7 +28,7 @@ from fastconv import (
     saving,
     utils,
 )
-from fastconv import keras2_modules as _old_places  # noqa: F401 - makes modules
+from fastconv import keras2_modules as _old_places  # noqa: F401 - defines modules
 from fastconv.backends import explain_conv, show_config
 from fastconv.engine import GradientTape, KerasTensor, Variable, grad, value_and_grad
 from fastconv.initializers import Initializer

@@ -146,7 +146,12 @@ __all__ = [
 
 
 def backend() -> str:
-    """What computes: "fastconv"."""
+    """Return the name of the library that computes, "fastconv".
+
+    Example:
+        >>> backend.backend()
+        'fastconv'
+    """
     return "fastconv"
 
 
@@ -154,33 +159,83 @@ def backend() -> str:
 
 
 def cast_to_floatx(x: Any) -> Any:
-    """x as `floatx()`."""
+    """Return x cast to `floatx()`.
+
+    Example:
+        >>> backend.cast_to_floatx([1, 2]).dtype.name
+        'float32'
+    """
     return cast(x, floatx())
 
 
 def constant(value: Any, dtype: str | None = None, shape: Sequence[int] | None = None) -> np.ndarray:
-    """An array of `value`, broadcast to `shape`."""
+    """Return an array of `value`, broadcast to `shape`.
+
+    Args:
+        value: number or array.
+        dtype: dtype of the result; None (default) for `floatx()`.
+        shape: ints, or None (default) for the shape of `value`.
+
+    Example:
+        >>> backend.constant(2.0, shape=(3,)).tolist()
+        [2.0, 2.0, 2.0]
+    """
     array = np.asarray(value, dtype or floatx())
     return array if shape is None else np.broadcast_to(array, tuple(shape)).copy()
 
 
 def variable(value: Any, dtype: str | None = None, name: str | None = None) -> Variable:
-    """A variable that begins with `value`."""
+    """Return a variable with the initial value `value`.
+
+    Args:
+        value: number or array.
+        dtype: dtype of the variable; None (default) for `floatx()`.
+        name: str, or None (default).
+
+    Example:
+        >>> backend.get_value(backend.variable([1.0, 2.0])).tolist()
+        [1.0, 2.0]
+    """
     return Variable(np.asarray(value, dtype or floatx()), name=name or "variable")
 
 
 def zeros(shape: Sequence[int], dtype: str | None = None, name: str | None = None) -> Variable:
-    """A variable of zeros."""
+    """Return a variable of zeros.
+
+    Args:
+        shape: ints.
+        dtype: dtype of the variable; None (default) for `floatx()`.
+        name: str, or None (default).
+
+    Example:
+        >>> backend.get_value(backend.zeros((2,))).tolist()
+        [0.0, 0.0]
+    """
     return variable(np.zeros(shape), dtype, name)
 
 
 def ones(shape: Sequence[int], dtype: str | None = None, name: str | None = None) -> Variable:
-    """A variable of ones."""
+    """Return a variable of ones.
+
+    Args:
+        shape: ints.
+        dtype: dtype of the variable; None (default) for `floatx()`.
+        name: str, or None (default).
+
+    Example:
+        >>> backend.get_value(backend.ones((2,))).tolist()
+        [1.0, 1.0]
+    """
     return variable(np.ones(shape), dtype, name)
 
 
 def get_value(x: Any) -> np.ndarray:
-    """The numbers in a variable, a tensor or an array."""
+    """Return the values of a variable, a tensor or an array as a NumPy array.
+
+    Example:
+        >>> backend.get_value(backend.variable(3.0)).tolist()
+        3.0
+    """
     return x.numpy() if isinstance(x, Variable) else ops.convert_to_numpy(x)
 
 
@@ -188,17 +243,34 @@ eval = get_value
 
 
 def set_value(x: Variable, value: Any) -> None:
-    """Write `value` into a variable."""
+    """Assign `value` to the variable x.
+
+    Example:
+        >>> x = backend.zeros((2,))
+        >>> backend.set_value(x, [1.0, 2.0])
+        >>> backend.get_value(x).tolist()
+        [1.0, 2.0]
+    """
     x.assign(np.asarray(value))
 
 
 def count_params(x: Any) -> int:
-    """How many numbers x holds."""
+    """Return the number of elements of x.
+
+    Example:
+        >>> backend.count_params(np.ones((2, 3)))
+        6
+    """
     return int(np.prod(x.shape))
 
 
 def shape(x: Any) -> tuple:
-    """The sizes of the axes of x."""
+    """Return the shape of x, with None for unknown sizes.
+
+    Example:
+        >>> backend.shape(np.ones((2, 3)))
+        (2, 3)
+    """
     return ops.shape(x)
 
 
@@ -206,12 +278,22 @@ int_shape = shape
 
 
 def ndim(x: Any) -> int:
-    """How many axes x has."""
+    """Return the number of axes of x.
+
+    Example:
+        >>> backend.ndim(np.ones((2, 3)))
+        2
+    """
     return len(x.shape)
 
 
 def is_keras_tensor(x: Any) -> bool:
-    """Whether x is a symbolic tensor."""
+    """Return True if x is a symbolic tensor.
+
+    Example:
+        >>> backend.is_keras_tensor(layers.Input((4,)))
+        True
+    """
     return isinstance(x, KerasTensor)
 
 
@@ -219,69 +301,148 @@ def is_keras_tensor(x: Any) -> bool:
 
 
 def argmin(x: Any, axis: int = -1) -> Any:
-    """The position of the smallest element along `axis`."""
+    """Return the position of the first minimum along `axis`.
+
+    Args:
+        x: array of any shape.
+        axis: int, default -1.
+
+    Example:
+        >>> backend.argmin([3.0, 1.0, 2.0]).tolist()
+        1
+    """
     return argmax(-x, axis)
 
 
 def pow(x: Any, a: Any) -> Any:
-    """x^a."""
+    """Return x^a.
+
+    Example:
+        >>> backend.pow([2.0, 3.0], 2.0).tolist()
+        [4.0, 9.0]
+    """
     return ops.power(x, a)
 
 
 def dot(x: Any, y: Any) -> Any:
-    """The product of matrices: sums over the last axis of x and the first of y."""
+    """Return the matrix product of x and y, as `ops.matmul`.
+
+    Example:
+        >>> backend.dot([[1.0, 2.0]], [[3.0], [4.0]]).tolist()
+        [[11.0]]
+    """
     return ops.matmul(x, y)
 
 
 def flatten(x: Any) -> Any:
-    """x with one axis."""
+    """Return x flattened to a single axis.
+
+    Example:
+        >>> backend.flatten([[1, 2], [3, 4]]).tolist()
+        [1, 2, 3, 4]
+    """
     return ops.ravel(x)
 
 
 def batch_flatten(x: Any) -> Any:
-    """Each sample of x as one row."""
+    """Return x with each sample flattened to a row, (N, size of a sample).
+
+    Example:
+        >>> backend.batch_flatten(np.ones((2, 3, 4))).shape
+        (2, 12)
+    """
     return ops.reshape(x, (x.shape[0], -1))
 
 
 def concatenate(tensors: Sequence[Any], axis: int = -1) -> Any:
-    """Tensors one behind another along `axis`."""
+    """Join the arrays of `tensors` along `axis`, default -1.
+
+    Example:
+        >>> backend.concatenate([[[1, 2]], [[3]]]).tolist()
+        [[1, 2, 3]]
+    """
     return ops.concatenate(tensors, axis)
 
 
 def permute_dimensions(x: Any, pattern: Sequence[int]) -> Any:
-    """x with its axes in another order."""
+    """Return x with its axes in the order of `pattern`.
+
+    Example:
+        >>> backend.permute_dimensions(np.ones((2, 3, 4)), (2, 0, 1)).shape
+        (4, 2, 3)
+    """
     return ops.transpose(x, pattern)
 
 
 def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
-    """The first expression where the condition holds, else the second."""
+    """Return `then_expression` if `condition` is True, else `else_expression`, element by element.
+
+    Example:
+        >>> backend.switch([True, False], [1.0, 1.0], [0.0, 0.0]).tolist()
+        [1.0, 0.0]
+    """
     return ops.where(condition, then_expression, else_expression)
 
 
 def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
-    """x above the threshold, at most `max_value`; below it, alpha (x - threshold)."""
+    """Return x if x >= threshold, but at most `max_value`; else alpha (x - threshold).
+
+    Args:
+        x: array of any shape.
+        alpha: float of at least 0, default 0.
+        max_value: float, or None (default) for no limit.
+        threshold: float, default 0.
+
+    Example:
+        >>> backend.relu([-1.0, 2.0, 9.0], alpha=0.5, max_value=6.0).tolist()
+        [-0.5, 2.0, 6.0]
+    """
     from fastconv import activations
 
     return activations.relu(x, alpha, max_value, threshold)
 
 
 def l2_normalize(x: Any, axis: Axis = None) -> Any:
-    """x over its length along `axis`."""
+    """Return x / sqrt(max(sum(x^2), 1e-12)), with the sum over `axis`.
+
+    Args:
+        x: array of any shape.
+        axis: int, ints, or None (default) for all axes.
+
+    Example:
+        >>> backend.l2_normalize([3.0, 4.0]).round(3).tolist()
+        [0.6..., 0.8...]
+    """
     return x * ops.rsqrt(maximum(sum(square(x), axis, True), 1e-12))
 
 
 def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
-    """-sum of target log p along `axis`."""
+    """Return the cross-entropy of probabilities `target` and `output`; see `ops.categorical_crossentropy`.
+
+    Example:
+        >>> backend.categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).tolist()
+        [0.693...]
+    """
     return ops.categorical_crossentropy(target, output, from_logits, axis)
 
 
 def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
-    """-log p[target]."""
+    """Return -log p[target] for probabilities `output`; see `ops.sparse_categorical_crossentropy`.
+
+    Example:
+        >>> backend.sparse_categorical_crossentropy([1], [[0.5, 0.5]]).tolist()
+        [0.693...]
+    """
     return ops.sparse_categorical_crossentropy(target, output, from_logits, axis)
 
 
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
-    """-target log p - (1 - target) log(1 - p), element by element."""
+    """Return -target log p - (1 - target) log(1 - p), elementwise; see `ops.binary_crossentropy`.
+
+    Example:
+        >>> backend.binary_crossentropy([0.0, 1.0], [0.5, 0.5]).tolist()
+        [0.693..., 0.693...]
+    """
     return ops.binary_crossentropy(target, output, from_logits)
 
 
@@ -291,12 +452,22 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
 def random_normal(
     shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: str | None = None, seed: int | None = None
 ) -> Any:
-    """Normally distributed numbers, others in each step of a graph."""
+    """Return normally distributed random numbers; see `random.normal`.
+
+    Example:
+        >>> backend.random_normal((2, 3)).shape
+        (2, 3)
+    """
     return random.normal(shape, mean, stddev, dtype, seed)
 
 
 def random_uniform(
     shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtype: str | None = None, seed: int | None = None
 ) -> Any:
-    """Evenly distributed numbers, others in each step of a graph."""
+    """Return uniformly distributed random numbers; see `random.uniform`.
+
+    Example:
+        >>> backend.random_uniform((2, 3)).shape
+        (2, 3)
+    """
     return random.uniform(shape, minval, maxval, dtype, seed)

@@ -12,7 +12,7 @@ WITHOUT_EXAMPLE = {
     "fastconv": 12,
     "fastconv.activations": 35,
     "fastconv.applications": 2,
-    "fastconv.backend": 77,
+    "fastconv.backend": 1,
     "fastconv.callbacks": 0,
     "fastconv.config": 0,
     "fastconv.constraints": 13,

@@ -25,7 +25,7 @@ MODULES = sorted(
 def names_of_an_example(module: ModuleType) -> dict[str, Any]:
     """Return the names that need no import in an example: np, the names of fastconv, and those of the module."""
     own = {name: value for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__}
-    return {"np": np, "fastconv": fastconv, **{name: getattr(fastconv, name) for name in fastconv.__all__}, **own}
+    return {**own, "np": np, "fastconv": fastconv, **{name: getattr(fastconv, name) for name in fastconv.__all__}}
 
 
 @pytest.mark.parametrize("name", MODULES)

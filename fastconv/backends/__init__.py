@@ -1,4 +1,4 @@
-"""Where arrays are computed: which backend an array belongs to, and what runs there."""
+"""The backends: which backend an array belongs to, and which kernels each backend has."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _cpu = Cpu()
 
 
 def backend_of(*arrays: Any) -> Reference:
-    """The backend that computes on `arrays`: that of the first one on a GPU, else the CPU's."""
+    """Return the backend that computes on `arrays`: the backend of the first GPU array, else the CPU's."""
     if "cupy" in sys.modules:
         for x in arrays:
             if is_on_gpu(x):
@@ -32,20 +32,25 @@ def backend_of(*arrays: Any) -> Reference:
 
 
 def settings() -> tuple[Any, ...]:
-    """What kernels are chosen by besides shapes; whoever keeps a choice asks again whether these are the same."""
+    """Return the settings on which kernels depend. A cached choice of kernels is valid while they are equal."""
     return (*choose.settings(), config.tf32())
 
 
 def show_config() -> None:
-    """Print the device, the instruction set and the threads in use, and for every kernel whether it is tuned.
+    """Print the device, the instruction set, the threads, and the tuned kernels.
 
-    float32 runs on the tuned kernels; float64 runs on the reference code, NumPy alone, meant for checking gradients.
+    float32 runs on tuned kernels. float64 runs on the reference code in NumPy, which is meant for checking gradients.
+
+    Example:
+        >>> fastconv.show_config()
+        models compute on: ...
+        float64: reference (NumPy) for every kernel
     """
     _print_device()
     print(f"processor: {platform.machine()}, instruction sets usable: {', '.join(_core.usable_isas())}")
     print(f"instruction set in use: {_core.get_isa()} (FASTCONV_ISA chooses another)")
     print(f"threads: {config.get_num_threads()}{'' if _core.has_openmp() else ' (built without OpenMP: serial)'}")
-    print(f"convolutions: {config.conv_precision()} (config.set_conv_precision; explain_conv tells of one shape)")
+    print(f"convolutions: {config.conv_precision()} (config.set_conv_precision; explain_conv explains a shape)")
     _print_kernels("float32", Cpu, "NumPy")
     _print_names("float32, tuned functions of elementwise (NumPy computes the others)", [*UNARY, *BINARY])
     print("float64: reference (NumPy) for every kernel")
@@ -63,7 +68,7 @@ def _print_device() -> None:
 
 
 def _print_kernels(title: str, backend: type[Reference], arrays: str) -> None:
-    """Which kernels of the reference `backend` has its own of."""
+    """Print the kernels of the reference that `backend` overrides, and those that it does not."""
     kernels = [name for name, member in vars(Reference).items() if callable(member) and name[0] != "_"]
     own = {operation.__name__ for operation in backend.kernels}
     _print_names(f"{title}, tuned", [name for name in kernels if name in own])

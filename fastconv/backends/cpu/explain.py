@@ -1,4 +1,4 @@
-"""What a user may ask of the choice of algorithms."""
+"""Explanations of the choice of algorithms, for users."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fastconv.window import CONV_PADDINGS, Padding, as_tuple, clip_window, resol
 
 
 class Explanation(NamedTuple):
-    """How one direction of a convolution is computed."""
+    """The algorithm of a direction of a convolution, and the reason for it."""
 
-    algorithm: str  # the name of one of `choose.ALGORITHMS`
-    tile: str  # what its innermost kernel holds
-    threads: int  # at most this many run it
-    reason: str  # why this algorithm
+    algorithm: str  # a name in `choose.ALGORITHMS`
+    tile: str  # the register tile of its innermost kernel
+    threads: int  # the most threads that run it
+    reason: str  # the rule by which it was chosen
 
 
 def explain_conv(
@@ -30,24 +30,25 @@ def explain_conv(
     padding: Padding = "valid",
     dilation_rate: int | Sequence[int] = 1,
 ) -> dict[str, Explanation]:
-    """Which algorithm, register tile and threads a float32 convolution of this shape gets, and why.
+    """Return the algorithm, register tile and threads of a float32 convolution of this shape, and the reason.
 
-    The answer holds for the instruction set, the precision and the workspace in force (`config.set_conv_precision`,
-    `config.set_max_workspace`). The choice depends on shapes alone, never on the number of threads.
+    The answer holds for the current instruction set, precision and workspace (`config.set_conv_precision`,
+    `config.set_max_workspace`). The choice depends only on shapes, never on the number of threads.
 
     Args:
-        input_shape: (N, *spatial, C), one to three spatial axes.
-        kernel_shape: (*window, CI, CO).
+        input_shape: ints, (N, *spatial, C), one to three spatial axes.
+        kernel_shape: ints, (*window, CI, CO).
         strides, padding, dilation_rate: as for `ops.conv`.
 
     Returns:
-        "forward", "backward_input" and "backward_kernel", each with its `Explanation`.
+        Dict with an `Explanation` for each of "forward", "backward_input" and "backward_kernel".
 
     Raises:
-        ValueError: shapes, strides or padding that do not fit.
+        ValueError: if shapes, strides or padding do not fit.
 
-    >>> explain_conv((8, 56, 56, 64), (3, 3, 64, 64), padding="same")["forward"].algorithm
-    'winograd'
+    Example:
+        >>> fastconv.explain_conv((8, 56, 56, 64), (3, 3, 64, 64), padding="same")["forward"].algorithm
+        'winograd'
     """
     x, w = tuple(map(int, input_shape)), tuple(map(int, kernel_shape))
     if shape_mismatch(x, w):
