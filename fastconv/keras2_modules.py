@@ -1,4 +1,4 @@
-"""Modules in which scripts for Keras 2 look for what is elsewhere now, as `layers.convolutional`."""
+"""Aliases of modules under their names in Keras 2, for example `layers.convolutional`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from fastconv import layers, optimizers, saving, utils
 from fastconv.layers import core
 
-# What each of them was a part of, whose names it has.
+# The packages, and the names of former modules within them.
 PARTS = {
     layers: ("advanced_activations", "convolutional", "normalization", "pooling"),
     optimizers: ("legacy",),
@@ -22,7 +22,10 @@ for _package, _names in PARTS.items():
     for _name in _names:
         sys.modules[f"{_package.__name__}.{_name}"] = _package
         setattr(_package, _name, _package)
-for _name in IN_CORE:  # a module of today, too, with fewer names
+for _name in IN_CORE:  # `layers.core` still exists, with fewer names
     setattr(core, _name, getattr(layers, _name))
-for _name in ("deserialize_keras_object", "serialize_keras_object"):  # utils is below what they need
+for _name in (
+    "deserialize_keras_object",
+    "serialize_keras_object",
+):  # they are above `utils`
     setattr(utils, _name, getattr(saving, _name))

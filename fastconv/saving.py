@@ -1,4 +1,4 @@
-"""Models in files, and names for classes and functions of your own that files may name."""
+"""Saving and loading of models, and registration of users' classes and functions for files."""
 
 from fastconv.models.saving import load_model, load_weights, save_model, save_weights
 from fastconv.models.saving.objects import deserialize_keras_object, serialize_keras_object

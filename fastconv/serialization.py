@@ -1,8 +1,8 @@
-"""Objects by name: what a string such as "relu" or a saved configuration stands for.
+"""Conversion of objects to and from names and configurations.
 
-A table of each kind holds every class and function that a name may mean. Reading a configuration looks names up in
-`custom_objects`, in what `register_keras_serializable` was given and in these tables, and nowhere else: nothing is
-imported or run because a file says so.
+A table per kind lists each class and function that a name can mean. Names in a configuration are looked up in
+`custom_objects`, among the objects of `register_keras_serializable`, and in these tables, but nowhere else: a file
+never causes an import or runs code.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ import numpy as np
 
 from fastconv.arguments import plain
 
-# What `custom_objects` of the deserialization under way names; objects within objects find it here.
+# The `custom_objects` of the current deserialization, which also apply to nested objects.
 _custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default=MappingProxyType({}))
 
-# What users' things are called in the configurations that are being made, by these names; None outside of a file.
+# Users' objects in the configurations being made, by their names; None outside of saving.
 _distinct_names: ContextVar[dict[str, Any] | None] = ContextVar("distinct_names", default=None)
 
-# Arguments of users' constructors that the configurations being made lack, by the class; None outside of a file.
+# By class: the constructor's arguments that a user's configuration lacks; None outside of saving.
 _missing_arguments: ContextVar[dict[str, list[str]] | None] = ContextVar("missing_arguments", default=None)
 
 KINDS = (
@@ -46,31 +46,31 @@ KINDS = (
     "regularizer",
     "schedule",
 )
-LAMBDA = "<lambda>"  # the name of every one
+LAMBDA = "<lambda>"  # the name of every lambda
 ABOUT_LAMBDAS = (
-    "The code of a lambda is in no file: load the model with compile=False if only compile was given it, or give a "
-    "function in custom_objects={'<lambda>': function}; named functions are found by their names"
+    "The code of a lambda is not stored in a file: load the model with compile=False if only compile used it, or pass "
+    "a function in custom_objects={'<lambda>': function}; named functions are found by their names"
 )
-# Configurations in Keras's form; these modules are above this one, and are imported when such a form is met.
+# Modules for configurations in Keras's form. They are above this module, and are imported when they are needed.
 FROM_KERAS = "fastconv.models.saving.from_keras"
 TO_KERAS = "fastconv.models.saving.to_keras"
 _tables: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
-_registered: dict[str, Any] = {}  # by users, under "package>name"
+_registered: dict[str, Any] = {}  # users' objects, by "package>name"
 
 Registered = TypeVar("Registered", bound=Callable[..., Any])
 
 
 class ConfigurationError(ValueError):
-    """A configuration from which nothing can be made; the message names the place."""
+    """An invalid configuration; the message names the place."""
 
 
-# What constructors raise on values that they did not expect.
+# Errors that constructors raise for unexpected values.
 SURPRISES = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError, TypeError)
 
 
 @contextmanager
 def naming_place(what: str, config: Any) -> Iterator[None]:
-    """Whatever goes wrong inside `with` is a ValueError that says what was to be made, and its name if it has one."""
+    """Convert errors inside `with` to ValueErrors that state the object being made, and its name if it has one."""
     try:
         yield
     except ConfigurationError:
@@ -87,7 +87,7 @@ def naming_place(what: str, config: Any) -> Iterator[None]:
 
 
 def names_its_place(from_config: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of a `from_config`, whose errors are ValueErrors that say in which configuration."""
+    """Wrap the function of a `from_config` so that its errors are ValueErrors that name the configuration."""
 
     @functools.wraps(from_config)
     def named_from_config(cls: type, config: Any, *args: Any, **kwargs: Any) -> Any:
@@ -98,29 +98,29 @@ def names_its_place(from_config: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def name_places_of(cls: type) -> None:
-    """Let the `from_config` that a class of this package defines name its place; users' classes keep theirs."""
+    """Apply `names_its_place` to the `from_config` of a class of this package; users' classes are left unchanged."""
     if "from_config" in vars(cls) and cls.__module__.startswith(f"{__package__}."):
         cls.from_config = classmethod(names_its_place(vars(cls)["from_config"].__func__))  # type: ignore[attr-defined]
 
 
 class Configurable:
-    """An object that its class and a dictionary of plain values can make again."""
+    """An object that can be recreated from its class and a dict of plain values."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         name_places_of(cls)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor."""
+        """Return the arguments of the constructor as a dict."""
         return {}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
-        """An object with the configuration that `get_config` has returned, here or in Keras."""
+        """Create an object from a configuration of `get_config`, of this package or of Keras."""
         return cls(**arguments(cls, config))
 
     def __copy__(self) -> Any:
-        """An object that shares no state with this one, as after saving and reading."""
+        """Return a copy that shares no state with this object."""
         return copy.deepcopy(self)
 
 
@@ -128,27 +128,28 @@ name_places_of(Configurable)
 
 
 def snake_case(name: str) -> str:
-    """A class's name as Keras spells it in strings: "glorot_uniform" for "GlorotUniform", "l1l2" for "L1L2"."""
+    """Return a class's name as Keras spells it in strings: "glorot_uniform" for "GlorotUniform", "l1l2" for "L1L2"."""
     words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
 def name_of(thing: Any) -> str:
-    """The name of an object: its own, or that of the function or of its class in snake case."""
+    """Return the name of an object: its attribute, or the name of the function or of its class in snake case."""
     own = getattr(thing, "name", None)
     return own or snake_case(re.sub(r"\W", "", getattr(thing, "__name__", type(thing).__name__)))
 
 
 def register(kind: str, *aliases: str) -> Callable[[Registered], Registered]:
-    """A decorator that lets a class or function be found by its name, by that in snake case, and by `aliases`.
+    """Return a decorator that registers a class or function under its name, its name in snake case, and `aliases`.
 
-    Losses are not found in snake case: those names belong to functions. Optimizers are found in small letters, too.
+    Losses get no name in snake case, since those names belong to functions. Optimizers also get a name in lower case.
 
     Args:
-        kind: one of `KINDS`.
+        kind: a member of `KINDS`.
+        aliases: further names.
 
     Raises:
-        ValueError: an unknown kind, or a name that something else has; defining the same thing again is allowed.
+        ValueError: the kind is unknown, or another object has the name; the same object may be defined again.
     """
     table = _table(kind)
 
@@ -159,7 +160,7 @@ def register(kind: str, *aliases: str) -> Callable[[Registered], Registered]:
             holder = table.get(name, thing)
             if _address(holder) != _address(thing):
                 raise ValueError(
-                    f"register: every {kind} must have a name of its own. "
+                    f"register: names of kind {kind} must be unique. "
                     f"Received: {name!r}, which is {_address(holder)} already, for {_address(thing)}"
                 )
         table.update(dict.fromkeys(names, thing))
@@ -169,14 +170,21 @@ def register(kind: str, *aliases: str) -> Callable[[Registered], Registered]:
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Registered], Registered]:
-    """A decorator that lets a class or function of your own be found in files, under "package>name".
+    """Return a decorator that registers a user's class or function, so that files can name it as "package>name".
 
     Args:
-        package: whose it is.
-        name: that of the class or function when None.
+        package: str. A prefix that avoids conflicts of names. Default: "Custom".
+        name: str or None. The name; None means the name of the class or function. Default: None.
 
     Raises:
-        ValueError: a class without get_config.
+        ValueError: a class has no get_config.
+
+    Example:
+        >>> @register_keras_serializable("my_package")
+        ... def double(x):
+        ...     return 2 * x
+        >>> get_registered_name(double)
+        'my_package>double'
     """
 
     def enter(thing: Registered) -> Registered:
@@ -189,12 +197,29 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 
 def get_custom_objects() -> dict[str, Any]:
-    """What is found by name everywhere: what `register_keras_serializable` was given, and what is put in here."""
+    """Return the dict of all registered objects; entries added to it are found by name everywhere.
+
+    Example:
+        >>> def halve(x):
+        ...     return x / 2
+        >>> get_custom_objects()["halve"] = halve
+        >>> layers.Activation("halve")(np.array([2.0])).tolist()
+        [1.0]
+        >>> del get_custom_objects()["halve"]
+    """
     return _registered
 
 
 def get_registered_name(obj: Any) -> str:
-    """Return the name under which a class or function was registered, else its own."""
+    """Return the name under which an object was registered, or its own name if it was not registered.
+
+    Args:
+        obj: a class or function.
+
+    Example:
+        >>> get_registered_name(layers.Dense)
+        'Dense'
+    """
     names = [name for name, holder in _registered.items() if holder is obj]
     return names[0] if names else getattr(obj, "__name__", f"<{type(obj).__name__}>")
 
@@ -202,9 +227,19 @@ def get_registered_name(obj: Any) -> str:
 def get_registered_object(
     name: str, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
 ) -> Any:
-    """Return what a name means among custom and registered objects, then `module_objects`; None if it means nothing.
+    """Look up a name among custom and registered objects, then in `module_objects`; return None if it is unknown.
 
-    "package>Name" also means what is given as "Name".
+    Args:
+        name: str. "package>Name" also finds an object given as "Name".
+        custom_objects: dict of objects with priority. Default: None.
+        module_objects: dict of further objects. Default: None.
+
+    Returns:
+        A class, a function, or None.
+
+    Example:
+        >>> get_registered_object("Custom>f", {"f": abs})
+        <built-in function abs>
     """
     known = {**(module_objects or {}), **_registered, **_custom_objects.get(), **(custom_objects or {})}
     return known.get(name, known.get(name.rpartition(">")[2]))
@@ -212,7 +247,19 @@ def get_registered_object(
 
 @contextmanager
 def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
-    """Inside `with`, classes and functions of your own are found by these names."""
+    """Inside `with`, find users' classes and functions by the given names.
+
+    Args:
+        custom_objects: dict from names to classes and functions.
+
+    Example:
+        >>> def triple(x):
+        ...     return 3 * x
+        >>> with custom_object_scope({"triple": triple}):
+        ...     layer = layers.Activation("triple")
+        >>> layer(np.array([2.0])).tolist()
+        [6.0]
+    """
     scope = _custom_objects.set({**_custom_objects.get(), **custom_objects})
     try:
         yield
@@ -221,19 +268,18 @@ def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
 
 
 def holds(kind: str, name: str) -> bool:
-    """Whether a name means something of this package, of a kind."""
+    """Return whether a name of a kind belongs to this package."""
     return name in _table(kind) and _address(_table(kind)[name]).startswith(f"{__package__}.")
 
 
 def serialize(thing: Any) -> Any:
-    """What `deserialize` makes `thing` from again: the name of a function, `{"class_name", "config"}` of an object.
+    """Return the form of `thing` for `deserialize`: a function's name, or an object's `{"class_name", "config"}`.
 
-    Within `distinct_names`, a lambda, or another callable without a name, is called after its type in angle brackets,
-    as in "<lambda>".
-    An object may have `own_config`, which returns plain data, for the case that `get_config` is in Keras's form.
+    Within `distinct_names`, a lambda or another callable without a name is named after its type, as in "<lambda>". If
+    an object has a method `own_config`, it is used instead of `get_config`, whose result is in Keras's form.
 
     Raises:
-        ValueError: something that is neither a function with a name nor an object with `get_config`.
+        ValueError: `thing` is neither a function with a name nor an object with `get_config`.
     """
     if thing is None:
         return None
@@ -243,14 +289,14 @@ def serialize(thing: Any) -> Any:
         _note_missing(thing, config)
         return {"class_name": _name_for_files(written_class(thing)), "config": config}
     if not callable(thing) or (_distinct_names.get() is None and is_nameless(get_registered_name(thing))):
-        raise ValueError(f"serialize: only functions with a name and objects with get_config. Received: {thing!r}")
+        raise ValueError(f"serialize: thing must be a function with a name or have get_config. Received: {thing!r}")
     return _name_for_files(thing)
 
 
 def _note_missing(thing: Any, config: Mapping[str, Any]) -> None:
-    """Note, for a warning, an argument of a user's constructor that the configuration lacks: nothing else will find it.
+    """Record, for a warning, the arguments of a user's constructor that its configuration lacks.
 
-    A class with a `from_config` of its own may do without.
+    A class with its own `from_config` may not need them.
     """
     cls, notes = written_class(thing), _missing_arguments.get()
     if notes is None or is_of_this_package(cls) or hasattr(thing, "own_config"):
@@ -266,7 +312,7 @@ def _note_missing(thing: Any, config: Mapping[str, Any]) -> None:
 
 
 def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
-    """The arguments that users' constructors, of a class and of its bases as far as arguments are passed on, name."""
+    """Return the named parameters of a user's constructor, and of its bases' if it passes on keyword arguments."""
     found: dict[str, inspect.Parameter] = {}
     for one in cls.__mro__:
         if is_of_this_package(one) or one is object:
@@ -281,13 +327,13 @@ def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
 
 
 def written_class(thing: Any) -> type:
-    """The class of `thing` as a user wrote and registered it, which a drawn model is of by a subclass."""
+    """Return the class of `thing` that a user wrote and registered; for a functional model this may be a base class."""
     return vars(type(thing)).get("WRITTEN", type(thing))
 
 
 @contextmanager
 def distinct_names() -> Iterator[dict[str, Any]]:
-    """Inside `with`, `serialize` never gives two things one name. Yields the users' things by their names."""
+    """Inside `with`, `serialize` gives each object a unique name. Yields the dict of users' objects by name."""
     names: dict[str, Any] = {}
     scope = _distinct_names.set(names)
     try:
@@ -298,7 +344,7 @@ def distinct_names() -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def warning_of_lambdas(stacklevel: int = 5) -> Iterator[None]:
-    """`distinct_names`, with a warning of lambdas and of other callables without a name."""
+    """`distinct_names`, with a warning about lambdas and other callables without a name."""
     with distinct_names() as names:
         scope = _missing_arguments.set({})
         try:
@@ -308,8 +354,8 @@ def warning_of_lambdas(stacklevel: int = 5) -> Iterator[None]:
             _missing_arguments.reset(scope)
     for name, lacking in missing.items():
         warnings.warn(
-            f"{name}: get_config must give the arguments of the constructor, or a file can only be read with another "
-            f"class for {name} in custom_objects. Received: no {', '.join(lacking)}",
+            f"{name}: get_config must return the arguments of the constructor; otherwise a file can only be read with "
+            f"another class for {name} in custom_objects. Received: no {', '.join(lacking)}",
             stacklevel=stacklevel,
         )
     nameless = [name for name in names if is_nameless(name)]
@@ -318,43 +364,43 @@ def warning_of_lambdas(stacklevel: int = 5) -> Iterator[None]:
 
 
 def is_nameless(name: Any) -> bool:
-    """Whether a name in a configuration stands for a lambda, or another callable without a name."""
+    """Return whether a name in a configuration means a lambda, or another callable without a name."""
     return isinstance(name, str) and name.startswith("<")
 
 
 def serialize_for_keras(kind: str, thing: Any) -> Any:
-    """Return `serialize(thing)` in the form that Keras reads, too: with the module and the registered name.
+    """Return `serialize(thing)` in a form that Keras reads too: with the module and the registered name.
 
     Args:
-        kind: one of `KINDS`.
+        kind: a member of `KINDS`.
         thing: as for `serialize`.
     """
     return importlib.import_module(TO_KERAS).to_keras(kind, serialize(thing))
 
 
 def arguments(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of the constructor of `cls` in a configuration, which may be Keras's."""
+    """Return the constructor arguments of `cls` in a configuration, which may be in Keras's form."""
     return importlib.import_module(FROM_KERAS).arguments(cls, config)
 
 
 def from_keras(kind: str, data: Any) -> Any:
-    """Return a configuration in Keras's form as `serialize` gives it."""
+    """Convert a configuration from Keras's form to the form of `serialize`."""
     return importlib.import_module(FROM_KERAS).from_keras(kind, data)
 
 
 def _name_for_files(thing: Any) -> str:
-    """The name under which `thing` will be looked up: that of the registration, its own, or one made from its type."""
+    """Return the name by which `thing` will be looked up: its registered or own name, or a name made from its type."""
     name = get_registered_name(thing)
     if is_of_this_package(thing):
         return name
     if any(name in table and table[name] is not thing for table in _tables.values()):
-        name = f"Custom>{name}"  # or it would be read as something of this package
+        name = f"Custom>{name}"  # without this prefix, it would be read as an object of this package
     names = _distinct_names.get()
     return name if names is None else next(n for n in _numbered(name) if _is_same(names.setdefault(n, thing), thing))
 
 
 def is_of_this_package(thing: Any) -> bool:
-    """Whether a class or function is one of this package, not of a user."""
+    """Return whether a class or function belongs to this package, not to a user."""
     return (getattr(thing, "__module__", None) or "").startswith(f"{__package__}.")
 
 
@@ -364,22 +410,22 @@ def _numbered(name: str) -> Iterator[str]:
 
 
 def _is_same(holder: Any, thing: Any) -> bool:
-    """Whether both are one thing; a method is another object whenever it is looked up."""
+    """Return whether both are the same object; methods are compared by ==, since each access creates a new object."""
     return holder is thing or (isinstance(thing, MethodType) and isinstance(holder, MethodType) and holder == thing)
 
 
 def deserialize(kind: str, data: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """What `serialize` was given: the function of a name, or an object made from `{"class_name", "config"}`.
+    """Invert `serialize`: return the function of a name, or an object made from `{"class_name", "config"}`.
 
-    The name of a class stands for an object with its default configuration.
+    The name of a class gives an object with its default configuration.
 
     Args:
-        kind: one of `KINDS`.
-        data: a name, a dictionary, or None, which stays None.
-        custom_objects: classes and functions by name, before those that are registered.
+        kind: a member of `KINDS`.
+        data: a name, a dict, or None, for which None is returned.
+        custom_objects: dict of classes and functions by name, with priority over registered objects.
 
     Raises:
-        ValueError: a name that is not known, or data of another form.
+        ValueError: a name is unknown, or data have another form.
     """
     if data is None:
         return None
@@ -402,7 +448,7 @@ def _made(kind: str, data: Any) -> Any:
         raise ValueError(f"{kind}: a configuration must be a name or a dict with a class_name. Received: {received}")
     found = lookup(
         "layer" if kind == "activation" else kind, data["class_name"]
-    )  # objects among activations are layers
+    )  # activations that are objects are layers
     if not isinstance(found, type):
         raise ValueError(f"{kind}: only a class can have a configuration. Received: {reprlib.repr(data)}")
     config = data.get("config", {})
@@ -411,10 +457,10 @@ def _made(kind: str, data: Any) -> Any:
 
 
 def get(kind: str, identifier: Any) -> Any:
-    """The object that `identifier` means: a name, a configuration, a class, or the object itself; None stays None.
+    """Return the object for `identifier`: a name, a configuration, a class, or the object itself; None gives None.
 
     Raises:
-        ValueError: a name that is not known, or something that cannot be called.
+        ValueError: a name is unknown, or the object is not callable.
     """
     if identifier is None or isinstance(identifier, (str, Mapping)):
         return deserialize(kind, identifier)
@@ -422,7 +468,7 @@ def get(kind: str, identifier: Any) -> Any:
         return identifier()
     if isinstance(identifier, Configurable) or callable(identifier):
         return identifier
-    raise ValueError(f"{kind}: a name, a configuration or an object is needed. Received: {identifier!r}")
+    raise ValueError(f"{kind}: identifier must be a name, a configuration or an object. Received: {identifier!r}")
 
 
 def _table(kind: str) -> dict[str, Any]:
@@ -432,7 +478,7 @@ def _table(kind: str) -> dict[str, Any]:
 
 
 def lookup(kind: str, name: str) -> Any:
-    """The class or function of a name, custom and registered ones first. Raises ValueError for an unknown name."""
+    """Return the object with a name; custom and registered objects have priority. Raises ValueError if missing."""
     custom = get_registered_object(name)
     if custom is not None:
         return custom
@@ -441,15 +487,15 @@ def lookup(kind: str, name: str) -> Any:
     table = _table(kind)
     if name not in table:
         raise ValueError(
-            f"{kind}: unknown name. Known are {', '.join(_known_names(table))}. "
-            "Others are given as objects, registered with saving.register_keras_serializable, or named in "
+            f"{kind}: unknown name. Known names are {', '.join(_known_names(table))}. "
+            "Pass other objects themselves, register them with saving.register_keras_serializable, or name them in "
             f"custom_objects when a model is loaded. Received: {name!r}"
         )
     return table[name]
 
 
 def _known_names(table: Mapping[str, Any]) -> list[str]:
-    """Each class and function of a table once; neither a function that a class stands for, nor what only wraps one."""
+    """Return the names in a table for an error, without duplicates, functions of classes, and wrapper classes."""
     names = {thing.__name__ for thing in table.values() if not thing.__name__.endswith("Wrapper")}
     return sorted(names - {snake_case(name) for name in names if name != name.lower()})
 

@@ -67,12 +67,12 @@ def test_an_object_is_returned_unchanged():
 
 @pytest.mark.parametrize("module", [activations, initializers, losses, metrics, optimizers, regularizers])
 def test_the_error_of_an_unknown_name_lists_known_names(module):
-    with pytest.raises(ValueError, match=r"unknown name. Known are .+\. Received: 'nothing'"):
+    with pytest.raises(ValueError, match=r"unknown name. Known names are .+\. Received: 'nothing'"):
         module.get("nothing")
 
 
 def test_known_names_are_listed_once():
-    with pytest.raises(ValueError, match=r"Known are Adadelta, .*, SGD\. .*custom_objects"):
+    with pytest.raises(ValueError, match=r"Known names are Adadelta, .*, SGD\. .*custom_objects"):
         optimizers.get("nothing")
     with pytest.raises(ValueError, match="MeanSquaredError") as told:
         losses.get("nothing")
@@ -122,7 +122,7 @@ def test_custom_objects_apply_to_nested_objects():
 
 
 def test_a_name_belongs_to_a_single_object():
-    with pytest.raises(ValueError, match="a name of its own"):
+    with pytest.raises(ValueError, match="must be unique"):
 
         @register("initializer", "glorot_uniform")
         class Thief:

@@ -1,4 +1,4 @@
-"""Data sets to try things on, as NumPy arrays."""
+"""Small datasets for experiments, as NumPy arrays."""
 
 from fastconv.datasets import cifar10, cifar100, digits, fashion_mnist, mnist
 

@@ -13,26 +13,31 @@ CONTENTS: dict[str, str | None] = {  # the files of the archive, for training an
     f"{FOLDER}/train.bin": "md5:6172c7755cfe09b2fe270c85cebc1b15",
     f"{FOLDER}/test.bin": "md5:4499cfba6c016c1be1438163640a0898",
 }
-LABELS = {"coarse": (0, 20), "fine": (1, 100)}  # which byte of a record it is, and how many classes there are
+LABELS = {"coarse": (0, 20), "fine": (1, 100)}  # index of the label's byte in a record, and number of classes
 RECORD = 2 + 3 * 32 * 32
 
 
 def load_data(label_mode: str = "fine") -> Split:
-    """50,000 images to train with and 10,000 to test with; Krizhevsky 2009.
+    """Load 50,000 training images and 10,000 test images (Krizhevsky 2009).
 
-    The file cifar-100-binary.tar.gz is looked for in FASTCONV_DATA and ~/.cache/fastconv, and downloaded where it is in
-    neither. It is the version that holds plain bytes; nothing in it is unpickled.
+    The file cifar-100-binary.tar.gz is searched in FASTCONV_DATA and ~/.cache/fastconv, and downloaded if it is
+    missing. This version of the dataset contains plain bytes; nothing is unpickled.
 
     Args:
-        label_mode: "fine" for the hundred classes, "coarse" for the twenty groups of five that they form.
+        label_mode: "fine" for the hundred classes (default), or "coarse" for twenty groups of five classes.
 
     Returns:
-        ``((x_train, y_train), (x_test, y_test))``: images (N, 32, 32, 3), or (N, 3, 32, 32) where
-        `config.image_data_format()` is "channels_first", uint8 from 0 to 255; labels (N, 1), int64.
+        ``((x_train, y_train), (x_test, y_test))``. Images are uint8, (N, 32, 32, 3), or (N, 3, 32, 32) if
+        `config.image_data_format()` is "channels_first", with values from 0 to 255. Labels are int64, (N, 1).
 
     Raises:
-        ImportError: it must be downloaded, and pooch is not installed.
-        ValueError: another `label_mode`, a damaged file, or one that holds other data.
+        ImportError: the file must be downloaded, and pooch is not installed.
+        ValueError: `label_mode` is unknown, or the file is damaged or contains other data.
+
+    Example:
+        >>> (x_train, y_train), (x_test, y_test) = datasets.cifar100.load_data("coarse")  # doctest: +SKIP
+        >>> y_train.max()  # doctest: +SKIP
+        19
     """
     if label_mode not in LABELS:
         raise ValueError(f"label_mode must be 'fine' or 'coarse'. Received: label_mode={label_mode!r}")

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 pictures of clothes, in the form of MNIST."""
+"""Fashion-MNIST: 70,000 pictures of clothes, in the format of MNIST."""
 
 from __future__ import annotations
 
@@ -22,19 +22,24 @@ CONTENTS = {  # of the same files, decompressed
 
 
 def load_data() -> Split:
-    """60,000 images to train with and 10,000 to test with; Xiao, Rasul and Vollgraf 2017.
+    """Load 60,000 training images and 10,000 test images (Xiao, Rasul and Vollgraf 2017).
 
-    The files are looked for in the folder fashion-mnist of FASTCONV_DATA, ~/.cache/fastconv and /usr/share/datasets
-    (Debian's package dataset-fashion-mnist), and downloaded when none of these has them. The images and labels are
-    checked, not their compression.
+    The files are searched in the folder fashion-mnist of FASTCONV_DATA, ~/.cache/fastconv and /usr/share/datasets (the
+    Debian package dataset-fashion-mnist), and downloaded if they are missing. Checksums are computed from the
+    decompressed images and labels.
 
     Returns:
-        ``((x_train, y_train), (x_test, y_test))``, uint8: images (N, 28, 28) from 0 to 255, labels (N,) from 0 to 9:
-        T-shirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot.
+        ``((x_train, y_train), (x_test, y_test))``, uint8. Images are (N, 28, 28), with values from 0 to 255. Labels are
+        (N,), from 0 to 9: T-shirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot.
 
     Raises:
-        ImportError: they must be downloaded, and pooch is not installed.
-        ValueError: a damaged file, or one that holds other data.
+        ImportError: the files must be downloaded, and pooch is not installed.
+        ValueError: a file is damaged, or contains other data.
+
+    Example:
+        >>> (x_train, y_train), (x_test, y_test) = datasets.fashion_mnist.load_data()  # doctest: +SKIP
+        >>> x_train.shape  # doctest: +SKIP
+        (60000, 28, 28)
     """
     paths = [locate(f"fashion-mnist/{name}", URL + name, check, [DEBIAN]) for name, check in CHECKSUMS.items()]
     x_train, y_train, x_test, y_test = map(read_idx, paths, (3, 1, 3, 1), CONTENTS.values())

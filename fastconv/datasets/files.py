@@ -1,4 +1,4 @@
-"""Where the files of data sets are, and what may be in them."""
+"""Search for, and reading of, the files of datasets."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from fastconv.utils.files import DAMAGE
 Split = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 DEBIAN = Path("/usr/share/datasets")
-UNSIGNED_BYTES = 0x08  # the code of this element type in idx files
+UNSIGNED_BYTES = 0x08  # code of this element type in idx files
 
 
 def locate(name: str, url: str, checksum: str | None, more: Sequence[Path] = ()) -> Path:
-    """Return the file `name` in one of `folders` or in `more`; it is downloaded when none of them has it.
+    """Return the file `name` from a folder of `folders()` or `more`; download it if it is in none of them.
 
     Args:
         name: a path within these folders.
-        url: where to download it from.
-        checksum: "sha256:..." or "md5:..." of the file that is downloaded, or None for any. A file that is there
-            already may have been compressed by somebody else; `check_content` checks what is in it.
+        url: the address to download from.
+        checksum: "sha256:..." or "md5:..." of the downloaded file, or None for any. An existing file may have been
+            compressed differently; `check_content` checks its content.
+        more: further folders.
 
     Raises:
-        ImportError: it must be downloaded, and pooch is not installed.
+        ImportError: the file must be downloaded, and pooch is not installed.
         OSError: the download failed.
         ValueError: the downloaded file has another checksum.
     """
@@ -41,24 +42,24 @@ def locate(name: str, url: str, checksum: str | None, more: Sequence[Path] = ())
 
 
 def find(name: str, more: Sequence[Path] = ()) -> Path | None:
-    """Return the file `name` in one of `folders` or in `more`, or None."""
+    """Return the file `name` from a folder of `folders()` or `more`, or None."""
     return next((folder / name for folder in (*folders(), *more) if (folder / name).is_file()), None)
 
 
 def download(name: str, url: str, checksum: str | None) -> Path:
-    """Return the file `name` in the first of `folders`, downloaded and checked as for `locate`."""
+    """Download the file `name` to the first folder of `folders()`, and check it as `locate` does."""
     target = folders()[0] / name
     try:
         return fetch(url, checksum, target)
     except OSError as error:
         raise OSError(
-            f"{name}: it must be in one of {', '.join(map(str, folders()))}, or be downloaded. "
+            f"{name}: the file must be in a folder of {', '.join(map(str, folders()))}, or be downloaded. "
             f"Place it at {target}, or set FASTCONV_DATA to a folder that has it. Received: {error}"
         ) from error
 
 
 def check_content(where: str, content: bytes, digest: str | None) -> None:
-    """Raise ValueError unless `content`, the bytes in a file after decompression, has this digest.
+    """Raise ValueError unless `content`, the decompressed bytes of a file, has this digest.
 
     Args:
         where: the file.
@@ -71,32 +72,32 @@ def check_content(where: str, content: bytes, digest: str | None) -> None:
     found = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
     if found != wanted:
         raise ValueError(
-            f"{where}: the file is damaged, or holds other data; take it away to have it downloaded. "
+            f"{where}: the file is damaged or contains other data; remove it, and it will be downloaded. "
             f"The {algorithm} of its content must be {wanted}. Received: {found}"
         )
 
 
 def read_idx(path: Path, ndim: int, digest: str | None = None) -> np.ndarray:
-    """The bytes of a gzipped idx file: zero, zero, element type, number of axes; each size as 4 bytes; the elements.
+    """Read a gzipped idx file: bytes 0, 0, element type, number of axes; each size as 4 bytes; the elements.
 
-    The format is that of the MNIST data base, LeCun, Cortes and Burges 1998.
+    The format is described with the MNIST database (LeCun, Cortes and Burges 1998).
 
     Args:
         path: the file.
-        ndim: how many axes the array must have.
-        digest: of the decompressed file, as for `check_content`.
+        ndim: the required number of axes.
+        digest: the digest of the decompressed file, as for `check_content`.
 
     Returns:
         A uint8 array with `ndim` axes.
 
     Raises:
-        ValueError: anything else, a truncated file included.
+        ValueError: the file has another format, or is truncated.
     """
     try:
         with gzip.open(path) as file:
             content = file.read()
     except (EOFError, gzip.BadGzipFile, struct.error, zlib.error) as error:
-        raise ValueError(f"{path}: not a whole gzip file ({error})") from error
+        raise ValueError(f"{path}: not a complete gzip file ({error})") from error
     start = 4 + 4 * ndim
     if len(content) < start or content[:4] != bytes([0, 0, UNSIGNED_BYTES, ndim]):
         raise ValueError(
@@ -110,16 +111,16 @@ def read_idx(path: Path, ndim: int, digest: str | None = None) -> np.ndarray:
 
 
 def as_idx(array: np.ndarray) -> bytes:
-    """Return the content of an idx file that holds `array`, uint8."""
+    """Return the content of an idx file for `array`, uint8."""
     header = bytes([0, 0, UNSIGNED_BYTES, array.ndim]) + np.array(array.shape, ">u4").tobytes()
     return header + array.tobytes()
 
 
 def read_npz(path: Path, names: Sequence[str]) -> list[np.ndarray]:
-    """The uint8 arrays called `names` in an npz file. Pickled objects are never loaded.
+    """Read the uint8 arrays called `names` from an npz file. Pickled objects are never loaded.
 
     Raises:
-        ValueError: a file of another form, a truncated one included, a missing name, or another dtype.
+        ValueError: the file has another format or is truncated, a name is missing, or a dtype differs.
     """
     try:
         with open(path, "rb") as file:
@@ -142,17 +143,18 @@ def read_npz(path: Path, names: Sequence[str]) -> list[np.ndarray]:
 
 
 def read_records(path: Path, digests: Mapping[str, str | None], size: int) -> list[np.ndarray]:
-    """Files of a tar archive, each of records of `size` bytes.
+    """Read the files of a tar archive that consist of records of `size` bytes.
 
     Args:
         path: the archive.
-        digests: the names of the files, with their folders, and their digests, as for `check_content`.
+        digests: dict from the files' names, with their folders, to their digests, as for `check_content`.
+        size: the number of bytes in a record.
 
     Returns:
-        A uint8 array (N, size) for each.
+        A uint8 array (N, size) per file.
 
     Raises:
-        ValueError: a damaged archive, a missing file, or one that does not consist of whole records.
+        ValueError: the archive is damaged, a file is missing, or its length is not a multiple of `size`.
     """
     try:
         with tarfile.open(path) as archive:
@@ -175,15 +177,16 @@ def _content(archive: tarfile.TarFile, name: str) -> bytes:
 
 
 def from_records(records: np.ndarray, labels: int, label: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images of 32x32 pixels in the form of `config.image_data_format()`, and a column of labels.
+    """Return images of 32x32 pixels in the format of `config.image_data_format()`, and labels (N, 1).
 
     Args:
-        records: (N, labels + 3072): the labels, then all red, all green and all blue pixels.
-        label: which of the labels is wanted.
-        classes: how many there are.
+        records: array (N, labels + 3072): the labels, then all red, all green and all blue pixels.
+        labels: the number of labels in a record.
+        label: the index of the label to return.
+        classes: the number of classes.
 
     Raises:
-        ValueError: a label from `classes` on.
+        ValueError: a label is not less than `classes`.
     """
     y, x = records[:, label : label + 1], records[:, labels:].reshape(-1, 3, 32, 32)
     if y.max(initial=0) >= classes:
@@ -193,10 +196,10 @@ def from_records(records: np.ndarray, labels: int, label: int, classes: int) -> 
 
 
 def checked(source: Path, x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray) -> Split:
-    """The four arrays as Keras returns them, if they are 28x28 images and one label from 0 to 9 for each.
+    """Return the four arrays as Keras does, if they are 28x28 images, each with a label from 0 to 9.
 
     Raises:
-        ValueError: they are not.
+        ValueError: the arrays have other shapes or labels.
     """
     for x, y in ((x_train, y_train), (x_test, y_test)):
         if x.shape != (len(y), 28, 28) or y.shape != (len(x),) or y.max(initial=0) > 9:

@@ -1,4 +1,4 @@
-"""Data on its way into models, as older scripts prepare it."""
+"""Preparation of data, under the names of older versions of Keras."""
 
 from fastconv.preprocessing import image, sequence
 from fastconv.utils import image_dataset_from_directory, timeseries_dataset_from_array

@@ -1,4 +1,4 @@
-"""ImageDataGenerator: images changed at random one by one, and brought to the scale that a model takes."""
+"""ImageDataGenerator: random augmentation and normalization of images."""
 
 from __future__ import annotations
 
@@ -26,34 +26,48 @@ Transform = dict[str, Any]
 
 
 class ImageDataGenerator:
-    """Batches of images, each changed by numbers of its own, with Keras's arguments and results.
+    """Generate batches of randomly augmented images, with Keras's arguments and results.
 
-    `flow` takes images from arrays, `flow_from_directory` from a folder. Random numbers are drawn from NumPy's global
-    state, as scripts expect that set it, or from a `seed` where one is given.
+    `flow` reads images from arrays, `flow_from_directory` from a folder. Random numbers come from NumPy's global state,
+    which scripts may seed, or from a `seed` if it is given.
 
     Args:
-        featurewise_center, featurewise_std_normalization: subtract the mean of each channel over the images that `fit`
-            was shown, divide by its standard deviation.
-        samplewise_center, samplewise_std_normalization: the same with mean and deviation of each image.
-        zca_whitening, zca_epsilon: remove correlations between pixels, as `fit` has found them.
-        rotation_range: turn by at most so many degrees.
-        width_shift_range, height_shift_range: shift by at most a share of the side (a float below 1) or so many pixels
-            (a float), by less than so many whole ones (an int), or by one of several numbers.
-        brightness_range: (lowest, highest) factor of the brightness.
-        shear_range: shear by at most so many degrees.
-        zoom_range: (lowest, highest) part of the sides that is seen; a number z is for (1 - z, 1 + z).
-        channel_shift_range: add a number of at most this size to all channels.
-        fill_mode, cval: what lies beyond the border: "nearest", "constant", "reflect" or "wrap", as in SciPy.
-        horizontal_flip, vertical_flip: mirror half of the images.
-        rescale: a factor, before anything is subtracted; None for none.
-        preprocessing_function: what is done to each image after it was changed and before it is scaled.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        validation_split: the share of images that belongs to subset="validation".
-        interpolation_order: 1 interpolates, 0 takes the nearest pixel.
-        dtype: of the images; `config.floatx()` when None.
+        featurewise_center: bool. Whether to subtract the mean of each channel over the images given to `fit`.
+            Default: False.
+        samplewise_center: bool. Whether to subtract each image's mean. Default: False.
+        featurewise_std_normalization: bool. Whether to divide by the standard deviation of each channel over the images
+            given to `fit`. Default: False.
+        samplewise_std_normalization: bool. Whether to divide by each image's standard deviation. Default: False.
+        zca_whitening: bool. Whether to remove the correlations between pixels that `fit` found. Default: False.
+        zca_epsilon: float. Added to the singular values of the whitening. Default: 1e-6.
+        rotation_range: float. The largest rotation, in degrees. Default: 0.
+        width_shift_range, height_shift_range: the shift. A float below 1 is the largest fraction of the side; a larger
+            float is a number of pixels; an int is an exclusive limit in integer pixels; in a list, the possible shifts.
+            Default: 0.
+        brightness_range: (lowest, highest) factor of the brightness, or None. Default: None.
+        shear_range: float. The largest shear, in degrees. Default: 0.
+        zoom_range: (lowest, highest) visible part of the sides; a number z means (1 - z, 1 + z). Default: 0.
+        channel_shift_range: float. The largest number added to all channels. Default: 0.
+        fill_mode: the values outside the image, as in SciPy: "nearest" (default), "constant", "reflect" or "wrap".
+        cval: float. The constant of fill_mode="constant". Default: 0.
+        horizontal_flip, vertical_flip: bool. Whether to flip half of the images. Default: False.
+        rescale: float or None. A factor applied before normalization. Default: None.
+        preprocessing_function: function of an image, applied after augmentation and before scaling, or None.
+            Default: None.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`. Default: None.
+        validation_split: float. The fraction of images for subset="validation". Default: 0.
+        interpolation_order: 1 for linear interpolation, 0 for the nearest pixel. Default: 1.
+        dtype: str or None. The dtype of the images; None means `config.floatx()`. Default: None.
 
     Raises:
-        ValueError: arguments out of their range.
+        ValueError: an argument is outside its range.
+
+    Example:
+        >>> augment = preprocessing.image.ImageDataGenerator(rotation_range=20, horizontal_flip=True)
+        >>> batches = augment.flow(np.zeros((10, 8, 8, 3)), np.arange(10), batch_size=4, shuffle=False)
+        >>> x, y = next(batches)
+        >>> x.shape, y.tolist()
+        ((4, 8, 8, 3), [0, 1, 2, 3])
     """
 
     def __init__(
@@ -132,7 +146,7 @@ class ImageDataGenerator:
         ignore_class_split: bool = False,
         subset: str | None = None,
     ) -> NumpyArrayIterator:
-        """Batches x, (x, y) or (x, y, weights) of arrays, without end; see `NumpyArrayIterator`."""
+        """Return endless batches x, (x, y) or (x, y, sample_weight) of arrays; see `NumpyArrayIterator`."""
         return NumpyArrayIterator(
             x,
             y,
@@ -168,7 +182,7 @@ class ImageDataGenerator:
         interpolation: str = "nearest",
         keep_aspect_ratio: bool = False,
     ) -> DirectoryIterator:
-        """Batches of the images in a folder that has a folder for each class, without end; see `DirectoryIterator`."""
+        """Return endless batches of the images in a folder with a subfolder per class; see `DirectoryIterator`."""
         return DirectoryIterator(
             directory,
             self,
@@ -190,14 +204,14 @@ class ImageDataGenerator:
             dtype=self.dtype,
         )
 
-    # ---- one image -----------------------------------------------------------------------------------------------
+    # ---- single images -------------------------------------------------------------------------------------------
 
     def get_random_transform(self, img_shape: Sequence[int], seed: int | None = None) -> Transform:
-        """The numbers that an image of some shape is changed by, for `apply_transform`."""
+        """Draw random parameters for an image of shape `img_shape`, to be passed to `apply_transform`."""
         return self.draw(img_shape, source_of(seed))
 
     def draw(self, img_shape: Sequence[int], random: Any) -> Transform:
-        """`get_random_transform` from a `RandomState` or the module `np.random`."""
+        """Draw the parameters of `get_random_transform` from a `RandomState` or the module `np.random`."""
 
         def within(size: float) -> float:
             return random.uniform(-size, size) if size else 0
@@ -221,11 +235,11 @@ class ImageDataGenerator:
         }
 
     def apply_transform(self, x: Array, transform_parameters: Transform) -> Array:
-        """One image changed by numbers: those that `get_random_transform` returns, or some of them.
+        """Transform an image by the parameters that `get_random_transform` returns, or some of them.
 
         Args:
-            x: (H, W, C), or (C, H, W).
-            transform_parameters: "theta" and "shear" in degrees, "tx", "ty", "zx", "zy", "flip_horizontal",
+            x: array (H, W, C), or (C, H, W) if channels first.
+            transform_parameters: dict with "theta" and "shear" in degrees, "tx", "ty", "zx", "zy", "flip_horizontal",
                 "flip_vertical", "channel_shift_intensity" and "brightness"; see `apply_affine_transform`.
         """
         row, column, channel = self.row_axis - 1, self.col_axis - 1, self.channel_axis - 1
@@ -256,13 +270,13 @@ class ImageDataGenerator:
         return x
 
     def random_transform(self, x: Array, seed: int | None = None) -> Array:
-        """One image changed by random numbers."""
+        """Transform an image by random parameters."""
         return self.apply_transform(x, self.get_random_transform(x.shape, seed))
 
-    # ---- the scale of numbers ------------------------------------------------------------------------------------
+    # ---- normalization -------------------------------------------------------------------------------------------
 
     def standardize(self, x: Array) -> Array:
-        """Images after `preprocessing_function` and on the scale that the arguments ask for; x is left as it is."""
+        """Apply `preprocessing_function` and the normalization to images; x is not modified."""
         x = np.array(x)  # a function may work in place
         x = np.asarray(self.preprocessing_function(x)) if self.preprocessing_function else x
         x = x if x.dtype.kind == "f" else x.astype(self.dtype)
@@ -282,17 +296,17 @@ class ImageDataGenerator:
 
     def _was_fit(self, found: Array | None, argument: str) -> bool:
         if found is None:
-            warnings.warn(f"ImageDataGenerator: {argument} does nothing before fit(x) was called", stacklevel=3)
+            warnings.warn(f"ImageDataGenerator: {argument} has no effect before fit(x) is called", stacklevel=3)
         return found is not None
 
     def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
-        """Find means, deviations and correlations of images.
+        """Compute the statistics of images: mean, standard deviation and whitening matrix, as the arguments require.
 
         Args:
-            x: a batch.
-            augment: whether they are changed at random first, `rounds` times.
-            rounds: how often.
-            seed: what is drawn from; NumPy's global state when None.
+            x: array (N, H, W, C), or (N, C, H, W) if channels first.
+            augment: bool. Whether to transform the images randomly first. Default: False.
+            rounds: int. The number of random versions per image. Default: 1.
+            seed: int or None. If None, NumPy's global state is used. Default: None.
 
         Raises:
             ValueError: x does not have 4 axes.
@@ -319,7 +333,7 @@ class ImageDataGenerator:
 
 
 def _as_shift(owner: Any, name: str, value: Any) -> Any:
-    """`value`, a finite number or a list of them, as Python's."""
+    """Return `value`, a finite number or a list of finite numbers, as Python numbers."""
     given = plain(value)
     if isinstance(given, (list, tuple)) and given:
         return [as_number(owner, name, number, below=math.inf) for number in given]
@@ -327,7 +341,7 @@ def _as_shift(owner: Any, name: str, value: Any) -> Any:
 
 
 def _shift(size: Any, side: int, random: Any) -> float:
-    """A random shift in pixels; `size` is what `width_shift_range` may be."""
+    """Return a random shift in pixels; `size` is a value of `width_shift_range`."""
     if isinstance(size, float):
         largest, shift = size, random.uniform(-size, size) if size else 0.0
     elif np.ndim(size) or size:

@@ -1,4 +1,4 @@
-"""Images in files and arrays, and their augmentation one by one, with the names of `tf.keras.preprocessing.image`."""
+"""Images in files and arrays, and their augmentation, under the names of `tf.keras.preprocessing.image`."""
 
 from __future__ import annotations
 
@@ -46,5 +46,19 @@ __all__ = [
 def smart_resize(
     x: Any, size: Sequence[int], interpolation: str = "bilinear", data_format: str = "channels_last"
 ) -> Any:
-    """The largest part in the middle of images that has the sides of `size`, resized; see `ops.image.resize`."""
+    """Crop the centre of images to the proportions of `size`, and resize it; see `ops.image.resize`.
+
+    Args:
+        x: images (N, H, W, C) or an image (H, W, C); channels first if `data_format` says so.
+        size: (height, width).
+        interpolation: as for `ops.image.resize`. Default: "bilinear".
+        data_format: "channels_last" (default) or "channels_first".
+
+    Returns:
+        Array like x, with the height and width of `size`.
+
+    Example:
+        >>> smart_resize(np.zeros((100, 80, 3)), (32, 32)).shape
+        (32, 32, 3)
+    """
     return ops.image.resize(x, size, interpolation, crop_to_aspect_ratio=True, data_format=data_format)

@@ -1,4 +1,4 @@
-"""Batches of images without end, from arrays and from folders, changed by an `ImageDataGenerator`."""
+"""Endless batches of images from arrays and folders, transformed by an `ImageDataGenerator`."""
 
 from __future__ import annotations
 
@@ -24,16 +24,24 @@ SUBSETS = ("training", "validation", None)
 
 
 class Iterator(PyDataset):
-    """Batches by their numbers, or one after another without end. Subclasses make one of some samples, in `batch`.
+    """Base class of endless batches of samples, also available by index. Subclasses define `batch`.
 
     Args:
-        n: how many samples there are.
-        batch_size: how many a batch has; the last one of a pass may have fewer.
-        shuffle: whether each pass has another order.
-        seed: what is drawn from; NumPy's global state when None.
+        n: int. The number of samples.
+        batch_size: int. The number of samples in a batch; the last batch of a pass may be smaller.
+        shuffle: bool. Whether each pass has a new random order.
+        seed: int or None. If None, NumPy's global state is used.
 
     Raises:
-        ValueError: there is no sample, or a batch size below 1.
+        ValueError: there are no samples, or the batch size is below 1.
+
+    Example:
+        >>> class Indices(preprocessing.image.Iterator):
+        ...     def batch(self, indices, random):
+        ...         return indices.tolist()
+        >>> batches = Indices(5, 2, False, None)
+        >>> len(batches), next(batches), batches[2]
+        (3, [0, 1], [4])
     """
 
     def __init__(self, n: int, batch_size: int, shuffle: bool, seed: int | None, **kwargs: Any) -> None:
@@ -51,11 +59,11 @@ class Iterator(PyDataset):
         self._random: Any = self._next_random()
 
     def batch(self, indices: Array, random: Any) -> Any:
-        """A batch of the samples at `indices`, with what is drawn from a `RandomState` or the module `np.random`."""
+        """Return a batch of the samples at `indices`; `random` is a `RandomState` or the module `np.random`."""
         raise NotImplementedError
 
     def __len__(self) -> int:
-        """How many batches a pass has."""
+        """Return the number of batches in a pass."""
         return -(-self.n // self.batch_size)
 
     def __getitem__(self, index: int) -> Any:
@@ -81,15 +89,15 @@ class Iterator(PyDataset):
         return self.batch(indices, random)
 
     def reset(self) -> None:
-        """Let the next pass begin."""
+        """Start a new pass."""
         self.batch_index = 0
 
     def on_epoch_end(self) -> None:
-        """Take another order."""
+        """Draw a new order."""
         self._set_order(self._random)
 
     def _next_random(self) -> Any:
-        """What the next batch is drawn from."""
+        """Return the source of random numbers for the next batch."""
         return source_of(None if self.seed is None else (self.seed + self.total_batches_seen) % 2**32)
 
     def _begin(self) -> Any:
@@ -106,7 +114,7 @@ class Iterator(PyDataset):
 
 
 class ImageIterator(Iterator):
-    """Batches whose images a generator changes, and which are kept in a folder where `save_to_dir` names one."""
+    """Batches of images that a generator transforms; they are also saved if `save_to_dir` names a folder."""
 
     def __init__(
         self,
@@ -130,11 +138,11 @@ class ImageIterator(Iterator):
         self.dtype = dtype or config.floatx()
 
     def image(self, index: int) -> Array:
-        """One image, as it is before it is changed."""
+        """Return an image before its transformation."""
         raise NotImplementedError
 
     def images(self, indices: Array, random: Any) -> Array:
-        """Images after everything that the generator does to them."""
+        """Return images after all transformations of the generator."""
         generator = self.image_data_generator
         changed = []
         for index in indices:
@@ -150,24 +158,33 @@ class ImageIterator(Iterator):
 
 
 class NumpyArrayIterator(ImageIterator):
-    """Batches x, (x, y) or (x, y, weights) of arrays.
+    """Endless batches x, (x, y) or (x, y, sample_weight) of arrays.
 
     Args:
-        x: images (N, H, W, C), or (N, C, H, W); or (images, others), where others are arrays that go along unchanged.
+        x: images (N, H, W, C), or (N, C, H, W) if channels first; or (images, others), with arrays that are passed on
+            unchanged.
         y: targets, or None.
-        image_data_generator: what changes the images.
-        batch_size: how many a batch has.
-        shuffle: whether each pass has another order.
-        sample_weight: a weight for each image, or None.
-        seed: what is drawn from; NumPy's global state when None.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        save_to_dir, save_prefix, save_format: a folder for the images of every batch, and how its files are called.
-        subset: "training" or "validation", by the generator's `validation_split`; the validation comes first.
-        ignore_class_split: whether the parts may have different classes.
-        dtype: of the images; `config.floatx()` when None.
+        image_data_generator: the generator that transforms the images.
+        batch_size: int. The number of images in a batch. Default: 32.
+        shuffle: bool. Whether each pass has a new random order. Default: False.
+        sample_weight: a weight per image, or None. Default: None.
+        seed: int or None. If None, NumPy's global state is used. Default: None.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`. Default: None.
+        save_to_dir: folder in which the images of every batch are saved, or None. Default: None.
+        save_prefix, save_format: the beginning and the ending of their names. Default: "" and "png".
+        subset: "training", "validation" or None. The generator's `validation_split` gives the size of the validation
+            set, which comes first. Default: None.
+        ignore_class_split: bool. Whether the subsets may have different classes. Default: False.
+        dtype: str or None. The dtype of the images; None means `config.floatx()`. Default: None.
 
     Raises:
-        ValueError: arrays that do not fit together, or parts with different classes.
+        ValueError: the arrays do not fit together, or the subsets have different classes.
+
+    Example:
+        >>> generator = preprocessing.image.ImageDataGenerator(rescale=1 / 255)
+        >>> batches = preprocessing.image.NumpyArrayIterator(np.full((3, 2, 2, 1), 255), None, generator, batch_size=2)
+        >>> next(batches).ravel().tolist()
+        [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
 
     def __init__(
@@ -221,7 +238,7 @@ class NumpyArrayIterator(ImageIterator):
         return self.x[index]
 
     def batches(self, shuffle: bool = False) -> Any:
-        """All batches; inputs without targets in a tuple, since a list would be inputs and targets."""
+        """Yield all batches; inputs without targets become a tuple, since a list would mean inputs and targets."""
         for batch in super().batches(shuffle):
             yield (batch,) if self.y is None else batch
 
@@ -235,38 +252,43 @@ class NumpyArrayIterator(ImageIterator):
 
 
 class DirectoryIterator(ImageIterator):
-    """Batches (images, labels) of a folder that has a folder for each class.
+    """Endless batches (images, labels) from a folder with a subfolder per class.
 
     Args:
-        directory: the folder.
-        image_data_generator: what changes the images.
-        target_size: (height, width) to which all are resized.
-        color_mode: "grayscale", "rgb" or "rgba".
-        classes: the folders to read, all or some of them, in the order of their labels; when None all, in alphabetical
-            order, except those whose names begin with a dot.
-        class_mode: "categorical" labels are one-hot, "binary" and "sparse" ones numbers; "input" is for the images
-            again, None for no labels.
-        batch_size: how many a batch has.
-        shuffle: whether each pass has another order; alphabetical otherwise.
-        seed: what is drawn from; NumPy's global state when None.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        save_to_dir, save_prefix, save_format: a folder for the images of every batch, and how its files are called.
-        follow_links: whether links to folders are followed.
-        subset: "training" or "validation", by the generator's `validation_split`; of each class the validation comes
-            first.
-        interpolation: "nearest", "bilinear", "bicubic", "lanczos", "hamming" or "box".
-        keep_aspect_ratio: cut out the largest part in the middle that has the sides of `target_size` first.
-        dtype: of the images; `config.floatx()` when None.
+        directory: str or path. The folder.
+        image_data_generator: the generator that transforms the images.
+        target_size: (height, width) to which all images are resized. Default: (256, 256).
+        color_mode: "grayscale", "rgb" or "rgba". Default: "rgb".
+        classes: list of the subfolders to read, in the order of their labels, or None for all in alphabetical order,
+            except hidden folders (names that begin with a dot). Default: None.
+        class_mode: the labels: "categorical" (one-hot, the default), "binary" or "sparse" (numbers), "input" (the
+            images themselves), or None for no labels.
+        batch_size: int. The number of images in a batch. Default: 32.
+        shuffle: bool. Whether each pass has a new random order; if False, the order is alphabetical. Default: True.
+        seed: int or None. If None, NumPy's global state is used. Default: None.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`. Default: None.
+        save_to_dir: folder in which the images of every batch are saved, or None. Default: None.
+        save_prefix, save_format: the beginning and the ending of their names. Default: "" and "png".
+        follow_links: bool. Whether to follow links to folders. Default: False.
+        subset: "training", "validation" or None. The generator's `validation_split` gives the size of the validation
+            set, the first images of each class. Default: None.
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos", "hamming" or "box". Default: "nearest".
+        keep_aspect_ratio: bool. Whether to crop images to the proportions of `target_size` first. Default: False.
+        dtype: str or None. The dtype of the images; None means `config.floatx()`. Default: None.
 
     Attributes:
-        class_indices: the labels of the classes' names.
+        class_indices: dict from the classes' names to labels.
         classes: the label of each image.
-        filenames: their paths within the folder.
-        samples: how many there are.
+        filenames: the images' paths within the folder.
+        samples: the number of images.
 
     Raises:
         ImportError: Pillow is not installed.
-        ValueError: an unknown mode, or a folder without images.
+        ValueError: a mode is unknown, or the folder has no images.
+
+    Example:
+        >>> generator = preprocessing.image.ImageDataGenerator(rescale=1 / 255)
+        >>> batches = generator.flow_from_directory("cats_and_dogs", target_size=(128, 128))  # doctest: +SKIP
     """
 
     def __init__(
@@ -355,25 +377,25 @@ class DirectoryIterator(ImageIterator):
 
 
 def images_below(folder: Path, follow_links: bool) -> list[str]:
-    """The paths of the images in a folder and in those within it; folders, and files in them, in alphabetical order."""
+    """Return the paths of the images in a folder and its subfolders, sorted by folder, then by name."""
     walk = sorted(os.walk(folder, followlinks=follow_links), key=lambda entry: entry[0])
     return [os.path.join(root, f) for root, _, files in walk for f in sorted(files) if f.lower().endswith(SUFFIXES)]
 
 
 def part_of(paths: list[str], start: float, end: float) -> list[str]:
-    """Those from one share of all to another."""
+    """Return the paths from the fraction `start` to the fraction `end` of the list."""
     return paths[int(start * len(paths)) : int(end * len(paths))]
 
 
 def check_subset(subset: str | None) -> str | None:
-    """`subset`. Raises ValueError unless it is one of `SUBSETS`."""
+    """Return `subset`. Raises ValueError unless it is in `SUBSETS`."""
     if subset not in SUBSETS:
         raise ValueError(f"subset must be 'training', 'validation' or None. Received: subset={subset!r}")
     return subset
 
 
 def check_classes(first: Array, second: Array) -> None:
-    """Raise ValueError where two parts of the targets do not have the same classes."""
+    """Raise ValueError if two subsets of the targets have different classes."""
     if not np.array_equal(np.unique(first), np.unique(second)):
         raise ValueError(
             "flow: training and validation must have the same classes; shuffle the arrays first, or pass "

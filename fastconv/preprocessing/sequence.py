@@ -1,4 +1,4 @@
-"""Sequences, where `keras.preprocessing.sequence` has them."""
+"""The names of `keras.preprocessing.sequence`."""
 
 from fastconv.utils import pad_sequences
 

@@ -1,4 +1,4 @@
-"""What `ImageDataGenerator` does to one image, given the numbers, or with numbers drawn from NumPy's global state."""
+"""Transformations of an image, with given parameters or with random numbers from NumPy's global state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastconv.arguments import as_integer, as_number, as_pair, as_seed
 from fastconv.ops.image import AFFINE
 
 Array = np.ndarray
-GLOBAL: Any = np.random  # the state that scripts set by np.random.seed
+GLOBAL: Any = np.random  # the state that scripts seed by np.random.seed
 FILL_MODES = ("nearest", "constant", "reflect", "wrap", "mirror", "grid-constant", "grid-wrap")
 
 
@@ -32,29 +32,36 @@ def apply_affine_transform(
     cval: float = 0.0,
     order: int = 1,
 ) -> Array:
-    """An image turned, shifted, sheared and zoomed, the same as Keras gives by `scipy.ndimage`.
+    """Rotate, shift, shear and zoom an image, with the results that Keras obtains by `scipy.ndimage`.
 
-    With R the rotation, S the shift, A the shear and Z the zoom, all around c, y at (column, row) is x at
-    R S A Z (column, row), and c = ((height - 1) / 2, (width - 1) / 2): the middle of a square, and what Keras takes for
-    other images.
+    With R the rotation, S the shift, A the shear and Z the zoom, all around the centre c, y at (column, row) is x at
+    R S A Z (column, row). The centre is c = ((height - 1) / 2, (width - 1) / 2), as in Keras: the middle of a square
+    image.
 
     Args:
-        x: one image, with 3 axes.
-        theta: how far it is turned, in degrees.
-        tx, ty: shifts along columns and rows, in pixels.
-        shear: an angle in degrees.
-        zx, zy: which part of the sides of x is seen.
-        row_axis, col_axis, channel_axis: 0, 1 and 2; the channels are first or last.
-        fill_mode: what lies beyond the border, as in SciPy: "nearest", "constant", "reflect", "wrap", "mirror",
-            "grid-constant" or "grid-wrap".
-        cval: the constant.
-        order: 1 interpolates between the four pixels around a place, 0 takes the nearest.
+        x: an image, array with 3 axes.
+        theta: float. The rotation, in degrees. Default: 0.
+        tx, ty: float. Shifts along columns and rows, in pixels. Default: 0.
+        shear: float. The shear, in degrees. Default: 0.
+        zx, zy: float. The visible parts of the sides of x. Default: 1.
+        row_axis, col_axis, channel_axis: the axes 0, 1 and 2 in some order; channels are first or last. Default: 1, 2,
+            0.
+        fill_mode: the values outside the image, as in SciPy: "nearest" (default), "constant", "reflect", "wrap",
+            "mirror", "grid-constant" or "grid-wrap".
+        cval: float. The constant of "constant" and "grid-constant". Default: 0.
+        order: 1 to interpolate between the four nearest pixels (default), 0 to take the nearest.
 
     Returns:
-        An array like x; whole numbers are rounded.
+        Array like x; integer values are rounded.
 
     Raises:
-        ValueError: another number of axes, another order, an unknown fill_mode.
+        ValueError: x has another number of axes, order is neither 0 nor 1, or fill_mode is unknown.
+
+    Example:
+        >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])[None]
+        >>> apply_affine_transform(x, theta=90)[0].round()
+        array([[2., 4.],
+               [1., 3.]])
     """
     x = np.asarray(x)
     if x.ndim != 3 or sorted((row_axis, col_axis, channel_axis)) != [0, 1, 2] or channel_axis == 1:
@@ -77,7 +84,7 @@ def apply_affine_transform(
 
 
 def check_sampling(fill_mode: str, order: int) -> None:
-    """Raise ValueError for an unknown fill mode, or an interpolation of a higher order than 1."""
+    """Raise ValueError if the fill mode is unknown, or the order of interpolation is above 1."""
     if fill_mode not in FILL_MODES:
         raise ValueError(f"fill_mode must be one of {', '.join(FILL_MODES)}. Received: fill_mode={fill_mode!r}")
     as_integer("interpolation", "interpolation_order", order, 0, 1)
@@ -86,7 +93,7 @@ def check_sampling(fill_mode: str, order: int) -> None:
 def affine_matrix(
     theta: float, tx: float, ty: float, shear: float, zx: float, zy: float, height: int, width: int
 ) -> Array:
-    """(1, 8), for `AFFINE`: ((cos, -sin), (sin, cos)) ((1, -sin'), (0, cos')) diag(zx, zy), and its shift."""
+    """Return (1, 8), for `AFFINE`: ((cos, -sin), (sin, cos)) ((1, -sin'), (0, cos')) diag(zx, zy), and its shift."""
     cos, sin = math.cos(math.radians(theta)), math.sin(math.radians(theta))
     shear_cos, shear_sin = math.cos(math.radians(shear)), math.sin(math.radians(shear))
     a0, a1 = cos * zx, (-cos * shear_sin - sin * shear_cos) * zy
@@ -98,7 +105,7 @@ def affine_matrix(
 
 
 def as_dtype(y: Array, dtype: np.dtype) -> Array:
-    """y in a dtype; for whole numbers rounded, and cut to their range."""
+    """Convert y to a dtype; for integers, round it and clip it to their range."""
     if dtype.kind not in "iu":
         return y.astype(dtype, copy=False)
     limits = np.iinfo(dtype)
@@ -106,24 +113,41 @@ def as_dtype(y: Array, dtype: np.dtype) -> Array:
 
 
 def apply_channel_shift(x: Any, intensity: float, channel_axis: int = 0) -> Array:
-    """x + intensity, cut to the range of the values in x; each channel is shifted alike."""
+    """Return x + intensity, clipped to the range of the values in x.
+
+    Args:
+        x: an image.
+        intensity: float. The number to add to all channels.
+        channel_axis: accepted as in Keras; all channels are shifted equally. Default: 0.
+
+    Returns:
+        Array like x.
+
+    Example:
+        >>> apply_channel_shift(np.array([0.0, 1.0, 4.0]), 2.0)
+        array([2., 3., 4.])
+    """
     x = np.asarray(x)
     intensity = as_number("apply_channel_shift", "intensity", intensity, below=math.inf)
     return np.clip(x + intensity, x.min(), x.max()).astype(x.dtype, copy=False)
 
 
 def apply_brightness_shift(x: Any, brightness: float, scale: bool = True, channel_axis: int | None = None) -> Array:
-    """The pixels of an image, as bytes, times `brightness`; a fourth channel is left as it is.
+    """Multiply the pixels of an image, as bytes, by `brightness`; a fourth channel is not changed.
 
     Args:
-        x: one image.
-        brightness: 0 makes it black, 1 leaves it as it is.
-        scale: whether its values are brought to the range from 0 to 255 first; so they are where they exceed it, and
-            back afterwards if `scale` is False.
-        channel_axis: where the channels are; as `config.image_data_format` says when None.
+        x: an image.
+        brightness: float. 0 gives a black image, 1 the image itself.
+        scale: bool. Whether to scale the values to the range from 0 to 255 first. If False, values outside that range
+            are also scaled, and scaled back afterwards. Default: True.
+        channel_axis: int, or None for the axis of `config.image_data_format()`. Default: None.
 
     Returns:
-        An array of `config.floatx()`.
+        Array of dtype `config.floatx()`.
+
+    Example:
+        >>> apply_brightness_shift(np.full((1, 1, 3), 100.0), 0.5, scale=False)
+        array([[[50., 50., 50.]]], dtype=float32)
     """
     x = np.asarray(x, config.floatx())
     brightness = as_number("apply_brightness_shift", "brightness", brightness, below=math.inf)
@@ -141,11 +165,11 @@ def apply_brightness_shift(x: Any, brightness: float, scale: bool = True, channe
 
 
 def source_of(seed: int | None) -> Any:
-    """What is drawn from: a `RandomState`, or the module `np.random`, whose functions have the same names."""
+    """Return a `RandomState`, or the module `np.random`, whose functions have the same names."""
     return GLOBAL if seed is None else np.random.RandomState(as_seed("ImageDataGenerator", seed, 2**32 - 1))
 
 
-# ---- with random numbers ---------------------------------------------------------------------------------------------
+# ---- random transformations ------------------------------------------------------------------------------------------
 
 
 # Their further arguments are those of `apply_affine_transform` from row_axis on; `interpolation_order` is `order`.
@@ -157,13 +181,27 @@ def _affine(x: Any, numbers: dict[str, Any], args: tuple, order: int, kwargs: di
 
 
 def _within(name: str, size: Any) -> float:
-    """A random number of at most this size."""
+    """Draw a random number between -size and size."""
     size = as_number("random transform", name, size, below=math.inf)
     return GLOBAL.uniform(-size, size)
 
 
 def random_rotation(x: Any, rg: float, *args: Any, interpolation_order: int = 1, **kwargs: Any) -> Array:
-    """An image turned by at most `rg` degrees."""
+    """Rotate an image by a random angle of at most `rg` degrees.
+
+    Args:
+        x: an image, array with 3 axes.
+        rg: float. The largest angle, in degrees.
+        args, kwargs: arguments of `apply_affine_transform` from row_axis on.
+        interpolation_order: its `order`. Default: 1.
+
+    Returns:
+        Array like x.
+
+    Example:
+        >>> random_rotation(np.zeros((3, 8, 8)), 20).shape
+        (3, 8, 8)
+    """
     return _affine(x, {"theta": _within("rg", rg)}, args, interpolation_order, kwargs)
 
 
@@ -177,31 +215,106 @@ def random_shift(
     interpolation_order: int = 1,
     **kwargs: Any,
 ) -> Array:
-    """An image shifted by at most `hrg` of its height (tx) and `wrg` of its width (ty)."""
+    """Shift an image by random fractions of at most `hrg` of its height (tx) and `wrg` of its width (ty).
+
+    Args:
+        x: an image, array with 3 axes.
+        wrg, hrg: float. The largest fractions of the width and the height.
+        row_axis, col_axis: int. Default: 1 and 2.
+        args, kwargs: arguments of `apply_affine_transform` from channel_axis on.
+        interpolation_order: its `order`. Default: 1.
+
+    Returns:
+        Array like x.
+
+    Example:
+        >>> random_shift(np.zeros((3, 8, 8)), 0.1, 0.1).shape
+        (3, 8, 8)
+    """
     tx = _within("hrg", hrg) * x.shape[row_axis]
     ty = _within("wrg", wrg) * x.shape[col_axis]
     return _affine(x, {"tx": tx, "ty": ty}, (row_axis, col_axis, *args), interpolation_order, kwargs)
 
 
 def random_shear(x: Any, intensity: float, *args: Any, interpolation_order: int = 1, **kwargs: Any) -> Array:
-    """An image sheared by at most `intensity` degrees."""
+    """Shear an image by a random angle of at most `intensity` degrees.
+
+    Args:
+        x: an image, array with 3 axes.
+        intensity: float. The largest angle, in degrees.
+        args, kwargs: arguments of `apply_affine_transform` from row_axis on.
+        interpolation_order: its `order`. Default: 1.
+
+    Returns:
+        Array like x.
+
+    Example:
+        >>> random_shear(np.zeros((3, 8, 8)), 10).shape
+        (3, 8, 8)
+    """
     return _affine(x, {"shear": _within("intensity", intensity)}, args, interpolation_order, kwargs)
 
 
 def random_zoom(x: Any, zoom_range: Sequence[float], *args: Any, interpolation_order: int = 1, **kwargs: Any) -> Array:
-    """An image zoomed by two numbers between those of `zoom_range`. Raises ValueError unless there are two."""
+    """Zoom an image by two random factors between the numbers of `zoom_range`.
+
+    Args:
+        x: an image, array with 3 axes.
+        zoom_range: (lowest, highest) visible part of the sides.
+        args, kwargs: arguments of `apply_affine_transform` from row_axis on.
+        interpolation_order: its `order`. Default: 1.
+
+    Returns:
+        Array like x.
+
+    Raises:
+        ValueError: zoom_range does not have two numbers.
+
+    Example:
+        >>> random_zoom(np.zeros((3, 8, 8)), (0.8, 1.2)).shape
+        (3, 8, 8)
+    """
     zooms = as_pair("random_zoom", "zoom_range", zoom_range)
     zx, zy = (1, 1) if zooms == [1, 1] else GLOBAL.uniform(*zooms, 2)
     return _affine(x, {"zx": zx, "zy": zy}, args, interpolation_order, kwargs)
 
 
 def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) -> Array:
-    """`apply_channel_shift` by at most `intensity_range`."""
+    """Add a random number of at most `intensity_range` to all channels; see `apply_channel_shift`.
+
+    Args:
+        x: an image.
+        intensity_range: float. The largest number.
+        channel_axis: accepted as in Keras. Default: 0.
+
+    Returns:
+        Array like x.
+
+    Example:
+        >>> random_channel_shift(np.zeros((3, 8, 8)), 10).shape
+        (3, 8, 8)
+    """
     return apply_channel_shift(x, _within("intensity_range", intensity_range), channel_axis)
 
 
 def random_brightness(x: Any, brightness_range: Sequence[float], scale: bool = True) -> Array:
-    """`apply_brightness_shift` by a number between two. Raises ValueError unless there are two."""
+    """Multiply the brightness of an image by a random factor; see `apply_brightness_shift`.
+
+    Args:
+        x: an image.
+        brightness_range: (lowest, highest) factor.
+        scale: bool, as for `apply_brightness_shift`. Default: True.
+
+    Returns:
+        Array of dtype `config.floatx()`.
+
+    Raises:
+        ValueError: brightness_range does not have two numbers.
+
+    Example:
+        >>> random_brightness(np.zeros((8, 8, 3)), (0.5, 1.5)).shape
+        (8, 8, 3)
+    """
     return apply_brightness_shift(
         x, GLOBAL.uniform(*as_pair("random_brightness", "brightness_range", brightness_range)), scale
     )

@@ -73,10 +73,10 @@ def test_the_content_of_the_archive_is_checked(tmp_path, monkeypatch):
     ten(tmp_path)
     hundred(tmp_path)
     with pytest.raises(
-        ValueError, match=r"cifar-10-binary\.tar\.gz, .*data_batch_1\.bin: the file is damaged, or holds"
+        ValueError, match=r"cifar-10-binary\.tar\.gz, .*data_batch_1\.bin: the file is damaged or contains"
     ):
         cifar10.load_data()
-    with pytest.raises(ValueError, match=r"cifar-100-binary\.tar\.gz, .*train\.bin: the file is damaged, or holds"):
+    with pytest.raises(ValueError, match=r"cifar-100-binary\.tar\.gz, .*train\.bin: the file is damaged or contains"):
         cifar100.load_data()
 
 

@@ -36,7 +36,7 @@ def test_files_of_the_same_format(tmp_path, monkeypatch):
 def test_other_data_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
     write(tmp_path / "fashion-mnist")
-    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte\.gz: the file is damaged, or holds other data"):
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte\.gz: the file is damaged or contains other data"):
         fashion_mnist.load_data()
 
 

@@ -44,7 +44,7 @@ def digest(array):
 def test_the_content_of_the_file_is_checked(tmp_path, monkeypatch):
     monkeypatch.setenv("FASTCONV_DATA", str(tmp_path))
     np.savez(tmp_path / "mnist.npz", **ARRAYS)
-    with pytest.raises(ValueError, match=r"mnist\.npz, x_train: the file is damaged, or holds other data"):
+    with pytest.raises(ValueError, match=r"mnist\.npz, x_train: the file is damaged or contains other data"):
         mnist.load_data()
     monkeypatch.setattr(mnist, "CONTENTS", {name: digest(array) for name, array in ARRAYS.items()})
     check(mnist.load_data())

@@ -130,7 +130,7 @@ def test_selected_and_missing_classes(folder):
     assert flow_from(folder).class_indices == {"cat": 0, "dog": 1}
     dogs = flow_from(folder, classes=["dog"])
     assert (dogs.class_indices, dogs.samples) == ({"dog": 0}, 3)
-    with pytest.raises(ValueError, match="names of folders"):
+    with pytest.raises(ValueError, match="distinct names of the folders"):
         flow_from(folder, classes=["bird"])
 
 

@@ -22,7 +22,7 @@ X, Y = np.random.default_rng(0).normal(size=(6, 4)).astype("float32"), np.ones((
 def saved(model, tmp_path, suffix):
     """Return the path of a model's file; its lambdas cause a warning."""
     path = tmp_path / f"m{suffix}"
-    with pytest.warns(UserWarning, match=r"The code of a lambda is in no file.* custom_objects") as caught:
+    with pytest.warns(UserWarning, match=r"The code of a lambda is not stored in a file.* custom_objects") as caught:
         model.save(path)
     assert len(caught) == 1
     assert caught[0].filename == __file__
