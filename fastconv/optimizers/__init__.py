@@ -1,4 +1,4 @@
-"""Rules that turn gradients into new weights."""
+"""Optimizers: rules that compute new weights from gradients."""
 
 from __future__ import annotations
 
@@ -31,19 +31,49 @@ __all__ = [
 
 
 def serialize(optimizer: Optimizer) -> Any:
-    """What `deserialize` makes `optimizer` from again; the state of its variables is not part of it."""
+    """Return the configuration of `optimizer` as plain data, without the state of its variables.
+
+    Args:
+        optimizer: an `Optimizer`.
+
+    Example:
+        >>> from fastconv import optimizers
+        >>> optimizers.serialize(optimizers.SGD(momentum=0.9))["config"]["momentum"]
+        0.9
+    """
     return serialization.serialize_for_keras("optimizer", optimizer)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The optimizer that was serialized. Raises ValueError for unknown names."""
+    """Return the optimizer for a name or for a configuration that `serialize` has returned.
+
+    Args:
+        config: str or dict, the name or the configuration.
+        custom_objects: dict of the user's classes and functions by name, or None.
+
+    Raises:
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> from fastconv import optimizers
+        >>> optimizers.deserialize(optimizers.serialize(optimizers.SGD(momentum=0.9))).momentum
+        0.9
+    """
     return serialization.deserialize("optimizer", config, custom_objects)
 
 
 def get(identifier: Any) -> Any:
-    """The optimizer that a name such as "adam", a configuration or an object means; None stays None.
+    """Return the optimizer for a name such as "adam", a configuration or an optimizer; None for None.
+
+    Args:
+        identifier: str, dict, `Optimizer` or None.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> from fastconv import optimizers
+        >>> type(optimizers.get("adam")).__name__
+        'Adam'
     """
     return serialization.get("optimizer", identifier)

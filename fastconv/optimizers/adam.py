@@ -1,4 +1,4 @@
-"""Adam and its relatives: moves by running means of gradients, over what their size has been."""
+"""Adam and related optimizers: they divide running means of gradients by an estimate of the size of gradients."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fastconv.serialization import register
 
 
 def bias_correction(beta: float, t: Any) -> Any:
-    """1 - beta^t, what a running mean of zeros and then t gradients gives to the gradients; digits kept near 0."""
+    """Return 1 - beta^t, the weight of t gradients in a running mean that starts at 0; accurate for beta near 1."""
     return -ops.expm1(t * (math.log(beta) if beta else -math.inf))
 
 
 class Moments(Optimizer):
-    """An optimizer with running means of the gradient and of its size."""
+    """Base class of optimizers with running means of the gradient and of its size."""
 
     ARGUMENTS: tuple[str, ...] = ("beta_1", "beta_2", "epsilon")
     slots: tuple[str, ...] = ("momentum", "velocity")
@@ -38,20 +38,36 @@ class Moments(Optimizer):
 
 @register("optimizer")
 class Adam(Moments):
-    """w -= rate m / (sqrt(v) + epsilon), with running means m of the gradient and v of its square.
+    """Adam, w -= rate m / (sqrt(v) + epsilon), with running means m of the gradient and v of its square.
 
-    Kingma and Ba 2015, "Adam: a method for stochastic optimization", in the efficient order of section 2: the bias
-    correction of both means is part of the rate, learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t) in step t.
+    In step t, m = beta_1 m + (1 - beta_1) dw and v = beta_2 v + (1 - beta_2) dw^2. The bias correction of both means is
+    part of the rate, learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t), which is the efficient order of section 2 of
+    the paper.
 
     Args:
-        learning_rate: the rate before its correction.
-        beta_1, beta_2: how much of m and of v a step keeps, at least 0 and less than 1.
-        epsilon: keeps the quotient finite.
-        amsgrad: divide by the largest v so far; Reddi et al. 2018.
-        further: what every `Optimizer` takes, by name.
+        learning_rate: float, a `schedules.LearningRateSchedule`, or a function; see `Optimizer`. Defaults to 0.001.
+        beta_1: float, the part of m that a step keeps, 0 <= beta_1 < 1. Defaults to 0.9.
+        beta_2: float, the part of v that a step keeps, 0 <= beta_2 < 1. Defaults to 0.999.
+        epsilon: float, added to avoid a division by zero. Defaults to 1e-7.
+        amsgrad: bool, whether to divide by the largest v so far. Defaults to False.
+        further: keyword arguments of `Optimizer`, for example `weight_decay`, `clipnorm` or `name`.
 
     Raises:
-        ValueError: a beta outside [0, 1), or as for every `Optimizer`.
+        ValueError: if a beta is outside [0, 1), or as in `Optimizer`.
+
+    Example:
+        >>> import fastconv
+        >>> import numpy as np
+        >>> from fastconv import optimizers
+        >>> w = fastconv.Variable(np.array([1.0, -2.0], "float32"))
+        >>> optimizer = optimizers.Adam(learning_rate=0.1)
+        >>> optimizer.apply([np.array([0.5, -1.0], "float32")], [w])
+        >>> [round(float(v), 4) for v in w.numpy()]
+        [0.9, -1.9]
+
+    References:
+        Kingma and Ba 2015, "Adam: a method for stochastic optimization"; Reddi et al. 2018, "On the convergence of Adam
+        and beyond" (amsgrad).
     """
 
     ARGUMENTS = (*Moments.ARGUMENTS, "amsgrad")
@@ -76,7 +92,33 @@ class Adam(Moments):
 
 @register("optimizer")
 class AdamW(Adam):
-    """`Adam` with weight decay that does not pass through the running means; Loshchilov and Hutter 2019."""
+    """`Adam` with decoupled weight decay, which changes weights directly and does not enter the running means.
+
+    Args:
+        learning_rate: float, a `schedules.LearningRateSchedule`, or a function; see `Optimizer`. Defaults to 0.001.
+        weight_decay: float; each step first multiplies weights by 1 - learning_rate weight_decay. Defaults to 0.004.
+        beta_1: float, the part of m that a step keeps, 0 <= beta_1 < 1. Defaults to 0.9.
+        beta_2: float, the part of v that a step keeps, 0 <= beta_2 < 1. Defaults to 0.999.
+        epsilon: float, added to avoid a division by zero. Defaults to 1e-7.
+        amsgrad: bool, whether to divide by the largest v so far. Defaults to False.
+        further: keyword arguments of `Optimizer`, for example `weight_decay`, `clipnorm` or `name`.
+
+    Raises:
+        ValueError: as in `Adam`.
+
+    Example:
+        >>> import fastconv
+        >>> import numpy as np
+        >>> from fastconv import optimizers
+        >>> w = fastconv.Variable(np.array([1.0, -2.0], "float32"))
+        >>> optimizer = optimizers.AdamW(learning_rate=0.1, weight_decay=0.1)
+        >>> optimizer.apply([np.array([0.5, -1.0], "float32")], [w])
+        >>> [round(float(v), 4) for v in w.numpy()]
+        [0.89, -1.88]
+
+    References:
+        Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
+    """
 
     def __init__(
         self,
@@ -93,7 +135,31 @@ class AdamW(Adam):
 
 @register("optimizer")
 class Adamax(Moments):
-    """`Adam` by the maximum norm: w -= rate m / (u + epsilon), u = max(beta_2 u, |dw|); Kingma and Ba 2015, 7.1."""
+    """`Adam` with the maximum norm, w -= rate m / (u + epsilon), with u = max(beta_2 u, |dw|).
+
+    Args:
+        learning_rate: float, a `schedules.LearningRateSchedule`, or a function; see `Optimizer`. Defaults to 0.001.
+        beta_1: float, the part of m that a step keeps, 0 <= beta_1 < 1. Defaults to 0.9.
+        beta_2: float, the part of u that a step keeps, 0 <= beta_2 < 1. Defaults to 0.999.
+        epsilon: float, added to avoid a division by zero. Defaults to 1e-7.
+        further: keyword arguments of `Optimizer`, for example `weight_decay`, `clipnorm` or `name`.
+
+    Raises:
+        ValueError: if a beta is outside [0, 1), or as in `Optimizer`.
+
+    Example:
+        >>> import fastconv
+        >>> import numpy as np
+        >>> from fastconv import optimizers
+        >>> w = fastconv.Variable(np.array([1.0, -2.0], "float32"))
+        >>> optimizer = optimizers.Adamax(learning_rate=0.1)
+        >>> optimizer.apply([np.array([0.5, -1.0], "float32")], [w])
+        >>> [round(float(v), 4) for v in w.numpy()]
+        [0.9, -1.9]
+
+    References:
+        Kingma and Ba 2015, "Adam: a method for stochastic optimization", section 7.1.
+    """
 
     rule = "adamax"
     slots = ("momentum", "norm")
@@ -117,9 +183,32 @@ class Adamax(Moments):
 
 @register("optimizer")
 class Nadam(Moments):
-    """`Adam` with Nesterov's momentum; Dozat 2016, "Incorporating Nesterov momentum into Adam".
+    """`Adam` with Nesterov momentum.
 
-    In step t the momentum is u_t = beta_1 (1 - 0.96^t / 2), and the product of all so far corrects the bias.
+    In step t the momentum is u_t = beta_1 (1 - 0.96^t / 2). The product of all u_t so far corrects the bias.
+
+    Args:
+        learning_rate: float, a `schedules.LearningRateSchedule`, or a function; see `Optimizer`. Defaults to 0.001.
+        beta_1: float, the part of m that a step keeps, 0 <= beta_1 < 1. Defaults to 0.9.
+        beta_2: float, the part of v that a step keeps, 0 <= beta_2 < 1. Defaults to 0.999.
+        epsilon: float, added to avoid a division by zero. Defaults to 1e-7.
+        further: keyword arguments of `Optimizer`, for example `weight_decay`, `clipnorm` or `name`.
+
+    Raises:
+        ValueError: if a beta is outside [0, 1), or as in `Optimizer`.
+
+    Example:
+        >>> import fastconv
+        >>> import numpy as np
+        >>> from fastconv import optimizers
+        >>> w = fastconv.Variable(np.array([1.0, -2.0], "float32"))
+        >>> optimizer = optimizers.Nadam(learning_rate=0.1)
+        >>> optimizer.apply([np.array([0.5, -1.0], "float32")], [w])
+        >>> [round(float(v), 4) for v in w.numpy()]
+        [0.8937, -1.8937]
+
+    References:
+        Dozat 2016, "Incorporating Nesterov momentum into Adam".
     """
 
     rule = "nadam"
@@ -153,12 +242,31 @@ class Nadam(Moments):
 
 @register("optimizer")
 class Lion(Optimizer):
-    """w -= rate sign(beta_1 m + (1 - beta_1) dw), then m = beta_2 m + (1 - beta_2) dw; Chen et al. 2023.
+    """Lion, w -= rate sign(beta_1 m + (1 - beta_1) dw), then m = beta_2 m + (1 - beta_2) dw.
+
+    Every weight moves by the learning rate, so that the rate should be smaller than that of `Adam`.
 
     Args:
-        learning_rate: the rate: what every weight moves by.
-        beta_1, beta_2: how much of m counts for the move, and how much is kept; at least 0 and less than 1.
-        further: what every `Optimizer` takes, by name.
+        learning_rate: float, a `schedules.LearningRateSchedule`, or a function; see `Optimizer`. Defaults to 0.001.
+        beta_1: float, the weight of m in the step, 0 <= beta_1 < 1. Defaults to 0.9.
+        beta_2: float, the part of m that a step keeps, 0 <= beta_2 < 1. Defaults to 0.99.
+        further: keyword arguments of `Optimizer`, for example `weight_decay`, `clipnorm` or `name`.
+
+    Raises:
+        ValueError: if a beta is outside [0, 1), or as in `Optimizer`.
+
+    Example:
+        >>> import fastconv
+        >>> import numpy as np
+        >>> from fastconv import optimizers
+        >>> w = fastconv.Variable(np.array([1.0, -2.0], "float32"))
+        >>> optimizer = optimizers.Lion(learning_rate=0.1)
+        >>> optimizer.apply([np.array([0.5, -1.0], "float32")], [w])
+        >>> [round(float(v), 4) for v in w.numpy()]
+        [0.9, -1.9]
+
+    References:
+        Chen et al. 2023, "Symbolic discovery of optimization algorithms".
     """
 
     ARGUMENTS = ("beta_1", "beta_2")

@@ -1,4 +1,4 @@
-"""Rates that follow the size of each weight's gradients: RMSprop, Adagrad, Adadelta and Ftrl."""
+"""Optimizers whose rates adapt to the gradients of each weight: RMSprop, Adagrad, Adadelta and Ftrl."""
 
 from __future__ import annotations
 
@@ -13,18 +13,33 @@ from fastconv.serialization import register
 
 @register("optimizer", "RMSProp")
 class RMSprop(Optimizer):
-    """w -= rate dw / sqrt(v + epsilon), with a running mean v of dw^2; Tieleman and Hinton 2012, lecture 6.5.
+    """RMSprop, w -= rate dw / sqrt(v + epsilon), with a running mean v of dw^2.
 
     Args:
-        learning_rate: the rate.
-        rho: how much of v a step keeps, at least 0 and less than 1.
-        momentum: how much of the last move the next one adds; at 0 moves are not kept.
-        epsilon: keeps the quotient finite.
-        centered: divide by the standard deviation, sqrt(v - mean^2 + epsilon); Graves 2013.
-        further: what every `Optimizer` takes, by name.
+        learning_rate: float, a `schedules.LearningRateSchedule`, or a function; see `Optimizer`. Defaults to 0.001.
+        rho: float, the part of v that a step keeps, 0 <= rho < 1. Defaults to 0.9.
+        momentum: float from 0 to 1, the part of the last move that is added to the next. Defaults to 0, no momentum.
+        epsilon: float, added to avoid a division by zero. Defaults to 1e-7.
+        centered: bool, whether to divide by the standard deviation, sqrt(v - mean^2 + epsilon), with a running mean of
+            the gradient. Defaults to False.
+        further: keyword arguments of `Optimizer`, for example `weight_decay`, `clipnorm` or `name`.
 
     Raises:
-        ValueError: rho outside [0, 1), a momentum outside [0, 1], or as for every `Optimizer`.
+        ValueError: if `rho` is outside [0, 1), `momentum` is outside [0, 1], or as in `Optimizer`.
+
+    Example:
+        >>> import fastconv
+        >>> import numpy as np
+        >>> from fastconv import optimizers
+        >>> w = fastconv.Variable(np.array([1.0, -2.0], "float32"))
+        >>> optimizer = optimizers.RMSprop(learning_rate=0.1)
+        >>> optimizer.apply([np.array([0.5, -1.0], "float32")], [w])
+        >>> [round(float(v), 4) for v in w.numpy()]
+        [0.6838, -1.6838]
+
+    References:
+        Tieleman and Hinton 2012, "Neural networks for machine learning", lecture 6.5; Graves 2013, "Generating
+        sequences with recurrent neural networks" (centered).
     """
 
     ARGUMENTS = ("rho", "momentum", "epsilon", "centered")
@@ -53,13 +68,29 @@ class RMSprop(Optimizer):
 
 @register("optimizer")
 class Adagrad(Optimizer):
-    """w -= rate dw / sqrt(total + epsilon), where total adds up dw^2; Duchi et al. 2011.
+    """Adagrad, w -= rate dw / sqrt(total + epsilon), with the sum `total` of all dw^2.
 
     Args:
-        learning_rate: the rate.
-        initial_accumulator_value: what total begins with, at least 0.
-        epsilon: keeps the quotient finite.
-        further: what every `Optimizer` takes, by name.
+        learning_rate: float, a `schedules.LearningRateSchedule`, or a function; see `Optimizer`. Defaults to 0.001.
+        initial_accumulator_value: float >= 0, the initial value of total. Defaults to 0.1.
+        epsilon: float, added to avoid a division by zero. Defaults to 1e-7.
+        further: keyword arguments of `Optimizer`, for example `weight_decay`, `clipnorm` or `name`.
+
+    Raises:
+        ValueError: if `initial_accumulator_value` is negative, or as in `Optimizer`.
+
+    Example:
+        >>> import fastconv
+        >>> import numpy as np
+        >>> from fastconv import optimizers
+        >>> w = fastconv.Variable(np.array([1.0, -2.0], "float32"))
+        >>> optimizer = optimizers.Adagrad(learning_rate=0.1, initial_accumulator_value=0.0)
+        >>> optimizer.apply([np.array([0.5, -1.0], "float32")], [w])
+        >>> [round(float(v), 4) for v in w.numpy()]
+        [0.9, -1.9]
+
+    References:
+        Duchi et al. 2011, "Adaptive subgradient methods for online learning and stochastic optimization".
     """
 
     ARGUMENTS = ("initial_accumulator_value", "epsilon")
@@ -86,13 +117,32 @@ class Adagrad(Optimizer):
 
 @register("optimizer")
 class Adadelta(Optimizer):
-    """w -= rate dw sqrt(moves + epsilon) / sqrt(squares + epsilon), with running means of both squares; Zeiler 2012.
+    """Adadelta, w -= rate dw sqrt(moves + epsilon) / sqrt(squares + epsilon).
+
+    `squares` is a running mean of dw^2, and `moves` is a running mean of the squared changes of w before the rate is
+    applied.
 
     Args:
-        learning_rate: the rate.
-        rho: how much of the means a step keeps, at least 0 and less than 1.
-        epsilon: keeps the quotient finite, and lets the first move be one.
-        further: what every `Optimizer` takes, by name.
+        learning_rate: float, a `schedules.LearningRateSchedule`, or a function; see `Optimizer`. Defaults to 0.001.
+        rho: float, the part of the means that a step keeps, 0 <= rho < 1. Defaults to 0.95.
+        epsilon: float, added to avoid a division by zero, and to make the first step differ from 0. Defaults to 1e-7.
+        further: keyword arguments of `Optimizer`, for example `weight_decay`, `clipnorm` or `name`.
+
+    Raises:
+        ValueError: if `rho` is outside [0, 1), or as in `Optimizer`.
+
+    Example:
+        >>> import fastconv
+        >>> import numpy as np
+        >>> from fastconv import optimizers
+        >>> w = fastconv.Variable(np.array([1.0, -2.0], "float32"))
+        >>> optimizer = optimizers.Adadelta(learning_rate=1.0, epsilon=0.01)
+        >>> optimizer.apply([np.array([0.5, -1.0], "float32")], [w])
+        >>> [round(float(v), 4) for v in w.numpy()]
+        [0.6667, -1.5918]
+
+    References:
+        Zeiler 2012, "ADADELTA: an adaptive learning rate method".
     """
 
     ARGUMENTS = ("rho", "epsilon")
@@ -110,19 +160,38 @@ class Adadelta(Optimizer):
 
 @register("optimizer")
 class Ftrl(Optimizer):
-    """Follow the regularized leader; McMahan et al. 2013, algorithm 1, with shrinkage.
+    """FTRL-Proximal ("follow the regularized leader"), which makes weights exactly 0 if l1 is large enough.
 
-    linear += dw + 2 shrinkage w - (new^p - total^p) / rate w with new = total + dw^2 and p = -learning_rate_power; then
-    w = (clip(linear, -l1, l1) - linear) / (new^p / rate + 2 l2 + beta / rate).
+    With p = -learning_rate_power and new = total + dw^2, a step computes
+    linear += dw + 2 shrinkage w - (new^p - total^p) / rate w, then
+    w = (clip(linear, -l1, l1) - linear) / (new^p / rate + 2 l2 + beta / rate), and total = new.
 
     Args:
-        learning_rate: the rate.
-        learning_rate_power: how it falls with the total of squares, at most 0.
-        initial_accumulator_value: what the total begins with, at least 0.
-        l1_regularization_strength, l2_regularization_strength: penalties on |w| and w^2.
-        l2_shrinkage_regularization_strength: a penalty on w^2 that counts in `linear` alone.
-        beta: of the paper.
-        further: what every `Optimizer` takes, by name.
+        learning_rate: float, a `schedules.LearningRateSchedule`, or a function; see `Optimizer`. Defaults to 0.001.
+        learning_rate_power: float <= 0, the power of total in the rate. Defaults to -0.5.
+        initial_accumulator_value: float >= 0, the initial value of total. Defaults to 0.1.
+        l1_regularization_strength: float >= 0, l1, the penalty on |w|. Defaults to 0.
+        l2_regularization_strength: float >= 0, l2, the penalty on w^2. Defaults to 0.
+        l2_shrinkage_regularization_strength: float >= 0, shrinkage, a penalty on w^2 that enters only `linear`.
+            Defaults to 0.
+        beta: float >= 0, beta of the paper. Defaults to 0.
+        further: keyword arguments of `Optimizer`, for example `weight_decay`, `clipnorm` or `name`.
+
+    Raises:
+        ValueError: if an argument is out of its range, or as in `Optimizer`.
+
+    Example:
+        >>> import fastconv
+        >>> import numpy as np
+        >>> from fastconv import optimizers
+        >>> w = fastconv.Variable(np.array([1.0, -2.0], "float32"))
+        >>> optimizer = optimizers.Ftrl(learning_rate=0.1)
+        >>> optimizer.apply([np.array([0.5, -1.0], "float32")], [w])
+        >>> [round(float(v), 4) for v in w.numpy()]
+        [0.381, -1.3016]
+
+    References:
+        McMahan et al. 2013, "Ad click prediction: a view from the trenches", algorithm 1.
     """
 
     ARGUMENTS = ("learning_rate_power", "initial_accumulator_value", "l1_regularization_strength",
@@ -169,7 +238,7 @@ class Ftrl(Optimizer):
             self._update_by_power(grads, variables, rate, decays)
 
     def _update_by_power(self, grads: list[Any], variables: list[Variable], rate: Any, decays: bool) -> None:
-        """The rule for other powers than the root, operation by operation."""
+        """Apply the rule for powers other than -1/2, operation by operation."""
         l1, power = self.l1_regularization_strength, -self.learning_rate_power
         for w, dw in zip(variables, grads):
             rate = ops.cast(rate, w.dtype)

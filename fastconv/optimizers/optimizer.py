@@ -1,4 +1,4 @@
-"""What every optimizer has: a learning rate, a count of steps, state beside each weight, clipping, decay, averages."""
+"""The base class of all optimizers: learning rate, step count, state of weights, clipping, weight decay, averages."""
 
 from __future__ import annotations
 
@@ -19,35 +19,52 @@ from fastconv.engine.interrupts import assign_all, uninterrupted
 from fastconv.engine.stateless import paired, run_on
 from fastconv.serialization import Configurable, snake_case
 
-OWN_RUN = frozenset(["average_gradient", "momentum", "velocity_hat"])  # Adam's "velocity" goes on with its "momentum"
+# Slots that Keras saves for all variables before the next slot; other slots are saved variable by variable.
+OWN_RUN = frozenset(["average_gradient", "momentum", "velocity_hat"])  # Adam's "velocity" alternates with "momentum"
 
 
 class Optimizer(Configurable):
-    """A rule that assigns new values to weights, given the gradient of the loss with respect to each.
+    """Base class of optimizers: rules that assign new values to weights, given the gradients of the loss.
 
-    Everything it does is made of ops and assignments: inside a trace a step becomes part of the training graph, outside
-    of one it is done at once. A subclass defines `rule`, `constants` and `numbers`, and `slots` if it keeps state
-    beside each weight; or `update_step`, and `build` for its state, as in Keras.
+    A step consists of ops and assignments. Inside a trace it becomes part of the training graph; otherwise it runs
+    immediately. A subclass defines `rule`, `constants`, `numbers` and, if it keeps state for each weight, `slots`; or
+    `update_step` and, for its state, `build`, as in Keras.
 
     Args:
-        learning_rate: a number, to which another one may be assigned later; or a `schedules.LearningRateSchedule`, or
-            any function of the number of steps done, or of nothing, written with ops.
-        weight_decay: what share of each weight, times the learning rate, is taken off it before each step.
-        clipnorm: the largest norm that each gradient may have.
-        clipvalue: the largest absolute value that each element may have.
-        global_clipnorm: the largest norm that all gradients together may have; at most one of the three.
-        use_ema: keep a running mean of each weight, which takes its place when training ends.
-        ema_momentum: how much of the mean a step keeps.
-        ema_overwrite_frequency: after so many steps means take the weights' place, too.
-        loss_scale_factor: the loss is multiplied by it before its gradient is taken, which is divided by it.
-        gradient_accumulation_steps: weights and state change in every n-th step, by the mean of n gradients.
-        name: the first part of the path of its variables; that of the class in snake case, when None.
-        lr: the learning rate, as in Keras 2.
-        decay: in step t, from 0 on, the rate is divided by 1 + decay t, as in Keras 2.
+        learning_rate: float >= 0, which may be assigned later, a `schedules.LearningRateSchedule`, or a function
+            without arguments or of the number of steps done, written with ops.
+        weight_decay: float; each step first multiplies weights by 1 - learning_rate weight_decay. Defaults to None, no
+            decay.
+        clipnorm: float, the largest norm of each gradient, or None. At most one kind of clipping may be given.
+        clipvalue: float, the largest absolute value of each element of a gradient, or None.
+        global_clipnorm: float, the largest norm of all gradients together, or None.
+        use_ema: bool, whether to keep a running mean of each weight, which replaces the weight when training ends.
+            Defaults to False.
+        ema_momentum: float from 0 to 1, the part of the running mean that a step keeps. Defaults to 0.99.
+        ema_overwrite_frequency: int, the number of steps after which means replace weights, or None for the end only.
+        loss_scale_factor: float, by which the loss is multiplied before gradients are computed; gradients are divided
+            by it. Defaults to None, no scaling.
+        gradient_accumulation_steps: int n; weights and state change in every n-th step, by the mean of n gradients.
+            Defaults to None, every step.
+        name: str, the first part of the paths of its variables, or None to use the name of the class in snake case.
+        lr: the name of the learning rate in Keras 2.
+        decay: float; in step t = 0, 1, ... the rate is divided by 1 + decay t, as in Keras 2. Defaults to 0.
 
     Raises:
-        ValueError: a learning rate that is no finite number from 0 on, more than one way of clipping, or one that is
-            not positive, a momentum outside of [0, 1], or another number that cannot be.
+        ValueError: if the learning rate is not a finite number >= 0, if more than one kind of clipping is given, or if
+            another argument is out of its range.
+
+    Example:
+        >>> import fastconv
+        >>> import numpy as np
+        >>> from fastconv import optimizers
+        >>> class Descent(optimizers.Optimizer):
+        ...     def update_step(self, gradient, variable, learning_rate):
+        ...         self.assign_sub(variable, learning_rate * gradient)
+        >>> w = fastconv.Variable(np.array([1.0, -2.0], "float32"))
+        >>> Descent(learning_rate=0.5).apply([np.array([1.0, -1.0], "float32")], [w])
+        >>> w.numpy().tolist()
+        [0.5, -1.5]
     """
 
     slots: tuple[str, ...] = ()
@@ -102,26 +119,26 @@ class Optimizer(Configurable):
         self._learning_rate = self._variable(self._rate(0.0 if self._schedule else rate), "learning_rate")
         self._state: dict[Variable, tuple[Variable, ...]] = {}
         self._averages: dict[Variable, Variable] = {}
-        self._sums: dict[Variable, Variable] = {}  # of gradients since the last change
+        self._sums: dict[Variable, Variable] = {}  # sums of gradients since the last change
         self._added: list[Variable] = []  # by `add_variable`
         self.built = False
-        self.averages_shown = False  # whether they and the weights have changed places
+        self.averages_shown = False  # whether averages and weights are swapped
         self._undecayed: tuple[list[Variable], list[str]] = ([], [])
 
-    # ---- what subclasses write -----------------------------------------------------------------------------------
+    # ---- methods that subclasses define --------------------------------------------------------------------------
 
     rule: str  # of `ops.update`
 
     def constants(self) -> tuple[float, ...]:
-        """The numbers of the rule that do not change."""
+        """Return the constants of the rule."""
         return ()
 
     def numbers(self, rate: Any, t: Any) -> tuple[Any, ...]:
-        """The numbers of the rule that change, given the learning rate and the number t of the step, from 1 on."""
+        """Return the numbers of the rule that change from step to step, for the learning rate and step t = 1, 2, ..."""
         return (rate,)
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        """Assign a new value to `variable` and its state; a subclass may override it, as in Keras."""
+        """Assign new values to `variable` and its state. A subclass may override it, as in Keras."""
         self._update_by_rule([gradient], [variable], learning_rate, decays=False)
 
     def update_variables(self, grads: list[Any], variables: list[Variable]) -> None:
@@ -137,10 +154,10 @@ class Optimizer(Configurable):
             self.update_step(dw, w, rate)
 
     def begin_step(self, t: Any) -> None:
-        """Assign to state that belongs to no weight, in the step of number t, from 1 on."""
+        """Assign to state that belongs to no weight, in step t = 1, 2, ..."""
 
     def _number(self) -> Any:
-        """The number of the step, 1 in the first: of those that change weights."""
+        """Return the number of the step, beginning with 1, among the steps that change weights."""
         return ops.add(self.iterations, 1)
 
     def _update_by_rule(self, grads: list[Any], variables: list[Variable], rate: Any, decays: bool = True) -> None:
@@ -154,14 +171,14 @@ class Optimizer(Configurable):
                 variable.assign(value)
 
     def initial_value(self, slot: str) -> float:
-        """What the elements of a slot are before the first step."""
+        """Return the initial value of the elements of a slot."""
         return 0.0
 
-    # ---- what the rules of subclasses are written with, as in Keras ----------------------------------------------
+    # ---- methods for the rules of subclasses, as in Keras --------------------------------------------------------
 
     @property
     def iterations(self) -> Any:
-        """How often weights have changed: the number of steps, or of groups of `gradient_accumulation_steps`."""
+        """The number of times that weights have changed: steps, or groups of `gradient_accumulation_steps` steps."""
         steps = self.gradient_accumulation_steps
         return self._iterations if steps is None else ops.floor_divide(self._iterations, steps)
 
@@ -174,14 +191,14 @@ class Optimizer(Configurable):
         layout: Any = None,
         name: str | None = None,
     ) -> Variable:
-        """Return a new variable of the optimizer, which is saved with it.
+        """Create a variable of the optimizer, which is saved with it, and return it.
 
         Args:
-            shape: its sizes.
-            initializer: a name, a function or an initializer.
-            dtype: that of `config.floatx()` when None.
-            aggregation, layout: accepted as Keras does, see `Variable`.
-            name: the last part of its path; "variable" when None.
+            shape: tuple of int.
+            initializer: a name, a function or an initializer. Defaults to "zeros".
+            dtype: the name of a dtype. Defaults to `config.floatx()`.
+            aggregation, layout: accepted for compatibility with Keras; see `Variable`.
+            name: str, the last part of its path. Defaults to "variable".
         """
         value = initializers.get(initializer)(tuple(shape), dtype or config.floatx())
         self._added.append(self._variable(value, name or "variable", aggregation))
@@ -190,14 +207,16 @@ class Optimizer(Configurable):
     def add_variable_from_reference(
         self, reference_variable: Variable, name: str = "var", initializer: Any = "zeros"
     ) -> Variable:
-        """A new variable of the shape and dtype of a weight."""
+        """Create a variable with the shape and dtype of a weight, and return it."""
         path = f"{reference_variable.path.replace('/', '_')}_{name}"
         return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype.name, name=path)
 
     def add_optimizer_variables(
         self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros"
     ) -> Any:
-        """A new variable for each weight, in a list; a tuple of lists if `name` is a list of names."""
+        """Create a variable for each weight and return them in a list.
+
+        If `name` is a list of names, create a variable for each weight and name, and return a tuple of lists."""
         names = [name] if isinstance(name, str) else list(name)
         values = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
         rows = [
@@ -208,32 +227,33 @@ class Optimizer(Configurable):
         return columns[0] if isinstance(name, str) else columns
 
     def _get_variable_index(self, variable: Variable) -> int:
-        """The place of a weight among those that `build` was given."""
+        """Return the index of a weight among the arguments of `build`."""
         return next(i for i, known in enumerate(self._state) if known is variable)
 
     def assign(self, variable: Variable, value: Any) -> None:
-        """Let a variable have a value."""
+        """Assign `value` to `variable`."""
         variable.assign(value)
 
     def assign_add(self, variable: Variable, value: Any) -> None:
-        """Add to a variable."""
+        """Add `value` to `variable`."""
         variable.assign(variable + value)
 
     def assign_sub(self, variable: Variable, value: Any) -> None:
-        """Subtract from a variable."""
+        """Subtract `value` from `variable`."""
         variable.assign(variable - value)
 
     def scale_loss(self, loss: Any) -> Any:
-        """The loss whose gradient `apply` takes: times `loss_scale_factor`."""
+        """Return the loss whose gradients `apply` takes: `loss` multiplied by `loss_scale_factor`."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
     # ---- the learning rate ---------------------------------------------------------------------------------------
 
     @property
     def learning_rate(self) -> Any:
-        """A scalar, float32: a variable, to which finite numbers from 0 on may be assigned, or what a schedule says.
+        """The learning rate, a float32 scalar: a variable, or the value of the schedule.
 
-        A schedule, or a function, may be assigned at any time.
+        A finite number >= 0 may be assigned if there is no schedule. A schedule or a function may be assigned at any
+        time.
         """
         return self._learning_rate if self._schedule is None else self._scheduled(self._iterations.read())
 
@@ -254,7 +274,7 @@ class Optimizer(Configurable):
         return self._schedule
 
     def _scheduled(self, steps: Any) -> Any:
-        """The learning rate that the schedule gives after `steps` steps, float32."""
+        """Return the learning rate that the schedule gives after `steps` steps, as float32."""
         schedule: Any = self._schedule
         return ops.cast(schedule(steps) if takes_steps(schedule) else schedule(), "float32")
 
@@ -263,21 +283,21 @@ class Optimizer(Configurable):
         """Whether a number can be assigned to `learning_rate`, because it follows no schedule."""
         return self._schedule is None
 
-    lr = learning_rate  # what Keras 2 calls it
+    lr = learning_rate  # the name in Keras 2
 
     def rate(self) -> Any:
-        """The learning rate of the next step, after its decay, a scalar as part of the graph."""
+        """Return the learning rate of the next step after its decay, a scalar in the graph."""
         steps = self._iterations.read()
         rate = self._learning_rate.read() if self._schedule is None else self._scheduled(steps)
         return rate / (1.0 + ops.cast(steps, "float32") * self.decay) if self.decay else rate
 
     def _rate(self, value: Any) -> np.ndarray:
-        """`value` as the learning rate is kept. Raises ValueError unless it is a finite number from 0 on."""
+        """Return `value` as a float32 scalar. Raises ValueError unless it is a finite number >= 0."""
         number = value.numpy() if isinstance(value, (Variable, Tensor)) else value
         return np.array(as_strength(self.name, "learning_rate", number), "float32")
 
     def _positive(self, name: str, value: Any) -> Any:
-        """`value` as a Python number or None. Raises ValueError unless it is positive and finite."""
+        """Return `value` as a Python number or None. Raises ValueError unless it is positive and finite."""
         return optional(as_number, self.name, name, value, above=0, below=np.inf)
 
     # ---- weight decay --------------------------------------------------------------------------------------------
@@ -285,7 +305,7 @@ class Optimizer(Configurable):
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
     ) -> None:
-        """Take nothing off these variables, nor off those whose path one of the patterns is found in."""
+        """Exclude variables from weight decay: `var_list`, and those whose path contains a pattern of `var_names`."""
         self._undecayed = (list(var_list or ()), list(var_names or ()))
 
     def decays(self, variable: Variable) -> bool:
@@ -295,11 +315,11 @@ class Optimizer(Configurable):
         return self.weight_decay is not None and not excluded
 
     def _kept(self, rate: Any) -> Any:
-        """The share of a weight that is left by its decay."""
+        """Return the factor by which weight decay multiplies a weight."""
         return 1.0 if self.weight_decay is None else 1.0 - rate * self.weight_decay
 
     def _scalars(self, keep: Any, numbers: Sequence[Any]) -> Any:
-        """The four scalars of `ops.update`."""
+        """Return the four scalars of `ops.update`."""
         parts = [keep, *numbers, *(0.0,) * (3 - len(numbers))]
         if not any(hasattr(part, "shape") for part in parts):
             return np.array(parts, "float32")
@@ -309,17 +329,17 @@ class Optimizer(Configurable):
 
     @property
     def variables(self) -> list[Variable]:
-        """All that a saved optimizer needs: the count of steps, the learning rate, the state of each weight in turn."""
+        """The variables that are saved: step count, learning rate, and the state of each weight in turn."""
         states = [slot for state in self._state.values() for slot in state]
         means = [*self._averages.values(), *self._sums.values()]
         return [self._iterations, self._learning_rate, *self.own_variables(), *states, *means, *self._added]
 
     def own_variables(self) -> list[Variable]:
-        """State that belongs to no weight."""
+        """Return the state that belongs to no weight."""
         return []
 
     def build(self, variables: Sequence[Variable]) -> None:
-        """Make the state of each of `variables`; those that have it keep it."""
+        """Create the state of each of `variables` that has none."""
         self.built = True
         for variable in variables:
             if variable in self._state:
@@ -336,18 +356,18 @@ class Optimizer(Configurable):
                 self._sums[variable] = self._variable(zeros, f"{path}_gradient_accumulator")
 
     def state_of(self, variable: Variable) -> tuple[Variable, ...]:
-        """The state beside `variable`, one variable of its shape for each of `slots`."""
+        """Return the state of `variable`: a variable of its shape for each of `slots`."""
         return self._state[variable]
 
     def known_variables(self) -> list[Variable]:
-        """The variables beside which there is state."""
+        """Return the variables that have state."""
         return [*self._state]
 
     def saved_state(self, variables: Sequence[Variable]) -> list[Variable]:
-        """All that a saved optimizer needs for `variables`, in the order in which Keras keeps it.
+        """Return the variables to save for `variables`, in the order of Keras.
 
-        Running means and sums of gradients come first; slots of `OWN_RUN` follow in a run through all variables of
-        their own, the others variable by variable.
+        Running means and sums of gradients come first. Each slot in `OWN_RUN` follows for all variables; the other
+        slots follow variable by variable.
         """
         self._ensure_built(variables)
         rate = [] if self._schedule is not None else [self._learning_rate]
@@ -362,24 +382,24 @@ class Optimizer(Configurable):
         return [self._iterations, *rate, *averages, *sums, *states, *self.own_variables(), *self._added]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Write arrays into `variables`, in their order.
+        """Assign arrays to `variables`, in their order.
 
         Raises:
-            ValueError: the optimizer is not built, or the arrays do not fit; then nothing is written.
+            ValueError: if the optimizer is not built, or if the arrays do not fit. Nothing is assigned in this case.
         """
         self._check_built("set_weights")
         assign_all(paired(f"{self.name}.set_weights", "weights", self.variables, [np.asarray(w) for w in weights]))
 
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
-        """Put the values of `variables` into `store`, under "0", "1" and so on."""
+        """Store the values of `variables` under "0", "1" and so on."""
         store.update({str(i): variable.numpy() for i, variable in enumerate(self.variables)})
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Read what `save_own_variables` has stored; if it holds other variables, warn and read nothing."""
+        """Assign values that `save_own_variables` has stored. If their number differs, warn and assign nothing."""
         variables = self.variables
         if len(store) != len(variables):
             warnings.warn(
-                f"{self.name}: the state of the optimizer is not read, since it has {len(variables)} variables. "
+                f"{self.name}: the state of the optimizer is not read, because it has {len(variables)} variables. "
                 f"Received: {len(store)} arrays",
                 stacklevel=2,
             )
@@ -391,7 +411,7 @@ class Optimizer(Configurable):
             raise ValueError(f"{self.name}: build(variables) must be called before {method}")
 
     def _ensure_built(self, variables: Sequence[Variable]) -> None:
-        """Call `build`, unless all of `variables` have their state."""
+        """Call `build` unless all of `variables` have state."""
         if not all(variable in self._state for variable in variables):
             self.build(variables)
 
@@ -403,14 +423,15 @@ class Optimizer(Configurable):
     # ---- steps ---------------------------------------------------------------------------------------------------
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
-        """Assign new values to variables, to their state and to `iterations`: one step, then what constraints ask.
+        """Take a step: assign new values to variables, their state and `iterations`, then apply constraints.
 
         Args:
-            grads: for each variable an array of its shape, or None if the loss does not depend on it.
-            trainable_variables: the variables; those that `build` was given, when None.
+            grads: list with an array for each variable, of its shape, or None if the loss does not depend on the
+                variable.
+            trainable_variables: list of variables. Defaults to the argument of `build`.
 
         Raises:
-            ValueError: another number of gradients than variables, another shape, or None for all of them.
+            ValueError: if the number of gradients or a shape differs, or if all gradients are None.
         """
         variables = list(self._state if trainable_variables is None else trainable_variables)
         self._check(grads, variables)
@@ -427,18 +448,18 @@ class Optimizer(Configurable):
     def stateless_apply(
         self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Sequence[Any]
     ) -> tuple[list[Any], list[Any]]:
-        """Return what a step of `apply` would make of given values; nothing is assigned.
+        """Return the results of a step of `apply` for given values, without assigning anything.
 
         Args:
-            optimizer_variables: a value for each of `variables`.
-            grads: for each weight that `build` was given an array of its shape, or None.
-            trainable_variables: a value for each of these weights.
+            optimizer_variables: list with a value for each of `variables`.
+            grads: list with an array or None for each weight that `build` was given.
+            trainable_variables: list with a value for each of these weights.
 
         Returns:
-            The new values of the weights, and those of `variables`.
+            The new values of the weights, and the new values of `variables`.
 
         Raises:
-            ValueError: the optimizer is not built, or values do not fit.
+            ValueError: if the optimizer is not built, or if values do not fit.
         """
         self._check_built("stateless_apply")
         weights = paired(f"{self.name}.stateless_apply", "trainable_variables", [*self._state], trainable_variables)
@@ -447,7 +468,7 @@ class Optimizer(Configurable):
         return after[: len(weights)], after[len(weights) :]
 
     def _step(self, grads: list[Any], changed: list[Variable], variables: list[Variable]) -> None:
-        """One step with gradients for those of `variables` that have one."""
+        """Take a step with gradients for the variables in `changed`."""
         if self.gradient_accumulation_steps is None:
             self.update_variables(self._clipped(grads), changed)
         elif Trace.current() is None:
@@ -464,7 +485,7 @@ class Optimizer(Configurable):
         self._iterations.assign(ops.add(self._iterations, 1))
 
     def _accumulate(self, grads: list[Any], variables: list[Variable], steps: int) -> None:
-        """Add up gradients, and update the variables by their mean in every n-th step; both as part of a graph."""
+        """Add gradients to their sums, and update variables by the mean in every n-th step, as part of a graph."""
         due = ops.equal(ops.mod(ops.add(self._iterations, 1), steps), 0)
         states = [state for v in variables for state in self._state[v]]
         changed = [*variables, *states, *self.own_variables(), *self._added]
@@ -477,13 +498,13 @@ class Optimizer(Configurable):
             self._sums[variable].assign(ops.where(due, ops.zeros_like(total), total))
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
-        """`apply`, for pairs of a gradient and its variable; returns the number of steps."""
+        """Take a step for pairs (gradient, variable), and return the number of steps; see `apply`."""
         grads, variables = zip(*grads_and_vars)
         self.apply(grads, variables)
         return self._iterations
 
     def _average(self, step: Any) -> None:
-        """Move the running mean of each weight, and put it in the weight's place where that is due."""
+        """Update the running mean of each weight, and replace the weight by it if that is due."""
         for variable, average in self._averages.items():
             momentum = ops.cast(step > 1, variable.dtype) * self.ema_momentum
             average.assign(average * momentum + variable * (1.0 - momentum))
@@ -492,10 +513,10 @@ class Optimizer(Configurable):
                 variable.assign(ops.where(due, average, variable))
 
     def show_averages(self, shown: bool) -> None:
-        """Let weights and their running means change places, so that the model computes with these, or back again.
+        """Let the model compute with the running means of weights if `shown` is true, else with the weights.
 
         Raises:
-            ValueError: no means are kept.
+            ValueError: if no means are kept.
         """
         if not self.use_ema:
             raise ValueError(f"{self.name}: there must be running means to swap. Received: use_ema=False")
@@ -510,7 +531,7 @@ class Optimizer(Configurable):
             average.assign(weight)
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
-        """When training ends: give `var_list` the values of their running means, if these are kept."""
+        """Assign the running means, if there are any, to `var_list`. Training calls this when it ends."""
         if self._averages:
             self.show_averages(False)
             assign_all(
@@ -522,7 +543,7 @@ class Optimizer(Configurable):
         wanted = [v.shape for v in variables]
         if len(shapes) != len(wanted) or any(s not in (None, w) for s, w in zip(shapes, wanted)):
             raise ValueError(
-                f"{self.name}: every variable needs a gradient of its shape. "
+                f"{self.name}: every variable must have a gradient of its shape. "
                 f"Received: gradients of {shapes}, variables of {wanted}"
             )
         missing = [v.path for v, shape in zip(variables, shapes) if shape is None]
@@ -570,7 +591,7 @@ class Optimizer(Configurable):
 
 
 def _within(grad: Any, squared_norm: Any, limit: float) -> Any:
-    """grad, scaled so that a norm above `limit` becomes `limit`; Pascanu et al. 2013, algorithm 1."""
+    """Return grad, scaled to norm `limit` if its norm is larger; Pascanu et al. 2013, algorithm 1."""
     return grad * (limit / ops.maximum(ops.sqrt(squared_norm), limit))
 
 
@@ -582,7 +603,7 @@ def _sum(numbers: list[Any]) -> Any:
 
 
 def takes_steps(schedule: Callable[..., Any]) -> bool:
-    """Whether `schedule` can be called with the number of steps."""
+    """Return whether `schedule` can be called with the number of steps."""
     try:
         inspect.signature(schedule).bind(0)
     except TypeError:
@@ -591,12 +612,12 @@ def takes_steps(schedule: Callable[..., Any]) -> bool:
 
 
 def as_share(owner: Any, name: str, value: Any) -> Any:
-    """`value` as a Python number. Raises ValueError unless it is at least 0 and below 1."""
+    """Return `value` as a Python number. Raises ValueError unless it is at least 0 and below 1."""
     return as_number(owner, name, value, 0, below=1)
 
 
 def in_order(init: Any) -> Any:
-    """Return `init(self, ..., **further)` with the arguments of every `Optimizer` after its own, also by position."""
+    """Return an `__init__` that also takes the arguments of `Optimizer` by position, after those of the subclass."""
     own = [p for p in inspect.signature(init).parameters.values() if p.kind is not p.VAR_KEYWORD]
     names = {p.name for p in own}
     common = [p for p in inspect.signature(Optimizer.__init__).parameters.values() if p.name not in names]

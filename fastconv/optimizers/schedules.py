@@ -1,4 +1,4 @@
-"""Learning rates that change from step to step."""
+"""Learning rate schedules: learning rates that change from step to step."""
 
 from __future__ import annotations
 
@@ -26,12 +26,24 @@ __all__ = [
 
 
 class LearningRateSchedule(Configurable):
-    """A function of the number of steps done, written with ops, that returns the learning rate of the next one."""
+    """Base class of schedules: functions of the number of steps done that return the learning rate of the next step.
+
+    A subclass defines `__call__`, written with ops.
+
+    Example:
+        >>> from fastconv import ops, optimizers
+        >>> class Halved(optimizers.schedules.LearningRateSchedule):
+        ...     def __call__(self, step):
+        ...         return ops.where(ops.cast(step, "float32") < 10, 0.5, 0.25)
+        >>> schedule = Halved()
+        >>> float(schedule(0)), float(schedule(10))
+        (0.5, 0.25)
+    """
 
     ARGUMENTS: tuple[str, ...] = ()
 
     def __call__(self, step: Any) -> Any:
-        """The learning rate, float32, after `step` steps."""
+        """Return the learning rate, float32, after `step` steps."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
@@ -55,14 +67,14 @@ def _rate(schedule: Any, name: str, value: Any) -> Any:
 
 
 def _list(schedule: Any, name: str, values: Any) -> list[Any]:
-    """`values`, a list, tuple or array of finite numbers, as a list."""
+    """Return `values`, a list, tuple or array of finite numbers, as a list."""
     if not isinstance(values, (list, tuple, np.ndarray)):
         raise ValueError(f"{type(schedule).__name__}: {name} must be a list of numbers. Received: {name}={values!r}")
     return [_finite(schedule, name, value) for value in values]
 
 
 class Decay(LearningRateSchedule):
-    """A learning rate that falls with p = step / decay_steps, or with its whole part where `staircase`."""
+    """Base class of schedules with p = step / decay_steps, or floor(p) if `staircase` is true."""
 
     ARGUMENTS = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
 
@@ -87,10 +99,23 @@ class Decay(LearningRateSchedule):
 
 @register("schedule")
 class ExponentialDecay(Decay):
-    """initial_learning_rate decay_rate^p with p = step / decay_steps, or its whole part where `staircase`.
+    """Exponential decay, initial_learning_rate decay_rate^p, with p = step / decay_steps.
+
+    Args:
+        initial_learning_rate: float, the rate before the first step.
+        decay_steps: float, the number of steps in which p grows by 1.
+        decay_rate: float > 0, the factor of the rate per `decay_steps` steps.
+        staircase: bool, whether to use floor(p). Defaults to False.
+        name: str, the name of the schedule, or None to use the name of the class.
 
     Raises:
-        ValueError: a decay_rate that is not positive, or another argument that is no number.
+        ValueError: if an argument is out of its range.
+
+    Example:
+        >>> from fastconv.optimizers import schedules
+        >>> schedule = schedules.ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5)
+        >>> [round(float(schedule(step)), 4) for step in (0, 100, 200)]
+        [0.1, 0.05, 0.025]
     """
 
     def __init__(
@@ -110,7 +135,24 @@ class ExponentialDecay(Decay):
 
 @register("schedule")
 class InverseTimeDecay(Decay):
-    """initial_learning_rate / (1 + decay_rate p) with p = step / decay_steps, or its whole part where `staircase`."""
+    """Decay by the inverse of time, initial_learning_rate / (1 + decay_rate p), with p = step / decay_steps.
+
+    Args:
+        initial_learning_rate: float, the rate before the first step.
+        decay_steps: float, the number of steps in which p grows by 1.
+        decay_rate: float, the growth of the divisor per `decay_steps` steps.
+        staircase: bool, whether to use floor(p). Defaults to False.
+        name: str, the name of the schedule, or None to use the name of the class.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+
+    Example:
+        >>> from fastconv.optimizers import schedules
+        >>> schedule = schedules.InverseTimeDecay(0.1, decay_steps=100, decay_rate=1.0)
+        >>> [round(float(schedule(step)), 4) for step in (0, 100, 300)]
+        [0.1, 0.05, 0.025]
+    """
 
     def __call__(self, step: Any) -> Any:
         return self.initial_learning_rate / (1.0 + self.decay_rate * self.progress(step))
@@ -118,10 +160,21 @@ class InverseTimeDecay(Decay):
 
 @register("schedule")
 class PiecewiseConstantDecay(LearningRateSchedule):
-    """values[0] up to step boundaries[0], inclusive, values[1] up to boundaries[1], ..., then the last value.
+    """Piecewise constant rates: values[0] up to and including step boundaries[0], then values[1], and so on.
+
+    Args:
+        boundaries: sequence of float, the last step of each value, ascending.
+        values: sequence of float, the rates, with one more element than `boundaries`.
+        name: str, the name of the schedule. Defaults to "PiecewiseConstant".
 
     Raises:
-        ValueError: there is not one value more than boundaries.
+        ValueError: if the number of values is not one more than the number of boundaries.
+
+    Example:
+        >>> from fastconv.optimizers import schedules
+        >>> schedule = schedules.PiecewiseConstantDecay(boundaries=[100, 200], values=[0.1, 0.01, 0.001])
+        >>> [round(float(schedule(step)), 4) for step in (0, 100, 101, 201)]
+        [0.1, 0.1, 0.01, 0.001]
     """
 
     ARGUMENTS = ("boundaries", "values", "name")
@@ -132,7 +185,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.name = name
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
-                "PiecewiseConstantDecay: there must be one value more than boundaries. "
+                "PiecewiseConstantDecay: there must be one more value than boundaries. "
                 f"Received: boundaries={boundaries!r}, values={values!r}"
             )
 
@@ -145,9 +198,25 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
 @register("schedule")
 class PolynomialDecay(LearningRateSchedule):
-    """From initial_learning_rate to end_learning_rate as (1 - step / decay_steps)^power, then constant.
+    """Polynomial decay to end_learning_rate, proportional to (1 - step / decay_steps)^power, then constant.
 
-    With `cycle` the rate rises again: decay_steps is then the least multiple of itself that is not below the step.
+    Args:
+        initial_learning_rate: float, the rate before the first step.
+        decay_steps: float, the number of steps of the decay.
+        end_learning_rate: float, the rate at the end. Defaults to 0.0001.
+        power: float, the power of the polynomial. Defaults to 1, a linear decay.
+        cycle: bool, whether the rate rises again instead of being constant; decay_steps is then replaced by its least
+            multiple that is not below the step. Defaults to False.
+        name: str, the name of the schedule. Defaults to "PolynomialDecay".
+
+    Raises:
+        ValueError: if an argument is out of its range.
+
+    Example:
+        >>> from fastconv.optimizers import schedules
+        >>> schedule = schedules.PolynomialDecay(0.1, decay_steps=100, end_learning_rate=0.0)
+        >>> [round(float(schedule(step)), 4) for step in (0, 50, 100, 150)]
+        [0.1, 0.05, 0.0, 0.0]
     """
 
     ARGUMENTS = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle", "name")
@@ -178,13 +247,28 @@ class PolynomialDecay(LearningRateSchedule):
 
 @register("schedule")
 class CosineDecay(LearningRateSchedule):
-    """Half a cosine from initial_learning_rate down to alpha times it, then constant; Loshchilov and Hutter 2017.
+    """Cosine decay, from initial_learning_rate to alpha times its value along half a cosine, then constant.
 
     Args:
-        initial_learning_rate: where it begins.
-        decay_steps: in how many steps it falls.
-        alpha: the share of the highest rate at the end.
-        warmup_target, warmup_steps: where the first steps climb to before it falls, in how many of them.
+        initial_learning_rate: float, the rate before the first step.
+        decay_steps: float, the number of steps of the decay.
+        alpha: float, the final rate divided by the highest rate. Defaults to 0.
+        name: str, the name of the schedule. Defaults to "CosineDecay".
+        warmup_target: float, the rate to which the first `warmup_steps` steps rise before the decay, or None for no
+            warmup.
+        warmup_steps: int, the number of steps of the warmup. Defaults to 0.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+
+    Example:
+        >>> from fastconv.optimizers import schedules
+        >>> schedule = schedules.CosineDecay(0.1, decay_steps=100)
+        >>> [round(float(schedule(step)), 4) for step in (0, 50, 100)]
+        [0.1, 0.05, 0.0]
+
+    References:
+        Loshchilov and Hutter 2017, "SGDR: stochastic gradient descent with warm restarts".
     """
 
     ARGUMENTS = ("initial_learning_rate", "decay_steps", "alpha", "name", "warmup_target", "warmup_steps")
@@ -218,7 +302,28 @@ class CosineDecay(LearningRateSchedule):
 
 @register("schedule")
 class CosineDecayRestarts(LearningRateSchedule):
-    """`CosineDecay` that begins again: each time with t_mul times as many steps and m_mul times the rate."""
+    """Cosine decay with restarts: each period is t_mul times longer and starts at m_mul times the rate of the previous.
+
+    Args:
+        initial_learning_rate: float, the rate before the first step.
+        first_decay_steps: float, the number of steps of the first period.
+        t_mul: float > 0, the factor between the lengths of periods. Defaults to 2.
+        m_mul: float, the factor between the initial rates of periods. Defaults to 1.
+        alpha: float, the lowest rate divided by the initial rate. Defaults to 0.
+        name: str, the name of the schedule. Defaults to "SGDRDecay".
+
+    Raises:
+        ValueError: if an argument is out of its range.
+
+    Example:
+        >>> from fastconv.optimizers import schedules
+        >>> schedule = schedules.CosineDecayRestarts(0.1, first_decay_steps=100)
+        >>> [round(float(schedule(step)), 4) for step in (0, 50, 200)]
+        [0.1, 0.05, 0.05]
+
+    References:
+        Loshchilov and Hutter 2017, "SGDR: stochastic gradient descent with warm restarts".
+    """
 
     ARGUMENTS = ("initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha", "name")
 
@@ -239,8 +344,8 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.name = name
 
     def __call__(self, step: Any) -> Any:
-        # Functions instead of operators: NumPy 1's operators compute numbers without axes in float64, and a step at a
-        # restart could fall on its other side than in a graph.
+        # Functions instead of operators: NumPy 1's operators compute scalars in float64. A step at a restart could then
+        # fall on the other side of the restart than in a graph.
         passed = ops.divide(_float(step), float(self.first_decay_steps))
         if self.t_mul == 1:
             restarts = ops.floor(passed)
@@ -256,10 +361,32 @@ class CosineDecayRestarts(LearningRateSchedule):
 
 
 def serialize(learning_rate_schedule: Any) -> Any:
-    """Return what `deserialize` makes the schedule from again."""
+    """Return the configuration of a schedule as plain data.
+
+    Args:
+        learning_rate_schedule: a `LearningRateSchedule`.
+
+    Example:
+        >>> from fastconv.optimizers import schedules
+        >>> schedules.serialize(schedules.CosineDecay(0.1, decay_steps=100))["config"]["decay_steps"]
+        100
+    """
     return serialization.serialize_for_keras("schedule", learning_rate_schedule)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The schedule that was serialized. Raises ValueError for unknown names."""
+    """Return the schedule for a configuration that `serialize` has returned.
+
+    Args:
+        config: dict, the configuration.
+        custom_objects: dict of the user's classes by name, or None.
+
+    Raises:
+        ValueError: if a name is unknown.
+
+    Example:
+        >>> from fastconv.optimizers import schedules
+        >>> schedules.deserialize(schedules.serialize(schedules.CosineDecay(0.1, decay_steps=100))).decay_steps
+        100
+    """
     return serialization.deserialize("schedule", config, custom_objects)

@@ -11,18 +11,31 @@ from fastconv.serialization import register
 
 @register("optimizer")
 class SGD(Optimizer):
-    """w -= rate dw; with momentum v = momentum v - rate dw and w += v, or w += momentum v - rate dw with Nesterov's.
+    """Stochastic gradient descent, w -= rate dw, with or without momentum.
 
-    Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning", section 2.
+    With momentum, v = momentum v - rate dw and w += v. With Nesterov momentum, w += momentum v - rate dw.
 
     Args:
-        learning_rate: the rate.
-        momentum: 0 <= momentum <= 1; at 0 no velocity is kept.
-        nesterov: whether the gradient counts as if taken one step ahead.
-        further: what every `Optimizer` takes, by name.
+        learning_rate: float, a `schedules.LearningRateSchedule`, or a function; see `Optimizer`. Defaults to 0.01.
+        momentum: float from 0 to 1, the part of the velocity v that a step keeps. Defaults to 0, no velocity.
+        nesterov: bool, whether to use Nesterov momentum. Defaults to False.
+        further: keyword arguments of `Optimizer`, for example `weight_decay`, `clipnorm` or `name`.
 
     Raises:
-        ValueError: a momentum outside [0, 1], or as for every `Optimizer`.
+        ValueError: if `momentum` is outside [0, 1], or as in `Optimizer`.
+
+    Example:
+        >>> import fastconv
+        >>> import numpy as np
+        >>> from fastconv import optimizers
+        >>> w = fastconv.Variable(np.array([1.0, -2.0], "float32"))
+        >>> optimizer = optimizers.SGD(learning_rate=0.1)
+        >>> optimizer.apply([np.array([0.5, -1.0], "float32")], [w])
+        >>> [round(float(v), 4) for v in w.numpy()]
+        [0.95, -1.9]
+
+    References:
+        Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning", section 2.
     """
 
     ARGUMENTS = ("momentum", "nesterov")
