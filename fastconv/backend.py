@@ -308,7 +308,7 @@ def argmin(x: Any, axis: int = -1) -> Any:
         axis: int, default -1.
 
     Example:
-        >>> backend.argmin([3.0, 1.0, 2.0]).tolist()
+        >>> backend.argmin(np.array([3.0, 1.0, 2.0])).tolist()
         1
     """
     return argmax(-x, axis)
