@@ -101,7 +101,7 @@ def test_any_function_of_the_step_is_a_schedule():
     [
         (lambda: schedules.ExponentialDecay(0.1, 0, 0.5), "decay_steps must be a finite number above 0"),
         (lambda: schedules.CosineDecayRestarts(0.1, -1), "first_decay_steps must be a finite number above 0"),
-        (lambda: schedules.PiecewiseConstantDecay([1, 2], [0.1, 0.2]), "one value more"),
+        (lambda: schedules.PiecewiseConstantDecay([1, 2], [0.1, 0.2]), "one more value than boundaries"),
     ],
 )
 def test_refused_arguments(make, message):
