@@ -1,4 +1,4 @@
-"""Activations by name: the functions that an `activation="name"` argument may mean."""
+"""Activation functions by name, for arguments such as `activation="relu"`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,21 @@ globals().update({_name: getattr(ops, _name) for _name in _OPS})
 
 
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
-    """x above the threshold, at most `max_value`; below it, negative_slope (x - threshold).
+    """Rectified linear unit: x above the threshold, bounded by `max_value`; below it, negative_slope (x - threshold).
+
+    Args:
+        x: an array of any shape.
+        negative_slope: float >= 0. Defaults to 0.
+        max_value: float, the upper bound of the result, or None for no bound.
+        threshold: float. Defaults to 0.
 
     Raises:
-        ValueError: an argument that is no number.
+        ValueError: if an argument is not a number, or if `negative_slope` is negative.
+
+    Example:
+        >>> from fastconv import activations
+        >>> activations.relu([-1.0, 2.0, 10.0], max_value=6.0).tolist()
+        [0.0, 2.0, 6.0]
     """
     if type(negative_slope) is type(threshold) is float and max_value is None and negative_slope == threshold == 0:
         return ops.relu(x)
@@ -38,12 +49,34 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
 
 
 def gelu(x: Any, approximate: bool = False) -> Any:
-    """x times the normal distribution's share below x, or, if `approximate`, its tanh form: `ops.gelu`."""
+    """Gaussian error linear unit, x times the standard normal cumulative distribution function of x.
+
+    Args:
+        x: an array of any shape.
+        approximate: bool, whether to approximate the distribution function by tanh. Defaults to False.
+
+    Example:
+        >>> from fastconv import activations
+        >>> [round(float(v), 4) for v in activations.gelu([-1.0, 0.0, 1.0])]
+        [-0.1587, 0.0, 0.8413]
+
+    References:
+        Hendrycks and Gimpel 2016, "Gaussian error linear units".
+    """
     return ops.gelu(x, approximate)
 
 
 def exponential(x: Any) -> Any:
-    """e^x."""
+    """Exponential function, e^x.
+
+    Args:
+        x: an array of any shape.
+
+    Example:
+        >>> from fastconv import activations
+        >>> [round(float(v), 4) for v in activations.exponential([0.0, 1.0])]
+        [1.0, 2.7183]
+    """
     return ops.exp(x)
 
 
@@ -66,20 +99,50 @@ __all__ = [
 
 
 def serialize(activation: Callable[..., Any]) -> Any:
-    """The name of a function, the configuration of an object."""
+    """Return the name of a function, or the configuration of an object.
+
+    Args:
+        activation: a function or an object.
+
+    Example:
+        >>> from fastconv import activations
+        >>> activations.serialize(activations.relu)
+        'relu'
+    """
     return serialization.serialize_for_keras("activation", activation)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The activation that was serialized. Raises ValueError for unknown names."""
+    """Return the activation for a name or for a configuration that `serialize` has returned.
+
+    Args:
+        config: str or dict, the name or the configuration.
+        custom_objects: dict of the user's functions by name, or None.
+
+    Raises:
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> from fastconv import activations
+        >>> activations.deserialize("relu") is activations.relu
+        True
+    """
     return serialization.deserialize("activation", config, custom_objects)
 
 
 def get(identifier: Any) -> Callable[[Any], Any]:
-    """The function that a name such as "relu" or a function itself means; `linear` for None.
+    """Return the activation function for a name such as "relu"; a function for itself; `linear` for None.
+
+    Args:
+        identifier: str, dict, function or None.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> from fastconv import activations
+        >>> activations.get("relu")([-1.0, 2.0]).tolist()
+        [0.0, 2.0]
     """
     return ops.linear if identifier is None else serialization.get("activation", identifier)
 

@@ -1,4 +1,4 @@
-"""What weights are held to: functions that are applied to a weight after every step of an optimizer."""
+"""Constraints: functions that are applied to weights after every step of an optimizer."""
 
 from __future__ import annotations
 
@@ -26,34 +26,49 @@ __all__ = [
 
 
 class Constraint(Configurable):
-    """A function of a weight that returns the nearest weight that is allowed, written with ops."""
+    """Base class of constraints: functions of a weight that return the nearest allowed weight, written with ops.
+
+    Example:
+        >>> from fastconv import constraints, ops
+        >>> class AtMostOne(constraints.Constraint):
+        ...     def __call__(self, w):
+        ...         return ops.minimum(w, 1.0)
+        >>> AtMostOne()(ops.convert_to_tensor([0.5, 2.0])).tolist()
+        [0.5, 1.0]
+    """
 
     def __call__(self, w: Any) -> Any:
-        """The weight that takes the place of w, of the same shape."""
+        """Return the weight that replaces w, of the same shape."""
         raise NotImplementedError
 
 
 @register("constraint")
 class NonNeg(Constraint):
-    """max(w, 0)."""
+    """Set negative weights to 0, max(w, 0).
+
+    Example:
+        >>> from fastconv import constraints
+        >>> constraints.NonNeg()([-1.0, 2.0]).tolist()
+        [0.0, 2.0]
+    """
 
     def __call__(self, w: Any) -> Any:
         return ops.maximum(w, 0.0)
 
 
 class NormConstraint(Constraint):
-    """w, rescaled by norms sqrt(sum(w^2)) along some axes.
+    """Base class of constraints that change norms sqrt(sum(w^2)) along some axes.
 
     Args:
-        axis: the axes of one norm, an int or several: 0 for the columns of a dense kernel (inputs, units), (0, 1, 2)
-            for the filters of a kernel (KH, KW, CI, CO), None for all.
+        axis: int or sequence of int, the axes of a norm: 0 for the columns of a dense kernel (inputs, units), (0, 1, 2)
+            for the filters of a kernel (KH, KW, CI, CO), None for all axes. Defaults to 0.
     """
 
     def __init__(self, axis: int | Sequence[int] | None = 0) -> None:
         self.axis = None if axis is None else as_axes(self, "axis", axis)
 
     def wanted(self, norms: Any) -> Any:
-        """What the norms are to become."""
+        """Return the new norms."""
         raise NotImplementedError
 
     def __call__(self, w: Any) -> Any:
@@ -66,7 +81,23 @@ class NormConstraint(Constraint):
 
 @register("constraint")
 class MaxNorm(NormConstraint):
-    """Norms above `max_value` become that (Srivastava et al. 2014, "Dropout", section 5.1)."""
+    """Reduce norms above `max_value` to `max_value`.
+
+    Args:
+        max_value: float, the largest norm. Defaults to 2.
+        axis: int or sequence of int, the axes of a norm: 0 for the columns of a dense kernel (inputs, units), (0, 1, 2)
+            for the filters of a kernel (KH, KW, CI, CO), None for all axes. Defaults to 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import constraints
+        >>> w = constraints.MaxNorm(1.0)(np.array([[3.0], [4.0]], "float32"))
+        >>> [round(float(v), 4) for v in w.ravel()]
+        [0.6, 0.8]
+
+    References:
+        Srivastava et al. 2014, "Dropout", section 5.1.
+    """
 
     def __init__(self, max_value: float = 2, axis: int | Sequence[int] | None = 0) -> None:
         super().__init__(axis)
@@ -81,7 +112,18 @@ class MaxNorm(NormConstraint):
 
 @register("constraint")
 class UnitNorm(NormConstraint):
-    """Norms become 1."""
+    """Scale weights to norm 1.
+
+    Args:
+        axis: int or sequence of int, the axes of a norm; see `MaxNorm`. Defaults to 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import constraints
+        >>> w = constraints.UnitNorm()(np.array([[3.0], [4.0]], "float32"))
+        >>> [round(float(v), 4) for v in w.ravel()]
+        [0.6, 0.8]
+    """
 
     def wanted(self, norms: Any) -> Any:
         return 1.0
@@ -89,7 +131,23 @@ class UnitNorm(NormConstraint):
 
 @register("constraint")
 class MinMaxNorm(NormConstraint):
-    """Norms move to the range from `min_value` to `max_value`, by the share `rate` of the way."""
+    """Move norms towards the range from `min_value` to `max_value`.
+
+    A norm n becomes rate clip(n, min_value, max_value) + (1 - rate) n.
+
+    Args:
+        min_value: float, the smallest norm. Defaults to 0.
+        max_value: float, the largest norm. Defaults to 1.
+        rate: float, the part of the distance that is moved in a step. Defaults to 1.
+        axis: int or sequence of int, the axes of a norm; see `MaxNorm`. Defaults to 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import constraints
+        >>> w = constraints.MinMaxNorm(max_value=1.0, rate=0.5)(np.array([[3.0], [4.0]], "float32"))
+        >>> [round(float(v), 4) for v in w.ravel()]
+        [1.8, 2.4]
+    """
 
     def __init__(
         self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: int | Sequence[int] | None = 0
@@ -118,19 +176,49 @@ min_max_norm = MinMaxNorm
 
 
 def serialize(constraint: Any) -> Any:
-    """What `deserialize` makes `constraint` from again."""
+    """Return the configuration of `constraint` as plain data.
+
+    Args:
+        constraint: a `Constraint` or a function.
+
+    Example:
+        >>> from fastconv import constraints
+        >>> constraints.serialize(constraints.UnitNorm())["config"]
+        {'axis': 0}
+    """
     return serialization.serialize_for_keras("constraint", constraint)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The constraint that was serialized. Raises ValueError for unknown names."""
+    """Return the constraint for a name or for a configuration that `serialize` has returned.
+
+    Args:
+        config: str or dict, the name or the configuration.
+        custom_objects: dict of the user's classes and functions by name, or None.
+
+    Raises:
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> from fastconv import constraints
+        >>> constraints.deserialize(constraints.serialize(constraints.UnitNorm(axis=1))).axis
+        1
+    """
     return serialization.deserialize("constraint", config, custom_objects)
 
 
 def get(identifier: Any) -> Any:
-    """The constraint that a name such as "non_neg", a configuration or an object means; None stays None.
+    """Return the constraint for a name such as "non_neg", a configuration or a constraint; None for None.
+
+    Args:
+        identifier: str, dict, `Constraint`, function or None.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> from fastconv import constraints
+        >>> constraints.get("non_neg")([-1.0, 2.0]).tolist()
+        [0.0, 2.0]
     """
     return serialization.get("constraint", identifier)

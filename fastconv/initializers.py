@@ -1,4 +1,4 @@
-"""First values of weights."""
+"""Initializers: functions that make the initial values of weights."""
 
 from __future__ import annotations
 
@@ -57,10 +57,22 @@ Shape = Sequence[int]
 
 
 class Initializer(Configurable):
-    """A function of a shape and a dtype that makes an array."""
+    """Base class of initializers: functions of a shape and a dtype that return an array.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import initializers, layers
+        >>> class Ramp(initializers.Initializer):
+        ...     def __call__(self, shape, dtype=None):
+        ...         return np.arange(np.prod(shape), dtype=dtype).reshape(shape)
+        >>> layer = layers.Dense(2, kernel_initializer=Ramp())
+        >>> layer.build((None, 2))
+        >>> layer.kernel.numpy().tolist()
+        [[0.0, 1.0], [2.0, 3.0]]
+    """
 
     def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
-        """An array of `shape`; `dtype` None is `config.floatx()`."""
+        """Return an array of `shape`. `dtype` defaults to `config.floatx()`."""
         raise NotImplementedError
 
     def clone(self) -> Any:
@@ -70,7 +82,13 @@ class Initializer(Configurable):
 
 @register("initializer", "zero")
 class Zeros(Initializer):
-    """Every weight is 0."""
+    """Set every weight to 0.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> initializers.Zeros()((2,)).tolist()
+        [0.0, 0.0]
+    """
 
     def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
         return np.zeros(shape, dtype or config.floatx())
@@ -78,7 +96,13 @@ class Zeros(Initializer):
 
 @register("initializer", "one")
 class Ones(Initializer):
-    """Every weight is 1."""
+    """Set every weight to 1.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> initializers.Ones()((2,)).tolist()
+        [1.0, 1.0]
+    """
 
     def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
         return np.ones(shape, dtype or config.floatx())
@@ -86,7 +110,16 @@ class Ones(Initializer):
 
 @register("initializer")
 class Constant(Initializer):
-    """Every weight is `value`, a number or an array that broadcasts to the shape."""
+    """Set every weight to a constant.
+
+    Args:
+        value: float, or array that broadcasts to the shape. Defaults to 0.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> initializers.Constant(0.5)((2,)).tolist()
+        [0.5, 0.5]
+    """
 
     def __init__(self, value: Any = 0.0) -> None:
         given = plain(value)
@@ -100,11 +133,11 @@ class Constant(Initializer):
 
 
 class RandomInitializer(Initializer):
-    """Weights drawn at random.
+    """Base class of initializers that draw random weights.
 
     Args:
-        seed: with a seed, every call makes the same weights for the same shape; without one, they come from the
-            generator that `utils.set_random_seed` begins anew.
+        seed: int >= 0; every call then returns the same weights for the same shape. If it is None, weights come from
+            the generator that `utils.set_random_seed` seeds.
     """
 
     def __init__(self, seed: int | None = None) -> None:
@@ -115,7 +148,7 @@ class RandomInitializer(Initializer):
         return self.draw(generator, tuple(shape), np.dtype(dtype or config.floatx()))
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """An array of `shape`, float32 or float64."""
+        """Return an array of `shape`, float32 or float64."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
@@ -124,7 +157,19 @@ class RandomInitializer(Initializer):
 
 @register("initializer", "normal")
 class RandomNormal(RandomInitializer):
-    """Weights of the normal distribution."""
+    """Draw weights from a normal distribution.
+
+    Args:
+        mean: float. Defaults to 0.
+        stddev: float, the standard deviation. Defaults to 0.05.
+        seed: int >= 0, for equal weights in every call, or None to use the global generator.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> w = initializers.RandomNormal(stddev=0.1, seed=0)((100, 100))
+        >>> w.shape, round(float(w.std()), 2)
+        ((100, 100), 0.1)
+    """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
@@ -140,7 +185,19 @@ class RandomNormal(RandomInitializer):
 
 @register("initializer")
 class TruncatedNormal(RandomNormal):
-    """Weights of the normal distribution, drawn again until they are at most two standard deviations from the mean."""
+    """Draw weights from a normal distribution, without values more than two standard deviations away from the mean.
+
+    Args:
+        mean: float. Defaults to 0.
+        stddev: float, the standard deviation before truncation. Defaults to 0.05.
+        seed: int >= 0, for equal weights in every call, or None to use the global generator.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> w = initializers.TruncatedNormal(stddev=0.1, seed=0)((100, 100))
+        >>> bool(abs(w).max() <= 0.2001)
+        True
+    """
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return truncated_normal_within_two(generator, shape, dtype) * dtype.type(self.stddev) + dtype.type(self.mean)
@@ -148,7 +205,19 @@ class TruncatedNormal(RandomNormal):
 
 @register("initializer", "uniform")
 class RandomUniform(RandomInitializer):
-    """Weights equally likely anywhere in [minval, maxval)."""
+    """Draw weights uniformly from [minval, maxval).
+
+    Args:
+        minval: float. Defaults to -0.05.
+        maxval: float. Defaults to 0.05.
+        seed: int >= 0, for equal weights in every call, or None to use the global generator.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> w = initializers.RandomUniform(0.0, 1.0, seed=0)((100, 100))
+        >>> bool(w.min() >= 0), bool(w.max() < 1)
+        (True, True)
+    """
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
@@ -164,9 +233,27 @@ class RandomUniform(RandomInitializer):
 
 @register("initializer", "orthogonal")
 class OrthogonalInitializer(RandomInitializer):
-    """gain times a matrix with orthonormal rows or columns, whichever are fewer; Saxe et al. 2014.
+    """Random orthogonal matrix multiplied by `gain`.
 
-    The axes of the shape but the last count as one: (KH KW CI, CO) for the kernel of a convolution.
+    Rows are orthonormal if there are fewer rows than columns, columns otherwise. All axes of the shape but the last
+    form the rows: (KH KW CI, CO) for the kernel of a convolution.
+
+    Args:
+        gain: float. Defaults to 1.
+        seed: int >= 0, for equal weights in every call, or None to use the global generator.
+
+    Raises:
+        ValueError: if the shape has fewer than 2 axes.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import initializers
+        >>> w = initializers.OrthogonalInitializer(seed=0)((4, 3))
+        >>> bool(np.allclose(w.T @ w, np.eye(3), atol=1e-5))
+        True
+
+    References:
+        Saxe et al. 2014, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks".
     """
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
@@ -178,7 +265,7 @@ class OrthogonalInitializer(RandomInitializer):
             raise ValueError(f"Orthogonal: the shape must have at least 2 axes. Received: shape={shape}")
         rows, columns = math.prod(shape[:-1]), shape[-1]
         q, r = np.linalg.qr(generator.standard_normal((max(rows, columns), min(rows, columns))))
-        q = q * np.sign(np.diag(r))  # with these signs every orthogonal matrix is as likely as any other
+        q = q * np.sign(np.diag(r))  # with these signs all orthogonal matrices are equally likely
         return (self.gain * (q if rows >= columns else q.T)).reshape(shape).astype(dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -187,7 +274,19 @@ class OrthogonalInitializer(RandomInitializer):
 
 @register("initializer", "identity")
 class IdentityInitializer(Initializer):
-    """gain times the identity matrix, of two axes."""
+    """Identity matrix multiplied by `gain`.
+
+    Args:
+        gain: float. Defaults to 1.
+
+    Raises:
+        ValueError: if the shape does not have 2 axes.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> initializers.IdentityInitializer()((2, 2)).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
 
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = as_number(self, "gain", gain)
@@ -203,17 +302,25 @@ class IdentityInitializer(Initializer):
 
 @register("initializer")
 class VarianceScaling(RandomInitializer):
-    """Weights of mean 0 and variance scale / n.
+    """Draw weights with mean 0 and variance scale / n, in which n is computed from the shape.
 
     Args:
-        scale: a positive number.
-        mode: what n counts: "fan_in" the inputs of an output, "fan_out" the outputs of an input, "fan_avg" their mean.
-        distribution: "truncated_normal", "untruncated_normal" or "uniform".
-        seed: see `RandomInitializer`.
-        input_axes, output_axes: the axes of the shape whose sizes give fan_in and fan_out; see `compute_fans` for None.
+        scale: float > 0. Defaults to 1.
+        mode: "fan_in" (n inputs of each output), "fan_out" (n outputs of each input) or "fan_avg" (the mean of both).
+            Defaults to "fan_in".
+        distribution: "truncated_normal", "untruncated_normal" or "uniform". Defaults to "truncated_normal".
+        seed: int >= 0, for equal weights in every call, or None to use the global generator.
+        input_axes: sequence of int, the axes of the shape that are inputs, or None; see `compute_fans`.
+        output_axes: sequence of int, the axes of the shape that are outputs, or None.
 
     Raises:
-        ValueError: other values.
+        ValueError: if an argument has another value.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> w = initializers.VarianceScaling(scale=2.0, seed=0)((200, 100))
+        >>> round(float(w.std()), 2)  # sqrt(2 / 200)
+        0.1
     """
 
     def __init__(
@@ -253,13 +360,13 @@ class VarianceScaling(RandomInitializer):
         return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, **self.choices()}
 
     def choices(self) -> dict[str, Any]:
-        """The seed, and the axes that were chosen."""
+        """Return the seed and the axes that were given."""
         axes = {"input_axes": self.input_axes, "output_axes": self.output_axes}
         return {"seed": self.seed, **{name: value for name, value in axes.items() if value is not None}}
 
 
 class _Scaled(VarianceScaling):
-    """`VarianceScaling` with scale, mode and distribution settled by the class."""
+    """`VarianceScaling` with scale, mode and distribution fixed by the class."""
 
     settled: tuple[float, str, str]
 
@@ -277,57 +384,149 @@ class _Scaled(VarianceScaling):
 
 @register("initializer")
 class GlorotUniform(_Scaled):
-    """Uniform in [-l, l), l = sqrt(6 / (fan_in + fan_out)); Glorot and Bengio 2010, equation 16."""
+    """Uniform distribution in [-l, l) with l = sqrt(6 / (fan_in + fan_out)).
+
+    Args:
+        seed: int >= 0, for equal weights in every call, or None to use the global generator.
+        input_axes: sequence of int, the axes of the shape that are inputs, or None; see `compute_fans`.
+        output_axes: sequence of int, the axes of the shape that are outputs, or None.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> w = initializers.GlorotUniform(seed=0)((300, 300))
+        >>> round(float(abs(w).max()), 2)
+        0.1
+
+    References:
+        Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", equation
+            16.
+    """
 
     settled = (1.0, "fan_avg", "uniform")
 
 
 @register("initializer")
 class GlorotNormal(_Scaled):
-    """Truncated normal of variance 2 / (fan_in + fan_out); Glorot and Bengio 2010, equation 12."""
+    """Truncated normal distribution with variance 2 / (fan_in + fan_out).
+
+    Args:
+        seed: int >= 0, for equal weights in every call, or None to use the global generator.
+        input_axes: sequence of int, the axes of the shape that are inputs, or None; see `compute_fans`.
+        output_axes: sequence of int, the axes of the shape that are outputs, or None.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> w = initializers.GlorotNormal(seed=0)((200, 200))
+        >>> round(float(w.std()), 2)
+        0.07
+
+    References:
+        Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", equation
+            12.
+    """
 
     settled = (1.0, "fan_avg", "truncated_normal")
 
 
 @register("initializer")
 class HeUniform(_Scaled):
-    """Uniform in [-l, l), l = sqrt(6 / fan_in); He et al. 2015, equation 10."""
+    """Uniform distribution in [-l, l) with l = sqrt(6 / fan_in).
+
+    Args:
+        seed: int >= 0, for equal weights in every call, or None to use the global generator.
+        input_axes: sequence of int, the axes of the shape that are inputs, or None; see `compute_fans`.
+        output_axes: sequence of int, the axes of the shape that are outputs, or None.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> w = initializers.HeUniform(seed=0)((600, 100))
+        >>> round(float(abs(w).max()), 2)
+        0.1
+
+    References:
+        He et al. 2015, "Delving deep into rectifiers", equation 10.
+    """
 
     settled = (2.0, "fan_in", "uniform")
 
 
 @register("initializer")
 class HeNormal(_Scaled):
-    """Truncated normal of variance 2 / fan_in; He et al. 2015, equation 10."""
+    """Truncated normal distribution with variance 2 / fan_in, for layers followed by ReLU.
+
+    Args:
+        seed: int >= 0, for equal weights in every call, or None to use the global generator.
+        input_axes: sequence of int, the axes of the shape that are inputs, or None; see `compute_fans`.
+        output_axes: sequence of int, the axes of the shape that are outputs, or None.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> w = initializers.HeNormal(seed=0)((200, 200))
+        >>> round(float(w.std()), 2)
+        0.1
+
+    References:
+        He et al. 2015, "Delving deep into rectifiers", equation 10.
+    """
 
     settled = (2.0, "fan_in", "truncated_normal")
 
 
 @register("initializer")
 class LecunUniform(_Scaled):
-    """Uniform in [-l, l), l = sqrt(3 / fan_in); LeCun et al. 1998, "Efficient BackProp", section 4.6."""
+    """Uniform distribution in [-l, l) with l = sqrt(3 / fan_in).
+
+    Args:
+        seed: int >= 0, for equal weights in every call, or None to use the global generator.
+        input_axes: sequence of int, the axes of the shape that are inputs, or None; see `compute_fans`.
+        output_axes: sequence of int, the axes of the shape that are outputs, or None.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> w = initializers.LecunUniform(seed=0)((300, 100))
+        >>> round(float(abs(w).max()), 2)
+        0.1
+
+    References:
+        LeCun et al. 1998, "Efficient BackProp", section 4.6.
+    """
 
     settled = (1.0, "fan_in", "uniform")
 
 
 @register("initializer")
 class LecunNormal(_Scaled):
-    """Truncated normal of variance 1 / fan_in; LeCun et al. 1998, "Efficient BackProp", section 4.6."""
+    """Truncated normal distribution with variance 1 / fan_in, for layers followed by `selu`.
+
+    Args:
+        seed: int >= 0, for equal weights in every call, or None to use the global generator.
+        input_axes: sequence of int, the axes of the shape that are inputs, or None; see `compute_fans`.
+        output_axes: sequence of int, the axes of the shape that are outputs, or None.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> w = initializers.LecunNormal(seed=0)((100, 100))
+        >>> round(float(w.std()), 2)
+        0.1
+
+    References:
+        LeCun et al. 1998, "Efficient BackProp", section 4.6.
+    """
 
     settled = (1.0, "fan_in", "truncated_normal")
 
 
-# The standard deviation of the standard normal distribution cut off at -2 and 2.
+# The standard deviation of the standard normal distribution truncated to [-2, 2].
 STDDEV_WITHIN_TWO = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))
 
 
 def compute_fans(
     shape: Shape, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
 ) -> tuple[int, int]:
-    """Return how many inputs an output has and how many outputs an input has, in a layer with weights of `shape`.
+    """Return the number of inputs of an output and the number of outputs of an input, for weights of `shape`.
 
-    Without both of `input_axes` and `output_axes` the last two axes are inputs and outputs; those before them are a
-    convolution's window, whose size counts in both.
+    If `input_axes` or `output_axes` is None, the last two axes are inputs and outputs. The axes before them are the
+    window of a convolution, whose size multiplies both numbers.
     """
     if input_axes is not None and output_axes is not None:
         return math.prod(shape[axis] for axis in input_axes), math.prod(shape[axis] for axis in output_axes)
@@ -338,17 +537,17 @@ def compute_fans(
 
 
 def normal(generator: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Numbers of mean 0 and standard deviation 1."""
+    """Return random numbers with mean 0 and standard deviation 1."""
     return generator.standard_normal(shape, dtype)
 
 
 def uniform(generator: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Numbers in [0, 1)."""
+    """Return random numbers in [0, 1)."""
     return generator.random(shape, dtype)
 
 
 def truncated_normal_within_two(generator: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Numbers of the standard normal distribution, those beyond -2 and 2 drawn again."""
+    """Return standard normal random numbers; numbers outside [-2, 2] are drawn again."""
     values = np.asarray(normal(generator, shape, dtype))
     beyond = np.abs(values) > 2
     while beyond.any():
@@ -375,20 +574,50 @@ lecun_normal = LecunNormal
 
 
 def serialize(initializer: Any) -> Any:
-    """What `deserialize` makes `initializer` from again."""
+    """Return the configuration of `initializer` as plain data.
+
+    Args:
+        initializer: an `Initializer` or a function.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> initializers.serialize(initializers.Constant(0.5))["config"]
+        {'value': 0.5}
+    """
     return serialization.serialize_for_keras("initializer", initializer)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The initializer that was serialized. Raises ValueError for unknown names."""
+    """Return the initializer for a name or for a configuration that `serialize` has returned.
+
+    Args:
+        config: str or dict, the name or the configuration.
+        custom_objects: dict of the user's classes and functions by name, or None.
+
+    Raises:
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> initializers.deserialize(initializers.serialize(initializers.Constant(0.5))).value
+        0.5
+    """
     return serialization.deserialize("initializer", config, custom_objects)
 
 
 def get(identifier: Any) -> Any:
-    """The initializer that a name such as "he_normal", a configuration or an object means; None stays None.
+    """Return the initializer for a name such as "he_normal", a configuration or an initializer; None for None.
+
+    Args:
+        identifier: str, dict, `Initializer`, function or None.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> from fastconv import initializers
+        >>> initializers.get("ones")((2,)).tolist()
+        [1.0, 1.0]
     """
     return serialization.get("initializer", identifier)
 

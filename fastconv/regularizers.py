@@ -1,4 +1,4 @@
-"""Penalties on weights, added to the loss."""
+"""Regularizers: penalties on weights that are added to the loss."""
 
 from __future__ import annotations
 
@@ -27,16 +27,37 @@ __all__ = [
 
 
 class Regularizer(Configurable):
-    """A function of a weight that returns a scalar, written with ops."""
+    """Base class of regularizers: functions of a weight that return a scalar, written with ops.
+
+    Example:
+        >>> from fastconv import ops, regularizers
+        >>> class Largest(regularizers.Regularizer):
+        ...     def __call__(self, x):
+        ...         return ops.max(ops.absolute(x))
+        >>> float(Largest()(ops.convert_to_tensor([1.0, -3.0])))
+        3.0
+    """
 
     def __call__(self, x: Any) -> Any:
-        """The penalty on x, of any shape."""
+        """Return the penalty on x, which has any shape."""
         raise NotImplementedError
 
 
 @register("regularizer")
 class L1(Regularizer):
-    """l1 sum(|x|)."""
+    """Penalty on absolute values, l1 sum(|x|).
+
+    Args:
+        l1: float >= 0, the strength. Defaults to 0.01.
+
+    Raises:
+        ValueError: if `l1` is negative or not finite.
+
+    Example:
+        >>> from fastconv import regularizers
+        >>> float(regularizers.L1(0.5)([1.0, -3.0]))
+        2.0
+    """
 
     def __init__(self, l1: float | None = 0.01) -> None:
         self.l1 = float(as_strength(self, "l1", 0.0 if l1 is None else l1))
@@ -50,7 +71,19 @@ class L1(Regularizer):
 
 @register("regularizer")
 class L2(Regularizer):
-    """l2 sum(x^2)."""
+    """Penalty on squares, l2 sum(x^2).
+
+    Args:
+        l2: float >= 0, the strength. Defaults to 0.01.
+
+    Raises:
+        ValueError: if `l2` is negative or not finite.
+
+    Example:
+        >>> from fastconv import regularizers
+        >>> float(regularizers.L2(0.5)([1.0, -3.0]))
+        5.0
+    """
 
     def __init__(self, l2: float | None = 0.01) -> None:
         self.l2 = float(as_strength(self, "l2", 0.0 if l2 is None else l2))
@@ -64,7 +97,20 @@ class L2(Regularizer):
 
 @register("regularizer", "l1_l2")
 class L1L2(Regularizer):
-    """l1 sum(|x|) + l2 sum(x^2)."""
+    """Penalty on absolute values and squares, l1 sum(|x|) + l2 sum(x^2).
+
+    Args:
+        l1: float >= 0, the strength of the penalty on |x|. Defaults to 0.
+        l2: float >= 0, the strength of the penalty on x^2. Defaults to 0.
+
+    Raises:
+        ValueError: if a strength is negative or not finite.
+
+    Example:
+        >>> from fastconv import regularizers
+        >>> float(regularizers.L1L2(l1=0.5, l2=0.5)([1.0, -3.0]))
+        7.0
+    """
 
     def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
         self.l1 = float(as_strength(self, "l1", 0.0 if l1 is None else l1))
@@ -79,14 +125,25 @@ class L1L2(Regularizer):
 
 @register("regularizer")
 class OrthogonalRegularizer(Regularizer):
-    """factor times the mean of |cosines| between the rows of a matrix, or its columns; Bansal et al. 2018.
+    """Penalty on the mean |cosine| between different rows of a matrix, or between its columns.
 
     Args:
-        factor: the strength.
-        mode: "rows" or "columns".
+        factor: float >= 0, the strength. Defaults to 0.01.
+        mode: "rows" or "columns". Defaults to "rows".
 
     Raises:
-        ValueError: another mode, or a weight that is no matrix.
+        ValueError: if the mode is unknown, or if a weight is not a matrix.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import regularizers
+        >>> float(regularizers.OrthogonalRegularizer(factor=0.5)(np.eye(2, dtype="float32")))
+        0.0
+        >>> round(float(regularizers.OrthogonalRegularizer(factor=0.5)(np.ones((2, 2), "float32"))), 4)
+        0.5
+
+    References:
+        Bansal et al. 2018, "Can we gain more from orthogonality regularizations in training deep networks?".
     """
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
@@ -113,19 +170,49 @@ orthogonal_regularizer = OrthogonalRegularizer
 
 
 def serialize(regularizer: Any) -> Any:
-    """What `deserialize` makes `regularizer` from again."""
+    """Return the configuration of `regularizer` as plain data.
+
+    Args:
+        regularizer: a `Regularizer` or a function.
+
+    Example:
+        >>> from fastconv import regularizers
+        >>> regularizers.serialize(regularizers.L1(0.5))["config"]
+        {'l1': 0.5}
+    """
     return serialization.serialize_for_keras("regularizer", regularizer)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The regularizer that was serialized. Raises ValueError for unknown names."""
+    """Return the regularizer for a name or for a configuration that `serialize` has returned.
+
+    Args:
+        config: str or dict, the name or the configuration.
+        custom_objects: dict of the user's classes and functions by name, or None.
+
+    Raises:
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> from fastconv import regularizers
+        >>> regularizers.deserialize(regularizers.serialize(regularizers.L1(0.5))).l1
+        0.5
+    """
     return serialization.deserialize("regularizer", config, custom_objects)
 
 
 def get(identifier: Any) -> Any:
-    """The regularizer that a name such as "l2", a configuration or an object means; None stays None.
+    """Return the regularizer for a name such as "l2", a configuration or a regularizer; None for None.
+
+    Args:
+        identifier: str, dict, `Regularizer`, function or None.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> from fastconv import regularizers
+        >>> regularizers.get("l2").l2
+        0.01
     """
     return serialization.get("regularizer", identifier)
