@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,9 @@ from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild
 
 
 def to_arrays(data: Any, what: str) -> Any:
-    """`data`, an array or nested lists and dicts of them, as arrays with a first axis; those on a GPU stay there.
+    """Return `data`, an array or nested lists and dicts, as arrays with a first axis; those on a GPU stay there.
 
-    Dicts are sorted by their keys: names decide, and not the order in which they were written.
+    Dicts are sorted by their keys, so that their order does not matter.
 
     Raises:
         ValueError: there is no array, or an element is a scalar or no array of numbers.
@@ -40,8 +40,28 @@ def to_arrays(data: Any, what: str) -> Any:
     return convert(data) if is_nested_numbers else map_leaves(convert, ordered(data))
 
 
+def standardize(
+    owner: str, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None
+) -> tuple:
+    """Return (x, y or None, weights or None) as arrays of one length.
+
+    Args:
+        owner: the name of the model, for errors.
+        x, y, sample_weight: arrays, or nested lists and dicts of arrays.
+        class_weight: what `check_class_weight` returns.
+
+    Raises:
+        ValueError: no samples, several lengths, or no arrays of numbers.
+    """
+    x, y = to_arrays(x, "x"), None if y is None else to_arrays(y, "y")
+    n = count_samples(x, y)
+    if n == 0:
+        raise ValueError(f"{owner}: there must be at least one sample. Received: arrays of length 0")
+    return weigh_classes((x, y, check_weights(sample_weight, n)), class_weight)
+
+
 def count_samples(x: Any, y: Any = None) -> int:
-    """The length that all first axes share.
+    """Return the length of all first axes.
 
     Raises:
         ValueError: they differ.
@@ -55,19 +75,24 @@ def count_samples(x: Any, y: Any = None) -> int:
 
 
 def take(data: Any, index: Any) -> Any:
-    """The samples at `index` of every array."""
+    """Return the samples at `index` of every array."""
     return rebuild(data, [leaf[index_on_device_of(leaf, index)] for leaf in leaves(data)])
 
 
 def batches(n: int, batch_size: int, order: np.ndarray | None = None) -> Iterator[Any]:
-    """What picks each batch of `n` samples: a slice, or positions in `order`; the last batch may be smaller."""
+    """Make the index of each batch of `n` samples: a slice, or positions in `order`; the last may be smaller."""
     for start in range(0, n, batch_size):
         stop = min(start + batch_size, n)
         yield slice(start, stop) if order is None else order[start:stop]
 
 
+def is_due(epoch: int, frequency: int | Container[int]) -> bool:
+    """Return whether an epoch, numbered from 1, ends with a validation; `frequency` is that of `check_frequency`."""
+    return epoch % frequency == 0 if isinstance(frequency, int) else epoch in frequency
+
+
 def check_frequency(owner: str, value: Any) -> int | frozenset[int]:
-    """`validation_freq` as an int, or the numbers of some epochs. Raises ValueError for anything else, and for 0."""
+    """Return `validation_freq` as an int or a set of epochs. Raises ValueError for anything else, and for 0."""
     several = sorted(value) if isinstance(value, (set, frozenset, range)) else plain(value)
     if isinstance(several, (list, tuple)):
         return frozenset(as_integers(owner, "validation_freq", several, 1))
@@ -75,7 +100,7 @@ def check_frequency(owner: str, value: Any) -> int | frozenset[int]:
 
 
 def check_weights(sample_weight: Any, n: int) -> Any:
-    """A weight, or a row of weights, for each of `n` samples; for several outputs in a list or dict; or None.
+    """Return a weight, or a row of weights, for each of `n` samples; for several outputs in a list or dict; or None.
 
     Raises:
         ValueError: another number of weights.
@@ -92,7 +117,7 @@ def check_weights(sample_weight: Any, n: int) -> Any:
 
 
 def check_class_weight(class_weight: Any) -> dict[int, float] | None:
-    """The weights by class; None stays None. Raises ValueError unless it is a dict of numbers by integers."""
+    """Return the weights by class; None stays None. Raises ValueError unless it is a dict of numbers by integers."""
     if class_weight is None:
         return None
     if not isinstance(class_weight, Mapping) or not all(_is_class(key) for key in class_weight):
@@ -110,11 +135,11 @@ def _is_class(key: Any) -> bool:
 
 
 def weigh_classes(data: tuple, class_weight: Mapping[int, float] | None) -> tuple:
-    """`data`, (x, y, weights or None), with every weight multiplied by that of the sample's class, 1 for others.
+    """Return `data` with every weight multiplied by the weight of the sample's class.
 
     Args:
-        data: targets are classes, as integers or the nearest ones, or one-hot along the last axis.
-        class_weight: what `check_class_weight` returns.
+        data: (x, y, weights or None); targets are classes, rounded to integers, or one-hot along the last axis.
+        class_weight: the dict that `check_class_weight` returns; other classes count 1.
 
     Raises:
         ValueError: several outputs, or targets that are no classes.
@@ -134,7 +159,11 @@ def weigh_classes(data: tuple, class_weight: Mapping[int, float] | None) -> tupl
 
 
 def check_validation_data(data: Any, has_targets: bool) -> tuple:
-    """`data`. Raises ValueError unless it is (x, y) or (x, y, sample_weight), or (x,) if training has no targets."""
+    """Return `data` as a tuple.
+
+    Raises:
+        ValueError: it is not (x, y) or (x, y, sample_weight), nor (x,) if training has no targets.
+    """
     if not isinstance(data, (list, tuple)) or len(data) not in ((2, 3) if has_targets else (1, 2, 3)):
         kind = f"{type(data).__name__} of {len(data)}" if isinstance(data, (list, tuple)) else type(data).__name__
         raise ValueError(f"validation_data must be (x, y) or (x, y, sample_weight). Received: {kind}")
@@ -144,7 +173,7 @@ def check_validation_data(data: Any, has_targets: bool) -> tuple:
 
 
 def split_validation(data: tuple, fraction: float) -> tuple[tuple, tuple]:
-    """The first part and the last `fraction` of every array, in order, as Keras splits.
+    """Return the first part and the last `fraction` of every array, in order, as Keras splits.
 
     Raises:
         ValueError: a fraction that leaves a part empty.

@@ -95,7 +95,7 @@ class Sequential(Model):
         self._layers.append(layer)
         self._note_nesting([layer])
         self._names.add(layer.name)
-        self._plans.clear()
+        self._step_cache.clear()
         if not rebuild:
             self._undraw()
         elif self._input_layer:
@@ -118,7 +118,7 @@ class Sequential(Model):
             raise ValueError(f"{self.name}: there is no layer to take off")
         was_drawn = self._applied == len(self._layers)
         layer = self._layers.pop()
-        self._plans.clear()
+        self._step_cache.clear()
         if rebuild and was_drawn and self._layers:
             self._set_output(self.output.node.inputs[0])
         else:

@@ -1,25 +1,28 @@
-"""A step of training, evaluation or prediction, and what it makes."""
+"""A step of training, evaluation or prediction, and its results."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from fastconv import config
 from fastconv.backends import gpu_backend
-from fastconv.backends.gpu.transfer import download
+from fastconv.backends.gpu.transfer import download, to_current_device
 from fastconv.device import any_on_gpu, gpu_number, is_on_gpu
-from fastconv.engine import HostCall, Plan, Tensor, Trace
+from fastconv.engine import DataDependentError, HostCall, Plan, Tensor, Trace
+from fastconv.engine.interrupts import assign_all
 from fastconv.engine.tree import leaves, rebuild
+from fastconv.utils.packing import pack_x_y_sample_weight
 
 
 class Results:
-    """What a step has returned: arrays where they were computed, and numbers that are found when they are asked for.
+    """The results of a step: arrays on the device that computed them, and numbers that are found when asked for.
 
     Args:
-        structure: nested as the step has returned it.
-        values: its leaves, arrays and functions that return numbers.
-        check: raises what has gone wrong on the GPU.
+        structure: the nested dicts, lists and tuples that the step has returned.
+        values: their leaves: arrays, and functions that return numbers.
+        check: raises an error if a kernel on the GPU has met a wrong value.
     """
 
     def __init__(self, structure: Any, values: Sequence[Any], check: Callable[[], None] | None = None) -> None:
@@ -28,15 +31,15 @@ class Results:
         self.check = check
 
     def found(self) -> list[Any]:
-        """Arrays where they are, and the numbers of now."""
+        """Return `values` with numbers in place of functions; arrays stay on their device."""
         return [value() if callable(value) else value for value in self.values]
 
     def arrays(self) -> Any:
-        """`found`, nested."""
+        """Return the results, nested as the step has returned them; arrays stay on their device."""
         return rebuild(self.structure, self.found())
 
     def sent(self) -> Callable[[], Any]:
-        """Numbers are found and arrays sent to the host's memory; the function returned waits for them there."""
+        """Begin to copy arrays to the host's memory; the function returned waits for them and returns the results."""
         values = self.found()
         if not any_on_gpu(values):
             return partial(rebuild, self.structure, values)
@@ -49,22 +52,14 @@ class Results:
         return when_arrived
 
     def on_host(self) -> Any:
-        """Arrays in the host's memory, and numbers. Raises ValueError where a label was none of the classes."""
+        """Return the results with arrays in the host's memory. Raises ValueError if a label was none of the classes."""
         if self.check is not None:
             self.check()
         return self.sent()()
 
 
-def flat_logs(logs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `logs` with the entries of each dict among its values in its place, at any depth."""
-    flat: dict[str, Any] = {}
-    for name, value in logs.items():
-        flat.update(flat_logs(value) if isinstance(value, dict) else {name: value})
-    return flat
-
-
 class PlannedStep:
-    """A traced step: a plan, then what looks at variables alone, in the structure of what the step has returned."""
+    """A traced step: a plan, and functions that only read variables when the plan has run."""
 
     def __init__(self, inputs: list[Tensor], results: Any, trace: Trace) -> None:
         tensors = [Tensor.of(leaf) for leaf in leaves(results)]
@@ -81,8 +76,62 @@ class PlannedStep:
 
 
 def _final_look(t: Tensor, trace: Trace) -> Callable[[], Any] | None:
-    """The function that gives `t` when the graph of `trace` has run; None where a plan has to compute it."""
+    """Return the function that reads `t` after the graph of `trace` has run; None if a plan has to compute it."""
     if t.call is None or not isinstance(t.call.primitive, HostCall):
         return None
     host = t.call.primitive
     return host.function if host.is_last(t.call, trace) else None
+
+
+def make_step(model: Any, mode: str, example: tuple) -> Callable[..., Results]:
+    """Return a function that runs a step of `model` on flat arrays.
+
+    It is a plan. If the step looks at values, or the model runs eagerly, it runs the operations one by one.
+
+    Args:
+        model: has the methods `train_step`, `test_step` and `predict_step`.
+        mode: "train", "test" or "predict".
+        example: a batch (x, y or None, weights or None) that has the shapes, dtypes and structure of others.
+    """
+    if not model.run_eagerly:
+        try:
+            return trace_step(model, mode, example)
+        except DataDependentError:
+            pass
+    return lambda *flat: record_step(model, mode, rebuild(example, flat))
+
+
+def trace_step(model: Any, mode: str, example: tuple) -> PlannedStep:
+    """Return the step as a plan. Raises DataDependentError if it looks at values."""
+    with Trace() as trace:
+        inputs = [Tensor(leaf.shape, dtype) for leaf, dtype in zip(leaves(example), _graph_dtypes(example))]
+        results = _call_step(model, mode, rebuild(example, inputs))
+        return PlannedStep(inputs, results, trace)
+
+
+def record_step(model: Any, mode: str, arrays: tuple, assign: bool = True) -> Results:
+    """Run the operations of the step one by one; variables change after the last one, unless `assign` is False."""
+    with Trace(recording=True) as trace:
+        cast = zip(leaves(arrays), _graph_dtypes(arrays))
+        inputs = [Tensor.of(to_current_device(leaf).astype(dtype)) for leaf, dtype in cast]  # copies, for Python code
+        results = _call_step(model, mode, rebuild(arrays, inputs))
+        outputs = [Tensor.of(leaf).known() for leaf in leaves(results)]
+    if assign:
+        assign_all(trace.updates.items())
+    return Results(results, outputs)
+
+
+def _call_step(model: Any, mode: str, tensors: tuple) -> Any:
+    """Call `train_step`, `test_step` or `predict_step` with a batch of tensors."""
+    results = getattr(model, f"{mode}_step")(pack_x_y_sample_weight(*tensors))
+    if mode != "predict" and not isinstance(results, dict):
+        raise TypeError(
+            f"{model.name}: {mode}_step must return a dict of what is reported. Received: {type(results).__name__}"
+        )
+    return results
+
+
+def _graph_dtypes(arrays: tuple) -> list[Any]:
+    """Return the dtypes in a graph: `config.floatx()` for inputs and other floats; integer targets keep theirs."""
+    inputs, others = leaves(arrays[0]), leaves(arrays[1:])
+    return [config.floatx()] * len(inputs) + [config.floatx() if a.dtype.kind == "f" else a.dtype for a in others]

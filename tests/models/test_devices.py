@@ -291,7 +291,7 @@ def test_a_plan_follows_set_tf32(gpu, data):
     config.set_device("gpu")
     net = small_net()
     net.predict(data[0], verbose=0)
-    plan = next(iter(net._plans.values())).plan
+    plan = next(iter(net._step_cache.steps())).plan
     before = plan._idle[0]
     config.set_tf32(True)
     net.predict(data[0], verbose=0)
@@ -312,5 +312,5 @@ def test_predictions_belong_to_their_own_step(gpu, data, where, on_gpu):
     net.seen = metrics.Sum("seen")
     batch = gpu.asarray(data[0][:4]) if on_gpu else data[0][:4]
     with config.device(where):
-        begun = [net._outputs((batch, None, None)) for _ in range(3)]
+        begun = [net._begin_outputs((batch, None, None)) for _ in range(3)]
         assert [int(outputs()["number"]) for outputs in begun] == [1, 2, 3]

@@ -387,7 +387,7 @@ def test_the_number_of_plans_is_limited():
     model = small_cnn()
     for n in range(1, 30):
         model.predict(np.ones((n, 8, 8, 1)), batch_size=n, verbose=0)
-    assert len(model._plans) <= 8
+    assert len(model._step_cache.steps()) <= 8
 
 
 def test_checkpoint_and_early_stopping(tmp_path):
@@ -434,7 +434,7 @@ def test_gradient_passes_activation_and_bias_before_it_is_unpooled():
             model.train_on_batch(x, y)
             results.append(model.get_weights())
             if not run_eagerly:
-                (step,) = model._plans.values()
+                (step,) = model._step_cache.steps()
                 plan = step.plan
                 made = {t: step for step in plan.steps for t in step.outputs}
                 scaled = [step for step in plan.steps if step.primitive.name == "activate_backward"]
@@ -454,7 +454,7 @@ def test_argmax_of_pooling_is_computed_only_for_gradients():
         call(*arrays)
     pools = [
         step.primitive.name
-        for planned in model._plans.values()
+        for planned in model._step_cache.steps()
         for step in planned.plan.steps
         if "pool" in step.primitive.name
     ]

@@ -1,0 +1,71 @@
+"""The steps that a model has made, kept for the next batch of the same shapes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from typing import Any
+
+from fastconv.engine.tree import leaves, structure
+from fastconv.layers.base import Layer
+from fastconv.models.steps import Results, make_step
+
+MAX_STEPS = 8  # each keeps buffers for its shapes
+
+
+class StepCache:
+    """At most `MAX_STEPS` steps of a model; the step that was unused for longest goes first.
+
+    A step is made for a mode ("train", "test" or "predict"), for the shapes, dtypes and structure of a batch, and for
+    the layers and variables that the model had.
+
+    Attributes:
+        version: the change of layers that `follow` has seen.
+    """
+
+    def __init__(self) -> None:
+        self._steps: OrderedDict[Any, Callable[..., Results]] = OrderedDict()
+        self._signature = frozenset[Any]()  # of the model, to which the next step must fit
+        self.version = 0
+
+    def follow(self, model: Any) -> None:
+        """Let the next steps be those for the layers and variables that `model` has now."""
+        self.version, self._signature = Layer.last_change, model._signature()
+
+    def run(self, model: Any, mode: str, batch: tuple) -> Results:
+        """Run a step of `model` on a batch: (x, y or None, weights or None), nested as the model takes them."""
+        flat = leaves(batch)
+        key = (
+            mode,
+            tuple((leaf.shape, leaf.dtype.char) for leaf in flat),
+            structure(batch),
+            self._signature,
+            getattr(model.optimizer, "schedule", None),
+        )
+        turns = model._turns
+        with turns.lock:
+            step = self._steps.get(key) or self._add(key, make_step(model, mode, batch))
+            self._steps.move_to_end(key)
+            if mode != "predict":  # such steps change variables, so that they run one after another
+                turns.take(model)
+                return step(*flat)
+        return step(*flat)
+
+    def _add(self, key: Any, step: Callable[..., Results]) -> Callable[..., Results]:
+        self._steps[key] = step
+        if len(self._steps) > MAX_STEPS:
+            self._steps.popitem(last=False)
+        return step
+
+    def forget(self, mode: str) -> None:
+        """Drop the steps of one mode."""
+        for key in [key for key in self._steps if key[0] == mode]:
+            del self._steps[key]
+
+    def clear(self) -> None:
+        """Drop all steps."""
+        self._steps.clear()
+
+    def steps(self) -> Collection[Any]:
+        """Return the steps, from the one unused for longest to the last one used."""
+        return self._steps.values()
