@@ -104,7 +104,7 @@ def test_directions_of_metrics_are_those_of_keras(reference):
         metric = getattr(metrics, name)(**ARGUMENTS.get(name, {}), name="something")
         model.compile("sgd", "mse", metrics=[metric])
         if direction is None:
-            with pytest.raises(ValueError, match="neither the model's metrics nor the name of the quantity tell"):
+            with pytest.raises(ValueError, match="neither the model's metrics nor the quantity's name give"):
                 callbacks.EarlyStopping("val_something").set_model(model)
             continue
         for stopping in (callbacks.EarlyStopping("val_something"), callbacks.EarlyStopping(f"val_{snake}")):

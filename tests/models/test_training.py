@@ -343,4 +343,4 @@ def test_only_callbacks_are_accepted():
 def test_predictions_of_no_samples_in_a_number_of_steps():
     model, *_ = tiny()
     with pytest.warns(UserWarning, match="The data ended after 0 of 2 steps"):
-        assert model.predict(np.zeros((0, 3)), steps=2, verbose=0).shape[0] == 0
+        assert model.predict(np.zeros((0, 2)), steps=2, verbose=0).shape == (0, 1)
