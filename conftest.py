@@ -1,7 +1,7 @@
-"""Chooses the fastconv that is tested: the checkout's where it has been built in place, else the installed one.
+"""Choose the fastconv under test: the checkout if it has been built in place, else the installed package.
 
-`python -m pytest` puts the checkout in front of everything installed, where its sources would be found without their
-compiled modules. A test that starts a Python of its own does so in the folder that holds the fastconv under test.
+`python -m pytest` puts the checkout at the start of sys.path, so that its sources would be found without compiled
+modules. A test that starts a Python process does so in the folder that holds the fastconv under test.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Builds the compiled modules: what pyproject.toml cannot say."""
+"""Build the compiled modules, for which pyproject.toml is not enough."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ X86 = platform.machine().lower() in ("x86_64", "amd64")
 BASELINE = ["-march=x86-64-v2"] if X86 else []
 COMMON = ["-O3", "-g0", "-std=gnu11", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
 
-# One object per instruction set: the same tile bodies, other flags. Keep in step with csrc/kernels.h.
+# An object for each instruction set: the same tile bodies, compiled with other flags. Keep in step with csrc/kernels.h.
 INSTRUCTION_SETS = {"fastconv/csrc/isa_ref.c": BASELINE}
 if X86:
     INSTRUCTION_SETS["fastconv/csrc/isa_avx2.c"] = ["-march=x86-64-v3"]
@@ -23,12 +23,12 @@ if X86:
 
 
 class BuildExtensions(build_ext):
-    """Compiles csrc/ once per instruction set and links it into ``_core``; uses OpenMP where it works."""
+    """Compile csrc/ once per instruction set and link it into ``_core``; use OpenMP if the compiler supports it."""
 
     def build_extensions(self):
         openmp = ["-fopenmp"] if self._has_openmp() else []
         for extension in self.extensions:
-            # Cython writes helpers that it does not call.
+            # Cython generates helpers that it does not call.
             extension.extra_compile_args += [*COMMON, *BASELINE, *openmp, "-Wno-unused-function"]
             extension.extra_link_args += openmp
             extension.include_dirs.append(numpy.get_include())

@@ -1,9 +1,9 @@
-"""Layers and generators that prepare and augment images: fastconv beside Keras on JAX.
+"""Compare layers and generators that prepare and augment images with Keras on JAX.
 
-``python -m benchmarks.augmentation [--batches 128x32x32x3] [--layers RandomFlip]`` prints milliseconds and ratios. With
-keras and jax: without them our own times are printed alone. Layers of Keras are compiled by `jax.jit`, where that takes
-them, and find their images on the device. Ours are called with an array; "step" is what they add to a step of training.
-The generators, which Keras has of NumPy and SciPy, make batches of arrays.
+``python -m benchmarks.augmentation [--batches 128x32x32x3] [--layers RandomFlip]`` prints milliseconds and ratios;
+without keras and jax, it prints only our times. Keras's layers are compiled by `jax.jit` if possible, and their images
+are already on the device. Our layers are called with an array; "step" is the time that they add to a training step. The
+generators, for which Keras uses NumPy and SciPy, return batches of arrays.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ except ImportError:
     jax = keras = None
 
 BATCHES = ("128x32x32x3", "32x224x224x3")
-EFFORT = (5, 0.02, 2.0)  # rounds, seconds a block, seconds after which three rounds will do
+EFFORT = (5, 0.02, 2.0)  # rounds, seconds per block, seconds after which three rounds are enough
 
 LAYERS: dict[str, dict[str, Any]] = {
     "Rescaling": {"scale": 1 / 127.5, "offset": -1.0},
@@ -58,7 +58,7 @@ Calls = dict[str, Callable[[], Any]]
 
 
 def planned(layer: layers.Layer, x: np.ndarray) -> Callable[[], Any]:
-    """The layer's steps in a plan of training, between buffers that are there; the seed stays as it is."""
+    """Return the layer's steps in a plan of training, with preallocated buffers and a fixed seed."""
     with Trace() as trace:
         inputs = trace.input(x)
         outputs = layer(inputs, training=True)
@@ -74,7 +74,7 @@ def planned(layer: layers.Layer, x: np.ndarray) -> Callable[[], Any]:
 
 
 def compiled(layer: Any, x: np.ndarray) -> Callable[[], Any]:
-    """Keras's layer, compiled; its seed goes from call to call."""
+    """Return Keras's layer, compiled; its seed changes from call to call."""
     x = jax.device_put(x)
     takes_training = "training" in layer.call.__code__.co_varnames
     how = {"training": True} if takes_training else {}
@@ -83,7 +83,7 @@ def compiled(layer: Any, x: np.ndarray) -> Callable[[], Any]:
     state = [variable.value for variable in layer.non_trainable_variables]
     try:
         step(state, x)
-    except IndexError:  # RandomCrop cuts where JAX does not know yet
+    except IndexError:  # JAX cannot trace the crop of RandomCrop
         return lambda: layer(x, **how).block_until_ready()
 
     def call() -> Any:
@@ -107,14 +107,14 @@ def generator_calls(x: np.ndarray) -> Calls:
     flow = ImageDataGenerator(**RANGES).flow(x, batch_size=len(x))
     calls: Calls = {"batch": lambda: next(flow)}
     if keras:
-        warnings.simplefilter("ignore", DeprecationWarning)  # of where Keras imports a function of SciPy from
+        warnings.simplefilter("ignore", DeprecationWarning)  # about an import of Keras from SciPy
         rival = keras_image.ImageDataGenerator(**RANGES).flow(x, batch_size=len(x))
         calls["Keras"] = lambda: next(rival)
     return calls
 
 
 def measure(calls: Calls) -> str:
-    """Milliseconds of all, and of Keras the multiple of the first."""
+    """Return all times in milliseconds, and Keras's time as a multiple of the first."""
     times = dict(zip(calls, alternate(list(calls.values()), *EFFORT)))
     first = next(iter(times.values()))
     ratio = {name: f" ({t / first:.2f}x)" if name == "Keras" else "" for name, t in times.items()}

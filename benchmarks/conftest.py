@@ -1,4 +1,4 @@
-"""What the suites share: each test runs one case on one side, beside the FMA peak of the same minute."""
+"""Fixtures of the suites: a test runs a case on one side and records the FMA peak of the same minute."""
 
 from __future__ import annotations
 

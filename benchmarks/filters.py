@@ -1,7 +1,7 @@
-"""Image filters, one channel and a large kernel: fastconv beside SciPy's and OpenCV's.
+"""Compare image filters, of a single channel and a large kernel, with SciPy and OpenCV.
 
 ``python -m benchmarks.filters [--threads 1 2] [--images 512x512] [--taps 11 31]`` prints milliseconds and ratios. Needs
-scipy or opencv-python-headless; a rival that is not installed is left out.
+scipy or opencv-python-headless; a rival that is not installed is skipped.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ except ImportError:
 
 IMAGES = ("512x512", "1920x1080")
 TAPS = (11, 15, 21, 31, 45, 63)
-EFFORT = (5, 0.004, 1.0)  # rounds, seconds a block, seconds after which three rounds will do
+EFFORT = (5, 0.004, 1.0)  # rounds, seconds per block, seconds after which three rounds are enough
 
 Calls = dict[str, Callable[[], np.ndarray]]
 
 
 def gaussian(taps: int) -> np.ndarray:
-    """The factor of a separable kernel: standard deviation taps/6, sum 1."""
+    """Return the factor of a separable kernel: standard deviation taps/6, sum 1."""
     values = np.exp(-0.5 * np.linspace(-3, 3, taps) ** 2)
     return (values / values.sum()).astype(np.float32)
 
 
 def channel(image: np.ndarray) -> np.ndarray:
-    """(H, W) as (1, H, W, 1): a view."""
+    """Return (H, W) as (1, H, W, 1): a view."""
     return image[None, :, :, None]
 
 
@@ -49,7 +49,7 @@ def scipy_convolve(a: np.ndarray, b: np.ndarray, mode: str) -> np.ndarray:
 
 
 def filters(x: np.ndarray, w: np.ndarray, padding: str) -> Calls:
-    """y = x * w, a correlation."""
+    """Compute y = x * w, a correlation."""
     h, k = x.shape, w.shape
     inside = tuple(slice(n // 2, n // 2 + m - n + 1) for n, m in zip(k, h))
     calls: Calls = {"fastconv": lambda: ops.conv(channel(x), w[:, :, None, None], padding=padding)[0, :, :, 0]}
@@ -62,7 +62,7 @@ def filters(x: np.ndarray, w: np.ndarray, padding: str) -> Calls:
 
 
 def gaussians(x: np.ndarray, taps: int) -> Calls:
-    """The same with a kernel that has factors, which one of OpenCV's functions is given."""
+    """Compute y for a separable kernel; OpenCV has a function that takes its factors."""
     factor = gaussian(taps)
     calls = filters(x, np.outer(factor, factor), "same")
     if cv2:
@@ -71,7 +71,7 @@ def gaussians(x: np.ndarray, taps: int) -> Calls:
 
 
 def input_gradients(x: np.ndarray, w: np.ndarray) -> Calls:
-    """dx of dy = x, as wide as the image."""
+    """Compute dx for dy = x, as wide as the image."""
     dy, kernel, shape = channel(x), w[:, :, None, None], (1, *x.shape, 1)
     calls: Calls = {"fastconv": lambda: ops.conv_backward_input(dy, kernel, shape, padding="same")[0, :, :, 0]}
     if fftconvolve:
@@ -82,7 +82,7 @@ def input_gradients(x: np.ndarray, w: np.ndarray) -> Calls:
 
 
 def kernel_gradients(x: np.ndarray, w: np.ndarray) -> Calls:
-    """dw, where dy is a part of x as large as the outputs; filter2D has no counterpart."""
+    """Compute dw for dy = a part of x as large as the outputs; filter2D has no counterpart."""
     dy = np.ascontiguousarray(x[w.shape[0] - 1 :, w.shape[1] - 1 :])
     shape = (*w.shape, 1, 1)
     calls: Calls = {"fastconv": lambda: ops.conv_backward_kernel(channel(x), channel(dy), shape)[:, :, 0, 0]}
@@ -103,14 +103,14 @@ def rows(x: np.ndarray, taps: int, rng: np.random.Generator) -> dict[str, Calls]
 
 
 def check_agreement(calls: Calls) -> None:
-    """A comparison of speed means nothing unless the results are the same."""
+    """Check that the results agree; otherwise a comparison of speed is meaningless."""
     ours, *others = (call() for call in calls.values())
     for other in others:
         np.testing.assert_allclose(other, ours, rtol=0, atol=1e-4 * np.abs(ours).max())
 
 
 def measure(calls: Calls) -> str:
-    """Our milliseconds, and those of the rivals with their multiple of ours."""
+    """Return our milliseconds, and the rivals' with their multiple of ours."""
     check_agreement(calls)
     ours, *others = alternate(list(calls.values()), *EFFORT)
     times = [f"{name} {t * 1e3:.2f} ({t / ours:.2f}x)" for name, t in zip(list(calls)[1:], others)]

@@ -1,8 +1,8 @@
-"""Convolutions and training steps on a GPU beside PyTorch's with cuDNN: ``python -m benchmarks.gpu``.
+"""Compare convolutions and training steps on a GPU with PyTorch and cuDNN: ``python -m benchmarks.gpu``.
 
-Both compute in float32 without TF32, channels last, in one process and by turns; a GPU's events tell the time, and
-medians are compared. The last column is the share of the multiplications and additions that the GPU was seen to do in
-the same run. Exits with 2 where there is no GPU.
+Both sides compute in float32 without TF32, channels last, and take turns in one process; GPU events measure the time,
+and medians are compared. The last column is the fraction of the multiplications and additions per second that the GPU
+reached in the same run. The exit status is 2 if there is no GPU.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ extern "C" __global__ void multiply_add(float* y, int rounds) {
 }
 """
 
-LARGE = (  # nets that take a processor seconds a step, so that they do not stand in shapes/*.txt
+LARGE = (  # nets that take a CPU seconds per step, and so are not in shapes/*.txt
     *expand("resnet50", "model resnet50 image=224x224x3 classes=1000 direction=train batch=32,64"),
     *expand("vgg16", "model vgg16 image=224x224x3 classes=1000 direction=train batch=32,64"),
 )
@@ -42,7 +42,7 @@ Call = Callable[[], Any]
 
 
 class Row(NamedTuple):
-    """Seconds of a case, on either side."""
+    """Seconds of a case on each side."""
 
     case: Case
     ours: float
@@ -58,7 +58,7 @@ class Row(NamedTuple):
 
 
 def seconds_by_events(event: Callable[[], Any], elapsed: Callable[[Any, Any], float], call: Call, times: int) -> float:
-    """What one of `times` calls takes, by events of the stream they go to; `elapsed` gives milliseconds."""
+    """Return the seconds of each of `times` calls by events of their stream; `elapsed` returns milliseconds."""
     start, end = event(), event()
     start.record()
     for _ in range(times):
@@ -69,7 +69,7 @@ def seconds_by_events(event: Callable[[], Any], elapsed: Callable[[Any, Any], fl
 
 
 def seconds_by_clock(call: Call, times: int) -> float:
-    """For calls that wait for what they compute."""
+    """Return the seconds of each of `times` calls that wait for their results."""
     started = time.perf_counter()
     for _ in range(times):
         call()
@@ -111,7 +111,7 @@ def prepare_ours(xp: Any, case: Case) -> Call:
 
 
 class PyTorchOnGpu(pytorch.PyTorch):
-    """Channels last, cuDNN's choice of algorithms by trial."""
+    """Channels last; cuDNN chooses its algorithms by trial."""
 
     def __init__(self) -> None:
         super().__init__("channels_last")
@@ -133,7 +133,7 @@ class PyTorchOnGpu(pytorch.PyTorch):
 
 
 def rival() -> PyTorchOnGpu | None:
-    """PyTorch, where it is installed and finds the GPU too."""
+    """Return PyTorch if it is installed and finds the GPU too."""
     torch = pytorch.torch
     return PyTorchOnGpu() if torch is not None and torch.cuda.is_available() else None
 
@@ -142,7 +142,7 @@ def rival() -> PyTorchOnGpu | None:
 
 
 def measure_peak(xp: Any, blocks: int = 8192, rounds: int = 4096) -> float:
-    """Multiplications and additions in float32 a second, two to an instruction."""
+    """Return multiplications and additions in float32 per second; an instruction counts as two."""
     kernel = xp.RawModule(code=PEAK, options=("--std=c++17",)).get_function("multiply_add")
     y = xp.empty(blocks * 256, "float32")
 
@@ -155,13 +155,13 @@ def measure_peak(xp: Any, blocks: int = 8192, rounds: int = 4096) -> float:
 
 
 def compare(xp: Any, side: PyTorchOnGpu | None, case: Case, repeats: int) -> Row:
-    """Medians of `repeats` looks at the clock, by turns; a look lasts for about 20 ms."""
+    """Return medians of `repeats` measurements of each side, in turns; a measurement takes about 20 ms."""
     turns = [(prepare_ours(xp, case), our_clock(xp, case))]
     if side is not None:
         turns.append((side.prepare(case), their_clock(case)))
     looks = []
     for call, clock in turns:
-        clock(call, 3)  # compiles, plans, warms up
+        clock(call, 3)  # compile, plan and warm up
         looks.append((call, clock, min(1000, max(1, round(0.02 / max(clock(call, 1), 1e-6)))), []))
     for _ in range(repeats):
         for call, clock, times, seconds in looks:
@@ -171,7 +171,7 @@ def compare(xp: Any, side: PyTorchOnGpu | None, case: Case, repeats: int) -> Row
 
 
 def run(xp: Any, cases: Iterable[Case], side: PyTorchOnGpu | None, repeats: int, peak: float) -> Iterator[str]:
-    """The lines of the table, each when it is known."""
+    """Yield the lines of the table as soon as they are known."""
     yield f"float32 multiplies and adds at {peak / 1e12:.2f} TFLOP/s; convolutions by {describe(0)}"
     yield f"{'case':58} {'us':>10} {'PyTorch':>10} {'ratio':>6} {'of peak':>7}"
     for case in cases:
@@ -182,7 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--family", help="a file of benchmarks/shapes, such as resnet50; all of them otherwise")
     parser.add_argument("--batch", type=int, default=32, help="the batch size of the cases (32)")
-    parser.add_argument("--repeats", type=int, default=9, help="looks at the clock on either side (9)")
+    parser.add_argument("--repeats", type=int, default=9, help="measurements of each side (9)")
     chosen = parser.parse_args(arguments)
     try:
         device.set_device("gpu")

@@ -1,4 +1,4 @@
-"""Training steps of whole nets: fastconv beside Keras on its backends for the CPU.
+"""Compare training steps of whole nets with Keras on its CPU backends.
 
 ``python -m benchmarks.keras [--nets lenet5] [--rivals jax=python3 torch=other/python]`` measures some nets, keeps the
 rows of the others, and writes benchmarks/results/keras.md.
@@ -43,7 +43,7 @@ class Side:
         self.process = subprocess.Popen(command, env={**os.environ, **more}, text=True, **pipes)
 
     def ask(self, **order: Any) -> Any:
-        """The answer to an order. Raises RuntimeError where the process has ended."""
+        """Send an order and return the answer. Raise RuntimeError if the process has ended."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(order) + "\n")
@@ -55,7 +55,7 @@ class Side:
 
 
 def measure(net: str, batch: int, sides: list[Side]) -> dict[str, float]:
-    """Seconds a step of each side, by the way that is its fastest; the hopeless leave after a round.
+    """Return the seconds per step of each side, by its faster method; hopeless sides leave after a round.
 
     A side that cannot train the net is left out.
     """
@@ -77,7 +77,7 @@ def fastest(ways: dict[str, list[float]]) -> float:
 
 
 def table(rows: dict[str, dict[str, float]]) -> str:
-    """Milliseconds a step, and of each rival its multiple of ours."""
+    """Return milliseconds per step, and each rival's multiple of ours."""
     lines = ["| net | batch | fastconv | " + " | ".join(BACKENDS) + " | ratio to the best |"]
     lines.append("|" + "---|" * (len(BACKENDS) + 4))
     for key, times in rows.items():

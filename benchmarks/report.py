@@ -1,7 +1,7 @@
-"""The table of ratios: fastconv beside every rival that is installed, all in one process.
+"""Print the table of ratios: fastconv and every installed rival, all in one process.
 
-``python -m benchmarks.report [--quick] [--only WORD] [--resume] [--again] [--isa avx2]`` prints it and keeps it in
-benchmarks/results/.
+``python -m benchmarks.report [--quick] [--only WORD] [--resume] [--again] [--isa avx2]`` prints the table and stores it
+in benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from fastconv import _core
 
 RESULTS = Path(__file__).parent / "results"
 SAVE_EVERY = 10  # seconds
-TRIES = 3  # for a row that others disturb
+TRIES = 3  # measurements of a disturbed row
 
-# Rounds, seconds a block, seconds after which the fewest rounds will do.
+# Rounds, seconds per block, seconds after which the fewest rounds are enough.
 FULL = (4, 0.002, 0.8)
 QUICK = (3, 0.002, 0.5)
-# A quick report has as many cases of a kind and direction, and none above these.
+# A quick report has this number of cases of each kind and direction, and no larger cases than these.
 QUICK_CASES = 7
 QUICK_FLOPS, QUICK_BYTES = 1_000_000_000, 50_000_000
 
-# Keeps the threads of every OpenMP runtime on processors of their own.
+# Bind the threads of every OpenMP runtime to separate cores.
 BOUND = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
-# What restricts both sides to an instruction set; read when the libraries are loaded.
+# Variables that restrict both sides to an instruction set; read when the libraries are loaded.
 RESTRICTIONS = {
     "avx2": {
         "FASTCONV_ISA": "avx2",
@@ -53,22 +53,22 @@ RESTRICTIONS = {
 
 
 class DisagreementError(Exception):
-    """Two sides compute different results for one case."""
+    """Two sides compute different results for a case."""
 
 
 def check_agreement(case: Case, sides: Sequence[Side], results: Iterable[Any]) -> None:
-    """A comparison of speed means nothing unless the results are the same."""
+    """Check that the results agree; otherwise a comparison of speed is meaningless."""
     if case.op == "model":
-        return  # weights and dropout are drawn at random
+        return  # weights and dropout are random
     arrays = [side.as_numpy(case, result) for side, result in zip(sides, results)]
     tolerance = 1e-4 * np.abs(arrays[0]).max()
     for side, array in zip(sides, arrays):
         if array.shape != arrays[0].shape or not np.abs(array - arrays[0]).max() <= tolerance:
-            raise DisagreementError(f"{side.name} {side.layout} computes something else than fastconv")
+            raise DisagreementError(f"{side.name} {side.layout} and fastconv compute different results")
 
 
 def measure(case: Case, rivals: Sequence[Side], effort: tuple[int, float, float]) -> list[Row]:
-    """The rows of a case, one for each number of threads.
+    """Return the rows of a case, one for each number of threads.
 
     Raises:
         DisagreementError: a rival's result differs.
@@ -81,7 +81,7 @@ def measure(case: Case, rivals: Sequence[Side], effort: tuple[int, float, float]
 
 
 def measure_threads(case: Case, sides: Sequence[Side], calls: Sequence[Any], threads: int, effort: Any) -> Row:
-    """The row at `threads`, measured again while others disturb it; of several tries the quietest."""
+    """Return the row at `threads`, measured again if others disturb it; the least disturbed measurement counts."""
     for side in sides:
         side.set_num_threads(threads)
     rows: list[Row] = []
@@ -115,7 +115,7 @@ def measure_threads(case: Case, sides: Sequence[Side], calls: Sequence[Any], thr
 
 
 def representative(cases: Sequence[Case]) -> list[Case]:
-    """`QUICK_CASES` of each kind and direction, evenly spread from the smallest to the largest that is allowed."""
+    """Return `QUICK_CASES` cases of each kind and direction, evenly spread from the smallest to the largest allowed."""
     groups: dict[tuple[str, str], list[Case]] = defaultdict(list)
     for case in cases:
         if case.flops <= QUICK_FLOPS and case.bytes <= QUICK_BYTES:
@@ -129,7 +129,7 @@ def representative(cases: Sequence[Case]) -> list[Case]:
 
 
 def machine(rivals: Sequence[Side]) -> dict[str, Any]:
-    """What a reader needs to know to compare figures."""
+    """Return the information that a reader needs to compare figures."""
     return {
         "processor": processor(),
         "instruction_set": _core.get_isa(),
@@ -144,7 +144,7 @@ def processor() -> str:
 
 
 def roof() -> dict[str, dict[str, float]]:
-    """GFLOP/s in registers and GB/s from memory, for each number of threads."""
+    """Return GFLOP/s in registers and GB/s from memory, for each number of threads."""
     return {
         "peak_gflops": {str(threads): round(fma_peak(threads), 1) for threads in THREADS},
         "bandwidth_gbytes": {str(threads): round(bandwidth(threads), 1) for threads in THREADS},
@@ -152,7 +152,7 @@ def roof() -> dict[str, dict[str, float]]:
 
 
 class Report:
-    """Files that are whole at every moment: rows (csv), what measured them (json), words (md), pictures (png)."""
+    """Files that are complete at any moment: rows (csv), the machine (json), text (md), pictures (png)."""
 
     def __init__(self, name: str, about: dict[str, Any]) -> None:
         self.name = name
@@ -164,7 +164,7 @@ class Report:
         return RESULTS / (self.name + ending)
 
     def read(self) -> None:
-        """Go on from the rows that are there. Raises ValueError where they were measured on something else."""
+        """Continue with the stored rows. Raise ValueError if they were measured on another machine."""
         if not self.path(".json").exists():
             return
         before = json.loads(self.path(".json").read_text())["machine"]
@@ -178,7 +178,7 @@ class Report:
             self.save()
 
     def save(self, **more: Any) -> None:
-        """The rows, and more about them in the json file."""
+        """Store the rows, and additional entries of the json file."""
         RESULTS.mkdir(exist_ok=True)
         with replaced(self.path(".json")) as path:
             path.write_text(json.dumps({"machine": self.about, **more}, indent=1) + "\n")
@@ -187,7 +187,7 @@ class Report:
         self.saved = time.monotonic()
 
     def finish(self, again: Iterable[Row]) -> None:
-        """Write what the rows amount to; `again` are the lost ones, measured a second time."""
+        """Write the summary of the rows; `again` are the lost rows, measured a second time."""
         rows, limits = list(self.rows.values()), roof()
         self.save(roof=limits, goals=summary.verdicts(rows))
         with replaced(self.path(".md")) as path:
@@ -199,7 +199,7 @@ class Report:
 
 
 def start_with(wanted: dict[str, str]) -> None:
-    """Start again with these environment variables, unless that is how this process was started."""
+    """Restart the process with these environment variables, unless they are set already."""
     if any(os.environ.get(name) != value for name, value in wanted.items()):
         arguments = [sys.executable, "-m", "benchmarks.report", *sys.argv[1:]]
         os.execve(sys.executable, arguments, {**os.environ, **wanted})
@@ -209,7 +209,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.report", description="fastconv beside its rivals")
     parser.add_argument("--quick", action="store_true", help="fewer, shorter rounds; without --only, of fewer cases")
     parser.add_argument("--only", default="", metavar="WORD", help="measure again the cases whose name contains WORD")
-    parser.add_argument("--resume", action="store_true", help="go on with a report that was broken off")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted report")
     parser.add_argument("--again", action="store_true", help="measure the cases that a report has lost a second time")
     parser.add_argument("--isa", choices=RESTRICTIONS, help="restrict every side to this instruction set")
     return parser.parse_args()
@@ -220,7 +220,7 @@ def main() -> None:
     start_with(BOUND | RESTRICTIONS.get(asked.isa, {}))
     rivals = [rival for rival in RIVALS if rival.available()]
     if not rivals:
-        sys.exit("there is nothing to compare with: pip install 'fastconv[bench]'")
+        sys.exit("no rival is installed: pip install 'fastconv[bench]'")
     name = ("quick" if asked.quick else "report") + (f"-{asked.isa}" if asked.isa else "")
     report, again = Report(name, machine(rivals)), Report(name + "-again", machine(rivals))
     try:
@@ -251,7 +251,7 @@ def lost(row: Row | None) -> bool:
 
 
 def run(cases: Sequence[Case], rivals: Sequence[Side], report: Report, effort: Any, *, skip: bool) -> list[str]:
-    """Measure `cases`, without those that the report has if `skip`; returns what went wrong with those left out."""
+    """Measure `cases`, except those already in the report if `skip`; return the errors of the cases left out."""
     wrong = []
     for number, case in enumerate(cases, 1):
         if skip and all(key(case, threads) in report.rows for threads in THREADS):
@@ -259,7 +259,7 @@ def run(cases: Sequence[Case], rivals: Sequence[Side], report: Report, effort: A
         print(f"{number}/{len(cases)} {case}", file=sys.stderr)
         try:
             report.add(measure(case, rivals, effort))
-        except Exception as error:  # one case must not cost an hour of others
+        except Exception as error:  # a failing case must not cost the hour of the others
             wrong.append(f"{case} is left out: {type(error).__name__}: {error}")
             print(wrong[-1], file=sys.stderr)
     return wrong

@@ -1,8 +1,8 @@
-"""What a layer costs in Python, in each step: ``python -m benchmarks.surface``.
+"""Measure the cost of each layer in Python per step: ``python -m benchmarks.surface``.
 
-Models of 10 and of 110 layers of a kind, on one sample of a few numbers, where kernels have next to nothing to do: the
-difference of the times of a step, by the layers in between. What Python costs is that less the kernels: the compiled
-functions, with NumPy's among them, that a step has called, called again with the same arguments and nothing in between.
+Models of 10 and of 110 layers of a kind run on a sample of a few numbers, for which kernels have almost no work: the
+difference of their step times, divided by the additional layers. The cost in Python is this time minus the kernels: all
+compiled functions of a step, including NumPy's, called again with the same arguments and nothing in between.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fastconv.engine import executable
 FEW, MANY = 10, 110
 ROUNDS, CALLS = 7, 200
 
-KINDS: dict[str, tuple[tuple[int, ...], Callable[[], Any]]] = {  # the shape of a sample, and what makes a layer
+KINDS: dict[str, tuple[tuple[int, ...], Callable[[], Any]]] = {  # the shape of a sample, and a layer factory
     "Dense": ((4,), lambda: layers.Dense(4)),
     "Dense, relu": ((4,), lambda: layers.Dense(4, activation="relu")),
     "Conv2D": ((2, 2, 4), lambda: layers.Conv2D(4, 1)),
@@ -43,9 +43,9 @@ Step = Callable[[], Any]
 
 
 def steps_of(shape: tuple[int, ...], make: Callable[[], Any], depth: int) -> dict[str, Step]:
-    """A step of inference and one of training of a model with `depth` layers."""
+    """Return a step of inference and a training step of a model with `depth` layers."""
     model = Sequential([layers.Input(shape), *(make() for _ in range(depth))])
-    model.add(layers.Dense(1))  # something to train
+    model.add(layers.Dense(1))  # weights to train
     model.compile("sgd", "mse")
     x = np.ones((1, *shape), np.float32)
     y = np.zeros(model.output_shape[1:], np.float32)[None]
@@ -53,7 +53,7 @@ def steps_of(shape: tuple[int, ...], make: Callable[[], Any], depth: int) -> dic
 
 
 def kernels_of(step: Step) -> Step:
-    """What calls the compiled functions that a step calls, each with its arguments."""
+    """Return a call of the compiled functions that a step calls, with their arguments."""
     planned: list[partial] = []
     run = executable.Executable.run
 
@@ -73,7 +73,7 @@ def kernels_of(step: Step) -> Step:
 
 
 def compiled(planned: partial) -> list[partial]:
-    """A step of a plan itself where it is compiled, else the kernels that it calls."""
+    """Return a step of a plan itself if it is compiled, else the kernels that it calls."""
     if not isinstance(planned.func, (FunctionType, MethodType)):
         return [planned]
     calls: list[partial] = []
@@ -94,7 +94,7 @@ def compiled(planned: partial) -> list[partial]:
 
 
 def seconds(call: Step) -> float:
-    """The median over blocks of the mean of a call."""
+    """Return the median over blocks of the mean time of a call."""
     blocks = []
     for _ in range(ROUNDS):
         started = time.perf_counter()

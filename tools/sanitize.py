@@ -1,11 +1,10 @@
-"""Builds the kernels with AddressSanitizer and UndefinedBehaviorSanitizer and calls them with absurd sizes.
-
+"""Build the kernels with AddressSanitizer and UndefinedBehaviorSanitizer, and call them with absurd sizes.
     python tools/sanitize.py             # 3,000 calls on each instruction set of this processor
-    python tools/sanitize.py 1 20000     # calls of these seeds
-    python tools/sanitize.py -- tests/backends/test_cpu_pool.py    # tests of your own choice
+    python tools/sanitize.py 1 20000     # 20,000 calls from seed 1 on
+    python tools/sanitize.py -- tests/backends/test_cpu_pool.py    # tests of your choice
 
-It needs Linux, gcc with libasan and libubsan, and the packages that `pip install ".[test]"` brings. The build lies in a
-temporary folder; the checkout stays as it is. The exit status is 0 if no sanitizer has complained.
+It needs Linux, gcc with libasan and libubsan, and the packages of `pip install ".[test]"`. It builds in a temporary
+folder; the checkout does not change. The exit status is 0 if no sanitizer has complained.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def build(folder: Path) -> None:
 
 
 def run(folder: Path, isa: str, arguments: list[str]) -> int:
-    """The exit status of a Python in `folder` whose addresses are checked."""
+    """Run Python in `folder` with checked addresses and return its exit status."""
     libraries = [
         subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
         for name in ("libasan.so", "libubsan.so")
@@ -61,7 +60,7 @@ def run(folder: Path, isa: str, arguments: list[str]) -> int:
 
 
 def usable(isa: str) -> bool:
-    """Whether this processor has the instruction set."""
+    """Return whether this processor has the instruction set."""
     flags = Path("/proc/cpuinfo").read_text()
     return isa == "ref" or {"avx2": " avx2 ", "avx512": " avx512f "}[isa] in flags
 

@@ -13,26 +13,26 @@ from benchmarks.support.cases import Case
 
 
 class Side(Protocol):
-    """One library in one configuration."""
+    """A library in one of its configurations."""
 
-    name: str  # of the library: of several configurations the report takes the fastest
-    package: str  # as pip calls it
+    name: str  # of the library: the report takes the fastest of its configurations
+    package: str  # its name for pip
     layout: str
 
     def available(self) -> bool:
-        """Whether it is installed."""
+        """Return whether the library is installed."""
 
     def takes(self, case: Case) -> bool:
-        """Whether it computes `case`, and not as another configuration of the library does."""
+        """Return whether it computes `case` differently from the library's other configurations."""
 
     def set_num_threads(self, n: int) -> None:
         """Compute on `n` threads from now on."""
 
     def prepare(self, case: Case) -> Callable[[], Any]:
-        """A call that computes `case` once and returns the result; its arrays are made and laid out beforehand."""
+        """Return a call that computes `case` once and returns the result; its arrays are created beforehand."""
 
     def as_numpy(self, case: Case, result: Any) -> np.ndarray:
-        """What a prepared call returned, channels last."""
+        """Return the result of a prepared call, channels last."""
 
 
 OURS: Side = Fastconv()

@@ -1,4 +1,4 @@
-"""fastconv itself, through the functions and models that a user calls."""
+"""fastconv itself, by the functions and models that a user calls."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Fastconv:
         return True
 
     def algorithm(self, case: Case) -> str:
-        """The name of the algorithm that computes a convolution; empty for anything else."""
+        """Return the name of the algorithm that computes a convolution; empty for other cases."""
         if isinstance(case, Conv):
             shape, direction = case.input_shape, case.direction
         elif isinstance(case, ConvTranspose):
@@ -60,7 +60,7 @@ class Fastconv:
         return np.asarray(result)
 
 
-# What a direction of a transposed convolution is to the convolution that it reads backwards.
+# The direction of the convolution that computes a direction of the transposed convolution.
 READ_BACKWARDS = {
     "forward": "backward_input",
     "backward_input": "forward",
@@ -69,7 +69,7 @@ READ_BACKWARDS = {
 
 
 def backward(function: Callable[[Any], Any], x: np.ndarray, dy: np.ndarray) -> Callable[[], Any]:
-    """The gradient of `function` by x, given dy and what the forward pass has left behind."""
+    """Return the gradient of `function` by x, given dy and the saved results of the forward pass."""
     inputs, seed = Tensor.of(x), Tensor(dy.shape, dy.dtype)
     (dx,) = gradients(function(inputs), seed, [inputs])
     steps = calls_before([dx], known=lambda t: t.value is not None)
@@ -86,7 +86,7 @@ def backward(function: Callable[[Any], Any], x: np.ndarray, dy: np.ndarray) -> C
 
 
 def either(case: Case, function: Callable[[Any], Any], x: np.ndarray, dy: np.ndarray) -> Callable[[], Any]:
-    """`function` of x, or its gradient."""
+    """Return `function` of x, or its gradient."""
     return partial(function, x) if case.direction == "forward" else backward(function, x, dy)
 
 

@@ -37,7 +37,7 @@ except ImportError:
 
 
 class PyTorch:
-    """One memory layout; rows of pixels (1-D) are channels last as images of height 1."""
+    """PyTorch in a memory layout; 1-D cases are channels last as images of height 1."""
 
     name = "PyTorch"
     package = "torch"
@@ -49,7 +49,7 @@ class PyTorch:
         return torch is not None
 
     def takes(self, case: Case) -> bool:
-        """Without a spatial axis there is one layout."""
+        """Return False for the second layout if there is no spatial axis: then both layouts are the same."""
         return self.layout == "NCHW" or len(getattr(case, "image", ())) > 1
 
     def set_num_threads(self, n: int) -> None:
@@ -69,7 +69,7 @@ class PyTorch:
         return np.flip(array, spatial(array, kernel)) if flipped(case) else array
 
     def seen(self, case: Case) -> Case:
-        """`case`, with an axis of 1 in front of a single spatial axis that is to be channels last."""
+        """Return `case` with an axis of size 1 before a single spatial axis, if it must be channels last."""
         if self.layout == "NCHW" or not isinstance(case, Windowed) or case.rank > 1:
             return case
         padding = case.padding if isinstance(case.padding, str) else (0, *case.padding)
@@ -77,11 +77,11 @@ class PyTorch:
         return replace(case, padding=padding, **sizes)
 
     def tensor(self, array: np.ndarray) -> torch.Tensor:
-        """`array`, channels last, with its axes in PyTorch's order, in this side's memory layout."""
+        """Return `array` (channels last) with PyTorch's order of axes, in this side's memory layout."""
         return self.laid_out(torch.from_numpy(array).movedim(-1, 1))
 
     def kernel(self, array: np.ndarray) -> torch.Tensor:
-        """(KH, KW, CI, CO) as PyTorch's (CO, CI, KH, KW)."""
+        """Return (KH, KW, CI, CO) as PyTorch's (CO, CI, KH, KW)."""
         return self.laid_out(torch.from_numpy(array).movedim((-1, -2), (0, 1)))
 
     def laid_out(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -89,7 +89,7 @@ class PyTorch:
         return tensor.contiguous(memory_format=formats.get(tensor.ndim, torch.contiguous_format))
 
     def conv(self, case: Conv) -> Callable[[], Any]:
-        """Where the padding of the two sides differs, the input is padded before the clock starts."""
+        """Pad the input before the measurement if the padding of the two sides differs."""
         arrays, padding = case.arrays(), [before for before, _ in case.sides]
         inside: Any = ...
         if any(before != after for before, after in case.sides):
@@ -100,7 +100,7 @@ class PyTorch:
         return (lambda: call()[inside]) if case.direction == "backward_input" else call
 
     def conv_transpose(self, case: ConvTranspose) -> Callable[[], Any]:
-        """Of an odd number of zeros Keras has one more behind, PyTorch before: there everything is flipped."""
+        """Flip all arrays if the padding is odd: Keras adds the last zero at the end, PyTorch at the start."""
         arrays = case.arrays()
         if flipped(case):
             arrays = {name: np.flip(array, spatial(array, name == "w")) for name, array in arrays.items()}
@@ -187,7 +187,7 @@ class PyTorch:
 
     def dense(self, case: Dense) -> Callable[[], Any]:
         x, w, dy = (torch.from_numpy(array) for array in case.arrays().values())
-        weight = w.T.contiguous()  # as nn.Linear keeps it
+        weight = w.T.contiguous()  # the layout of nn.Linear
         if case.direction == "forward":
             return no_grad(functional.linear, x, weight)
         if case.direction == "backward_input":
@@ -206,24 +206,24 @@ class PyTorch:
 
 
 def no_grad(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
-    """The call without the bookkeeping of gradients."""
+    """Return a call without the bookkeeping of gradients."""
     return torch.inference_mode()(lambda: function(*arguments))
 
 
 def backward(function: Callable[[Any], Any], x: torch.Tensor, dy: torch.Tensor) -> Callable[[], Any]:
-    """The gradient of `function` by x, given dy, by autograd."""
+    """Return the gradient of `function` by x, given dy, by autograd."""
     leaf = x.detach().requires_grad_()
     y = function(leaf)
     return lambda: torch.autograd.grad(y, leaf, dy, retain_graph=True)[0]
 
 
 def flipped(case: Case) -> bool:
-    """Whether PyTorch computes this case on arrays whose spatial axes run backwards."""
+    """Return whether PyTorch computes this case on arrays with flipped spatial axes."""
     return isinstance(case, ConvTranspose) and any(before != after for before, after in case.sides)
 
 
 def spatial(array: np.ndarray, kernel: bool) -> tuple[int, ...]:
-    """The spatial axes of images (N, H, W, C), or of a kernel (KH, KW, CI, CO)."""
+    """Return the spatial axes of images (N, H, W, C), or of a kernel (KH, KW, CI, CO)."""
     return tuple(range(array.ndim - 2)) if kernel else tuple(range(1, array.ndim - 1))
 
 

@@ -1,6 +1,7 @@
 """The whole nets of shapes/*.txt and of benchmarks/gpu.py in PyTorch, up to the logits.
 
-Layer by layer those of fastconv. Zeros that Keras puts before a pooling are padding here: the same, behind a ReLU.
+The layers are those of fastconv. Keras's zero padding before a pooling is padding of the pooling here, which is the
+same after a ReLU.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from benchmarks.support.cases import Model
 
 
 class Residual(nn.Module):
-    """ReLU of the sum of what two branches make of x."""
+    """ReLU of the sum of two branches of x."""
 
     def __init__(self, shortcut: nn.Module, branch: nn.Module) -> None:
         super().__init__()
@@ -49,7 +50,7 @@ def vgg16(case: Model) -> Iterator[nn.Module]:
 
 
 def resnet50(case: Model) -> Iterator[nn.Module]:
-    """The stride is that of the first 1x1 convolution of a block, as in the paper and in Keras."""
+    """The first 1x1 convolution of a block has the stride, as in the paper and in Keras."""
     yield from (*normalized(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, padding=1))
     channels = 64
     for filters, blocks, first in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
@@ -63,7 +64,7 @@ def resnet50(case: Model) -> Iterator[nn.Module]:
 
 
 def normalized(inputs: int, outputs: int, size: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
-    """A convolution with a bias, and normalisation."""
+    """Return a convolution with a bias, and normalisation."""
     convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2)
     return convolution, nn.BatchNorm2d(outputs, eps=1.001e-5, momentum=0.01)
 

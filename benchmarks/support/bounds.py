@@ -1,35 +1,35 @@
-"""What bounds a row: the machine's roof over both sides, the fixed cost of a call, or nothing but the code."""
+"""Reasons for lost rows: the machine's roof over both sides, the fixed cost of a call, or only the code."""
 
 from __future__ import annotations
 
 from benchmarks.support.rows import QUIET, Row
 
-# Arrays that need more do not stay in a last-level cache from one call to the next.
+# Larger arrays do not stay in a last-level cache from one call to the next.
 CACHED_BYTES = 32 << 20
 # Shorter calls are mostly Python's checks of arguments.
 CALL_SECONDS = 20e-6
-# Two medians of one and the same call differ as much.
+# Two medians of the same call differ by as much.
 LEVEL = 0.95
-# A rival this near to the roof leaves a kernel of the same arithmetic nothing to gain.
+# If a rival is this near to the roof, a kernel of the same arithmetic can gain nothing.
 NEAR_ROOF = 0.8
 
 BOUNDS = {
-    "disturbed": f"others kept more than {QUIET} processors busy meanwhile",
-    "level": f"not lower than {LEVEL}, which is as near as two measurements of one call come",
-    "call": f"the call takes less than {CALL_SECONDS * 1e6:.0f} us, most of them to check arguments",
-    "roof": f"the rival runs at {NEAR_ROOF:.0%} or more of what the machine can do",
+    "disturbed": f"others kept more than {QUIET} processors busy at the same time",
+    "level": f"not lower than {LEVEL}, the ratio that two measurements of the same call may have",
+    "call": f"the call takes less than {CALL_SECONDS * 1e6:.0f} us, most of it to check arguments",
+    "roof": f"the rival runs at {NEAR_ROOF:.0%} or more of the machine's limit",
     "open": "none of these",
 }
 
 
 def roof_seconds(row: Row) -> float:
-    """What the direct algorithm takes at the FMA peak, or the arrays to pass by where no cache holds them."""
+    """Return the time of the direct algorithm at the FMA peak, or of memory traffic if no cache holds the arrays."""
     memory = row.bytes / row.bandwidth_gbytes if row.bytes > CACHED_BYTES else 0.0
     return max(row.flops / row.peak_gflops, memory) / 1e9
 
 
 def bound(row: Row) -> str:
-    """Which of `BOUNDS` explains that the row is lost; empty where it is not."""
+    """Return the key of `BOUNDS` that explains why the row is lost; empty if it is not lost."""
     if row.ratio >= 1:
         return ""
     if row.others > QUIET:

@@ -1,4 +1,4 @@
-"""What is measured: each row of shapes/*.txt, in every direction and at every batch size.
+"""Measured cases: each row of shapes/*.txt, in every direction and at every batch size.
 
 A row is an operation, a name and its fields, ``conv conv2 image=14x14x6 window=5x5 filters=16 batch=1,128``. Everything
 is channels last: an image is its spatial axes, one to three, and its channels; a window, strides, padding and dilation
@@ -25,15 +25,15 @@ Arrays = dict[str, np.ndarray]
 
 @lru_cache(maxsize=3)
 def random(shape: Sizes, seed: int) -> np.ndarray:
-    """Standard normal float32 numbers; the same for every side that asks."""
+    """Return standard normal float32 numbers, the same for every side."""
     return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One row in one direction at one batch size."""
+    """A row in one direction at one batch size."""
 
-    family: str  # the file it stands in
+    family: str  # the name of its file
     op: str
     name: str
     direction: str
@@ -46,32 +46,32 @@ class Case:
 
     @property
     def shapes(self) -> dict[str, Sizes]:
-        """The arrays that this begins with."""
+        """The shapes of the input arrays."""
         raise NotImplementedError
 
     @property
     def touched(self) -> tuple[str, ...]:
-        """The arrays that this reads and writes, each by the name of one of its shape."""
+        """The arrays that are read and written, each by the name of an array of the same shape."""
         return tuple(self.shapes)
 
     @property
     def flops(self) -> int:
-        """Operations of the direct algorithm with what is not padding; 0 where memory sets the pace, not arithmetic."""
+        """Operations of the direct algorithm outside of the padding; 0 if memory sets the pace, not arithmetic."""
         return 0
 
     @property
     def depth(self) -> int:
-        """How many products are added up into an element of the forward result; 0 where none are."""
+        """Number of products in each sum of the forward result; 0 without products."""
         return 0
 
     @property
     def columns(self) -> int:
-        """Channels of the forward result that read the same inputs; 0 where none do."""
+        """Number of channels of the forward result that read the same inputs; 0 without such channels."""
         return 0
 
     @property
     def bytes(self) -> int:
-        """The traffic with memory if every array is read or written once."""
+        """Memory traffic if every array is read or written once."""
         return 4 * sum(math.prod(self.shapes[name]) for name in self.touched)
 
     def arrays(self) -> Arrays:
@@ -80,7 +80,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Windowed(Case):
-    """A window that slides over an image; a word for the padding means what it means to Keras."""
+    """A window that slides over an image; `padding` may be one of Keras's words."""
 
     image: Sizes
     window: Sizes
@@ -94,7 +94,7 @@ class Windowed(Case):
 
     @property
     def rank(self) -> int:
-        """How many spatial axes there are."""
+        """Number of spatial axes."""
         return len(self.window)
 
     @property
@@ -103,12 +103,12 @@ class Windowed(Case):
 
     @property
     def spans(self) -> Sizes:
-        """How many pixels the window spans on each axis."""
+        """Number of pixels that the window spans on each axis."""
         return tuple((k - 1) * d + 1 for k, d in zip(self.window, self.dilation))
 
     @property
     def sides(self) -> tuple[tuple[int, int], ...]:
-        """The zeros (before, after) each axis."""
+        """Number of zeros (before, after) each axis."""
         if self.padding == "causal":
             return tuple((span - 1, 0) for span in self.spans)
         if self.padding == "same":
@@ -122,7 +122,7 @@ class Windowed(Case):
         return tuple((n - f) // s + 1 for n, f, s in zip(padded, self.spans, self.strides))
 
     def meetings(self, inputs: Sizes, outputs: Sizes) -> int:
-        """How many pairs of a tap and an output meet an input, and not the padding."""
+        """Count the pairs of a tap and an output that meet an input, and not the padding."""
         axes = zip(inputs, outputs, self.window, self.strides, self.dilation, self.sides)
         return math.prod(
             sum(count_meetings(n, o, stride, tap * step - before) for tap in range(taps))
@@ -163,7 +163,7 @@ class Conv(Windowed):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvTranspose(Windowed):
-    """The convolution from `filters` channels to those of `image`, read backwards."""
+    """The transposed convolution of `image` with `filters` output channels."""
 
     filters: int
     padding: str = "valid"
@@ -177,7 +177,7 @@ class ConvTranspose(Windowed):
 
     @property
     def sides(self) -> tuple[tuple[int, int], ...]:
-        """The zeros (before, after) each axis of the convolution that is read backwards."""
+        """Number of zeros (before, after) each axis of the convolution whose transpose this is."""
         totals = [max(f - s, 0) * (self.padding == "same") for f, s in zip(self.spans, self.strides)]
         return tuple((total // 2, total - total // 2) for total in totals)
 
@@ -193,7 +193,7 @@ class ConvTranspose(Windowed):
 
 
 def touched_by_pooling(case: Case) -> tuple[str, ...]:
-    """x or dx, and y or dy; the gradient of a maximum needs all four."""
+    """Return x or dx, and y or dy; the gradient of a maximum needs all four."""
     return ("x", "dy") * (2 if "max" in case.op and case.direction == "backward" else 1)
 
 
@@ -263,7 +263,7 @@ class Pointwise(Case):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchNorm(Case):
-    """In training (forward and backward) by the statistics of the batch, at inference by given ones."""
+    """Normalise by the statistics of the batch in training (forward and backward), by given statistics at inference."""
 
     image: Sizes
 
@@ -341,7 +341,7 @@ PER_AXIS = ("image", "window", "strides", "padding", "dilation")
 
 
 def value(key: str, text: str) -> int | str | Sizes:
-    """What a field of a row says: numbers joined by x, a number, or a word."""
+    """Parse the value of a field: numbers joined by x, a number, or a word."""
     if not all(part.isdigit() for part in text.split("x")):
         return text
     numbers = tuple(int(part) for part in text.split("x"))
@@ -349,7 +349,9 @@ def value(key: str, text: str) -> int | str | Sizes:
 
 
 def expand(family: str, row: str) -> list[Case]:
-    """The cases of one row: its batch sizes times its directions (all those of the operation unless it names one)."""
+    """Return the cases of a row: its batch sizes times its directions (all of the operation unless it names a
+    direction).
+    """
     op, name, *fields = row.split()
     texts = dict(field.split("=") for field in fields)
     batches = [int(batch) for batch in texts.pop("batch").split(",")]
@@ -364,7 +366,7 @@ def expand(family: str, row: str) -> list[Case]:
 
 
 def load(*ops: str) -> list[Case]:
-    """Every case of shapes/*.txt, or those of the given operations."""
+    """Return every case of shapes/*.txt, or the cases of the given operations."""
     rows = [
         (path.stem, line)
         for path in sorted(SHAPES.glob("*.txt"))

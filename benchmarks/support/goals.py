@@ -1,4 +1,4 @@
-"""What the figures are held against: the kinds of rows, and how many times as fast as its rivals each is to be."""
+"""Goals for each kind of rows: the required ratio to the fastest rival."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CONVOLUTIONS = (
 
 
 def kind(case: Case) -> str:
-    """The kind of rows that `case` belongs to."""
+    """Return the kind of rows to which `case` belongs."""
     return kind_of_conv(case) if isinstance(case, Conv) else KINDS[case.op]
 
 
@@ -57,7 +57,7 @@ def kind_of_conv(case: Conv) -> str:
 
 @dataclass(frozen=True)
 class Goal:
-    """What the ratios of a kind of rows are to be: their geometric mean, and the lowest of them."""
+    """The required ratios of a kind of rows: their geometric mean and their minimum."""
 
     mean: float
     least: float
@@ -81,17 +81,17 @@ GOALS = {
     "dense layer": Goal(1.0, 1.0),
     "whole net": Goal(1.0, 1.0),
 }
-# Where the direct algorithm is all there is, forward passes are to be level with the rival, row by row.
+# If only the direct algorithm applies, each row of the forward pass must match the rival.
 GOALS_OF_DIRECTION = {("other", "forward"): Goal(1.0, 1.0)}
 ALL_CONVOLUTIONS = Goal(1.8, 1.0)
 
-# With less arithmetic, starting a second thread is a part of the time.
+# With less arithmetic, starting a second thread takes a significant part of the time.
 SECOND_THREAD_FLOPS = 20_000_000
 SECOND_THREAD = 1.85
 
-# Of the FMA peak, for direct convolutions whose sums are this long and whose outputs fill vectors.
+# Fraction of the FMA peak, for direct convolutions with sums of this length and outputs that fill vectors.
 DIRECT_SHARE, FULL_DEPTH, FULL_COLUMNS = 0.85, 576, 64
-# Of the memory's bandwidth, where arrays are read and written without arithmetic to speak of.
+# Fraction of the memory's bandwidth, for operations that are limited by reading and writing arrays.
 MEMORY_SHARE = 1 / 1.3
 
 

@@ -1,4 +1,4 @@
-"""How a call is timed, and what the machine can do in the same minute; docs/benchmarks.md says why."""
+"""Timing of calls, and the limits of the machine in the same minute; docs/benchmarks.md gives the reasons."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from fastconv import _core
 
 Call = Callable[[], Any]
 
-# OpenMP's threads go on spinning after a parallel region: for about 9 ms with the runtime of PyTorch 2.13.
+# OpenMP's threads keep spinning after a parallel region: for about 9 ms with the runtime of PyTorch 2.13.
 SETTLE = 0.015
-# A contestant that is slower than the best of its rivals by this factor after two rounds leaves.
+# After two rounds, a contestant leaves if it is slower than the best of its rivals by this factor.
 HOPELESS = 1.3
-# A call that takes as many blocks needs no other one to make it warm.
+# A call that takes this number of blocks needs no warm-up.
 LONG = 4
 FEWEST_ROUNDS = 3
 
-# Floats in each of three arrays a thread: together several times what a last-level cache holds.
+# Floats in each of three arrays per thread: together several times the size of a last-level cache.
 STREAM = 1 << 24
 
 
 def unbound(threads: int) -> ThreadPoolExecutor:
-    """Threads that may run on any processor, whatever OpenMP has bound this one to."""
+    """Return threads that may run on any processor, even if OpenMP has bound this thread to a core."""
     everywhere = range(os.cpu_count() or 1)
     return ThreadPoolExecutor(threads, initializer=lambda: os.sched_setaffinity(0, everywhere))
 
 
 def fma_peak(threads: int) -> float:
-    """GFLOP/s of `threads` threads that multiply and add in registers at once: the best of five short loops."""
+    """Return GFLOP/s of `threads` threads that multiply and add in registers: the best of five short loops."""
     time.sleep(SETTLE)
     with unbound(threads) as pool:
         return max(sum(pool.map(_core.fma_peak, [200_000] * threads)) for _ in range(5))
@@ -44,15 +44,15 @@ def fma_peak(threads: int) -> float:
 
 @cache
 def undisturbed_peak() -> float:
-    """GFLOP/s of a processor at its best. Measured once a process."""
+    """Return GFLOP/s of a processor at its best. Measured once per process."""
     return max(fma_peak(1) for _ in range(10))
 
 
 @cache
 def bandwidth(threads: int) -> float:
-    """GB/s of `threads` threads that add two long arrays into a third: the best of five, counting each array once.
+    """Return GB/s of `threads` threads that add two long arrays into a third, each array counted once.
 
-    Measured once a process.
+    The best of five measurements, taken once per process.
     """
     arrays = [[np.ones(STREAM, np.float32) for _ in range(3)] for _ in range(threads)]
     with unbound(threads) as pool:
@@ -64,10 +64,10 @@ def bandwidth(threads: int) -> float:
 
 
 class Others:
-    """How many of `threads` processors were taken away while this was entered, and the FMA peak of that time.
+    """Number of `threads` processors that others used while the context was active, and the FMA peak of that time.
 
-    That is what /proc/stat says of other processes and other guests of the machine, or what is missing from the peak
-    before or after: some schedulers keep two threads on one processor for a while.
+    Computed from /proc/stat (other processes and guests of the machine), or from a lower peak before or after: some
+    schedulers keep two threads on one processor for a while.
     """
 
     BUSY = (0, 1, 2, 5, 6, 7)  # user, nice, system, interrupts, soft interrupts, stolen; 3 and 4 are idle
@@ -89,13 +89,13 @@ class Others:
         self.share = max(0.0, others / seconds, missing)
 
     def busy(self) -> float:
-        """Seconds that the processors have worked since the machine started."""
+        """Return the seconds that the processors have worked since the machine started."""
         ticks = Path("/proc/stat").read_text().split(maxsplit=11)[1:]
         return sum(int(ticks[i]) for i in self.BUSY) / os.sysconf("SC_CLK_TCK")
 
 
 def seconds_a_call(call: Call, calls: int) -> float:
-    """The mean over a block of calls without a pause."""
+    """Return the mean over a block of calls without a pause."""
     started = time.perf_counter()
     for _ in range(calls):
         call()
@@ -103,17 +103,17 @@ def seconds_a_call(call: Call, calls: int) -> float:
 
 
 def estimate(call: Call, enough: float) -> float:
-    """About how long a call takes; one that takes `enough` seconds is not made twice to find out."""
+    """Return roughly the time of a call; a call that takes `enough` seconds is not repeated."""
     first = seconds_a_call(call, 1)
     return first if first > enough else min(first, seconds_a_call(call, 1))
 
 
 def alternate(contestants: Sequence[Call], rounds: int, block: float, patience: float) -> list[float]:
-    """The median seconds a call of each contestant, which take turns in blocks of about `block` seconds.
+    """Return the median seconds per call of each contestant; they take turns in blocks of about `block` seconds.
 
-    Before its block a contestant waits until the threads of the one before it sleep, then wakes its own by as many
-    calls untimed. The first contestant stays for all rounds, of the others those that may yet be the fastest. After
-    `patience` seconds no more than `FEWEST_ROUNDS` rounds are played.
+    Before its block, a contestant waits until the threads of the previous contestant sleep, then wakes its own threads
+    by a block of untimed calls. The first contestant plays all rounds; of the others, those that may still be the
+    fastest. After `patience` seconds, at most `FEWEST_ROUNDS` rounds are played.
     """
     estimates = [estimate(call, LONG * block) for call in contestants]
     counts = [max(1, round(block / max(estimate, 1e-7))) for estimate in estimates]

@@ -1,6 +1,6 @@
-"""Whole nets, written once with Keras's words: `library` is fastconv, or Keras on any backend.
+"""Whole nets, written once with Keras's names: `library` is fastconv, or Keras on any backend.
 
-Each returns a model and the shape of its targets, of which each is a class.
+Each function returns a model and the shape of its targets, which are class indices.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def mnist_convnet(library: Any) -> Net:
 
 
 def vgg16_bn(library: Any) -> Net:
-    """Simonyan and Zisserman 2014, configuration D, as it is used on CIFAR-10, with batch normalisation; 32 x 32."""
+    """Simonyan and Zisserman 2014, configuration D, as used on CIFAR-10, with batch normalisation; 32 x 32."""
     layers = library.layers
     stack = [library.Input((32, 32, 3))]
     for filters, depth in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
@@ -103,7 +103,7 @@ def unet(library: Any) -> Net:
     return library.Model(inputs, layers.Conv2D(3, 1, activation="softmax")(x)), (128, 128), 3
 
 
-NETS: dict[str, tuple[Callable[[Any], Net], tuple[int, ...]]] = {  # and the batches it is trained with
+NETS: dict[str, tuple[Callable[[Any], Net], tuple[int, ...]]] = {  # and the batch sizes of training
     "lenet5": (lenet5, (32, 128)),
     "mnist_convnet": (mnist_convnet, (32, 128)),
     "vgg16_bn": (vgg16_bn, (32, 128)),

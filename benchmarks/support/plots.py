@@ -11,7 +11,7 @@ from benchmarks.support.rows import THREADS, Row
 
 
 def ratios(rows: Sequence[Row], title: str, path: Path) -> None:
-    """One dot a row: its ratio, on the line of its kind and direction."""
+    """Draw a dot for each row: its ratio, on the line of its kind and direction."""
     from matplotlib.figure import Figure
 
     kinds = list(dict.fromkeys(f"{row.kind} {row.direction}" for row in sorted(rows, key=lambda row: row.kind)))[::-1]
@@ -32,10 +32,10 @@ def ratios(rows: Sequence[Row], title: str, path: Path) -> None:
 
 
 def roofline(rows: Sequence[Row], roof: dict[str, dict[str, float]], title: str, path: Path) -> None:
-    """Two dots a row, ours and the rival's: operations a byte against operations a second, under the machine's limits.
+    """Draw two dots for each row, ours and the rival's: operations per byte and per second, under the machine's limits.
 
-    Both count the direct algorithm's operations, and every array's bytes once: what stays in the caches may lie above
-    the slope, and an algorithm that needs fewer operations above the level (Williams et al. 2009).
+    Both count the operations of the direct algorithm, and the bytes of each array once: arrays that stay in caches may
+    lie above the slope, and algorithms with fewer operations above the roof (Williams et al. 2009).
     """
     from matplotlib.figure import Figure
 

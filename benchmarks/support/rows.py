@@ -1,4 +1,4 @@
-"""What a report consists of: a row for each case at each number of threads, and the file of them."""
+"""The rows of a report, one for each case and number of threads, and their file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUIET = 0.1  # processors that others may keep busy without disturbing a measure
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One case at one number of threads, beside the fastest rival."""
+    """A case at a number of threads, compared with the fastest rival."""
 
     family: str
     name: str
@@ -25,11 +25,11 @@ class Row:
     threads: int
     kind: str
     algorithm: str
-    depth: int  # products that are added up into an output of the forward pass, and
+    depth: int  # products in each sum of the forward pass
     columns: int  # outputs that read the same inputs
     flops: int
     bytes: int
-    others: float  # how many processors others kept busy, as far as can be seen
+    others: float  # number of processors that others kept busy, as far as known
     peak_gflops: float
     bandwidth_gbytes: float
     seconds: float
@@ -39,7 +39,7 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """How many times as fast fastconv is."""
+        """The speed of fastconv as a multiple of the rival's."""
         return self.rival_seconds / self.seconds
 
     @property
@@ -52,17 +52,17 @@ class Row:
 
     @property
     def peak_share(self) -> float:
-        """Above 1 an algorithm gets by with fewer operations than the direct one."""
+        """Fraction of the FMA peak; above 1 if the algorithm needs fewer operations than the direct algorithm."""
         return self.gflops / self.peak_gflops
 
 
 def key(of: Any, threads: int | None = None) -> tuple:
-    """What tells a row from all others; of a case, the key of its row at `threads`."""
+    """Return the key of a row; of a case, the key of its row at `threads`."""
     return of.family, of.name, of.op, of.direction, of.batch, of.threads if threads is None else threads
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Figures are written to five digits, and the ratio with them."""
+    """Write rows and their ratios, with figures of five digits."""
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*(field.name for field in fields(Row)), "ratio"])
@@ -71,7 +71,7 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows that `write_rows` wrote. Raises ValueError where a column is missing."""
+    """Read the rows of `write_rows`. Raise ValueError if a column is missing."""
     types = {"str": str, "int": int, "float": float}
     with open(path, newline="") as file:
         records = csv.DictReader(file)
@@ -86,7 +86,7 @@ def read_rows(path: Path) -> list[Row]:
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """A path to write to; what is there takes the place of `path` once it is whole."""
+    """Yield a path to write to; the complete file then replaces `path`."""
     part = path.with_name(path.name + ".part")
     yield part
     part.replace(path)

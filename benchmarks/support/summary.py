@@ -1,4 +1,4 @@
-"""A report in words: every row, the lost ones on top, and each kind of rows beside its goal."""
+"""Summaries of a report: every row, the lost rows first, and each kind of rows with its goal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from benchmarks.support.rows import QUIET, THREADS, Row, key
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Every row, the lost ones on top."""
+    """Return a table of every row, the lost rows first."""
     second = speedups(rows)
     lines = [
         f"{'ratio':>6}  {'ours':>13}  {'rival':>13}  {'GFLOP/s':>8}  {'of peak':>7}  {'threads':>7}  {'2nd':>4}  "
@@ -44,7 +44,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def speedups(rows: Iterable[Row]) -> dict[tuple, float]:
-    """How many times as fast two threads are as one, by the key of the row with two, where that is worth asking."""
+    """Return the speed-up of two threads for rows with enough work, by the key of the row with two threads."""
     times = {key(row): row.seconds for row in rows if row.flops > SECOND_THREAD_FLOPS}
     return {k: times[(*k[:-1], 1)] / seconds for k, seconds in times.items() if k[-1] == 2 and (*k[:-1], 1) in times}
 
@@ -55,7 +55,7 @@ def geometric_mean(numbers: Iterable[float]) -> float:
 
 
 def verdicts(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Each kind of rows and direction beside its goal, then all convolutions, then the second thread."""
+    """Return each kind of rows and direction with its goal, then all convolutions."""
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row.kind, row.direction].append(row)
@@ -88,7 +88,7 @@ def verdict(name: str, rows: Sequence[Row], goal: Goal) -> dict[str, Any]:
 
 
 def overview(rows: Sequence[Row]) -> str:
-    """The verdicts, a line each."""
+    """Return the verdicts, a line each."""
     lines = [f"{'ratios':<32}  {'goal':>4}  {'1 thread':>8}  {'2 threads':>9}  {'lost':>11}  {'met':<3}  lowest"]
     for found in verdicts(rows):
         lines.append(
@@ -100,12 +100,12 @@ def overview(rows: Sequence[Row]) -> str:
 
 
 def further_goals(rows: Sequence[Row]) -> list[str]:
-    """What is asked of shares of the machine's limits, a line each."""
+    """Return lines on goals for fractions of the machine's limits."""
     return [*full_depth(rows), *large_arrays(rows), *second_thread(rows)]
 
 
 def full_depth(rows: Sequence[Row]) -> list[str]:
-    """How near direct convolutions of long sums come to the peak; empty where there is none."""
+    """Return the fraction of the peak that direct convolutions with long sums reach; empty without such rows."""
     chosen = [
         row
         for row in rows
@@ -117,7 +117,7 @@ def full_depth(rows: Sequence[Row]) -> list[str]:
 
 
 def large_arrays(rows: Sequence[Row]) -> list[str]:
-    """How near operations without arithmetic come to the memory's pace; empty where no arrays leave the caches."""
+    """Return the fraction of the bandwidth that operations without arithmetic reach; empty without large arrays."""
     chosen = [row for row in rows if not row.flops and row.op != "model" and row.bytes > CACHED_BYTES]
     return shares("arrays that no cache holds, of the memory's bandwidth", chosen, MEMORY_SHARE, memory_share)
 
@@ -132,7 +132,7 @@ def memory_share(row: Row) -> tuple[float, float]:
 
 
 def shares(what: str, rows: Sequence[Row], goal: float, of: Callable[[Row], tuple[float, float]]) -> list[str]:
-    """How many rows reach the share `goal`, and both sides' medians; empty where there are no rows."""
+    """Return the number of rows that reach the fraction `goal`, and both sides' medians; empty without rows."""
     if not rows:
         return []
     ours, theirs = zip(*map(of, rows))
@@ -145,7 +145,7 @@ def shares(what: str, rows: Sequence[Row], goal: float, of: Callable[[Row], tupl
 
 
 def disturbed(rows: Sequence[Row]) -> list[str]:
-    """How many rows are to be doubted; empty where none is."""
+    """Return the number of disturbed rows; empty without such rows."""
     doubtful = [row for row in rows if row.others > QUIET]
     if not doubtful:
         return []
@@ -157,7 +157,7 @@ def disturbed(rows: Sequence[Row]) -> list[str]:
 
 
 def second_thread(rows: Sequence[Row]) -> list[str]:
-    """What the second thread gains where there is enough to do; empty where no row has."""
+    """Return the gain of the second thread for rows with enough work; empty without such rows."""
     gains = speedups(rows)
     if not gains:
         return []
@@ -171,7 +171,7 @@ def second_thread(rows: Sequence[Row]) -> list[str]:
 
 
 def markdown(rows: Sequence[Row], again: Mapping[tuple, Row]) -> str:
-    """The verdicts as a table, then the rows that were lost both times."""
+    """Return the verdicts as a table, then the rows that were lost both times."""
     return "\n".join([*verdict_table(rows), "", *further_lines(rows), "", *lost_table(rows, again)]) + "\n"
 
 
@@ -201,7 +201,7 @@ def further_lines(rows: Sequence[Row]) -> list[str]:
 
 
 def lost_table(rows: Sequence[Row], again: Mapping[tuple, Row]) -> list[str]:
-    """Rows that were lost when they were measured, and lost again when they were measured a second time."""
+    """Return the rows that were lost in both measurements."""
     lost = [row for row in rows if row.ratio < 1]
     twice = [row for row in lost if key(row) in again and again[key(row)].ratio < 1]
     measured = sum(key(row) in again for row in lost)

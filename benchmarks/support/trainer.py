@@ -1,4 +1,4 @@
-"""Trains nets as it is told: ``python -m benchmarks.support.trainer fastconv``, or keras; see benchmarks/keras.py."""
+"""Train nets on orders from benchmarks.keras: ``python -m benchmarks.support.trainer fastconv``, or keras."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import numpy as np
 
 from benchmarks.support.nets import NETS
 
-BLOCK, MOST_STEPS = 0.5, 64  # seconds, and steps, between two looks at the clock
+BLOCK, MOST_STEPS = 0.5, 64  # seconds and steps between two readings of the clock
 
 
 class Task:
-    """A net, compiled, and data for it."""
+    """A compiled net, and data for it."""
 
     def __init__(self, library: Any, net: str, batch: int) -> None:
         self.model, shape, classes = NETS[net][0](library)
@@ -43,23 +43,23 @@ class Task:
         self.model.fit(*self.data, batch_size=self.batch, epochs=1, shuffle=False, verbose=0)
 
     def seconds(self, way: str) -> float:
-        """What a step takes."""
+        """Return the seconds of a step."""
         started = time.perf_counter()
         self.fit() if way == "fit" else self.train_on_batch(self.steps)
         return (time.perf_counter() - started) / self.steps
 
 
 def serve(library: Any) -> None:
-    """Do what the lines of the standard input order, and answer each by a line: null where it cannot be done."""
+    """Read an order from each line of the standard input and print an answer, or null if the order fails."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever else is printed
+    os.dup2(2, 1)  # other output goes to the standard error
     task: Any = None
     for line in sys.stdin:
         order = json.loads(line)
         answer = None
         try:
             if "net" in order:
-                task = None  # before the next is made
+                task = None  # free memory before the next net is built
                 task = Task(library, **order)
                 answer = task.steps
             else:
