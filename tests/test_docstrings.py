@@ -9,10 +9,10 @@ import pytest
 
 # The most public names of each module that may lack an example. Lower a number when you add examples; never raise it.
 WITHOUT_EXAMPLE = {
-    "fastconv": 12,
+    "fastconv": 4,
     "fastconv.activations": 35,
     "fastconv.applications": 2,
-    "fastconv.backend": 1,
+    "fastconv.backend": 0,
     "fastconv.callbacks": 0,
     "fastconv.config": 0,
     "fastconv.constraints": 13,

@@ -1,4 +1,4 @@
-"""What an operation is, how a graph of them is recorded, differentiated and run."""
+"""The engine: operations, and graphs of them that are recorded, differentiated and run."""
 
 from fastconv.engine.autodiff import grad, gradients, value_and_grad
 from fastconv.engine.host import HostCall, when_run

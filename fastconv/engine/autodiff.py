@@ -1,4 +1,4 @@
-"""The gradient: a walk over the graph in reverse."""
+"""Reverse-mode differentiation: a walk over the graph in reverse order."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from fastconv.engine.tree import leaves, rebuild
 
 
 def gradients(y: Tensor, dy: Tensor, inputs: Sequence[Tensor]) -> list[Tensor | None]:
-    """dx for each x of `inputs`, given y and dy: the product of dy with the Jacobian of y with respect to x.
+    """Return dx for each x of `inputs`, given y and dy: the product of dy with the Jacobian of y with respect to x.
 
     Returns:
-        Tensors of the shapes of `inputs`; None where y does not depend on an input.
+        Tensors with the shapes of `inputs`; None for inputs on which y does not depend.
     """
     depends = set(inputs)
     order = calls_before([y], known=lambda t: t.call is None)
@@ -33,7 +33,7 @@ def gradients(y: Tensor, dy: Tensor, inputs: Sequence[Tensor]) -> list[Tensor | 
             continue
         for x, dx in zip(call.inputs, _backward(call, dys)):
             if dx is not None and x in depends:
-                total[x] = total[x] + dx if x in total else dx  # where the gradients of a fan-out meet
+                total[x] = total[x] + dx if x in total else dx  # x is used several times: add its gradients
     return [total.get(x) for x in inputs]
 
 
@@ -49,27 +49,30 @@ def _backward(call: Call, dys: tuple[Tensor | None, ...]) -> tuple:
 def value_and_grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """A function that returns ``(f(*args), df/darg)`` for a scalar `f` of arrays, written with ops and operators.
+    """Return a function that computes ``(f(*args), df/darg)`` for a scalar function `f` of ops and operators.
 
-    Python control flow that looks at values works: operations are recorded as they run. Calls may be nested, for second
-    derivatives. `float()`, `math` functions and `.numpy()` detach: what they return is a constant to the gradient.
+    Python control flow may depend on values, since operations are recorded as they run. Calls may be nested, for second
+    derivatives. `float()`, functions of `math` and `.numpy()` detach: their results are constants to the gradient.
 
     Args:
-        f: returns a scalar, or ``(scalar, anything)`` with `has_aux`.
-        argnums: position, or positions, of the arguments to differentiate: float arrays, or lists, tuples and dicts of
-            them. A Python number, whole or not, counts as float64; an array of whole numbers has to be cast.
-        has_aux: whether `f` returns a pair.
+        f: function that returns a scalar, or ``(scalar, anything)`` if `has_aux` is True.
+        argnums: int or ints, default 0, the positions of the arguments to differentiate. These must be float arrays, or
+            lists, tuples and dicts of them. Python numbers count as float64; integer arrays must be cast first.
+        has_aux: if True, `f` returns a pair. Default False.
 
     Returns:
-        A function of the same arguments. Its gradient has the structure of the argument, a tuple of them for several.
+        Function of the same arguments as `f`. Its gradient has the structure of the argument; a tuple for several
+        arguments.
 
     Raises:
-        ValueError: `f` does not return a scalar, or nothing that ops made; `argnums` has no argument.
-        TypeError: an argument to differentiate by is not of floats.
+        ValueError: if `f` does not return a scalar, or returns a value that ops did not compute, or if `argnums` is not
+            a position of an argument.
+        TypeError: if an argument to differentiate is not of floats.
 
-    >>> value, slope = value_and_grad(lambda x: x * x)(3.0)
-    >>> float(value), float(slope)
-    (9.0, 6.0)
+    Example:
+        >>> value, slope = value_and_grad(lambda x: x * x)(3.0)
+        >>> float(value), float(slope)
+        (9.0, 6.0)
     """
     axes = as_axes("value_and_grad", "argnums", argnums)
     positions = (axes,) if isinstance(axes, int) else tuple(axes)
@@ -108,17 +111,28 @@ def value_and_grad(
 
 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
-    """A function that returns df/darg for a scalar `f`: `value_and_grad` without the value.
+    """Return a function that computes df/darg for a scalar function `f`; see `value_and_grad`.
 
-    >>> float(grad(lambda x: x * x)(3.0))
-    6.0
+    Args:
+        f: function that returns a scalar.
+        argnums: int or ints, default 0, the positions of the arguments to differentiate.
+
+    Returns:
+        Function of the same arguments as `f`.
+
+    Raises:
+        ValueError, TypeError: as `value_and_grad` does.
+
+    Example:
+        >>> float(grad(lambda x: x * x)(3.0))
+        6.0
     """
     both = value_and_grad(f, argnums)
     return lambda *args, **kwargs: both(*args, **kwargs)[1]
 
 
 class _Nesting(threading.local):
-    """How many differentiated functions and tapes this Python thread is inside of."""
+    """The number of differentiated functions and tapes that are active in this Python thread."""
 
     depth = 0
 
@@ -134,12 +148,12 @@ _identity = View("identity", lambda x: x, lambda x: (x.shape, x.dtype), lambda d
 
 
 def gradients_inside(y: Tensor, inputs: list[Tensor]) -> list[Tensor | None]:
-    """For a call within another differentiation or a trace: tensors, which can be differentiated in turn."""
+    """Return gradients as tensors, to be differentiated again: within another differentiation or a trace."""
     return gradients(y, Tensor.of(np.ones(y.shape, y.dtype)), inputs)
 
 
 def gradients_as_arrays(y: Tensor, inputs: list[Tensor]) -> list[Any]:
-    """The seed has no value yet, so the walk only records; then what the gradients need is computed, and no more."""
+    """Return gradients as arrays. The walk only records, since dy has no value yet. Then needed values are computed."""
     seed = Tensor(y.shape, y.dtype)
     found = gradients(y, seed, inputs)
     values = iter(_separate(evaluate([d for d in found if d is not None], {seed: np.ones(y.shape, y.dtype)})))
@@ -147,7 +161,7 @@ def gradients_as_arrays(y: Tensor, inputs: list[Tensor]) -> list[Any]:
 
 
 def _separate(arrays: Sequence[Any]) -> list[Any]:
-    """`arrays`, copied where they are views or come twice, so that a caller may write into each of them."""
+    """Return `arrays`, with copies of views and repeated arrays, so that a caller may write into each of them."""
     separate: list[Any] = []
     seen: set[int] = set()
     for array in arrays:
@@ -158,15 +172,15 @@ def _separate(arrays: Sequence[Any]) -> list[Any]:
 
 
 def _scalar(array: Any) -> Any:
-    """`array`, or its number if it has no axes."""
+    """Return `array`, or its number if it has no axes."""
     return array[()] if array.ndim == 0 else array
 
 
 def as_input(x: Any) -> Tensor:
-    """A tensor to differentiate by, told apart from any other that has its value; Python numbers become float64.
+    """Return a new tensor to differentiate with respect to, with the value of `x`. Python numbers become float64.
 
     Raises:
-        TypeError: `x` is not a float.
+        TypeError: if `x` is not of floats.
     """
     x = read(float(x) if isinstance(x, int) else x)
     tensor = Tensor.of(x)

@@ -1,4 +1,4 @@
-"""A plan on a GPU: variables live there, and the steps are one CUDA graph."""
+"""Plans on a GPU: variables are in GPU memory, and the steps are a CUDA graph."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class CudaGraphExecutable(Executable):
-    """One set of buffers on a GPU, and a plan's steps bound to them.
+    """A set of buffers on a GPU, and a plan's steps bound to them.
 
-    The first run computes step by step, the second is recorded, and from then on one launch computes all steps: unless
-    Python code is among them, which has to see the values.
+    The first run computes step by step, and the second run is recorded. From then on a single launch computes all
+    steps. If the plan contains Python code, which needs the values, steps always run one by one.
     """
 
     def __init__(self, plan: Plan, gpu: Gpu) -> None:
@@ -32,7 +32,7 @@ class CudaGraphExecutable(Executable):
         with gpu.running():
             super().__init__(plan)
             self.uploads = [Upload(gpu, buffer) for buffer in self.inputs]
-        self.pool: Any = None  # of what the recorded steps allocate, nobody else's
+        self.pool: Any = None  # memory for the recorded steps only
         self.has_python = any(isinstance(step.primitive, HostCall) for step in plan.steps)
         self.runs = 0
         self.launch: Callable[[], None] = self.compute
@@ -57,7 +57,7 @@ class CudaGraphExecutable(Executable):
                 else:
                     upload(array)
             for variable in self.variables:
-                variable.on(self.gpu)  # with what has been assigned elsewhere
+                variable.on(self.gpu)  # copies values assigned elsewhere
             self.prepare()
             uninterrupted(self._launch)
             return [self.xp.array(array) for array in self.outputs]
@@ -72,7 +72,7 @@ class CudaGraphExecutable(Executable):
             variable.changed_on(self.gpu)
 
     def recorded(self) -> Callable[[], None]:
-        """The function that launches all steps at once; `compute`, where they cannot be recorded."""
+        """Return a function that launches all steps at once, or `compute` if they cannot be recorded."""
         stream, pool = self.gpu.stream, lasting_pool(self.xp)
         with self.xp.cuda.using_allocator(pool.malloc):
             stream.begin_capture()
@@ -89,9 +89,9 @@ class CudaGraphExecutable(Executable):
 
 
 def lasting_pool(xp: Any) -> Any:
-    """A pool that gives nothing back as long as it lives: a graph goes on using what its steps have freed.
+    """Return a memory pool that frees nothing as long as it lives, since a graph uses memory that its steps have freed.
 
-    CuPy's own gives back what is free as soon as memory is short.
+    CuPy's default pool frees unused memory when memory is short.
     """
     kept = []
 

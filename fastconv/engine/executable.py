@@ -1,4 +1,4 @@
-"""A plan with memory: every kernel bound to its arrays."""
+"""Plans with memory: every kernel is bound to its arrays."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
 class Executable:
-    """One set of buffers for a plan, and its steps bound to them.
+    """A set of buffers for a plan, and the plan's steps bound to them.
 
     Attributes:
-        number: of the GPU where they are; None for the processor's memory.
+        number: the number of their GPU; None for the processor's memory.
     """
 
     xp: Any = np
@@ -55,29 +55,29 @@ class Executable:
     # ---- the memory ----------------------------------------------------------------------------------------------
 
     def bytes(self, size: int) -> Any:
-        """Memory that is not shared."""
+        """Return new memory."""
         return aligned_empty(size)
 
     def held(self, variable: Variable) -> Any:
-        """The array of a variable, for reading."""
+        """Return the array of a variable, for reading."""
         return variable.array
 
     def target(self, variable: Variable) -> Any:
-        """The same memory, for writing."""
+        """Return the array of a variable, for writing."""
         return variable.buffer
 
     def constant(self, value: Any) -> Any:
-        """A constant of the graph where the kernels can read it."""
+        """Return a constant of the graph in memory that the kernels can read."""
         return value
 
     # ---- running -------------------------------------------------------------------------------------------------
 
     def run(self, arrays: Sequence[Any]) -> list[Any]:
-        """The outputs for `arrays`."""
+        """Return the outputs for `arrays`."""
         if "cupy" in sys.modules:
             arrays = [to_host(array) for array in arrays]
             for variable in self.variables:
-                self.held(variable)  # which a GPU may have changed
+                self.held(variable)  # copies values that a GPU has changed
         for buffer, array in zip(self.inputs, arrays):
             np.copyto(buffer, array, casting="same_kind")
         self.prepare()
@@ -88,7 +88,7 @@ class Executable:
         return [np.array(array) for array in self.outputs]
 
     def prepare(self) -> None:
-        """Compute what depends on variables alone, if one of these was assigned."""
+        """Compute the steps that depend only on variables, if any of these was assigned since."""
         versions = [variable.version for variable in self.watched]
         if versions != self.versions:
             for step in self.prologue:
@@ -96,20 +96,20 @@ class Executable:
             self.versions = versions
 
     def compute(self) -> None:
-        """Run all steps and write the variables that they do not write themselves."""
+        """Run all steps, and write the variables that the steps do not write themselves."""
         for step in self.steps:
             step()
         self.write()
 
     def write(self) -> None:
-        """Run the steps that write into variables, and write the others."""
+        """Run the steps that write into variables, and write the other variables."""
         for step in self.last_steps:
             step()
         for target, array in self.writes:
             target[...] = array
 
     def _update(self) -> None:
-        """Change the variables, all of them."""
+        """Write all variables and count their versions."""
         self.write()
         for variable in self.updated:
             variable.version += 1
@@ -122,12 +122,12 @@ class Executable:
         return self.arrays[t]
 
     def _output(self, t: Tensor) -> Any:
-        if t not in self.arrays:  # prologue results keep an array of their own
+        if t not in self.arrays:  # results of the prologue have their own arrays
             self.arrays[t] = shaped(self.bytes(nbytes(t)), t)
         return self.arrays[t]
 
     def _is_free(self, step: Call) -> bool:
-        """Whether `step` is a view that can be taken now and for good, so that nothing is left to run."""
+        """Return True if `step` is a view that can be taken now for all runs, so that no step is left to run."""
         if step.primitive.view is None:
             return False
         x = self._array(step.inputs[0])
@@ -150,12 +150,12 @@ def nbytes(t: Tensor) -> int:
 
 
 def shaped(memory: Any, t: Tensor) -> Any:
-    """The beginning of `memory`, bytes, as an array for `t`."""
+    """Return the beginning of `memory`, bytes, as an array for `t`."""
     return memory[: nbytes(t)].view(t.dtype).reshape(t.shape)
 
 
 def aligned_empty(size: int) -> np.ndarray:
-    """`size` bytes that begin at a multiple of ALIGNMENT."""
+    """Return `size` bytes that begin at a multiple of ALIGNMENT."""
     raw = np.empty(size + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + size]

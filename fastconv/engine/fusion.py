@@ -1,4 +1,4 @@
-"""FusionGraph that one kernel computes: rewriting a list of steps before buffers are assigned."""
+"""Fusion: rewrite a list of steps so that one kernel computes several, before buffers are assigned."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from fastconv.backends.launch import Operation
 from fastconv.backends.reference import Reference
 from fastconv.engine.primitive import Call, Primitive, Tensor
 
-# The last is also the transposed convolution.
+# conv_backward_input is also the transposed convolution.
 PRODUCTS: tuple[Operation, ...] = (Reference.conv, Reference.matmul, Reference.conv_backward_input)
 # The pooling that computes only the extremes, for the pooling that computes the argmax too.
 WITHOUT_ARGMAX = {Reference.max_pool_argmax: Reference.max_pool, Reference.min_pool_argmax: Reference.min_pool}
 
 
 class FusionGraph:
-    """A list of steps under rewriting: who makes a tensor, how often it is used, and what is the same in every run."""
+    """A list of steps while it is rewritten: makers and numbers of uses of tensors, and the invariant tensors."""
 
     def __init__(self, kept: Iterable[Tensor], invariant: set[Tensor], steps: list[Call]) -> None:
         self.invariant = invariant
@@ -33,7 +33,7 @@ class FusionGraph:
         return step if step is not None and step.primitive.operation in operations and self.uses[t] == 1 else None
 
     def are_invariant(self, tensors: Iterable[Tensor]) -> bool:
-        """Whether `tensors` are constants or the same in every run."""
+        """Return True if `tensors` are constants or the same in every run."""
         return all(t.value is not None or t in self.invariant for t in tensors)
 
     def append(self, step: Call) -> None:
@@ -41,24 +41,24 @@ class FusionGraph:
         self.maker.update((t, step) for t in step.outputs)
 
     def append_invariant(self, step: Call, like: Tensor) -> Tensor:
-        """The result, the same in every run and of the shape and dtype of `like`, of a step that has none yet."""
+        """Append a step, and return its result, an invariant tensor with the shape and dtype of `like`."""
         result = Tensor(like.shape, like.dtype)
         self.append(Call(step.primitive, step.inputs, step.params, (result,)))
         self.invariant.add(result)
         return result
 
     def replace(self, former: Call, step: Call) -> None:
-        """Let `step`, which computes what `former` and its only user computed, take the place of that user."""
+        """Replace `former` and its only user by `step`, which computes both."""
         del self.steps[former]
         self.append(step)
 
 
 def fuse(steps: list[Call], kept: Iterable[Tensor], invariant: set[Tensor]) -> list[Call]:
-    """`steps` with every neighbouring pair that a rule knows made one.
+    """Return `steps` with neighbours merged according to RULES.
 
     Args:
         steps: in an order in which they can run.
-        kept: tensors that are wanted after the last step.
+        kept: tensors that are needed after the last step.
         invariant: tensors that are the same in every run until a variable is assigned.
     """
     graph = FusionGraph(kept, invariant, steps)
@@ -88,7 +88,7 @@ def activation_into_product(graph: FusionGraph, step: Call) -> bool:
 
 
 def scale_into_product(graph: FusionGraph, step: Call) -> bool:
-    """(conv(x, w) + b) s  ->  conv(x, w s) + b s, where w, b and s are invariant: batch normalisation at inference."""
+    """(conv(x, w) + b) s  ->  conv(x, w s) + b s, if w, b and s are invariant: batch normalization at inference."""
     for y, s in _either_way(step, Reference.multiply):
         product = graph.only_maker(y, PRODUCTS)
         if product is None or not _is_channel_vector(s, y) or not _is_plain(product):
@@ -107,7 +107,7 @@ def scale_into_product(graph: FusionGraph, step: Call) -> bool:
 
 
 def shift_after_scale(graph: FusionGraph, step: Call) -> bool:
-    """x s + t  ->  scale_shift(x, s, t), where s and t have one number a channel."""
+    """x s + t  ->  scale_shift(x, s, t), if s and t have one number per channel."""
     for y, t in _either_way(step, Reference.add):
         product = graph.only_maker(y, (Reference.multiply,))
         if product is None or not _is_channel_vector(t, y):
@@ -120,9 +120,9 @@ def shift_after_scale(graph: FusionGraph, step: Call) -> bool:
 
 
 def normalisation_into_product(graph: FusionGraph, step: Call) -> bool:
-    """normalize(conv(x, w, b))  ->  conv(x, w s, t), where w, b and the statistics are invariant.
+    """normalize(conv(x, w, b))  ->  conv(x, w s, t), if w, b and the statistics are invariant.
 
-    s and t are what becomes of 1 without mean and shift, and of b.
+    s is the normalization of 1 without mean and shift; t is the normalization of b.
     """
     product = graph.only_maker(step.inputs[0], PRODUCTS) if step.primitive.operation is Reference.normalize else None
     if product is None or not _is_plain(product) or not _has_channels_last(product):
@@ -140,7 +140,7 @@ def normalisation_into_product(graph: FusionGraph, step: Call) -> bool:
 
 
 def bias_onto_bias(graph: FusionGraph, step: Call) -> bool:
-    """conv(x, w, b) + t  ->  conv(x, w, b + t), where b and t are invariant."""
+    """conv(x, w, b) + t  ->  conv(x, w, b + t), if b and t are invariant."""
     for y, t in _either_way(step, Reference.add):
         product = graph.only_maker(y, PRODUCTS)
         if product is None or len(product.inputs) != 3 or not _is_plain(product) or not _is_channel_vector(t, y):
@@ -155,8 +155,8 @@ def bias_onto_bias(graph: FusionGraph, step: Call) -> bool:
     return False
 
 
-def winners_unasked(graph: FusionGraph, step: Call) -> bool:
-    """max_pool_argmax(x)  ->  max_pool(x), where no gradient asks for the argmax."""
+def argmax_unused(graph: FusionGraph, step: Call) -> bool:
+    """max_pool_argmax(x)  ->  max_pool(x), if no gradient uses the argmax."""
     extremes = WITHOUT_ARGMAX.get(step.primitive.operation)
     if extremes is None or graph.uses[step.outputs[1]]:
         return False
@@ -167,8 +167,10 @@ def winners_unasked(graph: FusionGraph, step: Call) -> bool:
 
 
 def activation_before_unpooling(graph: FusionGraph, step: Call) -> bool:
-    """f'(x) extreme_pool_backward(dy, argmax)  ->  extreme_pool_backward(f'(y) dy, argmax), where y and the argmax
-    are what x was pooled to: y is x where anything arrives."""
+    """f'(x) extreme_pool_backward(dy, argmax)  ->  extreme_pool_backward(f'(y) dy, argmax).
+
+    Pooling x must give y and argmax: dy arrives only at the extremes, and there x = y.
+    """
     if step.primitive.operation is not Reference.activate_backward:
         return False
     pooled = graph.only_maker(step.inputs[0], (Reference.extreme_pool_backward,))
@@ -185,9 +187,9 @@ def activation_before_unpooling(graph: FusionGraph, step: Call) -> bool:
 
 
 def sum_before_unpooling(graph: FusionGraph, step: Call) -> bool:
-    """sum(extreme_pool_backward(dy, argmax)) over all axes but the channels  ->  sum(dy): each dy arrives somewhere.
+    """sum(extreme_pool_backward(dy, argmax)) over all axes but the channels  ->  sum(dy): each dy arrives at a pixel.
 
-    Unless a window lies in the padding alone, where dy is lost.
+    The rule does not apply if a window can lie in the padding only, since its dy is lost.
     """
     pooled = graph.maker.get(step.inputs[0]) if step.primitive.operation is Reference.sum else None
     if pooled is None or pooled.primitive.operation is not Reference.extreme_pool_backward:
@@ -208,7 +210,7 @@ RULES: tuple[Rule, ...] = (
     normalisation_into_product,
     activation_into_product,
     shift_after_scale,
-    winners_unasked,
+    argmax_unused,
     activation_before_unpooling,
     sum_before_unpooling,
 )
@@ -217,7 +219,7 @@ SCALE_SHIFT = Primitive(Reference.scale_shift, lambda x, scale, shift: (x.shape,
 
 
 def _either_way(step: Call, operation: Operation) -> list[tuple[Tensor, Tensor]]:
-    """Return (a, b) and (b, a) of a commutative `operation`; nothing for another step."""
+    """Return (a, b) and (b, a) for a step of a commutative `operation`, and nothing for any other step."""
     if step.primitive.operation is not operation:
         return []
     a, b = step.inputs
@@ -229,7 +231,7 @@ def _is_plain(product: Call) -> bool:
 
 
 def _has_channels_last(product: Call) -> bool:
-    """Whether the last axis of the weights is that of the result's channels."""
+    """Return True if the last axis of the weights is the channel axis of the result."""
     return product.primitive.operation is not Reference.conv_backward_input and not product.params.get("transpose_b")
 
 

@@ -15,14 +15,14 @@ from fastconv.engine.variable import Variable
 
 
 def when_run(function: Callable[[], Any], variables: Sequence[Variable]) -> Any:
-    """What `function`, which may look at the values of `variables`, returns at this point of the graph under way.
+    """Return the result of `function`, which may read the values of `variables`, at this point of the current graph.
 
-    In a graph of which only shapes are known, that is a tensor without a gradient, for which the function runs whenever
-    the graph does; elsewhere the function runs at once.
+    If the current graph knows only shapes, the result is a tensor without a gradient, and the function runs whenever
+    the graph runs. Otherwise the function runs at once.
 
     Args:
-        function: returns a number or an array, always of one shape.
-        variables: all those that it looks at.
+        function: returns a number or an array, always of the same shape.
+        variables: all variables that it reads.
     """
     trace = Trace.current()
     if trace is None or trace.recording:
@@ -31,12 +31,12 @@ def when_run(function: Callable[[], Any], variables: Sequence[Variable]) -> Any:
 
 
 class HostCall(Primitive):
-    """A function that looks at variables, which it finds to hold the arrays that this is called with."""
+    """A function that reads variables. While it runs, they hold the arrays with which this primitive is called."""
 
     def __init__(self, function: Callable[[], Any], variables: Sequence[Variable]) -> None:
         self.function = function
         self.variables = list(variables)
-        with np.errstate(all="ignore"):  # a quotient of counts, say, that are still 0
+        with np.errstate(all="ignore"):  # for example, a quotient of counts that are still 0
             example = self.compute(*(variable.array for variable in variables))
         super().__init__(function, lambda *_: (example.shape, example.dtype))
 
@@ -46,7 +46,7 @@ class HostCall(Primitive):
             return np.asarray(self.function())
 
     def is_last(self, call: Call, trace: Trace) -> bool:
-        """Whether `call`, of this, looks at what the variables hold when the graph of `trace` has run."""
+        """Return True if `call` reads the values that the variables have after the graph of `trace` has run."""
         return all(trace.read(variable) is t for variable, t in zip(self.variables, call.inputs))
 
     @property
@@ -54,7 +54,7 @@ class HostCall(Primitive):
         return "host_call"
 
     def prepare(self, inputs: tuple, params: dict[str, Any], out: Any = None) -> Launch:
-        """Return the launch that calls the function, and copies its result to `out` if there is one."""
+        """Return the launch that calls the function, and copies its result to `out` if it is given."""
         if out is None:
             return Launch(None, self.compute, inputs)
         return Launch(out, self._compute_into, (out, *inputs))

@@ -11,9 +11,9 @@ SIGINT = 2
 
 
 def uninterrupted(work: Callable[[], Any]) -> None:
-    """Call `work`; a Ctrl-C meanwhile is handled when it has returned, so that it is done whole or not at all.
+    """Call `work`. A Ctrl-C during the call is handled after it returns, so that the work is never done in part.
 
-    Python handles signals in its main thread only; in other threads there is nothing to do.
+    Python handles signals only in its main thread, so other threads need no protection.
     """
     handler = _signal.getsignal(SIGINT) if threading.get_ident() == threading.main_thread().ident else None
     if not callable(handler):
@@ -30,7 +30,7 @@ def uninterrupted(work: Callable[[], Any]) -> None:
 
 
 def assign_all(pairs: Iterable[tuple[Any, Any]]) -> None:
-    """Let variables have values, given as pairs: all of them, whenever Ctrl-C comes."""
+    """Assign values to variables, given as pairs. Ctrl-C does not interrupt between them."""
 
     def assign() -> None:
         for variable, value in pairs:

@@ -1,4 +1,4 @@
-"""Python's operators on tensors and variables; `ops` gives them their meaning, since it stands above the engine."""
+"""Python's operators on tensors and variables. `ops` defines them, since it is above the engine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 
 class Operand:
-    """What may stand in an arithmetic expression."""
+    """An operand of arithmetic expressions: the base of tensors and variables."""
 
     __slots__ = ()
     __hash__ = object.__hash__  # although == compares elements

@@ -1,4 +1,4 @@
-"""The graph made ready to run again and again: neighbours fused, buffers assigned."""
+"""Plans: graphs prepared to run many times, with fused steps and assigned buffers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(outputs: Sequence[Tensor], feeds: Mapping[Tensor, Any]) -> list[Any]:
-    """The arrays of `outputs`, computed once, call by call, given those of `feeds`."""
+    """Return the arrays of `outputs`, computed once, call by call, given the arrays of `feeds`."""
     values = dict(feeds)
 
     def value(t: Tensor) -> Any:
@@ -34,17 +34,18 @@ def evaluate(outputs: Sequence[Tensor], feeds: Mapping[Tensor, Any]) -> list[Any
 
 
 class Plan:
-    """A graph as a list of kernels over buffers that are kept from run to run.
+    """A graph as a list of kernels over buffers that are reused in every run.
 
-    Calling it copies the given arrays into the input buffers, runs every step, writes the assigned variables and
-    returns copies of the outputs. Steps that depend on variables alone run again only after one of these was assigned.
-    Several Python threads may call it at once: each gets buffers of its own.
+    A call copies the given arrays into the input buffers, runs every step, writes the assigned variables and returns
+    copies of the outputs. Steps that depend only on variables run again only after one of these was assigned. Several
+    Python threads
+    may call a plan at once: each gets its own buffers.
 
     Args:
         inputs: tensors without a value, the arguments.
         outputs: tensors to return.
-        reads: the tensor that stands for each variable (`Trace.reads`).
-        updates: the tensor whose value each variable is to get (`Trace.updates`).
+        reads: dict from variables to the tensors of their values (`Trace.reads`).
+        updates: dict from variables to the tensors of their new values (`Trace.updates`).
     """
 
     def __init__(
@@ -74,10 +75,10 @@ class Plan:
         self._idle: list[Executable] = []
 
     def __call__(self, *arrays: Any) -> list[Any]:
-        """The outputs for `arrays`, where models compute; NumPy's arrays, or CuPy's where that is a GPU.
+        """Return the outputs for `arrays`: NumPy arrays, or CuPy arrays if models compute on a GPU.
 
         Raises:
-            ValueError: their number or shapes are not those of the inputs.
+            ValueError: if their number or shapes differ from those of the inputs.
         """
         if [array.shape for array in arrays] != [t.shape for t in self.inputs]:
             raise ValueError(
@@ -89,7 +90,7 @@ class Plan:
             ready = self._idle.pop()
         except IndexError:
             ready = self._bind(number)
-        if ready.settings != settings() or ready.number != number:  # by which kernels were chosen
+        if ready.settings != settings() or ready.number != number:  # the choice of kernels depends on these
             ready = self._bind(number)
         try:
             return ready.run(arrays)
@@ -100,10 +101,11 @@ class Plan:
         return Executable(self) if number is None else CudaGraphExecutable(self, gpu_backend(number))
 
     def _updates_last(self, steps: list[Call]) -> tuple[list[Call], dict[Tensor, Variable]]:
-        """`steps`, those last that can write straight into variables, and the variable that each result is for.
+        """Return `steps`, with those that can write directly into variables last, and the variables of their results.
 
-        Such a step works elementwise; what it makes goes into one variable each, and to nobody else; the former values
-        of these variables are read, element by element, by the step itself, or by steps that run earlier.
+        Such a step is elementwise. Each of its results is assigned to a single variable and used nowhere else. The
+        former values of these variables are read, element by element, only by the step itself or by steps that run
+        earlier.
         """
         owner = owners(steps)
         assignments = Counter(self.updates.values())
@@ -119,7 +121,7 @@ class Plan:
 
         finals = {step for step in steps if step.primitive.elementwise and all(fits(t) for t in step.outputs)}
 
-        def reads_alone(step: Call) -> bool:
+        def only_reader(step: Call) -> bool:
             formers = [self.reads[target[t]] for t in step.outputs if target[t] in self.reads]
             return all(
                 reader not in finals or (reader is step and t is former)
@@ -127,12 +129,12 @@ class Plan:
                 for reader, t in readers[former]
             )
 
-        last = {step for step in finals if reads_alone(step)}
+        last = {step for step in finals if only_reader(step)}
         ordered = sorted(steps, key=last.__contains__)
         return ordered, {t: target[t] for step in ordered if step in last for t in step.outputs}
 
     def _copies_of_former_values(self, steps: list[Call]) -> list[Call]:
-        """Steps that copy those results which are the memory of a variable, or part of it, before it is assigned."""
+        """Return steps that copy the results that share memory with a variable, before the variable is assigned."""
         owner = owners(steps)
         assigned = {self.reads[variable] for variable in self.updates if variable in self.reads}
         copies = {t: Tensor(t.shape, t.dtype) for t in (*self.outputs, *self.updates.values()) if owner(t) in assigned}
@@ -142,14 +144,14 @@ class Plan:
 
 
 def own_constants(tensors: Iterable[Tensor]) -> None:
-    """Replace the arrays of constants by copies, so that a graph stays as it is when somebody changes them."""
+    """Replace the arrays of constants by copies, so that later changes of these arrays do not change the graph."""
     for t in dict.fromkeys(tensors):
         if t.value is not None:
             t.value = t.value.copy()
 
 
 def merge_duplicates(steps: Iterable[Call]) -> tuple[list[Call], dict[Tensor, Tensor]]:
-    """`steps` without those that compute again what an earlier one does; and which tensor serves instead of which."""
+    """Return `steps` without repeated computations, and a dict from dropped tensors to their equals that are kept."""
     same: dict[Tensor, Tensor] = {}
     first: dict[Any, Call] = {}
     merged = []
@@ -171,7 +173,7 @@ def merge_duplicates(steps: Iterable[Call]) -> tuple[list[Call], dict[Tensor, Te
 
 
 def invariant_tensors(steps: Iterable[Call], fixed: set[Tensor]) -> set[Tensor]:
-    """`fixed` and all that is computed from it and from constants alone."""
+    """Return `fixed` and all tensors that are computed only from it and from constants."""
     invariant = set(fixed)
     for step in steps:
         if all(t.value is not None or t in invariant for t in step.inputs):
@@ -180,7 +182,7 @@ def invariant_tensors(steps: Iterable[Call], fixed: set[Tensor]) -> set[Tensor]:
 
 
 def owners(steps: Iterable[Call]) -> Callable[[Tensor], Tensor]:
-    """A function that returns the tensor in whose memory a tensor lies: itself, unless it is a view."""
+    """Return a function from a tensor to the tensor that owns its memory: itself, unless it is a view."""
     base = {step.outputs[0]: step.inputs[0] for step in steps if step.primitive.view is not None}
 
     def owner(t: Tensor) -> Tensor:
@@ -194,15 +196,15 @@ def owners(steps: Iterable[Call]) -> Callable[[Tensor], Tensor]:
 def assign_buffers(
     steps: Sequence[Call], kept: set[Tensor], elsewhere: Iterable[Tensor]
 ) -> tuple[dict[Tensor, int], list[int]]:
-    """A buffer's number for every tensor that a step makes, and the size of each buffer in bytes.
+    """Return a buffer number for every tensor that a step makes, and the size of each buffer in bytes.
 
-    A buffer is taken again as soon as the last step that reads its tensor, or a view of it, has run; by that very step,
-    where it works elementwise and reads that memory through no view.
+    A buffer is reused as soon as the last step that reads its tensor, or a view of it, has run. If that step is
+    elementwise and reads the memory through no view, it reuses the buffer for its own result.
 
     Args:
         steps: in the order in which they run.
-        kept: tensors whose buffers are not to be taken again.
-        elsewhere: tensors that have memory of their own.
+        kept: tensors whose buffers must not be reused.
+        elsewhere: tensors that have their own memory.
     """
     owner = owners(steps)
     last_use = {owner(t): i for i, step in enumerate(steps) for t in (*step.inputs, *step.outputs)}

@@ -1,4 +1,4 @@
-"""What an operation is: a forward computation, the shape of its output, and its gradient."""
+"""Primitives: operations with a forward computation, the shape of their output, and their gradient."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fastconv.backends.reference import Reference
 from fastconv.device import is_on_gpu
 from fastconv.engine.operand import Operand
 
-# NumPy's functions that stand for operators, where an array is on the left.
+# NumPy's functions for operators with an array on the left.
 OPERATORS = {
     np.add: operator.add,
     np.subtract: operator.sub,
@@ -38,19 +38,20 @@ OPERATORS = {
 
 
 class DataDependentError(RuntimeError):
-    """A value was asked for where only shapes are known."""
+    """Raised if a value is needed and only its shape is known."""
 
 
 class Tensor(Operand):
     """A value in a graph.
 
-    `numpy`, `float`, `int` and `bool` give its value and detach: gradients do not pass through what is made of it.
+    `numpy`, `float`, `int` and `bool` return the value and detach it: no gradient passes through results computed from
+    it.
 
     Attributes:
-        shape: its sizes, all known (a model's symbolic inputs may have None).
-        dtype: a NumPy dtype.
-        value: the array, or None where only the shape is known.
-        call: the operation that makes it, or None for an input or a constant.
+        shape: tuple of ints (a model's symbolic inputs may have None).
+        dtype: NumPy dtype.
+        value: the array, or None if only the shape is known.
+        call: the call that makes it, or None for an input or a constant.
     """
 
     __slots__ = ("__weakref__", "call", "dtype", "shape", "value")
@@ -63,7 +64,7 @@ class Tensor(Operand):
 
     @classmethod
     def of(cls, x: Any) -> Tensor:
-        """`x` itself if it is a tensor, what stands for it if it is a variable, else a constant."""
+        """Return `x` if it is a tensor, the tensor of its value if it is a variable, else a constant."""
         x = read(x)
         if isinstance(x, Tensor):
             return x
@@ -79,7 +80,7 @@ class Tensor(Operand):
         return int(np.prod(self.shape))
 
     def known(self) -> Any:
-        """The array where it lies. Raises DataDependentError where only the shape is known."""
+        """Return the array on its device. Raises DataDependentError if only the shape is known."""
         if self.value is None:
             raise DataDependentError(
                 "The value of a tensor is known only when its graph runs; Python code that looks at values needs "
@@ -88,12 +89,12 @@ class Tensor(Operand):
         return self.value
 
     def numpy(self) -> np.ndarray:
-        """The array, from a GPU too. Raises DataDependentError where only the shape is known."""
+        """Return the array in host memory. Raises DataDependentError if only the shape is known."""
         return to_host(self.known())
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        """What NumPy's operators give, `array += tensor` included; functions are refused, since they lose gradients."""
-        changed = options.get("out", inputs[:1])[0]  # an operator may change its left side, and nothing else
+        """Apply NumPy's operators, `array += tensor` included. Refuse other functions, since they lose gradients."""
+        changed = options.get("out", inputs[:1])[0]  # an operator may change only its left side
         if method == "__call__" and ufunc in OPERATORS and set(options) <= {"out"} and changed is inputs[0]:
             return OPERATORS[ufunc](*map(Tensor.of, inputs))
         return self.__array__()
@@ -101,7 +102,7 @@ class Tensor(Operand):
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         raise TypeError(
             "NumPy functions take a tensor's values out of the graph, and its gradient is lost; use fastconv.ops, "
-            f"or tensor.numpy() for the values alone. Received: {self!r}"
+            f"or tensor.numpy() for the values only. Received: {self!r}"
         )
 
     def __bool__(self) -> bool:
@@ -123,7 +124,7 @@ class Tensor(Operand):
 
 
 class Call:
-    """One application of a primitive: `outputs = primitive(*inputs, **params)`."""
+    """An application of a primitive: `outputs = primitive(*inputs, **params)`."""
 
     __slots__ = ("inputs", "outputs", "params", "primitive")
 
@@ -137,18 +138,18 @@ class Call:
 
 
 class Primitive:
-    """An operation on arrays; every public function of `ops` is made of these.
+    """An operation on arrays. Every public function of `ops` is composed of primitives.
 
     Args:
-        operation: the method of `Reference` that defines it; backends have kernels for many of them.
-        shape: ``(*inputs, **params) -> (shape, dtype)`` of the output, or a list of such pairs for several outputs.
-            Inputs have `.shape` and `.dtype`.
-        gradient: ``(dy, y, *inputs, **params) -> (dx, ...)``, one for each input, None where there is none, written in
-            ops. With several outputs `dy` and `y` are tuples, and a `dy` that nothing depends on is None.
-        elementwise: whether the output may be written over an input of the same size.
+        operation: the method of `Reference` that defines it. Backends have kernels for many of them.
+        shape: ``(*inputs, **params) -> (shape, dtype)`` of the output, or a list of pairs for several outputs. Inputs
+            have `.shape` and `.dtype`.
+        gradient: ``(dy, y, *inputs, **params) -> (dx, ...)``, one per input, None if there is none, written with ops.
+            With several outputs `dy` and `y` are tuples, and `dy` is None for outputs on which nothing depends.
+        elementwise: if True, the output may overwrite an input of the same size.
     """
 
-    view: Callable[..., Any] | None = None  # `View` has one
+    view: Callable[..., Any] | None = None  # set by `View`
 
     def __init__(
         self,
@@ -168,7 +169,7 @@ class Primitive:
         return self.operation.__name__
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
-        """Compute on arrays; record the call if a tensor is among the inputs."""
+        """Compute on arrays. If an input is a tensor, record the call too."""
         for x in inputs:
             if type(x) is not np.ndarray:
                 inputs = tuple(map(read, inputs))
@@ -228,7 +229,7 @@ class View(Primitive):
         return self._name
 
     def prepare(self, inputs: tuple, params: dict[str, Any], out: Any = None) -> Launch:
-        """Return what takes a view of the input, or copies the view to `out`."""
+        """Return the launch that takes a view of the input, or copies the view to `out` if it is given."""
         return Launch(None, self._take, (*inputs, params, out))
 
     def _take(self, x: Any, params: dict[str, Any], out: Any) -> Any:
@@ -248,12 +249,12 @@ DETACH = View("identity", lambda x: x, lambda x: (x.shape, x.dtype), lambda dy, 
 
 
 def own_view(view: Any, x: Any) -> Any:
-    """`view` of x, or a copy if x is read-only, as the array of a variable is, which will change."""
+    """Return `view` of x, or a copy if x is read-only: a variable's array, which will change."""
     return view.copy() if isinstance(x, np.ndarray) and not x.flags.writeable else view
 
 
 def owned(x: Any) -> Any:
-    """A copy of an array, which whoever gave it may then change; anything else as it is."""
+    """Return a copy of an array, so that its owner may change it; any other value unchanged."""
     if isinstance(x, np.ndarray) or is_on_gpu(x):
         return x.copy()
     is_array = hasattr(x, "__array__") and not isinstance(x, (Operand, np.generic))
@@ -261,14 +262,14 @@ def owned(x: Any) -> Any:
 
 
 def read(x: Any) -> Any:
-    """`x`, or what a variable holds."""
+    """Return the value of a variable; any other `x` unchanged."""
     if type(x) is np.ndarray:
         return x
     return x.read() if hasattr(x, "read") and hasattr(x, "assign") else x
 
 
 def calls_before(outputs: Iterable[Tensor], known: Callable[[Tensor], bool]) -> list[Call]:
-    """Every call that `outputs` need, each after those that it needs itself; the walk ends at `known` tensors."""
+    """Return every call that `outputs` need, each after the calls that it needs. The walk ends at `known` tensors."""
     order: list[Call] = []
     seen: set[Call] = set()
 

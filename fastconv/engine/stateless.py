@@ -1,4 +1,4 @@
-"""Functions of state that is given and returned, in place of variables that are read and assigned."""
+"""Functions whose state is given and returned, instead of variables that are read and assigned."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from fastconv.engine.variable import Variable
 
 
 def paired(what: str, name: str, variables: Sequence[Variable], values: Sequence[Any]) -> list[tuple[Variable, Any]]:
-    """Return each variable with its value.
+    """Return pairs of a variable and its value.
 
     Args:
-        what, name: of the function and of the argument that has the values, for errors.
-        variables, values: the variables, and for each an array or tensor of its shape.
+        what, name: names of the function and of its argument, for errors.
+        variables: the variables.
+        values: an array or tensor for each variable, of its shape.
 
     Raises:
-        ValueError: another number of values, or another shape.
+        ValueError: if the number of values or a shape differs.
     """
     values = list(values)
     found, wanted = [tuple(getattr(v, "shape", ())) for v in values], [v.shape for v in variables]
@@ -35,13 +36,13 @@ def paired(what: str, name: str, variables: Sequence[Variable], values: Sequence
 def run_on(
     state: Sequence[tuple[Variable, Any]], function: Callable[..., Any], *args: Any, **kwargs: Any
 ) -> tuple[Any, list[Any]]:
-    """Return what a function returns if variables hold given values, and what they hold after it; nothing is assigned.
+    """Return the result of a function if variables hold given values, and their values after it. Nothing is assigned.
 
     Tensors of an enclosing tape or training step keep their gradients.
 
     Args:
         state: pairs of a variable and its value.
-        function: called with `args` and `kwargs`, whose arrays it gets as tensors.
+        function: called with `args` and `kwargs`, with their arrays as tensors.
     """
     outer = Trace.current()
     inherited = () if outer is None else (outer.recording, outer, outer.differentiated)
@@ -54,7 +55,7 @@ def run_on(
 
 
 def _value(variable: Variable, value: Any) -> Tensor:
-    """`value` in the dtype of `variable`."""
+    """Return `value` in the dtype of `variable`."""
     if isinstance(value, Tensor) or value.dtype == variable.dtype:
         return Tensor.of(value)
     return Tensor.of(value.astype(variable.dtype))

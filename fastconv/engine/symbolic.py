@@ -1,4 +1,4 @@
-"""Functions applied to data that is not there yet: how functional models are drawn."""
+"""Symbolic tensors and nodes: the graph of a functional model."""
 
 from __future__ import annotations
 
@@ -20,21 +20,29 @@ Shape = tuple[int | None, ...]
 
 _serial = itertools.count()
 
-# What an unknown size is taken for while the shape of a result is found: whatever differs between the two is unknown in
-# turn. The first axis, the batch, gets small numbers, since constants of that size may be made on the way.
+# Sizes that stand for unknown sizes while the shape of a result is found. A size that differs between the two probes is
+# unknown too. The batch axis, the first, gets small sizes, since the operation may make constants of that size.
 PROBES = ({"batch": 2, "other": 211}, {"batch": 3, "other": 223})
 
 
 class KerasTensor(Operand):
-    """The shape, with None for unknown sizes, and dtype of data to come, and the node that will make it.
+    """A symbolic tensor: the shape and dtype of future data, and the node that will make it.
 
     Args:
-        shape: sizes, batch first.
-        dtype: a NumPy dtype.
-        sparse, ragged: only False.
-        record_history: accepted as Keras does.
-        name: of the tensor.
-        node: the `Node` it comes from.
+        shape: ints, batch first, with None for unknown sizes.
+        dtype: NumPy dtype, default "float32".
+        sparse, ragged: must be False.
+        record_history: no effect; present for Keras's signature.
+        name: str, name of the tensor.
+        node: the `Node` that makes it, or None.
+
+    Raises:
+        ValueError: if `sparse` or `ragged` is True.
+
+    Example:
+        >>> x = layers.Input((28, 28, 1))
+        >>> (x * 2.0).shape
+        (None, 28, 28, 1)
     """
 
     __array_priority__ = 1000  # NumPy arrays leave `array + tensor` to the tensor
@@ -74,7 +82,7 @@ class KerasTensor(Operand):
 
 
 class Node:
-    """One application, `outputs = operation(*args, **kwargs)`, with symbolic tensors somewhere in the arguments."""
+    """An application, `outputs = operation(*args, **kwargs)`, with symbolic tensors among the arguments."""
 
     def __init__(self, operation: Callable[..., Any], args: tuple, kwargs: dict) -> None:
         self.operation = operation
@@ -85,22 +93,22 @@ class Node:
         self.serial = next(_serial)  # nodes are made in an order in which they can run
 
     def run(self, values: dict[KerasTensor, Any]) -> Any:
-        """The operation applied to what `values` has for its symbolic arguments."""
+        """Return the result of the operation, with `values` in place of the symbolic arguments."""
         args, kwargs = substitute((self.args, self.kwargs), values.__getitem__)
         return self.operation(*args, **kwargs)
 
 
 def substitute(tree: Any, value_of: Callable[[KerasTensor], Any]) -> Any:
-    """`tree` with every symbolic tensor replaced."""
+    """Return `tree` with every symbolic tensor replaced by its value."""
     return rebuild(tree, [value_of(leaf) if isinstance(leaf, KerasTensor) else leaf for leaf in leaves(tree)])
 
 
-# What most arguments are, and what cannot hold a symbolic tensor: asked first, since every op asks at every call.
+# Types that cannot hold a symbolic tensor. They are checked first, since every call of an op needs this check.
 PLAIN = frozenset([np.ndarray, int, float, bool, str, type(None)])
 
 
 def is_symbolic(trees: Iterable[Any]) -> bool:
-    """Whether a symbolic tensor is among the leaves of `trees`."""
+    """Return True if a symbolic tensor is among the leaves of `trees`."""
     for tree in trees:
         if type(tree) in PLAIN or is_plain(tree):
             continue
@@ -112,13 +120,13 @@ def is_symbolic(trees: Iterable[Any]) -> bool:
 
 
 def probe(t: KerasTensor, sizes: dict[str, int]) -> Tensor:
-    """A tensor of known shape in place of `t`."""
+    """Return a tensor of known shape in place of `t`."""
     shape = [(sizes["other"] if i else sizes["batch"]) if n is None else n for i, n in enumerate(t.shape)]
     return Tensor(shape, t.dtype)
 
 
 def apply(operation: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
-    """Draw a node and return its symbolic outputs, in the structure in which `operation` returns them."""
+    """Record a node, and return its symbolic outputs in the structure of the operation's result."""
     node = Node(operation, args, kwargs)
     unknown = any(None in t.shape for t in node.inputs)
     results = []
@@ -137,19 +145,19 @@ def apply(operation: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
 
 
 def draw_again(operation: Callable[..., Any], args: tuple, results: Any) -> Any:
-    """Draw a node as `apply` does, for results of the shapes and dtypes of `results`; the operation does not run."""
+    """Record a node as `apply` does, with the shapes and dtypes of `results`. The operation does not run."""
     return with_outputs(Node(operation, args, {}), results, [t.shape for t in leaves(results)])
 
 
 def with_outputs(node: Node, results: Any, shapes: Sequence[Shape]) -> Any:
-    """The new symbolic outputs of a node, nested and of the dtypes as `results`."""
+    """Return new symbolic outputs of a node, in the structure and dtypes of `results`."""
     name = getattr(node.operation, "name", None) or node.operation.__name__
     node.outputs += [KerasTensor(s, leaf.dtype, name=name, node=node) for s, leaf in zip(shapes, leaves(results))]
     return rebuild(results, node.outputs)
 
 
 def lift(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, which also takes symbolic tensors and then draws a node."""
+    """Return `function`, extended to symbolic tensors, for which it records a node."""
 
     @functools.wraps(function)
     def lifted(*args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Gradients of what has run in a block of code."""
+"""Gradients of the computation in a block of code."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from fastconv.engine.variable import Variable
 
 
 class GradientTape:
-    """Records what is computed while it is entered, and then gives its gradients.
+    """Record the computation in a `with` block, and return its gradients.
 
-    Variables are recorded whenever they are read, arrays where `watch` has made tensors of them. Tapes may be nested,
-    for second derivatives, and work within `Model.train_step` as they do in a loop of one's own. Variables that are
-    assigned within the block hold their new values from there on, and behind it.
+    Variables are recorded when they are read, and arrays if `watch` has made tensors of them. Tapes may be nested, for
+    second derivatives, and work within `Model.train_step` as in any loop. Variables that are assigned within the block
+    hold their new values from there on, also after the block.
 
     Args:
-        persistent: accepted as TensorFlow does; every tape may be asked as often as one likes.
+        persistent: no effect; present for Keras's signature. Every tape may return gradients several times.
 
-    >>> import numpy as np
-    >>> w = Variable(np.array([1.0, 2.0]))
-    >>> with GradientTape() as tape:
-    ...     loss = w[0] * w[1] * 3.0
-    >>> tape.gradient(loss, w)
-    array([6., 3.])
+    Example:
+        >>> w = Variable(np.array([1.0, 2.0]))
+        >>> with GradientTape() as tape:
+        ...     loss = w[0] * w[1] * 3.0
+        >>> tape.gradient(loss, w).tolist()
+        [6.0, 3.0]
     """
 
     def __init__(self, persistent: bool = False) -> None:
@@ -51,35 +51,36 @@ class GradientTape:
             assign_all(self._trace.updates.items())
 
     def watch(self, x: Any) -> Any:
-        """What to compute with and to differentiate by in place of `x`; a tensor or a variable is returned as it is.
+        """Return `x` as tensors to compute with and to differentiate by. Tensors and variables are returned unchanged.
 
         Args:
             x: floats: an array, a number, a tensor or a variable, or lists, tuples and dicts of them.
 
         Raises:
-            TypeError: `x` is not of floats.
+            TypeError: if `x` is not of floats.
         """
         as_is = (Tensor, Variable)
         return map_leaves(lambda leaf: leaf if isinstance(leaf, as_is) else as_input(owned(leaf)), x)
 
     def gradient(self, target: Any, sources: Any) -> Any:
-        """d target / d source for each of `sources`; of the sum of `target`, if it is not a scalar.
+        """Return d target / d source for each of `sources`. If `target` is not a scalar, its sum is differentiated.
 
         Args:
-            target: a tensor that the block has made.
-            sources: variables and tensors, in lists, tuples and dicts or alone.
+            target: tensor computed in the block.
+            sources: a variable or tensor, or lists, tuples and dicts of them.
 
         Returns:
-            Arrays, or tensors within another tape or the step of a model, in the structure of `sources`; None for each
-            that `target` does not depend on, and for a variable the gradient by what it held when it was first read.
+            Arrays in the structure of `sources` (tensors within another tape or the step of a model). None for sources
+            on which `target` does not depend. The gradient with respect to a variable is that for its value when it was
+            first read.
 
         Raises:
-            RuntimeError: the tape has recorded nothing yet.
-            ValueError: `target` is not a tensor, or a source neither tensor nor variable.
+            RuntimeError: if the tape has recorded nothing yet.
+            ValueError: if `target` is not a tensor, or if a source is neither tensor nor variable.
         """
         if self._trace is None:
             raise RuntimeError(
-                "GradientTape: gradients are those of what was computed in `with GradientTape() as tape:`"
+                "GradientTape: gradients require a computation recorded in `with GradientTape() as tape:`"
             )
         if not isinstance(target, Tensor):
             raise ValueError(

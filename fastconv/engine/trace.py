@@ -1,4 +1,4 @@
-"""Which variables a graph reads and which it assigns."""
+"""Traces: the variables that a graph reads and assigns."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _state = threading.local()
 
 
 class Trace:
-    """While it is entered, variables are read as tensors and assignments are noted instead of done.
+    """A context in which variables are read as tensors, and assignments are noted instead of done.
 
     Args:
-        recording: whether tensors carry values, so that every operation runs as it is recorded. Code whose Python
-            control flow looks at values needs this; otherwise only shapes are known, and a `Plan` runs the graph later.
-        outer: a trace that this one is a part of, and reads variables from.
-        differentiated: whether values must not leave the graph unseen, since gradients would be lost.
+        recording: if True, tensors carry values, so that every operation runs as it is recorded. Python control flow
+            that depends on values requires this. If False, only shapes are known, and a `Plan` runs the graph later.
+        outer: the enclosing trace, from which this trace reads variables, or None.
+        differentiated: if True, values may not leave the graph unnoticed, since gradients would be lost.
     """
 
     def __init__(self, recording: bool = False, outer: Trace | None = None, differentiated: bool = False) -> None:
@@ -29,11 +29,11 @@ class Trace:
         self.differentiated = differentiated
         self.reads: dict[Variable, Tensor] = {}
         self.updates: dict[Variable, Tensor] = {}
-        self._detached: dict[Variable, Tensor] = {}  # `updates` as they are read
+        self._detached: dict[Variable, Tensor] = {}  # the tensors as which `updates` are read
 
     @staticmethod
     def current() -> Trace | None:
-        """The innermost trace that this Python thread has entered."""
+        """Return the innermost trace that this Python thread has entered, or None."""
         stack = getattr(_state, "stack", None)
         return stack[-1] if stack else None
 
@@ -47,13 +47,13 @@ class Trace:
         _state.stack.pop()
 
     def input(self, value: Any) -> Tensor:
-        """A tensor for one of the graph's arguments, or for what a variable holds, which may change later."""
+        """Return a tensor for an argument of the graph, or for the value of a variable, which may change later."""
         if not self.recording:
             return Tensor(value.shape, value.dtype)
         return Tensor(value.shape, value.dtype, (value.here() if hasattr(value, "here") else value).copy())
 
     def read(self, variable: Variable) -> Tensor:
-        """What `variable` holds at this point of the graph; how an assigned value came about is not differentiated."""
+        """Return the value of `variable` at this point of the graph. Gradients do not pass through assigned values."""
         if variable in self.updates:
             if variable not in self._detached:
                 self._detached[variable] = DETACH(self.updates[variable])
@@ -64,7 +64,7 @@ class Trace:
         return self.reads[variable]
 
     def assign(self, variable: Variable, value: Any) -> None:
-        """Note that `variable` holds `value`, in its own dtype, from this point of the graph on."""
+        """Note that `variable` holds `value`, cast to its dtype, from this point of the graph on."""
         tensor = Tensor.of(value)
         self._detached.pop(variable, None)
         self.updates[variable] = tensor if tensor.dtype == variable.dtype else CAST(tensor, dtype=variable.dtype.name)

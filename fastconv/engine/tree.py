@@ -1,4 +1,4 @@
-"""Arrays in nested lists, tuples and dicts."""
+"""Nested lists, tuples and dicts of arrays."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def leaves(tree: Any) -> list:
-    """What is in `tree` that is neither a list, a tuple, a dict nor None, in order."""
+    """Return the leaves of `tree` in order: all items that are not a list, a tuple, a dict or None."""
     if isinstance(tree, dict):
         return [leaf for key in tree for leaf in leaves(tree[key])]
     if isinstance(tree, (list, tuple)):
@@ -16,7 +16,7 @@ def leaves(tree: Any) -> list:
 
 
 def rebuild(tree: Any, values: Sequence[Any]) -> Any:
-    """`tree` with its leaves replaced, in order, by `values`."""
+    """Return `tree` with its leaves replaced, in order, by `values`."""
     remaining = iter(values)
 
     def visit(node: Any) -> Any:
@@ -30,19 +30,19 @@ def rebuild(tree: Any, values: Sequence[Any]) -> Any:
 
 
 def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
-    """`tree` with `function` applied to each leaf."""
+    """Return `tree` with `function` applied to each leaf."""
     return rebuild(tree, [function(leaf) for leaf in leaves(tree)])
 
 
 def ordered(tree: Any) -> Any:
-    """`tree` with its dicts sorted by their keys, so that the order in which they were written does not count."""
+    """Return `tree` with the keys of its dicts sorted, so that insertion order does not matter."""
     if isinstance(tree, dict):
         return {key: ordered(tree[key]) for key in sorted(tree, key=lambda key: (type(key).__name__, key))}
     return _sequence(tree, [ordered(item) for item in tree]) if isinstance(tree, (list, tuple)) else tree
 
 
 def structure(tree: Any) -> Any:
-    """`tree` without its leaves, as a key: equal for trees of the same kinds, lengths, keys in order, and Nones."""
+    """Return the structure of `tree` as a key: equal for trees of equal kinds, lengths, ordered keys and Nones."""
     if isinstance(tree, (list, tuple)):
         return (type(tree), *map(structure, tree))
     if isinstance(tree, dict):
@@ -51,12 +51,12 @@ def structure(tree: Any) -> Any:
 
 
 def matched(template: Any, tree: Any) -> list:
-    """The items of `tree` in the places that the leaves of `template` have, in the order of these.
+    """Return the items of `tree` at the places of the leaves of `template`, in the order of these leaves.
 
-    Lists and tuples are alike, entries of dicts are found by their keys, and further keys are left out.
+    Lists and tuples are equivalent. Entries of dicts are found by their keys, and additional keys are ignored.
 
     Raises:
-        LookupError: a place that `tree` does not have; the message is its path.
+        LookupError: if `tree` lacks a place; the message is its path.
     """
 
     def visit(node: Any, found: Any, path: str) -> Iterable[Any]:
@@ -68,8 +68,8 @@ def matched(template: Any, tree: Any) -> list:
         elif isinstance(node, (list, tuple)):
             if not isinstance(found, (list, tuple)) or len(found) != len(node):
                 raise LookupError(f"{path}[{len(node) - 1}]")
-            for i, (item, one) in enumerate(zip(node, found)):
-                yield from visit(item, one, f"{path}[{i}]")
+            for i, (item, found_item) in enumerate(zip(node, found)):
+                yield from visit(item, found_item, f"{path}[{i}]")
         else:
             yield found
 
@@ -77,5 +77,5 @@ def matched(template: Any, tree: Any) -> list:
 
 
 def _sequence(like: Any, items: list) -> Any:
-    """`items` as a list, tuple or named tuple, of the type of `like`."""
+    """Return `items` as a list, tuple or named tuple, of the type of `like`."""
     return like._make(items) if hasattr(like, "_make") else type(like)(items)

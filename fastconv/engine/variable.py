@@ -1,4 +1,4 @@
-"""State: an array that outlives one call."""
+"""Variables: arrays that persist between calls."""
 
 from __future__ import annotations
 
@@ -18,30 +18,34 @@ from fastconv.engine.trace import Trace
 
 
 class Variable(Operand):
-    """An array that layers and optimizers read and assign, the same object for as long as the model lives.
+    """An array that layers and optimizers read and assign.
 
     Args:
-        initializer: the first value, an array or numbers, or ``f(shape, dtype)`` that makes it, or the name of such a
-            function, "zeros".
-        shape: needed if `initializer` is a function or a name.
-        dtype: a NumPy dtype. If it is None, arrays keep theirs, Python's integers take int32 (int64 if they need it),
-            and its floats and functions take `config.floatx()`.
-        trainable: whether training may change it by gradient.
-        autocast, aggregation, synchronization, layout: accepted as Keras does; they concern mixed precision and several
-            devices, and change nothing here.
-        name: the last part of its path, such as "kernel".
+        initializer: the initial value: an array or numbers, a function ``f(shape, dtype)``, or the name of a function,
+            for example "zeros".
+        shape: ints, required if `initializer` is a function or a name.
+        dtype: NumPy dtype. If None (default), arrays keep their dtype, Python integers become int32 (int64 if
+            necessary), and Python floats and results of functions become `config.floatx()`.
+        trainable: if True (default), training may change it by gradients.
+        autocast, aggregation, synchronization, layout: no effect; present for Keras's signature.
+        name: str, the last part of its path, for example "kernel".
 
     Raises:
-        ValueError: a function without a shape, a size that is unknown, another shape, a value that is no number, or a
-            name that is no string.
+        ValueError: if a function has no shape or an unknown size, if it returns another shape, if the value is not
+            numbers, or if `name` is not a string.
 
     Attributes:
-        buffer: the memory of `array`, for plans to write into. It is never replaced: plans hold on to it.
-        version: how often it was assigned; what is computed from it anew follows this count.
+        buffer: the memory of `array`, into which plans write. It is never replaced, since plans keep references to it.
+        version: the number of assignments. Values computed from the variable are recomputed when it changes.
+
+    Example:
+        >>> v = fastconv.Variable([1.0, 2.0], name="v")
+        >>> v.assign_add([1.0, 1.0]).numpy().tolist()
+        [2.0, 3.0]
     """
 
     __array_priority__ = 1000  # NumPy arrays leave `array + variable` to the variable
-    initializer_of: ClassVar[Callable[[str], Any]]  # a name's function; `initializers` sets it, which stands above
+    initializer_of: ClassVar[Callable[[str], Any]]  # from a name to its function; set by `initializers`
 
     def __init__(
         self,
@@ -75,13 +79,13 @@ class Variable(Operand):
         self.buffer = buffer
         self._view = buffer.view()
         self._view.flags.writeable = False
-        self._twins: dict[int, Twin] = {}  # by the numbers of GPUs
-        self._ahead: Twin | None = None  # that which holds what `buffer` does not hold yet
+        self._twins: dict[int, Twin] = {}  # keys: the numbers of GPUs
+        self._ahead: Twin | None = None  # the twin with newer values than `buffer`
 
     # ---- copies --------------------------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        """What pickles and copies hold: a copy of the value, wherever it is, and no memory that plans write into."""
+        """Return the state for pickles and copies: a copy of the value, and no memory into which plans write."""
         left_out = ("buffer", "_view", "_twins", "_ahead")
         kept = {key: held for key, held in vars(self).items() if key not in left_out}
         return {**kept, "buffer": np.array(self.array, order="C")}
@@ -94,12 +98,12 @@ class Variable(Operand):
 
     @property
     def value(self) -> Any:
-        """The array, for reading; inside a trace the tensor that stands for it. `assign` writes."""
+        """Return the array, for reading; inside a trace, its tensor. Use `assign` to write."""
         return self.array if Trace.current() is None else self.read()
 
     @property
     def array(self) -> np.ndarray:
-        """The array, for reading, with the values from before a trace."""
+        """Return the array, for reading, with the values from before a trace."""
         if self._ahead is not None:
             ahead, self._ahead = self._ahead, None
             ahead.array.get(stream=ahead.gpu.stream, out=self.buffer)
@@ -124,7 +128,7 @@ class Variable(Operand):
     # ---- on a GPU ------------------------------------------------------------------------------------------------
 
     def on(self, gpu: Gpu) -> Any:
-        """The array on a GPU, always the same one, with the newest values; plans write into it, too."""
+        """Return the array on a GPU, with the newest values. It is always the same array, and plans write into it."""
         twin = self._twins.get(gpu.number)
         if twin is None:
             twin = self._twins[gpu.number] = Twin(gpu, gpu.xp.empty(self.shape, self.dtype))
@@ -135,29 +139,32 @@ class Variable(Operand):
         return twin.array
 
     def changed_on(self, gpu: Gpu) -> None:
-        """Note that a plan has written into what `on` has returned."""
+        """Note that a plan has written into the array that `on` returned."""
         self.version += 1
         self._ahead = self._twins[gpu.number]
         self._ahead.version = self.version
 
     def here(self) -> Any:
-        """The array where models compute."""
+        """Return the array on the device on which models compute."""
         number = gpu_number()
         return self.array if number is None else self.on(gpu_backend(number))
 
     def read(self) -> Any:
-        """The array; inside a trace the tensor that stands for it."""
+        """Return the array; inside a trace, its tensor."""
         trace = Trace.current()
         return self.array if trace is None else trace.read(self)
 
     def assign(self, value: Any) -> Variable:
-        """Write `value` into the array; inside a trace note that this is to be done whenever the graph runs.
+        """Write `value` into the array; inside a trace, note the assignment for each run of the graph.
+
+        Args:
+            value: array or numbers of the variable's shape.
 
         Returns:
             The variable.
 
         Raises:
-            ValueError: the shape of `value` is another, or it is no number.
+            ValueError: if the shape of `value` differs, or if it is not numbers.
         """
         if not hasattr(value, "shape") or getattr(value, "dtype", None) in (object,):
             value = numbers(self.path, value)
@@ -196,7 +203,7 @@ class Variable(Operand):
         self.changed_on(where)
 
     def numpy(self) -> np.ndarray:
-        """A copy of the array. Raises DataDependentError inside a trace that knows only shapes."""
+        """Return a copy of the array. Raises DataDependentError inside a trace that knows only shapes."""
         now = self.read()
         return np.array(now.numpy() if isinstance(now, Tensor) else now)
 
@@ -225,13 +232,13 @@ SYNCHRONIZATIONS = (None, "none", "auto", "on_read", "on_write")
 
 
 def check_choice(name: str, value: Any, allowed: Sequence[str | None]) -> None:
-    """Raise ValueError if `value` is none of those that are allowed."""
+    """Raise ValueError if `value` is not in `allowed`."""
     if not isinstance(value, (str, type(None))) or value not in allowed:
         raise ValueError(f"Variable: {name} must be one of {allowed}. Received: {name}={value!r}")
 
 
 def first_value(initializer: Any, shape: Any, dtype: Any) -> np.ndarray:
-    """A new array in row-major order with the value that a variable begins with; arguments as for `Variable`."""
+    """Return the initial value of a variable as a new array in row-major order; arguments as for `Variable`."""
     if isinstance(initializer, str):
         initializer = Variable.initializer_of(initializer)
     if not callable(initializer):
@@ -251,12 +258,12 @@ def first_value(initializer: Any, shape: Any, dtype: Any) -> np.ndarray:
 
 
 def without_memory(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Return zeros that take no memory and cannot be written: an initializer if only shapes count."""
+    """Return zeros that take no memory and cannot be written: an initializer for models of which only shapes count."""
     return np.broadcast_to(np.zeros((), dtype), shape)
 
 
 def numbers(taker: str, value: Any) -> np.ndarray:
-    """`value` as an array of numbers. Raises ValueError, with the name of what takes it, if it is something else."""
+    """Return `value` as an array. Raises ValueError, with the name of its taker, if it is not numbers."""
     array = np.asarray(value)
     if array.dtype.kind in "OSUMm":
         raise ValueError(f"{taker}: a value must be numbers. Received: {value!r}")
@@ -264,8 +271,8 @@ def numbers(taker: str, value: Any) -> np.ndarray:
 
 
 def natural_dtype(value: Any) -> Any:
-    """The dtype of a variable that begins with `value`: None if an array has one, else that of Python's numbers."""
-    if hasattr(value, "dtype") and not isinstance(value, float):  # np.float64 is a float of Python
+    """Return None if `value` is an array with a dtype, else the dtype of a variable with this initial value."""
+    if hasattr(value, "dtype") and not isinstance(value, float):  # np.float64 is a subclass of float
         return None
     array = np.asarray(value)
     fits = array.dtype.kind == "i" and np.array_equal(array, array.astype("int32"))
@@ -273,7 +280,7 @@ def natural_dtype(value: Any) -> Any:
 
 
 def known_sizes(initializer: Any, shape: Any) -> tuple[int, ...]:
-    """`shape` as a tuple of ints. Raises ValueError if there is none, or a size is unknown or below 0."""
+    """Return `shape` as a tuple of ints. Raises ValueError if it is missing, or if a size is unknown or negative."""
     sizes = plain(shape)
     if not isinstance(sizes, (list, tuple)) or not all(is_integer(n) and 0 <= n <= LARGEST for n in sizes):
         raise ValueError(
@@ -284,7 +291,7 @@ def known_sizes(initializer: Any, shape: Any) -> tuple[int, ...]:
 
 
 class Twin:
-    """A variable's array on a GPU, and which version of the variable it holds."""
+    """A variable's array on a GPU, and the version of the variable that it holds."""
 
     def __init__(self, gpu: Gpu, array: Any) -> None:
         self.gpu = gpu
