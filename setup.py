@@ -76,7 +76,10 @@ def extension(name, *sources):
 EXTENSIONS = [
     extension("_core", "fastconv/csrc/dispatch.c"),
     extension("_conv"),
+    extension("_conv_gradient"),
+    extension("_conv_spread"),
     extension("_fourier"),
+    extension("_geometry"),
     extension("_grouped"),
     extension("_image"),
     extension("_matmul"),

@@ -124,10 +124,12 @@ cdef extern from "kernels.h" nogil:
 
         void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha, int nontemporal) noexcept nogil
         void (*f32_activate_backward)(
-            float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int nontemporal) noexcept nogil
+            float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha,
+            int nontemporal) noexcept nogil
         void (*f32_gate)(float *y, const float *x, int64_t n, float linear, float cubic, int nontemporal) noexcept nogil
         void (*f32_gate_backward)(
-            float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic, int nontemporal) noexcept nogil
+            float *dx, const float *dy, const float *x, int64_t n, float linear, float cubic,
+            int nontemporal) noexcept nogil
         unary_function *f32_unary
         binary_function *f32_binary
         void (*f32_scale_shift)(
@@ -208,6 +210,13 @@ cdef const kernel_table *tiles() noexcept nogil
 cdef int threads_for(double work) noexcept nogil
 cdef unsigned flush_denormals() noexcept nogil
 cdef void restore_denormals(unsigned state) noexcept nogil
+
+# One task of a piece of work, whose description `work` points to.
+ctypedef void (*task_function)(const void *work, int64_t task, char *scratch) noexcept nogil
+
+cdef void run_tasks(
+    task_function run, const void *work, int64_t tasks, int threads, char *scratch, int64_t scratch_bytes
+) noexcept nogil
 cdef void *borrow_scratch(size_t bytes) except NULL
 cdef void *borrow_parts(int64_t count, int64_t bytes, int64_t shared) except NULL
 cdef int64_t size_product(int64_t a, int64_t b) noexcept nogil

@@ -5,6 +5,7 @@ C computes one register tile; this file owns threads and scratch memory, its sib
 """
 import os
 
+from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t
 
 cdef extern from "scratch.h" nogil:
@@ -158,6 +159,19 @@ cdef unsigned flush_denormals() noexcept nogil:
 
 cdef void restore_denormals(unsigned state) noexcept nogil:
     fastconv_restore_denormals(state)
+
+
+cdef void run_tasks(
+    task_function run, const void *work, int64_t tasks, int threads, char *scratch, int64_t scratch_bytes
+) noexcept nogil:
+    """Run the tasks 0 .. tasks - 1 of `work` on threads, each with `scratch_bytes` of its own."""
+    cdef unsigned state = 0
+    cdef int64_t task
+    with parallel(num_threads=threads):
+        state = flush_denormals()
+        for task in prange(tasks, schedule="dynamic"):
+            run(work, task, scratch + threadid() * scratch_bytes)
+        restore_denormals(state)
 
 
 def fma_peak(int64_t steps=4_000_000) -> float:

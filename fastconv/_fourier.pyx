@@ -13,7 +13,7 @@ from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from fastconv._conv cimport ceil_div, floats
+from fastconv._geometry cimport ceil_div, floats
 from fastconv._core cimport (
     borrow_scratch,
     flush_denormals,

@@ -7,11 +7,10 @@ Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu/bac
 """
 cimport numpy as cnp
 import numpy as np
-from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-from fastconv._conv cimport (
+from fastconv._geometry cimport (
     Axis,
     backward_axis,
     ceil_div,
@@ -23,12 +22,11 @@ from fastconv._conv cimport (
 )
 from fastconv._core cimport (
     borrow_parts,
-    flush_denormals,
     give_scratch_back,
     grouped_kernel,
     grouped_tile,
     kernel_table,
-    restore_denormals,
+    run_tasks,
     size_product,
     threads_for,
     tiles,
@@ -36,7 +34,7 @@ from fastconv._core cimport (
 
 cnp.import_array()
 
-from fastconv._conv import fill_bias
+from fastconv._geometry import fill_bias
 
 cdef extern from "kernels.h":
     enum: LINEAR
@@ -271,8 +269,9 @@ cdef grouped_tile start_tile(const Grouped *g, int64_t channel) noexcept nogil:
     return tile
 
 
-cdef void correlate_block(const Grouped *g, int64_t task, char *scratch) noexcept nogil:
-    """One block of pixels of one slice of the channels, phase by phase."""
+cdef void correlate_block(const void *work, int64_t task, char *scratch) noexcept nogil:
+    """Compute one block of pixels of one slice of the channels, phase by phase."""
+    cdef const Grouped *g = <const Grouped *> work
     cdef int64_t channel = task % g.slices * g.slice, phase
     cdef grouped_tile tile = start_tile(g, channel)
     cdef Axis d, v, h
@@ -283,8 +282,9 @@ cdef void correlate_block(const Grouped *g, int64_t task, char *scratch) noexcep
         sweep(g, &g.table.f32_grouped[0][0][0][0], &tile, &d, &v, &h, task // g.slices, channel, scratch)
 
 
-cdef void sum_chunk(const Grouped *g, int64_t task, char *scratch) noexcept nogil:
-    """The sum over one chunk of the blocks of dw for one slice of the channels."""
+cdef void sum_chunk(const void *work, int64_t task, char *scratch) noexcept nogil:
+    """Sum one chunk of the blocks of pixels into dw, for one slice of the channels."""
+    cdef const Grouped *g = <const Grouped *> work
     cdef int64_t channel = task % g.slices * g.slice, chunk = task // g.slices, i
     cdef int64_t blocks = g.images * g.planes * g.row_blocks * g.column_blocks
     cdef grouped_tile tile = start_tile(g, channel)
@@ -334,7 +334,7 @@ cdef void cut(Grouped *g) noexcept nogil:
         sizeof(float) * zero_floats(g) + size_product(sizeof(void *), g.pixels + 2 * g.segments) + 63) // 64 * 64
 
 
-cdef double work(const Grouped *g) noexcept nogil:
+cdef double work_of(const Grouped *g) noexcept nogil:
     """Multiply-adds, as `threads_for` counts them."""
     cdef double pixels = <double> g.images * min(
         g.d.inputs * g.v.inputs * g.h.inputs, g.d.outputs * g.v.outputs * g.h.outputs)
@@ -343,15 +343,11 @@ cdef double work(const Grouped *g) noexcept nogil:
 
 cdef void correlate(Grouped *g) except *:
     cut(g)
-    cdef int64_t tasks = g.images * g.planes * g.row_blocks * g.column_blocks * g.slices, task
-    cdef int threads = threads_for(work(g))
+    cdef int64_t tasks = g.images * g.planes * g.row_blocks * g.column_blocks * g.slices
+    cdef int threads = threads_for(work_of(g))
     cdef char *scratch = <char *> borrow_parts(threads, g.scratch_bytes, 0)
-    cdef unsigned state = 0
-    with nogil, parallel(num_threads=threads):
-        state = flush_denormals()
-        for task in prange(tasks, schedule="dynamic"):
-            correlate_block(g, task, scratch + threadid() * g.scratch_bytes)
-        restore_denormals(state)
+    with nogil:
+        run_tasks(correlate_block, g, tasks, threads, scratch, g.scratch_bytes)
     give_scratch_back(scratch)
 
 
@@ -440,16 +436,12 @@ def conv_backward_kernel(
     describe(&g, convolution, x, dw, dy, None, LINEAR, 0, False)
     g.dw = floats(dw, g.w_floats)
     cut(&g)
-    cdef int threads = threads_for(work(&g))
+    cdef int threads = threads_for(work_of(&g))
     cdef char *scratch = <char *> borrow_parts(
         threads, g.scratch_bytes, (g.chunks - 1) * g.w_floats * sizeof(float))
-    cdef unsigned state = 0
     g.partials = <float *> (scratch + threads * g.scratch_bytes)
-    with nogil, parallel(num_threads=threads):
-        state = flush_denormals()
-        for task in prange(g.chunks * g.slices, schedule="dynamic"):
-            sum_chunk(&g, task, scratch + threadid() * g.scratch_bytes)
-        restore_denormals(state)
+    with nogil:
+        run_tasks(sum_chunk, &g, g.chunks * g.slices, threads, scratch, g.scratch_bytes)
     for i in range(g.chunks - 1):
         for task in range(g.w_floats):
             g.dw[task] += g.partials[i * g.w_floats + task]

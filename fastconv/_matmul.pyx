@@ -7,20 +7,9 @@ cimport numpy as cnp
 from cython.parallel cimport parallel, prange
 from libc.stdint cimport int64_t
 
-from fastconv._conv cimport (
-    DOTS,
-    Correlation,
-    Image,
-    KernelGradient,
-    ceil_div,
-    correlate,
-    correlate_gradients,
-    even_parts,
-    floats,
-    forward_axis,
-    multiply,
-    tile_vectors,
-)
+from fastconv._conv cimport Correlation, correlate
+from fastconv._conv_gradient cimport KernelGradient, correlate_gradients
+from fastconv._geometry cimport DOTS, Image, ceil_div, even_parts, floats, forward_axis, multiply, tile_vectors
 from fastconv._core cimport flush_denormals, gemm_tile, kernel_table, restore_denormals, threads_for, tiles
 
 cnp.import_array()

@@ -15,7 +15,8 @@ from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from fastconv._conv cimport TASKS, add_partials, ceil_div, even_parts, floats, multiply, tile_vectors, widest
+from fastconv._conv_gradient cimport add_partials
+from fastconv._geometry cimport TASKS, ceil_div, even_parts, floats, multiply, tile_vectors, widest
 from fastconv._core cimport (
     borrow_scratch,
     flush_denormals,

@@ -35,7 +35,18 @@ FLOORS = (
     {"config"},
     {"arguments", "memory"},
     {"device"},
-    {"_conv", "_fourier", "_grouped", "_image", "_matmul", "_stream", "_winograd"},
+    {
+        "_conv",
+        "_conv_gradient",
+        "_conv_spread",
+        "_fourier",
+        "_geometry",
+        "_grouped",
+        "_image",
+        "_matmul",
+        "_stream",
+        "_winograd",
+    },
     {"_core"},
 )
 FLOOR_OF = {unit: number for number, floor in enumerate(FLOORS) for unit in floor}

@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 
 SOURCES = Path(__file__).parents[1] / "fastconv"
-MODULES = ["_conv", "_core", "_fourier", "_grouped", "_image", "_matmul", "_stream", "_winograd"]
+MODULES = [
+    "_conv",
+    "_conv_gradient",
+    "_conv_spread",
+    "_core",
+    "_fourier",
+    "_geometry",
+    "_grouped",
+    "_image",
+    "_matmul",
+    "_stream",
+    "_winograd",
+]
 
 
 def types_of(parameters):

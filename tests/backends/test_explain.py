@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 import fastconv
-from fastconv import _conv, _core, config
+from fastconv import _core, _geometry, config
 from fastconv.backends.cpu.algorithms import fold
 from fastconv.backends.cpu.algorithms.choose import ALGORITHMS
 from fastconv.geometry import Convolution
@@ -80,7 +80,7 @@ def test_names_of_algorithms_are_unique():
 
 def test_the_tile_of_a_folded_gradient_holds_adjacent_input_pixels(isa):
     c = Convolution.of((1, 112, 112, 3), (7, 7, 3, 64), (2, 2), ((3, 3), (3, 3)), (1, 1))
-    height, width = _conv.tile_shape(3 * fold.neighbours_backward(c, _core.vector_floats()))
+    height, width = _geometry.tile_shape(3 * fold.neighbours_backward(c, _core.vector_floats()))
     assert fold.FOLD.tile(c, "backward_input", _core.vector_floats()) == f"{height} x {width} sums"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from fastconv import _conv
+from fastconv import _geometry
 from fastconv.geometry import Convolution
 
 
@@ -74,5 +74,5 @@ def result_channels(c: Convolution, direction: str) -> int:
 
 def product_tile(columns: int) -> str:
     """Return the register tile of a matrix product with so many columns."""
-    height, width = _conv.tile_shape(columns)
+    height, width = _geometry.tile_shape(columns)
     return f"{height} x {width} sums"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastconv import _conv
+from fastconv import _conv, _conv_gradient
 from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Limits, product_tile, result_channels
 from fastconv.geometry import Convolution
 
@@ -16,5 +16,5 @@ DIRECT = Algorithm(
     lambda c, direction, lanes: product_tile(result_channels(c, direction) // c.groups),
     Direction(always, _conv.conv),
     Direction(always, _conv.conv_backward_input),
-    Direction(always, _conv.conv_backward_kernel),
+    Direction(always, _conv_gradient.conv_backward_kernel),
 )

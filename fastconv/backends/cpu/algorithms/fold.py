@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from fastconv import _conv, _core
+from fastconv import _conv, _conv_gradient, _core
 from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Limits, product_tile, result_channels
 from fastconv.backends.reference import Array
 from fastconv.geometry import Convolution
@@ -132,7 +132,7 @@ def backward_kernel(c: Convolution, x: Array, dy: Array, dw: Array) -> None:
     n = neighbours(c, _core.vector_floats())
     folded = fold_convolution(c, n)
     copies = np.empty(folded.kernel_shape, np.float32)
-    _conv.conv_backward_kernel(folded, x, fold_pixels(dy, n), copies)
+    _conv_gradient.conv_backward_kernel(folded, x, fold_pixels(dy, n), copies)
     unfold_kernel(copies, c.kernel_shape, n, c.strides[-1], dw)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastconv import _conv
+from fastconv import _conv_spread
 from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Limits, product_tile, result_channels
 from fastconv.geometry import Convolution
 
@@ -22,5 +22,5 @@ def fills_vectors_with_rows(c: Convolution, limits: Limits) -> str:
 SPREAD = Algorithm(
     "spread",
     lambda c, direction, lanes: product_tile(result_channels(c, direction) * c.size[-1]),
-    backward_input=Direction(fills_vectors_with_rows, _conv.conv_backward_input_spread),
+    backward_input=Direction(fills_vectors_with_rows, _conv_spread.conv_backward_input),
 )

@@ -1,0 +1,29 @@
+from libc.stdint cimport int64_t
+
+from fastconv._core cimport kernel_table
+from fastconv._geometry cimport Cut, Image
+
+
+cdef struct KernelGradient:
+    # dw[i, j, k, c] = sum over n, oh, ow of x[n, window(oh, i), window(ow, j), k] * dy[n, oh, ow, c],
+    # and the same with a window along the depth
+    const kernel_table *table
+    Image x
+    const float *dy
+    int64_t width                          # columns of a group
+    float *dw
+    # A task sums one chunk of the blocks of pixels into a slice of the channels, in one plane of the kernel, times a
+    # block of columns, for a bundle of groups, whose channels are read together
+    Cut cut
+    int64_t bundle, bundles
+    int64_t slice, slices
+    int64_t column_block, column_blocks
+    int64_t chunk, chunks                  # blocks of pixels in a chunk
+    float *partials                        # dw of the chunks but the first
+    bint fetching                          # a kernel of one tap: the next block of pixels is fetched
+    bint zoned                             # pixels that read padding by a tap are left out of its sum
+    int64_t dw_floats, packed_floats, scratch_bytes
+
+
+cdef void correlate_gradients(KernelGradient *g) except *
+cdef void add_partials(float *sums, const float *partials, int64_t count, int64_t size, int64_t part) noexcept nogil

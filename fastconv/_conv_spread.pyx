@@ -1,0 +1,166 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
+"""The gradient of a convolution with respect to an input of few channels: pixels of dy are spread over their windows.
+
+The products of a pixel with a kernel row are KW * CI neighbours of dx, which fill vectors although CI does not.
+"""
+cimport numpy as cnp
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy, memset
+
+from fastconv._core cimport (
+    borrow_parts,
+    gemm_tile,
+    give_scratch_back,
+    kernel_table,
+    run_tasks,
+    size_product,
+    threads_for,
+    tiles,
+)
+from fastconv._geometry cimport Axis, axis_span, ceil_div, floats, forward_axis, multiply, tile_vectors
+
+cnp.import_array()
+
+cdef extern from "kernels.h":
+    enum: LINEAR
+
+
+cdef struct Spread:
+    # dx[n, oh * SH + kh * DH - top, ow * SW - left + kw, ci] += sum over k of dy[n, oh, ow, k] w[kh, kw, ci, k]
+    const kernel_table *table
+    const float *dy
+    const float *packed                    # for every kh w[kh]^T, k by (kw, ci)
+    float *dx
+    Axis v, h                              # those of the forward pass
+    int64_t depth, channels                # CO, CI
+    const float *bias
+    int activation
+    float alpha
+    int64_t height, width                  # of dx with the padding that windows reach
+    int64_t panel_floats, scratch_bytes    # a padded image, where there is padding
+
+
+cdef enum:
+    SPREAD_ROWS = 28                       # of dy at a time: two tiles of the narrowest columns
+
+
+cdef void spread_image(const void *work, int64_t n, char *scratch) noexcept nogil:
+    """dx of one image: the products of a pixel with a kernel row are KW * CI neighbours, which are added as they come.
+
+    The rows of a tile are pixels below each other, so that no two of them add to the same place.
+    """
+    cdef const Spread *s = <const Spread *> work
+    cdef float *image = s.dx + n * s.v.inputs * s.h.inputs * s.channels
+    cdef float *target = <float *> scratch if s.panel_floats else image
+    cdef const float **rows = <const float **> (<float *> scratch + s.panel_floats)
+    cdef float **out = <float **> (rows + SPREAD_ROWS)
+    cdef int64_t dy_row = s.h.outputs * s.depth, row = s.width * s.channels
+    cdef int64_t block, count, r
+    start_image(s, target)
+    for block in range(ceil_div(s.v.outputs, SPREAD_ROWS)):
+        count = min(s.v.outputs - block * SPREAD_ROWS, SPREAD_ROWS)
+        for r in range(count):
+            rows[r] = s.dy + (n * s.v.outputs + block * SPREAD_ROWS + r) * dy_row
+            out[r] = target + (block * SPREAD_ROWS + r) * s.v.stride * row
+        spread_rows(s, rows, out, count)
+    if s.panel_floats:
+        for r in range(s.v.inputs):
+            memcpy(
+                image + r * s.h.inputs * s.channels,
+                target + ((r - s.v.first) * s.width - s.h.first) * s.channels,
+                s.h.inputs * s.channels * sizeof(float))
+    if s.activation != LINEAR:
+        s.table.f32_activate(image, image, s.v.inputs * s.h.inputs * s.channels, s.activation, s.alpha, False)
+
+
+cdef void start_image(const Spread *s, float *target) noexcept nogil:
+    """An image of biases, to which products are added."""
+    cdef int64_t size = s.height * s.width * s.channels, filled = s.channels, more
+    if s.bias == NULL:
+        memset(target, 0, size * sizeof(float))
+        return
+    memcpy(target, s.bias, s.channels * sizeof(float))
+    while filled < size:
+        more = min(filled, size - filled)
+        memcpy(target + filled, target, more * sizeof(float))
+        filled += more
+
+
+cdef void spread_rows(const Spread *s, const float **rows, float **out, int64_t count) noexcept nogil:
+    """Adds what `count` rows of dy contribute to the rows of dx that begin at `out`."""
+    cdef int64_t columns = s.h.taps * s.channels, lanes = s.table.vector_floats
+    cdef int64_t kh, ow, column, offset
+    cdef int vectors
+    cdef gemm_tile tile
+    tile.offsets = &offset
+    tile.starts = NULL
+    tile.segments = 1
+    tile.depth = s.depth
+    tile.step = 1
+    tile.accumulate = True
+    tile.bias = NULL
+    tile.activation = LINEAR
+    for kh in range(s.v.taps):
+        column = 0
+        while column < columns:
+            vectors = tile_vectors(s.table, columns - column)
+            tile.b_step = vectors * lanes
+            tile.columns = min(tile.b_step, columns - column)
+            tile.b = s.packed + s.depth * (kh * ceil_div(columns, lanes) * lanes + column)
+            for ow in range(s.h.outputs):
+                offset = ow * s.depth
+                tile.column = (kh * s.v.step * s.width + ow * s.h.stride) * s.channels + column
+                multiply(s.table, &tile, rows, out, count, vectors)
+            column += tile.columns
+
+
+cdef void pack_kernel_rows(const Spread *s, const float *w, float *to) noexcept nogil:
+    """w[kh]^T for every kh, in the order in which spread_rows reads them."""
+    cdef int64_t columns = s.h.taps * s.channels, kh, column, width
+    for kh in range(s.v.taps):
+        column = 0
+        while column < columns:
+            width = tile_vectors(s.table, columns - column) * s.table.vector_floats
+            s.table.f32_pack_columns(
+                to, width, w + (kh * columns + column) * s.depth, s.depth, s.depth, min(width, columns - column))
+            to += s.depth * width
+            column += width
+
+
+def conv_backward_input(
+    convolution,      # IN  a Convolution of one group
+    cnp.ndarray dy,   # IN  (N, OH, OW, CO)
+    cnp.ndarray w,    # IN  (KH, KW, CI, CO)
+    bias,             # IN  (CI,) or None
+    cnp.ndarray dx,   # OUT (N, H, W, CI)
+    int activation, float alpha,
+):
+    """dx = act(bias + C^T dy) for one group and no horizontal dilation, image by image
+
+    Every vector holds whole runs of KW * CI.
+    """
+    cdef Spread s
+    cdef tuple strides = convolution.strides, padding = convolution.padding, dilation = convolution.dilation
+    s.table = tiles()
+    s.dy = floats(dy, dy.shape[0] * dy.shape[1] * dy.shape[2] * w.shape[3])
+    s.dx = floats(dx, dy.shape[0] * dx.shape[1] * dx.shape[2] * w.shape[2])
+    s.v = forward_axis(dx.shape[1], dy.shape[1], w.shape[0], strides[0], dilation[0], padding[0][0])
+    s.h = forward_axis(dx.shape[2], dy.shape[2], w.shape[1], strides[1], 1, padding[1][0])
+    s.depth, s.channels = w.shape[3], w.shape[2]
+    s.bias = <float *> NULL if bias is None else floats(bias, s.channels)
+    s.activation, s.alpha = activation, alpha
+    s.height = max(s.v.inputs - s.v.first, axis_span(&s.v))
+    s.width = max(s.h.inputs - s.h.first, axis_span(&s.h))
+    cdef bint padded = s.height > s.v.inputs or s.width > s.h.inputs
+    s.panel_floats = (size_product(size_product(s.height, s.width), s.channels) + 15) // 16 * 16 if padded else 0
+    s.scratch_bytes = (s.panel_floats * sizeof(float) + 2 * SPREAD_ROWS * sizeof(void *) + 63) // 64 * 64
+    cdef int64_t lanes = s.table.vector_floats, images = dy.shape[0]
+    cdef int64_t packed_floats = s.v.taps * s.depth * ceil_div(s.h.taps * s.channels, lanes) * lanes
+    cdef int threads = threads_for(<double> dy.size * s.v.taps * s.h.taps * s.channels)
+    cdef const float *kernel = floats(w, cnp.PyArray_SIZE(w))
+    cdef char *scratch = <char *> borrow_parts(threads, s.scratch_bytes, packed_floats * sizeof(float))
+    s.packed = <float *> (scratch + threads * s.scratch_bytes)
+    pack_kernel_rows(&s, kernel, <float *> s.packed)
+    with nogil:
+        run_tasks(spread_image, &s, images, threads, scratch, s.scratch_bytes)
+    give_scratch_back(scratch)

@@ -1,0 +1,329 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
+"""The geometry that all kernels of convolutions share: axes, images, blocks of output pixels, and register tiles.
+
+A correlation reads windows of an image at regular places. `Axis` describes one spatial axis, `Image` the array that is
+read, `Block` a part of the output pixels, and `View` the place from which a block reads its channels. A missing axis
+has one pixel and one tap, so that the same loop nest serves lines, images and volumes.
+"""
+import itertools
+import math
+
+import numpy as np
+
+cimport numpy as cnp
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy, memset
+
+from fastconv._core cimport gemm_tile, kernel_table, size_product, tiles
+
+cnp.import_array()
+
+
+# ---- geometry: an image, the windows that move over it, and blocks of their places -----------------------------------
+
+cdef enum:
+    PANEL_FLOATS = 1 << 16                 # 256 KB: a quarter to a half of a second-level cache
+
+cdef double MOST_BYTES = 4.0 * (1 << 30) * (1 << 30)
+
+
+cdef float *floats(cnp.ndarray array, int64_t size) except? NULL:
+    """The last gate before raw pointers: `array` must hold `size` float32 in C order."""
+    if (
+        cnp.PyArray_TYPE(array) != cnp.NPY_FLOAT32 or not cnp.PyArray_ISCARRAY_RO(array)
+        or cnp.PyArray_SIZE(array) != size
+    ):
+        raise ValueError(
+            f"A kernel needs {size} elements of float32 in C order. "
+            f"Received: shape {(<object> array).shape}, {(<object> array).dtype}.")
+    return <float *> cnp.PyArray_DATA(array)
+
+
+cdef int64_t groups_of(int64_t channels, cnp.ndarray w) except -1:
+    """How many groups of input channels the kernel w (.., CI, CO) has."""
+    cdef int64_t ci = w.shape[w.ndim - 2]
+    if channels < 1 or ci < 1 or channels % ci or w.shape[w.ndim - 1] % (channels // ci):
+        raise ValueError(
+            f"Channels must be whole groups of the kernel's. Received: {channels}, kernel {(<object> w).shape}.")
+    return channels // ci
+
+
+cdef Axis forward_axis(
+    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before
+) noexcept nogil:
+    """y[o] = sum over k of x[o * stride + k * dilation - before] w[k]"""
+    return Axis(inputs, outputs, taps, stride, -before, dilation, 0, 1, outputs, 0, 1)
+
+
+cdef Axis backward_axis(
+    int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before, int64_t phase
+) noexcept nogil:
+    """dx[phase + o * stride] = sum over k of dy[o + (phase + before - k * dilation) / stride] w[k], where it divides"""
+    cdef Axis axis = Axis(outputs, ceil_div(inputs - phase, stride), 0, 1, 0, 0, 0, 0, inputs, phase, stride)
+    cdef int64_t k
+    for k in reversed(range(taps)):
+        if (phase + before - k * dilation) % stride == 0:
+            if axis.taps == 0:
+                axis.kernel_first = k
+                axis.first = (phase + before - k * dilation) // stride
+            elif axis.taps == 1:
+                axis.kernel_step = k - axis.kernel_first
+                axis.step = -axis.kernel_step * dilation // stride
+            axis.taps += 1
+    return axis
+
+
+cdef Axis forward_axis_of(
+    cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple strides, tuple padding, tuple dilation, int64_t following
+) except *:
+    """Return the spatial axis that `following` others follow; an axis of one pixel and one tap if there is none."""
+    cdef int64_t i = w.ndim - 3 - following
+    if i < 0:
+        return forward_axis(1, 1, 1, 1, 1, 0)
+    return forward_axis(x.shape[i + 1], y.shape[i + 1], w.shape[i], strides[i], dilation[i], padding[i][0])
+
+
+cdef Axis backward_axis_of(
+    cnp.ndarray dy, cnp.ndarray w, cnp.ndarray dx, tuple strides, tuple padding, tuple dilation, tuple phase,
+    int64_t following
+) except *:
+    """Return the same axis for one phase of the gradient with respect to the input."""
+    cdef int64_t i = w.ndim - 3 - following
+    if i < 0:
+        return forward_axis(1, 1, 1, 1, 1, 0)
+    return backward_axis(
+        dx.shape[i + 1], dy.shape[i + 1], w.shape[i], strides[i], dilation[i], padding[i][0], phase[i])
+
+
+cdef Image forward_image(
+    convolution,      # IN  strides, padding and dilation
+    cnp.ndarray x,    # IN  (N, .., C), with one to three spatial axes
+    cnp.ndarray w,    # IN  (.., CI, CO); only its shape is read
+    cnp.ndarray y,    # OUT (N, .., CO); only its shape is read
+    int64_t groups,
+) except *:
+    """Return the input of a convolution, with the axes along which windows move."""
+    cdef tuple strides = convolution.strides, padding = convolution.padding, dilation = convolution.dilation
+    cdef int64_t channels = x.shape[x.ndim - 1]
+    cdef Image image = Image(
+        floats(x, cnp.PyArray_SIZE(x)), x.shape[0],
+        forward_axis_of(x, w, y, strides, padding, dilation, 2),
+        forward_axis_of(x, w, y, strides, padding, dilation, 1),
+        forward_axis_of(x, w, y, strides, padding, dilation, 0),
+        channels, groups, channels // groups)
+    check_addresses(image.images, &image.d, &image.v, &image.h, channels)
+    return image
+
+
+cdef Image backward_image(
+    convolution,      # IN  strides, padding and dilation
+    cnp.ndarray dy,   # IN  (N, .., CO)
+    cnp.ndarray w,    # IN  (.., CI, CO)
+    cnp.ndarray dx,   # OUT (N, .., C)
+    tuple phase, int64_t groups,
+) except *:
+    """Return dy, with the axes along which one phase of the gradient with respect to the input reads it."""
+    cdef tuple strides = convolution.strides, padding = convolution.padding, dilation = convolution.dilation
+    cdef int64_t channels = dy.shape[dy.ndim - 1]
+    cdef Image image = Image(
+        floats(dy, cnp.PyArray_SIZE(dy)), dy.shape[0],
+        backward_axis_of(dy, w, dx, strides, padding, dilation, phase, 2),
+        backward_axis_of(dy, w, dx, strides, padding, dilation, phase, 1),
+        backward_axis_of(dy, w, dx, strides, padding, dilation, phase, 0),
+        channels, groups, channels // groups)
+    check_addresses(image.images, &image.d, &image.v, &image.h, channels)
+    return image
+
+
+cdef void check_addresses(
+    int64_t images, const Axis *d, const Axis *v, const Axis *h, int64_t channels
+) except *:
+    """The padding that windows reach has addresses, too: their differences must be int64.
+
+    Raises ValueError if they may not be.
+    """
+    cdef double bytes = sizeof(float) * <double> images * channels * reach_of(d) * reach_of(v) * reach_of(h)
+    if bytes >= MOST_BYTES:
+        raise ValueError(
+            f"Windows must reach less than 2**62 bytes, padding included. "
+            f"Received: {images} x ({d.inputs}, {v.inputs}, {h.inputs}) x {channels} inputs, "
+            f"({d.outputs}, {v.outputs}, {h.outputs}) outputs, strides of ({d.stride}, {v.stride}, {h.stride})")
+
+
+cdef inline double reach_of(const Axis *a) noexcept nogil:
+    """The most inputs, padding included, from the first one or the first that is read, to the last."""
+    cdef int64_t last = a.first + axis_span(a)
+    return max(last, a.inputs) - min(a.first, 0)
+
+
+cdef int64_t taps_of(const Image *x) noexcept nogil:
+    return x.d.taps * x.v.taps * x.h.taps
+
+
+cdef int64_t pixels_of(const Image *x) noexcept nogil:
+    """Output pixels."""
+    return x.images * x.d.outputs * x.v.outputs * x.h.outputs
+
+
+def phases(tuple strides, tuple padding, tuple dilation, cnp.ndarray w, cnp.ndarray dx):
+    """The phases of strides that have pixels in dx (N, .., C) and that taps of the kernel w reach."""
+    axes = zip(strides, padding, dilation, (<object> w).shape, (<object> dx).shape[1:])
+    return list(itertools.product(*[
+        sorted({phase for k in range(min(taps, s)) if (phase := (k * d - before) % s) < n}) if s > 1 else (0,)
+        for s, (before, _), d, taps, n in axes
+    ]))
+
+
+def fill_unreached(cnp.ndarray y, cnp.ndarray w, bias, tuple strides, tuple dilation, int activation, float alpha):
+    """y = act(bias) if there are phases of strides that no tap of the kernel w reaches"""
+    if all(math.gcd(s, d) == 1 and s <= k for s, d, k in zip(strides, dilation, (<object> w).shape)):
+        return
+    fill_bias(y, bias, activation, alpha)
+
+
+def fill_bias(cnp.ndarray y, bias, int activation, float alpha):
+    """y = act(bias)"""
+    cdef cnp.ndarray start = np.zeros(1, np.float32) if bias is None else bias.copy()
+    cdef float *values = floats(start, cnp.PyArray_SIZE(start))
+    tiles().f32_activate(values, values, cnp.PyArray_SIZE(start), activation, alpha, False)
+    (<object> y)[...] = start
+
+
+cdef inline bint block_in_place(const Image *x, const Block *block) noexcept nogil:
+    """Whether no output of a block reads padding: of a long line only the ends do."""
+    cdef int64_t left = x.h.first + block.column * x.h.stride
+    cdef int64_t right = left + (block.columns - 1) * x.h.stride + reach(&x.h)
+    return axis_in_place(&x.d) and axis_in_place(&x.v) and left >= 0 and right <= x.h.inputs
+
+
+cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels, bint copied) noexcept nogil:
+    """Blocks of at most so many pixels, but for short rows, whose panels fit the cache.
+
+    `channels` counts those of all taps along the depth that are taken at a time.
+    """
+    cdef Cut cut
+    cdef int64_t all_rows = x.images * x.d.outputs * x.v.outputs, columns = pixels, rows, width, panel_rows
+    if copied:
+        width = PANEL_FLOATS // (reach(&x.v) * channels)
+        columns = min(columns, max((width - reach(&x.h)) // x.h.stride + 1, reach(&x.h) // x.h.stride, 16))
+    cut.columns = even_parts(x.h.outputs, columns)
+    cut.column_blocks = ceil_div(x.h.outputs, cut.columns)
+    width = (cut.columns - 1) * x.h.stride + reach(&x.h)
+    rows = max(pixels // cut.columns, 1) if cut.column_blocks == 1 else 1
+    if copied:
+        rows = min(rows, max((PANEL_FLOATS // (width * channels) - reach(&x.v)) // x.v.stride + 1, 1))
+    cut.rows = even_parts(all_rows, rows)
+    cut.row_blocks = ceil_div(all_rows, cut.rows)
+    # Rows of a block are a stride apart, but for the first of a plane.
+    panel_rows = (cut.rows - 1) * x.v.stride + (ceil_div(cut.rows, x.v.outputs) + 1) * reach(&x.v)
+    cut.panel_floats = (size_product(size_product(panel_rows, width), channels) + 15) // 16 * 16 if copied else 0
+    return cut
+
+
+cdef Block cut_block(const Image *x, const Cut *cut, int64_t i) noexcept nogil:
+    """The i-th block, row by row."""
+    cdef int64_t row = i // cut.column_blocks * cut.rows, column = i % cut.column_blocks * cut.columns
+    return Block(
+        row, min(cut.rows, x.images * x.d.outputs * x.v.outputs - row), column, min(cut.columns, x.h.outputs - column))
+
+
+cdef View look(
+    const Image *x, const Block *block, int64_t tap, int64_t taps, int64_t channel, int64_t channels, float *panel
+) noexcept nogil:
+    """What a block reads of channels channel..channel + channels for the taps tap..tap + taps along the depth.
+
+    It is copied to `panel`, if there is one, where it reads padding.
+    """
+    cdef View view
+    cdef int64_t last = block.row + block.rows - 1, first_plane = block.row // x.v.outputs
+    cdef int64_t first_row = block.row % x.v.outputs * x.v.stride
+    cdef int64_t planes = last // x.v.outputs - first_plane
+    cdef int64_t rows = last % x.v.outputs * x.v.stride - first_row + reach(&x.v)
+    cdef int64_t left = x.h.first + block.column * x.h.stride, width, t, r, plane, id, ih
+    if panel == NULL or block_in_place(x, block):
+        view.planes = x.d.inputs
+        view.plane_stride = x.d.stride
+        view.first_row = 0
+        view.rows = x.v.inputs
+        view.row = x.h.inputs * x.channels
+        view.pixel = x.channels
+        view.tap = x.d.step * view.rows * view.row
+        view.data = x.data + (
+            ((x.d.first + tap * x.d.step) * view.rows + x.v.first) * view.row + left * view.pixel + channel)
+        return view
+    width = (block.columns - 1) * x.h.stride + reach(&x.h)
+    view.planes = x.d.outputs
+    view.plane_stride = 1
+    view.rows = axis_span(&x.v)
+    view.row = width * channels
+    view.pixel = channels
+    view.tap = (planes * view.rows + rows) * view.row
+    view.first_row = first_plane * view.rows + first_row
+    view.data = panel
+    for t in range(tap, tap + taps):
+        for r in range(view.first_row, view.first_row + planes * view.rows + rows):
+            plane = r // view.rows
+            id = plane % x.d.outputs * x.d.stride + x.d.first + t * x.d.step
+            ih = r % view.rows + x.v.first
+            if 0 <= id < x.d.inputs and 0 <= ih < x.v.inputs:
+                plane = plane // x.d.outputs * x.d.inputs + id
+                copy_row(panel, x, (plane * x.v.inputs + ih) * x.h.inputs, left, width, channel, channels)
+            else:
+                memset(panel, 0, view.row * sizeof(float))
+            panel += view.row
+    return view
+
+
+cdef inline void copy_row(
+    float *to, const Image *x, int64_t row, int64_t left, int64_t width, int64_t channel, int64_t channels
+) noexcept nogil:
+    """`width` pixels from column `left` of the input row that starts at pixel `row`, zeros outside of it."""
+    cdef int64_t before = min(max(-left, 0), width)
+    cdef int64_t inside = max(min(left + width, x.h.inputs) - (left + before), 0)
+    cdef const float *source = x.data + (row + left + before) * x.channels + channel
+    cdef int64_t i
+    memset(to, 0, before * channels * sizeof(float))
+    to += before * channels
+    if channels == x.channels:
+        memcpy(to, source, inside * channels * sizeof(float))
+    else:
+        for i in range(inside):
+            memcpy(to + i * channels, source + i * x.channels, channels * sizeof(float))
+    memset(to + inside * channels, 0, (width - before - inside) * channels * sizeof(float))
+
+
+# ---- products of row pointers with packed columns --------------------------------------------------------------------
+
+cdef int widest(const kernel_table *table) noexcept nogil:
+    """Vectors of columns in the widest tile."""
+    return 4 if table.gemm_height[4] else 3
+
+
+cdef int tile_vectors(const kernel_table *table, int64_t columns) noexcept nogil:
+    """Width of the next tile where `columns` are left: the widest one, but no thin rest after it."""
+    cdef int most = widest(table)
+    cdef int64_t left = ceil_div(columns, table.vector_floats)
+    if left <= most:
+        return <int> left
+    return most if left >= 2 * most else <int> ceil_div(left, 2)
+
+
+def tile_shape(int64_t columns) -> tuple:
+    """(rows, columns) of the sums that the first tile of so many columns holds in registers."""
+    cdef int vectors = tile_vectors(tiles(), columns)
+    return tiles().gemm_height[vectors], vectors * tiles().vector_floats
+
+
+cdef void multiply(
+    const kernel_table *table, gemm_tile *tile, const float **rows, float **out, int64_t count, int vectors
+) noexcept nogil:
+    """Runs `count` rows through tiles of nearly equal heights."""
+    cdef int64_t parts = ceil_div(count, table.gemm_height[vectors]), part, first = 0, last
+    for part in range(parts):
+        last = count * (part + 1) // parts
+        tile.rows = rows + first
+        tile.out = out + first
+        tile.height = last - first
+        tile.ahead = rows[last] - rows[first] if last < count else 0
+        table.f32_gemm[vectors][tile.height](tile)
+        first = last
