@@ -57,3 +57,13 @@ GENERATED = {"reference/index.md"}
 def test_links_to_files_lead_to_files(page):
     targets = set(LINK.findall((ROOT / page).read_text())) - GENERATED
     assert [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()] == []
+
+
+PATH = re.compile(r"`([\w/]+(?:/|\.(?:py|pyx|pxd|md|h|c|cu|txt)))`")
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md", "docs/convolution.md"])
+def test_files_that_a_page_names_are_there(page):
+    places = [ROOT, ROOT / "fastconv", ROOT / "fastconv" / "backends" / "cpu" / "algorithms"]
+    named = set(PATH.findall((ROOT / page).read_text()))
+    assert [path for path in named if not any((place / path).exists() for place in places)] == []
