@@ -22,11 +22,8 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     """Return `x` as an array or tensor to compute with.
 
     Arrays and tensors are returned as they are, and a variable as its value. Arrays of other libraries are shared
-    without a
-    copy: as NumPy arrays if they are in host memory, as CuPy arrays if they are on a GPU. Arrays in the other byte
-        order are copied.
-    Python floats and lists of floats
-    become `config.floatx()`.
+    without a copy: as NumPy arrays if they are in host memory, as CuPy arrays if they are on a GPU. Arrays in the other
+    byte order are copied. Python floats and lists of floats become `config.floatx()`.
 
     Args:
         x: array, tensor, variable, number, or nested list of numbers.
