@@ -20,7 +20,7 @@ WITHOUT_EXAMPLE = {
     "fastconv.layers": 126,
     "fastconv.losses": 57,
     "fastconv.metrics": 83,
-    "fastconv.models": 7,
+    "fastconv.models": 3,
     "fastconv.ops": 0,
     "fastconv.ops.image": 0,
     "fastconv.optimizers": 14,

@@ -1,4 +1,4 @@
-"""Models: `Sequential`, drawn or subclassed `Model`, and making them again from files and configurations."""
+"""Models: `Sequential`, functional or subclassed `Model`, and their creation from files and configurations."""
 
 from fastconv.models.cloning import clone_model
 from fastconv.models.functional import Functional

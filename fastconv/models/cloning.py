@@ -1,4 +1,4 @@
-"""Models made again with new layers and weights."""
+"""Copies of models with new layers and weights."""
 
 from __future__ import annotations
 
@@ -23,19 +23,31 @@ def clone_model(
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
 ) -> Any:
-    """Return a model like `model`, with layers and weights of its own, compiled as `model` is.
+    """Create a model like `model`, with new layers and weights, compiled as `model` is.
 
     Args:
-        model: a `Sequential` or functional model, or a subclass with `get_config`; of the latter only `model` is given.
-        input_tensors: symbolic tensors, nested as the inputs, to which the new layers are applied; new inputs when
-            None.
-        clone_function: makes the new layer of each layer; the layer's `from_config` when None.
-        call_function: applies a new layer, or a function of ops, `call_function(layer, *args, **kwargs)`, and may apply
-            others before and after it. For functional models only.
-        recursive: whether `clone_function` is called for the layers of models inside `model` instead of these models.
+        model: a `Sequential` or functional model, or a subclass with `get_config`; the other arguments need one of the
+            first two kinds.
+        input_tensors: symbolic tensors, nested as the inputs, to which the new layers are applied; None creates new
+            inputs. Default: None.
+        clone_function: function that creates the new layer for a layer; None uses the layer's `from_config`.
+            Default: None.
+        call_function: function that applies a new layer or a function of ops, `call_function(layer, *args, **kwargs)`;
+            it may apply other layers before and after it. Only for functional models. Default: None.
+        recursive: bool. Whether to call `clone_function` for the layers of nested models instead of for these models.
+            Default: False.
+
+    Returns:
+        A model of the same class.
 
     Raises:
-        ValueError: an argument that the kind of the model does not allow, or inputs of another structure.
+        ValueError: the kind of the model does not allow an argument, or the inputs have another structure.
+
+    Example:
+        >>> model = Sequential([Input((4,)), layers.Dense(3)])
+        >>> twin = models.clone_model(model)
+        >>> twin.count_params(), twin.layers[0] is model.layers[0]
+        (15, False)
     """
     given = {"input_tensors": input_tensors, "clone_function": clone_function, "call_function": call_function}
     is_changed = recursive or any(value is not None for value in given.values())
@@ -50,7 +62,7 @@ def clone_model(
 
 
 def has_constructor(model: Any) -> bool:
-    """Whether the class of a graph has a constructor of its own, which makes the graph from a configuration."""
+    """Return whether the class of a graph has its own constructor, which builds the graph from a configuration."""
     written = written_class(model)
     return written is not Functional and not issubclass(written, Sequential) and not takes_ends(written)
 
@@ -63,7 +75,7 @@ def copied(layer: Any) -> Any:
 
 
 class _Cloning:
-    """Makes the new layer of each layer, once for all places that share it."""
+    """Creates the new layer of each layer; a shared layer is created only once."""
 
     def __init__(self, clone_function: Callable[[Layer], Layer], recursive: bool) -> None:
         self.clone_function = clone_function
@@ -98,7 +110,7 @@ class _Cloning:
         given = leaves(input_tensors)
         if input_tensors is not None and (len(given) != 1 or not isinstance(given[0], KerasTensor)):
             raise ValueError(
-                f"clone_model: input_tensors must be one symbolic tensor. Received: input_tensors={input_tensors!r}"
+                f"clone_model: input_tensors must be a symbolic tensor. Received: input_tensors={input_tensors!r}"
             )
         first = model._input_layer
         if given:
@@ -127,14 +139,14 @@ class _Cloning:
 
 
 def new_inputs(model: Functional) -> Any:
-    """Return inputs of the shapes, dtypes and names of the model's."""
+    """Return new inputs with the shapes, dtypes and names of the model's inputs."""
     tensors = leaves(model.input)
     made = [Input(batch_shape=t.shape, dtype=t.dtype, name=t.name or None) for t in tensors]
     return rebuild(model.input, made)
 
 
 def in_places_of(wanted: Any, given: Any) -> list[KerasTensor]:
-    """Return the symbolic tensors of `given` in the order of those of `wanted`, which are nested alike."""
+    """Return the symbolic tensors of `given` in the order of `wanted`, which has the same structure."""
     try:
         found = matched(wanted, given)
     except LookupError:
@@ -148,5 +160,5 @@ def in_places_of(wanted: Any, given: Any) -> list[KerasTensor]:
 
 
 def is_input(t: KerasTensor) -> bool:
-    """Whether `Input` has made `t`."""
+    """Return whether `t` was created by `Input`."""
     return t.node is not None and isinstance(t.node.operation, InputLayer)

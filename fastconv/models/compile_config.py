@@ -1,4 +1,4 @@
-"""How a model was compiled, as plain data and back."""
+"""Conversion of the arguments of `compile` to plain data and back."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fastconv.serialization import ABOUT_LAMBDAS, deserialize, get_registered_ob
 
 
 def described(given: Any) -> Any:
-    """Return losses, metrics or an optimizer, as nested as `compile` was given them, as names and configurations."""
+    """Convert losses, metrics or an optimizer to names and configurations, with the same nesting."""
     return rebuild(given, [one if isinstance(one, str) else serialize(one) for one in leaves(given)])
 
 
 def revived(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `compile` that `get_compile_config` has described."""
+    """Convert the result of `get_compile_config` to arguments of `compile`."""
     made: dict[str, Callable[[Any], Any]] = {
         "optimizer": lambda data: deserialize("optimizer", data),
         "loss": lambda data: _revive("loss", data),
@@ -26,7 +26,7 @@ def revived(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _revive(kind: str, data: Any) -> Any:
-    """The losses or metrics of `compile`, nested as they were; names that `compile` knows stay names."""
+    """Recreate the losses or metrics, with the same nesting; names that `compile` knows are kept."""
     if isinstance(data, list):
         return [_revive(kind, one) for one in data]
     if isinstance(data, dict) and "class_name" not in data:

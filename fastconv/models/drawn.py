@@ -1,4 +1,4 @@
-"""Subclasses of `Model` that are drawn instead of written: ``Mine(inputs, outputs)``."""
+"""Subclasses of `Model` that are functional: ``Mine(inputs, outputs)``."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 
 def is_drawing(args: tuple, kwargs: dict[str, Any]) -> bool:
-    """Whether the arguments of a constructor are the inputs and outputs of a graph."""
+    """Return whether the arguments of a constructor are the inputs and outputs of a graph."""
     return len(args) >= 2 or "outputs" in kwargs
 
 
 def takes_ends(kind: type) -> bool:
-    """Whether a constructor needs inputs and outputs and nothing else, so that a graph is its configuration."""
+    """Return whether a constructor needs only inputs and outputs, so that a graph is its configuration."""
     parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]  # type: ignore[misc]
     rest = {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
     needed = [p.name for p in parameters if p.default is p.empty and p.kind not in rest]
@@ -24,7 +24,7 @@ def takes_ends(kind: type) -> bool:
 
 @cache
 def drawn_kind(written: type) -> type:
-    """The class `written`, by its name, of which the instances are functional models, too."""
+    """Return a subclass of `written`, with its name, whose instances are functional models."""
     from fastconv.models.functional import Functional
 
     members = {
@@ -39,6 +39,6 @@ def drawn_kind(written: type) -> type:
 
 
 def new_drawn(written: type) -> Any:
-    """A drawn instance of `written` without state, for copies."""
+    """Return an instance of a functional subclass of `written` without state, for copies."""
     kind = drawn_kind(written)
     return object.__new__(kind)

@@ -1,4 +1,4 @@
-"""The arguments of a drawn graph's operations as plain data, and back: what JSON can hold, and nothing that runs."""
+"""Conversion of the arguments in a graph to plain data for JSON, and back; nothing in the data is executed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ GETITEM = "getitem"  # x[...]; all other operations are functions of ops
 
 
 def encode(tree: Any, number: Callable[[KerasTensor], list[int]]) -> dict[str, Any]:
-    """`tree` as nested dicts with one entry each, the kind and the content; `number` says which tensor one is.
+    """Return `tree` as nested dicts with a single entry, kind: content; `number` gives the position of a tensor.
 
     Raises:
-        ValueError: something that is neither a symbolic tensor, an array, nor plain data.
+        ValueError: an object is neither a symbolic tensor, an array, nor plain data.
     """
     if isinstance(tree, KerasTensor):
         return {"tensor": number(tree)}
@@ -35,13 +35,13 @@ def encode(tree: Any, number: Callable[[KerasTensor], list[int]]) -> dict[str, A
         return {"ellipsis": None}
     if tree is None or isinstance(tree, (bool, int, float, str)):
         return {"value": tree}
-    raise ValueError(f"A model is saved if its operations take tensors, arrays and plain data. Received: {tree!r}")
+    raise ValueError(f"A saved model's operations must take tensors, arrays and plain data. Received: {tree!r}")
 
 
 def decode(data: dict[str, Any], tensor: Callable[[list[int]], KerasTensor]) -> Any:
-    """What `encode` was given. Raises ValueError for an unknown kind."""
+    """Invert `encode`. Raises ValueError if a kind is unknown."""
     if len(data) != 1:
-        raise ValueError(f"A graph holds one kind of thing in each place. Received: {sorted(data)}")
+        raise ValueError(f"A graph must have a single kind in each place. Received: {sorted(data)}")
     ((kind, content),) = data.items()
     if kind == "tensor":
         return tensor(content)
@@ -59,28 +59,28 @@ def decode(data: dict[str, Any], tensor: Callable[[list[int]], KerasTensor]) -> 
         return Ellipsis
     if kind == "value":
         return content
-    raise ValueError(f"A graph holds tensors, arrays and plain data. Received: {kind!r}")
+    raise ValueError(f"A graph must consist of tensors, arrays and plain data. Received: {kind!r}")
 
 
 def operation_name(operation: Callable[..., Any]) -> str:
-    """The name of what a node applies. Raises ValueError unless it is a function of ops, or x[...]."""
+    """Return the name of an operation. Raises ValueError unless it is a function of ops, or x[...]."""
     try:
         return _names_of_operations()[operation]
     except KeyError:
-        rule = "A model is saved if it is made of layers and functions of ops"
+        rule = "A saved model must consist of layers and functions of ops"
         raise ValueError(f"{rule}. Received: {operation!r}") from None
 
 
 @functools.cache
 def _names_of_operations() -> dict[Callable[..., Any], str]:
-    names = reversed((GETITEM, *ops.__all__))  # of several names of one function, the first
+    names = reversed((GETITEM, *ops.__all__))  # if a function has several names, the first
     return {inspect.unwrap(named_operation(name)): name for name in names}
 
 
 def named_operation(name: str) -> Callable[..., Any]:
-    """The function that `operation_name` has named. Raises ValueError for another name."""
+    """Return the function with a name from `operation_name`. Raises ValueError if the name is unknown."""
     if name == GETITEM:
         return KerasTensor.__getitem__
     if name not in ops.__all__:
-        raise ValueError(f"A model is made of layers and of functions of ops. Received: {name!r}")
+        raise ValueError(f"A model must consist of layers and functions of ops. Received: {name!r}")
     return getattr(ops, name)

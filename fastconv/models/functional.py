@@ -1,4 +1,4 @@
-"""Models drawn as a graph of layers, with branches, joins and shared layers."""
+"""Functional models: graphs of layers with branches, joins and shared layers."""
 
 from __future__ import annotations
 
@@ -19,16 +19,28 @@ from fastconv.models.pickling import flatten, unflatten
 from fastconv.models.topology import Graph
 from fastconv.serialization import custom_object_scope, deserialize, from_keras, register, serialize
 
-# Attributes that say what the graph is made of, which `layers` says, too.
+# Attributes that describe the graph; its layers are listed by `layers`.
 OF_THE_GRAPH = frozenset(["_input_layers", "_layers", "_nodes", "input", "inputs", "output", "outputs"])
 
 
 @register("layer")
 class Functional(Model):
-    """What `Model(inputs, outputs)` makes.
+    """The class of the models that `Model(inputs, outputs)` creates.
+
+    Args:
+        inputs: symbolic tensors from `Input`, possibly nested.
+        outputs: symbolic tensors computed from the inputs, possibly nested.
+        name: str or None. The model's name; None creates a name. Default: None.
+        trainable: bool. Whether training changes the weights. Default: True.
 
     Raises:
-        ValueError: the outputs need data that does not come from the inputs, or two layers have one name.
+        ValueError: the outputs depend on other tensors than the inputs, or two layers have the same name.
+
+    Example:
+        >>> inputs = Input((4,))
+        >>> model = Model(inputs, layers.Dense(3)(inputs))
+        >>> isinstance(model, models.Functional)
+        True
     """
 
     def __init__(
@@ -37,7 +49,7 @@ class Functional(Model):
         self.draw(inputs, outputs, name, trainable, **kwargs)
 
     def draw(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
-        """Become the model of a graph; a constructor calls it, and so does that of a drawn subclass of `Model`."""
+        """Make this object the model of a graph; called by the constructors of functional models and subclasses."""
         self._layers: list[Layer] = []
         Model.__init__(self, name=name, **kwargs)
         for leaf in leaves([inputs, outputs]):
@@ -49,7 +61,7 @@ class Functional(Model):
         made = {t for node in self._nodes for t in node.outputs} | set(self.inputs)
         for t in [t for node in self._nodes for t in node.inputs] + self.outputs:
             if t not in made:
-                raise ValueError(f"{self.name}: outputs must be made of the inputs alone. Received: {t} from elsewhere")
+                raise ValueError(f"{self.name}: outputs must depend only on the inputs. Received: {t} from elsewhere")
         self._input_layers = [_input_layer(t) for t in self.inputs]
         graph = Graph(dict(zip(self.inputs, self._input_layers)), outputs)
         self._layers = [operation for operation in graph.operations() if isinstance(operation, Layer)]
@@ -84,9 +96,9 @@ class Functional(Model):
         return list(dict.fromkeys([*self._layers, *parts_of(others)]))
 
     def call(self, inputs: Any) -> Any:
-        """The outputs for inputs of the drawn shapes, or of others with as many axes if all layers take them.
+        """Compute the outputs for inputs of the model's shapes, or of other shapes with the same number of axes.
 
-        An axis of size 1 may lack at the end, or be there in excess.
+        Other shapes work if all layers accept them. A last axis of size 1 may be missing or added.
         """
         given = self._in_order(inputs)
         wanted = [t.shape for t in self.inputs]
@@ -102,14 +114,14 @@ class Functional(Model):
         try:
             return self._run(brought)
         except ValueError as error:
-            raise ValueError(f"{rule}, or others that all layers take. Received: shapes={shapes}: {error}") from error
+            raise ValueError(f"{rule}, or others that all layers accept. Received: shapes={shapes}: {error}") from error
 
     def _apply(self, args: tuple, kwargs: dict) -> Any:
         known = type(self).call is Functional.call and not kwargs and self.is_drawn_for(args)
         return draw_again(self, args, self.output) if known else super()._apply(args, kwargs)
 
     def is_drawn_for(self, args: tuple) -> bool:
-        """Whether symbolic arguments are nested as the inputs and have their shapes and dtypes."""
+        """Return whether symbolic arguments have the structure, shapes and dtypes of the inputs."""
         own, given = leaves(self.input), leaves(args)
         return (
             [structure(arg) for arg in args] == [structure(self.input)]
@@ -124,10 +136,10 @@ class Functional(Model):
         return map_leaves(values.__getitem__, self.output)
 
     def _in_order(self, inputs: Any) -> list:
-        """The given inputs in the order of `self.inputs`: by their keys or names, else by their places.
+        """Return the given inputs in the order of `self.inputs`: by their keys or names, otherwise by order.
 
         Raises:
-            ValueError: a name that is not there, or places that leave open which input is which.
+            ValueError: a name is missing, or the order is ambiguous.
         """
         try:
             given = matched(ordered(self.input), inputs)
@@ -147,13 +159,13 @@ class Functional(Model):
     # ---- configuration -------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict:
-        """The layers and their calls, in the form of Keras, unless it has none for an operation of the model."""
+        """Return the layers and their calls, in Keras's form unless it lacks an operation of the model."""
         return self._config_for_keras("Functional") if takes_ends(type(self)) else super().get_config()
 
     def _graph_config(self) -> dict | None:
-        """The layers, and for each node which layer is applied to which tensors, and what that gives."""
+        """Return the layers, and for each node the layer, its arguments, and the shapes and dtypes of its results."""
         if not takes_ends(type(self)):
-            return None  # the constructor draws the graph
+            return None  # the constructor builds the graph
         number = {t: [i, k] for i, node in enumerate(self._nodes) for k, t in enumerate(node.outputs)}
         number.update({t: [-1, k] for k, t in enumerate(self.inputs)})
 
@@ -175,11 +187,11 @@ class Functional(Model):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: Mapping[str, Any] | None = None) -> Model:
-        """Return a new model with new weights.
+        """Create a model with new weights from a configuration.
 
         Args:
             config: a configuration in the form of fastconv or of Keras.
-            custom_objects: classes and functions by name, before those that are registered.
+            custom_objects: dict of classes and functions by name, with priority over registered objects. Default: None.
 
         Raises:
             ValueError: the configuration does not describe a model.
@@ -208,7 +220,7 @@ def _from_config(config: dict) -> Model:
 
 
 def fit(given: list, wanted: list) -> bool:
-    """Whether arrays have the wanted shapes; None in a shape is any size."""
+    """Return whether arrays have the wanted shapes; None in a shape is any size."""
     return len(given) == len(wanted) and all(
         len(x.shape) == len(sizes) and all(n is None or m is None or n == m for n, m in zip(sizes, x.shape))
         for x, sizes in zip(given, wanted)
@@ -216,14 +228,14 @@ def fit(given: list, wanted: list) -> bool:
 
 
 def with_axes_of(x: Any, shape: tuple) -> Any:
-    """`x` with an axis of size 1 added or left out at its end, if it then has as many axes as `shape`."""
+    """Add or remove a last axis of size 1 if `x` then has the number of axes of `shape`; otherwise return `x`."""
     if len(x.shape) == len(shape) - 1 and shape[-1] == 1:
         return ops.expand_dims(x, -1)
     return ops.squeeze(x, -1) if len(x.shape) == len(shape) + 1 and x.shape[-1] == 1 else x
 
 
 def _input_layer(t: KerasTensor) -> InputLayer:
-    """Where `t` enters: the layer that `Input` made, or a new one where a model begins in the middle of another."""
+    """Return the layer of `Input` for `t`, or a new layer if the model begins in the middle of another model."""
     maker = t.node.operation if t.node is not None else None
     return maker if isinstance(maker, InputLayer) else InputLayer(t.shape[1:], t.shape[0], t.dtype.name)
 
@@ -234,7 +246,7 @@ def _maker(operation: Any) -> dict[str, str]:
 
 
 def nodes_between(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> list[Node]:
-    """The nodes that lead from `inputs` to `outputs`, in an order in which they can run."""
+    """Return the nodes between `inputs` and `outputs` in an executable order."""
     found: dict[Node, None] = {}
     given = set(inputs)
     waiting = [t for t in outputs if t not in given]

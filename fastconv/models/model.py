@@ -1,4 +1,4 @@
-"""Models: layers that can be trained, summarised and saved."""
+"""Models: layers that can be trained, summarized and saved."""
 
 from __future__ import annotations
 
@@ -23,14 +23,38 @@ from fastconv.utils.files import FilePath
 
 
 class Model(Trainer):
-    """A model: drawn, ``Model(inputs, outputs)`` with symbolic tensors, or written, as a subclass with `call`.
+    """A functional model, ``Model(inputs, outputs)`` with symbolic tensors, or a subclass with the method `call`.
 
-    A subclass, such as one with a `train_step`, may be drawn, too: by its arguments or those of ``super().__init__``.
+    A subclass, for example with its own `train_step`, can also be functional: if its arguments, or the arguments of its
+    ``super().__init__``, are inputs and outputs.
 
     Args:
-        inputs: a symbolic tensor of `Input`, or a list or dict of them.
-        outputs: what is made of them, likewise.
-        name: of the model.
+        inputs: a symbolic tensor from `Input`, or a list or dict of such tensors.
+        outputs: symbolic tensors computed from the inputs, likewise.
+        name: str or None. The model's name; None creates a name. Default: None.
+
+    Raises:
+        TypeError: inputs are given without outputs.
+        ValueError: the outputs depend on other tensors than the inputs, or two layers have the same name.
+
+    Example:
+        >>> inputs = Input((28, 28, 1))
+        >>> x = layers.Conv2D(8, 3, activation="relu")(inputs)
+        >>> x = layers.GlobalAveragePooling2D()(x)
+        >>> model = Model(inputs, layers.Dense(10)(x))
+        >>> model.output_shape, model.count_params()
+        ((None, 10), 170)
+
+        A subclass:
+
+        >>> class Twice(Model):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.dense = layers.Dense(2)
+        ...     def call(self, x):
+        ...         return self.dense(x) * 2
+        >>> Twice()(np.zeros((3, 4))).shape
+        (3, 2)
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -44,18 +68,18 @@ class Model(Trainer):
             self.__class__ = drawn_kind(written)
             type(self).draw(self, *args, **kwargs)  # type: ignore[attr-defined]
         elif args or "inputs" in kwargs:
-            raise TypeError(f"{type(self).__name__}: a drawn model needs inputs and outputs. Received: inputs alone")
+            raise TypeError(f"{type(self).__name__}: a functional model needs inputs and outputs. Received: inputs")
         else:
             super().__init__(**kwargs)
 
-    _places: Mapping[Any, int] = MappingProxyType({})  # of layers by their names, when they were last searched
+    _places: Mapping[Any, int] = MappingProxyType({})  # indices of layers by their names, at the last search
 
     TRANSIENT = Trainer.TRANSIENT | {"_places"}
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights of all layers, by applying the model to data of which only the shape is known.
+        """Create the weights of all layers by applying the model to symbolic data of shape `input_shape`.
 
-        Layers that `call` applies to some values and not to others are left to their first data.
+        If `call` chooses layers by the values of data, these layers are built at their first data.
         """
         self.built = True
         try:
@@ -68,22 +92,31 @@ class Model(Trainer):
 
     @property
     def nodes(self) -> list[Node]:
-        """The applications of operations that a drawn model consists of, in order; none of another."""
+        """The calls of operations of a functional model, in order; empty for other models."""
         return []
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, in the order in which data meets them."""
+        """The layers in the order of computation."""
         return self._inner_layers()
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """The layer with a name, or at a position in `layers`.
+        """Return the layer with a name, or at an index of `layers`.
+
+        Args:
+            name: str or None. The layer's name. Default: None.
+            index: int or None. The layer's index. Default: None.
 
         Raises:
-            ValueError: there is none, or both a name and a position are given.
+            ValueError: there is no such layer, or both a name and an index are given.
+
+        Example:
+            >>> model = Sequential([Input((4,)), layers.Dense(3, name="hidden"), layers.Dense(1)])
+            >>> model.get_layer("hidden") is model.get_layer(index=0)
+            True
         """
         if name is not None and index is not None:
-            raise ValueError(f"{self.name}: only one of name and index can be given. Received: name={name!r}, {index=}")
+            raise ValueError(f"{self.name}: name and index cannot both be given. Received: name={name!r}, {index=}")
         index = optional(as_integer, "get_layer", "index", index)
         layers = self.layers
         if index is not None and -len(layers) <= index < len(layers):
@@ -92,16 +125,16 @@ class Model(Trainer):
         if place is not None:
             return layers[place]
         raise ValueError(
-            f"{self.name}: there is no such layer. Received: name={name!r}, index={index}; "
+            f"{self.name}: name or index must be that of a layer. Received: name={name!r}, index={index}; "
             f"layers: {[layer.name for layer in layers]}"
         )
 
     def _place_of(self, name: str, layers: list[Layer]) -> int | None:
-        """Where in `layers` one has this name; places are searched again only if the last ones are out of date."""
+        """Return the index of the first layer with this name, or None; repeat the search only if it is outdated."""
         place = self._places.get(name)
         if place is None or place >= len(layers) or layers[place].name != name:
-            places = {layers[i].name: i for i in reversed(range(len(layers)))}  # of equal names, the first
-            vars(self)["_places"] = places  # numbers, which hold no layers
+            places = {layers[i].name: i for i in reversed(range(len(layers)))}  # the first of equal names
+            vars(self)["_places"] = places  # indices, which hold no references to layers
             place = places.get(name)
         return place
 
@@ -114,94 +147,131 @@ class Model(Trainer):
         show_trainable: bool = False,
         layer_range: Sequence[str] | None = None,
     ) -> None:
-        """Print a table of the layers, the shapes of their outputs and their numbers of weights.
+        """Print a table of the layers, the shapes of their outputs, and their numbers of weights.
 
         Args:
-            line_length: of the table, in which longer texts are broken; as long as its texts need when None.
-            positions: where each column ends, as fractions of the line up to 1.0, or as numbers of characters.
-            print_fn: is given each line; `print` when None.
-            expand_nested: whether the layers of models inside are listed, too.
-            show_trainable: whether to tell which layers have trainable weights.
-            layer_range: two regular expressions: from the first layer whose name the first one matches to the last one
-                whose name the second one matches.
+            line_length: int or None. The length of a line; longer texts are wrapped. None fits the texts. Default:
+                None.
+            positions: the ends of the columns, as fractions of the line up to 1.0 or as numbers of characters, or None.
+                Default: None.
+            print_fn: function of a line; None for `print`. Default: None.
+            expand_nested: bool. Whether to list the layers of nested models. Default: False.
+            show_trainable: bool. Whether to show which layers have trainable weights. Default: False.
+            layer_range: two regular expressions. The list begins with the first layer whose name matches the first, and
+                ends with the last layer whose name matches the second. Default: None, all layers.
 
         Raises:
-            ValueError: too little room for a column, positions for other columns, or a range that matches nothing.
+            ValueError: a column is too narrow, positions are for other columns, or a pattern matches no name.
+
+        Example:
+            >>> Sequential([Input((4,)), layers.Dense(3, name="d")], name="m").summary()
+            Model: "m"
+            ┏━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━┳━━━━━━━━━┓
+            ┃ Layer (type) ┃ Output Shape ┃ Param # ┃
+            ┡━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━╇━━━━━━━━━┩
+            │ d (Dense)    │ (None, 3)    │      15 │
+            └──────────────┴──────────────┴─────────┘
+             Total params: 15 (60.00 B)
+             Trainable params: 15 (60.00 B)
+             Non-trainable params: 0 (0.00 B)
         """
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
     def save(self, filepath: FilePath, overwrite: bool = True, zipped: bool | None = None) -> None:
-        """Write configuration, weights and the state of the optimizer into one file, whole or not at all.
+        """Save the configuration, the weights and the state of the optimizer to a file, completely or not at all.
 
         Args:
-            filepath: ends in .npz, .safetensors, or as Keras reads it, too: .keras, or .h5 or .hdf5 as since Keras 2.
-            overwrite: whether a file of this name may be replaced.
-            zipped: None or True; a model is a file, never a folder.
+            filepath: str or path that ends in .npz or .safetensors, or, to be read by Keras too, in .keras, .h5 or
+                .hdf5 (the last two in the format of Keras 2).
+            overwrite: bool. Whether to replace an existing file. Default: True.
+            zipped: None or True; a model is always saved as a file, not as a folder. Default: None.
 
         Raises:
-            ValueError: another ending, or something that the format has no place for.
-            FileExistsError: the file exists and must not be replaced.
-            FileNotFoundError: its folder does not exist.
-            OSError: it cannot be written.
+            ValueError: the ending is unknown, or the format cannot store a part of the model.
+            FileExistsError: the file exists, and overwrite is False.
+            FileNotFoundError: the folder does not exist.
+            OSError: the file cannot be written.
+
+        Example:
+            >>> import tempfile
+            >>> model = Sequential([Input((4,)), layers.Dense(3)])
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     model.save(f"{folder}/model.npz")
+            ...     again = models.load_model(f"{folder}/model.npz")
+            >>> np.array_equal(again.get_weights()[0], model.get_weights()[0])
+            True
         """
         from fastconv.models.saving import save_model
 
         save_model(self, filepath, overwrite, zipped)
 
     def save_weights(self, filepath: FilePath, overwrite: bool = True, max_shard_size: float | None = None) -> None:
-        """Write the weights into one file, as `save`.
+        """Save the weights to a file.
 
         Args:
-            filepath: ends in .npz, .safetensors or .weights.h5, or in .h5 or .hdf5 for a file of weights as Keras 2
-                writes it.
-            overwrite: whether a file of this name may be replaced.
-            max_shard_size: only None; weights are one file, however large they are.
+            filepath: str or path that ends in .npz, .safetensors or .weights.h5, or in .h5 or .hdf5 for the format of
+                Keras 2.
+            overwrite: bool. Whether to replace an existing file. Default: True.
+            max_shard_size: must be None; weights are always saved as a single file. Default: None.
+
+        Raises:
+            ValueError, FileExistsError, FileNotFoundError, OSError: as for `save`.
+
+        Example:
+            >>> import tempfile
+            >>> model = Sequential([Input((4,)), layers.Dense(3)])
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     model.save_weights(f"{folder}/weights.npz")
+            ...     model.load_weights(f"{folder}/weights.npz")
         """
         from fastconv.models.saving import save_weights
 
         save_weights(self, filepath, overwrite, max_shard_size)
 
     def check_save(self, filepath: FilePath, save_weights_only: bool = False) -> None:
-        """Find what would keep the model from being saved, before there is anything to lose; nothing is written.
+        """Check that the model can be saved, before training; nothing is written.
 
         Args:
-            filepath: where it is to be saved; may hold fields such as "{epoch:02d}", and folders that will be made.
-            save_weights_only: whether it is to be saved by `save_weights` instead of `save`.
+            filepath: str or path. The file; it may contain fields such as "{epoch:02d}", and folders that do not exist
+                yet.
+            save_weights_only: bool. Whether the check is for `save_weights` instead of `save`. Default: False.
 
         Raises:
-            ValueError: an unknown ending, or something in the model that no file can hold.
-            ImportError: the ending needs a package that is not installed.
-            OSError: the file could not be written there.
+            ValueError: the ending is unknown, or no file can store a part of the model.
+            ImportError: a package that the format needs is not installed.
+            OSError: the file cannot be written.
         """
         from fastconv.models.saving import check_save
 
         check_save(self, filepath, save_weights_only)
 
     def load_weights(self, filepath: FilePath, skip_mismatch: bool = False, by_name: bool = False) -> None:
-        """Read the weights from a file of `save_weights` or `save`, fastconv's or Keras's.
+        """Load weights from a file written by `save_weights` or `save`, of fastconv or Keras.
 
         Args:
-            filepath: the file.
-            skip_mismatch: whether layers that do not fit are left as they are, with a warning for each. In an .h5 or
-                .hdf5 this is so of single weights, and the model must have as many layers as the file.
-            by_name: whether to read, from an .h5 or .hdf5, those layers alone whose names are in the file.
+            filepath: str or path. The file.
+            skip_mismatch: bool. Whether to skip layers that do not fit, with a warning for each. For .h5 and .hdf5
+                files, single weights are skipped, and the model must have the same number of layers as the file.
+                Default: False.
+            by_name: bool. Whether to load only the layers whose names are in the file, which must be .h5 or .hdf5.
+                Default: False.
 
         Raises:
-            ValueError: the file is damaged, or its weights do not fit; then nothing is written.
+            ValueError: the file is damaged, or its weights do not fit; then no weight is changed.
         """
         from fastconv.models.saving import load_weights
 
         load_weights(self, filepath, skip_mismatch, by_name)
 
     def get_config(self) -> dict:
-        """The arguments of a subclass's constructor; one that has others than plain data overrides this."""
+        """Return the arguments of a subclass's constructor; override it if these are not plain data."""
         from fastconv.models.functional import Functional
 
         complete = type(self).get_config in (Model.get_config, Functional.get_config)
         return for_constructor(self, {"name": self.name}, complete)
 
     def _graph_config(self) -> dict | None:
-        """The configuration of a graph of layers in the form of fastconv; None of another model."""
+        """Return the configuration of a graph of layers in fastconv's form, or None if the model is not a graph."""
         return None
 
     def _config_for_keras(self, class_name: str) -> dict:
@@ -210,9 +280,9 @@ class Model(Trainer):
         return config_to_keras({"class_name": class_name, "config": self._graph_config()})
 
     def own_config(self) -> dict:
-        """Return the configuration in the form of fastconv; of a subclass with a `get_config`, what that returns.
+        """Return the configuration in fastconv's form; if a subclass defines `get_config`, the result of that method.
 
-        It is plain data, without a walk through what the models inside have made plain.
+        It consists of plain data already; nested models' configurations are not converted twice.
         """
         from fastconv.models.functional import Functional
         from fastconv.models.sequential import Sequential
@@ -223,11 +293,11 @@ class Model(Trainer):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: Mapping[str, Any] | None = None) -> Any:
-        """Return a new model with new weights.
+        """Create a model with new weights from a configuration.
 
         Args:
-            config: what `get_config` of a model of this class, or of a functional one, has returned.
-            custom_objects: classes and functions by name, before those that are registered.
+            config: dict returned by `get_config` of a model of this class or of a functional model.
+            custom_objects: dict of classes and functions by name, with priority over registered objects. Default: None.
         """
         from fastconv.models.functional import Functional
 
@@ -243,18 +313,24 @@ class Model(Trainer):
 
     @classmethod
     def _of_graph(cls, graph: Any) -> Any:
-        """Return `graph`, a functional model, as a model of this class, whose constructor takes its ends."""
+        """Convert `graph`, a functional model, to a model of this class, whose constructor takes inputs and outputs."""
         model = cls(graph.input, graph.output)
         model.name, model._trainable = graph.name, graph._trainable
         return model
 
     def to_json(self, **how: Any) -> str:
-        """Return the configuration as JSON, from which `model_from_json`, here or in Keras, makes the model again.
+        """Return the configuration as JSON, for `model_from_json` in fastconv or Keras.
 
-        It says how the model was compiled, as in Keras. Models with operations that Keras lacks are for fastconv.
+        It includes the arguments of `compile`, as in Keras. Models with operations that Keras lacks are only for
+        fastconv.
 
         Args:
             how: arguments of `json.dumps`.
+
+        Example:
+            >>> model = Sequential([Input((4,)), layers.Dense(3)])
+            >>> models.model_from_json(model.to_json()).output_shape
+            (None, 3)
         """
         from fastconv.models.saving.to_keras import json_of
 
@@ -263,10 +339,10 @@ class Model(Trainer):
 
     @property
     def input_shape(self) -> Any:
-        """The shape of the input, or the shapes of several as they are nested, with None for unknown sizes."""
+        """The shape of the input, or nested shapes of several inputs, with None for unknown sizes."""
         return rebuild(self.input, [t.shape for t in leaves(self.input)])
 
     @property
     def output_shape(self) -> Any:
-        """The shape of the output, or the shapes of several as they are nested, with None for unknown sizes."""
+        """The shape of the output, or nested shapes of several outputs, with None for unknown sizes."""
         return rebuild(self.output, [t.shape for t in leaves(self.output)])

@@ -1,4 +1,4 @@
-"""Targets, weights of samples, losses and metrics, each for its output: by name, by structure or by place."""
+"""Matching of targets, sample weights, losses and metrics to outputs: by name, by structure or by order."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from fastconv.engine.tree import leaves, matched, ordered
 
 
 def for_outputs(what: str, given: Any, names: Sequence[str]) -> list:
-    """The entries of a list or dict in the order of the outputs; None for all where nothing is given.
+    """Return the entries of a list or dict in the order of the outputs; None for all outputs if `given` is None.
 
     Raises:
-        ValueError: another number of entries, or a name that no output has.
+        ValueError: the number of entries differs, or a name is not an output's.
     """
     if given is None:
         return [None] * len(names)
@@ -27,18 +27,17 @@ def for_outputs(what: str, given: Any, names: Sequence[str]) -> list:
 
 
 def targets_for(y: Any, y_pred: Any, names: Sequence[str], needed: Sequence[Any]) -> list:
-    """The target of each output, None if there is none.
+    """Return the target of each output, or None if it has no target.
 
     Args:
-        y: a target, or several in a list, in a dict by the outputs' names, or nested like the outputs. A list may leave
-            out the outputs that need none.
+        y: a target, or targets in a list, in a dict by the outputs' names, or nested like the outputs. A list may omit
+            outputs that need no target.
         y_pred: the outputs.
-        names: of the outputs, in their order.
+        names: the outputs' names, in order.
         needed: for each output, whether it needs a target.
 
     Raises:
-        ValueError: targets that are not as many as the outputs, an output without the target that it needs, or a name
-            that no output has.
+        ValueError: the number of targets differs, an output lacks a target that it needs, or a name is not an output's.
     """
     targets = _in_order(y, y_pred, names)
     places = [i for i, need in enumerate(needed) if need]
@@ -48,16 +47,16 @@ def targets_for(y: Any, y_pred: Any, names: Sequence[str], needed: Sequence[Any]
         targets = [given.get(i) for i in range(len(names))]
     if targets is None or any(targets[i] is None for i in places):
         found = list(y) if isinstance(y, dict) else [tuple(target.shape) for target in leaves(y)]
-        needing = [names[i] for i in places]  # for a loss or a metric
+        needing = [names[i] for i in places]  # outputs with a loss or a metric
         raise ValueError(f"Every output needs a target. Received: outputs={needing}, targets={found}")
     return targets
 
 
 def weights_for(sample_weight: Any, y_pred: Any, names: Sequence[str]) -> list:
-    """The weights of the samples for each output: the same for all, or those in a list or dict; None leaves them out.
+    """Return the sample weights of each output: the same for all, or the entries of a list or dict, which may be None.
 
     Raises:
-        ValueError: weights that are not as many as the outputs, or a name that no output has or that is missing.
+        ValueError: the number of weights differs, a name is not an output's, or a name is missing.
     """
     if not isinstance(sample_weight, (list, tuple, dict)):
         return [sample_weight] * len(names)
@@ -65,14 +64,14 @@ def weights_for(sample_weight: Any, y_pred: Any, names: Sequence[str]) -> list:
     if weights is None or (isinstance(sample_weight, dict) and set(sample_weight) < set(names)):
         found = list(sample_weight) if isinstance(sample_weight, dict) else f"a list of {len(sample_weight)}"
         raise ValueError(
-            "sample_weight must be one array for all outputs, or a list or dict with one for each. "
+            "sample_weight must be an array for all outputs, or a list or dict with an entry for each output. "
             f"Received: outputs={list(names)}, sample_weight={found}"
         )
     return weights
 
 
 def _in_order(given: Any, y_pred: Any, names: Sequence[str]) -> list | None:
-    """The entries of `given` in the order of the outputs; None if it has other names or another number of entries."""
+    """Return the entries of `given` in the order of the outputs; None if names or the number of entries differ."""
     if isinstance(given, dict) and set(given) <= set(names):
         return [given.get(name) for name in names]
     try:

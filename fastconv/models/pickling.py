@@ -1,6 +1,6 @@
-"""The graph of a drawn model without its links from node to node, as pickles and copies hold it.
+"""The graph of a functional model without links between nodes, for pickles and copies.
 
-Following those links, pickle would call itself for every layer of a deep model.
+If pickle followed these links, it would recurse for every layer of a deep model.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Place:
 
 
 class Call(NamedTuple):
-    """A node: what it applies, a layer or the name of an operation, to what; (shape, dtype, name) of its results."""
+    """A node: a layer or the name of an operation, its arguments, and (shape, dtype, name) of its results."""
 
     operation: Any
     args: tuple
@@ -33,7 +33,7 @@ class Call(NamedTuple):
 
 
 class FlatGraph(NamedTuple):
-    """A graph; `ends` has input and output of each layer that was first applied in it."""
+    """A graph; `ends` has the input and output of each layer that was first applied in it."""
 
     calls: list[Call]
     input: Any
@@ -42,7 +42,7 @@ class FlatGraph(NamedTuple):
 
 
 def flatten(nodes: Sequence[Node], inputs: Sequence[KerasTensor], input: Any, output: Any) -> FlatGraph:
-    """The graph of `nodes`, which are in an order in which they can run."""
+    """Flatten the graph of `nodes`, which are in an executable order."""
     places = {t: Place(i, k) for i, node in enumerate(nodes) for k, t in enumerate(node.outputs)}
     places.update({t: Place(-1, k) for k, t in enumerate(inputs)})
 
@@ -60,7 +60,7 @@ def flatten(nodes: Sequence[Node], inputs: Sequence[KerasTensor], input: Any, ou
 
 
 def unflatten(graph: FlatGraph, inputs: Sequence[KerasTensor]) -> tuple[list[Node], Any, Any]:
-    """(nodes, input, output) of a graph, drawn again on its inputs; no operation runs."""
+    """Rebuild (nodes, input, output) of a graph on given inputs, without running operations."""
     tensors: dict[tuple[int, int], KerasTensor] = {(-1, k): t for k, t in enumerate(inputs)}
 
     def linked(tree: Any) -> Any:
@@ -79,7 +79,7 @@ def unflatten(graph: FlatGraph, inputs: Sequence[KerasTensor]) -> tuple[list[Nod
 
 
 def is_layer(operation: Any) -> bool:
-    """Whether a node applies a layer, not a function of ops."""
+    """Return whether a node applies a layer, not a function of ops."""
     return hasattr(operation, "trainable")
 
 

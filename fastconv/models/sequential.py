@@ -1,4 +1,4 @@
-"""Models that are one layer after another."""
+"""Sequential models."""
 
 from __future__ import annotations
 
@@ -16,24 +16,38 @@ from fastconv.serialization import custom_object_scope, deserialize, from_keras,
 
 @register("layer")
 class Sequential(Model):
-    """Layers applied one after another.
+    """A model that applies its layers one after another.
 
-    The weights are made as soon as the shape of the input is known: from `Input(shape)` as the first element, from
+    The weights are created when the input's shape is known: from `Input(shape)` as the first element, from
     `input_shape=` of the first layer, or from the first data.
 
     Args:
-        layers: the first layers; `add` appends more.
-        trainable: whether training changes the weights.
-        name: of the model.
+        layers: list of layers; `add` appends more. Default: None, no layers.
+        trainable: bool. Whether training changes the weights. Default: True.
+        name: str or None. The model's name; None creates a name. Default: None.
+
+    Raises:
+        TypeError: an element is not a layer.
+        ValueError: two layers have the same name, or an input is not the first element.
+
+    Example:
+        >>> model = Sequential([
+        ...     Input((28, 28, 1)),
+        ...     layers.Conv2D(8, 3, activation="relu"),
+        ...     layers.GlobalAveragePooling2D(),
+        ...     layers.Dense(10),
+        ... ])
+        >>> model.output_shape, model.count_params()
+        ((None, 10), 170)
     """
 
     def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name)
         self._layers: list[Layer] = []
-        self._names: set[str] = set()  # of all layers that were ever added; others may be taken off or renamed
+        self._names: set[str] = set()  # all layers ever added; they may have been removed or renamed since
         self._input_layer: InputLayer | None = None
-        self._applied = 0  # layers that `outputs` has gone through
-        self._graph: Functional | None = None  # those layers, one after another
+        self._applied = 0  # number of layers that `outputs` has passed
+        self._graph: Functional | None = None  # a graph of these layers
         for layer in [layers] if isinstance(layers, Layer) else layers or ():
             self.add(layer)
         if not trainable:
@@ -68,15 +82,16 @@ class Sequential(Model):
         return list(self._layers)
 
     def add(self, layer: Any, rebuild: bool = True) -> None:
-        """Append a layer (or, as the first, what `Input` returns).
+        """Append a layer or, as the first element, the result of `Input`.
 
         Args:
             layer: the layer.
-            rebuild: whether its weights are made at once if the input is known; else `build` or the first data does it.
+            rebuild: bool. Whether to create its weights now if the input is known; otherwise `build` or the first data
+                create them. Default: True.
 
         Raises:
             TypeError: `layer` is not a layer.
-            ValueError: it is an input, but not the first element, or its name is taken.
+            ValueError: `layer` is an input but not the first element, or its name is taken.
         """
         if isinstance(layer, KerasTensor) and layer.node is not None and isinstance(layer.node.operation, InputLayer):
             layer = layer.node.operation
@@ -106,16 +121,17 @@ class Sequential(Model):
                 raise
 
     def pop(self, rebuild: bool = True) -> Layer:
-        """Take the last layer off and return it.
+        """Remove the last layer and return it.
 
         Args:
-            rebuild: whether the model can be used at once; else after `build` or with the first data.
+            rebuild: bool. Whether the model can be used immediately; otherwise after `build` or with the first data.
+                Default: True.
 
         Raises:
-            ValueError: there is none.
+            ValueError: there are no layers.
         """
         if not self._layers:
-            raise ValueError(f"{self.name}: there is no layer to take off")
+            raise ValueError(f"{self.name}: pop needs at least one layer. Received: none")
         was_drawn = self._applied == len(self._layers)
         layer = self._layers.pop()
         self._step_cache.clear()
@@ -129,7 +145,7 @@ class Sequential(Model):
 
     def build(self, input_shape: Any = None) -> None:
         if input_shape is None and not self._input_layer:
-            return  # `call` will know
+            return  # `call` will know the shape
         if not self._layers:
             raise ValueError(
                 f"{self.name}: a model needs at least one layer. Received: none, input_shape={input_shape}"
@@ -149,13 +165,13 @@ class Sequential(Model):
         self._set_output(output)
 
     def _set_output(self, output: Any) -> None:
-        """End the graph, which applies all layers, with `output`."""
+        """Set the output of the graph, which applies all layers."""
         self.outputs, self.output = [output], output
         self._applied, self._graph = len(self._layers), None
         self.built = bool(self._layers)
 
     def _undraw(self) -> None:
-        """Forget the graph, until the model is built again."""
+        """Forget the graph until the model is built again."""
         vars(self).pop("inputs", None)
         vars(self).pop("outputs", None)
         self.input = self.output = self._graph = None
@@ -174,7 +190,7 @@ class Sequential(Model):
         return super()._apply(args, kwargs)
 
     def get_config(self) -> dict:
-        """The configurations of the layers, in the form of Keras."""
+        """Return the configurations of the layers, in Keras's form."""
         return self._config_for_keras("Sequential")
 
     def _graph_config(self) -> dict:
@@ -183,11 +199,11 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
-        """Return a new model with new weights.
+        """Create a model with new weights from a configuration.
 
         Args:
             config: a configuration in the form of fastconv or of Keras.
-            custom_objects: classes and functions by name, before those that are registered.
+            custom_objects: dict of classes and functions by name, with priority over registered objects. Default: None.
         """
         with custom_object_scope(custom_objects or {}):
             return cls._from_config(config)

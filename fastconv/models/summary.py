@@ -11,7 +11,7 @@ from fastconv.arguments import as_integer, optional
 from fastconv.engine import KerasTensor
 from fastconv.engine.tree import leaves
 
-# Where columns end in a line of this length, as fractions of it: for layers in a row, and for branches.
+# The line length, and the ends of the columns as fractions of it: for layers in sequence, and for branches.
 IN_A_ROW: tuple[int, tuple[float, ...]] = (88, (0.45, 0.80, 1.0))
 BRANCHED: tuple[int, tuple[float, ...]] = (108, (0.3, 0.56, 0.74, 1.0))
 LEAST_WIDTH = 4  # of a column
@@ -27,7 +27,7 @@ def print_summary(
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
 ) -> None:
-    """Print name, type, output shape and number of weights of every layer, then the totals; see `Model.summary`."""
+    """Print the table of `Model.summary`, then the total numbers of weights."""
     line_length = optional(as_integer, "summary", "line_length", line_length, 1, MOST_CHARACTERS)
     print_line = print_fn or print
     nodes = getattr(model, "_nodes", ())
@@ -46,10 +46,10 @@ def print_summary(
 
 
 def in_range(layers: list[Any], layer_range: Sequence[str] | None) -> list[Any]:
-    """Return the layers from the first whose name matches one pattern to the last whose name matches the other one.
+    """Return the layers from the first match of one pattern to the last match of the other.
 
     Raises:
-        ValueError: no two patterns, or one that matches no name.
+        ValueError: there are not two patterns, or a pattern matches no name.
     """
     if layer_range is None:
         return layers
@@ -67,7 +67,7 @@ def in_range(layers: list[Any], layer_range: Sequence[str] | None) -> list[Any]:
 
 
 class Table:
-    """Rows of cells, drawn as lines of text."""
+    """A table of text."""
 
     def __init__(self, is_branched: bool, show_trainable: bool) -> None:
         self.is_branched = is_branched
@@ -77,7 +77,7 @@ class Table:
         self.rows: list[list[str]] = []
 
     def add(self, layer: Any, nodes: list[Any], expand_nested: bool, depth: int = 0) -> None:
-        """Add the row of a layer, and those of the layers inside it if `expand_nested`."""
+        """Add a row for a layer and, if `expand_nested`, for each layer inside it."""
         outputs = [t for node in nodes for t in node.outputs] or leaves(layer.output)
         shapes = dict.fromkeys(str(t.shape) for t in outputs if isinstance(t, KerasTensor))
         prefix = "   " * depth + "└ " if depth else ""
@@ -92,7 +92,7 @@ class Table:
             self.add(inner, [], expand_nested, depth + 1)
 
     def lines(self, line_length: int | None, positions: Sequence[float] | None) -> list[str]:
-        """Return the drawing, as wide as its cells unless a length or positions are given."""
+        """Return the lines of the table, as wide as its cells unless a length or positions are given."""
         as_needed = line_length is None and positions is None
         widths = self._natural_widths() if as_needed else self._given_widths(line_length, positions)
         lines = [_rule("┏", "━", "┳", "┓", widths), *self._row(self.header, "┃", widths)]
@@ -117,13 +117,13 @@ class Table:
         widths = [int(end) - int(start) - 3 for start, end in zip([1, *ends], ends)]
         if len(widths) != len(self.header) or min(widths) < LEAST_WIDTH:
             raise ValueError(
-                f"summary: each of {self.header} needs a position, and {LEAST_WIDTH} characters. "
+                f"summary: each column of {self.header} needs a position, and {LEAST_WIDTH} characters. "
                 f"Received: {line_length=}, {positions=}"
             )
         return widths
 
     def _row(self, cells: list[str], bar: str, widths: list[int]) -> list[str]:
-        """The lines of a row, in which cells are broken that are too long; counts stand on the right."""
+        """Return the lines of a row; long cells are wrapped, and counts are aligned to the right."""
         parts = [textwrap.wrap(cell, w, drop_whitespace=False) or [""] for cell, w in zip(cells, widths)]
         lines = []
         for i in range(max(map(len, parts))):
@@ -138,7 +138,7 @@ def _rule(left: str, line: str, cross: str, right: str, widths: list[int]) -> st
 
 
 def _totals(model: Any) -> dict[str, list[Any]]:
-    """The variables whose numbers are told at the end, by their labels."""
+    """Return the variables to count after the table, by label."""
     trained, others = model.trainable_weights, model.non_trainable_weights
     has_state = model.compiled and model.optimizer is not None and model.optimizer.built
     state = model.optimizer.variables if has_state else []

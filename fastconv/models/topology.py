@@ -1,6 +1,6 @@
-"""The order of a drawn model's layers: from the one that is farthest from the outputs to the nearest, as in Keras.
+"""The order of a functional model's layers: by decreasing distance from the outputs, as in Keras.
 
-Files name the layers of a class by their place in this order, so that it must be the same on both sides.
+Files name the layers of a class by their index in this order, so it must be the same in both libraries.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from fastconv.engine.tree import leaves, ordered
 
 
 class Graph:
-    """The nodes that lead from inputs to outputs, with an `InputLayer` as the node of each input."""
+    """The nodes between inputs and outputs, with an `InputLayer` as the node of each input."""
 
     def __init__(self, inputs: Mapping[KerasTensor, Any], outputs: Any) -> None:
         self.inputs = inputs
-        self.met: dict[Any, int] = {}  # operations, numbered as a search back from the outputs meets them
+        self.met: dict[Any, int] = {}  # operations, numbered in the order in which a search from the outputs finds them
         self.seen: set[Any] = set()
-        self.order: list[Any] = []  # nodes, each behind those it needs
+        self.order: list[Any] = []  # nodes, each after the nodes that it needs
         for t in leaves(ordered(outputs)):
             self._visit(self.node_of(t))
 
@@ -28,7 +28,7 @@ class Graph:
         return self.inputs.get(t, t.node)
 
     def operation_of(self, node: Any) -> Any:
-        """The layer that a node applies; a function of ops is another operation in each node."""
+        """Return the layer that a node applies; for a function of ops, return the node itself."""
         return node.operation if isinstance(node, Node) and hasattr(node.operation, "name") else node
 
     def needs(self, node: Any) -> list[Any]:
@@ -51,7 +51,7 @@ class Graph:
         return node, iter(self.needs(node))
 
     def operations(self) -> list[Any]:
-        """Every operation once, the deepest first; among equals, those that the search has met first."""
+        """Return each operation once, the deepest first; equally deep operations are in the order of the search."""
         depths: dict[Any, int] = {}
         deepest: dict[Any, int] = {}
         for node in reversed(self.order):

@@ -1,4 +1,4 @@
-"""The metrics of a model, which calls of several Python threads use in turn."""
+"""Sharing of a model's metrics between calls in several Python threads."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ _all: weakref.WeakSet[Turns] = weakref.WeakSet()
 
 
 class Turns:
-    """Which thread the metrics of a model belong to; those of other calls under way are kept until their next steps.
+    """Records which thread the metrics of a model belong to, and keeps the metrics of other running calls.
 
-    Calls such as `fit` hold the lock only during a step. Therefore a callback or a source of data may wait for another
+    Calls like `fit` hold the lock only during a step. A callback or a source of data may therefore wait for another
     thread that trains or evaluates the same model.
 
     Attributes:
-        lock: held by whoever runs a step or looks at metrics.
-        latest: the logs of the last step, which are found before the metrics go to another thread.
+        lock: held while a step runs or metrics are read.
+        latest: the logs of the last step, which are evaluated before another thread takes the metrics.
     """
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()  # a step that is made may ask for another
+        self.lock = threading.RLock()  # tracing a step may need another step
         self.latest: LazyLogs | None = None
         self._owner: int | None = None
-        self._calls: Counter[int] = Counter()  # under way in each thread, one inside another
+        self._calls: Counter[int] = Counter()  # running calls of each thread, which may be nested
         self._kept: dict[int, dict[Variable, np.ndarray]] = {}
         _all.add(self)
 
     @contextmanager
     def call(self, model: Any) -> Iterator[None]:
-        """Inside `with`, this thread's metrics of `model` are kept while other threads use theirs."""
+        """Inside `with`, keep this thread's metrics of `model` while other threads use theirs."""
         thread = get_ident()
         with self.lock:
             self.take(model)
@@ -61,7 +61,7 @@ class Turns:
             self._owner = self.latest = None
 
     def take(self, model: Any) -> None:
-        """Let the metrics of `model` be those of this thread; the caller holds the lock."""
+        """Give the metrics of `model` to this thread; the caller holds the lock."""
         thread = get_ident()
         if thread != self._owner:
             self._hand_over(model, thread)
@@ -79,7 +79,7 @@ class Turns:
 
 
 def _renew_locks() -> None:
-    """In a forked child: replace the locks that threads of the parent hold, which do not exist here."""
+    """In a forked child, replace locks held by threads of the parent, which do not exist here."""
     for turns in _all:
         if turns.lock.acquire(blocking=False):
             turns.lock.release()

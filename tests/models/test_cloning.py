@@ -136,7 +136,7 @@ def test_a_clone_function_may_change_layers(make):
 def test_refused_arguments():
     with pytest.raises(ValueError, match="call_function must be None for a Sequential"):
         models.clone_model(sequential(), call_function=lambda layer, *args: layer(*args))
-    with pytest.raises(ValueError, match="input_tensors must be one symbolic tensor"):
+    with pytest.raises(ValueError, match="input_tensors must be a symbolic tensor"):
         models.clone_model(sequential(), X)
     with pytest.raises(ValueError, match="input_tensors must be symbolic tensors, nested as"):
         models.clone_model(drawn(), [Input((8, 8, 2)), Input((8, 8, 2))])

@@ -269,6 +269,6 @@ def test_layers_are_found_by_their_current_names():
     model.add(layers.ReLU(name="c"))
     assert model.get_layer("c") is model.layers[2]
     model.pop()
-    with pytest.raises(ValueError, match="there is no such layer"):
+    with pytest.raises(ValueError, match="name or index must be that of a layer"):
         model.get_layer("c")
     assert model.get_layer(index=-1) is second

@@ -222,7 +222,7 @@ def test_missing_names_are_errors(kind):
         with pytest.raises(ValueError, match=r"Every output needs a target\. Received: outputs=\['left', 'right'\]"):
             model.evaluate(X, y, verbose=0)
     for w in ({"left": W["left"]}, {**W, "middle": W["left"]}, [W["left"]], [W["left"]] * 3):
-        with pytest.raises(ValueError, match="sample_weight must be one array for all outputs, or a list or dict"):
+        with pytest.raises(ValueError, match="sample_weight must be an array for all outputs, or a list or dict"):
             model.evaluate(X, Y, sample_weight=w, verbose=0)
     with pytest.raises(ValueError, match=r"one weight for each of 6 samples. Received: shape=\(5,\)"):
         model.evaluate(X, Y, sample_weight={**W, "right": np.ones(5)}, verbose=0)

@@ -96,5 +96,5 @@ def test_layers_are_taken_off_in_linear_time():
     for _ in range(3):
         model.pop()
     assert model.layers == []
-    with pytest.raises(ValueError, match="there is no layer to take off"):
+    with pytest.raises(ValueError, match="pop needs at least one layer"):
         model.pop()
