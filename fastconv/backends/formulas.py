@@ -1,6 +1,6 @@
-"""What is computed element by element, as formulas over `xp`: arrays of NumPy or CuPy, or symbols that write C.
+"""Elementwise formulas over `xp`: arrays of NumPy or CuPy, or symbols that write C.
 
-Each is called as formula(xp, *arrays, *constants). They use operators, `astype` and the functions that
+They are called as formula(xp, *arrays, *constants). They use operators, `astype` and the functions that
 `gpu/elementwise.py` knows.
 """
 
@@ -14,13 +14,13 @@ Array = Any
 
 
 def sigmoid(xp: Any, x: Array) -> Array:
-    """1 / (1 + e^-x), without overflow, and with all digits where it is near 0."""
+    """1 / (1 + e^-x), without overflow, and accurate near 0."""
     e = xp.exp(-abs(x))
     return xp.where(x >= 0, x.dtype.type(1), e) / (1 + e)
 
 
 # name: (f(xp, x, alpha), df(xp, dy, y, alpha)): the gradient is a function of the output y, so that x need not be kept.
-# Slopes of 0 choose 0 instead of multiplying by it, so that an infinite dy ends there.
+# If the derivative is 0, dx is 0 by choice instead of by a product, so that an infinite dy gives 0 too.
 ACTIVATIONS = {
     "relu": (lambda xp, x, a: xp.maximum(x, 0), lambda xp, dy, y, a: xp.where(y > 0, dy, dy.dtype.type(0))),
     "leaky_relu": (lambda xp, x, a: xp.where(x > 0, x, a * x), lambda xp, dy, y, a: xp.where(y > 0, dy, a * dy)),
@@ -53,13 +53,13 @@ def gate_bound(cubic: float) -> int:
 
 
 def gate(xp: Any, x: Array, linear: float, cubic: float) -> Array:
-    """x sigmoid(p), where p = x (linear + cubic x^2)."""
+    """x sigmoid(p), with p = x (linear + cubic x^2)."""
     a = xp.clip(x, -gate_bound(cubic), gate_bound(cubic))
     return xp.maximum(x, -gate_bound(cubic)) * sigmoid(xp, a * (linear + cubic * a * a))
 
 
 def gate_backward(xp: Any, dy: Array, x: Array, linear: float, cubic: float) -> Array:
-    """dy s (1 + x (1 - s) p'), where s = sigmoid(p)."""
+    """dy s (1 + x (1 - s) p'), with s = sigmoid(p)."""
     a = xp.clip(x, -gate_bound(cubic), gate_bound(cubic))
     p = a * (linear + cubic * a * a)
     s, rest = sigmoid(xp, p), sigmoid(xp, -p)
@@ -67,9 +67,9 @@ def gate_backward(xp: Any, dy: Array, x: Array, linear: float, cubic: float) -> 
 
 
 def normal_share(xp: Any, x: Array) -> Array:
-    """P(x) = erfc(-x / sqrt(2)) / 2, the share of the normal distribution below x; CUDA calls it normcdf.
+    """P(x) = erfc(-x / sqrt(2)) / 2, the standard normal cumulative distribution function; CUDA calls it normcdf.
 
-    NumPy has neither: Python computes one element after another.
+    NumPy has no such function, so Python computes the elements one by one.
     """
     if hasattr(xp, "normcdf"):
         return xp.normcdf(x)
@@ -77,7 +77,7 @@ def normal_share(xp: Any, x: Array) -> Array:
     return xp.asarray(flat, x.dtype).reshape(x.shape)
 
 
-WIDEST = 40  # no float dtype tells the normal distribution beyond so many deviations from 0 and 1
+WIDEST = 40  # beyond 40 standard deviations, P(x) rounds to 0 or 1 in every float dtype
 
 
 def gelu(xp: Any, x: Array) -> Array:
@@ -86,7 +86,7 @@ def gelu(xp: Any, x: Array) -> Array:
 
 
 def gelu_backward(xp: Any, dy: Array, x: Array) -> Array:
-    """dy (P(x) + x p(x)), where p(x) = exp(-x^2/2) / sqrt(2 pi)."""
+    """dy (P(x) + x p(x)), with the density p(x) = exp(-x^2/2) / sqrt(2 pi)."""
     a = xp.clip(x, -WIDEST, WIDEST)
     return dy * (normal_share(xp, x) + a * (xp.exp(a * a * -0.5) / sqrt(2 * pi)))
 
@@ -97,16 +97,16 @@ def softplus(xp: Any, x: Array) -> Array:
 
 
 def sigmoid_loss(xp: Any, x: Array, target: Array) -> Array:
-    """log(1 + e^x) - target x, with the digits of small losses.
+    """log(1 + e^x) - target x, accurate for small losses.
 
-    That is log(1 + e^u) - m u with m = min(target, 1 - target), and u = -x for targets above 1/2, else x.
+    Equal to log(1 + e^u) - m u with m = min(target, 1 - target), and u = -x if target > 1/2, else u = x.
     """
     u, m = xp.where(target > 0.5, -x, x), xp.minimum(target, 1 - target)
     return softplus(xp, u) - m * xp.where(m == 0, x.dtype.type(0), u)
 
 
 def sigmoid_loss_slope(xp: Any, x: Array, target: Array) -> Array:
-    """sigmoid(x) - target, with the digits of small slopes."""
+    """sigmoid(x) - target, accurate for small slopes."""
     flipped = target > 0.5
     slope = sigmoid(xp, xp.where(flipped, -x, x)) - xp.minimum(target, 1 - target)
     return xp.where(flipped, -slope, slope)
@@ -129,7 +129,7 @@ TANH_SHRINK = tuple(2 * k / factorial(2 * k + 1) for k in range(10, 0, -1))
 
 
 def tanh_shrink(xp: Any, x: Array) -> Array:
-    """x - tanh(x), near 0 as (x cosh x - sinh x) / cosh x, whose numerator is a series of terms of one sign."""
+    """x - tanh(x); near 0, (x cosh x - sinh x) / cosh x, with the numerator as a series of terms of equal sign."""
     near = xp.clip(x, -1, 1)
     square, series = near * near, TANH_SHRINK[0]
     for coefficient in TANH_SHRINK[1:]:
@@ -138,7 +138,7 @@ def tanh_shrink(xp: Any, x: Array) -> Array:
     return xp.where(abs(x) < 1, series * square * near / cosh, x - xp.tanh(x))
 
 
-# Functions of x and constants whose gradients are made of ops.
+# Functions of x and constants whose gradients are composed of ops.
 SMOOTH: dict[str, Callable[..., Array]] = {
     "softplus": softplus,
     "softsign": softsign,
@@ -161,7 +161,7 @@ def normal_backward(
     xp: Any, dy: Array, x: Array, mean: Array, variance: Array, gamma: Array, dgamma: Array, dbeta: Array,
     epsilon: float, n: int,
 ) -> Array:  # fmt: skip
-    """dx of a batch of n, of which mean and variance are the statistics; Ioffe and Szegedy 2015, section 3."""
+    """dx of a batch of n with these statistics; Ioffe and Szegedy 2015, section 3."""
     inverse = 1 / xp.sqrt(variance + epsilon)
     return (dy - dbeta / n - (x - mean) * inverse * (dgamma / n)) * (gamma * inverse)
 
@@ -177,7 +177,7 @@ def stretch(xp: Any, x: Array, scale: Array, shift: Array, low: float, high: flo
 
 
 def where(xp: Any, condition: Array, x: Array, y: Array) -> Array:
-    """x where `condition` holds, else y."""
+    """x if `condition` is True, else y."""
     return xp.where(condition, x, y)
 
 
@@ -190,6 +190,6 @@ def uniform(xp: Any, seed: Array, i: Array) -> Array:
 
 
 def dropout(xp: Any, x: Array, seed: Array, i: Array, rate: float) -> Array:
-    """x / (1 - rate) where uniform(seed, i) >= rate, else 0."""
+    """x / (1 - rate) if uniform(seed, i) >= rate, else 0."""
     keep = uniform(xp, seed, i) >= xp.float32(rate)
     return xp.where(keep, x * (1 / (1 - rate)), x.dtype.type(0))

@@ -19,7 +19,7 @@ class Launch(NamedTuple):
 
     Attributes:
         result: the array, or tuple of arrays, that the function fills; None if the function returns the result.
-        function: a compiled kernel, or Python code around several.
+        function: a compiled kernel, or Python code that calls several.
         arguments: the arrays and numbers that it takes.
     """
 

@@ -1,10 +1,10 @@
-"""The contract of every kernel, as plain array code: what `cpu` and `gpu` override, and the oracle of their tests.
+"""The contract of every kernel as plain array code. `cpu` and `gpu` override it, and their tests compare with it.
 
 Arrays are channels last: activations ``x (N, H, W, CI)``, kernels ``w (KH, KW, CI/groups, CO)``, outputs
-``y (N, OH, OW, CO)``; ``d`` before a name is the gradient of a scalar with respect to it. Sizes, strides, padding and
+``y (N, OH, OW, CO)``. ``d`` before a name is the gradient of a scalar with respect to it. Sizes, strides, padding and
 dilation are in a record of `fastconv.geometry`; convolutions have one to three spatial axes. Every method takes
-``out``, the array (or tuple of arrays) that receives the result; without it a new array is returned. `ops` has checked
-the arguments.
+``out``, the array (or tuple of arrays) that receives the result; if it is None, a new array is returned. `ops` has
+checked the arguments.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Sides = tuple[Pair, ...]
 Shape = tuple[int, ...]
 Out = Array | None  # the array that receives the result; None for a new one
 
-NO_INTEGER = -(2**63)  # what a GPU has in place of a class index or position that is no integer
-COUNTED_AT_ONCE = 1 << 20  # comparisons of elements with thresholds or classes: a bound on the memory of counts
+NO_INTEGER = -(2**63)  # stands for a class index or position that is not an integer, on a GPU
+COUNTED_AT_ONCE = 1 << 20  # comparisons of elements with thresholds or classes; bounds the memory of counts
 
 
 def deliver(result: Array, out: Out) -> Array:
-    """`result`, or `out` filled with it."""
+    """Return `result`, or `out` filled with it."""
     if out is None:
         return result
     out[...] = result
@@ -101,7 +101,7 @@ class Reference(Backend):
         alpha: float = 0.0,
         out: Out = None,
     ) -> Array:
-        """dx = f(bias + C^T dy), where C is the matrix for which conv(x, w) = C x."""
+        """dx = f(bias + C^T dy), with the matrix C of conv(x, w) = C x."""
         c, ci = convolution, w.shape[-2]
         dx = self.xp.zeros((*c.input_shape[:-1], c.groups, ci), dy.dtype)
         grouped = dy.reshape(*dy.shape[:-1], c.groups, dy.shape[-1] // c.groups)  # N OH OW G CO
@@ -132,13 +132,13 @@ class Reference(Backend):
         alpha: float = 0.0,
         out: Out = None,
     ) -> Array:
-        """act(bias + op(a) op(b)), where op swaps the last two axes of what is to be transposed."""
+        """act(bias + op(a) op(b)), with op swapping the last two axes of a transposed factor."""
         a = self.xp.swapaxes(a, -1, -2) if transpose_a else a
         b = self.xp.swapaxes(b, -1, -2) if transpose_b else b
         return self._finish(self.xp.matmul(a, b), bias, activation, alpha, out)
 
     def _finish(self, y: Array, bias: Array | None, activation: str | None, alpha: float, out: Out) -> Array:
-        """The epilogue of conv and matmul."""
+        """Apply the epilogue of conv and matmul: bias, activation, output."""
         y = y if bias is None else y + bias
         return deliver(y if activation is None else formulas.activate(self.xp, y, activation, alpha), out)
 
@@ -150,7 +150,7 @@ class Reference(Backend):
         return deliver(self.xp.pad(x, pad_width, mode=mode, **extra), out)
 
     def pad_backward(self, dy: Array, *, pad_width: Sides, mode: str = "constant", out: Out = None) -> Array:
-        """dx: every element of dy added to the element of x that it is a copy of (none for a constant)."""
+        """dx: every element of dy is added to the element of x of which it is a copy (none for a constant)."""
         for axis, (before, after) in enumerate(pad_width):
             n = dy.shape[axis] - before - after
             rows = self.xp.moveaxis(dy, axis, 0)
@@ -163,17 +163,17 @@ class Reference(Backend):
         return deliver(dy, out)
 
     def max_pool(self, x: Array, *, pooling: Pooling, out: Out = None) -> Array:
-        """y[n, oh, ow, c] = the largest element of the window; padding never wins, NaN always does."""
+        """y[n, oh, ow, c] = the maximum of the window. Padding is never the maximum; a NaN in the window gives NaN."""
         return deliver(self._extreme_pool(-self.xp.inf, x, pooling)[0], out)
 
     def min_pool(self, x: Array, *, pooling: Pooling, out: Out = None) -> Array:
-        """y[n, oh, ow, c] = the smallest element of the window; padding never wins, NaN always does."""
+        """y[n, oh, ow, c] = the minimum of the window. Padding is never the minimum; a NaN in the window gives NaN."""
         return deliver(self._extreme_pool(self.xp.inf, x, pooling)[0], out)
 
     def max_pool_argmax(self, x: Array, *, pooling: Pooling, out: Out = None) -> tuple[Array, ...]:
-        """(max_pool(x), for each window the number kh KW + kw of the first tap that is y, or NaN as y then is).
+        """(max_pool(x), the number kh KW + kw of the first tap of each window that equals y, or is NaN if y is NaN).
 
-        A window that lies in the padding alone has the number -1. Numbers are int32.
+        If a window lies in the padding only, its number is -1. Numbers are int32.
         """
         results = self._extreme_pool(-self.xp.inf, x, pooling)
         return tuple(deliver(r, o) for r, o in zip(results, out or (None,) * 2))
@@ -195,14 +195,14 @@ class Reference(Backend):
         return y, argmax
 
     def extreme_pool_backward(self, dy: Array, argmax: Array, *, pooling: Pooling, out: Out = None) -> Array:
-        """dx: each dy is added to the element of its window that the winner's number says."""
+        """dx: each dy is added to the element of its window with the number in `argmax`."""
         dx = self.xp.zeros(pooling.input_shape, dy.dtype)
         for tap, written, read in meetings(pooling):
             dx[written] += self.xp.where(argmax[read] == tap[0] * pooling.size[1] + tap[1], dy[read], 0)
         return deliver(dx, out)
 
     def average_pool(self, x: Array, *, pooling: Pooling, count_padding: bool = False, out: Out = None) -> Array:
-        """y[n, oh, ow, c] = the mean of the window: over its size, or over the part of it that lies inside x."""
+        """y[n, oh, ow, c] = the mean of the window, over its size or over the part of it inside x."""
         y = self.xp.zeros(pooling.output_shape, x.dtype)
         for _, read, written in meetings(pooling):
             y[written] += x[read]
@@ -219,7 +219,7 @@ class Reference(Backend):
         return deliver(dx, out)
 
     def _window_counts(self, pooling: Pooling, count_padding: bool, dtype: Any) -> Array:
-        """(1, OH, OW, 1): how many elements each window averages over, at least one."""
+        """(1, OH, OW, 1): the number of elements that each window averages, at least one."""
         if count_padding:
             return self.xp.full((1, 1, 1, 1), prod(pooling.size), dtype)
         total = self.xp.zeros((1, *pooling.outputs, 1), dtype)
@@ -238,19 +238,19 @@ class Reference(Backend):
         return deliver(formulas.activate_backward(self.xp, dy, y, activation, alpha), out)
 
     def gate(self, x: Array, *, linear: float, cubic: float, out: Out = None) -> Array:
-        """y = x sigmoid(p), where p = x (linear + cubic x^2)."""
+        """y = x sigmoid(p), with p = x (linear + cubic x^2)."""
         return deliver(formulas.gate(self.xp, x, linear, cubic), out)
 
     def gate_backward(self, dy: Array, x: Array, *, linear: float, cubic: float, out: Out = None) -> Array:
-        """dx = dy s (1 + x (1 - s) p'), where s = sigmoid(p)."""
+        """dx = dy s (1 + x (1 - s) p'), with s = sigmoid(p)."""
         return deliver(formulas.gate_backward(self.xp, dy, x, linear, cubic), out)
 
     def gelu(self, x: Array, *, out: Out = None) -> Array:
-        """y = x P(x), where P(x) = erfc(-x / sqrt(2)) / 2 is the share of the normal distribution below x."""
+        """y = x P(x), with the standard normal cumulative distribution function P(x) = erfc(-x / sqrt(2)) / 2."""
         return deliver(formulas.gelu(self.xp, x), out)
 
     def gelu_backward(self, dy: Array, x: Array, *, out: Out = None) -> Array:
-        """dx = dy (P(x) + x p(x)), where p(x) = exp(-x^2/2) / sqrt(2 pi)."""
+        """dx = dy (P(x) + x p(x)), with the density p(x) = exp(-x^2/2) / sqrt(2 pi)."""
         return deliver(formulas.gelu_backward(self.xp, dy, x), out)
 
     def smooth(self, x: Array, *, function: str, constants: tuple = (), out: Out = None) -> Array:
@@ -271,7 +271,7 @@ class Reference(Backend):
         shifted = x - x.max(axis=-1, keepdims=True)
         first = shifted == 0
         rest = self.xp.where(first, x.dtype.type(0), self.xp.exp(shifted)).sum(axis=-1, keepdims=True)
-        count = first.sum(axis=-1, keepdims=True, dtype=x.dtype)  # beside which the rest may be small
+        count = first.sum(axis=-1, keepdims=True, dtype=x.dtype)  # the rest may be small in comparison
         return deliver(shifted - self.xp.log1p(count - 1 + rest), out)
 
     def log_softmax_backward(self, dy: Array, y: Array, *, out: Out = None) -> Array:
@@ -281,17 +281,17 @@ class Reference(Backend):
     # ---- fused losses: one loss per logit --------------------------------------------------------------------------
 
     def sigmoid_loss(self, x: Array, target: Array, *, out: Out = None) -> Array:
-        """loss = log(1 + e^x) - target x, with the digits of small losses."""
+        """loss = log(1 + e^x) - target x, accurate for small losses."""
         return deliver(formulas.sigmoid_loss(self.xp, x, target), out)
 
     def sigmoid_loss_slope(self, x: Array, target: Array, *, out: Out = None) -> Array:
-        """Its derivative sigmoid(x) - target, with the digits of small slopes."""
+        """The derivative of `sigmoid_loss`: sigmoid(x) - target, accurate for small slopes."""
         return deliver(formulas.sigmoid_loss_slope(self.xp, x, target), out)
 
     # ---- fused losses: logits (M, K), one loss per row -----------------------------------------------------------
 
     def softmax_cross_entropy(self, logits: Array, target: Array, *, out: Out = None) -> Array:
-        """loss[m] = -sum over k of target[m, k] log_softmax(logits)[m, k]; targets of 0 do not look at theirs."""
+        """loss[m] = -sum over k of target[m, k] log_softmax(logits)[m, k]; terms with target 0 are 0."""
         logarithms = self.xp.where(target == 0, target.dtype.type(0), self.log_softmax(logits))
         return deliver(-(target * logarithms).sum(axis=-1), out)
 
@@ -301,14 +301,14 @@ class Reference(Backend):
         return deliver((self.softmax(logits) * total - target) * dloss[..., None], out)
 
     def sparse_softmax_cross_entropy(self, logits: Array, target: Array, *, out: Out = None) -> Array:
-        """loss[m] = -log_softmax(logits)[m, target[m]]. Raises ValueError for a label outside [0, K)."""
+        """loss[m] = -log_softmax(logits)[m, target[m]]. Raises ValueError if a label is outside [0, K)."""
         check_labels(target, logits.shape[-1])
         return deliver(-self.log_softmax(logits)[self.xp.arange(len(target)), target], out)
 
     def sparse_softmax_cross_entropy_backward(
         self, dloss: Array, logits: Array, target: Array, *, out: Out = None
     ) -> Array:
-        """dlogits = (softmax(logits) - one_hot(target)) dloss. Raises ValueError for a label outside [0, K)."""
+        """dlogits = (softmax(logits) - one_hot(target)) dloss. Raises ValueError if a label is outside [0, K)."""
         check_labels(target, logits.shape[-1])
         d = self.softmax(logits)
         d[self.xp.arange(len(target)), target] -= 1
@@ -341,9 +341,9 @@ class Reference(Backend):
         return deliver(formulas.normalize(self.xp, x, mean, variance, gamma, beta, epsilon), out)
 
     def standardize(self, x: Array, *, epsilon: float, out: Out = None) -> tuple[Array, ...]:
-        """(y, inverse): y = (x - mean) inverse along the last axis, where inverse = 1 / sqrt(variance + epsilon).
+        """(y, inverse): y = (x - mean) inverse along the last axis, with inverse = 1 / sqrt(variance + epsilon).
 
-        The mean is subtracted, and then that of the distances, which rounding the first one has left over.
+        The mean is subtracted, and then the mean of the differences, which is the rounding error of the first mean.
         """
         distance = x - self.mean(x, axis=(-1,), keepdims=True)
         distance = distance - self.mean(distance, axis=(-1,), keepdims=True)
@@ -371,17 +371,17 @@ class Reference(Backend):
         return self.xp.multiply(x, y, out=out)
 
     def sum(self, x: Array, *, axis: tuple[int, ...] | None = None, keepdims: bool = False, out: Out = None) -> Array:
-        """The sum over `axis` (a tuple of axes, all of them when None)."""
+        """The sum over `axis`, a tuple of axes, or None for all axes."""
         return deliver(self.xp.sum(x, axis=axis, keepdims=keepdims), out)
 
     def mean(self, x: Array, *, axis: tuple[int, ...] | None = None, keepdims: bool = False, out: Out = None) -> Array:
-        """The arithmetic mean over `axis`; NaN over no elements."""
+        """The arithmetic mean over `axis`; NaN if there are no elements."""
         if x.size:
             return deliver(self.xp.mean(x, axis=axis, keepdims=keepdims), out)
         return deliver(self.xp.sum(x, axis=axis, keepdims=keepdims) * x.dtype.type(self.xp.nan), out)
 
     def moments(self, x: Array, *, axis: tuple[int, ...] | None = None, out: Out = None) -> tuple[Array, ...]:
-        """(mean, variance) over `axis`, which keeps sizes of 1, from the distances to the mean as it is rounded.
+        """(mean, variance) over `axis`, with reduced axes of size 1, from the distances to the rounded mean.
 
         The mean of these distances corrects both.
         """
@@ -393,30 +393,30 @@ class Reference(Backend):
         return tuple(deliver(r, o) for r, o in zip(results, out or (None,) * 2))
 
     def elementwise(self, *arrays: Array, function: str, out: Out = None) -> Array:
-        """The ufunc called `function`."""
+        """Apply the ufunc named `function`."""
         return getattr(self.xp, function)(*arrays, out=out)
 
     def max(self, x: Array, *, axis: tuple[int, ...] | None = None, keepdims: bool = False, out: Out = None) -> Array:
-        """The largest element over `axis`; NaN propagates."""
+        """The maximum over `axis`; NaN propagates."""
         return deliver(self.xp.max(x, axis=axis, keepdims=keepdims), out)
 
     def min(self, x: Array, *, axis: tuple[int, ...] | None = None, keepdims: bool = False, out: Out = None) -> Array:
-        """The smallest element over `axis`; NaN propagates."""
+        """The minimum over `axis`; NaN propagates."""
         return deliver(self.xp.min(x, axis=axis, keepdims=keepdims), out)
 
     def indices(self, x: Array, *, out: Out = None) -> Array:
-        """Floats as int64. Raises ValueError for a number that is no integer."""
+        """Floats as int64. Raises ValueError if a number is not an integer."""
         fits = (x == self.xp.floor(x)) & (abs(x) < 2.0**63)
         if not fits.all():
             raise no_integer(x, int(fits.argmin()))
         return deliver(x.astype("int64"), out)
 
     def argmax(self, x: Array, *, axis: int | None = None, out: Out = None) -> Array:
-        """The position of the first largest element along one axis, or of the flattened array."""
+        """The position of the first maximum along an axis, or of the flattened array."""
         return deliver(self.xp.argmax(x, axis=axis), out)
 
     def argsort(self, x: Array, *, axis: int, out: Out = None) -> Array:
-        """The positions of the elements along one axis in ascending order; those of equal ones stay in theirs."""
+        """The positions that sort the elements along an axis in ascending order. Equal elements keep their order."""
         return deliver(self.xp.argsort(x, axis=axis, kind="stable"), out)
 
     def threshold_counts(self, x: Array, real: Array, weights: Array, thresholds: Array, *, out: Out = None) -> Array:
@@ -430,7 +430,7 @@ class Reference(Backend):
         return deliver(xp.concatenate(counts, axis=1), out)
 
     def confusion_matrix(self, real: Array, called: Array, weights: Array, *, classes: int, out: Out = None) -> Array:
-        """matrix[i, j] = sum of the weights where real is i and called is j; no class counts nowhere."""
+        """matrix[i, j] = sum of the weights with real = i and called = j. Other indices are not counted."""
         xp, numbers, matrix = self.xp, self.xp.arange(classes), self.xp.zeros((classes, classes), "float64")
         step = max(1, COUNTED_AT_ONCE // classes)
         for first in range(0, len(real), step):
@@ -464,7 +464,7 @@ class Reference(Backend):
         return deliver(self.xp.take(x, indices, axis=axis), out)
 
     def take_backward(self, dy: Array, indices: Array, *, axis: int, input_shape: Shape, out: Out = None) -> Array:
-        """dx of y = take(x, indices): every element of dy added where it was taken."""
+        """dx of y = take(x, indices): every element of dy is added at the position from which it was taken."""
         dx = self.xp.zeros(input_shape, dy.dtype)
         self.xp.add.at(dx, (slice(None),) * axis + (indices,), dy)
         return deliver(dx, out)
@@ -474,11 +474,12 @@ class Reference(Backend):
     def affine_transform(
         self, x: Array, transform: Array, *, nearest: bool, fill: str, value: float, out: Out = None
     ) -> Array:
-        """y[n, h, w] = x[n] at row t3 w + t4 h + t5 and column t0 w + t1 h + t2, where t = transform[n].
+        """y[n, h, w] = x[n] at row t3 w + t4 h + t5 and column t0 w + t1 h + t2, with t = transform[n].
 
-        Between pixels the four around are interpolated, or the nearest is taken. What lies beyond the border `fill`
-        says, by SciPy's names: "nearest", "reflect", "mirror", "grid-wrap" and "wrap" continue the image; "constant"
-        puts `value` wherever a place lies beyond the outermost centres, "grid-constant" at each pixel outside.
+        Between pixels, the four neighbours are interpolated, or the nearest is taken. `fill` defines the values beyond
+        the border, with SciPy's names. "nearest", "reflect", "mirror", "grid-wrap" and "wrap" continue the image.
+        "constant" gives `value` at any position beyond the outermost pixel centres, "grid-constant" at each pixel
+        outside.
         """
         t = transform.astype("float64")[:, :, None, None]
         h, w = self.xp.arange(x.shape[1])[:, None], self.xp.arange(x.shape[2])
@@ -490,13 +491,13 @@ class Reference(Backend):
             pixels = x[images, self.xp.maximum(row, 0), self.xp.maximum(column, 0)]
             outside, share = ((row < 0) | (column < 0))[..., None], (down * right)[..., None].astype(x.dtype)
             pixels = self.xp.where(outside, x.dtype.type(value), pixels)
-            y += self.xp.where(share == 0, x.dtype.type(0), pixels) * share  # which may be infinite, or no number
+            y += self.xp.where(share == 0, x.dtype.type(0), pixels) * share  # 0 times infinity or NaN is NaN
         return deliver(y, out)
 
     def resample(self, x: Array, w: Array, back_w: Array, first: Array, back_first: Array, *, out: Out = None) -> Array:
-        """y[m, o] = sum over t of w[o, t] x[m, first[o] + t]; taps of weight 0 are not looked at.
+        """y[m, o] = sum over t of w[o, t] x[m, first[o] + t]; taps of weight 0 are not read.
 
-        back_w and back_first are those of the transposed matrix, by which the gradient resamples.
+        back_w and back_first describe the transposed matrix, by which the gradient resamples.
         """
         y = self.xp.zeros((x.shape[0], len(first), x.shape[2]), x.dtype)
         for t in range(w.shape[1]):
@@ -505,11 +506,11 @@ class Reference(Backend):
         return deliver(y, out)
 
     def flip_some(self, x: Array, flips: Array, *, axes: tuple[int, ...], out: Out = None) -> Array:
-        """y[n] = x[n] in reverse order along `axes` where flips[n], else x[n]."""
+        """y[n] = x[n] in reverse order along `axes` if flips[n], else x[n]."""
         return deliver(self.xp.where(flips[:, None, None, None], self.xp.flip(x, axes), x), out)
 
     def crop_at(self, x: Array, starts: Array, *, size: Pair, out: Out = None) -> Array:
-        """y = x[:, row : row + height, column : column + width], where starts = (row, column)."""
+        """y = x[:, row : row + height, column : column + width], with starts = (row, column)."""
         (row, column), (height, width) = map(int, starts), size
         y = x[:, row : row + height, column : column + width]
         return y.copy() if out is None else deliver(y, out)
@@ -521,10 +522,11 @@ class Reference(Backend):
     # ---- random --------------------------------------------------------------------------------------------------
 
     def dropout(self, x: Array, seed: Array, *, rate: float, out: Out = None) -> Array:
-        """y[i] = x[i] / (1 - rate) where uniform(seed, i) >= rate, else 0; seed is a (1,) uint64 array.
+        """y[i] = x[i] / (1 - rate) if uniform(seed, i) >= rate, else 0; seed is a (1,) uint64 array.
 
-        uniform(seed, i) = (splitmix64(seed + i * 0x9E3779B97F4A7C15) >> 40) / 2^24 (Steele, Lea and Flood 2014): a
-        function of the element's index alone, so that the gradient draws the same mask again and threads do not matter.
+        uniform(seed, i) = (splitmix64(seed + i * 0x9E3779B97F4A7C15) >> 40) / 2^24 (Steele, Lea and Flood 2014). It
+        depends only on the seed and the element's index, so that the gradient draws the same mask again, with any
+        number of threads.
         """
         y = formulas.dropout(self.xp, x.ravel(), seed, self.xp.arange(x.size, dtype="uint64"), rate)
         return deliver(y.reshape(x.shape), out)
@@ -538,7 +540,7 @@ class Reference(Backend):
     def update(
         self, w: Array, dw: Array, *states_and_scalars: Array, rule: str, constants: tuple, out: Out = None
     ) -> tuple[Array, ...]:
-        """The new w and states by a rule of `updates.RULES`; the scalars begin with the share of w that is kept."""
+        """The new w and states by a rule of `updates.RULES`. The first scalar multiplies w (1 without weight decay)."""
         *states, scalars = states_and_scalars
         results = step(self.xp, w, dw, *states, scalars, rule, constants)
         outs = (None,) * len(results) if out is None else out if states else (out,)
@@ -546,7 +548,7 @@ class Reference(Backend):
 
 
 def axis_taps(xp: Any, c: Array, n: int, nearest: bool, fill: str) -> list[tuple[Array, Array]]:
-    """The pixels of an axis of n that coordinates c are made of, -1 where the constant stands, and their weights."""
+    """Return the pixels of an axis of n that are combined at coordinates c, and their weights; -1 is the constant."""
     if fill == "wrap" and n > 1:
         c = xp.where(c < 0, c + (n - 1) * (xp.floor(-c / (n - 1)) + 1), c)
         c = xp.where(c > n - 1, c % (n - 1), c)
@@ -560,27 +562,27 @@ def axis_taps(xp: Any, c: Array, n: int, nearest: bool, fill: str) -> list[tuple
 
 
 def axis_pixel(xp: Any, i: Array, n: int, fill: str) -> Array:
-    """The pixel that stands at position i of an axis of n; -1 where the constant does."""
+    """Return the pixel at position i of an axis of n, or -1 for the constant."""
     if fill in ("constant", "grid-constant"):
         return xp.where((i >= 0) & (i < n), i, -1)
     if fill == "nearest" or n == 1:
         return xp.clip(i, 0, n - 1)
     if fill in ("wrap", "grid-wrap"):
         return i % n
-    once = int(fill == "reflect")  # whether the outermost pixel is repeated
+    once = int(fill == "reflect")  # 1 if the outermost pixel is repeated
     at = i % (2 * n - 2 + 2 * once)
     return xp.where(at < n, at, 2 * n - 2 + once - at)
 
 
 def check_labels(target: Array, classes: int) -> None:
-    """Raise ValueError, naming the first, where a label lies outside [0, classes)."""
+    """Raise ValueError with the first label outside [0, classes), if there is any."""
     wrong = ((target < 0) | (target >= classes)).nonzero()[0]
     if wrong.size:
         raise wrong_label(int(wrong[0]), int(target[wrong[0]]), classes)
 
 
 def no_integer(x: Array, place: int) -> ValueError:
-    """What to raise for a class index or position that is no integer."""
+    """Return the error for a class index or position that is not an integer."""
     return ValueError(
         "Class indices and positions must be integers; probabilities and one-hot rows belong to other losses and "
         f"metrics. Received: {float(x.ravel()[place])} at position {place} of an array of shape {x.shape}"
@@ -588,7 +590,7 @@ def no_integer(x: Array, place: int) -> ValueError:
 
 
 def wrong_label(row: int, label: int, classes: int) -> ValueError:
-    """What to raise for a label outside [0, classes), or no integer: `NO_INTEGER`, or any if there are 0 classes."""
+    """Return the error for a label outside [0, classes), or not an integer (NO_INTEGER, or if classes is 0)."""
     if label == NO_INTEGER or not classes:
         return ValueError(
             "Class indices and positions must be integers; probabilities and one-hot rows belong to other losses and "

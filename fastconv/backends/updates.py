@@ -1,7 +1,7 @@
-"""The rules of optimizers in plain NumPy: one step on a weight and its states.
+"""The rules of optimizers in plain NumPy: one step for a weight and its states.
 
-Each is called as rule(xp, w, g, *states, s, h) and returns the new w and states. s are numbers that change from step to
-step, the rate first, h those that do not.
+They are called as rule(xp, w, g, *states, s, h) and return the new w and states. s are numbers that change between
+steps, the learning rate first; h are numbers that do not change.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def adagrad(xp: Any, w: Array, g: Array, total: Array, s: Array, h: tuple) -> Re
 
 
 def adadelta(xp: Any, w: Array, g: Array, squares: Array, moves: Array, s: Array, h: tuple) -> Results:
-    """Moves as large as the last ones: g sqrt(moves + epsilon) / sqrt(squares + epsilon); h: rho, 1 - rho, epsilon.
+    """Steps as large as recent steps: g sqrt(moves + epsilon) / sqrt(squares + epsilon); h: rho, 1 - rho, epsilon.
 
     Zeiler 2012.
     """
@@ -103,7 +103,10 @@ def adadelta(xp: Any, w: Array, g: Array, squares: Array, moves: Array, s: Array
 
 
 def ftrl(xp: Any, w: Array, g: Array, total: Array, linear: Array, s: Array, h: tuple) -> Results:
-    """The regularized leader where rates fall with sqrt(total); h: l1, 2 l2, beta, 2 shrinkage. McMahan et al. 2013."""
+    """Follow the regularized leader, with a rate that falls with sqrt(total); h: l1, 2 l2, beta, 2 shrinkage.
+
+    McMahan et al. 2013.
+    """
     grown = total + g * g
     linear = linear + (g + w * h[3]) - (xp.sqrt(grown) - xp.sqrt(total)) / s[0] * w
     w = (xp.clip(linear, -h[0], h[0]) - linear) / (xp.sqrt(grown) / s[0] + (h[1] + h[2] / s[0]))
@@ -138,7 +141,9 @@ RULES: dict[str, Callable[..., Results]] = {
 
 
 def step(xp: Any, w: Array, g: Array, *others: Any) -> Results:
-    """A rule after weight decay; others: the states, four numbers of which w is multiplied by the first, the rule's
-    name, h."""
+    """Apply a rule after weight decay.
+
+    `others` are the states, four numbers, the rule's name and h. w is multiplied by the first number.
+    """
     *states, s, rule, h = others
     return RULES[rule](xp, w * s[0], g, *states, s[1:], h)

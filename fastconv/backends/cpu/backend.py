@@ -1,4 +1,4 @@
-"""The CPU backend: `Reference` with compiled kernels for float32 in its place; float64 stays plain array code."""
+"""The CPU backend: `Reference` with compiled kernels for float32. float64 is computed by plain array code."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from fastconv.backends.reference import Array, Reference
 
 
 class Cpu(CpuStream):
-    """NumPy arrays."""
+    """The backend for NumPy arrays."""
 
     def __init__(self) -> None:
         super().__init__(np)
 
     def prepare(self, operation: Operation, arrays: tuple, parameters: dict[str, Any], out: Any = None) -> Launch:
-        """As `Backend.prepare`: by the operation's kernel if the arrays are float32, else by plain array code."""
+        """As `Backend.prepare`: with the operation's kernel if the arrays are float32, else with plain array code."""
         kernel: CpuKernel | None = self.kernels.get(operation)
         if kernel is None:
             return super().prepare(operation, arrays, parameters, out)

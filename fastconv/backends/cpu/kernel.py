@@ -1,4 +1,4 @@
-"""The compiled kernels of the CPU backend: what a method that prepares one has to keep to."""
+"""The compiled kernels of the CPU backend: the contract of the methods that prepare them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from fastconv.backends.launch import Kernel, Launch, Operation
 
 
 class CpuKernel(Kernel):
-    """A kernel for float32 arrays in C order; `Cpu.prepare` copies others, and leaves other dtypes to the reference.
+    """A kernel for float32 arrays in C order. `Cpu.prepare` copies other arrays; the reference takes other dtypes.
 
-    The positional arguments of the method are the arrays. The method looks only at shapes and returns a `Launch`, or
-    None if the reference is the better choice. Results come from ``output_array(out, shape)``, so that they are `out`
-    if that is possible.
+    The positional arguments of the method are the arrays. The method reads only shapes, and returns a `Launch`, or None
+    if the reference is the better choice. Results come from ``output_array(out, shape)``, so that they are `out` if
+    possible.
 
     Attributes:
-        seeds: how many arrays at the end may have any dtype and any strides.
+        seeds: the number of arrays, at the end, that may have any dtype and any strides.
     """
 
     def __init__(self, operation: Operation, method: Callable[..., Launch | None], seeds: int) -> None:
@@ -31,17 +31,17 @@ def float32(operation: Operation, seeds: int = 0) -> Callable[[Callable[..., Lau
 
 
 def is_filled(out: Any, result: Any) -> bool:
-    """Whether `result`, an array or several, is `out` itself."""
+    """Return True if `result`, an array or several, is `out` itself."""
     return all(map(operator.is_, result, out)) if isinstance(out, tuple) else result is out
 
 
 def run_into(launch: Launch, out: Any) -> None:
-    """Run a launch, and copy its result to `out`, an array or several, if it is not there."""
+    """Run a launch, and copy its result to `out`, an array or several, unless it is already there."""
     copy_into(launch.run(), out)
 
 
 def copy_into(result: Any, out: Any) -> None:
-    """Copy `result`, an array or several, to `out` if it is not there."""
+    """Copy `result`, an array or several, to `out`, unless it is already there."""
     if isinstance(out, tuple):
         for r, o in zip(result, out):
             copy_into(r, o)

@@ -1,7 +1,7 @@
-"""The CPU kernels that are bound by memory: everything but convolutions and matrix products.
+"""The memory-bound kernels of the CPU: everything but convolutions and matrix products.
 
-They take float32 in C order; arrays that lie otherwise are copied first. Other dtypes, and the cases named in a
-method's docstring, are computed by `Reference`. An `out` may be one of the inputs, or share no memory with any of them.
+They take float32 arrays in C order; other layouts are copied first. Other dtypes, and the cases named in a method's
+docstring, are computed by `Reference`. An `out` may be one of the inputs, or share no memory with any of them.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from fastconv.backends.launch import Launch
 from fastconv.backends.reference import Array, Pair, Reference, Sides
 from fastconv.geometry import Pooling
 
-# The numbers by which the tiles know the activations (csrc/kernels.h).
+# The numbers of activations in the tiles (csrc/kernels.h).
 ACTIVATION_NUMBERS = {None: 0, "relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5, "clipped_relu": 6}
 
 # The functions that have a kernel, by the number of their arguments.
 TUNED = {1: _stream.UNARY, 2: _stream.BINARY}
 
-# From this many elements an elementwise function is worth a second thread, and a kernel beats NumPy's ufunc; with a
-# vector of channels, which NumPy takes one short row at a time, it does so much earlier.
+# From this number of elements, an elementwise function is worth a second thread, and a kernel is faster than NumPy's
+# ufunc. With a vector of channels the limit is much lower, since NumPy processes one short row at a time.
 LARGE, LARGE_WITH_CHANNELS = 1 << 17, 1 << 12
 
-BLOCK = 1 << 15  # elements that are counted at once, so that what is computed of them stays in the cache
-FEW_THRESHOLDS = 32  # comparing 32,768 elements with each takes 0.35 ms, searching for their places 0.8 ms
+BLOCK = 1 << 15  # elements that are counted at once, so that intermediate results stay in the cache
+FEW_THRESHOLDS = 32  # comparing 32,768 elements with all takes 0.35 ms, a binary search for each element 0.8 ms
 
 Axes = int | tuple[int, ...] | None
 Runs = tuple[tuple[int, int], ...]
@@ -53,7 +53,7 @@ class CpuStream(Reference):
 
     @float32(Reference.pad_backward)
     def pad_backward(self, dy, *, pad_width, mode="constant", out=None):
-        """A kernel for two neighbouring axes; others two by two, from the first one on."""
+        """A kernel for two neighbouring axes. Other axes are processed two at a time."""
         shape = tuple([n - before - after for n, (before, after) in zip(dy.shape, pad_width)])
         dx = output_array(out, shape)
         first, last = split_sides(pad_width)
@@ -223,7 +223,7 @@ class CpuStream(Reference):
 
     @float32(Reference.scale_shift)
     def scale_shift(self, x, scale, shift, *, out=None):
-        """A kernel for one scale and shift a channel; else the reference."""
+        """A kernel if there is one scale and shift per channel; else the reference."""
         if not scale.shape == shift.shape == x.shape[-1:]:
             return None
         y = output_array(out, x.shape)
@@ -251,8 +251,10 @@ class CpuStream(Reference):
 
     @float32(Reference.elementwise)
     def elementwise(self, *arrays, function, out=None):
-        """A kernel for `_stream.UNARY` and `_stream.BINARY` on large arrays, of one shape or one of them a vector of
-        channels or a number; else NumPy. Kernels give no warnings."""
+        """A kernel for `_stream.UNARY` and `_stream.BINARY` on large arrays; else NumPy. Kernels give no warnings.
+
+        Arrays must have equal shapes, or one of them must be a vector of channels or a number.
+        """
         return streamed(function, arrays, out)
 
     @float32(Reference.sum)
@@ -275,7 +277,7 @@ class CpuStream(Reference):
 
     @float32(Reference.dropout, seeds=1)
     def dropout(self, x, seed, *, rate, out=None):
-        """The bits of the reference."""
+        """The same bits as the reference."""
         y = output_array(out, x.shape)
         return Launch(y, _stream.dropout, (y, x, seed, rate))
 
@@ -291,15 +293,17 @@ class CpuStream(Reference):
 
 @functools.lru_cache(maxsize=256)
 def pad_source(n: int, before: int, after: int, mode: Any) -> Array:
-    """For each element of a padded axis of n: the index of the element that it copies, -1 where it is the constant."""
+    """Return the index of the element that each element of a padded axis of n copies, or -1 for the constant."""
     extra: dict[str, Any] = {"constant_values": -1} if mode == "constant" else {}
     return np.pad(np.arange(n), (before, after), mode=mode, **extra)
 
 
 @functools.lru_cache(maxsize=1024)
 def split_sides(pad_width: Sides) -> tuple[Sides | None, Sides]:
-    """(all axes but the last ones, the last ones), each with none for the others: such sides that the last ones are
-    at most two neighbours, and None where these are all."""
+    """Return (sides of the first padded axes, sides of the last padded axes), each with (0, 0) for all other axes.
+
+    The last padded axes are at most two neighbours. The first result is None if no other axis is padded.
+    """
     padded = [axis for axis, side in enumerate(pad_width) if side != (0, 0)]
     if not padded or padded[0] >= padded[-1] - 1:
         return None, pad_width
@@ -310,8 +314,10 @@ def split_sides(pad_width: Sides) -> tuple[Sides | None, Sides]:
 
 @functools.lru_cache(maxsize=1024)
 def padded_image(shape: tuple[int, ...], pad_width: Sides) -> tuple[tuple[int, ...], Sides]:
-    """`shape` as that of images (N, ..., C) that are padded between these alone, and the sides of the axes there, of
-    which there are at least two."""
+    """Return the shape and the padded sides of images (N, ..., C) that are equivalent to `shape` padded by `pad_width`.
+
+    Only the axes between N and C are padded. There are at least two of them.
+    """
     padded = [axis for axis, side in enumerate(pad_width) if side != (0, 0)] or [len(shape)]
     first, end = padded[0], padded[-1] + 1
     spatial, sides = shape[first:end], pad_width[first:end]
@@ -385,9 +391,9 @@ def average(y: Array, x: Array, outer: int, inner: int) -> None:
 
 @functools.lru_cache(maxsize=1024)
 def reduced_sizes(shape: tuple[int, ...], axis: Axes, keepdims: bool) -> tuple[tuple[int, ...], Runs]:
-    """(the shape of the result, for each run of neighbouring axes from the last one on: elements before and after it).
+    """Return (shape of the result, runs): for each run of reduced axes, from the last, the elements before and after.
 
-    There are no runs if nothing is reduced, the array is empty, or axes are wrong: NumPy says how.
+    There are no runs if nothing is reduced, if the array is empty, or if axes are wrong. NumPy handles these cases.
     """
     axes = axes_of(axis, len(shape))
     if not prod(shape) or len(set(axes)) < len(axes) or not all(0 <= a < len(shape) for a in axes):
@@ -404,7 +410,7 @@ def reduced_sizes(shape: tuple[int, ...], axis: Axes, keepdims: bool) -> tuple[t
 
 
 def axes_of(axis: Axes, ndim: int) -> tuple[int, ...]:
-    """`axis`, one, several or None for all, counted from the front and in order."""
+    """Return `axis`, one, several or None for all, counted from the front and in order."""
     if axis is None:
         return tuple(range(ndim))
     axes = axis if isinstance(axis, tuple) else (axis,)
@@ -427,7 +433,7 @@ def _sparse_softmax_cross_entropy_backward(d: Array, dloss: Array, logits: Array
 
 
 def threshold_counts(x: Array, real: Array, weights: Array, thresholds: Array) -> Array:
-    """Count each element once, between the two thresholds where it lies; sums of these counts follow."""
+    """Count each element once, between the two thresholds around it, and add up these counts."""
     order = np.argsort(thresholds, kind="stable")
     columns, places = x.shape[1], len(order) + 1
     counts = np.zeros(2 * places * columns)
@@ -455,13 +461,13 @@ def confusion_matrix(real: Array, called: Array, weights: Array, classes: int) -
 
 
 def blocks(rows: int, height: int) -> list[slice]:
-    """Slices of at most `height` rows, but of one at least, that follow each other."""
+    """Return consecutive slices of at most `height` rows, and at least one."""
     height = max(1, height)
     return [slice(first, first + height) for first in range(0, rows, height)]
 
 
 def thresholds_below(x: Array, thresholds: Array) -> Array:
-    """How many of `thresholds`, in ascending order, each element is above; NaN is above none."""
+    """Return, for each element, the number of `thresholds` (ascending) below it; 0 for NaN."""
     if len(thresholds) <= FEW_THRESHOLDS:
         below = np.zeros(x.shape, np.intp)
         for threshold in thresholds:
@@ -473,12 +479,12 @@ def thresholds_below(x: Array, thresholds: Array) -> Array:
 
 
 def weighted_counts(numbers: Array, weights: Array, count: int) -> Array:
-    """The sum of the weights of each number less than `count`."""
+    """Return the sum of the weights of each number less than `count`."""
     if weights.size and not any(weights.strides):  # a single weight, broadcast
         return np.bincount(numbers.ravel(), minlength=count) * float(weights.flat[0])
     return np.bincount(numbers.ravel(), weights.ravel(), count)
 
 
 def int64(labels: Array) -> Array:
-    """`labels` of any integer dtype as the kernels take them."""
+    """Return `labels` of any integer dtype as int64 in C order."""
     return contiguous(labels.astype(np.int64, copy=False))

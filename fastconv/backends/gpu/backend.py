@@ -1,4 +1,4 @@
-"""The GPU backend: `Reference` on CuPy's arrays, with kernels in place of what is worth one."""
+"""The GPU backend: `Reference` on CuPy arrays, with kernels for operations that benefit."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fastconv.device import cupy, is_on_gpu
 
 
 class Gpu(GpuProducts, GpuStream):
-    """Arrays of one GPU; arrays of NumPy among them are copied there first.
+    """The backend for arrays of one GPU. NumPy arrays are copied to it first.
 
     Args:
-        number: of the GPU.
+        number: int, the number of the GPU.
 
     Attributes:
-        stream: where plans compute.
-        uploads, downloads: where batches and results travel in the meantime.
+        stream: the stream on which plans compute.
+        uploads, downloads: the streams that copy batches and results at the same time.
     """
 
     def __init__(self, number: int = 0) -> None:
@@ -35,7 +35,7 @@ class Gpu(GpuProducts, GpuStream):
             self.stream, self.uploads, self.downloads = (self.xp.cuda.Stream(non_blocking=True) for _ in range(3))
 
     def prepare(self, operation: Operation, arrays: tuple, parameters: dict[str, Any], out: Any = None) -> Launch:
-        """As `Backend.prepare`; arrays of NumPy among `arrays` are copied to this GPU."""
+        """As `Backend.prepare`. NumPy arrays among `arrays` are copied to this GPU."""
         with self.xp.cuda.Device(self.number):
             given = tuple(None if x is None else self.array(x) for x in arrays)
             kernel: GpuKernel | None = self.kernels.get(operation)
@@ -49,38 +49,38 @@ class Gpu(GpuProducts, GpuStream):
             return function(*arguments)
 
     def array(self, x: Any) -> Array:
-        """`x` on this GPU."""
+        """Return `x` on this GPU."""
         if is_on_gpu(x) and x.device.id == self.number:
             return x
         with self.xp.cuda.Device(self.number):
             if not is_on_gpu(x):
                 return self.xp.array(x)
             other = gpu_backend(x.device.id)
-            self._wait_for(other)  # which CuPy's copy does not
+            self._wait_for(other)  # CuPy's copy does not wait
             copy = self.xp.array(x)
             other._wait_for(self)
             return copy
 
     def event(self) -> Any:
-        """A point in the work of a stream of this GPU."""
+        """Return a new event of this GPU."""
         with self.xp.cuda.Device(self.number):
             return self.xp.cuda.Event(disable_timing=True)
 
     def reached(self) -> Any:
-        """The point that the caller's work on this GPU has come to."""
+        """Record an event on the caller's current stream and return it."""
         with self.xp.cuda.Device(self.number):
             here = self.event()
             here.record()
             return here
 
     def current_stream(self) -> Any:
-        """Where the caller's work on this GPU goes."""
+        """Return the caller's current stream on this GPU."""
         with self.xp.cuda.Device(self.number):
             return self.xp.cuda.get_current_stream()
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Within it, work joins `stream`: after what the caller's stream has to do, which then goes on after it."""
+        """Run a block on `stream`, after the work of the caller's stream, which then continues after the block."""
         with self._lock, self.xp.cuda.Device(self.number):
             callers = self.current_stream()
             self._follow(self.stream, callers)
@@ -101,7 +101,7 @@ class Gpu(GpuProducts, GpuStream):
             later.wait_event(reached)
 
     def _wait_for(self, other: Gpu) -> None:
-        """Let the caller's work here go on after what it does on another GPU."""
+        """Let the caller's stream on this GPU wait for its work on another GPU."""
         reached = other.reached()
         with self.xp.cuda.Device(self.number):
             self.current_stream().wait_event(reached)
@@ -109,5 +109,5 @@ class Gpu(GpuProducts, GpuStream):
 
 @functools.cache
 def gpu_backend(number: int) -> Gpu:
-    """The backend of a GPU."""
+    """Return the backend of a GPU."""
     return Gpu(number)

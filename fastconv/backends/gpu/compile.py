@@ -1,4 +1,4 @@
-"""Kernels of CUDA C, the files of fastconv/cuda: compiled when first used, for one type of elements, and launched."""
+"""Kernels in CUDA C (the files of fastconv/cuda): compiled for an element type when first used, and launched."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SOURCES = Path(__file__).parents[2] / "cuda"
 THREADS = 256  # of a block
 INT_SIZES = 1 << 30  # arrays of fewer elements are indexed by int
 
-# C's names of the types of elements.
+# The names of element types in C.
 TYPES = {
     "bool": "bool",
     "int8": "signed char",
@@ -34,16 +34,16 @@ class Index(int):
 
 @functools.cache
 def source(file: str) -> str:
-    """The text of fastconv/cuda/`file`.cu."""
+    """Return the text of fastconv/cuda/`file`.cu."""
     return Path(SOURCES, f"{file}.cu").read_text(encoding="utf-8")
 
 
 @functools.cache
 def function(xp: Any, device: int, code: str, name: str, *options: str) -> Any:
-    """A function of CUDA C, compiled for the GPU `device`, the current one: ``function(...)(grid, block, args)``.
+    """Return a function of CUDA C, compiled for the current GPU `device`: ``function(...)(grid, block, args)``.
 
     Args:
-        name: its own, or an instance of a template such as "depthwise<true>".
+        name: its name, or an instance of a template, for example "depthwise<true>".
     """
     expressions = (name,) if "<" in name else None
     return module(xp, device, code, expressions, *options).get_function(name)
@@ -55,7 +55,7 @@ def module(xp: Any, device: int, code: str, expressions: tuple[str, ...] | None,
 
 
 def launch(xp: Any, name: str, *args: Any, grid: tuple[int, ...], block: tuple[int, ...], shared_mem: int = 0) -> None:
-    """Run kernel "file.function", whose ELEMENT is the dtype of the first argument.
+    """Run the kernel "file.function". ELEMENT is the dtype of the first argument.
 
     Args:
         args: arrays in C order, None for a null pointer; ints are passed as `int`, floats as ELEMENT.
@@ -80,7 +80,7 @@ def launch(xp: Any, name: str, *args: Any, grid: tuple[int, ...], block: tuple[i
 
 
 def launch_each(xp: Any, name: str, *args: Any) -> None:
-    """Run a kernel with a thread for each element of the first array, and their number behind the arrays."""
+    """Run a kernel with a thread for each element of the first array, and pass their number after the arrays."""
     size = args[0].size
     if size:
         arrays = sum(a is None or isinstance(a, xp.ndarray) for a in args)

@@ -1,6 +1,6 @@
 """Convolutions by the kernels of fastconv/cuda: float32 in C order, one to three spatial axes.
 
-Every result is one sum in an order that its shape fixes, whatever the order in which a GPU runs blocks.
+Every result is a single sum, in an order that depends only on shapes, not on the order in which a GPU runs blocks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fastconv.backends.reference import Array, Shape
 from fastconv.device import cupy
 from fastconv.geometry import Convolution
 
-ACTIVATED = "activated"  # no file, but a function that is written
+ACTIVATED = "activated"  # a generated function instead of a file
 GATHER = (ACTIVATED, "window", "product", "conv")
 CORRELATE = ("window", "product", "conv_kernel")
 DEPTHWISE = (ACTIVATED, "window", "depthwise")
@@ -29,18 +29,18 @@ FINISH = (ACTIVATED, "finish")
 
 MOST_INT = 2**31 - 1
 BLOCKS = 512  # enough to keep a large GPU busy: four for each of 128 multiprocessors
-SHORTEST_PART = 512  # of the pixels that a gradient of a kernel is summed over
+SHORTEST_PART = 512  # pixels; the gradient of a kernel is summed over parts of the output pixels
 MOST_GRID = 65535  # blocks on the second and third axis
 
 
 class Window(NamedTuple):
-    """A convolution in the words of window.cu."""
+    """A convolution in the terms of window.cu."""
 
     images: int
     groups: int
     ci: int  # of one group, as co
     co: int
-    inputs: Shape  # three axes, as all that follow
+    inputs: Shape  # three axes, as in all following shapes
     outputs: Shape
     taps: Shape
     strides: Shape
@@ -54,17 +54,17 @@ class Window(NamedTuple):
 
     @property
     def pixels(self) -> int:
-        """Of the output, in all images."""
+        """Return the number of output pixels of all images."""
         return self.images * prod(self.outputs)
 
     @property
     def phases(self) -> int:
-        """How many kinds of input pixels there are by the taps that they meet."""
+        """Return the number of phases: kinds of input pixels that meet different taps."""
         return prod(self.strides)
 
     @property
     def phase_pixels(self) -> int:
-        """The most input pixels of one phase, in all images."""
+        """Return the most input pixels of a phase, in all images."""
         return self.images * prod(-(-n // s) for n, s in zip(self.inputs, self.strides))
 
     @property
@@ -74,7 +74,7 @@ class Window(NamedTuple):
 
 @functools.lru_cache(maxsize=4096)
 def window(c: Convolution) -> Window:
-    """Return a convolution with three spatial axes, of which missing ones have size 1."""
+    """Return a convolution with three spatial axes; missing axes have size 1."""
     lacking = 3 - len(c.strides)
 
     def three(sizes: Iterable[int], missing: int = 1) -> Shape:
@@ -95,7 +95,7 @@ def window(c: Convolution) -> Window:
 
 
 def fits(c: Window) -> bool:
-    """Whether the kernels, which count pixels and blocks in 32 bits, take the convolution."""
+    """Return True if the pixels and blocks of the convolution can be counted in 32 bits, as the kernels do."""
     sizes = (c.pixels, c.images * prod(c.inputs), prod(c.taps) * c.ci * c.co * c.groups)
     return max(sizes) < MOST_INT and c.groups * max(c.phases, 1) <= MOST_GRID and prod(c.taps) <= MOST_GRID
 
@@ -139,7 +139,7 @@ def depthwise(
 
 
 def conv_backward_kernel(device: int, xp: Any, c: Window, x: Array, dy: Array, dw: Array) -> None:
-    """Parts of the output pixels first, then the sum of what they give."""
+    """Sum over parts of the output pixels, then add the parts."""
     if c.depthwise:
         blocks = (cuts(c.groups * c.co, 32), prod(c.taps))
     else:
@@ -176,7 +176,7 @@ def cuts(n: int, size: int) -> int:
 
 
 def tile_of(rows: int, columns: int, others: int) -> tuple[int, int]:
-    """The rows and columns of a block: large ones reuse more of what they load, small ones occupy the whole GPU."""
+    """Return the rows and columns of a block. Large blocks reuse more loaded data; small blocks occupy the GPU."""
     if columns <= 32:
         return 128, 32
     enough = cuts(rows, 128) * cuts(columns, 128) * others >= BLOCKS // 4
@@ -188,9 +188,9 @@ def threads(tile: tuple[int, int]) -> int:
 
 
 def part_length(c: Window, blocks: int, size: int) -> int:
-    """How many pixels a part of a kernel's gradient has: a multiple of 8, by the shape alone.
+    """Return the number of pixels in a part of a kernel's gradient: a multiple of 8 that depends only on the shape.
 
-    So many parts that the GPU is busy, if their sums, `size` bytes each, fit into the workspace.
+    There are enough parts to keep the GPU busy, if their sums, `size` bytes each, fit into the workspace.
     """
     wanted = cuts(BLOCKS, blocks * (1 if c.depthwise else c.groups))
     most = min(cuts(c.pixels, SHORTEST_PART), config.max_workspace() // size, MOST_GRID // c.groups)
@@ -198,12 +198,12 @@ def part_length(c: Window, blocks: int, size: int) -> int:
 
 
 def whole(channels: int, *arrays: Array) -> bool:
-    """Whether channels may be read and written by fours: 16 bytes at addresses that are multiples of 16."""
+    """Return True if channels may be read and written in fours: 16 bytes at addresses that are multiples of 16."""
     return channels % 4 == 0 and all(array.data.ptr % 16 == 0 for array in arrays)
 
 
 def end_arguments(stand_in: Array, bias: Array | None, activation: str | None, alpha: float) -> tuple:
-    """The arguments (bias, biased, activation, alpha), with any array where there is no bias."""
+    """Return the arguments (bias, biased, activation, alpha), with any array as bias if there is none."""
     number = np.int32(activation_number(activation))
     return stand_in if bias is None else bias, np.int32(bias is not None), number, np.float32(alpha)
 
@@ -217,18 +217,18 @@ def instance(name: str, *parameters: int | bool) -> str:
 
 
 def kernel(device: int, files: tuple[str, ...], name: str) -> Any:
-    """The function `name` of some files of fastconv/cuda on a GPU."""
+    """Return the function `name` from files of fastconv/cuda, on a GPU."""
     return function(cupy(), device, code(*files), name)
 
 
 @functools.cache
 def code(*files: str) -> str:
-    """The texts of the files, one behind the other."""
+    """Return the concatenated texts of the files."""
     return "\n".join(activated() if file == ACTIVATED else source(file) for file in files)
 
 
 def activated() -> str:
-    """CUDA C of `activated(x, activation, alpha)`: f(x), where f has the number `activation`, 0 being none."""
+    """Return CUDA C of `activated(x, activation, alpha)`: f(x) for the activation's number; 0 is the identity."""
     cases = "".join(
         f"case {activation_number(name)}: {{\n{written(formula, ('T x', 'T alpha'), ())[0]}\nbreak;\n}}\n"
         for name, (formula, _) in ACTIVATIONS.items()

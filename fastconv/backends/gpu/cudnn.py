@@ -1,8 +1,8 @@
 """Convolutions by cuDNN, through its graph API: NVIDIA's package nvidia-cudnn-frontend, and libcudnn.
 
-A plan is built once for an operation, its shapes and what of `config` bears on the numbers: that takes milliseconds,
-and must not happen while a graph is captured. Only engines count that give the same bits every time and compute in
-float32, or in TF32 where `config.tf32()` says so. What cuDNN cannot do that way is left to the kernels of conv.
+A plan is built once for an operation, its shapes and the settings in `config` that affect the numbers. Building takes
+milliseconds, and must not happen while a graph is captured. Only engines that give the same bits every time and compute
+in float32 are used, or in TF32 if `config.tf32()` is True. If cuDNN has no such engine, the kernels of conv compute.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fastconv.backends.reference import Array, Shape
 
 FIRST, SECOND, RESULT = 1, 2, 3  # the numbers of a graph's tensors
 
-# What an operation takes, with cuDNN's words for it, and what it gives.
+# The inputs of an operation, with cuDNN's names for them, and its result.
 TENSORS = {
     "conv_fprop": (("x", "image"), ("w", "weight"), "y"),
     "conv_dgrad": (("y", "loss"), ("w", "filter"), "x"),
@@ -26,14 +26,14 @@ TENSORS = {
 }
 
 
-# In messages of refusals that come as a RuntimeError: releases differ in the type.
+# Parts of the messages of refusals. The type of the error differs between releases.
 REFUSALS = ("NOT_SUPPORTED", "No valid", "No execution plans")
 
 _left: dict[int, set[tuple]] = {}  # by device, the convolutions for which cuDNN has no plan
 
 
 class Plan(NamedTuple):
-    """What cuDNN is to run."""
+    """A convolution that cuDNN can run."""
 
     graph: Any
     workspace: int  # bytes
@@ -46,7 +46,7 @@ class Plan(NamedTuple):
 
 
 def conv(xp: Any, device: int, c: Window, x: Array, w: Array, y: Array) -> bool:
-    """Fill y with the convolution, if cuDNN does it: whether it does is returned."""
+    """Fill y with the convolution, if cuDNN can compute it. Return True if it did."""
     return run(xp, device, c, "conv_fprop", x, filters_first(xp, w), y)
 
 
@@ -64,7 +64,7 @@ def conv_backward_kernel(xp: Any, device: int, c: Window, x: Array, dy: Array, d
 
 
 def filters_first(xp: Any, w: Array) -> Array:
-    """(KH, KW, CI, CO) as (CO, KH, KW, CI), which is how cuDNN wants kernels of images with channels last."""
+    """Return (KH, KW, CI, CO) as (CO, KH, KW, CI), cuDNN's layout of kernels for channels-last images."""
     return xp.ascontiguousarray(xp.moveaxis(w, -1, 0))
 
 
@@ -79,7 +79,7 @@ def run(xp: Any, device: int, c: Window, operation: str, first: Array, second: A
 
 
 def plan_for(device: int, operation: str, c: Window) -> Plan | None:
-    """The plan of an operation on the current GPU, or None where cuDNN is missing or has none."""
+    """Return the plan of an operation on the current GPU, or None if cuDNN is missing or has no plan."""
     module = cudnn()
     if module is None or handle(module, device) is None:
         return None
@@ -111,7 +111,7 @@ def planned(
 
 
 def described(module: Any, handle: Any, operation: str, c: Window) -> Any:
-    """The graph of one operation, unbuilt: axes in cuDNN's order, N C D H W, with channels last in memory."""
+    """Return the unbuilt graph of an operation. Axes are in cuDNN's order, N C D H W, with channels last in memory."""
     axes = 3 if c.inputs[0] * c.taps[0] * c.outputs[0] > 1 or c.before[0] else 2
     last = slice(3 - axes, 3)
     kind = module.data_type.FLOAT
@@ -144,7 +144,7 @@ def described(module: Any, handle: Any, operation: str, c: Window) -> Any:
 
 
 def channels_last(shape: Shape) -> list[int]:
-    """The strides, in elements, of (N, C, ..) that lies in memory as (N, .., C)."""
+    """Return the strides, in elements, of (N, C, ..) stored in memory as (N, .., C)."""
     strides, size = [1], shape[1]
     for n in reversed(shape[2:]):
         strides.insert(1, size)
@@ -153,15 +153,15 @@ def channels_last(shape: Shape) -> list[int]:
 
 
 def after(c: Window, axes: slice) -> list[int]:
-    """The padding behind the inputs that the outputs reach: what strides leave out is not padded."""
+    """Return the padding after the inputs that the outputs read. Pixels that strides skip are not padded."""
     sides = zip(c.inputs, c.outputs, c.taps, c.strides, c.before, c.dilation)
     return [max((o - 1) * s + (k - 1) * d + 1 - i - b, 0) for i, o, k, s, b, d in sides][axes]
 
 
 def unwanted_notes(module: Any, tf32: bool, exact: bool) -> list[Any]:
-    """What engines may not do.
+    """Return the properties that engines must not have.
 
-    With TF32, no transforms: they magnify its rounding. "exact" forbids them, too, as it does on the processor.
+    With TF32 transforms are excluded, since they magnify its rounding errors. "exact" excludes them too, as on the CPU.
     """
     note = module.numerical_note
     always = [note.NONDETERMINISTIC, note.DOWN_CONVERT_INPUTS, note.REDUCED_PRECISION_REDUCTION]
@@ -174,24 +174,24 @@ def unwanted_notes(module: Any, tf32: bool, exact: bool) -> list[Any]:
 
 @functools.cache
 def cudnn() -> Any:
-    """The package, or None where it is not installed or does not load."""
+    """Return the package, or None if it is not installed or does not load."""
     try:
         return importlib.import_module("cudnn")
-    except Exception:  # a broken installation must not break the kernels that are there
+    except Exception:  # a broken installation must not break fastconv's own kernels
         return None
 
 
 @functools.cache
 def handle(module: Any, device: int) -> Any:
-    """cuDNN's handle of the current GPU, or None where there is no libcudnn that suits it."""
+    """Return cuDNN's handle of the current GPU, or None if no suitable libcudnn is found."""
     try:
         return module.create_handle()
-    except Exception:  # a library that is missing or too old has many ways to say so
+    except Exception:  # a missing or outdated library raises various errors
         return None
 
 
 def describe(device: int) -> str:
-    """What computes convolutions, for `show_config`."""
+    """Return a description of the library that computes convolutions, for `show_config`."""
     module = cudnn()
     if module is None:
         return "kernels of fastconv (cuDNN is not installed: `pip install fastconv[cuda12]`, or cuda13)"
@@ -199,6 +199,6 @@ def describe(device: int) -> str:
         return "kernels of fastconv (no libcudnn is found: `pip install fastconv[cuda12]`, or cuda13)"
     count = len(_left.get(device, ()))
     return (
-        f"cuDNN {module.backend_version()}, and kernels of fastconv for depthwise ones and what cuDNN lacks "
-        f"({count} so far)"
+        f"cuDNN {module.backend_version()}, and kernels of fastconv for depthwise convolutions and for those that "
+        f"cuDNN lacks ({count} so far)"
     )

@@ -1,11 +1,11 @@
-"""Formulas as kernels: called with symbols in place of arrays, a formula writes the C that computes it.
+"""Formulas as kernels: called with symbols in place of arrays, a formula writes the C code that computes it.
 
 Every operation on symbols adds a line to a program of single assignments,
 
     const T t0 = x * scale;
     const T t1 = t0 + shift;
 
-in which T is float or double, and is what Python's numbers are taken for. The compiler finds what is computed twice.
+T is float or double, and the type of Python's numbers. The compiler merges repeated computations.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-TYPES = {"bool": "bool", "uint64": "unsigned long long", "float32": "float"}  # of C; every other one is T
+TYPES = {"bool": "bool", "uint64": "unsigned long long", "float32": "float"}  # C types; every other dtype is T
 
 
 class Program:
-    """Lines of C under way, and the `xp` of formulas that write them."""
+    """The lines of a C program while it is written, and the `xp` of formulas that write them."""
 
     uint64, float32 = np.uint64, np.float32
 
@@ -29,14 +29,14 @@ class Program:
         self.lines: list[str] = []
 
     def let(self, dtype: str, text: str) -> Symbol:
-        """A new value: what `text` computes."""
+        """Add a new value, computed by `text`."""
         name = f"t{len(self.lines)}"
         self.lines.append(f"const {TYPES.get(dtype, 'T')} {name} = {text};")
         return Symbol(self, name, dtype)
 
     def maximum(self, x: Any, y: Any) -> Symbol:
         x, y, dtype = self.alike(x, y)
-        return self.let(dtype, f"{x} > {y} || {x} != {x} ? {x} : {y}")  # NaN wins, as NumPy has it
+        return self.let(dtype, f"{x} > {y} || {x} != {x} ? {x} : {y}")  # NaN propagates, as in NumPy
 
     def minimum(self, x: Any, y: Any) -> Symbol:
         x, y, dtype = self.alike(x, y)
@@ -75,14 +75,14 @@ class Program:
         return self.let(x.dtype, f"normcdf({x})")
 
     def alike(self, *operands: Any) -> tuple:
-        """The operands as C, and their dtype: that of the symbols or of NumPy's numbers among them, or T."""
+        """Return the operands as C, and their dtype: the dtype of the symbols or NumPy numbers among them, or T."""
         known = [x.dtype.name if isinstance(x, np.generic) else x.dtype for x in operands if hasattr(x, "dtype")]
         dtype = next((d for d in known if d != "bool"), "T")
         return (*(x if isinstance(x, Symbol) else constant(x, dtype) for x in operands), dtype)
 
 
 class DType(str):
-    """What a formula asks of a dtype."""
+    """A dtype as formulas use it."""
 
     def type(self, number: float) -> float:
         return number
@@ -114,7 +114,7 @@ class Symbol:
 
 
 def operator(sign: str, dtype: str | None = None, swapped: bool = False) -> Callable[[Symbol, Any], Symbol]:
-    """A binary operator; `dtype` is that of its result where operands have another."""
+    """Return a binary operator. `dtype` is the dtype of its result, if it differs from that of the operands."""
 
     def method(self: Symbol, other: Any) -> Symbol:
         x, y, common = self.program.alike(*((other, self) if swapped else (self, other)))
@@ -131,7 +131,7 @@ for _name, _sign in {"and": "&", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "
 
 
 def constant(number: Any, dtype: str) -> str:
-    """A number as C."""
+    """Return a number as C."""
     if dtype == "uint64":
         return f"{int(number)}ULL"
     if math.isfinite(number):
@@ -140,11 +140,11 @@ def constant(number: Any, dtype: str) -> str:
 
 
 def written(formula: Callable[..., Any], inputs: Sequence[str], constants: tuple) -> tuple[str, int]:
-    """The C of a formula, and how many results it has: y0, y1, ...
+    """Return the C code of a formula, and the number of its results: y0, y1, ...
 
     Args:
-        inputs: the parameters of the kernel, "T x" and the like. Of "raw uint64 seed" the formula is given the number
-            and the index of the element, of "raw float32 s" the four numbers.
+        inputs: the parameters of the kernel, for example "T x". For "raw uint64 seed" the formula gets the number and
+            the index of the element, for "raw float32 s" the four numbers.
     """
     program = Program()
     symbols: list[Any] = []
@@ -163,7 +163,7 @@ def written(formula: Callable[..., Any], inputs: Sequence[str], constants: tuple
 
 @functools.lru_cache(maxsize=1024)
 def kernel(xp: Any, formula: Callable[..., Any], inputs: tuple[str, ...], constants: tuple) -> Any:
-    """The ElementwiseKernel of a formula: its results are of type T, or float32 where there is none."""
+    """Return the ElementwiseKernel of a formula. Its results have type T, or float32 if no input has type T."""
     text, count = written(formula, inputs, constants)
     result = "T" if any(text.startswith("T ") for text in inputs) else "float32"
     outputs = ", ".join(f"{result} y{k}" for k in range(count))

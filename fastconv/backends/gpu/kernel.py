@@ -1,4 +1,4 @@
-"""The kernels of the GPU backend: for which arrays they are taken, and how these have to lie."""
+"""The kernels of the GPU backend: the arrays that they accept, and the memory order that they need."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ FLOATS = frozenset(["float32", "float64"])
 
 
 class GpuKernel(Kernel):
-    """A kernel for arrays of one floating-point dtype; other arrays go to the reference.
+    """A kernel for arrays of one floating-point dtype. The reference computes other arrays.
 
     The positional arguments of the method are arrays or None. The method computes at once, on the current stream, and
     returns the result, or None if the reference is the better choice.
 
     Attributes:
-        count: how many arrays, from the first on, must have one dtype; None for all.
+        count: the number of arrays, from the first, that must have the same dtype; None for all.
         floats: the dtypes that they may have; None for any arrays.
-        inputs_in_order: whether the method needs inputs in C order; then others are copied.
-        results_in_order: whether it needs `out` in C order; then a result is copied to an `out` that lies otherwise.
+        inputs_in_order: True if the method needs inputs in C order; other inputs are copied.
+        results_in_order: True if the method needs `out` in C order; otherwise the result is copied to `out`.
         others: dtypes that `out` may have besides the dtype of the arrays.
     """
 
@@ -43,7 +43,7 @@ class GpuKernel(Kernel):
         self.others = others
 
     def prepare(self, backend: Backend, arrays: tuple, parameters: dict[str, Any], out: Any) -> Launch | None:
-        """Return the launch for `arrays`, or None if the reference is to compute."""
+        """Return the launch for `arrays`, or None if the reference must compute."""
         if self.floats is None:
             return Launch(None, self._run, (backend, arrays, parameters, out, True))
         dtypes = {x.dtype.name for x in arrays[: self.count] if x is not None}

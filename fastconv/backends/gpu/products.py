@@ -1,7 +1,7 @@
-"""Convolutions and matrix products of the GPU backend: who computes them, and what they are given.
+"""Convolutions and matrix products of the GPU backend: the choice of library, and its arguments.
 
-cuDNN computes convolutions if it is installed; otherwise, and for depthwise convolutions, the kernels of `conv.py` do.
-Depthwise convolutions are bound by memory, and cuDNN's generality gains nothing. cuBLAS computes matrix products.
+cuDNN computes convolutions if it is installed. Otherwise, and for depthwise convolutions, the kernels of `conv.py` do.
+Depthwise convolutions are bound by memory, so that cuDNN would gain nothing. cuBLAS computes matrix products.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ float32 = functools.partial(kernel, floats=frozenset(["float32"]))
 
 
 class GpuProducts(Reference):
-    """float32 by kernels, whatever the strides of arrays; float64 as the reference has it.
+    """float32 by kernels, for arrays with any strides; float64 by the reference.
 
     Attributes:
-        number: of the GPU, which is the current one.
+        number: the number of the GPU, which is the current one.
     """
 
     number: int
@@ -71,11 +71,11 @@ class GpuProducts(Reference):
         return y
 
     def _target(self, shape: Shape, out: Out) -> Array:
-        """Where a kernel writes: `out`, or new memory."""
+        """Return the array into which a kernel writes: `out`, or new memory."""
         return self.xp.empty(shape, "float32") if out is None else out
 
     def _use_tf32(self, wanted: bool) -> None:
-        """Tell cuBLAS, of which CuPy keeps one setting for the whole process."""
+        """Set the compute type of cuBLAS, which CuPy stores once for the whole process."""
         core = getattr(self.xp, "_core", None)
         if core is not None:
             routines = core._routines_linalg

@@ -1,6 +1,6 @@
-"""The GPU's kernels that are bound by memory: everything but convolutions and matrix products.
+"""The memory-bound kernels of the GPU: everything but convolutions and matrix products.
 
-They take float32 arrays, or float64; of other dtypes, and where arrays of several meet, `Reference` computes.
+They take float32 or float64 arrays. `Reference` computes other dtypes, and mixed dtypes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fastconv.geometry import Pooling
 
 MODES = ("constant", "edge", "reflect", "symmetric")  # as move.cu numbers them
 FILLS = ("constant", "grid-constant", "nearest", "reflect", "mirror", "grid-wrap", "wrap")  # as image.cu does
-SHORT, MOST_PARTS = 512, 256  # rows that are summed at once; of more there are parts, whose sums are added at once
+SHORT, MOST_PARTS = 512, 256  # rows per part; parts. The rows of a part are summed at once, then the parts
 
 
 elementwise = functools.partial(kernel, inputs_in_order=False, results_in_order=False)
@@ -33,28 +33,28 @@ class GpuStream(Reference):
 
     def __init__(self, xp: Any) -> None:
         super().__init__(xp)
-        # A label that is none: its row + 1 and classes << 32, the label; rows.cu. No classes: it is no integer.
+        # A wrong label (rows.cu): (row + 1) + (classes << 32), and the label. 0 classes: it is not an integer.
         self.faults = xp.zeros(2, "int64")
 
     def check(self) -> None:
-        """Raise the ValueError of a label that is none, where a loss has met one since the last call. Waits."""
+        """Raise the ValueError of a wrong label, if a loss has met one since the last call. Waits for the GPU."""
         place, label = self.faults.get().tolist()
         if place:
             self.faults.fill(0)
             raise wrong_label(place % 2**32 - 1, label, place >> 32)
 
     def _room(self, out: Out, shape: Shape, x: Array) -> Array:
-        """`out`, or a new array of `shape` for results of the dtype of x."""
+        """Return `out`, or a new array of `shape` with the dtype of x."""
         return self.xp.empty(shape, x.dtype) if out is None else out
 
     def _rooms(self, out: Any, *shapes: Shape, like: Array) -> list[Array]:
-        """As `_room`, for several results."""
+        """Return arrays for several results, as `_room` does for one."""
         return [self._room(o, shape, like) for o, shape in zip(out or (None,) * len(shapes), shapes)]
 
     # ---- formulas ------------------------------------------------------------------------------------------------
 
     def _fused(self, formula: Callable[..., Any], arrays: tuple, out: Any, *constants: Any) -> Any:
-        """The results of a formula for arrays of one dtype, in one launch."""
+        """Return the results of a formula for arrays of one dtype, in one launch."""
         inputs = tuple(f"T x{k}" for k in range(len(arrays)))
         return written_kernels.kernel(self.xp, formula, inputs, constants)(*arrays, *as_tuple(out))
 
@@ -126,7 +126,7 @@ class GpuStream(Reference):
 
     @any_arrays(Reference.where)
     def where(self, condition, x, y, *, out=None):
-        """One launch if results and choices have one dtype; else the reference."""
+        """One launch if results and choices have the same dtype; else the reference."""
         if x.dtype != y.dtype or any(o.dtype != x.dtype for o in as_tuple(out)):
             return None
         return written_kernels.kernel(self.xp, formulas.where, ("S x0", "T x1", "T x2"), ())(
@@ -136,9 +136,9 @@ class GpuStream(Reference):
     # ---- rows ----------------------------------------------------------------------------------------------------
 
     def _rows(self, name: str, y: Array, *arrays: Array, shape: Shape, constants: tuple = ()) -> Array:
-        """y, filled by a kernel of rows.cu that looks at arrays of `shape` row by row."""
+        """Return y, filled by a kernel of rows.cu that reads arrays of `shape` row by row."""
         rows, k = prod(shape[:-1]), shape[-1]
-        lanes = min(THREADS, 1 << max((k - 1).bit_length() - 1, 0))  # at most two elements a thread, or all of a block
+        lanes = min(THREADS, 1 << max((k - 1).bit_length() - 1, 0))  # at most two elements per thread, or a whole block
         if rows * k:
             grid, block = (-(-rows // (THREADS // lanes)),), (lanes, THREADS // lanes)
             memory = THREADS * y.dtype.itemsize
@@ -197,7 +197,7 @@ class GpuStream(Reference):
 
     @any_arrays(Reference.indices)
     def indices(self, x, *, out=None):
-        """`NO_INTEGER` in place of a number that is no integer, of which `check` tells."""
+        """`NO_INTEGER` in place of a number that is not an integer; `check` reports it."""
         xp = self.xp
         wrong = ~((x == xp.floor(x)) & (abs(x) < 2.0**63))
         place = xp.where(wrong.any() & (self.faults[0] == 0), xp.argmax(wrong) + 1, self.faults[0])
@@ -207,7 +207,7 @@ class GpuStream(Reference):
     # ---- reductions ----------------------------------------------------------------------------------------------
 
     def _reduce(self, name: str, *args: Any, columns: int, parts: int = 1) -> None:
-        """Run a kernel of reduce.cu, for so many parts of the rows."""
+        """Run a kernel of reduce.cu on `parts` parts of the rows."""
         width = min(32, 1 << (columns - 1).bit_length())
         grid, block = (-(-columns // width), parts), (width, THREADS // width)
         memory = THREADS * args[0].dtype.itemsize
@@ -225,7 +225,7 @@ class GpuStream(Reference):
 
     @kernel(Reference.sum)
     def sum(self, x, *, axis=None, keepdims=False, out=None):
-        """A kernel over the first axes, or all; CuPy over others."""
+        """A kernel over the first axes, or all axes; CuPy over other axes."""
         return self._total(x, axis, keepdims, out)
 
     @kernel(Reference.mean)
@@ -290,7 +290,7 @@ class GpuStream(Reference):
 
     @kernel(Reference.pad)
     def pad(self, x, *, pad_width, mode="constant", value=0.0, out=None):
-        """One launch for up to three neighbouring axes; the first padded ones, then the others."""
+        """One launch for up to three neighbouring axes; first the first padded axes, then the others."""
         padded = [axis for axis, side in enumerate(pad_width) if any(side)]
         start = padded[0] if padded else 0
         if padded and padded[-1] >= start + 3:
@@ -308,7 +308,7 @@ class GpuStream(Reference):
 
     @kernel(Reference.pad_backward)
     def pad_backward(self, dy, *, pad_width, mode="constant", out=None):
-        """A copy for a constant; else a launch for each axis."""
+        """A copy if the padding is constant; else a launch per axis."""
         sides = list(zip(dy.shape, pad_width))
         if mode == "constant":
             inner = dy[tuple(slice(before, n - after) for n, (before, after) in sides)]
@@ -324,14 +324,14 @@ class GpuStream(Reference):
         return dy if padded else self._copy(dy, out)
 
     def _copy(self, x: Array, out: Out) -> Array:
-        """x in memory of its own, or in that of `out`, of any dtype."""
+        """Return x in new memory, or copied to `out` of any dtype."""
         if out is None:
             return x.copy()
         self.xp.copyto(out, x, casting="unsafe")
         return out
 
     def _extremes(self, sign: int, x: Array, pooling: Pooling, y: Out, argmax: Array | None) -> Array:
-        """Return max_pool (sign > 0) or min_pool, in `y` if there is one; fill `argmax` if there are any."""
+        """Return max_pool (sign > 0) or min_pool, in `y` if it is given; fill `argmax` if it is given."""
         y = self._room(y, pooling.output_shape, x)
         launch_each(self.xp, "pool.extreme_pool", y, argmax, x, sign, *pooling_arguments(pooling))
         return y
@@ -382,7 +382,7 @@ class GpuStream(Reference):
 
     @any_arrays(Reference.concatenate)
     def concatenate(self, *xs, axis, out=None):
-        """Copies: CuPy would send the addresses of more than eight arrays from the host, which no graph can hold."""
+        """Copy the arrays: for more than eight, CuPy would send addresses from the host, which no graph can hold."""
         shape = list(xs[0].shape)
         shape[axis] = sum(x.shape[axis] for x in xs)
         y = self.xp.empty(shape, self.xp.result_type(*(x.dtype for x in xs))) if out is None else out
@@ -407,7 +407,7 @@ class GpuStream(Reference):
 
     @kernel(Reference.take_backward, count=1)
     def take_backward(self, dy, indices, *, axis, input_shape, out=None):
-        """Each element looks through all indices, and adds in their order."""
+        """Each element reads all indices, and adds in their order."""
         dx = self._room(out, input_shape, dy)
         sizes = (input_shape[axis], indices.size, prod(input_shape[axis + 1 :]))
         launch_each(self.xp, "move.take_backward", dx, dy, indices.astype("int64", copy=False), *sizes)
@@ -445,13 +445,13 @@ class GpuStream(Reference):
 
 
 def lengths(rows: int) -> tuple[int, int]:
-    """(rows of a part, number of parts): by the shape alone."""
+    """Return (rows of a part, number of parts), which depend only on the shape."""
     length = max(SHORT, -(-rows // MOST_PARTS))
     return length, max(-(-rows // length), 1)
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
-    """`axis`, one, several or None for all, counted from the front and in order."""
+    """Return `axis`, one, several or None for all, counted from the front and in order."""
     if axis is None:
         return tuple(range(ndim))
     axes = axis if isinstance(axis, tuple) else (axis,)

@@ -1,4 +1,4 @@
-"""Arrays from one memory to another."""
+"""Copies of arrays between host memory and GPUs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 from fastconv.backends.gpu.backend import Gpu, gpu_backend
 from fastconv.device import cupy, gpu_number, is_on_gpu
 
-ON_CUDA = 2  # kDLCUDA, by which DLPack knows the memory of NVIDIA's GPUs
+ON_CUDA = 2  # kDLCUDA: DLPack's number for the memory of NVIDIA's GPUs
 
 
 def as_array(x: Any) -> Any:
-    """`x` as an array of NumPy or, where it lies on a GPU, of CuPy; arrays of other libraries there are not copied.
+    """Return `x` as a NumPy array, or as a CuPy array if it is on a GPU. GPU arrays of other libraries are not copied.
 
     Raises:
-        MissingGpuError: an array on a GPU, and no CuPy.
-        ValueError: lists of several lengths, or an array of which a part is masked.
+        MissingGpuError: if x is on a GPU and CuPy is missing.
+        ValueError: if x is lists of different lengths, or an array with masked elements.
     """
     if type(x) is np.ndarray or is_on_gpu(x):
         return x
@@ -41,17 +41,17 @@ def native(x: np.ndarray) -> np.ndarray:
 
 
 def to_host(x: Any) -> np.ndarray:
-    """`x` as an array of NumPy; work under way on a GPU is waited for."""
+    """Return `x` as a NumPy array, after the GPU's current work."""
     return x.get() if is_on_gpu(x) else np.asarray(x)
 
 
 def index_on_device_of(x: Any, index: Any) -> Any:
-    """`index`, a slice or an array, in the memory of `x`."""
+    """Return `index`, a slice or an array, in the memory of `x`."""
     return gpu_backend(x.device.id).array(index) if is_on_gpu(x) and isinstance(index, np.ndarray) else index
 
 
 def to_current_device(x: Any) -> Any:
-    """`x`, an array, where models compute."""
+    """Return the array `x` on the device on which models compute."""
     number = gpu_number()
     return to_host(x) if number is None else gpu_backend(number).array(x)
 
@@ -68,10 +68,10 @@ def write(target: Any, value: np.ndarray) -> None:
 
 
 class Upload:
-    """The way of one input's batches to a GPU, on which a batch travels while the step before it computes.
+    """Copies of batches to a GPU; a batch is copied while the step before it computes.
 
     Args:
-        gpu: where to.
+        gpu: the GPU.
         target: the array that the steps read.
     """
 
@@ -80,10 +80,10 @@ class Upload:
         self.slots = itertools.cycle([Slot(gpu, target.nbytes) for _ in range(2)])
 
     def __call__(self, batch: np.ndarray) -> None:
-        """Let `target` have the elements of `batch`, which may be changed as soon as this returns.
+        """Copy the elements of `batch` to `target`. The batch may be changed as soon as this returns.
 
         Raises:
-            TypeError: a dtype that is not cast to that of `target` without saying so.
+            TypeError: if the dtype cannot be cast implicitly to the dtype of `target`.
         """
         if not np.can_cast(batch.dtype, self.target.dtype, "same_kind"):
             raise TypeError(f"Arrays of {self.target.dtype} do not take {batch.dtype} without a cast")
@@ -94,7 +94,7 @@ class Upload:
 
 
 class Slot:
-    """Pinned memory, from which the GPU copies by itself, and as much memory there."""
+    """Pinned memory, from which the GPU copies asynchronously, and GPU memory of the same size."""
 
     def __init__(self, gpu: Gpu, size: int) -> None:
         self.gpu = gpu
@@ -102,10 +102,10 @@ class Slot:
         self.staged = gpu.xp.empty(size, "uint8")
         self.arrived = gpu.event()  # at `staged`, so that `pinned` is free again
         self.taken = gpu.event()  # from `staged`
-        self.taken.record(gpu.stream)  # whose work so far may use the memory that `staged` was given
+        self.taken.record(gpu.stream)  # earlier work may still use the memory of `staged`
 
     def send(self, batch: np.ndarray, dtype: np.dtype) -> Any:
-        """`batch` on the GPU as `dtype`; its stream waits until it is there."""
+        """Return `batch` on the GPU as `dtype`. The GPU's stream waits until it has arrived."""
         size = batch.size * dtype.itemsize
         if not self.arrived.done:
             self.arrived.synchronize()
@@ -120,7 +120,7 @@ class Slot:
 
 
 def download(arrays: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
-    """Send arrays of a GPU on their way to the host; the function returned waits for them to be there."""
+    """Start to copy GPU arrays to the host. The returned function waits for them and returns them."""
     where = gpu_backend(arrays[0].device.id)
     arrived = where.event()
     where.downloads.wait_event(where.reached())
@@ -131,13 +131,13 @@ def download(arrays: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
 
     def when_arrived() -> list[np.ndarray]:
         arrived.synchronize()
-        return [np.array(copy) for copy in pinned[: len(arrays)]]  # which keeps `arrays` until then
+        return [np.array(copy) for copy in pinned[: len(arrays)]]  # this reference keeps `arrays` alive until then
 
     return when_arrived
 
 
 def pinned_empty(gpu: Gpu, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
-    """An array in memory that stays where it is, which copies need that nobody waits for."""
+    """Return an array in page-locked memory, which asynchronous copies require."""
     size = int(np.prod(shape))
     memory = gpu.xp.cuda.alloc_pinned_memory(max(size * dtype.itemsize, 1))
     return np.frombuffer(memory, dtype, size).reshape(shape)

@@ -1,4 +1,4 @@
-"""What an algorithm of convolutions is: a name, the register tile, and for each direction a rule and a kernel."""
+"""The record of an algorithm of convolutions: a name, the register tile, and a rule and a kernel for each direction."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from fastconv.geometry import Convolution
 
 
 class Limits(NamedTuple):
-    """What a choice depends on besides shapes."""
+    """The settings on which a choice depends, besides shapes."""
 
     lanes: int  # floats of a vector
-    most_workspace: int  # bytes that the threads of one call may share
+    most_workspace: int  # bytes that the threads of a call may share
 
 
 class Direction(NamedTuple):
-    """One direction of an algorithm.
+    """A direction of an algorithm.
 
     Attributes:
-        reason: why the algorithm is the best for a convolution; an empty text if it is not.
-        run: fills the result. Forward ``(convolution, x, w, bias or None, y, activation number, alpha)``; backward by
-            the input the same with dy and dx in place of x and y; backward by the kernel ``(convolution, x, dy, dw)``.
-            Arrays are float32 in C order.
+        reason: returns why the algorithm is the best for a convolution, or an empty text if it is not.
+        run: fills the result. Forward: ``(convolution, x, w, bias or None, y, activation number, alpha)``. Backward
+            with respect to the input: the same with dy and dx in place of x and y. Backward with respect to the kernel:
+            ``(convolution, x, dy, dw)``. Arrays are float32 in C order.
     """
 
     reason: Callable[[Convolution, Limits], str]
@@ -31,17 +31,17 @@ class Direction(NamedTuple):
 
 
 class Algorithm(NamedTuple):
-    """One way to compute convolutions.
+    """An algorithm of convolutions.
 
     Attributes:
-        name: as `explain_conv` gives it.
+        name: the name that `explain_conv` returns.
         tile: ``(convolution, direction, lanes)`` to a description of the innermost kernel.
         forward, backward_input, backward_kernel: the directions; None if the algorithm does not have one.
-        exact: whether an output depends only on the pixels of its own window, and is their sum in plain float32.
-        small_products: an inexact algorithm is not used up to this number of multiply-adds, so that small examples,
+        exact: True if an output depends only on the pixels of its own window, and is their sum in plain float32.
+        small_products: up to this number of multiply-adds an inexact algorithm is not used, so that small examples,
             which are checked by hand, are exact.
-        small_image_products: the same for each image of a batch, if there are few channels: then the outputs of an
-            image do not depend on its batch.
+        small_image_products: the same for each image of a batch, if there are few channels. The outputs of an image
+            then do not depend on its batch.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Algorithm(NamedTuple):
     small_image_products: int = 0
 
     def is_too_small(self, c: Convolution) -> bool:
-        """Whether a convolution is so small that it has to be exact, although this algorithm is not."""
+        """Return True if a convolution is so small that it must be exact, and this algorithm is not."""
         products = c.products * c.kernel_shape[-2] * c.kernel_shape[-1]
         pairs = c.kernel_shape[-2] * c.kernel_shape[-1] // c.groups
         of_images = c.images * self.small_image_products if pairs < FEW_PAIRS else 0
@@ -68,7 +68,7 @@ DIRECTIONS = ("forward", "backward_input", "backward_kernel")
 
 
 def result_channels(c: Convolution, direction: str) -> int:
-    """Return the channels of the result; of dw, its output channels."""
+    """Return the channels of the result; for dw, its output channels."""
     return c.channels if direction == "backward_input" else c.kernel_shape[-1]
 
 

@@ -27,7 +27,7 @@ ALGORITHMS: tuple[Algorithm, ...] = (PRODUCT, FOURIER, WINOGRAD, GROUPED, DOTS, 
 
 
 class Choice(NamedTuple):
-    """An algorithm for one direction of a convolution.
+    """The algorithm chosen for a direction of a convolution.
 
     Attributes:
         run: the kernel, as `Direction.run`.
@@ -46,7 +46,7 @@ def choose(direction: str, convolution: Convolution) -> Choice:
 
 
 def settings() -> tuple[Limits, bool]:
-    """Return what a choice depends on besides shapes, and whether the algorithm has to be exact."""
+    """Return the limits on which a choice depends, and True if the algorithm must be exact."""
     return Limits(_core.vector_floats(), config.max_workspace()), config.conv_precision() == "exact"
 
 

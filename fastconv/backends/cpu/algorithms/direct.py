@@ -1,4 +1,4 @@
-"""Windows times packed columns of the kernel, a register tile at a time: every convolution can be computed so."""
+"""Windows times packed columns of the kernel, a register tile at a time. Every convolution can be computed so."""
 
 from __future__ import annotations
 

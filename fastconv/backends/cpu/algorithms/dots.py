@@ -8,7 +8,7 @@ from fastconv import _conv
 from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Limits, result_channels
 from fastconv.geometry import Convolution
 
-# Dot products with so many channels read a window once.
+# Up to this number of channels, dot products read a window once.
 DOT_CHANNELS = 4
 # Vectors that neighbouring taps must fill, so that adding up their lanes costs less than dot products save: if a
 # window is read once, and if it is read twice.
@@ -17,7 +17,7 @@ DOT_VECTORS_TWICE = 5
 
 
 def fills_runs(c: Convolution, limits: Limits, channels: int, run: int) -> str:
-    """Each of few channels is a dot product of a window, of which `run` numbers lie side by side."""
+    """Each of few channels is a dot product of a window, of which `run` numbers are adjacent."""
     vectors = DOT_VECTORS if channels <= DOT_CHANNELS else DOT_VECTORS_TWICE
     if c.groups > 1 or channels > max(limits.lanes // 2, DOT_CHANNELS) or run < vectors * limits.lanes:
         return ""
@@ -30,7 +30,7 @@ def suits_outputs(c: Convolution, limits: Limits) -> str:
 
 
 def suits_input_gradient(c: Convolution, limits: Limits) -> str:
-    """If strides leave few taps to a phase, other algorithms that fill vectors are faster, but for one channel."""
+    """If strides leave few taps per phase, other algorithms that fill vectors are faster, except for one channel."""
     stride, most = c.strides[-1], {1: DOT_CHANNELS, 2: 1}.get(max(c.strides), 0)
     run = c.kernel_shape[-1] * (c.size[-1] // stride if c.dilation[-1] == 1 else 1)
     return fills_runs(c, limits, c.channels, run) if c.channels <= most else ""

@@ -13,7 +13,7 @@ from fastconv.backends.reference import Array
 from fastconv.geometry import Convolution
 from fastconv.window import Shape
 
-# Fewer output pixels do not repay that the kernel is laid out anew.
+# With fewer output pixels, rearranging the kernel costs more than it saves.
 FOLDED_PIXELS = 4096
 
 
@@ -22,11 +22,11 @@ FOLDED_PIXELS = 4096
 
 @lru_cache(maxsize=256)
 def choose_fold(pixels: int, outputs: int, channels: int, taps: int, stride: int, lanes: int) -> int:
-    """Return how many neighbours in a row of `outputs` are computed as one pixel with as many times the `channels`.
+    """Return the number of neighbours in a row of `outputs` that are computed as one pixel with n times the `channels`.
 
     Channels that do not fill a vector waste its lanes; a window that serves several outputs multiplies with the zeros
-    between them. The number with the largest useful part wins, if it wins by a quarter. A NaN or infinity in x reaches
-    the neighbours, too, since 0 times it is NaN.
+    between them. The number with the largest useful part is chosen, if it is better by a quarter. A NaN or infinity in
+    x reaches the neighbours too, since its product with 0 is NaN.
     """
 
     def useful(neighbours: int) -> float:
@@ -40,7 +40,7 @@ def choose_fold(pixels: int, outputs: int, channels: int, taps: int, stride: int
 
 
 def neighbours(c: Convolution, lanes: int) -> int:
-    """Return how many pixels of a row of y are folded into one."""
+    """Return the number of pixels of a row of y that are folded into one."""
     if c.dilation[-1] > 1 or c.groups > 1:
         return 1
     return choose_fold(c.pixels, c.outputs[-1], c.kernel_shape[-1], c.size[-1], c.strides[-1], lanes)
@@ -73,7 +73,7 @@ def choose_fold_backward(
 
 
 def neighbours_backward(c: Convolution, lanes: int) -> int:
-    """Return how many pixels of a row of dx are folded into one."""
+    """Return the number of pixels of a row of dx that are folded into one."""
     if c.dilation[-1] > 1 or c.groups > 1:
         return 1
     pixels, before = c.images * prod(c.inputs), c.padding[-1][0]
@@ -112,7 +112,7 @@ def unfold_kernel(dw: Array, shape: Shape, n: int, stride: int, out: Array) -> A
 
 
 def fold_convolution(c: Convolution, n: int) -> Convolution:
-    """Return the convolution of which n neighbours of `c` are one output pixel."""
+    """Return the convolution in which n neighbours of `c` are a single output pixel."""
     *window, taps, ci, co = c.kernel_shape
     return c._replace(
         outputs=(*c.outputs[:-1], c.outputs[-1] // n),

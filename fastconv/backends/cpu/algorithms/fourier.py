@@ -16,14 +16,14 @@ from fastconv.backends.reference import Array
 from fastconv.geometry import Convolution
 from fastconv.window import Shape
 
-# Taps, each row of them longer by a vector: fewer than those of 5x5 are as fast directly, or nearly so.
+# Taps, with each row extended by a vector. Windows smaller than 5x5 are about as fast directly.
 LEAST_TAPS = 100
 # Sizes of the tiles that are transformed: multiples of a vector, and powers of four times 1, 2 or 3.
 POINTS = (16, 32, 48, 64, 128, 192, 256, 512)
-# A tile of more points leaves a second-level cache of 1 MB, and each point takes twice the time.
+# A larger tile exceeds a second-level cache of 1 MB, and each point takes twice the time.
 CACHED_POINTS = 1 << 16
 COMPLEX_BYTES = 8
-# Time of a multiply-add with a vector along a row, 16 outputs of it, over that of a radix-2 step of one point.
+# Time of a multiply-add with a vector of 16 outputs, divided by the time of a radix-2 step of one point.
 GAIN = 0.15
 
 
@@ -34,10 +34,10 @@ GAIN = 0.15
 def choose_tile(
     images: int, outputs: tuple[int, ...], taps: tuple[int, ...], most_points: int
 ) -> tuple[int, ...] | None:
-    """Return the tile with which one channel is convolved through spectra; None if the direct way is faster.
+    """Return the tile with which one channel is convolved through spectra, or None if direct convolution is faster.
 
-    Threads share the kernel's spectrum, of no more than `most_points` complex numbers. Tiles are transformed in pairs,
-    those of an image with each other; transforming the kernel counts as half a pair.
+    Threads share the kernel's spectrum, of at most `most_points` complex numbers. The tiles of an image are transformed
+    in pairs. Transforming the kernel counts as half a pair.
     """
 
     def cost(points: tuple[int, ...]) -> float:
@@ -57,7 +57,7 @@ def choose_tile(
 
 
 def tile_points(c: Convolution, outputs: Shape, most_workspace: int) -> Shape:
-    """Return the points of the tiles that compute `outputs` of one channel; empty if the direct way is faster."""
+    """Return the points of the tiles that compute `outputs` of one channel; empty if direct convolution is faster."""
     if len(c.size) != 2 or c.channels > 1 or c.kernel_shape[-1] > 1 or (*c.strides, *c.dilation) != (1, 1, 1, 1):
         return ()
     return choose_tile(c.images, outputs, c.size, most_workspace // COMPLEX_BYTES) or ()
@@ -81,7 +81,7 @@ def suits_input_gradient(c: Convolution, limits: Limits) -> str:
 
 @lru_cache(maxsize=16)
 def roots_of_unity(points: int) -> Array:
-    """exp(-2 pi i j k / block) for k = 1, 2, 3 and 0 < j < block / 4, where block = points, points / 4, and so on."""
+    """exp(-2 pi i j k / block) for k = 1, 2, 3 and 0 < j < block / 4, with block = points, points / 4, and so on."""
     roots = []
     block = points
     while block % 4 == 0:

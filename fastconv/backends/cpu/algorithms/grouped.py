@@ -6,13 +6,13 @@ from fastconv import _grouped
 from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Limits
 from fastconv.geometry import Convolution
 
-# Groups of more channels fill the tiles of matrix products, those of the gradient of a kernel earlier.
+# Groups of more channels fill the tiles of matrix products. For the gradient of a kernel the limit is lower.
 MOST_CHANNELS = 16
 MOST_KERNEL_CHANNELS = 8
 
 
 def fills_vectors(c: Convolution, limits: Limits, most: int = MOST_CHANNELS) -> str:
-    """Output channels lie side by side in the lanes of vectors, several groups in one or one group in several."""
+    """Output channels are adjacent in the lanes of vectors: several groups in a vector, or a group in several."""
     depth, width = c.kernel_shape[-2], c.kernel_shape[-1] // c.groups
     fits = limits.lanes % width == 0 or width % limits.lanes == 0
     if c.groups == 1 or depth != width or width > most or not fits or c.sparse:

@@ -11,16 +11,16 @@ from fastconv import _core, _matmul
 from fastconv.backends.reference import Array
 from fastconv.window import Shape
 
-# With more rows of a, packing b into tiles costs less than what its reading where it lies takes longer.
+# With more rows of a, packing b into tiles costs less than reading it in place.
 STREAM_ROWS = 8
-# Dot products of fewer elements spend their time on adding up the lanes; with more columns, half a vector is full.
+# Shorter dot products spend their time on adding up the lanes. With more columns, half a vector is full.
 DOT_DEPTH, DOT_COLUMNS = 32, 4
-# Vectors of products whose saving repays that an element of the result is moved.
+# The number of saved vector products that is worth moving an element of the result.
 TRANSPOSE_GAIN = 8
 # Packing b^T costs more; dot products of few elements spend their time on adding up the lanes.
 DOT_ROWS = 64
 
-# (a, b, bias or None, y, whether b is transposed, activation number, alpha): fills y
+# (a, b, bias or None, y, transpose_b, activation number, alpha): fills y
 MATMUL: dict[str, Callable[..., None]] = {
     "stream": _matmul.matmul_stream,
     "dots": _matmul.matmul_dots,
@@ -29,10 +29,11 @@ MATMUL: dict[str, Callable[..., None]] = {
 
 
 def choose_matmul(a: Shape, b: Shape, transpose_a: bool, transpose_b: bool, fused: bool) -> str:
-    """Return how op(a) op(b) is computed from these shapes.
+    """Return the algorithm of op(a) op(b) for these shapes.
 
-    "stream" moves b past few rows of a, "dots" moves a past few columns of b, "tiles" packs b. "transposed" sums over
-    the rows of both, as the gradient of a dense layer's weights does: nothing is fused with it. "reference" is NumPy.
+    "stream" moves b past few rows of a, "dots" moves a past few columns of b, and "tiles" packs b. "transposed" sums
+    over the rows of both, as the gradient of a dense layer's weights does; nothing can be fused with it. "reference" is
+    NumPy.
     """
     if len(b) != 2 or 0 in a or 0 in b:
         return "reference"
@@ -51,7 +52,7 @@ def dot_rows(depth: int) -> int:
 
 
 def is_swapped(depth: int, rows: int, columns: int, lanes: int) -> bool:
-    """Whether a^T b, (rows, columns) sums, is computed as the transpose of b^T a, whose rows fill vectors better."""
+    """Return True if a^T b, (rows, columns) sums, is computed as (b^T a)^T, whose rows fill vectors better."""
     vectors = rows * ceil(columns / lanes) - columns * ceil(rows / lanes)
     return depth * vectors > TRANSPOSE_GAIN * rows * columns
 

@@ -1,4 +1,4 @@
-"""One matrix product: windows as large as the inputs; for the kernel's gradient, windows of one pixel too."""
+"""A single matrix product: windows as large as the inputs; for the kernel's gradient, windows of one pixel too."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from fastconv.geometry import Convolution
 
 
 def covers_inputs(c: Convolution, limits: Limits) -> str:
-    """The window covers the inputs: an image is one row of a matrix, and so is its output pixel."""
+    """The window covers the inputs: an image is a row of a matrix, and so is its output pixel."""
     if c.groups > 1 or c.images == 0 or c.size != c.inputs or any(map(any, c.padding)):
         return ""
     return "a window as large as the inputs: one matrix product"
 
 
 def is_pointwise(c: Convolution) -> bool:
-    """Whether every pixel is a row of a matrix, and the kernel is another matrix."""
+    """Return True if every pixel is a row of a matrix, and the kernel is another matrix."""
     return c.groups == 1 and max((*c.size, *c.strides)) == 1 and not any(map(any, c.padding)) and c.pixels > 0
 
 

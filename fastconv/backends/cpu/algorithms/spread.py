@@ -8,7 +8,7 @@ from fastconv.geometry import Convolution
 
 # With more channels, the vectors of the phases are full enough.
 MOST_CHANNELS = 8
-# Fewer images do not occupy the threads, unless there is work for only one thread.
+# Smaller batches do not occupy all threads. Up to this number of pixels there is work for only one thread.
 MOST_PIXELS = 1024
 
 

@@ -9,13 +9,13 @@ from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Lim
 from fastconv.geometry import Convolution
 from fastconv.window import Shape
 
-# Of the multiplications of the direct kernel, which gets nearer to the peak; kernels of several groups less so.
+# The most multiplications, relative to the direct kernel, which comes closer to peak speed; less so with groups.
 MOST_RATIO = 0.85
 MOST_GROUPED_RATIO = 0.95
 
 
 def count_tiles(c: Convolution, outputs: Shape) -> int:
-    """Return how many tiles of 4 x 4 outputs, as far apart as the taps, cover the planes of all images."""
+    """Return the number of tiles of 4 x 4 outputs, spaced like the taps, that cover the planes of all images."""
     down, across = (d * ceil(ceil(n / d) / 4) for n, d in zip(outputs[-2:], c.dilation[-2:]))
     return c.images * prod(outputs[:-2]) * down * across
 
@@ -26,11 +26,11 @@ def workspace(tiles: int, depth: int, width: int) -> int:
 
 
 def saves_products(c: Convolution, limits: Limits, outputs: Shape, depth: int, width: int) -> str:
-    """Whether the products and transforms of a tile cost less than the products of 16 outputs that they replace.
+    """Return why the products and transforms of a tile cost less than the products of the 16 outputs that they replace.
 
-    The unit is one multiply-add for each input and output channel. Each piece of 3 x 3 taps takes 36 of them;
-    transforms cost as much as 400 for each channel of a tile, those of a piece of the kernel as much as 400 in all.
-    Groups are convolved side by side; they have `depth` and `width` channels each, and a kernel of one piece.
+    The unit is a multiply-add for each input and output channel. Each piece of 3 x 3 taps takes 36 of them. Transforms
+    cost about 400 for each channel of a tile; the transforms of a piece of the kernel cost about 400 in total. Groups
+    are convolved side by side; they have `depth` and `width` channels each, and a kernel of a single piece.
     """
     if len(c.size) < 2 or max(c.strides) > 1 or c.products == 0:
         return ""
