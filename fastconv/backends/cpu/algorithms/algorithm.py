@@ -73,6 +73,6 @@ def result_channels(c: Convolution, direction: str) -> int:
 
 
 def product_tile(columns: int) -> str:
-    """Return the register tile of a matrix product with so many columns."""
+    """Return the register tile of a matrix product with this number of columns."""
     height, width = _geometry.tile_shape(columns)
     return f"{height} x {width} sums"
