@@ -1,7 +1,7 @@
-"""Models in files: which format, where to, and that everything in a file fits before anything is changed.
+"""Saving and loading of models: choice of the format, and checks before anything is changed.
 
-Files are written whole or not at all. Nothing in them is ever unpickled, imported or run. docs/saving.md tells which
-format holds what.
+Files are written completely or not at all. Their content is never unpickled, imported or executed. docs/saving.md
+describes the content of each format.
 """
 
 from __future__ import annotations
@@ -40,7 +40,24 @@ BEGINNINGS = {
 
 
 def save_model(model: Any, filepath: FilePath, overwrite: bool = True, zipped: bool | None = None) -> None:
-    """Write a model's configuration, weights, and the state of the optimizer into one file. See `Model.save`."""
+    """Save a model's configuration, weights and optimizer state to a file.
+
+    Args:
+        model: a `Model`.
+        filepath, overwrite, zipped: as for `Model.save`.
+
+    Raises:
+        ValueError, OSError: as for `Model.save`.
+
+    Example:
+        >>> import tempfile
+        >>> model = Sequential([Input((4,)), layers.Dense(3)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     models.save_model(model, f"{folder}/model.npz")
+        ...     again = models.load_model(f"{folder}/model.npz")
+        >>> again.output_shape
+        (None, 3)
+    """
     if zipped not in (None, True):
         raise ValueError(f"save_model: zipped must be None or True, since a model is one file. Received: {zipped=}")
     _check_destination(filepath, MODELS, overwrite)
@@ -50,7 +67,22 @@ def save_model(model: Any, filepath: FilePath, overwrite: bool = True, zipped: b
 
 
 def save_weights(model: Any, filepath: FilePath, overwrite: bool = True, max_shard_size: float | None = None) -> None:
-    """Write a model's weights into one file. See `Model.save_weights`."""
+    """Save a model's weights to a file.
+
+    Args:
+        model: a `Model`.
+        filepath, overwrite, max_shard_size: as for `Model.save_weights`.
+
+    Raises:
+        ValueError, OSError: as for `Model.save_weights`.
+
+    Example:
+        >>> import tempfile
+        >>> model = Sequential([Input((4,)), layers.Dense(3)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     fastconv.saving.save_weights(model, f"{folder}/weights.npz")
+        ...     fastconv.saving.load_weights(model, f"{folder}/weights.npz")
+    """
     if max_shard_size is not None:
         raise ValueError(
             f"save_weights: max_shard_size must be None, since weights are one file. Received: {max_shard_size=}"
@@ -61,7 +93,7 @@ def save_weights(model: Any, filepath: FilePath, overwrite: bool = True, max_sha
 
 
 def check_save(model: Any, filepath: FilePath, save_weights_only: bool = False) -> None:
-    """Find what would keep `model` from being saved at `filepath`, writing nothing. See `Model.check_save`."""
+    """Check that `model` can be saved at `filepath`, without writing. See `Model.check_save`."""
     suffixes = WEIGHTS if save_weights_only else MODELS
     check_destination(filepath, suffixes, makes_folders=True)
     if not save_weights_only:
@@ -72,20 +104,29 @@ def check_save(model: Any, filepath: FilePath, save_weights_only: bool = False) 
 def load_model(
     filepath: FilePath, custom_objects: dict | None = None, compile: bool = True, safe_mode: bool = True
 ) -> Any:
-    """The model that `Model.save` has written, or Keras: .keras, and .h5 since Keras 2.
+    """Load a model saved by `Model.save` or by Keras (.keras, and .h5 of Keras 2 and 3).
 
     Args:
-        filepath: a file with a model.
-        custom_objects: classes and functions of your own, by name.
-        compile: whether to compile it as it was and restore the optimizer's state.
-        safe_mode: accepted as Keras does; code in a file is never run.
+        filepath: str or path. The file.
+        custom_objects: dict of your own classes and functions, by name. Default: None.
+        compile: bool. Whether to compile the model as it was and restore the optimizer's state. Default: True.
+        safe_mode: accepted as in Keras; code in a file is never executed. Default: True.
 
     Returns:
-        A model that computes, and goes on training, as the saved one would have.
+        A model that computes, and continues training, like the saved model.
 
     Raises:
-        ValueError: the file is damaged, or not a model, or names an unknown layer.
-        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, is not a model, or names an unknown layer.
+        FileNotFoundError: the file does not exist.
+
+    Example:
+        >>> import tempfile
+        >>> model = Sequential([Input((4,)), layers.Dense(3)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(f"{folder}/model.npz")
+        ...     again = models.load_model(f"{folder}/model.npz")
+        >>> np.array_equal(again.get_weights()[0], model.get_weights()[0])
+        True
     """
     name = os.fsdecode(filepath)
     file_format = _format_to_read(name, MODELS)
@@ -94,7 +135,22 @@ def load_model(
 
 
 def load_weights(model: Any, filepath: FilePath, skip_mismatch: bool = False, by_name: bool = False) -> None:
-    """Read the weights of a model that has been built. See `Model.load_weights`."""
+    """Load the weights of a built model from a file.
+
+    Args:
+        model: a `Model` that has been built.
+        filepath, skip_mismatch, by_name: as for `Model.load_weights`.
+
+    Raises:
+        ValueError: the model has no weights yet, or as for `Model.load_weights`.
+
+    Example:
+        >>> import tempfile
+        >>> model = Sequential([Input((4,)), layers.Dense(3)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     fastconv.saving.save_weights(model, f"{folder}/weights.npz")
+        ...     fastconv.saving.load_weights(model, f"{folder}/weights.npz")
+    """
     if not model.built:
         raise ValueError(f"{model.name}: weights can be loaded once they exist; call build(input_shape) first")
     name = os.fsdecode(filepath)
@@ -119,11 +175,11 @@ def _check_destination(filepath: FilePath, suffixes: tuple[str, ...], overwrite:
 
 
 def _format_to_read(name: str, suffixes: tuple[str, ...]) -> Any:
-    """The format of a file: HDF5 by its first bytes, since Keras 2 writes it under any name; others by their ending.
+    """Return the format of a file: HDF5 by its first bytes, since Keras 2 gives it any ending; others by their ending.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: a folder, or a file of no format that is known.
+        FileNotFoundError: the file does not exist.
+        ValueError: it is a folder, or its format is unknown.
     """
     suffix = known_suffix(name)
     if os.path.exists(name) and not os.path.isdir(name) and not os.path.isfile(name):

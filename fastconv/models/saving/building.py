@@ -1,4 +1,4 @@
-"""A model made and compiled again from its configuration."""
+"""Creation and compilation of a model from its configuration."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from fastconv.serialization import deserialize
 
 
 def build_model(model_config: Any, build_shape: Any, compile_config: Any) -> Any:
-    """A model with new weights.
+    """Create a model with new weights, and compile it.
 
     Args:
-        model_config: what `serialize` gave for it.
-        build_shape: that of its input, where it is not part of the configuration.
-        compile_config: what `get_compile_config` returned; the model is not compiled if that is None or nothing.
+        model_config: the result of `serialize` for the model.
+        build_shape: the shape of its input if it is not part of the configuration.
+        compile_config: the result of `get_compile_config`; if it is None or empty, the model is not compiled.
 
     Raises:
-        ValueError: what is described is not a model.
+        ValueError: the configuration does not describe a model.
     """
     model = deserialize("layer", model_config)
     if not isinstance(model, Model):
@@ -31,11 +31,11 @@ def build_model(model_config: Any, build_shape: Any, compile_config: Any) -> Any
 
 
 def optimizer_state(model: Any) -> list[Variable]:
-    """The optimizer's variables in an order that the model alone determines, whenever its layers were frozen."""
+    """Return the optimizer's variables in an order that depends only on the model, not on when layers were frozen."""
     return [] if model.optimizer is None else model.optimizer.saved_state(model.trainable_weights)
 
 
 def other_state(model: Any) -> list[Variable]:
-    """What is neither a weight nor the optimizer's: seeds of random layers, and whole numbers that layers count."""
+    """Return the variables that are neither weights nor the optimizer's: seeds, and integer counters of layers."""
     weights = set(model.weights)
     return [v for v in model.variables if v not in weights]

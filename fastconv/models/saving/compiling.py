@@ -1,4 +1,4 @@
-"""How a model of Keras was compiled, as far as it can be compiled so here."""
+"""Conversion of Keras's configuration of `compile`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastconv.serialization import get_registered_object
 
 
 def compile_options(config: Mapping[str, Any] | None, filepath: Any) -> dict[str, Any] | None:
-    """Return the arguments of `compile`; warn and return None if they need what Keras has and fastconv lacks."""
+    """Return the arguments of `compile`; if fastconv lacks a part of them, warn and return None."""
     if not config:
         return None
     lacking = sorted(set(_lacking("layer", config)))
@@ -28,7 +28,7 @@ def compile_options(config: Mapping[str, Any] | None, filepath: Any) -> dict[str
 
 
 def _lacking(kind: str, data: Any) -> Iterator[str]:
-    """The classes and functions of Keras in a configuration that are unknown here; of optimizers, anyone's."""
+    """Yield the classes and functions of Keras that are unknown here, and all unknown optimizers."""
     if isinstance(data, list):
         for one in data:
             yield from _lacking(kind, one)

@@ -1,4 +1,4 @@
-"""Files of other programs that somebody takes for a model's: which they are, and how to convert them."""
+"""Recognition of other programs' files, with advice on how to convert them."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ BY_SUFFIX = {
     ".pth": TORCH,
     ".tflite": LITE,
 }
-HEAD = 4096  # bytes that tell what a file is
+HEAD = 4096  # bytes that are read to recognize a file
 ONNX_MAKERS = (b"onnx", b"pytorch", b"fastconv")
 
 
 def about(name: str) -> str:
-    """Say which format the file or folder is of and how to convert it; "" if it is of none that is known."""
+    """Return a description of the format of a file or folder and how to convert it; "" if it is unknown."""
     if not os.path.exists(name):
         return CHECKPOINT if os.path.exists(f"{name}.index") else ""  # TensorFlow adds endings to the path
     return _about_folder(Path(name)) if os.path.isdir(name) else _about_file(name)
@@ -93,7 +93,7 @@ def _about_file(name: str) -> str:
 
 
 def _about_content(head: bytes) -> str:
-    """The format of a file without a known ending, by its first bytes."""
+    """Return the format of a file without a known ending, by its first bytes."""
     if head[:1] == b"\x80" and head[1:2] <= b"\x05":
         return PICKLE
     if head[:1] == b"\x08" and any(maker in head[:64] for maker in ONNX_MAKERS):
@@ -108,7 +108,7 @@ def _is_binary(head: bytes) -> bool:
 
 
 def _about_archive(name: str) -> str:
-    """Which zip archive it is: that of PyTorch holds a pickle."""
+    """Return the kind of a zip archive; PyTorch's archives contain a pickle."""
     try:
         with zipfile.ZipFile(name) as archive:
             names = archive.namelist()

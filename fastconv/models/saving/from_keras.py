@@ -1,7 +1,7 @@
-"""Configurations of Keras 2 and 3 as fastconv's objects take them.
+"""Conversion of configurations of Keras 2 and 3 to the form of fastconv.
 
-Modules that a file names are never imported: they tell apart what has the same name, and what is of Keras from what
-is not.
+Modules named in a file are never imported. They only distinguish objects with the same name, and Keras's objects from
+users' objects.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from fastconv.models.saving.kinds import OPS_MODULE, kind_of_class, kind_of_key,
 from fastconv.models.saving.policies import check_readable, dtype_of
 from fastconv.serialization import LAMBDA, get_registered_object, holds, lookup
 
-# Arguments of Keras that change nothing of what is computed here.
+# Arguments of Keras that do not change the results here.
 IGNORED = frozenset(
     [
         "auto_scale_loss", "fn", "is_legacy_optimizer", "jit_compile", "lora_alpha", "lora_rank", "loss_scale_factor",
         "quantization_config",
     ]
 )  # fmt: skip
-# Optimizers around another one, which they give the gradients of a scaled loss: in float32 there is nothing to scale.
+# Optimizers that scale the loss for an inner optimizer; float32 needs no scaling.
 SCALING = ("LossScaleOptimizer", "LossScaleOptimizerV3")
-KERAS_2 = {("LeakyReLU", "alpha"): "negative_slope"}  # names of arguments, by the class
+KERAS_2 = {("LeakyReLU", "alpha"): "negative_slope"}  # names of arguments, by class
 OF_EVERY_LAYER = frozenset(["activity_regularizer", "autocast", "dtype", "name", "trainable"])
 
 
 def from_keras(kind: str, data: Any) -> Any:
-    """A configuration, or what is nested in one, where something of `kind` is.
+    """Convert a configuration, or a part nested in it, for an object of `kind`.
 
     Raises:
-        ValueError: code, which is never read from files.
+        ValueError: the configuration contains code, which is never read from files.
     """
     if isinstance(data, list):
         return [from_keras(kind, one) for one in data]
@@ -47,7 +47,7 @@ def from_keras(kind: str, data: Any) -> Any:
         return PLAIN[data["class_name"]](data)
     kind, name, config = kind_of_module(data.get("module"), kind), _name(data), data.get("config") or {}
     if name == "Functional" and "nodes" in config:
-        return {"class_name": name, "config": config}  # in the form of fastconv already
+        return {"class_name": name, "config": config}  # already in the form of fastconv
     if name in ("Functional", "Model") and "input_layers" in config:
         return {"class_name": "Functional", "config": Graph(config, from_keras).config()}
     if name in SCALING and "inner_optimizer" in config:
@@ -58,7 +58,7 @@ def from_keras(kind: str, data: Any) -> Any:
 
 
 def _name(data: Mapping[str, Any]) -> str:
-    """The name to look up: a class of someone else's is not taken for one of Keras that has the same name."""
+    """Return the name to look up; a user's class is not confused with a class of Keras of the same name."""
     name, registered, module = data["class_name"], data.get("registered_name"), data.get("module", "keras")
     if "module" not in data and get_registered_object(name) is None:
         return name.removeprefix("Custom>")  # an optimizer of Keras 2
@@ -68,7 +68,7 @@ def _name(data: Mapping[str, Any]) -> str:
 
 
 def arguments(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of the constructor of `cls` in a configuration of this package or of Keras."""
+    """Return the constructor arguments of `cls` in a configuration of this package or of Keras."""
     kind = kind_of_class(cls.__name__, "layer")
     if kind is None or get_registered_object(cls.__name__) is not None or lookup(kind, cls.__name__) is not cls:
         return _of_someone_else(cls, config)
@@ -80,7 +80,7 @@ def arguments(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _arguments(kind: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a constructor, without those of Keras that say nothing or that nothing here depends on."""
+    """Return the arguments of a constructor, without arguments of Keras that have no effect here."""
     check_readable(str(config.get("name", name)), config.get("dtype"))
     renamed = dict(_renamed(KERAS_2.get((name, key), key), value) for key, value in config.items())
     taken = {key: value for key, value in renamed.items() if _is_taken(kind, name, key, value)}
@@ -89,7 +89,7 @@ def _arguments(kind: str, name: str, config: Mapping[str, Any]) -> dict[str, Any
 
 
 def _renamed(key: str, value: Any) -> tuple[str, Any]:
-    """An argument as Keras 3 spells it."""
+    """Return an argument as Keras 3 spells it."""
     if key == "batch_input_shape":
         return "input_shape", value[1:]
     if key == "dtype":
@@ -100,7 +100,7 @@ def _renamed(key: str, value: Any) -> tuple[str, Any]:
 
 
 def _is_taken(kind: str, name: str, key: str, value: Any) -> bool:
-    """Whether an argument is for the constructor, if only for it to say that it does not know it."""
+    """Return whether to pass an argument to the constructor, possibly only to be rejected there."""
     custom = get_registered_object(name)
     if isinstance(custom, type) and issubclass(custom, Layer):
         return _is_for(custom, key)
@@ -111,7 +111,7 @@ def _is_taken(kind: str, name: str, key: str, value: Any) -> bool:
 
 
 def _check_known(kind: str, name: str, given: Mapping[str, Any]) -> None:
-    """Raise ArgumentError if a class of this package does not take an argument."""
+    """Raise ArgumentError if a class of this package does not accept an argument."""
     found = kind_of_class(name, kind)
     if found is None or get_registered_object(name) is not None or name.endswith("Wrapper"):
         return
@@ -129,19 +129,19 @@ class ArgumentError(TypeError, ValueError):
 
 
 def _of_someone_else(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a user's class, which its constructor reads, without those that layers of Keras add to them."""
+    """Return the arguments of a user's class, without the arguments that layers of Keras add to them."""
     renamed = dict(_renamed(key, value) for key, value in config.items())
     return {key: value for key, value in renamed.items() if not issubclass(cls, Layer) or _is_for(cls, key)}
 
 
 def _is_for(cls: type, key: str) -> bool:
-    """Whether an argument is for the constructor of a user's layer."""
+    """Return whether an argument is for the constructor of a user's layer."""
     return key not in OF_EVERY_LAYER or key in parameters(cls)
 
 
 @functools.cache
 def parameters(cls: type) -> frozenset[str]:
-    """What the constructor of a class takes, and those of its bases as far as arguments are passed on."""
+    """Return the names of the arguments of a constructor, and of its bases' if it passes on keyword arguments."""
     names: set[str] = set()
     for one in cls.__mro__:
         if "__init__" in vars(one):
@@ -152,7 +152,8 @@ def parameters(cls: type) -> frozenset[str]:
     return frozenset(names)
 
 
-# ---- what is spelt in another way ------------------------------------------------------------------------------------
+# ---- other spellings
+# ---------------------------------------------------------------------------------------------------
 
 
 def _input_layer(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def _input_layer(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sequential(config: Any) -> dict[str, Any]:
-    """A list of layers is what Keras 2.2 and older versions write."""
+    """Convert the configuration of a `Sequential`; Keras 2.2 and older versions write only a list of layers."""
     config = {"layers": config} if isinstance(config, list) else config
     layers, shape = config["layers"], config.get("build_input_shape")
     has_input = bool(layers) and (layers[0]["class_name"] == "InputLayer" or "batch_input_shape" in layers[0]["config"])
@@ -172,9 +173,10 @@ def _sequential(config: Any) -> dict[str, Any]:
 
 
 def _lambda(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A function is known by its name; for one that is kept as code stands what `custom_objects` has for the layer.
+    """Convert the configuration of a `Lambda`: a function is found by its name, code by the layer's name.
 
-    A name that Keras does not find by itself is that of a function of the user's, although `ops` may have it, too.
+    The function for code comes from `custom_objects`. A function that Keras does not know by name is a user's function,
+    even if `ops` has the same name.
     """
     function, name = config["function"], config.get("name")
     kept = ("name", "trainable", "dtype", "arguments", "activity_regularizer")
@@ -200,7 +202,7 @@ def _refuse_code(data: Mapping[str, Any]) -> Any:
 
 
 def _code_of_lambda(data: Mapping[str, Any]) -> str:
-    """What stands for a lambda among `custom_objects`."""
+    """Return the name of the function in `custom_objects` that replaces a lambda."""
     return LAMBDA if get_registered_object(LAMBDA) is not None else _refuse_code(data)
 
 

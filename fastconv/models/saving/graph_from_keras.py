@@ -1,4 +1,4 @@
-"""Keras's configuration of a drawn model, a list of calls for each layer, as nodes in an order of running."""
+"""Conversion of Keras's functional models, with a list of calls per layer, to nodes in an executable order."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ NESTED = ("Functional", "Model")
 
 
 class Graph:
-    """A drawn model's configuration.
+    """Converts the configuration of a functional model.
 
     Args:
-        config: that of Keras 2 or 3.
-        translated: makes a layer's configuration, given its kind and that of Keras.
+        config: the configuration of Keras 2 or 3.
+        translated: function of a kind and a layer's configuration of Keras, which converts it.
     """
 
     def __init__(self, config: Mapping[str, Any], translated: Callable[[str, Any], Any]) -> None:
@@ -26,12 +26,12 @@ class Graph:
         self.entries: dict[str, Mapping[str, Any]] = {entry["name"]: entry for entry in config["layers"]}
         self.inputs = [place[0] for place in _places(config["input_layers"])]
         self.number_of_input = {name: k for k, name in reversed([*enumerate(self.inputs)])}
-        self.done = dict.fromkeys(self.entries, 0)  # how many calls of each layer are among the nodes
+        self.done = dict.fromkeys(self.entries, 0)  # number of calls of each layer that are among the nodes
         self.number: dict[tuple[str, int], int] = {}
         self.nodes: list[Any] = []
 
     def config(self) -> dict[str, Any]:
-        """The configuration of a `Functional`. Raises ValueError where calls wait for each other."""
+        """Return the configuration of a `Functional`. Raises ValueError if calls wait for each other."""
         while self._add_what_can_run():
             pass
         left = [name for name, entry in self.entries.items() if self.done[name] < len(entry["inbound_nodes"])]
@@ -62,7 +62,7 @@ class Graph:
         return len(self.nodes) > before
 
     def _add(self, name: str, entry: Mapping[str, Any], call: Any) -> bool:
-        """Append a node, unless it needs the result of one that is not there yet."""
+        """Append a node, unless it needs a result that does not exist yet."""
         try:
             args, kwargs = self._old_call(call) if isinstance(call, list) else self._call(call)
         except Waiting:
@@ -74,9 +74,9 @@ class Graph:
         return True
 
     def _call(self, call: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """(arguments, named arguments) of a call in Keras 3, which takes `training` from the model around it.
+        """Return (arguments, named arguments) of a call in Keras 3, which takes `training` from the surrounding model.
 
-        What fastconv was told of training is beside them.
+        A value of `training` that fastconv has stored next to the arguments is restored.
         """
         args = [self._encoded(one) for one in call["args"]]
         named = {key: value for key, value in call["kwargs"].items() if key != "training" and value is not None}
@@ -84,14 +84,14 @@ class Graph:
         return args, {key: self._encoded(value) for key, value in {**named, **told}.items()}
 
     def _old_call(self, call: list[Any]) -> tuple[list[Any], dict[str, Any]]:
-        """The same of Keras 2: a list of [layer, call, result, named arguments]."""
+        """Return the same for a call in Keras 2: a list of [layer, call, result, named arguments]."""
         tensors = [self._tensor(place, self._skipped(place[0])) for place in call]
         named = {key: value for place in call for key, value in (place[3] if len(place) > 3 else {}).items()}
         kwargs = {key: self._encoded(value) for key, value in named.items() if value is not None}
         return [tensors[0] if len(tensors) == 1 else {"list": tensors}], kwargs
 
     def _skipped(self, name: str) -> int:
-        """How many calls Keras 2 counts for a model in a model before the first that is drawn."""
+        """Return the number of calls that Keras 2 counts for a nested model before its first call in the graph."""
         entry = self.entries.get(name, {})
         layers = entry["config"]["layers"] if entry.get("class_name") in (*NESTED, "Sequential") else []
         return int(bool(layers) and layers[0]["class_name"] == "InputLayer")
@@ -107,7 +107,7 @@ class Graph:
         return {"tensor": [self.number[name, call], k]}
 
     def _ends(self, places: Any) -> dict[str, Any]:
-        """Inputs or outputs: places, nested as the model takes or gives them."""
+        """Convert the positions of inputs or outputs, with the nesting of the model's inputs or outputs."""
         if isinstance(places, Mapping):
             return {"dict": {key: self._ends(one) for key, one in places.items()}}
         if len(places) == 3 and isinstance(places[0], str):
@@ -121,7 +121,7 @@ class Graph:
         return {"list": [self._ends(one) for one in places]}
 
     def _encoded(self, data: Any) -> dict[str, Any]:
-        """An argument of a call in the form of `encoding.encode`."""
+        """Convert an argument of a call to the form of `encoding.encode`."""
         if isinstance(data, list):
             return {"list": [self._encoded(one) for one in data]}
         if not isinstance(data, Mapping):
@@ -138,11 +138,11 @@ class Graph:
 
 
 class Waiting(Exception):
-    """A call needs the result of another that is not among the nodes yet."""
+    """A call needs the result of another call that is not among the nodes yet."""
 
 
 def _places(places: Any) -> list[list[Any]]:
-    """Places without their nesting."""
+    """Return positions without their nesting."""
     if isinstance(places, Mapping):
         return [place for one in places.values() for place in _places(one)]
     if len(places) == 3 and isinstance(places[0], str):
@@ -151,7 +151,7 @@ def _places(places: Any) -> list[list[Any]]:
 
 
 def _unpacked(ends: dict[str, Any]) -> dict[str, Any]:
-    """A single end without the list around it."""
+    """Return a single input or output without the list around it."""
     return ends["list"][0] if len(ends.get("list", ())) == 1 else ends
 
 
@@ -160,14 +160,14 @@ def _is_old(entry: Mapping[str, Any]) -> bool:
 
 
 def _is_operation(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry is a function of ops, which Keras 2 has not; in .h5 only layers say whether they are trained."""
+    """Return whether an entry is a function of ops. Keras 2 has none; in .h5 only layers have the key `trainable`."""
     if "module" in entry:
         return (entry["module"] or "").startswith("keras.src.ops.")
     return entry["class_name"] in OPERATIONS and "trainable" not in entry["config"] and not _is_old(entry)
 
 
 def _operation_node(entry: Mapping[str, Any], args: list[Any], kwargs: dict[str, Any]) -> list[Any]:
-    """A node of a function of ops. Raises ValueError where it does not take what is configured."""
+    """Return a node for a function of ops. Raises ValueError if the function does not accept a configured argument."""
     name = OPERATIONS.get(entry["class_name"])
     if name is None:
         raise ValueError(f"a graph's operations must be among those of ops. Received: {entry['class_name']!r}")

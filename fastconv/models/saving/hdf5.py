@@ -1,4 +1,4 @@
-"""HDF5 files, read with suspicion: hard links to plain arrays of the expected shape, and nothing else."""
+"""Safe reading of HDF5 files: only hard links to plain arrays of the expected shape are accepted."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fastconv.models.saving.hdf5_file import Dataset, Group
 from fastconv.models.saving.matching import check_fit
 from fastconv.utils.endings import ABOUT_H5PY
 
-NAMES_IN_ATTRIBUTE = 1000  # an attribute holds 64 KiB; longer lists go on in name0, name1, ...
+NAMES_IN_ATTRIBUTE = 1000  # an attribute holds 64 KiB; longer lists are split into name0, name1, ...
 
 
 def h5py() -> Any:
-    """The module. Raises ImportError that says how to install it."""
+    """Return the module h5py. Raises ImportError with the command that installs it."""
     try:
         import h5py
     except ImportError as error:
@@ -28,12 +28,12 @@ def h5py() -> Any:
 
 
 def opened(filepath: Any) -> Group:
-    """The root of a file."""
+    """Return the root of a file."""
     return hdf5_file.opened(Path(filepath).read_bytes())
 
 
 def written(fill: Callable[[Any], None]) -> bytes:
-    """The bytes of a file that `fill(root)` has filled."""
+    """Return the bytes of a file that `fill(root)` has filled."""
     buffer = io.BytesIO()
     with h5py().File(buffer, "w") as root:
         fill(root)
@@ -41,7 +41,7 @@ def written(fill: Callable[[Any], None]) -> bytes:
 
 
 def child(group: Group, path: str) -> Any:
-    """What is at a path below `group`, None where there is nothing."""
+    """Return the object at a path below `group`, or None if there is none."""
     found: Any = group
     for name in path.split("/") if path else ():
         if not isinstance(found, Group) or name not in found.links:
@@ -51,7 +51,7 @@ def child(group: Group, path: str) -> Any:
 
 
 def subgroup(group: Group, path: str) -> Group:
-    """The group at a path. Raises ValueError where there is none."""
+    """Return the group at a path. Raises ValueError if there is none."""
     found = child(group, path)
     if not isinstance(found, Group):
         raise ValueError(f"an HDF5 file of this kind must have the group {path!r}. Received: {sorted(group.links)}")
@@ -59,10 +59,10 @@ def subgroup(group: Group, path: str) -> Group:
 
 
 def read(group: Group, path: str, variable: Variable) -> np.ndarray:
-    """The array at a path, which must fit `variable`; checked before anything is allocated for it.
+    """Return the array at a path, which must fit `variable`; this is checked before memory is allocated.
 
     Raises:
-        ValueError: there is none, or it does not fit, or is not in the file itself.
+        ValueError: the array is missing, does not fit, or is not stored in the file itself.
     """
     dataset = child(group, path)
     if not isinstance(dataset, Dataset):
@@ -72,7 +72,7 @@ def read(group: Group, path: str, variable: Variable) -> np.ndarray:
 
 
 def text(group: Group, name: str) -> str | None:
-    """An attribute as text; None where it is missing. Raises ValueError where it is something else."""
+    """Return an attribute as text, or None if it is missing. Raises ValueError if it is not text."""
     value = group.value(name)
     if value is not None and (value.ndim or not isinstance(value[()], str)):
         raise ValueError(f"the attribute {name} must be text. Received: {value.dtype} of shape {value.shape}")
@@ -80,7 +80,7 @@ def text(group: Group, name: str) -> str | None:
 
 
 def names(group: Group, attribute: str) -> list[str]:
-    """A list of names, whose parts are in attribute0, attribute1, ... where it is long."""
+    """Return a list of names; a long list is stored in attribute0, attribute1, ..."""
     keys = [attribute] if attribute in group.attributes else _numbered(group, attribute)
     found = [name for key in keys for name in np.ravel(np.asarray(group.value(key)))]
     if not all(isinstance(name, str) for name in found):
@@ -89,7 +89,7 @@ def names(group: Group, attribute: str) -> list[str]:
 
 
 def set_names(group: Any, attribute: str, values: Sequence[str]) -> None:
-    """Write what `names` reads."""
+    """Write a list of names in the form that `names` reads."""
     parts = [values[i : i + NAMES_IN_ATTRIBUTE] for i in range(0, len(values), NAMES_IN_ATTRIBUTE)]
     for i, part in enumerate(parts or [[]]):
         array = np.array(part, dtype=h5py().string_dtype())

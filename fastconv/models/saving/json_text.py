@@ -1,4 +1,4 @@
-"""Models as JSON, as `Model.to_json` of fastconv and of Keras write them."""
+"""Models as JSON, in the form of `Model.to_json` of fastconv and Keras."""
 
 from __future__ import annotations
 
@@ -14,16 +14,24 @@ PLACE = "model_from_json"
 
 
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
-    """Return the model whose configuration `Model.to_json`, here or in Keras, wrote, with new weights.
+    """Create a model with new weights from the JSON of `Model.to_json`, of fastconv or Keras.
 
-    It is compiled if the model was, as Keras does.
+    If the model was compiled, the new model is compiled too, as in Keras.
 
     Args:
-        json_string: the configuration.
-        custom_objects: classes and functions of your own, by name.
+        json_string: str. The configuration.
+        custom_objects: dict of your own classes and functions, by name. Default: None.
+
+    Returns:
+        A `Model`.
 
     Raises:
-        ValueError: it is no JSON, or describes no model, or names an unknown layer.
+        ValueError: the text is not JSON, does not describe a model, or names an unknown layer.
+
+    Example:
+        >>> model = Sequential([Input((4,)), layers.Dense(3)])
+        >>> models.model_from_json(model.to_json()).output_shape
+        (None, 3)
     """
     with naming(PLACE), custom_object_scope(custom_objects or {}):
         data = parse(json_string)

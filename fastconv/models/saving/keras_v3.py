@@ -1,7 +1,7 @@
-"""Keras 3's own formats: .keras, an archive of configuration and weights, and .weights.h5, the weights alone.
+"""Keras 3's formats: .keras, an archive of configuration and weights, and .weights.h5, only weights.
 
-An archive holds ``config.json``, ``metadata.json`` and ``model.weights.h5``. The latter is laid out as `tree` says,
-with the state of the optimizer at ``optimizer/vars``.
+An archive holds ``config.json``, ``metadata.json`` and ``model.weights.h5``. The layout of the weights is described in
+`tree`; the state of the optimizer is at ``optimizer/vars``.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from fastconv.models.saving.optimizer_arrays import matched
 from fastconv.models.saving.to_keras import model_to_keras
 
 WEIGHTS = "model.weights.h5"
-KERAS_VERSION = "3.15.0"  # whose format this is
+KERAS_VERSION = "3.15.0"  # the version whose format this is
 
 
 class KerasArchive:
-    """.keras."""
+    """The format .keras."""
 
     def dump(self, model: Any) -> bytes:
-        """The file of a model."""
+        """Return the file of a model."""
         now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
@@ -46,11 +46,11 @@ class KerasArchive:
         return buffer.getvalue()
 
     def configuration(self, model: Any) -> str:
-        """How the model is made and compiled, as JSON. Raises ValueError if that cannot be told."""
+        """Return the configuration of a model and its `compile` as JSON. Raises ValueError if it is not plain data."""
         return as_json(model_to_keras(model))
 
     def load(self, filepath: Any, compile: bool) -> Any:
-        """The model in a file. Raises ValueError where there is none, or its parts do not fit."""
+        """Return the model in a file. Raises ValueError if there is no model, or its parts do not fit."""
         with zipped.opened(filepath) as archive:
             data, content = parse(archive.read("config.json")), archive.read(WEIGHTS)
         shape = (data.get("build_config") or {}).get("input_shape")
@@ -61,20 +61,20 @@ class KerasArchive:
         return model
 
     def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
-        """The weights of `model` with their values in a file."""
+        """Return the weights of `model` with their values in a file."""
         with zipped.opened(filepath) as archive:
             return _with_optimizer(hdf5_file.opened(archive.read(WEIGHTS)), model, filepath, skipped)
 
 
 class WeightsH5:
-    """.weights.h5; read, too, where Keras 2 has written it in its own way."""
+    """The format .weights.h5; files that Keras 2 wrote in its own format under this name are read too."""
 
     def dump_weights(self, model: Any) -> bytes:
-        """The file of a model's weights, and of the optimizer's state, as Keras has it."""
+        """Return the file of a model's weights and of the optimizer's state, as Keras writes it."""
         return hdf5.written(lambda root: _write_tree(root, model))
 
     def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
-        """The weights of `model` with their values in a file."""
+        """Return the weights of `model` with their values in a file."""
         root = hdf5.opened(filepath)
         old = legacy_h5.weights_group(root)
         if old is not None:
@@ -83,7 +83,7 @@ class WeightsH5:
 
 
 def read_tree(root: Group, model: Any, skipped: list[str] | None = None) -> Pairs:
-    """Every variable of a model with its array; seeds where the file has them, which files of Keras do not."""
+    """Return all variables of a model with their arrays; seeds only if the file has them; Keras's files do not."""
     pairs: Pairs = []
     for path, layer in tree.places(model).items():
         with skipping(skipped, layer.name):
@@ -103,7 +103,7 @@ def _read_layer(root: Group, path: str, layer: Any) -> Pairs:
 
 
 def _loaded_by(layer: Layer, group: Any) -> Pairs:
-    """What a layer's own `load_own_variables` assigns, given the arrays of a group."""
+    """Return the values that a layer's own `load_own_variables` assigns, given the arrays of a group."""
     links = group.links if isinstance(group, Group) else ()
     found = {name: group[name] for name in links}
     with Trace(recording=True) as trace:
@@ -112,25 +112,25 @@ def _loaded_by(layer: Layer, group: Any) -> Pairs:
 
 
 def _arrays(group: Any) -> list[Dataset]:
-    """The arrays 0, 1, ... of a group."""
+    """Return the arrays 0, 1, ... of a group."""
     found = [hdf5.child(group, str(i)) for i in range(len(group.links))] if isinstance(group, Group) else []
     return [array for array in found if isinstance(array, Dataset)]
 
 
 def _with_optimizer(root: Group, model: Any, filepath: Any, skipped: list[str] | None) -> Pairs:
-    """The weights, and the optimizer's state if the model has been trained, as Keras reads it."""
+    """Return the weights and, if the model has been trained, the optimizer's state, as Keras does."""
     pairs = read_tree(root, model, skipped)
     is_trained = model.optimizer is not None and model.optimizer.known_variables()
     return pairs + matched(model, _optimizer_arrays(root), filepath, is_new=False) if is_trained else pairs
 
 
 def _optimizer_arrays(root: Any) -> list[Dataset]:
-    """The arrays of the optimizer; if it scales the loss for another one, those of the other one."""
+    """Return the arrays of the optimizer; for an optimizer that scales the loss, those of its inner optimizer."""
     return _arrays(hdf5.child(root, "optimizer/inner_optimizer/vars")) or _arrays(hdf5.child(root, "optimizer/vars"))
 
 
 def _read(root: Any, path: str, variables: Sequence[Variable]) -> Pairs:
-    """Variables with the arrays 0, 1, ... of a group, which must be as many."""
+    """Return variables with the arrays 0, 1, ... of a group, whose number must be equal."""
     found = hdf5.child(root, path)
     count = sum(name.isdecimal() for name in found.links) if isinstance(found, Group) else 0
     if count != len(variables):
@@ -149,7 +149,7 @@ def _write_tree(root: Any, model: Any) -> None:
 
 
 def _write_layer(root: Any, path: str, layer: Layer) -> None:
-    """Write the layer's own variables, as `save_own_variables` stores them if its class overrides that."""
+    """Write the layer's own variables, by `save_own_variables` if its class overrides that method."""
     if type(layer).save_own_variables is Layer.save_own_variables:
         _write(root, path, layer.name, tree.own_variables(layer))
         return

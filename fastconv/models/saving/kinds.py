@@ -1,4 +1,4 @@
-"""Which kind of thing a place in a configuration holds, and the modules that Keras finds each kind in."""
+"""The kind of object at each place of a configuration, and Keras's module of each kind."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ MODULES = {
     "metric": "keras.metrics",
 }
 
-OPS_MODULE = "fastconv.ops"  # of functions that a `Lambda` of this package applies
+OPS_MODULE = "fastconv.ops"  # module of functions that a `Lambda` of this package applies
 
 # Layers that Keras does not have.
 OURS_ALONE = frozenset(
     ["LocallyConnected1D", "LocallyConnected2D", "Maxout", "MinPooling1D", "MinPooling2D", "MinPooling3D"]
 )
 
-# Arguments whose name does not end in what they are.
+# Arguments whose name does not end in their kind.
 KINDS_OF_KEYS = {"learning_rate": "schedule", "metrics": "metric", "weighted_metrics": "metric", "layers": "layer"}
 
 
 def kind_of_key(key: str, kind: str) -> str:
-    """What the argument `key` of a thing of some kind is: "initializer" for "kernel_initializer", else of that kind."""
+    """Return the kind of the argument `key`: "initializer" for "kernel_initializer", `kind` if the name has no kind."""
     last = key.rpartition("_")[2]
     return KINDS_OF_KEYS.get(key, last if last in KINDS else kind)
 
 
 def kind_of_class(name: str, kind: str) -> str | None:
-    """The kind of which a class of this package has that name, `kind` before others; None where there is none."""
+    """Return the kind that has a class of this name in this package, `kind` before others, or None."""
     return next((one for one in (kind, *MODULES) if holds(one, name)), None)
 
 
 def kind_of_module(module: str | None, kind: str) -> str:
-    """The kind that Keras keeps in a module."""
+    """Return the kind that Keras keeps in a module."""
     return next((one for one, name in MODULES.items() if name == module), kind)
 
 
-# Functions of ops, which are classes in configurations of Keras, by the module that holds these.
+# Functions of ops that are classes in configurations of Keras, by the module of these classes.
 IN_CORE = frozenset(["cast", "convert_to_tensor", "slice", "stop_gradient"])
 IN_MATH = frozenset(["rsqrt"])
 IN_NN = frozenset(
@@ -68,7 +68,7 @@ OPERATIONS = {
     **{"".join(w.capitalize() for w in name.split("_")): name for name in ops.__all__ if name not in ELSEWHERE},
 }
 
-# Their parameters that Keras takes as arguments of the call; the others are in the configuration.
+# Their parameters that Keras passes in the call; the other parameters are in the configuration.
 CALLED_WITH = frozenset(
     [
         "x", "x1", "x2", "xs", "inputs", "variable", "kernel", "depthwise_kernel", "pointwise_kernel", "condition",
@@ -78,7 +78,7 @@ CALLED_WITH = frozenset(
 
 
 def operation_module(name: str) -> str:
-    """The module of Keras that holds the class of a function of ops."""
+    """Return Keras's module with the class of a function of ops."""
     for module, names in {"core": IN_CORE, "math": IN_MATH, "nn": IN_NN}.items():
         if name in names:
             return f"keras.src.ops.{module}"

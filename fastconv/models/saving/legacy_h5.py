@@ -1,9 +1,9 @@
-"""The whole-model .h5 of Keras 2, which Keras 3 goes on reading and writing.
+"""The .h5 format of Keras 2 for entire models, which Keras 3 still reads and writes.
 
-Configurations are JSON in attributes of the root, ``model_config`` and ``training_config``; the group ``model_weights``
-has a group for each layer of the model, in the order of its attribute ``layer_names``, and each of these names its
-arrays in ``weight_names``, trained ones first. ``optimizer_weights`` does so for the state of the optimizer, and
-``other_state``, which fastconv alone writes and reads, for the seeds of random layers.
+The attributes ``model_config`` and ``training_config`` of the root hold configurations as JSON. The group
+``model_weights`` has a group per layer, in the order of its attribute ``layer_names``. Each of these groups lists its
+arrays in ``weight_names``, trainable weights first. ``optimizer_weights`` holds the state of the optimizer in the same
+way, and ``other_state``, which only fastconv writes and reads, the seeds of random layers.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from fastconv.models.saving.optimizer_arrays import matched, without_scaling
 from fastconv.models.saving.to_keras import model_to_keras
 from fastconv.serialization import holds, lookup
 
-KERAS_VERSION = "3.15.0"  # whose format this is
+KERAS_VERSION = "3.15.0"  # the version whose format this is
 TOP = "top_level_model_weights"
 OTHER = "other_state"
 
 
 class LegacyH5:
-    """.h5 and .hdf5."""
+    """The formats .h5 and .hdf5."""
 
     def dump(self, model: Any) -> bytes:
-        """The file of a model."""
+        """Return the file of a model."""
         return hdf5.written(lambda root: _write(root, model))
 
     def dump_weights(self, model: Any) -> bytes:
-        """The file of a model's weights alone, as Keras 2 has it."""
+        """Return the file of only a model's weights, in the format of Keras 2."""
         return hdf5.written(lambda root: _write_weights(root, model))
 
     def configuration(self, model: Any) -> str:
-        """How the model is made and compiled, as JSON. Raises ValueError if that cannot be told."""
+        """Return the configuration of a model and its `compile` as JSON. Raises ValueError if it is not plain data."""
         return as_json(model_to_keras(model))
 
     def load(self, filepath: Any, compile: bool) -> Any:
-        """The model in a file. Raises ValueError where there is none, or its parts do not fit."""
+        """Return the model in a file. Raises ValueError if there is no model, or its parts do not fit."""
         root = hdf5.opened(filepath)
         config = parse(hdf5.text(root, "model_config"))
         text = hdf5.text(root, "training_config")
@@ -60,18 +60,18 @@ class LegacyH5:
         return model
 
     def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
-        """The weights of `model` with their values in a file."""
+        """Return the weights of `model` with their values in a file."""
         root = hdf5.opened(filepath)
         return read_layers(weights_group(root) or root, model, skipped)
 
     def named_weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
-        """The same of the layers whose names are in the file."""
+        """Return the same for only the layers whose names are in the file."""
         root = hdf5.opened(filepath)
         return read_named_layers(weights_group(root) or root, model, skipped)
 
 
 def weights_group(root: Any) -> Any:
-    """Where a file of this format has its weights; None where it is of another format."""
+    """Return the group with the weights, or None if the file has another format."""
     found = hdf5.child(root, "model_weights")
     return root if found is None and "layer_names" in root.attributes else found
 
@@ -80,7 +80,7 @@ def weights_group(root: Any) -> Any:
 
 
 def read_layers(group: Any, model: Any, skipped: list[str] | None = None) -> Pairs:
-    """The weights of the layers with their arrays, layer by layer in the order of the file."""
+    """Return the weights of the layers with their arrays, in the order of the file."""
     found = _named_arrays(group)
     layers = [layer for layer in model.layers if _weights(layer)]
     if len(found) != len(layers):
@@ -100,7 +100,7 @@ def read_layers(group: Any, model: Any, skipped: list[str] | None = None) -> Pai
 
 
 def read_named_layers(group: Any, model: Any, skipped: list[str] | None = None) -> Pairs:
-    """The same of the layers that have the name of one in the file; the others are left as they are."""
+    """Return the same for only the layers whose names are in the file."""
     layers = _layers_by_name(model)
     pairs: Pairs = []
     for name, arrays in _named_arrays(group):
@@ -111,7 +111,7 @@ def read_named_layers(group: Any, model: Any, skipped: list[str] | None = None) 
 
 
 def _named_arrays(group: Any) -> list[tuple[str, list[str]]]:
-    """Layers of a file that have weights, by name, with the names of these."""
+    """Return the names of the layers with weights in a file, and the names of these weights."""
     found = [
         (name, hdf5.names(hdf5.subgroup(group, name), "weight_names")) for name in hdf5.names(group, "layer_names")
     ]
@@ -129,7 +129,7 @@ def _read_layer(group: Any, name: str, arrays: Sequence[str], layer: Layer, skip
 def _read(
     group: Any, name: str, arrays: Sequence[str], variables: Sequence[Variable], skipped: list[str] | None = None
 ) -> Pairs:
-    """The variables of a layer with their arrays, which must be as many; those that fit, where others are skipped."""
+    """Return the variables of a layer with their arrays, whose number must be equal; variables may be skipped."""
     if len(arrays) != len(variables):
         wanted = [v.path for v in variables]
         raise ValueError(f"the weights of {name} must be those of the model, {wanted}. Received: {list(arrays)}")
@@ -142,13 +142,13 @@ def _read(
 
 
 def _compile_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `compile` of what is kept of them."""
+    """Return the arguments of `compile` that a configuration contains."""
     options = {key: config.get(key) for key in ("loss", "loss_weights", "metrics", "weighted_metrics")}
     return {"optimizer": config["optimizer_config"], **options}
 
 
 def _optimizer_arrays(root: Any) -> list[Dataset]:
-    """The arrays of the optimizer, in the order of its variables."""
+    """Return the arrays of the optimizer, in the order of its variables."""
     group = hdf5.child(root, "optimizer_weights")
     names = [] if group is None else hdf5.names(group, "weight_names")
     arrays = [hdf5.child(group, name) for name in names]
@@ -189,7 +189,7 @@ def _write_weights(group: Any, model: Any) -> None:
 
 
 def _in_full(loss: Any) -> Any:
-    """Losses by the names of their functions: Keras does not find "mse" again in a file of this format."""
+    """Return losses by the names of their functions: Keras does not find "mse" in a file of this format."""
     if isinstance(loss, list):
         return [_in_full(one) for one in loss]
     if isinstance(loss, dict) and "class_name" not in loss:
@@ -208,7 +208,7 @@ def _write_variables(group: Any, variables: Sequence[Variable], prefix: str) -> 
 
 
 def _layers_by_name(model: Any) -> dict[str, Layer]:
-    """The layers by their names in a file, which are their own if HDF5 can hold them."""
+    """Return the layers by their names in the file, which are changed if HDF5 cannot store them."""
     return dict(zip(distinct((layer.name for layer in model.layers), taken=[TOP]), model.layers))
 
 
@@ -217,6 +217,6 @@ def _weights(layer: Layer) -> list[Variable]:
 
 
 def _top_weights(model: Any) -> list[Variable]:
-    """Weights that belong to the model itself, not to one of its layers."""
+    """Return the weights of the model itself, not of its layers."""
     inner = {v for layer in model.layers for v in layer.weights}
     return [v for v in _weights(model) if v not in inner]

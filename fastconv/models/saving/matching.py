@@ -1,4 +1,4 @@
-"""What every format shares: arrays that must fit the variables they are for, and errors that name the file."""
+"""Shared by all formats: checks that arrays fit their variables, and errors that name the file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Pairs = list[tuple[Variable, np.ndarray]]
 
 @contextmanager
 def naming(filepath: Any) -> Iterator[None]:
-    """Whatever goes wrong inside `with` is a ValueError that names the file."""
+    """Convert errors inside `with` to ValueErrors that name the file."""
     try:
         yield
     except ValueError as error:
@@ -31,7 +31,7 @@ def naming(filepath: Any) -> Iterator[None]:
 
 
 def as_json(config: Any) -> str:
-    """A configuration as JSON. Raises ValueError if it holds something else than plain data."""
+    """Convert a configuration to JSON. Raises ValueError if it is not plain data."""
     try:
         return json.dumps(config)
     except (TypeError, RecursionError) as error:
@@ -39,8 +39,8 @@ def as_json(config: Any) -> str:
 
 
 def parse(text: Any) -> dict[str, Any]:
-    """JSON that must be an object. Raises ValueError otherwise."""
-    key = '"layers"'  # which every model in it has once
+    """Parse JSON that must be an object. Raises ValueError if it is not."""
+    key = '"layers"'  # every model in it has this key once
     try:
         allow_nesting(text.count(key) if isinstance(text, str) else bytes(text).count(key.encode()))
         data = json.loads(text)
@@ -63,7 +63,7 @@ def check_fit(what: str, variable: Variable, shape: Sequence[int], dtype: np.dty
 
 @contextmanager
 def skipping(skipped: list[str] | None, what: str) -> Iterator[None]:
-    """What does not fit inside `with` is added to `skipped`, and is an error where that is None."""
+    """Add errors inside `with` to the list `skipped`, or raise them if it is None."""
     try:
         yield
     except ValueError as error:
@@ -75,7 +75,7 @@ def skipping(skipped: list[str] | None, what: str) -> Iterator[None]:
 def fitted(
     what: str, variables: Sequence[Variable], arrays: Sequence[np.ndarray], skipped: list[str] | None = None
 ) -> Pairs:
-    """Each variable with its array. Raises ValueError where one does not fit, or they are not as many."""
+    """Return each variable with its array. Raises ValueError if an array does not fit, or the numbers differ."""
     if len(variables) != len(arrays):
         shapes = [v.shape for v in variables], [a.shape for a in arrays]
         raise ValueError(f"its {what} must be those of the model, shapes {shapes[0]}. Received: shapes={shapes[1]}")

@@ -1,4 +1,4 @@
-"""Names of layers and weights as archives and HDF5 can hold them; reading goes by their order."""
+"""Names of layers and weights in a form that archives and HDF5 can store; reading uses their order."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 LONGEST = 200  # characters
-IMPOSSIBLE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")  # controls, separators of Windows, halves of characters
+IMPOSSIBLE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")  # control characters, separators of Windows, surrogates
 
 
 def storable(name: str) -> str:
-    """`name`, a path, with "_" in place of what a file cannot hold: "a/_/b" for "a/../b"."""
+    """Replace the parts of `name`, a path, that a file cannot store by "_": "a/_/b" for "a/../b"."""
     parts = IMPOSSIBLE.sub("_", name[:LONGEST]).split("/")
     return "/".join("_" if part in ("", ".", "..") else part for part in parts)
 
 
 def distinct(names: Iterable[str], taken: Collection[str] = ()) -> list[str]:
-    """`names` as HDF5 can hold them beside each other: none twice, and none that is also the folder of another."""
+    """Return `names` in a form for HDF5: without duplicates, and no name is also the folder of another."""
     ends, folders, numbers = set(taken), set[str](), Counter[str]()
     found = []
     for name in names:

@@ -1,8 +1,8 @@
-"""Models in one file: arrays as .npz or .safetensors, the configuration as JSON beside them.
+"""fastconv's formats .npz and .safetensors: arrays, with the configuration as JSON.
 
 A file holds arrays named ``weights/000000/conv2d/kernel``, in the order of `model.weights`, then ``seeds/...`` and
-``optimizer/...``. An .npz is a zip archive that `numpy.load` reads, with the configuration in ``config.json``; in a
-.safetensors file it is the metadata entry ``fastconv``.
+``optimizer/...``. An .npz is a zip archive that `numpy.load` reads, with the configuration in ``config.json``. In a
+.safetensors file, the configuration is the metadata entry ``fastconv``.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ FORMAT = 1
 
 
 class NativeFormat:
-    """What both formats share; they differ in how a text and named arrays become bytes."""
+    """Base class of both formats, which differ in the encoding of a text and named arrays."""
 
     def dump(self, model: Any) -> bytes:
-        """The file of a model."""
+        """Return the file of a model."""
         text = self.configuration(model)
         groups = {"weights": model.weights, "seeds": other_state(model), "optimizer": optimizer_state(model)}
         return self.encode(text, _named(groups))
 
     def configuration(self, model: Any) -> str:
-        """How the model is made and compiled, as JSON. Raises ValueError if that cannot be told."""
+        """Return the configuration of a model and its `compile` as JSON. Raises ValueError if it is not plain data."""
         config = {
             "format": FORMAT,
             "model": serialize(model),
@@ -48,11 +48,11 @@ class NativeFormat:
         return as_json(config)
 
     def dump_weights(self, model: Any) -> bytes:
-        """The file of a model's weights alone."""
+        """Return the file of only a model's weights."""
         return self.encode(as_json({"format": FORMAT}), _named({"weights": model.weights}))
 
     def load(self, filepath: Any, compile: bool) -> Any:
-        """The model in a file. Raises ValueError where there is none, or its parts do not fit."""
+        """Return the model in a file. Raises ValueError if there is no model, or its parts do not fit."""
         text, arrays = self.decode(filepath)
         config = parse(text)
         if config.get("format") != FORMAT or not {"model", "build_shape", "compile"} <= set(config):
@@ -63,20 +63,20 @@ class NativeFormat:
         return model
 
     def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
-        """The weights of `model` with their values in a file."""
+        """Return the weights of `model` with their values in a file."""
         return _pairs("weights", model.weights, self.decode(filepath)[1], skipped)
 
     def encode(self, text: str, arrays: Mapping[str, np.ndarray]) -> bytes:
-        """The bytes of a file."""
+        """Return the bytes of a file."""
         raise NotImplementedError
 
     def decode(self, filepath: Any) -> tuple[str, dict[str, np.ndarray]]:
-        """(text, arrays) of a file, read whole before anything is changed."""
+        """Return (text, arrays) of a file, read completely before anything is changed."""
         raise NotImplementedError
 
 
 class Npz(NativeFormat):
-    """A zip archive that `numpy.load` reads."""
+    """The format .npz: a zip archive that `numpy.load` reads."""
 
     def encode(self, text: str, arrays: Mapping[str, np.ndarray]) -> bytes:
         buffer = io.BytesIO()
@@ -95,7 +95,7 @@ class Npz(NativeFormat):
 
 
 class Safetensors(NativeFormat):
-    """A file that other libraries read: https://github.com/huggingface/safetensors."""
+    """The format .safetensors: https://github.com/huggingface/safetensors."""
 
     def encode(self, text: str, arrays: Mapping[str, np.ndarray]) -> bytes:
         return _safetensors().save(dict(arrays), metadata={"fastconv": text})
@@ -123,13 +123,13 @@ def _pairs(
 
 
 def _array(name: str, content: bytes) -> np.ndarray:
-    """The array of an .npy file, which must be as long as its head says. Raises ValueError otherwise."""
+    """Return the array of an .npy file. Raises ValueError if its length does not match its header."""
     file = io.BytesIO(content)
     try:
         version = np.lib.format.read_magic(file)
         head = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, is_fortran, dtype = head(file)
-    except (ValueError, *DAMAGE) as error:  # the head is an expression of Python
+    except (ValueError, *DAMAGE) as error:  # the header is an expression of Python
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(f"{name}: an array must begin with a head as NumPy writes it. Received: {reason}") from error
     if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(content) - file.tell():

@@ -1,4 +1,4 @@
-"""Single objects as Keras 3 writes them into files, and from there."""
+"""Conversion of single objects to and from Keras 3's form."""
 
 from __future__ import annotations
 
@@ -20,18 +20,23 @@ from fastconv.serialization import (
     serialize,
 )
 
-FUNCTIONS = ("activation", "loss", "metric", "initializer")  # the kinds that have any
+FUNCTIONS = ("activation", "loss", "metric", "initializer")  # the kinds that have functions
 
 
 def serialize_keras_object(obj: Any) -> Any:
-    """What `deserialize_keras_object`, here or in Keras, makes `obj` from again: plain data.
+    """Convert an object to plain data, for `deserialize_keras_object` of fastconv or Keras.
 
     Args:
-        obj: an object with `get_config`, a function with a name, an array, or lists, tuples and dicts of them; other
-            plain data stays as it is.
+        obj: an object with `get_config`, a function with a name, an array, or lists, tuples and dicts of these; other
+            plain data are returned unchanged.
 
     Raises:
-        ValueError: a function without a name.
+        ValueError: a function has no name.
+
+    Example:
+        >>> data = fastconv.saving.serialize_keras_object(layers.Dense(3, name="d"))
+        >>> data["class_name"], data["config"]["units"]
+        ('Dense', 3)
     """
     if obj is None or isinstance(obj, (bool, int, float, str)):
         return obj
@@ -52,15 +57,20 @@ def serialize_keras_object(obj: Any) -> Any:
 def deserialize_keras_object(
     config: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
 ) -> Any:
-    """What `serialize_keras_object`, here or in Keras, was given.
+    """Invert `serialize_keras_object`, of fastconv or Keras.
 
     Args:
-        config: what it returned, or what `layers.serialize` and its siblings do.
-        custom_objects: classes and functions by name, before those that are registered.
-        safe_mode: accepted as Keras does; code in a configuration is never run.
+        config: its result, or the result of `layers.serialize` and similar functions.
+        custom_objects: dict of classes and functions by name, with priority over registered objects. Default: None.
+        safe_mode: accepted as in Keras; code in a configuration is never executed. Default: True.
 
     Raises:
-        ValueError: a name that is not known, or code.
+        ValueError: a name is unknown, or the configuration contains code.
+
+    Example:
+        >>> data = fastconv.saving.serialize_keras_object(layers.Dense(3))
+        >>> fastconv.saving.deserialize_keras_object(data).units
+        3
     """
     with custom_object_scope(custom_objects or {}), naming_place("deserialize_keras_object", config):
         return _made(config)
@@ -83,12 +93,12 @@ def _made(config: Any) -> Any:
 
 
 def _function(name: str) -> Any:
-    """The function of a name; of several kinds of this package, the first."""
+    """Return the function with a name; if several kinds of this package have it, the first."""
     found = get_registered_object(name)
     return lookup(next((kind for kind in FUNCTIONS if holds(kind, name)), "function"), name) if found is None else found
 
 
 def _kind_of(obj: Any) -> str:
-    """Which kind of thing an object is; "layer" where it is none of this package."""
+    """Return the kind of an object; "layer" if it is not of this package."""
     name = type(obj).__name__
     return next((kind for kind in MODULES if holds(kind, name) and lookup(kind, name) is type(obj)), "layer")

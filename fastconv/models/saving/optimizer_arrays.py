@@ -1,7 +1,7 @@
-"""Arrays of a file with the optimizer's variables that they belong to.
+"""Matching of a file's arrays to the optimizer's variables.
 
-Keras keeps the number of steps and the learning rate before the first step of training, and the state beside each
-weight after it. If the arrays are not those of the model's optimizer, it starts anew, with a warning.
+Before the first training step, Keras stores the number of steps and the learning rate, and afterwards also the state of
+each weight. If the arrays do not belong to the model's optimizer, it starts anew, with a warning.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ BEFORE_TRAINING = 4  # variables of both optimizers: two counts of steps, two le
 
 
 def matched(model: Any, arrays: Sequence[Dataset], filepath: Any, is_new: bool = True) -> Pairs:
-    """Return the optimizer's variables with their arrays; warn and return none if they do not fit.
+    """Return the optimizer's variables with their arrays; if they do not fit, warn and return an empty list.
 
     Args:
-        model: one that may be compiled.
-        arrays: those of its optimizer.
+        model: a model that may be compiled.
+        arrays: the arrays of its optimizer.
         filepath: named in the warning.
-        is_new: whether the optimizer has done no step; the state of another one is replaced as a whole or not at all.
+        is_new: whether the optimizer has done no step. The state of a used optimizer is replaced completely or not at
+            all.
     """
     if model.optimizer is None or not arrays:
         return []
     state = optimizer_state(model)
     if not model.optimizer.slots and len(arrays) > len(state):
-        arrays = arrays[:1]  # Keras 2 also keeps velocities that SGD does not use
+        arrays = arrays[:1]  # Keras 2 also stores velocities that SGD does not use
     variables = _owners(model, state, arrays) if is_new or len(arrays) == len(state) else None
     try:
         if variables is None:
@@ -48,16 +49,16 @@ def matched(model: Any, arrays: Sequence[Dataset], filepath: Any, is_new: bool =
 
 
 def without_scaling(arrays: Sequence[Dataset], optimizer_config: Any) -> Sequence[Dataset]:
-    """Return the arrays of the optimizer inside of a `LossScaleOptimizer`, which are last; all of another one."""
+    """Return the arrays of a `LossScaleOptimizer`'s inner optimizer, which are last; for other optimizers, all."""
     if not isinstance(optimizer_config, Mapping) or optimizer_config.get("class_name") not in SCALING:
         return arrays
     return arrays[2 if len(arrays) <= BEFORE_TRAINING else 4 :]
 
 
 def _owners(model: Any, state: list[Variable], arrays: Sequence[Dataset]) -> list[Variable] | None:
-    """Return the optimizer variables that a file with these arrays holds; None if there are more or fewer."""
+    """Return the optimizer variables that a file with these arrays holds; None if their number does not match."""
     head = [v for v in state if v.name in ("iteration", "learning_rate")]
-    without_rate = [v for v in state if v.name != "learning_rate"]  # what Keras 2 writes
+    without_rate = [v for v in state if v.name != "learning_rate"]  # as Keras 2 writes it
     orders = (state, _with_own_first(model, state), without_rate, head, head[:1])
     as_many = [owners for owners in orders if len(owners) == len(arrays)]
     fitting = [owners for owners in as_many if all(v.shape == tuple(a.shape) for v, a in zip(owners, arrays))]
@@ -65,7 +66,7 @@ def _owners(model: Any, state: list[Variable], arrays: Sequence[Dataset]) -> lis
 
 
 def _with_own_first(model: Any, state: list[Variable]) -> list[Variable]:
-    """The order of Keras until 3.6: what belongs to no weight is before the state beside the weights."""
+    """Return the order of Keras until 3.6: variables of no weight come before the state of the weights."""
     own, slots = model.optimizer.own_variables(), len(model.optimizer.slots) * len(model.trainable_weights)
     rest = state[: len(state) - len(own)]
     return [*rest[: len(rest) - slots], *own, *rest[len(rest) - slots :]]

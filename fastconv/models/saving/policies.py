@@ -1,7 +1,7 @@
-"""Dtype policies of Keras, as the dtype that a layer has here.
+"""Conversion of Keras's dtype policies to the dtype of a layer.
 
-Everything is computed in float32 or float64 here. Layers of smaller floats, of mixed precision and of quantised weights
-keep their weights in the float32 that they stand for.
+fastconv computes in float32 or float64. Layers with smaller floats, mixed precision or quantized weights keep the
+corresponding float32 weights.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 SMALL = ("bfloat16", "float16")
-UNREADABLE = ("awq", "gptq")  # quantised kernels of which only Keras knows the form
+UNREADABLE = ("awq", "gptq")  # quantized kernels in a form that only Keras knows
 
 
 def dtype_of(policy: Any) -> Any:
-    """Return the dtype of a layer with a policy, which is a name or a configuration; None stays None."""
+    """Return the dtype for a policy, which is a name or a configuration; None gives None."""
     if isinstance(policy, Mapping):
         config = policy.get("config") or {}
         return dtype_of(config.get("name", config.get("source_name", config.get("default_policy"))))
@@ -25,7 +25,7 @@ def dtype_of(policy: Any) -> Any:
 
 
 def check_readable(layer: str, policy: Any) -> None:
-    """Raise ValueError if the policy of a layer keeps its weights in a form that cannot be read here."""
+    """Raise ValueError if a layer's policy stores its weights in a form that cannot be read here."""
     config = policy.get("config") if isinstance(policy, Mapping) else None
     mode = str((config or {}).get("mode", policy)).partition("/")[0].partition("_from_")[0]
     if mode in UNREADABLE:

@@ -1,8 +1,9 @@
-"""Kernels that Keras has quantised, as the floats that they stand for.
+"""Conversion of kernels that Keras has quantized to floats.
 
-Keras quantises dense layers. In their files more arrays follow the kernel and the bias: for 8 bits a scale of each
-column, for 4 bits, of which two are packed into a byte, the same or scales and zeros of groups of rows, and for 8-bit
-floats, whose kernel is kept in float32, what training has seen of the values.
+Keras quantizes dense layers. In their files, more arrays follow the kernel and the bias. With 8 bits, there is a scale
+per column. With 4 bits, two values are packed into a byte, and there is a scale per column, or scales and zeros of
+groups of rows. With 8-bit floats, the kernel is kept in float32, and the arrays hold statistics of the values seen in
+training.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ ORDER = ("kernel", "bias", "kernel_scale", "kernel_zero", "g_idx")
 
 
 def is_quantized(layer: Layer, arrays: Sequence[Dataset]) -> bool:
-    """Return whether the arrays of a file for a layer hold a quantised kernel."""
+    """Return whether a file's arrays for a layer contain a quantized kernel."""
     extra = len(arrays) - len(layer.weights) if isinstance(layer, Dense) else 0
     has_bytes = any(array.dtype.kind in "iu" and array.dtype.itemsize == 1 for array in arrays)
     return extra == FLOAT8 or (extra in (BY_COLUMN, BY_GROUP) and has_bytes)
 
 
 def in_order(names: Sequence[str]) -> list[str]:
-    """Return the names of the arrays of a quantised layer, as .h5 has them, in the order of .keras."""
+    """Return the names of a quantized layer's arrays, as .h5 stores them, in the order of .keras."""
     known = {name.rpartition("/")[2].partition(":")[0]: name for name in names}
     return [known.pop(name) for name in ORDER if name in known] + list(known.values())
 
 
 def read_quantized(layer: Any, arrays: Sequence[Dataset]) -> Pairs:
-    """Return the variables of a dense layer with the floats that the arrays of a file stand for.
+    """Return the variables of a dense layer with the floats that the arrays represent.
 
     Raises:
         ValueError: the arrays do not fit each other or the layer.
@@ -63,7 +64,7 @@ def read_quantized(layer: Any, arrays: Sequence[Dataset]) -> Pairs:
 
 
 def _floats(integers: np.ndarray, extra: Sequence[np.ndarray]) -> np.ndarray:
-    """integers / scale of the column; by groups (integers - zero) scale, with both of the group of the row."""
+    """Return integers / scale of the column; for groups of rows, return (integers - zero) scale of the row's group."""
     if len(extra) == BY_COLUMN:
         return (integers / extra[0].astype("float32")).astype("float32")
     scale, zero, group = extra
@@ -72,13 +73,13 @@ def _floats(integers: np.ndarray, extra: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _unpacked(packed: np.ndarray, columns: int) -> np.ndarray:
-    """The integers from -8 to 7 of which each byte holds two, that of the lower bits first."""
+    """Return the integers from -8 to 7 in packed bytes, each of which holds two, the lower bits first."""
     both = np.stack([packed & 15, (packed >> 4) & 15], axis=-1).reshape(len(packed), -1)[:, :columns]
     return np.where(both > 7, both - 16, both)
 
 
 def _is_packed_column(integers: np.ndarray) -> bool:
-    """Whether a single column, which takes as much space packed as not, is packed: 8 bits would reach 127 or -127."""
+    """Return whether a single column, whose size is the same in both forms, is packed: 8 bits would reach 127."""
     return integers.shape[1] == 1 and integers.size > 0 and integers.min() >= 0 and integers.max() < 16
 
 

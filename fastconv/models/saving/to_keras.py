@@ -1,7 +1,7 @@
-"""Configurations as Keras 3 reads them, made of those that fastconv's objects give.
+"""Conversion of fastconv's configurations to the form of Keras 3.
 
-There, every object says its module and its registered name, functions of ops are named operations beside the layers,
-and tensors are known by the operation, the number of its call and that of the result.
+In Keras, each object states its module and its registered name. Functions of ops are named operations, listed with the
+layers. A tensor is identified by its operation, the index of the call and the index of the result.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ CLASSES = {function: name for name, function in OPERATIONS.items()}
 
 
 class LackingOperationError(ValueError):
-    """An operation of a model is none of Keras's."""
+    """Keras lacks an operation of a model."""
 
 
 def config_to_keras(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration of a `Sequential` or functional model as Keras's `get_config` does.
+    """Return the configuration of a `Sequential` or functional model in the form of Keras's `get_config`.
 
-    Keras has no form for some functions of ops. Only a model with one of them keeps the form of fastconv.
+    Keras has no form for some functions of ops. A model with such a function keeps the form of fastconv.
 
     Args:
         data: the class and the configuration in the form of fastconv.
@@ -57,7 +57,7 @@ def json_of(model: Any) -> dict[str, Any]:
 
 
 def model_to_keras(model: Any) -> dict[str, Any]:
-    """What is in config.json for a model."""
+    """Return the content of config.json for a model."""
     data = to_keras("layer", serialize(model))
     if model.build_shape:
         data["build_config"] = {"input_shape": model.build_shape}
@@ -70,7 +70,7 @@ def model_to_keras(model: Any) -> dict[str, Any]:
 
 
 def _judge(data: Any) -> Any:
-    """Losses or metrics of `compile`, among which Keras is told names of its own from those of other functions."""
+    """Convert losses or metrics of `compile`; the names of Keras's own remain, those of other functions are marked."""
     if isinstance(data, list):
         return [_judge(one) for one in data]
     if isinstance(data, Mapping) and "class_name" not in data:
@@ -80,14 +80,14 @@ def _judge(data: Any) -> Any:
 
 
 def _function(name: str) -> dict[str, Any]:
-    """A function that Keras is to find by its name; those of `ops` are of this package, unless Keras finds its own."""
+    """Return the form of a function that Keras finds by its name; functions of `ops` belong to this package."""
     own = is_of_ops(name) and not holds("activation", name)
     module = OPS_MODULE if own else "builtins"
     return {"module": module, "class_name": "function", "config": name, "registered_name": name}
 
 
 def to_keras(kind: str, data: Any) -> Any:
-    """A configuration, or what is nested in one, where something of `kind` is."""
+    """Convert a configuration, or a part nested in it, for an object of `kind`."""
     if isinstance(data, (list, tuple)):
         return type(data)(to_keras(kind, one) for one in data)
     if not isinstance(data, Mapping) or "module" in data:
@@ -111,7 +111,7 @@ def _arguments(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _argument(key: str, kind: str, value: Any) -> Any:
-    """An argument; Keras knows that a text is the name of a function where it is that of an activation of its own."""
+    """Convert an argument; a text that names a function, not a built-in activation, is marked as a function."""
     is_function = key in ("fn", "function") or (kind == "activation" and isinstance(value, str) and ">" in value)
     return _function(value) if is_function and isinstance(value, str) else to_keras(kind, value)
 
@@ -130,7 +130,7 @@ def _sequential(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _functional(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The graph, with a list of calls for each layer and operation."""
+    """Convert the graph to a list of calls for each layer and operation."""
     graph = _Graph(config)
     for (maker, args, kwargs), results in zip(config["nodes"], config["results"]):
         graph.call(maker, args, kwargs, results)
@@ -144,14 +144,14 @@ def _functional(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Graph:
-    """The entries of a functional model, and the place of each tensor: [operation, which of its calls, result]."""
+    """The entries of a functional model, and the position of each tensor: [operation, index of the call, result]."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.entries: dict[str, dict[str, Any]] = {}
         self.places = {layer["config"]["name"]: place for place, layer in enumerate(config["layers"])}
         self.tensors: dict[tuple[int, int], tuple[list[Any], Any, str]] = {}
         self.calls = 0
-        self.numbers: Counter[str] = Counter()  # of names that were tried, by operation
+        self.numbers: Counter[str] = Counter()  # number of names tried, by operation
         for layer in config["layers"]:
             name = layer["config"]["name"]
             self.entries[name] = {**to_keras("layer", layer), "name": name, "inbound_nodes": []}
@@ -160,7 +160,7 @@ class _Graph:
             self.tensors[-1, k] = [name, 0, 0], entry["batch_shape"], entry["dtype"]
 
     def call(self, maker: Mapping[str, str], args: Any, kwargs: Any, results: Any) -> None:
-        """Enter one call; that of a function of ops is an operation of its own."""
+        """Add a call; each call of a function of ops is a separate operation."""
         if "layer" in maker:
             name, node = maker["layer"], _layer_call(args, kwargs, self.tensor)
         else:
@@ -174,11 +174,11 @@ class _Graph:
         self.calls += 1
 
     def in_order(self) -> list[dict[str, Any]]:
-        """The entries, each operation next to the last layer that it needs, since Keras 3.6 draws it in this order."""
+        """Return the entries, each operation after the layers that it needs; Keras 3.6 builds them in this order."""
         return sorted(self.entries.values(), key=lambda entry: self.places[entry["name"]])
 
     def noted_for(self, name: str) -> Callable[[list[int]], dict[str, Any]]:
-        """`tensor`, which also moves the place of an operation to that of the tensor's maker."""
+        """Return `tensor`, with the effect that the operation is placed after the tensor's source."""
         self.places[name] = 0
 
         def tensor(number: list[int]) -> dict[str, Any]:
@@ -189,13 +189,13 @@ class _Graph:
         return tensor
 
     def tensor(self, number: list[int]) -> dict[str, Any]:
-        """A tensor among the arguments of a call."""
+        """Return the form of a tensor among the arguments of a call."""
         history, shape, dtype = self.tensors[number[0], number[1]]
         config = {"shape": shape, "dtype": dtype, "keras_history": history}
         return {"class_name": "__keras_tensor__", "config": config}
 
     def end(self, number: list[int]) -> list[Any]:
-        """A tensor among inputs and outputs, where calls of a drawn model are numbered from 1 on."""
+        """Return the form of a tensor among inputs and outputs; calls of a functional model count from 1 there."""
         name, node, k = self.tensors[number[0], number[1]][0]
         return [name, node + 1 if self.entries[name]["class_name"] == "Functional" else node, k]
 
@@ -209,7 +209,7 @@ class _Graph:
 
 
 def _layer_call(args: Any, kwargs: Any, tensor: Callable[[list[int]], Any]) -> dict[str, Any]:
-    """A call; Keras decides for itself what is called in training, so that `training` is noted once more for us."""
+    """Return a call; `training` is also stored separately for fastconv, since Keras chooses its own value."""
     named = decoded(kwargs, tensor)
     noted = {"training": named["training"]} if "training" in named else {}
     return {"args": decoded(args, tensor), "kwargs": named, **noted}
@@ -218,7 +218,7 @@ def _layer_call(args: Any, kwargs: Any, tensor: Callable[[list[int]], Any]) -> d
 def _operation_call(
     name: str, args: Any, kwargs: Any, tensor: Callable[[list[int]], Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(configuration, call) of a function of ops. Raises ValueError where Keras has no such operation."""
+    """Return (configuration, call) of a function of ops. Raises ValueError if Keras has no such operation."""
     if name in ELSEWHERE:
         raise LackingOperationError(
             f"a model is saved for Keras if it is made of operations that Keras has; .npz holds all. Received: {name!r}"
@@ -245,7 +245,7 @@ def _operation(function: str, name: str, config: dict[str, Any]) -> dict[str, An
 
 
 def decoded(data: Mapping[str, Any], tensor: Callable[[list[int]], Any]) -> Any:
-    """What `encoding.encode` made, in the form of Keras."""
+    """Convert the result of `encoding.encode` to the form of Keras."""
     ((kind, content),) = data.items()
     if kind == "tensor":
         return tensor(content)
@@ -263,7 +263,7 @@ def decoded(data: Mapping[str, Any], tensor: Callable[[list[int]], Any]) -> Any:
 
 
 def _batch_normalization(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments that the first versions of Keras 3 do not have are left out if they say nothing."""
+    """Convert the configuration; unused arguments that the first versions of Keras 3 lack are left out."""
     older = {key: value for key, value in config.items() if config["renorm"] or not key.startswith("renorm")}
     return _arguments("layer", older)
 

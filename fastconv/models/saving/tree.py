@@ -1,9 +1,9 @@
-"""Where Keras 3 keeps the variables of each layer in model.weights.h5.
+"""The layout of model.weights.h5 of Keras 3.
 
-A layer's variables are at ``<path>/vars/0``, 1, ..., the trained ones first. The path names attributes:
-``encoder/conv`` for the layer ``model.encoder.conv``. In lists, dicts and among the layers of a `Sequential` or drawn
-model, a layer is named after its class, with a number where it is not the first: ``layers/conv2d_1``. A layer that is
-held more than once is at the first place alone.
+A layer's variables are at ``<path>/vars/0``, 1, ..., trainable variables first. The path consists of attribute names:
+``encoder/conv`` for the layer ``model.encoder.conv``. In lists, dicts and among the layers of a `Sequential` or
+functional model, a layer is named after its class, with a number if it is not the first: ``layers/conv2d_1``. A layer
+that occurs more than once is stored only at its first place.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from fastconv.serialization import snake_case
 
 
 def places(model: Layer) -> dict[str, Layer]:
-    """The layers by their paths, the model's own being empty."""
+    """Return the layers by their paths; the model's own path is empty."""
     found: dict[str, Layer] = {}
     _visit(model, "", found, set())
     return found
 
 
 def own_variables(layer: Layer) -> list[Variable]:
-    """What is in ``vars``."""
+    """Return the variables in ``vars``."""
     return sorted(
         (v for v in layer._own_variables() if not isinstance(v, SeedGenerator)), key=lambda v: not v.trainable
     )
 
 
 def seeds(layer: Layer) -> list[Variable]:
-    """What a random layer draws from, which Keras has no place for: it is in ``seed_state``, for fastconv to go on."""
+    """Return a layer's seeds. Keras does not store them; fastconv stores them in ``seed_state``."""
     return [v for v in layer._own_variables() if isinstance(v, SeedGenerator)]
 
 
@@ -67,7 +67,7 @@ def _visit_all(container: Any, path: str, found: dict[str, Layer], seen: set[Lay
 
 
 def _attributes(layer: Layer) -> Iterator[tuple[str, Any]]:
-    """What may hold layers, by name: first those of a graph, then a user's attributes, private ones last."""
+    """Yield attributes that may contain layers, by name: first a graph's, then a user's, private attributes last."""
     if isinstance(layer, (Sequential, Functional)):
         yield "layers", layer.layers
     attributes = {name: held for name, held in layer._holders.items() if name not in OWN}
@@ -76,12 +76,12 @@ def _attributes(layer: Layer) -> Iterator[tuple[str, Any]]:
     yield from sorted(attributes.items(), key=lambda item: (item[0].startswith("_"), item[0]))
 
 
-# Attributes of `Layer`, `Sequential` and `Functional` themselves, which hold what `layers` holds.
+# Attributes of `Layer`, `Sequential` and `Functional` themselves, whose layers are listed by `layers`.
 OWN = frozenset(["_added", "_graph", "_input_layer", "_input_layers", "_layers"])
 
 
 def numbered(things: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """The layers and containers among `things`, by the names of their classes: conv2d, conv2d_1, container, ..."""
+    """Yield the layers and containers among `things` by the names of their classes: conv2d, conv2d_1, container, ..."""
     counts: Counter[str] = Counter()
     for thing in things:
         if isinstance(thing, (Layer, list, tuple, dict)):

@@ -1,4 +1,4 @@
-"""Zip archives, read in memory and with suspicion: names, kinds and sizes before contents."""
+"""Safe reading of zip archives: names, kinds and sizes of entries are checked before their contents."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-LARGE = 1 << 24  # bytes; what is smaller may be compressed as well as it can
+LARGE = 1 << 24  # bytes; smaller entries may be compressed by any factor
 MOST_EXPANSION = 100
 
 
 @contextmanager
 def opened(filepath: Any) -> Iterator[zipfile.ZipFile]:
-    """The archive, once its list of entries is beyond reproach.
+    """Open an archive after validating its list of entries.
 
     Raises:
-        ValueError: entries of one name, with a path that leaves the archive, that are links or encrypted, or that, one
-            by one or together, are said to be much larger than what is stored.
+        ValueError: entries have the same name, paths that leave the archive, links, encryption, or sizes that are much
+            larger than the stored data, individually or in total.
     """
     with zipfile.ZipFile(filepath) as archive:
         entries = archive.infolist()
@@ -44,12 +44,12 @@ def opened(filepath: Any) -> Iterator[zipfile.ZipFile]:
                 f"Received: {len(entries)} entries, {size} bytes from {stored} stored"
             )
         if stored > os.path.getsize(filepath):
-            raise ValueError("an archive must hold its entries one behind another. Received: entries that overlap")
+            raise ValueError("an archive must store its entries one after another. Received: entries that overlap")
         yield archive
 
 
 def _expands(size: int, stored: int) -> bool:
-    """Whether so many bytes are too many for what is stored."""
+    """Return whether `size` bytes are too many for the stored data."""
     return size > max(LARGE, MOST_EXPANSION * stored)
 
 

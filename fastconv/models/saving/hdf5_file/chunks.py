@@ -15,7 +15,7 @@ DEFLATE, SHUFFLE = 1, 2  # filters
 
 
 def read_filters(cursor: Cursor) -> list[int]:
-    """The filters that a message tells. Raises ValueError unless they are known."""
+    """Return the filters in a message. Raises ValueError if a filter is unknown."""
     version, count = cursor.expect(b"\1", b"\2"), cursor.uint(1)
     cursor.skip(6 if version == b"\1" else 0)
     found = []
@@ -32,7 +32,7 @@ def read_filters(cursor: Cursor) -> list[int]:
 
 
 def read_chunks(layout: Cursor, dtype: np.dtype, shape: tuple[int, ...], filters: Sequence[int]) -> np.ndarray:
-    """The array whose chunks a layout tells. Raises ValueError unless each is there once."""
+    """Return the array whose chunks a layout describes. Raises ValueError unless each chunk occurs once."""
     rank, tree = layout.uint(1) - 1, layout.uint(8)
     chunk = tuple(layout.uint(4) for _ in range(rank))
     if rank != len(shape) or 0 in chunk or layout.uint(4) != dtype.itemsize:
@@ -54,7 +54,7 @@ def read_chunks(layout: Cursor, dtype: np.dtype, shape: tuple[int, ...], filters
 def _chunks(
     storage: Storage, tree: int, rank: int, filters: Sequence[int]
 ) -> Iterator[tuple[tuple[int, ...], tuple[memoryview, list[int]]]]:
-    """(corner, (bytes, their filters)) of each chunk."""
+    """Yield (corner, (bytes, their filters)) of each chunk."""
     for key, address in trees.entries(storage, tree, trees.CHUNKS, 16 + 8 * rank):
         size, skipped = key.uint(4), key.uint(4)
         used = [kind for i, kind in enumerate(filters) if not skipped >> i & 1]
@@ -66,7 +66,7 @@ def _fits(corner: Sequence[int], chunk: Sequence[int], shape: Sequence[int]) -> 
 
 
 def _unfiltered(content: memoryview | bytes, filters: Sequence[int], count: int, itemsize: int) -> memoryview | bytes:
-    """The bytes of a chunk of `count` elements as they were. Raises ValueError where there are not as many."""
+    """Undo the filters of a chunk of `count` elements. Raises ValueError if the data are damaged."""
     for kind in reversed(filters):
         if kind == DEFLATE:
             try:

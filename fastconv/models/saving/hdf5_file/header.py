@@ -1,4 +1,4 @@
-"""Object headers: the messages that tell what a group or an array is and where its parts are."""
+"""Object headers: messages that describe a group or an array and the positions of its parts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from fastconv.models.saving.hdf5_file.storage import Cursor, Storage
 
 SPACE, LINK_INFO, TYPE, LINK, EXTERNAL, LAYOUT, FILTERS, ATTRIBUTE = 0x01, 0x02, 0x03, 0x06, 0x07, 0x08, 0x0B, 0x0C
 CONTINUATION, SYMBOL_TABLE, ATTRIBUTE_INFO = 0x10, 0x11, 0x15
-SHARED = 0x02  # a flag: the message is elsewhere
+SHARED = 0x02  # a flag: the message is stored elsewhere
 
 Messages = dict[int, list[Cursor]]
 
 
 def read_header(storage: Storage, address: int) -> Messages:
-    """The messages of the object at an address, by kind. Raises ValueError where there is no header."""
+    """Return the messages of the object at an address, by kind. Raises ValueError if there is no header."""
     old = storage.at(address).expect(b"\1", b"O") == b"\1"
     block, prefix = _old_block(storage.at(address)) if old else _new_block(storage.at(address))
     blocks, found = [block], Messages()
@@ -28,7 +28,7 @@ def read_header(storage: Storage, address: int) -> Messages:
 
 
 def _old_block(cursor: Cursor) -> tuple[Cursor, int]:
-    """(messages, how long what is before each of them is)."""
+    """Return (messages, number of bytes before each message)."""
     size = cursor.skip(8).uint(4)
     return cursor.skip(4).part(size), 8
 
@@ -47,7 +47,7 @@ def _continued(block: Cursor) -> Cursor:
 
 
 def _messages(block: Cursor, old: bool, prefix: int) -> Iterator[tuple[int, Cursor]]:
-    """(kind, body) of each message of a block."""
+    """Yield (kind, body) of each message of a block."""
     while block.left >= prefix:
         start = block.copy()
         kind, size, flags = start.uint(2 if old else 1), start.uint(2), start.uint(1)
@@ -58,7 +58,7 @@ def _messages(block: Cursor, old: bool, prefix: int) -> Iterator[tuple[int, Curs
 
 
 def only(messages: Messages, kind: int) -> Cursor:
-    """The message of a kind. Raises ValueError unless there is one."""
+    """Return the only message of a kind. Raises ValueError if there are none or several."""
     found = messages.get(kind, [])
     if len(found) != 1:
         raise ValueError(f"an HDF5 object must have one message of kind {kind}. Received: {len(found)}")

@@ -1,4 +1,4 @@
-"""Heaps: pieces of different lengths, for names, texts, and for links and attributes where there are many."""
+"""Heaps: pieces of different lengths, for names, texts, and large numbers of links and attributes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fastconv.models.saving.hdf5_file.trees import width
 
 
 def local_heap(storage: Storage, address: int) -> Cursor:
-    """All names of a group, one behind another."""
+    """Return all names of a group, as consecutive texts."""
     head = storage.at(address)
     head.expect(b"HEAP")
     head.expect(b"\0")
@@ -16,7 +16,7 @@ def local_heap(storage: Storage, address: int) -> Cursor:
 
 
 def global_heap(storage: Storage, address: int) -> dict[int, Cursor]:
-    """What is in a collection of texts, by number."""
+    """Return the entries of a collection of texts, by number."""
     head = storage.at(address)
     head.expect(b"GCOL")
     head.expect(b"\1")
@@ -25,16 +25,16 @@ def global_heap(storage: Storage, address: int) -> dict[int, Cursor]:
     while body.left >= 16:
         number, size = body.uint(2), body.skip(6).uint(8)
         if number == 0:
-            break  # free space, which is the last
+            break  # free space, which is last
         found[number] = body.part(size)
         body.skip(min(-size % 8, body.left))
     return found
 
 
 class FractalHeap:
-    """Blocks whose sizes double from row to row of a table: the first two rows have the smallest.
+    """Blocks in a table of rows, whose sizes double from row to row; the first two rows have the smallest size.
 
-    Behind the rows whose blocks hold data, there are those whose blocks are tables of the same form.
+    After the rows of blocks that hold data, there are rows of blocks that are tables of the same form.
     """
 
     def __init__(self, storage: Storage, address: int) -> None:
@@ -44,7 +44,7 @@ class FractalHeap:
         filters = head.skip(2).uint(2)
         largest_piece = head.skip(1).uint(4)
         self.storage = storage
-        self.columns = head.skip(96).uint(2)  # behind what is said of free space and of huge and tiny pieces
+        self.columns = head.skip(96).uint(2)  # after the fields on free space and on huge and tiny pieces
         self.smallest, self.largest, bits = head.uint(8), head.uint(8), head.uint(2)
         self.root, self.rows = head.skip(2).uint(8), head.uint(2)
         if filters or self.columns * self.smallest == 0 or self.smallest > self.largest:
@@ -53,14 +53,14 @@ class FractalHeap:
         self.size_width = min(width(self.largest - 1), width(largest_piece))
 
     def __getitem__(self, identifier: Cursor) -> Cursor:
-        """The piece that an identifier means; it must be in a block, neither huge nor tiny."""
+        """Return the piece for an identifier; it must be in a block, neither huge nor tiny."""
         identifier.expect(b"\0")
         offset, size = identifier.uint(self.offset_width), identifier.uint(self.size_width)
         block, inner = self._block(self.root, self.rows, offset)
         return self.storage.at(block).skip(inner).part(size)
 
     def _block(self, address: int, rows: int, offset: int) -> tuple[int, int]:
-        """(address, offset within) of the block of data that has an offset, in a table of some rows; 0: in a block."""
+        """Return (address, offset within) of the data block at an offset in a table of `rows` rows; 0 means a block."""
         if rows == 0:
             return address, offset
         row = (offset // (self.smallest * self.columns)).bit_length()

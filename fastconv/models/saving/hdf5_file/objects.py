@@ -15,9 +15,9 @@ from fastconv.models.saving.hdf5_file.values import BFLOAT16, read_shape, read_t
 
 COMPACT, CONTIGUOUS, CHUNKED = 0, 1, 2  # layouts
 HARD = 0  # a kind of link
-SOFT = 2  # what is noted of an entry in a group of the old form
+SOFT = 2  # in a group of the old form: the note on an entry
 
-# Of links and attributes: the message that tells their heap, the kind of its tree, and how long a number in it is.
+# For links and attributes: the message with their heap, the kind of its tree, and the length of numbers in it.
 IN_HEAPS = {
     header.LINK: (header.LINK_INFO, trees.LINKS, 8),
     header.ATTRIBUTE: (header.ATTRIBUTE_INFO, trees.ATTRIBUTES, 2),
@@ -25,13 +25,13 @@ IN_HEAPS = {
 
 
 def opened(content: bytes) -> Group:
-    """The root of a file. Raises ValueError where it is none, or was cut."""
+    """Return the root of a file. Raises ValueError if it is not an HDF5 file, or is truncated."""
     storage = Storage(content)
     cursor = storage.at(0)
     cursor.expect(b"\x89HDF\r\n\x1a\n")
     (version,) = cursor.expect(b"\0", b"\1", b"\2", b"\3")
-    cursor.skip(4 if version < 2 else 0).expect(b"\10\10")  # of how many bytes addresses and lengths are
-    cursor.skip((9, 13, 1, 1)[version]).expect(bytes(8))  # the address from which the others count
+    cursor.skip(4 if version < 2 else 0).expect(b"\10\10")  # the numbers of bytes of addresses and lengths
+    cursor.skip((9, 13, 1, 1)[version]).expect(bytes(8))  # the address from which other addresses count
     end = cursor.skip(8).uint(8)
     if end > len(content):
         raise ValueError(f"an HDF5 file must be whole. Received: {len(content)} of {end} bytes")
@@ -42,7 +42,7 @@ def opened(content: bytes) -> Group:
 
 
 class Attribute(NamedTuple):
-    """What a message tells of an attribute."""
+    """The parts of an attribute's message."""
 
     type: Cursor
     space: Cursor
@@ -50,7 +50,7 @@ class Attribute(NamedTuple):
 
 
 class Node:
-    """What groups and arrays share.
+    """Base class of groups and arrays.
 
     Attributes:
         name: the path from the root.
@@ -67,7 +67,7 @@ class Node:
         return dict(_attribute(message.copy()) for message in self._all(header.ATTRIBUTE))
 
     def value(self, attribute: str) -> np.ndarray | None:
-        """An attribute's value, with texts as `str`; None where there is none."""
+        """Return an attribute's value, with texts as `str`, or None if it is missing."""
         if attribute not in self.attributes:
             return None
         found = self.attributes[attribute]
@@ -75,7 +75,7 @@ class Node:
         return None if shape is None else read_values(found.data.copy(), read_type(found.type.copy()), shape)
 
     def _all(self, kind: int) -> list[Cursor]:
-        """The messages of all links or attributes; where there are many, they are in a heap."""
+        """Return the messages of all links or attributes; large numbers of them are in a heap."""
         found = self.messages.get(kind, [])
         info, tree, width = IN_HEAPS[kind]
         if info not in self.messages:
@@ -100,13 +100,13 @@ class Group(Node):
 
     @cached_property
     def links(self) -> dict[str, int | None]:
-        """Addresses by name; None for what is linked otherwise than by its address."""
+        """Addresses by name; None for soft and external links."""
         if header.SYMBOL_TABLE in self.messages:
             return self._symbols()
         return dict(_link(message.copy()) for message in self._all(header.LINK))
 
     def __getitem__(self, name: str) -> Node:
-        """What is linked. Raises ValueError for a soft or external link."""
+        """Return the linked object. Raises ValueError for a soft or external link."""
         if name not in self._children:
             address, path = self.links[name], f"{self.name.rstrip('/')}/{name}"
             if address is None:
@@ -115,7 +115,7 @@ class Group(Node):
         return self._children[name]
 
     def _symbols(self) -> dict[str, int | None]:
-        """The links of the old form."""
+        """Return the links of the old form."""
         table = header.only(self.messages, header.SYMBOL_TABLE)
         tree, names = table.uint(8), local_heap(self.storage, table.uint(8))
         found: dict[str, int | None] = {}
@@ -134,7 +134,7 @@ class Dataset(Node):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Its shape. Raises ValueError where there are no values at all."""
+        """The shape. Raises ValueError if the array has no values."""
         shape = read_shape(header.only(self.messages, header.SPACE))
         if shape is None:
             raise ValueError(f"an array must have values. Received: {self.name}, which has none")
@@ -142,7 +142,7 @@ class Dataset(Node):
 
     @property
     def dtype(self) -> np.dtype:
-        """The type of its elements: numbers, bytes, or objects that stand for texts; float32 of those of bfloat16."""
+        """The dtype of its elements: numbers, bytes, or objects for texts; float32 for bfloat16."""
         return np.dtype("float32") if self._stored == BFLOAT16 else self._stored
 
     @property
@@ -150,11 +150,11 @@ class Dataset(Node):
         return read_type(header.only(self.messages, header.TYPE))
 
     def array(self) -> np.ndarray:
-        """Its values. Raises ValueError unless all of them are in the file itself."""
+        """Return the values. Raises ValueError if they are not stored in the file itself."""
         return widened(self._stored_array())
 
     def _stored_array(self) -> np.ndarray:
-        """Its values as they are stored. Raises ValueError unless all of them are in the file itself."""
+        """Return the values in their stored dtype. Raises ValueError if they are not stored in the file itself."""
         if header.EXTERNAL in self.messages:
             raise ValueError(f"arrays must be in the file itself. Received: {self.name}, which is in others")
         layout = header.only(self.messages, header.LAYOUT)
@@ -174,7 +174,7 @@ class Dataset(Node):
 
 
 def _node(storage: Storage, address: int, name: str) -> Node:
-    """The group or array at an address."""
+    """Return the group or array at an address."""
     messages = header.read_header(storage, address)
     if header.LAYOUT in messages:
         return Dataset(storage, messages, name)
@@ -184,22 +184,22 @@ def _node(storage: Storage, address: int, name: str) -> Node:
 
 
 def _link(message: Cursor) -> tuple[str, int | None]:
-    """(name, address) of a link; None where it leads elsewhere."""
+    """Return (name, address) of a link; the address is None for soft and external links."""
     message.expect(b"\1")
     flags = message.uint(1)
     kind = message.uint(1) if flags & 8 else HARD
-    message.skip(8 * bool(flags & 4) + bool(flags & 16))  # its number, and the set of its characters
+    message.skip(8 * bool(flags & 4) + bool(flags & 16))  # its number, and the encoding of its name
     name = message.text(message.uint(1 << (flags & 3)))
     return name, message.uint(8) if kind == HARD else None
 
 
 def _attribute(message: Cursor) -> tuple[str, Attribute]:
-    """(name, what is told) of an attribute."""
+    """Return (name, parts) of an attribute."""
     (version,) = message.expect(b"\1", b"\2", b"\3")
     if version > 1 and message.copy().uint(1):
         raise ValueError("attributes must have types of their own. Received: one of a type that is elsewhere")
     sizes = [message.skip(1 if i == 0 else 0).uint(2) for i in range(3)]
-    message.skip(1 if version == 3 else 0)  # the set of the name's characters
+    message.skip(1 if version == 3 else 0)  # the encoding of its name
     name, dtype, space = (_part(message, size, padded=version == 1) for size in sizes)
     return name.text(), Attribute(dtype, space, message)
 

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-TIMES = 4  # how often each byte may be read, on average; what h5py writes is read once or twice
+TIMES = 4  # average number of reads of each byte; files of h5py are read once or twice
 MOST_READS = 1 << 21  # an array takes about 40
-NOWHERE = (1 << 64) - 1  # the address of what was never written
+NOWHERE = (1 << 64) - 1  # the address of data that were never written
 
 
 class Storage:
-    """The bytes of a file, which can be read only so often: no circle or repetition in them makes reading endless."""
+    """The bytes of a file, with a limit on the number of reads, which ends circular references."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.bytes_left = TIMES * len(content)
         self.reads_left = MOST_READS
-        self.texts: dict[int, dict[int, Cursor]] = {}  # the collections of texts that were found, by address
+        self.texts: dict[int, dict[int, Cursor]] = {}  # collections of texts that were read, by address
 
     def at(self, address: int, size: int | None = None) -> Cursor:
-        """What begins at an address, to the end of the file if no size is given."""
+        """Return a cursor from an address, to the end of the file if no size is given."""
         if address == NOWHERE:
             raise ValueError("an HDF5 file must have values for its arrays. Received: one that was never written")
         return Cursor(self, 0, len(self.content)).skip(address).part(size)
 
     def read(self, start: int, stop: int) -> memoryview:
-        """Bytes that are in the file. Raises ValueError when there has been enough of it."""
+        """Return bytes of the file. Raises ValueError if the limit of reads is exceeded."""
         self.bytes_left -= stop - start
         self.reads_left -= 1
         if self.bytes_left < 0 or self.reads_left < 0:
             raise ValueError(
-                f"an HDF5 file of a model must have at most {MOST_READS} parts, and not refer to them again and again. "
-                f"Received: {len(self.content)} bytes that go on and on"
+                f"an HDF5 file of a model must have at most {MOST_READS} parts, without circular references. "
+                f"Received: {len(self.content)} bytes that are read too often"
             )
         return memoryview(self.content)[start:stop]
 
 
 class Cursor:
-    """A part of a file, read from its beginning to its end. Every method raises ValueError behind the end."""
+    """A part of a file, read from beginning to end. Each method raises ValueError after the end."""
 
     __slots__ = ("start", "stop", "storage")
 
@@ -46,36 +46,36 @@ class Cursor:
 
     @property
     def left(self) -> int:
-        """How many bytes there are to the end."""
+        """The number of bytes to the end."""
         return self.stop - self.start
 
     def copy(self) -> Cursor:
-        """Another cursor at the same place."""
+        """Return another cursor at the same position."""
         return Cursor(self.storage, self.start, self.stop)
 
     def skip(self, size: int) -> Cursor:
-        """This cursor, behind the next `size` bytes."""
+        """Advance by `size` bytes, and return this cursor."""
         if size > self.left:
             raise ValueError(f"an HDF5 file must be whole. Received: {size} bytes at {self.start} of {self.stop}")
         self.start += size
         return self
 
     def take(self, size: int) -> memoryview:
-        """The next `size` bytes."""
+        """Return the next `size` bytes."""
         start = self.start
         return self.storage.read(start, self.skip(size).start)
 
     def uint(self, size: int) -> int:
-        """The next whole number."""
+        """Return the next unsigned integer of `size` bytes."""
         return int.from_bytes(self.take(size), "little")
 
     def part(self, size: int | None = None) -> Cursor:
-        """The next `size` bytes, or all to the end, as a cursor of its own."""
+        """Return a cursor for the next `size` bytes, or for all bytes to the end."""
         start = self.start
         return Cursor(self.storage, start, self.skip(self.left if size is None else size).start)
 
     def expect(self, *values: bytes) -> bytes:
-        """The next bytes, which must be among `values`, all of one length: a signature, or the number of a version."""
+        """Return the next bytes, which must be in `values`, all of equal length: a signature or a version."""
         start, found = self.start, bytes(self.take(len(values[0])))
         if found not in values:
             wanted = " or ".join(map(repr, values))
@@ -83,7 +83,7 @@ class Cursor:
         return found
 
     def text(self, size: int | None = None) -> str:
-        """The text in the next `size` bytes, or up to a zero."""
+        """Return the text in the next `size` bytes, or up to a zero byte."""
         if size is None:
             end = self.storage.content.find(b"\0", self.start, self.stop)
             size = end - self.start if end >= 0 else self.left + 1

@@ -1,4 +1,4 @@
-"""B-trees of both versions: lists of entries, in as many nodes as these need."""
+"""B-trees of both versions: lists of entries, distributed over nodes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEEPEST = 8
 def entries(
     storage: Storage, address: int, kind: int, key_size: int, level: int | None = None
 ) -> Iterator[tuple[Cursor, int]]:
-    """(key, address) of each entry of a tree of version 1."""
+    """Yield (key, address) of each entry of a tree of version 1."""
     node = storage.at(address)
     node.expect(b"TREE")
     node.expect(bytes([kind]))
@@ -22,7 +22,7 @@ def entries(
     if level not in (None, found):
         raise ValueError(f"an HDF5 file must have trees with a node at each level. Received: {found} for {level}")
     count = node.uint(2)
-    node.skip(16)  # the addresses of the nodes beside it
+    node.skip(16)  # the addresses of the neighbouring nodes
     for _ in range(count):
         key, child = node.part(key_size), node.uint(8)
         if found:
@@ -32,7 +32,7 @@ def entries(
 
 
 def records(storage: Storage, address: int, kind: int) -> Iterator[Cursor]:
-    """Each record of a tree of version 2."""
+    """Yield each record of a tree of version 2."""
     head = storage.at(address)
     head.expect(b"BTHD")
     head.expect(bytes([0, kind]))
@@ -57,12 +57,12 @@ def records(storage: Storage, address: int, kind: int) -> Iterator[Cursor]:
 
 
 def width(number: int) -> int:
-    """How many bytes hold numbers up to this one."""
+    """Return the number of bytes for integers up to `number`."""
     return (number.bit_length() + 7) // 8
 
 
 def _widths(node_size: int, size: int, depth: int) -> list[int]:
-    """Of how many bytes a node's number of records is at the lowest level, and that of all below it at the others."""
+    """Return the sizes in bytes of two counts: of a node's records at the lowest level, of all below at others."""
     room = node_size - 10  # without signature, version, kind and checksum
     total = room // size
     widths = [width(total)]

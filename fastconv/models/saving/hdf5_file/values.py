@@ -1,4 +1,4 @@
-"""Types, shapes, and the values that they give bytes."""
+"""Types, shapes, and conversion of bytes to values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BFLOAT16 = np.dtype("V2")  # h5py has no type for it: Keras writes the upper hal
 TEXT_OF_ANY_LENGTH = np.dtype(object)
 NULL = 2  # a kind of space
 
-# Of IEEE floats by size: where the sign is; first bit and bits in all, of the exponent, of the mantissa; the bias.
+# IEEE floats by size: position of the sign; first bit and number of bits in total, of exponent and mantissa; bias.
 FLOATS = {
     2: (15, 0, 16, 10, 5, 0, 10, 15),
     4: (31, 0, 32, 23, 8, 0, 23, 127),
@@ -23,7 +23,7 @@ FLOATS = {
 
 
 def read_type(cursor: Cursor) -> np.dtype:
-    """The type that a message tells. Raises ValueError unless it is numbers or text."""
+    """Return the type in a message. Raises ValueError unless it is a number or text."""
     kind, bits, size = cursor.uint(1) & 15, cursor.uint(3), cursor.uint(4)
     order = ">" if bits & 1 else "<"
     if kind == NUMBER and size in (1, 2, 4, 8) and (cursor.uint(2), cursor.uint(2)) == (0, 8 * size):
@@ -40,7 +40,7 @@ def read_type(cursor: Cursor) -> np.dtype:
 
 
 def read_shape(cursor: Cursor) -> tuple[int, ...] | None:
-    """The shape that a message tells; None where there is no value."""
+    """Return the shape in a message, or None if there is no value."""
     version, rank = cursor.expect(b"\1", b"\2"), cursor.uint(1)
     kind = cursor.skip(1).uint(1)
     if version == b"\2" and kind == NULL:
@@ -50,7 +50,7 @@ def read_shape(cursor: Cursor) -> tuple[int, ...] | None:
 
 
 def read_values(data: Cursor, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-    """An array of numbers, or of `str`."""
+    """Return an array of numbers, or of `str`."""
     count = math.prod(shape)
     if dtype == TEXT_OF_ANY_LENGTH:
         texts = [_text(data) for _ in range(count)]
@@ -62,7 +62,7 @@ def read_values(data: Cursor, dtype: np.dtype, shape: tuple[int, ...]) -> np.nda
 
 
 def widened(array: np.ndarray) -> np.ndarray:
-    """The same numbers in a type that NumPy computes with."""
+    """Convert bfloat16 to float32, since NumPy cannot compute with it."""
     if array.dtype != BFLOAT16:
         return array
     return (np.ascontiguousarray(array).view("<u2").astype("<u4") << 16).view("<f4")
