@@ -112,7 +112,7 @@ def main() -> None:
 HEAD = """# Training steps of whole nets beside Keras
 
 Milliseconds a step with Adam, on all cores, and their multiple of fastconv's: above 1x fastconv is faster. Measured by
-`python -m benchmarks.keras`; a side that is far behind after a round was measured once. tensorflow-xla is TensorFlow
+`python -m benchmarks.keras`; a side that is far slower after a round was measured once. tensorflow-xla is TensorFlow
 with jit_compile=True; JAX always compiles; PyTorch runs operation by operation. An empty cell is a net that the side
 could not train.
 

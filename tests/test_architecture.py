@@ -1,4 +1,4 @@
-"""The layers of the package: imports point downward, only NumPy is required, and the CPU follows the reference."""
+"""The levels of the package: imports point downward, only NumPy is required, and the CPU follows the reference."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from fastconv.backends.reference import Reference
 
 PACKAGE = Path(fastconv.__file__).parent
 
-# From the top to the bottom. A module imports from its own layer and from lower layers.
-FLOORS = (
+# From the top to the bottom. A module imports from its own level and from lower levels.
+LEVELS = (
     {"applications", "keras2_modules"},
     {"saving"},
     {"models"},
@@ -49,7 +49,7 @@ FLOORS = (
     },
     {"_core"},
 )
-FLOOR_OF = {unit: number for number, floor in enumerate(FLOORS) for unit in floor}
+LEVEL_OF = {unit: number for number, level in enumerate(LEVELS) for unit in level}
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
@@ -92,10 +92,10 @@ def loaded_at_import(node: ast.AST) -> Iterator[str]:
 def test_imports_point_downward(path):
     unit = unit_of(path)
     imported = units_imported(path.read_text())
-    homeless = {unit, *imported} - FLOOR_OF.keys()
-    assert not homeless, f"every part of fastconv needs a floor in FLOORS: {sorted(homeless)} has none"
-    upward = {other for other in imported if FLOOR_OF[other] < FLOOR_OF[unit]}
-    assert not upward, f"{name_of(path)} imports from the floors above it: {sorted(upward)}"
+    homeless = {unit, *imported} - LEVEL_OF.keys()
+    assert not homeless, f"every part of fastconv needs a level in LEVELS: {sorted(homeless)} have none"
+    upward = {other for other in imported if LEVEL_OF[other] < LEVEL_OF[unit]}
+    assert not upward, f"{name_of(path)} imports from higher levels: {sorted(upward)}"
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=name_of)

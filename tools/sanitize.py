@@ -1,4 +1,5 @@
 """Build the kernels with AddressSanitizer and UndefinedBehaviorSanitizer, and call them with absurd sizes.
+
     python tools/sanitize.py             # 3,000 calls on each instruction set of this processor
     python tools/sanitize.py 1 20000     # 20,000 calls from seed 1 on
     python tools/sanitize.py -- tests/backends/test_cpu_pool.py    # tests of your choice

@@ -180,7 +180,7 @@ def verdict_table(rows: Sequence[Row]) -> list[str]:
     lines = [
         "# Ratios to the fastest rival",
         "",
-        "Above 1 fastconv is faster. Geometric means on 1 and 2 threads, and what bounds the lost rows:",
+        "Above 1 fastconv is faster. Geometric means on 1 and 2 threads, and the bounds of the lost rows:",
         "",
         *(f"- {name}: {text}" for name, text in BOUNDS.items()),
         "",

@@ -127,7 +127,7 @@ def test_rules_that_are_called_by_those_of_ones_own(base, reference):
     assert_same_steps(make, reference)
 
 
-def test_an_optimizer_of_ones_own_in_fit():
+def test_a_custom_optimizer_in_fit():
     """The custom optimizer keeps its state across shapes of batches, and trains like its built-in equivalent."""
     from fastconv import Input, Sequential, layers
 

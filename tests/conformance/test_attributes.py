@@ -137,4 +137,4 @@ def test_attributes_are_those_of_keras(reference):
         found |= {f"{cls}.{name}" for name in attributes if name not in inherited and not has(ours[cls], name)}
     assert {base.__name__ for base in BASES} <= set(theirs)
     assert found - LISTED == set(), "attributes that are missing without a reason"
-    assert LISTED - found == set(), "reasons for attributes that are there"
+    assert LISTED - found == set(), "reasons for attributes that exist"

@@ -35,7 +35,7 @@ def arrays(transformation):
 @each_layer
 def test_given_transformations(cls, arguments, shape, reference):
     if cls is layers.RandomCrop and max(arguments["height"], arguments["width"]) > 6:
-        pytest.skip("what Keras gives of images that are too small has other proportions than its documentation says")
+        pytest.skip("Keras changes the aspect ratio of images that are too small, against its documentation")
     x = inputs_for(shape)
 
     def compute():
@@ -51,7 +51,7 @@ def test_given_transformations(cls, arguments, shape, reference):
 @each_layer
 def test_what_is_drawn_has_the_names_and_shapes_of_keras(cls, arguments, shape, reference):
     if cls is layers.RandomCrop and max(arguments["height"], arguments["width"]) > 6:
-        pytest.skip("nothing is drawn for images that are too small")
+        pytest.skip("there is no random transformation of images that are too small")
     x = inputs_for(shape)
 
     def shapes(drawn):

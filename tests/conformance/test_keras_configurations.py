@@ -82,7 +82,7 @@ def test_json_of_a_model_that_learns_its_input_from_data(writer):
 
 
 @both_ways
-def test_json_of_layers_of_ones_own(writer):
+def test_json_of_custom_layers(writer):
     source, reader = sides(writer)
 
     def made(k):

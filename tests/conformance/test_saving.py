@@ -181,7 +181,7 @@ def test_inputs_and_outputs_by_name(tmp_path, writer):
 
 @both_ways
 @pytest.mark.parametrize("make", MODELS, ids=lambda f: f.__name__)
-def test_weights_alone(tmp_path, make, writer):
+def test_weights_files(tmp_path, make, writer):
     source, reader = sides(writer)
     model, other = randomized(make(source)), make(reader)
     model.save_weights(tmp_path / "m.weights.h5")
@@ -207,7 +207,7 @@ def trainable(k):
 
 @both_ways
 @pytest.mark.parametrize(("name", "arguments"), OPTIMIZERS, ids=OPTIMIZER_IDS)
-def test_training_goes_on(tmp_path, name, arguments, writer):
+def test_training_continues(tmp_path, name, arguments, writer):
     source, reader = sides(writer)
     model = trainable(source)
     model.compile(getattr(source.optimizers, name)(**arguments), "binary_crossentropy", metrics=["accuracy"])
@@ -220,7 +220,7 @@ def test_training_goes_on(tmp_path, name, arguments, writer):
 
 
 @pytest.mark.parametrize(("name", "arguments"), [OPTIMIZERS[i] for i in (2, 6, 8)])
-def test_training_of_an_old_file_goes_on(tmp_path, name, arguments):
+def test_training_of_an_old_file_continues(tmp_path, name, arguments):
     """Tested only here: Keras 3 builds the optimizer of such a file without variables."""
     model = trainable(keras)
     model.compile(getattr(keras.optimizers, name)(**arguments), "binary_crossentropy", metrics=["accuracy"])
@@ -243,7 +243,7 @@ def test_an_old_file_says_how_to_train(tmp_path):
 
 
 @both_ways
-def test_training_with_a_schedule_and_several_outputs_goes_on(tmp_path, writer):
+def test_training_with_a_schedule_and_several_outputs_continues(tmp_path, writer):
     source, reader = sides(writer)
     model = shared(source)
     rate = source.optimizers.schedules.ExponentialDecay(0.05, 2, 0.5)
@@ -261,7 +261,7 @@ def test_training_with_a_schedule_and_several_outputs_goes_on(tmp_path, writer):
 
 
 @both_ways
-def test_training_of_a_frozen_part_goes_on(tmp_path, writer):
+def test_training_of_a_frozen_part_continues(tmp_path, writer):
     source, reader = sides(writer)
     model = nested(source)
     model.get_layer("steps").trainable = False
@@ -429,7 +429,7 @@ def test_weights_of_subclassed_models(tmp_path, writer):
 
 @both_ways
 @each_suffix
-def test_layers_of_ones_own(tmp_path, suffix, writer):
+def test_custom_layers(tmp_path, suffix, writer):
     source, reader = sides(writer)
     branch = subclassed(source)[1]
     model = randomized(source.Sequential([source.Input((4,)), branch(3), source.layers.Dense(2)]))
@@ -438,7 +438,7 @@ def test_layers_of_ones_own(tmp_path, suffix, writer):
 
 
 @both_ways
-def test_subclassed_models_of_ones_own(tmp_path, writer):
+def test_custom_subclassed_models(tmp_path, writer):
     source, reader = sides(writer)
     model = subclassed(source)[0]()
     x = data((4,))
@@ -474,7 +474,7 @@ def test_registered_objects(tmp_path, writer):
             k.saving.get_custom_objects().pop(name)
 
 
-def test_a_lambda_of_keras_is_told_from_a_function(tmp_path):
+def test_a_lambda_of_keras_is_distinct_from_a_function(tmp_path):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x * 2, name="double")])
     for suffix in (".keras", ".h5"):
         model.save(tmp_path / f"m{suffix}")

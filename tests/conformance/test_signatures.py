@@ -157,4 +157,4 @@ def test_signatures_are_those_of_keras(reference):
             words = difference(theirs, here)
             found |= {f"{module}.{name} {words}".lstrip(".")} if words else set()
     assert found - LISTED == set(), "differences without a reason"
-    assert LISTED - found == set(), "reasons for differences that are no more"
+    assert LISTED - found == set(), "reasons for differences that no longer exist"

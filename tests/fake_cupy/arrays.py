@@ -65,7 +65,7 @@ class ndarray:
         )
 
     def __array_function__(self, function: Any, *_: Any) -> Any:
-        raise TypeError(f"numpy.{function.__name__} was called with an array that lies on a GPU")
+        raise TypeError(f"numpy.{function.__name__} was called with an array on a GPU")
 
     # ---- metadata that needs no values -------------------------------------------------------------------------------
 

@@ -161,7 +161,7 @@ def as_parameter(name: str, i: int, value: Any, wanted: str) -> np.ndarray:
     if hasattr(value, "data") and hasattr(value.data, "ptr"):
         kind, scalar = "P8", np.uint64(value.data.ptr)
         if value.size and not memory.holds(value.data.ptr):
-            raise RuntimeError(f"CUDA_ERROR_ILLEGAL_ADDRESS: {name}: argument {i} is no array of the GPU")
+            raise RuntimeError(f"CUDA_ERROR_ILLEGAL_ADDRESS: {name}: argument {i} is not an array on the GPU")
     elif wanted == "P8" and isinstance(value, np.uint64) and value == 0:
         kind, scalar = "P8", value  # a null pointer; CuPy 13 does not accept None
     elif isinstance(value, np.generic):
@@ -201,7 +201,7 @@ def placed(declaration: re.Match) -> str:
     dynamic, kind, name, sizes = declaration.groups()
     kind = re.sub(r"__align__\s*\([^)]*\)|alignas\s*\([^)]*\)", "", kind).strip()
     if "," in re.sub(r"<[^<>]*>|\[[^\]]*\]", "", kind):
-        raise CompileException(f"declare one __shared__ array at a time. Received: {declaration[0]}")
+        raise CompileException(f"declare each __shared__ array in a statement of its own. Received: {declaration[0]}")
     if dynamic:
         return f"{kind}* {name} = reinterpret_cast<{kind}*>(shim::arena);"
     where = f"shim::place(shim_slot_{name}, sizeof({kind}{sizes}))"

@@ -1,8 +1,9 @@
-// CUDA C as plain C++ for tests: one block of threads after another, the threads of a block as coroutines.
+// CUDA C as plain C++ for tests: blocks run after each other, the threads of a block are coroutines.
 //
-// Strict where a GPU only misbehaves: threads that wait at different barriers, shuffles that not all of a warp reach,
-// shared memory beyond 48 KiB or read before it is written (it holds NaN), addresses outside all arrays.
-// Prepended to the kernels of a module by cuda.py, which defines COOPERATES where they synchronise.
+// Errors that a GPU may not report are reported: threads that wait at different barriers, shuffles that not all threads of
+// a warp reach, more than 48 KiB of shared memory, shared memory read before it is written (it holds NaN), addresses
+// outside all arrays.
+// cuda.py prepends this file to the kernels of a module, and defines COOPERATES if they synchronise.
 
 #include <math.h>
 #include <setjmp.h>
@@ -44,14 +45,14 @@ enum Wait { RUNNING, AT_BARRIER, AT_WARP, DONE };
 struct Thread {
     dim3 index;
     Wait wait;
-    int site;         // the line where it waits
+    int site;         // the line of the barrier at which it waits
     bool begun;
     int parity;
-    uint64_t slot[2];  // what it offers to a shuffle, in turns
+    uint64_t slot[2];  // its values for shuffles, used in turns
     jmp_buf at;
 };
 
-struct Slot { long block; size_t offset; };  // where a shared array lies in the block that has placed it last
+struct Slot { long block; size_t offset; };  // offset of a shared array in the block that placed it last
 
 inline Thread threads[MOST_THREADS];
 inline int turns[MOST_THREADS];   // the order in which threads run between two barriers
@@ -112,7 +113,7 @@ __attribute__((noinline)) inline void resume(int t) {
     setcontext(&context);
 }
 
-// Whether threads [first, last) all wait at one place, and may go on.
+// Returns whether threads [first, last) all wait at the same place, and may continue.
 inline bool together(int first, int last, Wait wait) {
     for (int t = first; t < last; t++)
         if (threads[t].wait != wait || threads[t].site != threads[first].site) return false;
@@ -165,7 +166,7 @@ inline void begin(dim3 grid, dim3 block, size_t shared, const int* order) {
     }
 }
 
-// Run the blocks whose numbers are listed, one after another. Returns what went wrong, or null.
+// Runs the listed blocks after each other. Returns an error message, or null.
 inline const char* launch(dim3 grid, dim3 block, size_t shared, const int* thread_order, const int* block_order,
                           void (*kernel)(void**), void** args) {
     struct sigaction before[2], handler = {};
@@ -198,7 +199,7 @@ template <class... P> void call(void (*kernel)(P...), void** args) {
     call(kernel, args, std::index_sequence_for<P...>{});
 }
 
-// One letter and one size for each parameter: P pointer, f float, b bool, i whole number, s anything else.
+// A letter and a size for each parameter: P pointer, f float, b bool, i integer, s other types.
 template <class P> const char* kind() {
     return std::is_pointer_v<P>          ? "P"
            : std::is_same_v<P, bool>     ? "b"

@@ -62,4 +62,4 @@ def check() -> None:
         behind = np.frombuffer(pages, np.uint8, -(-size // PAGE) * PAGE - size, GUARD + size)
         written = (behind != FRESH).any()
         behind[...] = FRESH
-        assert not written, f"a kernel wrote behind the end of an array of {size} bytes at {start:#x}"
+        assert not written, f"a kernel wrote after the end of an array of {size} bytes at {start:#x}"

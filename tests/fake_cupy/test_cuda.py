@@ -90,7 +90,7 @@ def test_sizes_of_grids_and_blocks_are_limited(grid, block, shared):
 
 def test_a_write_after_the_end_of_an_array_is_found():
     x = Array(np.zeros(3, np.float32))
-    with pytest.raises(AssertionError, match="behind the end"):
+    with pytest.raises(AssertionError, match="after the end"):
         one_line("x[3] = 1;")((1,), (1,), (x,))
     memory.check()  # once
 
@@ -104,7 +104,7 @@ def test_an_address_outside_all_arrays_is_found(place):
 def test_an_array_of_the_host_is_found():
     x = Array(np.zeros(3, np.float32))
     x.values = np.zeros(3, np.float32)
-    with pytest.raises(RuntimeError, match="no array of the GPU"):
+    with pytest.raises(RuntimeError, match="not an array on the GPU"):
         one_line("x[0] = 1;")((1,), (1,), (x,))
 
 

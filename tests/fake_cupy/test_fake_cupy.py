@@ -104,7 +104,7 @@ def captured(gpu, f):
         return stream.end_capture(), result
 
 
-def test_a_graph_runs_again_what_was_captured(gpu):
+def test_a_graph_repeats_the_captured_work(gpu):
     x, w = gpu.ones(3, "float32"), gpu.zeros(3, "float32")
     kernel = gpu.ElementwiseKernel("T a, float32 b", "T y", "y = a * b + i", "scaled")
 

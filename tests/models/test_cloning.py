@@ -12,7 +12,7 @@ from fastconv import Input, Model, Sequential, layers, models
 X = np.random.default_rng(0).normal(size=(3, 8, 8, 2)).astype("float32")
 
 
-def drawn():
+def functional():
     x = Input((8, 8, 2))
     y = layers.Conv2D(4, 3, padding="same", activation="relu", name="first")(x)
     y = layers.add([y, layers.Conv2D(4, 3, padding="same", name="second")(y)])
@@ -23,7 +23,7 @@ def sequential():
     return Sequential([Input((8, 8, 2)), layers.Conv2D(3, 3), layers.Flatten(), layers.Dense(2)])
 
 
-@pytest.mark.parametrize("make", [drawn, sequential])
+@pytest.mark.parametrize("make", [functional, sequential])
 @pytest.mark.parametrize(
     "again",
     [
@@ -59,7 +59,7 @@ def nested():
     return Model(x, inner(shared(x["a"]) - shared(x["b"])), name="outer")
 
 
-@pytest.mark.parametrize("make", [drawn, sequential])
+@pytest.mark.parametrize("make", [functional, sequential])
 def test_clones_of_given_inputs(make):
     model, x = make(), Input((8, 8, 2), name="new")
     twin = models.clone_model(model, x)
@@ -79,7 +79,7 @@ def test_clones_of_given_inputs_find_them_by_their_keys():
 
 
 def test_a_clone_is_compiled_as_the_model_is():
-    for model in (drawn(), sequential(), Written()):
+    for model in (functional(), sequential(), Written()):
         assert not models.clone_model(model).compiled
         model.compile("sgd", lambda t, p: abs(t - p), metrics=["mae"])
         twin = models.clone_model(model)
@@ -97,7 +97,7 @@ def test_a_clone_with_additional_layers():
         y = layer(*args, **kwargs)
         return layers.Dropout(0.5)(y) if isinstance(layer, layers.Conv2D) else y
 
-    model = drawn()
+    model = functional()
     twin = models.clone_model(model, clone_function=lambda layer: layer, call_function=with_dropout)
     assert [type(layer).__name__ for layer in twin.layers].count("Dropout") == 2
     assert len(called) == len(model.nodes)
@@ -119,7 +119,7 @@ def test_models_inside_a_clone(recursive, expected):
     assert twin.get_layer("inner") is not model.get_layer("inner")
 
 
-@pytest.mark.parametrize("make", [drawn, sequential])
+@pytest.mark.parametrize("make", [functional, sequential])
 def test_a_clone_function_may_change_layers(make):
     model = make()
 
@@ -139,7 +139,7 @@ def test_refused_arguments():
     with pytest.raises(ValueError, match="input_tensors must be a symbolic tensor"):
         models.clone_model(sequential(), X)
     with pytest.raises(ValueError, match="input_tensors must be symbolic tensors, nested as"):
-        models.clone_model(drawn(), [Input((8, 8, 2)), Input((8, 8, 2))])
+        models.clone_model(functional(), [Input((8, 8, 2)), Input((8, 8, 2))])
     with pytest.raises(ValueError, match="unless the model is Sequential or functional"):
         models.clone_model(Written(), clone_function=lambda layer: layer)
     with pytest.raises(ValueError, match="layer: unknown name"):

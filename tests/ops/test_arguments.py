@@ -219,7 +219,7 @@ IMAGES, KERNEL = np.ones((1, 5, 5, 2)), np.ones((3, 3, 2, 4))
 
 
 @pytest.mark.parametrize("size", [1.5, None, math.inf, math.nan, "3", (3,), -3, 2**63, True], ids=repr)
-def test_what_is_no_shape_of_inputs_or_kernel_is_refused(size):
+def test_invalid_shapes_of_inputs_or_kernels_are_refused(size):
     dy = np.ones((1, 3, 3, 4))
     with pytest.raises(ValueError, match=r"^conv_backward_input: .*Received: "):
         ops.conv_backward_input(dy, KERNEL, (1, 5, size, 2))
@@ -228,7 +228,7 @@ def test_what_is_no_shape_of_inputs_or_kernel_is_refused(size):
 
 
 @pytest.mark.parametrize("value", [1.0, -2, np.ones(3), np.ones((2, 2)), [1.0], "a", {}])
-def test_what_is_no_number_for_each_channel_is_refused(value):
+def test_arguments_without_a_number_for_each_channel_are_refused(value):
     good = np.ones(2)
     for name in ("gamma", "beta"):
         with pytest.raises(ValueError, match=rf"^batch_norm: {name} must have the shape \(2,\)|must hold numbers"):
@@ -249,7 +249,7 @@ def test_numbers_for_each_channel_in_a_list():
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "1", None, 2**200, math.nan, (1, 2), {}], ids=repr)
-def test_what_is_no_seed_is_refused(seed):
+def test_invalid_seeds_are_refused(seed):
     calls = (
         lambda: ops.random_uniform((2,), seed),
         lambda: ops.random_normal((2,), seed),

@@ -1,4 +1,4 @@
-"""Arrays whose numbers have their bytes in the other order, as many files hold them, compute as the others do."""
+"""Arrays in the other byte order, as in many files, give the same results as arrays in native order."""
 
 from __future__ import annotations
 

@@ -208,14 +208,14 @@ def test_patches_hold_the_pixels_of_windows(size, strides, dilation, padding):
 
 
 @pytest.mark.parametrize("size", [0, 1.5, "2", None, (2, 0), (math.nan, 1), np.float32(2), 2**31, (2.0, 2)])
-def test_what_is_no_size_of_patches_is_refused(size):
+def test_invalid_sizes_of_patches_are_refused(size):
     with pytest.raises(ValueError, match=r"size must be .* Received: size="):
         ops.image.extract_patches(X, size)
 
 
 @pytest.mark.parametrize("margin", [-1, 1.5, "2", (1, 2), math.nan, 2**63, True])
 @pytest.mark.parametrize("name", ["top", "left", "bottom", "right"])
-def test_what_is_no_margin_is_refused(name, margin):
+def test_invalid_margins_are_refused(name, margin):
     for op, word in ((ops.image.pad_images, "padding"), (ops.image.crop_images, "cropping")):
         given = dict.fromkeys([f"{side}_{word}" for side in ("top", "left", "bottom", "right")], 1)
         with pytest.raises(ValueError, match=rf"^{op.__name__}: .*Received: "):

@@ -30,7 +30,7 @@ class Named(Model):
         self.units = units
 
 
-def drawn(kind):
+def functional(kind):
     x = Input((3,))
     model = kind(x, layers.Dense(1, kernel_initializer="ones")(layers.Dense(4, kernel_initializer="ones")(x)))
     model.compile("sgd", "mse")
@@ -38,14 +38,14 @@ def drawn(kind):
 
 
 def test_functional_models_have_the_methods_of_their_class():
-    model, plain = drawn(Mine), drawn(Model)
+    model, plain = functional(Mine), functional(Model)
     assert isinstance(model, Mine)
     assert type(model).__name__ == "Mine"
     assert len(model.layers) == 3
     assert model.fit(X, Y, verbose=0, shuffle=False).history["mine"] == [7.0]
     plain.fit(X, Y, verbose=0, shuffle=False)
     np.testing.assert_array_equal(model.predict(X, verbose=0), plain.predict(X, verbose=0))
-    assert drawn(Twice).evaluate(X, Y, verbose=0) == 2 * drawn(Model).evaluate(X, Y, verbose=0)
+    assert functional(Twice).evaluate(X, Y, verbose=0) == 2 * functional(Model).evaluate(X, Y, verbose=0)
 
 
 def test_models_that_build_their_own_graph():
@@ -67,7 +67,7 @@ def test_classes_may_be_functional_and_subclassed():
 
 
 def test_copies_of_functional_models_are_of_their_class():
-    model = drawn(Mine)
+    model = functional(Mine)
     model.fit(X, Y, verbose=0)
     for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
         np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
@@ -79,7 +79,7 @@ def test_copies_of_functional_models_are_of_their_class():
 def test_files_of_functional_models(tmp_path, ending):
     if ending == ".keras":
         pytest.importorskip("h5py")
-    model = drawn(Mine)
+    model = functional(Mine)
     model.fit(X, Y, verbose=0)
     model.save(tmp_path / f"model{ending}")
     again = models.load_model(tmp_path / f"model{ending}", custom_objects={"Mine": Mine})
@@ -88,7 +88,7 @@ def test_files_of_functional_models(tmp_path, ending):
     assert again.fit(X, Y, verbose=0).history["mine"] == [7.0]
 
 
-@saving.register_keras_serializable("drawn")
+@saving.register_keras_serializable("functional")
 class Registered(Model):
     """A registered class with weights and layers in addition to the graph."""
 
@@ -114,7 +114,7 @@ def file_of(tmp_path, ending):
 
 @pytest.mark.parametrize("ending", ENDINGS[:3])
 def test_layers_and_weights_outside_of_the_graph_are_trained_and_saved(tmp_path, ending):
-    model = drawn(Registered)
+    model = functional(Registered)
     assert [w.shape for w in model.weights] == [(2,), (3, 4), (4,), (4, 1), (1,), (3, 2), (2,), (3, 3), (3,)]
     assert len(model.trainable_variables) == 9
     assert len(model.layers) == 3
@@ -128,7 +128,7 @@ def test_layers_and_weights_outside_of_the_graph_are_trained_and_saved(tmp_path,
 
 
 def test_layers_outside_of_the_graph_of_a_plain_model():
-    model = drawn(Model)
+    model = functional(Model)
     model.beside = layers.Dense(2)
     model.beside.build((None, 3))
     assert (len(model.layers), len(model.weights)) == (3, 6)
@@ -145,7 +145,7 @@ class Penalised(Registered):
 
 @pytest.mark.filterwarnings("ignore:.*does not depend on")
 def test_layers_outside_of_the_graph_learn():
-    model = drawn(Penalised)
+    model = functional(Penalised)
     before = np.asarray(model.beside.kernel).copy()
     model.fit(X, Y, verbose=0)
     assert np.abs(np.asarray(model.beside.kernel)).sum() < np.abs(before).sum()
@@ -185,8 +185,8 @@ class Tenfold(Model):
 
 
 def test_overridden_calls_of_functional_models():
-    model = drawn(Tenfold)
-    plain = drawn(Model).predict(X, verbose=0)
+    model = functional(Tenfold)
+    plain = functional(Model).predict(X, verbose=0)
     np.testing.assert_allclose(model.predict(X, verbose=0), 10 * plain)
     np.testing.assert_allclose(model(X), 10 * plain)
     x = Input((3,))
@@ -195,7 +195,7 @@ def test_overridden_calls_of_functional_models():
 
 def test_functional_models_within_others(tmp_path):
     x = Input((3,))
-    outer = Model(x, layers.Dense(2)(drawn(Mine)(x)))
+    outer = Model(x, layers.Dense(2)(functional(Mine)(x)))
     assert [type(layer).__name__ for layer in outer.layers] == ["InputLayer", "Mine", "Dense"]
     assert len(outer.weights) == 6
     outer.save(tmp_path / "outer.npz")
@@ -219,7 +219,7 @@ class Right(Mine, Greets):
 
 @pytest.mark.parametrize("kind", [Left, Right])
 def test_functional_models_of_several_classes(kind):
-    model = drawn(kind)
+    model = functional(kind)
     assert model.greet() == "hi"
     assert model.fit(X, Y, verbose=0).history["mine"] == [7.0]
     assert type(pickle.loads(pickle.dumps(model))) is type(model)
@@ -231,14 +231,14 @@ class Measured(Model):
 
 
 def test_overridden_metrics_of_functional_models():
-    model = drawn(Measured)
+    model = functional(Measured)
     assert model.fit(X, Y, verbose=0).history["extra"] == [3.0]
     assert model.evaluate(X, Y, verbose=0, return_dict=True)["extra"] == 3.0
     assert model.train_on_batch(X, Y, return_dict=True)["extra"] == 3.0
 
 
 def test_descriptions_of_functional_models():
-    model, lines = drawn(Mine), []
+    model, lines = functional(Mine), []
     model.summary(print_fn=lines.append)
     assert model.name in "\n".join(lines)
     config = model.get_config()
@@ -249,7 +249,7 @@ def test_descriptions_of_functional_models():
 
 
 def test_frozen_functional_models_stay_frozen():
-    model = drawn(Mine)
+    model = functional(Mine)
     model.trainable = False
     assert not models.clone_model(model).trainable
 
