@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -124,9 +125,13 @@ class Tensor(Operand):
 
 
 class Call:
-    """An application of a primitive: `outputs = primitive(*inputs, **params)`."""
+    """An application of a primitive: `outputs = primitive(*inputs, **params)`.
 
-    __slots__ = ("inputs", "outputs", "params", "primitive")
+    A tensor holds the call that makes it, and a call holds its outputs weakly. Without a reference cycle, arrays are
+    freed together with the last tensor that is computed from them.
+    """
+
+    __slots__ = ("_made", "_outputs", "inputs", "params", "primitive")
 
     def __init__(
         self, primitive: Primitive, inputs: tuple[Tensor, ...], params: dict, outputs: tuple[Tensor, ...]
@@ -134,7 +139,20 @@ class Call:
         self.primitive = primitive
         self.inputs = inputs
         self.params = params
-        self.outputs = outputs
+        self._made = [(t.shape, t.dtype, t.value) for t in outputs]
+        self._outputs = [weakref.ref(t) for t in outputs]
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The tensors that the call makes; a new tensor replaces each that was freed."""
+        return tuple([self._output(i) for i in range(len(self._outputs))])
+
+    def _output(self, i: int) -> Tensor:
+        output = self._outputs[i]()
+        if output is None:
+            output = Tensor(*self._made[i], self)
+            self._outputs[i] = weakref.ref(output)
+        return output
 
 
 class Primitive:

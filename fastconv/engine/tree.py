@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 
@@ -17,16 +17,19 @@ def leaves(tree: Any) -> list:
 
 def rebuild(tree: Any, values: Sequence[Any]) -> Any:
     """Return `tree` with its leaves replaced, in order, by `values`."""
-    remaining = iter(values)
+    return _filled(tree, iter(values))
 
-    def visit(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {key: visit(item) for key, item in node.items()}
-        if isinstance(node, (list, tuple)):
-            return _sequence(node, [visit(item) for item in node])
-        return None if node is None else next(remaining)
 
-    return visit(tree)
+def _filled(node: Any, values: Iterator[Any]) -> Any:
+    """Return `node` with its leaves replaced by the next values.
+
+    An inner function that calls itself would be a reference cycle, which keeps the values alive.
+    """
+    if isinstance(node, dict):
+        return {key: _filled(item, values) for key, item in node.items()}
+    if isinstance(node, (list, tuple)):
+        return _sequence(node, [_filled(item, values) for item in node])
+    return None if node is None else next(values)
 
 
 def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
@@ -58,22 +61,22 @@ def matched(template: Any, tree: Any) -> list:
     Raises:
         LookupError: if `tree` lacks a place; the message is its path.
     """
+    return list(_matches(template, tree, ""))
 
-    def visit(node: Any, found: Any, path: str) -> Iterable[Any]:
-        if isinstance(node, dict):
-            for key, item in node.items():
-                if not isinstance(found, dict) or key not in found:
-                    raise LookupError(f"{path}[{key!r}]")
-                yield from visit(item, found[key], f"{path}[{key!r}]")
-        elif isinstance(node, (list, tuple)):
-            if not isinstance(found, (list, tuple)) or len(found) != len(node):
-                raise LookupError(f"{path}[{len(node) - 1}]")
-            for i, (item, found_item) in enumerate(zip(node, found)):
-                yield from visit(item, found_item, f"{path}[{i}]")
-        else:
-            yield found
 
-    return list(visit(template, tree, ""))
+def _matches(node: Any, found: Any, path: str) -> Iterator[Any]:
+    if isinstance(node, dict):
+        for key, item in node.items():
+            if not isinstance(found, dict) or key not in found:
+                raise LookupError(f"{path}[{key!r}]")
+            yield from _matches(item, found[key], f"{path}[{key!r}]")
+    elif isinstance(node, (list, tuple)):
+        if not isinstance(found, (list, tuple)) or len(found) != len(node):
+            raise LookupError(f"{path}[{len(node) - 1}]")
+        for i, (item, found_item) in enumerate(zip(node, found)):
+            yield from _matches(item, found_item, f"{path}[{i}]")
+    else:
+        yield found
 
 
 def _sequence(like: Any, items: list) -> Any:
