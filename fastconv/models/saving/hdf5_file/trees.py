@@ -42,18 +42,22 @@ def records(storage: Storage, address: int, kind: int) -> Iterator[Cursor]:
         raise ValueError(f"an HDF5 file must have trees of few levels. Received: depth={depth}, size={size}")
     widths = _widths(node_size, size, depth)
 
-    def visit(address: int, count: int, depth: int) -> Iterator[Cursor]:
-        node = storage.at(address)
-        node.expect(b"BTIN" if depth else b"BTLF")
-        node.expect(bytes([0, kind]))
-        yield from [node.part(size) for _ in range(count)]
-        for _ in range(count + 1 if depth else 0):
-            child, inner = node.uint(8), node.uint(widths[0])
-            node.skip(widths[depth - 1] if depth > 1 else 0)
-            yield from visit(child, inner, depth - 1)
-
     if count:
-        yield from visit(root, count, depth)
+        yield from _records_of(storage, kind, size, widths, root, count, depth)
+
+
+def _records_of(
+    storage: Storage, kind: int, size: int, widths: list[int], address: int, count: int, depth: int
+) -> Iterator[Cursor]:
+    """Yield the records of a node of a tree of version 2 and of all nodes below it."""
+    node = storage.at(address)
+    node.expect(b"BTIN" if depth else b"BTLF")
+    node.expect(bytes([0, kind]))
+    yield from [node.part(size) for _ in range(count)]
+    for _ in range(count + 1 if depth else 0):
+        child, inner = node.uint(8), node.uint(widths[0])
+        node.skip(widths[depth - 1] if depth > 1 else 0)
+        yield from _records_of(storage, kind, size, widths, child, inner, depth - 1)
 
 
 def width(number: int) -> int:
