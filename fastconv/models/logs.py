@@ -12,7 +12,10 @@ def flat_logs(logs: Mapping[str, Any]) -> dict[str, Any]:
     """Return `logs` with the entries of each dict among its values in its place, at any depth."""
     flat: dict[str, Any] = {}
     for name, value in logs.items():
-        flat.update(flat_logs(value) if isinstance(value, dict) else {name: value})
+        if isinstance(value, dict):
+            flat.update(flat_logs(value))
+        else:
+            flat[name] = value
     return flat
 
 

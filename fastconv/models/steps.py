@@ -98,7 +98,8 @@ def make_step(model: Any, mode: str, example: tuple) -> Callable[..., Results]:
             return trace_step(model, mode, example)
         except DataDependentError:
             pass
-    return lambda *flat: record_step(model, mode, rebuild(example, flat))
+    numbered = rebuild(example, range(len(leaves(example))))  # the structure, without the arrays of this batch
+    return lambda *flat: record_step(model, mode, rebuild(numbered, flat))
 
 
 def trace_step(model: Any, mode: str, example: tuple) -> PlannedStep:
