@@ -1,4 +1,4 @@
-"""Answers about classes and functions, kept as long as these live."""
+"""Results for classes and functions, cached for as long as these live."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from functools import wraps
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-def cached_while_alive(function: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
-    """Return `function`, of a class or a function, asked once for each: a user's class is freed with all that it uses.
+def cached_while_alive(function: Callable[[Any], Result]) -> Callable[[Any], Result]:
+    """Cache the results of `function`, which takes a class or a function, without keeping its argument alive.
 
-    The answer must not refer to what it is about.
+    A class that a user wrote is freed with everything it uses. The result must not refer to the argument.
     """
-    known: WeakKeyDictionary[Any, Answer] = WeakKeyDictionary()
+    known: WeakKeyDictionary[Any, Result] = WeakKeyDictionary()
 
     @wraps(function)
-    def ask(about: Any) -> Answer:
-        found = known.get(about, known)
+    def ask(key: Any) -> Result:
+        found = known.get(key, known)
         if found is known:
-            found = known[about] = function(about)
+            found = known[key] = function(key)
         return found  # type: ignore[return-value]
 
     return ask

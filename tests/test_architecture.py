@@ -33,7 +33,7 @@ LEVELS = (
     {"geometry"},
     {"window"},
     {"config"},
-    {"arguments", "memory"},
+    {"arguments", "caches", "memory"},
     {"device"},
     {
         "_conv",

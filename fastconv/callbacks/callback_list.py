@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
+from fastconv.caches import cached_while_alive
 from fastconv.callbacks.callback import Callback
 from fastconv.callbacks.history import History, ProgbarLogger
 from fastconv.callbacks.lazy_logs import LazyLogs
@@ -97,7 +97,7 @@ def _tell_all(name: str) -> Any:
                     continue
             given = args if callback.looks_at_once else [*map(_found, args)]
             function = getattr(method, "__func__", None)
-            if function is not None and _takes_logs_by_name(function, takes):
+            if function is not None and _places_before_names(function) == takes:
                 method(*given[:-1], logs=given[-1])
             else:
                 method(*given)
@@ -105,15 +105,18 @@ def _tell_all(name: str) -> Any:
     return tell
 
 
-@cache
-def _takes_logs_by_name(function: Callable[..., Any], takes: int) -> bool:
-    """Return whether `logs` must be a keyword: in ``f(self, batch, **kwargs)`` and ``f(self, batch, *, logs=None)``."""
+@cached_while_alive
+def _places_before_names(function: Callable[..., Any]) -> int | None:
+    """Return the number of positional arguments of a function that takes others as keywords only, else None.
+
+    These are self and all arguments but logs in ``f(self, batch, **kwargs)`` and ``f(self, batch, *, logs=None)``.
+    """
     kinds = [parameter.kind for parameter in inspect.signature(function).parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL in kinds:
-        return False
+        return None
     by_place = sum(kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD for kind in kinds)
     by_name = any(kind >= inspect.Parameter.KEYWORD_ONLY for kind in kinds)
-    return by_name and by_place == takes  # self and all arguments but logs
+    return by_place if by_name else None
 
 
 def _found(arg: Any) -> Any:

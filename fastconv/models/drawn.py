@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from functools import cache
 from inspect import Parameter
 from typing import Any
 
@@ -22,9 +21,14 @@ def takes_ends(kind: type) -> bool:
     return needed == ["inputs", "outputs"] or (takes_all and not needed)
 
 
-@cache
 def drawn_kind(written: type) -> type:
-    """Return a subclass of `written`, with its name, whose instances are functional models."""
+    """Return a subclass of `written`, with its name, whose instances are functional models; kept with the class."""
+    if "_drawn_kind" not in vars(written):
+        written._drawn_kind = _new_drawn_kind(written)  # type: ignore[attr-defined]
+    return vars(written)["_drawn_kind"]
+
+
+def _new_drawn_kind(written: type) -> type:
     from fastconv.models.functional import Functional
 
     members = {

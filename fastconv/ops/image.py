@@ -51,7 +51,6 @@ INTERPOLATIONS = ("nearest", *KERNELS)
 ROUNDING = 1e-15  # weights below this are rounding errors
 
 
-@lru_cache(maxsize=64)
 def weights(interpolation: str, inputs: int, outputs: int, antialias: bool, dtype: str) -> Array:
     """Return the weights (outputs, inputs) of input pixels in output pixels. Rows sum to 1.
 
