@@ -10,18 +10,23 @@ from typing import Any
 from fastconv.arguments import plain
 
 PLAIN = (str, int, float, bool, type(None))
+TOLD = frozenset(["activity_regularizer", "name", "trainable"])  # arguments that attributes of a layer hold
 UNKNOWN = object()  # replaces an argument that is not plain data
 
 
 def recording(init: Callable[..., None], known: Collection[str]) -> Callable[..., None]:
-    """Return a constructor that records its arguments in `_given`, except the arguments whose names are `known`."""
+    """Return a constructor that records its arguments in `_given`, except those of `TOLD`.
+
+    Arguments whose names are `known` are recorded only if `init` names them; otherwise `init` passes them on.
+    """
     signature = inspect.signature(init)
+    left_out = {name for name in known if name not in signature.parameters} | TOLD
 
     @functools.wraps(init)
     def init_and_record(self: Any, *args: Any, **kwargs: Any) -> None:
         if "_given" not in vars(self):
             given = _given_arguments(signature, args, kwargs)
-            vars(self)["_given"] = {name: value for name, value in given.items() if name not in known}
+            vars(self)["_given"] = {name: value for name, value in given.items() if name not in left_out}
         init(self, *args, **kwargs)
 
     return init_and_record
@@ -54,6 +59,33 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, dict):
         return all(isinstance(key, str) and _is_plain(one) for key, one in value.items())
     return all(map(_is_plain, value)) if isinstance(value, (list, tuple)) else isinstance(value, PLAIN)
+
+
+def arguments_beside(layer: Any, parts: Collection[str], names: Collection[str]) -> dict[str, Any]:
+    """Return what the constructor of `layer` was given beside `parts`, such as the list of layers of a model.
+
+    Args:
+        layer: a model.
+        parts: arguments that hold layers or tensors, of which the rest of the configuration tells.
+        names: those that the rest of the configuration takes.
+
+    Raises:
+        ValueError: another argument is no plain data, or has one of `names`.
+    """
+    given = {name: value for name, value in layer._given.items() if not (name in parts and is_part(value))}
+    others = [name for name, value in given.items() if value is UNKNOWN or name in names]
+    if others:
+        raise ValueError(
+            f"{type(layer).__name__}: get_config must be overridden to give the constructor's arguments, unless all "
+            "are numbers, strings, booleans or None, or lists, tuples and dicts of them, and none is called "
+            f"{', '.join(sorted(names))}. Received: {', '.join(others)}"
+        )
+    return given
+
+
+def is_part(value: Any) -> bool:
+    """Return whether a recorded argument was made of layers or tensors, or of nothing."""
+    return value is UNKNOWN or value is None or value in ([], ())
 
 
 def for_constructor(layer: Any, config: dict[str, Any], complete: bool) -> dict[str, Any]:

@@ -135,7 +135,11 @@ class _Cloning:
         twin = Functional(inputs, outputs, name=model.name)
         twin._trainable = model._trainable
         written: Any = written_class(model)
-        return twin if written is Functional or has_constructor(model) else written._of_graph(twin)
+        return (
+            twin
+            if written is Functional or has_constructor(model)
+            else written._of_graph(twin, model.arguments_beside_graph())
+        )
 
 
 def new_inputs(model: Functional) -> Any:

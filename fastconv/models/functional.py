@@ -11,10 +11,11 @@ from fastconv.engine import KerasTensor
 from fastconv.engine.symbolic import Node, draw_again
 from fastconv.engine.tree import leaves, map_leaves, matched, ordered, structure
 from fastconv.layers.base import Layer, parts_of
+from fastconv.layers.construction import arguments_beside
 from fastconv.layers.core import InputLayer
 from fastconv.models.drawn import takes_ends
 from fastconv.models.encoding import decode, encode, named_operation, operation_name
-from fastconv.models.model import Model
+from fastconv.models.model import OF_A_GRAPH, Model
 from fastconv.models.pickling import flatten, unflatten
 from fastconv.models.topology import Graph
 from fastconv.serialization import custom_object_scope, deserialize, from_keras, register, serialize
@@ -160,7 +161,13 @@ class Functional(Model):
 
     def get_config(self) -> dict:
         """Return the layers and their calls, in Keras's form unless it lacks an operation of the model."""
-        return self._config_for_keras("Functional") if takes_ends(type(self)) else super().get_config()
+        if not takes_ends(type(self)):
+            return super().get_config()
+        graph = self._config_for_keras("Functional")
+        return {**graph, **self.arguments_beside_graph()} if type(self).get_config is Functional.get_config else graph
+
+    def arguments_beside_graph(self) -> dict[str, Any]:
+        return arguments_beside(self, ("inputs", "outputs"), OF_A_GRAPH)
 
     def _graph_config(self) -> dict | None:
         """Return the layers, and for each node the layer, its arguments, and the shapes and dtypes of its results."""

@@ -21,6 +21,13 @@ from fastconv.models.training import Trainer
 from fastconv.serialization import custom_object_scope, warning_of_lambdas
 from fastconv.utils.files import FilePath
 
+# What the configuration of a graph consists of, in the form of fastconv or of Keras.
+OF_A_GRAPH = frozenset(
+    [
+        "input", "input_layers", "inputs", "layers", "name", "nodes", "output", "output_layers", "results", "trainable",
+    ]
+)  # fmt: skip
+
 
 class Model(Trainer):
     """A functional model, ``Model(inputs, outputs)`` with symbolic tensors, or a subclass with the method `call`.
@@ -274,6 +281,14 @@ class Model(Trainer):
         """Return the configuration of a graph of layers in fastconv's form, or None if the model is not a graph."""
         return None
 
+    def arguments_beside_graph(self) -> dict[str, Any]:
+        """Return what the constructor of a subclass was given beside the graph, or its layers.
+
+        Raises:
+            ValueError: an argument is no plain data, or has the name of a part of the configuration of a graph.
+        """
+        return {}
+
     def _config_for_keras(self, class_name: str) -> dict:
         from fastconv.models.saving.to_keras import config_to_keras
 
@@ -289,7 +304,7 @@ class Model(Trainer):
 
         is_graph = type(self).get_config in (Functional.get_config, Sequential.get_config)
         config = self._graph_config() if is_graph else None
-        return plain(self.get_config(), np.generic) if config is None else config
+        return plain(self.get_config(), np.generic) if config is None else {**config, **self.arguments_beside_graph()}
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -309,12 +324,17 @@ class Model(Trainer):
             return graph
         if not takes_ends(cls):
             raise ValueError(f"{cls.__name__}: the constructor must take inputs and outputs of a graph, or their names")
-        return cls._of_graph(graph)
+        return cls._of_graph(graph, {key: value for key, value in config.items() if key not in OF_A_GRAPH})
 
     @classmethod
-    def _of_graph(cls, graph: Any) -> Any:
-        """Convert `graph`, a functional model, to a model of this class, whose constructor takes inputs and outputs."""
-        model = cls(graph.input, graph.output)
+    def _of_graph(cls, graph: Any, arguments: Mapping[str, Any]) -> Any:
+        """Convert `graph`, a functional model, to a model of this class.
+
+        Args:
+            graph: the model, whose inputs and outputs the constructor takes.
+            arguments: the other arguments of the constructor.
+        """
+        model = cls(graph.input, graph.output, **arguments)
         model.name, model._trainable = graph.name, graph._trainable
         return model
 

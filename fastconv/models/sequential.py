@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
+from inspect import Parameter
 from typing import Any
 
 from fastconv.engine import KerasTensor
 from fastconv.engine.symbolic import Node, draw_again
 from fastconv.layers.base import Layer
+from fastconv.layers.construction import arguments_beside
 from fastconv.layers.core import InputLayer
 from fastconv.models.functional import Functional
 from fastconv.models.model import Model
 from fastconv.serialization import custom_object_scope, deserialize, from_keras, register, serialize
+
+# What the configuration of a `Sequential` consists of, in the form of fastconv or of Keras.
+OF_A_SEQUENCE = frozenset(["build_input_shape", "layers", "name", "trainable"])
 
 
 @register("layer")
@@ -190,8 +196,13 @@ class Sequential(Model):
         return super()._apply(args, kwargs)
 
     def get_config(self) -> dict:
-        """Return the configurations of the layers, in Keras's form."""
-        return self._config_for_keras("Sequential")
+        """Return the configurations of the layers, in Keras's form, and what a constructor was given."""
+        config = self._config_for_keras("Sequential")
+        complete = type(self).get_config is Sequential.get_config
+        return {**config, **self.arguments_beside_graph()} if complete else config
+
+    def arguments_beside_graph(self) -> dict[str, Any]:
+        return arguments_beside(self, ("layers",), OF_A_SEQUENCE)
 
     def _graph_config(self) -> dict:
         layers = [self._input_layer, *self._layers] if self._input_layer else self._layers
@@ -210,9 +221,42 @@ class Sequential(Model):
 
     @classmethod
     def _from_config(cls, config: Any) -> Sequential:
+        is_list = isinstance(config, list)
+        given = {} if is_list else {key: value for key, value in config.items() if key not in OF_A_SEQUENCE}
         if not isinstance(config, dict) or any("module" in data for data in config["layers"]):
             config = from_keras("layer", {"class_name": "Sequential", "config": config, "module": "keras"})["config"]
         layers = [deserialize("layer", data) for data in config["layers"]]
-        model = cls(layers, name=config.get("name"))
+        model: Sequential = cls(layers, **given) if takes_layers(cls) else cls(**given)._with_layers(layers)
+        model.name = config.get("name") or model.name
         model._trainable = config.get("trainable", True)
         return model
+
+    def _with_layers(self, layers: list[Layer]) -> Sequential:
+        """Return the model, with `layers` unless its constructor has made layers like them.
+
+        Raises:
+            ValueError: the constructor has made other layers.
+        """
+        if not self._layers:
+            self._input_layer = None
+            for layer in layers:
+                self.add(layer)
+            return self
+        kinds = [type(layer) for layer in layers if not isinstance(layer, InputLayer)]
+        if [type(layer) for layer in self._layers] != kinds:
+            raise ValueError(
+                f"{self.name}: the constructor must make the layers of the configuration, or none. "
+                f"Received: {[type(layer).__name__ for layer in self._layers]}, not {[kind.__name__ for kind in kinds]}"
+            )
+        if not self._input_layer and isinstance(layers[0], InputLayer):
+            self.build(layers[0].batch_shape)
+        for own, layer in zip(self._layers, layers[-len(kinds) :]):
+            if not layer.trainable:
+                own.trainable = False
+        return self
+
+
+def takes_layers(kind: type) -> bool:
+    """Return whether the first argument of a constructor is a list of layers."""
+    parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]  # type: ignore[misc]
+    return bool(parameters) and (parameters[0].name == "layers" or parameters[0].kind is Parameter.VAR_POSITIONAL)

@@ -46,7 +46,7 @@ def from_keras(kind: str, data: Any) -> Any:
     if data["class_name"] in PLAIN:
         return PLAIN[data["class_name"]](data)
     kind, name, config = kind_of_module(data.get("module"), kind), _name(data), data.get("config") or {}
-    if name == "Functional" and "nodes" in config:
+    if "nodes" in config and (name == "Functional" or "results" in config):
         return {"class_name": name, "config": config}  # already in the form of fastconv
     if name in ("Functional", "Model") and "input_layers" in config:
         return {"class_name": "Functional", "config": Graph(config, from_keras).config()}
@@ -135,8 +135,9 @@ def _of_someone_else(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_for(cls: type, key: str) -> bool:
-    """Return whether an argument is for the constructor of a user's layer."""
-    return key not in OF_EVERY_LAYER or key in parameters(cls)
+    """Return whether an argument is for the constructor of a user's layer, or for `Sequential` below it."""
+    is_sequence = key in ("name", "trainable") and issubclass(cls, lookup("layer", "Sequential"))
+    return key not in OF_EVERY_LAYER or is_sequence or key in parameters(cls)
 
 
 @cached_while_alive
