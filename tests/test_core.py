@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from fastconv import _core
 from fastconv.backends.cpu.backend import Cpu
 from tests.windows import Windows
 
+SANITIZERS = ("LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS")  # without them a checked build does not load
 WINDOW = {"strides": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
 
 PRELUDE = f"""
@@ -29,12 +31,13 @@ x, w = np.ones((4, 20, 20, 32), np.float32), np.ones((3, 3, 32, 64), np.float32)
 
 def run(script: str, **environment: str) -> str:
     """Return the output of `script` in a new process, which must exit with status 0."""
+    sanitizers = {name: os.environ[name] for name in SANITIZERS if name in os.environ}
     process = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PRELUDE + script],
         capture_output=True,
         text=True,
         timeout=60,
-        env={"PATH": "", "PYTHONPATH": ":".join(sys.path), **environment},
+        env={"PATH": "", "PYTHONPATH": ":".join(sys.path), **sanitizers, **environment},
         cwd=Path(fastconv.__file__).parents[1],
     )
     assert process.returncode == 0, process.stderr

@@ -3,6 +3,7 @@
     python tools/sanitize.py             # 3,000 calls on each instruction set of this processor
     python tools/sanitize.py 1 20000     # 20,000 calls from seed 1 on
     python tools/sanitize.py -- tests/backends/test_cpu_pool.py    # tests of your choice
+    python tools/sanitize.py -- tests/backends/test_cpu_*.py tests/test_core.py    # all tests of kernels
 
 It needs Linux, gcc with libasan and libubsan, and the packages of `pip install ".[test]"`. It builds in a temporary
 folder; the checkout does not change. The exit status is 0 if no sanitizer has complained.
