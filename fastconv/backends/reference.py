@@ -450,11 +450,11 @@ class Reference(Backend):
     # ---- moving elements -----------------------------------------------------------------------------------------
 
     def concatenate(self, *xs: Array, axis: int, out: Out = None) -> Array:
-        """The arrays one behind another along `axis`."""
+        """The arrays joined along `axis`."""
         return deliver(self.xp.concatenate(xs, axis=axis), out)
 
     def part_backward(self, dy: Array, *, key: tuple, input_shape: Shape, out: Out = None) -> Array:
-        """dx of y = x[key]: dy in its place among zeros. A slice in `key` is written (start, stop, step)."""
+        """dx of y = x[key]: dy at its positions, zeros elsewhere. A slice in `key` is written (start, stop, step)."""
         dx = self.xp.zeros(input_shape, dy.dtype)
         dx[tuple(slice(*k) if isinstance(k, tuple) else k for k in key)] = dy
         return deliver(dx, out)

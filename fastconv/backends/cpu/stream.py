@@ -332,7 +332,7 @@ def corner(padding: Sides) -> Pair:
 
 
 def extremes(out: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """Arrays for the extremes of windows and for the numbers of their argmax: those of `out` if they fit."""
+    """Return arrays for the extremes of windows and for their argmax: those of `out` if they fit."""
     y, argmax = out or (None, None)
     return output_array(y, shape), integer_output_array(argmax, shape)
 
@@ -348,7 +348,7 @@ def streamed(function: str, arrays: tuple[Array, ...], out: Array | None) -> Lau
 
 
 def streamed_shape(arrays: tuple[Array, ...]) -> tuple[int, ...] | None:
-    """The shape of what a kernel makes of `arrays`, element by element; None where NumPy is the better choice."""
+    """Return the shape of the result of an elementwise kernel on `arrays`, or None if NumPy is the better choice."""
     *small, large = sorted(arrays, key=lambda array: array.size)
     if not small or small[0].shape == large.shape:
         return large.shape if large.size >= LARGE else None
@@ -361,7 +361,7 @@ def streamed_shape(arrays: tuple[Array, ...]) -> tuple[int, ...] | None:
 
 
 def reduced(kernel: Callable[..., None], x: Array, axis: Axes, keepdims: bool, out: Array | None) -> Launch | None:
-    """Return the launch that reduces axes of x, which is not empty; None if there are none."""
+    """Return the launch that reduces axes of x, or None if x is empty or nothing is reduced."""
     shape, runs = reduced_sizes(x.shape, axis, keepdims)
     if not runs:
         return None
@@ -372,7 +372,7 @@ def reduced(kernel: Callable[..., None], x: Array, axis: Axes, keepdims: bool, o
 
 
 def reduce_runs(kernel: Callable[..., None], y: Array, x: Array, runs: Runs) -> None:
-    """y := the reduction of x over several runs of neighbouring axes, one after another."""
+    """y := the reduction of x over several runs of neighbouring axes, run by run."""
     for outer, inner in runs[:-1]:
         part = np.empty(outer * inner, np.float32)
         kernel(part, x, outer, inner)

@@ -175,13 +175,13 @@ class GpuStream(Reference):
 
     @kernel(Reference.sparse_softmax_cross_entropy, count=1)
     def sparse_softmax_cross_entropy(self, logits, target, *, out=None):
-        """NaN for a label outside [0, K), of which `check` tells."""
+        """NaN if a label is outside [0, K); `check` reports it."""
         loss, labels = self._room(out, logits.shape[:-1], logits), target.astype("int64", copy=False)
         return self._rows("sparse_softmax_cross_entropy", loss, logits, labels, self.faults, shape=logits.shape)
 
     @kernel(Reference.sparse_softmax_cross_entropy_backward, count=2)
     def sparse_softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
-        """NaN for a label outside [0, K), of which `check` tells."""
+        """NaN if a label is outside [0, K); `check` reports it."""
         arrays = (dloss, logits, target.astype("int64", copy=False), self.faults)
         d = self._room(out, logits.shape, logits)
         return self._rows("sparse_softmax_cross_entropy_backward", d, *arrays, shape=logits.shape)
