@@ -11,7 +11,7 @@ import pytest
 WITHOUT_EXAMPLE = {
     "fastconv": 0,
     "fastconv.activations": 0,
-    "fastconv.applications": 2,
+    "fastconv.applications": 0,
     "fastconv.backend": 0,
     "fastconv.callbacks": 0,
     "fastconv.config": 0,

@@ -1,4 +1,4 @@
-"""Ready-made nets with layers and weights of Keras's names, order and shapes."""
+"""Pretrained architectures, with Keras's names, order and shapes of layers and weights."""
 
 from fastconv.applications import (
     densenet,

@@ -1,4 +1,4 @@
-"""What ready-made nets share: an input, features, a classifier on them or a pooling, and a file of weights."""
+"""Base class of architectures: an input, features, a classifier or pooling, and a file of weights."""
 
 from __future__ import annotations
 
@@ -19,18 +19,23 @@ IMAGENET = "imagenet"
 
 
 class Architecture:
-    """A net; calling it makes a model with layers and weights of Keras's names, order and shapes.
+    """An architecture; calling it creates a model with Keras's names, order and shapes of layers and weights.
 
-    A family of nets is a subclass, which draws the features.
+    Each family of architectures is a subclass that defines the features.
 
     Args:
-        name: of its models.
-        files: the address of the file of ImageNet's weights, but for the ending "{}.h5" for nets with a classifier and
-            "{}_notop.h5" for those without.
+        name: the name of its models.
+        files: the address of the file of ImageNet weights, without the ending: "{}.h5" with a classifier, "{}_notop.h5"
+            without.
         checksums: MD5 of these two files.
+
+    Example:
+        >>> model = applications.MobileNetV2(weights=None, input_shape=(32, 32, 3), alpha=0.35, classes=10)
+        >>> model.output_shape
+        (None, 10)
     """
 
-    size = 224  # of the images that a classifier is made for
+    size = 224  # of the images for which the classifier is made
     least = 32  # the smallest size
     pooling_names: tuple[str | None, str | None] = ("avg_pool", "max_pool")
 
@@ -39,19 +44,19 @@ class Architecture:
         self.files = files
         self.checksums = checksums
 
-    # ---- what a family writes ------------------------------------------------------------------------------------
+    # ---- methods of a family -------------------------------------------------------------------------------------
 
     def draw(self, x: KerasTensor, weights: Any) -> KerasTensor:
-        """The features of images x; `weights` as given to the net."""
+        """Return the features of images x; `weights` is the argument of the call."""
         raise NotImplementedError
 
     def classify(self, x: KerasTensor, classes: int, activation: Any) -> KerasTensor:
-        """The classes of features x."""
+        """Return the classes of features x."""
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
         return layers.Dense(classes, activation=activation, name="predictions")(x)
 
     def file(self, include_top: bool) -> Path:
-        """The file of ImageNet's weights."""
+        """Return the file of ImageNet weights."""
         url = f"{self.files}{'' if include_top else '_notop'}.h5"
         return stored(url.rpartition("/")[2], url, f"md5:{self.checksums[0 if include_top else 1]}")
 
@@ -68,22 +73,26 @@ class Architecture:
         classifier_activation: Any = "softmax",
         name: str | None = None,
     ) -> Model:
-        """A new model.
+        """Create a model.
 
         Args:
-            include_top: whether the features are classified.
-            weights: "imagenet", the path of a file of weights, or None for random ones.
-            input_tensor: what the net is drawn on; a new `Input` when None.
-            input_shape: of one image; with a classifier the size that it was trained with when None, else any size.
-            pooling: without a classifier: "avg" or "max" over all places, or None.
-            classes: of the classifier.
-            classifier_activation: of the classifier; None for logits.
-            name: of the model.
+            include_top: bool. Whether to add the classifier. Default: True.
+            weights: "imagenet" (default), the path of a file of weights, or None for random weights.
+            input_tensor: the symbolic tensor to apply the layers to, or None for a new `Input`. Default: None.
+            input_shape: the shape of an image. None means the size of training with a classifier, otherwise any size.
+                Default: None.
+            pooling: without a classifier, "avg" or "max" over all positions, or None. Default: None.
+            classes: int. The number of classes. Default: 1000.
+            classifier_activation: the activation of the classifier; None for logits. Default: "softmax".
+            name: str or None. The model's name. Default: None.
+
+        Returns:
+            A `Model`.
 
         Raises:
             ImportError: weights must be downloaded, and pooch is not installed.
             OSError: the download failed; the message names the place to put the file.
-            ValueError: arguments that do not go together, or images that are too small.
+            ValueError: arguments contradict each other, or the images are too small.
         """
         classes = as_integer(self.name, "classes", classes, 1)
         if weights == IMAGENET:
@@ -106,7 +115,7 @@ class Architecture:
         return model
 
     def check_pretrained(self, include_top: bool, input_shape: Any, classes: int, activation: Any) -> None:
-        """Raise ValueError where ImageNet's weights are of another model."""
+        """Raise ValueError if the ImageNet weights do not fit the requested model."""
         whole = with_channels(3, self.size, self.size)
         has_channels = input_shape is None or (channels_of(input_shape) == 3)
         is_whole = input_shape is None or tuple(input_shape) == whole
@@ -120,7 +129,7 @@ class Architecture:
             )
 
     def shape(self, given: Sequence[int | None] | None, include_top: bool) -> tuple[int | None, ...]:
-        """The shape of an image. Raises ValueError where it is too small, or unknown before a classifier."""
+        """Return the shape of an image. Raises ValueError if it is too small, or unknown before a classifier."""
         size = self.size if include_top else None
         shape = with_channels(3, size, size) if given is None else tuple(given)
         sides = shape[:2] if channels_are_last() else shape[1:]
@@ -134,22 +143,22 @@ class Architecture:
 
 
 def channels_are_last() -> bool:
-    """Whether layers take channels last."""
+    """Return whether layers take channels last."""
     return config.image_data_format() == "channels_last"
 
 
 def channel_axis() -> int:
-    """The axis of channels in a batch."""
+    """Return the axis of channels in a batch."""
     return -1 if channels_are_last() else 1
 
 
 def channels_of(shape: Sequence[int | None]) -> int | None:
-    """How many channels an image of `shape` has."""
+    """Return the number of channels of an image of `shape`."""
     return shape[-1 if channels_are_last() else 0]
 
 
 def channels_in(x: KerasTensor) -> int:
-    """How many channels a batch has."""
+    """Return the number of channels of a batch."""
     channels = x.shape[channel_axis()]
     if channels is None:
         raise ValueError(f"The number of channels must be known. Received: shape={x.shape}")
@@ -157,12 +166,12 @@ def channels_in(x: KerasTensor) -> int:
 
 
 def with_channels(channels: int, height: Any, width: Any) -> tuple[Any, ...]:
-    """The shape of an image."""
+    """Return the shape of an image."""
     return (height, width, channels) if channels_are_last() else (channels, height, width)
 
 
 def sources(x: KerasTensor) -> Any:
-    """The inputs that x is made of."""
+    """Return the inputs from which x is computed."""
     found: dict[KerasTensor, None] = {}
     waiting = [x]
     while waiting:
@@ -175,12 +184,12 @@ def sources(x: KerasTensor) -> Any:
 
 
 def normalize(x: KerasTensor, name: str | None, **options: Any) -> KerasTensor:
-    """Batch normalisation over channels."""
+    """Apply batch normalization over channels."""
     return layers.BatchNormalization(channel_axis(), name=name, **options)(x)
 
 
 def corrected_padding(x: KerasTensor, kernel_size: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The padding before a convolution of stride 2 for which the last window ends at the border, as in TensorFlow."""
+    """Return the padding before a convolution of stride 2 whose last window ends at the border, as in TensorFlow."""
     half = kernel_size // 2
     sides = x.shape[1:3] if channels_are_last() else x.shape[2:]
     height, width = ((half - (1 if n is None else 1 - n % 2), half) for n in sides)

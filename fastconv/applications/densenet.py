@@ -1,4 +1,4 @@
-"""The nets of Huang, Liu, van der Maaten and Weinberger 2016, "Densely connected convolutional networks"."""
+"""DenseNet: Huang, Liu, van der Maaten and Weinberger 2016, "Densely connected convolutional networks"."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ GROWTH = 32
 
 
 class DenseNet(Architecture):
-    """Blocks in which each layer reads what all layers before it have made; table 1.
+    """Blocks in which each layer receives the outputs of all previous layers; table 1.
 
     Args:
-        name: of its models.
-        blocks: how many layers each has.
+        name: the name of its models.
+        blocks: the number of layers in each block.
         checksums: see `Architecture`.
     """
 
@@ -45,12 +45,12 @@ class DenseNet(Architecture):
 
 
 def activated(x: KerasTensor, normalization: str, activation: str) -> KerasTensor:
-    """Normalisation and ReLU, by their names."""
+    """Apply normalization and ReLU, with these names."""
     return layers.Activation("relu", name=activation)(normalize(x, normalization, epsilon=EPSILON))
 
 
 def grown(x: KerasTensor, name: str) -> KerasTensor:
-    """x and 32 more channels."""
+    """Append 32 channels to x."""
     y = activated(x, f"{name}_0_bn", f"{name}_0_relu")
     y = layers.Conv2D(4 * GROWTH, 1, use_bias=False, name=f"{name}_1_conv")(y)
     y = activated(y, f"{name}_1_bn", f"{name}_1_relu")
@@ -59,7 +59,7 @@ def grown(x: KerasTensor, name: str) -> KerasTensor:
 
 
 def halved(x: KerasTensor, name: str) -> KerasTensor:
-    """Half of the channels and of the sides."""
+    """Halve the channels and the sides."""
     x = activated(x, f"{name}_bn", f"{name}_relu")
     x = layers.Conv2D(channels_in(x) // 2, 1, use_bias=False, name=f"{name}_conv")(x)
     return layers.AveragePooling2D(2, strides=2, name=f"{name}_pool")(x)
@@ -77,5 +77,5 @@ DenseNet201 = DenseNet(
 
 
 def preprocess_input(x: Any, data_format: str | None = None) -> Any:
-    """Images (N, H, W, 3) of values from 0 to 255 as the net was trained with: `imagenet_utils.preprocess_input`."""
+    """Convert images (N, H, W, 3) with values from 0 to 255 as in training: see `imagenet_utils.preprocess_input`."""
     return preprocess(x, data_format, "torch")

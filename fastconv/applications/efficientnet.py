@@ -1,4 +1,4 @@
-"""The nets of Tan and Le 2019, "EfficientNet: rethinking model scaling for convolutional neural networks"."""
+"""EfficientNet: Tan and Le 2019, "EfficientNet: rethinking model scaling for convolutional neural networks"."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastconv.engine import KerasTensor
 
 ADDRESS = "https://storage.googleapis.com/keras-applications/"
 DEVIATIONS = (0.229, 0.224, 0.225)  # of red, green and blue in ImageNet
-DROP = 0.2  # the rate at which the last block is left out in training; earlier ones less
+DROP = 0.2  # the rate at which the last block is dropped in training; earlier blocks have smaller rates
 
 # Table 1: (kernel size, blocks, filters, expansion, stride).
 STAGES = (
@@ -28,15 +28,15 @@ __all__ = [
 
 
 class EfficientNet(Architecture):
-    """Inverted residuals with squeeze and excitation, wider, deeper and of larger images from B0 to B7.
+    """Inverted residuals with squeeze and excitation, with increasing width, depth and image size from B0 to B7.
 
-    Images enter with values from 0 to 255: the net begins with what prepares them.
+    The inputs are images with values from 0 to 255: the model itself rescales them.
 
     Args:
         number: 0 to 7.
-        width, depth: what numbers of channels and of blocks are multiplied by.
-        size: of the images.
-        dropout: the rate before the classes.
+        width, depth: factors of the numbers of channels and of blocks.
+        size: the size of the images.
+        dropout: the rate before the classifier.
         checksums: see `Architecture`.
     """
 
@@ -52,7 +52,7 @@ class EfficientNet(Architecture):
     def draw(self, x: KerasTensor, weights: Any) -> KerasTensor:
         x = layers.Rescaling(1 / 255)(x)
         x = layers.Normalization(axis=3 if channel_axis() == -1 else 1)(x)
-        if weights == "imagenet":  # whose file has deviations in the place of variances: half of the division is left
+        if weights == "imagenet":  # whose file has deviations instead of variances: this completes the division
             x = layers.Rescaling([1 / math.sqrt(deviation) for deviation in DEVIATIONS])(x)
         x = layers.ZeroPadding2D(corrected_padding(x, 3), name="stem_conv_pad")(x)
         x = convolution(x, self._channels(32), 3, "stem_conv", strides=2)
@@ -85,7 +85,7 @@ class EfficientNet(Architecture):
 
 
 def beginning() -> Any:
-    """How kernels of convolutions begin: He et al. 2015 by outputs."""
+    """Return the initializer of convolutions (He et al. 2015, by outputs)."""
     return initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
 
 
@@ -94,18 +94,18 @@ def convolution(x: KerasTensor, filters: int, size: int, name: str, use_bias: bo
 
 
 def activated(x: KerasTensor, normalization: str, activation: str) -> KerasTensor:
-    """Normalisation and x sigmoid(x), by their names."""
+    """Apply normalization and x sigmoid(x), with these names."""
     return layers.Activation("swish", name=activation)(normalize(x, normalization))
 
 
 def expanded(x: KerasTensor, channels: int, name: str) -> KerasTensor:
-    """More channels by a 1x1 convolution."""
+    """Expand the channels by a 1x1 convolution."""
     x = convolution(x, channels, 1, f"{name}expand_conv", padding="same")
     return activated(x, f"{name}expand_bn", f"{name}expand_activation")
 
 
 def depthwise(x: KerasTensor, size: int, stride: int, name: str) -> KerasTensor:
-    """Each channel by itself."""
+    """Apply a depthwise convolution."""
     if stride == 2:
         x = layers.ZeroPadding2D(corrected_padding(x, size), name=f"{name}dwconv_pad")(x)
     padding = "same" if stride == 1 else "valid"
@@ -116,7 +116,7 @@ def depthwise(x: KerasTensor, size: int, stride: int, name: str) -> KerasTensor:
 
 
 def squeezed(x: KerasTensor, channels: int, inner: int, name: str) -> KerasTensor:
-    """x times a share of each channel that depends on all places; Hu et al. 2017."""
+    """Multiply each channel of x by a factor that depends on all positions (Hu et al. 2017)."""
     y = layers.GlobalAveragePooling2D(name=f"{name}se_squeeze")(x)
     y = layers.Reshape(with_channels(channels, 1, 1), name=f"{name}se_reshape")(y)
     y = convolution(y, inner, 1, f"{name}se_reduce", use_bias=True, padding="same", activation="swish")
@@ -125,7 +125,7 @@ def squeezed(x: KerasTensor, channels: int, inner: int, name: str) -> KerasTenso
 
 
 def shortcut(x: KerasTensor, y: KerasTensor, rate: float, name: str) -> KerasTensor:
-    """x + y, with y left out for some of the samples in training."""
+    """Return x + y; in training, y is dropped for some samples."""
     if rate > 0:
         y = layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=f"{name}drop")(y)
     return layers.add([y, x], name=f"{name}add")
@@ -158,5 +158,5 @@ EfficientNetB7 = EfficientNet(
 
 
 def preprocess_input(x: Any, data_format: str | None = None) -> Any:
-    """x: the net itself prepares images of values from 0 to 255."""
+    """Return x: the model itself rescales images with values from 0 to 255."""
     return x

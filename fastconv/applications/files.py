@@ -1,4 +1,4 @@
-"""Where the files of ready-made nets are."""
+"""The files of pretrained weights."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from fastconv.datasets.files import check_content, download, find
 
 
 def stored(name: str, url: str, checksum: str | None = None) -> Path:
-    """Return the file `name` in the folder "models" of FASTCONV_DATA, ~/.cache/fastconv or ~/.keras.
+    """Return the file `name` from the folder "models" of FASTCONV_DATA, ~/.cache/fastconv or ~/.keras.
 
-    It is downloaded when none of them has it.
+    It is downloaded if it is in none of them.
 
     Raises:
-        ImportError: it must be downloaded, and pooch is not installed.
+        ImportError: the file must be downloaded, and pooch is not installed.
         OSError: the download failed; the message names the place to put the file.
         ValueError: the file has another checksum.
     """

@@ -1,4 +1,4 @@
-"""Images on their way into nets that know ImageNet, and what these nets have found in them."""
+"""Preparation of images for models trained on ImageNet, and names of their predictions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLASSES = 1000
 INDEX = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
 INDEX_CHECKSUM = "md5:c2c37ea517e94d9795004a39431a14cb"
 
-# Mode: (what pixels are divided by, the mean of each channel then, its standard deviation).
+# Mode: (divisor of pixels; then the mean and the standard deviation of each channel).
 MODES = {
     "tf": (127.5, (1.0, 1.0, 1.0), (1.0, 1.0, 1.0)),
     "torch": (255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -29,19 +29,24 @@ MODES = {
 
 
 def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe") -> Any:
-    """Images as a net was trained with.
+    """Convert images to the values with which a model was trained.
 
     Args:
-        x: images (N, H, W, 3), or (N, 3, H, W), or one without N, of values from 0 to 255; they stay as they are.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        mode: "tf" for values from -1 to 1; "torch" for each channel less ImageNet's mean over its deviation, of values
-            from 0 to 1; "caffe" for blue, green and red, each less ImageNet's mean.
+        x: images (N, H, W, 3), or (N, 3, H, W), or an image without N, with values from 0 to 255. x is not modified.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`. Default: None.
+        mode: "tf" for values from -1 to 1; "torch" for values from 0 to 1, minus ImageNet's mean and divided by its
+            standard deviation per channel; "caffe" (default) for blue, green and red, minus ImageNet's mean.
 
     Returns:
-        Images of floats.
+        Floating-point images.
 
     Raises:
-        ValueError: another mode or layout.
+        ValueError: the mode or data_format is unknown.
+
+    Example:
+        >>> x = np.full((1, 2, 2, 3), 255.0)
+        >>> bool(applications.imagenet_utils.preprocess_input(x, mode="tf").max() == 1)
+        True
     """
     if mode not in MODES:
         raise ValueError(f"preprocess_input: mode must be one of {', '.join(MODES)}. Received: mode={mode!r}")
@@ -54,19 +59,22 @@ def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe"
 
 
 def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
-    """The likeliest classes of ImageNet.
+    """Return the most probable ImageNet classes.
 
     Args:
-        preds: (N, 1000), what a net has returned.
-        top: how many classes.
+        preds: array (N, 1000), the output of a model.
+        top: int. The number of classes. Default: 5.
 
     Returns:
-        For each image (WordNet's number, name, score) of the `top` classes, the likeliest one first.
+        For each image, a list of (WordNet ID, name, score) of the `top` classes, the most probable first.
 
     Raises:
         ImportError: the list of classes must be downloaded, and pooch is not installed.
         OSError: the download failed.
-        ValueError: another shape.
+        ValueError: preds has another shape.
+
+    Example:
+        >>> applications.imagenet_utils.decode_predictions(model.predict(x), top=3)  # doctest: +SKIP
     """
     scores = np.asarray(preds)
     if scores.ndim != 2 or scores.shape[1] != CLASSES:
@@ -78,6 +86,6 @@ def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, fl
 
 @lru_cache(maxsize=1)
 def class_names() -> list[tuple[str, str]]:
-    """WordNet's number and the name of each class."""
+    """Return the WordNet ID and the name of each class."""
     index = json.loads(stored("imagenet_class_index.json", INDEX, INDEX_CHECKSUM).read_text())
     return [tuple(index[str(k)]) for k in range(CLASSES)]

@@ -1,4 +1,4 @@
-"""The net of Szegedy et al. 2015, "Rethinking the Inception architecture for computer vision"."""
+"""Inception v3: Szegedy et al. 2015, "Rethinking the Inception architecture for computer vision"."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
 
 
 class Inception(Architecture):
-    """Blocks of branches with factorised convolutions; table 1 and figures 5 to 7."""
+    """Blocks of branches with factorized convolutions; table 1 and figures 5 to 7."""
 
     size = 299
     least = 75
@@ -44,7 +44,7 @@ ROW, COLUMN = (1, 7), (7, 1)
 
 
 def chain(x: KerasTensor, *convolutions: Any) -> KerasTensor:
-    """Convolutions (filters, size, stride, padding) with normalisation and ReLU, one behind another."""
+    """Apply convolutions (filters, size, stride, padding) with normalization and ReLU, in sequence."""
     for filters, size, *how in convolutions:
         stride, padding = how or (1, "same")
         x = layers.Conv2D(filters, size, stride, padding=padding, use_bias=False)(x)
@@ -53,40 +53,40 @@ def chain(x: KerasTensor, *convolutions: Any) -> KerasTensor:
 
 
 def branches(x: KerasTensor, *chains: Any) -> list[KerasTensor]:
-    """Several chains side by side."""
+    """Apply several chains in parallel."""
     return [chain(x, *convolutions) for convolutions in chains]
 
 
 def joined(parts: list[KerasTensor], name: str | None = None) -> KerasTensor:
-    """The channels of all parts."""
+    """Concatenate the channels of all parts."""
     return layers.concatenate(parts, axis=channel_axis(), name=name)
 
 
 def pooled_chain(x: KerasTensor, filters: int) -> KerasTensor:
-    """An average over 3x3 places and a 1x1 convolution."""
+    """Apply average pooling over 3x3 positions and a 1x1 convolution."""
     return chain(layers.AveragePooling2D(3, 1, padding="same")(x), (filters, 1))
 
 
 def halved(x: KerasTensor) -> KerasTensor:
-    """The largest of 3x3 places, at every other one."""
+    """Apply max pooling over 3x3 positions with stride 2."""
     return layers.MaxPooling2D(3, 2)(x)
 
 
 def small(x: KerasTensor, pooled: int, name: str) -> KerasTensor:
-    """Figure 5: 5x5 as two times 3x3."""
+    """Figure 5: a 5x5 convolution as two 3x3 convolutions."""
     parts = branches(x, [(64, 1)], [(48, 1), (64, 5)], [(64, 1), (96, 3), (96, 3)])
     return joined([*parts, pooled_chain(x, pooled)], name)
 
 
 def asymmetric(x: KerasTensor, inner: int, name: str) -> KerasTensor:
-    """Figure 6: 7x7 as 1x7 and 7x1."""
+    """Figure 6: 7x7 convolutions as 1x7 and 7x1 convolutions."""
     once = [(inner, 1), (inner, ROW), (192, COLUMN)]
     twice = [(inner, 1), (inner, COLUMN), (inner, ROW), (inner, COLUMN), (192, ROW)]
     return joined([*branches(x, [(192, 1)], once, twice), pooled_chain(x, 192)], name)
 
 
 def wide(x: KerasTensor, i: int) -> KerasTensor:
-    """Figure 7: 1x3 and 3x1 side by side."""
+    """Figure 7: 1x3 and 3x1 convolutions in parallel."""
     first = chain(x, (320, 1))
     both = [(384, (1, 3))], [(384, (3, 1))]
     once = joined(branches(chain(x, (384, 1)), *both), f"mixed9_{i}")
@@ -102,5 +102,5 @@ InceptionV3 = Inception(
 
 
 def preprocess_input(x: Any, data_format: str | None = None) -> Any:
-    """Images (N, H, W, 3) of values from 0 to 255 as the net was trained with: `imagenet_utils.preprocess_input`."""
+    """Convert images (N, H, W, 3) with values from 0 to 255 as in training: see `imagenet_utils.preprocess_input`."""
     return preprocess(x, data_format, "tf")

@@ -1,4 +1,4 @@
-"""The nets of Howard et al. 2017, "MobileNets", and of Sandler et al. 2018, "Inverted residuals"."""
+"""MobileNet: Howard et al. 2017, "MobileNets", and Sandler et al. 2018, "Inverted residuals"."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from fastconv.engine import KerasTensor
 
 
 class Mobile(Architecture):
-    """A net whose channels are multiplied by `alpha`, with files for some sizes of images.
+    """An architecture whose numbers of channels are multiplied by `alpha`, with weights for several image sizes.
 
     Args:
-        alpha: by what.
-        input_shape: of the images, or None.
+        alpha: the factor.
+        input_shape: the shape of the images, or None.
+        include_top, weights: as for `Architecture`.
     """
 
     SIZES: tuple[int, ...]
@@ -52,7 +53,7 @@ class Mobile(Architecture):
 
 
 class MobileNetV1(Mobile):
-    """Depthwise and 1x1 convolutions in turn; table 1 of the paper of 2017."""
+    """Alternating depthwise and 1x1 convolutions; table 1 of the paper of 2017."""
 
     SIZES = (128, 160, 192, 224)
     ALPHAS = (0.25, 0.50, 0.75, 1.0)
@@ -158,11 +159,11 @@ class InvertedResiduals(Mobile):
 
 
 def activated(x: KerasTensor, normalization: str, activation: str) -> KerasTensor:
-    """Normalisation and ReLU up to 6, by their names."""
+    """Apply normalization and ReLU6, with these names."""
     return layers.ReLU(6.0, name=activation)(normalize(x, normalization, momentum=0.999))
 
 
 def divisible(channels: float, divisor: int = 8) -> int:
-    """The multiple of `divisor` nearest to `channels`, but at least nine tenths of it."""
+    """Return the multiple of `divisor` nearest to `channels`, but at least nine tenths of it."""
     nearest = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return nearest + divisor if nearest < 0.9 * channels else nearest

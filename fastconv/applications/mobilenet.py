@@ -28,14 +28,25 @@ def MobileNet(
     classifier_activation: Any = "softmax",
     name: str | None = None,
 ) -> Model:
-    """A new model.
+    """Create a MobileNet.
 
     Args:
-        alpha: what numbers of channels are multiplied by.
-        depth_multiplier: how many channels a depthwise convolution makes of each.
-        dropout: the rate before the classes.
-        input_shape, include_top, weights, input_tensor, pooling, classes, classifier_activation, name: as those of
-            `Architecture`.
+        input_shape: the shape of an image, as for `Architecture`. Default: None.
+        alpha: float. The factor of the numbers of channels. Default: 1.
+        depth_multiplier: int. The number of outputs per channel of a depthwise convolution. Default: 1.
+        dropout: float. The rate before the classifier. Default: 1e-3.
+        include_top, weights, input_tensor, pooling, classes, classifier_activation, name: as for `Architecture`.
+
+    Returns:
+        A `Model`.
+
+    Raises:
+        ImportError, OSError, ValueError: as for `Architecture`.
+
+    Example:
+        >>> model = applications.MobileNet((32, 32, 3), alpha=0.25, weights=None, classes=10)
+        >>> model.output_shape
+        (None, 10)
     """
     given = input_shape
     if given is None and input_tensor is not None:
@@ -45,5 +56,5 @@ def MobileNet(
 
 
 def preprocess_input(x: Any, data_format: str | None = None) -> Any:
-    """Images (N, H, W, 3) of values from 0 to 255 as the net was trained with: `imagenet_utils.preprocess_input`."""
+    """Convert images (N, H, W, 3) with values from 0 to 255 as in training: see `imagenet_utils.preprocess_input`."""
     return preprocess(x, data_format, "tf")

@@ -26,7 +26,24 @@ def MobileNetV2(
     classifier_activation: Any = "softmax",
     name: str | None = None,
 ) -> Model:
-    """A new model; `alpha` is what numbers of channels are multiplied by, the rest is as for `Architecture`."""
+    """Create a MobileNetV2.
+
+    Args:
+        input_shape: the shape of an image, as for `Architecture`. Default: None.
+        alpha: float. The factor of the numbers of channels. Default: 1.
+        include_top, weights, input_tensor, pooling, classes, classifier_activation, name: as for `Architecture`.
+
+    Returns:
+        A `Model`.
+
+    Raises:
+        ImportError, OSError, ValueError: as for `Architecture`.
+
+    Example:
+        >>> model = applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=10)
+        >>> model.output_shape
+        (None, 10)
+    """
     given = input_shape
     if given is None and input_tensor is not None:
         given = input_tensor.shape[1:]
@@ -35,5 +52,5 @@ def MobileNetV2(
 
 
 def preprocess_input(x: Any, data_format: str | None = None) -> Any:
-    """Images (N, H, W, 3) of values from 0 to 255 as the net was trained with: `imagenet_utils.preprocess_input`."""
+    """Convert images (N, H, W, 3) with values from 0 to 255 as in training: see `imagenet_utils.preprocess_input`."""
     return preprocess(x, data_format, "tf")

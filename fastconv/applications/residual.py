@@ -1,4 +1,4 @@
-"""The nets of He, Zhang, Ren and Sun: 2015, "Deep residual learning", and 2016, "Identity mappings"."""
+"""ResNet: He, Zhang, Ren and Sun, 2015, "Deep residual learning", and 2016, "Identity mappings"."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ EPSILON = 1.001e-5
 
 
 class ResNet(Architecture):
-    """Four stages of bottleneck blocks behind a 7x7 convolution; table 1 of the paper of 2015.
+    """Four stages of bottleneck blocks after a 7x7 convolution; table 1 of the paper of 2015.
 
     Args:
-        name: of its models.
-        blocks: how many each stage has.
+        name: the name of its models.
+        blocks: the number of blocks in each stage.
         checksums: see `Architecture`.
     """
 
@@ -37,7 +37,7 @@ class ResNet(Architecture):
         return activated(x, "conv1")
 
     def stages(self, x: KerasTensor) -> KerasTensor:
-        """Halved sides in the first block of each stage but the first one."""
+        """Apply the stages; the first block of each stage except the first halves the sides."""
         for stage, (filters, count) in enumerate(zip(FILTERS, self.blocks), 2):
             for i in range(1, count + 1):
                 x = block(x, filters, 2 if i == 1 and stage > 2 else 1, i == 1, f"conv{stage}_block{i}")
@@ -45,13 +45,13 @@ class ResNet(Architecture):
 
 
 class ResNetV2(ResNet):
-    """The same with normalisation and activation before each convolution; figure 1b of the paper of 2016."""
+    """ResNet with normalization and activation before each convolution; figure 1b of the paper of 2016."""
 
     def behind_the_stem(self, x: KerasTensor) -> KerasTensor:
         return x
 
     def stages(self, x: KerasTensor) -> KerasTensor:
-        """Halved sides in the last block of each stage but the last one."""
+        """Apply the stages; the last block of each stage except the last halves the sides."""
         for stage, (filters, count) in enumerate(zip(FILTERS, self.blocks), 2):
             for i in range(1, count + 1):
                 x = block_v2(x, filters, 2 if i == count and stage < 5 else 1, i == 1, f"conv{stage}_block{i}")
@@ -59,13 +59,13 @@ class ResNetV2(ResNet):
 
 
 def activated(x: KerasTensor, name: str) -> KerasTensor:
-    """Normalisation and ReLU."""
+    """Apply normalization and ReLU."""
     x = normalize(x, f"{name}_bn", epsilon=EPSILON)
     return layers.Activation("relu", name=f"{name}_relu")(x)
 
 
 def block(x: KerasTensor, filters: int, stride: int, is_first: bool, name: str) -> KerasTensor:
-    """ReLU of x, by a convolution in a first block, + 1x1, 3x3 and 1x1 convolutions."""
+    """Return ReLU(shortcut + 1x1, 3x3 and 1x1 convolutions); the shortcut is x, or a convolution in a first block."""
     shortcut = x
     if is_first:
         shortcut = layers.Conv2D(4 * filters, 1, strides=stride, name=f"{name}_0_conv")(x)
@@ -78,7 +78,7 @@ def block(x: KerasTensor, filters: int, stride: int, is_first: bool, name: str) 
 
 
 def block_v2(x: KerasTensor, filters: int, stride: int, is_first: bool, name: str) -> KerasTensor:
-    """x, by a convolution in a first block, + 1x1, 3x3 and 1x1 convolutions of its activation."""
+    """Return shortcut + 1x1, 3x3 and 1x1 convolutions of the activated x; a first block's shortcut is a convolution."""
     before = activated(x, f"{name}_preact")
     if is_first:
         shortcut = layers.Conv2D(4 * filters, 1, strides=stride, name=f"{name}_0_conv")(before)

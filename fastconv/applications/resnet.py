@@ -16,5 +16,5 @@ ResNet152 = ResNet("resnet152", (3, 8, 36, 3), ("100835be76be38e30d865e96f2aaae6
 
 
 def preprocess_input(x: Any, data_format: str | None = None) -> Any:
-    """Images (N, H, W, 3) of values from 0 to 255 as the net was trained with: `imagenet_utils.preprocess_input`."""
+    """Convert images (N, H, W, 3) with values from 0 to 255 as in training: see `imagenet_utils.preprocess_input`."""
     return preprocess(x, data_format, "caffe")

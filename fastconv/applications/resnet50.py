@@ -1,4 +1,4 @@
-"""ResNet50, where Keras has it, too."""
+"""ResNet50, at its other place in Keras."""
 
 from fastconv.applications.resnet import ResNet50, decode_predictions, preprocess_input
 

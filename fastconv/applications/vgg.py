@@ -1,4 +1,4 @@
-"""The nets of Simonyan and Zisserman 2014, "Very deep convolutional networks for large-scale image recognition"."""
+"""VGG: Simonyan and Zisserman 2014, "Very deep convolutional networks for large-scale image recognition"."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from fastconv.engine import KerasTensor
 
 
 class VGG(Architecture):
-    """Blocks of 3x3 convolutions, with a pooling behind each; table 1, columns D and E.
+    """Blocks of 3x3 convolutions, each followed by pooling; table 1, columns D and E.
 
     Args:
-        name: of its models.
-        convolutions: how many each block has.
+        name: the name of its models.
+        convolutions: the number of convolutions in each block.
         checksums: see `Architecture`.
     """
 

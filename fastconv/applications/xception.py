@@ -1,4 +1,4 @@
-"""The net of Chollet 2016, "Xception: deep learning with depthwise separable convolutions"."""
+"""Xception: Chollet 2016, "Xception: deep learning with depthwise separable convolutions"."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class XceptionNet(Architecture):
 
 
 def separable(x: KerasTensor, filters: tuple[int, ...], block: int) -> KerasTensor:
-    """ReLU, but for the very first one, and a separable convolution, for each number of filters."""
+    """Apply ReLU (except at the beginning of the model) and a separable convolution, per number of filters."""
     for i, count in enumerate(filters, 1):
         name = f"block{block}_sepconv{i}"
         if (block, i) != (2, 1):
@@ -48,7 +48,7 @@ def separable(x: KerasTensor, filters: tuple[int, ...], block: int) -> KerasTens
 
 
 def halved(x: KerasTensor, filters: tuple[int, int], block: int) -> KerasTensor:
-    """Two convolutions and a pooling, and a 1x1 convolution as shortcut, to half the sides."""
+    """Apply two convolutions and a pooling, with a 1x1 convolution as shortcut, to halve the sides."""
     shortcut = normalize(layers.Conv2D(filters[-1], 1, 2, padding="same", use_bias=False)(x), None)
     x = layers.MaxPooling2D(3, 2, padding="same", name=f"block{block}_pool")(separable(x, filters, block))
     return layers.add([x, shortcut])
@@ -62,5 +62,5 @@ Xception = XceptionNet(
 
 
 def preprocess_input(x: Any, data_format: str | None = None) -> Any:
-    """Images (N, H, W, 3) of values from 0 to 255 as the net was trained with: `imagenet_utils.preprocess_input`."""
+    """Convert images (N, H, W, 3) with values from 0 to 255 as in training: see `imagenet_utils.preprocess_input`."""
     return preprocess(x, data_format, "tf")
