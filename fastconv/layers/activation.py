@@ -18,6 +18,7 @@ class Activation(Activated):
 
     Args:
         activation: a name, or a function written with ops.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if the name is unknown.
@@ -47,6 +48,7 @@ class ReLU(Layer):
         max_value: float >= 0, the upper bound of y, or None for no bound.
         negative_slope: float >= 0. Defaults to 0.
         threshold: float >= 0. Defaults to 0.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if an argument is negative.
@@ -78,6 +80,7 @@ class LeakyReLU(Layer):
 
     Args:
         negative_slope: float >= 0. Defaults to 0.3. `alpha` is its name in Keras 2.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `negative_slope` is negative.
@@ -115,6 +118,7 @@ class PReLU(Weighted):
         alpha_constraint: a function applied to alpha after each training step, or None.
         shared_axes: int or sequence of int, the axes along which elements share an alpha; (1, 2) gives an alpha for
             each channel of images (N, H, W, C). Defaults to None, no shared axes.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `shared_axes` do not exist, or if the size of an axis that is not shared is unknown.
@@ -171,6 +175,7 @@ class ELU(Layer):
 
     Args:
         alpha: float, the negative limit of y. Defaults to 1.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Example:
         >>> import numpy as np
@@ -198,6 +203,7 @@ class Softmax(Layer):
 
     Args:
         axis: int or sequence of int, the axes of the sum. Defaults to -1.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Example:
         >>> import numpy as np
@@ -227,6 +233,7 @@ class Maxout(Layer):
     Args:
         num_units: int, the number of groups.
         axis: int, the axis of the channels. Defaults to -1.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if K is not a multiple of `num_units`.

@@ -74,6 +74,7 @@ class RandomFlip(RandomImageLayer):
             Defaults to "horizontal_and_vertical".
         seed: int, the seed of the random numbers, or None to draw a seed from `utils.set_random_seed`.
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if the mode is unknown.
@@ -125,6 +126,7 @@ class RandomCrop(RandomImageLayer):
         seed: int, the seed of the random numbers, or None to draw a seed from `utils.set_random_seed`.
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
         name: str, the name of the layer, or None to make a unique name.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if a size is below 1.
@@ -219,6 +221,7 @@ class RandomTranslation(RandomAffine):
         seed: int, the seed of the random numbers, or None to draw a seed from `utils.set_random_seed`.
         fill_value: float, the value of pixels from outside if `fill_mode` is "constant". Defaults to 0.
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if a factor is out of its range, or if the fill mode or interpolation is unknown.
@@ -432,7 +435,7 @@ class RandomStretch(RandomImageLayer):
     """Base class of layers that scale and shift the values of each image and clip them to a range."""
 
     ARGUMENTS = ("factor", "value_range", "seed", "data_format")
-    LOWEST = 0.0  # of a factor
+    LOWEST = 0.0  # the smallest allowed factor
 
     def __init__(
         self, factor: Factor, value_range: Sequence[float] = (0, 255), seed: int | None = None, **kwargs: Any
@@ -457,6 +460,7 @@ class RandomContrast(RandomStretch):
         factor: float or (lower, upper). A factor is drawn from 1 - lower to 1 + upper; a number f stands for (f, f).
         value_range: (lowest, highest) value of the images and of the result. Defaults to (0, 255).
         seed: int, the seed of the random numbers, or None to draw a seed from `utils.set_random_seed`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if the factor is out of its range.
@@ -487,6 +491,7 @@ class RandomBrightness(RandomStretch):
         factor: float or (lowest, highest), from -1 (black) to 1 (white). A number f stands for (-f, f).
         value_range: (lowest, highest) value of the images and of the result. Defaults to (0, 255).
         seed: int, the seed of the random numbers, or None to draw a seed from `utils.set_random_seed`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if the factor or the range of values is invalid.

@@ -112,7 +112,7 @@ class Layer:
             raise ValueError(f"{type(self).__name__}: name must be a string without '/'. Received: name={name!r}")
         if not isinstance(trainable, (bool, np.bool_)):
             raise ValueError(f"{type(self).__name__}: trainable must be True or False. Received: {trainable=}")
-        self._added: list[Variable] = []  # by `add_weight`, attributes or not
+        self._added: list[Variable] = []  # variables that `add_weight` created
         self.name = name or unique_name(type(self).__name__)
         self._trainable = bool(trainable)
         self.dtype = dtype_name(self, dtype)

@@ -186,6 +186,7 @@ class Conv2D(Conv):
         activity_regularizer: a penalty on the output that is added to the loss, or None.
         kernel_constraint: a function applied to w after each training step, or None.
         bias_constraint: a function applied to b after each training step, or None.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if arguments or input shapes do not fit together.

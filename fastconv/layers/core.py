@@ -183,6 +183,7 @@ class Dense(Activated, Weighted):
         activity_regularizer: a penalty on the output that is added to the loss, or None.
         kernel_constraint: a function applied to w after each training step, or None.
         bias_constraint: a function applied to b after each training step, or None.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `units` is below 1, or if the size of the last input axis is unknown or changes.
@@ -246,6 +247,7 @@ class Wrapper(Layer):
 
     Args:
         layer: a `Layer`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `layer` is not a `Layer`.
@@ -286,6 +288,7 @@ class TimeDistributed(Wrapper):
 
     Args:
         layer: a `Layer`, shared by all T elements.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `layer` is not a `Layer`, or if the input has fewer than three axes.
@@ -353,6 +356,9 @@ class Pipeline(Layer):
 class Identity(Layer):
     """Identity layer, y = x.
 
+    Args:
+        kwargs: keyword arguments of `Layer`, for example `name`.
+
     Example:
         >>> import numpy as np
         >>> from fastconv import layers
@@ -377,6 +383,7 @@ class Lambda(Layer):
         output_shape: accepted for older scripts and ignored; the shape is found by tracing the function.
         mask: only None; masks are not supported.
         arguments: dict of further arguments of the function, or None.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `function` is not callable, or if a mask is given.

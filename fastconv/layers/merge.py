@@ -45,6 +45,9 @@ class Add(Reduction):
 
     Shapes: inputs of shapes that broadcast against each other; the output has the broadcast shape.
 
+    Args:
+        kwargs: keyword arguments of `Layer`, for example `name`.
+
     Raises:
         ValueError: if the input is not a list.
 
@@ -65,6 +68,9 @@ class Add(Reduction):
 class Subtract(Reduction):
     """Elementwise difference of two inputs, the first minus the second, broadcast as in NumPy.
 
+    Args:
+        kwargs: keyword arguments of `Layer`, for example `name`.
+
     Raises:
         ValueError: if the input is not a list of two inputs.
 
@@ -83,6 +89,9 @@ class Subtract(Reduction):
 class Multiply(Reduction):
     """Elementwise product of a list of inputs, broadcast as in NumPy.
 
+    Args:
+        kwargs: keyword arguments of `Layer`, for example `name`.
+
     Raises:
         ValueError: if the input is not a list.
 
@@ -99,6 +108,9 @@ class Multiply(Reduction):
 @register("layer")
 class Average(Reduction):
     """Elementwise mean of a list of inputs, broadcast as in NumPy.
+
+    Args:
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if the input is not a list.
@@ -120,6 +132,9 @@ class Average(Reduction):
 class Maximum(Reduction):
     """Elementwise maximum of a list of inputs, broadcast as in NumPy.
 
+    Args:
+        kwargs: keyword arguments of `Layer`, for example `name`.
+
     Raises:
         ValueError: if the input is not a list.
 
@@ -136,6 +151,9 @@ class Maximum(Reduction):
 @register("layer")
 class Minimum(Reduction):
     """Elementwise minimum of a list of inputs, broadcast as in NumPy.
+
+    Args:
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if the input is not a list.
@@ -158,6 +176,7 @@ class Concatenate(Merge):
 
     Args:
         axis: int, the axis along which inputs are joined, counted with the batch axis. Defaults to -1.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if the input is not a list, or if shapes differ in another axis.
@@ -190,6 +209,7 @@ class Dot(Merge):
     Args:
         axes: int, or a pair with an axis of each input, counted with the batch axis, which is not allowed.
         normalize: bool, whether to divide the vectors by their lengths, which gives cosines. Defaults to False.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if the axes do not exist, are the batch axis, or differ in size.

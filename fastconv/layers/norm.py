@@ -105,6 +105,7 @@ class BatchNormalization(Affine):
         renorm_clipping: dict of bounds with the keys "rmin", "rmax" and "dmax", or None. A missing key sets no bound.
         renorm_momentum: float, the momentum of the averages in r and d. Defaults to 0.99.
         synchronized: bool, accepted for compatibility with Keras; there is a single device. Defaults to False.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if the number of channels is unknown, or if `renorm_clipping` has other keys, rmax < rmin or dmax <
@@ -273,6 +274,7 @@ class LayerNormalization(Affine):
         gamma_constraint: a function applied to gamma after each training step, or None.
         rms_scaling: bool, whether to compute y = gamma x / sqrt(variance + epsilon) instead, as Keras does. The layer
             then has gamma and no beta. Defaults to False.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if the size of an axis is unknown.
@@ -394,6 +396,7 @@ class RMSNormalization(Layer):
     Args:
         axis: int or sequence of int, the axes that are normalized together. Defaults to -1.
         epsilon: float, added to the mean to avoid a division by zero. Defaults to 1e-6.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if the size of an axis is unknown.
@@ -431,6 +434,7 @@ class UnitNormalization(Layer):
 
     Args:
         axis: int or sequence of int, the axes of a vector. Defaults to -1.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Example:
         >>> import numpy as np
@@ -463,6 +467,7 @@ class SpectralNormalization(Wrapper):
     Args:
         layer: a `Layer` with an attribute `kernel`.
         power_iterations: int, the number of iterations in each call. Defaults to 1.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `power_iterations` is below 1, or if the layer has no kernel.

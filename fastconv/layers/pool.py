@@ -145,6 +145,7 @@ class MaxPooling2D(MaxPooling):
             "valid".
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
         name: str, the name of the layer, or None to make a unique name.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if arguments or input shapes do not fit together.
@@ -215,6 +216,7 @@ class MinPooling2D(MinPooling):
             "valid".
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
         name: str, the name of the layer, or None to make a unique name.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if arguments or input shapes do not fit together.
@@ -286,6 +288,7 @@ class AveragePooling2D(AveragePooling):
             to "valid".
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
         name: str, the name of the layer, or None to make a unique name.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if arguments or input shapes do not fit together.
@@ -355,6 +358,7 @@ class GlobalMaxPooling2D(GlobalMaxPooling):
     Args:
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
         keepdims: bool, whether to keep the spatial axes with size 1. Defaults to False.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Example:
         >>> import numpy as np
@@ -421,6 +425,7 @@ class GlobalAveragePooling2D(GlobalAveragePooling):
     Args:
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
         keepdims: bool, whether to keep the spatial axes with size 1. Defaults to False.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Example:
         >>> import numpy as np
@@ -491,6 +496,7 @@ class AdaptiveMaxPooling2D(AdaptiveMaxPooling):
     Args:
         output_size: int or (OH, OW), the size of the output in pixels.
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if a size is below 1.
@@ -562,6 +568,7 @@ class AdaptiveAveragePooling2D(AdaptiveAveragePooling):
     Args:
         output_size: int or (OH, OW), the size of the output in pixels.
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if a size is below 1.

@@ -25,6 +25,7 @@ class Rescaling(Layer):
     Args:
         scale: float, or sequence of float with a number for each channel.
         offset: float, or sequence of float with a number for each channel. Defaults to 0.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Example:
         >>> import numpy as np
@@ -41,7 +42,7 @@ class Rescaling(Layer):
         self.offset = as_numbers(self, "offset", offset)
 
     def call(self, inputs: Any) -> Any:
-        if inputs.ndim and np.ndim(self.scale) == np.ndim(self.offset) == 0:  # in one pass
+        if inputs.ndim and np.ndim(self.scale) == np.ndim(self.offset) == 0:  # one pass over the inputs
             numbers = (0, 1, self.offset, self.scale)
             zero, one, offset, scale = (np.full(inputs.shape[-1], number, self.dtype) for number in numbers)
             return ops.batch_normalization(inputs, zero, one, -1, offset, scale, epsilon=0.0)
@@ -65,6 +66,7 @@ class Normalization(Layer):
         mean: float or array that broadcasts to the sizes of `axis`, or None to compute it by `adapt`.
         variance: float or array that broadcasts to the sizes of `axis`, or None to compute it by `adapt`.
         invert: bool, whether to compute the inverse, x max(sqrt(variance), epsilon) + mean. Defaults to False.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if only one of `mean` and `variance` is given, if their shapes differ, or if they have too many
@@ -191,7 +193,7 @@ class Normalization(Layer):
 
     def call(self, inputs: Any) -> Any:
         mean, variance = self.mean, ops.maximum(self.variance, config.epsilon() ** 2)
-        if not self.invert and inputs.ndim and max(mean.shape[:-1], default=1) == 1:  # in one pass
+        if not self.invert and inputs.ndim and max(mean.shape[:-1], default=1) == 1:  # one pass over the inputs
             mean, variance = (ops.broadcast_to(ops.reshape(a, (-1,)), inputs.shape[-1:]) for a in (mean, variance))
             return ops.batch_normalization(inputs, mean, variance, -1, epsilon=0.0)
         deviation = ops.sqrt(variance)
@@ -249,6 +251,7 @@ class Resizing(ImageLayer):
         fill_value: float, the value of padding. Defaults to 0.
         antialias: bool, whether all pixels contribute if images are made smaller. Defaults to False.
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if a size is below 1, if the interpolation or fill mode is unknown, or if both cropping and padding
@@ -326,6 +329,7 @@ class CenterCrop(ImageLayer):
         height: int, the height of the output in pixels.
         width: int, the width of the output in pixels.
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if a size is below 1.

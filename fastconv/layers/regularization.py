@@ -64,6 +64,7 @@ class Dropout(Disturbance):
         noise_shape: sequence of int or None, the shape of the mask, which is broadcast against x; None in it stands for
             the size of x. Defaults to the shape of x.
         seed: int, the seed of the masks, or None to draw a seed from `utils.set_random_seed`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `rate` is outside [0, 1], or if `noise_shape` has a size below 1.
@@ -177,6 +178,7 @@ class SpatialDropout2D(SpatialDropout):
         seed: int, the seed of the masks, or None to draw a seed from `utils.set_random_seed`.
         name: str, the name of the layer, or None to make a unique name.
         dtype: the name of a dtype. Defaults to `config.floatx()`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `rate` is outside [0, 1].
@@ -248,6 +250,7 @@ class GaussianDropout(Disturbance):
     Args:
         rate: float, the strength of the noise, 0 <= rate <= 1.
         seed: int, the seed of the noise, or None to draw a seed from `utils.set_random_seed`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `rate` is outside [0, 1].
@@ -274,6 +277,7 @@ class GaussianNoise(RandomLayer):
     Args:
         stddev: float, the standard deviation of the noise, 0 <= stddev <= 1.
         seed: int, the seed of the noise, or None to draw a seed from `utils.set_random_seed`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `stddev` is below 0 or above 1.
@@ -304,6 +308,7 @@ class ActivityRegularization(Layer):
     Args:
         l1: float, the strength of the penalty on |x|. Defaults to 0.
         l2: float, the strength of the penalty on x^2. Defaults to 0.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Example:
         >>> import numpy as np

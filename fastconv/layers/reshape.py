@@ -21,6 +21,7 @@ class Flatten(Layer):
 
     Args:
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Example:
         >>> import numpy as np
@@ -50,6 +51,7 @@ class Reshape(Layer):
     Args:
         target_shape: sequence of int, the sizes of a sample. A single size may be -1, which is computed from the
             others.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if a size is below -1, if more than one size is -1, or if the number of elements would change.
@@ -88,6 +90,7 @@ class Permute(Layer):
 
     Args:
         dims: sequence of int, a permutation of 1, 2, ..., which excludes the batch axis 0.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `dims` does not contain each of 1, 2, ... exactly once.
@@ -120,6 +123,7 @@ class RepeatVector(Layer):
 
     Args:
         n: int, the number of repetitions.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `n` is below 1, or if the input does not have two axes.
@@ -199,6 +203,7 @@ class ZeroPadding1D(ZeroPadding):
     Args:
         padding: int for both sides, or (before, after). Defaults to 1.
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `padding` is negative or has another form.
@@ -222,6 +227,7 @@ class ZeroPadding2D(ZeroPadding):
     Args:
         padding: int for all sides, (rows, columns), or ((top, bottom), (left, right)), in pixels. Defaults to 1.
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `padding` is negative or has another form.
@@ -283,6 +289,7 @@ class Cropping1D(Cropping):
 
     Args:
         cropping: int for both sides, or (before, after). Defaults to 1.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `cropping` is negative, has another form, or leaves no element.
@@ -310,6 +317,7 @@ class Cropping2D(Cropping):
     Args:
         cropping: int for all sides, (rows, columns), or ((top, bottom), (left, right)), in pixels. Defaults to 0.
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `cropping` is negative, has another form, or leaves no pixel.
@@ -382,6 +390,7 @@ class UpSampling1D(UpSampling):
 
     Args:
         size: int, the number of repetitions. Defaults to 2.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if `size` is below 1.
@@ -414,6 +423,7 @@ class UpSampling2D(UpSampling):
         size: int or (SH, SW), the factors. Defaults to (2, 2).
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
         interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5". Defaults to "nearest".
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if a size is below 1, or if the interpolation is unknown.
@@ -455,6 +465,7 @@ class UpSampling3D(UpSampling):
     Args:
         size: int or (SD, SH, SW), the factors. Defaults to 2.
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
         ValueError: if a size is below 1.

@@ -646,7 +646,7 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
     everything = ops.sum(y_true, axis) + ops.sum(y_pred, axis)
     return (apart + config.epsilon()) / (
         everything + config.epsilon()
-    )  # no difference of large numbers, so that small losses are accurate
+    )  # avoids a difference of large numbers, so that small losses are accurate
 
 
 @register("loss")

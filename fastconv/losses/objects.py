@@ -113,7 +113,7 @@ def dtype_name(dtype: Any) -> str:
     try:
         return np.dtype(dtype).name
     except TypeError:
-        raise ValueError(f"dtype must be one of NumPy's. Received: dtype={dtype!r}") from None
+        raise ValueError(f"dtype must be a dtype of NumPy. Received: dtype={dtype!r}") from None
 
 
 def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 from fastconv.arguments import as_axes, as_flag, as_integer, as_number, as_numbers, optional, plain
 
-Rule = Callable[[Any, str, Any], Any]  # a function of `fastconv.arguments`: owner, name and value give the value
+Rule = Callable[[Any, str, Any], Any]  # (owner, name, value) -> checked value, as in `fastconv.arguments`
 
 
 def as_weights(owner: Any, name: str, value: Any) -> Any:

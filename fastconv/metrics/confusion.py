@@ -21,7 +21,7 @@ FALSE_POSITIVES, TRUE_POSITIVES, TRUE_NEGATIVES, FALSE_NEGATIVES = CELLS = (
     "true_negatives",
     "false_negatives",
 )
-MOST_THRESHOLDS = 2**20  # thresholds are stored as a list
+MOST_THRESHOLDS = 2**20  # the largest number of thresholds, which are stored in a list
 
 
 def quotient(a: Any, b: Any) -> np.ndarray:

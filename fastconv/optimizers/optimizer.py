@@ -68,7 +68,7 @@ class Optimizer(Configurable):
     """
 
     slots: tuple[str, ...] = ()
-    ARGUMENTS: tuple[str, ...] = ()  # of a subclass, which are its attributes, too
+    ARGUMENTS: tuple[str, ...] = ()  # names of a subclass's arguments that are attributes, too
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -120,14 +120,14 @@ class Optimizer(Configurable):
         self._state: dict[Variable, tuple[Variable, ...]] = {}
         self._averages: dict[Variable, Variable] = {}
         self._sums: dict[Variable, Variable] = {}  # sums of gradients since the last change
-        self._added: list[Variable] = []  # by `add_variable`
+        self._added: list[Variable] = []  # variables that `add_variable` created
         self.built = False
         self.averages_shown = False  # whether averages and weights are swapped
         self._undecayed: tuple[list[Variable], list[str]] = ([], [])
 
     # ---- methods that subclasses define --------------------------------------------------------------------------
 
-    rule: str  # of `ops.update`
+    rule: str  # the name of a rule of `ops.update`
 
     def constants(self) -> tuple[float, ...]:
         """Return the constants of the rule."""

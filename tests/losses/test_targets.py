@@ -119,7 +119,7 @@ def test_the_dtype_of_a_loss():
     assert losses.MeanSquaredError(dtype="float64")(x, x).dtype == np.float64
     assert losses.MeanSquaredError(dtype="float32")(x, x.astype("float64")).dtype == np.float32
     assert losses.MeanSquaredError().dtype == "float32"
-    with pytest.raises(ValueError, match=r"dtype must be one of NumPy's\. Received: dtype='floats'"):
+    with pytest.raises(ValueError, match=r"dtype must be a dtype of NumPy\. Received: dtype='floats'"):
         losses.MeanSquaredError(dtype="floats")
 
 

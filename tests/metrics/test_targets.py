@@ -97,7 +97,7 @@ def test_weights_and_variables_of_metrics():
     assert metric.row.numpy().tolist() == [0, 0]
     assert metric.dtype == "float32"
     assert metrics.Metric("float64", "named").dtype == "float64"
-    with pytest.raises(ValueError, match=r"dtype must be one of NumPy's\. Received: dtype='named'"):
+    with pytest.raises(ValueError, match=r"dtype must be a dtype of NumPy\. Received: dtype='named'"):
         metrics.Metric("named")
 
 
