@@ -27,7 +27,7 @@ MATRIX = rng.normal(size=(4, 6)).astype("float32")
 
 # Not activations, without defaults, or computed wrongly by Keras (the outputs do not sum to 1).
 LEFT_OUT = {"deserialize", "get", "serialize", "threshold", "sparsemax"}
-ACTIVATIONS = [(name, {}) for name in activations.__all__ if name not in LEFT_OUT]
+ACTIVATIONS = [(name, {}) for name in sorted(activations.__all__) if name not in LEFT_OUT]
 ACTIVATIONS += [
     ("threshold", {"threshold": 0.5, "default_value": 0.2}),
     ("relu", {"negative_slope": 0.1, "max_value": 2.0, "threshold": 0.3}),

@@ -196,7 +196,7 @@ def test_a_function_becomes_a_layer():
     again.set_weights(model.get_weights())
     data = inputs_for((4,))
     np.testing.assert_array_equal(again(data), model(data))
-    with pytest.raises(ValueError, match="only functions with a name"):
+    with pytest.raises(ValueError, match="must be a function with a name"):
         layers.Lambda(lambda x: x).get_config()
 
 

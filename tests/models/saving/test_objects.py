@@ -50,7 +50,7 @@ def test_custom_objects():
     assert isinstance(saving.deserialize_keras_object(data, {"Twice": Twice}), Twice)
     with pytest.raises(ValueError, match="unknown name"):
         saving.deserialize_keras_object(data)
-    with pytest.raises(ValueError, match="only functions with a name"):
+    with pytest.raises(ValueError, match="must be a function with a name"):
         saving.serialize_keras_object(lambda x: x)
 
 
