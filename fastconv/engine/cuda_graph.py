@@ -6,7 +6,7 @@ import contextlib
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastconv.backends.gpu.backend import Gpu
 from fastconv.backends.gpu.transfer import Upload
@@ -14,26 +14,24 @@ from fastconv.device import is_on_gpu
 from fastconv.engine.executable import Executable
 from fastconv.engine.host import HostCall
 from fastconv.engine.interrupts import uninterrupted
-
-if TYPE_CHECKING:
-    from fastconv.engine.plan import Plan
-    from fastconv.engine.variable import Variable
+from fastconv.engine.schedule import Schedule
+from fastconv.engine.variable import Variable
 
 
 class CudaGraphExecutable(Executable):
-    """A set of buffers on a GPU, and a plan's steps bound to them.
+    """A set of buffers on a GPU, and the steps of a schedule bound to them.
 
     The first run computes step by step, and the second run is recorded. From then on a single launch computes all
-    steps. If the plan contains Python code, which needs the values, steps always run one by one.
+    steps. If the schedule contains Python code, which needs the values, steps always run one by one.
     """
 
-    def __init__(self, plan: Plan, gpu: Gpu) -> None:
+    def __init__(self, schedule: Schedule, gpu: Gpu) -> None:
         self.gpu, self.xp, self.number = gpu, gpu.xp, gpu.number
         with gpu.running():
-            super().__init__(plan)
+            super().__init__(schedule)
             self.uploads = [Upload(gpu, buffer) for buffer in self.inputs]
         self.pool: Any = None  # memory for the recorded steps only
-        self.has_python = any(isinstance(step.primitive, HostCall) for step in plan.steps)
+        self.has_python = any(isinstance(step.primitive, HostCall) for step in schedule.steps)
         self.runs = 0
         self.launch: Callable[[], None] = self.compute
 

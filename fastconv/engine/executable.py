@@ -1,11 +1,11 @@
-"""Plans with memory: every kernel is bound to its arrays."""
+"""Schedules with memory: every kernel is bound to its arrays."""
 
 from __future__ import annotations
 
 import functools
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,16 +13,12 @@ from fastconv.backends import settings
 from fastconv.backends.gpu.transfer import to_host
 from fastconv.engine.interrupts import uninterrupted
 from fastconv.engine.primitive import Call, Tensor
-
-if TYPE_CHECKING:
-    from fastconv.engine.plan import Plan
-    from fastconv.engine.variable import Variable
-
-ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+from fastconv.engine.schedule import ALIGNMENT, Schedule, nbytes
+from fastconv.engine.variable import Variable
 
 
 class Executable:
-    """A set of buffers for a plan, and the plan's steps bound to them.
+    """A set of buffers for a schedule, and its steps bound to them.
 
     Attributes:
         number: the number of their GPU; None for the processor's memory.
@@ -31,25 +27,27 @@ class Executable:
     xp: Any = np
     number: int | None = None
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, schedule: Schedule) -> None:
         self.settings = settings()
-        storage = [self.bytes(size) for size in plan.sizes]
-        self.arrays: dict[Tensor, Any] = {t: self.held(variable) for variable, t in plan.reads.items()}
-        self.arrays.update((t, self.target(variable)) for t, variable in plan.in_place.items())
-        for t in plan.inputs:
+        storage = [self.bytes(size) for size in schedule.sizes]
+        self.arrays: dict[Tensor, Any] = {t: self.held(variable) for variable, t in schedule.reads.items()}
+        self.arrays.update((t, self.target(variable)) for t, variable in schedule.in_place.items())
+        for t in schedule.inputs:
             self.arrays[t] = shaped(self.bytes(nbytes(t)), t)
-        for t, number in plan.buffers.items():
+        for t, number in schedule.buffers.items():
             self.arrays[t] = shaped(storage[number], t)
-        self.prologue = [self._bind(step) for step in plan.prologue if not self._is_free(step)]
-        steps = [(step, self._bind(step)) for step in plan.steps if not self._is_free(step)]
-        self.steps = [run for step, run in steps if step.outputs[0] not in plan.in_place]
-        self.last_steps = [run for step, run in steps if step.outputs[0] in plan.in_place]  # write into variables
-        self.inputs = [self._array(t) for t in plan.inputs]
-        self.outputs = [self._array(t) for t in plan.outputs]
-        self.writes = [(self.target(v), self._array(t)) for v, t in plan.updates.items() if t not in plan.in_place]
-        self.variables = [*plan.reads, *plan.updates]
-        self.updated = list(plan.updates)
-        self.watched = plan.watched
+        self.prologue = [self._bind(step) for step in schedule.prologue if not self._is_free(step)]
+        steps = [(step, self._bind(step)) for step in schedule.steps if not self._is_free(step)]
+        self.steps = [run for step, run in steps if step.outputs[0] not in schedule.in_place]
+        self.last_steps = [run for step, run in steps if step.outputs[0] in schedule.in_place]  # write into variables
+        self.inputs = [self._array(t) for t in schedule.inputs]
+        self.outputs = [self._array(t) for t in schedule.outputs]
+        self.writes = [
+            (self.target(v), self._array(t)) for v, t in schedule.updates.items() if t not in schedule.in_place
+        ]
+        self.variables = [*schedule.reads, *schedule.updates]
+        self.updated = list(schedule.updates)
+        self.watched = schedule.watched
         self.versions: list[int] | None = None
 
     # ---- the memory ----------------------------------------------------------------------------------------------
@@ -143,10 +141,6 @@ class Executable:
         out = outputs[0] if len(outputs) == 1 else tuple(outputs)
         _, function, arguments = step.primitive.prepare(inputs, step.params, out)
         return functools.partial(function, *arguments)
-
-
-def nbytes(t: Tensor) -> int:
-    return t.size * t.dtype.itemsize
 
 
 def shaped(memory: Any, t: Tensor) -> Any:
