@@ -110,7 +110,7 @@ def test_files_that_hold_no_model(tmp_path):
 
 def test_folders(tmp_path):
     (tmp_path / "m.keras").mkdir()
-    with pytest.raises(IsADirectoryError, match=r"a folder has its name. Received: .*m.keras"):
+    with pytest.raises(IsADirectoryError, match=r"a folder has this name. Received: .*m.keras"):
         small().save(tmp_path / "m.keras")
     with pytest.raises(ValueError, match=r"this is a folder. Received: .*m.keras'$"):
         models.load_model(tmp_path / "m.keras")
