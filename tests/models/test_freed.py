@@ -87,7 +87,7 @@ def test_a_model_is_freed_after_use(use):
 
 @pytest.mark.parametrize("ending", [".keras", ".npz", ".h5", ".weights.h5"])
 def test_saving_and_loading_keep_nothing(ending, tmp_path):
-    if ending.endswith("h5"):
+    if ending != ".npz":
         pytest.importorskip("h5py")
     model = net()
     model.train_on_batch(*data())
