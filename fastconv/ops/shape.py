@@ -152,22 +152,42 @@ _part_backward: Primitive = Primitive(
 
 
 def part(x: Any, key: Any) -> Any:
-    """Return x[key] for a key of integers, slices, None and Ellipsis, by NumPy's rules.
+    """Return x[key] for a key of integers, integer tensors without axes, slices, None and Ellipsis, by NumPy's rules.
 
     Raises:
         TypeError: if the key has other kinds of index; use `take` for arrays of positions.
     """
     x = convert_to_tensor(x)
-    keys = key if isinstance(key, tuple) else (key,)
     plain: list[Any] = []
-    for k in keys:
+    tensors: list[tuple[int, Any]] = []  # (place in the key, position)
+    for k in key if isinstance(key, tuple) else (key,):
         if isinstance(k, slice):
             plain.append((k.start, k.stop, k.step))
         elif k is Ellipsis or k is None or (hasattr(k, "__index__") and not isinstance(k, bool)):
             plain.append(k if k is Ellipsis or k is None else int(k))
+        elif _is_position(k):
+            tensors.append((len(plain), k))
+            plain.append((None, None, None))
         else:
-            raise TypeError(f"Tensors are indexed by ints, slices, None and Ellipsis; see ops.take. Received: {k!r}")
-    return _part(x, key=tuple(plain))
+            raise TypeError(
+                "Tensors are indexed by ints, integer tensors without axes, slices, None and Ellipsis; see ops.take. "
+                f"Received: {k!r}"
+            )
+    y = _part(x, key=tuple(plain))
+    for place, k in reversed(tensors):
+        y = _take(y, as_indices(k), axis=_axis_of_result(plain, place, x.ndim))
+    return y
+
+
+def _is_position(k: Any) -> bool:
+    """Whether k is an integer tensor without axes, whose value may be unknown."""
+    return isinstance(k, Operand) and tuple(k.shape) == () and np.dtype(k.dtype).kind in "iu"  # type: ignore[attr-defined]
+
+
+def _axis_of_result(key: list[Any], place: int, ndim: int) -> int:
+    """Return the axis of x[key] that the slice at `place` of the key selects; x has `ndim` axes."""
+    others = ndim - sum(k is not None and k is not Ellipsis for k in key)  # the axes that an Ellipsis stands for
+    return sum(others if k is Ellipsis else not isinstance(k, int) for k in key[:place])
 
 
 def slice_(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> Any:
