@@ -389,7 +389,8 @@ class Reference(Backend):
         distance = self.elementwise(x, center, function="subtract")
         rest = self.mean(distance, axis=axis, keepdims=True)
         square = self.mean(self.multiply(distance, distance), axis=axis, keepdims=True)
-        results = center + rest, self.xp.maximum(square - rest * rest, 0)
+        correction = self.xp.minimum(rest * rest, self.xp.finfo(x.dtype).max)  # the square may be infinite
+        results = center + rest, self.xp.maximum(square - correction, 0)
         return tuple(deliver(r, o) for r, o in zip(results, out or (None,) * 2))
 
     def elementwise(self, *arrays: Array, function: str, out: Out = None) -> Array:

@@ -73,3 +73,14 @@ def test_metrics_count_beyond_2_to_the_24():
     error = MeanSquaredError()
     error.update_state(np.zeros((MANY, 1), np.float32), np.ones((MANY, 1), np.float32))
     assert error.result() == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_variance_beyond_the_largest_float_is_infinite(dtype):
+    largest = float(np.finfo(dtype).max)
+    x = np.array([[largest / 8, 1.0], [largest / 4, 2.0], [largest / 2, 3.0]], dtype)
+    with np.errstate(over="ignore"):
+        for found in (ops.var(x, 0), ops.std(x, 0), ops.moments(x, 0)[1]):
+            found = np.asarray(to_host(found))
+            assert found[0] == np.inf
+            assert np.isfinite(found[1])
