@@ -9,6 +9,7 @@ from typing import Any
 from fastconv.engine.tree import leaves, structure
 from fastconv.layers.base import Layer
 from fastconv.models.steps import Results, make_step
+from fastconv.optimizers.optimizer import Optimizer
 
 MAX_STEPS = 8  # each keeps buffers for its shapes
 
@@ -17,7 +18,7 @@ class StepCache:
     """At most `MAX_STEPS` steps of a model; the step that was unused for longest goes first.
 
     A step is made for a mode ("train", "test" or "predict"), for the shapes, dtypes and structure of a batch, and for
-    the layers and variables that the model had.
+    the layers, variables and schedules that the model had.
 
     Attributes:
         version: the change of layers that `follow` has seen.
@@ -40,7 +41,7 @@ class StepCache:
             tuple((leaf.shape, leaf.dtype.char) for leaf in flat),
             structure(batch),
             self._signature,
-            getattr(model.optimizer, "schedule", None),
+            Optimizer.last_schedule_change,
         )
         turns = model._turns
         with turns.lock:

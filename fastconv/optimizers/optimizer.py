@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
@@ -21,6 +22,8 @@ from fastconv.serialization import Configurable, snake_case
 
 # Slots that Keras saves for all variables before the next slot; other slots are saved variable by variable.
 OWN_RUN = frozenset(["average_gradient", "momentum", "velocity_hat"])  # Adam's "velocity" alternates with "momentum"
+
+_schedule_changes = itertools.count(1)
 
 
 class Optimizer(Configurable):
@@ -67,6 +70,7 @@ class Optimizer(Configurable):
         [0.5, -1.5]
     """
 
+    last_schedule_change = 0  # grows whenever a schedule is assigned; traced steps hold the former schedule
     slots: tuple[str, ...] = ()
     ARGUMENTS: tuple[str, ...] = ()  # names of a subclass's arguments that are attributes, too
 
@@ -261,6 +265,7 @@ class Optimizer(Configurable):
     def learning_rate(self, value: Any) -> None:
         if callable(value):
             self._schedule = value
+            Optimizer.last_schedule_change = next(_schedule_changes)
             return
         if self._schedule is not None:
             raise TypeError(

@@ -146,3 +146,29 @@ def test_boundaries_beyond_2_to_the_24_are_exact():
     schedule = schedules.PiecewiseConstantDecay([2**24, 2**24 + 3], [1.0, 0.5, 0.25])
     rates = [float(np.asarray(schedule(np.int64(2**24 + i)))) for i in range(5)]
     assert rates == [1.0, 0.5, 0.5, 0.5, 0.25]
+
+
+def test_a_schedule_assigned_to_an_optimizer_of_the_user_is_followed():
+    """An optimizer that a model uses in its own step, and that the user holds, as for the networks of a GAN."""
+    second = optimizers.SGD(0.5)
+
+    class Mine(models.Model):
+        def __init__(self):
+            super().__init__()
+            self.w = self.add_weight(shape=(), initializer="zeros", name="w")
+
+        def call(self, x):
+            return x * self.w
+
+        def train_step(self, data):
+            second.apply([ops.ones(())], [self.w])
+            return {"w": self.w}
+
+    model = Mine()
+    model.compile()
+    x = np.ones((2, 1), np.float32)
+    model.train_on_batch(x, x)
+    model.train_on_batch(x, x)
+    second.learning_rate = lambda: 2.0
+    model.train_on_batch(x, x)
+    assert float(model.w.numpy()) == -3
