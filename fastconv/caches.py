@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -23,5 +24,22 @@ def cached_while_alive(function: Callable[[Any], Result]) -> Callable[[Any], Res
         if found is known:
             found = known[key] = function(key)
         return found  # type: ignore[return-value]
+
+    return ask
+
+
+def cached_on_function(compute: Callable[[Any], Result]) -> Callable[[Any], Result]:
+    """Cache the results of `compute`, which takes a function, as attributes of that function: the fastest lookup."""
+    name = f"_{compute.__name__}"
+
+    @wraps(compute)
+    def ask(function: Any) -> Result:
+        try:
+            return getattr(function, name)
+        except AttributeError:
+            found = compute(function)
+            with suppress(AttributeError):  # a callable that takes no attributes is asked again
+                setattr(function, name, found)
+            return found
 
     return ask

@@ -18,7 +18,7 @@ import numpy as np
 from fastconv import config, constraints, initializers, ops, regularizers
 from fastconv.arguments import as_flag, as_integer, as_shape, plain
 from fastconv.backends.gpu.transfer import as_array
-from fastconv.caches import cached_while_alive
+from fastconv.caches import cached_on_function
 from fastconv.engine import KerasTensor, Tensor, Variable
 from fastconv.engine.interrupts import assign_all
 from fastconv.engine.stateless import paired, run_on
@@ -685,13 +685,13 @@ def map_shapes(function: Callable[[Sequence[int | None]], Any], shapes: Any) -> 
     return function(shapes)
 
 
-@cached_while_alive
+@cached_on_function
 def argument_names(method: Callable[..., Any]) -> tuple[str, ...]:
     """Return the names of the arguments of `method` after `self`."""
     return tuple(inspect.signature(method).parameters)[1:]
 
 
-@cached_while_alive
+@cached_on_function
 def default_training(method: Callable[..., Any]) -> bool:
     """Return whether `method` trains by default: True only if its signature says so."""
     return inspect.signature(method).parameters["training"].default is True
