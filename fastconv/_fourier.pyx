@@ -1,12 +1,12 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
-"""Convolution of single channels with large kernels, by Fourier transforms of tiles: overlap and save.
+"""Convolution of single channels with large kernels, by Fourier transforms of tiles (overlap and save).
 
-A product of spectra is the correlation of a tile of an image with the kernel, wrapped around the tile's edges; what has
-not wrapped is kept, and neighbouring tiles overlap by as much as is lost. Two tiles of one image are transformed at
-once, as the real and the imaginary part of a complex one: the kernel is real, so that they stay apart.
-A transform takes the columns of a tile strip by strip, transposes the strips into others, and takes the columns of
-these, which are the tile's rows; a spectrum stays transposed.
-Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu/backend.py`).
+A product of spectra is the correlation of a tile of an image with the kernel, wrapped around the tile's edges. Outputs
+that have not wrapped are kept; neighbouring tiles overlap by the number of outputs that are lost. Two tiles of an image
+are transformed at once, as the real and the imaginary part of a complex tile. They stay apart, because the kernel is
+real. A transform first takes the columns of a tile strip by strip and transposes the strips. It then takes the columns
+of the transposed strips, which are the rows of the tile. A spectrum stays transposed.
+The caller (`backends/cpu/backend.py`) has checked shapes, dtypes and contiguity.
 """
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
@@ -29,15 +29,15 @@ cnp.import_array()
 cdef extern from "kernels.h":
     enum: LINEAR
 
-# Cuts by shape alone, so that the bits of a result do not depend on the number of threads.
+# Cuts depend only on shapes, so that results are bit-equal for any number of threads.
 cdef enum:
-    CHUNKS = 8                             # partial sums of a kernel's gradient,
-    MOST_PARTIAL_FLOATS = 1 << 20          # as long as they are small
+    CHUNKS = 8                             # most partial sums of a kernel's gradient
+    MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums
     WORK_PER_FLOAT = 10                    # of a spectrum, in multiply-adds
 
 
 cdef struct Plane:
-    # One channel of an image in memory, of which rectangles are read.
+    # A channel of an image in memory, from which rectangles are read.
     const float *data
     int64_t rows, columns
 
@@ -45,13 +45,13 @@ cdef struct Plane:
 cdef struct Filter:
     const kernel_table *table
     int64_t images
-    Plane x, y                             # of one image; windows of x begin at (-top, -left)
+    Plane x, y                             # of an image; windows of x begin at (-top, -left)
     int64_t top, left
     int64_t taps_v, taps_h                 # KH, KW
-    int64_t points_v, points_h             # size of a tile,
-    int64_t step_v, step_h                 # and of the outputs that it yields
+    int64_t points_v, points_h             # size of a tile
+    int64_t step_v, step_h                 # size of the outputs of a tile
     int64_t tiles_h, tiles                 # in a row of tiles, in an image
-    int64_t pairs                          # of all images
+    int64_t pairs                          # of tiles, in all images
     const float *roots_v
     const float *roots_h
     int64_t lanes, spectrum_floats, strip_floats
@@ -60,7 +60,7 @@ cdef struct Filter:
 cdef Filter cut_filter(
     cnp.ndarray x, cnp.ndarray y, tuple taps, tuple padding, tuple points, tuple roots
 ) except *:
-    """The tiles of correlations of the images x with a kernel of some `taps`, in the geometry of conv's x and y."""
+    """Return the tiles for correlations of images x with a kernel of `taps`; x and y have the geometry of `conv`."""
     cdef Filter f
     f.table = tiles()
     f.lanes = f.table.vector_floats
@@ -86,7 +86,7 @@ cdef void read_part(
     const Filter *f, const Plane *plane, int64_t image, int64_t top, int64_t left, int64_t height, int64_t width,
     float *part
 ) noexcept nogil:
-    """A strip's part: what a plane holds in `height` rows from `top` and `width` columns from `left`; else zeros."""
+    """Read `height` rows from `top` and `width` columns from `left` of a plane to a part of a strip; else zeros."""
     cdef int64_t row = min(max(-top, 0), f.points_v), lane = max(-left, 0)
     cdef int64_t rows = max(min(plane.rows - top, height) - row, 0)
     cdef int64_t columns = max(min(plane.columns - left, min(f.lanes, width)) - lane, 0)
@@ -98,7 +98,7 @@ cdef void transform(
     const Filter *f, const Plane *plane, int64_t pair, int64_t top, int64_t left, int64_t height, int64_t width,
     float *strip, float *spectrum
 ) noexcept nogil:
-    """The spectrum, columns only, of a pair of tiles, `height` x `width` from (top, left) of each on, then zeros."""
+    """Transform the columns of a pair of tiles: `height` x `width` from (top, left) of each on, then zeros."""
     cdef int64_t half = ceil_div(f.tiles, 2), image = pair // half, first = pair % half * 2, s, t, tile, row, column
     for s in range(f.points_h // f.lanes):
         for t in range(2):
@@ -115,7 +115,7 @@ cdef void transform(
 
 
 cdef void transform_back(const Filter *f, const float *spectrum, int64_t s, float *strip) noexcept nogil:
-    """One strip of columns of a pair of tiles, of their spectrum, columns only."""
+    """Compute a strip of columns of a pair of tiles from their transformed columns."""
     cdef int64_t row
     for row in range(f.points_v // f.lanes):
         f.table.f32_fourier_transpose(
@@ -127,7 +127,7 @@ cdef void filter_pair(
     const Filter *f, int64_t pair, const float *kernel, float bias, int64_t activation, float alpha,
     float *y, float *strip, float *spectrum
 ) noexcept nogil:
-    """The outputs of a pair of tiles, where `kernel` is a spectrum."""
+    """Compute the outputs of a pair of tiles; `kernel` is a spectrum."""
     cdef int64_t half = ceil_div(f.tiles, 2), image = pair // half, first = pair % half * 2, s, t, row, column
     cdef int64_t strip_floats = 2 * f.lanes * f.points_h
     cdef float *rows
@@ -150,7 +150,7 @@ cdef void filter_pair(
 
 
 cdef void kernel_spectrum(const Filter *f, const float *w, float *strip, float *spectrum) noexcept nogil:
-    """The spectrum of the kernel over the number of points, by which inverse transforms do not divide."""
+    """Compute the spectrum of the kernel, divided by the number of points, because inverse transforms do not divide."""
     cdef Filter single = f[0]
     cdef Plane plane = Plane(w, f.taps_v, f.taps_h)
     cdef int64_t s, i
@@ -200,7 +200,7 @@ def conv(
 cdef void sum_pairs(
     const Filter *f, int64_t first, int64_t end, float *sums, float *strip, float *spectrum, float *other
 ) noexcept nogil:
-    """The spectrum of the kernel's gradient, summed over some pairs of tiles."""
+    """Compute the spectrum of the kernel's gradient, summed over pairs first..end - 1 of tiles."""
     cdef int64_t strip_floats = 2 * f.lanes * f.points_h, pair, s
     memset(sums, 0, f.spectrum_floats * sizeof(float))
     for pair in range(first, end):
@@ -214,7 +214,7 @@ cdef void sum_pairs(
 
 
 cdef void kernel_of_spectrum(const Filter *f, float *spectrum, float *strip, float *dw) noexcept nogil:
-    """The taps whose spectrum, times the number of points, is the sum of the chunks' spectra."""
+    """Compute the taps from the sum of the chunks' spectra and divide them by the number of points."""
     cdef int64_t s, i
     cdef float scale = 1.0 / (f.points_v * f.points_h)
     for s in range(f.points_v // f.lanes):

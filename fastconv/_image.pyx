@@ -1,8 +1,8 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
-"""Kernels of image augmentation: each cuts its images into rows, or takes an image at a time, in parallel.
+"""Kernels of image augmentation, in parallel over rows, parts of images or images.
 
-Outputs come first, and share no memory with inputs. Images are float32 (N, H, W, C) in C order; the functions check the
-sizes on which memory safety rests, and leave all else to the caller (`backends/cpu/backend.py`).
+Outputs come first and share no memory with inputs. Images are float32 (N, H, W, C) in C order. The functions check only
+the sizes on which memory safety depends; the caller (`backends/cpu/backend.py`) checks the rest.
 """
 from cython.parallel cimport parallel, prange
 from libc.stdint cimport int64_t, uint8_t
@@ -14,25 +14,25 @@ from fastconv._core cimport (
 
 import numpy as np
 
-# The numbers by which the tiles know what lies beyond the border (csrc/kernels.h).
+# The tiles' numbers for the ways to fill the space beyond the border (csrc/kernels.h).
 FILLS = {
     name: number
     for number, name in enumerate(("grid-constant", "nearest", "reflect", "mirror", "grid-wrap", "constant", "wrap"))
 }
 
-# The time of one pixel, and of one float, in multiply-adds, for threads_for.
+# The time of a pixel and of a float in multiply-adds, for threads_for.
 cdef double PIXEL = 60.0
 cdef double PLAIN = 8.0
 
 cdef enum:
-    NONTEMPORAL_FLOATS = 3 << 20   # floats: outputs of so many are written past the caches
-    TASK = 8192      # floats that a task of resampling writes
+    NONTEMPORAL_FLOATS = 3 << 20   # floats: outputs of at least this size bypass the caches
+    TASK = 8192                    # floats that a task of resampling writes
 
 
 cdef void sample_row(
     const kernel_table *tile, float *y, const float *x, const double *t, int64_t row, affine_row r
 ) noexcept nogil:
-    """Row `row` of all N H rows of y; t holds a transform for each image."""
+    """Compute row `row` of all N H rows of y; t holds a transform for each image."""
     cdef int64_t image = row // r.H, h = row % r.H
     t += 8 * image
     r.x = x + image * r.H * r.W * r.C
@@ -44,7 +44,7 @@ cdef void sample_row(
 def affine_transform(
     float[:, :, :, ::1] y, const float[:, :, :, ::1] x, const double[:, ::1] transform, bint nearest, fill, float value
 ) -> None:
-    """y[n, h, w] := x[n] at row t3 w + t4 h + t5, column t0 w + t1 h + t2, where t = transform[n]."""
+    """y[n, h, w] := x[n] at row t3 w + t4 h + t5, column t0 w + t1 h + t2, with t = transform[n]."""
     cdef int64_t N = x.shape[0], row
     cdef const float[::1] constant = np.full(max(1, x.shape[3]), value, np.float32)
     cdef affine_row r
@@ -64,7 +64,7 @@ def affine_transform(
 
 
 def flip_some(float[:, :, :, ::1] y, const float[:, :, :, ::1] x, flips, bint rows, bint columns) -> None:
-    """y[n] := x[n], its rows and its columns in reverse order where flips[n]."""
+    """y[n] := x[n]; if flips[n], in reverse order along its rows (if `rows`) and columns (if `columns`)."""
     cdef int64_t N = x.shape[0], H = x.shape[1], W = x.shape[2], C = x.shape[3], row, source
     cdef const uint8_t[::1] flip = flips.view(np.uint8)
     cdef const kernel_table *tile = tiles()
@@ -83,7 +83,7 @@ def flip_some(float[:, :, :, ::1] y, const float[:, :, :, ::1] x, flips, bint ro
 def resample(
     float[:, :, ::1] y, const float[:, :, ::1] x, const float[:, ::1] w, const int64_t[::1] first
 ) -> None:
-    """y[m, o] := the sum over t of w[o, t] x[m, first[o] + t], in parallel over parts of y of one m."""
+    """y[m, o] := the sum over t of w[o, t] x[m, first[o] + t], in parallel over m and blocks of o."""
     cdef int64_t M = x.shape[0], inputs = x.shape[1], C = x.shape[2], outputs = first.shape[0], taps = w.shape[1]
     cdef int64_t height, parts, task, m, o
     cdef const kernel_table *tile = tiles()

@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
-"""Kernels that are bound by memory: each passes over its arrays once, on as many threads as are worth it.
+"""Memory-bound kernels: each passes over its arrays once, on a number of threads that depends on the work.
 
-Outputs come first. Every array is float32 in C order; the functions check that, and the sizes on which memory safety
-rests, and leave all else to the caller (`backends/cpu/stream.py`). Work is cut into blocks by shape alone, and sums of
-blocks are added in float64 in the order of the blocks, so that the number of threads changes no bit.
+Outputs come first. Every array is float32 in C order. The functions check this and the sizes on which memory safety
+depends; the caller (`backends/cpu/stream.py`) checks the rest. Blocks depend only on shapes, and sums of blocks are
+added in float64 in the order of the blocks, so that results are bit-equal for any number of threads.
 """
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_New
@@ -27,14 +27,14 @@ cdef extern from "aligned.h":
 cnp.import_array()
 
 cdef enum:
-    BLOCK = 32768    # floats: 128 KB, a part of every L2 that leaves room for two more streams
-    WIDTH = 64       # floats: rows narrower than this are taken several at a time
-    STRIP = 512      # floats: of wider rows statistics and normalisation take so many columns at a time
-    NONTEMPORAL_FLOATS = 3 << 20   # floats: outputs of so many are written past the caches
-    MOST_AXES = 64   # of a NumPy array
-    ALIGNED = 4096   # bytes: arrays of fewer are NumPy's own, which are made in 0.1 us, others in 0.15
+    BLOCK = 32768                  # floats: 128 KB, which leaves room for two more streams in every L2 cache
+    WIDTH = 64                     # floats: narrower rows are processed several at a time
+    STRIP = 512                    # floats: statistics and normalisation process wider rows in strips of 512 columns
+    NONTEMPORAL_FLOATS = 3 << 20   # floats: outputs of at least this size bypass the caches
+    MOST_AXES = 64                 # axes of a NumPy array
+    ALIGNED = 4096                 # bytes: NumPy allocates smaller arrays, in 0.1 us; aligned arrays take 0.15 us
 
-# The time of one element in multiply-adds, for threads_for.
+# The time of an element in multiply-adds, for threads_for.
 cdef double PLAIN = 8.0
 cdef double EXPONENTIAL = 20.0
 
@@ -42,7 +42,7 @@ cdef double EXPONENTIAL = 20.0
 # ---- arrays ----------------------------------------------------------------------------------------------------------
 
 def is_float32(*arrays) -> bool:
-    """Whether all `arrays` are NumPy arrays of native float32."""
+    """Return whether all `arrays` are NumPy arrays of native float32."""
     for array in arrays:
         if not _is_float32(array):
             return False
@@ -56,7 +56,7 @@ cdef bint _is_float32(array):
 
 
 def dense_float32(tuple arrays):
-    """`arrays` in C order, copied where they are not; None unless all are of native float32. A None stays None."""
+    """Return `arrays` in C order, copied if necessary, or None if an array is not native float32. A None stays None."""
     cdef bint dense = True
     for array in arrays:
         if array is None:
@@ -68,7 +68,7 @@ def dense_float32(tuple arrays):
 
 
 def contiguous(array):
-    """`array` itself where it lies in C order, else a copy that does."""
+    """Return `array` itself if it is in C order, else a copy in C order."""
     return array if array is None or cnp.PyArray_ISCARRAY_RO(array) else np.array(array, order="C")
 
 
@@ -76,7 +76,7 @@ cdef object aligned_owner = PyCapsule_New(&aligned_memory, "mem_handler", NULL)
 
 
 cdef empty(tuple shape):
-    """A new float32 array of `shape` in C order; a large one begins on a cache line."""
+    """Return a new float32 array of `shape` in C order; a large array begins on a cache line."""
     cdef cnp.npy_intp sizes[MOST_AXES]
     cdef double bytes = sizeof(float)
     cdef int axes = len(shape), i
@@ -91,7 +91,7 @@ cdef empty(tuple shape):
 
 
 def output_array(out, tuple shape):
-    """A float32 array of `shape` in C order to compute into: `out` itself where it is one, else a new one."""
+    """Return a float32 array of `shape` in C order for a result: `out` itself if it matches, else a new array."""
     if (
         out is not None and cnp.PyArray_Check(out) and cnp.PyArray_TYPE(out) == cnp.NPY_FLOAT32
         and cnp.PyArray_ISCARRAY(out) and out.shape == shape
@@ -101,7 +101,7 @@ def output_array(out, tuple shape):
 
 
 def integer_output_array(out, tuple shape):
-    """An int32 array of `shape` in C order to compute into: `out` itself if it is one, else a new one."""
+    """Return an int32 array of `shape` in C order for a result: `out` itself if it matches, else a new array."""
     if (
         out is not None and cnp.PyArray_Check(out) and cnp.PyArray_TYPE(out) == cnp.NPY_INT32
         and cnp.PyArray_ISCARRAY(out) and out.shape == shape
@@ -111,14 +111,14 @@ def integer_output_array(out, tuple shape):
 
 
 def output_arrays(out, *shapes) -> tuple:
-    """`output_array` for each of several results; `out` is a tuple of arrays or None."""
+    """Return `output_array` for each of several results; `out` is a tuple of arrays or None."""
     if out is None:
         return tuple([empty(shape) for shape in shapes])
     return tuple([output_array(array, shape) for array, shape in zip(out, shapes)])
 
 
 cdef void *data(object array, int type_number, int64_t size) except? NULL:
-    """The last gate before raw pointers: `array` must hold `size` elements of a type in C order."""
+    """Return the data pointer of `array`; raise ValueError unless it holds `size` elements of a type in C order."""
     if (
         not cnp.PyArray_Check(array) or cnp.PyArray_TYPE(array) != type_number
         or not cnp.PyArray_ISCARRAY_RO(array) or cnp.PyArray_SIZE(array) != size
@@ -139,10 +139,11 @@ cdef inline int32_t *integers(object array, int64_t size) except? NULL:
 
 
 cdef inline bint past_caches(const float *y, int64_t n, int64_t step) noexcept nogil:
-    """Whether y, n floats written in rows of `step`, had better go to memory past the caches.
+    """Return whether to write y, n floats in rows of `step`, to memory by nontemporal stores, which bypass the caches.
 
-    A line that is written there is not read before, but the next reader has to fetch it. A chain of functions that each
-    read what the one before has written runs 0.83 times as fast with 6.4 MB, 1.14 times with 12.8, 1.5 times with 25.7.
+    A nontemporal store does not read the cache line before, but the next reader has to fetch it. A chain of functions
+    that each read the result of the function before runs 0.83 times as fast with 6.4 MB, 1.14 times with 12.8 MB, 1.5
+    times with 25.7 MB.
     """
     return n >= NONTEMPORAL_FLOATS and step % 16 == 0 and <size_t> y % 64 == 0
 
@@ -165,7 +166,7 @@ def activate(y, x, int kind, float alpha) -> None:
 
 
 def activate_backward(dx, dy, y, int kind, float alpha) -> None:
-    """dx := dy f'(x), where y = f(x)."""
+    """dx := dy f'(x), computed from y = f(x)."""
     cdef int64_t n = y.size, start
     cdef float *to = floats(dx, n)
     cdef const float *slope = floats(y, n)
@@ -216,7 +217,7 @@ def gate_backward(dx, dy, x, float linear, float cubic) -> None:
 
 
 def dropout(y, x, seeds, double rate) -> None:
-    """y[i] := x[i] / (1 - rate) or 0, as the draw of i says, with the first of `seeds`."""
+    """y[i] := x[i] / (1 - rate) or 0, by the random number of index i from the first of `seeds`."""
     cdef uint64_t seed = seeds[0]
     cdef int64_t n = x.size, start
     cdef float *to = floats(y, n)
@@ -250,7 +251,7 @@ cdef void update_block(
 
 
 def update(str name, tuple new, tuple old, scalars, tuple constants) -> None:
-    """(w, states..) := one step of the rule of that name from (w, dw, states..)."""
+    """(w, states..) := a step of the update rule `name` from (w, dw, states..)."""
     cdef const update_rule *rule = &tiles().f32_update[UPDATES[name]]
     cdef int64_t n = old[0].size, start
     cdef float *to[UPDATE_STATES + 1]
@@ -276,9 +277,9 @@ def update(str name, tuple new, tuple old, scalars, tuple constants) -> None:
 
 # ---- channels --------------------------------------------------------------------------------------------------------
 
-# An array (M, C) seen as rows of `width` floats, which are `copies` of its own rows so that narrow ones fill vectors;
-# behind the last whole one `rest` floats remain. Blocks of `height` rows and `strip` columns are the unit of work; the
-# rest is one, too.
+# An array (M, C) seen as rows of `width` floats. Each consists of `copies` rows of the array, so that narrow rows fill
+# vectors; `rest` floats follow the last full row. The unit of work is a block of `height` rows and `strip` columns; the
+# rest is a block, too.
 ctypedef struct grid:
     int64_t channels, copies, width, rows, rest, strip, strips, height, full_blocks, blocks
 
@@ -287,7 +288,7 @@ ctypedef struct block:
 
 
 cdef grid grid_of(int64_t size, int64_t channels, int64_t widest) noexcept nogil:
-    """Of blocks with at most `widest` columns, if that is a multiple of WIDTH."""
+    """Return a grid of blocks with at most `widest` columns, if `widest` is a multiple of WIDTH."""
     cdef grid g
     g.channels = channels
     g.copies = max(1, WIDTH // max(1, channels))
@@ -313,19 +314,19 @@ cdef inline block block_of(const grid *g, int64_t k) noexcept nogil:
 
 
 cdef void repeat(float *wide, const float *vector, int64_t count, const grid *g) noexcept nogil:
-    """wide := `count` numbers of as many channels, in each of the `copies` of a row."""
+    """wide := `vector`, a number for each of `count` channels, in each of the `copies` of a row."""
     cdef int64_t copy
     for copy in range(g.copies):
         memcpy(wide + copy * g.channels, vector, count * sizeof(float))
 
 
 cdef inline int64_t copies_in(const grid *g, const block *b) noexcept nogil:
-    """How many rows of channels, or of some of them, lie side by side in the block."""
+    """Return how many rows of channels, or of some channels, lie side by side in the block."""
     return b.width // g.channels if g.strips == 1 else 1
 
 
 cdef inline double combine(reduction kind, double a, double b) noexcept nogil:
-    """Of extremes a NaN wins."""
+    """Return the sum, maximum or minimum of a and b; it is NaN if a or b is NaN."""
     if kind == SUM:
         return a + b
     if b != b:
@@ -338,8 +339,8 @@ cdef inline double combine(reduction kind, double a, double b) noexcept nogil:
 cdef void column_totals(
     reduction kind, double *totals, const float *partial, int64_t step, const grid *g, int64_t first, int64_t count
 ) noexcept nogil:
-    """Over all rows, of channels [first, first + count); what the tile made of block k is at partial + k * step. The
-    channels lie in one strip."""
+    """Compute the totals over all rows of channels [first, first + count), which lie in a single strip. The tile's
+    result for block k is at partial + k * step."""
     cdef int64_t row, k, copy, c
     cdef const float *p
     cdef block b
@@ -357,7 +358,7 @@ cdef void column_totals(
 cdef void reduce_partial(
     reduction kind, float *y, const float *partial, int64_t step, const grid *g, int64_t first
 ) noexcept nogil:
-    """y[c] := the total of channel c for WIDTH channels, or as many as there are, from the first."""
+    """y[c] := the total of channel c, for at most WIDTH channels from `first` on."""
     cdef double totals[WIDTH]
     cdef int64_t count = min(WIDTH, g.channels - first), c
     column_totals(kind, totals, partial, step, g, first, count)
@@ -379,7 +380,7 @@ cdef void unary(const unary_function *function, y, x):
 
 
 cdef void binary(const binary_function *function, z, x, y):
-    """One operand may be smaller than z: a vector that serves every row."""
+    """z := function(x, y); x or y may be smaller than z: a vector that is used in every row."""
     cdef int64_t n = z.size, x_moves = x.size == n, y_moves = y.size == n, k
     cdef grid g = grid_of(n, BLOCK if x_moves and y_moves else min(x.size, y.size), INT64_MAX)
     cdef float *to = floats(z, n)
@@ -412,8 +413,8 @@ BINARY = {tiles().f32_binary[i].name.decode(): i for i in range(BINARY_FUNCTIONS
 
 
 def elementwise(str function, z, x, y=None) -> None:
-    """z := f(x) for a name in UNARY; f(x, y) for one in BINARY: arrays of one size, or one of them with one number a
-    channel, or one in all."""
+    """z := f(x) if `function` is in UNARY, f(x, y) if it is in BINARY. If x and y differ in size, the smaller has a
+    number for each channel, or a single number."""
     if y is None:
         unary(&tiles().f32_unary[UNARY[function]], z, x)
     else:
@@ -451,8 +452,8 @@ cdef void prepare_channels(
     float *wide, const float *mean, const float *rest, const float *variance, const float *gamma, const float *beta,
     double epsilon, const grid *g, int64_t first
 ) noexcept nogil:
-    """wide := mean, scale and shift of WIDTH channels from the first, or as many as there are, a row each; `rest` is
-    the part of the means that float32 cannot hold, or NULL."""
+    """wide := mean, scale and shift, a row each, of at most WIDTH channels from `first` on; `rest` is the part of the
+    means that float32 cannot hold, or NULL."""
     cdef int64_t count = min(WIDTH, g.channels - first), c
     cdef double factor
     cdef float scale[WIDTH]
@@ -469,7 +470,7 @@ cdef void prepare_channels(
 cdef inline void normalize_block(
     const kernel_table *tile, float *y, const float *x, const float *wide, const grid *g, int64_t k, bint nontemporal
 ) noexcept nogil:
-    """y := (x - mean) scale + shift, as `prepare_channels` has laid them out in `wide`."""
+    """y := (x - mean) scale + shift in block k; `prepare_channels` has written mean, scale and shift to `wide`."""
     cdef block b = block_of(g, k)
     cdef const float *mean = wide + b.column
     tile.f32_normalize(
@@ -502,7 +503,7 @@ def normalize(y, x, mean, variance, gamma, beta, double epsilon) -> None:
 
 
 cdef void reduce_columns(reduction kind, y, x, int64_t outer, int64_t inner):
-    """Each of `outer` slices of x is cut into blocks; where it is a single one, the tile itself writes y."""
+    """Reduce each of `outer` slices of x by blocks; if a slice is a single block, the tile itself writes y."""
     cdef int64_t size = x.size // outer, parts = (inner + WIDTH - 1) // WIDTH, task
     cdef grid g = grid_of(size, inner, INT64_MAX)
     cdef int64_t step = min(g.width, size)
@@ -533,7 +534,7 @@ REDUCTION_NUMBERS = {"sum": SUM, "max": MAXIMUM, "min": MINIMUM}
 
 
 def reduce(str name, y, x, int64_t outer, int64_t inner) -> None:
-    """y := the sum, max or min over the middle axis of x seen as (outer, n, inner), none of them empty."""
+    """y := the sum, max or min over the middle axis of x seen as (outer, n, inner); no axis is empty."""
     cdef reduction kind = REDUCTION_NUMBERS[name]
     if inner == 1 and x.size // outer <= BLOCK:
         each_row(tiles().f32_reduce_rows[<int> kind], y, x, outer, PLAIN)
@@ -543,7 +544,8 @@ def reduce(str name, y, x, int64_t outer, int64_t inner) -> None:
 
 # ---- batch normalisation ---------------------------------------------------------------------------------------------
 
-# What a tile makes of block k begins at 3 or 2 rows of `strip` floats times k; channels are then taken WIDTH at a time.
+# The tile's result for block k begins at k times 3 rows (2 for gradients) of `strip` floats; channels are then
+# processed WIDTH at a time.
 
 cdef void moments_of_block(
     const kernel_table *tile, float *partial, const float *x, const grid *g, int64_t k
@@ -557,7 +559,7 @@ cdef void moments_of_block(
 cdef void moments_of_channels(
     float *mean, float *rest, float *variance, const float *partial, const grid *g, int64_t first
 ) noexcept nogil:
-    """Chan, Golub and LeVeque 1979: moments about the centers of blocks, moved to the mean of all, mean + rest."""
+    """Move moments about the centers of blocks to the mean of all rows, mean + rest: Chan, Golub and LeVeque 1979."""
     cdef int64_t rows = g.rows * g.copies + g.rest // g.channels, count = min(WIDTH, g.channels - first)
     cdef int64_t row, k, copy, c
     cdef double means[WIDTH]
@@ -594,7 +596,7 @@ cdef void moments_of_channels(
 
 
 def batch_norm(y, mean, variance, x, gamma, beta, double epsilon) -> None:
-    """(y, mean, variance) := x normalised by its own statistics, and these."""
+    """(y, mean, variance) := x normalised by its own mean and variance, and these statistics."""
     cdef grid g = grid_of(x.size, gamma.size, STRIP)
     cdef float *to = floats(y, x.size)
     cdef float *to_mean = floats(mean, g.channels)
@@ -604,7 +606,7 @@ def batch_norm(y, mean, variance, x, gamma, beta, double epsilon) -> None:
     cdef const float *offset = floats(beta, g.channels)
     cdef int64_t partial_floats = 3 * g.blocks * g.strip, k, first
     cdef float *wide = <float *> borrow_scratch((4 * g.width + partial_floats) * sizeof(float))
-    cdef float *rest = wide + 3 * g.width    # behind mean, scale and shift, a row each
+    cdef float *rest = wide + 3 * g.width    # after mean, scale and shift, a row each
     cdef float *partial = rest + g.width
     cdef const kernel_table *tile = tiles()
     cdef bint nontemporal = past_caches(to, x.size, g.width)
@@ -626,8 +628,8 @@ cdef void gradients_of_channels(
     float *wide, float *dgamma, float *dbeta, const float *partial, const float *distances, const float *variance,
     const float *gamma, double epsilon, int64_t rows, const grid *g, int64_t first
 ) noexcept nogil:
-    """(dgamma, dbeta) := those of WIDTH channels from the first, or as many as there are; `wide` := their slope, offset
-    and scale, a row each. `distances` are sums of x - mean, laid out as `partial`, or NULL if they are as good as 0."""
+    """(dgamma, dbeta) := the gradients of at most WIDTH channels from `first` on; `wide` := their slope, offset and
+    scale, a row each. `distances` are sums of x - mean, laid out as `partial`, or NULL if they are negligible."""
     cdef int64_t count = min(WIDTH, g.channels - first), c
     cdef double sums[WIDTH]
     cdef double products[WIDTH]
@@ -656,7 +658,7 @@ cdef void gradients_of_channels(
 
 
 cdef bint is_far(const float *mean, const float *variance, double epsilon, int64_t channels) noexcept nogil:
-    """Whether some mean lies 20 deviations from 0 or more, so that rounding it to float32 is felt."""
+    """Return whether a mean is more than 20 deviations from 0, so that its rounding to float32 matters."""
     cdef int64_t c
     for c in range(channels):
         if mean[c] * <double> mean[c] > 400 * (<double> variance[c] + epsilon):
@@ -678,7 +680,7 @@ def batch_norm_backward(dx, dgamma, dbeta, dy, x, mean, variance, gamma, double 
     cdef int64_t rows = x.size // max(1, g.channels), partial_floats = 2 * g.blocks * g.strip, k, first
     cdef bint far = is_far(center, spread, epsilon, g.channels)
     cdef float *wide = <float *> borrow_scratch((4 * g.width + (1 + far) * partial_floats) * sizeof(float))
-    cdef float *partial = wide + 4 * g.width    # behind mean, slope, offset and scale, a row each
+    cdef float *partial = wide + 4 * g.width    # after mean, slope, offset and scale, a row each
     cdef float *distances = partial + partial_floats if far else NULL
     cdef const kernel_table *tile = tiles()
     cdef bint nontemporal = past_caches(to, x.size, g.width)
@@ -723,7 +725,7 @@ ctypedef void (*row_pair_tile)(float *, const float *, const float *, int64_t, i
 
 
 cdef void each_row(row_tile tile, y, x, int64_t rows, double work):
-    """y := tile(x) for `rows` rows of x and as many, perhaps of another length, of y."""
+    """y := tile(x) for each of `rows` rows; the rows of y may differ in length from the rows of x."""
     cdef int64_t n = x.size // max(1, rows), step = y.size // max(1, rows), height = max(1, BLOCK // max(1, n)), r
     cdef float *to = floats(y, rows * step)
     cdef const float *source = floats(x, rows * n)
@@ -736,7 +738,7 @@ cdef void each_row(row_tile tile, y, x, int64_t rows, double work):
 
 
 cdef void each_row_pair(row_pair_tile tile, z, x, y, int64_t rows, double work):
-    """z := tile(x, y) for `rows` rows of x and y and as many, perhaps of another length, of z."""
+    """z := tile(x, y) for each of `rows` rows; the rows of z may differ in length from the rows of x and y."""
     cdef int64_t n = x.size // max(1, rows), step = z.size // max(1, rows), height = max(1, BLOCK // max(1, n)), r
     cdef float *to = floats(z, rows * step)
     cdef const float *left = floats(x, rows * n)
@@ -826,7 +828,7 @@ def softmax_cross_entropy_backward(dx, dloss, x, target) -> None:
 
 
 cdef const int64_t *labels(object target, int64_t rows, int64_t n) except? NULL:
-    """Pointer to `target` (rows,), int64 labels in [0, n)."""
+    """Return a pointer to `target` (rows,), int64 labels in [0, n); raise ValueError if a label is outside."""
     cdef const int64_t *label = <const int64_t *> data(target, cnp.NPY_INT64, rows)
     cdef int64_t r
     for r in range(rows):
@@ -887,7 +889,7 @@ cdef pool_window window_of(tuple x, tuple y, pooling, bint count_padding):
     (p.KH, p.KW), (p.SH, p.SW), (p.DH, p.DW) = pooling.size, pooling.strides, pooling.dilation
     (p.top, _), (p.left, _) = pooling.padding
     p.count_padding = count_padding
-    p.packed = lanes // p.C if p.SW <= 2 and 0 < p.C < lanes else 1    # two vectors hold what one picks
+    p.packed = lanes // p.C if p.SW <= 2 and 0 < p.C < lanes else 1    # two vectors hold all elements of a pick
     for lane in range(lanes):
         p.pick[lane] = lane // p.C * p.SW * p.C + lane % p.C if lane < p.packed * p.C else lane
     for lane in range(2 * lanes if p.packed > 1 else 0):
@@ -897,17 +899,17 @@ cdef pool_window window_of(tuple x, tuple y, pooling, bint count_padding):
 
 
 cdef inline double pooling_work(const pool_window *p, int64_t x_image) noexcept nogil:
-    """The time of an image, in elements that are read or written once: windows overlap, but vectors read them."""
+    """Return the time of an image in elements that are read or written once; windows overlap, but vectors read them."""
     return x_image + <double> p.OH * p.OW * p.C * p.KH * p.KW / 4
 
 
 cdef inline int64_t pixels_a_task(int64_t channels) noexcept nogil:
-    """A row is cut into as many pixels: what a line of sound has, too, is work for several threads."""
+    """Return the number of pixels of a row in a task; even a single row, as of audio, is work for several threads."""
     return max(1, BLOCK // 4 // max(1, channels))
 
 
 cdef void each_output_row(pool_tile tile, y, argmax, x, pooling, bint count_padding):
-    """y := pool(x), and argmax, unless it is None, in parallel over the rows of all its images."""
+    """y := pool(x), and argmax unless it is None, in parallel over the rows of all images."""
     cdef int64_t images = x.shape[0], task, row, first
     cdef pool_window p = window_of(x.shape, y.shape, pooling, count_padding)
     cdef int64_t x_image = p.H * p.W * p.C, y_row = p.OW * p.C
@@ -929,8 +931,8 @@ cdef void each_output_row(pool_tile tile, y, argmax, x, pooling, bint count_padd
 
 
 def max_pool(y, x, pooling, argmax=None) -> None:
-    """y := the largest element of every window; argmax := the number kh KW + kw of the first tap that is it, or -1
-    where a window has none inside the image."""
+    """y := the largest element of every window; argmax := the number kh KW + kw of the first tap with this value,
+    or -1 if no tap of the window is inside the image."""
     each_output_row(tiles().f32_max_pool, y, argmax, x, pooling, False)
 
 
@@ -945,7 +947,7 @@ def average_pool(y, x, pooling, bint count_padding) -> None:
 
 
 def extreme_pool_backward(dx, dy, argmax, pooling) -> None:
-    """dx := the sum of dy over the windows that an element has won, in parallel over the rows of all images."""
+    """dx := the sum of dy over the windows whose argmax is the element, in parallel over the rows of all images."""
     cdef int64_t images = dx.shape[0], task, row, first
     cdef pool_window p = window_of(dx.shape, dy.shape, pooling, False)
     cdef int64_t x_image = p.H * p.W * p.C, y_image = p.OH * p.OW * p.C
@@ -967,14 +969,14 @@ def extreme_pool_backward(dx, dy, argmax, pooling) -> None:
         restore_denormals(state)
 
 
-# A band is the input rows of some rows of windows that do not overlap: a task that writes nothing of another's.
+# A band holds the input rows of some rows of windows. Windows do not overlap, so that tasks write to disjoint bands.
 
 cdef inline int64_t band_rows(const pool_window *p) noexcept nogil:
     return min(max(1, p.OH), max(1, BLOCK // max(1, p.W * p.C) // p.SH))
 
 
 cdef inline int64_t band_start(const pool_window *p, int64_t band) noexcept nogil:
-    """The first float of a band of an image; that of the last one's successor is the end of the image."""
+    """Return the index of the first float of a band in an image, or the end of the image after the last band."""
     cdef int64_t oh = band * band_rows(p)
     return (0 if band == 0 else p.H if oh >= p.OH else max(0, min(p.H, oh * p.SH - p.top))) * p.W * p.C
 
@@ -984,19 +986,19 @@ cdef inline int64_t bands_of(const pool_window *p) noexcept nogil:
 
 
 cdef inline bint tiles_axis(int64_t n, int64_t outputs, int64_t size, int64_t stride, int64_t before) noexcept nogil:
-    """Whether windows of neighbouring elements stand side by side on an axis of n elements and leave none out."""
+    """Return whether windows without gaps stand side by side on an axis of n elements and cover all of them."""
     return size == stride and outputs * stride - before >= n
 
 
 cdef void clear_band(float *dx, const pool_window *p, int64_t band) noexcept nogil:
-    """The band := 0, unless every element of it is about to be stored."""
+    """dx := 0 in a band, unless all its elements are about to be stored."""
     cdef int64_t first = band_start(p, band), end = band_start(p, band + 1)
     if not (tiles_axis(p.H, p.OH, p.KH, p.SH, p.top) and tiles_axis(p.W, p.OW, p.KW, p.SW, p.left)):
         memset(dx + first, 0, (end - first) * sizeof(float))
 
 
 def average_pool_backward(dx, dy, pooling, bint count_padding) -> None:
-    """dx := each dy, divided by the count of its window, summed over the windows that meet an element."""
+    """dx := the sum of dy, divided by the count of its window, over the windows that contain the element."""
     cdef pool_window p = window_of(dx.shape, dy.shape, pooling, count_padding)
     if p.SH >= p.KH and p.SW >= p.KW:
         average_pool_scatter(dx, dy, &p, dx.shape[0])
@@ -1005,7 +1007,7 @@ def average_pool_backward(dx, dy, pooling, bint count_padding) -> None:
 
 
 cdef void average_pool_scatter(dx, dy, const pool_window *p, int64_t images):
-    """Windows that do not overlap: in parallel over bands of dx."""
+    """Compute dx for windows that do not overlap, in parallel over bands of dx."""
     cdef int64_t x_image = p.H * p.W * p.C, y_row = p.OW * p.C, bands = bands_of(p), task, image, band, oh
     cdef float *to = floats(dx, images * x_image)
     cdef const float *gradient = floats(dy, images * p.OH * y_row)
@@ -1023,7 +1025,7 @@ cdef void average_pool_scatter(dx, dy, const pool_window *p, int64_t images):
 
 
 cdef void average_pool_gather(dx, dy, const pool_window *p, int64_t images):
-    """Windows that overlap: in parallel over the rows of dx."""
+    """Compute dx for windows that overlap, in parallel over the rows of dx."""
     cdef int64_t x_row = p.W * p.C, y_image = p.OH * p.OW * p.C, row
     cdef float *to = floats(dx, images * p.H * x_row)
     cdef const float *gradient = floats(dy, images * y_image)
@@ -1043,11 +1045,11 @@ cdef void average_pool_gather(dx, dy, const pool_window *p, int64_t images):
 
 # ---- padding ---------------------------------------------------------------------------------------------------------
 
-# Of one axis: `source[o]` is the element that output o is a copy of, or -1 for the constant; the elements themselves,
-# in order, begin at output `before`.
+# On each axis, output o is a copy of element `source[o]`, or the constant if `source[o]` is -1. The elements themselves
+# begin at output `before`, in order.
 
 ctypedef struct row_sources:
-    # Of each axis before the last one, from the first padded one on: what its elements are copies of.
+    # For each axis between N and W: its sizes, and the sources of its elements.
     int axes
     int64_t inputs[MOST_AXES]
     int64_t outputs[MOST_AXES]
@@ -1055,7 +1057,7 @@ ctypedef struct row_sources:
 
 
 cdef int64_t source_of_row(const row_sources *r, int64_t row) noexcept nogil:
-    """The row of all images that a row of all padded ones is a copy of, or -1."""
+    """Return the source of a row, both counted over all images, or -1 if the row is constant."""
     cdef int64_t source = 0, rows = 1, element
     cdef int axis
     for axis in range(r.axes - 1, -1, -1):
@@ -1069,8 +1071,8 @@ cdef int64_t source_of_row(const row_sources *r, int64_t row) noexcept nogil:
 
 
 def pad(y, x, list sources, columns, int64_t left, float value) -> None:
-    """y (N, *OUT, OW, C) := x (N, *IN, W, C), with `sources` for the axes between N and W, and its pixel columns[ow] at
-    each place of a row."""
+    """y (N, *OUT, OW, C) := x (N, *IN, W, C), padded by `sources` on the axes between N and W; pixel ow of a row is
+    a copy of pixel columns[ow]."""
     cdef int axis
     cdef int64_t W = x.shape[x.ndim - 2], C = x.shape[x.ndim - 1], OW = len(columns), rows = x.shape[0], h, row
     cdef row_sources r
@@ -1118,7 +1120,7 @@ cdef void pad_row_backward(
     const kernel_table *tile, float *dx, const float *dy, const int64_t *source, int64_t before, int64_t W, int64_t OW,
     int64_t C
 ) noexcept nogil:
-    """dx (W, C) += every pixel of dy (OW, C) at the pixel that it is a copy of."""
+    """dx (W, C) += every pixel of dy (OW, C) at its source pixel."""
     cdef int64_t ow
     cdef float *to
     tile.f32_binary[0].run(dx, dx, dy + before * C, 0, 0, 1, W * C, False)
@@ -1129,7 +1131,7 @@ cdef void pad_row_backward(
 
 
 def pad_backward(dx, dy, rows, columns, tuple before) -> None:
-    """dx := every element of dy added to the element that it is a copy of; in parallel over images."""
+    """dx := the sum of dy over all copies of the element, in parallel over images."""
     cdef int64_t N, H, W, C, OH = dy.shape[1], OW = dy.shape[2], left = before[1], image, oh
     N, H, W, C = dx.shape
     cdef float *to = floats(dx, N * H * W * C)

@@ -1,14 +1,14 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
 """Winograd's F(4 x 4, 3 x 3): convolutions of stride 1 by 36 small matrix products.
 
-Tiles of 4 x 4 output pixels become 36 frequencies; at each of them a convolution is a product of (tiles, CI) with
-(CI, CO), and the gradient of the kernel a product of (CI, tiles) with (tiles, CO). A block of tiles goes through
-transform, products and inverse while it lies in the cache. `csrc/tile_winograd.h` holds the transforms, for which
-groups of channels are all alike: they tell only the products apart.
+Tiles of 4 x 4 output pixels become 36 frequencies. At each frequency a convolution is a product of (tiles, CI) with
+(CI, CO), and the gradient of the kernel is a product of (CI, tiles) with (tiles, CO). A block of tiles goes through
+transform, products and inverse while it lies in the cache. `csrc/tile_winograd.h` holds the transforms. They treat all
+channels alike; only the products depend on groups.
 
-Larger kernels are cut into pieces of 3 x 3 taps, those of volumes plane by plane too: what a tile reads for each piece
-are so many more channels. Where taps lie apart, so do the pixels of a tile. Shapes, dtypes and contiguity have been
-checked by the caller (`backends/cpu/backend.py`).
+Larger kernels are cut into pieces of 3 x 3 taps, kernels of volumes also into planes. The pixels that a tile reads for
+each piece are additional channels. If the kernel is dilated, so are the pixels of a tile. The caller
+(`backends/cpu/backend.py`) has checked shapes, dtypes and contiguity.
 """
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
@@ -37,12 +37,12 @@ cdef extern from "kernels.h":
 cdef enum:
     FREQUENCIES = 36
     TAPS = 9
-    # Cuts by shape alone, so that the bits of a result do not depend on the number of threads.
-    BLOCK_FLOATS = 160 * 1024              # of what a block of tiles works on: a good half of a second-level cache
-    FEWEST_TILES = 24                      # of a block: fewer reread the kernel too often
+    # Cuts depend only on shapes, so that results are bit-equal for any number of threads.
+    BLOCK_FLOATS = 160 * 1024              # working set of a block of tiles: a good half of a second-level cache
+    FEWEST_TILES = 24                      # of a block: fewer tiles reread the kernel too often
     MOST_TILES = 96
-    MOST_TILES_ALONE = 50                  # where each transforms the kernel for itself: what they sum fills the cache
-    FEWEST_ROWS = 32                       # of the kernel at a time: fewer reread the sums too often
+    MOST_TILES_ALONE = 50                  # if each block transforms the kernel for itself: its sums fill the cache
+    FEWEST_ROWS = 32                       # of the kernel at a time: fewer rows reread the sums too often
     MOST_ROWS = 64
     BUNDLE_CHANNELS = 64                   # of small groups whose tiles are transformed together
 
@@ -50,14 +50,14 @@ cdef enum:
 # ---- tiles: 4 x 4 outputs, and the 6 x 6 inputs that they read -------------------------------------------------------
 
 cdef struct Axis:
-    # One spatial axis: output o reads inputs o - before + i * step (zero outside) for the taps i.
+    # A spatial axis: output o reads inputs o - before + i * step (zero outside) for the taps i.
     int64_t inputs, outputs, taps
     int64_t before, step
-    int64_t tiles                          # of 4 outputs, a step apart
+    int64_t tiles                          # of 4 outputs, at a distance of `step`
 
 
 cdef struct Volume:
-    # What tiles are read from, and the planes, rows and columns of tiles that cover the outputs.
+    # The images that tiles read, and the planes, rows and columns of tiles that cover the outputs.
     const float *data
     int64_t images
     Axis d, v, h
@@ -72,7 +72,7 @@ cdef Axis axis(int64_t inputs, int64_t outputs, int64_t taps, int64_t before, in
 
 
 cdef Volume volume(cnp.ndarray x, cnp.ndarray y, cnp.ndarray w, before, steps, int64_t groups) except *:
-    """How a correlation of x (N, .., C) with as many taps as w has gives y; a missing axis has size 1."""
+    """Return the geometry of the correlation of x (N, .., C) with the taps of w to y; a missing axis has size 1."""
     cdef int64_t rank = x.ndim - 2
     cdef Volume a
     a.data = floats(x, cnp.PyArray_SIZE(x))
@@ -87,9 +87,9 @@ cdef Volume volume(cnp.ndarray x, cnp.ndarray y, cnp.ndarray w, before, steps, i
 
 
 cdef int64_t groups_of(cnp.ndarray x, cnp.ndarray w) except -1:
-    """How many groups the input x (N, .., groups * CI) of a kernel w (.., CI, CO) has.
+    """Return the number of groups of the input x (N, .., groups * CI) of a kernel w (.., CI, CO).
 
-    Raises ValueError where there are several and the kernel has more taps than one piece.
+    Raises ValueError if there are several groups and the kernel has more taps than a piece.
     """
     cdef int64_t groups = x.shape[x.ndim - 1] // w.shape[w.ndim - 2]
     if groups > 1 and (w.ndim > 4 or max(w.shape[0], w.shape[1]) > 3):
@@ -102,17 +102,17 @@ cdef inline int64_t taps_of(const Volume *x) noexcept nogil:
 
 
 cdef inline int64_t first_output(const Axis *a, int64_t i) noexcept nogil:
-    """The first output of the i-th tile along an axis: neighbouring tiles fill the gaps between steps."""
+    """Return the first output of the i-th tile along an axis; neighbouring tiles fill the gaps between steps."""
     return i // a.step * 4 * a.step + i % a.step
 
 
 cdef inline int64_t outputs_of(const Axis *a, int64_t first) noexcept nogil:
-    """How many outputs of the tile that begins at `first` exist."""
+    """Return how many outputs of the tile that begins at `first` exist."""
     return max(min(ceil_div(a.outputs - first, a.step), 4), 0)
 
 
 cdef struct Piece:
-    # Where a piece of the kernel begins, and how many rows and columns of its 3 x 3 taps exist.
+    # The first tap of a piece of the kernel, and how many rows and columns of its 3 x 3 taps exist.
     int64_t plane, row, column, rows, columns
 
 
@@ -123,14 +123,14 @@ cdef inline Piece piece_of(const Volume *x, int64_t i) noexcept nogil:
 
 
 cdef inline int64_t first_tap(const Volume *x, const Piece *piece) noexcept nogil:
-    """Index among all taps of a piece's first one."""
+    """Return the index of a piece's first tap among all taps."""
     return (piece.plane * x.v.taps + piece.row) * x.h.taps + piece.column
 
 
 cdef inline void list_pixels(
     const Volume *x, int64_t i, int64_t piece, const float *zeros, const float **pixels
 ) noexcept nogil:
-    """The 6 x 6 pixels of tile i that a piece of the kernel meets."""
+    """List the 6 x 6 pixels of tile i that a piece of the kernel reads."""
     cdef Piece p = piece_of(x, piece)
     cdef int64_t left = first_output(&x.h, i % x.h.tiles) - x.h.before + p.column * x.h.step
     cdef int64_t top = first_output(&x.v, i // x.h.tiles % x.v.tiles) - x.v.before + p.row * x.v.step
@@ -147,7 +147,7 @@ cdef inline void list_pixels(
 
 
 cdef inline int64_t output_pixel(const Volume *x, int64_t i, int64_t *rows, int64_t *columns) noexcept nogil:
-    """Index of the first output pixel of tile i, and how many rows and columns of it exist."""
+    """Return the index of the first output pixel of tile i; store how many of its rows and columns exist."""
     cdef int64_t left = first_output(&x.h, i % x.h.tiles), top = first_output(&x.v, i // x.h.tiles % x.v.tiles)
     rows[0] = outputs_of(&x.v, top)
     columns[0] = outputs_of(&x.h, left)
@@ -167,9 +167,9 @@ cdef struct Correlation:
     float *y
     int64_t activation
     float alpha
-    # A task is a block of tiles times a slice of a group's columns, or all columns of a bundle of small groups. Either
-    # the transformed kernel or the transformed inputs, whichever is smaller, are computed first and shared by all
-    # tasks; the others are computed where they are needed.
+    # A task is a block of tiles times a slice of a group's columns, or all columns of a bundle of small groups. The
+    # smaller of the transformed kernel and the transformed inputs is computed first and shared by all tasks; the larger
+    # is computed when a task needs it.
     bint shares_kernel
     int64_t block, blocks
     int64_t bundle, bundles
@@ -184,7 +184,7 @@ cdef struct Correlation:
 
 
 cdef int64_t cut_correlation(Correlation *c) noexcept nogil:
-    """Returns the floats that tasks share."""
+    """Choose the sizes of tasks; return the number of floats that tasks share."""
     cdef int64_t lanes = c.table.vector_floats, panel = widest(c.table) * lanes, most, parts
     c.shares_kernel = c.x.tiles >= c.width
     c.bundle = min(max(BUNDLE_CHANNELS // max(c.depth, c.width), 1), c.x.groups)
@@ -203,7 +203,7 @@ cdef int64_t cut_correlation(Correlation *c) noexcept nogil:
     c.slices = ceil_div(c.width, c.slice)
     c.rows = min(max(BLOCK_FLOATS // (FREQUENCIES * c.m_row) - c.block, FEWEST_ROWS), MOST_ROWS)
     c.row_blocks = ceil_div(c.x.depth, c.rows)
-    # Frequencies that lie a power of two apart would share a set of the cache: one line more between them.
+    # Add a cache line: at a distance of a power of two, frequencies would share a set of the cache.
     c.v_step = c.block * c.v_row + 16
     c.m_step = c.block * c.m_row + 16
     c.u_group = FREQUENCIES * c.depth * ceil_div(c.width, lanes) * lanes
@@ -218,12 +218,12 @@ cdef int64_t cut_correlation(Correlation *c) noexcept nogil:
 
 
 cdef inline int64_t panel_columns(const Correlation *c, int64_t column, int64_t end) noexcept nogil:
-    """Width of the panel of packed columns that begins at `column` of a slice."""
+    """Return the width of the panel of packed columns that begins at `column` of a slice."""
     return tile_vectors(c.table, end - column) * c.table.vector_floats
 
 
 cdef inline int64_t first_row(const Correlation *c, int64_t block) noexcept nogil:
-    """The first row of a block of rows, which lies within one piece."""
+    """Return the first row of a block of rows, which lies within a single piece."""
     return block // c.row_blocks * c.x.depth + block % c.row_blocks * c.rows
 
 
@@ -235,7 +235,7 @@ cdef void transform_kernel(
     const Correlation *c, int64_t group, int64_t block, int64_t column, int64_t end, float *u, int64_t u_step,
     float *packed
 ) noexcept nogil:
-    """A block of rows of one panel of a group's columns: packed as tiles read them, then transformed."""
+    """Pack a block of rows of a panel of a group's columns in the order of tiles, then transform it."""
     cdef int64_t rows = rows_of(c, block), width = panel_columns(c, column, end), tap
     cdef Piece piece = piece_of(&c.x, block // c.row_blocks)
     cdef const float *w = (
@@ -258,7 +258,7 @@ cdef void transform_kernel(
 cdef inline void transform_tile(
     const Correlation *c, int64_t i, int64_t group, int64_t groups, float *v
 ) noexcept nogil:
-    """The inputs of tile i for some groups, and for all pieces of the kernel where there is one group."""
+    """Transform the inputs of tile i for some groups, and for all pieces of the kernel if there is a single group."""
     cdef const float *pixels[FREQUENCIES]
     cdef int64_t piece
     cdef Volume x = c.x
@@ -269,7 +269,7 @@ cdef inline void transform_tile(
 
 
 cdef void prepare(const Correlation *c, int64_t task, float *packed) noexcept nogil:
-    """One part of what the tasks share: some rows of a slice of a group of the kernel, or one tile."""
+    """Compute a part of the shared array: some rows of a slice of a group of the kernel, or a tile."""
     cdef int64_t column = task % c.slices * c.slice, end = min(column + c.slice, c.width)
     cdef int64_t group = task // c.slices % c.x.groups, block = task // (c.slices * c.x.groups), width
     if not c.shares_kernel:
@@ -286,18 +286,18 @@ cdef void prepare(const Correlation *c, int64_t task, float *packed) noexcept no
 
 
 cdef inline float *shared_panel(const Correlation *c, int64_t group, int64_t column) noexcept nogil:
-    """Where the panel of the shared kernel lies that begins at some column of a group."""
+    """Return the panel of the shared kernel that begins at `column` of a group."""
     return c.shared + group * c.u_group + FREQUENCIES * c.depth * column
 
 
 cdef struct Room:
-    # What a task works in
+    # The working arrays of a task
     float *m
     float *v
     float *u
     float *packed
-    const float **rows                     # of v, a tile each,
-    float **out                            # and of m
+    const float **rows                     # a row of v for each tile
+    float **out                            # a row of m for each tile
 
 
 cdef Room arrange(const Correlation *c, char *scratch) noexcept nogil:
@@ -312,7 +312,7 @@ cdef Room arrange(const Correlation *c, char *scratch) noexcept nogil:
 
 
 cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noexcept nogil:
-    """One block of tiles times one slice of the columns of a group, or all those of a bundle."""
+    """Correlate a block of tiles with a slice of the columns of a group, or with all columns of a bundle."""
     cdef int64_t column = task % c.slices * c.slice, end = min(column + c.slice, c.width), columns
     cdef int64_t group = task // c.slices % c.bundles * c.bundle, groups = min(c.bundle, c.x.groups - group)
     cdef int64_t block = task // (c.slices * c.bundles), first = block * c.block
@@ -337,7 +337,7 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
 cdef void multiply_group(
     const Correlation *c, const Room *room, int64_t group, int64_t place, int64_t first, int64_t end, int64_t count
 ) noexcept nogil:
-    """m, at every frequency, in the columns first..end - 1 of a group, which has its place in the bundle."""
+    """Compute m, at every frequency, in the columns first..end - 1 of a group; `place` is its index in the bundle."""
     cdef int64_t column = first, width, i
     cdef gemm_tile tile
     tile.starts = NULL
@@ -367,7 +367,7 @@ cdef void multiply_group(
 cdef void multiply_rows(
     const Correlation *c, const gemm_tile *product, const Room *room, int64_t row, int64_t u_step, int64_t count
 ) noexcept nogil:
-    """A product of `count` rows of v from a place in them on, at the frequency of 0 and at all others."""
+    """Multiply `count` rows of v, from float `row` of each on, at all frequencies; `product` is for frequency 0."""
     cdef gemm_tile tile = product[0]
     cdef int64_t f, offset
     tile.offsets = &offset
@@ -381,7 +381,7 @@ cdef void multiply_rows(
 cdef inline void write_tile(
     const Correlation *c, int64_t i, int64_t column, int64_t columns, const float *m
 ) noexcept nogil:
-    """Some channels of the outputs of tile i."""
+    """Write some channels of the outputs of tile i."""
     cdef winograd_tile tile
     cdef int64_t width = c.x.groups * c.width
     tile.y = c.y + output_pixel(&c.x, i, &tile.rows, &tile.columns) * width + column
@@ -395,7 +395,7 @@ cdef inline void write_tile(
 
 
 cdef void correlate(Correlation *c) except *:
-    """Transforms what the tasks share, then runs them, on as many threads as are worth it."""
+    """Compute the array that tasks share, then run the tasks, on a number of threads that depends on the work."""
     c.table = tiles()
     cdef int64_t shared_floats = cut_correlation(c), task
     cdef int64_t preparations = (
@@ -448,7 +448,7 @@ def conv_backward_input(
     cnp.ndarray dx,   # OUT (N, .., groups * CI)
     int activation, float alpha,
 ):
-    """dx = act(bias + C^T dy): a convolution of dy with the kernel turned by 180 degrees, its channels exchanged"""
+    """dx = act(bias + C^T dy): a convolution of dy with the kernel rotated by 180 degrees, its channels exchanged"""
     cdef Correlation c
     if cnp.PyArray_SIZE(dx) == 0:
         return
@@ -474,23 +474,23 @@ cdef struct KernelGradient:
     const float *dy
     int64_t width                          # output channels of a group
     float *dw
-    # A task sums one chunk of the blocks of tiles, for a slice of the rows of a piece times a slice of the columns of a
+    # A task sums a chunk of the blocks of tiles, for a slice of the rows of a piece times a slice of the columns of a
     # group, or for a bundle of small groups
     int64_t block, blocks
     int64_t chunk, chunks                  # blocks of tiles in a chunk
     int64_t rows, row_slices, columns, column_slices
     int64_t bundle, bundles
-    float *partials                        # dw of the chunks but the first
+    float *partials                        # dw of all chunks except the first
     const float *zeros                     # a pixel outside of the image
-    int64_t v_row, e_row                   # floats between tiles of v and e,
-    int64_t v_step, e_step, m_step         # and between frequencies of v, e and m
+    int64_t v_row, e_row                   # floats between tiles of v and e
+    int64_t v_step, e_step, m_step         # floats between frequencies of v, e and m
     int64_t dw_floats, scratch_bytes
 
 
 cdef enum:
-    GRADIENT_SLICE = 128                   # rows, and columns, of a task
+    GRADIENT_SLICE = 128                   # rows and columns of a task
     GRADIENT_BUNDLE = 32                   # channels of small groups that are transformed together
-    GRADIENT_TILES = 64                    # of a block: as many multiply-adds for each sum that is read and written
+    GRADIENT_TILES = 64                    # of a block: 64 multiply-adds for each sum that is read and written
     MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums
 
 
@@ -505,14 +505,14 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     g.block = even_parts(g.x.tiles, GRADIENT_TILES)
     g.blocks = ceil_div(g.x.tiles, g.block)
     g.dw_floats = taps_of(&g.x) * g.x.channels * g.width
-    # Where dw is too small to be shared, a fixed number of partial sums over the tiles are added up in order.
+    # If dw is too small to be shared among tasks, a fixed number of partial sums over the tiles are added in order.
     parts = min(
         TASKS // (g.x.pieces * g.bundles * g.row_slices * g.column_slices), MOST_PARTIAL_FLOATS // g.dw_floats)
     g.chunk = even_parts(g.blocks, ceil_div(g.blocks, max(parts, 1)))
     g.chunks = ceil_div(g.blocks, g.chunk)
     g.v_row = g.bundle * g.rows
     g.e_row = ceil_div(g.bundle * min(g.columns, g.width), lanes) * lanes
-    # Frequencies that lie a power of two apart would share a set of the cache: one line more between them.
+    # Add a cache line: at a distance of a power of two, frequencies would share a set of the cache.
     g.v_step = g.block * g.v_row + 16
     g.e_step = g.block * g.e_row + 16
     g.m_step = g.v_row * g.columns + 16
@@ -522,7 +522,7 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
 
 
 cdef struct Part:
-    # What a task sums: some rows and columns of each of some groups of a piece of the kernel
+    # The part of dw that a task sums: some rows and columns of some groups of a piece of the kernel
     int64_t piece, group, groups, row, rows, column, columns
 
 
@@ -541,7 +541,7 @@ cdef Part part_of(const KernelGradient *g, int64_t task) noexcept nogil:
 
 
 cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexcept nogil:
-    """The sum over one chunk of the tiles of one part of dw."""
+    """Sum a part of dw over a chunk of the tiles."""
     cdef Part part = part_of(g, task)
     cdef int64_t chunk = task // (g.column_slices * g.row_slices * g.bundles * g.x.pieces), block, i
     cdef float *m = <float *> scratch
@@ -560,7 +560,7 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
 
 
 cdef void write_taps(const KernelGradient *g, const Part *part, const float *m, float *dw) noexcept nogil:
-    """One part of dw, from its sums at all frequencies."""
+    """Write a part of dw from its sums at all frequencies."""
     cdef int64_t row_floats = g.x.groups * g.width, tap_floats = g.x.depth * row_floats, i, k
     cdef Piece piece = piece_of(&g.x, part.piece)
     dw += first_tap(&g.x, &piece) * tap_floats + part.row * row_floats + part.group * g.width + part.column
@@ -574,7 +574,7 @@ cdef void write_taps(const KernelGradient *g, const Part *part, const float *m, 
 cdef void transform_block(
     const KernelGradient *g, const Part *part, int64_t block, float *v, float *e
 ) noexcept nogil:
-    """The frequencies of a block of tiles that a part needs: those of x to v, those of dy to e."""
+    """Transform the tiles of a block for a part of dw: x to v, dy to e."""
     cdef int64_t first = block * g.block, column = part.group * g.width + part.column, i
     cdef const float *pixels[FREQUENCIES]
     cdef Volume x = g.x
@@ -589,7 +589,7 @@ cdef void transform_block(
 cdef inline void list_gradients(
     const KernelGradient *g, int64_t i, int64_t column, const float **pixels
 ) noexcept nogil:
-    """The 4 x 4 pixels of dy in tile i, from some channel on."""
+    """List the 4 x 4 pixels of dy in tile i, from channel `column` on."""
     cdef int64_t rows, columns, first = output_pixel(&g.x, i, &rows, &columns), r, c
     for r in range(4):
         for c in range(4):
@@ -603,7 +603,7 @@ cdef void multiply_block(
     const KernelGradient *g, const Part *part, int64_t count, bint accumulate, const float **left, const float *e,
     float **out
 ) noexcept nogil:
-    """Adds to m, at every frequency and for each group, v transposed times e, both of `count` tiles."""
+    """m := v^T e, added to m if `accumulate`, at every frequency and for each group; v and e have `count` tiles."""
     cdef int64_t offset, i, column
     cdef int f, vectors
     cdef gemm_tile tile
