@@ -17,8 +17,8 @@ cdef struct Correlation:
     float *y
     int64_t activation
     float alpha
-    # A task is a block of pixels times a block of columns; it takes the channels, the kernel's planes and their rows in
-    # blocks
+    # A task is a block of pixels times a block of columns. It takes the channels, the kernel's planes and their rows in
+    # blocks.
     Cut cut
     int64_t column_block, column_blocks
     int64_t depth_block, plane_block, tap_block

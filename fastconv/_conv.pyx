@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
 """Correlations: row pointers times packed columns, tile by tile.
 
-Convolution is a correlation. Its gradient with respect to the input is one for every phase of the stride. A matrix
-product is one whose window is a single pixel. Shapes, dtypes and contiguity have been checked by the caller
-(`backends/cpu/backend.py`).
+Convolution is a correlation. Its gradient with respect to the input is a correlation for every phase of the stride. A
+matrix product is a correlation whose window is a single pixel. The caller (`backends/cpu/backend.py`) checks shapes,
+dtypes and contiguity.
 """
 cimport numpy as cnp
 from libc.math cimport sqrt
@@ -52,35 +52,35 @@ cdef extern from "kernels.h":
     enum: DOT_COLUMNS
     enum: LINEAR
 
-# Cuts by shape alone, so that the bits of a result do not depend on the number of threads.
+# Cuts depend only on shapes, so that the bits of a result do not depend on the number of threads.
 cdef enum:
-    FEWEST_PIXELS = 128                    # fewer spend much of their time on packing the weights
+    FEWEST_PIXELS = 128                    # with fewer, packing the weights takes much of the time
     MOST_PIXELS = 1024
-    ZONE_PIXELS = 8                        # of an image: if zones have fewer, blocks take rows of one height from
+    ZONE_PIXELS = 8                        # of an image: if zones have fewer, blocks take rows of equal height from
     MOST_PLANES = 32                       # this number of planes
     GEMM_DEPTH = 640                       # rows of packed columns: 160 KB at the widest tile
 
-cdef double ZONE_GAIN = 16.0               # vector multiply-adds a pixel that repay the shorter runs of pixels
+cdef double ZONE_GAIN = 16.0               # vector multiply-adds per pixel that repay shorter runs of pixels
 
 
 cdef struct Place:
-    # A row of output pixels: its plane, counted over all images, and which of the plane's it is.
+    # A row of output pixels: its plane, counted over all images, and its index in the plane.
     int64_t plane, row
 
 
 cdef struct Strip:
-    # Neighbours in a row of a block, whose columns and rows are counted from its first.
+    # Neighbouring pixels in a row of a block. Rows and columns are counted from the first of the block.
     int64_t row, column, columns
 
 
 cdef struct Zone:
-    # Pixels of a block, from those of the zone before to `end`, whose windows meet the image with the same taps.
+    # Pixels of a block, from the end of the previous zone to `end`, whose windows meet the image with the same taps.
     int64_t end
     Span d, v, h
 
 
 cdef void choose_zones(Correlation *c) noexcept nogil:
-    """Whether leaving out the taps in the padding saves more than shorter runs of pixels and lower tiles cost."""
+    """Decide whether leaving out taps in the padding saves more than shorter runs of pixels and lower tiles cost."""
     cdef Image *x = &c.x
     cdef int64_t zones = 1
     cdef double inside = share_inside(&x.d, &zones) * share_inside(&x.v, &zones) * share_inside(&x.h, &zones)
@@ -93,7 +93,7 @@ cdef void choose_zones(Correlation *c) noexcept nogil:
 
 
 cdef void align_rows(Cut *cut, int64_t all_rows, int64_t group) noexcept nogil:
-    """Cuts the rows between those of different height, or those of the same height in equal parts."""
+    """Cut between rows of different height, or cut the rows of the same height into equal parts."""
     cut.rows = cut.rows // group * group if cut.rows > group else even_parts(group, cut.rows)
     cut.row_blocks = ceil_div(all_rows, cut.rows)
 
@@ -105,12 +105,13 @@ cdef void cut_correlation(Correlation *c) noexcept nogil:
     cdef bint copied
     choose_zones(c)
     copied = not (in_place(x) or c.zoned)
-    # Weights are packed fastest in long runs of channels; panels hold few.
-    most = taps_of(x) * x.depth if c.dots else GEMM_DEPTH    # dot products are whole
+    # Weights are packed fastest in long runs of channels, but panels hold few channels.
+    most = taps_of(x) * x.depth if c.dots else GEMM_DEPTH    # dot products are not cut
     c.depth_block = even_parts(x.depth, max(most // (taps if copied else x.h.taps), 16))
     c.plane_block = even_parts(x.d.taps, max(most // (taps * c.depth_block), 1))
     c.tap_block = min(c.plane_block * x.v.taps, max((1 + copied) * most // (x.h.taps * c.depth_block), 1))
-    # Every block of pixels packs the weights, every block of columns copies the pixels: cut most what is copied least.
+    # Every block of pixels packs the weights, and every block of columns copies the pixels. The larger of weights and
+    # pixels is cut more often, so that the smaller is copied more often.
     c.column_blocks = max(<int64_t> sqrt(<double> TASKS * taps * c.width / pixels), 1)
     c.column_block = ceil_div(ceil_div(c.width, c.column_blocks), tile_columns) * tile_columns
     c.column_blocks = ceil_div(c.width, c.column_block)
@@ -118,7 +119,7 @@ cdef void cut_correlation(Correlation *c) noexcept nogil:
     c.cut = cut_pixels(x, c.plane_block * c.depth_block, min(pixels, MOST_PIXELS), copied)
     if c.group > 1:
         align_rows(&c.cut, x.images * x.d.outputs * x.v.outputs, c.group)
-    if tasks_of(c) == 1 and not c.dots:    # two threads do more than the widest tile
+    if tasks_of(c) == 1 and not c.dots:    # two threads gain more than the widest tile
         c.column_block = ceil_div(ceil_div(c.width, 2), c.table.vector_floats) * c.table.vector_floats
         c.column_blocks = ceil_div(c.width, c.column_block)
     c.packed_floats = c.tap_block * x.h.taps * c.depth_block * tile_columns
@@ -130,7 +131,7 @@ cdef void cut_correlation(Correlation *c) noexcept nogil:
 
 
 cdef void list_places(const Correlation *c, const Block *block, Place *places) noexcept nogil:
-    """Where the rows of a block lie: those of the same height in a group of planes follow each other."""
+    """List the places of the rows of a block; rows of the same height in a group of planes follow each other."""
     cdef int64_t planes = c.x.images * c.x.d.outputs, group_rows = c.group * c.x.v.outputs, i, row, first, count
     for i in range(block.rows):
         first = (block.row + i) // group_rows * c.group
@@ -142,7 +143,7 @@ cdef void list_places(const Correlation *c, const Block *block, Place *places) n
 cdef void list_inputs(
     const Image *x, const View *view, const Place *places, const Strip *strips, int64_t count, const float **rows
 ) noexcept nogil:
-    """Where the windows of the pixels of some strips begin."""
+    """List the addresses at which the windows of the pixels of some strips begin."""
     cdef int64_t i, c
     cdef const Strip *strip
     cdef const float *start
@@ -160,7 +161,7 @@ cdef void list_outputs(
     const Image *x, const Block *block, const Place *places, const Strip *strips, int64_t count, float *y,
     int64_t channels, float **out
 ) noexcept nogil:
-    """Where the same pixels are written, in an array y with some `channels`."""
+    """List the addresses at which the same pixels are written, in an array y of `channels` channels."""
     cdef int64_t i, c, plane, row
     cdef const Strip *strip
     cdef float *start
@@ -176,7 +177,7 @@ cdef void list_outputs(
 
 
 cdef inline int64_t run_end(const Axis *a, int64_t output) noexcept nogil:
-    """Where the outputs end that have the taps of `output`, its neighbours."""
+    """Return the end of the run of neighbouring outputs that have the same taps as `output`."""
     cdef Span span = taps_inside(a, output)
     if span.first == 0 and span.last == a.taps:
         return min(a.outputs, (a.inputs - reach(a) - a.first) // a.stride + 1)
@@ -186,7 +187,10 @@ cdef inline int64_t run_end(const Axis *a, int64_t output) noexcept nogil:
 
 
 cdef double share_inside(const Axis *a, int64_t *zones) noexcept nogil:
-    """The share of all taps of all outputs that read inputs; multiplies `zones` by how many runs the outputs form."""
+    """Return the share of all taps of all outputs that read inputs.
+
+    Also multiply `zones` by the number of runs of outputs.
+    """
     cdef int64_t inside = 0, runs = 0, output = 0, end
     cdef Span span
     while output < a.outputs:
@@ -200,7 +204,7 @@ cdef double share_inside(const Axis *a, int64_t *zones) noexcept nogil:
 
 
 cdef int64_t list_strips(const Image *x, const Block *block, Strip *strips, Zone *zones) noexcept nogil:
-    """All rows of a block, as one zone of all taps; returns their number."""
+    """List all rows of a block, as a single zone of all taps; return the number of rows."""
     cdef int64_t r
     zones[0] = Zone(block.rows * block.columns, Span(0, x.d.taps), Span(0, x.v.taps), Span(0, x.h.taps))
     for r in range(block.rows):
@@ -211,7 +215,7 @@ cdef int64_t list_strips(const Image *x, const Block *block, Strip *strips, Zone
 cdef int64_t list_zones(
     const Image *x, const Block *block, const Place *places, Strip *strips, Zone *zones
 ) noexcept nogil:
-    """The zones of a block, and the strips of one after the other; returns the number of these."""
+    """List the zones of a block, and the strips of zone after zone; return the number of strips."""
     cdef int64_t end = block.column + block.columns, plane = 0, count = 0, pixels = 0, row, column
     cdef int64_t plane_end, row_end, column_end, first, r
     while plane < x.d.outputs:
@@ -242,9 +246,9 @@ cdef void list_taps(
     const Image *x, const View *view, int64_t plane, int64_t first, int64_t count, int64_t depth, const Zone *zone,
     gemm_tile *tile
 ) noexcept nogil:
-    """The segments of a tile: the taps of a zone in some kernel rows, which are counted from a plane of the kernel on.
+    """List the segments of a tile: the taps of a zone in some kernel rows.
 
-    A row is one segment where nothing lies between its taps.
+    Kernel rows are counted from `plane`. A row is a single segment if nothing lies between its taps.
     """
     cdef bint dense = view.pixel == depth and (x.h.step == 1 or x.h.taps == 1)
     cdef int64_t run = max(zone.h.last - zone.h.first, 0) if dense else 1, i, j
@@ -265,7 +269,7 @@ cdef void multiply_zones(
     const Correlation *c, const View *view, const Zone *zones, gemm_tile *tile, const float **rows, float **out,
     int64_t count, int vectors, int64_t plane, int64_t tap, int64_t taps, int64_t depth
 ) noexcept nogil:
-    """`multiply`, zone by zone, where each sums over those of some kernel rows' taps by which it reads inputs."""
+    """Call `multiply` zone by zone. A zone sums only over the taps of some kernel rows by which it reads inputs."""
     cdef int64_t first = 0
     while first < count:
         list_taps(&c.x, view, plane, tap, taps, depth, zones, tile)
@@ -277,7 +281,7 @@ cdef void multiply_zones(
 cdef inline const float *weights_of(
     const Correlation *c, int64_t group, int64_t k, int64_t column, int64_t i, int64_t j
 ) noexcept nogil:
-    """Those of channel k and a column, for tap j of a kernel row i, which is counted over all planes."""
+    """Return the weights of channel k and a column, for tap j of kernel row i, which is counted over all planes."""
     cdef int64_t row = (
         kernel_element(&c.x.d, i // c.x.v.taps) * c.kernel_rows + kernel_element(&c.x.v, i % c.x.v.taps))
     return c.w + (
@@ -289,7 +293,7 @@ cdef void pack_weights(
     const Correlation *c, int64_t group, int64_t k, int64_t depth, int64_t tap, int64_t taps,
     int64_t column, int64_t columns, int64_t width, float *to
 ) noexcept nogil:
-    """The weights of some kernel rows, input channels and columns in the order in which tiles read them."""
+    """Pack the weights of some kernel rows, input channels and columns in the order in which tiles read them."""
     cdef const float *w
     cdef int64_t i, j
     for i in range(tap, tap + taps):
@@ -305,7 +309,7 @@ cdef void pack_weights(
 cdef void lay_columns(
     const Correlation *c, int64_t group, int64_t k, int64_t depth, int64_t tap, int64_t taps, gemm_tile *tile, float *to
 ) noexcept nogil:
-    """The weights of some kernel rows and input channels, a run for each of the tile's columns."""
+    """Copy the weights of some kernel rows and input channels, a run for each of the tile's columns."""
     cdef int64_t column, i, j, e
     cdef const float *w
     for column in range(tile.column, tile.column + tile.columns):
@@ -324,7 +328,7 @@ cdef int next_tile(
     const Correlation *c, int64_t group, int64_t k, int64_t depth, int64_t tap, int64_t taps, int64_t columns,
     gemm_tile *tile
 ) noexcept nogil:
-    """Lays the weights of the tile's columns, of which `columns` are left; returns its vectors of columns."""
+    """Pack the weights of the next tile, with `columns` columns left; return its number of vectors of columns."""
     cdef float *packed = <float *> tile.b
     cdef int vectors = DOTS
     if c.dots:
@@ -341,7 +345,7 @@ cdef int next_tile(
 
 
 cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noexcept nogil:
-    """One block of pixels times one block of columns of one group."""
+    """Multiply a block of pixels by a block of columns of a group."""
     cdef const Image *x = &c.x
     cdef int64_t first = task % c.column_blocks * c.column_block, end = min(first + c.column_block, c.width)
     cdef int64_t group = task // c.column_blocks % x.groups
@@ -396,7 +400,7 @@ cdef struct Parts:
 
 
 cdef void correlate_task(const void *work, int64_t task, char *scratch) noexcept nogil:
-    """Compute one task of one of the parts, which take turns."""
+    """Compute a task of a part; the parts take turns."""
     cdef const Parts *parts = <const Parts *> work
     cdef const Correlation *c = parts.correlations + task % parts.count
     if task // parts.count < tasks_of(c):
@@ -404,9 +408,9 @@ cdef void correlate_task(const void *work, int64_t task, char *scratch) noexcept
 
 
 cdef void correlate(Correlation *parts, int64_t count) except *:
-    """Runs the tasks of correlations that read the same image on as many threads as are worth it.
+    """Run the tasks of correlations that read the same image on `threads_for` threads.
 
-    Those of all parts take turns, so that they find in the cache what the others have read.
+    The tasks of all parts take turns, so that they find in the cache the pixels that other parts have read.
     """
     cdef int64_t most = 0, bytes = 0, i
     cdef double work = 0
@@ -439,7 +443,7 @@ def conv(
     int activation, float alpha,
     bint dots=False,
 ):
-    """y = act(bias + x * w), a cross-correlation; few channels CO as dot products"""
+    """y = act(bias + x * w), a cross-correlation; if `dots`, few channels CO are computed as dot products"""
     cdef Correlation c
     cdef int64_t groups = groups_of(x.shape[x.ndim - 1], w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
     if cnp.PyArray_SIZE(y) == 0:
@@ -467,8 +471,8 @@ def conv_backward_input(
 ):
     """dx = act(bias + C^T dy): a correlation of dy with the taps that reach each phase of a stride, never a scatter
 
-    Few channels CI are dot products. Along a folded last axis, dx = act(bias + a cross-correlation of dy and w), whose
-    stride and padding are given.
+    If `dots`, few channels CI are computed as dot products. If `folded`, along the last axis dx = act(bias + a
+    cross-correlation of dy and w), whose stride and padding are given.
     """
     cdef int64_t channels = dx.shape[dx.ndim - 1]
     cdef int64_t groups = groups_of(channels, w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1], count = 0

@@ -12,14 +12,14 @@ cdef struct KernelGradient:
     const float *dy
     int64_t width                          # columns of a group
     float *dw
-    # A task sums one chunk of the blocks of pixels into a slice of the channels, in one plane of the kernel, times a
-    # block of columns, for a bundle of groups, whose channels are read together
+    # A task sums a chunk of the blocks of pixels into a slice of the channels times a block of columns, in a plane of
+    # the kernel. It does so for a bundle of groups, whose channels are read together.
     Cut cut
     int64_t bundle, bundles
     int64_t slice, slices
     int64_t column_block, column_blocks
     int64_t chunk, chunks                  # blocks of pixels in a chunk
-    float *partials                        # dw of the chunks but the first
+    float *partials                        # dw of all chunks except the first
     bint fetching                          # a kernel of one tap: the next block of pixels is fetched
     bint zoned                             # pixels that read padding by a tap are left out of its sum
     int64_t dw_floats, packed_floats, scratch_bytes

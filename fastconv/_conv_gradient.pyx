@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
-"""The gradient of a convolution with respect to its kernel: the tiles of a correlation that sum over pixels."""
+"""The gradient of a convolution with respect to its kernel: the tiles of a correlation sum over pixels."""
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t
@@ -47,25 +47,25 @@ cdef extern from "kernels.h":
 cdef extern from * nogil:
     void __builtin_prefetch(const void *p, int rw, int locality)
 
-# Cuts by shape alone, so that the bits of a result do not depend on the number of threads.
+# Cuts depend only on shapes, so that the bits of a result do not depend on the number of threads.
 cdef enum:
     GEMM_DEPTH = 640                       # taps times channels of a slice: 160 KB at the widest tile
-    BUNDLE_CHANNELS = 64                   # of groups whose pixels are summed over together: whole lines of the cache
+    BUNDLE_CHANNELS = 64                   # of groups that sum over pixels together: full cache lines
     PIXEL_DEPTH = 384                      # pixels of a block, which tiles sum over
     FETCHED_DEPTH = 96                     # the same if the pixels of the next block are fetched at the same time
-    FETCHED_SLICE = 256                    # channels of them: 96 KB a block
-    ZONED_CHANNELS = 10                    # fewer of one tap do not fill tiles
+    FETCHED_SLICE = 256                    # channels of these pixels: 96 KB a block
+    ZONED_CHANNELS = 10                    # fewer channels of a tap do not fill tiles
     CACHE_LINE = 16                        # floats
     MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums of a kernel's gradient
 
 
 cdef struct Ahead:
-    # What a later block of pixels reads: runs of `depth` floats at x, of `columns` floats at dy.
+    # The inputs of a later block of pixels: runs of `depth` floats at x, and runs of `columns` floats at dy.
     const float **x
     int64_t pixels, depth
     const float *dy
     int64_t dy_pixel, columns
-    int64_t fetched                        # pixels
+    int64_t fetched                        # pixels fetched so far
 
 
 cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
@@ -75,7 +75,7 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     cdef bint copied
     g.fetching = taps_of(x) == 1 and in_place(x)
     if g.fetching:
-        # Each block of columns reads all pixels: where these are many, they are cut first.
+        # Each block of columns reads all pixels. If there are many pixels, they are cut first.
         most_parts = min(most_parts, pixels_of(x) // PIXEL_DEPTH)
         parts = max(min(TASKS // x.groups, most_parts), 1)
         g.slice = even_parts(x.depth, FETCHED_SLICE)
@@ -87,12 +87,12 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     g.column_blocks = ceil_div(TASKS, 2 * g.slices * g.bundles * x.d.taps * parts)
     g.column_block = ceil_div(ceil_div(g.width, g.column_blocks), tile_columns) * tile_columns
     g.column_blocks = ceil_div(g.width, g.column_block)
-    # Strides spread what a bundle reads over many lines of the cache: its pixels are worth a copy.
+    # If there are strides, a bundle reads pixels in many cache lines: copying these pixels pays.
     g.zoned = not in_place(x) and (
         sparse(x) or (g.slice >= ZONED_CHANNELS and (g.bundle == 1 or x.h.stride == 1)))
     copied = not (in_place(x) or g.zoned)
     g.cut = cut_pixels(x, g.bundle * g.slice, FETCHED_DEPTH if g.fetching else PIXEL_DEPTH, copied)
-    # Where dw is too small to be shared, a fixed number of partial sums over the pixels are added up in order.
+    # If dw is too small to be shared among tasks, a fixed number of partial sums over the pixels are added up in order.
     parts = min(TASKS // (g.slices * g.column_blocks * g.bundles * x.d.taps), most_parts)
     blocks = g.cut.row_blocks * g.cut.column_blocks
     g.chunk = even_parts(blocks, ceil_div(blocks, max(parts, 1)))
@@ -107,7 +107,10 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
 cdef void list_elements(
     const KernelGradient *g, const View *view, int64_t channel, int64_t depth, const float **rows
 ) noexcept nogil:
-    """Where the first pixel meets each element (i, j, k) of a slice, from some channel on, of a plane of the kernel."""
+    """List the inputs of the first pixel for the elements (i, j, k) of a slice of a plane of the kernel.
+
+    The slice begins at `channel`.
+    """
     cdef int64_t i, j, k
     for i in range(g.x.v.taps):
         for j in range(g.x.h.taps):
@@ -119,7 +122,7 @@ cdef void list_elements(
 cdef void list_gradients(
     const KernelGradient *g, float *dw, int64_t group, int64_t k, int64_t depth, float **out
 ) noexcept nogil:
-    """Where their gradients are written."""
+    """List the addresses at which the gradients of these elements are written."""
     cdef int64_t taps = g.x.v.taps * g.x.h.taps, tap, i
     for tap in range(taps):
         for i in range(depth):
@@ -127,7 +130,10 @@ cdef void list_gradients(
 
 
 cdef int64_t list_rows(const Image *x, const View *view, const Block *block, int64_t *offsets) noexcept nogil:
-    """Offsets of the rows of a block; returns their number, 1 for all together where nothing lies between pixels."""
+    """List the offsets of the rows of a block; return the number of rows.
+
+    If nothing lies between pixels, all rows count as 1.
+    """
     cdef bint dense = view.plane_stride == 1 and view.planes == x.d.outputs
     cdef int64_t i
     for i in range(block.rows):
@@ -140,7 +146,7 @@ cdef int64_t list_rows(const Image *x, const View *view, const Block *block, int
 cdef void list_runs(
     const Image *x, const View *view, const Block *block, int64_t plane, int64_t row, int64_t column, gemm_tile *tile
 ) noexcept nogil:
-    """The segments of a tile: the pixels of a block, row by row, that read inputs by one tap, not padding."""
+    """List the segments of a tile: the pixels of a block, row by row, that read inputs by a tap, not padding."""
     cdef Span d = outputs_inside(&x.d, plane), v = outputs_inside(&x.v, row), h = outputs_inside(&x.h, column)
     cdef int64_t first = max(h.first - block.column, 0), r
     cdef int64_t *offsets = <int64_t *> tile.offsets
@@ -159,7 +165,7 @@ cdef void multiply_inside(
     const KernelGradient *g, const View *view, const Block *block, int64_t plane, int64_t depth, gemm_tile *tile,
     const float **rows, float **out, int vectors
 ) noexcept nogil:
-    """`multiply`, tap by tap, where each sums over those pixels of a block that read inputs by it."""
+    """Call `multiply` tap by tap. A tap sums only over the pixels of a block that read inputs by it."""
     cdef int64_t i, j
     for i in range(g.x.v.taps):
         for j in range(g.x.h.taps):
@@ -173,7 +179,7 @@ cdef Ahead look_ahead(
     const KernelGradient *g, int64_t i, int64_t channel, int64_t depth, int64_t column, int64_t columns,
     const float **pixels
 ) noexcept nogil:
-    """What the i-th block of pixels reads of x and dy."""
+    """Return the inputs that the i-th block of pixels reads in x and dy."""
     cdef Block block = cut_block(&g.x, &g.cut, i)
     cdef View view = look(&g.x, &block, 0, 1, channel, depth, NULL)
     cdef int64_t r, c
@@ -195,7 +201,7 @@ cdef inline void fetch_run(const float *run, int64_t size) noexcept nogil:
 
 
 cdef void fetch(Ahead *ahead, int64_t pixels) noexcept nogil:
-    """Asks for the first so many pixels, but those that have been asked for: memory alone is slower than the sums."""
+    """Prefetch the first `pixels` pixels, except pixels already fetched: memory is slower than the sums."""
     cdef int64_t i
     for i in range(ahead.fetched, pixels):
         fetch_run(ahead.x[i], ahead.depth)
@@ -207,7 +213,10 @@ cdef void multiply_fetching(
     const kernel_table *table, gemm_tile *tile, const float **rows, float **out, int64_t count, int vectors,
     Ahead *ahead, int64_t before, int64_t products
 ) noexcept nogil:
-    """`multiply`; each tile fetches as large a share of the pixels ahead as it has of all products, `before` done."""
+    """Call `multiply`; each tile prefetches a share of the pixels ahead.
+
+    This share equals its share of all `products`, of which `before` are done.
+    """
     cdef int64_t parts = ceil_div(count, table.gemm_height[vectors]), part, first = 0, last
     for part in range(parts):
         last = count * (part + 1) // parts
@@ -217,7 +226,7 @@ cdef void multiply_fetching(
 
 
 cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexcept nogil:
-    """The sum over one chunk of the pixels of one slice of dw."""
+    """Sum a slice of dw over a chunk of the pixels."""
     cdef const Image *x = &g.x
     cdef int64_t first = task % g.column_blocks * g.column_block, end = min(first + g.column_block, g.width)
     cdef int64_t k = task // g.column_blocks % g.slices * g.slice, depth = min(g.slice, x.depth - k)
@@ -290,7 +299,7 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
 
 
 cdef void add_partials(float *sums, const float *partials, int64_t count, int64_t size, int64_t part) noexcept nogil:
-    """Adds to `size` sums one of TASKS parts of `count` partial sums, in their order."""
+    """Add one of TASKS parts of `count` partial sums, in their order, to `size` sums."""
     cdef int64_t first = size * part // TASKS, last = size * (part + 1) // TASKS, i, k
     for k in range(count):
         for i in range(first, last):
@@ -298,7 +307,7 @@ cdef void add_partials(float *sums, const float *partials, int64_t count, int64_
 
 
 cdef void correlate_gradients(KernelGradient *g) except *:
-    """Runs the tasks of a gradient on as many threads as are worth it, then adds its partial sums."""
+    """Run the tasks of a gradient on `threads_for` threads, then add its partial sums."""
     g.table = tiles()
     g.dw_floats = taps_of(&g.x) * g.x.channels * g.width
     cut_kernel_gradient(g)

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
 """The gradient of a convolution with respect to an input of few channels: pixels of dy are spread over their windows.
 
-The products of a pixel with a kernel row are KW * CI neighbours of dx, which fill vectors although CI does not.
+The products of a pixel with a kernel row are KW * CI neighbours of dx. They fill vectors although CI does not.
 """
 cimport numpy as cnp
 from libc.stdint cimport int64_t
@@ -29,15 +29,15 @@ cdef struct Spread:
     # dx[n, oh * SH + kh * DH - top, ow * SW - left + kw, ci] += sum over k of dy[n, oh, ow, k] w[kh, kw, ci, k]
     const kernel_table *table
     const float *dy
-    const float *packed                    # for every kh w[kh]^T, k by (kw, ci)
+    const float *packed                    # w[kh]^T for every kh, k by (kw, ci)
     float *dx
-    Axis v, h                              # those of the forward pass
+    Axis v, h                              # axes of the forward pass
     int64_t depth, channels                # CO, CI
     const float *bias
     int activation
     float alpha
     int64_t height, width                  # of dx with the padding that windows reach
-    int64_t panel_floats, scratch_bytes    # a padded image, where there is padding
+    int64_t panel_floats, scratch_bytes    # a padded image, if there is padding
 
 
 cdef enum:
@@ -45,9 +45,10 @@ cdef enum:
 
 
 cdef void spread_image(const void *work, int64_t n, char *scratch) noexcept nogil:
-    """dx of one image: the products of a pixel with a kernel row are KW * CI neighbours, which are added as they come.
+    """Compute dx of an image.
 
-    The rows of a tile are pixels below each other, so that no two of them add to the same place.
+    The products of a pixel with a kernel row are KW * CI neighbours, which are added directly. The rows of a tile are
+    pixels below each other, so that no two rows add to the same place.
     """
     cdef const Spread *s = <const Spread *> work
     cdef float *image = s.dx + n * s.v.inputs * s.h.inputs * s.channels
@@ -74,7 +75,7 @@ cdef void spread_image(const void *work, int64_t n, char *scratch) noexcept nogi
 
 
 cdef void start_image(const Spread *s, float *target) noexcept nogil:
-    """An image of biases, to which products are added."""
+    """Fill an image with biases, to which products are added."""
     cdef int64_t size = s.height * s.width * s.channels, filled = s.channels, more
     if s.bias == NULL:
         memset(target, 0, size * sizeof(float))
@@ -87,7 +88,7 @@ cdef void start_image(const Spread *s, float *target) noexcept nogil:
 
 
 cdef void spread_rows(const Spread *s, const float **rows, float **out, int64_t count) noexcept nogil:
-    """Adds what `count` rows of dy contribute to the rows of dx that begin at `out`."""
+    """Add the products of `count` rows of dy to the rows of dx that begin at `out`."""
     cdef int64_t columns = s.h.taps * s.channels, lanes = s.table.vector_floats
     cdef int64_t kh, ow, column, offset
     cdef int vectors
@@ -115,7 +116,7 @@ cdef void spread_rows(const Spread *s, const float **rows, float **out, int64_t 
 
 
 cdef void pack_kernel_rows(const Spread *s, const float *w, float *to) noexcept nogil:
-    """w[kh]^T for every kh, in the order in which spread_rows reads them."""
+    """Pack w[kh]^T for every kh, in the order in which spread_rows reads them."""
     cdef int64_t columns = s.h.taps * s.channels, kh, column, width
     for kh in range(s.v.taps):
         column = 0

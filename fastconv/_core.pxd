@@ -205,13 +205,13 @@ cdef extern from "kernels.h" nogil:
     void fastconv_restore_denormals(unsigned state)
 
 
-# What the sibling modules need of this one; plain functions, since Cython shares no variables between modules.
+# Functions for the sibling modules. Cython shares no variables between modules.
 cdef const kernel_table *tiles() noexcept nogil
 cdef int threads_for(double work) noexcept nogil
 cdef unsigned flush_denormals() noexcept nogil
 cdef void restore_denormals(unsigned state) noexcept nogil
 
-# One task of a piece of work, whose description `work` points to.
+# A task of the work that `work` describes.
 ctypedef void (*task_function)(const void *work, int64_t task, char *scratch) noexcept nogil
 
 cdef void run_tasks(

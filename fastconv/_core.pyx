@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
-"""The compiled core: which tiles run, how many threads run them, and where they find scratch memory.
+"""The compiled core: the tiles in use, the number of threads, and scratch memory.
 
-C computes one register tile; this file owns threads and scratch memory, its siblings cut the work into tiles.
+C computes a register tile. This file owns threads and scratch memory. Its siblings cut the work into tiles.
 """
 import os
 
@@ -39,7 +39,7 @@ cdef const kernel_table *tiles() noexcept nogil:
 
 
 def usable_isas() -> list:
-    """Names of the instruction sets that this build holds and this processor can run, the best last."""
+    """Return the names of the instruction sets that this build holds and this processor can run, the best last."""
     cdef int i = 0
     names = []
     while fastconv_usable_kernels(i) != NULL:
@@ -49,7 +49,7 @@ def usable_isas() -> list:
 
 
 def set_isa(name: str | None) -> None:
-    """Use the tiles called `name` from now on; the best usable ones when it is None."""
+    """Use the tiles called `name` from now on; if it is None, use the best tiles that this processor can run."""
     global _tiles
     cdef const char *wanted = NULL
     if name is not None:
@@ -62,12 +62,12 @@ def set_isa(name: str | None) -> None:
 
 
 def get_isa() -> str:
-    """Name of the instruction set whose tiles are in use."""
+    """Return the name of the instruction set whose tiles are in use."""
     return _tiles.name.decode()
 
 
 def vector_floats() -> int:
-    """Lanes of one float32 vector of the instruction set in use."""
+    """Return the number of lanes of a float32 vector of the instruction set in use."""
     return _tiles.vector_floats
 
 
@@ -77,7 +77,10 @@ set_isa(os.environ.get("FASTCONV_ISA") or None)
 # ---- arguments -------------------------------------------------------------------------------------------------------
 
 def is_plain(value) -> bool:
-    """Whether `value` is an int, a str, None or a tuple of such: equal ones mean the same, unlike 1, 1.0 and True."""
+    """Return True if `value` is an int, a str, None or a tuple of plain values.
+
+    If plain values are equal, they mean the same, unlike 1, 1.0 and True.
+    """
     return _is_plain(value)
 
 
@@ -94,17 +97,17 @@ cdef bint _is_plain(object value):
 
 # ---- threads ---------------------------------------------------------------------------------------------------------
 
-# Below this many multiply-adds (or the time of as many) a second thread costs more than it saves: the parallel region
-# itself takes some 5 us.
+# Below this number of multiply-adds (or work that takes as long) a second thread costs more than it saves: the parallel
+# region itself takes about 5 us.
 cdef double WORK_PER_THREAD = 400_000.0
 
 cdef int _chosen_threads = 0      # by set_num_threads or FASTCONV_NUM_THREADS; 0: not chosen
-cdef int _default_threads = 1     # what the machine offers
+cdef int _default_threads = 1     # of the machine
 cdef bint _forked = False         # libgomp does not survive a fork: its next parallel region would hang
 
 
 def has_openmp() -> bool:
-    """Whether this build runs threads at all."""
+    """Return True if this build can run threads."""
     return FASTCONV_OPENMP == 1
 
 
@@ -131,7 +134,7 @@ def get_num_threads() -> int:
 
 
 cdef int threads_for(double work) noexcept nogil:
-    """How many threads are worth starting for `work` multiply-adds."""
+    """Return the number of threads that are worth starting for `work` multiply-adds."""
     cdef double worth = work / WORK_PER_THREAD
     cdef int threads = _threads()
     if worth < threads:
@@ -140,12 +143,12 @@ cdef int threads_for(double work) noexcept nogil:
 
 
 def threads_worth(double work) -> int:
-    """How many threads a kernel of `work` multiply-adds would run on now."""
+    """Return the number of threads that a kernel of `work` multiply-adds would run on now."""
     return threads_for(work)
 
 
 def run_serially() -> None:
-    """Called in a forked child: it computes on one thread."""
+    """Compute on a single thread from now on; called in a forked child."""
     global _forked
     _forked = True
 
@@ -164,7 +167,7 @@ cdef void restore_denormals(unsigned state) noexcept nogil:
 cdef void run_tasks(
     task_function run, const void *work, int64_t tasks, int threads, char *scratch, int64_t scratch_bytes
 ) noexcept nogil:
-    """Run the tasks 0 .. tasks - 1 of `work` on threads, each with `scratch_bytes` of its own."""
+    """Run the tasks 0 .. tasks - 1 of `work` on threads, each with its own `scratch_bytes`."""
     cdef unsigned state = 0
     cdef int64_t task
     with parallel(num_threads=threads):
@@ -175,7 +178,7 @@ cdef void run_tasks(
 
 
 def fma_peak(int64_t steps=4_000_000) -> float:
-    """GFLOP/s of one thread in a loop of multiply-adds that touches no memory."""
+    """Return the GFLOP/s of a thread in a loop of multiply-adds that touches no memory."""
     import time
     cdef float kept
     started = time.perf_counter()
@@ -188,7 +191,7 @@ def fma_peak(int64_t steps=4_000_000) -> float:
 # ---- scratch memory --------------------------------------------------------------------------------------------------
 
 cdef void *borrow_scratch(size_t bytes) except NULL:
-    """At least `bytes` on a cache line, until `give_scratch_back`."""
+    """Return at least `bytes` of memory on a cache line, to be given back by `give_scratch_back`."""
     cdef void *memory = scratch_borrow(bytes)
     if memory == NULL:
         raise MemoryError(f"no {bytes} bytes left for scratch memory")
@@ -196,12 +199,12 @@ cdef void *borrow_scratch(size_t bytes) except NULL:
 
 
 cdef int64_t size_product(int64_t a, int64_t b) noexcept nogil:
-    """a b, or a size that `borrow_scratch` refuses, if they are that large."""
+    """Return a b, or a size that `borrow_scratch` refuses if the product is too large."""
     return scratch_product(a, b)
 
 
 cdef void *borrow_parts(int64_t count, int64_t bytes, int64_t shared) except NULL:
-    """Scratch memory of `count` threads, followed by that which they share."""
+    """Return scratch memory of `count` threads, followed by the memory that they share."""
     return borrow_scratch(scratch_product(count, bytes) + shared)
 
 
@@ -210,10 +213,10 @@ cdef void give_scratch_back(void *memory) noexcept:
 
 
 def free_scratch() -> None:
-    """Frees the scratch memory that is kept between calls."""
+    """Free the scratch memory that is kept between calls."""
     scratch_free()
 
 
 def measure_scratch() -> int:
-    """The most bytes that one call has borrowed since this function was called last."""
+    """Return the most bytes that a call has borrowed since the last call of this function."""
     return scratch_measure()

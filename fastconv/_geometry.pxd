@@ -5,15 +5,16 @@ from fastconv._core cimport gemm_tile, kernel_table
 
 
 cdef struct Axis:
-    # One spatial axis: output o reads inputs o * stride + first + i * step (zero outside) for the taps i.
+    # A spatial axis: output o reads inputs o * stride + first + i * step (zero outside) for the taps i.
     int64_t inputs, outputs, taps
     int64_t stride, first, step
     int64_t kernel_first, kernel_step      # tap i is the kernel's element kernel_first + i * kernel_step
-    int64_t y_size, y_first, y_step        # output o is element y_first + o * y_step of the y_size in memory
+    int64_t y_size, y_first, y_step        # output o is element y_first + o * y_step of y_size in memory
 
 
 cdef struct Image:
-    # What is read: `images` NDHWC arrays, by windows that move along three axes; one missing has one place and tap.
+    # The input: `images` NDHWC arrays. Windows that move along three axes read them. A missing axis has a single place
+    # and a single tap.
     const float *data
     int64_t images
     Axis d, v, h                           # depth, vertical, horizontal
@@ -22,7 +23,7 @@ cdef struct Image:
 
 
 cdef struct Block:
-    # Output pixels: rows counted over all planes of all images; either whole rows or a part of one.
+    # Output pixels: rows counted over all planes of all images; either entire rows or a part of a row.
     int64_t row, rows, column, columns
 
 
@@ -30,7 +31,7 @@ cdef struct Cut:
     # The division of all output pixels into blocks.
     int64_t rows, columns                  # of a block
     int64_t row_blocks, column_blocks
-    int64_t panel_floats                   # that the view of a block needs
+    int64_t panel_floats                   # of the panel of a block
 
 
 cdef struct Span:
@@ -39,13 +40,13 @@ cdef struct Span:
 
 
 cdef struct View:
-    # Where the channels of a block of an image are found: in place, or copied between zeros into a panel.
+    # The location of the channels of a block of an image: in place, or copied between zeros into a panel.
     # Output row (n, od, oh) reads the rows R = (n * planes + od * plane_stride) * rows + oh * stride + i * step, which
-    # start at data + (R - first_row) * row, and `tap` floats on those of its next tap along the depth.
+    # start at data + (R - first_row) * row. The rows of its next tap along the depth start `tap` floats later.
     const float *data
-    int64_t planes, plane_stride           # planes of an image, and from one output plane to the next
+    int64_t planes, plane_stride           # planes of an image, and from an output plane to the next
     int64_t first_row, rows                # rows of a plane
-    int64_t tap, row, pixel                # floats from one to the next
+    int64_t tap, row, pixel                # floats to the next tap, row, and pixel
 
 
 cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
@@ -53,7 +54,7 @@ cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
 
 
 cdef inline int64_t even_parts(int64_t whole, int64_t most) noexcept nogil:
-    """Size of the parts, at most `most` each, that divide `whole` most evenly."""
+    """Return the size of the parts, at most `most` each, that divide `whole` most evenly."""
     return ceil_div(whole, ceil_div(whole, most)) if whole > 0 else 1
 
 
@@ -62,12 +63,12 @@ cdef inline int64_t kernel_element(const Axis *a, int64_t tap) noexcept nogil:
 
 
 cdef inline int64_t reach(const Axis *a) noexcept nogil:
-    """Inputs between the first and the last tap of one output, both included."""
+    """Return the number of inputs from the first to the last tap of an output, both included."""
     return (a.taps - 1) * a.step + 1
 
 
 cdef inline int64_t axis_span(const Axis *a) noexcept nogil:
-    """Inputs between the first and the last that any output reads, padding included."""
+    """Return the number of inputs from the first to the last that any output reads, padding included."""
     return (a.outputs - 1) * a.stride + reach(a)
 
 
@@ -76,7 +77,10 @@ cdef inline bint axis_in_place(const Axis *a) noexcept nogil:
 
 
 cdef inline bint sparse_axis(const Axis *a) noexcept nogil:
-    """Whether most of what windows span is neither read nor written: strides, dilation and padding are large."""
+    """Return True if most elements in the span of windows are neither read nor written.
+
+    This is the case when strides, dilation or padding are large.
+    """
     return axis_span(a) > 4 * (a.inputs + a.outputs) or reach(a) > 4 * a.inputs + a.taps
 
 
@@ -85,39 +89,39 @@ cdef inline bint sparse(const Image *x) noexcept nogil:
 
 
 cdef inline bint in_place(const Image *x) noexcept nogil:
-    """Whether no output reads padding."""
+    """Return True if no output reads padding."""
     return axis_in_place(&x.d) and axis_in_place(&x.v) and axis_in_place(&x.h)
 
 
 cdef inline int64_t plane_of(const Image *x, const View *view, int64_t plane) noexcept nogil:
-    """The plane of a view that an output plane, counted over all images, reads first."""
+    """Return the plane of a view that an output plane, counted over all images, reads first."""
     return plane // x.d.outputs * view.planes + plane % x.d.outputs * view.plane_stride
 
 
 cdef inline int64_t window_offset(const Image *x, const View *view, int64_t plane, int64_t row) noexcept nogil:
-    """Where the windows of a row of a plane begin in a view."""
+    """Return the offset in a view at which the windows of a row of a plane begin."""
     return (plane_of(x, view, plane) * view.rows + row * x.v.stride - view.first_row) * view.row
 
 
 cdef inline int64_t row_offset(const Image *x, const View *view, int64_t row) noexcept nogil:
-    """The same of a row that is counted over all planes."""
+    """Return the same offset for a row that is counted over all planes."""
     return window_offset(x, view, row // x.v.outputs, row % x.v.outputs)
 
 
 cdef inline Span inside(int64_t start, int64_t step, int64_t count, int64_t inputs) noexcept nogil:
-    """Which i < count have inputs, not padding, at start + i * step; none where the last lies before the first."""
+    """Return the i < count that have inputs, not padding, at start + i * step; none if last <= first."""
     return Span(
         max(ceil_div(-start, step), 0) if start < 0 else 0,
         min(count, ceil_div(inputs - start, step) if start < inputs else 0))
 
 
 cdef inline Span taps_inside(const Axis *a, int64_t output) noexcept nogil:
-    """The taps by which an output reads inputs."""
+    """Return the taps by which an output reads inputs."""
     return inside(output * a.stride + a.first, max(a.step, 1), a.taps, a.inputs)
 
 
 cdef inline Span outputs_inside(const Axis *a, int64_t tap) noexcept nogil:
-    """The outputs that read inputs by a tap."""
+    """Return the outputs that read inputs by a tap."""
     return inside(a.first + tap * a.step, a.stride, a.outputs, a.inputs)
 
 
@@ -160,4 +164,4 @@ cdef Axis forward_axis_of(
 ) except *
 
 cdef enum:
-    TASKS = 16    # cuts by shape alone: as many pieces as this share evenly among few threads
+    TASKS = 16    # pieces of work: they divide evenly among few threads, and depend only on shapes

@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
 """The geometry that all kernels of convolutions share: axes, images, blocks of output pixels, and register tiles.
 
-A correlation reads windows of an image at regular places. `Axis` describes one spatial axis, `Image` the array that is
-read, `Block` a part of the output pixels, and `View` the place from which a block reads its channels. A missing axis
-has one pixel and one tap, so that the same loop nest serves lines, images and volumes.
+A correlation reads windows of an image at regular places. `Axis` describes a spatial axis, `Image` the array that is
+read, `Block` a part of the output pixels, and `View` the place from which a block reads its channels. If an axis is
+missing, it has a single pixel and a single tap, so that the same loop nest serves lines, images and volumes.
 """
 import itertools
 import math
@@ -19,7 +19,7 @@ from fastconv._core cimport gemm_tile, kernel_table, size_product, tiles
 cnp.import_array()
 
 
-# ---- geometry: an image, the windows that move over it, and blocks of their places -----------------------------------
+# ---- geometry: an image, the windows that move over it, and blocks of output pixels ----------------------------------
 
 cdef enum:
     PANEL_FLOATS = 1 << 16                 # 256 KB: a quarter to a half of a second-level cache
@@ -28,7 +28,7 @@ cdef double MOST_BYTES = 4.0 * (1 << 30) * (1 << 30)
 
 
 cdef float *floats(cnp.ndarray array, int64_t size) except? NULL:
-    """The last gate before raw pointers: `array` must hold `size` float32 in C order."""
+    """Return the data of `array`, or raise ValueError if it does not hold `size` float32 in C order."""
     if (
         cnp.PyArray_TYPE(array) != cnp.NPY_FLOAT32 or not cnp.PyArray_ISCARRAY_RO(array)
         or cnp.PyArray_SIZE(array) != size
@@ -40,7 +40,7 @@ cdef float *floats(cnp.ndarray array, int64_t size) except? NULL:
 
 
 cdef int64_t groups_of(int64_t channels, cnp.ndarray w) except -1:
-    """How many groups of input channels the kernel w (.., CI, CO) has."""
+    """Return the number of groups of input channels of the kernel w (.., CI, CO)."""
     cdef int64_t ci = w.shape[w.ndim - 2]
     if channels < 1 or ci < 1 or channels % ci or w.shape[w.ndim - 1] % (channels // ci):
         raise ValueError(
@@ -58,7 +58,10 @@ cdef Axis forward_axis(
 cdef Axis backward_axis(
     int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before, int64_t phase
 ) noexcept nogil:
-    """dx[phase + o * stride] = sum over k of dy[o + (phase + before - k * dilation) / stride] w[k], where it divides"""
+    """dx[phase + o * stride] = sum over k of dy[o + (phase + before - k * dilation) / stride] w[k]
+
+    A tap k is part of the sum only if the division leaves no remainder.
+    """
     cdef Axis axis = Axis(outputs, ceil_div(inputs - phase, stride), 0, 1, 0, 0, 0, 0, inputs, phase, stride)
     cdef int64_t k
     for k in reversed(range(taps)):
@@ -138,9 +141,9 @@ cdef Image backward_image(
 cdef void check_addresses(
     int64_t images, const Axis *d, const Axis *v, const Axis *h, int64_t channels
 ) except *:
-    """The padding that windows reach has addresses, too: their differences must be int64.
+    """Raise ValueError if the addresses that windows reach may differ by more than an int64 holds.
 
-    Raises ValueError if they may not be.
+    Windows also have addresses in the padding.
     """
     cdef double bytes = sizeof(float) * <double> images * channels * reach_of(d) * reach_of(v) * reach_of(h)
     if bytes >= MOST_BYTES:
@@ -151,7 +154,7 @@ cdef void check_addresses(
 
 
 cdef inline double reach_of(const Axis *a) noexcept nogil:
-    """The most inputs, padding included, from the first one or the first that is read, to the last."""
+    """Return the number of elements from the first to the last that is an input or is read, padding included."""
     cdef int64_t last = a.first + axis_span(a)
     return max(last, a.inputs) - min(a.first, 0)
 
@@ -161,12 +164,12 @@ cdef int64_t taps_of(const Image *x) noexcept nogil:
 
 
 cdef int64_t pixels_of(const Image *x) noexcept nogil:
-    """Output pixels."""
+    """Return the number of output pixels."""
     return x.images * x.d.outputs * x.v.outputs * x.h.outputs
 
 
 def phases(tuple strides, tuple padding, tuple dilation, cnp.ndarray w, cnp.ndarray dx):
-    """The phases of strides that have pixels in dx (N, .., C) and that taps of the kernel w reach."""
+    """Return the phases of strides that have pixels in dx (N, .., C) and that taps of the kernel w reach."""
     axes = zip(strides, padding, dilation, (<object> w).shape, (<object> dx).shape[1:])
     return list(itertools.product(*[
         sorted({phase for k in range(min(taps, s)) if (phase := (k * d - before) % s) < n}) if s > 1 else (0,)
@@ -175,7 +178,7 @@ def phases(tuple strides, tuple padding, tuple dilation, cnp.ndarray w, cnp.ndar
 
 
 def fill_unreached(cnp.ndarray y, cnp.ndarray w, bias, tuple strides, tuple dilation, int activation, float alpha):
-    """y = act(bias) if there are phases of strides that no tap of the kernel w reaches"""
+    """y = act(bias), if no tap of the kernel w reaches some phases of the strides"""
     if all(math.gcd(s, d) == 1 and s <= k for s, d, k in zip(strides, dilation, (<object> w).shape)):
         return
     fill_bias(y, bias, activation, alpha)
@@ -190,16 +193,17 @@ def fill_bias(cnp.ndarray y, bias, int activation, float alpha):
 
 
 cdef inline bint block_in_place(const Image *x, const Block *block) noexcept nogil:
-    """Whether no output of a block reads padding: of a long line only the ends do."""
+    """Return True if no output of a block reads padding. In a long line only the ends read padding."""
     cdef int64_t left = x.h.first + block.column * x.h.stride
     cdef int64_t right = left + (block.columns - 1) * x.h.stride + reach(&x.h)
     return axis_in_place(&x.d) and axis_in_place(&x.v) and left >= 0 and right <= x.h.inputs
 
 
 cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels, bint copied) noexcept nogil:
-    """Blocks of at most so many pixels, but for short rows, whose panels fit the cache.
+    """Cut the output pixels into blocks of at most `pixels` pixels.
 
-    `channels` counts those of all taps along the depth that are taken at a time.
+    The panel of a block fits the cache, unless a short row exceeds it. `channels` is the number of channels of all taps
+    along the depth that are taken at a time.
     """
     cdef Cut cut
     cdef int64_t all_rows = x.images * x.d.outputs * x.v.outputs, columns = pixels, rows, width, panel_rows
@@ -214,14 +218,14 @@ cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels, bint copie
         rows = min(rows, max((PANEL_FLOATS // (width * channels) - reach(&x.v)) // x.v.stride + 1, 1))
     cut.rows = even_parts(all_rows, rows)
     cut.row_blocks = ceil_div(all_rows, cut.rows)
-    # Rows of a block are a stride apart, but for the first of a plane.
+    # Rows of a block are a stride apart, except the first row of a plane.
     panel_rows = (cut.rows - 1) * x.v.stride + (ceil_div(cut.rows, x.v.outputs) + 1) * reach(&x.v)
     cut.panel_floats = (size_product(size_product(panel_rows, width), channels) + 15) // 16 * 16 if copied else 0
     return cut
 
 
 cdef Block cut_block(const Image *x, const Cut *cut, int64_t i) noexcept nogil:
-    """The i-th block, row by row."""
+    """Return the i-th block; blocks are counted row by row."""
     cdef int64_t row = i // cut.column_blocks * cut.rows, column = i % cut.column_blocks * cut.columns
     return Block(
         row, min(cut.rows, x.images * x.d.outputs * x.v.outputs - row), column, min(cut.columns, x.h.outputs - column))
@@ -230,9 +234,9 @@ cdef Block cut_block(const Image *x, const Cut *cut, int64_t i) noexcept nogil:
 cdef View look(
     const Image *x, const Block *block, int64_t tap, int64_t taps, int64_t channel, int64_t channels, float *panel
 ) noexcept nogil:
-    """What a block reads of channels channel..channel + channels for the taps tap..tap + taps along the depth.
+    """Return the view of a block: channels channel..channel + channels, taps tap..tap + taps along the depth.
 
-    It is copied to `panel`, if there is one, where it reads padding.
+    If the block reads padding, its inputs are copied to `panel`, unless that is NULL.
     """
     cdef View view
     cdef int64_t last = block.row + block.rows - 1, first_plane = block.row // x.v.outputs
@@ -277,7 +281,7 @@ cdef View look(
 cdef inline void copy_row(
     float *to, const Image *x, int64_t row, int64_t left, int64_t width, int64_t channel, int64_t channels
 ) noexcept nogil:
-    """`width` pixels from column `left` of the input row that starts at pixel `row`, zeros outside of it."""
+    """Copy `width` pixels from column `left` of the input row that starts at pixel `row`; write zeros outside of it."""
     cdef int64_t before = min(max(-left, 0), width)
     cdef int64_t inside = max(min(left + width, x.h.inputs) - (left + before), 0)
     cdef const float *source = x.data + (row + left + before) * x.channels + channel
@@ -295,12 +299,15 @@ cdef inline void copy_row(
 # ---- products of row pointers with packed columns --------------------------------------------------------------------
 
 cdef int widest(const kernel_table *table) noexcept nogil:
-    """Vectors of columns in the widest tile."""
+    """Return the number of vectors of columns in the widest tile."""
     return 4 if table.gemm_height[4] else 3
 
 
 cdef int tile_vectors(const kernel_table *table, int64_t columns) noexcept nogil:
-    """Width of the next tile where `columns` are left: the widest one, but no thin rest after it."""
+    """Return the width in vectors of the next tile if `columns` are left.
+
+    It is the widest tile, or half of the rest if a thin rest would follow.
+    """
     cdef int most = widest(table)
     cdef int64_t left = ceil_div(columns, table.vector_floats)
     if left <= most:
@@ -309,7 +316,7 @@ cdef int tile_vectors(const kernel_table *table, int64_t columns) noexcept nogil
 
 
 def tile_shape(int64_t columns) -> tuple:
-    """(rows, columns) of the sums that the first tile of so many columns holds in registers."""
+    """Return the (rows, columns) of sums that the first tile of `columns` columns holds in registers."""
     cdef int vectors = tile_vectors(tiles(), columns)
     return tiles().gemm_height[vectors], vectors * tiles().vector_floats
 
@@ -317,7 +324,7 @@ def tile_shape(int64_t columns) -> tuple:
 cdef void multiply(
     const kernel_table *table, gemm_tile *tile, const float **rows, float **out, int64_t count, int vectors
 ) noexcept nogil:
-    """Runs `count` rows through tiles of nearly equal heights."""
+    """Run `count` rows through tiles of nearly equal heights."""
     cdef int64_t parts = ceil_div(count, table.gemm_height[vectors]), part, first = 0, last
     for part in range(parts):
         last = count * (part + 1) // parts

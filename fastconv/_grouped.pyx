@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
-"""Convolutions whose groups have few channels, down to depthwise ones: output channels lie in the lanes of vectors.
+"""Convolutions whose groups have few channels, down to depthwise convolutions.
 
-A vector may hold several groups. Windows slide along lines of pointers to pixels, so that padding, strides and dilation
-are matters of the pointers alone: padding is a pointer to zeros.
-Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu/backend.py`).
+Output channels lie in the lanes of vectors. A vector may hold several groups. Windows slide along lines of pointers to
+pixels. Only the pointers depend on padding, strides and dilation: padding is a pointer to zeros.
+The caller (`backends/cpu/backend.py`) checks shapes, dtypes and contiguity.
 """
 cimport numpy as cnp
 import numpy as np
@@ -46,32 +46,33 @@ cdef extern from "kernels.h":
     enum: GROUPED_TAPS
     enum: GROUPED_ROWS
 
-# Cuts by shape alone, so that the bits of a result do not depend on the number of threads.
+# Cuts depend only on shapes, so that the bits of a result do not depend on the number of threads.
 cdef enum:
     SLICE = 128                            # channels at a time: a window's pixels stay in the first-level cache
     KERNEL_FLOATS = 1 << 13                # of the kernel, for the same reason: 32 KB
     LINE = 256                             # pixels of a row in a block
     BLOCK_FLOATS = 1 << 16                 # of y in a block: 256 KB
-    TASKS = 16                             # as many pieces as this share evenly among few threads
-    CHUNKS = 16                            # partial sums of a kernel's gradient,
-    MOST_PARTIAL_FLOATS = 1 << 20          # as long as they are small
-    LOADS = 4                              # a multiply-add waits for memory: it counts as so many
+    TASKS = 16                             # pieces of work: they divide evenly among few threads
+    CHUNKS = 16                            # partial sums of a kernel's gradient
+    MOST_PARTIAL_FLOATS = 1 << 20          # in all these partial sums
+    LOADS = 4                              # a multiply-add waits for memory: it counts LOADS times
     LANES = 16                             # of the widest vector
-    AHEAD = 32                             # outputs between a tile of a long row and what it fetches
+    AHEAD = 32                             # outputs between a tile of a long row and the tile that it fetches
 
 
 cdef struct Way:
-    # One spatial axis of a convolution, or of its gradient with respect to x: then x is dy, and outputs are those of dx
+    # A spatial axis of a convolution, or of its gradient with respect to x. If `backward`, x is dy, and the outputs are
+    # pixels of dx.
     bint backward
     int64_t inputs, outputs, taps, stride, dilation, before
-    int64_t phases                         # of the outputs, that have axes of their own
+    int64_t phases                         # of the outputs; each phase has its own axis
 
 
 cdef Way way_of(
     cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple strides, tuple padding, tuple dilation, int64_t behind,
     bint backward
 ) except *:
-    """The spatial axis with so many others behind it; one place where there is none."""
+    """Return the spatial axis that `behind` others follow; an axis of a single place if there is none."""
     cdef int64_t i = w.ndim - 3 - behind
     if i < 0:
         return Way(backward, 1, 1, 1, 1, 1, 0, 1)
@@ -95,35 +96,35 @@ cdef struct Grouped:
     int64_t images, x_channels
     int64_t depth, width                   # channels of a group in x and in y
     const float *w
-    int64_t w_tap, w_row                   # floats from one tap of the kernel to the next, and from one channel k
+    int64_t w_tap, w_row                   # floats to the next tap of the kernel, and to the next channel k
     int64_t w_floats
     const float *bias
-    float *y                               # the output; or dy, which is read
+    float *y                               # the output, or dy, which is read
     int64_t y_channels
     int64_t activation
     float alpha
     float *dw
-    float *partials                        # dw of the chunks but the first
+    float *partials                        # dw of all chunks except the first
     Way d, v, h                            # depth, vertical, horizontal
-    # A task is a block of the pixels of a plane of one image times a slice of the channels
+    # A task is a block of the pixels of a plane of an image times a slice of the channels
     int64_t planes, rows, row_blocks, columns, column_blocks, slice, slices
     int64_t chunk, chunks                  # blocks in a chunk
     int32_t lanes[LANES]
-    int64_t pixels, segments               # room for so many pointers to pixels, and offsets
+    int64_t pixels, segments               # capacity: pointers to pixels, and offsets
     int64_t scratch_bytes
 
 
 cdef struct Lines:
-    # How windows slide along an axis: the outputs p, p + phases, .. read neighbours of some lines of pixels
+    # Lines along which windows slide: the outputs p, p + phases, .. of an axis read neighbours in some lines of pixels.
     int64_t phases
-    int64_t count, elements                # lines of a phase, and their pixels,
-    int64_t element, shift                 # pixels from one to the next, and from one line to the next
-    int64_t taps, stride                   # of the tiles; a window of more taps is cut into several segments,
-    int64_t segment                        # whose first pixels lie so far apart among the pointers
+    int64_t count, elements                # lines of a phase, and pixels of a line
+    int64_t element, shift                 # pixels to the next element, and to the next line
+    int64_t taps, stride                   # of the tiles; if a window has more taps, it is cut into segments
+    int64_t segment                        # pointers from the first pixel of a segment to the next segment
 
 
 cdef int64_t widest_window(const Grouped *g, const Axis *h) noexcept nogil:
-    """The most neighbouring taps that tiles take at once and that divide those of an axis."""
+    """Return the largest number of neighbouring taps that tiles take at once and that divides the taps of an axis."""
     cdef int64_t taps
     if (h.step == 1 or h.stride == 1) and h.stride <= GROUPED_STRIDE:
         for taps in reversed(range(2, min(h.taps, GROUPED_TAPS) + 1)):
@@ -133,7 +134,7 @@ cdef int64_t widest_window(const Grouped *g, const Axis *h) noexcept nogil:
 
 
 cdef Lines lay_lines(const Grouped *g, const Axis *h, int64_t outputs) noexcept nogil:
-    """How `outputs` neighbours along an axis are computed."""
+    """Return the lines from which `outputs` neighbours along an axis are computed."""
     cdef int64_t taps = widest_window(g, h), phases = h.step if h.stride == 1 else 1
     if taps == 1:
         return Lines(1, h.taps, outputs, h.stride, h.step, 1, 1, outputs)
@@ -142,7 +143,7 @@ cdef Lines lay_lines(const Grouped *g, const Axis *h, int64_t outputs) noexcept 
 
 
 cdef inline int64_t pixel_rows(const Axis *v, int64_t outputs) noexcept nogil:
-    """Input rows between the first and the last that so many rows of outputs read, both included."""
+    """Return the number of input rows from the first to the last that `outputs` rows of outputs read."""
     return (outputs - 1) * v.stride + (v.taps - 1) * v.step + 1 if v.taps else 0
 
 
@@ -150,7 +151,7 @@ cdef void list_pixels(
     const Grouped *g, const Axis *d, const Axis *v, const Axis *h, const Lines *lines, int64_t image, int64_t plane,
     int64_t row, int64_t rows, int64_t column, int64_t channel, const float *zeros, const float **pixels
 ) noexcept nogil:
-    """Pointers to the pixels that a block reads, `zeros` for padding: row by row, phase by phase, line by line."""
+    """List pointers to the pixels that a block reads, `zeros` for padding: row by row, phase by phase, line by line."""
     cdef const float *start
     cdef int64_t t, r, p, i, e, depth, ih, iw, first, end, step = lines.element * g.x_channels
     for t in range(d.taps):
@@ -179,7 +180,7 @@ cdef int64_t list_segments(
     const Grouped *g, const Axis *d, const Axis *v, const Axis *h, const Lines *lines, int64_t rows,
     int64_t *line_offsets, int64_t *w_offsets
 ) noexcept nogil:
-    """Where every segment of the window begins among the pointers and in the kernel; returns their number."""
+    """List the offsets of the segments of a window among the pointers and in the kernel; return their number."""
     cdef int64_t row = lines.phases * lines.count * lines.elements, parts = h.taps // lines.taps, t, i, j
     for t in range(d.taps):
         for i in range(v.taps):
@@ -194,14 +195,17 @@ cdef int64_t list_segments(
 
 
 cdef inline int64_t tile_rows(int64_t left) noexcept nogil:
-    """Height of the next tile where so many outputs are left: few tiles, and no small ones where 7 divides."""
+    """Return the height of the next tile if `left` outputs are left: few tiles, and no small tiles if 7 divides."""
     if left >= 7 and left % 7 == 0:
         return 7
     return 8 if left >= 8 else 7 if left == 7 else 4 if left >= 4 else 2 if left >= 2 else 1
 
 
 cdef inline int64_t zero_floats(const Grouped *g) noexcept nogil:
-    """The zeros that stand for a pixel of padding, and for what a vector reads after it: whole cache lines."""
+    """Return the number of zeros for a pixel of padding and for the floats that a vector reads after it.
+
+    They fill entire cache lines.
+    """
     return (g.slice // g.width * g.depth + LANES + 15) // 16 * 16
 
 
@@ -209,7 +213,7 @@ cdef void sweep(
     const Grouped *g, const grouped_kernel *kernels, grouped_tile *tile, const Axis *d, const Axis *v, const Axis *h,
     int64_t block, int64_t channel, char *scratch
 ) noexcept nogil:
-    """Runs the tiles over one block of the outputs of two axes: columns in strips, whose rows share most pixels."""
+    """Run the tiles over a block of the outputs of two axes: columns in strips, whose rows share most pixels."""
     cdef int64_t row = block // g.column_blocks % g.row_blocks * g.rows, rows = min(g.rows, v.outputs - row)
     cdef int64_t column = block % g.column_blocks * g.columns, columns = min(g.columns, h.outputs - column)
     cdef int64_t plane = block // (g.column_blocks * g.row_blocks) % g.planes
@@ -233,7 +237,7 @@ cdef void sweep(
     tile.w_tap = h.kernel_step * g.w_tap
     tile.x_columns = g.x_channels - source
     tile.y_step = lines.phases * h.y_step * g.y_channels
-    # What is fetched ahead: the tile below, or where there is one long row alone, one further on in it.
+    # Prefetch the tile below, or a later tile of the same row if there is only a single, long row.
     along = rows == 1 and lines.elements >= 2 * AHEAD * lines.stride
     tile.y_next = AHEAD * tile.y_step if along else v.y_step * h.y_size * g.y_channels
     tile.next = AHEAD * lines.stride if along else v.stride * lines.phases * lines.count * lines.elements
@@ -255,7 +259,7 @@ cdef void sweep(
 
 
 cdef grouped_tile start_tile(const Grouped *g, int64_t channel) noexcept nogil:
-    """What all tiles of one slice of the channels have in common."""
+    """Return a tile with the fields that all tiles of a slice of the channels have in common."""
     cdef grouped_tile tile
     tile.w_row = g.w_row
     tile.w = g.w + channel
@@ -270,7 +274,7 @@ cdef grouped_tile start_tile(const Grouped *g, int64_t channel) noexcept nogil:
 
 
 cdef void correlate_block(const void *work, int64_t task, char *scratch) noexcept nogil:
-    """Compute one block of pixels of one slice of the channels, phase by phase."""
+    """Compute a block of pixels of a slice of the channels, phase by phase."""
     cdef const Grouped *g = <const Grouped *> work
     cdef int64_t channel = task % g.slices * g.slice, phase
     cdef grouped_tile tile = start_tile(g, channel)
@@ -283,7 +287,7 @@ cdef void correlate_block(const void *work, int64_t task, char *scratch) noexcep
 
 
 cdef void sum_chunk(const void *work, int64_t task, char *scratch) noexcept nogil:
-    """Sum one chunk of the blocks of pixels into dw, for one slice of the channels."""
+    """Sum a chunk of the blocks of pixels into dw, for a slice of the channels."""
     cdef const Grouped *g = <const Grouped *> work
     cdef int64_t channel = task % g.slices * g.slice, chunk = task // g.slices, i
     cdef int64_t blocks = g.images * g.planes * g.row_blocks * g.column_blocks
@@ -335,7 +339,7 @@ cdef void cut(Grouped *g) noexcept nogil:
 
 
 cdef double work_of(const Grouped *g) noexcept nogil:
-    """Multiply-adds, as `threads_for` counts them."""
+    """Return the number of multiply-adds, as `threads_for` counts them."""
     cdef double pixels = <double> g.images * min(
         g.d.inputs * g.v.inputs * g.h.inputs, g.d.outputs * g.v.outputs * g.h.outputs)
     return LOADS * pixels * g.d.taps * g.v.taps * g.h.taps * g.y_channels * g.depth
@@ -412,7 +416,7 @@ def conv_backward_input(
 
 
 cdef cnp.ndarray transpose_groups(cnp.ndarray w, int64_t groups):
-    """(.., CI, groups * CO) as (.., CO, groups * CI)"""
+    """Return w (.., CI, groups * CO) as (.., CO, groups * CI)."""
     cdef int64_t rank = w.ndim, ci = w.shape[rank - 2], co = w.shape[rank - 1]
     taps = (<object> w).shape[:rank - 2]
     if ci == 1 and co == groups:

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
-"""Matrix products: correlations of one row of pixels with one tap, unless one factor has few rows.
+"""Matrix products: correlations of a row of pixels with a single tap, unless a factor has few rows.
 
-Shapes, dtypes and contiguity have been checked by the caller (`backends/cpu/backend.py`).
+The caller (`backends/cpu/backend.py`) checks shapes, dtypes and contiguity.
 """
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange
@@ -25,7 +25,7 @@ cdef extern from * nogil:
 # ---- many rows: b packed into tiles ----------------------------------------------------------------------------------
 
 cdef Image matrix_rows(cnp.ndarray a) except *:
-    """The rows of a matrix as pixels, its columns as channels."""
+    """Return an image with the rows of a matrix as pixels and its columns as channels."""
     cdef int64_t pixels = a.shape[0], channels = a.shape[1]
     return Image(
         floats(a, pixels * channels), 1,
@@ -73,7 +73,7 @@ def matmul_transposed(
     correlate_gradients(&g)
 
 
-# ---- few rows: b read once and where it lies -------------------------------------------------------------------------
+# ---- few rows: b read once, in place ---------------------------------------------------------------------------------
 
 cdef struct Stream:
     # y = act(bias + a op(b))
@@ -91,9 +91,9 @@ cdef struct Stream:
 cdef enum:
     STREAM_ROWS = 64                       # of a, at most
     STREAM_DEPTH = 32                      # rows of b at a time
-    STREAM_COLUMNS = 2048                  # of b for one task: runs of 8 KB
+    STREAM_COLUMNS = 2048                  # of b in a task: runs of 8 KB
     FEWEST_STREAM_COLUMNS = 256
-    DOT_TASK = 64                          # rows of b for one task
+    DOT_TASK = 64                          # rows of b in a task
     TILE_COLUMNS = 64                      # of the widest tile
     CACHE_LINE = 16                        # floats
 
@@ -113,7 +113,7 @@ cdef Stream stream_of(
 
 
 cdef void list_matrix_rows(const Stream *s, const float **rows, float **out) noexcept nogil:
-    """Where the rows of a and y begin."""
+    """List the addresses at which the rows of a and y begin."""
     cdef int64_t r
     for r in range(s.rows):
         rows[r] = s.a + r * s.depth
@@ -121,7 +121,10 @@ cdef void list_matrix_rows(const Stream *s, const float **rows, float **out) noe
 
 
 cdef inline void fetch(const float *b, int64_t rows, int64_t step, int64_t columns) noexcept nogil:
-    """Asks for a block of b, since rows far apart are no stream to a processor: memory gives 1.5 times as much."""
+    """Prefetch a block of b, since a processor does not detect rows far apart as a stream.
+
+    Memory then delivers 1.5 times as much.
+    """
     cdef int64_t r, line
     for r in range(rows):
         for line in range(ceil_div(columns, CACHE_LINE)):
@@ -129,7 +132,7 @@ cdef inline void fetch(const float *b, int64_t rows, int64_t step, int64_t colum
 
 
 cdef void stream_rows(const Stream *s, int64_t first, int64_t end) noexcept nogil:
-    """The columns first..end of a b: a few rows of b at a time meet all rows of a."""
+    """Compute the columns first..end of a b: a few rows of b at a time meet all rows of a."""
     cdef const float *rows[STREAM_ROWS]
     cdef float *out[STREAM_ROWS]
     cdef float packed[STREAM_DEPTH * TILE_COLUMNS]
@@ -167,7 +170,7 @@ cdef void stream_rows(const Stream *s, int64_t first, int64_t end) noexcept nogi
 
 
 cdef void dot_rows(const Stream *s, int64_t first, int64_t end) noexcept nogil:
-    """The rows first..end of a b^T, where b has few."""
+    """Compute the rows first..end of a b^T, if b has few rows."""
     cdef Stream part = s[0]
     part.a += first * s.depth
     part.y += first * s.columns
@@ -176,7 +179,7 @@ cdef void dot_rows(const Stream *s, int64_t first, int64_t end) noexcept nogil:
 
 
 cdef void stream_dots(const Stream *s, int64_t first, int64_t end) noexcept nogil:
-    """The columns first..end of a b^T: a few rows of b at a time meet all rows of a."""
+    """Compute the columns first..end of a b^T: a few rows of b at a time meet all rows of a."""
     cdef const float *rows[STREAM_ROWS]
     cdef float *out[STREAM_ROWS]
     cdef int64_t begin = 0, i
@@ -203,7 +206,7 @@ def matmul_stream(
     cnp.ndarray y,    # OUT (M, N)
     bint transpose_b, int activation, float alpha,
 ):
-    """y = act(bias + a op(b)), reading b once and where it lies"""
+    """y = act(bias + a op(b)), reading b once, in place"""
     cdef Stream s = stream_of(a, b, bias, y, transpose_b, activation, alpha)
     if s.rows > STREAM_ROWS:
         raise ValueError(f"A stream has at most {STREAM_ROWS} rows. Received: {s.rows}.")
@@ -228,7 +231,7 @@ def matmul_dots(
     cnp.ndarray y,    # OUT (M, N)
     bint transpose_b, int activation, float alpha,
 ):
-    """y = act(bias + a op(b)), reading a once and where it lies"""
+    """y = act(bias + a op(b)), reading a once, in place"""
     cdef cnp.ndarray columns = b if transpose_b else b.T.copy()
     cdef Stream s = stream_of(a, columns, bias, y, True, activation, alpha)
     cdef int threads = threads_for(<double> s.rows * s.depth * s.columns)
@@ -244,7 +247,7 @@ def matmul_dots(
 # ---- sums of few products: y written in long runs --------------------------------------------------------------------
 
 cdef struct Shallow:
-    # y = a^T b, where a and b have few rows
+    # y = a^T b, for a and b of few rows
     const kernel_table *table
     const float *a
     const float *b
@@ -253,13 +256,13 @@ cdef struct Shallow:
 
 
 cdef enum:
-    SHALLOW_DEPTH = 16                     # more repay that b is packed once for all rows
+    SHALLOW_DEPTH = 16                     # if there are more, packing b once for all rows pays
     SHALLOW_HEIGHT = 12                    # rows of y side by side: one or two tiles
-    SHALLOW_TASK = 4 * SHALLOW_HEIGHT      # rows of y for one task
+    SHALLOW_TASK = 4 * SHALLOW_HEIGHT      # rows of y in a task
 
 
 cdef void multiply_shallow(const Shallow *s, int64_t first, int64_t end) noexcept nogil:
-    """The rows first..end of y, a few side by side: runs as long as rows are no obstacle to a processor's stores."""
+    """Compute the rows first..end of y, a few side by side. Runs as long as rows do not slow down stores."""
     cdef const float *rows[SHALLOW_TASK]
     cdef float *out[SHALLOW_TASK]
     cdef float packed[SHALLOW_DEPTH * TILE_COLUMNS]
