@@ -69,11 +69,11 @@ cdef struct Way:
 
 
 cdef Way way_of(
-    cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple strides, tuple padding, tuple dilation, int64_t behind,
+    cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple strides, tuple padding, tuple dilation, int64_t following,
     bint backward
 ) except *:
-    """Return the spatial axis that `behind` others follow; an axis of a single place if there is none."""
-    cdef int64_t i = w.ndim - 3 - behind
+    """Return the spatial axis that `following` others follow; an axis of a single place if there is none."""
+    cdef int64_t i = w.ndim - 3 - following
     if i < 0:
         return Way(backward, 1, 1, 1, 1, 1, 0, 1)
     return Way(

@@ -97,12 +97,12 @@ def check_gradient(f, arrays):
     rng = np.random.default_rng(2)
     found = gradient_of(f, arrays)(*arrays)
     directions = [rng.standard_normal(a.shape) if is_float(a) else None for a in arrays]
-    ahead, behind = (
+    ahead, back = (
         leaves(f(*(a if v is None else a + h * v for a, v in zip(arrays, directions)))) for h in (STEP, -STEP)
     )
     rng = np.random.default_rng(1)
     cotangents = [rng.standard_normal(np.shape(y)) for y in ahead]
-    floats = [(a, b, c) for a, b, c in zip(ahead, behind, cotangents) if is_float(a)]
+    floats = [(a, b, c) for a, b, c in zip(ahead, back, cotangents) if is_float(a)]
     slope = sum(np.sum((a - b) * c) for a, b, c in floats) / (2 * STEP)
     terms = [np.sum(d * v) for d, v in zip(found, (v for v in directions if v is not None), strict=True)]
     scale = sum(np.sum(np.abs((a - b) * c)) for a, b, c in floats) / (2 * STEP) + sum(abs(t) for t in terms)

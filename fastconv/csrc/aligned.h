@@ -1,6 +1,6 @@
-/* NumPy arrays that begin on a cache line, and large ones not all at the same place of a page. NumPy's own begin 16 bytes behind
- * a line as often as not, and then each vector of 64 bytes lies on two lines. Large ones begin 16 bytes behind a page, as all large
- * blocks of malloc do: a kernel that reads one and writes another then waits wherever it reads just behind, by the lower 12 bits of
+/* NumPy arrays that begin on a cache line, and large ones not all at the same place of a page. NumPy's own begin 16 bytes after
+ * a line as often as not, and then each vector of 64 bytes lies on two lines. Large ones begin 16 bytes after a page, as all large
+ * blocks of malloc do: a kernel that reads one and writes another then waits wherever it reads just after a write, by the lower 12 bits of
  * the address, what it has yet to write. That takes up to 1.4 times as long. The including file has called import_array(). */
 #ifndef FASTCONV_ALIGNED_H
 #define FASTCONV_ALIGNED_H

@@ -1,6 +1,6 @@
 /* Vector words that every instruction set builds in the same way from its own. */
 
-/* The first `left` floats at p (all lanes when left >= LANES), zeros behind them; and their way back. */
+/* The first `left` floats at p (all lanes when left >= LANES), zeros after them; and their way back. */
 static inline vec v_read(const float *p, int64_t left) { return left >= LANES ? v_load(p) : v_load_tail(p, (int)left); }
 static inline void v_write(float *p, vec a, int64_t left) {
     if (left >= LANES) v_store(p, a);
@@ -30,7 +30,7 @@ static inline vec v_minimum(vec a, vec b) { return v_choose(v_nan(a), a, v_min(a
 static inline vec v_abs(vec a) { return (vec)((ivec)a & 0x7fffffff); }
 static inline vec v_copysign(vec a, vec sign) { return (vec)(((ivec)a & 0x7fffffff) | ((ivec)sign & ~0x7fffffff)); }
 
-/* The lanes from `distance` on; behind them the first ones. */
+/* The lanes from `distance` on, then the first lanes. */
 INLINE vec v_rotate(vec a, int distance) {
     static const int32_t lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     ivec index;

@@ -3,7 +3,7 @@
  * x = n log 2 + r with integral n and |r| <= log(2)/2, so that e^x = 2^n (1 + (e^r - 1)). The polynomial is the minimax fit of
  * (e^r - 1 - r) / r^2 in degree 4, relative to e^r: its error is 0.04 ulp. */
 
-/* The integer nearest to x / log 2: adding 1.5 * 2^23 leaves no bits behind the point. */
+/* The integer nearest to x / log 2: adding 1.5 * 2^23 leaves no bits after the point. */
 static inline vec v_exponent(vec x) { return (x * 1.44269504f + 12582912.0f) - 12582912.0f; }
 
 /* e^r - 1 for r = x - n log 2; the first half of log 2 has 9 bits, so that n times it is exact (Cody and Waite 1980). */

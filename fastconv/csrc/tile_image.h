@@ -67,7 +67,7 @@ INLINE void affine_mix(
     }
 }
 
-/* The same for three channels of pixels with another number behind them: of all squares but the last one of an image. */
+/* The same for three channels of pixels with another number after them: of all squares but the last of an image. */
 INLINE void affine_mix_3(
     float *y, const float *a, const float *b, const float *c, const float *d, float down, float right) {
     const quad upper = *(const quad *)a * (1 - right) + *(const quad *)b * right;
@@ -122,7 +122,7 @@ INLINE void reverse_pixels(float *y, const float *x, int64_t W, int64_t C) {
         for (int64_t c = 0; c < C; c++) y[w * C + c] = x[(W - 1 - w) * C + c];
 }
 
-/* Pixels between the first and the last are copied with a number behind them, in whose place the next one is written after it. */
+/* Pixels between the first and the last are copied with a number after them, which the next pixel overwrites. */
 INLINE void reverse_pixels_3(float *y, const float *x, int64_t W) {
     memcpy(y, x + (W - 1) * 3, 3 * sizeof(float));
     for (int64_t w = 1; w < W - 1; w++) *(quad *)(y + w * 3) = *(const quad *)(x + (W - 1 - w) * 3);

@@ -15,7 +15,7 @@ INLINE void pad_side(float *y, const float *x, const int64_t *source, int64_t co
         for (int64_t i = 0; i < count; i++) copy_floats(y + i * C, x + source[i] * C, C, 0);
 }
 
-/* y (OW, C) = x (W, C) behind `before` other pixels and in front of the rest; source[ow] >= 0 is the pixel that they copy, else
+/* y (OW, C) = x (W, C) after `before` other pixels and in front of the rest; source[ow] >= 0 is the pixel that they copy, else
  * they are the constant, as all are where x is NULL. */
 static void f32_pad_row(
     float *y, const float *x, const int64_t *source, int64_t before, int64_t W, int64_t OW, int64_t C, float value,

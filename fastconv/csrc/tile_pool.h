@@ -1,5 +1,5 @@
 /* Pooling of one row: channels in lanes, or those of several neighbouring windows where they are few; one pass over the taps
- * that lie inside the image. The inner functions take the window by value: behind a pointer, every store of a float would
+ * that lie inside the image. The inner functions take the window by value: through a pointer, every store of a float would
  * make the compiler read it again. */
 
 /* The parts of `run` neighbouring windows that lie inside the image: `height` x `width` taps of each, the first at x + start
@@ -29,7 +29,7 @@ INLINE int64_t taps_before(int64_t first, int64_t start, int64_t dilation) {
     return first == start ? 0 : (first - start) / dilation;
 }
 
-/* Of window `ow` of output row `oh` and those behind it, up to `end`, that have as many taps: one window where the image's
+/* Of window `ow` of output row `oh` and the following windows up to `end`, that have as many taps: one window where the image's
  * edge cuts it. */
 static inline taps taps_from(pool_window p, span rows, int64_t oh, int64_t ow, int64_t end) {
     const span columns = span_inside(ow * p.SW - p.left, p.W, p.KW, p.DW);
@@ -365,7 +365,7 @@ INLINE void unpool_packed_pairs(
 }
 
 /* `run` windows of two columns side by side, whose first column is tap `number`. Pixels are stored from left to right: what
- * a vector writes behind its own, the next one overwrites. */
+ * a vector writes after its own, the next one overwrites. */
 INLINE void unpool_pairs(
     float *dx, const float *dy, const int32_t *argmax, pool_window p, int32_t number, int64_t run) {
     const float *end = dx + 2 * run * p.C;

@@ -139,7 +139,7 @@ INLINE void winograd_gradient_vector(float *to, int64_t step, const float *const
     }
 }
 
-/* to[f * step + c] = (A dy A^T)[f] of the 4 x 4 pixels at `pixels`; whole vectors, zeros behind the channels. */
+/* to[f * step + c] = (A dy A^T)[f] of the 4 x 4 pixels at `pixels`; whole vectors, zeros after the channels. */
 static void f32_winograd_gradient(float *to, int64_t step, const float *const *pixels, int64_t channels) {
     int64_t c = 0;
     for (; c + LANES <= channels; c += LANES) winograd_gradient_vector(to, step, pixels, c, LANES);

@@ -9,7 +9,7 @@ template <int ROWS, int COLUMNS, bool WHOLE_ROWS, bool WHOLE_COLUMNS> struct Cor
 
     const Window& g;
     const float *x, *dy;
-    int number, end, column;  // the first pixel of the chunk, the one behind the last chunk, the first column
+    int number, end, column;  // the first pixel of the chunk, the pixel after the last chunk, the first column
     int z[TERMS], y[TERMS], at_x[TERMS], channel[TERMS];  // what this thread's rows are: where taps see, and of what
     Pixel pixel;                                          // of its first load of a
     float4 a[A_LOADS], b[B_LOADS];
@@ -23,7 +23,7 @@ template <int ROWS, int COLUMNS, bool WHOLE_ROWS, bool WHOLE_COLUMNS> struct Cor
         for (int j = 0; j < TERMS; j++) {
             channel[j] = (row + j) % g.ci;
             Pixel tap((row + j) / g.ci, g.z.taps, g.y.taps, g.x.taps);
-            z[j] = tap.image ? -(1 << 30) : tap.z * g.z.dilation - g.z.before;  // behind the last tap: outside
+            z[j] = tap.image ? -(1 << 30) : tap.z * g.z.dilation - g.z.before;  // after the last tap: outside
             y[j] = tap.y * g.y.dilation - g.y.before, at_x[j] = tap.x * g.x.dilation - g.x.before;
         }
     }

@@ -59,7 +59,7 @@ def check() -> None:
         pages = reference()
         if pages is None:
             continue
-        behind = np.frombuffer(pages, np.uint8, -(-size // PAGE) * PAGE - size, GUARD + size)
-        written = (behind != FRESH).any()
-        behind[...] = FRESH
+        rest = np.frombuffer(pages, np.uint8, -(-size // PAGE) * PAGE - size, GUARD + size)
+        written = (rest != FRESH).any()
+        rest[...] = FRESH
         assert not written, f"a kernel wrote after the end of an array of {size} bytes at {start:#x}"

@@ -76,9 +76,9 @@ def test_gradient_is_the_derivative(cls, arguments, shape, expected):
     step = 1e-6
     directions = [rng.normal(size=a.shape) for a in flat]
     ahead = [a + step * d for a, d in zip(flat, directions)]
-    behind = [a - step * d for a, d in zip(flat, directions)]
+    back = [a - step * d for a, d in zip(flat, directions)]
     unwrap = (lambda arrays: arrays) if isinstance(x, list) else (lambda arrays: arrays[0])
-    quotient = (loss(unwrap(ahead), weights) - loss(unwrap(behind), weights)) / (2 * step)
+    quotient = (loss(unwrap(ahead), weights) - loss(unwrap(back), weights)) / (2 * step)
     along = sum(float((d * direction).sum()) for d, direction in zip(dflat, directions))
     assert along == pytest.approx(quotient, rel=1e-5, abs=1e-6)
 

@@ -1,4 +1,4 @@
-"""Calls leave no objects behind: later calls do not become more expensive."""
+"""Calls leave no objects in memory: later calls do not become more expensive."""
 
 from __future__ import annotations
 
