@@ -13,6 +13,7 @@ from libc.string cimport memcpy
 from fastconv._core cimport borrow_parts, gemm_tile, give_scratch_back, run_tasks, threads_for, tiles
 from fastconv._geometry cimport (
     DOTS,
+    GEMM_DEPTH,
     TASKS,
     Axis,
     Block,
@@ -58,7 +59,6 @@ cdef enum:
     MOST_PIXELS = 1024
     ZONE_PIXELS = 8                        # of an image: if zones have fewer, blocks take rows of equal height from
     MOST_PLANES = 32                       # this number of planes
-    GEMM_DEPTH = 640                       # rows of packed columns: 160 KB at the widest tile
 
 cdef double ZONE_GAIN = 16.0               # vector multiply-adds per pixel that repay shorter runs of pixels
 

@@ -15,6 +15,7 @@ from fastconv._core cimport (
     tiles,
 )
 from fastconv._geometry cimport (
+    GEMM_DEPTH,
     TASKS,
     Block,
     Image,
@@ -49,7 +50,6 @@ cdef extern from * nogil:
 
 # Cuts depend only on shapes, so that the bits of a result do not depend on the number of threads.
 cdef enum:
-    GEMM_DEPTH = 640                       # taps times channels of a slice: 160 KB at the widest tile
     BUNDLE_CHANNELS = 64                   # of groups that sum over pixels together: full cache lines
     PIXEL_DEPTH = 384                      # pixels of a block, which tiles sum over
     FETCHED_DEPTH = 96                     # the same if the pixels of the next block are fetched at the same time

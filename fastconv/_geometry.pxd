@@ -164,4 +164,5 @@ cdef Axis forward_axis_of(
 ) except *
 
 cdef enum:
+    GEMM_DEPTH = 640    # rows of packed columns, or taps times channels of a slice: 160 KB at the widest tile
     TASKS = 16    # pieces of work: they divide evenly among few threads, and depend only on shapes

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
-from fastconv.window import Shape, Sides, output_size, reach
+from fastconv.window import Shape, Sides, clip_window, output_size, reach
 
 
 class Convolution(NamedTuple):
@@ -85,6 +85,30 @@ class Convolution(NamedTuple):
         return any(
             (o - 1) * s + reach(k, d) > 4 * (n + o) or reach(k, d) > 4 * min(n, o * s) + k for n, o, k, s, d in axes
         )
+
+
+class ClippedConvolution(NamedTuple):
+    """A convolution without the outer taps that meet only padding: a convolution of parts of the arrays.
+
+    Attributes:
+        convolution: the convolution of the parts.
+        taps: (first, end) of each axis of the kernel; None for the whole kernel.
+        pixels: (first, end) of each spatial axis of the inputs; None if `taps` is None.
+    """
+
+    convolution: Convolution
+    taps: Sides | None
+    pixels: Sides | None
+
+    @classmethod
+    def of(
+        cls, input_shape: Sequence[int], kernel_shape: Sequence[int], strides: Shape, padding: Sides, dilation: Shape
+    ) -> ClippedConvolution:
+        """Return the clipped convolution of x and w with these shapes."""
+        clip = clip_window(tuple(input_shape[1:-1]), tuple(kernel_shape[:-2]), strides, padding, dilation)
+        parts = (input_shape[0], *clip.spatial, input_shape[-1]), (*clip.size, *kernel_shape[-2:])
+        convolution = Convolution.of(*parts, clip.strides, clip.padding, clip.dilation)
+        return cls(convolution, *((None, None) if clip.whole else (clip.taps, clip.pixels)))
 
 
 class Pooling(NamedTuple):

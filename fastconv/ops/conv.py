@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from fastconv import config
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
-from fastconv.geometry import Convolution
+from fastconv.geometry import ClippedConvolution, Convolution
 from fastconv.ops.broadcast import reshape, sizes
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
@@ -22,7 +22,6 @@ from fastconv.window import (
     Sides,
     as_tuple,
     cached,
-    clip_window,
     resolve_padding,
     resolve_transposed,
     shape_mismatch,
@@ -62,30 +61,6 @@ _conv_backward_kernel: Primitive = Primitive(
 # ---- without the taps that meet only padding -------------------------------------------------------------------------
 
 
-class Geometry(NamedTuple):
-    """A convolution of parts of larger arrays.
-
-    Attributes:
-        convolution: the convolution of the parts.
-        taps: (first, end) of each axis of the kernel; None for the whole kernel.
-        pixels: (first, end) of each spatial axis of the inputs; None if `taps` is None.
-    """
-
-    convolution: Convolution
-    taps: Sides | None
-    pixels: Sides | None
-
-
-def _clipped_geometry(
-    x_shape: Sequence[int], w_shape: Sequence[int], strides: Shape, padding: Sides, dilation: Shape
-) -> Geometry:
-    """Return the convolution of these shapes without the outer taps that meet only padding."""
-    clip = clip_window(tuple(x_shape[1:-1]), tuple(w_shape[:-2]), strides, padding, dilation)
-    parts = (x_shape[0], *clip.spatial, x_shape[-1]), (*clip.size, *w_shape[-2:])
-    convolution = Convolution.of(*parts, clip.strides, clip.padding, clip.dilation)
-    return Geometry(convolution, *((None, None) if clip.whole else (clip.taps, clip.pixels)))
-
-
 def _cut(x: Any, ranges: Sides | None, first_axis: int) -> Any:
     """Return x restricted to (first, end) along each axis from `first_axis` on; all of x if `ranges` is None."""
     return x if ranges is None else part(x, (slice(None),) * first_axis + tuple(slice(*r) for r in ranges))
@@ -99,13 +74,13 @@ def _embed(x: Any, ranges: Sides | None, first_axis: int, sizes: Sequence[int]) 
     return pad(x, ((0, 0),) * first_axis + tuple(sides) + ((0, 0),) * (x.ndim - first_axis - len(sides)))
 
 
-def _clipped_backward_input(dy: Any, w: Any, spatial: Sequence[int], geometry: Geometry) -> Any:
+def _clipped_backward_input(dy: Any, w: Any, spatial: Sequence[int], geometry: ClippedConvolution) -> Any:
     """Return dx, whose spatial sizes are `spatial`."""
     convolution, taps, pixels = geometry
     return _embed(_conv_backward_input(dy, _cut(w, taps, 0), convolution=convolution), pixels, 1, spatial)
 
 
-def _clipped_backward_kernel(x: Any, dy: Any, window: Sequence[int], geometry: Geometry) -> Any:
+def _clipped_backward_kernel(x: Any, dy: Any, window: Sequence[int], geometry: ClippedConvolution) -> Any:
     """Return dw, whose window has the size `window`."""
     convolution, taps, pixels = geometry
     return _embed(_conv_backward_kernel(_cut(x, pixels, 1), dy, convolution=convolution), taps, 0, window)
@@ -407,7 +382,7 @@ def _geometry(
     strides: int | Sequence[int],
     padding: Padding,
     dilation_rate: int | Sequence[int],
-) -> Geometry:
+) -> ClippedConvolution:
     """Check that the shapes fit together, and return the geometry of their convolution."""
     broken = shape_mismatch(x_shape, w_shape)
     if broken:
@@ -417,7 +392,7 @@ def _geometry(
     rank = len(w_shape) - 2
     strides, dilation = as_tuple("strides", strides, rank), as_tuple("dilation_rate", dilation_rate, rank)
     sides = resolve_padding(op, padding, x_shape[1:-1], w_shape[:-2], strides, dilation, CONV_PADDINGS)
-    return _clipped_geometry(x_shape, w_shape, strides, sides, dilation)
+    return ClippedConvolution.of(x_shape, w_shape, strides, sides, dilation)
 
 
 @cached
@@ -428,13 +403,13 @@ def _transposed_geometry(
     w_shape: Shape,
     strides: Shape,
     dilation: Shape,
-) -> tuple[Shape, Geometry]:
+) -> tuple[Shape, ClippedConvolution]:
     """Return the spatial sizes of a transposed convolution's result, and the geometry of the convolution back."""
     spatial, sides = resolve_transposed(
         "conv_transpose", padding, output_padding, x_shape[1:-1], w_shape[:-2], strides, dilation
     )
     back = (x_shape[0], *spatial, w_shape[-2])
-    return spatial, _clipped_geometry(back, w_shape, strides, sides, dilation)
+    return spatial, ClippedConvolution.of(back, w_shape, strides, sides, dilation)
 
 
 def _check_grad(op: str, dy: Any, convolution: Convolution) -> None:

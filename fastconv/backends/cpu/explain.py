@@ -10,8 +10,8 @@ from fastconv import _core
 from fastconv.backends.cpu.algorithms.algorithm import DIRECTIONS
 from fastconv.backends.cpu.algorithms.choose import choose
 from fastconv.backends.cpu.algorithms.winograd import WINOGRAD
-from fastconv.geometry import Convolution
-from fastconv.window import CONV_PADDINGS, Padding, as_tuple, clip_window, resolve_padding, shape_mismatch
+from fastconv.geometry import ClippedConvolution
+from fastconv.window import CONV_PADDINGS, Padding, as_tuple, resolve_padding, shape_mismatch
 
 
 class Explanation(NamedTuple):
@@ -59,15 +59,14 @@ def explain_conv(
     rank = len(x) - 2
     steps, distance = as_tuple("strides", strides, rank), as_tuple("dilation_rate", dilation_rate, rank)
     sides = resolve_padding("explain_conv", padding, x[1:-1], w[:-2], steps, distance, CONV_PADDINGS)
-    clip = clip_window(x[1:-1], w[:-2], steps, sides, distance)
-    parts = (x[0], *clip.spatial, x[-1]), (*clip.size, *w[-2:])
-    convolution = Convolution.of(*parts, clip.strides, clip.padding, clip.dilation)
-    return {direction: _explain(direction, convolution, clip.whole) for direction in DIRECTIONS}
+    clipped = ClippedConvolution.of(x, w, steps, sides, distance)
+    return {direction: _explain(direction, clipped) for direction in DIRECTIONS}
 
 
-def _explain(direction: str, c: Convolution, whole: bool) -> Explanation:
+def _explain(direction: str, clipped: ClippedConvolution) -> Explanation:
+    c = clipped.convolution
     _, algorithm, reason = choose(direction, c)
-    if not whole:
+    if clipped.taps is not None:
         reason += f"; {' x '.join(map(str, c.size))} taps, as the others meet only padding"
     work = c.pixels * prod(c.kernel_shape) / (4 if algorithm is WINOGRAD else 1)
     tile = algorithm.tile(c, direction, _core.vector_floats())
