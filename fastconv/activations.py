@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from fastconv import ops, serialization
+import fastconv.ops as ops
+import fastconv.serialization as serialization
 from fastconv.arguments import as_number, optional
 from fastconv.ops.activation import *  # noqa: F403
 from fastconv.ops.activation import __all__ as _OPS

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import ops, random
+import fastconv.ops as ops
+import fastconv.random as random
 from fastconv.config import (
     epsilon,
     floatx,
@@ -397,7 +398,7 @@ def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: 
         >>> backend.relu([-1.0, 2.0, 9.0], alpha=0.5, max_value=6.0).tolist()
         [-0.5, 2.0, 6.0]
     """
-    from fastconv import activations
+    import fastconv.activations as activations
 
     return activations.relu(x, alpha, max_value, threshold)
 

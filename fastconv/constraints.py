@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastconv import config, ops, serialization
+import fastconv.config as config
+import fastconv.ops as ops
+import fastconv.serialization as serialization
 from fastconv.arguments import as_axes, as_number
 from fastconv.serialization import Configurable, register
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, serialization
+import fastconv.config as config
+import fastconv.serialization as serialization
 from fastconv.arguments import as_choice, as_integer, as_integers, as_number, as_numbers, plain
 from fastconv.engine import Variable
 from fastconv.serialization import Configurable, register

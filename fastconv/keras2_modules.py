@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from fastconv import layers, optimizers, saving, utils
+import fastconv.layers as layers
+import fastconv.optimizers as optimizers
+import fastconv.saving as saving
+import fastconv.utils as utils
 from fastconv.layers import core
 
 # The packages, and the names of former modules within them.

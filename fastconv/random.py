@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, ops
+import fastconv.config as config
+import fastconv.ops as ops
 from fastconv.arguments import as_seed, as_shape
 from fastconv.engine import Variable
 from fastconv.utils.random import followers, next_seed

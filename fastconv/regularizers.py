@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import ops, serialization
+import fastconv.ops as ops
+import fastconv.serialization as serialization
 from fastconv.arguments import as_choice, as_strength
 from fastconv.serialization import Configurable, register
 

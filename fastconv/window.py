@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from typing import Any, NamedTuple, TypeVar
 
-from fastconv import config
+import fastconv.config as config
 from fastconv._core import is_plain
 from fastconv.arguments import MOST_PIXELS, is_integer, plain
 

@@ -112,6 +112,17 @@ def test_imports_point_downward(path):
     assert not upward, f"{name_of(path)} imports from higher levels: {sorted(upward)}"
 
 
+def is_from_root(node: ast.AST) -> bool:
+    """Return True for `from fastconv import ...`, which loads a module through the root of the package."""
+    return isinstance(node, ast.ImportFrom) and node.module == "fastconv"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_modules_are_imported_by_their_own_names(path):
+    lines = [node.lineno for node in ast.walk(ast.parse(path.read_text())) if is_from_root(node)]
+    assert not lines, f"{name_of(path)} says `from fastconv import x` for `import fastconv.x as x` in lines {lines}"
+
+
 def module_of(path: Path) -> str:
     """Return the name of a module below fastconv: "ops.conv" for fastconv/ops/conv.py, "ops" for ops/__init__.py."""
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").removesuffix(".")

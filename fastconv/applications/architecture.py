@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fastconv import config, layers
+import fastconv.config as config
+import fastconv.layers as layers
 from fastconv.applications.files import stored
 from fastconv.applications.imagenet_utils import CLASSES
 from fastconv.arguments import as_integer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastconv import layers
+import fastconv.layers as layers
 from fastconv.applications.architecture import ADDRESS, Architecture, channel_axis, channels_in, normalize
 from fastconv.applications.imagenet_utils import decode_predictions
 from fastconv.applications.imagenet_utils import preprocess_input as preprocess

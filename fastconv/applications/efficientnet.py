@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fastconv import initializers, layers
+import fastconv.initializers as initializers
+import fastconv.layers as layers
 from fastconv.applications.architecture import Architecture, channel_axis, corrected_padding, normalize, with_channels
 from fastconv.applications.imagenet_utils import decode_predictions
 from fastconv.applications.mobile import divisible

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fastconv import layers
+import fastconv.layers as layers
 from fastconv.applications.architecture import (
     ADDRESS,
     Architecture,

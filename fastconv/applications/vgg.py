@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastconv import layers
+import fastconv.layers as layers
 from fastconv.applications.architecture import ADDRESS, Architecture
 from fastconv.engine import KerasTensor
 

@@ -7,7 +7,8 @@ import sys
 import textwrap
 from typing import Any
 
-from fastconv import _core, config
+import fastconv._core as _core
+import fastconv.config as config
 from fastconv._stream import BINARY, UNARY
 from fastconv.backends.cpu.algorithms import choose
 from fastconv.backends.cpu.backend import Cpu

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.utils.download import fetch, folders
 from fastconv.utils.files import DAMAGE
 

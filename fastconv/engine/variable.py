@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.arguments import LARGEST, is_integer, plain
 from fastconv.backends.gpu.backend import Gpu, gpu_backend
 from fastconv.backends.gpu.transfer import native

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastconv import serialization
+import fastconv.serialization as serialization
 from fastconv.layers.activation import (
     ELU,
     Activation,

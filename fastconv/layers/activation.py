@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastconv import activations, ops
+import fastconv.activations as activations
+import fastconv.ops as ops
 from fastconv.arguments import as_axes, as_integer, as_number
 from fastconv.layers.base import Layer, check_count
 from fastconv.layers.weighted import Activated, Weighted, choices

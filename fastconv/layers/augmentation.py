@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, ops
+import fastconv.config as config
+import fastconv.ops as ops
 from fastconv.arguments import as_choice, as_number, is_number, plain
 from fastconv.layers.base import check_count
 from fastconv.layers.preprocessing import middle, sides

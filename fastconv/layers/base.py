@@ -15,7 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, constraints, initializers, ops, regularizers
+import fastconv.config as config
+import fastconv.constraints as constraints
+import fastconv.initializers as initializers
+import fastconv.ops as ops
+import fastconv.regularizers as regularizers
 from fastconv.arguments import as_flag, as_integer, as_shape, plain
 from fastconv.backends.gpu.transfer import as_array
 from fastconv.caches import cached_on_function

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastconv import config, ops
+import fastconv.config as config
+import fastconv.ops as ops
 from fastconv.arguments import as_flag, as_integers
 from fastconv.engine import Variable
 from fastconv.layers.base import check_count, check_rank, padding_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fastconv import ops, serialization
+import fastconv.ops as ops
+import fastconv.serialization as serialization
 from fastconv.arguments import as_flag, as_shape
 from fastconv.engine import KerasTensor
 from fastconv.engine.primitive import owned

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, ops
+import fastconv.config as config
+import fastconv.ops as ops
 from fastconv.arguments import as_choice, as_flag, as_integers
 from fastconv.layers.base import check_count, check_rank
 from fastconv.layers.weighted import Activated, Weighted, choices

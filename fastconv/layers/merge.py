@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
-from fastconv import config, ops
+import fastconv.config as config
+import fastconv.ops as ops
 from fastconv.arguments import as_axes, as_flag, as_integer, as_integers
 from fastconv.layers.base import Layer
 from fastconv.serialization import register

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastconv import initializers, ops
+import fastconv.initializers as initializers
+import fastconv.ops as ops
 from fastconv.arguments import as_axes, as_flag, as_integer, as_number, optional
 from fastconv.engine.interrupts import assign_all
 from fastconv.layers.base import Layer, check_count

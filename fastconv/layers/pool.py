@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, ops
+import fastconv.config as config
+import fastconv.ops as ops
 from fastconv.arguments import as_flag, as_integers
 from fastconv.layers.base import Layer, check_rank, padding_of
 from fastconv.memory import check_fits

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, ops
+import fastconv.config as config
+import fastconv.ops as ops
 from fastconv.arguments import as_axes, as_choice, as_flag, as_number, as_numbers
 from fastconv.engine import Variable
 from fastconv.engine.interrupts import assign_all

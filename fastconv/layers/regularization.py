@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from fastconv import config, ops, regularizers
+import fastconv.config as config
+import fastconv.ops as ops
+import fastconv.regularizers as regularizers
 from fastconv.arguments import as_number, as_seed, as_shape
 from fastconv.layers.base import Layer, check_rank
 from fastconv.random import SeedGenerator, broadcast_shape

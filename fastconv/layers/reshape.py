@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from fastconv import config, ops
+import fastconv.config as config
+import fastconv.ops as ops
 from fastconv.arguments import as_choice, as_integer, as_integers, is_integer, plain
 from fastconv.layers.base import Layer, check_count, check_rank
 from fastconv.ops import image

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastconv import activations, constraints, initializers, regularizers
+import fastconv.activations as activations
+import fastconv.constraints as constraints
+import fastconv.initializers as initializers
+import fastconv.regularizers as regularizers
 from fastconv.engine import Variable
 from fastconv.layers.base import Layer
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, ops
+import fastconv.config as config
+import fastconv.ops as ops
 from fastconv.engine import lift
 from fastconv.losses.settings import all_or_some_axes, as_weights, settings, some_axes
 from fastconv.ops.broadcast import position

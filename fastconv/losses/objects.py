@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, ops, serialization
+import fastconv.config as config
+import fastconv.ops as ops
+import fastconv.serialization as serialization
 from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.losses import functions

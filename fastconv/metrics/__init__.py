@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastconv import serialization
+import fastconv.serialization as serialization
 from fastconv.losses.functions import (
     BCE,
     KLD,

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, ops
+import fastconv.config as config
+import fastconv.ops as ops
 from fastconv.arguments import as_choice, as_flag, as_integer, as_number, as_numbers, optional, plain
 from fastconv.losses.functions import as_single, same_rank
 from fastconv.losses.objects import leading_weights

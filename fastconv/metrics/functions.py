@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, ops
+import fastconv.config as config
+import fastconv.ops as ops
 from fastconv.engine import lift
 from fastconv.losses.functions import same_rank
 from fastconv.losses.settings import settings

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, losses, ops
+import fastconv.config as config
+import fastconv.losses as losses
+import fastconv.ops as ops
 from fastconv.arguments import as_integer, as_number
 from fastconv.losses.functions import counted, same_shape
 from fastconv.losses.objects import leading_weights

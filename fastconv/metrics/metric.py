@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, initializers, ops, serialization
+import fastconv.config as config
+import fastconv.initializers as initializers
+import fastconv.ops as ops
+import fastconv.serialization as serialization
 from fastconv.engine import Tensor, Variable, when_run
 from fastconv.engine.stateless import paired, run_on
 from fastconv.engine.tree import leaves, rebuild

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import ops
+import fastconv.ops as ops
 from fastconv.arguments import as_flag, as_integer, as_integers, as_number, optional
 from fastconv.losses.objects import leading_weights
 from fastconv.metrics.metric import Metric

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import losses, metrics, ops
+import fastconv.losses as losses
+import fastconv.metrics as metrics
+import fastconv.ops as ops
 from fastconv.arguments import as_number
 from fastconv.engine import Operand, Tensor
 from fastconv.engine.tree import leaves, ordered, rebuild

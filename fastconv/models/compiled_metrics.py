@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import chain, count
 from typing import Any
 
-from fastconv import metrics
+import fastconv.metrics as metrics
 from fastconv.engine.tree import leaves, ordered
 from fastconv.models.compiled_loss import CompiledLoss
 from fastconv.models.outputs import for_outputs, targets_for, weights_for

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import optimizers
+import fastconv.optimizers as optimizers
 from fastconv.arguments import as_flag, as_integer
 from fastconv.callbacks import History
 from fastconv.callbacks.training_state import TrainingState

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.arguments import as_integer, as_integers, is_number, number_of, plain
 from fastconv.backends.gpu.transfer import as_array, index_on_device_of, to_host
 from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild

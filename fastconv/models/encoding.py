@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import ops
+import fastconv.ops as ops
 from fastconv.engine import KerasTensor
 
 GETITEM = "getitem"  # x[...]; all other operations are functions of ops

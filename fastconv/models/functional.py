@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from fastconv import ops
+import fastconv.ops as ops
 from fastconv.engine import KerasTensor
 from fastconv.engine.symbolic import Node, draw_again
 from fastconv.engine.tree import leaves, map_leaves, matched, ordered, structure

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.backends import gpu_backend
 from fastconv.backends.gpu.transfer import download, to_current_device
 from fastconv.device import any_on_gpu, gpu_number, is_on_gpu

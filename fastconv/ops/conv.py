@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
 from fastconv.geometry import ClippedConvolution, Convolution

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.arguments import LARGEST
 from fastconv.backends.gpu.transfer import as_array, native, to_host
 from fastconv.backends.reference import Reference

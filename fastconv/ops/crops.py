@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.arguments import as_integer, as_integers, is_integer, optional, plain
 from fastconv.engine import lift
 from fastconv.ops.convert import convert_to_tensor

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.arguments import as_integer
 from fastconv.backends.gpu.transfer import to_host
 from fastconv.backends.reference import Reference

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.arguments import as_choice, as_number, as_size
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive, lift

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.ops.shape import transpose
 
 FLOATS = (np.dtype("float32"), np.dtype("float64"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.backends.launch import Operation
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive, Tensor

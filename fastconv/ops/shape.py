@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.arguments import as_integer, as_integers
 from fastconv.backends.gpu.transfer import native
 from fastconv.backends.reference import Reference

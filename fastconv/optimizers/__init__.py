@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastconv import serialization
+import fastconv.serialization as serialization
 from fastconv.optimizers import schedules
 from fastconv.optimizers.adam import Adam, Adamax, AdamW, Lion, Nadam
 from fastconv.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop

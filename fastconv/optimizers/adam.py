@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import ops
+import fastconv.ops as ops
 from fastconv.arguments import as_flag, as_strength
 from fastconv.engine import Variable
 from fastconv.optimizers.optimizer import Optimizer, as_share

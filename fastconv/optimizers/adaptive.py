@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastconv import ops
+import fastconv.ops as ops
 from fastconv.arguments import as_flag, as_number, as_strength
 from fastconv.engine import Variable
 from fastconv.optimizers.optimizer import Optimizer, as_share

@@ -13,7 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, initializers, ops, serialization
+import fastconv.config as config
+import fastconv.initializers as initializers
+import fastconv.ops as ops
+import fastconv.serialization as serialization
 from fastconv.arguments import as_flag, as_integer, as_number, as_strength, optional
 from fastconv.engine import Tensor, Trace, Variable
 from fastconv.engine.interrupts import assign_all, uninterrupted

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import ops, serialization
+import fastconv.ops as ops
+import fastconv.serialization as serialization
 from fastconv.arguments import as_flag, as_integer, as_number, optional
 from fastconv.serialization import Configurable, register
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.arguments import as_integer, as_number, as_pair, optional, plain
 from fastconv.preprocessing.iterators import DirectoryIterator, NumpyArrayIterator
 from fastconv.preprocessing.transforms import (

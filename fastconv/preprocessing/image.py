@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastconv import ops
+import fastconv.ops as ops
 from fastconv.preprocessing.generator import ImageDataGenerator
 from fastconv.preprocessing.iterators import DirectoryIterator, Iterator, NumpyArrayIterator
 from fastconv.preprocessing.transforms import (

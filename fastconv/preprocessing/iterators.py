@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.arguments import as_flag, as_integer, as_seed, as_size
 from fastconv.preprocessing.transforms import source_of
 from fastconv.utils import PyDataset, img_to_array, load_img, save_img

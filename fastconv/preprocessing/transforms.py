@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.arguments import as_integer, as_number, as_pair, as_seed
 from fastconv.ops.image import AFFINE
 

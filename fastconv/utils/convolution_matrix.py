@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.window import as_tuple, output_size, resolve_padding
 
 

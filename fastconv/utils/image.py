@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, ops
+import fastconv.config as config
+import fastconv.ops as ops
 from fastconv.arguments import as_integer, as_integers, as_number, as_seed, as_size, optional
 from fastconv.utils.dataset import Dataset, check_format
 from fastconv.utils.files import DAMAGE, write_whole

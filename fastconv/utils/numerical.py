@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import config, ops
+import fastconv.config as config
+import fastconv.ops as ops
 from fastconv.arguments import as_integer, as_number, optional
 from fastconv.engine import Operand
 from fastconv.memory import check_fits

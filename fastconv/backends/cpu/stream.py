@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import _stream
+import fastconv._stream as _stream
 from fastconv._stream import contiguous, integer_output_array, output_array, output_arrays
 from fastconv.backends.cpu.kernel import float32
 from fastconv.backends.launch import Launch

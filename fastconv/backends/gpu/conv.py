@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.backends.formulas import ACTIVATIONS
 from fastconv.backends.gpu.compile import function, source
 from fastconv.backends.gpu.elementwise import written

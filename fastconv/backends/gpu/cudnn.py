@@ -12,7 +12,7 @@ import importlib
 import warnings
 from typing import Any, NamedTuple
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.backends.gpu.conv import Window
 from fastconv.backends.reference import Array, Shape
 

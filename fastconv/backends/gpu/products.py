@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 
-from fastconv import config
+import fastconv.config as config
 from fastconv.backends.gpu import conv, cudnn
 from fastconv.backends.gpu.kernel import in_order, kernel
 from fastconv.backends.reference import Array, Out, Reference, Shape

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastconv import ops
+import fastconv.ops as ops
 from fastconv.models.saving.kinds import GET_ITEM, OPERATIONS
 
 NESTED = ("Functional", "Model")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastconv import ops
+import fastconv.ops as ops
 from fastconv.serialization import KINDS, holds
 
 MODULES = {

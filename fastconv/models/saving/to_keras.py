@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastconv import ops
+import fastconv.ops as ops
 from fastconv.layers.core import is_of_ops
 from fastconv.models.saving.kinds import (
     CALLED_WITH,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from fastconv import _geometry
+import fastconv._geometry as _geometry
 from fastconv.geometry import Convolution
 
 

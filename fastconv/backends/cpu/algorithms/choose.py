@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from fastconv import _core, config
+import fastconv._core as _core
+import fastconv.config as config
 from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Limits
 from fastconv.backends.cpu.algorithms.direct import DIRECT
 from fastconv.backends.cpu.algorithms.dots import DOTS

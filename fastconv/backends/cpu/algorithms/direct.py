@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fastconv import _conv, _conv_gradient
+import fastconv._conv as _conv
+import fastconv._conv_gradient as _conv_gradient
 from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Limits, product_tile, result_channels
 from fastconv.geometry import Convolution
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from fastconv import _conv
+import fastconv._conv as _conv
 from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Limits, result_channels
 from fastconv.geometry import Convolution
 

@@ -7,7 +7,9 @@ from math import prod
 
 import numpy as np
 
-from fastconv import _conv, _conv_gradient, _core
+import fastconv._conv as _conv
+import fastconv._conv_gradient as _conv_gradient
+import fastconv._core as _core
 from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Limits, product_tile, result_channels
 from fastconv.backends.reference import Array
 from fastconv.geometry import Convolution

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import _fourier, config
+import fastconv._fourier as _fourier
+import fastconv.config as config
 from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Limits
 from fastconv.backends.cpu.algorithms.fold import FOLDED_PIXELS
 from fastconv.backends.reference import Array

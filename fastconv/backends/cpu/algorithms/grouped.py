@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastconv import _grouped
+import fastconv._grouped as _grouped
 from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Limits
 from fastconv.geometry import Convolution
 

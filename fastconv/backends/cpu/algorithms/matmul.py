@@ -7,7 +7,8 @@ from math import ceil, prod
 
 import numpy as np
 
-from fastconv import _core, _matmul
+import fastconv._core as _core
+import fastconv._matmul as _matmul
 from fastconv.backends.reference import Array
 from fastconv.window import Shape
 

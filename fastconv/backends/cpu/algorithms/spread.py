@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastconv import _conv_spread
+import fastconv._conv_spread as _conv_spread
 from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Limits, product_tile, result_channels
 from fastconv.geometry import Convolution
 

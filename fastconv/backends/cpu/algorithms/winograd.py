@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil, prod
 
-from fastconv import _winograd
+import fastconv._winograd as _winograd
 from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Limits, product_tile, result_channels
 from fastconv.geometry import Convolution
 from fastconv.window import Shape
