@@ -211,9 +211,15 @@ cdef int threads_for(double work) noexcept nogil
 cdef unsigned flush_denormals() noexcept nogil
 cdef void restore_denormals(unsigned state) noexcept nogil
 
-# A task of the work that `work` describes.
-ctypedef void (*task_function)(const void *work, int64_t task, char *scratch) noexcept nogil
+cdef extern from "tasks.h":
+    ctypedef void (*task_function)(const void *work, int64_t task, char *scratch) noexcept nogil
+    ctypedef struct task_phase:
+        task_function run
+        int64_t tasks
 
+cdef void run_phases(
+    const task_phase *phases, int count, const void *work, int threads, char *scratch, int64_t scratch_bytes
+) noexcept nogil
 cdef void run_tasks(
     task_function run, const void *work, int64_t tasks, int threads, char *scratch, int64_t scratch_bytes
 ) noexcept nogil

@@ -5,7 +5,6 @@ C computes a register tile. This file owns threads and scratch memory. Its sibli
 """
 import os
 
-from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t
 
 cdef extern from "scratch.h" nogil:
@@ -14,6 +13,11 @@ cdef extern from "scratch.h" nogil:
     void scratch_give_back(void *memory)
     void scratch_free()
     size_t scratch_measure()
+
+cdef extern from "tasks.h" nogil:
+    void run_phases_on_threads(
+        const task_phase *phases, int count, const void *work, int threads, char *scratch, int64_t scratch_bytes)
+    void run_phases_alone(const task_phase *phases, int count, const void *work, char *scratch)
 
 cdef extern from *:
     """
@@ -164,17 +168,27 @@ cdef void restore_denormals(unsigned state) noexcept nogil:
     fastconv_restore_denormals(state)
 
 
+cdef void run_phases(
+    const task_phase *phases, int count, const void *work, int threads, char *scratch, int64_t scratch_bytes
+) noexcept nogil:
+    """Run the phases of `work`, one after the other, on threads that have `scratch_bytes` of their own."""
+    cdef int64_t most = 0
+    cdef int p
+    for p in range(count):
+        most = max(most, phases[p].tasks)
+    threads = <int> min(<int64_t> threads, most)
+    if threads > 1:
+        run_phases_on_threads(phases, count, work, threads, scratch, scratch_bytes)
+    else:
+        run_phases_alone(phases, count, work, scratch)
+
+
 cdef void run_tasks(
     task_function run, const void *work, int64_t tasks, int threads, char *scratch, int64_t scratch_bytes
 ) noexcept nogil:
-    """Run the tasks 0 .. tasks - 1 of `work` on threads, each with its own `scratch_bytes`."""
-    cdef unsigned state = 0
-    cdef int64_t task
-    with parallel(num_threads=threads):
-        state = flush_denormals()
-        for task in prange(tasks, schedule="dynamic"):
-            run(work, task, scratch + threadid() * scratch_bytes)
-        restore_denormals(state)
+    """Run the tasks 0 .. tasks - 1 of `work` on threads that have `scratch_bytes` of their own."""
+    cdef task_phase phase = task_phase(run, tasks)
+    run_phases(&phase, 1, work, threads, scratch, scratch_bytes)
 
 
 def fma_peak(int64_t steps=4_000_000) -> float:
