@@ -426,7 +426,7 @@ cdef void correlate(Correlation *parts, int64_t count) except *:
     cdef int threads = threads_for(work)
     cdef char *scratch = <char *> borrow_parts(threads, bytes, 0)
     with nogil:
-        run_tasks(correlate_task, &all_parts, most * count, threads, scratch, bytes)
+        run_tasks(correlate_task, &all_parts, sizeof(Parts), most * count, threads, scratch, bytes)
     give_scratch_back(scratch)
 
 

@@ -163,5 +163,5 @@ def conv_backward_input(
     s.packed = <float *> (scratch + threads * s.scratch_bytes)
     pack_kernel_rows(&s, kernel, <float *> s.packed)
     with nogil:
-        run_tasks(spread_image, &s, images, threads, scratch, s.scratch_bytes)
+        run_tasks(spread_image, &s, sizeof(Spread), images, threads, scratch, s.scratch_bytes)
     give_scratch_back(scratch)

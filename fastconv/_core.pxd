@@ -218,10 +218,12 @@ cdef extern from "tasks.h":
         int64_t tasks
 
 cdef void run_phases(
-    const task_phase *phases, int count, const void *work, int threads, char *scratch, int64_t scratch_bytes
+    const task_phase *phases, int count, const void *work, size_t work_bytes, int threads, char *scratch,
+    int64_t scratch_bytes
 ) noexcept nogil
 cdef void run_tasks(
-    task_function run, const void *work, int64_t tasks, int threads, char *scratch, int64_t scratch_bytes
+    task_function run, const void *work, size_t work_bytes, int64_t tasks, int threads, char *scratch,
+    int64_t scratch_bytes
 ) noexcept nogil
 cdef void *borrow_scratch(size_t bytes) except NULL
 cdef void *borrow_parts(int64_t count, int64_t bytes, int64_t shared) except NULL

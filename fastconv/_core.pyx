@@ -169,9 +169,14 @@ cdef void restore_denormals(unsigned state) noexcept nogil:
 
 
 cdef void run_phases(
-    const task_phase *phases, int count, const void *work, int threads, char *scratch, int64_t scratch_bytes
+    const task_phase *phases, int count, const void *work, size_t work_bytes, int threads, char *scratch,
+    int64_t scratch_bytes
 ) noexcept nogil:
-    """Run the phases of `work`, one after the other, on threads that have `scratch_bytes` of their own."""
+    """Run the phases of `work`, one after the other, on threads that have `scratch_bytes` of their own.
+
+    `work` is a struct of `work_bytes` that may be copied: it points to arrays, to scratch memory and to tables, never
+    into the stack of its caller.
+    """
     cdef int64_t most = 0
     cdef int p
     for p in range(count):
@@ -184,11 +189,12 @@ cdef void run_phases(
 
 
 cdef void run_tasks(
-    task_function run, const void *work, int64_t tasks, int threads, char *scratch, int64_t scratch_bytes
+    task_function run, const void *work, size_t work_bytes, int64_t tasks, int threads, char *scratch,
+    int64_t scratch_bytes
 ) noexcept nogil:
-    """Run the tasks 0 .. tasks - 1 of `work` on threads that have `scratch_bytes` of their own."""
+    """Run the tasks 0 .. tasks - 1 of `work`, as `run_phases` does."""
     cdef task_phase phase = task_phase(run, tasks)
-    run_phases(&phase, 1, work, threads, scratch, scratch_bytes)
+    run_phases(&phase, 1, work, work_bytes, threads, scratch, scratch_bytes)
 
 
 def fma_peak(int64_t steps=4_000_000) -> float:

@@ -351,7 +351,7 @@ cdef void correlate(Grouped *g) except *:
     cdef int threads = threads_for(work_of(g))
     cdef char *scratch = <char *> borrow_parts(threads, g.scratch_bytes, 0)
     with nogil:
-        run_tasks(correlate_block, g, tasks, threads, scratch, g.scratch_bytes)
+        run_tasks(correlate_block, g, sizeof(Grouped), tasks, threads, scratch, g.scratch_bytes)
     give_scratch_back(scratch)
 
 
@@ -445,7 +445,7 @@ def conv_backward_kernel(
         threads, g.scratch_bytes, (g.chunks - 1) * g.w_floats * sizeof(float))
     g.partials = <float *> (scratch + threads * g.scratch_bytes)
     with nogil:
-        run_tasks(sum_chunk, &g, g.chunks * g.slices, threads, scratch, g.scratch_bytes)
+        run_tasks(sum_chunk, &g, sizeof(Grouped), g.chunks * g.slices, threads, scratch, g.scratch_bytes)
     for i in range(g.chunks - 1):
         for task in range(g.w_floats):
             g.dw[task] += g.partials[i * g.w_floats + task]
