@@ -74,7 +74,7 @@ class Convolution(NamedTuple):
         """Return the multiply-adds per pair of an input and an output channel, without taps in the padding."""
         axes = zip(self.inputs, self.outputs, self.size, self.strides, self.padding, self.dilation)
         return self.images * prod(
-            sum(count_meetings(inputs, outputs, stride, k * step - before) for k in range(taps))
+            sum(count_reads(inputs, outputs, stride, k * step - before) for k in range(taps))
             for inputs, outputs, taps, stride, (before, _), step in axes
         )
 
@@ -108,7 +108,7 @@ class ClippedConvolution(NamedTuple):
         clip = clip_window(tuple(input_shape[1:-1]), tuple(kernel_shape[:-2]), strides, padding, dilation)
         parts = (input_shape[0], *clip.spatial, input_shape[-1]), (*clip.size, *kernel_shape[-2:])
         convolution = Convolution.of(*parts, clip.strides, clip.padding, clip.dilation)
-        return cls(convolution, *((None, None) if clip.whole else (clip.taps, clip.pixels)))
+        return cls(convolution, *((None, None) if clip.is_complete else (clip.taps, clip.pixels)))
 
 
 class Pooling(NamedTuple):
@@ -159,6 +159,6 @@ class Pooling(NamedTuple):
         return self.padding[0][0], self.padding[1][0]
 
 
-def count_meetings(inputs: int, outputs: int, stride: int, first: int) -> int:
+def count_reads(inputs: int, outputs: int, stride: int, first: int) -> int:
     """Return the number of outputs o that read an input at o * stride + first."""
     return max(min((inputs - 1 - first) // stride, outputs - 1) - max(-(first // stride), 0) + 1, 0)

@@ -369,7 +369,7 @@ class VarianceScaling(RandomInitializer):
 class _Scaled(VarianceScaling):
     """`VarianceScaling` with scale, mode and distribution fixed by the class."""
 
-    settled: tuple[float, str, str]
+    scaling: tuple[float, str, str]
 
     def __init__(
         self,
@@ -377,7 +377,7 @@ class _Scaled(VarianceScaling):
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(*self.settled, seed, input_axes, output_axes)
+        super().__init__(*self.scaling, seed, input_axes, output_axes)
 
     def get_config(self) -> dict[str, Any]:
         return self.choices()
@@ -403,7 +403,7 @@ class GlorotUniform(_Scaled):
             16.
     """
 
-    settled = (1.0, "fan_avg", "uniform")
+    scaling = (1.0, "fan_avg", "uniform")
 
 
 @register("initializer")
@@ -426,7 +426,7 @@ class GlorotNormal(_Scaled):
             12.
     """
 
-    settled = (1.0, "fan_avg", "truncated_normal")
+    scaling = (1.0, "fan_avg", "truncated_normal")
 
 
 @register("initializer")
@@ -448,7 +448,7 @@ class HeUniform(_Scaled):
         He et al. 2015, "Delving deep into rectifiers", equation 10.
     """
 
-    settled = (2.0, "fan_in", "uniform")
+    scaling = (2.0, "fan_in", "uniform")
 
 
 @register("initializer")
@@ -470,7 +470,7 @@ class HeNormal(_Scaled):
         He et al. 2015, "Delving deep into rectifiers", equation 10.
     """
 
-    settled = (2.0, "fan_in", "truncated_normal")
+    scaling = (2.0, "fan_in", "truncated_normal")
 
 
 @register("initializer")
@@ -492,7 +492,7 @@ class LecunUniform(_Scaled):
         LeCun et al. 1998, "Efficient BackProp", section 4.6.
     """
 
-    settled = (1.0, "fan_in", "uniform")
+    scaling = (1.0, "fan_in", "uniform")
 
 
 @register("initializer")
@@ -514,7 +514,7 @@ class LecunNormal(_Scaled):
         LeCun et al. 1998, "Efficient BackProp", section 4.6.
     """
 
-    settled = (1.0, "fan_in", "truncated_normal")
+    scaling = (1.0, "fan_in", "truncated_normal")
 
 
 # The standard deviation of the standard normal distribution truncated to [-2, 2].

@@ -65,9 +65,9 @@ class SeedGenerator(Variable):
     def next(self, ordered: bool = True) -> Any:
         """Return the seed of this draw, (1,) uint64. `ordered` has no effect: draws are always in order."""
         with _drawing:
-            now = self.read()
+            value = self.read()
             seed = (
-                now.copy() if isinstance(now, np.ndarray) else now
+                value.copy() if isinstance(value, np.ndarray) else value
             )  # a copy, since the array changes with the variable
             self.assign(seed + STEP)
         return seed

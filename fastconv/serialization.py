@@ -69,7 +69,7 @@ SURPRISES = (ArithmeticError, AssertionError, AttributeError, LookupError, Memor
 
 
 @contextmanager
-def naming_place(what: str, config: Any) -> Iterator[None]:
+def naming_place(subject: str, config: Any) -> Iterator[None]:
     """Convert errors inside `with` to ValueErrors that state the object being made, and its name if it has one."""
     try:
         yield
@@ -77,7 +77,7 @@ def naming_place(what: str, config: Any) -> Iterator[None]:
         raise
     except (ValueError, *SURPRISES) as error:
         name = config.get("name") if isinstance(config, Mapping) else None
-        place = f"{what} {name!r}" if isinstance(name, str) else what
+        place = f"{subject} {name!r}" if isinstance(name, str) else subject
         if isinstance(error, ValueError):
             raise ConfigurationError(f"{place}: {error}") from error
         raise ConfigurationError(
@@ -314,11 +314,11 @@ def _note_missing(thing: Any, config: Mapping[str, Any]) -> None:
 def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
     """Return the named parameters of a user's constructor, and of its bases' if it passes on keyword arguments."""
     found: dict[str, inspect.Parameter] = {}
-    for one in cls.__mro__:
-        if is_of_this_package(one) or one is object:
+    for base in cls.__mro__:
+        if is_of_this_package(base) or base is object:
             return found
-        if "__init__" in vars(one):
-            parameters = [*inspect.signature(vars(one)["__init__"]).parameters.values()][1:]
+        if "__init__" in vars(base):
+            parameters = [*inspect.signature(vars(base)["__init__"]).parameters.values()][1:]
             named = {p.name: p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
             found = {**named, **found}
             if all(p.kind is not p.VAR_KEYWORD for p in parameters):

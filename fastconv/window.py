@@ -45,7 +45,7 @@ def as_tuple(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...
     """
     if type(value) is int and 0 < value <= MOST_PIXELS:
         return (value,) * rank
-    if type(value) is tuple and len(value) == rank and all_whole(value, 1):
+    if type(value) is tuple and len(value) == rank and are_integers(value, 1):
         return value
     given = plain(value)
     values = (given,) * rank if is_integer(given) else tuple(given) if isinstance(given, (list, tuple)) else ()
@@ -58,7 +58,7 @@ def as_tuple(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...
     return tuple(map(int, values))
 
 
-def all_whole(values: tuple[Any, ...], least: int) -> bool:
+def are_integers(values: tuple[Any, ...], least: int) -> bool:
     """Return True if `values` are Python ints from `least` to MOST_PIXELS: a fast check without an explanation."""
     for value in values:  # a loop, since a generator for `all` costs more than the checks
         if type(value) is not int or not least <= value <= MOST_PIXELS:
@@ -126,12 +126,12 @@ def resolve_padding(
     sides = named_padding(padding, spatial, size, strides, dilation) if isinstance(padding, str) else padding
     _check_extent(op, [n + sum(side) for n, side in zip(spatial, sides)], spatial, size, strides, dilation, padding)
     for n, k, s, d, (before, after) in zip(spatial, size, strides, dilation, sides):
-        room = n + before + after - reach(k, d)
-        uneven = room % s and not same and strict
-        if room < 0 or uneven:
+        rest = n + before + after - reach(k, d)
+        uneven = rest % s and not same and strict
+        if rest < 0 or uneven:
             rule = "(N - F + 2P)/S must be an integer under strict windows"
             raise ValueError(
-                f"{op}: {rule if uneven and room >= 0 else 'the window must fit into the padded input'}. "
+                f"{op}: {rule if uneven and rest >= 0 else 'the window must fit into the padded input'}. "
                 f"Received: input size={tuple(spatial)}, window={tuple(size)}, strides={tuple(strides)}, "
                 f"dilation={tuple(dilation)}, padding={sides}"
             )
@@ -176,7 +176,7 @@ class Clip(NamedTuple):
     strides: Shape
     padding: Sides
     dilation: Shape
-    whole: bool
+    is_complete: bool
 
     @property
     def size(self) -> Shape:
@@ -193,8 +193,8 @@ def clip_window(spatial: Shape, size: Shape, strides: Shape, padding: Sides, dil
     """Return the window without outer taps that meet only padding; their number grows with dilation and padding."""
     axes = [_clip_axis(*axis) for axis in zip(spatial, size, strides, padding, dilation)]
     taps, pixels, strides, padding, dilation = (tuple(values) for values in zip(*axes))
-    whole = taps == tuple((0, k) for k in size) and pixels == tuple((0, n) for n in spatial)
-    return Clip(taps, pixels, strides, padding, dilation, whole)
+    is_complete = taps == tuple((0, k) for k in size) and pixels == tuple((0, n) for n in spatial)
+    return Clip(taps, pixels, strides, padding, dilation, is_complete)
 
 
 def _clip_axis(n: int, k: int, s: int, sides: tuple[int, int], d: int) -> tuple:
@@ -320,7 +320,7 @@ def explicit_sides(op: str, padding: int | Sequence[int | Sequence[int]], rank: 
 
 
 def _is_side(pair: Any) -> bool:
-    return type(pair) is tuple and len(pair) == 2 and all_whole(pair, 0)
+    return type(pair) is tuple and len(pair) == 2 and are_integers(pair, 0)
 
 
 def shape_mismatch(x_shape: Sequence[int], w_shape: Sequence[int]) -> str:

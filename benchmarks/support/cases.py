@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from fastconv.geometry import count_meetings
+from fastconv.geometry import count_reads
 
 SHAPES = Path(__file__).parents[1] / "shapes"
 
@@ -121,11 +121,11 @@ class Windowed(Case):
         padded = (n + sum(sides) for n, sides in zip(self.image, self.sides))
         return tuple((n - f) // s + 1 for n, f, s in zip(padded, self.spans, self.strides))
 
-    def meetings(self, inputs: Sizes, outputs: Sizes) -> int:
+    def reads(self, inputs: Sizes, outputs: Sizes) -> int:
         """Count the pairs of a tap and an output that meet an input, and not the padding."""
         axes = zip(inputs, outputs, self.window, self.strides, self.dilation, self.sides)
         return math.prod(
-            sum(count_meetings(n, o, stride, tap * step - before) for tap in range(taps))
+            sum(count_reads(n, o, stride, tap * step - before) for tap in range(taps))
             for n, o, taps, stride, step, (before, _) in axes
         )
 
@@ -144,7 +144,7 @@ class Conv(Windowed):
     @property
     def flops(self) -> int:
         channels = math.prod(self.kernel_shape[-2:])
-        return 2 * self.batch * self.meetings(self.image[:-1], self.output_size) * channels
+        return 2 * self.batch * self.reads(self.image[:-1], self.output_size) * channels
 
     @property
     def depth(self) -> int:
@@ -183,7 +183,7 @@ class ConvTranspose(Windowed):
 
     @property
     def flops(self) -> int:
-        return 2 * self.batch * self.meetings(self.output_size, self.image[:-1]) * self.image[-1] * self.filters
+        return 2 * self.batch * self.reads(self.output_size, self.image[:-1]) * self.image[-1] * self.filters
 
     @property
     def shapes(self) -> dict[str, Sizes]:

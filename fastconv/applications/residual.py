@@ -28,12 +28,12 @@ class ResNet(Architecture):
     def draw(self, x: KerasTensor, weights: Any) -> KerasTensor:
         x = layers.ZeroPadding2D(3, name="conv1_pad")(x)
         x = layers.Conv2D(64, 7, strides=2, name="conv1_conv")(x)
-        x = self.behind_the_stem(x)
+        x = self.after_stem(x)
         x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
         x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
         return self.stages(x)
 
-    def behind_the_stem(self, x: KerasTensor) -> KerasTensor:
+    def after_stem(self, x: KerasTensor) -> KerasTensor:
         return activated(x, "conv1")
 
     def stages(self, x: KerasTensor) -> KerasTensor:
@@ -47,7 +47,7 @@ class ResNet(Architecture):
 class ResNetV2(ResNet):
     """ResNet with normalization and activation before each convolution; figure 1b of the paper of 2016."""
 
-    def behind_the_stem(self, x: KerasTensor) -> KerasTensor:
+    def after_stem(self, x: KerasTensor) -> KerasTensor:
         return x
 
     def stages(self, x: KerasTensor) -> KerasTensor:

@@ -22,6 +22,7 @@ Array = Any
 Pair = tuple[int, int]
 Sides = tuple[Pair, ...]
 Shape = tuple[int, ...]
+Axes = int | tuple[int, ...] | None  # of a reduction; None for all axes
 Out = Array | None  # the array that receives the result; None for a new one
 
 NO_INTEGER = -(2**63)  # stands for a class index or position that is not an integer, on a GPU
@@ -36,10 +37,18 @@ def deliver(result: Array, out: Out) -> Array:
     return out
 
 
-Meeting = tuple[Shape, tuple[slice, ...], tuple[slice, ...]]
+def normalized_axes(axis: Axes, ndim: int) -> tuple[int, ...]:
+    """Return `axis`, one, several or None for all, counted from the front and in order."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return tuple(sorted(a + ndim if a < 0 else a for a in axes))
 
 
-def axis_meetings(
+TapSlices = tuple[Shape, tuple[slice, ...], tuple[slice, ...]]
+
+
+def axis_tap_slices(
     inputs: int, outputs: int, size: int, stride: int, sides: Pair, dilation: int
 ) -> list[tuple[int, slice, slice]]:
     """Return (tap, inputs, outputs) of one axis for each tap that meets inputs: these inputs, and their outputs."""
@@ -53,9 +62,9 @@ def axis_meetings(
     return found
 
 
-def meetings(c: Convolution | Pooling) -> list[Meeting]:
+def tap_slices(c: Convolution | Pooling) -> list[TapSlices]:
     """Return (tap, part of x (N, .., C), part of y (N, .., C)) for every tap of a window that meets inputs."""
-    axes = map(axis_meetings, c.inputs, c.outputs, c.size, c.strides, c.padding, c.dilation)
+    axes = map(axis_tap_slices, c.inputs, c.outputs, c.size, c.strides, c.padding, c.dilation)
     every = slice(None)
     return [
         (tap, (every, *reads), (every, *writes)) for tap, reads, writes in (zip(*meeting) for meeting in product(*axes))
@@ -85,7 +94,7 @@ class Reference(Backend):
         c, ci = convolution, w.shape[-2]
         grouped = x.reshape(*x.shape[:-1], c.groups, ci)  # N H W G CI
         y = self.xp.zeros((*c.output_shape[:-1], c.groups, w.shape[-1] // c.groups), x.dtype)
-        for tap, read, written in meetings(c):
+        for tap, read, written in tap_slices(c):
             kernel = w[tap].reshape(ci, c.groups, -1)
             y[written] += self.xp.einsum("...gi,igo->...go", grouped[read], kernel, optimize=True)
         return self._finish(y.reshape(c.output_shape), bias, activation, alpha, out)
@@ -105,7 +114,7 @@ class Reference(Backend):
         c, ci = convolution, w.shape[-2]
         dx = self.xp.zeros((*c.input_shape[:-1], c.groups, ci), dy.dtype)
         grouped = dy.reshape(*dy.shape[:-1], c.groups, dy.shape[-1] // c.groups)  # N OH OW G CO
-        for tap, written, read in meetings(c):
+        for tap, written, read in tap_slices(c):
             kernel = w[tap].reshape(ci, c.groups, -1)
             dx[written] += self.xp.einsum("...go,igo->...gi", grouped[read], kernel, optimize=True)
         return self._finish(dx.reshape(c.input_shape), bias, activation, alpha, out)
@@ -114,7 +123,7 @@ class Reference(Backend):
         """dw[kh, kw, ci, co] = sum over n, oh, ow of x[n, oh*SH + kh*DH - top, ...] * dy[n, oh, ow, co]."""
         c, (ci, co) = convolution, convolution.kernel_shape[-2:]
         dw = self.xp.zeros(c.kernel_shape, x.dtype)
-        for tap, x_part, dy_part in meetings(c):
+        for tap, x_part, dy_part in tap_slices(c):
             patch = x[x_part].reshape(-1, c.groups, ci)  # (N OH OW) G CI
             grouped = dy[dy_part].reshape(-1, c.groups, co // c.groups)  # (N OH OW) G CO
             dw[tap] = self.xp.einsum("pgi,pgo->igo", patch, grouped, optimize=True).reshape(ci, co)
@@ -183,28 +192,28 @@ class Reference(Backend):
         results = self._extreme_pool(self.xp.inf, x, pooling)
         return tuple(deliver(r, o) for r, o in zip(results, out or (None,) * 2))
 
-    def _extreme_pool(self, worst: float, x: Array, pooling: Pooling) -> tuple[Array, Array]:
-        y = self.xp.full(pooling.output_shape, worst, x.dtype)
+    def _extreme_pool(self, initial: float, x: Array, pooling: Pooling) -> tuple[Array, Array]:
+        y = self.xp.full(pooling.output_shape, initial, x.dtype)
         argmax = self.xp.full(y.shape, -1, self.xp.int32)
-        for tap, read, written in meetings(pooling):
-            new, best, winner = x[read], y[written], argmax[written]
-            better = new > best if worst < 0 else new < best
-            here = (better | (winner < 0) | self.xp.isnan(new)) & ~self.xp.isnan(best)
+        for tap, read, written in tap_slices(pooling):
+            new, best, best_tap = x[read], y[written], argmax[written]
+            better = new > best if initial < 0 else new < best
+            here = (better | (best_tap < 0) | self.xp.isnan(new)) & ~self.xp.isnan(best)
             y[written] = self.xp.where(here, new, best)
-            argmax[written] = self.xp.where(here, self.xp.int32(tap[0] * pooling.size[1] + tap[1]), winner)
+            argmax[written] = self.xp.where(here, self.xp.int32(tap[0] * pooling.size[1] + tap[1]), best_tap)
         return y, argmax
 
     def extreme_pool_backward(self, dy: Array, argmax: Array, *, pooling: Pooling, out: Out = None) -> Array:
         """dx: each dy is added to the element of its window with the number in `argmax`."""
         dx = self.xp.zeros(pooling.input_shape, dy.dtype)
-        for tap, written, read in meetings(pooling):
+        for tap, written, read in tap_slices(pooling):
             dx[written] += self.xp.where(argmax[read] == tap[0] * pooling.size[1] + tap[1], dy[read], 0)
         return deliver(dx, out)
 
     def average_pool(self, x: Array, *, pooling: Pooling, count_padding: bool = False, out: Out = None) -> Array:
         """y[n, oh, ow, c] = the mean of the window, over its size or over the part of it inside x."""
         y = self.xp.zeros(pooling.output_shape, x.dtype)
-        for _, read, written in meetings(pooling):
+        for _, read, written in tap_slices(pooling):
             y[written] += x[read]
         return deliver(y / self._window_counts(pooling, count_padding, x.dtype), out)
 
@@ -212,10 +221,10 @@ class Reference(Backend):
         self, dy: Array, *, pooling: Pooling, count_padding: bool = False, out: Out = None
     ) -> Array:
         """dx: each dy, divided by the count of its window, added to every element of the window."""
-        shares = dy / self._window_counts(pooling, count_padding, dy.dtype)
+        quotients = dy / self._window_counts(pooling, count_padding, dy.dtype)
         dx = self.xp.zeros(pooling.input_shape, dy.dtype)
-        for _, written, read in meetings(pooling):
-            dx[written] += shares[read]
+        for _, written, read in tap_slices(pooling):
+            dx[written] += quotients[read]
         return deliver(dx, out)
 
     def _window_counts(self, pooling: Pooling, count_padding: bool, dtype: Any) -> Array:
@@ -223,7 +232,7 @@ class Reference(Backend):
         if count_padding:
             return self.xp.full((1, 1, 1, 1), prod(pooling.size), dtype)
         total = self.xp.zeros((1, *pooling.outputs, 1), dtype)
-        for _, _, written in meetings(pooling):
+        for _, _, written in tap_slices(pooling):
             total[written] += 1
         return self.xp.maximum(total, 1)
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from fastconv.caches import cached_while_alive
+from fastconv.caches import cached_on_argument
 from fastconv.callbacks.callback import Callback
 from fastconv.callbacks.history import History, ProgbarLogger
 from fastconv.callbacks.lazy_logs import LazyLogs
@@ -105,7 +105,7 @@ def _tell_all(name: str) -> Any:
     return tell
 
 
-@cached_while_alive
+@cached_on_argument
 def _places_before_names(function: Callable[..., Any]) -> int | None:
     """Return the number of positional arguments of a function that takes others as keywords only, else None.
 

@@ -142,7 +142,7 @@ class ModelCheckpoint(Monitor):
         if self.save_freq != "epoch":
             return [*names, "epoch", "batch"]
         validation = [] if self.model.validates is False else [f"val_{name}" for name in names]
-        has_rate = any(isinstance(one, (LearningRateScheduler, ReduceLROnPlateau)) for one in self._earlier())
+        has_rate = any(isinstance(callback, (LearningRateScheduler, ReduceLROnPlateau)) for callback in self._earlier())
         return [*names, *validation, *["learning_rate"] * has_rate, "epoch"]
 
     def _earlier(self) -> list[Callback]:

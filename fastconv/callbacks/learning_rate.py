@@ -48,8 +48,8 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         optimizer = self.model.optimizer
-        now = [float(optimizer.learning_rate)] if takes_two(self.schedule) else []
-        rate = self.schedule(epoch, *now)
+        current = [float(optimizer.learning_rate)] if takes_two(self.schedule) else []
+        rate = self.schedule(epoch, *current)
         optimizer.learning_rate = rate
         if self.verbose:
             print(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")

@@ -58,11 +58,11 @@ def download(name: str, url: str, checksum: str | None) -> Path:
         ) from error
 
 
-def check_content(where: str, content: bytes, digest: str | None) -> None:
+def check_content(place: str, content: bytes, digest: str | None) -> None:
     """Raise ValueError unless `content`, the decompressed bytes of a file, has this digest.
 
     Args:
-        where: the file.
+        place: the file.
         content: the bytes.
         digest: "sha256:..." or "md5:...", or None for any content.
     """
@@ -72,7 +72,7 @@ def check_content(where: str, content: bytes, digest: str | None) -> None:
     found = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
     if found != wanted:
         raise ValueError(
-            f"{where}: the file is damaged or contains other data; remove it, and it will be downloaded. "
+            f"{place}: the file is damaged or contains other data; remove it, and it will be downloaded. "
             f"The {algorithm} of its content must be {wanted}. Received: {found}"
         )
 

@@ -18,18 +18,18 @@ WITHOUT_ARGMAX = {Reference.max_pool_argmax: Reference.max_pool, Reference.min_p
 
 
 class FusionGraph:
-    """A list of steps while it is rewritten: makers and numbers of uses of tensors, and the invariant tensors."""
+    """A list of steps while it is rewritten: producers and numbers of uses of tensors, and the invariant tensors."""
 
     def __init__(self, kept: Iterable[Tensor], invariant: set[Tensor], steps: list[Call]) -> None:
         self.invariant = invariant
         self.uses = Counter(t for step in steps for t in step.inputs)
         self.uses.update(kept)
-        self.maker: dict[Tensor, Call] = {}
+        self.producer: dict[Tensor, Call] = {}
         self.steps: dict[Call, None] = {}
 
-    def only_maker(self, t: Tensor, operations: tuple[Operation, ...]) -> Call | None:
+    def sole_producer(self, t: Tensor, operations: tuple[Operation, ...]) -> Call | None:
         """Return the step, one of `operations`, that makes `t` for a single user; else None."""
-        step = self.maker.get(t)
+        step = self.producer.get(t)
         return step if step is not None and step.primitive.operation in operations and self.uses[t] == 1 else None
 
     def are_invariant(self, tensors: Iterable[Tensor]) -> bool:
@@ -38,7 +38,7 @@ class FusionGraph:
 
     def append(self, step: Call) -> None:
         self.steps[step] = None
-        self.maker.update((t, step) for t in step.outputs)
+        self.producer.update((t, step) for t in step.outputs)
 
     def append_invariant(self, step: Call, like: Tensor) -> Tensor:
         """Append a step, and return its result, an invariant tensor with the shape and dtype of `like`."""
@@ -71,7 +71,7 @@ def fuse(steps: list[Call], kept: Iterable[Tensor], invariant: set[Tensor]) -> l
 def bias_into_product(graph: FusionGraph, step: Call) -> bool:
     """conv(x, w) + b  ->  conv(x, w, b)."""
     for y, b in _either_way(step, Reference.add):
-        product = graph.only_maker(y, PRODUCTS)
+        product = graph.sole_producer(y, PRODUCTS)
         if product is not None and len(product.inputs) == 2 and _is_channel_vector(b, y) and _is_plain(product):
             graph.replace(product, Call(product.primitive, (*product.inputs, b), product.params, step.outputs))
             return True
@@ -80,7 +80,7 @@ def bias_into_product(graph: FusionGraph, step: Call) -> bool:
 
 def activation_into_product(graph: FusionGraph, step: Call) -> bool:
     """activate(conv(x, w, b))  ->  conv(x, w, b, activation)."""
-    product = graph.only_maker(step.inputs[0], PRODUCTS) if step.primitive.operation is Reference.activate else None
+    product = graph.sole_producer(step.inputs[0], PRODUCTS) if step.primitive.operation is Reference.activate else None
     if product is None or not _is_plain(product):
         return False
     graph.replace(product, Call(product.primitive, product.inputs, {**product.params, **step.params}, step.outputs))
@@ -90,7 +90,7 @@ def activation_into_product(graph: FusionGraph, step: Call) -> bool:
 def scale_into_product(graph: FusionGraph, step: Call) -> bool:
     """(conv(x, w) + b) s  ->  conv(x, w s) + b s, if w, b and s are invariant: batch normalization at inference."""
     for y, s in _either_way(step, Reference.multiply):
-        product = graph.only_maker(y, PRODUCTS)
+        product = graph.sole_producer(y, PRODUCTS)
         if product is None or not _is_channel_vector(s, y) or not _is_plain(product):
             continue
         if not graph.are_invariant((s, *product.inputs[1:])) or not _has_channels_last(product):
@@ -109,7 +109,7 @@ def scale_into_product(graph: FusionGraph, step: Call) -> bool:
 def shift_after_scale(graph: FusionGraph, step: Call) -> bool:
     """x s + t  ->  scale_shift(x, s, t), if s and t have one number per channel."""
     for y, t in _either_way(step, Reference.add):
-        product = graph.only_maker(y, (Reference.multiply,))
+        product = graph.sole_producer(y, (Reference.multiply,))
         if product is None or not _is_channel_vector(t, y):
             continue
         for x, s in _either_way(product, Reference.multiply):
@@ -124,7 +124,7 @@ def normalisation_into_product(graph: FusionGraph, step: Call) -> bool:
 
     s is the normalization of 1 without mean and shift; t is the normalization of b.
     """
-    product = graph.only_maker(step.inputs[0], PRODUCTS) if step.primitive.operation is Reference.normalize else None
+    product = graph.sole_producer(step.inputs[0], PRODUCTS) if step.primitive.operation is Reference.normalize else None
     if product is None or not _is_plain(product) or not _has_channels_last(product):
         return False
     mean, variance, gamma, _ = step.inputs[1:]
@@ -142,7 +142,7 @@ def normalisation_into_product(graph: FusionGraph, step: Call) -> bool:
 def bias_onto_bias(graph: FusionGraph, step: Call) -> bool:
     """conv(x, w, b) + t  ->  conv(x, w, b + t), if b and t are invariant."""
     for y, t in _either_way(step, Reference.add):
-        product = graph.only_maker(y, PRODUCTS)
+        product = graph.sole_producer(y, PRODUCTS)
         if product is None or len(product.inputs) != 3 or not _is_plain(product) or not _is_channel_vector(t, y):
             continue
         if not graph.are_invariant((t, product.inputs[2])):
@@ -173,10 +173,10 @@ def activation_before_unpooling(graph: FusionGraph, step: Call) -> bool:
     """
     if step.primitive.operation is not Reference.activate_backward:
         return False
-    pooled = graph.only_maker(step.inputs[0], (Reference.extreme_pool_backward,))
+    pooled = graph.sole_producer(step.inputs[0], (Reference.extreme_pool_backward,))
     if pooled is None:
         return False
-    pool = graph.maker.get(pooled.inputs[1])
+    pool = graph.producer.get(pooled.inputs[1])
     if pool is None or pool.inputs[0] is not step.inputs[1]:
         return False
     dy, argmax = pooled.inputs
@@ -191,7 +191,7 @@ def sum_before_unpooling(graph: FusionGraph, step: Call) -> bool:
 
     The rule does not apply if a window can lie in the padding only, since its dy is lost.
     """
-    pooled = graph.maker.get(step.inputs[0]) if step.primitive.operation is Reference.sum else None
+    pooled = graph.producer.get(step.inputs[0]) if step.primitive.operation is Reference.sum else None
     if pooled is None or pooled.primitive.operation is not Reference.extreme_pool_backward:
         return False
     pooling = pooled.params["pooling"]

@@ -41,8 +41,8 @@ class HostCall(Primitive):
         super().__init__(function, lambda *_: (example.shape, example.dtype))
 
     def compute(self, *arrays: Any) -> np.ndarray:
-        with Trace(recording=True) as now:
-            now.reads.update(zip(self.variables, map(Tensor.of, arrays)))
+        with Trace(recording=True) as trace:
+            trace.reads.update(zip(self.variables, map(Tensor.of, arrays)))
             return np.asarray(self.function())
 
     def is_last(self, call: Call, trace: Trace) -> bool:

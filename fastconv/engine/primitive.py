@@ -291,14 +291,14 @@ def calls_before(outputs: Iterable[Tensor], known: Callable[[Tensor], bool]) -> 
     order: list[Call] = []
     seen: set[Call] = set()
 
-    def makers(tensors: Iterable[Tensor]) -> list[tuple[Call, bool]]:
+    def producers(tensors: Iterable[Tensor]) -> list[tuple[Call, bool]]:
         return [
             (t.call, False)
             for t in reversed(list(tensors))
             if t.call is not None and t.call not in seen and not known(t)
         ]
 
-    stack = makers(outputs)
+    stack = producers(outputs)
     while stack:
         call, entered = stack.pop()
         if entered:
@@ -306,5 +306,5 @@ def calls_before(outputs: Iterable[Tensor], known: Callable[[Tensor], bool]) -> 
         elif call not in seen:
             seen.add(call)
             stack.append((call, True))
-            stack.extend(makers(call.inputs))
+            stack.extend(producers(call.inputs))
     return order

@@ -189,19 +189,19 @@ def assign_buffers(
         return len(sizes) - 1
 
     for i, step in enumerate(steps):
-        dying = {owner(t) for t in step.inputs if last_use[owner(t)] == i}
-        dying = {t for t in dying if t in number and t not in kept}
+        last_reads = {owner(t) for t in step.inputs if last_use[owner(t)] == i}
+        last_reads = {t for t in last_reads if t in number and t not in kept}
         for y in step.outputs:
             if owner(y) is not y or y in has_memory:
                 continue
-            x = next((t for t in step.inputs if t in dying and may_overwrite(step, t, y)), None)
+            x = next((t for t in step.inputs if t in last_reads and may_overwrite(step, t, y)), None)
             if x is not None:
-                dying.discard(x)
+                last_reads.discard(x)
                 number[y] = number[x]
             else:
                 number[y] = take(nbytes(y))
         unread = {y for y in step.outputs if y in number and last_use[y] == i and y not in kept}
-        free.extend(sorted({number[t] for t in itertools.chain(dying, unread)}))
+        free.extend(sorted({number[t] for t in itertools.chain(last_reads, unread)}))
     return number, sizes
 
 

@@ -11,11 +11,11 @@ from fastconv.engine.tree import map_leaves
 from fastconv.engine.variable import Variable
 
 
-def paired(what: str, name: str, variables: Sequence[Variable], values: Sequence[Any]) -> list[tuple[Variable, Any]]:
+def paired(owner: str, name: str, variables: Sequence[Variable], values: Sequence[Any]) -> list[tuple[Variable, Any]]:
     """Return pairs of a variable and its value.
 
     Args:
-        what, name: names of the function and of its argument, for errors.
+        owner, name: names of the function and of its argument, for errors.
         variables: the variables.
         values: an array or tensor for each variable, of its shape.
 
@@ -23,12 +23,12 @@ def paired(what: str, name: str, variables: Sequence[Variable], values: Sequence
         ValueError: if the number of values or a shape differs.
     """
     values = list(values)
-    found, wanted = [tuple(getattr(v, "shape", ())) for v in values], [v.shape for v in variables]
-    if found != wanted:
+    found, expected = [tuple(getattr(v, "shape", ())) for v in values], [v.shape for v in variables]
+    if found != expected:
         paths = [v.path for v in variables]
         raise ValueError(
-            f"{what}: {name} must hold a value for each of {paths}, of its shape. "
-            f"Received: shapes={found}, wanted={wanted}"
+            f"{owner}: {name} must hold a value for each of {paths}, of its shape. "
+            f"Received: shapes={found}, expected={expected}"
         )
     return list(zip(variables, values))
 

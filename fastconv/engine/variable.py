@@ -197,15 +197,15 @@ class Variable(Operand):
         return self.assign(self - value)
 
     def _assign_on_gpu(self, value: Any) -> None:
-        where = gpu_backend(value.device.id)
-        with where.running():
-            self.on(where)[...] = value
-        self.changed_on(where)
+        gpu = gpu_backend(value.device.id)
+        with gpu.running():
+            self.on(gpu)[...] = value
+        self.changed_on(gpu)
 
     def numpy(self) -> np.ndarray:
         """Return a copy of the array. Raises DataDependentError inside a trace that knows only shapes."""
-        now = self.read()
-        return np.array(now.numpy() if isinstance(now, Tensor) else now)
+        value = self.read()
+        return np.array(value.numpy() if isinstance(value, Tensor) else value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         trace = Trace.current()

@@ -158,8 +158,8 @@ class RandomCrop(RandomImageLayer):
         h, w = sides(images, self.data_format)
         if h <= self.height or w <= self.width:
             return None
-        room = np.array([h - self.height + 1, w - self.width + 1], "float32")
-        starts = ops.cast(ops.random_uniform((2,), seed) * room, "int32")
+        choices = np.array([h - self.height + 1, w - self.width + 1], "float32")
+        starts = ops.cast(ops.random_uniform((2,), seed) * choices, "int32")
         return starts[0], starts[1]
 
     def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
@@ -302,9 +302,9 @@ class RandomRotation(RandomAffine):
     def draw(self, images: Any, seed: Any) -> dict:
         low, high = self.factor
         angle = ops.random_uniform((images.shape[0],), seed, 360 * low, 360 * high)
-        return {"angle": angle, "rotation_matrix": self._turn(images, angle * (math.pi / 180))}
+        return {"angle": angle, "rotation_matrix": self._rotation(images, angle * (math.pi / 180))}
 
-    def _turn(self, images: Any, angle: Any) -> Any:
+    def _rotation(self, images: Any, angle: Any) -> Any:
         """Return maps that rotate around the centre of the image, for angles in radians."""
         h, w = sides(images, self.data_format)
         x, y = (w - 1) / 2, (h - 1) / 2
@@ -410,9 +410,9 @@ class RandomShear(RandomAffine):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.x_factor = plain(x_factor)
         self.y_factor = plain(y_factor)
-        self._ranges = [self._lean("x_factor", self.x_factor), self._lean("y_factor", self.y_factor)]
+        self._ranges = [self._range("x_factor", self.x_factor), self._range("y_factor", self.y_factor)]
 
-    def _lean(self, name: str, factor: Factor) -> tuple[float, float]:
+    def _range(self, name: str, factor: Factor) -> tuple[float, float]:
         low, high = both_signs(self, name, factor)
         is_negative = factor < 0 if isinstance(factor, (int, float)) else low < 0 and low != -high
         if is_negative:

@@ -22,7 +22,7 @@ import fastconv.ops as ops
 import fastconv.regularizers as regularizers
 from fastconv.arguments import as_flag, as_integer, as_shape, plain
 from fastconv.backends.gpu.transfer import as_array
-from fastconv.caches import cached_on_function
+from fastconv.caches import cached_on_argument
 from fastconv.engine import KerasTensor, Tensor, Variable
 from fastconv.engine.interrupts import assign_all
 from fastconv.engine.stateless import paired, run_on
@@ -504,9 +504,9 @@ class Layer:
         """
         if not self.built:
             raise ValueError(f"{self.name}: the layer must be built before stateless_call, for example by a call")
-        what = f"{self.name}.stateless_call"
-        trained = paired(what, "trainable_variables", self.trainable_variables, trainable_variables)
-        others = paired(what, "non_trainable_variables", self.non_trainable_variables, non_trainable_variables)
+        owner = f"{self.name}.stateless_call"
+        trained = paired(owner, "trainable_variables", self.trainable_variables, trainable_variables)
+        others = paired(owner, "non_trainable_variables", self.non_trainable_variables, non_trainable_variables)
 
         def run(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
             outputs = self(*args, **kwargs)
@@ -631,18 +631,18 @@ OF_ALL_LAYERS = frozenset(inspect.signature(Layer).parameters)  # arguments that
 @contextlib.contextmanager
 def shapes_only(layer: Layer) -> Iterator[None]:
     """Build layers without memory for their weights; at the end, restore `layer` and the layers inside it."""
-    before = [(one, dict(vars(one)), copies_of_containers(one)) for one in layers_of(layer)]
+    before = [(inner, dict(vars(inner)), copies_of_containers(inner)) for inner in layers_of(layer)]
     outer, _context.shapes_only = getattr(_context, "shapes_only", False), True
     try:
         yield
     finally:
         _context.shapes_only = outer
-        for one, attributes, containers in before:
+        for inner, attributes, containers in before:
             for container, content in containers:
                 container.clear()
                 container.extend(content) if isinstance(container, list) else container.update(content)
-            vars(one).clear()
-            vars(one).update(attributes)
+            vars(inner).clear()
+            vars(inner).update(attributes)
         Layer.last_change = next(_changes)
 
 
@@ -651,7 +651,7 @@ def layers_of(layer: Layer) -> list[Layer]:
     found = {layer: None}
     stack = [layer]
     while stack:
-        inner = [one for one in stack.pop()._inner_layers() if one not in found]
+        inner = [child for child in stack.pop()._inner_layers() if child not in found]
         found.update(dict.fromkeys(inner))
         stack += inner
     return list(found)
@@ -683,19 +683,19 @@ def _noted(build: Callable[[Any, Any], None]) -> Callable[..., None]:
 def map_shapes(function: Callable[[Sequence[int | None]], Any], shapes: Any) -> Any:
     """Apply `function` to each shape in nested lists, tuples and dicts of shapes."""
     if isinstance(shapes, dict):
-        return {key: map_shapes(function, one) for key, one in shapes.items()}
-    if any(isinstance(one, (list, tuple, dict)) for one in shapes):
-        return type(shapes)(map_shapes(function, one) for one in shapes)
+        return {key: map_shapes(function, shape) for key, shape in shapes.items()}
+    if any(isinstance(shape, (list, tuple, dict)) for shape in shapes):
+        return type(shapes)(map_shapes(function, shape) for shape in shapes)
     return function(shapes)
 
 
-@cached_on_function
+@cached_on_argument
 def argument_names(method: Callable[..., Any]) -> tuple[str, ...]:
     """Return the names of the arguments of `method` after `self`."""
     return tuple(inspect.signature(method).parameters)[1:]
 
 
-@cached_on_function
+@cached_on_argument
 def default_training(method: Callable[..., Any]) -> bool:
     """Return whether `method` trains by default: True only if its signature says so."""
     return inspect.signature(method).parameters["training"].default is True

@@ -211,9 +211,9 @@ class BatchNormalization(Affine):
             return self.gamma, self.beta
         axes = [i for i in range(x.ndim) if i != self.axis % x.ndim]
         mean, variance = ops.moments(ops.stop_gradient(x), axes)
-        past = ops.maximum(self.renorm_stddev, self.epsilon**0.5)
-        r = ops.sqrt(variance + self.epsilon) / past
-        d = (mean - self.renorm_mean) / past
+        stddev = ops.maximum(self.renorm_stddev, self.epsilon**0.5)
+        r = ops.sqrt(variance + self.epsilon) / stddev
+        d = (mean - self.renorm_mean) / stddev
         bounds = self.renorm_clipping or {}
         r = ops.maximum(r, bounds["rmin"]) if bounds.get("rmin") is not None else r
         r = ops.minimum(r, bounds["rmax"]) if bounds.get("rmax") is not None else r
@@ -382,9 +382,9 @@ class GroupNormalization(Affine):
 
     def call(self, inputs: Any) -> Any:
         at, shape = self.axis % inputs.ndim, tuple(inputs.shape)
-        apart = (*shape[:at], self.groups, shape[at] // self.groups, *shape[at + 1 :])
-        axes = [i for i in range(1, len(apart)) if i != at]
-        y = standardize(ops.reshape(inputs, apart), axes, self.epsilon)
+        grouped = (*shape[:at], self.groups, shape[at] // self.groups, *shape[at + 1 :])
+        axes = [i for i in range(1, len(grouped)) if i != at]
+        y = standardize(ops.reshape(inputs, grouped), axes, self.epsilon)
         return self.affine(ops.reshape(y, shape), [at])
 
 

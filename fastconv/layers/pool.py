@@ -89,16 +89,16 @@ class AdaptivePooling(Layer):
         """Reduce one axis. A maximum or mean over several axes is computed axis by axis."""
         size, reduce = x.shape[axis], type(self).reduce
         if size % wanted == 0:
-            apart = ops.reshape(x, (*x.shape[:axis], wanted, size // wanted, *x.shape[axis + 1 :]))
-            return reduce(apart, axis + 1)
+            windows = ops.reshape(x, (*x.shape[:axis], wanted, size // wanted, *x.shape[axis + 1 :]))
+            return reduce(windows, axis + 1)
         longest = -(-size // wanted) + 1
         check_fits(self.name, (*x.shape[:axis], wanted, longest, *x.shape[axis + 1 :]), x.dtype, 3)
         check_fits(self.name, (wanted, longest), "int64", 4)
         numbers = np.arange(wanted)[:, None]
         places, ends = numbers * size // wanted + np.arange(longest), -(-(numbers + 1) * size // wanted)
-        apart = ops.take(x, np.minimum(places, ends - 1), axis)
+        windows = ops.take(x, np.minimum(places, ends - 1), axis)
         inside = (places < ends).reshape((wanted, longest, *(1,) * (len(x.shape) - axis - 1)))
-        return self.reduce_inside(apart, inside, axis + 1)
+        return self.reduce_inside(windows, inside, axis + 1)
 
     def reduce_inside(self, x: Any, inside: np.ndarray, axis: int) -> Any:
         """Reduce `axis` of x over the elements for which `inside` is true.

@@ -73,11 +73,11 @@ class Reshape(Layer):
             raise ValueError(f"Reshape: target_shape must contain -1 at most once. Received: {target_shape=}")
 
     def call(self, inputs: Any) -> Any:
-        sizes, one = self.target_shape, math.prod(inputs.shape[1:])
+        sizes, count = self.target_shape, math.prod(inputs.shape[1:])
         known = math.prod(n for n in sizes if n != -1)
-        if sizes.count(-1) == 1 and known and one % known == 0:
-            sizes = tuple(one // known if n == -1 else n for n in sizes)
-        if math.prod(sizes) != one or -1 in sizes:
+        if sizes.count(-1) == 1 and known and count % known == 0:
+            sizes = tuple(count // known if n == -1 else n for n in sizes)
+        if math.prod(sizes) != count or -1 in sizes:
             raise ValueError(
                 f"{self.name}: the number of elements of a sample must not change. "
                 f"Received: input shape {tuple(inputs.shape[1:])}, target_shape={self.target_shape}"
@@ -374,13 +374,13 @@ class UpSampling(Layer):
     def repeat(self, x: Any) -> Any:
         """Repeat each pixel: insert an axis after each spatial axis, broadcast it, and merge both axes."""
         first = 1 if self.data_format == "channels_last" else 2
-        apart, spread_out, joined = list(x.shape[:first]), list(x.shape[:first]), list(x.shape[:first])
+        split, spread_out, joined = list(x.shape[:first]), list(x.shape[:first]), list(x.shape[:first])
         for n, times in zip(x.shape[first:], self.sizes()):
-            apart += [n, 1]
+            split += [n, 1]
             spread_out += [n, times]
             joined.append(n * times)
         rest = x.shape[first + self.rank :]
-        return ops.reshape(ops.broadcast_to(ops.reshape(x, (*apart, *rest)), (*spread_out, *rest)), (*joined, *rest))
+        return ops.reshape(ops.broadcast_to(ops.reshape(x, (*split, *rest)), (*spread_out, *rest)), (*joined, *rest))
 
 
 @register("layer")

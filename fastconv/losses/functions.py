@@ -553,17 +553,17 @@ def binary_focal_crossentropy(
     y_true, y_pred = same_shape("binary_focal_crossentropy", y_true, y_pred)
     y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing if label_smoothing else y_true
     p, not_p = (ops.sigmoid(y_pred), ops.sigmoid(-y_pred)) if from_logits else (y_pred, 1.0 - y_pred)
-    doubt = y_true * not_p + (1.0 - y_true) * p
-    doubt = doubt if from_logits else ops.maximum(doubt, config.epsilon())  # like p in the cross-entropy
-    losses = _focus(doubt, gamma) * ops.binary_crossentropy(y_true, y_pred, from_logits)
+    complement = y_true * not_p + (1.0 - y_true) * p
+    complement = complement if from_logits else ops.maximum(complement, config.epsilon())  # like p in the cross-entropy
+    losses = _focus(complement, gamma) * ops.binary_crossentropy(y_true, y_pred, from_logits)
     if apply_class_balancing:
         losses = losses * (y_true * alpha + (1.0 - y_true) * (1.0 - alpha))
     return ops.mean(losses, axis)
 
 
-def _focus(doubt: Any, gamma: float) -> Any:
-    """Return doubt^gamma. Its slope at 0, infinite for gamma < 1, counts as 0."""
-    return ops.power(ops.maximum(doubt, np.finfo(doubt.dtype).tiny), gamma)
+def _focus(complement: Any, gamma: float) -> Any:
+    """Return complement^gamma. Its slope at 0, infinite for gamma < 1, counts as 0."""
+    return ops.power(ops.maximum(complement, np.finfo(complement.dtype).tiny), gamma)
 
 
 @register("loss")
@@ -609,12 +609,12 @@ def categorical_focal_crossentropy(
         y_true = y_true * (1.0 - label_smoothing) + label_smoothing / y_pred.shape[axis]
     if from_logits:
         log_p = ops.log_softmax(y_pred, axis)
-        doubt = -ops.expm1(log_p)
+        complement = -ops.expm1(log_p)
         log_p = ops.where(ops.equal(y_true, 0.0), 0.0, log_p)  # log_p may be infinite
     else:
         p = ops.clip(y_pred / ops.sum(y_pred, axis, True), config.epsilon(), 1.0 - config.epsilon())
-        log_p, doubt = ops.log(p), 1.0 - p
-    return -ops.sum(ops.cast(alpha, y_pred.dtype) * _focus(doubt, gamma) * y_true * log_p, axis)
+        log_p, complement = ops.log(p), 1.0 - p
+    return -ops.sum(ops.cast(alpha, y_pred.dtype) * _focus(complement, gamma) * y_true * log_p, axis)
 
 
 @register("loss")
@@ -643,9 +643,9 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
         Milletari et al. 2016, "V-Net".
     """
     y_true, y_pred = same_shape("dice", y_true, y_pred)
-    apart = ops.sum(y_true * (1.0 - y_pred) + (1.0 - y_true) * y_pred, axis)
+    mismatch = ops.sum(y_true * (1.0 - y_pred) + (1.0 - y_true) * y_pred, axis)
     everything = ops.sum(y_true, axis) + ops.sum(y_pred, axis)
-    return (apart + config.epsilon()) / (
+    return (mismatch + config.epsilon()) / (
         everything + config.epsilon()
     )  # avoids a difference of large numbers, so that small losses are accurate
 
@@ -680,8 +680,8 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
     y_true, y_pred = same_shape("tversky", y_true, y_pred)
     both = ops.sum(y_true * y_pred, axis)
     missed, wrong = ops.sum(y_true * (1.0 - y_pred), axis), ops.sum((1.0 - y_true) * y_pred, axis)
-    apart = missed * alpha + wrong * beta + config.epsilon()
-    return apart / (both + apart)
+    mismatch = missed * alpha + wrong * beta + config.epsilon()
+    return mismatch / (both + mismatch)
 
 
 # Shorter names.

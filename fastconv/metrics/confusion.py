@@ -578,9 +578,9 @@ class AUC(Confusion):
                 f"AUC: num_labels must not be given without multi_label=True. Received: num_labels={num_labels!r}"
             )
         if self.num_labels:
-            self._make_room(self.num_labels)
+            self._create_label_cells(self.num_labels)
 
-    def _make_room(self, labels: int) -> None:
+    def _create_label_cells(self, labels: int) -> None:
         """Create counts of shape (thresholds, labels) in place of counts (thresholds,)."""
         self.num_labels, self._variables = labels, []
         self._add_cells(len(self.thresholds), labels)
@@ -603,7 +603,7 @@ class AUC(Confusion):
                 f"AUC: outputs of several labels must have shape (N, K). Received: y_pred.shape={y_pred.shape}"
             )
         if self.multi_label and self.num_labels is None:
-            self._make_room(y_pred.shape[-1])
+            self._create_label_cells(y_pred.shape[-1])
         super().update_state(y_true, y_pred, sample_weight)
 
     def weights_of(self, y_pred: Any, sample_weight: Any) -> Any:

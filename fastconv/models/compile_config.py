@@ -11,7 +11,7 @@ from fastconv.serialization import ABOUT_LAMBDAS, deserialize, get_registered_ob
 
 def described(given: Any) -> Any:
     """Convert losses, metrics or an optimizer to names and configurations, with the same nesting."""
-    return rebuild(given, [one if isinstance(one, str) else serialize(one) for one in leaves(given)])
+    return rebuild(given, [entry if isinstance(entry, str) else serialize(entry) for entry in leaves(given)])
 
 
 def revived(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,9 +28,9 @@ def revived(config: Mapping[str, Any]) -> dict[str, Any]:
 def _revive(kind: str, data: Any) -> Any:
     """Recreate the losses or metrics, with the same nesting; names that `compile` knows are kept."""
     if isinstance(data, list):
-        return [_revive(kind, one) for one in data]
+        return [_revive(kind, entry) for entry in data]
     if isinstance(data, dict) and "class_name" not in data:
-        return {key: _revive(kind, one) for key, one in data.items()}
+        return {key: _revive(kind, entry) for key, entry in data.items()}
     if isinstance(data, str):
         found = get_registered_object(data)
         if found is None and is_nameless(data):

@@ -124,11 +124,11 @@ def crossentropy_for(function: Any, target: Any, output: Any) -> Any:
     return getattr(losses, f"{kind}Crossentropy")()
 
 
-def check_tensors(what: str, results: Any) -> None:
+def check_tensors(name: str, results: Any) -> None:
     """Raise TypeError if NumPy arrays or numbers are among the results that a graph is made of."""
     for result in leaves(results):
         if not isinstance(result, Tensor):
             raise TypeError(
-                f"{what} must be made with fastconv.ops or operators, which keep its gradient; NumPy and float() "
+                f"{name} must be made with fastconv.ops or operators, which keep its gradient; NumPy and float() "
                 f"lose it. Received: a result of type {type(result).__name__}"
             )

@@ -101,7 +101,7 @@ class CompiledMetrics:
 
     def _given_to_outputs(self, names: list[str]) -> list[list[Any]]:
         """Return an entry of the metrics, and one of the weighted metrics, for each output."""
-        return [given_to_outputs(what, given, names) for what, given in self.arguments.items()]
+        return [given_to_outputs(argument, given, names) for argument, given in self.arguments.items()]
 
 
 def for_one_output(given: Any) -> list[Any]:
@@ -109,14 +109,14 @@ def for_one_output(given: Any) -> list[Any]:
     return [metrics.for_output(metric, *ONE_NUMBER) for metric in leaves(given)]
 
 
-def given_to_outputs(what: str, given: Any, names: list[str]) -> list[Any]:
-    """Return the argument `what` of `compile` for each output: a metric, a list, or None."""
+def given_to_outputs(argument: str, given: Any, names: list[str]) -> list[Any]:
+    """Return the argument `argument` of `compile` for each output: a metric, a list, or None."""
     if isinstance(given, dict):
-        return for_outputs(what, given, names)
+        return for_outputs(argument, given, names)
     nested = any(entry is None or isinstance(entry, (list, tuple, dict)) for entry in given or ())
     if len(names) == 1 or (len(given or ()) != len(names) and not nested):
         return [leaves(given)] * len(names)
-    return for_outputs(what, given, names)
+    return for_outputs(argument, given, names)
 
 
 def metrics_for(given: list[list[Any]], shapes: Sequence[tuple[Any, Any]]) -> list[list[list[Any]]]:

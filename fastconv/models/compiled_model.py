@@ -342,8 +342,8 @@ class CompiledModel(Layer):
             "non_trainable_variables": non_trainable_variables,
             "metrics_variables": metrics_variables,
         }
-        what = f"{self.name}.stateless_compute_loss"
-        parts = [paired(what, name, getattr(self, name), values) for name, values in given.items()]
+        owner = f"{self.name}.stateless_compute_loss"
+        parts = [paired(owner, name, getattr(self, name), values) for name, values in given.items()]
         state = [pair for part in parts for pair in part]
         loss, after = run_on(state, partial(self._loss, training=training), x, y, y_pred, sample_weight)
         values = iter(after)

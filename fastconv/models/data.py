@@ -13,7 +13,7 @@ from fastconv.backends.gpu.transfer import as_array, index_on_device_of, to_host
 from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild
 
 
-def to_arrays(data: Any, what: str) -> Any:
+def to_arrays(data: Any, name: str) -> Any:
     """Return `data`, an array or nested lists and dicts, as arrays with a first axis; those on a GPU stay there.
 
     Dicts are sorted by their keys, so that their order does not matter.
@@ -21,7 +21,7 @@ def to_arrays(data: Any, what: str) -> Any:
     Raises:
         ValueError: there is no array, or an element is a scalar or no array of numbers.
     """
-    rule = f"{what} must be an array of numbers with the samples along the first axis, or a list or dict of such arrays"
+    rule = f"{name} must be an array of numbers with the samples along the first axis, or a list or dict of such arrays"
 
     def convert(leaf: Any) -> Any:
         try:
@@ -68,8 +68,8 @@ def count_samples(x: Any, y: Any = None) -> int:
     """
     counts = {len(leaf) for leaf in leaves([x, y])}
     if len(counts) != 1:
-        lengths = {what: [len(leaf) for leaf in leaves(data)] for what, data in (("x", x), ("y", y))}
-        received = ", ".join(f"{what} of {', '.join(map(str, ns))}" for what, ns in lengths.items() if ns)
+        lengths = {name: [len(leaf) for leaf in leaves(data)] for name, data in (("x", x), ("y", y))}
+        received = ", ".join(f"{name} of {', '.join(map(str, ns))}" for name, ns in lengths.items() if ns)
         raise ValueError(f"All arrays must have the same number of samples. Received: {received} samples")
     return counts.pop()
 

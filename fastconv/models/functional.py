@@ -107,13 +107,13 @@ class Functional(Model):
             return self._run(given)
         shapes = [tuple(x.shape) for x in given]
         rule = f"{self.name}: inputs must have the shapes {wanted}"
-        brought = [with_axes_of(x, shape) for x, shape in zip(given, wanted)]
-        if not fit(brought, wanted) and fit(given, [shape[1:] for shape in wanted]):
+        reshaped = [with_axes_of(x, shape) for x, shape in zip(given, wanted)]
+        if not fit(reshaped, wanted) and fit(given, [shape[1:] for shape in wanted]):
             raise ValueError(f"{rule}; add a batch axis, x[None]. Received: shapes={shapes}")
-        if len(given) != len(wanted) or any(len(x.shape) != len(shape) for x, shape in zip(brought, wanted)):
+        if len(given) != len(wanted) or any(len(x.shape) != len(shape) for x, shape in zip(reshaped, wanted)):
             raise ValueError(f"{rule}. Received: shapes={shapes}")
         try:
-            return self._run(brought)
+            return self._run(reshaped)
         except ValueError as error:
             raise ValueError(f"{rule}, or others that all layers accept. Received: shapes={shapes}: {error}") from error
 

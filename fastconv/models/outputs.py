@@ -8,7 +8,7 @@ from typing import Any
 from fastconv.engine.tree import leaves, matched, ordered
 
 
-def for_outputs(what: str, given: Any, names: Sequence[str]) -> list:
+def for_outputs(argument: str, given: Any, names: Sequence[str]) -> list:
     """Return the entries of a list or dict in the order of the outputs; None for all outputs if `given` is None.
 
     Raises:
@@ -21,8 +21,8 @@ def for_outputs(what: str, given: Any, names: Sequence[str]) -> list:
     if isinstance(given, (list, tuple)) and len(given) == len(names):
         return list(given)
     raise ValueError(
-        f"compile: {what} must be a list with an entry for each output or a dict by their names. "
-        f"Received: {what}={given!r}, outputs={list(names)}"
+        f"compile: {argument} must be a list with an entry for each output or a dict by their names. "
+        f"Received: {argument}={given!r}, outputs={list(names)}"
     )
 
 
@@ -82,7 +82,7 @@ def _in_order(given: Any, y_pred: Any, names: Sequence[str]) -> list | None:
 
 
 def _is_flat(found: list, n: int) -> bool:
-    return len(found) == n and not any(isinstance(one, (list, tuple, dict)) for one in found)
+    return len(found) == n and not any(isinstance(entry, (list, tuple, dict)) for entry in found)
 
 
 def _by_place(given: Any) -> list:

@@ -35,7 +35,7 @@ class Graph:
         return [self.node_of(t) for t in node.inputs] if isinstance(node, Node) else []
 
     def _visit(self, start: Any) -> None:
-        waiting = [] if start in self.seen else [self._meet(start)]
+        waiting = [] if start in self.seen else [self._enter(start)]
         while waiting:
             node, needed = waiting[-1]
             following = next((n for n in needed if n not in self.seen), None)
@@ -43,9 +43,9 @@ class Graph:
                 self.order.append(node)
                 waiting.pop()
             else:
-                waiting.append(self._meet(following))
+                waiting.append(self._enter(following))
 
-    def _meet(self, node: Any) -> tuple[Any, Iterator[Any]]:
+    def _enter(self, node: Any) -> tuple[Any, Iterator[Any]]:
         self.seen.add(node)
         self.met.setdefault(self.operation_of(node), len(self.met))
         return node, iter(self.needs(node))

@@ -639,8 +639,8 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     x = as_float(x)
     at = position(axis, x.ndim)
     x = maximum(x - stop_gradient(largest_of(x, at, True)), -2.0)  # elements at least 1 below the maximum give 0
-    mine, others = expand_dims(x, at + 1), expand_dims(x, at)
-    above = sum(relu(others - mine), at + 1) < 1
+    each, others = expand_dims(x, at + 1), expand_dims(x, at)
+    above = sum(relu(others - each), at + 1) < 1
     support = cast(above, x.dtype)
     t = (sum(x * support, at, True) - 1) / sum(support, at, True)
     return relu(x - t)

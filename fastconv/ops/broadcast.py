@@ -15,7 +15,7 @@ from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive, View
 from fastconv.memory import check_fits
 from fastconv.ops.convert import cast, convert_to_tensor
-from fastconv.window import all_whole
+from fastconv.window import are_integers
 
 Axis = int | Sequence[int] | None
 
@@ -98,7 +98,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
 
 def sizes(op: str, name: str, value: Any, least: int = 0) -> tuple[int, ...]:
     """Return `value`, an integer or integers, as a tuple of ints. Raises ValueError if one is below `least`."""
-    if type(value) is tuple and all_whole(value, least) and max(value, default=0) <= LARGEST:
+    if type(value) is tuple and are_integers(value, least) and max(value, default=0) <= LARGEST:
         return value
     return as_integers(op, name, (value,) if is_integer(value) else value, least)
 
@@ -110,8 +110,8 @@ def positions(axis: int | Sequence[int], rank: int) -> tuple[int, ...]:
         ValueError: if `axis` has a value that is not an integer, an axis that does not exist, or an axis twice.
     """
     axes = axis if type(axis) is tuple else (axis,)
-    for one in axes:
-        if type(one) is not int:
+    for a in axes:
+        if type(a) is not int:
             found = plain(axis)
             axes = tuple(found) if isinstance(found, (list, tuple)) else (found,)
             if not all(map(is_integer, axes)):
@@ -146,10 +146,10 @@ def axes_of(x: Any, axis: Axis) -> tuple[int, ...] | None:
 
 def reduced_shape(x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> tuple[int, ...]:
     """Return the shape of x after a reduction over `axis`."""
-    gone = set(range(x.ndim)) if axis is None else set(axis)
+    reduced = set(range(x.ndim)) if axis is None else set(axis)
     if keepdims:
-        return tuple(1 if i in gone else n for i, n in enumerate(x.shape))
-    return tuple(n for i, n in enumerate(x.shape) if i not in gone)
+        return tuple(1 if i in reduced else n for i, n in enumerate(x.shape))
+    return tuple(n for i, n in enumerate(x.shape) if i not in reduced)
 
 
 def spread(dy: Any, x: Any, axis: tuple[int, ...] | None) -> Any:

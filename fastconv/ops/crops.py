@@ -51,8 +51,8 @@ def pad_images(
     rows = _integers("pad_images", top_padding=top_padding, bottom_padding=bottom_padding, target_height=target_height)
     columns = _integers("pad_images", left_padding=left_padding, right_padding=right_padding, target_width=target_width)
     for axis, (before, after, target) in ((at, rows), (at + 1, columns)):
-        room = None if target is None else target - x.shape[axis]
-        sides[axis] = _margins("pad_images", before, after, room)
+        total = None if target is None else target - x.shape[axis]
+        sides[axis] = _margins("pad_images", before, after, total)
     return pad(x, sides)
 
 
@@ -111,16 +111,16 @@ def _with_sides(op: str, images: Any, data_format: str | None) -> tuple[Any, int
     return x, x.ndim - (3 if config.standardize_data_format(data_format) == "channels_last" else 2)
 
 
-def _margins(op: str, before: Any, after: Any, room: int | None) -> tuple[int, int]:
-    """Return (before, after), whose sum is `room`, from exactly two of the three."""
+def _margins(op: str, before: Any, after: Any, total: int | None) -> tuple[int, int]:
+    """Return (before, after), whose sum is `total`, from exactly two of the three."""
     before, after = (n if n is None else as_integer(op, "a margin", n) for n in (before, after))
-    given = (before, after, room)
-    if given.count(None) == 1 and room is not None:
-        before, after = (room - after, after) if before is None else (before, room - before)
+    given = (before, after, total)
+    if given.count(None) == 1 and total is not None:
+        before, after = (total - after, after) if before is None else (before, total - before)
     if given.count(None) != 1 or before < 0 or after < 0:
         raise ValueError(
             f"{op}: exactly two of the margin before, the margin after and the size must be given, and fit. "
-            f"Received: before={given[0]}, after={given[1]}, room for both={given[2]}"
+            f"Received: before={given[0]}, after={given[1]}, total for both={given[2]}"
         )
     return before, after
 

@@ -73,13 +73,13 @@ class Geometry(NamedTuple):
         pixels: (first, end) of each spatial axis of the inputs that windows may meet; None for all pixels.
         steps: the poolings in order. The result of a step is reshaped to the inputs of the next step.
         output_shape: (N, .., C).
-        share: the fraction of the window's taps that is left after taps that meet only padding are left out.
+        fraction: the part of the window's taps that is left after taps that meet only padding are left out.
     """
 
     pixels: Sides | None
     steps: tuple[Pooling, ...]
     output_shape: Shape
-    share: float
+    fraction: float
 
 
 def _pool(
@@ -95,13 +95,13 @@ def _pool(
 ) -> Any:
     x, restore = images(op, convert_to_tensor(inputs), data_format, ranks=(1, 2, 3))
     floats(op, x)
-    pixels, steps, output_shape, share = _geometry(op, x.shape, pool_size, strides, padding, dilation)
+    pixels, steps, output_shape, fraction = _geometry(op, x.shape, pool_size, strides, padding, dilation)
     y = x if pixels is None else part(x, (slice(None), *(slice(*p) for p in pixels)))
     for pooling in steps:
         y = primitive(_reshaped(y, pooling.input_shape), pooling=pooling, **params)
     y = _reshaped(y, output_shape)
-    if share < 1 and params.get("count_padding"):
-        y = y * share
+    if fraction < 1 and params.get("count_padding"):
+        y = y * fraction
     return restore(y)
 
 

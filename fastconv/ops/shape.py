@@ -104,10 +104,10 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
         (3,)
     """
     x = convert_to_tensor(x)
-    gone = [i for i, n in enumerate(x.shape) if n == 1] if axis is None else positions(axis, x.ndim)
-    if any(x.shape[i] != 1 for i in gone):
+    removed = [i for i, n in enumerate(x.shape) if n == 1] if axis is None else positions(axis, x.ndim)
+    if any(x.shape[i] != 1 for i in removed):
         raise ValueError(f"squeeze: axes must have size 1. Received: x.shape={x.shape}, axis={axis}")
-    return reshape(x, [n for i, n in enumerate(x.shape) if i not in gone])
+    return reshape(x, [n for i, n in enumerate(x.shape) if i not in removed])
 
 
 def ravel(x: Any) -> Any:

@@ -297,8 +297,8 @@ class CosineDecay(LearningRateSchedule):
         rate = highest * ((1 - self.alpha) * 0.5 * (1.0 + ops.cos(math.pi * passed)) + self.alpha)
         if not warm:
             return rate
-        climbed = _float(step) / float(warm) * (highest - self.initial_learning_rate) + self.initial_learning_rate
-        return ops.where(_float(step) < warm, climbed, rate)
+        warmed = _float(step) / float(warm) * (highest - self.initial_learning_rate) + self.initial_learning_rate
+        return ops.where(_float(step) < warm, warmed, rate)
 
 
 @register("schedule")

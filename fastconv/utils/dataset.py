@@ -204,24 +204,24 @@ class Dataset:
 
     def unbatch(self) -> Dataset:
         """Split each element into its slices along the first axis."""
-        return Dataset(lambda: (one for element in self for one in Dataset.from_tensor_slices(element)))
+        return Dataset(lambda: (part for element in self for part in Dataset.from_tensor_slices(element)))
 
     def cache(self) -> Dataset:
         """Keep the elements of the first complete pass in memory, and reuse them in later passes."""
         kept: list[Any] = []
-        whole = threading.Event()
+        is_complete = threading.Event()
 
         def elements() -> Iterator[Any]:
-            if whole.is_set():
+            if is_complete.is_set():
                 yield from map(copied, kept)
                 return
             found = []
             for element in self:
                 found.append(element)
                 yield copied(element)
-            if not whole.is_set():
+            if not is_complete.is_set():
                 kept[:] = found
-                whole.set()
+                is_complete.set()
 
         return Dataset(elements, self._length)
 

@@ -23,9 +23,9 @@ def model_suffix(path: FilePath, suffixes: Sequence[str] = MODELS) -> str:
     name = os.fsdecode(path)
     suffix = known_suffix(name)
     if suffix not in suffixes:
-        what = "A model is" if suffixes == MODELS else "Weights are"
+        subject = "A model is" if suffixes == MODELS else "Weights are"
         better = with_suffix(name, ".keras" if suffixes == MODELS else ".weights.h5")
-        raise ValueError(f"{what} saved as {', '.join(suffixes)}; write {better!r}. Received: filepath={name!r}")
+        raise ValueError(f"{subject} saved as {', '.join(suffixes)}; write {better!r}. Received: filepath={name!r}")
     return suffix
 
 
@@ -82,4 +82,4 @@ def _check_installed(suffix: str) -> None:
 
 def _nearest(folder: Path) -> Path:
     """Return the folder, or the nearest of its parents that exists."""
-    return next((one for one in (folder, *folder.parents) if one.exists()), folder)
+    return next((existing for existing in (folder, *folder.parents) if existing.exists()), folder)

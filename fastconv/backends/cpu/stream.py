@@ -17,7 +17,7 @@ import fastconv._stream as _stream
 from fastconv._stream import contiguous, integer_output_array, output_array, output_arrays
 from fastconv.backends.cpu.kernel import float32
 from fastconv.backends.launch import Launch
-from fastconv.backends.reference import Array, Pair, Reference, Sides
+from fastconv.backends.reference import Array, Axes, Pair, Reference, Sides, normalized_axes
 from fastconv.geometry import Pooling
 
 # The numbers of activations in the tiles (csrc/kernels.h).
@@ -33,7 +33,6 @@ LARGE, LARGE_WITH_CHANNELS = 1 << 17, 1 << 12
 BLOCK = 1 << 15  # elements that are counted at once, so that intermediate results stay in the cache
 FEW_THRESHOLDS = 32  # comparing 32,768 elements with all takes 0.35 ms, a binary search for each element 0.8 ms
 
-Axes = int | tuple[int, ...] | None
 Runs = tuple[tuple[int, int], ...]
 
 
@@ -395,7 +394,7 @@ def reduced_sizes(shape: tuple[int, ...], axis: Axes, keepdims: bool) -> tuple[t
 
     There are no runs if nothing is reduced, if the array is empty, or if axes are wrong. NumPy handles these cases.
     """
-    axes = axes_of(axis, len(shape))
+    axes = normalized_axes(axis, len(shape))
     if not prod(shape) or len(set(axes)) < len(axes) or not all(0 <= a < len(shape) for a in axes):
         return (), ()
     result = tuple(1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes)
@@ -407,14 +406,6 @@ def reduced_sizes(shape: tuple[int, ...], axis: Axes, keepdims: bool) -> tuple[t
         runs.append((prod(sizes[:first]), prod(sizes[end:])))
         sizes[first:end] = [1] * (end - first)
     return result, tuple(runs)
-
-
-def axes_of(axis: Axes, ndim: int) -> tuple[int, ...]:
-    """Return `axis`, one, several or None for all, counted from the front and in order."""
-    if axis is None:
-        return tuple(range(ndim))
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    return tuple(sorted(a + ndim if a < 0 else a for a in axes))
 
 
 def _extreme_pool_backward(dx: Array, dy: Array, argmax: Array, pooling: Pooling) -> None:

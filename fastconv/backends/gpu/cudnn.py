@@ -123,12 +123,12 @@ def described(module: Any, handle: Any, operation: str, c: Window) -> Any:
         "y": (c.images, c.groups * c.co, *c.outputs[last]),
         "w": (c.groups * c.co, c.ci, *c.taps[last]),
     }
-    (first, one), (second, other), result = TENSORS[operation]
+    (first, first_name), (second, second_name), result = TENSORS[operation]
     operands = {
         name: graph.tensor(
             name=name, dim=list(shapes[which]), stride=channels_last(shapes[which]), data_type=kind, uid=uid
         )
-        for name, which, uid in ((one, first, FIRST), (other, second, SECOND))
+        for name, which, uid in ((first_name, first, FIRST), (second_name, second, SECOND))
     }
     output = getattr(graph, operation)(
         **operands,

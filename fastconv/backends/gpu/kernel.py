@@ -49,7 +49,7 @@ class GpuKernel(Kernel):
         dtypes = {x.dtype.name for x in arrays[: self.count] if x is not None}
         if len(dtypes) != 1 or not dtypes <= self.floats:
             return None
-        fits = all(self._fits(o, dtypes) for o in as_tuple(out))
+        fits = all(self._fits(o, dtypes) for o in tuple_of_arrays(out))
         return Launch(None, self._run, (backend, arrays, parameters, out, fits))
 
     def _fits(self, out: Array, dtypes: set[str]) -> bool:
@@ -62,7 +62,7 @@ class GpuKernel(Kernel):
             return self.operation(backend, *arrays, out=out, **parameters)
         if fits:
             return results
-        delivered = tuple(map(deliver, as_tuple(results), as_tuple(out)))
+        delivered = tuple(map(deliver, tuple_of_arrays(results), tuple_of_arrays(out)))
         return delivered if isinstance(results, tuple) else delivered[0]
 
 
@@ -76,6 +76,6 @@ def in_order(xp: Any, x: Array | None) -> Array | None:
     return x if x is None or x.flags.c_contiguous else xp.ascontiguousarray(x)
 
 
-def as_tuple(out: Any) -> tuple:
+def tuple_of_arrays(out: Any) -> tuple:
     """Return the arrays of `out`: none, one or several."""
     return () if out is None else out if isinstance(out, tuple) else (out,)

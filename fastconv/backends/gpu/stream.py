@@ -14,8 +14,18 @@ from typing import Any
 from fastconv.backends import formulas
 from fastconv.backends.gpu import elementwise as written_kernels
 from fastconv.backends.gpu.compile import THREADS, launch, launch_each
-from fastconv.backends.gpu.kernel import as_tuple, kernel
-from fastconv.backends.reference import NO_INTEGER, Array, Out, Reference, Shape, deliver, wrong_label
+from fastconv.backends.gpu.kernel import kernel, tuple_of_arrays
+from fastconv.backends.reference import (
+    NO_INTEGER,
+    Array,
+    Axes,
+    Out,
+    Reference,
+    Shape,
+    deliver,
+    normalized_axes,
+    wrong_label,
+)
 from fastconv.backends.updates import step
 from fastconv.geometry import Pooling
 
@@ -43,20 +53,20 @@ class GpuStream(Reference):
             self.faults.fill(0)
             raise wrong_label(place % 2**32 - 1, label, place >> 32)
 
-    def _room(self, out: Out, shape: Shape, x: Array) -> Array:
+    def _output_array(self, out: Out, shape: Shape, x: Array) -> Array:
         """Return `out`, or a new array of `shape` with the dtype of x."""
         return self.xp.empty(shape, x.dtype) if out is None else out
 
-    def _rooms(self, out: Any, *shapes: Shape, like: Array) -> list[Array]:
-        """Return arrays for several results, as `_room` does for one."""
-        return [self._room(o, shape, like) for o, shape in zip(out or (None,) * len(shapes), shapes)]
+    def _output_arrays(self, out: Any, *shapes: Shape, like: Array) -> list[Array]:
+        """Return arrays for several results, as `_output_array` does for one."""
+        return [self._output_array(o, shape, like) for o, shape in zip(out or (None,) * len(shapes), shapes)]
 
     # ---- formulas ------------------------------------------------------------------------------------------------
 
     def _fused(self, formula: Callable[..., Any], arrays: tuple, out: Any, *constants: Any) -> Any:
         """Return the results of a formula for arrays of one dtype, in one launch."""
         inputs = tuple(f"T x{k}" for k in range(len(arrays)))
-        return written_kernels.kernel(self.xp, formula, inputs, constants)(*arrays, *as_tuple(out))
+        return written_kernels.kernel(self.xp, formula, inputs, constants)(*arrays, *tuple_of_arrays(out))
 
     @elementwise(Reference.activate)
     def activate(self, x, *, activation, alpha=0.0, out=None):
@@ -109,7 +119,7 @@ class GpuStream(Reference):
     @elementwise(Reference.dropout, count=1)
     def dropout(self, x, seed, *, rate, out=None):
         inputs = ("T x0", "raw uint64 seed")
-        return written_kernels.kernel(self.xp, formulas.dropout, inputs, (rate,))(x, seed, *as_tuple(out))
+        return written_kernels.kernel(self.xp, formulas.dropout, inputs, (rate,))(x, seed, *tuple_of_arrays(out))
 
     @any_arrays(Reference.uniform)
     def uniform(self, seed, *, shape, out=None):
@@ -122,15 +132,15 @@ class GpuStream(Reference):
         *states, scalars = states_and_scalars
         inputs = (*(f"T x{k}" for k in range(2 + len(states))), "raw float32 s")
         compute = written_kernels.kernel(self.xp, step, inputs, (rule, constants))
-        return as_tuple(compute(w, dw, *states, scalars, *as_tuple(out)))
+        return tuple_of_arrays(compute(w, dw, *states, scalars, *tuple_of_arrays(out)))
 
     @any_arrays(Reference.where)
     def where(self, condition, x, y, *, out=None):
         """One launch if results and choices have the same dtype; else the reference."""
-        if x.dtype != y.dtype or any(o.dtype != x.dtype for o in as_tuple(out)):
+        if x.dtype != y.dtype or any(o.dtype != x.dtype for o in tuple_of_arrays(out)):
             return None
         return written_kernels.kernel(self.xp, formulas.where, ("S x0", "T x1", "T x2"), ())(
-            condition, x, y, *as_tuple(out)
+            condition, x, y, *tuple_of_arrays(out)
         )
 
     # ---- rows ----------------------------------------------------------------------------------------------------
@@ -149,51 +159,51 @@ class GpuStream(Reference):
 
     @kernel(Reference.softmax)
     def softmax(self, x, *, out=None):
-        return self._rows("softmax", self._room(out, x.shape, x), x, shape=x.shape)
+        return self._rows("softmax", self._output_array(out, x.shape, x), x, shape=x.shape)
 
     @kernel(Reference.softmax_backward)
     def softmax_backward(self, dy, y, *, out=None):
-        return self._rows("softmax_backward", self._room(out, y.shape, y), dy, y, shape=y.shape)
+        return self._rows("softmax_backward", self._output_array(out, y.shape, y), dy, y, shape=y.shape)
 
     @kernel(Reference.log_softmax)
     def log_softmax(self, x, *, out=None):
-        return self._rows("log_softmax", self._room(out, x.shape, x), x, shape=x.shape)
+        return self._rows("log_softmax", self._output_array(out, x.shape, x), x, shape=x.shape)
 
     @kernel(Reference.log_softmax_backward)
     def log_softmax_backward(self, dy, y, *, out=None):
-        return self._rows("log_softmax_backward", self._room(out, y.shape, y), dy, y, shape=y.shape)
+        return self._rows("log_softmax_backward", self._output_array(out, y.shape, y), dy, y, shape=y.shape)
 
     @kernel(Reference.softmax_cross_entropy)
     def softmax_cross_entropy(self, logits, target, *, out=None):
-        loss = self._room(out, logits.shape[:-1], logits)
+        loss = self._output_array(out, logits.shape[:-1], logits)
         return self._rows("softmax_cross_entropy", loss, logits, target, shape=logits.shape)
 
     @kernel(Reference.softmax_cross_entropy_backward)
     def softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
-        d = self._room(out, logits.shape, logits)
+        d = self._output_array(out, logits.shape, logits)
         return self._rows("softmax_cross_entropy_backward", d, dloss, logits, target, shape=logits.shape)
 
     @kernel(Reference.sparse_softmax_cross_entropy, count=1)
     def sparse_softmax_cross_entropy(self, logits, target, *, out=None):
         """NaN if a label is outside [0, K); `check` reports it."""
-        loss, labels = self._room(out, logits.shape[:-1], logits), target.astype("int64", copy=False)
+        loss, labels = self._output_array(out, logits.shape[:-1], logits), target.astype("int64", copy=False)
         return self._rows("sparse_softmax_cross_entropy", loss, logits, labels, self.faults, shape=logits.shape)
 
     @kernel(Reference.sparse_softmax_cross_entropy_backward, count=2)
     def sparse_softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
         """NaN if a label is outside [0, K); `check` reports it."""
         arrays = (dloss, logits, target.astype("int64", copy=False), self.faults)
-        d = self._room(out, logits.shape, logits)
+        d = self._output_array(out, logits.shape, logits)
         return self._rows("sparse_softmax_cross_entropy_backward", d, *arrays, shape=logits.shape)
 
     @kernel(Reference.standardize)
     def standardize(self, x, *, epsilon, out=None):
-        y, inverse = self._rooms(out, x.shape, (*x.shape[:-1], 1), like=x)
+        y, inverse = self._output_arrays(out, x.shape, (*x.shape[:-1], 1), like=x)
         return self._rows("standardize", y, inverse, x, shape=x.shape, constants=(float(epsilon),)), inverse
 
     @kernel(Reference.standardize_backward)
     def standardize_backward(self, dy, y, inverse, *, out=None):
-        return self._rows("standardize_backward", self._room(out, y.shape, y), dy, y, inverse, shape=y.shape)
+        return self._rows("standardize_backward", self._output_array(out, y.shape, y), dy, y, inverse, shape=y.shape)
 
     @any_arrays(Reference.indices)
     def indices(self, x, *, out=None):
@@ -233,12 +243,12 @@ class GpuStream(Reference):
         """As `sum`."""
         return self._total(x, axis, keepdims, out, mean=True)
 
-    def _total(self, x: Array, axis: Any, keepdims: bool, out: Out, mean: bool = False) -> Array:
-        axes = axes_of(axis, x.ndim)
+    def _total(self, x: Array, axis: Axes, keepdims: bool, out: Out, mean: bool = False) -> Array:
+        axes = normalized_axes(axis, x.ndim)
         count = prod(x.shape[a] for a in axes)
         factor = 1.0 if not mean else 1 / count if count else math.nan
         shape = tuple(1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes)
-        y = self._room(out, shape, x)
+        y = self._output_array(out, shape, x)
         if axes == tuple(range(len(axes))) and y.size:
             self._add_rows(y, x.reshape(count, y.size), factor)
             return y
@@ -247,12 +257,12 @@ class GpuStream(Reference):
 
     @elementwise(Reference.max)
     def max(self, x, *, axis=None, keepdims=False, out=None):
-        axes = axes_of(axis, x.ndim)
+        axes = normalized_axes(axis, x.ndim)
         return self.xp.max(x, axis=axes, keepdims=keepdims, out=out) if axes else self._copy(x, out)
 
     @elementwise(Reference.min)
     def min(self, x, *, axis=None, keepdims=False, out=None):
-        axes = axes_of(axis, x.ndim)
+        axes = normalized_axes(axis, x.ndim)
         return self.xp.min(x, axis=axes, keepdims=keepdims, out=out) if axes else self._copy(x, out)
 
     @any_arrays(Reference.argmax)
@@ -263,7 +273,7 @@ class GpuStream(Reference):
 
     @kernel(Reference.batch_norm)
     def batch_norm(self, x, gamma, beta, *, epsilon, out=None):
-        y, mean, variance = self._rooms(out, x.shape, gamma.shape, gamma.shape, like=x)
+        y, mean, variance = self._output_arrays(out, x.shape, gamma.shape, gamma.shape, like=x)
         columns = x.shape[-1]
         rows = x.size // columns
         length, parts = lengths(rows)
@@ -274,7 +284,7 @@ class GpuStream(Reference):
 
     @kernel(Reference.batch_norm_backward)
     def batch_norm_backward(self, dy, x, mean, variance, gamma, *, epsilon, out=None):
-        dx, dgamma, dbeta = self._rooms(out, x.shape, gamma.shape, gamma.shape, like=x)
+        dx, dgamma, dbeta = self._output_arrays(out, x.shape, gamma.shape, gamma.shape, like=x)
         columns = x.shape[-1]
         rows = x.size // columns
         length, parts = lengths(rows)
@@ -298,7 +308,7 @@ class GpuStream(Reference):
             x = self.pad(x, pad_width=pad_width[: start + 3] + none[start + 3 :], mode=mode, value=value)
             pad_width = none[: start + 3] + pad_width[start + 3 :]
             return self.pad(x, pad_width=pad_width, mode=mode, value=value, out=out)
-        y = self._room(out, tuple(n + sum(side) for n, side in zip(x.shape, pad_width)), x)
+        y = self._output_array(out, tuple(n + sum(side) for n, side in zip(x.shape, pad_width)), x)
         sizes, before = x.shape[start : start + 3], [side[0] for side in pad_width[start : start + 3]]
         grown, lacking = y.shape[start : start + 3], 3 - len(sizes)
         volumes = [*(1,) * lacking, *sizes, prod(x.shape[start + 3 :]), *(1,) * lacking, *grown]
@@ -317,7 +327,7 @@ class GpuStream(Reference):
         for axis in padded:
             (before, after), shape = pad_width[axis], list(dy.shape)
             shape[axis] -= before + after
-            dx = self._room(out if axis == padded[-1] else None, tuple(shape), dy)
+            dx = self._output_array(out if axis == padded[-1] else None, tuple(shape), dy)
             sizes = (shape[axis], prod(shape[axis + 1 :]), before, after)
             launch_each(self.xp, "move.pad_backward", dx, dy, MODES.index(mode), *sizes)
             dy = dx
@@ -332,7 +342,7 @@ class GpuStream(Reference):
 
     def _extremes(self, sign: int, x: Array, pooling: Pooling, y: Out, argmax: Array | None) -> Array:
         """Return max_pool (sign > 0) or min_pool, in `y` if it is given; fill `argmax` if it is given."""
-        y = self._room(y, pooling.output_shape, x)
+        y = self._output_array(y, pooling.output_shape, x)
         launch_each(self.xp, "pool.extreme_pool", y, argmax, x, sign, *pooling_arguments(pooling))
         return y
 
@@ -358,19 +368,19 @@ class GpuStream(Reference):
 
     @kernel(Reference.extreme_pool_backward, count=1)
     def extreme_pool_backward(self, dy, argmax, *, pooling, out=None):
-        dx, argmax = self._room(out, pooling.input_shape, dy), argmax.astype(self.xp.int32, copy=False)
+        dx, argmax = self._output_array(out, pooling.input_shape, dy), argmax.astype(self.xp.int32, copy=False)
         launch_each(self.xp, "pool.extreme_pool_backward", dx, dy, argmax, *pooling_arguments(pooling))
         return dx
 
     @kernel(Reference.average_pool)
     def average_pool(self, x, *, pooling, count_padding=False, out=None):
-        y = self._room(out, pooling.output_shape, x)
+        y = self._output_array(out, pooling.output_shape, x)
         launch_each(self.xp, "pool.average_pool", y, x, count_padding, *pooling_arguments(pooling))
         return y
 
     @kernel(Reference.average_pool_backward)
     def average_pool_backward(self, dy, *, pooling, count_padding=False, out=None):
-        dx = self._room(out, pooling.input_shape, dy)
+        dx = self._output_array(out, pooling.input_shape, dy)
         launch_each(self.xp, "pool.average_pool_backward", dx, dy, count_padding, *pooling_arguments(pooling))
         return dx
 
@@ -408,7 +418,7 @@ class GpuStream(Reference):
     @kernel(Reference.take_backward, count=1)
     def take_backward(self, dy, indices, *, axis, input_shape, out=None):
         """Each element reads all indices, and adds in their order."""
-        dx = self._room(out, input_shape, dy)
+        dx = self._output_array(out, input_shape, dy)
         sizes = (input_shape[axis], indices.size, prod(input_shape[axis + 1 :]))
         launch_each(self.xp, "move.take_backward", dx, dy, indices.astype("int64", copy=False), *sizes)
         return dx
@@ -417,21 +427,21 @@ class GpuStream(Reference):
 
     @kernel(Reference.affine_transform, count=1)
     def affine_transform(self, x, transform, *, nearest, fill, value, out=None):
-        y, t = self._room(out, x.shape, x), transform.astype("float64", copy=False)
+        y, t = self._output_array(out, x.shape, x), transform.astype("float64", copy=False)
         how = (nearest, FILLS.index(fill), float(value))
         launch_each(self.xp, "image.affine_transform", y, x, t, *x.shape[1:], *how)
         return y
 
     @kernel(Reference.resample, count=3)
     def resample(self, x, w, back_w, first, back_first, *, out=None):
-        y = self._room(out, (x.shape[0], len(first), x.shape[2]), x)
+        y = self._output_array(out, (x.shape[0], len(first), x.shape[2]), x)
         sizes = (x.shape[1], len(first), x.shape[2], w.shape[1])
         launch_each(self.xp, "image.resample", y, x, w, first.astype("int64", copy=False), *sizes)
         return y
 
     @kernel(Reference.flip_some, count=1)
     def flip_some(self, x, flips, *, axes, out=None):
-        y = self._room(out, x.shape, x)
+        y = self._output_array(out, x.shape, x)
         launch_each(
             self.xp, "image.flip_some", y, x, flips.astype(bool, copy=False), *x.shape[1:], 1 in axes, 2 in axes
         )
@@ -439,7 +449,7 @@ class GpuStream(Reference):
 
     @kernel(Reference.crop_at, count=1)
     def crop_at(self, x, starts, *, size, out=None):
-        y = self._room(out, (x.shape[0], *size, x.shape[3]), x)
+        y = self._output_array(out, (x.shape[0], *size, x.shape[3]), x)
         launch_each(self.xp, "image.crop_at", y, x, starts.astype("int64", copy=False), *x.shape[1:], *size)
         return y
 
@@ -448,14 +458,6 @@ def lengths(rows: int) -> tuple[int, int]:
     """Return (rows of a part, number of parts), which depend only on the shape."""
     length = max(SHORT, -(-rows // MOST_PARTS))
     return length, max(-(-rows // length), 1)
-
-
-def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
-    """Return `axis`, one, several or None for all, counted from the front and in order."""
-    if axis is None:
-        return tuple(range(ndim))
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    return tuple(sorted(a + ndim if a < 0 else a for a in axes))
 
 
 def pooling_arguments(p: Pooling) -> tuple[int, ...]:

@@ -121,13 +121,13 @@ class Slot:
 
 def download(arrays: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
     """Start to copy GPU arrays to the host. The returned function waits for them and returns them."""
-    where = gpu_backend(arrays[0].device.id)
-    arrived = where.event()
-    where.downloads.wait_event(where.reached())
-    pinned = [pinned_empty(where, x.shape, x.dtype) for x in arrays]
+    gpu = gpu_backend(arrays[0].device.id)
+    arrived = gpu.event()
+    gpu.downloads.wait_event(gpu.reached())
+    pinned = [pinned_empty(gpu, x.shape, x.dtype) for x in arrays]
     for x, copy in zip(arrays, pinned):
-        x.get(stream=where.downloads, out=copy, blocking=False)
-    arrived.record(where.downloads)
+        x.get(stream=gpu.downloads, out=copy, blocking=False)
+    arrived.record(gpu.downloads)
 
     def when_arrived() -> list[np.ndarray]:
         arrived.synchronize()

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from fastconv.caches import cached_while_alive
+from fastconv.caches import cached_on_argument
 from fastconv.layers.base import Layer
 from fastconv.layers.core import is_of_ops
 from fastconv.models.saving.graph_from_keras import Graph
@@ -140,7 +140,7 @@ def _is_for(cls: type, key: str) -> bool:
     return key not in OF_EVERY_LAYER or is_sequence or key in parameters(cls)
 
 
-@cached_while_alive
+@cached_on_argument
 def parameters(cls: type) -> frozenset[str]:
     """Return the names of the arguments of a constructor, and of its bases' if it passes on keyword arguments."""
     names: set[str] = set()

@@ -54,10 +54,10 @@ def settings() -> tuple[Limits, bool]:
 @lru_cache(maxsize=1024)
 def _choose(direction: str, c: Convolution, limits: Limits, exact: bool) -> Choice:
     for algorithm in ALGORITHMS:
-        way = getattr(algorithm, direction)
-        if way is None or (not algorithm.exact and (exact or algorithm.is_too_small(c))):
+        candidate = getattr(algorithm, direction)
+        if candidate is None or (not algorithm.exact and (exact or algorithm.is_too_small(c))):
             continue
-        reason = way.reason(c, limits)
+        reason = candidate.reason(c, limits)
         if reason:
-            return Choice(way.run, algorithm, reason)
+            return Choice(candidate.run, algorithm, reason)
     raise AssertionError("the last algorithm computes every convolution")
