@@ -287,7 +287,7 @@ def affine_transform(
     if tuple(t.shape) not in ((8,), (1, 8), (batch.shape[0], 8)):
         raise ValueError(
             "affine_transform: transform must have 8 numbers, or 8 numbers for each image. "
-            f"Received: transform.shape={tuple(t.shape)}, images.shape={tuple(images.shape)}"
+            f"Received: transform.shape={tuple(t.shape)}, images.shape={tuple(unbatch(batch).shape)}"
         )
     if isinstance(t, np.ndarray) and t[..., 6:].any():
         raise ValueError("affine_transform: the last two numbers of a transform must be 0, since it is affine")

@@ -98,6 +98,11 @@ def test_a_single_image_needs_no_batch_axis():
         ops.image.resize(X[0, 0], (3, 4))
 
 
+def test_the_shape_of_images_in_lists_is_in_the_error():
+    with pytest.raises(ValueError, match=r"images.shape=\(1, 2, 1\)"):
+        ops.image.affine_transform([[[1.0], [2.0]]], [1.0])
+
+
 # ---- affine transforms -----------------------------------------------------------------------------------------------
 
 FILL_MODES = {"constant": "constant", "nearest": "edge", "wrap": "wrap", "mirror": "reflect", "reflect": "symmetric"}
