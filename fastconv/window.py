@@ -9,10 +9,9 @@ from typing import Any, NamedTuple, TypeVar
 import fastconv.config as config
 from fastconv._core import is_plain
 from fastconv.arguments import MOST_PIXELS, is_integer, plain
+from fastconv.typing import IntOrInts, PaddingLike, Shape
 
-Shape = tuple[int, ...]
 Sides = tuple[tuple[int, int], ...]
-Padding = str | int | Sequence[int | Sequence[int]]  # as users may give it
 RANKS = (1, 2, 3)  # numbers of spatial axes
 NAMED_PADDINGS = ("valid", "same")
 CONV_PADDINGS = (*NAMED_PADDINGS, "causal")
@@ -37,7 +36,7 @@ def cached(resolve: Callable[..., Result]) -> Callable[..., Result]:
     return ask
 
 
-def as_tuple(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
+def as_tuple(name: str, value: IntOrInts, rank: int) -> tuple[int, ...]:
     """Return `value` for each of `rank` spatial axes, as positive integers below 2**31.
 
     Raises:
@@ -101,7 +100,7 @@ def named_padding(
 
 def resolve_padding(
     op: str,
-    padding: Padding,
+    padding: PaddingLike,
     spatial: Sequence[int],
     size: Sequence[int],
     strides: Sequence[int],
@@ -213,8 +212,8 @@ def _clip_axis(n: int, k: int, s: int, sides: tuple[int, int], d: int) -> tuple:
 
 def resolve_transposed(
     op: str,
-    padding: str | int | Sequence[int | Sequence[int]],
-    output_padding: int | Sequence[int] | None,
+    padding: PaddingLike,
+    output_padding: IntOrInts | None,
     spatial: Sequence[int],
     size: Sequence[int],
     strides: Sequence[int],
@@ -254,7 +253,7 @@ def resolve_transposed(
 
 
 def standardize_output_padding(
-    op: str, output_padding: int | Sequence[int] | None, strides: Sequence[int]
+    op: str, output_padding: IntOrInts | None, strides: Sequence[int]
 ) -> tuple[int | None, ...]:
     """Return `output_padding` for each axis: integers >= 0 and below the stride, or None to derive it.
 
@@ -275,7 +274,7 @@ def standardize_output_padding(
 
 def standardize_padding(
     op: str,
-    padding: str | int | Sequence[int | Sequence[int]],
+    padding: PaddingLike,
     rank: int,
     names: Sequence[str] = NAMED_PADDINGS,
 ) -> str | Sides:

@@ -35,6 +35,7 @@ LEVELS = (
     {"config"},
     {"arguments", "caches", "memory"},
     {"device"},
+    {"typing"},
     {
         "_conv",
         "_conv_gradient",

@@ -15,6 +15,10 @@ from fastconv.backends.launch import Launch, Operation
 from fastconv.backends.reference import Reference
 from fastconv.device import is_on_gpu
 from fastconv.engine.operand import Operand
+from fastconv.typing import Array, DTypeLike, Shape
+
+Spec = tuple[Shape, DTypeLike]  # the shape and dtype of a result
+Gradients = tuple[Array, ...]  # the gradients of the inputs of a primitive; None for an input that has none
 
 # NumPy's functions for operators with an array on the left.
 OPERATORS = {

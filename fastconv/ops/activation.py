@@ -16,6 +16,7 @@ from fastconv.ops.convert import as_float, cast, stop_gradient
 from fastconv.ops.elementwise import absolute, clip, exp, maximum, minimum, reciprocal, sign, sqrt, square, where
 from fastconv.ops.reduce import max as largest_of
 from fastconv.ops.shape import expand_dims, part, transpose
+from fastconv.typing import Array, ArrayLike
 
 # Every activation but relu and gelu, which take more arguments in Keras's activations. This list defines the functions
 # of `ops` and of `activations`, the names that layers accept and the names in files.
@@ -93,7 +94,7 @@ _gate_backward: Primitive = Primitive(
 )
 
 
-def _gate_curvature(x: Any, *, linear: float, cubic: float) -> Any:
+def _gate_curvature(x: Array, *, linear: float, cubic: float) -> Array:
     """Return the second derivative of x s, with s = sigmoid(p) and p = x (linear + cubic x^2)."""
     s = sigmoid(x * (linear + cubic * x * x))
     slope = linear + 3 * cubic * x * x
@@ -127,7 +128,7 @@ _smooth = Primitive(
 )
 
 # The derivatives f'(x) of the functions y = f(x) in formulas.SMOOTH, as functions of x and y.
-SLOPES: dict[str, Callable[[Any, Any], Any]] = {
+SLOPES: dict[str, Callable[[Array, Array], Array]] = {
     "softplus": lambda x, y: sigmoid(x),
     "softsign": lambda x, y: square(reciprocal(absolute(x) + 1)),
     "squareplus": lambda x, y: reciprocal(2 - finite(x) / finite(y)),
@@ -135,13 +136,13 @@ SLOPES: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def finite(x: Any) -> Any:
+def finite(x: Array) -> Array:
     """Return x with infinities replaced by the largest finite numbers of its dtype."""
     largest = float(np.finfo(x.dtype).max)
     return clip(x, -largest, largest)
 
 
-def relu(x: Any) -> Any:
+def relu(x: ArrayLike) -> Array:
     """Return max(x, 0).
 
     The derivative at 0 is 0.
@@ -159,7 +160,7 @@ def relu(x: Any) -> Any:
     return _activate(as_float(x), activation="relu")
 
 
-def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
+def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Array:
     """Return x if x > 0, else negative_slope x.
 
     Args:
@@ -182,7 +183,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     return _activate(as_float(x), activation="leaky_relu", alpha=slope)
 
 
-def elu(x: Any, alpha: float = 1.0) -> Any:
+def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
     """Return x if x > 0, else alpha (e^x - 1); Clevert et al. 2016.
 
     Args:
@@ -202,14 +203,14 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return _activate(as_float(x), activation="elu", alpha=_at_least_zero("elu", "alpha", alpha))
 
 
-def _at_least_zero(op: str, name: str, value: Any) -> float:
+def _at_least_zero(op: str, name: str, value: object) -> float:
     """Return `value` as a float. Raises ValueError unless it is a finite number of at least 0."""
     if type(value) is float and 0 <= value < math.inf:
         return value
     return float(as_number(op, name, value, 0, below=math.inf))
 
 
-def sigmoid(x: Any) -> Any:
+def sigmoid(x: ArrayLike) -> Array:
     """Return 1 / (1 + e^-x).
 
     Args:
@@ -225,7 +226,7 @@ def sigmoid(x: Any) -> Any:
     return _activate(as_float(x), activation="sigmoid")
 
 
-def tanh(x: Any) -> Any:
+def tanh(x: ArrayLike) -> Array:
     """Return the hyperbolic tangent of x.
 
     Args:
@@ -241,7 +242,7 @@ def tanh(x: Any) -> Any:
     return _activate(as_float(x), activation="tanh")
 
 
-def linear(x: Any) -> Any:
+def linear(x: ArrayLike) -> Array:
     """Return x unchanged.
 
     Args:
@@ -254,7 +255,7 @@ def linear(x: Any) -> Any:
     return x
 
 
-def relu6(x: Any) -> Any:
+def relu6(x: ArrayLike) -> Array:
     """Return min(max(x, 0), 6).
 
     Args:
@@ -271,14 +272,14 @@ def relu6(x: Any) -> Any:
 
 
 @lift
-def clipped_relu(x: Any, max_value: float) -> Any:
+def clipped_relu(x: ArrayLike, max_value: float) -> Array:
     """Return min(max(x, 0), max_value). The derivative at both ends is 0."""
     return _activate(
         as_float(x), activation="clipped_relu", alpha=float(as_number("clipped_relu", "max_value", max_value))
     )
 
 
-def softplus(x: Any) -> Any:
+def softplus(x: ArrayLike) -> Array:
     """Return log(1 + e^x), without overflow.
 
     Args:
@@ -294,7 +295,7 @@ def softplus(x: Any) -> Any:
     return _smooth(as_float(x), function="softplus")
 
 
-def softsign(x: Any) -> Any:
+def softsign(x: ArrayLike) -> Array:
     """Return x / (1 + |x|).
 
     Args:
@@ -310,7 +311,7 @@ def softsign(x: Any) -> Any:
     return _smooth(as_float(x), function="softsign")
 
 
-def silu(x: Any) -> Any:
+def silu(x: ArrayLike) -> Array:
     """Return x sigmoid(x), also called swish.
 
     Args:
@@ -326,7 +327,7 @@ def silu(x: Any) -> Any:
     return _gate(as_float(x), **SILU)
 
 
-def gelu(x: Any, approximate: bool = True) -> Any:
+def gelu(x: ArrayLike, approximate: bool = True) -> Array:
     """Return x Phi(x), with the standard normal cumulative distribution function Phi; Hendrycks and Gimpel 2016.
 
     Args:
@@ -344,7 +345,7 @@ def gelu(x: Any, approximate: bool = True) -> Any:
     return _gate(as_float(x), **GELU) if approximate else _gelu(as_float(x))
 
 
-def hard_sigmoid(x: Any) -> Any:
+def hard_sigmoid(x: ArrayLike) -> Array:
     """Return min(max(x/6 + 1/2, 0), 1).
 
     Args:
@@ -360,7 +361,7 @@ def hard_sigmoid(x: Any) -> Any:
     return clipped_relu(as_float(x) * (1 / 6) + 0.5, 1.0)
 
 
-def selu(x: Any) -> Any:
+def selu(x: ArrayLike) -> Array:
     """Return 1.0507 elu(x, 1.67326); Klambauer et al. 2017.
 
     Args:
@@ -376,7 +377,7 @@ def selu(x: Any) -> Any:
     return elu(x, 1.6732632423543772) * 1.0507009873554805
 
 
-def celu(x: Any, alpha: float = 1.0) -> Any:
+def celu(x: ArrayLike, alpha: float = 1.0) -> Array:
     """Return x if x > 0, else alpha (e^(x / alpha) - 1); Barron 2017.
 
     Args:
@@ -398,7 +399,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     return where(x > 0, x, elu(x / alpha) * alpha)
 
 
-def glu(x: Any, axis: int = -1) -> Any:
+def glu(x: ArrayLike, axis: int = -1) -> Array:
     """Return a sigmoid(b), with the halves a and b of x along `axis`; Dauphin et al. 2017.
 
     Args:
@@ -424,7 +425,7 @@ def glu(x: Any, axis: int = -1) -> Any:
     return part(x, (*before, slice(half))) * sigmoid(part(x, (*before, slice(half, None))))
 
 
-def hard_silu(x: Any) -> Any:
+def hard_silu(x: ArrayLike) -> Array:
     """Return x hard_sigmoid(x), also called hard swish; Howard et al. 2019.
 
     Args:
@@ -440,7 +441,7 @@ def hard_silu(x: Any) -> Any:
     return maximum(as_float(x), -3.0) * hard_sigmoid(x)
 
 
-def hard_tanh(x: Any) -> Any:
+def hard_tanh(x: ArrayLike) -> Array:
     """Return min(max(x, -1), 1).
 
     Args:
@@ -456,7 +457,7 @@ def hard_tanh(x: Any) -> Any:
     return clip(as_float(x), -1.0, 1.0)
 
 
-def log_sigmoid(x: Any) -> Any:
+def log_sigmoid(x: ArrayLike) -> Array:
     """Return log(sigmoid(x)) = -log(1 + e^-x).
 
     Args:
@@ -472,7 +473,7 @@ def log_sigmoid(x: Any) -> Any:
     return -softplus(-as_float(x))
 
 
-def mish(x: Any) -> Any:
+def mish(x: ArrayLike) -> Array:
     """Return x tanh(log(1 + e^x)); Misra 2019.
 
     Computed as x sigmoid(x) (1 + 1 / (e^x + 2 + 2 e^-x)).
@@ -493,7 +494,7 @@ def mish(x: Any) -> Any:
     return silu(x) * (1 + reciprocal(exp(near) + 2 + 2 * exp(-near)))
 
 
-def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+def hard_shrink(x: ArrayLike, threshold: float = 0.5) -> Array:
     """Return x if |x| > threshold, else 0.
 
     Args:
@@ -511,7 +512,7 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     return where(absolute(x) > threshold, x, 0.0)
 
 
-def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+def soft_shrink(x: ArrayLike, threshold: float = 0.5) -> Array:
     """Return sign(x) max(|x| - threshold, 0).
 
     Args:
@@ -529,7 +530,7 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     return sign(x) * relu(absolute(x) - threshold)
 
 
-def tanh_shrink(x: Any) -> Any:
+def tanh_shrink(x: ArrayLike) -> Array:
     """Return x - tanh(x), accurate near 0 too.
 
     Args:
@@ -545,7 +546,7 @@ def tanh_shrink(x: Any) -> Any:
     return _smooth(as_float(x), function="tanh_shrink")
 
 
-def threshold(x: Any, threshold: float, default_value: float) -> Any:
+def threshold(x: ArrayLike, threshold: float, default_value: float) -> Array:
     """Return x if x > threshold, else default_value.
 
     Args:
@@ -565,7 +566,7 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
     return where(x > threshold, x, default_value)
 
 
-def sparse_plus(x: Any) -> Any:
+def sparse_plus(x: ArrayLike) -> Array:
     """Return 0 if x <= -1, x if x >= 1, and (x + 1)^2 / 4 between.
 
     Args:
@@ -582,7 +583,7 @@ def sparse_plus(x: Any) -> Any:
     return where(x < 1, square(relu(minimum(x, 1.0) + 1)) * 0.25, x)
 
 
-def sparse_sigmoid(x: Any) -> Any:
+def sparse_sigmoid(x: ArrayLike) -> Array:
     """Return min(max((x + 1) / 2, 0), 1).
 
     Args:
@@ -598,7 +599,7 @@ def sparse_sigmoid(x: Any) -> Any:
     return clipped_relu(as_float(x) * 0.5 + 0.5, 1.0)
 
 
-def squareplus(x: Any, b: float = 4) -> Any:
+def squareplus(x: ArrayLike, b: float = 4) -> Array:
     """Return (x + sqrt(x^2 + b)) / 2; Barron 2021.
 
     Args:
@@ -618,7 +619,7 @@ def squareplus(x: Any, b: float = 4) -> Any:
     return (x + sqrt(square(x) + b)) * 0.5
 
 
-def sparsemax(x: Any, axis: int = -1) -> Any:
+def sparsemax(x: ArrayLike, axis: int = -1) -> Array:
     """Return the point of the probability simplex nearest to x along `axis`; Martins and Astudillo 2016.
 
     That point is max(x - t, 0), with t such that the sum is 1. An element exceeds t if the sum of (larger element -
@@ -674,7 +675,7 @@ _log_softmax_backward: Primitive = Primitive(
 )
 
 
-def softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
+def softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> Array:
     """Return e^x / sum(e^x) over `axis`.
 
     The maximum is subtracted first, so that nothing overflows.
@@ -693,7 +694,7 @@ def softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
     return _on_last_axis(_softmax, x, axis)
 
 
-def log_softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
+def log_softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> Array:
     """Return x - log(sum(e^x)), with the sum over `axis`.
 
     The maximum is subtracted first, so that nothing overflows.
@@ -712,7 +713,7 @@ def log_softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
     return _on_last_axis(_log_softmax, x, axis)
 
 
-def _on_last_axis(primitive: Primitive, x: Any, axis: int | Sequence[int]) -> Any:
+def _on_last_axis(primitive: Primitive, x: Array, axis: int | Sequence[int]) -> Array:
     """Apply `primitive`, whose kernel works along the last axis, over `axis`."""
     x = as_float(x)
     axes = positions(axis, x.ndim)

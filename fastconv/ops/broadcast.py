@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -15,9 +14,8 @@ from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive, View
 from fastconv.memory import check_fits
 from fastconv.ops.convert import cast, convert_to_tensor
+from fastconv.typing import Array, ArrayLike, Axis, IntOrInts
 from fastconv.window import are_integers
-
-Axis = int | Sequence[int] | None
 
 _reshape = View(
     "reshape",
@@ -27,7 +25,7 @@ _reshape = View(
 )
 
 
-def reshape(x: Any, newshape: int | Sequence[int]) -> Any:
+def reshape(x: ArrayLike, newshape: IntOrInts) -> Array:
     """Return x with the same elements in row-major order and another shape.
 
     Args:
@@ -64,7 +62,7 @@ _broadcast_to = View(
 )
 
 
-def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
+def broadcast_to(x: ArrayLike, shape: Sequence[int]) -> Array:
     """Return x broadcast to `shape`, without a copy.
 
     Args:
@@ -96,7 +94,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
     return _broadcast_to(x, shape=shape)
 
 
-def sizes(op: str, name: str, value: Any, least: int = 0) -> tuple[int, ...]:
+def sizes(op: str, name: str, value: object, least: int = 0) -> tuple[int, ...]:
     """Return `value`, an integer or integers, as a tuple of ints. Raises ValueError if one is below `least`."""
     if type(value) is tuple and are_integers(value, least) and max(value, default=0) <= LARGEST:
         return value
@@ -139,12 +137,12 @@ def position(axis: int, rank: int) -> int:
     return found[0]
 
 
-def axes_of(x: Any, axis: Axis) -> tuple[int, ...] | None:
+def axes_of(x: Array, axis: Axis) -> tuple[int, ...] | None:
     """Return `axis` as sorted positions >= 0, or None for all axes. Raises ValueError as `positions` does."""
     return None if axis is None else tuple(sorted(positions(axis, x.ndim)))
 
 
-def reduced_shape(x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> tuple[int, ...]:
+def reduced_shape(x: Array, axis: tuple[int, ...] | None, keepdims: bool) -> tuple[int, ...]:
     """Return the shape of x after a reduction over `axis`."""
     reduced = set(range(x.ndim)) if axis is None else set(axis)
     if keepdims:
@@ -152,7 +150,7 @@ def reduced_shape(x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> tuple
     return tuple(n for i, n in enumerate(x.shape) if i not in reduced)
 
 
-def spread(dy: Any, x: Any, axis: tuple[int, ...] | None) -> Any:
+def spread(dy: Array, x: Array, axis: tuple[int, ...] | None) -> Array:
     """Return dy, of the reduced shape, repeated along the reduced axes of x."""
     return broadcast_to(reshape(dy, reduced_shape(x, axis, True)), x.shape)
 
@@ -164,7 +162,7 @@ _sum = Primitive(
 )
 
 
-def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def sum(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     """Return the sum of x over `axis`.
 
     Args:
@@ -185,7 +183,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return _sum(x, axis=axes, keepdims=bool(keepdims)) if x.ndim else x
 
 
-def sum_to(d: Any, shape: tuple[int, ...]) -> Any:
+def sum_to(d: Array, shape: tuple[int, ...]) -> Array:
     """Return d summed to `shape`: the gradient of broadcasting an array of `shape` to the shape of d."""
     if tuple(d.shape) == tuple(shape):
         return d

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import fastconv.config as config
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
+from fastconv.engine.primitive import Gradients
 from fastconv.geometry import ClippedConvolution, Convolution
 from fastconv.ops.broadcast import reshape, sizes
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
 from fastconv.ops.pad import pad
 from fastconv.ops.shape import part
+from fastconv.typing import Array, ArrayLike, IntOrInts, PaddingLike
 from fastconv.window import (
     CONV_PADDINGS,
     RANKS,
-    Padding,
     Shape,
     Sides,
     as_tuple,
@@ -28,18 +28,18 @@ from fastconv.window import (
 )
 
 
-def _conv_gradient(dy: Any, y: Any, x: Any, w: Any, *, convolution: Convolution) -> tuple:
+def _conv_gradient(dy: Array, y: Array, x: Array, w: Array, *, convolution: Convolution) -> Gradients:
     return (
         _conv_backward_input(dy, w, convolution=convolution),
         _conv_backward_kernel(x, dy, convolution=convolution),
     )
 
 
-def _backward_input_gradient(ddx: Any, dx: Any, dy: Any, w: Any, *, convolution: Convolution) -> tuple:
+def _backward_input_gradient(ddx: Array, dx: Array, dy: Array, w: Array, *, convolution: Convolution) -> Gradients:
     return _conv(ddx, w, convolution=convolution), _conv_backward_kernel(ddx, dy, convolution=convolution)
 
 
-def _backward_kernel_gradient(ddw: Any, dw: Any, x: Any, dy: Any, *, convolution: Convolution) -> tuple:
+def _backward_kernel_gradient(ddw: Array, dw: Array, x: Array, dy: Array, *, convolution: Convolution) -> Gradients:
     return _conv_backward_input(dy, ddw, convolution=convolution), _conv(x, ddw, convolution=convolution)
 
 
@@ -61,12 +61,12 @@ _conv_backward_kernel: Primitive = Primitive(
 # ---- without the taps that meet only padding -------------------------------------------------------------------------
 
 
-def _cut(x: Any, ranges: Sides | None, first_axis: int) -> Any:
+def _cut(x: Array, ranges: Sides | None, first_axis: int) -> Array:
     """Return x restricted to (first, end) along each axis from `first_axis` on; all of x if `ranges` is None."""
     return x if ranges is None else part(x, (slice(None),) * first_axis + tuple(slice(*r) for r in ranges))
 
 
-def _embed(x: Any, ranges: Sides | None, first_axis: int, sizes: Sequence[int]) -> Any:
+def _embed(x: Array, ranges: Sides | None, first_axis: int, sizes: Sequence[int]) -> Array:
     """Return the adjoint of `_cut`: x between zeros, in axes of these sizes."""
     if ranges is None:
         return x
@@ -74,13 +74,13 @@ def _embed(x: Any, ranges: Sides | None, first_axis: int, sizes: Sequence[int]) 
     return pad(x, ((0, 0),) * first_axis + tuple(sides) + ((0, 0),) * (x.ndim - first_axis - len(sides)))
 
 
-def _clipped_backward_input(dy: Any, w: Any, spatial: Sequence[int], geometry: ClippedConvolution) -> Any:
+def _clipped_backward_input(dy: Array, w: Array, spatial: Sequence[int], geometry: ClippedConvolution) -> Array:
     """Return dx, whose spatial sizes are `spatial`."""
     convolution, taps, pixels = geometry
     return _embed(_conv_backward_input(dy, _cut(w, taps, 0), convolution=convolution), pixels, 1, spatial)
 
 
-def _clipped_backward_kernel(x: Any, dy: Any, window: Sequence[int], geometry: ClippedConvolution) -> Any:
+def _clipped_backward_kernel(x: Array, dy: Array, window: Sequence[int], geometry: ClippedConvolution) -> Array:
     """Return dw, whose window has the size `window`."""
     convolution, taps, pixels = geometry
     return _embed(_conv_backward_kernel(_cut(x, pixels, 1), dy, convolution=convolution), taps, 0, window)
@@ -90,13 +90,13 @@ def _clipped_backward_kernel(x: Any, dy: Any, window: Sequence[int], geometry: C
 
 
 def conv(
-    inputs: Any,
-    kernel: Any,
-    strides: int | Sequence[int] = 1,
-    padding: Padding = "valid",
+    inputs: ArrayLike,
+    kernel: ArrayLike,
+    strides: IntOrInts = 1,
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
-    dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+    dilation_rate: IntOrInts = 1,
+) -> Array:
     """y[n, oh, ow, co] = sum over kh, kw, ci of x[n, oh SH + kh DH - top, ow SW + kw DW - left, ci] w[kh, kw, ci, co].
 
     This is cross-correlation: the kernel is not flipped. The formula is the same over one spatial axis or three. If the
@@ -145,14 +145,14 @@ def conv(
 
 
 def conv_backward_input(
-    grad: Any,
-    kernel: Any,
+    grad: ArrayLike,
+    kernel: ArrayLike,
     input_shape: Sequence[int],
-    strides: int | Sequence[int] = 1,
-    padding: Padding = "valid",
+    strides: IntOrInts = 1,
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
-    dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+    dilation_rate: IntOrInts = 1,
+) -> Array:
     """Compute dx = C^T dy, the gradient of `conv` with respect to its inputs, if C is the matrix of `conv`: y = C x.
 
     With few input channels, neighbouring pixels of dx may be computed as one, as in `conv`.
@@ -185,14 +185,14 @@ def conv_backward_input(
 
 
 def conv_backward_kernel(
-    inputs: Any,
-    grad: Any,
+    inputs: ArrayLike,
+    grad: ArrayLike,
     kernel_shape: Sequence[int],
-    strides: int | Sequence[int] = 1,
-    padding: Padding = "valid",
+    strides: IntOrInts = 1,
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
-    dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+    dilation_rate: IntOrInts = 1,
+) -> Array:
     """dw[kh, kw, ci, co] = sum over n, oh, ow of x[n, oh SH + kh DH - top, ow SW + kw DW - left, ci] dy[n, oh, ow, co].
 
     dw is the gradient of `conv` with respect to its kernel.
@@ -225,14 +225,14 @@ def conv_backward_kernel(
 
 
 def conv_transpose(
-    inputs: Any,
-    kernel: Any,
-    strides: int | Sequence[int] = 1,
-    padding: Padding = "valid",
-    output_padding: int | Sequence[int] | None = None,
+    inputs: ArrayLike,
+    kernel: ArrayLike,
+    strides: IntOrInts = 1,
+    padding: PaddingLike = "valid",
+    output_padding: IntOrInts | None = None,
     data_format: str | None = None,
-    dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+    dilation_rate: IntOrInts = 1,
+) -> Array:
     """Compute y = C^T x, with the matrix C of a `conv` with the same kernel.
 
     Every pixel of x is spread over a window of y:
@@ -280,13 +280,13 @@ def conv_transpose(
 
 
 def depthwise_conv(
-    inputs: Any,
-    kernel: Any,
-    strides: int | Sequence[int] = 1,
-    padding: Padding = "valid",
+    inputs: ArrayLike,
+    kernel: ArrayLike,
+    strides: IntOrInts = 1,
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
-    dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+    dilation_rate: IntOrInts = 1,
+) -> Array:
     """y[n, oh, ow, c M + m] = sum over kh, kw of x[n, oh SH + kh DH - top, ow SW + kw DW - left, c] w[kh, kw, c, m].
 
     Every channel has M kernels of its own: this is a `conv` with C groups. The formula is the same over one spatial
@@ -313,14 +313,14 @@ def depthwise_conv(
 
 
 def separable_conv(
-    inputs: Any,
-    depthwise_kernel: Any,
-    pointwise_kernel: Any,
-    strides: int | Sequence[int] = 1,
-    padding: Padding = "valid",
+    inputs: ArrayLike,
+    depthwise_kernel: ArrayLike,
+    pointwise_kernel: ArrayLike,
+    strides: IntOrInts = 1,
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
-    dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+    dilation_rate: IntOrInts = 1,
+) -> Array:
     """Compute a `depthwise_conv`, followed by a convolution with windows of one pixel that mixes the channels.
 
     Args:
@@ -353,7 +353,15 @@ def separable_conv(
     return conv(x, w, data_format=data_format)
 
 
-def _depthwise(op: str, inputs: Any, kernel: Any, strides: Any, padding: Any, data_format: Any, dilation: Any) -> Any:
+def _depthwise(
+    op: str,
+    inputs: ArrayLike,
+    kernel: ArrayLike,
+    strides: IntOrInts,
+    padding: PaddingLike,
+    data_format: str | None,
+    dilation: IntOrInts,
+) -> Array:
     x, restore = images(op, convert_to_tensor(inputs), data_format, RANKS)
     w = convert_to_tensor(kernel)
     floats(op, x, w)
@@ -379,9 +387,9 @@ def _geometry(
     op: str,
     x_shape: Sequence[int],
     w_shape: Sequence[int],
-    strides: int | Sequence[int],
-    padding: Padding,
-    dilation_rate: int | Sequence[int],
+    strides: IntOrInts,
+    padding: PaddingLike,
+    dilation_rate: IntOrInts,
 ) -> ClippedConvolution:
     """Check that the shapes fit together, and return the geometry of their convolution."""
     broken = shape_mismatch(x_shape, w_shape)
@@ -397,8 +405,8 @@ def _geometry(
 
 @cached
 def _transposed_geometry(
-    padding: Padding,
-    output_padding: int | Sequence[int] | None,
+    padding: PaddingLike,
+    output_padding: IntOrInts | None,
     x_shape: Shape,
     w_shape: Shape,
     strides: Shape,
@@ -412,7 +420,7 @@ def _transposed_geometry(
     return spatial, ClippedConvolution.of(back, w_shape, strides, sides, dilation)
 
 
-def _check_grad(op: str, dy: Any, convolution: Convolution) -> None:
+def _check_grad(op: str, dy: Array, convolution: Convolution) -> None:
     expected = convolution.output_shape
     if tuple(dy.shape) != expected:
         raise ValueError(

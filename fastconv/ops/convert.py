@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 import fastconv.config as config
@@ -13,12 +11,15 @@ from fastconv.backends.reference import Reference
 from fastconv.engine import Tensor
 from fastconv.engine.primitive import CAST, DETACH, Primitive, read
 from fastconv.engine.tree import leaves
+from fastconv.typing import Array, ArrayLike, DTypeLike
 
 NOT_NUMERIC = "OSUMm"  # NumPy's dtype kinds: objects, strings, dates and times
 NATIVE = (np.ndarray, np.generic, Tensor)  # need no conversion
 
 
-def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
+def convert_to_tensor(
+    x: ArrayLike, dtype: DTypeLike | None = None, sparse: bool | None = None, ragged: bool | None = None
+) -> Array:
     """Return `x` as an array or tensor to compute with.
 
     Arrays and tensors are returned as they are, and a variable as its value. Arrays of other libraries are shared
@@ -60,14 +61,14 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     return x if dtype is None else cast(x, dtype)
 
 
-def numeric(x: Any) -> Any:
+def numeric(x: Array) -> Array:
     """Return the array `x`. Raises ValueError if it holds strings, dates or Python objects instead of numbers."""
     if x.dtype.kind in NOT_NUMERIC:
         raise ValueError(f"Arrays must hold numbers. Received: dtype={x.dtype}, shape={tuple(x.shape)}")
     return x
 
 
-def convert_to_numpy(x: Any) -> np.ndarray:
+def convert_to_numpy(x: ArrayLike) -> np.ndarray:
     """Return the values of `x` as a NumPy array.
 
     Args:
@@ -86,7 +87,7 @@ def convert_to_numpy(x: Any) -> np.ndarray:
     return x.numpy() if isinstance(x, Tensor) else to_host(x)
 
 
-def cast(x: Any, dtype: Any) -> Any:
+def cast(x: ArrayLike, dtype: DTypeLike) -> Array:
     """Return x with elements of another dtype.
 
     The gradient passes between float dtypes. If a graph casts integers to floats and back, the result is cast from the
@@ -114,7 +115,7 @@ def cast(x: Any, dtype: Any) -> Any:
     return x if x.dtype == dtype else CAST(x, dtype=dtype.name)
 
 
-def _before_cast(x: Any) -> Any:
+def _before_cast(x: Array) -> Array:
     """Return the integers or booleans from which the tensor x was cast, else x."""
     call = x.call if isinstance(x, Tensor) else None
     if call is None or call.primitive is not CAST:
@@ -126,7 +127,7 @@ def _before_cast(x: Any) -> Any:
 _indices: Primitive = Primitive(Reference.indices, lambda x: (x.shape, np.dtype("int64")))
 
 
-def as_indices(x: Any) -> Any:
+def as_indices(x: ArrayLike) -> Array:
     """Return x as integers that number classes or positions. Floats become int64.
 
     Raises:
@@ -146,7 +147,7 @@ def as_indices(x: Any) -> Any:
     return _indices(cast(x, "float32") if x.dtype.itemsize < 4 else x)
 
 
-def as_float(x: Any) -> Any:
+def as_float(x: ArrayLike) -> Array:
     """Return x, with integers and booleans cast to `config.floatx()`.
 
     Raises:
@@ -161,7 +162,7 @@ def as_float(x: Any) -> Any:
     return cast(x, config.floatx())
 
 
-def stop_gradient(variable: Any) -> Any:
+def stop_gradient(variable: ArrayLike) -> Array:
     """Return `variable` as a constant: no gradient passes through it.
 
     Args:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
 from fastconv.ops.broadcast import broadcast_to
 from fastconv.ops.convert import as_indices, convert_to_tensor
+from fastconv.typing import Array
 
 _threshold_counts: Primitive = Primitive(
     Reference.threshold_counts,
@@ -21,7 +20,7 @@ _confusion_matrix: Primitive = Primitive(
 )
 
 
-def threshold_counts(x: Any, real: Any, weights: Any, thresholds: Any) -> Any:
+def threshold_counts(x: Array, real: Array, weights: Array, thresholds: Array) -> Array:
     """Return weighted counts of false and true positives, then true and false negatives, (4, T, K), float64.
 
     Args:
@@ -33,7 +32,7 @@ def threshold_counts(x: Any, real: Any, weights: Any, thresholds: Any) -> Any:
     return _threshold_counts(x, convert_to_tensor(real), broadcast_to(weights, x.shape), thresholds)
 
 
-def confusion_matrix(real: Any, called: Any, weights: Any, classes: int) -> Any:
+def confusion_matrix(real: Array, called: Array, weights: Array, classes: int) -> Array:
     """matrix[i, j] = sum of the weights with real = i and called = j, (classes, classes), float64.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,15 +10,17 @@ import numpy as np
 import fastconv.config as config
 from fastconv.arguments import as_integer, as_integers, is_integer, optional, plain
 from fastconv.engine import lift
+from fastconv.ops.broadcast import reshape
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import images as channels_last
 from fastconv.ops.pad import pad
-from fastconv.ops.shape import expand_dims, reshape, squeeze, take, transpose
+from fastconv.ops.shape import expand_dims, squeeze, take, transpose
+from fastconv.typing import Array, ArrayLike, IntOrInts
 from fastconv.window import as_tuple, output_size, resolve_padding
 
 
 def pad_images(
-    images: Any,
+    images: ArrayLike,
     top_padding: int | None = None,
     left_padding: int | None = None,
     bottom_padding: int | None = None,
@@ -27,7 +28,7 @@ def pad_images(
     target_height: int | None = None,
     target_width: int | None = None,
     data_format: str | None = None,
-) -> Any:
+) -> Array:
     """Return images with zeros around them.
 
     Args:
@@ -57,7 +58,7 @@ def pad_images(
 
 
 def crop_images(
-    images: Any,
+    images: ArrayLike,
     top_cropping: int | None = None,
     left_cropping: int | None = None,
     bottom_cropping: int | None = None,
@@ -65,7 +66,7 @@ def crop_images(
     target_height: int | None = None,
     target_width: int | None = None,
     data_format: str | None = None,
-) -> Any:
+) -> Array:
     """Return images without their borders.
 
     Args:
@@ -98,12 +99,12 @@ def crop_images(
     return x[tuple(parts)]
 
 
-def _integers(op: str, **given: Any) -> list[int | None]:
+def _integers(op: str, **given: object) -> list[int | None]:
     """Return the values of `given` as ints or None. Raises ValueError if a value is neither."""
     return [optional(as_integer, op, name, value) for name, value in given.items()]
 
 
-def _with_sides(op: str, images: Any, data_format: str | None) -> tuple[Any, int]:
+def _with_sides(op: str, images: ArrayLike, data_format: str | None) -> tuple[Array, int]:
     """Return the images as an array, and the axis of their height; the axis of their width follows."""
     x = convert_to_tensor(images)
     if x.ndim not in (3, 4):
@@ -113,7 +114,7 @@ def _with_sides(op: str, images: Any, data_format: str | None) -> tuple[Any, int
 
 def _margins(op: str, before: Any, after: Any, total: int | None) -> tuple[int, int]:
     """Return (before, after), whose sum is `total`, from exactly two of the three."""
-    before, after = (n if n is None else as_integer(op, "a margin", n) for n in (before, after))
+    before, after = (optional(as_integer, op, "a margin", n) for n in (before, after))
     given = (before, after, total)
     if given.count(None) == 1 and total is not None:
         before, after = (total - after, after) if before is None else (before, total - before)
@@ -126,13 +127,13 @@ def _margins(op: str, before: Any, after: Any, total: int | None) -> tuple[int, 
 
 
 def extract_patches(
-    images: Any,
-    size: int | Sequence[int],
-    strides: int | Sequence[int] | None = None,
-    dilation_rate: int | Sequence[int] = 1,
+    images: ArrayLike,
+    size: IntOrInts,
+    strides: IntOrInts | None = None,
+    dilation_rate: IntOrInts = 1,
     padding: str = "valid",
     data_format: str | None = None,
-) -> Any:
+) -> Array:
     """Return all windows of images: y[n, oh, ow] holds the pixels of a window, row by row, each with its channels.
 
     Args:

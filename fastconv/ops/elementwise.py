@@ -13,14 +13,16 @@ from fastconv.arguments import as_integer
 from fastconv.backends.gpu.transfer import to_host
 from fastconv.backends.reference import Reference
 from fastconv.engine import Operand, Primitive, Tensor, lift
+from fastconv.engine.primitive import Gradients, Spec
 from fastconv.ops.broadcast import sum_to
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
+from fastconv.typing import Array, ArrayLike
 
-Unary = Callable[[Any], Any]
-Binary = Callable[[Any, Any], Any]
+Unary = Callable[[ArrayLike], Array]
+Binary = Callable[[ArrayLike, ArrayLike], Array]
 
 
-def operands(x: Any, y: Any) -> tuple[Any, Any]:
+def operands(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     """Return x and y as arrays of compatible dtypes: integers and booleans become floats next to floats.
 
     A Python number takes the dtype of the other array, with two exceptions. A Python float combined with integers takes
@@ -38,7 +40,7 @@ def operands(x: Any, y: Any) -> tuple[Any, Any]:
     return x, y
 
 
-def _like(number: float, array: Any) -> np.ndarray:
+def _like(number: float, array: Array) -> np.ndarray:
     if array.dtype.kind not in "biu":
         return np.asarray(number, array.dtype)
     if isinstance(number, float):
@@ -54,25 +56,25 @@ def _holds(dtype: np.dtype, number: int) -> bool:
     return limits.min <= number <= limits.max
 
 
-def broadcast_shape(x: Any, y: Any, **_: Any) -> tuple:
+def broadcast_shape(x: Array, y: Array, **_: object) -> Spec:
     return np.broadcast_shapes(x.shape, y.shape), np.result_type(x.dtype, y.dtype)
 
 
-def _unary_shape(x: Any, *, function: str) -> tuple:
+def _unary_shape(x: Array, *, function: str) -> Spec:
     return x.shape, getattr(np, function)(np.ones((), x.dtype)).dtype
 
 
-def _unary_gradient(dy: Any, y: Any, x: Any, *, function: str) -> tuple:
+def _unary_gradient(dy: Array, y: Array, x: Array, *, function: str) -> Gradients:
     derivative = UNARY[function]
     return (None if derivative is None else derivative(dy, y, x),)
 
 
-def _binary_shape(x: Any, y: Any, *, function: str) -> tuple:
+def _binary_shape(x: Array, y: Array, *, function: str) -> Spec:
     dtype = getattr(np, function)(np.ones((), x.dtype), np.ones((), y.dtype)).dtype
     return np.broadcast_shapes(x.shape, y.shape), dtype
 
 
-def _binary_gradient(dz: Any, z: Any, x: Any, y: Any, *, function: str) -> tuple:
+def _binary_gradient(dz: Array, z: Array, x: Array, y: Array, *, function: str) -> Gradients:
     derivatives = BINARY[function]
     if derivatives is None:
         return None, None
@@ -96,7 +98,7 @@ _multiply = Primitive(
 )
 
 
-def add(x1: Any, x2: Any) -> Any:
+def add(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Return x1 + x2.
 
     Args:
@@ -112,7 +114,7 @@ def add(x1: Any, x2: Any) -> Any:
     return _add(*operands(x1, x2))
 
 
-def multiply(x1: Any, x2: Any) -> Any:
+def multiply(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Return x1 x2.
 
     Args:
@@ -128,17 +130,17 @@ def multiply(x1: Any, x2: Any) -> Any:
     return _multiply(*operands(x1, x2))
 
 
-def _to_extreme(larger: Callable[[Any, Any], Any]) -> Callable[..., tuple]:
+def _to_extreme(larger: Callable[[Array, Array], Array]) -> Callable[..., Gradients]:
     """Return the gradient of the larger or smaller of x and y, which takes dz; if they are equal, each takes half."""
 
-    def gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
+    def gradient(dz: Array, z: Array, x: Array, y: Array) -> Gradients:
         shared = where(equal(x, y), dz * 0.5, 0.0)
         return where(larger(x, y), dz, shared), where(larger(y, x), dz, shared)
 
     return gradient
 
 
-def _power_gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
+def _power_gradient(dz: Array, z: Array, x: Array, y: Array) -> Gradients:
     """Follow PyTorch's conventions for x^y.
 
     dx is 0 if y is 0. dy is 0 if x is 0 and y is not negative, and NaN if x is negative.
@@ -148,7 +150,7 @@ def _power_gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
     return by_x, dz * where(x < 0, math.nan, z * log(guarded))
 
 
-def _logaddexp_gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
+def _logaddexp_gradient(dz: Array, z: Array, x: Array, y: Array) -> Gradients:
     """Return (dz e^x / (e^x + e^y), dz e^y / (e^x + e^y)): dz/2 each if x and y are equal, even if infinite."""
     same = equal(x, y)
     distance = where(same, 0.0, x) - where(same, 0.0, y)
@@ -158,7 +160,7 @@ def _logaddexp_gradient(dz: Any, z: Any, x: Any, y: Any) -> tuple:
 
 
 # NumPy's name of the function: its derivative, dx = f(dy, y, x); None if it is zero everywhere or does not exist.
-UNARY: dict[str, Callable[[Any, Any, Any], Any] | None] = {
+UNARY: dict[str, Callable[[Array, Array, Array], Array] | None] = {
     "negative": lambda dy, y, x: -dy,
     "absolute": lambda dy, y, x: dy * sign(x),
     "sign": None,
@@ -180,7 +182,7 @@ UNARY: dict[str, Callable[[Any, Any, Any], Any] | None] = {
 }
 
 # NumPy's name of the function: its derivatives, (dx, dy) = f(dz, z, x, y), before the sum over broadcast axes.
-BINARY: dict[str, Callable[..., tuple] | None] = {
+BINARY: dict[str, Callable[..., Gradients] | None] = {
     "subtract": lambda dz, z, x, y: (dz, -dz),
     "true_divide": lambda dz, z, x, y: (dz / y, -dz * z / y),
     "power": _power_gradient,
@@ -205,7 +207,7 @@ NUMERIC = {"negative", "absolute", "sign", "square"}
 LOGICAL = {"isnan", "isfinite", "logical_not"}
 
 
-def _as_number(x: Any) -> Any:
+def _as_number(x: ArrayLike) -> Array:
     """Return x, with booleans cast to int64."""
     x = convert_to_tensor(x)
     return cast(x, "int64") if x.dtype.kind == "b" else x
@@ -221,7 +223,7 @@ def _docstring(summary: str, arguments: str, returns: str, example: str) -> str:
 def _unary_function(function: str, summary: str, example: str = "") -> Unary:
     convert = _as_number if function in NUMERIC else convert_to_tensor if function in LOGICAL else as_float
 
-    def apply(x: Any) -> Any:
+    def apply(x: ArrayLike) -> Array:
         return _unary(convert(x), function=function)
 
     apply.__name__ = apply.__qualname__ = function
@@ -230,7 +232,7 @@ def _unary_function(function: str, summary: str, example: str = "") -> Unary:
 
 
 def _binary_function(function: str, summary: str, example: str = "") -> Binary:
-    def apply(x1: Any, x2: Any) -> Any:
+    def apply(x1: ArrayLike, x2: ArrayLike) -> Array:
         return _binary(*operands(x1, x2), function=function)
 
     apply.__name__ = apply.__qualname__ = function
@@ -349,7 +351,7 @@ logical_or: Binary = _binary_function(
 )
 
 
-def divide(x1: Any, x2: Any) -> Any:
+def divide(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Return x1 / x2. Two integers are divided as `config.floatx()`.
 
     Args:
@@ -368,7 +370,7 @@ def divide(x1: Any, x2: Any) -> Any:
 true_divide = divide
 
 
-def rsqrt(x: Any) -> Any:
+def rsqrt(x: ArrayLike) -> Array:
     """Return 1 / sqrt(x).
 
     Args:
@@ -384,7 +386,7 @@ def rsqrt(x: Any) -> Any:
     return reciprocal(sqrt(x))
 
 
-def _limit_gradient(dz: Any, z: Any, x: Any, limit: Any, *, function: str) -> tuple:
+def _limit_gradient(dz: Array, z: Array, x: Array, limit: Array, *, function: str) -> Gradients:
     within = greater_equal(x, limit) if function == "maximum" else less_equal(x, limit)
     return sum_to(where(within, dz, 0.0), x.shape), sum_to(where(within, 0.0, dz), limit.shape)
 
@@ -392,7 +394,7 @@ def _limit_gradient(dz: Any, z: Any, x: Any, limit: Any, *, function: str) -> tu
 _limit = Primitive(Reference.elementwise, _binary_shape, _limit_gradient, elementwise=True)
 
 
-def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+def clip(x: ArrayLike, x_min: ArrayLike, x_max: ArrayLike) -> Array:
     """Return min(max(x, x_min), x_max).
 
     The gradient passes if x_min <= x <= x_max.
@@ -430,7 +432,7 @@ _where = Primitive(
 MOST_DECIMALS = 308  # larger powers of 10 overflow float64
 
 
-def round(x: Any, decimals: int = 0) -> Any:
+def round(x: ArrayLike, decimals: int = 0) -> Array:
     """Return the nearest multiple of 10^-decimals, halves to the even multiple.
 
     The derivative is 0.
@@ -456,7 +458,7 @@ def round(x: Any, decimals: int = 0) -> Any:
     return divide(_rint(multiply(x, scale)), scale) if decimals > 0 else multiply(_rint(divide(x, scale)), scale)
 
 
-def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+def where(condition: ArrayLike, x1: ArrayLike | None = None, x2: ArrayLike | None = None) -> Array:
     """Return x1 if `condition` is True, else x2, element by element.
 
     Args:
@@ -491,7 +493,7 @@ def _reflected(function: Binary) -> Binary:
 def _comparison(function: Binary) -> Binary:
     """Return `function` as a comparison operator, which returns NotImplemented for anything but numbers and arrays."""
 
-    def compare(self: Any, other: Any) -> Any:
+    def compare(self: Any, other: ArrayLike) -> Array:
         comparable = hasattr(other, "shape") or isinstance(other, (bool, int, float, list, tuple))
         return function(self, other) if comparable else NotImplemented
 
@@ -501,7 +503,7 @@ def _comparison(function: Binary) -> Binary:
 def _of_booleans(symbol: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function` as a bitwise operator of booleans only, for which bitwise and logical results agree."""
 
-    def apply(*given: Any) -> Any:
+    def apply(*given: Array) -> Array:
         dtypes = [str(getattr(x, "dtype", type(x).__name__)) for x in given]
         if not set(dtypes) <= {"bool"}:
             raise TypeError(f"{symbol} takes booleans; see also ops.logical_and. Received: {', '.join(dtypes)}")

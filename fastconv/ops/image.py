@@ -13,34 +13,34 @@ import fastconv.config as config
 from fastconv.arguments import as_choice, as_number, as_size
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive, lift
+from fastconv.engine.primitive import Gradients
 from fastconv.memory import check_fits
 from fastconv.ops.broadcast import broadcast_to, reshape
 from fastconv.ops.broadcast import sum as sum_
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
 from fastconv.ops.crops import crop_images, extract_patches, pad_images
-from fastconv.ops.elementwise import logical_and, where
+from fastconv.ops.elementwise import Unary, logical_and, where
 from fastconv.ops.layout import images as channels_last
 from fastconv.ops.layout import unchanged
 from fastconv.ops.pad import pad
 from fastconv.ops.shape import expand_dims, squeeze, take
+from fastconv.typing import Array, ArrayLike
 
 __all__ = ["affine_transform", "crop_images", "extract_patches", "pad_images", "resize", "rgb_to_grayscale"]
 
-Array = np.ndarray
 
-
-def _triangle(x: Array) -> Array:
+def _triangle(x: np.ndarray) -> Array:
     return np.maximum(0, 1 - x)
 
 
-def _cubic(x: Array) -> Array:
+def _cubic(x: np.ndarray) -> np.ndarray:
     """Keys 1981, "Cubic convolution interpolation for digital image processing", with a = -1/2."""
     near = (1.5 * x - 2.5) * x * x + 1
     far = ((-0.5 * x + 2.5) * x - 4) * x + 2
     return np.where(x < 1, near, np.where(x < 2, far, 0))
 
 
-def _lanczos(radius: int) -> Callable[[Array], Array]:
+def _lanczos(radius: int) -> Callable[[np.ndarray], np.ndarray]:
     """Return sinc(x) sinc(x / radius) for x <= radius, else 0; Duchon 1979."""
     return lambda x: np.where(x <= radius, np.sinc(x) * np.sinc(x / radius), 0)
 
@@ -66,14 +66,14 @@ def weights(interpolation: str, inputs: int, outputs: int, antialias: bool, dtyp
 
 
 @lru_cache(maxsize=64)
-def taps(interpolation: str, inputs: int, outputs: int, antialias: bool, dtype: str) -> tuple[Array, ...]:
+def taps(interpolation: str, inputs: int, outputs: int, antialias: bool, dtype: str) -> tuple[np.ndarray, ...]:
     """Return (w, back_w, first, back_first), the arguments of `resample`, from `weights` and its transpose."""
     counts = weights(interpolation, inputs, outputs, antialias, dtype)
     (w, first), (back_w, back_first) = band(counts), band(counts.T)
     return w, back_w, first, back_first
 
 
-def band(matrix: Array) -> tuple[Array, Array]:
+def band(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (w, first): row o of the matrix is w[o] from column first[o] on, and zero elsewhere."""
     columns = matrix.shape[1]
     first = (matrix != 0).argmax(1)
@@ -82,7 +82,7 @@ def band(matrix: Array) -> tuple[Array, Array]:
     return np.take_along_axis(matrix, first[:, None] + np.arange(widest), 1), first
 
 
-def batch_of(op: str, images: Any) -> tuple[Any, Callable[[Any], Any]]:
+def batch_of(op: str, images: ArrayLike) -> tuple[Array, Unary]:
     """Return images as a batch of floats with 4 axes, and the function that undoes this.
 
     Raises:
@@ -94,7 +94,7 @@ def batch_of(op: str, images: Any) -> tuple[Any, Callable[[Any], Any]]:
     return (expand_dims(x, 0), lambda y: squeeze(y, 0)) if x.ndim == 3 else (x, unchanged)
 
 
-def planes(x: Any, data_format: str | None) -> tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]:
+def planes(x: Array, data_format: str | None) -> tuple[Array, Unary, Unary]:
     """Return a batch as (M, H, W, K) without a copy, with functions that convert to and from M.
 
     If channels are last, M = N and K = C. If channels are first, every channel is an image of its own: M = N C and K =
@@ -107,7 +107,7 @@ def planes(x: Any, data_format: str | None) -> tuple[Any, Callable[[Any], Any], 
         return x, unchanged, unchanged
     n, channels, h, w = x.shape
 
-    def for_each(a: Any) -> Any:
+    def for_each(a: Array) -> Array:
         rest = tuple(a.shape[1:])
         return reshape(broadcast_to(expand_dims(a, 1), (n, channels, *rest)), (n * channels, *rest))
 
@@ -118,7 +118,7 @@ def planes(x: Any, data_format: str | None) -> tuple[Any, Callable[[Any], Any], 
 
 
 def resize(
-    images: Any,
+    images: ArrayLike,
     size: Sequence[int],
     interpolation: str = "bilinear",
     antialias: bool = False,
@@ -127,7 +127,7 @@ def resize(
     fill_mode: str = "constant",
     fill_value: float = 0.0,
     data_format: str | None = None,
-) -> Any:
+) -> Array:
     """Return images of another size, interpolated along each axis in turn.
 
     Args:
@@ -177,7 +177,7 @@ def resize(
     return unbatch(restore(x))
 
 
-def _middle(x: Any, size: Sequence[int]) -> Any:
+def _middle(x: Array, size: Sequence[int]) -> Array:
     """Return the largest central part of x (N, H, W, C) that has the aspect ratio of `size`."""
     (h, w), (height, width) = x.shape[1:3], size
     rows, columns = max(1, min(h, w * height // width)), max(1, min(w, h * width // height))
@@ -191,7 +191,7 @@ def _missing(sides: Sequence[int], size: Sequence[int]) -> tuple[int, int]:
     return max(0, w * height // width - h), max(0, h * width // height - w)
 
 
-def _resize_axis(x: Any, axis: int, outputs: int, interpolation: str, antialias: bool) -> Any:
+def _resize_axis(x: Array, axis: int, outputs: int, interpolation: str, antialias: bool) -> Array:
     before, inputs, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     if inputs == outputs:
         return x
@@ -219,8 +219,8 @@ _resample: Primitive = Primitive(
 # ---- other places ----------------------------------------------------------------------------------------------------
 
 
-def _no_gradient(op: str) -> Callable[..., tuple]:
-    def gradient(*_: Any, **__: Any) -> tuple:
+def _no_gradient(op: str) -> Callable[..., Gradients]:
+    def gradient(*_: Array, **__: Any) -> Gradients:
         raise NotImplementedError(
             f"{op}: no gradient passes through it; trainable layers must come after it, not before"
         )
@@ -249,13 +249,13 @@ def check_sampling(op: str, interpolation: str, fill_mode: str) -> None:
 
 
 def affine_transform(
-    images: Any,
-    transform: Any,
+    images: ArrayLike,
+    transform: ArrayLike,
     interpolation: str = "bilinear",
     fill_mode: str = "constant",
     fill_value: float = 0,
     data_format: str | None = None,
-) -> Any:
+) -> Array:
     """y[n, h, w] = images[n] at column a0 w + a1 h + a2 and row b0 w + b1 h + b2.
 
     Gradients do not pass through it.
@@ -308,7 +308,7 @@ _flip_some: Primitive = Primitive(
 )
 
 
-def flip_some(images: Any, flips: Any, horizontal: bool, vertical: bool, data_format: str | None = None) -> Any:
+def flip_some(images: Array, flips: Array, horizontal: bool, vertical: bool, data_format: str | None = None) -> Array:
     """Return images, some of them flipped.
 
     Args:
@@ -329,7 +329,7 @@ _crop_at: Primitive = Primitive(
 )
 
 
-def crop_at(images: Any, starts: Any, size: Sequence[int], data_format: str | None = None) -> Any:
+def crop_at(images: Array, starts: Array, size: Sequence[int], data_format: str | None = None) -> Array:
     """Return the part of all images that begins at a row and a column. Both may be tensors, unlike in `ops.slice`.
 
     Args:
@@ -345,7 +345,9 @@ def crop_at(images: Any, starts: Any, size: Sequence[int], data_format: str | No
 # ---- other values ----------------------------------------------------------------------------------------------------
 
 
-def _stretch_gradient(dy: Any, y: Any, x: Any, scale: Any, shift: Any, *, low: float, high: float) -> tuple:
+def _stretch_gradient(
+    dy: Array, y: Array, x: Array, scale: Array, shift: Array, *, low: float, high: float
+) -> Gradients:
     d = where(logical_and(y > low, y < high), dy, 0.0)
     return d * reshape(scale, (-1, 1, 1)), sum_(d * x, (1, 2)), sum_(d, 1)
 
@@ -353,7 +355,9 @@ def _stretch_gradient(dy: Any, y: Any, x: Any, scale: Any, shift: Any, *, low: f
 _stretch = Primitive(Reference.stretch, lambda x, scale, shift, **_: (x.shape, x.dtype), _stretch_gradient)
 
 
-def stretch(images: Any, scale: Any, shift: Any, value_range: Sequence[float], data_format: str | None = None) -> Any:
+def stretch(
+    images: Array, scale: Array, shift: Array, value_range: Sequence[float], data_format: str | None = None
+) -> Array:
     """y[n] = images[n] scale[n] + shift[n], clipped to a range.
 
     Args:
@@ -374,7 +378,7 @@ def stretch(images: Any, scale: Any, shift: Any, value_range: Sequence[float], d
 RED_GREEN_BLUE = (0.2989, 0.5870, 0.1140)
 
 
-def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Any:
+def rgb_to_grayscale(images: ArrayLike, data_format: str | None = None) -> Array:
     """Return 0.2989 red + 0.587 green + 0.114 blue. Images with a single channel are returned unchanged.
 
     Args:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 import fastconv.config as config
 from fastconv.ops.shape import transpose
+from fastconv.typing import Array
 
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
 
 
-def images(op: str, x: Any, data_format: str | None, ranks: Sequence[int] = (2,)) -> tuple[Any, Callable[[Any], Any]]:
+def images(
+    op: str, x: Array, data_format: str | None, ranks: Sequence[int] = (2,)
+) -> tuple[Array, Callable[[Array], Array]]:
     """Return x as (N, .., C), and the function that restores the user's layout.
 
     Channels-first input becomes a transposed view; the kernel copies it once.
@@ -38,12 +40,12 @@ def images(op: str, x: Any, data_format: str | None, ranks: Sequence[int] = (2,)
     return transpose(x, last), lambda y: transpose(y, first)
 
 
-def unchanged(y: Any) -> Any:
+def unchanged(y: Array) -> Array:
     """Return y."""
     return y
 
 
-def floats(op: str, *arrays: Any) -> None:
+def floats(op: str, *arrays: Array) -> None:
     """Check that all arrays are float32, or all float64.
 
     Raises:

@@ -11,14 +11,16 @@ import fastconv.config as config
 from fastconv.backends.launch import Operation
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive, Tensor
+from fastconv.engine.primitive import Gradients, Spec
 from fastconv.ops.activation import log_softmax, sigmoid
 from fastconv.ops.broadcast import position, reshape, sum
 from fastconv.ops.convert import as_float, as_indices, cast, convert_to_tensor
 from fastconv.ops.elementwise import clip, log, log1p
 from fastconv.ops.shape import transpose
+from fastconv.typing import Array, ArrayLike
 
 
-def _dense_gradient(dloss: Any, loss: Any, logits: Any, target: Any) -> tuple:
+def _dense_gradient(dloss: Array, loss: Array, logits: Array, target: Array) -> Gradients:
     return (
         _dense_backward(dloss, logits, target),
         -log_softmax(logits) * reshape(dloss, (-1, 1)),
@@ -41,7 +43,7 @@ _sparse_backward: Primitive = Primitive(
 )
 
 
-def _like_logits(x: Any, target: Any) -> tuple:
+def _like_logits(x: Array, target: Array) -> Spec:
     return x.shape, x.dtype
 
 
@@ -59,7 +61,7 @@ _sigmoid_loss_slope: Primitive = Primitive(
 )
 
 
-def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+def categorical_crossentropy(target: ArrayLike, output: ArrayLike, from_logits: bool = False, axis: int = -1) -> Array:
     """loss[...] = -sum over k of target[..., k] log p[..., k].
 
     Args:
@@ -94,7 +96,9 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     return -sum(target * log(_probabilities(output)), -1)
 
 
-def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+def sparse_categorical_crossentropy(
+    target: ArrayLike, output: ArrayLike, from_logits: bool = False, axis: int = -1
+) -> Array:
     """loss[...] = -log p[..., target[...]].
 
     Args:
@@ -130,7 +134,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     return reshape(_sparse(reshape(logits, (-1, k)), reshape(target, (-1,))), target.shape)
 
 
-def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+def binary_crossentropy(target: ArrayLike, output: ArrayLike, from_logits: bool = False) -> Array:
     """loss = -target log p - (1 - target) log(1 - p), elementwise.
 
     Args:
@@ -163,19 +167,19 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     return -(target * log(p) + (1.0 - target) * log1p(-p))
 
 
-def _probabilities(output: Any) -> Any:
+def _probabilities(output: Array) -> Array:
     """Normalise and clip `output`, as Keras does if `from_logits` is False."""
     return clip(output / sum(output, -1, True), config.epsilon(), 1 - config.epsilon())
 
 
 # The operation and parameters of each activation whose logits a loss can use.
-MAKERS: dict[str, tuple[Operation, dict]] = {
+MAKERS: dict[str, tuple[Operation, dict[str, Any]]] = {
     "softmax": (Reference.softmax, {}),
     "sigmoid": (Reference.activate, {"activation": "sigmoid"}),
 }
 
 
-def _logits_of(output: Any, activation: str) -> Any:
+def _logits_of(output: Array, activation: str) -> Array:
     """Return the logits if `output` is softmax or sigmoid of them, else None."""
     call = output.call if isinstance(output, Tensor) else None
     if call is None or (call.primitive.operation, call.params) != MAKERS[activation]:
@@ -183,6 +187,6 @@ def _logits_of(output: Any, activation: str) -> Any:
     return call.inputs[0]
 
 
-def _classes_last(x: Any, axis: int) -> Any:
+def _classes_last(x: Array, axis: int) -> Array:
     axis = position(axis, x.ndim)
     return transpose(x, [i for i in range(x.ndim) if i != axis] + [axis])

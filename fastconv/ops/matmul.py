@@ -9,20 +9,24 @@ import numpy as np
 
 from fastconv.backends.reference import Reference
 from fastconv.engine import Operand, Primitive, lift
+from fastconv.engine.primitive import Gradients, Spec
 from fastconv.ops.broadcast import reshape, sum_to
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.shape import expand_dims, squeeze
+from fastconv.typing import Array, ArrayLike
 
 
 def _shape(
-    a: Any, b: Any, bias: Any = None, *, transpose_a: bool = False, transpose_b: bool = False, **_: Any
-) -> tuple:
+    a: Array, b: Array, bias: Array = None, *, transpose_a: bool = False, transpose_b: bool = False, **_: Any
+) -> Spec:
     rows = a.shape[-1 if transpose_a else -2]
     columns = b.shape[-2 if transpose_b else -1]
     return (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), rows, columns), a.dtype
 
 
-def _gradient(dy: Any, y: Any, a: Any, b: Any, *, transpose_a: bool = False, transpose_b: bool = False) -> tuple:
+def _gradient(
+    dy: Array, y: Array, a: Array, b: Array, *, transpose_a: bool = False, transpose_b: bool = False
+) -> Gradients:
     """Return da = dy b^T and db = a^T dy for y = a b; if a factor is transposed, its gradient is transposed too."""
     if transpose_a:
         da = _matmul(b, dy, transpose_a=transpose_b, transpose_b=True)
@@ -38,7 +42,7 @@ def _gradient(dy: Any, y: Any, a: Any, b: Any, *, transpose_a: bool = False, tra
 _matmul = Primitive(Reference.matmul, _shape, _gradient)
 
 
-def matmul(x1: Any, x2: Any) -> Any:
+def matmul(x1: ArrayLike, x2: ArrayLike) -> Array:
     """y[..., i, j] = sum over k of x1[..., i, k] x2[..., k, j].
 
     Leading axes broadcast, and vectors are treated as in numpy.matmul.

@@ -11,15 +11,19 @@ import numpy as np
 from fastconv.arguments import as_number
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
+from fastconv.engine.primitive import Gradients
 from fastconv.ops.broadcast import broadcast_to, position, reshape, sum, sum_to
 from fastconv.ops.convert import as_float, convert_to_tensor
 from fastconv.ops.elementwise import rsqrt, square
 from fastconv.ops.layout import floats
 from fastconv.ops.reduce import mean
 from fastconv.ops.shape import transpose
+from fastconv.typing import Array, ArrayLike
 
 
-def _batch_norm_gradient(dys: tuple, ys: tuple, x: Any, gamma: Any, beta: Any, *, epsilon: float) -> tuple:
+def _batch_norm_gradient(
+    dys: tuple[Array, ...], ys: tuple[Array, ...], x: Array, gamma: Array, beta: Array, *, epsilon: float
+) -> Gradients:
     dy, dmean, dvariance = dys
     _, mean, variance = ys
     count = math.prod(x.shape[:-1])
@@ -51,8 +55,8 @@ _batch_norm_backward = Primitive(
 
 
 def _normalize_gradient(
-    dy: Any, y: Any, x: Any, mean: Any, variance: Any, gamma: Any, beta: Any, *, epsilon: float
-) -> tuple:
+    dy: Array, y: Array, x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, *, epsilon: float
+) -> Gradients:
     inverse = rsqrt(variance + epsilon)
     dbeta, product = sum_to(dy, beta.shape), sum_to(dy * (x - mean), gamma.shape) * inverse
     factor = gamma * inverse
@@ -66,7 +70,7 @@ _normalize = Primitive(
 )
 
 
-def _standardize_gradient(dys: tuple, ys: tuple, x: Any, *, epsilon: float) -> tuple:
+def _standardize_gradient(dys: tuple[Array, ...], ys: tuple[Array, ...], x: Array, *, epsilon: float) -> Gradients:
     (dy, dinverse), (y, inverse) = dys, ys
     dx = None if dy is None else _standardize_backward(dy, y, inverse)
     if dinverse is not None:
@@ -91,7 +95,7 @@ _standardize_backward: Primitive = Primitive(
 )
 
 
-def standardize(x: Any, axes: Sequence[int], epsilon: float) -> Any:
+def standardize(x: ArrayLike, axes: Sequence[int], epsilon: float) -> Array:
     """Return (x - mean) / sqrt(variance + epsilon) over `axes`, sorted positions."""
     x = as_float(x)
     rest = [i for i in range(x.ndim) if i not in axes]
@@ -102,7 +106,9 @@ def standardize(x: Any, axes: Sequence[int], epsilon: float) -> Any:
     return transpose(y, [order.index(i) for i in range(x.ndim)])
 
 
-def batch_norm(x: Any, gamma: Any = None, beta: Any = None, axis: int = -1, epsilon: float = 1e-3) -> tuple:
+def batch_norm(
+    x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None, axis: int = -1, epsilon: float = 1e-3
+) -> tuple[Array, Array, Array]:
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of x over all axes but `axis`.
 
     Args:
@@ -131,15 +137,22 @@ def batch_norm(x: Any, gamma: Any = None, beta: Any = None, axis: int = -1, epsi
     floats("batch_norm", x, gamma, beta)
     epsilon = as_number("batch_norm", "epsilon", epsilon, 0, below=math.inf)
     if axis == x.ndim - 1:
-        return _batch_norm(x, gamma, beta, epsilon=float(epsilon))
+        results: tuple[Array, Array, Array] = _batch_norm(x, gamma, beta, epsilon=float(epsilon))
+        return results
     order = [i for i in range(x.ndim) if i != axis] + [axis]
     y, mean, variance = _batch_norm(transpose(x, order), gamma, beta, epsilon=float(epsilon))
     return transpose(y, [order.index(i) for i in range(x.ndim)]), mean, variance
 
 
 def batch_normalization(
-    x: Any, mean: Any, variance: Any, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
-) -> Any:
+    x: ArrayLike,
+    mean: ArrayLike,
+    variance: ArrayLike,
+    axis: int,
+    offset: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
+    epsilon: float = 1e-3,
+) -> Array:
     """y = scale (x - mean) / sqrt(variance + epsilon) + offset, with given statistics.
 
     Args:
@@ -165,12 +178,13 @@ def batch_normalization(
     epsilon = as_number("batch_normalization", "epsilon", epsilon, 0, below=math.inf)
     shape = (x.shape[axis],)
     given = {"mean": mean, "variance": variance, "offset": offset, "scale": scale}
-    mean, variance, offset, scale = (
+    arrays: list[Array] = [
         None
         if array is None and name in ("offset", "scale")
         else _of_channels("batch_normalization", name, array, shape)
         for name, array in given.items()
-    )
+    ]
+    mean, variance, offset, scale = arrays
     if axis == x.ndim - 1:
         scale = np.ones(shape, x.dtype) if scale is None else scale
         offset = np.zeros(shape, x.dtype) if offset is None else offset
@@ -182,7 +196,7 @@ def batch_normalization(
     return x * reshape(factor, (*shape, *ones)) + reshape(shift, (*shape, *ones))
 
 
-def _of_channels(op: str, name: str, value: Any, shape: tuple[int, ...]) -> Any:
+def _of_channels(op: str, name: str, value: Any, shape: tuple[int, ...]) -> Array:
     """Return `value`, which has a number for each channel, as an array. Raises ValueError unless it has this shape."""
     array = convert_to_tensor(value)
     if tuple(array.shape) != shape:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from fastconv.arguments import LARGEST, as_number, is_integer, optional, plain
 from fastconv.backends.reference import Reference
@@ -11,6 +10,7 @@ from fastconv.engine import Primitive
 from fastconv.engine.tree import leaves
 from fastconv.memory import check_fits
 from fastconv.ops.convert import convert_to_tensor
+from fastconv.typing import Array, ArrayLike
 from fastconv.window import explicit_sides
 
 MODES = ("constant", "edge", "reflect", "symmetric")
@@ -28,8 +28,11 @@ _pad_backward: Primitive = Primitive(
 
 
 def pad(
-    x: Any, pad_width: int | Sequence[int | Sequence[int]], mode: str = "constant", constant_values: float | None = None
-) -> Any:
+    x: ArrayLike,
+    pad_width: int | Sequence[int | Sequence[int]],
+    mode: str = "constant",
+    constant_values: float | None = None,
+) -> Array:
     """Return x extended on every axis, as by numpy.pad.
 
     Args:

@@ -8,17 +8,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastconv.backends.launch import Operation
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive, Tensor
+from fastconv.engine.primitive import Spec
 from fastconv.geometry import Pooling
 from fastconv.ops.broadcast import reshape
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.layout import floats, images
 from fastconv.ops.shape import part
+from fastconv.typing import Array, ArrayLike, IntOrInts, PaddingLike
 from fastconv.window import (
     MOST_PIXELS,
     Clip,
-    Padding,
     Shape,
     Sides,
     as_tuple,
@@ -32,7 +34,7 @@ from fastconv.window import (
 Pool = Callable[..., Any]
 
 
-def _pool_shape(x: Any, *, pooling: Pooling, **_: Any) -> tuple:
+def _pool_shape(x: Array, *, pooling: Pooling, **_: Any) -> Spec:
     return pooling.output_shape, x.dtype
 
 
@@ -41,7 +43,7 @@ _extreme_pool_backward: Primitive = Primitive(
 )
 
 
-def _extreme_pool(extremes: Callable[..., Any], extremes_and_argmax: Callable[..., Any]) -> Pool:
+def _extreme_pool(extremes: Operation, extremes_and_argmax: Operation) -> Pool:
     """Return a function of x that computes `extremes`; if the call is recorded, it computes the argmax too."""
     plain = Primitive(extremes, _pool_shape)
     recorded = Primitive(
@@ -85,14 +87,14 @@ class Geometry(NamedTuple):
 def _pool(
     op: str,
     primitive: Pool,
-    inputs: Any,
-    pool_size: int | Sequence[int],
-    strides: int | Sequence[int] | None,
-    padding: Padding,
+    inputs: ArrayLike,
+    pool_size: IntOrInts,
+    strides: IntOrInts | None,
+    padding: PaddingLike,
     data_format: str | None,
-    dilation: int | Sequence[int] = 1,
+    dilation: IntOrInts = 1,
     **params: Any,
-) -> Any:
+) -> Array:
     x, restore = images(op, convert_to_tensor(inputs), data_format, ranks=(1, 2, 3))
     floats(op, x)
     pixels, steps, output_shape, fraction = _geometry(op, x.shape, pool_size, strides, padding, dilation)
@@ -109,10 +111,10 @@ def _pool(
 def _geometry(
     op: str,
     x_shape: Shape,
-    pool_size: int | Sequence[int],
-    strides: int | Sequence[int] | None,
-    padding: Padding,
-    dilation: int | Sequence[int],
+    pool_size: IntOrInts,
+    strides: IntOrInts | None,
+    padding: PaddingLike,
+    dilation: IntOrInts,
 ) -> Geometry:
     """Check the arguments of a pooling, and return its geometry."""
     spatial = x_shape[1:-1]
@@ -153,23 +155,23 @@ def _image_poolings(shape: Shape, clip: Clip) -> tuple[Pooling, ...]:
     return planes, _image_pooling((images, spatial[0], prod(planes.outputs), channels), [axes[0], unpooled])
 
 
-def _image_pooling(shape: Shape, axes: Sequence[tuple]) -> Pooling:
+def _image_pooling(shape: Shape, axes: Sequence[tuple[Any, ...]]) -> Pooling:
     """Return the pooling of images (N, H, W, C) from (size, stride, padding, dilation) of both axes."""
     return Pooling.of(shape, *(tuple(values) for values in zip(*axes)))
 
 
-def _reshaped(x: Any, shape: Shape) -> Any:
+def _reshaped(x: Array, shape: Shape) -> Array:
     return x if x.shape == shape else reshape(x, shape)
 
 
 def max_pool(
-    inputs: Any,
-    pool_size: int | Sequence[int],
-    strides: int | Sequence[int] | None = None,
-    padding: Padding = "valid",
+    inputs: ArrayLike,
+    pool_size: IntOrInts,
+    strides: IntOrInts | None = None,
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
-    dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+    dilation_rate: IntOrInts = 1,
+) -> Array:
     """y[n, oh, ow, c] = the maximum of the window.
 
     Padding is never the maximum; if a window has a NaN, the result is NaN. The gradient goes to the first maximum of a
@@ -201,13 +203,13 @@ def max_pool(
 
 
 def min_pool(
-    inputs: Any,
-    pool_size: int | Sequence[int],
-    strides: int | Sequence[int] | None = None,
-    padding: Padding = "valid",
+    inputs: ArrayLike,
+    pool_size: IntOrInts,
+    strides: IntOrInts | None = None,
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
-    dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+    dilation_rate: IntOrInts = 1,
+) -> Array:
     """y[n, oh, ow, c] = the minimum of the window.
 
     Padding is never the minimum; if a window has a NaN, the result is NaN. The gradient goes to the first minimum of a
@@ -232,13 +234,13 @@ def min_pool(
 
 
 def average_pool(
-    inputs: Any,
-    pool_size: int | Sequence[int],
-    strides: int | Sequence[int] | None = None,
-    padding: Padding = "valid",
+    inputs: ArrayLike,
+    pool_size: IntOrInts,
+    strides: IntOrInts | None = None,
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
     count_padding: bool = False,
-) -> Any:
+) -> Array:
     """y[n, oh, ow, c] = the mean of the window.
 
     Args:

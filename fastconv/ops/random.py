@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from fastconv.ops.convert import as_float, cast, convert_to_tensor
 from fastconv.ops.elementwise import cos, floor, log, maximum, sqrt
 from fastconv.ops.reduce import argmax, argsort
 from fastconv.ops.shape import expand_dims, take
+from fastconv.typing import Array, ArrayLike, DTypeLike
 
 _dropout: Primitive = Primitive(
     Reference.dropout,
@@ -28,7 +28,7 @@ _uniform: Primitive = Primitive(
 )
 
 
-def dropout(x: Any, seed: Any, rate: float) -> Any:
+def dropout(x: ArrayLike, seed: ArrayLike, rate: float) -> Array:
     """y[i] = x[i] / (1 - rate) with probability 1 - rate, else 0; Srivastava et al. 2014.
 
     Args:
@@ -51,21 +51,21 @@ def dropout(x: Any, seed: Any, rate: float) -> Any:
     return _dropout(as_float(x), _as_seed(seed), rate=float(rate)) if rate else x
 
 
-def _as_seed(seed: Any) -> Any:
+def _as_seed(seed: Array) -> Array:
     """Return `seed`, an integer or (1,) uint64, as an array. Raises ValueError for anything else."""
     if getattr(seed, "dtype", None) == np.uint64 and seed.shape == (1,):
         return seed
     return np.array([as_integer("random", "seed", seed, 0)], np.uint64)
 
 
-def _check_float(op: str, dtype: Any) -> None:
+def _check_float(op: str, dtype: DTypeLike) -> None:
     if np.dtype(dtype).kind != "f":
         raise ValueError(f"{op}: numbers are drawn in a float dtype. Received: dtype={dtype!r}")
 
 
 def random_uniform(
-    shape: Sequence[int], seed: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = "float32"
-) -> Any:
+    shape: Sequence[int], seed: ArrayLike, minval: float = 0.0, maxval: float = 1.0, dtype: DTypeLike = "float32"
+) -> Array:
     """Return random numbers, minval <= y < maxval, in steps of 2^-24 (maxval - minval).
 
     Args:
@@ -94,8 +94,8 @@ def random_uniform(
 
 
 def random_normal(
-    shape: Sequence[int], seed: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32"
-) -> Any:
+    shape: Sequence[int], seed: ArrayLike, mean: float = 0.0, stddev: float = 1.0, dtype: DTypeLike = "float32"
+) -> Array:
     """Return normally distributed random numbers, at most 5.8 standard deviations from the mean; Box and Muller 1958.
 
     Args:
@@ -122,7 +122,9 @@ def random_normal(
     return numbers if (mean, stddev) == (0.0, 1.0) else numbers * stddev + mean
 
 
-def random_integers(shape: Sequence[int], seed: Any, minval: int, maxval: int, dtype: Any = "int32") -> Any:
+def random_integers(
+    shape: Sequence[int], seed: ArrayLike, minval: int, maxval: int, dtype: DTypeLike = "int32"
+) -> Array:
     """Return random integers, minval <= y < maxval, of 48 random bits each.
 
     Args:
@@ -161,8 +163,8 @@ WITHIN_TWO = math.erf(math.sqrt(2))  # probability of at most two deviations fro
 
 
 def random_truncated_normal(
-    shape: Sequence[int], seed: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32"
-) -> Any:
+    shape: Sequence[int], seed: ArrayLike, mean: float = 0.0, stddev: float = 1.0, dtype: DTypeLike = "float32"
+) -> Array:
     """Return normally distributed random numbers at most two standard deviations from the mean.
 
     Args:
@@ -193,7 +195,7 @@ def random_truncated_normal(
     return x * y * (math.sqrt(2) * stddev) + mean
 
 
-def random_categorical(logits: Any, num_samples: int, seed: Any, dtype: Any = "int32") -> Any:
+def random_categorical(logits: ArrayLike, num_samples: int, seed: ArrayLike, dtype: DTypeLike = "int32") -> Array:
     """Return random classes, with probabilities proportional to exp(logits).
 
     The class with the largest logit + noise is drawn, with Gumbel noise -log(-log u) of a uniform u; Gumbel 1954.
@@ -223,7 +225,7 @@ def random_categorical(logits: Any, num_samples: int, seed: Any, dtype: Any = "i
     return cast(argmax(expand_dims(logits, 1) + gumbel, -1), dtype)
 
 
-def random_shuffle(x: Any, seed: Any, axis: int = 0) -> Any:
+def random_shuffle(x: ArrayLike, seed: ArrayLike, axis: int = 0) -> Array:
     """Return x with its slices along `axis` in random order.
 
     Args:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive
-from fastconv.ops.broadcast import Axis, axes_of, broadcast_to, position, reduced_shape, reshape, spread, sum
+from fastconv.engine.primitive import Gradients, Spec
+from fastconv.ops.broadcast import axes_of, broadcast_to, position, reduced_shape, reshape, spread, sum
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
-from fastconv.ops.elementwise import equal, isnan, logical_or, maximum, minimum, where
+from fastconv.ops.elementwise import Binary, equal, isnan, logical_or, maximum, minimum, where
+from fastconv.typing import Array, ArrayLike, Axis
 
 
-def _extreme_gradient(dy: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> tuple:
+def _extreme_gradient(dy: Array, y: Array, x: Array, *, axis: tuple[int, ...] | None, keepdims: bool) -> Gradients:
     """Return dx: equal extremes share dy, and if the extreme is NaN, all NaN share it."""
     hit = logical_or(equal(x, spread(y, x, axis)), isnan(x))
     return (where(hit, spread(dy / sum(cast(hit, dy.dtype), axis, keepdims), x, axis), 0.0),)
 
 
-def _reduced(x: Any, *, axis: Any, keepdims: bool) -> tuple:
+def _reduced(x: Array, *, axis: tuple[int, ...] | None, keepdims: bool) -> Spec:
     return reduced_shape(x, axis, keepdims), x.dtype
 
 
@@ -36,7 +37,7 @@ _argmax = Primitive(Reference.argmax, lambda x, *, axis: (reduced_shape(x, axes_
 _argsort = Primitive(Reference.argsort, lambda x, *, axis: (x.shape, np.dtype("int64")))
 
 
-def max(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Any:
+def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Array:
     """Return the maximum of x over `axis`. Equal elements share the gradient; NaN propagates.
 
     Args:
@@ -58,7 +59,7 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) 
     return _extreme(_max, maximum, x, axis, keepdims, initial)
 
 
-def min(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Any:
+def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Array:
     """Return the minimum of x over `axis`. Equal elements share the gradient; NaN propagates.
 
     Args:
@@ -80,7 +81,9 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) 
     return _extreme(_min, minimum, x, axis, keepdims, initial)
 
 
-def _extreme(primitive: Primitive, of_two: Any, x: Any, axis: Axis, keepdims: bool, initial: Any) -> Any:
+def _extreme(
+    primitive: Primitive, of_two: Binary, x: ArrayLike, axis: Axis, keepdims: bool, initial: float | None
+) -> Array:
     x, keepdims = convert_to_tensor(x), bool(keepdims)
     axes = axes_of(x, axis)
     is_empty = 0 in (x.shape if axes is None else [x.shape[i] for i in axes])
@@ -92,12 +95,12 @@ def _extreme(primitive: Primitive, of_two: Any, x: Any, axis: Axis, keepdims: bo
     return of_two(primitive(x, axis=axes, keepdims=keepdims), initial)
 
 
-def _check_not_empty(op: str, x: Any, axis: Any, is_empty: bool) -> None:
+def _check_not_empty(op: str, x: Array, axis: Axis, is_empty: bool) -> None:
     if is_empty:
         raise ValueError(f"{op}: x must have elements along axis. Received: x.shape={tuple(x.shape)}, axis={axis}")
 
 
-def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
     """Return the position of the first maximum along `axis`.
 
     Args:
@@ -122,7 +125,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     return reshape(y, reduced_shape(x, None if at is None else (at,), True)) if keepdims else y
 
 
-def argsort(x: Any, axis: int | None = -1) -> Any:
+def argsort(x: ArrayLike, axis: int | None = -1) -> Array:
     """Return the positions that sort x in ascending order along `axis`. Equal elements keep their order.
 
     Args:
@@ -142,7 +145,7 @@ def argsort(x: Any, axis: int | None = -1) -> Any:
     return _argsort(x, axis=at)
 
 
-def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     """Return the arithmetic mean of x over `axis`.
 
     Args:
@@ -161,7 +164,9 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return _mean(x, axis=axes_of(x, axis), keepdims=bool(keepdims))
 
 
-def _moments_gradient(dys: tuple, ys: tuple, x: Any, *, axis: Any) -> tuple:
+def _moments_gradient(
+    dys: tuple[Array, ...], ys: tuple[Array, ...], x: Array, *, axis: tuple[int, ...] | None
+) -> Gradients:
     (dmean, dvariance), (mean, _) = dys, ys
     count = x.size // (mean.size or 1)
     dx = None if dmean is None else broadcast_to(dmean * (1 / count), x.shape)
@@ -176,7 +181,7 @@ _moments = Primitive(
 )
 
 
-def moments(x: Any, axes: Axis, keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
+def moments(x: ArrayLike, axes: Axis, keepdims: bool = False, synchronized: bool = False) -> tuple[Array, Array]:
     """Return (mean, variance) of x over `axes`. The variance is the mean of (x - mean)^2.
 
     Args:
@@ -205,7 +210,7 @@ def moments(x: Any, axes: Axis, keepdims: bool = False, synchronized: bool = Fal
     return reshape(mean, shape), reshape(variance, shape)
 
 
-def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def var(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     """Return the variance of x over `axis`: the mean of (x - mean)^2.
 
     Args:
@@ -232,7 +237,7 @@ _deviation = Primitive(
 )
 
 
-def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def std(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     """Return the standard deviation of x over `axis`: the square root of `var`.
 
     If all elements are equal, the gradient is 0.

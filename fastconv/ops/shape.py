@@ -12,10 +12,12 @@ from fastconv.arguments import as_integer, as_integers
 from fastconv.backends.gpu.transfer import native
 from fastconv.backends.reference import Reference
 from fastconv.engine import KerasTensor, Operand, Primitive, View, lift
+from fastconv.engine.primitive import Gradients, Spec
 from fastconv.memory import check_fits
 from fastconv.ops.broadcast import position, positions, reshape, sizes
 from fastconv.ops.convert import as_indices, cast, convert_to_tensor
 from fastconv.ops.elementwise import equal
+from fastconv.typing import Array, ArrayLike, Axis, DTypeLike, IntOrInts
 
 _transpose: Primitive = View(
     "transpose",
@@ -25,7 +27,7 @@ _transpose: Primitive = View(
 )
 
 
-def shape(x: Any) -> tuple[int, ...]:
+def shape(x: ArrayLike) -> tuple[int, ...]:
     """Return the shape of x, with None for the unknown sizes of a symbolic tensor.
 
     Args:
@@ -41,7 +43,7 @@ def shape(x: Any) -> tuple[int, ...]:
     return tuple((x if isinstance(x, KerasTensor) else convert_to_tensor(x)).shape)
 
 
-def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
+def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Array:
     """Return x with its axes in the order of `axes`.
 
     Args:
@@ -65,7 +67,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
     return x if order == tuple(range(x.ndim)) else _transpose(x, axes=order)
 
 
-def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
+def expand_dims(x: ArrayLike, axis: int | Sequence[int]) -> Array:
     """Return x with new axes of size 1.
 
     Args:
@@ -86,7 +88,7 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
     return reshape(x, [1 if i in new else next(kept) for i in range(rank)])
 
 
-def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+def squeeze(x: ArrayLike, axis: Axis = None) -> Array:
     """Return x without axes of size 1.
 
     Args:
@@ -110,7 +112,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     return reshape(x, [n for i, n in enumerate(x.shape) if i not in removed])
 
 
-def ravel(x: Any) -> Any:
+def ravel(x: ArrayLike) -> Array:
     """Return x flattened to a single axis.
 
     Args:
@@ -129,12 +131,12 @@ def ravel(x: Any) -> Any:
 # ---- parts -----------------------------------------------------------------------------------------------------------
 
 
-def _parts(key: tuple) -> tuple:
+def _parts(key: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the key that indexes an array from its hashable form in a graph's parameters."""
     return tuple(slice(*k) if isinstance(k, tuple) else k for k in key)
 
 
-def _part_shape(x: Any, *, key: tuple) -> tuple:
+def _part_shape(x: Array, *, key: tuple[Any, ...]) -> Spec:
     return np.broadcast_to(np.zeros((), x.dtype), x.shape)[_parts(key)].shape, x.dtype
 
 
@@ -151,7 +153,7 @@ _part_backward: Primitive = Primitive(
 )
 
 
-def part(x: Any, key: Any) -> Any:
+def part(x: ArrayLike, key: Any) -> Array:
     """Return x[key] for a key of integers, integer tensors without axes, slices, None and Ellipsis, by NumPy's rules.
 
     Raises:
@@ -179,7 +181,7 @@ def part(x: Any, key: Any) -> Any:
     return y
 
 
-def _is_position(k: Any) -> bool:
+def _is_position(k: object) -> bool:
     """Whether k is an integer tensor without axes, whose value may be unknown."""
     return isinstance(k, Operand) and tuple(k.shape) == () and np.dtype(k.dtype).kind in "iu"  # type: ignore[attr-defined]
 
@@ -190,7 +192,7 @@ def _axis_of_result(key: list[Any], place: int, ndim: int) -> int:
     return sum(others if k is Ellipsis else not isinstance(k, int) for k in key[:place])
 
 
-def slice_(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> Any:
+def slice_(inputs: ArrayLike, start_indices: Sequence[int], shape: Sequence[int]) -> Array:
     """Return the block of `inputs` of size `shape` that begins at `start_indices`.
 
     Args:
@@ -219,7 +221,7 @@ def slice_(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> A
     return part(x, tuple(slice(a, a + n) for a, n in zip(starts, counts)))
 
 
-def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list:
+def split(x: ArrayLike, indices_or_sections: IntOrInts, axis: int = 0) -> list[Array]:
     """Return a list of parts of x along `axis`.
 
     Args:
@@ -255,7 +257,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     return [part(x, (*before, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n])]
 
 
-def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+def flip(x: ArrayLike, axis: Axis = None) -> Array:
     """Return x in reverse order along `axis`.
 
     Args:
@@ -277,13 +279,13 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 # ---- joining ---------------------------------------------------------------------------------------------------------
 
 
-def _concatenate_shape(*xs: Any, axis: int) -> tuple:
+def _concatenate_shape(*xs: Array, axis: int) -> Spec:
     whole = list(xs[0].shape)
     whole[axis] = sum(x.shape[axis] for x in xs)
     return tuple(whole), np.result_type(*(x.dtype for x in xs))
 
 
-def _concatenate_gradient(dy: Any, y: Any, *xs: Any, axis: int) -> tuple:
+def _concatenate_gradient(dy: Array, y: Array, *xs: Array, axis: int) -> Gradients:
     cuts = np.cumsum([x.shape[axis] for x in xs])[:-1].tolist()
     return tuple(split(dy, cuts, axis))
 
@@ -291,7 +293,7 @@ def _concatenate_gradient(dy: Any, y: Any, *xs: Any, axis: int) -> tuple:
 _concatenate: Primitive = Primitive(Reference.concatenate, _concatenate_shape, _concatenate_gradient)
 
 
-def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
+def concatenate(xs: Sequence[ArrayLike], axis: int = 0) -> Array:
     """Join the arrays of `xs` along `axis`. If any of them has floats, integers become floats.
 
     Args:
@@ -308,17 +310,17 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
         >>> ops.concatenate([[1, 2], [3]]).tolist()
         [1, 2, 3]
     """
-    xs = [convert_to_tensor(x) for x in xs]
-    shapes = [tuple(x.shape) for x in xs]
-    axis = position(axis, xs[0].ndim) if xs else axis
+    arrays = [convert_to_tensor(x) for x in xs]
+    shapes = [tuple(x.shape) for x in arrays]
+    axis = position(axis, arrays[0].ndim) if arrays else axis
     others = {(*s[:axis], None, *s[axis + 1 :]) for s in shapes}
     if len(others) != 1 or len({len(s) for s in shapes}) != 1:
         raise ValueError(f"concatenate: all axes but one must agree. Received: shapes={shapes}, axis={axis}")
-    floats = [x.dtype for x in xs if x.dtype.kind == "f"]
-    return _concatenate(*(cast(x, np.result_type(*floats)) if floats else x for x in xs), axis=axis)
+    floats = [x.dtype for x in arrays if x.dtype.kind == "f"]
+    return _concatenate(*(cast(x, np.result_type(*floats)) if floats else x for x in arrays), axis=axis)
 
 
-def stack(x: Sequence[Any], axis: int = 0) -> Any:
+def stack(x: Sequence[ArrayLike], axis: int = 0) -> Array:
     """Join the arrays of `x` along a new axis.
 
     Args:
@@ -341,7 +343,7 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
     return concatenate([expand_dims(a, axis) for a in arrays], as_integer("stack", "axis", axis))
 
 
-def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take(x: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Array:
     """Return the elements of x at `indices` along `axis`.
 
     Args:
@@ -376,7 +378,9 @@ _take_backward: Primitive = Primitive(
 )
 
 
-def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
+def one_hot(
+    x: ArrayLike, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None, sparse: bool = False
+) -> Array:
     """y[..., k] = 1 if x[...] == k, else 0, for 0 <= k < num_classes.
 
     Args:
@@ -409,7 +413,7 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
     return cast(hits, dtype or config.floatx())
 
 
-def zeros(shape: int | Sequence[int], dtype: Any = None) -> np.ndarray:
+def zeros(shape: IntOrInts, dtype: DTypeLike | None = None) -> np.ndarray:
     """Return an array of zeros.
 
     Args:
@@ -426,7 +430,7 @@ def zeros(shape: int | Sequence[int], dtype: Any = None) -> np.ndarray:
     return native(np.zeros(sizes("zeros", "shape", shape), dtype or config.floatx()))
 
 
-def ones(shape: int | Sequence[int], dtype: Any = None) -> np.ndarray:
+def ones(shape: IntOrInts, dtype: DTypeLike | None = None) -> np.ndarray:
     """Return an array of ones.
 
     Args:
@@ -445,7 +449,7 @@ def ones(shape: int | Sequence[int], dtype: Any = None) -> np.ndarray:
     return native(np.ones(wanted, dtype))
 
 
-def zeros_like(x: Any, dtype: str | None = None) -> np.ndarray:
+def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None) -> np.ndarray:
     """Return zeros in the shape of x.
 
     Args:
@@ -460,7 +464,7 @@ def zeros_like(x: Any, dtype: str | None = None) -> np.ndarray:
     return native(np.zeros(x.shape, dtype or x.dtype))
 
 
-def ones_like(x: Any, dtype: str | None = None) -> np.ndarray:
+def ones_like(x: ArrayLike, dtype: DTypeLike | None = None) -> np.ndarray:
     """Return ones in the shape of x.
 
     Args:

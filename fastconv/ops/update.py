@@ -8,9 +8,11 @@ from typing import Any
 from fastconv.backends.reference import Reference
 from fastconv.backends.updates import RULES
 from fastconv.engine import Primitive
+from fastconv.engine.primitive import Spec
+from fastconv.typing import Array
 
 
-def _like_inputs(w: Any, dw: Any, *states_and_scalars: Any, **_: Any) -> list:
+def _like_inputs(w: Array, dw: Array, *states_and_scalars: Array, **_: Any) -> list[Spec]:
     """Return the shapes and dtypes of (w, states...) from (w, dw, states..., scalars)."""
     return [(x.shape, x.dtype) for x in (w, *states_and_scalars[:-1])]
 
@@ -19,8 +21,13 @@ _update = Primitive(Reference.update, _like_inputs, elementwise=True)
 
 
 def update(
-    rule: str, w: Any, dw: Any, states: Sequence[Any] = (), scalars: Any = None, constants: Sequence[float] = ()
-) -> tuple:
+    rule: str,
+    w: Array,
+    dw: Array,
+    states: Sequence[Array] = (),
+    scalars: Array = None,
+    constants: Sequence[float] = (),
+) -> tuple[Array, ...]:
     """Return a weight and its optimizer states after one step.
 
     Args:

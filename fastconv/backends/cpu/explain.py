@@ -11,7 +11,8 @@ from fastconv.backends.cpu.algorithms.algorithm import DIRECTIONS
 from fastconv.backends.cpu.algorithms.choose import choose
 from fastconv.backends.cpu.algorithms.winograd import WINOGRAD
 from fastconv.geometry import ClippedConvolution
-from fastconv.window import CONV_PADDINGS, Padding, as_tuple, resolve_padding, shape_mismatch
+from fastconv.typing import PaddingLike
+from fastconv.window import CONV_PADDINGS, as_tuple, resolve_padding, shape_mismatch
 
 
 class Explanation(NamedTuple):
@@ -27,7 +28,7 @@ def explain_conv(
     input_shape: Sequence[int],
     kernel_shape: Sequence[int],
     strides: int | Sequence[int] = 1,
-    padding: Padding = "valid",
+    padding: PaddingLike = "valid",
     dilation_rate: int | Sequence[int] = 1,
 ) -> dict[str, Explanation]:
     """Return the algorithm, register tile and threads of a float32 convolution of this shape, and the reason.
