@@ -31,6 +31,7 @@ from fastconv import (
 from fastconv import keras2_modules as _old_places  # noqa: F401 - defines modules
 from fastconv.backends import explain_conv, show_config
 from fastconv.engine import GradientTape, KerasTensor, Variable, grad, value_and_grad
+from fastconv.engine import hooks as _hooks
 from fastconv.initializers import Initializer
 from fastconv.layers import Input, Layer
 from fastconv.losses import Loss
@@ -40,6 +41,19 @@ from fastconv.optimizers import Optimizer
 from fastconv.regularizers import Regularizer
 
 __version__ = "0.1.0"
+
+# Functions of higher layers that lower layers call.
+_hooks.register("arguments_from_keras", "fastconv.saving.keras.from_keras:arguments")
+_hooks.register("check_save", "fastconv.saving.formats:check_save")
+_hooks.register("config_to_keras", "fastconv.saving.keras.to_keras:config_to_keras")
+_hooks.register("from_keras", "fastconv.saving.keras.from_keras:from_keras")
+_hooks.register("json_of", "fastconv.saving.keras.to_keras:json_of")
+_hooks.register("load_model", "fastconv.saving.formats:load_model")
+_hooks.register("load_weights", "fastconv.saving.formats:load_weights")
+_hooks.register("model_from_json", "fastconv.saving.keras.json_text:model_from_json")
+_hooks.register("save_model", "fastconv.saving.formats:save_model")
+_hooks.register("save_weights", "fastconv.saving.formats:save_weights")
+_hooks.register("to_keras", "fastconv.saving.keras.to_keras:to_keras")
 
 __all__ = [
     "GradientTape",

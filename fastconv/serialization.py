@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import importlib
 import inspect
 import itertools
 import re
@@ -23,6 +22,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+import fastconv.engine.hooks as hooks
 from fastconv.arguments import plain
 
 # The `custom_objects` of the current deserialization, which also apply to nested objects.
@@ -51,9 +51,6 @@ ABOUT_LAMBDAS = (
     "The code of a lambda is not stored in a file: load the model with compile=False if only compile used it, or pass "
     "a function in custom_objects={'<lambda>': function}; named functions are found by their names"
 )
-# Modules for configurations in Keras's form. They are above this module, and are imported when they are needed.
-FROM_KERAS = "fastconv.models.saving.from_keras"
-TO_KERAS = "fastconv.models.saving.to_keras"
 _tables: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
 _registered: dict[str, Any] = {}  # users' objects, by "package>name"
 
@@ -375,17 +372,17 @@ def serialize_for_keras(kind: str, thing: Any) -> Any:
         kind: a member of `KINDS`.
         thing: as for `serialize`.
     """
-    return importlib.import_module(TO_KERAS).to_keras(kind, serialize(thing))
+    return hooks.find("to_keras")(kind, serialize(thing))
 
 
 def arguments(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the constructor arguments of `cls` in a configuration, which may be in Keras's form."""
-    return importlib.import_module(FROM_KERAS).arguments(cls, config)
+    return hooks.find("arguments_from_keras")(cls, config)
 
 
 def from_keras(kind: str, data: Any) -> Any:
     """Convert a configuration from Keras's form to the form of `serialize`."""
-    return importlib.import_module(FROM_KERAS).from_keras(kind, data)
+    return hooks.find("from_keras")(kind, data)
 
 
 def _name_for_files(thing: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+import fastconv.engine.hooks as hooks
 from fastconv.arguments import as_integer, optional, plain
 from fastconv.engine import DataDependentError
 from fastconv.engine.symbolic import Node
@@ -208,9 +209,7 @@ class Model(Trainer):
             >>> np.array_equal(again.get_weights()[0], model.get_weights()[0])
             True
         """
-        from fastconv.models.saving import save_model
-
-        save_model(self, filepath, overwrite, zipped)
+        hooks.find("save_model")(self, filepath, overwrite, zipped)
 
     def save_weights(self, filepath: FilePath, overwrite: bool = True, max_shard_size: float | None = None) -> None:
         """Save the weights to a file.
@@ -231,9 +230,7 @@ class Model(Trainer):
             ...     model.save_weights(f"{folder}/weights.npz")
             ...     model.load_weights(f"{folder}/weights.npz")
         """
-        from fastconv.models.saving import save_weights
-
-        save_weights(self, filepath, overwrite, max_shard_size)
+        hooks.find("save_weights")(self, filepath, overwrite, max_shard_size)
 
     def check_save(self, filepath: FilePath, save_weights_only: bool = False) -> None:
         """Check that the model can be saved, before training; nothing is written.
@@ -248,9 +245,7 @@ class Model(Trainer):
             ImportError: a package that the format needs is not installed.
             OSError: the file cannot be written.
         """
-        from fastconv.models.saving import check_save
-
-        check_save(self, filepath, save_weights_only)
+        hooks.find("check_save")(self, filepath, save_weights_only)
 
     def load_weights(self, filepath: FilePath, skip_mismatch: bool = False, by_name: bool = False) -> None:
         """Load weights from a file written by `save_weights` or `save`, of fastconv or Keras.
@@ -266,9 +261,7 @@ class Model(Trainer):
         Raises:
             ValueError: the file is damaged, or its weights do not fit; then no weight is changed.
         """
-        from fastconv.models.saving import load_weights
-
-        load_weights(self, filepath, skip_mismatch, by_name)
+        hooks.find("load_weights")(self, filepath, skip_mismatch, by_name)
 
     def get_config(self) -> dict:
         """Return the arguments of a subclass's constructor; override it if these are not plain data."""
@@ -290,9 +283,7 @@ class Model(Trainer):
         return {}
 
     def _config_for_keras(self, class_name: str) -> dict:
-        from fastconv.models.saving.to_keras import config_to_keras
-
-        return config_to_keras({"class_name": class_name, "config": self._graph_config()})
+        return hooks.find("config_to_keras")({"class_name": class_name, "config": self._graph_config()})
 
     def own_config(self) -> dict:
         """Return the configuration in fastconv's form; if a subclass defines `get_config`, the result of that method.
@@ -352,10 +343,8 @@ class Model(Trainer):
             >>> models.model_from_json(model.to_json()).output_shape
             (None, 3)
         """
-        from fastconv.models.saving.to_keras import json_of
-
         with warning_of_lambdas(stacklevel=4):
-            return json.dumps(json_of(self), **how)
+            return json.dumps(hooks.find("json_of")(self), **how)
 
     @property
     def input_shape(self) -> Any:

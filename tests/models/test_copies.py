@@ -15,8 +15,8 @@ from tests.losses.cases import CASES as LOSSES
 from tests.losses.cases import IDS as LOSS_IDS
 from tests.metrics.cases import CASES as METRICS
 from tests.metrics.cases import IDS as METRIC_IDS
-from tests.models.saving.samples import MODELS, assert_same_outputs, data_for, flat
 from tests.optimizers.cases import OPTIMIZERS
+from tests.saving.samples import MODELS, assert_same_outputs, data_for, flat
 
 WAYS = {
     "pickle": lambda thing: pickle.loads(pickle.dumps(thing)),
