@@ -10,9 +10,10 @@ import numpy as np
 
 from fastconv.arguments import as_axes
 from fastconv.engine.plan import evaluate
-from fastconv.engine.primitive import Call, Tensor, View, calls_before, read
+from fastconv.engine.primitive import Call, Gradients, Tensor, View, calls_before, read
 from fastconv.engine.trace import Trace
 from fastconv.engine.tree import leaves, rebuild
+from fastconv.typing import Array, ArrayLike, IntOrInts, Tree
 
 
 def gradients(y: Tensor, dy: Tensor, inputs: Sequence[Tensor]) -> list[Tensor | None]:
@@ -37,7 +38,7 @@ def gradients(y: Tensor, dy: Tensor, inputs: Sequence[Tensor]) -> list[Tensor | 
     return [total.get(x) for x in inputs]
 
 
-def _backward(call: Call, dys: tuple[Tensor | None, ...]) -> tuple:
+def _backward(call: Call, dys: tuple[Tensor | None, ...]) -> Gradients:
     gradient = call.primitive.gradient
     if gradient is None:
         raise NotImplementedError(f"{call.primitive.name} has no gradient: it cannot be differentiated (again)")
@@ -46,9 +47,7 @@ def _backward(call: Call, dys: tuple[Tensor | None, ...]) -> tuple:
     return gradient(dys, call.outputs, *call.inputs, **call.params)
 
 
-def value_and_grad(
-    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
-) -> Callable[..., Any]:
+def value_and_grad(f: Callable[..., Any], argnums: IntOrInts = 0, has_aux: bool = False) -> Callable[..., Any]:
     """Return a function that computes ``(f(*args), df/darg)`` for a scalar function `f` of ops and operators.
 
     Python control flow may depend on values, since operations are recorded as they run. Calls may be nested, for second
@@ -77,7 +76,7 @@ def value_and_grad(
     axes = as_axes("value_and_grad", "argnums", argnums)
     positions = (axes,) if isinstance(axes, int) else tuple(axes)
 
-    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+    def value_and_gradient(*args: Tree, **kwargs: Any) -> Any:
         given_tensors = any(isinstance(leaf, Tensor) for leaf in leaves([args, kwargs]))
         inside = given_tensors or NESTING.depth > 0 or Trace.current() is not None
         wrapped = list(args)
@@ -110,7 +109,7 @@ def value_and_grad(
     return value_and_gradient
 
 
-def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def grad(f: Callable[..., Any], argnums: IntOrInts = 0) -> Callable[..., Any]:
     """Return a function that computes df/darg for a scalar function `f`; see `value_and_grad`.
 
     Args:
@@ -152,7 +151,7 @@ def gradients_inside(y: Tensor, inputs: list[Tensor]) -> list[Tensor | None]:
     return gradients(y, Tensor.of(np.ones(y.shape, y.dtype)), inputs)
 
 
-def gradients_as_arrays(y: Tensor, inputs: list[Tensor]) -> list[Any]:
+def gradients_as_arrays(y: Tensor, inputs: list[Tensor]) -> list[Array]:
     """Return gradients as arrays. The walk only records, since dy has no value yet. Then needed values are computed."""
     seed = Tensor(y.shape, y.dtype)
     found = gradients(y, seed, inputs)
@@ -160,7 +159,7 @@ def gradients_as_arrays(y: Tensor, inputs: list[Tensor]) -> list[Any]:
     return [None if d is None else next(values) for d in found]
 
 
-def _separate(arrays: Sequence[Any]) -> list[Any]:
+def _separate(arrays: Sequence[Array]) -> list[Array]:
     """Return `arrays`, with copies of views and repeated arrays, so that a caller may write into each of them."""
     separate: list[Any] = []
     seen: set[int] = set()
@@ -171,12 +170,12 @@ def _separate(arrays: Sequence[Any]) -> list[Any]:
     return separate
 
 
-def _scalar(array: Any) -> Any:
+def _scalar(array: Array) -> Array:
     """Return `array`, or its number if it has no axes."""
     return array[()] if array.ndim == 0 else array
 
 
-def as_input(x: Any) -> Tensor:
+def as_input(x: ArrayLike) -> Tensor:
     """Return a new tensor to differentiate with respect to, with the value of `x`. Python numbers become float64.
 
     Raises:
@@ -191,5 +190,5 @@ def as_input(x: Any) -> Tensor:
     return _identity(tensor) if tensor is x else tensor
 
 
-def _plain(x: Any) -> Any:
+def _plain(x: Array) -> Array:
     return x.numpy()[()] if isinstance(x, Tensor) else x

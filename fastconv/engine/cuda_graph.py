@@ -16,6 +16,7 @@ from fastconv.engine.host import HostCall
 from fastconv.engine.interrupts import uninterrupted
 from fastconv.engine.schedule import Schedule
 from fastconv.engine.variable import Variable
+from fastconv.typing import Array, ArrayModule
 
 
 class CudaGraphExecutable(Executable):
@@ -35,19 +36,19 @@ class CudaGraphExecutable(Executable):
         self.runs = 0
         self.launch: Callable[[], None] = self.compute
 
-    def bytes(self, size: int) -> Any:
+    def bytes(self, size: int) -> Array:
         return self.xp.empty(size, "uint8")
 
-    def held(self, variable: Variable) -> Any:
+    def held(self, variable: Variable) -> Array:
         return variable.on(self.gpu)
 
-    def target(self, variable: Variable) -> Any:
+    def target(self, variable: Variable) -> Array:
         return variable.on(self.gpu)
 
-    def constant(self, value: Any) -> Any:
+    def constant(self, value: Array) -> Array:
         return self.gpu.array(value)
 
-    def run(self, arrays: Sequence[Any]) -> list[Any]:
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
         with self.gpu.running():
             for upload, buffer, array in zip(self.uploads, self.inputs, arrays):
                 if is_on_gpu(array):
@@ -86,14 +87,14 @@ class CudaGraphExecutable(Executable):
                 return self.compute
 
 
-def lasting_pool(xp: Any) -> Any:
+def lasting_pool(xp: ArrayModule) -> Array:
     """Return a memory pool that frees nothing as long as it lives, since a graph uses memory that its steps have freed.
 
     CuPy's default pool frees unused memory when memory is short.
     """
     kept = []
 
-    def allocate(size: int) -> Any:
+    def allocate(size: int) -> Array:
         kept.append(xp.cuda.MemoryPointer(xp.cuda.Memory(size), 0))
         return kept[-1]
 

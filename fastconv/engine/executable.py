@@ -15,6 +15,7 @@ from fastconv.engine.interrupts import uninterrupted
 from fastconv.engine.primitive import Call, Tensor
 from fastconv.engine.schedule import ALIGNMENT, Schedule, nbytes
 from fastconv.engine.variable import Variable
+from fastconv.typing import Array
 
 
 class Executable:
@@ -52,25 +53,25 @@ class Executable:
 
     # ---- the memory ----------------------------------------------------------------------------------------------
 
-    def bytes(self, size: int) -> Any:
+    def bytes(self, size: int) -> Array:
         """Return new memory."""
         return aligned_empty(size)
 
-    def held(self, variable: Variable) -> Any:
+    def held(self, variable: Variable) -> Array:
         """Return the array of a variable, for reading."""
         return variable.array
 
-    def target(self, variable: Variable) -> Any:
+    def target(self, variable: Variable) -> Array:
         """Return the array of a variable, for writing."""
         return variable.buffer
 
-    def constant(self, value: Any) -> Any:
+    def constant(self, value: Array) -> Array:
         """Return a constant of the graph in memory that the kernels can read."""
         return value
 
     # ---- running -------------------------------------------------------------------------------------------------
 
-    def run(self, arrays: Sequence[Any]) -> list[Any]:
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Return the outputs for `arrays`."""
         if "cupy" in sys.modules:
             arrays = [to_host(array) for array in arrays]
@@ -114,12 +115,12 @@ class Executable:
 
     # ---- binding -------------------------------------------------------------------------------------------------
 
-    def _array(self, t: Tensor) -> Any:
+    def _array(self, t: Tensor) -> Array:
         if t not in self.arrays and t.value is not None:
             self.arrays[t] = self.constant(t.value)
         return self.arrays[t]
 
-    def _output(self, t: Tensor) -> Any:
+    def _output(self, t: Tensor) -> Array:
         if t not in self.arrays:  # results of the prologue have their own arrays
             self.arrays[t] = shaped(self.bytes(nbytes(t)), t)
         return self.arrays[t]
@@ -143,7 +144,7 @@ class Executable:
         return functools.partial(function, *arguments)
 
 
-def shaped(memory: Any, t: Tensor) -> Any:
+def shaped(memory: Array, t: Tensor) -> Array:
     """Return the beginning of `memory`, bytes, as an array for `t`."""
     return memory[: nbytes(t)].view(t.dtype).reshape(t.shape)
 

@@ -34,4 +34,5 @@ def find(name: str) -> Callable[..., Any]:
     if name not in _places:
         raise LookupError(f"hooks.find: name must be one of {', '.join(sorted(_places))}. Received: {name!r}")
     module, _, function = _places[name].partition(":")
-    return getattr(importlib.import_module(module), function)
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return found

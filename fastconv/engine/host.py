@@ -12,6 +12,7 @@ from fastconv.backends.launch import Launch
 from fastconv.engine.primitive import Call, Primitive, Tensor
 from fastconv.engine.trace import Trace
 from fastconv.engine.variable import Variable
+from fastconv.typing import Array
 
 
 def when_run(function: Callable[[], Any], variables: Sequence[Variable]) -> Any:
@@ -40,7 +41,7 @@ class HostCall(Primitive):
             example = self.compute(*(variable.array for variable in variables))
         super().__init__(function, lambda *_: (example.shape, example.dtype))
 
-    def compute(self, *arrays: Any) -> np.ndarray:
+    def compute(self, *arrays: Array) -> np.ndarray:
         with Trace(recording=True) as trace:
             trace.reads.update(zip(self.variables, map(Tensor.of, arrays)))
             return np.asarray(self.function())
@@ -53,11 +54,11 @@ class HostCall(Primitive):
     def name(self) -> str:
         return "host_call"
 
-    def prepare(self, inputs: tuple, params: dict[str, Any], out: Any = None) -> Launch:
+    def prepare(self, inputs: tuple[Array, ...], params: dict[str, Any], out: Array = None) -> Launch:
         """Return the launch that calls the function, and copies its result to `out` if it is given."""
         if out is None:
             return Launch(None, self.compute, inputs)
         return Launch(out, self._compute_into, (out, *inputs))
 
-    def _compute_into(self, out: Any, *arrays: Any) -> None:
+    def _compute_into(self, out: Array, *arrays: Array) -> None:
         write(out, self.compute(*arrays))

@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from fastconv.typing import Array
+
 SIGINT = 2
 
 
-def uninterrupted(work: Callable[[], Any]) -> None:
+def uninterrupted(work: Callable[[], object]) -> None:
     """Call `work`. A Ctrl-C during the call is handled after it returns, so that the work is never done in part.
 
     Python handles signals only in its main thread, so other threads need no protection.
@@ -29,7 +31,7 @@ def uninterrupted(work: Callable[[], Any]) -> None:
             handler(*noted[0])
 
 
-def assign_all(pairs: Iterable[tuple[Any, Any]]) -> None:
+def assign_all(pairs: Iterable[tuple[Any, Array]]) -> None:
     """Assign values to variables, given as pairs. Ctrl-C does not interrupt between them."""
 
     def assign() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from fastconv.backends import gpu_backend, settings
 from fastconv.device import gpu_number
@@ -12,13 +11,14 @@ from fastconv.engine.executable import Executable
 from fastconv.engine.primitive import Tensor, calls_before
 from fastconv.engine.schedule import Schedule
 from fastconv.engine.variable import Variable
+from fastconv.typing import Array
 
 
-def evaluate(outputs: Sequence[Tensor], feeds: Mapping[Tensor, Any]) -> list[Any]:
+def evaluate(outputs: Sequence[Tensor], feeds: Mapping[Tensor, Array]) -> list[Array]:
     """Return the arrays of `outputs`, computed once, call by call, given the arrays of `feeds`."""
     values = dict(feeds)
 
-    def value(t: Tensor) -> Any:
+    def value(t: Tensor) -> Array:
         return values.get(t, t.value)
 
     for call in calls_before(outputs, known=lambda t: t.value is not None or t in values):
@@ -52,7 +52,7 @@ class Plan(Schedule):
         super().__init__(inputs, outputs, reads, updates)
         self._idle: list[Executable] = []
 
-    def __call__(self, *arrays: Any) -> list[Any]:
+    def __call__(self, *arrays: Array) -> list[Array]:
         """Return the outputs for `arrays`: NumPy arrays, or CuPy arrays if models compute on a GPU.
 
         Raises:

@@ -15,7 +15,7 @@ from fastconv.backends.launch import Launch, Operation
 from fastconv.backends.reference import Reference
 from fastconv.device import is_on_gpu
 from fastconv.engine.operand import Operand
-from fastconv.typing import Array, DTypeLike, Shape
+from fastconv.typing import Array, ArrayLike, DTypeLike, Shape
 
 Spec = tuple[Shape, DTypeLike]  # the shape and dtype of a result
 Gradients = tuple[Array, ...]  # the gradients of the inputs of a primitive; None for an input that has none
@@ -61,14 +61,14 @@ class Tensor(Operand):
 
     __slots__ = ("__weakref__", "call", "dtype", "shape", "value")
 
-    def __init__(self, shape: Iterable[int], dtype: Any, value: Any = None, call: Call | None = None) -> None:
+    def __init__(self, shape: Iterable[int], dtype: DTypeLike, value: Array = None, call: Call | None = None) -> None:
         self.shape = tuple(shape)
         self.dtype = np.dtype(dtype)
         self.value = value
         self.call = call
 
     @classmethod
-    def of(cls, x: Any) -> Tensor:
+    def of(cls, x: ArrayLike) -> Tensor:
         """Return `x` if it is a tensor, the tensor of its value if it is a variable, else a constant."""
         x = read(x)
         if isinstance(x, Tensor):
@@ -84,7 +84,7 @@ class Tensor(Operand):
     def size(self) -> int:
         return int(np.prod(self.shape))
 
-    def known(self) -> Any:
+    def known(self) -> Array:
         """Return the array on its device. Raises DataDependentError if only the shape is known."""
         if self.value is None:
             raise DataDependentError(
@@ -97,14 +97,14 @@ class Tensor(Operand):
         """Return the array in host memory. Raises DataDependentError if only the shape is known."""
         return to_host(self.known())
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Array, **options: Any) -> Array:
         """Apply NumPy's operators, `array += tensor` included. Refuse other functions, since they lose gradients."""
         changed = options.get("out", inputs[:1])[0]  # an operator may change only its left side
         if method == "__call__" and ufunc in OPERATORS and set(options) <= {"out"} and changed is inputs[0]:
             return OPERATORS[ufunc](*map(Tensor.of, inputs))
         return self.__array__()
 
-    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+    def __array__(self, *_: object, **__: object) -> np.ndarray:
         raise TypeError(
             "NumPy functions take a tensor's values out of the graph, and its gradient is lost; use fastconv.ops, "
             f"or tensor.numpy() for the values only. Received: {self!r}"
@@ -138,7 +138,7 @@ class Call:
     __slots__ = ("_made", "_outputs", "inputs", "params", "primitive")
 
     def __init__(
-        self, primitive: Primitive, inputs: tuple[Tensor, ...], params: dict, outputs: tuple[Tensor, ...]
+        self, primitive: Primitive, inputs: tuple[Tensor, ...], params: dict[str, Any], outputs: tuple[Tensor, ...]
     ) -> None:
         self.primitive = primitive
         self.inputs = inputs
@@ -171,13 +171,13 @@ class Primitive:
         elementwise: if True, the output may overwrite an input of the same size.
     """
 
-    view: Callable[..., Any] | None = None  # set by `View`
+    view: Callable[..., Array] | None = None  # set by `View`
 
     def __init__(
         self,
         operation: Operation,
-        shape: Callable[..., Any],
-        gradient: Callable[..., tuple] | None = None,
+        shape: Callable[..., Spec | list[Spec]],
+        gradient: Callable[..., Gradients] | None = None,
         *,
         elementwise: bool = False,
     ) -> None:
@@ -190,7 +190,7 @@ class Primitive:
     def name(self) -> str:
         return self.operation.__name__
 
-    def __call__(self, *inputs: Any, **params: Any) -> Any:
+    def __call__(self, *inputs: Array, **params: Any) -> Array:
         """Compute on arrays. If an input is a tensor, record the call too."""
         for x in inputs:
             if type(x) is not np.ndarray:
@@ -204,11 +204,11 @@ class Primitive:
         returned = function(*arguments)
         return returned if result is None else result
 
-    def prepare(self, inputs: tuple, params: dict[str, Any], out: Any = None) -> Launch:
+    def prepare(self, inputs: tuple[Array, ...], params: dict[str, Any], out: Array = None) -> Launch:
         """Return the launch of this operation on the device of `inputs`; see `Backend.prepare`."""
         return backend_of(*inputs).prepare(self.operation, inputs, params, out)
 
-    def _record(self, inputs: tuple, params: dict) -> Any:
+    def _record(self, inputs: tuple[Array, ...], params: dict[str, Any]) -> Array:
         tensors = tuple(Tensor.of(x) for x in inputs)
         if all(t.value is not None for t in tensors):
             result = self.prepare(tuple([t.value for t in tensors]), params).run()
@@ -238,9 +238,9 @@ class View(Primitive):
     def __init__(
         self,
         name: str,
-        view: Callable[..., Any],
-        shape: Callable[..., Any],
-        gradient: Callable[..., tuple] | None = None,
+        view: Callable[..., Array],
+        shape: Callable[..., Spec | list[Spec]],
+        gradient: Callable[..., Gradients] | None = None,
     ) -> None:
         super().__init__(view, shape, gradient)
         self.view = view
@@ -250,11 +250,11 @@ class View(Primitive):
     def name(self) -> str:
         return self._name
 
-    def prepare(self, inputs: tuple, params: dict[str, Any], out: Any = None) -> Launch:
+    def prepare(self, inputs: tuple[Array, ...], params: dict[str, Any], out: Array = None) -> Launch:
         """Return the launch that takes a view of the input, or copies the view to `out` if it is given."""
         return Launch(None, self._take, (*inputs, params, out))
 
-    def _take(self, x: Any, params: dict[str, Any], out: Any) -> Any:
+    def _take(self, x: Array, params: dict[str, Any], out: Array) -> Array:
         view = self.operation(x, **params)
         if out is None:
             return view
@@ -270,12 +270,12 @@ CAST: Primitive = Primitive(
 DETACH = View("identity", lambda x: x, lambda x: (x.shape, x.dtype), lambda dy, y, x: (None,))
 
 
-def own_view(view: Any, x: Any) -> Any:
+def own_view(view: Array, x: Array) -> Array:
     """Return `view` of x, or a copy if x is read-only: a variable's array, which will change."""
     return view.copy() if isinstance(x, np.ndarray) and not x.flags.writeable else view
 
 
-def owned(x: Any) -> Any:
+def owned(x: Array) -> Array:
     """Return a copy of an array, so that its owner may change it; any other value unchanged."""
     if isinstance(x, np.ndarray) or is_on_gpu(x):
         return x.copy()
@@ -283,7 +283,7 @@ def owned(x: Any) -> Any:
     return np.array(x) if is_array else x
 
 
-def read(x: Any) -> Any:
+def read(x: Array) -> Array:
     """Return the value of a variable; any other `x` unchanged."""
     if type(x) is np.ndarray:
         return x

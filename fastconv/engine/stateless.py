@@ -9,9 +9,12 @@ from fastconv.engine.primitive import Tensor
 from fastconv.engine.trace import Trace
 from fastconv.engine.tree import map_leaves
 from fastconv.engine.variable import Variable
+from fastconv.typing import Array
 
 
-def paired(owner: str, name: str, variables: Sequence[Variable], values: Sequence[Any]) -> list[tuple[Variable, Any]]:
+def paired(
+    owner: str, name: str, variables: Sequence[Variable], values: Sequence[Array]
+) -> list[tuple[Variable, Array]]:
     """Return pairs of a variable and its value.
 
     Args:
@@ -34,7 +37,7 @@ def paired(owner: str, name: str, variables: Sequence[Variable], values: Sequenc
 
 
 def run_on(
-    state: Sequence[tuple[Variable, Any]], function: Callable[..., Any], *args: Any, **kwargs: Any
+    state: Sequence[tuple[Variable, Array]], function: Callable[..., Any], *args: Array, **kwargs: Any
 ) -> tuple[Any, list[Any]]:
     """Return the result of a function if variables hold given values, and their values after it. Nothing is assigned.
 
@@ -54,17 +57,17 @@ def run_on(
     return (result, after) if outer is not None else map_leaves(_as_array, (result, after))
 
 
-def _value(variable: Variable, value: Any) -> Tensor:
+def _value(variable: Variable, value: Array) -> Tensor:
     """Return `value` in the dtype of `variable`."""
     if isinstance(value, Tensor) or value.dtype == variable.dtype:
         return Tensor.of(value)
     return Tensor.of(value.astype(variable.dtype))
 
 
-def _as_tensor(x: Any) -> Any:
+def _as_tensor(x: Array) -> Array:
     is_array = hasattr(x, "shape") and hasattr(x, "dtype")
     return Tensor.of(x) if is_array and not isinstance(x, (Tensor, Variable)) else x
 
 
-def _as_array(x: Any) -> Any:
+def _as_array(x: Array) -> Array:
     return x.known() if isinstance(x, Tensor) else x

@@ -15,6 +15,7 @@ from fastconv.engine.operand import Operand
 from fastconv.engine.primitive import Tensor, owned
 from fastconv.engine.trace import Trace
 from fastconv.engine.tree import leaves, map_leaves, rebuild
+from fastconv.typing import Array, DTypeLike, Tree
 
 Shape = tuple[int | None, ...]
 
@@ -50,7 +51,7 @@ class KerasTensor(Operand):
     def __init__(
         self,
         shape: Sequence[int | None],
-        dtype: Any = "float32",
+        dtype: DTypeLike = "float32",
         sparse: bool = False,
         ragged: bool = False,
         record_history: bool = True,
@@ -71,34 +72,34 @@ class KerasTensor(Operand):
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name!r}>"
 
-    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+    def __array__(self, *_: object, **__: object) -> np.ndarray:
         raise TypeError(f"A symbolic tensor has no values: pass arrays to a model made of it. Received: {self!r}")
 
     def __bool__(self) -> bool:
         raise TypeError(f"A symbolic tensor is neither true nor false. Received: {self!r}")
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Tree:
         raise TypeError(f"A symbolic tensor cannot be iterated; see ops.split. Received: {self!r}")
 
 
 class Node:
     """An application, `outputs = operation(*args, **kwargs)`, with symbolic tensors among the arguments."""
 
-    def __init__(self, operation: Callable[..., Any], args: tuple, kwargs: dict) -> None:
+    def __init__(self, operation: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.operation = operation
-        self.args: tuple = map_leaves(owned, args)
-        self.kwargs: dict = map_leaves(owned, kwargs)
+        self.args: tuple[Any, ...] = map_leaves(owned, args)
+        self.kwargs: dict[str, Any] = map_leaves(owned, kwargs)
         self.inputs: list[KerasTensor] = [t for t in leaves([args, kwargs]) if isinstance(t, KerasTensor)]
         self.outputs: list[KerasTensor] = []
         self.serial = next(_serial)  # nodes are made in an order in which they can run
 
-    def run(self, values: dict[KerasTensor, Any]) -> Any:
+    def run(self, values: dict[KerasTensor, Array]) -> Tree:
         """Return the result of the operation, with `values` in place of the symbolic arguments."""
         args, kwargs = substitute((self.args, self.kwargs), values.__getitem__)
         return self.operation(*args, **kwargs)
 
 
-def substitute(tree: Any, value_of: Callable[[KerasTensor], Any]) -> Any:
+def substitute(tree: Tree, value_of: Callable[[KerasTensor], Array]) -> Tree:
     """Return `tree` with every symbolic tensor replaced by its value."""
     return rebuild(tree, [value_of(leaf) if isinstance(leaf, KerasTensor) else leaf for leaf in leaves(tree)])
 
@@ -107,7 +108,7 @@ def substitute(tree: Any, value_of: Callable[[KerasTensor], Any]) -> Any:
 PLAIN = frozenset([np.ndarray, int, float, bool, str, type(None)])
 
 
-def is_symbolic(trees: Iterable[Any]) -> bool:
+def is_symbolic(trees: Iterable[Tree]) -> bool:
     """Return True if a symbolic tensor is among the leaves of `trees`."""
     for tree in trees:
         if type(tree) in PLAIN or is_plain(tree):
@@ -125,7 +126,7 @@ def probe(t: KerasTensor, sizes: dict[str, int]) -> Tensor:
     return Tensor(shape, t.dtype)
 
 
-def apply(operation: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
+def apply(operation: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tree:
     """Record a node, and return its symbolic outputs in the structure of the operation's result."""
     node = Node(operation, args, kwargs)
     unknown = any(None in t.shape for t in node.inputs)
@@ -144,12 +145,12 @@ def apply(operation: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
     return with_outputs(node, results[0], found)
 
 
-def draw_again(operation: Callable[..., Any], args: tuple, results: Any) -> Any:
+def draw_again(operation: Callable[..., Any], args: tuple[Any, ...], results: Tree) -> Tree:
     """Record a node as `apply` does, with the shapes and dtypes of `results`. The operation does not run."""
     return with_outputs(Node(operation, args, {}), results, [t.shape for t in leaves(results)])
 
 
-def with_outputs(node: Node, results: Any, shapes: Sequence[Shape]) -> Any:
+def with_outputs(node: Node, results: Tree, shapes: Sequence[Shape]) -> Tree:
     """Return new symbolic outputs of a node, in the structure and dtypes of `results`."""
     name = getattr(node.operation, "name", None) or node.operation.__name__
     node.outputs += [KerasTensor(s, leaf.dtype, name=name, node=node) for s, leaf in zip(shapes, leaves(results))]
@@ -160,7 +161,7 @@ def lift(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function`, extended to symbolic tensors, for which it records a node."""
 
     @functools.wraps(function)
-    def lifted(*args: Any, **kwargs: Any) -> Any:
+    def lifted(*args: Tree, **kwargs: Any) -> Tree:
         if is_symbolic(args) or (kwargs and is_symbolic(kwargs.values())):
             return apply(function, args, kwargs)
         return function(*args, **kwargs)

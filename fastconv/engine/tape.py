@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastconv.engine.autodiff import NESTING, as_input, gradients_as_arrays, gradients_inside
 from fastconv.engine.interrupts import assign_all
 from fastconv.engine.primitive import Tensor, owned
 from fastconv.engine.trace import Trace
 from fastconv.engine.tree import leaves, map_leaves, rebuild
 from fastconv.engine.variable import Variable
+from fastconv.typing import Array, ArrayLike, Tree
 
 
 class GradientTape:
@@ -43,14 +42,14 @@ class GradientTape:
         NESTING.__enter__()
         return self
 
-    def __exit__(self, kind: Any, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         assert self._trace is not None
         NESTING.__exit__()
         self._trace.__exit__()
         if kind is None:
             assign_all(self._trace.updates.items())
 
-    def watch(self, x: Any) -> Any:
+    def watch(self, x: ArrayLike) -> Array:
         """Return `x` as tensors to compute with and to differentiate by. Tensors and variables are returned unchanged.
 
         Args:
@@ -62,7 +61,7 @@ class GradientTape:
         as_is = (Tensor, Variable)
         return map_leaves(lambda leaf: leaf if isinstance(leaf, as_is) else as_input(owned(leaf)), x)
 
-    def gradient(self, target: Any, sources: Any) -> Any:
+    def gradient(self, target: Tree, sources: Tree) -> Tree:
         """Return d target / d source for each of `sources`. If `target` is not a scalar, its sum is differentiated.
 
         Args:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastconv.engine.primitive import CAST, DETACH, Tensor
+from fastconv.typing import Array
 
 if TYPE_CHECKING:
     from fastconv.engine.variable import Variable
@@ -46,7 +47,7 @@ class Trace:
     def __exit__(self, *_: object) -> None:
         _state.stack.pop()
 
-    def input(self, value: Any) -> Tensor:
+    def input(self, value: Array) -> Tensor:
         """Return a tensor for an argument of the graph, or for the value of a variable, which may change later."""
         if not self.recording:
             return Tensor(value.shape, value.dtype)
@@ -63,7 +64,7 @@ class Trace:
             self.reads[variable] = self.input(variable) if outer is None else outer.read(variable)
         return self.reads[variable]
 
-    def assign(self, variable: Variable, value: Any) -> None:
+    def assign(self, variable: Variable, value: Array) -> None:
         """Note that `variable` holds `value`, cast to its dtype, from this point of the graph on."""
         tensor = Tensor.of(value)
         self._detached.pop(variable, None)

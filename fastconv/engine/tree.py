@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from fastconv.typing import Array, Tree
 
-def leaves(tree: Any) -> list:
+
+def leaves(tree: Tree) -> list[Any]:
     """Return the leaves of `tree` in order: all items that are not a list, a tuple, a dict or None."""
     if isinstance(tree, dict):
         return [leaf for key in tree for leaf in leaves(tree[key])]
@@ -15,12 +17,12 @@ def leaves(tree: Any) -> list:
     return [] if tree is None else [tree]
 
 
-def rebuild(tree: Any, values: Sequence[Any]) -> Any:
+def rebuild(tree: Tree, values: Sequence[Array]) -> Tree:
     """Return `tree` with its leaves replaced, in order, by `values`."""
     return _filled(tree, iter(values))
 
 
-def _filled(node: Any, values: Iterator[Any]) -> Any:
+def _filled(node: Tree, values: Iterator[Any]) -> Tree:
     """Return `node` with its leaves replaced by the next values.
 
     An inner function that calls itself would be a reference cycle, which keeps the values alive.
@@ -32,19 +34,19 @@ def _filled(node: Any, values: Iterator[Any]) -> Any:
     return None if node is None else next(values)
 
 
-def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
+def map_leaves(function: Callable[[Any], Any], tree: Tree) -> Tree:
     """Return `tree` with `function` applied to each leaf."""
     return rebuild(tree, [function(leaf) for leaf in leaves(tree)])
 
 
-def ordered(tree: Any) -> Any:
+def ordered(tree: Tree) -> Tree:
     """Return `tree` with the keys of its dicts sorted, so that insertion order does not matter."""
     if isinstance(tree, dict):
         return {key: ordered(tree[key]) for key in sorted(tree, key=lambda key: (type(key).__name__, key))}
     return _sequence(tree, [ordered(item) for item in tree]) if isinstance(tree, (list, tuple)) else tree
 
 
-def structure(tree: Any) -> Any:
+def structure(tree: Tree) -> Tree:
     """Return the structure of `tree` as a key: equal for trees of equal kinds, lengths, ordered keys and Nones."""
     if isinstance(tree, (list, tuple)):
         return (type(tree), *map(structure, tree))
@@ -53,7 +55,7 @@ def structure(tree: Any) -> Any:
     return tree is None
 
 
-def matched(template: Any, tree: Any) -> list:
+def matched(template: Tree, tree: Tree) -> list[Any]:
     """Return the items of `tree` at the places of the leaves of `template`, in the order of these leaves.
 
     Lists and tuples are equivalent. Entries of dicts are found by their keys, and additional keys are ignored.
@@ -64,7 +66,7 @@ def matched(template: Any, tree: Any) -> list:
     return list(_matches(template, tree, ""))
 
 
-def _matches(node: Any, found: Any, path: str) -> Iterator[Any]:
+def _matches(node: Tree, found: Tree, path: str) -> Iterator[Any]:
     if isinstance(node, dict):
         for key, item in node.items():
             if not isinstance(found, dict) or key not in found:
@@ -79,6 +81,6 @@ def _matches(node: Any, found: Any, path: str) -> Iterator[Any]:
         yield found
 
 
-def _sequence(like: Any, items: list) -> Any:
+def _sequence(like: Tree, items: list[Any]) -> Tree:
     """Return `items` as a list, tuple or named tuple, of the type of `like`."""
     return like._make(items) if hasattr(like, "_make") else type(like)(items)

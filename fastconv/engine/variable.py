@@ -15,6 +15,7 @@ from fastconv.device import gpu_number, is_on_gpu
 from fastconv.engine.operand import Operand
 from fastconv.engine.primitive import Tensor, read
 from fastconv.engine.trace import Trace
+from fastconv.typing import Array, ArrayLike, DTypeLike
 
 
 class Variable(Operand):
@@ -49,15 +50,15 @@ class Variable(Operand):
 
     def __init__(
         self,
-        initializer: Any,
-        shape: tuple[int, ...] | None = None,
-        dtype: Any = None,
+        initializer: ArrayLike | str | Callable[..., Array],
+        shape: Sequence[int] | None = None,
+        dtype: DTypeLike | None = None,
         trainable: bool = True,
         autocast: bool = True,
         aggregation: str | None = "none",
         synchronization: str | None = "auto",
         name: str | None = None,
-        layout: Any = None,
+        layout: object = None,
     ) -> None:
         name = "variable" if name is None else name
         if not isinstance(name, str):
@@ -97,7 +98,7 @@ class Variable(Operand):
     # ---- the value -----------------------------------------------------------------------------------------------
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Array:
         """Return the array, for reading; inside a trace, its tensor. Use `assign` to write."""
         return self.array if Trace.current() is None else self.read()
 
@@ -127,7 +128,7 @@ class Variable(Operand):
 
     # ---- on a GPU ------------------------------------------------------------------------------------------------
 
-    def on(self, gpu: Gpu) -> Any:
+    def on(self, gpu: Gpu) -> Array:
         """Return the array on a GPU, with the newest values. It is always the same array, and plans write into it."""
         twin = self._twins.get(gpu.number)
         if twin is None:
@@ -144,17 +145,17 @@ class Variable(Operand):
         self._ahead = self._twins[gpu.number]
         self._ahead.version = self.version
 
-    def here(self) -> Any:
+    def here(self) -> Array:
         """Return the array on the device on which models compute."""
         number = gpu_number()
         return self.array if number is None else self.on(gpu_backend(number))
 
-    def read(self) -> Any:
+    def read(self) -> Array:
         """Return the array; inside a trace, its tensor."""
         trace = Trace.current()
         return self.array if trace is None else trace.read(self)
 
-    def assign(self, value: Any) -> Variable:
+    def assign(self, value: ArrayLike) -> Variable:
         """Write `value` into the array; inside a trace, note the assignment for each run of the graph.
 
         Args:
@@ -188,15 +189,15 @@ class Variable(Operand):
             trace.assign(self, value)
         return self
 
-    def assign_add(self, value: Any) -> Variable:
+    def assign_add(self, value: ArrayLike) -> Variable:
         """Add `value`, of the variable's shape or broadcast to it, and return the variable."""
         return self.assign(self + value)
 
-    def assign_sub(self, value: Any) -> Variable:
+    def assign_sub(self, value: ArrayLike) -> Variable:
         """Subtract `value`, of the variable's shape or broadcast to it, and return the variable."""
         return self.assign(self - value)
 
-    def _assign_on_gpu(self, value: Any) -> None:
+    def _assign_on_gpu(self, value: Array) -> None:
         gpu = gpu_backend(value.device.id)
         with gpu.running():
             self.on(gpu)[...] = value
@@ -207,10 +208,10 @@ class Variable(Operand):
         value = self.read()
         return np.array(value.numpy() if isinstance(value, Tensor) else value)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         trace = Trace.current()
         if trace is not None and trace.differentiated:
-            return self.read().__array__()  # refuses
+            return np.asarray(self.read())  # refuses
         return np.array(self.numpy(), dtype=dtype)
 
     def __bool__(self) -> bool:
@@ -231,13 +232,15 @@ AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
 SYNCHRONIZATIONS = (None, "none", "auto", "on_read", "on_write")
 
 
-def check_choice(name: str, value: Any, allowed: Sequence[str | None]) -> None:
+def check_choice(name: str, value: object, allowed: Sequence[str | None]) -> None:
     """Raise ValueError if `value` is not in `allowed`."""
     if not isinstance(value, (str, type(None))) or value not in allowed:
         raise ValueError(f"Variable: {name} must be one of {allowed}. Received: {name}={value!r}")
 
 
-def first_value(initializer: Any, shape: Any, dtype: Any) -> np.ndarray:
+def first_value(
+    initializer: ArrayLike | str | Callable[..., Array], shape: Sequence[int] | None, dtype: DTypeLike | None
+) -> np.ndarray:
     """Return the initial value of a variable as a new array in row-major order; arguments as for `Variable`."""
     if isinstance(initializer, str):
         initializer = Variable.initializer_of(initializer)
@@ -247,7 +250,8 @@ def first_value(initializer: Any, shape: Any, dtype: Any) -> np.ndarray:
         return native(numbers("Variable", array))
     sizes = known_sizes(initializer, shape)
     if initializer is without_memory:
-        return without_memory(sizes, dtype or config.floatx())
+        empty: np.ndarray = without_memory(sizes, dtype or config.floatx())
+        return empty
     value = native(np.array(initializer(sizes, dtype or config.floatx()), dtype=dtype or config.floatx(), order="C"))
     if value.shape != sizes:
         raise ValueError(
@@ -257,12 +261,12 @@ def first_value(initializer: Any, shape: Any, dtype: Any) -> np.ndarray:
     return value
 
 
-def without_memory(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+def without_memory(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     """Return zeros that take no memory and cannot be written: an initializer for models of which only shapes count."""
     return np.broadcast_to(np.zeros((), dtype), shape)
 
 
-def numbers(taker: str, value: Any) -> np.ndarray:
+def numbers(taker: str, value: object) -> np.ndarray:
     """Return `value` as an array. Raises ValueError, with the name of its taker, if it is not numbers."""
     array = np.asarray(value)
     if array.dtype.kind in "OSUMm":
@@ -270,7 +274,7 @@ def numbers(taker: str, value: Any) -> np.ndarray:
     return array
 
 
-def natural_dtype(value: Any) -> Any:
+def natural_dtype(value: ArrayLike) -> DTypeLike | None:
     """Return None if `value` is an array with a dtype, else the dtype of a variable with this initial value."""
     if hasattr(value, "dtype") and not isinstance(value, float):  # np.float64 is a subclass of float
         return None
@@ -279,7 +283,7 @@ def natural_dtype(value: Any) -> Any:
     return config.floatx() if array.dtype.kind == "f" else "int32" if fits else array.dtype
 
 
-def known_sizes(initializer: Any, shape: Any) -> tuple[int, ...]:
+def known_sizes(initializer: object, shape: Sequence[int] | None) -> tuple[int, ...]:
     """Return `shape` as a tuple of ints. Raises ValueError if it is missing, or if a size is unknown or negative."""
     sizes = plain(shape)
     if not isinstance(sizes, (list, tuple)) or not all(is_integer(n) and 0 <= n <= LARGEST for n in sizes):
@@ -293,7 +297,7 @@ def known_sizes(initializer: Any, shape: Any) -> tuple[int, ...]:
 class Twin:
     """A variable's array on a GPU, and the version of the variable that it holds."""
 
-    def __init__(self, gpu: Gpu, array: Any) -> None:
+    def __init__(self, gpu: Gpu, array: Array) -> None:
         self.gpu = gpu
         self.array = array
         self.version = -1

@@ -183,7 +183,10 @@ def part(x: ArrayLike, key: Any) -> Array:
 
 def _is_position(k: object) -> bool:
     """Whether k is an integer tensor without axes, whose value may be unknown."""
-    return isinstance(k, Operand) and tuple(k.shape) == () and np.dtype(k.dtype).kind in "iu"  # type: ignore[attr-defined]
+    if not isinstance(k, Operand):
+        return False
+    operand: Array = k  # each subclass of Operand has a shape and a dtype
+    return tuple(operand.shape) == () and np.dtype(operand.dtype).kind in "iu"
 
 
 def _axis_of_result(key: list[Any], place: int, ndim: int) -> int:
