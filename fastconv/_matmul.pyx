@@ -4,13 +4,14 @@
 The caller (`backends/cpu/backend.py`) checks shapes, dtypes and contiguity.
 """
 cimport numpy as cnp
-from cython.parallel cimport parallel, prange
 from libc.stdint cimport int64_t
 
 from fastconv._conv cimport Correlation, correlate
 from fastconv._conv_gradient cimport KernelGradient, correlate_gradients
 from fastconv._geometry cimport DOTS, Image, ceil_div, even_parts, floats, forward_axis, multiply, tile_vectors
-from fastconv._core cimport flush_denormals, gemm_tile, kernel_table, restore_denormals, threads_for, tiles
+from fastconv._core cimport (
+    borrow_parts, gemm_tile, give_scratch_back, kernel_table, run_phases, run_tasks, task_phase, threads_for, tiles,
+)
 
 cnp.import_array()
 
@@ -63,7 +64,7 @@ def matmul_transposed(
 ):
     """y = a^T b"""
     cdef KernelGradient g
-    if a.shape[0] <= SHALLOW_DEPTH:
+    if a.shape[0] <= SHALLOW_K:
         matmul_shallow(a, b, y)
         return
     g.x = matrix_rows(a)
@@ -75,49 +76,53 @@ def matmul_transposed(
 
 # ---- few rows: b read once, in place ---------------------------------------------------------------------------------
 
-cdef struct Stream:
-    # y = act(bias + a op(b))
+cdef struct Product:
+    # y = act(bias + a op(b)), of m rows, n columns and k products each
     const kernel_table *table
     const float *a
     const float *b
     const float *bias
     float *y
-    int64_t rows, depth, columns           # M, K, N
+    int64_t m, n, k
+    int64_t nc                             # columns of y in a task
+    float *columns                         # b^T for dot products, if b is not transposed: scratch memory
     bint transpose_b
     int activation
     float alpha
 
 
 cdef enum:
-    STREAM_ROWS = 64                       # of a, at most
-    STREAM_DEPTH = 32                      # rows of b at a time
-    STREAM_COLUMNS = 2048                  # of b in a task: runs of 8 KB
-    FEWEST_STREAM_COLUMNS = 256
-    DOT_TASK = 64                          # rows of b in a task
+    MOST_ROWS = 64                         # of a
+    STREAM_KC = 32                         # rows of b at a time
+    STREAM_NC = 2048                       # columns of b in a task: runs of 8 KB
+    FEWEST_STREAM_NC = 256
+    DOT_NC = 64                            # rows of b^T in a task
     TILE_COLUMNS = 64                      # of the widest tile
     CACHE_LINE = 16                        # floats
 
 
-cdef Stream stream_of(
+cdef Product product_of(
     cnp.ndarray a, cnp.ndarray b, bias, cnp.ndarray y, bint transpose_b, int activation, float alpha
 ) except *:
-    cdef Stream s
-    s.table = tiles()
-    s.rows, s.depth, s.columns = a.shape[0], a.shape[1], y.shape[1]
-    s.a = floats(a, s.rows * s.depth)
-    s.b = floats(b, s.depth * s.columns)
-    s.bias = <float *> NULL if bias is None else floats(bias, s.columns)
-    s.y = floats(y, s.rows * s.columns)
-    s.transpose_b, s.activation, s.alpha = transpose_b, activation, alpha
-    return s
+    cdef Product p
+    p.table = tiles()
+    p.m, p.k, p.n = a.shape[0], a.shape[1], y.shape[1]
+    p.a = floats(a, p.m * p.k)
+    p.b = floats(b, p.k * p.n)
+    p.bias = <float *> NULL if bias is None else floats(bias, p.n)
+    p.y = floats(y, p.m * p.n)
+    p.transpose_b, p.activation, p.alpha = transpose_b, activation, alpha
+    return p
 
 
-cdef void list_matrix_rows(const Stream *s, const float **rows, float **out) noexcept nogil:
-    """List the addresses at which the rows of a and y begin."""
+cdef inline void list_matrix_rows(
+    const Product *p, int64_t first, int64_t count, const float **rows, float **out
+) noexcept nogil:
+    """List the addresses at which some rows of a and y begin."""
     cdef int64_t r
-    for r in range(s.rows):
-        rows[r] = s.a + r * s.depth
-        out[r] = s.y + r * s.columns
+    for r in range(count):
+        rows[r] = p.a + (first + r) * p.k
+        out[r] = p.y + (first + r) * p.n
 
 
 cdef inline void fetch(const float *b, int64_t rows, int64_t step, int64_t columns) noexcept nogil:
@@ -131,72 +136,98 @@ cdef inline void fetch(const float *b, int64_t rows, int64_t step, int64_t colum
             __builtin_prefetch(b + r * step + line * CACHE_LINE, 0, 2)
 
 
-cdef void stream_rows(const Stream *s, int64_t first, int64_t end) noexcept nogil:
-    """Compute the columns first..end of a b: a few rows of b at a time meet all rows of a."""
-    cdef const float *rows[STREAM_ROWS]
-    cdef float *out[STREAM_ROWS]
-    cdef float packed[STREAM_DEPTH * TILE_COLUMNS]
+cdef inline int take_columns(
+    const kernel_table *table, gemm_tile *tile, const float *b, int64_t n, int64_t end, float *packed
+) noexcept nogil:
+    """Let the tile read its next columns of b in place, or `packed` if they do not fill vectors.
+
+    b has `n` columns, of which the tile may take the columns up to `end`. Returns the number of vectors of columns.
+    """
+    cdef int vectors = tile_vectors(table, end - tile.column)
+    tile.b_step = vectors * table.vector_floats
+    tile.columns = min(tile.b_step, end - tile.column)
+    tile.b = b + tile.column
+    if tile.columns == tile.b_step:
+        tile.b_step = n
+    else:
+        table.f32_pack_rows(packed, tile.b_step, tile.b, tile.depth, n, tile.columns)
+        tile.b = packed
+    return vectors
+
+
+cdef void stream_columns(const void *work, int64_t task, char *scratch) noexcept nogil:
+    """Compute a block of columns of a b: a few rows of b at a time meet all rows of a."""
+    cdef const Product *p = <const Product *> work
+    cdef int64_t first = task * p.nc, end = min(first + p.nc, p.n), i, k
+    cdef const float *rows[MOST_ROWS]
+    cdef float *out[MOST_ROWS]
+    cdef float packed[STREAM_KC * TILE_COLUMNS]
     cdef const float *b
     cdef gemm_tile tile
-    cdef int64_t i, k
     cdef int vectors
-    list_matrix_rows(s, rows, out)
+    list_matrix_rows(p, 0, p.m, rows, out)
     tile.offsets = &k
     tile.starts = NULL
     tile.segments = 1
     tile.step = 1
-    tile.alpha = s.alpha
-    for i in range(ceil_div(s.depth, STREAM_DEPTH)):
-        k = i * STREAM_DEPTH
-        tile.depth = min(STREAM_DEPTH, s.depth - k)
+    tile.alpha = p.alpha
+    for i in range(ceil_div(p.k, STREAM_KC)):
+        k = i * STREAM_KC
+        b = p.b + k * p.n
+        tile.depth = min(STREAM_KC, p.k - k)
         tile.accumulate = k > 0
-        tile.activation = s.activation if k + tile.depth == s.depth else LINEAR
+        tile.activation = p.activation if k + tile.depth == p.k else LINEAR
         tile.column = first
         while tile.column < end:
-            vectors = tile_vectors(s.table, end - tile.column)
-            tile.b_step = vectors * s.table.vector_floats
-            tile.columns = min(tile.b_step, end - tile.column)
-            tile.bias = s.bias + tile.column if s.bias else <const float *> NULL
-            b = s.b + k * s.columns + tile.column
-            if tile.columns == tile.b_step:
-                tile.b = b
-                tile.b_step = s.columns
-            else:
-                s.table.f32_pack_rows(packed, tile.b_step, b, tile.depth, s.columns, tile.columns)
-                tile.b = packed
-            multiply(s.table, &tile, rows, out, s.rows, vectors)
-            fetch(b + STREAM_DEPTH * s.columns, min(STREAM_DEPTH, s.depth - k - STREAM_DEPTH), s.columns, tile.columns)
+            vectors = take_columns(p.table, &tile, b, p.n, end, packed)
+            tile.bias = p.bias + tile.column if p.bias else <const float *> NULL
+            multiply(p.table, &tile, rows, out, p.m, vectors)
+            fetch(b + STREAM_KC * p.n + tile.column, min(STREAM_KC, p.k - k - STREAM_KC), p.n, tile.columns)
             tile.column += tile.columns
 
 
-cdef void dot_rows(const Stream *s, int64_t first, int64_t end) noexcept nogil:
-    """Compute the rows first..end of a b^T, if b has few rows."""
-    cdef Stream part = s[0]
-    part.a += first * s.depth
-    part.y += first * s.columns
-    part.rows = end - first
-    stream_dots(&part, 0, s.columns)
-
-
-cdef void stream_dots(const Stream *s, int64_t first, int64_t end) noexcept nogil:
-    """Compute the columns first..end of a b^T: a few rows of b at a time meet all rows of a."""
-    cdef const float *rows[STREAM_ROWS]
-    cdef float *out[STREAM_ROWS]
+cdef void multiply_dots(
+    const Product *p, const float *columns, int64_t row, int64_t rows, int64_t first, int64_t end
+) noexcept nogil:
+    """Compute the columns first..end of some rows of y: a few of the `columns` of b at a time meet all these rows."""
+    cdef const float *left[MOST_ROWS]
+    cdef float *out[MOST_ROWS]
     cdef int64_t begin = 0, i
     cdef gemm_tile tile
-    list_matrix_rows(s, rows, out)
+    list_matrix_rows(p, row, rows, left, out)
     tile.offsets = tile.starts = &begin
     tile.segments = 1
-    tile.depth = s.depth
-    tile.b_step = s.depth
-    tile.alpha = s.alpha
-    tile.activation = s.activation
+    tile.depth = p.k
+    tile.b_step = p.k
+    tile.alpha = p.alpha
+    tile.activation = p.activation
     for i in range(ceil_div(end - first, DOT_COLUMNS)):
         tile.column = first + i * DOT_COLUMNS
         tile.columns = min(DOT_COLUMNS, end - tile.column)
-        tile.b = s.b + tile.column * s.depth
-        tile.bias = s.bias + tile.column if s.bias else <const float *> NULL
-        multiply(s.table, &tile, rows, out, s.rows, DOTS)
+        tile.b = columns + tile.column * p.k
+        tile.bias = p.bias + tile.column if p.bias else <const float *> NULL
+        multiply(p.table, &tile, left, out, rows, DOTS)
+
+
+cdef void dot_columns(const void *work, int64_t task, char *scratch) noexcept nogil:
+    """Compute a block of columns of a b^T, if a has few rows."""
+    cdef const Product *p = <const Product *> work
+    multiply_dots(p, p.b, 0, p.m, task * p.nc, min((task + 1) * p.nc, p.n))
+
+
+cdef void dot_rows(const void *work, int64_t task, char *scratch) noexcept nogil:
+    """Compute a block of rows of y, if it has few columns."""
+    cdef const Product *p = <const Product *> work
+    cdef int64_t row = task * MOST_ROWS
+    multiply_dots(p, p.b if p.transpose_b else p.columns, row, min(MOST_ROWS, p.m - row), 0, p.n)
+
+
+cdef void transpose_columns(const void *work, int64_t column, char *scratch) noexcept nogil:
+    """Copy a column of b, so that its elements are neighbours."""
+    cdef const Product *p = <const Product *> work
+    cdef int64_t i
+    for i in range(p.k):
+        p.columns[column * p.k + i] = p.b[i * p.n + column]
 
 
 def matmul_stream(
@@ -207,21 +238,15 @@ def matmul_stream(
     bint transpose_b, int activation, float alpha,
 ):
     """y = act(bias + a op(b)), reading b once, in place"""
-    cdef Stream s = stream_of(a, b, bias, y, transpose_b, activation, alpha)
-    if s.rows > STREAM_ROWS:
-        raise ValueError(f"A stream has at most {STREAM_ROWS} rows. Received: {s.rows}.")
-    cdef int64_t most = min(max(s.columns // 2, FEWEST_STREAM_COLUMNS), STREAM_COLUMNS)
-    cdef int64_t width = ceil_div(even_parts(s.columns, DOT_TASK if transpose_b else most), 16) * 16, task
-    cdef int threads = threads_for(<double> s.rows * s.depth * s.columns)
-    cdef unsigned state = 0
-    with nogil, parallel(num_threads=threads):
-        state = flush_denormals()
-        for task in prange(ceil_div(s.columns, width), schedule="dynamic"):
-            if s.transpose_b:
-                stream_dots(&s, task * width, min((task + 1) * width, s.columns))
-            else:
-                stream_rows(&s, task * width, min((task + 1) * width, s.columns))
-        restore_denormals(state)
+    cdef Product p = product_of(a, b, bias, y, transpose_b, activation, alpha)
+    if p.m > MOST_ROWS:
+        raise ValueError(f"A stream has at most {MOST_ROWS} rows. Received: {p.m}.")
+    cdef int64_t most = DOT_NC if transpose_b else min(max(p.n // 2, FEWEST_STREAM_NC), STREAM_NC)
+    p.nc = ceil_div(even_parts(p.n, most), 16) * 16
+    cdef int threads = threads_for(<double> p.m * p.k * p.n)
+    with nogil:
+        run_tasks(
+            dot_columns if transpose_b else stream_columns, &p, sizeof(Product), ceil_div(p.n, p.nc), threads, NULL, 0)
 
 
 def matmul_dots(
@@ -232,68 +257,59 @@ def matmul_dots(
     bint transpose_b, int activation, float alpha,
 ):
     """y = act(bias + a op(b)), reading a once, in place"""
-    cdef cnp.ndarray columns = b if transpose_b else b.T.copy()
-    cdef Stream s = stream_of(a, columns, bias, y, True, activation, alpha)
-    cdef int threads = threads_for(<double> s.rows * s.depth * s.columns)
-    cdef unsigned state = 0
-    cdef int64_t task
-    with nogil, parallel(num_threads=threads):
-        state = flush_denormals()
-        for task in prange(ceil_div(s.rows, STREAM_ROWS), schedule="dynamic"):
-            dot_rows(&s, task * STREAM_ROWS, min((task + 1) * STREAM_ROWS, s.rows))
-        restore_denormals(state)
+    cdef Product p = product_of(a, b, bias, y, transpose_b, activation, alpha)
+    cdef int64_t copied = 0 if transpose_b else p.n
+    cdef task_phase[2] phases = [task_phase(transpose_columns, copied), task_phase(dot_rows, ceil_div(p.m, MOST_ROWS))]
+    cdef int threads = threads_for(<double> p.m * p.k * p.n)
+    p.columns = <float *> borrow_parts(0, 0, copied * p.k * sizeof(float))
+    with nogil:
+        run_phases(phases, 2, &p, sizeof(Product), threads, <char *> p.columns, 0)
+    give_scratch_back(p.columns)
 
 
 # ---- sums of few products: y written in long runs --------------------------------------------------------------------
 
 cdef struct Shallow:
-    # y = a^T b, for a and b of few rows
+    # y = a^T b, of m rows, n columns and few products k each
     const kernel_table *table
     const float *a
     const float *b
     float *y
-    int64_t depth, rows, columns           # K, M, N
+    int64_t m, n, k
 
 
 cdef enum:
-    SHALLOW_DEPTH = 16                     # if there are more, packing b once for all rows pays
-    SHALLOW_HEIGHT = 12                    # rows of y side by side: one or two tiles
-    SHALLOW_TASK = 4 * SHALLOW_HEIGHT      # rows of y in a task
+    SHALLOW_K = 16                         # if there are more, packing b once for all rows pays
+    SHALLOW_MR = 12                        # rows of y side by side: one or two tiles
+    SHALLOW_MC = 4 * SHALLOW_MR            # rows of y in a task
 
 
-cdef void multiply_shallow(const Shallow *s, int64_t first, int64_t end) noexcept nogil:
-    """Compute the rows first..end of y, a few side by side. Runs as long as rows do not slow down stores."""
-    cdef const float *rows[SHALLOW_TASK]
-    cdef float *out[SHALLOW_TASK]
-    cdef float packed[SHALLOW_DEPTH * TILE_COLUMNS]
-    cdef int64_t offset = 0, part, r
+cdef void multiply_shallow(const void *work, int64_t task, char *scratch) noexcept nogil:
+    """Compute a block of rows of y, a few side by side. Runs as long as rows do not slow down stores."""
+    cdef const Shallow *s = <const Shallow *> work
+    cdef int64_t first = task * SHALLOW_MC, count = min(SHALLOW_MC, s.m - first), offset = 0, part, r
+    cdef const float *rows[SHALLOW_MC]
+    cdef float *out[SHALLOW_MC]
+    cdef float packed[SHALLOW_K * TILE_COLUMNS]
     cdef int vectors
     cdef gemm_tile tile
-    for r in range(first, end):
-        rows[r - first] = s.a + r
-        out[r - first] = s.y + r * s.columns
+    for r in range(count):
+        rows[r] = s.a + first + r
+        out[r] = s.y + (first + r) * s.n
     tile.offsets = &offset
     tile.starts = NULL
     tile.segments = 1
-    tile.depth = s.depth
-    tile.step = s.rows
+    tile.depth = s.k
+    tile.step = s.m
     tile.accumulate = False
     tile.bias = NULL
     tile.activation = LINEAR
-    for part in range(ceil_div(end - first, SHALLOW_HEIGHT)):
-        r = part * SHALLOW_HEIGHT
+    for part in range(ceil_div(count, SHALLOW_MR)):
+        r = part * SHALLOW_MR
         tile.column = 0
-        while tile.column < s.columns:
-            vectors = tile_vectors(s.table, s.columns - tile.column)
-            tile.b_step = vectors * s.table.vector_floats
-            tile.columns = min(tile.b_step, s.columns - tile.column)
-            tile.b = s.b + tile.column
-            if tile.columns == tile.b_step:
-                tile.b_step = s.columns
-            else:
-                s.table.f32_pack_rows(packed, tile.b_step, tile.b, s.depth, s.columns, tile.columns)
-                tile.b = packed
-            multiply(s.table, &tile, rows + r, out + r, min(SHALLOW_HEIGHT, end - first - r), vectors)
+        while tile.column < s.n:
+            vectors = take_columns(s.table, &tile, s.b, s.n, s.n, packed)
+            multiply(s.table, &tile, rows + r, out + r, min(SHALLOW_MR, count - r), vectors)
             tile.column += tile.columns
 
 
@@ -301,13 +317,8 @@ cdef void matmul_shallow(cnp.ndarray a, cnp.ndarray b, cnp.ndarray y) except *:
     """y = a^T b"""
     cdef Shallow s
     s.table = tiles()
-    s.depth, s.rows, s.columns = a.shape[0], a.shape[1], b.shape[1]
-    s.a, s.b, s.y = floats(a, s.depth * s.rows), floats(b, s.depth * s.columns), floats(y, s.rows * s.columns)
-    cdef int threads = threads_for(<double> s.depth * s.rows * s.columns)
-    cdef unsigned state = 0
-    cdef int64_t task
-    with nogil, parallel(num_threads=threads):
-        state = flush_denormals()
-        for task in prange(ceil_div(s.rows, SHALLOW_TASK), schedule="dynamic"):
-            multiply_shallow(&s, task * SHALLOW_TASK, min((task + 1) * SHALLOW_TASK, s.rows))
-        restore_denormals(state)
+    s.k, s.m, s.n = a.shape[0], a.shape[1], b.shape[1]
+    s.a, s.b, s.y = floats(a, s.k * s.m), floats(b, s.k * s.n), floats(y, s.m * s.n)
+    cdef int threads = threads_for(<double> s.k * s.m * s.n)
+    with nogil:
+        run_tasks(multiply_shallow, &s, sizeof(Shallow), ceil_div(s.m, SHALLOW_MC), threads, NULL, 0)
