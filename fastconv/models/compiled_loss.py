@@ -15,7 +15,7 @@ import fastconv.ops as ops
 from fastconv.arguments import as_number
 from fastconv.engine import Operand, Tensor
 from fastconv.engine.tree import leaves, ordered, rebuild
-from fastconv.models.outputs import for_outputs, targets_for, weights_for
+from fastconv.models.outputs import for_outputs, names_of_losses, targets_for, weights_for
 
 CROSSENTROPY = ("crossentropy", "ce")  # names of a loss that follows from the shapes
 
@@ -23,11 +23,12 @@ CROSSENTROPY = ("crossentropy", "ce")  # names of a loss that follows from the s
 class CompiledLoss:
     """The weighted sum of the losses of all outputs.
 
-    Losses and their weights are given in a list with an entry for each output, or in a dict by the names of the
-    outputs. If a single loss is given, each output has it. Targets may be left out for outputs without a loss.
+    Losses and their weights are given in a list with an entry for each output, in a dict by the names of the outputs,
+    or nested like these. If a single loss is given, each output has it. Targets may be left out for outputs without a
+    loss.
 
     Args:
-        names_of: returns the names of the outputs it is given.
+        names_of: returns the names of the outputs it is given, nested like these.
         loss, loss_weights: as `compile` takes them.
 
     Attributes:
@@ -38,7 +39,7 @@ class CompiledLoss:
         ValueError: an unknown name, or a weight that is not a finite number.
     """
 
-    def __init__(self, names_of: Callable[[Any], list[str]], loss: Any, loss_weights: Any) -> None:
+    def __init__(self, names_of: Callable[[Any], Any], loss: Any, loss_weights: Any) -> None:
         self.names_of = names_of
         self.losses = rebuild(loss, [loss_or_crossentropy(leaf) for leaf in leaves(loss)])
         self.loss_weights = rebuild(loss_weights, [as_factor(leaf) for leaf in leaves(loss_weights)])
@@ -60,8 +61,8 @@ class CompiledLoss:
         """
         names, outputs = self.names_of(y_pred), leaves(ordered(y_pred))
         functions, factors = self.for_outputs(names), self._factors(names)
-        targets = targets_for(y, y_pred, names, functions) if any(functions) else [None] * len(names)
-        weights = weights_for(sample_weight, y_pred, names)
+        targets = targets_for(y, names, functions) if any(functions) else [None] * len(outputs)
+        weights = weights_for(sample_weight, names)
         parts = [
             f and crossentropy_for(f, target, output)(target, output, weight)
             for f, target, output, weight in zip(functions, targets, outputs, weights)
@@ -76,26 +77,27 @@ class CompiledLoss:
         self._update_output_means(names, parts, outputs)
         return reduce(ops.add, terms)
 
-    def _update_output_means(self, names: list[str], parts: list[Any], outputs: list[Any]) -> None:
+    def _update_output_means(self, names: Any, parts: list[Any], outputs: list[Any]) -> None:
         if not self.output_means:
             self.output_means = [metrics.Mean(name) for name in self.names_in_logs(names)[1:]]
         present = [(part, output) for part, output in zip(parts, outputs) if part is not None]
         for mean, (part, output) in zip(self.output_means, present):
             mean.update_state(part, sample_weight=np.float32(output.shape[0]))
 
-    def for_outputs(self, names: list[str]) -> list[Any]:
+    def for_outputs(self, names: Any) -> list[Any]:
         """Return the loss of each output, or None in its place."""
         nested = isinstance(self.losses, (list, tuple, dict))
-        return for_outputs("loss", self.losses if nested else [self.losses] * len(names), names)
+        return for_outputs("loss", self.losses, names) if nested else [self.losses] * len(leaves(names))
 
-    def _factors(self, names: list[str]) -> list[Any]:
+    def _factors(self, names: Any) -> list[Any]:
         """Return the weight of each output's loss, or None in its place."""
         nested = isinstance(self.loss_weights, (list, tuple, dict, type(None)))
         return for_outputs("loss_weights", self.loss_weights if nested else [self.loss_weights], names)
 
-    def names_in_logs(self, names: list[str]) -> list[str]:
+    def names_in_logs(self, names: Any) -> list[str]:
         """Return the names of `mean` and `output_means` for outputs with `names`; no data are needed."""
-        found = [f"{name}_loss" for name, loss in zip(names, self.for_outputs(names)) if loss is not None]
+        pairs = zip(names_of_losses(names), self.for_outputs(names))
+        found = [f"{name}_loss" for name, loss in pairs if loss is not None]
         return ["loss", *(found if len(found) > 1 else [])]
 
 

@@ -17,11 +17,11 @@ ONE_NUMBER = ((1, 1), (1, 1))  # shapes of targets and outputs, for names that a
 class CompiledMetrics:
     """All metrics of `compile` as a single metric, whose result is a dict.
 
-    Metrics are given in a list with an entry for each output, or in a dict by the names of the outputs. A plain list is
-    that of every output, too, unless it is as long as there are outputs.
+    Metrics are given in a list with an entry for each output, in a dict by the names of the outputs, or nested like
+    these. A plain list is that of every output, too, unless it is as long as there are outputs.
 
     Args:
-        names_of: returns the names of the outputs it is given.
+        names_of: returns the names of the outputs it is given, nested like these.
         metrics, weighted_metrics: as `compile` takes them.
         loss: its names in logs are not free for metrics; outputs with a loss need a target.
 
@@ -35,9 +35,7 @@ class CompiledMetrics:
 
     name = "compile_metrics"
 
-    def __init__(
-        self, names_of: Callable[[Any], list[str]], metrics: Any, weighted_metrics: Any, loss: CompiledLoss
-    ) -> None:
+    def __init__(self, names_of: Callable[[Any], Any], metrics: Any, weighted_metrics: Any, loss: CompiledLoss) -> None:
         self.names_of = names_of
         self.arguments = {"metrics": metrics, "weighted_metrics": weighted_metrics}
         for name, given in self.arguments.items():
@@ -62,14 +60,14 @@ class CompiledMetrics:
         names, outputs = self.names_of(y_pred), leaves(ordered(y_pred))
         given = self._given_to_outputs(names)
         needed = [any(leaves([loss, *entries])) for loss, *entries in zip(self.loss.for_outputs(names), *given)]
-        targets = targets_for(y_true, y_pred, names, needed)
+        targets = targets_for(y_true, names, needed)
         if self._groups is None:
             shapes = [(getattr(target, "shape", None), output.shape) for target, output in zip(targets, outputs)]
             self._groups = metrics_for(given, shapes)
             taken = [mean.name for mean in (self.loss.mean, *self.loss.output_means)]
-            self.metrics = by_names_in_logs(self._groups, names, taken)
-        weights = weights_for(sample_weight, y_pred, names)
-        for groups, factors in zip(self._groups, ([None] * len(names), weights)):
+            self.metrics = by_names_in_logs(self._groups, leaves(names), taken)
+        weights = weights_for(sample_weight, names)
+        for groups, factors in zip(self._groups, ([None] * len(outputs), weights)):
             for group, target, output, factor in zip(groups, targets, outputs, factors):
                 for metric in group:
                     metric.update_state(target, output, factor)
@@ -94,12 +92,13 @@ class CompiledMetrics:
         for metric in self.metrics.values():
             metric.reset_state()
 
-    def names_in_logs(self, names: list[str]) -> list[str]:
+    def names_in_logs(self, names: Any) -> list[str]:
         """Return the names of the metrics for outputs with `names`; no data are needed."""
-        found = metrics_for(self._given_to_outputs(names), [ONE_NUMBER] * len(names))
-        return [*by_names_in_logs(found, names, self.loss.names_in_logs(names))]
+        flat = leaves(names)
+        found = metrics_for(self._given_to_outputs(names), [ONE_NUMBER] * len(flat))
+        return [*by_names_in_logs(found, flat, self.loss.names_in_logs(names))]
 
-    def _given_to_outputs(self, names: list[str]) -> list[list[Any]]:
+    def _given_to_outputs(self, names: Any) -> list[list[Any]]:
         """Return an entry of the metrics, and one of the weighted metrics, for each output."""
         return [given_to_outputs(argument, given, names) for argument, given in self.arguments.items()]
 
@@ -109,14 +108,14 @@ def for_one_output(given: Any) -> list[Any]:
     return [metrics.for_output(metric, *ONE_NUMBER) for metric in leaves(given)]
 
 
-def given_to_outputs(argument: str, given: Any, names: list[str]) -> list[Any]:
+def given_to_outputs(argument: str, given: Any, names: Any) -> list[Any]:
     """Return the argument `argument` of `compile` for each output: a metric, a list, or None."""
-    if isinstance(given, dict):
-        return for_outputs(argument, given, names)
-    nested = any(entry is None or isinstance(entry, (list, tuple, dict)) for entry in given or ())
-    if len(names) == 1 or (len(given or ()) != len(names) and not nested):
-        return [leaves(given)] * len(names)
-    return for_outputs(argument, given, names)
+    n = len(leaves(names))
+    if not isinstance(given, dict):
+        nested = any(entry is None or isinstance(entry, (list, tuple, dict)) for entry in given or ())
+        if n == 1 or (len(given or ()) != n and not nested):
+            return [leaves(given)] * n
+    return for_outputs(argument, given, names, lists=True)
 
 
 def metrics_for(given: list[list[Any]], shapes: Sequence[tuple[Any, Any]]) -> list[list[list[Any]]]:

@@ -18,7 +18,7 @@ from fastconv.callbacks.training_state import TrainingState
 from fastconv.device import any_on_gpu
 from fastconv.engine import GradientTape
 from fastconv.engine.stateless import paired, run_on
-from fastconv.engine.tree import leaves, ordered
+from fastconv.engine.tree import leaves, ordered, rebuild
 from fastconv.layers.base import Layer, layers_of
 from fastconv.metrics import Metric
 from fastconv.models import data
@@ -97,9 +97,10 @@ class CompiledModel(Layer):
     ) -> None:
         """Set the optimizer, the loss and the metrics.
 
-        If there are several outputs, `loss`, `loss_weights` and `metrics` have an entry for each: a list in their
-        order, or a dict by their names, which are the names of the layers that make them, or the keys if the outputs
-        are a dict.
+        If there are several outputs, `loss`, `loss_weights` and `metrics` have an entry for each: nested like the
+        outputs, in a list in their order, or in a dict by their names, which are the names of the layers that make
+        them, or the keys if the outputs are a dict. Logs name the losses of nested outputs by their places, as in
+        "o/d1_loss" for the first of {"o": [d1, d2]}.
 
         Args:
             optimizer: a name or an object.
@@ -171,12 +172,16 @@ class CompiledModel(Layer):
             raise ValueError(f"{self.name}: compile(optimizer, loss) must name an optimizer. Received: optimizer=None")
         return self.optimizer
 
-    def _output_names(self, y_pred: Any) -> list[str]:
-        """Return the keys of a dict of outputs, else the names of their layers, else output_1, output_2 and so on."""
-        n = len(leaves(y_pred))
-        keys = list(ordered(y_pred)) if isinstance(y_pred, dict) else []
-        names = keys if len(keys) == n else [t.name for t in getattr(self, "outputs", ())]
-        return names if len(set(names)) == n else [f"output_{i + 1}" for i in range(n)]
+    def _output_names(self, y_pred: Any) -> Any:
+        """Return the names of outputs, nested like these, with sorted keys.
+
+        They are the keys of a dict without nesting, else the names of the layers, else output_1, output_2 and so on.
+        """
+        outputs = ordered(y_pred)
+        n = len(leaves(outputs))
+        is_flat = isinstance(outputs, dict) and not any(isinstance(y, (list, tuple, dict)) for y in outputs.values())
+        names = list(outputs) if is_flat else [t.name for t in getattr(self, "outputs", ())]
+        return rebuild(outputs, names if len(set(names)) == n else [f"output_{i + 1}" for i in range(n)])
 
     # ---- metrics -------------------------------------------------------------------------------------------------
 

@@ -82,7 +82,7 @@ class Functional(Model):
         super().__setstate__(state)
         inputs = [layer.output for layer in self._input_layers]
         self._nodes, self.input, self.output = unflatten(state["_nodes"], inputs)
-        self.inputs, self.outputs = inputs, leaves(self.output)
+        self.inputs, self.outputs = inputs, leaves(ordered(self.output))
 
     @property
     def nodes(self) -> list[Node]:

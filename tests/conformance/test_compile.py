@@ -119,3 +119,50 @@ def test_objects_of_one_class(reference):
         return names(keras)
 
     assert names(fastconv) == reference(theirs)
+
+
+TREES = {
+    "list in a dict": lambda a, b, c: {"o": [a, b], "p": c},
+    "dict in a dict": lambda a, b, c: {"o": {"a": a, "b": b}, "p": c},
+    "list in a list": lambda a, b, c: [[a, b], c],
+    "dict in a list": lambda a, b, c: [{"a": a, "b": b}, c],
+    "list of one": lambda a, b, c: {"o": [a], "p": b, "q": c},
+}
+
+
+def results_of_nested_outputs(library, tree, arguments):
+    """Return the history of a model with nested outputs, and its scores."""
+    x = library.Input((4,))
+    made = [library.layers.Dense(1, kernel_initializer="ones", name=name)(x) for name in ("d1", "d2", "d3")]
+    model = library.Model(x, TREES[tree](*made))
+    model.compile(library.optimizers.SGD(0.1), **{name: given(TREES[tree]) for name, given in arguments.items()})
+    y = TREES[tree](NUMBERS, NUMBERS + 1, NUMBERS + 2)
+    history = model.fit(X, y, verbose=0, batch_size=8, shuffle=False).history
+    return [dict(sorted(history.items())), model.evaluate(X, y, verbose=0)]
+
+
+@pytest.mark.parametrize("tree", TREES)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"loss": lambda tree: "mse"},
+        {"loss": lambda tree: tree("mse", "mae", "mse"), "loss_weights": lambda tree: tree(1.0, 2.0, 3.0)},
+        {"loss": lambda tree: tree("mse", None, "mae"), "metrics": lambda tree: tree("mae", "mse", "mse")},
+        {"loss": lambda tree: "mse", "metrics": lambda tree: tree(["mae"], ["mse", "mae"], ["mse"])},
+    ],
+    ids=["one loss", "losses", "without a loss", "lists of metrics"],
+)
+def test_names_of_nested_outputs(tree, arguments, reference):
+    if tree == "list of one" and "metrics" in arguments:
+        pytest.skip("Keras refuses metrics for these outputs")
+
+    def theirs():
+        import keras
+
+        return results_of_nested_outputs(keras, tree, arguments)
+
+    found, expected = results_of_nested_outputs(fastconv, tree, arguments), reference(theirs)
+    assert list(found[0]) == list(expected[0])
+    for name, values in expected[0].items():
+        assert found[0][name] == pytest.approx(values, rel=1e-4), name
+    assert found[1] == pytest.approx(expected[1], rel=1e-4)

@@ -494,7 +494,7 @@ def test_subclass_with_nested_outputs_is_saved_and_read(tmp_path):
     model.compile("sgd", ["mse", "mae"])
     assert model.metrics_names == ["loss"]
     assert np.isfinite(model.train_on_batch(x, [np.ones((5, 1)), np.ones((5, 2))])).all()
-    assert model.metrics_names == ["loss", "one_loss", "two_loss"]
+    assert model.metrics_names == ["loss", "one_loss", "two/output_2_loss"]
     model.save(tmp_path / "two.npz")
     again = models.load_model(tmp_path / "two.npz", custom_objects={"TwoHeads": TwoHeads})
     np.testing.assert_array_equal(again.predict(x, verbose=0)["two"][0], model.predict(x, verbose=0)["two"][0])

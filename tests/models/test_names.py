@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import OrderedDict
+from copy import deepcopy
 from itertools import permutations
 
 import numpy as np
 import pytest
 
 from fastconv import Input, Model, Sequential, layers, ops, optimizers, utils
+from fastconv.engine.tree import leaves
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*there are no trainable weights:UserWarning")
 
@@ -70,7 +73,7 @@ def all_orders(named):
 
 
 def by_name(model, outputs):
-    return outputs if isinstance(outputs, dict) else dict(zip(model._output_names(outputs), outputs))
+    return outputs if isinstance(outputs, dict) else dict(zip(leaves(model._output_names(outputs)), outputs))
 
 
 def compiled(kind, **how):
@@ -268,6 +271,27 @@ def test_nested_inputs_and_targets():
     assert losses == pytest.approx([sum(np.square(d).mean() for d in by_hand)] * len(losses), rel=1e-4)
     with pytest.raises(ValueError, match=r"inputs must be nested as \{'pair': \['a', \{'y': 'b'\}\], 'one': 'c'\}"):
         model.predict({"one": X["c"], "pair": [X["a"], {"x": X["b"]}]}, verbose=0)
+
+
+def test_losses_and_weights_nested_like_the_outputs():
+    model = nested_model()
+    targets = [Y["left"], {"z": Y["right"], "y": Y["left"]}]
+    model.compile(optimizers.SGD(0.0), ["mse", {"z": "mae"}], loss_weights=[2.0, {"z": 3.0}])
+    logs = model.evaluate(X, targets, verbose=0, return_dict=True)
+    assert list(logs) == ["loss", "output_1_loss", "1/z_loss"]
+    assert logs["loss"] == pytest.approx(2 * logs["output_1_loss"] + 3 * logs["1/z_loss"], rel=1e-5)
+    for wrong in (["mse", {"x": "mae"}], ["mse", ["mae", "mae"]], [["mse"], {"z": "mae"}]):
+        model.compile(optimizers.SGD(0.0), wrong)
+        with pytest.raises(
+            ValueError, match=r"loss must be a list with an entry for each output or a dict .* Received"
+        ):
+            model.evaluate(X, targets, verbose=0)
+
+
+def test_copies_keep_the_order_of_outputs():
+    model = compiled("dicts backwards")
+    for copy in (pickle.loads(pickle.dumps(model)), deepcopy(model)):
+        assert [t.name for t in copy.outputs] == [t.name for t in model.outputs]
 
 
 def test_one_input_and_one_output_by_name():
