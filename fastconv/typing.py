@@ -20,8 +20,9 @@ ArrayModule: TypeAlias = Any  # the module numpy or cupy
 Tree: TypeAlias = Any  # nested lists, tuples and dicts; their leaves are arrays, shapes or other values
 
 Shape: TypeAlias = tuple[int, ...]  # known sizes
-ShapeLike: TypeAlias = Sequence[int | None]  # sizes; None stands for an unknown size
-Axis: TypeAlias = int | Sequence[int] | None  # an axis, several axes, or None for all axes
+PartialShape: TypeAlias = tuple[int | None, ...]  # the sizes of a symbolic tensor; None stands for an unknown size
+ShapeLike: TypeAlias = Sequence[int | None]  # sizes that users give; None stands for an unknown size
+Axis: TypeAlias = int | Sequence[int]  # an axis or several axes
 IntOrInts: TypeAlias = int | Sequence[int]  # the same integer for all axes, or an integer per axis
 PaddingLike: TypeAlias = str | int | Sequence[int | Sequence[int]]  # "valid", "same", or pixels at the sides of axes
 DTypeLike: TypeAlias = str | type[Any] | np.dtype[Any]  # "float32", np.float32, np.dtype("float32")

@@ -15,9 +15,7 @@ from fastconv.engine.operand import Operand
 from fastconv.engine.primitive import Tensor, owned
 from fastconv.engine.trace import Trace
 from fastconv.engine.tree import leaves, map_leaves, rebuild
-from fastconv.typing import Array, DTypeLike, Tree
-
-Shape = tuple[int | None, ...]
+from fastconv.typing import Array, DTypeLike, PartialShape, Tree
 
 _serial = itertools.count()
 
@@ -60,7 +58,7 @@ class KerasTensor(Operand):
     ) -> None:
         if sparse or ragged:
             raise ValueError(f"KerasTensor: sparse and ragged must be False. Received: {sparse=}, {ragged=}")
-        self.shape: Shape = as_shape("KerasTensor", "shape", shape)
+        self.shape: PartialShape = as_shape("KerasTensor", "shape", shape)
         self.dtype = np.dtype(dtype)
         self.node = node
         self.name = name or ""
@@ -150,7 +148,7 @@ def draw_again(operation: Callable[..., Any], args: tuple[Any, ...], results: Tr
     return with_outputs(Node(operation, args, {}), results, [t.shape for t in leaves(results)])
 
 
-def with_outputs(node: Node, results: Tree, shapes: Sequence[Shape]) -> Tree:
+def with_outputs(node: Node, results: Tree, shapes: Sequence[PartialShape]) -> Tree:
     """Return new symbolic outputs of a node, in the structure and dtypes of `results`."""
     name = getattr(node.operation, "name", None) or node.operation.__name__
     node.outputs += [KerasTensor(s, leaf.dtype, name=name, node=node) for s, leaf in zip(shapes, leaves(results))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from fastconv.ops.convert import as_float, cast, stop_gradient
 from fastconv.ops.elementwise import absolute, clip, exp, maximum, minimum, reciprocal, sign, sqrt, square, where
 from fastconv.ops.reduce import max as largest_of
 from fastconv.ops.shape import expand_dims, part, transpose
-from fastconv.typing import Array, ArrayLike
+from fastconv.typing import Array, ArrayLike, Axis
 
 # Every activation but relu and gelu, which take more arguments in Keras's activations. This list defines the functions
 # of `ops` and of `activations`, the names that layers accept and the names in files.
@@ -675,7 +675,7 @@ _log_softmax_backward: Primitive = Primitive(
 )
 
 
-def softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> Array:
+def softmax(x: ArrayLike, axis: Axis = -1) -> Array:
     """Return e^x / sum(e^x) over `axis`.
 
     The maximum is subtracted first, so that nothing overflows.
@@ -694,7 +694,7 @@ def softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> Array:
     return _on_last_axis(_softmax, x, axis)
 
 
-def log_softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> Array:
+def log_softmax(x: ArrayLike, axis: Axis = -1) -> Array:
     """Return x - log(sum(e^x)), with the sum over `axis`.
 
     The maximum is subtracted first, so that nothing overflows.
@@ -713,7 +713,7 @@ def log_softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> Array:
     return _on_last_axis(_log_softmax, x, axis)
 
 
-def _on_last_axis(primitive: Primitive, x: Array, axis: int | Sequence[int]) -> Array:
+def _on_last_axis(primitive: Primitive, x: Array, axis: Axis) -> Array:
     """Apply `primitive`, whose kernel works along the last axis, over `axis`."""
     x = as_float(x)
     axes = positions(axis, x.ndim)

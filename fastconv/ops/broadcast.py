@@ -101,7 +101,7 @@ def sizes(op: str, name: str, value: object, least: int = 0) -> tuple[int, ...]:
     return as_integers(op, name, (value,) if is_integer(value) else value, least)
 
 
-def positions(axis: int | Sequence[int], rank: int) -> tuple[int, ...]:
+def positions(axis: Axis, rank: int) -> tuple[int, ...]:
     """Return `axis`, an axis or several in any order, as integers from 0 to rank - 1.
 
     Raises:
@@ -137,7 +137,7 @@ def position(axis: int, rank: int) -> int:
     return found[0]
 
 
-def axes_of(x: Array, axis: Axis) -> tuple[int, ...] | None:
+def axes_of(x: Array, axis: Axis | None) -> tuple[int, ...] | None:
     """Return `axis` as sorted positions >= 0, or None for all axes. Raises ValueError as `positions` does."""
     return None if axis is None else tuple(sorted(positions(axis, x.ndim)))
 
@@ -162,7 +162,7 @@ _sum = Primitive(
 )
 
 
-def sum(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
+def sum(x: ArrayLike, axis: Axis | None = None, keepdims: bool = False) -> Array:
     """Return the sum of x over `axis`.
 
     Args:

@@ -37,7 +37,7 @@ _argmax = Primitive(Reference.argmax, lambda x, *, axis: (reduced_shape(x, axes_
 _argsort = Primitive(Reference.argsort, lambda x, *, axis: (x.shape, np.dtype("int64")))
 
 
-def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Array:
+def max(x: ArrayLike, axis: Axis | None = None, keepdims: bool = False, initial: float | None = None) -> Array:
     """Return the maximum of x over `axis`. Equal elements share the gradient; NaN propagates.
 
     Args:
@@ -59,7 +59,7 @@ def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False, initial: float 
     return _extreme(_max, maximum, x, axis, keepdims, initial)
 
 
-def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Array:
+def min(x: ArrayLike, axis: Axis | None = None, keepdims: bool = False, initial: float | None = None) -> Array:
     """Return the minimum of x over `axis`. Equal elements share the gradient; NaN propagates.
 
     Args:
@@ -82,7 +82,7 @@ def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False, initial: float 
 
 
 def _extreme(
-    primitive: Primitive, of_two: Binary, x: ArrayLike, axis: Axis, keepdims: bool, initial: float | None
+    primitive: Primitive, of_two: Binary, x: ArrayLike, axis: Axis | None, keepdims: bool, initial: float | None
 ) -> Array:
     x, keepdims = convert_to_tensor(x), bool(keepdims)
     axes = axes_of(x, axis)
@@ -95,7 +95,7 @@ def _extreme(
     return of_two(primitive(x, axis=axes, keepdims=keepdims), initial)
 
 
-def _check_not_empty(op: str, x: Array, axis: Axis, is_empty: bool) -> None:
+def _check_not_empty(op: str, x: Array, axis: Axis | None, is_empty: bool) -> None:
     if is_empty:
         raise ValueError(f"{op}: x must have elements along axis. Received: x.shape={tuple(x.shape)}, axis={axis}")
 
@@ -145,7 +145,7 @@ def argsort(x: ArrayLike, axis: int | None = -1) -> Array:
     return _argsort(x, axis=at)
 
 
-def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
+def mean(x: ArrayLike, axis: Axis | None = None, keepdims: bool = False) -> Array:
     """Return the arithmetic mean of x over `axis`.
 
     Args:
@@ -181,7 +181,7 @@ _moments = Primitive(
 )
 
 
-def moments(x: ArrayLike, axes: Axis, keepdims: bool = False, synchronized: bool = False) -> tuple[Array, Array]:
+def moments(x: ArrayLike, axes: Axis | None, keepdims: bool = False, synchronized: bool = False) -> tuple[Array, Array]:
     """Return (mean, variance) of x over `axes`. The variance is the mean of (x - mean)^2.
 
     Args:
@@ -210,7 +210,7 @@ def moments(x: ArrayLike, axes: Axis, keepdims: bool = False, synchronized: bool
     return reshape(mean, shape), reshape(variance, shape)
 
 
-def var(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
+def var(x: ArrayLike, axis: Axis | None = None, keepdims: bool = False) -> Array:
     """Return the variance of x over `axis`: the mean of (x - mean)^2.
 
     Args:
@@ -237,7 +237,7 @@ _deviation = Primitive(
 )
 
 
-def std(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
+def std(x: ArrayLike, axis: Axis | None = None, keepdims: bool = False) -> Array:
     """Return the standard deviation of x over `axis`: the square root of `var`.
 
     If all elements are equal, the gradient is 0.

@@ -67,7 +67,7 @@ def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Array:
     return x if order == tuple(range(x.ndim)) else _transpose(x, axes=order)
 
 
-def expand_dims(x: ArrayLike, axis: int | Sequence[int]) -> Array:
+def expand_dims(x: ArrayLike, axis: Axis) -> Array:
     """Return x with new axes of size 1.
 
     Args:
@@ -88,7 +88,7 @@ def expand_dims(x: ArrayLike, axis: int | Sequence[int]) -> Array:
     return reshape(x, [1 if i in new else next(kept) for i in range(rank)])
 
 
-def squeeze(x: ArrayLike, axis: Axis = None) -> Array:
+def squeeze(x: ArrayLike, axis: Axis | None = None) -> Array:
     """Return x without axes of size 1.
 
     Args:
@@ -260,7 +260,7 @@ def split(x: ArrayLike, indices_or_sections: IntOrInts, axis: int = 0) -> list[A
     return [part(x, (*before, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n])]
 
 
-def flip(x: ArrayLike, axis: Axis = None) -> Array:
+def flip(x: ArrayLike, axis: Axis | None = None) -> Array:
     """Return x in reverse order along `axis`.
 
     Args:
