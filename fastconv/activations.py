@@ -41,6 +41,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     max_value = optional(as_number, "relu", "max_value", max_value)
     threshold = as_number("relu", "threshold", threshold, below=math.inf)
     if threshold:
+        x = x if hasattr(x, "shape") else ops.convert_to_tensor(x)
         y = ops.where(x <= threshold, (x - threshold) * negative_slope if negative_slope else 0.0, x)
     elif negative_slope:
         y = ops.leaky_relu(x, negative_slope)

@@ -32,6 +32,11 @@ def test_activations_match_their_names(name, expected):
     np.testing.assert_allclose(activations.get(name)(X), expected, rtol=1e-6)
 
 
+def test_relu_with_a_threshold_takes_lists():
+    assert activations.relu([-1.0, 0.5, 2.0], threshold=1.0).tolist() == [0.0, 0.0, 2.0]
+    assert activations.relu([-1.0, 2.0], 0.5, threshold=1.0).tolist() == [-1.0, 2.0]
+
+
 def test_none_is_linear():
     assert activations.get(None) is ops.linear
     assert activations.get(ops.relu) is ops.relu
