@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import fastconv.ops as ops
@@ -13,12 +13,13 @@ from fastconv.ops.activation import *  # noqa: F403
 from fastconv.ops.activation import __all__ as _OPS
 from fastconv.ops.activation import clipped_relu
 from fastconv.serialization import register
+from fastconv.typing import ActivationLike, Array, ArrayLike, Config
 
 # The functions of `ops`, which also take symbolic tensors, in place of those of the module.
 globals().update({_name: getattr(ops, _name) for _name in _OPS})
 
 
-def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Array:
     """Rectified linear unit: x above the threshold, bounded by `max_value`; below it, negative_slope (x - threshold).
 
     Args:
@@ -41,8 +42,8 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     max_value = optional(as_number, "relu", "max_value", max_value)
     threshold = as_number("relu", "threshold", threshold, below=math.inf)
     if threshold:
-        x = x if hasattr(x, "shape") else ops.convert_to_tensor(x)
-        y = ops.where(x <= threshold, (x - threshold) * negative_slope if negative_slope else 0.0, x)
+        a: Array = x if hasattr(x, "shape") else ops.convert_to_tensor(x)
+        y = ops.where(a <= threshold, (a - threshold) * negative_slope if negative_slope else 0.0, a)
     elif negative_slope:
         y = ops.leaky_relu(x, negative_slope)
     else:
@@ -50,7 +51,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     return y if max_value is None else ops.minimum(y, max_value)
 
 
-def gelu(x: Any, approximate: bool = False) -> Any:
+def gelu(x: ArrayLike, approximate: bool = False) -> Array:
     """Gaussian error linear unit, x times the standard normal cumulative distribution function of x.
 
     Args:
@@ -68,7 +69,7 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     return ops.gelu(x, approximate)
 
 
-def exponential(x: Any) -> Any:
+def exponential(x: ArrayLike) -> Array:
     """Exponential function, e^x.
 
     Args:
@@ -100,7 +101,7 @@ __all__ = [
 ]
 
 
-def serialize(activation: Callable[..., Any]) -> Any:
+def serialize(activation: Callable[..., Array]) -> Any:
     """Return the name of a function, or the configuration of an object.
 
     Args:
@@ -114,7 +115,7 @@ def serialize(activation: Callable[..., Any]) -> Any:
     return serialization.serialize_for_keras("activation", activation)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: str | Config | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the activation for a name or for a configuration that `serialize` has returned.
 
     Args:
@@ -132,7 +133,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     return serialization.deserialize("activation", config, custom_objects)
 
 
-def get(identifier: Any) -> Callable[[Any], Any]:
+def get(identifier: ActivationLike | None) -> Callable[[ArrayLike], Array]:
     """Return the activation function for a name such as "relu"; a function for itself; `linear` for None.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import fastconv.config as config
@@ -10,6 +10,7 @@ import fastconv.ops as ops
 import fastconv.serialization as serialization
 from fastconv.arguments import as_axes, as_number
 from fastconv.serialization import Configurable, register
+from fastconv.typing import Array, Axis, Config, ConstraintLike
 
 __all__ = [
     "Constraint",
@@ -39,7 +40,7 @@ class Constraint(Configurable):
         [0.5, 1.0]
     """
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Array) -> Array:
         """Return the weight that replaces w, of the same shape."""
         raise NotImplementedError
 
@@ -54,7 +55,7 @@ class NonNeg(Constraint):
         [0.0, 2.0]
     """
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Array) -> Array:
         return ops.maximum(w, 0.0)
 
 
@@ -66,18 +67,18 @@ class NormConstraint(Constraint):
             for the filters of a kernel (KH, KW, CI, CO), None for all axes. Defaults to 0.
     """
 
-    def __init__(self, axis: int | Sequence[int] | None = 0) -> None:
+    def __init__(self, axis: Axis | None = 0) -> None:
         self.axis = None if axis is None else as_axes(self, "axis", axis)
 
-    def wanted(self, norms: Any) -> Any:
+    def wanted(self, norms: Array) -> Array:
         """Return the new norms."""
         raise NotImplementedError
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Array) -> Array:
         norms = ops.sqrt(ops.sum(ops.square(w), axis=self.axis, keepdims=True))
         return w * (self.wanted(norms) / (norms + config.epsilon()))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"axis": self.axis}
 
 
@@ -101,14 +102,14 @@ class MaxNorm(NormConstraint):
         Srivastava et al. 2014, "Dropout", section 5.1.
     """
 
-    def __init__(self, max_value: float = 2, axis: int | Sequence[int] | None = 0) -> None:
+    def __init__(self, max_value: float = 2, axis: Axis | None = 0) -> None:
         super().__init__(axis)
         self.max_value = as_number(self, "max_value", max_value)
 
-    def wanted(self, norms: Any) -> Any:
+    def wanted(self, norms: Array) -> Array:
         return ops.clip(norms, 0, self.max_value)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"max_value": self.max_value, **super().get_config()}
 
 
@@ -127,7 +128,7 @@ class UnitNorm(NormConstraint):
         [0.6, 0.8]
     """
 
-    def wanted(self, norms: Any) -> Any:
+    def wanted(self, norms: Array) -> Array:
         return 1.0
 
 
@@ -152,17 +153,17 @@ class MinMaxNorm(NormConstraint):
     """
 
     def __init__(
-        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: int | Sequence[int] | None = 0
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis | None = 0
     ) -> None:
         super().__init__(axis)
         self.min_value = as_number(self, "min_value", min_value)
         self.max_value = as_number(self, "max_value", max_value)
         self.rate = as_number(self, "rate", rate)
 
-    def wanted(self, norms: Any) -> Any:
+    def wanted(self, norms: Array) -> Array:
         return self.rate * ops.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {
             "min_value": self.min_value,
             "max_value": self.max_value,
@@ -177,7 +178,7 @@ unit_norm = UnitNorm
 min_max_norm = MinMaxNorm
 
 
-def serialize(constraint: Any) -> Any:
+def serialize(constraint: ConstraintLike | None) -> Any:
     """Return the configuration of `constraint` as plain data.
 
     Args:
@@ -191,7 +192,7 @@ def serialize(constraint: Any) -> Any:
     return serialization.serialize_for_keras("constraint", constraint)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: str | Config | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the constraint for a name or for a configuration that `serialize` has returned.
 
     Args:
@@ -209,7 +210,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     return serialization.deserialize("constraint", config, custom_objects)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: ConstraintLike | None) -> Any:
     """Return the constraint for a name such as "non_neg", a configuration or a constraint; None for None.
 
     Args:

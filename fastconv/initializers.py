@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import fastconv.serialization as serialization
 from fastconv.arguments import as_choice, as_integer, as_integers, as_number, as_numbers, plain
 from fastconv.engine import Variable
 from fastconv.serialization import Configurable, register
+from fastconv.typing import ArrayLike, Config, DTypeLike, InitializerLike
 from fastconv.utils import random
 
 __all__ = [
@@ -72,7 +73,7 @@ class Initializer(Configurable):
         [[0.0, 1.0], [2.0, 3.0]]
     """
 
-    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
         """Return an array of `shape`. `dtype` defaults to `config.floatx()`."""
         raise NotImplementedError
 
@@ -91,7 +92,7 @@ class Zeros(Initializer):
         [0.0, 0.0]
     """
 
-    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
         return np.zeros(shape, dtype or config.floatx())
 
 
@@ -105,7 +106,7 @@ class Ones(Initializer):
         [1.0, 1.0]
     """
 
-    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
         return np.ones(shape, dtype or config.floatx())
 
 
@@ -122,14 +123,14 @@ class Constant(Initializer):
         [0.5, 0.5]
     """
 
-    def __init__(self, value: Any = 0.0) -> None:
+    def __init__(self, value: ArrayLike = 0.0) -> None:
         given = plain(value)
         self.value = given if isinstance(given, bool) else as_numbers(self, "value", given)
 
-    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
         return np.full(shape, self.value, dtype or config.floatx())
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"value": self.value}
 
 
@@ -144,7 +145,7 @@ class RandomInitializer(Initializer):
     def __init__(self, seed: int | None = None) -> None:
         self.seed = None if seed is None else as_integer(self, "seed", seed, 0)
 
-    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
         generator = random.generator() if self.seed is None else np.random.default_rng(self.seed)
         return self.draw(generator, tuple(shape), np.dtype(dtype or config.floatx()))
 
@@ -152,7 +153,7 @@ class RandomInitializer(Initializer):
         """Return an array of `shape`, float32 or float64."""
         raise NotImplementedError
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"seed": self.seed}
 
 
@@ -180,7 +181,7 @@ class RandomNormal(RandomInitializer):
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return normal(generator, shape, dtype) * dtype.type(self.stddev) + dtype.type(self.mean)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"mean": self.mean, "stddev": self.stddev, **super().get_config()}
 
 
@@ -228,7 +229,7 @@ class RandomUniform(RandomInitializer):
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return uniform(generator, shape, dtype) * dtype.type(self.maxval - self.minval) + dtype.type(self.minval)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"minval": self.minval, "maxval": self.maxval, **super().get_config()}
 
 
@@ -269,7 +270,7 @@ class OrthogonalInitializer(RandomInitializer):
         q = q * np.sign(np.diag(r))  # with these signs all orthogonal matrices are equally likely
         return (self.gain * (q if rows >= columns else q.T)).reshape(shape).astype(dtype)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"gain": self.gain, **super().get_config()}
 
 
@@ -292,12 +293,12 @@ class IdentityInitializer(Initializer):
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = as_number(self, "gain", gain)
 
-    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
         if len(shape) != 2:
             raise ValueError(f"Identity: the shape must have 2 axes. Received: shape={tuple(shape)}")
         return self.gain * np.eye(*shape, dtype=np.dtype(dtype or config.floatx()))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"gain": self.gain}
 
 
@@ -357,7 +358,7 @@ class VarianceScaling(RandomInitializer):
             return normal(generator, shape, dtype) * dtype.type(stddev)
         return truncated_normal_within_two(generator, shape, dtype) * dtype.type(stddev / STDDEV_WITHIN_TWO)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, **self.choices()}
 
     def choices(self) -> dict[str, Any]:
@@ -379,7 +380,7 @@ class _Scaled(VarianceScaling):
     ) -> None:
         super().__init__(*self.scaling, seed, input_axes, output_axes)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return self.choices()
 
 
@@ -537,17 +538,17 @@ def compute_fans(
     return window * shape[-2], window * shape[-1]
 
 
-def normal(generator: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+def normal(generator: np.random.Generator, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     """Return random numbers with mean 0 and standard deviation 1."""
-    return generator.standard_normal(shape, dtype)
+    return generator.standard_normal(shape, np.dtype(dtype))
 
 
-def uniform(generator: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+def uniform(generator: np.random.Generator, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     """Return random numbers in [0, 1)."""
-    return generator.random(shape, dtype)
+    return generator.random(shape, np.dtype(dtype))
 
 
-def truncated_normal_within_two(generator: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+def truncated_normal_within_two(generator: np.random.Generator, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     """Return standard normal random numbers; numbers outside [-2, 2] are drawn again."""
     values = np.asarray(normal(generator, shape, dtype))
     beyond = np.abs(values) > 2
@@ -574,7 +575,7 @@ lecun_uniform = LecunUniform
 lecun_normal = LecunNormal
 
 
-def serialize(initializer: Any) -> Any:
+def serialize(initializer: InitializerLike) -> Any:
     """Return the configuration of `initializer` as plain data.
 
     Args:
@@ -588,7 +589,7 @@ def serialize(initializer: Any) -> Any:
     return serialization.serialize_for_keras("initializer", initializer)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: str | Config | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the initializer for a name or for a configuration that `serialize` has returned.
 
     Args:
@@ -606,7 +607,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     return serialization.deserialize("initializer", config, custom_objects)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: InitializerLike | None) -> Any:
     """Return the initializer for a name such as "he_normal", a configuration or an initializer; None for None.
 
     Args:

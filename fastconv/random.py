@@ -12,6 +12,7 @@ import fastconv.config as config
 import fastconv.ops as ops
 from fastconv.arguments import as_seed, as_shape
 from fastconv.engine import Variable
+from fastconv.typing import Array, ArrayLike, Config, DTypeLike, ShapeLike
 from fastconv.utils.random import followers, next_seed
 
 __all__ = [
@@ -53,7 +54,7 @@ class SeedGenerator(Variable):
         super().__init__(np.array([start], np.uint64), trainable=False, name=name or "seed_generator_state")
         self.seed = int(start)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the constructor arguments of a generator that gives the same seeds from the first on."""
         return {"seed": self.seed, "name": self.name}
 
@@ -62,7 +63,7 @@ class SeedGenerator(Variable):
         """Return a generator from the result of `get_config`."""
         return cls(**config)
 
-    def next(self, ordered: bool = True) -> Any:
+    def next(self, ordered: bool = True) -> Array:
         """Return the seed of this draw, (1,) uint64. `ordered` has no effect: draws are always in order."""
         with _drawing:
             value = self.read()
@@ -92,7 +93,7 @@ def set_shared_seed(seed: int) -> None:
 followers.append(lambda seed: set_shared_seed(int(np.random.default_rng([seed, 1]).integers(2**63))))
 
 
-def draw_seed(seed: int | SeedGenerator | None) -> Any:
+def draw_seed(seed: int | SeedGenerator | None) -> Array:
     """Return the seed of a draw, (1,) uint64. An int gives the same seed in every draw."""
     if isinstance(seed, SeedGenerator):
         return seed.next()
@@ -107,9 +108,9 @@ def normal(
     shape: Sequence[int],
     mean: float = 0.0,
     stddev: float = 1.0,
-    dtype: str | None = None,
+    dtype: DTypeLike | None = None,
     seed: int | SeedGenerator | None = None,
-) -> Any:
+) -> Array:
     """Return normally distributed random numbers.
 
     Args:
@@ -136,9 +137,9 @@ def uniform(
     shape: Sequence[int],
     minval: float = 0.0,
     maxval: float = 1.0,
-    dtype: str | None = None,
+    dtype: DTypeLike | None = None,
     seed: int | SeedGenerator | None = None,
-) -> Any:
+) -> Array:
     """Return uniformly distributed random numbers, minval <= y < maxval.
 
     Args:
@@ -165,9 +166,9 @@ def truncated_normal(
     shape: Sequence[int],
     mean: float = 0.0,
     stddev: float = 1.0,
-    dtype: str | None = None,
+    dtype: DTypeLike | None = None,
     seed: int | SeedGenerator | None = None,
-) -> Any:
+) -> Array:
     """Return normally distributed random numbers at most two standard deviations from the mean.
 
     Args:
@@ -192,7 +193,7 @@ def truncated_normal(
 
 def randint(
     shape: Sequence[int], minval: int, maxval: int, dtype: str = "int32", seed: int | SeedGenerator | None = None
-) -> Any:
+) -> Array:
     """Return random integers, minval <= y < maxval.
 
     Args:
@@ -214,7 +215,9 @@ def randint(
     return ops.random_integers(shape, draw_seed(seed), minval, maxval, dtype)
 
 
-def categorical(logits: Any, num_samples: int, dtype: str = "int32", seed: int | SeedGenerator | None = None) -> Any:
+def categorical(
+    logits: ArrayLike, num_samples: int, dtype: str = "int32", seed: int | SeedGenerator | None = None
+) -> Array:
     """Return random classes, with probabilities softmax(logits).
 
     Args:
@@ -236,7 +239,7 @@ def categorical(logits: Any, num_samples: int, dtype: str = "int32", seed: int |
     return ops.random_categorical(logits, num_samples, draw_seed(seed), dtype)
 
 
-def shuffle(x: Any, axis: int = 0, seed: int | SeedGenerator | None = None) -> Any:
+def shuffle(x: ArrayLike, axis: int = 0, seed: int | SeedGenerator | None = None) -> Array:
     """Return x with its slices along `axis` in random order.
 
     Args:
@@ -255,11 +258,11 @@ def shuffle(x: Any, axis: int = 0, seed: int | SeedGenerator | None = None) -> A
 
 
 def dropout(
-    inputs: Any,
+    inputs: ArrayLike,
     rate: float,
-    noise_shape: Sequence[int | None] | None = None,
+    noise_shape: ShapeLike | None = None,
     seed: int | SeedGenerator | None = None,
-) -> Any:
+) -> Array:
     """Return `inputs` with each element 0 with probability `rate`, else divided by 1 - rate.
 
     Args:
@@ -287,7 +290,7 @@ def dropout(
     return inputs * ops.dropout(ops.ones(shape, inputs.dtype), draw_seed(seed), rate)
 
 
-def broadcast_shape(owner: str, noise_shape: Sequence[int | None], shape: Sequence[int]) -> tuple[int, ...]:
+def broadcast_shape(owner: str, noise_shape: ShapeLike, shape: Sequence[int]) -> tuple[int, ...]:
     """Return `noise_shape` with the sizes of `shape` in place of None.
 
     Raises:

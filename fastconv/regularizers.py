@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import fastconv.ops as ops
 import fastconv.serialization as serialization
 from fastconv.arguments import as_choice, as_strength
 from fastconv.serialization import Configurable, register
+from fastconv.typing import Array, Config, RegularizerLike
 
 __all__ = [
     "L1",
@@ -39,7 +41,7 @@ class Regularizer(Configurable):
         3.0
     """
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array:
         """Return the penalty on x, which has any shape."""
         raise NotImplementedError
 
@@ -63,10 +65,10 @@ class L1(Regularizer):
     def __init__(self, l1: float | None = 0.01) -> None:
         self.l1 = float(as_strength(self, "l1", 0.0 if l1 is None else l1))
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array:
         return ops.sum(ops.absolute(x)) * self.l1
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"l1": self.l1}
 
 
@@ -89,10 +91,10 @@ class L2(Regularizer):
     def __init__(self, l2: float | None = 0.01) -> None:
         self.l2 = float(as_strength(self, "l2", 0.0 if l2 is None else l2))
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array:
         return ops.sum(ops.square(x)) * self.l2
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"l2": self.l2}
 
 
@@ -117,10 +119,10 @@ class L1L2(Regularizer):
         self.l1 = float(as_strength(self, "l1", 0.0 if l1 is None else l1))
         self.l2 = float(as_strength(self, "l2", 0.0 if l2 is None else l2))
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array:
         return ops.sum(ops.absolute(x)) * self.l1 + ops.sum(ops.square(x)) * self.l2
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"l1": self.l1, "l2": self.l2}
 
 
@@ -151,7 +153,7 @@ class OrthogonalRegularizer(Regularizer):
         self.factor = float(as_strength(self, "factor", factor))
         self.mode = as_choice(self, "mode", mode, ("rows", "columns"))
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array:
         if len(x.shape) != 2:
             raise ValueError(f"OrthogonalRegularizer: a weight must be a matrix. Received: shape={tuple(x.shape)}")
         rows = x if self.mode == "rows" else ops.transpose(x)
@@ -160,7 +162,7 @@ class OrthogonalRegularizer(Regularizer):
         cosines = ops.matmul(rows, ops.transpose(rows)) * (1 - np.eye(count, dtype=rows.dtype))
         return ops.sum(ops.absolute(cosines)) * (0.5 * self.factor / max(count * (count - 1) / 2, 1))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"factor": self.factor, "mode": self.mode}
 
 
@@ -170,7 +172,7 @@ l1_l2 = L1L2
 orthogonal_regularizer = OrthogonalRegularizer
 
 
-def serialize(regularizer: Any) -> Any:
+def serialize(regularizer: RegularizerLike | None) -> Any:
     """Return the configuration of `regularizer` as plain data.
 
     Args:
@@ -184,7 +186,7 @@ def serialize(regularizer: Any) -> Any:
     return serialization.serialize_for_keras("regularizer", regularizer)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: str | Config | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the regularizer for a name or for a configuration that `serialize` has returned.
 
     Args:
@@ -202,7 +204,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     return serialization.deserialize("regularizer", config, custom_objects)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: RegularizerLike | None) -> Any:
     """Return the regularizer for a name such as "l2", a configuration or a regularizer; None for None.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import fastconv.serialization as serialization
@@ -123,6 +124,7 @@ from fastconv.layers.reshape import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from fastconv.typing import Config
 
 # Shorter and older names.
 AvgPool1D = AveragePooling1D
@@ -291,7 +293,7 @@ def serialize(layer: Layer) -> Any:
     return serialization.serialize_for_keras("layer", layer)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: str | Config | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return a new layer for a configuration that `serialize` has returned.
 
     Args:

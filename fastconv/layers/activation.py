@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import fastconv.activations as activations
@@ -11,6 +10,7 @@ from fastconv.arguments import as_axes, as_integer, as_number
 from fastconv.layers.base import Layer, check_count
 from fastconv.layers.weighted import Activated, Weighted, choices
 from fastconv.serialization import register
+from fastconv.typing import ActivationLike, Array, Axis, ConstraintLike, InitializerLike, RegularizerLike, Tree
 
 
 @register("layer")
@@ -33,11 +33,11 @@ class Activation(Activated):
 
     ARGUMENTS = ("activation",)
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
+    def __init__(self, activation: ActivationLike, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activation
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         return self.activation(inputs)
 
 
@@ -71,7 +71,7 @@ class ReLU(Layer):
         self.negative_slope = as_number(self, "negative_slope", negative_slope, 0)
         self.threshold = as_number(self, "threshold", threshold, 0)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
 
@@ -103,7 +103,7 @@ class LeakyReLU(Layer):
         negative_slope = kwargs.get("alpha", negative_slope)  # the name in Keras 2
         self.negative_slope = as_number(self, "negative_slope", negative_slope, 0)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         return ops.leaky_relu(inputs, self.negative_slope)
 
 
@@ -141,10 +141,10 @@ class PReLU(Weighted):
 
     def __init__(
         self,
-        alpha_initializer: Any = "Zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
-        shared_axes: int | Sequence[int] | None = None,
+        alpha_initializer: InitializerLike = "Zeros",
+        alpha_regularizer: RegularizerLike | None = None,
+        alpha_constraint: ConstraintLike | None = None,
+        shared_axes: Axis | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -156,7 +156,7 @@ class PReLU(Weighted):
         axes = None if shared_axes is None else as_axes(self, "shared_axes", shared_axes)
         self.shared_axes = [axes] if isinstance(axes, int) else axes
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Tree) -> None:
         rank = len(input_shape)
         if not all(-rank <= axis < rank and axis % rank for axis in self.shared_axes or ()):
             raise ValueError(
@@ -166,7 +166,7 @@ class PReLU(Weighted):
         shared = {axis % rank for axis in self.shared_axes or ()}
         self.alpha = self.weight("alpha", [1 if i in shared else n for i, n in enumerate(input_shape)][1:])
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         return ops.relu(inputs) - self.alpha * ops.relu(-inputs)
 
 
@@ -194,7 +194,7 @@ class ELU(Layer):
         super().__init__(**kwargs)
         self.alpha = as_number(self, "alpha", alpha)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         return ops.elu(inputs, self.alpha)
 
 
@@ -215,11 +215,11 @@ class Softmax(Layer):
 
     ARGUMENTS = ("axis",)
 
-    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: Axis = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = as_axes(self, "axis", axis)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         return ops.softmax(inputs, self.axis)
 
 
@@ -256,7 +256,7 @@ class Maxout(Layer):
         self.num_units = check_count(self, "num_units", num_units)
         self.axis = as_integer(self, "axis", axis)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         shape, at = inputs.shape, self.axis % inputs.ndim
         if shape[at] % self.num_units:
             raise ValueError(

@@ -15,11 +15,12 @@ import numpy as np
 import fastconv.config as config
 import fastconv.ops as ops
 from fastconv.arguments import as_choice, as_number, is_number, plain
-from fastconv.layers.base import check_count
+from fastconv.layers.base import Layer, check_count
 from fastconv.layers.preprocessing import middle, sides
 from fastconv.layers.regularization import RandomLayer
 from fastconv.ops.image import batch_of, check_sampling, crop_at, flip_some, stretch
 from fastconv.serialization import register
+from fastconv.typing import Array, Tree
 
 Factor = float | Sequence[float]
 
@@ -38,11 +39,11 @@ class RandomImageLayer(RandomLayer):
         super().__init__(seed, **kwargs)
         self.data_format = config.standardize_data_format(data_format)
 
-    def call(self, inputs: Any, training: bool = True) -> Any:
+    def call(self, inputs: Array, training: bool = True) -> Array:
         x, unbatch = batch_of(self.name, inputs)
         return unbatch(self.transform_images(x, self.get_random_transformation(x, training), training))
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: int | None = None) -> Any:
+    def get_random_transformation(self, data: Array, training: bool = True, seed: int | None = None) -> Tree:
         """Draw the random numbers for a batch. Return None if `training` is false.
 
         Each call draws new numbers unless `seed` is given.
@@ -51,15 +52,15 @@ class RandomImageLayer(RandomLayer):
             return None
         return self.draw(data, self.next_seed() if seed is None else np.array([seed], np.uint64))
 
-    def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
+    def transform_images(self, images: Array, transformation: Tree, training: bool = True) -> Array:
         """Return a batch changed by `transformation`, which `get_random_transformation` has returned."""
         return self.transform(images, transformation) if training else images
 
-    def draw(self, images: Any, seed: Any) -> Any:
+    def draw(self, images: Array, seed: Array) -> Tree:
         """Return the transformation of a batch for a seed, (1,) uint64."""
         raise NotImplementedError
 
-    def transform(self, images: Any, transformation: Any) -> Any:
+    def transform(self, images: Array, transformation: Tree) -> Array:
         """Return a batch changed by a transformation."""
         raise NotImplementedError
 
@@ -104,10 +105,10 @@ class RandomFlip(RandomImageLayer):
         super().__init__(seed, data_format, **kwargs)
         self.mode = as_choice(self, "mode", mode, self.MODES)
 
-    def draw(self, images: Any, seed: Any) -> dict:
+    def draw(self, images: Array, seed: Array) -> dict[str, Any]:
         return {"flips": ops.random_uniform((images.shape[0], 1, 1, 1), seed) <= 0.5}
 
-    def transform(self, images: Any, transformation: dict) -> Any:
+    def transform(self, images: Array, transformation: dict[str, Any]) -> Array:
         flips = ops.reshape(transformation["flips"], (images.shape[0],))
         return flip_some(images, flips, self.mode != "vertical", self.mode != "horizontal", self.data_format)
 
@@ -154,7 +155,7 @@ class RandomCrop(RandomImageLayer):
         self.height = check_count(self, "height", height)
         self.width = check_count(self, "width", width)
 
-    def draw(self, images: Any, seed: Any) -> tuple | None:
+    def draw(self, images: Array, seed: Array) -> tuple[Array, ...] | None:
         h, w = sides(images, self.data_format)
         if h <= self.height or w <= self.width:
             return None
@@ -162,7 +163,7 @@ class RandomCrop(RandomImageLayer):
         starts = ops.cast(ops.random_uniform((2,), seed) * choices, "int32")
         return starts[0], starts[1]
 
-    def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
+    def transform_images(self, images: Array, transformation: Tree, training: bool = True) -> Array:
         if transformation is None or not training:
             return middle(images, self.height, self.width, self.data_format)
         starts = ops.stack([ops.convert_to_tensor(start) for start in transformation])
@@ -190,11 +191,11 @@ class RandomAffine(RandomImageLayer):
         self.interpolation = interpolation
         self.fill_value = as_number(self, "fill_value", fill_value)
 
-    def matrices(self, images: Any, transformation: dict) -> Any:
+    def matrices(self, images: Array, transformation: dict[str, Any]) -> Array:
         """Return the maps, (N, 8), for `ops.image.affine_transform`."""
         raise NotImplementedError
 
-    def transform(self, images: Any, transformation: dict) -> Any:
+    def transform(self, images: Array, transformation: dict[str, Any]) -> Array:
         return ops.image.affine_transform(
             images,
             self.matrices(images, transformation),
@@ -255,12 +256,12 @@ class RandomTranslation(RandomAffine):
             both_signs(self, "height_factor", height_factor),
         ]
 
-    def draw(self, images: Any, seed: Any) -> dict:
+    def draw(self, images: Array, seed: Array) -> dict[str, Any]:
         h, w = sides(images, self.data_format)
         shares = uniform_columns(images.shape[0], self._ranges, seed)
         return {"translations": shares * np.array([w, h], "float32")}
 
-    def matrices(self, images: Any, transformation: dict) -> Any:
+    def matrices(self, images: Array, transformation: dict[str, Any]) -> Array:
         x, y = columns(transformation["translations"], images.shape[0])
         return transforms(1, 0, -x, 0, 1, -y)
 
@@ -299,19 +300,19 @@ class RandomRotation(RandomAffine):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.factor = factor_range(self, factor, -1)
 
-    def draw(self, images: Any, seed: Any) -> dict:
+    def draw(self, images: Array, seed: Array) -> dict[str, Any]:
         low, high = self.factor
         angle = ops.random_uniform((images.shape[0],), seed, 360 * low, 360 * high)
         return {"angle": angle, "rotation_matrix": self._rotation(images, angle * (math.pi / 180))}
 
-    def _rotation(self, images: Any, angle: Any) -> Any:
+    def _rotation(self, images: Array, angle: Array) -> Array:
         """Return maps that rotate around the centre of the image, for angles in radians."""
         h, w = sides(images, self.data_format)
         x, y = (w - 1) / 2, (h - 1) / 2
         cos, sin = ops.cos(angle), ops.sin(angle)
         return transforms(cos, -sin, x - x * cos + y * sin, sin, cos, y - x * sin - y * cos)
 
-    def matrices(self, images: Any, transformation: dict) -> Any:
+    def matrices(self, images: Array, transformation: dict[str, Any]) -> Array:
         return transformation["rotation_matrix"]
 
 
@@ -361,11 +362,11 @@ class RandomZoom(RandomAffine):
             raise ValueError(f"RandomZoom: factors must be above -1. Received: {height_factor=}, {width_factor=}")
         self._ranges = [(1 + low, 1 + high) for low, high in ranges]
 
-    def draw(self, images: Any, seed: Any) -> dict:
+    def draw(self, images: Array, seed: Array) -> dict[str, Any]:
         zooms = uniform_columns(images.shape[0], self._ranges, seed)
         return {"height_zoom": zooms[:, :1], "width_zoom": zooms[:, -1:]}
 
-    def matrices(self, images: Any, transformation: dict) -> Any:
+    def matrices(self, images: Array, transformation: dict[str, Any]) -> Array:
         h, w = sides(images, self.data_format)
         (x,) = columns(transformation["width_zoom"], images.shape[0])
         (y,) = columns(transformation["height_zoom"], images.shape[0])
@@ -419,12 +420,12 @@ class RandomShear(RandomAffine):
             raise ValueError(f"RandomShear: {name} must be at least 0. Received: {name}={factor!r}")
         return low, high
 
-    def draw(self, images: Any, seed: Any) -> dict:
+    def draw(self, images: Array, seed: Array) -> dict[str, Any]:
         n = images.shape[0]
         x, y, sign = columns(uniform_columns(n, [*self._ranges, (-1, 1)], seed), n)
         return {"shear_factor": ops.stack([x, y], 1) * ops.expand_dims(ops.where(sign > 0, 1.0, -1.0), 1)}
 
-    def matrices(self, images: Any, transformation: dict) -> Any:
+    def matrices(self, images: Array, transformation: dict[str, Any]) -> Array:
         x, y = columns(transformation["shear_factor"], images.shape[0])
         return transforms(1, x, 0, y, 1, 0)
 
@@ -474,11 +475,11 @@ class RandomContrast(RandomStretch):
         100.0
     """
 
-    def draw(self, images: Any, seed: Any) -> dict:
+    def draw(self, images: Array, seed: Array) -> dict[str, Any]:
         lower, upper = self.factor
         return {"contrast_factor": ops.random_uniform((images.shape[0], 1, 1, 1), seed, 1 - lower, 1 + upper)}
 
-    def transform(self, images: Any, transformation: dict) -> Any:
+    def transform(self, images: Array, transformation: dict[str, Any]) -> Array:
         factor = ops.cast(ops.reshape(transformation["contrast_factor"], (images.shape[0], 1)), images.dtype)
         mean = ops.mean(images, (1, 2) if self.data_format == "channels_last" else (2, 3))
         return stretch(images, factor[:, 0], mean * (1 - factor), self.value_range, self.data_format)
@@ -507,12 +508,12 @@ class RandomBrightness(RandomStretch):
 
     LOWEST = -1.0
 
-    def draw(self, images: Any, seed: Any) -> dict:
+    def draw(self, images: Array, seed: Array) -> dict[str, Any]:
         low, high = self.factor
         shares = ops.random_uniform((images.shape[0], 1, 1, 1), seed, low, high)
         return {"rgb_delta": shares * (self.value_range[1] - self.value_range[0])}
 
-    def transform(self, images: Any, transformation: dict) -> Any:
+    def transform(self, images: Array, transformation: dict[str, Any]) -> Array:
         n, channels = images.shape[0], images.shape[3 if self.data_format == "channels_last" else 1]
         delta = ops.cast(ops.reshape(transformation["rgb_delta"], (n, 1)), images.dtype)
         ones = np.ones(n, images.dtype)
@@ -522,7 +523,7 @@ class RandomBrightness(RandomStretch):
 # ---- helpers ---------------------------------------------------------------------------------------------------------
 
 
-def factor_range(layer: Any, factor: Factor, lowest: float) -> tuple[float, float]:
+def factor_range(layer: Layer, factor: Factor, lowest: float) -> tuple[float, float]:
     """Return (low, high) of a factor. A number f stands for (max(-f, lowest), f).
 
     Raises:
@@ -540,7 +541,7 @@ def factor_range(layer: Any, factor: Factor, lowest: float) -> tuple[float, floa
     return low, high
 
 
-def both_signs(layer: Any, name: str, factor: Factor) -> tuple[float, float]:
+def both_signs(layer: Layer, name: str, factor: Factor) -> tuple[float, float]:
     """Return (low, high) of a factor. A number f stands for (-f, f). Raises ValueError outside [-1, 1]."""
     low, high = ends(factor)
     if not -1 <= low <= high <= 1:
@@ -561,19 +562,19 @@ def ends(factor: Factor) -> tuple[float, float]:
     return low, high
 
 
-def uniform_columns(n: int, ranges: Sequence[tuple[float, float]], seed: Any) -> Any:
+def uniform_columns(n: int, ranges: Sequence[tuple[float, float]], seed: Array) -> Array:
     """Return uniform random numbers, (n, len(ranges)), with a column for each range."""
     low, high = np.array(ranges, "float32").T
     return ops.random_uniform((n, len(ranges)), seed) * (high - low) + low
 
 
-def columns(x: Any, n: int) -> list:
+def columns(x: Array, n: int) -> list[Array]:
     """Return the columns of x, (n, ...)."""
     x = ops.convert_to_tensor(x)
     return [ops.reshape(column, (n,)) for column in ops.split(x, x.shape[1], 1)]
 
 
-def transforms(*numbers: Any) -> Any:
+def transforms(*numbers: Array) -> Array:
     """Return maps (N, 8) for six coefficients, which may be numbers or arrays (N,); the last two entries are 0."""
     n = next(len(a) for a in numbers if np.ndim(a) or hasattr(a, "shape"))
     full = [a if hasattr(a, "shape") else np.full(n, a, "float32") for a in (*numbers, 0, 0)]

@@ -38,6 +38,19 @@ from fastconv.serialization import (
     serialize,
     serialize_for_keras,
 )
+from fastconv.typing import (
+    Array,
+    ArrayLike,
+    Config,
+    ConstraintLike,
+    DTypeLike,
+    InitializerLike,
+    PaddingLike,
+    RegularizerLike,
+    Shape,
+    ShapeLike,
+    Tree,
+)
 from fastconv.utils.memory import check_memory
 from fastconv.utils.naming import unique_name
 from fastconv.utils.nesting import allow_nesting
@@ -103,14 +116,14 @@ class Layer:
     def __init__(
         self,
         *,
-        activity_regularizer: Any = None,
+        activity_regularizer: RegularizerLike | None = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         autocast: bool = True,
         name: str | None = None,
-        input_shape: Sequence[int | None] | None = None,
+        input_shape: ShapeLike | None = None,
         input_dim: int | None = None,
-        weights: Sequence[Any] | None = None,
+        weights: Sequence[ArrayLike] | None = None,
     ) -> None:
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(f"{type(self).__name__}: name must be a string without '/'. Received: name={name!r}")
@@ -137,17 +150,17 @@ class Layer:
         super().__init_subclass__(**kwargs)
         name_places_of(cls)
         if "build" in vars(cls):
-            cls.build = _noted(cls.build)  # type: ignore[method-assign]
+            cls.build = _noted(cls.build)  # type: ignore[method-assign]  # wraps the method of the subclass
         if "__init__" in vars(cls) and not is_of_this_package(cls):
-            cls.__init__ = recording(cls.__init__, OF_ALL_LAYERS)  # type: ignore[method-assign]
+            cls.__init__ = recording(cls.__init__, OF_ALL_LAYERS)  # type: ignore[method-assign]  # the same
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Tree) -> None:
         """Create the variables for an input of `input_shape`, which begins with the batch; unknown sizes are None."""
         self.built = True
         known = input_shape is not None
         self.build_shape = map_shapes(lambda shape: (None, *shape[1:]), input_shape) if known else None
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the output for `inputs`; written with ops."""
         raise NotImplementedError(f"{type(self).__name__} must define call(self, inputs)")
 
@@ -182,7 +195,7 @@ class Layer:
         elif is_metric(value):
             Layer.last_change = next(_changes)
 
-    def _note_nesting(self, parts: Iterable[Any]) -> None:
+    def _note_nesting(self, parts: Iterable[object]) -> None:
         """Allow calls to nest as deeply as the new parts of this layer need."""
         depth = 1 + max((part._nesting for part in parts if isinstance(part, Layer)), default=-1)
         if depth > self._nesting:
@@ -226,7 +239,7 @@ class Layer:
     def _own_variables(self) -> list[Variable]:
         return [part for part in self._parts() if isinstance(part, Variable)]
 
-    def _signature(self) -> frozenset:
+    def _signature(self) -> frozenset[Any]:
         """Return the state of the layer and the layers inside on which graphs depend: settings, parts, `trainable`."""
         parts = self._parts()
         inner = [part._signature() for part in parts if isinstance(part, Layer)]
@@ -235,13 +248,13 @@ class Layer:
     def add_weight(
         self,
         shape: Sequence[int] | None = None,
-        initializer: Any = None,
-        dtype: Any = None,
+        initializer: InitializerLike | None = None,
+        dtype: DTypeLike | None = None,
         *,
         trainable: bool = True,
         autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike | None = None,
+        constraint: ConstraintLike | None = None,
         aggregation: str | None = "none",
         overwrite_with_gradient: bool = False,
         name: str | None = None,
@@ -295,12 +308,12 @@ class Layer:
     def add_variable(
         self,
         shape: Sequence[int],
-        initializer: Any,
-        dtype: Any = None,
+        initializer: InitializerLike,
+        dtype: DTypeLike | None = None,
         trainable: bool = True,
         autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike | None = None,
+        constraint: ConstraintLike | None = None,
         name: str | None = None,
     ) -> Variable:
         """Create a variable of the layer and return it; see `add_weight`."""
@@ -361,7 +374,7 @@ class Layer:
         """The variables of `metrics`."""
         return [v for metric in self.metrics for v in metric.variables]
 
-    def add_loss(self, loss: Any) -> None:
+    def add_loss(self, loss: ArrayLike) -> None:
         """Add a scalar, or the sum of an array, to the loss that training minimizes. To be used inside `call`.
 
         Raises:
@@ -373,7 +386,7 @@ class Layer:
         losses.append(ops.sum(loss))
 
     @property
-    def losses(self) -> list[Any]:
+    def losses(self) -> list[Array]:
         """Penalties on the trainable weights, followed by losses and activity penalties that the last call added."""
         penalties = [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
         return [*penalties, *vars(self).get("_call_losses", ())]
@@ -382,7 +395,7 @@ class Layer:
         """Return copies of the weights, in the order of `weights`."""
         return [v.numpy() for v in self.weights]
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Assign arrays to the weights, in the order of `weights`.
 
         Raises:
@@ -401,11 +414,11 @@ class Layer:
                 )
         assign_all(zip(variables, arrays))
 
-    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+    def save_own_variables(self, store: MutableMapping[str, Array]) -> None:
         """Store the weights of this layer itself under "0", "1" and so on; trainable weights come first."""
         store.update({str(i): variable.numpy() for i, variable in enumerate(self._own_weights())})
 
-    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+    def load_own_variables(self, store: Mapping[str, Array]) -> None:
         """Assign weights that `save_own_variables` has stored.
 
         Raises:
@@ -426,7 +439,7 @@ class Layer:
 
     # ---- configuration -------------------------------------------------------------------------------------------
 
-    def get_config(self) -> dict:
+    def get_config(self) -> Config:
         """Return the constructor arguments as plain data, from which `from_config` makes an equal layer.
 
         Arguments of a user's constructor are recorded if they are plain data. A subclass that has other arguments, or
@@ -444,15 +457,15 @@ class Layer:
         return for_constructor(self, config, complete=is_of_this_package(type(self).get_config))
 
     @classmethod
-    def from_config(cls, config: dict) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """Return a new layer for a configuration that `get_config` has returned, here or in Keras."""
         return cls(**arguments(cls, config))
 
-    def get_build_config(self) -> dict[str, Any] | None:
+    def get_build_config(self) -> Config | None:
         """Return the argument of `build_from_config`: the shape of the input, or None if the layer is not built."""
         return None if self.build_shape is None else {"input_shape": self.build_shape}
 
-    def build_from_config(self, config: Mapping[str, Any] | None) -> None:
+    def build_from_config(self, config: Config | None) -> None:
         """Build the layer from the result of `get_build_config`."""
         if config and "input_shape" in config:
             self.build(config["input_shape"])
@@ -482,9 +495,9 @@ class Layer:
 
     def stateless_call(
         self,
-        trainable_variables: Sequence[Any],
-        non_trainable_variables: Sequence[Any],
-        *args: Any,
+        trainable_variables: Sequence[ArrayLike],
+        non_trainable_variables: Sequence[ArrayLike],
+        *args: Tree,
         return_losses: bool = False,
         **kwargs: Any,
     ) -> tuple[Any, ...]:
@@ -508,14 +521,14 @@ class Layer:
         trained = paired(owner, "trainable_variables", self.trainable_variables, trainable_variables)
         others = paired(owner, "non_trainable_variables", self.non_trainable_variables, non_trainable_variables)
 
-        def run(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        def run(*args: Tree, **kwargs: Any) -> tuple[Any, ...]:
             outputs = self(*args, **kwargs)
             return (outputs, self.losses) if return_losses else (outputs,)
 
         (outputs, *losses), after = run_on([*trained, *others], run, *args, **kwargs)
         return (outputs, after[len(trained) :], *losses)
 
-    def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+    def __call__(self, *args: Tree, training: bool | None = None, **kwargs: Any) -> Tree:
         """Apply the layer: to arrays immediately, to symbolic tensors by adding a node to the graph of a model."""
         self._check_initialized()
         names = argument_names(type(self).call)
@@ -539,7 +552,7 @@ class Layer:
         finally:
             _context.training = before
 
-    def _call(self, args: tuple, kwargs: dict) -> Any:
+    def _call(self, args: tuple[Tree, ...], kwargs: dict[str, Any]) -> Tree:
         """Return the outputs, and keep losses that the call adds, for `losses` of this and all surrounding layers."""
         outer, _context.losses = getattr(_context, "losses", None), []
         try:
@@ -553,7 +566,7 @@ class Layer:
                 outer.extend(_context.losses)
             _context.losses = outer
 
-    def _activity_penalty(self, output: Any) -> Any:
+    def _activity_penalty(self, output: Array) -> Array:
         """Return the penalty on an output divided by the batch size, so that it does not grow with the batch."""
         penalty = self.activity_regularizer(output)
         return penalty / max(output.shape[0], 1) if output.shape else penalty
@@ -562,7 +575,7 @@ class Layer:
         if "built" not in vars(self):
             raise RuntimeError(f"{type(self).__name__}: __init__ must call super().__init__()")
 
-    def _apply(self, args: tuple, kwargs: dict) -> Any:
+    def _apply(self, args: tuple[Tree, ...], kwargs: dict[str, Any]) -> Tree:
         """Add a node to the graph. Errors name the layer and the shapes of its inputs."""
         try:
             outputs = apply(self, args, kwargs)
@@ -572,10 +585,10 @@ class Layer:
             shapes = ", ".join(str(t.shape) for t in leaves(args) if isinstance(t, KerasTensor))
             raise ValueError(f"{self.name} ({type(self).__name__}), inputs of shape {shapes}: {error}") from error
 
-    def _cast(self, tree: Any) -> Any:
+    def _cast(self, tree: Tree) -> Tree:
         """Cast numbers to the dtype of the layer. Symbolic tensors are cast when their graph runs."""
 
-        def cast(leaf: Any) -> Any:
+        def cast(leaf: Array) -> Tree:
             if isinstance(leaf, (KerasTensor, Variable)) or not self.autocast:
                 return leaf
             return ops.cast(leaf if isinstance(leaf, Tensor) else as_array(leaf), self.dtype)
@@ -583,7 +596,7 @@ class Layer:
         is_nested_numbers = isinstance(tree, (list, tuple)) and not any(hasattr(x, "shape") for x in leaves(tree))
         return cast(tree) if is_nested_numbers else rebuild(tree, [cast(leaf) for leaf in leaves(tree)])
 
-    def _ensure_built(self, args: tuple) -> None:
+    def _ensure_built(self, args: tuple[Tree, ...]) -> None:
         if self.built:
             return
         first = args[0] if args else ()
@@ -592,7 +605,7 @@ class Layer:
             self.set_weights(self._first_weights)
             self._first_weights = None
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Tree) -> Tree:
         """Return the shape of the output for an input of `input_shape`.
 
         Shapes begin with the batch; unknown sizes are None.
@@ -603,7 +616,7 @@ class Layer:
             outputs = self._applied_to(input_shape)
         return rebuild(outputs, [leaf.shape for leaf in leaves(outputs)])
 
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_spec(self, *args: Tree, **kwargs: Any) -> Tree:
         """Return symbolic tensors with the shapes and dtypes of the outputs, for symbolic inputs.
 
         The layer is not built, and no memory is allocated for weights.
@@ -613,7 +626,7 @@ class Layer:
             outputs = apply(self, args, kwargs)
         return map_leaves(lambda t: KerasTensor(t.shape, t.dtype, name=t.name), outputs)
 
-    def _applied_to(self, input_shape: Any) -> Any:
+    def _applied_to(self, input_shape: Tree) -> Tree:
         """Build the layer and the layers inside, and return the symbolic outputs for inputs of `input_shape`."""
         inputs = map_shapes(lambda shape: KerasTensor(as_shape(self, "input_shape", shape), self.dtype), input_shape)
         self._ensure_built((inputs,))
@@ -662,7 +675,7 @@ def copies_of_containers(layer: Layer) -> list[tuple[Any, Any]]:
     return [(held, copy.copy(held)) for held in vars(layer).values() if type(held) in (list, dict, set)]
 
 
-def _as_plain(value: Any) -> Any:
+def _as_plain(value: object) -> Any:
     """Return an argument as configurations contain it; a layer, as in Keras, with its module."""
     if isinstance(value, Layer):
         return serialize_for_keras("layer", value)
@@ -673,14 +686,14 @@ def _noted(build: Callable[[Any, Any], None]) -> Callable[..., None]:
     """Return a `build` that also marks the layer as built."""
 
     @functools.wraps(build)
-    def build_and_note(self: Layer, input_shape: Any = None) -> None:
+    def build_and_note(self: Layer, input_shape: Tree = None) -> None:
         build(self, input_shape)
         Layer.build(self, input_shape)
 
     return build_and_note
 
 
-def map_shapes(function: Callable[[Sequence[int | None]], Any], shapes: Any) -> Any:
+def map_shapes(function: Callable[[ShapeLike], object], shapes: Tree) -> Tree:
     """Apply `function` to each shape in nested lists, tuples and dicts of shapes."""
     if isinstance(shapes, dict):
         return {key: map_shapes(function, shape) for key, shape in shapes.items()}
@@ -701,12 +714,12 @@ def default_training(method: Callable[..., Any]) -> bool:
     return inspect.signature(method).parameters["training"].default is True
 
 
-def parts_of(tree: Any) -> list[Layer | Variable]:
+def parts_of(tree: Tree) -> list[Layer | Variable]:
     """Return the layers and variables in nested lists, tuples and dicts, each once."""
     return list(dict.fromkeys(leaf for leaf in leaves(tree) if isinstance(leaf, (Layer, Variable))))
 
 
-def is_metric(thing: Any) -> bool:
+def is_metric(thing: object) -> bool:
     """Return whether `thing` is a metric, recognized here by its methods."""
     return hasattr(thing, "update_state") and hasattr(thing, "reset_state") and not isinstance(thing, Layer)
 
@@ -716,21 +729,21 @@ def _once(own: Iterable[Variable], inner: Iterable[Iterable[Variable]]) -> list[
     return list(dict.fromkeys(chain(own, *inner)))
 
 
-def check_rank(layer: Layer, inputs: Any, rank: int) -> None:
+def check_rank(layer: Layer, inputs: Array, rank: int) -> None:
     """Raise ValueError if `inputs`, a tensor or a shape, does not have `rank` axes."""
-    shape = getattr(inputs, "shape", inputs)
+    shape: Array = getattr(inputs, "shape", inputs)
     if len(shape) != rank:
         raise ValueError(
             f"{layer.name}: {type(layer).__name__} takes inputs with {rank} axes. Received: shape={tuple(shape)}"
         )
 
 
-def check_count(layer: Layer, name: str, value: Any) -> int:
+def check_count(layer: Layer, name: str, value: object) -> int:
     """Return `value` as an int. Raises ValueError unless it is an integer of at least 1."""
     return as_integer(layer, name, value, 1)
 
 
-def padding_of(layer: Any, padding: Any, names: Sequence[str] = NAMED_PADDINGS) -> Any:
+def padding_of(layer: Any, padding: PaddingLike, names: Sequence[str] = NAMED_PADDINGS) -> Any:
     """Return `padding` of a window over `layer.rank` axes: a name in `names`, or a pair (before, after) per axis.
 
     Raises:
@@ -744,7 +757,7 @@ def padding_of(layer: Any, padding: Any, names: Sequence[str] = NAMED_PADDINGS) 
     return standardize_padding(type(layer).__name__, sides, layer.rank, names)
 
 
-def dtype_name(layer: Layer, dtype: Any) -> str:
+def dtype_name(layer: Layer, dtype: DTypeLike | None) -> str:
     """Return the name of a dtype that NumPy has, `config.floatx()` for None. Raises ValueError for anything else."""
     if dtype is None:
         return config.floatx()
@@ -756,9 +769,10 @@ def dtype_name(layer: Layer, dtype: Any) -> str:
         ) from None
 
 
-def weight_shape(layer: Layer, name: str | None, shape: Any) -> tuple[int, ...]:
+def weight_shape(layer: Layer, name: str | None, shape: ShapeLike | None) -> Shape:
     """Return `shape` as a tuple of ints, () for None. Raises ValueError if a size is unknown or not an integer."""
     sizes = as_shape(layer.name, "the shape of a weight", () if shape is None else shape)
-    if None in sizes:
+    known = tuple(n for n in sizes if n is not None)
+    if len(known) < len(sizes):
         raise ValueError(f"{layer.name}: the sizes of a weight must be known. Received: {name}.shape={shape}")
-    return sizes  # type: ignore[return-value]
+    return known

@@ -46,7 +46,7 @@ def _given_arguments(signature: inspect.Signature, args: Sequence[Any], kwargs: 
     return {name: _as_data(value) for name, value in [*given.items()][1:]}
 
 
-def _as_data(value: Any) -> Any:
+def _as_data(value: object) -> Any:
     """Return a copy of `value` if it is plain data, else `UNKNOWN`.
 
     Plain data are numbers, strings, booleans, None, and lists, tuples and dicts of plain data.
@@ -55,7 +55,7 @@ def _as_data(value: Any) -> Any:
     return value if _is_plain(value) else UNKNOWN
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     if isinstance(value, dict):
         return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
     return all(map(_is_plain, value)) if isinstance(value, (list, tuple)) else isinstance(value, PLAIN)
@@ -83,7 +83,7 @@ def arguments_beside(layer: Any, parts: Collection[str], names: Collection[str])
     return given
 
 
-def is_part(value: Any) -> bool:
+def is_part(value: object) -> bool:
     """Return whether a recorded argument was made of layers or tensors, or of nothing."""
     return value is UNKNOWN or value is None or value in ([], ())
 

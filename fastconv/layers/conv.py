@@ -12,6 +12,17 @@ from fastconv.engine import Variable
 from fastconv.layers.base import check_count, check_rank, padding_of
 from fastconv.layers.weighted import Activated, Weighted, choices
 from fastconv.serialization import register
+from fastconv.typing import (
+    ActivationLike,
+    Array,
+    ConstraintLike,
+    InitializerLike,
+    IntOrInts,
+    PaddingLike,
+    RegularizerLike,
+    ShapeLike,
+    Tree,
+)
 from fastconv.window import CONV_PADDINGS, NAMED_PADDINGS
 
 WINDOW = ("kernel_size", "strides", "padding", "data_format", "dilation_rate")
@@ -27,12 +38,12 @@ class Windowed(Activated, Weighted):
 
     def __init__(
         self,
-        kernel_size: int | Sequence[int],
-        strides: int | Sequence[int],
-        padding: Any,
+        kernel_size: IntOrInts,
+        strides: IntOrInts,
+        padding: PaddingLike,
         data_format: str | None,
-        dilation_rate: int | Sequence[int],
-        activation: Any,
+        dilation_rate: IntOrInts,
+        activation: ActivationLike | None,
         use_bias: bool,
         **kwargs: Any,
     ) -> None:
@@ -50,7 +61,7 @@ class Windowed(Activated, Weighted):
         self.activation = activation
         self.use_bias = as_flag(self, "use_bias", use_bias)
 
-    def channels(self, input_shape: Sequence[int | None]) -> int:
+    def channels(self, input_shape: ShapeLike) -> int:
         """Return the number of channels of inputs of a shape. Raises ValueError if it is not known."""
         check_rank(self, input_shape, self.rank + 2)
         channels = input_shape[-1 if self.data_format == "channels_last" else 1]
@@ -61,7 +72,7 @@ class Windowed(Activated, Weighted):
             )
         return channels
 
-    def finish(self, y: Any) -> Any:
+    def finish(self, y: Array) -> Array:
         """activation(y + b)."""
         if self.use_bias:
             last = self.data_format == "channels_last"
@@ -80,21 +91,21 @@ class Conv(Windowed):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | Sequence[int],
-        strides: int | Sequence[int] = 1,
-        padding: Any = "valid",
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
+        padding: PaddingLike = "valid",
         data_format: str | None = None,
-        dilation_rate: int | Sequence[int] = 1,
+        dilation_rate: IntOrInts = 1,
         groups: int = 1,
-        activation: Any = None,
+        activation: ActivationLike | None = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike | None = None,
+        bias_regularizer: RegularizerLike | None = None,
+        activity_regularizer: RegularizerLike | None = None,
+        kernel_constraint: ConstraintLike | None = None,
+        bias_constraint: ConstraintLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -116,7 +127,7 @@ class Conv(Windowed):
             bias_constraint=bias_constraint,
         )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Tree) -> None:
         channels = self.channels(input_shape)
         if channels % self.groups:
             raise ValueError(
@@ -127,11 +138,11 @@ class Conv(Windowed):
         if self.use_bias:
             self.bias = self.weight("bias", (self.filters,))
 
-    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+    def convolution_op(self, inputs: Array, kernel: Array) -> Array:
         """Return the convolution before the bias. A subclass may override it, for example to standardize the kernel."""
         return ops.conv(inputs, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, self.rank + 2)
         return self.finish(self.convolution_op(inputs, self.kernel))
 
@@ -243,21 +254,21 @@ class ConvTranspose(Windowed):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | Sequence[int],
-        strides: int | Sequence[int] = 1,
-        padding: Any = "valid",
-        output_padding: int | Sequence[int] | None = None,
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
+        padding: PaddingLike = "valid",
+        output_padding: IntOrInts | None = None,
         data_format: str | None = None,
-        dilation_rate: int | Sequence[int] = 1,
-        activation: Any = None,
+        dilation_rate: IntOrInts = 1,
+        activation: ActivationLike | None = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike | None = None,
+        bias_regularizer: RegularizerLike | None = None,
+        activity_regularizer: RegularizerLike | None = None,
+        kernel_constraint: ConstraintLike | None = None,
+        bias_constraint: ConstraintLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -275,7 +286,7 @@ class ConvTranspose(Windowed):
             bias_constraint=bias_constraint,
         )
 
-    def _smaller_than_strides(self, output_padding: int | Sequence[int]) -> tuple[int, ...]:
+    def _smaller_than_strides(self, output_padding: IntOrInts) -> tuple[int, ...]:
         values = as_integers(self, "output_padding", output_padding, 0, self.rank)
         if any(p >= s for p, s in zip(values, self.strides)):
             raise ValueError(
@@ -284,12 +295,12 @@ class ConvTranspose(Windowed):
             )
         return values
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Tree) -> None:
         self.kernel = self.weight("kernel", (*self.kernel_size, self.filters, self.channels(input_shape)))
         if self.use_bias:
             self.bias = self.weight("bias", (self.filters,))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, self.rank + 2)
         return self.finish(
             ops.conv_transpose(
@@ -386,21 +397,21 @@ class Conv3DTranspose(ConvTranspose):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | Sequence[int],
-        strides: int | Sequence[int] = 1,
-        padding: Any = "valid",
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
+        padding: PaddingLike = "valid",
         data_format: str | None = None,
-        output_padding: int | Sequence[int] | None = None,
-        dilation_rate: int | Sequence[int] = 1,
-        activation: Any = None,
+        output_padding: IntOrInts | None = None,
+        dilation_rate: IntOrInts = 1,
+        activation: ActivationLike | None = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike | None = None,
+        bias_regularizer: RegularizerLike | None = None,
+        activity_regularizer: RegularizerLike | None = None,
+        kernel_constraint: ConstraintLike | None = None,
+        bias_constraint: ConstraintLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -417,21 +428,21 @@ class DepthwiseConv(Windowed):
 
     def __init__(
         self,
-        kernel_size: int | Sequence[int],
-        strides: int | Sequence[int] = 1,
-        padding: Any = "valid",
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
+        padding: PaddingLike = "valid",
         depth_multiplier: int = 1,
         data_format: str | None = None,
-        dilation_rate: int | Sequence[int] = 1,
-        activation: Any = None,
+        dilation_rate: IntOrInts = 1,
+        activation: ActivationLike | None = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike | None = None,
+        bias_regularizer: RegularizerLike | None = None,
+        activity_regularizer: RegularizerLike | None = None,
+        depthwise_constraint: ConstraintLike | None = None,
+        bias_constraint: ConstraintLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -448,13 +459,13 @@ class DepthwiseConv(Windowed):
             bias_constraint=bias_constraint,
         )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Tree) -> None:
         channels = self.channels(input_shape)
         self.kernel = self.weight("depthwise", (*self.kernel_size, channels, self.depth_multiplier), "kernel")
         if self.use_bias:
             self.bias = self.weight("bias", (channels * self.depth_multiplier,))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, self.rank + 2)
         return self.finish(
             ops.depthwise_conv(inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
@@ -527,24 +538,24 @@ class SeparableConv(Windowed):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | Sequence[int],
-        strides: int | Sequence[int] = 1,
-        padding: Any = "valid",
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
+        padding: PaddingLike = "valid",
         data_format: str | None = None,
-        dilation_rate: int | Sequence[int] = 1,
+        dilation_rate: IntOrInts = 1,
         depth_multiplier: int = 1,
-        activation: Any = None,
+        activation: ActivationLike | None = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike | None = None,
+        pointwise_regularizer: RegularizerLike | None = None,
+        bias_regularizer: RegularizerLike | None = None,
+        activity_regularizer: RegularizerLike | None = None,
+        depthwise_constraint: ConstraintLike | None = None,
+        pointwise_constraint: ConstraintLike | None = None,
+        bias_constraint: ConstraintLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -565,7 +576,7 @@ class SeparableConv(Windowed):
             bias_constraint=bias_constraint,
         )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Tree) -> None:
         channels, multiplier = self.channels(input_shape), self.depth_multiplier
         self.depthwise_kernel = self.weight("depthwise", (*self.kernel_size, channels, multiplier), "depthwise_kernel")
         self.pointwise_kernel = self.weight(
@@ -574,7 +585,7 @@ class SeparableConv(Windowed):
         if self.use_bias:
             self.bias = self.weight("bias", (self.filters,))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, self.rank + 2)
         return self.finish(
             ops.separable_conv(

@@ -15,6 +15,18 @@ from fastconv.engine.tree import map_leaves
 from fastconv.layers.base import Layer, check_count
 from fastconv.layers.weighted import Activated, Weighted, choices
 from fastconv.serialization import custom_object_scope, is_nameless, register
+from fastconv.typing import (
+    ActivationLike,
+    Array,
+    Config,
+    ConstraintLike,
+    DTypeLike,
+    InitializerLike,
+    PartialShape,
+    RegularizerLike,
+    ShapeLike,
+    Tree,
+)
 
 
 @register("layer")
@@ -45,21 +57,22 @@ class InputLayer(Layer):
     """
 
     ARGUMENTS = ("shape", "batch_size")
+    output: KerasTensor
 
     def __init__(
         self,
-        shape: Sequence[int | None] | None = None,
+        shape: ShapeLike | None = None,
         batch_size: int | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
-        batch_shape: Sequence[int | None] | None = None,
+        batch_shape: ShapeLike | None = None,
         input_tensor: KerasTensor | None = None,
         optional: bool = False,
         name: str | None = None,
         trainable: bool = True,
-        input_shape: Sequence[int | None] | None = None,
-        batch_input_shape: Sequence[int | None] | None = None,
+        input_shape: ShapeLike | None = None,
+        batch_input_shape: ShapeLike | None = None,
     ) -> None:
         shape = shape if input_shape is None else input_shape
         batch_shape = batch_shape if batch_input_shape is None else batch_input_shape
@@ -89,12 +102,12 @@ class InputLayer(Layer):
         self._draw()
 
     @property
-    def batch_shape(self) -> tuple[int | None, ...]:
+    def batch_shape(self) -> PartialShape:
         """(batch_size, *shape)."""
         return (self.batch_size, *self.shape)
 
 
-def sizes_of_input(shape: Any, batch_size: Any, batch_shape: Any) -> tuple[int | None, ...]:
+def sizes_of_input(shape: object, batch_size: object, batch_shape: object) -> PartialShape:
     """Return the sizes of an input, beginning with the batch.
 
     Raises:
@@ -113,11 +126,13 @@ def sizes_of_input(shape: Any, batch_size: Any, batch_shape: Any) -> tuple[int |
     return sizes
 
 
-def check_tensor(tensor: Any, shape: Any, batch_size: Any, batch_shape: Any, dtype: Any) -> None:
+def check_tensor(
+    tensor: object, shape: object, batch_size: object, batch_shape: object, dtype: DTypeLike | None
+) -> None:
     """Raise ValueError if `tensor` is not symbolic, or if it contradicts another argument."""
     if not isinstance(tensor, KerasTensor) or not tensor.shape:
         raise ValueError(f"Input: tensor must be symbolic and have a batch axis. Received: {tensor=}")
-    given = {"shape": shape, "batch_size": batch_size, "batch_shape": batch_shape, "dtype": dtype}
+    given: dict[str, Any] = {"shape": shape, "batch_size": batch_size, "batch_shape": batch_shape, "dtype": dtype}
     of_tensor = {"shape": tensor.shape[1:], "batch_size": tensor.shape[0], "batch_shape": tensor.shape}
     for name, value in given.items():
         found = of_tensor.get(name, tensor.dtype)
@@ -126,12 +141,12 @@ def check_tensor(tensor: Any, shape: Any, batch_size: Any, batch_shape: Any, dty
 
 
 def Input(
-    shape: Sequence[int | None] | None = None,
+    shape: ShapeLike | None = None,
     batch_size: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
-    batch_shape: Sequence[int | None] | None = None,
+    batch_shape: ShapeLike | None = None,
     name: str | None = None,
     tensor: KerasTensor | None = None,
     optional: bool = False,
@@ -206,15 +221,15 @@ class Dense(Activated, Weighted):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike | None = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike | None = None,
+        bias_regularizer: RegularizerLike | None = None,
+        activity_regularizer: RegularizerLike | None = None,
+        kernel_constraint: ConstraintLike | None = None,
+        bias_constraint: ConstraintLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -230,14 +245,14 @@ class Dense(Activated, Weighted):
             bias_constraint=bias_constraint,
         )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Tree) -> None:
         if not input_shape or input_shape[-1] is None:
             raise ValueError(f"{self.name}: the last axis of the input must be known. Received: {input_shape=}")
         self.kernel = self.weight("kernel", (input_shape[-1], self.units))
         if self.use_bias:
             self.bias = self.weight("bias", (self.units,))
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Array, training: bool | None = None) -> Array:
         y = ops.matmul(inputs, self.kernel)
         return self.activation(y + self.bias if self.use_bias else y)
 
@@ -271,12 +286,12 @@ class Wrapper(Layer):
             raise ValueError(f"{type(self).__name__}: layer must be a Layer. Received: layer={layer!r}")
         self.layer: Any = layer
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Tree = None) -> None:
         if not self.layer.built:
             self.layer.build(input_shape)
 
     @classmethod
-    def from_config(cls, config: dict, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    def from_config(cls, config: Config, custom_objects: Mapping[str, Any] | None = None) -> Any:
         layer = serialization.deserialize("layer", config["layer"], custom_objects)
         return super().from_config({**config, "layer": layer})
 
@@ -302,12 +317,12 @@ class TimeDistributed(Wrapper):
         (2, 5, 26, 26, 4)
     """
 
-    def build(self, input_shape: Any) -> None:  # type: ignore[override]
+    def build(self, input_shape: Tree) -> None:  # type: ignore[override]  # needs the shape
         if len(input_shape) < 3:
             raise ValueError(f"{self.name}: inputs must have at least three axes. Received: {input_shape=}")
         super().build((input_shape[0], *input_shape[2:]))
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Array, training: bool = False) -> Array:
         if training and any(not v.trainable for v in self.layer.weights):  # update moving statistics step by step
             steps = [self.layer(inputs[:, t], training=training) for t in range(inputs.shape[1])]
             return ops.stack(steps, 1)
@@ -336,19 +351,19 @@ class Pipeline(Layer):
         super().__init__(name=name)
         self.layers = list(layers)
 
-    def call(self, inputs: Any, training: bool = True) -> Any:
+    def call(self, inputs: Array, training: bool = True) -> Array:
         for layer in self.layers:
             inputs = layer(inputs, training=training)
         return inputs
 
-    def get_config(self) -> dict:
+    def get_config(self) -> Config:
         return {
             "layers": [serialization.serialize_for_keras("layer", layer) for layer in self.layers],
             "name": self.name,
         }
 
     @classmethod
-    def from_config(cls, config: dict) -> Any:
+    def from_config(cls, config: Config) -> Any:
         layers = [serialization.deserialize("layer", data) for data in config["layers"]]
         return super().from_config({**config, "layers": layers})
 
@@ -367,7 +382,7 @@ class Identity(Layer):
         [1.0, 2.0]
     """
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         return inputs
 
 
@@ -401,8 +416,8 @@ class Lambda(Layer):
     def __init__(
         self,
         function: Callable[..., Any],
-        output_shape: Any = None,
-        mask: Any = None,
+        output_shape: object = None,
+        mask: object = None,
         arguments: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -414,7 +429,7 @@ class Lambda(Layer):
         self.function = function
         self.arguments = map_leaves(owned, dict(arguments or {}))
 
-    def get_config(self) -> dict:
+    def get_config(self) -> Config:
         """Return the arguments of the constructor.
 
         A user's function that has the name of a function of `ops` is saved as "Custom>name".
@@ -427,7 +442,7 @@ class Lambda(Layer):
 
     @classmethod
     def from_config(
-        cls, config: dict, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool | None = None
+        cls, config: Config, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool | None = None
     ) -> Any:
         """Return a new layer, whose function is a function of `ops`, an activation or a custom object.
 
@@ -443,11 +458,11 @@ class Lambda(Layer):
             named = serialization.get_registered_object(str(given.get("name"))) if is_nameless(function) else None
             return cls(**{**given, "function": named or function_named(function)})
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         return self.function(inputs, **self.arguments)
 
 
-def is_of_ops(name: Any) -> bool:
+def is_of_ops(name: object) -> bool:
     """Return whether a name in a configuration is the name of a function of `ops`."""
     return isinstance(name, str) and name in ops.__all__
 

@@ -14,6 +14,16 @@ from fastconv.arguments import as_choice, as_flag, as_integers
 from fastconv.layers.base import check_count, check_rank
 from fastconv.layers.weighted import Activated, Weighted, choices
 from fastconv.serialization import register
+from fastconv.typing import (
+    ActivationLike,
+    Array,
+    ConstraintLike,
+    InitializerLike,
+    IntOrInts,
+    PartialShape,
+    RegularizerLike,
+    Tree,
+)
 from fastconv.window import output_size
 
 
@@ -27,19 +37,19 @@ class LocallyConnected(Activated, Weighted):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | Sequence[int],
-        strides: int | Sequence[int] = 1,
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        activation: Any = None,
+        activation: ActivationLike | None = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike | None = None,
+        bias_regularizer: RegularizerLike | None = None,
+        activity_regularizer: RegularizerLike | None = None,
+        kernel_constraint: ConstraintLike | None = None,
+        bias_constraint: ConstraintLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -59,7 +69,7 @@ class LocallyConnected(Activated, Weighted):
             bias_constraint=bias_constraint,
         )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Tree) -> None:
         check_rank(self, input_shape, self.rank + 2)
         if None in input_shape[1:]:
             raise ValueError(
@@ -77,7 +87,7 @@ class LocallyConnected(Activated, Weighted):
         if self.use_bias:
             self.bias = self.weight("bias", (*self.output_size, self.filters))
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Tree) -> PartialShape:
         """Return the shape of the output for an input of `input_shape`, beginning with the batch."""
         check_rank(self, input_shape, self.rank + 2)
         sizes = self._output_size(input_shape)
@@ -102,7 +112,7 @@ class LocallyConnected(Activated, Weighted):
         windows = np.moveaxis(windows, self.rank, -1) if last else windows
         return windows.reshape(math.prod(self.output_size), -1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, self.rank + 2)
         images = inputs.shape[0]
         read = ops.take(ops.reshape(inputs, (images, -1)), self.places, 1)  # (N, windows, elements)

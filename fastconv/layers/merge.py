@@ -11,6 +11,7 @@ import fastconv.ops as ops
 from fastconv.arguments import as_axes, as_flag, as_integer, as_integers
 from fastconv.layers.base import Layer
 from fastconv.serialization import register
+from fastconv.typing import Array, ArrayLike, Axis
 
 
 class Merge(Layer):
@@ -18,7 +19,7 @@ class Merge(Layer):
 
     least, most = 1, 1 << 30
 
-    def call(self, inputs: Sequence[Any]) -> Any:
+    def call(self, inputs: Sequence[Array]) -> Array:
         if not isinstance(inputs, (list, tuple)) or not self.least <= len(inputs) <= self.most:
             count = "2" if self.most == 2 else f"at least {self.least}"
             raise ValueError(
@@ -26,7 +27,7 @@ class Merge(Layer):
             )
         return self.merge(inputs)
 
-    def merge(self, inputs: Sequence[Any]) -> Any:
+    def merge(self, inputs: Sequence[Array]) -> Array:
         """Return the combined inputs."""
         raise NotImplementedError
 
@@ -34,9 +35,9 @@ class Merge(Layer):
 class Reduction(Merge):
     """Apply an operation to the first two inputs, then to its result and the next input, broadcast as in NumPy."""
 
-    operation: Callable[[Any, Any], Any]
+    operation: Callable[[Array, Array], Array]
 
-    def merge(self, inputs: Sequence[Any]) -> Any:
+    def merge(self, inputs: Sequence[Array]) -> Array:
         return reduce(type(self).operation, inputs)
 
 
@@ -125,7 +126,7 @@ class Average(Reduction):
 
     operation = staticmethod(ops.add)
 
-    def merge(self, inputs: Sequence[Any]) -> Any:
+    def merge(self, inputs: Sequence[Array]) -> Array:
         return super().merge(inputs) * (1 / len(inputs))
 
 
@@ -197,7 +198,7 @@ class Concatenate(Merge):
         super().__init__(**kwargs)
         self.axis = as_integer(self, "axis", axis)
 
-    def merge(self, inputs: Sequence[Any]) -> Any:
+    def merge(self, inputs: Sequence[Array]) -> Array:
         return ops.concatenate(inputs, self.axis)
 
 
@@ -225,7 +226,7 @@ class Dot(Merge):
     ARGUMENTS = ("axes", "normalize")
     least = most = 2
 
-    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
+    def __init__(self, axes: Axis, normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         pair = as_integers(self, "axes", axes, count=2)
         if not all(pair):
@@ -233,7 +234,7 @@ class Dot(Merge):
         self.axes = as_axes(self, "axes", axes)
         self.normalize = as_flag(self, "normalize", normalize)
 
-    def merge(self, inputs: Sequence[Any]) -> Any:
+    def merge(self, inputs: Sequence[Array]) -> Array:
         pair = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
         if not all(-x.ndim <= axis < x.ndim and axis % x.ndim for x, axis in zip(inputs, pair)):
             raise ValueError(
@@ -250,7 +251,7 @@ class Dot(Merge):
         products = ops.matmul(a, ops.transpose(b, (0, 2, 1)))
         return ops.reshape(products, (a.shape[0], *(kept_a + kept_b or (1,))))
 
-    def _side(self, x: Any, axis: int) -> tuple[Any, tuple[int, ...]]:
+    def _side(self, x: Array, axis: int) -> tuple[Array, tuple[int, ...]]:
         """Return x as (N, all other axes, K), and the sizes of the other axes."""
         others = [i for i in range(1, x.ndim) if i != axis]
         kept = tuple(x.shape[i] for i in others)
@@ -261,7 +262,7 @@ class Dot(Merge):
         return rows, kept
 
 
-def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def add(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
     """Return the elementwise sum of a list of inputs; see `Add`.
 
     Args:
@@ -277,7 +278,7 @@ def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Add(**kwargs)(inputs)
 
 
-def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def subtract(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
     """Return the difference of two inputs; see `Subtract`.
 
     Args:
@@ -293,7 +294,7 @@ def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Subtract(**kwargs)(inputs)
 
 
-def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def multiply(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
     """Return the elementwise product of a list of inputs; see `Multiply`.
 
     Args:
@@ -309,7 +310,7 @@ def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Multiply(**kwargs)(inputs)
 
 
-def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def average(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
     """Return the elementwise mean of a list of inputs; see `Average`.
 
     Args:
@@ -325,7 +326,7 @@ def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Average(**kwargs)(inputs)
 
 
-def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def maximum(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
     """Return the elementwise maximum of a list of inputs; see `Maximum`.
 
     Args:
@@ -341,7 +342,7 @@ def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Maximum(**kwargs)(inputs)
 
 
-def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def minimum(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
     """Return the elementwise minimum of a list of inputs; see `Minimum`.
 
     Args:
@@ -357,7 +358,7 @@ def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Minimum(**kwargs)(inputs)
 
 
-def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(inputs: Sequence[ArrayLike], axis: int = -1, **kwargs: Any) -> Array:
     """Return a list of inputs joined along an axis; see `Concatenate`.
 
     Args:
@@ -374,7 +375,7 @@ def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
-def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
+def dot(inputs: Sequence[ArrayLike], axes: Axis = -1, **kwargs: Any) -> Array:
     """Return the dot products of the vectors of two inputs; see `Dot`.
 
     Args:

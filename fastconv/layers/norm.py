@@ -14,6 +14,17 @@ from fastconv.layers.core import Wrapper
 from fastconv.layers.weighted import Weighted, choices
 from fastconv.ops.norm import standardize
 from fastconv.serialization import register
+from fastconv.typing import (
+    Array,
+    Axis,
+    ConstraintLike,
+    DTypeLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    ShapeLike,
+    Tree,
+)
 
 
 class Affine(Weighted):
@@ -24,16 +35,16 @@ class Affine(Weighted):
 
     def __init__(
         self,
-        axis: int | Sequence[int],
+        axis: Axis,
         epsilon: float,
         center: bool,
         scale: bool,
-        beta_initializer: Any,
-        gamma_initializer: Any,
-        beta_regularizer: Any,
-        gamma_regularizer: Any,
-        beta_constraint: Any,
-        gamma_constraint: Any,
+        beta_initializer: InitializerLike,
+        gamma_initializer: InitializerLike,
+        beta_regularizer: RegularizerLike | None,
+        gamma_regularizer: RegularizerLike | None,
+        beta_constraint: ConstraintLike | None,
+        gamma_constraint: ConstraintLike | None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -50,28 +61,28 @@ class Affine(Weighted):
             gamma_constraint=gamma_constraint,
         )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Tree) -> None:
         shape = sizes_of(self, input_shape)
         self.gamma = self.weight("gamma", shape) if self.scale else None
         self.beta = self.weight("beta", shape) if self.center else None
 
-    def affine(self, x: Any, axes: Sequence[int]) -> Any:
+    def affine(self, x: Array, axes: Sequence[int]) -> Array:
         """Return gamma x + beta for gamma and beta with the sizes of `axes`. A missing gamma or beta is left out."""
         x = x * along(self.gamma, x.shape, axes) if self.scale else x
         return x + along(self.beta, x.shape, axes) if self.center else x
 
 
-def sizes_of(layer: Any, input_shape: Sequence[int | None]) -> tuple[int, ...]:
+def sizes_of(layer: Any, input_shape: ShapeLike) -> tuple[int, ...]:
     """Return the sizes of `layer.axis`. Raises ValueError if an axis does not exist or its size is unknown."""
     axes, rank = [layer.axis] if isinstance(layer.axis, int) else sorted(layer.axis), len(input_shape)
     if not all(-rank <= axis < rank and input_shape[axis] is not None for axis in axes):
         raise ValueError(
             f"{layer.name}: the size of axis={layer.axis} must be known. Received: input_shape={tuple(input_shape)}"
         )
-    return tuple(input_shape[axis] for axis in axes)  # type: ignore[misc]
+    return tuple(input_shape[axis] for axis in axes)  # type: ignore[misc]  # none of them is None
 
 
-def along(vector: Any, shape: Sequence[int], axes: Sequence[int]) -> Any:
+def along(vector: Array, shape: Sequence[int], axes: Sequence[int]) -> Array:
     """Return `vector`, which has the sizes of `axes`, reshaped to broadcast against an array of `shape`."""
     return ops.reshape(vector, [n if i in axes else 1 for i, n in enumerate(shape)])
 
@@ -146,14 +157,14 @@ class BatchNormalization(Affine):
         epsilon: float = 0.001,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike | None = None,
+        gamma_regularizer: RegularizerLike | None = None,
+        beta_constraint: ConstraintLike | None = None,
+        gamma_constraint: ConstraintLike | None = None,
         renorm: bool = False,
         renorm_clipping: Mapping[str, float] | None = None,
         renorm_momentum: float = 0.99,
@@ -174,7 +185,7 @@ class BatchNormalization(Affine):
             moving_variance_initializer=moving_variance_initializer,
         )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Tree) -> None:
         super().build(input_shape)
         shape = sizes_of(self, input_shape)
         self.moving_mean = self.weight("moving_mean", shape, trainable=False)
@@ -185,10 +196,10 @@ class BatchNormalization(Affine):
             self.renorm_mean = self.add_weight(shape, start, trainable=False, name="renorm_mean")
             self.renorm_stddev = self.add_weight(shape, self._first_stddev, trainable=False, name="renorm_stddev")
 
-    def _first_stddev(self, shape: Any, dtype: Any = None) -> Any:
+    def _first_stddev(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
         return ops.sqrt(self.moving_variance_initializer(shape, dtype))
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Array, training: bool = False) -> Array:
         if not training or not self.trainable:
             return ops.batch_normalization(
                 inputs, self.moving_mean, self.moving_variance, self.axis, self.beta, self.gamma, self.epsilon
@@ -205,7 +216,7 @@ class BatchNormalization(Affine):
         assign_all([(average, average * keep + ops.stop_gradient(batch) * (1 - keep)) for average, batch in averages])
         return y
 
-    def _renormalized(self, x: Any) -> tuple[Any, Any]:
+    def _renormalized(self, x: Array) -> tuple[Array, Array]:
         """Return gamma r and gamma d + beta, so that y = gamma (x' r + d) + beta for the batch-normalized input x'."""
         if 0 in x.shape:
             return self.gamma, self.beta
@@ -222,7 +233,7 @@ class BatchNormalization(Affine):
         r, d = (r * self.gamma, d * self.gamma) if self.scale else (r, d)
         return r, d + self.beta if self.center else d
 
-    def _average_deviations(self, mean: Any, variance: Any) -> None:
+    def _average_deviations(self, mean: Array, variance: Array) -> None:
         """Update the moving means and deviations. The moving variance is computed from the moving deviation."""
         mean, stddev = ops.stop_gradient(mean), ops.stop_gradient(ops.sqrt(variance + self.epsilon))
         averages = {
@@ -294,16 +305,16 @@ class LayerNormalization(Affine):
 
     def __init__(
         self,
-        axis: int | Sequence[int] = -1,
+        axis: Axis = -1,
         epsilon: float = 0.001,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike | None = None,
+        gamma_regularizer: RegularizerLike | None = None,
+        beta_constraint: ConstraintLike | None = None,
+        gamma_constraint: ConstraintLike | None = None,
         rms_scaling: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -313,7 +324,7 @@ class LayerNormalization(Affine):
         )  # fmt: skip
         self.rms_scaling = as_flag(self, "rms_scaling", rms_scaling)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         axes = [axis % inputs.ndim for axis in ([self.axis] if isinstance(self.axis, int) else self.axis)]
         if self.rms_scaling:
             return self.affine(inputs * ops.rsqrt(ops.var(inputs, axes, keepdims=True) + self.epsilon), axes)
@@ -355,12 +366,12 @@ class GroupNormalization(Affine):
         epsilon: float = 0.001,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike | None = None,
+        gamma_regularizer: RegularizerLike | None = None,
+        beta_constraint: ConstraintLike | None = None,
+        gamma_constraint: ConstraintLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -370,7 +381,7 @@ class GroupNormalization(Affine):
         count = as_integer(self, "groups", groups)
         self.groups = count if count == -1 else check_count(self, "groups", groups)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Tree) -> None:
         (channels,) = sizes_of(self, input_shape)
         if self.groups == -1:
             self.groups = channels
@@ -380,7 +391,7 @@ class GroupNormalization(Affine):
             )
         super().build(input_shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         at, shape = self.axis % inputs.ndim, tuple(inputs.shape)
         grouped = (*shape[:at], self.groups, shape[at] // self.groups, *shape[at + 1 :])
         axes = [i for i in range(1, len(grouped)) if i != at]
@@ -415,15 +426,15 @@ class RMSNormalization(Layer):
 
     ARGUMENTS = ("axis", "epsilon")
 
-    def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+    def __init__(self, axis: Axis = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = as_axes(self, "axis", axis)
         self.epsilon = as_number(self, "epsilon", epsilon)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Tree) -> None:
         self.scale = self.add_weight(sizes_of(self, input_shape), "ones", name="scale")
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Array) -> Array:
         axes = [axis % x.ndim for axis in ([self.axis] if isinstance(self.axis, int) else self.axis)]
         shares = ops.rsqrt(ops.mean(ops.square(x), axes, keepdims=True) + self.epsilon)
         return x * shares * along(self.scale, x.shape, axes)
@@ -447,11 +458,11 @@ class UnitNormalization(Layer):
 
     ARGUMENTS = ("axis",)
 
-    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: Axis = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = as_axes(self, "axis", axis)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         largest = ops.stop_gradient(ops.max(ops.abs(inputs), self.axis, keepdims=True))
         scaled = inputs / ops.maximum(largest, 1e-12)  # the squares neither overflow nor vanish
         shortest = ops.square(1e-12 / ops.maximum(largest, 1e-12))
@@ -488,11 +499,11 @@ class SpectralNormalization(Wrapper):
 
     ARGUMENTS = ("layer", "power_iterations")
 
-    def __init__(self, layer: Any, power_iterations: int = 1, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any) -> None:
         super().__init__(layer, **kwargs)
         self.power_iterations = check_count(self, "power_iterations", power_iterations)
 
-    def build(self, input_shape: Any) -> None:  # type: ignore[override]
+    def build(self, input_shape: Tree) -> None:  # type: ignore[override]  # needs the shape
         super().build(input_shape)
         if not hasattr(self.layer, "kernel"):
             raise ValueError(f"{self.name}: the layer must have a kernel. Received: layer={self.layer!r}")
@@ -501,7 +512,7 @@ class SpectralNormalization(Wrapper):
         self.kernel = self.layer.kernel  # the first weight, as in Keras
         self.vector_u = self.add_weight((1, outputs), start, trainable=False, name="vector_u")
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Array, training: bool = False) -> Array:
         if training:
             self._divide()
         return self.layer(inputs)
@@ -517,6 +528,6 @@ class SpectralNormalization(Wrapper):
         kernel.assign(ops.stop_gradient(kernel / ops.maximum(ops.reshape(value, ()), 1e-12)))
 
 
-def _unit(x: Any) -> Any:
+def _unit(x: Array) -> Array:
     """Return x divided by its length."""
     return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x)), 1e-24))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from fastconv.layers.base import Layer, check_rank, padding_of
 from fastconv.memory import check_fits
 from fastconv.ops.convert import as_float
 from fastconv.serialization import register
+from fastconv.typing import Array, IntOrInts, PaddingLike
 
 
 class Pooling(Layer):
@@ -25,9 +26,9 @@ class Pooling(Layer):
 
     def __init__(
         self,
-        pool_size: int | Sequence[int] = 2,
-        strides: int | Sequence[int] | None = None,
-        padding: Any = "valid",
+        pool_size: IntOrInts = 2,
+        strides: IntOrInts | None = None,
+        padding: PaddingLike = "valid",
         data_format: str | None = None,
         name: str | None = None,
         **kwargs: Any,
@@ -38,7 +39,7 @@ class Pooling(Layer):
         self.padding = padding_of(self, padding)
         self.data_format = config.standardize_data_format(data_format)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, self.rank + 2)
         return type(self).pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
@@ -55,7 +56,7 @@ class GlobalPooling(Layer):
         self.data_format = config.standardize_data_format(data_format)
         self.keepdims = as_flag(self, "keepdims", keepdims)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, self.rank + 2)
         first = 1 if self.data_format == "channels_last" else 2
         return type(self).reduce(inputs, tuple(range(first, first + self.rank)), self.keepdims)
@@ -72,12 +73,12 @@ class AdaptivePooling(Layer):
     rank: int
     reduce: Callable[..., Any]
 
-    def __init__(self, output_size: int | Sequence[int], data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, output_size: IntOrInts, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.output_size = as_integers(self, "output_size", output_size, 1, self.rank)
         self.data_format = config.standardize_data_format(data_format)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, self.rank + 2)
         first = 1 if self.data_format == "channels_last" else 2
         y = inputs
@@ -85,7 +86,7 @@ class AdaptivePooling(Layer):
             y = self._reduce_axis(y, axis, wanted)
         return y
 
-    def _reduce_axis(self, x: Any, axis: int, wanted: int) -> Any:
+    def _reduce_axis(self, x: Array, axis: int, wanted: int) -> Array:
         """Reduce one axis. A maximum or mean over several axes is computed axis by axis."""
         size, reduce = x.shape[axis], type(self).reduce
         if size % wanted == 0:
@@ -100,7 +101,7 @@ class AdaptivePooling(Layer):
         inside = (places < ends).reshape((wanted, longest, *(1,) * (len(x.shape) - axis - 1)))
         return self.reduce_inside(windows, inside, axis + 1)
 
-    def reduce_inside(self, x: Any, inside: np.ndarray, axis: int) -> Any:
+    def reduce_inside(self, x: Array, inside: np.ndarray, axis: int) -> Array:
         """Reduce `axis` of x over the elements for which `inside` is true.
 
         The other elements repeat the last element of their window, so a maximum may include them.
@@ -328,7 +329,7 @@ class GlobalMaxPooling(GlobalPooling):
 
     reduce = staticmethod(ops.max)
 
-    def reduce_inside(self, x: Any, inside: np.ndarray, axis: int) -> Any:
+    def reduce_inside(self, x: Array, inside: np.ndarray, axis: int) -> Array:
         return ops.max(x, axis)
 
 
@@ -394,7 +395,7 @@ class GlobalAveragePooling(GlobalPooling):
 
     reduce = staticmethod(ops.mean)
 
-    def reduce_inside(self, x: Any, inside: np.ndarray, axis: int) -> Any:
+    def reduce_inside(self, x: Array, inside: np.ndarray, axis: int) -> Array:
         x = as_float(x)
         return ops.sum(ops.where(inside, x, 0.0), axis) / inside.sum(1).astype(x.dtype)
 
@@ -464,7 +465,7 @@ class AdaptiveMaxPooling(AdaptivePooling):
 
     reduce = staticmethod(ops.max)
 
-    def reduce_inside(self, x: Any, inside: np.ndarray, axis: int) -> Any:
+    def reduce_inside(self, x: Array, inside: np.ndarray, axis: int) -> Array:
         return ops.max(x, axis)
 
 
@@ -535,7 +536,7 @@ class AdaptiveAveragePooling(AdaptivePooling):
 
     reduce = staticmethod(ops.mean)
 
-    def reduce_inside(self, x: Any, inside: np.ndarray, axis: int) -> Any:
+    def reduce_inside(self, x: Array, inside: np.ndarray, axis: int) -> Array:
         x = as_float(x)
         return ops.sum(ops.where(inside, x, 0.0), axis) / inside.sum(1).astype(x.dtype)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from fastconv.engine.symbolic import KerasTensor
 from fastconv.layers.base import Layer, check_count
 from fastconv.ops.image import INTERPOLATIONS
 from fastconv.serialization import register
+from fastconv.typing import Array, ArrayLike, Axis, Config, Tree
 
 
 @register("layer")
@@ -37,12 +38,12 @@ class Rescaling(Layer):
 
     ARGUMENTS = ("scale", "offset")
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+    def __init__(self, scale: ArrayLike, offset: ArrayLike = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale = as_numbers(self, "scale", scale)
         self.offset = as_numbers(self, "offset", offset)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         if inputs.ndim and np.ndim(self.scale) == np.ndim(self.offset) == 0:  # one pass over the inputs
             numbers = (0, 1, self.offset, self.scale)
             zero, one, offset, scale = (np.full(inputs.shape[-1], number, self.dtype) for number in numbers)
@@ -87,21 +88,22 @@ class Normalization(Layer):
 
     def __init__(
         self,
-        axis: int | Sequence[int] | None = -1,
-        mean: Any = None,
-        variance: Any = None,
+        axis: Axis | None = -1,
+        mean: ArrayLike | None = None,
+        variance: ArrayLike | None = None,
         invert: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         axes = () if axis is None else as_axes(self, "axis", axis)
         self.axis = (axes,) if isinstance(axes, int) else tuple(axes)
-        if (mean is None) != (variance is None) or np.shape(mean) != np.shape(variance):
+        shape, shape_of_variance = (None if given is None else np.asarray(given).shape for given in (mean, variance))
+        if shape != shape_of_variance:
             raise ValueError(
                 "Normalization: mean and variance must both be given, in one shape, or neither. "
                 f"Received: mean={mean}, variance={variance}"
             )
-        if np.ndim(mean) > len(self.axis):
+        if shape is not None and len(shape) > len(self.axis):
             raise ValueError(
                 f"Normalization: mean must have at most as many axes as `axis`. Received: {mean=}, axis={self.axis}"
             )
@@ -109,10 +111,10 @@ class Normalization(Layer):
         self.input_variance = None if variance is None else as_numbers(self, "variance", variance)
         self.invert = as_flag(self, "invert", invert)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> Config:
         return {**super().get_config(), "mean": self.input_mean, "variance": self.input_variance}
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Tree) -> None:
         rank = len(input_shape)
         if not all(-rank <= a < rank and input_shape[a] is not None for a in self.axis):
             raise ValueError(
@@ -131,7 +133,7 @@ class Normalization(Layer):
         else:
             self._mean, self._variance = (self._placed(numbers) for numbers in (self.input_mean, self.input_variance))
 
-    def _placed(self, numbers: Any) -> np.ndarray:
+    def _placed(self, numbers: Array) -> np.ndarray:
         """Return an array, whose axes belong to the last axes in `axis`, in a shape that broadcasts against inputs."""
         array = np.asarray(numbers, self.dtype)
         rank = len(self._broadcast)
@@ -140,13 +142,13 @@ class Normalization(Layer):
         return array.reshape([sizes.get(a, 1) for a in range(rank)])
 
     @property
-    def mean(self) -> Any:
+    def mean(self) -> Array:
         """The mean, in a shape that broadcasts against inputs. Raises ValueError if the layer is not built."""
         self._check_built()
         return self._mean if self.input_mean is not None else ops.reshape(self.adapt_mean, self._broadcast)
 
     @property
-    def variance(self) -> Any:
+    def variance(self) -> Array:
         """The variance, in a shape that broadcasts against inputs. Raises ValueError if the layer is not built."""
         self._check_built()
         return self._variance if self.input_mean is not None else ops.reshape(self.adapt_variance, self._broadcast)
@@ -155,7 +157,7 @@ class Normalization(Layer):
         if not self.built:
             raise ValueError(f"{self.name}: the layer must be built by a call, build(input_shape) or adapt(data)")
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: Array) -> None:
         """Compute the mean and the variance from data.
 
         Args:
@@ -192,7 +194,7 @@ class Normalization(Layer):
                 f"{self.build_shape}. Received: shape={shape}"
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         mean, variance = self.mean, ops.maximum(self.variance, config.epsilon() ** 2)
         if not self.invert and inputs.ndim and max(mean.shape[:-1], default=1) == 1:  # one pass over the inputs
             mean, variance = (ops.broadcast_to(ops.reshape(a, (-1,)), inputs.shape[-1:]) for a in (mean, variance))
@@ -201,7 +203,7 @@ class Normalization(Layer):
         return inputs * deviation + mean if self.invert else (inputs - mean) / deviation
 
 
-def batches_of(data: Any) -> Iterator[np.ndarray]:
+def batches_of(data: Array) -> Iterator[np.ndarray]:
     """Yield the inputs of batches x, (x, y) or (x, y, sample_weight). An array is a single batch."""
     if hasattr(data, "shape") or isinstance(data, (list, tuple)) or not isinstance(data, Iterable):
         yield np.asarray(data)
@@ -296,11 +298,11 @@ class Resizing(ImageLayer):
         self.fill_value = as_number(self, "fill_value", fill_value)
         self.antialias = as_flag(self, "antialias", antialias)
 
-    def _cast(self, tree: Any) -> Any:
+    def _cast(self, tree: Tree) -> Tree:
         is_whole = isinstance(tree, np.ndarray) and tree.dtype.kind in "iu"
         return tree if is_whole or isinstance(tree, (KerasTensor, Variable)) else super()._cast(tree)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         y = ops.image.resize(
             inputs,
             (self.height, self.width),
@@ -342,11 +344,11 @@ class CenterCrop(ImageLayer):
         [5.0, 6.0, 9.0, 10.0]
     """
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         return middle(inputs, self.height, self.width, self.data_format)
 
 
-def middle(images: Any, height: int, width: int, data_format: str) -> Any:
+def middle(images: Array, height: int, width: int, data_format: str) -> Array:
     """Return the centre of images; see `CenterCrop`."""
     h, w = sides(images, data_format)
     if h < height or w < width:
@@ -356,7 +358,7 @@ def middle(images: Any, height: int, width: int, data_format: str) -> Any:
     return images[(*part, slice(None)) if data_format == "channels_last" else part]
 
 
-def sides(images: Any, data_format: str) -> tuple[int, int]:
+def sides(images: Array, data_format: str) -> tuple[int, int]:
     """Return (H, W) of an image or a batch."""
     h, w = images.shape[-3:-1] if data_format == "channels_last" else images.shape[-2:]
     return h, w

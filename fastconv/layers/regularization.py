@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import fastconv.config as config
@@ -13,6 +12,7 @@ from fastconv.arguments import as_number, as_seed, as_shape
 from fastconv.layers.base import Layer, check_rank
 from fastconv.random import SeedGenerator, broadcast_shape
 from fastconv.serialization import register
+from fastconv.typing import Array, Config, DTypeLike, ShapeLike
 
 
 class RandomLayer(Layer):
@@ -28,7 +28,7 @@ class RandomLayer(Layer):
         self.seed_state = SeedGenerator(self.seed, "seed_state")
         self.seed_state.path = f"{self.name}/seed_state"
 
-    def next_seed(self) -> Any:
+    def next_seed(self) -> Array:
         """Return the seed of this step, an array (1,) of uint64, and advance the generator."""
         return self.seed_state.next()
 
@@ -42,12 +42,12 @@ class Disturbance(RandomLayer):
         super().__init__(seed, **kwargs)
         self.rate = float(as_number(self, "rate", rate, 0, 1))
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Array, training: bool = False) -> Array:
         if not training or not self.rate:
             return inputs
         return self.disturb(inputs) if self.rate < 1 else inputs * 0.0
 
-    def disturb(self, x: Any) -> Any:
+    def disturb(self, x: Array) -> Array:
         """Return the changed x in training, for a rate between 0 and 1."""
         raise NotImplementedError
 
@@ -88,7 +88,7 @@ class Dropout(Disturbance):
     ARGUMENTS: tuple[str, ...] = ("rate", "noise_shape", "seed")
 
     def __init__(
-        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+        self, rate: float, noise_shape: ShapeLike | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(rate, seed, **kwargs)
         self.noise_shape = None if noise_shape is None else as_shape(self, "noise_shape", noise_shape)
@@ -97,17 +97,17 @@ class Dropout(Disturbance):
                 f"{type(self).__name__}: noise_shape must be ints of at least 1 or None. Received: {noise_shape=}"
             )
 
-    def disturb(self, x: Any) -> Any:
+    def disturb(self, x: Array) -> Array:
         if self.noise_shape is None:
             return ops.dropout(x, self.next_seed(), self.rate)
         return ops.where(self.kept(x), x, 0.0) * (1 / (1 - self.rate))
 
-    def kept(self, x: Any) -> Any:
+    def kept(self, x: Array) -> Array:
         """Return booleans of the noise's shape, false for dropped elements, which may be infinite or NaN."""
         return ops.dropout(ops.ones(noise_shape(self, x), self.dtype), self.next_seed(), self.rate) > 0
 
 
-def noise_shape(layer: Any, x: Any) -> tuple[int, ...]:
+def noise_shape(layer: Dropout, x: Array) -> tuple[int, ...]:
     """Return `layer.noise_shape` with the sizes of x instead of None. Raises ValueError if it does not fit x."""
     return tuple(x.shape) if layer.noise_shape is None else broadcast_shape(layer.name, layer.noise_shape, x.shape)
 
@@ -124,7 +124,7 @@ class SpatialDropout(Dropout):
         data_format: str | None = None,
         seed: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(rate, seed=seed, name=name, dtype=dtype, **kwargs)
@@ -132,11 +132,11 @@ class SpatialDropout(Dropout):
         ones = (1,) * self.rank
         self.noise_shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> Config:
         """Return the arguments of the constructor except `trainable`, as Keras does: the layer has no weights."""
         return {key: value for key, value in super().get_config().items() if key != "trainable"}
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Array, training: bool = False) -> Array:
         check_rank(self, inputs, self.rank + 2)
         return super().call(inputs, training)
 
@@ -161,7 +161,12 @@ class SpatialDropout1D(SpatialDropout):
     rank = 1
 
     def __init__(
-        self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None, **kwargs: Any
+        self,
+        rate: float,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(rate, "channels_last", seed, name, dtype, **kwargs)
 
@@ -239,7 +244,7 @@ class AlphaDropout(Dropout):
 
     LOW = -1.6732632423543772 * 1.0507009873554805
 
-    def disturb(self, x: Any) -> Any:
+    def disturb(self, x: Array) -> Array:
         keep = 1 - self.rate
         a = (keep * (1 + self.rate * self.LOW**2)) ** -0.5
         return a * ops.where(self.kept(x), x, self.LOW) - a * self.LOW * self.rate
@@ -267,7 +272,7 @@ class GaussianDropout(Disturbance):
         Srivastava et al. 2014, "Dropout", section 10.
     """
 
-    def disturb(self, x: Any) -> Any:
+    def disturb(self, x: Array) -> Array:
         noise = ops.random_normal(x.shape, self.next_seed(), dtype=x.dtype)
         return x * (noise * math.sqrt(self.rate / (1 - self.rate)) + 1.0)
 
@@ -297,7 +302,7 @@ class GaussianNoise(RandomLayer):
         super().__init__(seed, **kwargs)
         self.stddev = float(as_number(self, "stddev", stddev, 0, 1))
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Array, training: bool = False) -> Array:
         if not training or not self.stddev:
             return inputs
         return inputs + ops.random_normal(inputs.shape, self.next_seed(), dtype=inputs.dtype) * self.stddev
@@ -329,8 +334,8 @@ class ActivityRegularization(Layer):
         super().__init__(activity_regularizer=penalty, **kwargs)
         self.l1, self.l2 = penalty.l1, penalty.l2
 
-    def get_config(self) -> dict:
+    def get_config(self) -> Config:
         return {name: value for name, value in super().get_config().items() if name != "activity_regularizer"}
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         return inputs

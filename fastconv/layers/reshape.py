@@ -12,6 +12,7 @@ from fastconv.arguments import as_choice, as_integer, as_integers, is_integer, p
 from fastconv.layers.base import Layer, check_count, check_rank
 from fastconv.ops import image
 from fastconv.serialization import register
+from fastconv.typing import Array, IntOrInts
 
 
 @register("layer")
@@ -37,7 +38,7 @@ class Flatten(Layer):
         super().__init__(**kwargs)
         self.data_format = config.standardize_data_format(data_format)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         if self.data_format == "channels_first" and inputs.ndim > 2:
             inputs = ops.transpose(inputs, (0, *range(2, inputs.ndim), 1))
         return ops.reshape(inputs, (inputs.shape[0], math.prod(inputs.shape[1:])))
@@ -72,7 +73,7 @@ class Reshape(Layer):
         if self.target_shape.count(-1) > 1:
             raise ValueError(f"Reshape: target_shape must contain -1 at most once. Received: {target_shape=}")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         sizes, count = self.target_shape, math.prod(inputs.shape[1:])
         known = math.prod(n for n in sizes if n != -1)
         if sizes.count(-1) == 1 and known and count % known == 0:
@@ -111,7 +112,7 @@ class Permute(Layer):
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(f"Permute: dims must contain each of 1, 2, ... exactly once. Received: dims={dims!r}")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, len(self.dims) + 1)
         return ops.transpose(inputs, (0, *self.dims))
 
@@ -142,7 +143,7 @@ class RepeatVector(Layer):
         super().__init__(**kwargs)
         self.n = check_count(self, "n", n)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, 2)
         rows, width = inputs.shape
         return ops.broadcast_to(ops.expand_dims(inputs, 1), (rows, self.n, width))
@@ -155,7 +156,7 @@ class Bordered(Layer):
     rank: int
     data_format: str
 
-    def sides(self, argument: str, value: Any) -> Any:
+    def sides(self, argument: str, value: int | Sequence[int | Sequence[int]]) -> Any:
         """Return `value` as Keras stores it: a pair (before, after) per axis in a tuple, or only the pair for one axis.
 
         Args:
@@ -185,12 +186,14 @@ class Bordered(Layer):
 class ZeroPadding(Bordered):
     """Add zeros around the spatial axes."""
 
-    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, padding: int | Sequence[int | Sequence[int]] = 1, data_format: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.padding = self.sides("padding", padding)
         self.data_format = config.standardize_data_format(data_format)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, self.rank + 2)
         return ops.pad(inputs, self.of_all_axes(self.padding))
 
@@ -266,12 +269,14 @@ class Cropping(Bordered):
 
     ARGUMENTS: tuple[str, ...] = ("cropping", "data_format")
 
-    def __init__(self, cropping: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, cropping: int | Sequence[int | Sequence[int]] = 1, data_format: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.cropping = self.sides("cropping", cropping)
         self.data_format = config.standardize_data_format(data_format)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, self.rank + 2)
         sides = self.of_all_axes(self.cropping)
         if any(n <= before + after for n, (before, after) in zip(inputs.shape, sides) if before + after):
@@ -305,7 +310,7 @@ class Cropping1D(Cropping):
     ARGUMENTS = ("cropping",)
     rank = 1
 
-    def __init__(self, cropping: Any = 1, **kwargs: Any) -> None:
+    def __init__(self, cropping: int | Sequence[int | Sequence[int]] = 1, **kwargs: Any) -> None:
         super().__init__(cropping, "channels_last", **kwargs)
 
 
@@ -332,7 +337,9 @@ class Cropping2D(Cropping):
 
     rank = 2
 
-    def __init__(self, cropping: Any = 0, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, cropping: int | Sequence[int | Sequence[int]] = 0, data_format: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(cropping, data_format, **kwargs)
 
 
@@ -358,20 +365,21 @@ class UpSampling(Layer):
     ARGUMENTS: tuple[str, ...] = ("size", "data_format")
     rank: int
 
-    def __init__(self, size: int | Sequence[int] = 2, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, size: IntOrInts = 2, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.size: Any = as_integers(self, "size", size, 1, self.rank)
         self.data_format = config.standardize_data_format(data_format)
 
     def sizes(self) -> Sequence[int]:
         """Return the factor by which each axis becomes longer."""
-        return self.size
+        sizes: Sequence[int] = self.size
+        return sizes
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, self.rank + 2)
         return self.repeat(inputs)
 
-    def repeat(self, x: Any) -> Any:
+    def repeat(self, x: Array) -> Array:
         """Repeat each pixel: insert an axis after each spatial axis, broadcast it, and merge both axes."""
         first = 1 if self.data_format == "channels_last" else 2
         split, spread_out, joined = list(x.shape[:first]), list(x.shape[:first]), list(x.shape[:first])
@@ -441,7 +449,7 @@ class UpSampling2D(UpSampling):
 
     def __init__(
         self,
-        size: int | Sequence[int] = (2, 2),
+        size: IntOrInts = (2, 2),
         data_format: str | None = None,
         interpolation: str = "nearest",
         **kwargs: Any,
@@ -449,7 +457,7 @@ class UpSampling2D(UpSampling):
         super().__init__(size, data_format, **kwargs)
         self.interpolation = as_choice(self, "interpolation", interpolation, image.INTERPOLATIONS)
 
-    def repeat(self, x: Any) -> Any:
+    def repeat(self, x: Array) -> Array:
         if self.interpolation == "nearest":
             return super().repeat(x)
         spatial = x.shape[1:3] if self.data_format == "channels_last" else x.shape[2:]

@@ -152,7 +152,7 @@ def new_inputs(model: Functional) -> Any:
 def in_places_of(wanted: Any, given: Any) -> list[KerasTensor]:
     """Return the symbolic tensors of `given` in the order of `wanted`, which has the same structure."""
     try:
-        found = matched(wanted, given)
+        found: list[Any] = matched(wanted, given)
     except LookupError:
         found = [None]
     if not all(isinstance(t, KerasTensor) for t in found):
