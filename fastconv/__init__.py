@@ -47,6 +47,7 @@ _hooks.register("arguments_from_keras", "fastconv.saving.keras.from_keras:argume
 _hooks.register("check_save", "fastconv.saving.formats:check_save")
 _hooks.register("config_to_keras", "fastconv.saving.keras.to_keras:config_to_keras")
 _hooks.register("from_keras", "fastconv.saving.keras.from_keras:from_keras")
+_hooks.register("functional_class", "fastconv.models.functional_subclass:functional_class")
 _hooks.register("json_of", "fastconv.saving.keras.to_keras:json_of")
 _hooks.register("load_model", "fastconv.saving.formats:load_model")
 _hooks.register("load_weights", "fastconv.saving.formats:load_weights")

@@ -55,9 +55,6 @@ CIRCLES = {
     frozenset({"engine.trace", "engine.variable"}): (
         "a variable asks for the current trace; a trace names the type of the variables that it reads and assigns"
     ),
-    frozenset({"models.model", "models.drawn", "models.functional", "models.sequential"}): (
-        "Model(inputs, outputs) makes its subclass Functional"
-    ),
 }
 
 LEVEL_OF = {unit: number for number, level in enumerate(LEVELS) for unit in level}

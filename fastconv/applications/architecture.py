@@ -47,7 +47,7 @@ class Architecture:
 
     # ---- methods of a family -------------------------------------------------------------------------------------
 
-    def draw(self, x: KerasTensor, weights: Any) -> KerasTensor:
+    def features(self, x: KerasTensor, weights: Any) -> KerasTensor:
         """Return the features of images x; `weights` is the argument of the call."""
         raise NotImplementedError
 
@@ -102,7 +102,7 @@ class Architecture:
             raise ValueError(f"{self.name}: pooling must be None, 'avg' or 'max'. Received: pooling={pooling!r}")
         path = self.file(include_top) if weights == IMAGENET else weights
         x = layers.Input(self.shape(input_shape, include_top)) if input_tensor is None else input_tensor
-        y = self.draw(x, weights)
+        y = self.features(x, weights)
         if include_top:
             y = self.classify(y, classes, classifier_activation)
         elif pooling is not None:

@@ -30,7 +30,7 @@ class DenseNet(Architecture):
         super().__init__(name, f"{ADDRESS}densenet/{name}_weights_tf_dim_ordering_tf_kernels", checksums)
         self.blocks = blocks
 
-    def draw(self, x: KerasTensor, weights: Any) -> KerasTensor:
+    def features(self, x: KerasTensor, weights: Any) -> KerasTensor:
         x = layers.ZeroPadding2D(3)(x)
         x = layers.Conv2D(64, 7, strides=2, use_bias=False, name="conv1_conv")(x)
         x = activated(x, "conv1_bn", "conv1_relu")

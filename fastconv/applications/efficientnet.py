@@ -50,7 +50,7 @@ class EfficientNet(Architecture):
         self.size = size
         self.dropout = dropout
 
-    def draw(self, x: KerasTensor, weights: Any) -> KerasTensor:
+    def features(self, x: KerasTensor, weights: Any) -> KerasTensor:
         x = layers.Rescaling(1 / 255)(x)
         x = layers.Normalization(axis=3 if channel_axis() == -1 else 1)(x)
         if weights == "imagenet":  # whose file has deviations instead of variances: this completes the division

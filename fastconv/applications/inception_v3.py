@@ -20,7 +20,7 @@ class Inception(Architecture):
     least = 75
     pooling_names = (None, None)
 
-    def draw(self, x: KerasTensor, weights: Any) -> KerasTensor:
+    def features(self, x: KerasTensor, weights: Any) -> KerasTensor:
         x = chain(x, (32, 3, 2, "valid"), (32, 3, 1, "valid"), (64, 3))
         x = layers.MaxPooling2D(3, 2)(x)
         x = chain(x, (80, 1, 1, "valid"), (192, 3, 1, "valid"))

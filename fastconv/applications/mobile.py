@@ -80,7 +80,7 @@ class MobileNetV1(Mobile):
         self.depth_multiplier = depth_multiplier
         self.dropout = dropout
 
-    def draw(self, x: KerasTensor, weights: Any) -> KerasTensor:
+    def features(self, x: KerasTensor, weights: Any) -> KerasTensor:
         x = layers.Conv2D(int(32 * self.alpha), 3, 2, padding="same", use_bias=False, name="conv1")(x)
         x = layers.ReLU(6.0, name="conv1_relu")(normalize(x, "conv1_bn"))
         for i, (filters, stride) in enumerate(self.BLOCKS, 1):
@@ -120,7 +120,7 @@ class InvertedResiduals(Mobile):
     pooling_names = (None, None)
     STAGES = ((16, 1, 1), (24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 2), (320, 1, 1))
 
-    def draw(self, x: KerasTensor, weights: Any) -> KerasTensor:
+    def features(self, x: KerasTensor, weights: Any) -> KerasTensor:
         x = layers.Conv2D(divisible(32 * self.alpha), 3, 2, padding="same", use_bias=False, name="Conv1")(x)
         x = activated(x, "bn_Conv1", "Conv1_relu")
         i = 0

@@ -25,7 +25,7 @@ class ResNet(Architecture):
         super().__init__(name, f"{ADDRESS}resnet/{name}_weights_tf_dim_ordering_tf_kernels", checksums)
         self.blocks = blocks
 
-    def draw(self, x: KerasTensor, weights: Any) -> KerasTensor:
+    def features(self, x: KerasTensor, weights: Any) -> KerasTensor:
         x = layers.ZeroPadding2D(3, name="conv1_pad")(x)
         x = layers.Conv2D(64, 7, strides=2, name="conv1_conv")(x)
         x = self.after_stem(x)

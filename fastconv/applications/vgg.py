@@ -25,7 +25,7 @@ class VGG(Architecture):
         super().__init__(name, f"{ADDRESS}{name}/{name}_weights_tf_dim_ordering_tf_kernels", checksums)
         self.convolutions = convolutions
 
-    def draw(self, x: KerasTensor, weights: Any) -> KerasTensor:
+    def features(self, x: KerasTensor, weights: Any) -> KerasTensor:
         for i, (count, filters) in enumerate(zip(self.convolutions, self.FILTERS), 1):
             for k in range(1, count + 1):
                 x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"block{i}_conv{k}")(x)

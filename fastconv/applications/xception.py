@@ -20,7 +20,7 @@ class XceptionNet(Architecture):
     least = 71
     pooling_names = (None, None)
 
-    def draw(self, x: KerasTensor, weights: Any) -> KerasTensor:
+    def features(self, x: KerasTensor, weights: Any) -> KerasTensor:
         for i, (filters, stride) in enumerate(((32, 2), (64, 1)), 1):
             name = f"block1_conv{i}"
             x = layers.Conv2D(filters, 3, stride, use_bias=False, name=name)(x)

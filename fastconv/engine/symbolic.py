@@ -143,7 +143,7 @@ def apply(operation: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     return with_outputs(node, results[0], found)
 
 
-def draw_again(operation: Callable[..., Any], args: tuple[Any, ...], results: Tree) -> Tree:
+def record_again(operation: Callable[..., Any], args: tuple[Any, ...], results: Tree) -> Tree:
     """Record a node as `apply` does, with the shapes and dtypes of `results`. The operation does not run."""
     return with_outputs(Node(operation, args, {}), results, [t.shape for t in leaves(results)])
 

@@ -88,9 +88,9 @@ class InputLayer(Layer):
         sizes = sizes_of_input(shape, batch_size, batch_shape) if tensor is None else tensor.shape
         self.batch_size, self.shape = sizes[0], sizes[1:]
         self.built = True
-        self._draw(tensor)
+        self._create_tensor(tensor)
 
-    def _draw(self, tensor: KerasTensor | None = None) -> None:
+    def _create_tensor(self, tensor: KerasTensor | None = None) -> None:
         if tensor is None:
             tensor = KerasTensor((self.batch_size, *self.shape), self.dtype, name=self.name)
         tensor.node = Node(self, (), {})
@@ -99,7 +99,7 @@ class InputLayer(Layer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._draw()
+        self._create_tensor()
 
     @property
     def batch_shape(self) -> PartialShape:

@@ -10,7 +10,7 @@ from fastconv.engine.symbolic import lift, substitute
 from fastconv.engine.tree import leaves, map_leaves, matched, rebuild
 from fastconv.layers.base import Layer
 from fastconv.layers.core import Input, InputLayer
-from fastconv.models.drawn import takes_ends
+from fastconv.models.constructors import takes_inputs_and_outputs
 from fastconv.models.functional import Functional
 from fastconv.models.sequential import Sequential
 from fastconv.serialization import custom_object_scope, deserialize, distinct_names, serialize, written_class
@@ -64,7 +64,7 @@ def clone_model(
 def has_constructor(model: Any) -> bool:
     """Return whether the class of a graph has its own constructor, which builds the graph from a configuration."""
     written = written_class(model)
-    return written is not Functional and not issubclass(written, Sequential) and not takes_ends(written)
+    return written is not Functional and not issubclass(written, Sequential) and not takes_inputs_and_outputs(written)
 
 
 def copied(layer: Any) -> Any:

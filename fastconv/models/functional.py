@@ -8,12 +8,12 @@ from typing import Any
 
 import fastconv.ops as ops
 from fastconv.engine import KerasTensor
-from fastconv.engine.symbolic import Node, draw_again
+from fastconv.engine.symbolic import Node, record_again
 from fastconv.engine.tree import leaves, map_leaves, matched, ordered, structure
 from fastconv.layers.base import Layer, parts_of
 from fastconv.layers.construction import arguments_beside
 from fastconv.layers.core import InputLayer
-from fastconv.models.drawn import takes_ends
+from fastconv.models.constructors import takes_inputs_and_outputs
 from fastconv.models.encoding import decode, encode, named_operation, operation_name
 from fastconv.models.model import OF_A_GRAPH, Model
 from fastconv.models.pickling import flatten, unflatten
@@ -47,9 +47,11 @@ class Functional(Model):
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
     ) -> None:
-        self.draw(inputs, outputs, name, trainable, **kwargs)
+        self._init_graph(inputs, outputs, name, trainable, **kwargs)
 
-    def draw(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
+    def _init_graph(
+        self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
+    ) -> None:
         """Make this object the model of a graph; called by the constructors of functional models and subclasses."""
         self._layers: list[Layer] = []
         Model.__init__(self, name=name, **kwargs)
@@ -118,10 +120,10 @@ class Functional(Model):
             raise ValueError(f"{rule}, or others that all layers accept. Received: shapes={shapes}: {error}") from error
 
     def _apply(self, args: tuple, kwargs: dict) -> Any:
-        known = type(self).call is Functional.call and not kwargs and self.is_drawn_for(args)
-        return draw_again(self, args, self.output) if known else super()._apply(args, kwargs)
+        known = type(self).call is Functional.call and not kwargs and self.matches_inputs(args)
+        return record_again(self, args, self.output) if known else super()._apply(args, kwargs)
 
-    def is_drawn_for(self, args: tuple) -> bool:
+    def matches_inputs(self, args: tuple) -> bool:
         """Return whether symbolic arguments have the structure, shapes and dtypes of the inputs."""
         own, given = leaves(self.input), leaves(args)
         return (
@@ -161,7 +163,7 @@ class Functional(Model):
 
     def get_config(self) -> dict:
         """Return the layers and their calls, in Keras's form unless it lacks an operation of the model."""
-        if not takes_ends(type(self)):
+        if not takes_inputs_and_outputs(type(self)):
             return super().get_config()
         graph = self._config_for_keras("Functional")
         return {**graph, **self.arguments_beside_graph()} if type(self).get_config is Functional.get_config else graph
@@ -171,7 +173,7 @@ class Functional(Model):
 
     def _graph_config(self) -> dict | None:
         """Return the layers, and for each node the layer, its arguments, and the shapes and dtypes of its results."""
-        if not takes_ends(type(self)):
+        if not takes_inputs_and_outputs(type(self)):
             return None  # the constructor builds the graph
         number = {t: [i, k] for i, node in enumerate(self._nodes) for k, t in enumerate(node.outputs)}
         number.update({t: [-1, k] for k, t in enumerate(self.inputs)})

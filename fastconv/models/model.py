@@ -16,10 +16,10 @@ from fastconv.engine.symbolic import Node
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer
 from fastconv.layers.construction import for_constructor
-from fastconv.models.drawn import drawn_kind, is_drawing, takes_ends
+from fastconv.models.constructors import is_functional, takes_inputs_and_outputs
 from fastconv.models.summary import print_summary
 from fastconv.models.training import Trainer
-from fastconv.serialization import custom_object_scope, warning_of_lambdas
+from fastconv.serialization import custom_object_scope, is_of_this_package, warning_of_lambdas
 from fastconv.utils.files import FilePath
 
 # What the configuration of a graph consists of, in the form of fastconv or of Keras.
@@ -66,15 +66,13 @@ class Model(Trainer):
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        from fastconv.models.functional import Functional
-
-        return super().__new__(Functional if cls is Model and is_drawing(args, kwargs) else cls)
+        return super().__new__(_functional_class(cls) if cls is Model and is_functional(args, kwargs) else cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if is_drawing(args, kwargs):
-            written: Any = type(self)
-            self.__class__ = drawn_kind(written)
-            type(self).draw(self, *args, **kwargs)  # type: ignore[attr-defined]
+        if is_functional(args, kwargs):
+            functional = _functional_class(type(self))
+            self.__class__ = functional
+            functional._init_graph(self, *args, **kwargs)
         elif args or "inputs" in kwargs:
             raise TypeError(f"{type(self).__name__}: a functional model needs inputs and outputs. Received: inputs")
         else:
@@ -265,10 +263,7 @@ class Model(Trainer):
 
     def get_config(self) -> dict:
         """Return the arguments of a subclass's constructor; override it if these are not plain data."""
-        from fastconv.models.functional import Functional
-
-        complete = type(self).get_config in (Model.get_config, Functional.get_config)
-        return for_constructor(self, {"name": self.name}, complete)
+        return for_constructor(self, {"name": self.name}, complete=is_of_this_package(type(self).get_config))
 
     def _graph_config(self) -> dict | None:
         """Return the configuration of a graph of layers in fastconv's form, or None if the model is not a graph."""
@@ -290,11 +285,7 @@ class Model(Trainer):
 
         It consists of plain data already; nested models' configurations are not converted twice.
         """
-        from fastconv.models.functional import Functional
-        from fastconv.models.sequential import Sequential
-
-        is_graph = type(self).get_config in (Functional.get_config, Sequential.get_config)
-        config = self._graph_config() if is_graph else None
+        config = self._graph_config() if is_of_this_package(type(self).get_config) else None
         return plain(self.get_config(), np.generic) if config is None else {**config, **self.arguments_beside_graph()}
 
     @classmethod
@@ -305,15 +296,13 @@ class Model(Trainer):
             config: dict returned by `get_config` of a model of this class or of a functional model.
             custom_objects: dict of classes and functions by name, with priority over registered objects. Default: None.
         """
-        from fastconv.models.functional import Functional
-
         if "nodes" not in config and "input_layers" not in config:
             with custom_object_scope(custom_objects or {}):
                 return super().from_config(config)
-        graph = Functional.from_config(config, custom_objects)
+        graph = _functional_class(Model).from_config(config, custom_objects)
         if cls is Model:
             return graph
-        if not takes_ends(cls):
+        if not takes_inputs_and_outputs(cls):
             raise ValueError(f"{cls.__name__}: the constructor must take inputs and outputs of a graph, or their names")
         return cls._of_graph(graph, {key: value for key, value in config.items() if key not in OF_A_GRAPH})
 
@@ -355,3 +344,8 @@ class Model(Trainer):
     def output_shape(self) -> Any:
         """The shape of the output, or nested shapes of several outputs, with None for unknown sizes."""
         return rebuild(self.output, [t.shape for t in leaves(self.output)])
+
+
+def _functional_class(cls: type[Model]) -> Any:
+    """Return the class of functional models of `cls`, which is defined above this module."""
+    return hooks.find("functional_class")(cls)

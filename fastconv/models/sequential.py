@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
-from inspect import Parameter
 from typing import Any
 
 from fastconv.engine import KerasTensor
-from fastconv.engine.symbolic import Node, draw_again
+from fastconv.engine.symbolic import Node, record_again
 from fastconv.layers.base import Layer
 from fastconv.layers.construction import arguments_beside
 from fastconv.layers.core import InputLayer
+from fastconv.models.constructors import takes_layers
 from fastconv.models.functional import Functional
 from fastconv.models.model import Model
 from fastconv.serialization import custom_object_scope, deserialize, from_keras, register, serialize
@@ -60,7 +59,7 @@ class Sequential(Model):
             self.trainable = False
 
     @property
-    def _drawn(self) -> Functional | None:
+    def _functional(self) -> Functional | None:
         if self._graph is None and self._applied:
             self._graph = Functional(self.input, self.output, name=self.name)
         return self._graph
@@ -68,7 +67,7 @@ class Sequential(Model):
     TRANSIENT = Model.TRANSIENT | {"inputs", "outputs"}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_graph": self._drawn}
+        return {**super().__getstate__(), "_graph": self._functional}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -78,7 +77,7 @@ class Sequential(Model):
 
     @property
     def nodes(self) -> list[Node]:
-        return [] if self._drawn is None else self._drawn.nodes
+        return [] if self._functional is None else self._functional.nodes
 
     @property
     def layers(self) -> list[Layer]:
@@ -118,10 +117,10 @@ class Sequential(Model):
         self._names.add(layer.name)
         self._step_cache.clear()
         if not rebuild:
-            self._undraw()
+            self._drop_graph()
         elif self._input_layer:
             try:
-                self._draw()
+                self._build_graph()
             except BaseException:
                 self._layers.pop()  # a layer that does not fit is not added
                 raise
@@ -138,15 +137,15 @@ class Sequential(Model):
         """
         if not self._layers:
             raise ValueError(f"{self.name}: pop needs at least one layer. Received: none")
-        was_drawn = self._applied == len(self._layers)
+        had_graph = self._applied == len(self._layers)
         layer = self._layers.pop()
         self._step_cache.clear()
-        if rebuild and was_drawn and self._layers:
+        if rebuild and had_graph and self._layers:
             self._set_output(self.output.node.inputs[0])
         else:
-            self._undraw()
+            self._drop_graph()
             if self._input_layer and rebuild:
-                self._draw()
+                self._build_graph()
         return layer
 
     def build(self, input_shape: Any = None) -> None:
@@ -158,9 +157,9 @@ class Sequential(Model):
             )
         if not self._input_layer:
             self._input_layer = InputLayer(tuple(input_shape[1:]))
-        self._draw()
+        self._build_graph()
 
-    def _draw(self) -> None:
+    def _build_graph(self) -> None:
         assert self._input_layer is not None
         tensor = self._input_layer.output
         grown = 0 < self._applied < len(self._layers)
@@ -176,7 +175,7 @@ class Sequential(Model):
         self._applied, self._graph = len(self._layers), None
         self.built = bool(self._layers)
 
-    def _undraw(self) -> None:
+    def _drop_graph(self) -> None:
         """Forget the graph until the model is built again."""
         vars(self).pop("inputs", None)
         vars(self).pop("outputs", None)
@@ -186,13 +185,13 @@ class Sequential(Model):
     def call(self, inputs: Any) -> Any:
         if not self._applied:  # after `build` without a shape
             self.build(inputs.shape)
-        assert self._drawn is not None
-        return self._drawn.call(inputs)
+        assert self._functional is not None
+        return self._functional.call(inputs)
 
     def _apply(self, args: tuple, kwargs: dict) -> Any:
-        known = type(self).call is Sequential.call and not kwargs and self._drawn is not None
-        if known and self._drawn.is_drawn_for(args):  # type: ignore[union-attr]
-            return draw_again(self, args, self.output)
+        known = type(self).call is Sequential.call and not kwargs and self._functional is not None
+        if known and self._functional.matches_inputs(args):  # type: ignore[union-attr]
+            return record_again(self, args, self.output)
         return super()._apply(args, kwargs)
 
     def get_config(self) -> dict:
@@ -254,9 +253,3 @@ class Sequential(Model):
             if not layer.trainable:
                 own.trainable = False
         return self
-
-
-def takes_layers(kind: type) -> bool:
-    """Return whether the first argument of a constructor is a list of layers."""
-    parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]  # type: ignore[misc]
-    return bool(parameters) and (parameters[0].name == "layers" or parameters[0].kind is Parameter.VAR_POSITIONAL)

@@ -145,8 +145,8 @@ def test_preprocess_input_takes_symbolic_tensors_and_integers():
     y = applications.vgg16.preprocess_input(x)
     np.testing.assert_allclose(y[0, 0], np.array([2, 1, 0]) - [103.939, 116.779, 123.68], rtol=1e-6)
     assert (x == np.arange(12).reshape(2, 2, 3)).all()
-    drawn = Input((2, 2, 3))
-    model = Model(drawn, applications.vgg16.preprocess_input(drawn))
+    image = Input((2, 2, 3))
+    model = Model(image, applications.vgg16.preprocess_input(image))
     np.testing.assert_allclose(model.predict(x[None], verbose=0)[0], y, rtol=1e-5)
     with pytest.raises(ValueError, match="mode must be one of tf, torch, caffe"):
         imagenet_utils.preprocess_input(x, mode="none")

@@ -31,8 +31,8 @@ def inputs_for(shape, dtype="float32", seed=0):
 @each_layer_of_all
 def test_the_symbolic_shape_matches_the_data(cls, arguments, shape, expected):
     layer = cls(**arguments)
-    drawn = layer([Input(s) for s in shape] if isinstance(shape, list) else Input(shape))
-    assert drawn.shape == (None, *expected)
+    symbolic = layer([Input(s) for s in shape] if isinstance(shape, list) else Input(shape))
+    assert symbolic.shape == (None, *expected)
     y = layer(inputs_for(shape))
     assert y.shape == (BATCH, *expected)
     assert y.dtype == np.float32

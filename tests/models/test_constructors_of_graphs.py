@@ -1,4 +1,4 @@
-"""Subclasses of drawn models and of `Sequential` keep what their constructors were given."""
+"""Subclasses of functional models and of `Sequential` keep what their constructors were given."""
 
 import copy
 import pickle
@@ -13,19 +13,19 @@ ENDINGS = (".npz", ".keras", ".h5", ".safetensors")
 NEEDS = {".keras": "h5py", ".h5": "h5py", ".safetensors": "safetensors"}
 
 
-class Drawn(Model):
+class Graph(Model):
     def __init__(self, inputs, outputs, alpha=0.1, name=None):
         super().__init__(inputs, outputs, name=name)
         self.alpha = alpha
 
 
-class DrawnWithMore(Model):
+class GraphWithMore(Model):
     def __init__(self, inputs, outputs, alpha=0.1, **kwargs):
         super().__init__(inputs, outputs, **kwargs)
         self.alpha = alpha
 
 
-class DrawnWithAny(Model):
+class GraphWithAny(Model):
     def __init__(self, *args, **kwargs):
         alpha = kwargs.pop("alpha", 0.1)
         super().__init__(*args, **kwargs)
@@ -58,7 +58,7 @@ class Filled(Sequential):
         self.alpha = alpha
 
 
-def drawn(kind, **kwargs):
+def functional(kind, **kwargs):
     x = Input((5,))
     return kind(x, layers.Dense(3)(x), **kwargs)
 
@@ -70,16 +70,16 @@ def filled():
 
 
 MODELS = {
-    "drawn": lambda: drawn(Drawn, alpha=0.3, name="mine"),
-    "by default": lambda: drawn(Drawn),
-    "with more": lambda: drawn(DrawnWithMore, alpha=0.3),
-    "with any": lambda: drawn(DrawnWithAny, alpha=0.3),
+    "functional": lambda: functional(Graph, alpha=0.3, name="mine"),
+    "by default": lambda: functional(Graph),
+    "with more": lambda: functional(GraphWithMore, alpha=0.3),
+    "with any": lambda: functional(GraphWithAny, alpha=0.3),
     "listed": lambda: Listed([Input((5,)), layers.Dense(3)], alpha=0.3),
     "made": lambda: Made(4),
     "made with an input": lambda: MadeWithInput((5,), 4, name="mine"),
     "filled": filled,
 }
-KINDS = {kind.__name__: kind for kind in (Drawn, DrawnWithMore, DrawnWithAny, Listed, Made, MadeWithInput, Filled)}
+KINDS = {kind.__name__: kind for kind in (Graph, GraphWithMore, GraphWithAny, Listed, Made, MadeWithInput, Filled)}
 X = np.linspace(-1, 1, 10, dtype="float32").reshape(2, 5)
 
 
@@ -113,7 +113,7 @@ def test_configurations_and_copies(name):
     check_same(model, pickle.loads(pickle.dumps(model)))
 
 
-@pytest.mark.parametrize("name", ["drawn", "with more", "with any"])
+@pytest.mark.parametrize("name", ["functional", "with more", "with any"])
 def test_clones(name):
     model = MODELS[name]()
     twin = clone_model(model)
@@ -121,9 +121,9 @@ def test_clones(name):
     check_same(model, twin)
 
 
-@pytest.mark.parametrize("kind", [Drawn, DrawnWithMore, DrawnWithAny])
+@pytest.mark.parametrize("kind", [Graph, GraphWithMore, GraphWithAny])
 def test_arguments_that_no_file_holds_are_refused(kind, tmp_path):
-    model = drawn(kind, alpha=object())
+    model = functional(kind, alpha=object())
     for action in (model.get_config, model.to_json, lambda: clone_model(model), lambda: model.save(tmp_path / "a.npz")):
         with pytest.raises(ValueError, match=r"get_config must be overridden.*Received: alpha"):
             action()
@@ -141,7 +141,7 @@ def test_an_argument_with_a_name_of_the_graph_is_refused():
         def __init__(self, layers=2):
             super().__init__()
 
-    for model in (drawn(Deep, layers=3), Counted(3)):
+    for model in (functional(Deep, layers=3), Counted(3)):
         with pytest.raises(ValueError, match="Received: layers"):
             model.get_config()
 
@@ -155,7 +155,7 @@ def test_a_get_config_may_add_an_argument_to_those_of_the_graph():
         def get_config(self):
             return {**super().get_config(), "part": "of a file"}
 
-    model = drawn(Added, part=object())
+    model = functional(Added, part=object())
     assert Added.from_config(model.get_config()).part == "of a file"
 
 

@@ -238,7 +238,7 @@ class Net(Model):
         self.dense = layers.Dense(width)
         self.blocks = [layers.Dense(3), layers.BatchNormalization()]
         i = Input((3,))
-        self.drawn = Model(i, ops.tanh(layers.Dense(3)(i)) + 1.0)
+        self.functional = Model(i, ops.tanh(layers.Dense(3)(i)) + 1.0)
         self.tracker = metrics.Mean("tracked")
 
     def compile(self, other, **kwargs):
@@ -249,7 +249,7 @@ class Net(Model):
         x = self.dense(x)
         for block in self.blocks:
             x = block(x)
-        return self.drawn(x)
+        return self.functional(x)
 
     def train_step(self, data):
         x, y = data

@@ -119,9 +119,9 @@ def written_model(held):
             return ops.reshape(x, (-1, 72))[:, :4] * float(held[0])
 
     inputs = Input((6, 6, 2))
-    drawn = Own(inputs, layers.Dense(4)(layers.Flatten()(inputs)))
-    drawn.compile("sgd", "mse")
-    drawn.evaluate(*data(), verbose=0)
+    functional = Own(inputs, layers.Dense(4)(layers.Flatten()(inputs)))
+    functional.compile("sgd", "mse")
+    functional.evaluate(*data(), verbose=0)
     Own().predict(data()[0], verbose=0)
     return Own
 

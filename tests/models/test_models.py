@@ -131,14 +131,14 @@ def test_the_configuration_of_a_functional_model(tmp_path):
     y = layers.Conv2D(3, 3, padding="same")(a)
     y = ops.relu(y) + 1.0
     y = layers.Concatenate()([y, a])
-    model = Model(a, layers.GlobalAveragePooling2D()(y), name="drawn")
+    model = Model(a, layers.GlobalAveragePooling2D()(y), name="functional")
     x = np.random.default_rng(0).normal(size=(2, 4, 4, 2)).astype("float32")
     for name in ("m.npz", "m.safetensors"):
         if name.endswith("safetensors"):
             pytest.importorskip("safetensors")
         model.save(tmp_path / name)
         again = models.load_model(tmp_path / name)
-        assert again.name == "drawn"
+        assert again.name == "functional"
         np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
@@ -167,9 +167,9 @@ def test_model_may_begin_in_the_middle_of_another(tmp_path):
 def test_nested_models_are_saved(tmp_path):
     inner = Sequential([Input((4,)), layers.Dense(3, activation="tanh"), layers.BatchNormalization()], name="inner")
     b = Input((3,))
-    drawn = Model(b, layers.Dense(3)(b) + b, name="drawn")
+    functional = Model(b, layers.Dense(3)(b) + b, name="functional")
     a = Input((4,))
-    model = Model(a, layers.Dense(2)(drawn(inner(a))))
+    model = Model(a, layers.Dense(2)(functional(inner(a))))
     inner.trainable = False
     model.save(tmp_path / "nested.npz")
     again = models.load_model(tmp_path / "nested.npz")
@@ -609,10 +609,10 @@ def test_weights_that_layers_share_count_once(tmp_path):
 def test_the_output_of_a_layer_belongs_to_its_first_call():
     base_input = Input((3,))
     base = Model(base_input, layers.Dense(4)(base_input), name="base")
-    drawn = base.output
+    output = base.output
     outer = Input((3,))
     y = base(outer)
-    assert base.output is drawn
+    assert base.output is output
     assert base.input is base_input
     assert Model(outer, y).count_params() == 16
 
@@ -667,9 +667,9 @@ def test_a_penalty_on_outputs_is_added_for_each_of_them():
     layer = layers.Dense(3, activity_regularizer="l1")
     y = layer(np.ones((2, 4), "float32"))
     assert [float(loss) for loss in layer.losses] == pytest.approx([0.01 * np.abs(y).sum() / 2])
-    drawn = layers.Dense(3, activity_regularizer="l1")
-    drawn(Input((4,)))
-    assert drawn.losses == []
+    applied = layers.Dense(3, activity_regularizer="l1")
+    applied(Input((4,)))
+    assert applied.losses == []
 
 
 def test_the_size_of_the_first_input_may_be_given_by_the_first_layer():

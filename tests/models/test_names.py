@@ -32,7 +32,7 @@ def outputs_of(arrays):
     return {"left": left, "right": right}
 
 
-def drawn(inputs, outputs):
+def graph(inputs, outputs):
     a, b, c = (Input((3,), name=name) for name in "abc")
     left, right = (layers.Identity(name=name)(t) for name, t in zip(("left", "right"), compute(a, b, c)))
     return Model(inputs(a, b, c), outputs(left, right))
@@ -57,11 +57,11 @@ def in_list(*tensors):
 
 
 MODELS = {
-    "lists": lambda: drawn(in_list, in_list),
-    "tuples": lambda: drawn(lambda *t: t, lambda *t: t),
-    "dicts": lambda: drawn(lambda a, b, c: {"a": a, "b": b, "c": c}, lambda y, z: {"left": y, "right": z}),
-    "dicts backwards": lambda: drawn(lambda a, b, c: {"c": c, "b": b, "a": a}, lambda y, z: {"right": z, "left": y}),
-    "a list backwards": lambda: drawn(lambda a, b, c: [c, a, b], lambda y, z: [z, y]),
+    "lists": lambda: graph(in_list, in_list),
+    "tuples": lambda: graph(lambda *t: t, lambda *t: t),
+    "dicts": lambda: graph(lambda a, b, c: {"a": a, "b": b, "c": c}, lambda y, z: {"left": y, "right": z}),
+    "dicts backwards": lambda: graph(lambda a, b, c: {"c": c, "b": b, "a": a}, lambda y, z: {"right": z, "left": y}),
+    "a list backwards": lambda: graph(lambda a, b, c: [c, a, b], lambda y, z: [z, y]),
     "subclass": Written,
     "values of a dict": Whole,
 }
@@ -335,7 +335,7 @@ def test_plans_are_kept_by_structure():
 
 
 def test_a_model_as_a_layer_follows_names():
-    inner = drawn(in_list, in_list)
+    inner = graph(in_list, in_list)
     outer = {name: Input((3,), name=f"outer_{name}") for name in "cab"}
     left, _ = inner(outer)
     found = Model(list(outer.values()), left).predict([X["c"], X["a"], X["b"]], verbose=0)
