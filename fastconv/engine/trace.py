@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
+
+import numpy as np
 
 from fastconv.engine.primitive import CAST, DETACH, Tensor
 from fastconv.typing import Array
 
-if TYPE_CHECKING:
-    from fastconv.engine.variable import Variable
-
 _state = threading.local()
+
+
+class Readable(Protocol):
+    """A variable, as a trace needs it. `Variable` is above this module."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def here(self) -> Array:
+        """Return the array on the device on which models compute."""
 
 
 class Trace:
@@ -28,9 +38,9 @@ class Trace:
         self.recording = recording
         self.outer = outer
         self.differentiated = differentiated
-        self.reads: dict[Variable, Tensor] = {}
-        self.updates: dict[Variable, Tensor] = {}
-        self._detached: dict[Variable, Tensor] = {}  # the tensors as which `updates` are read
+        self.reads: dict[Any, Tensor] = {}  # tensors by variable
+        self.updates: dict[Any, Tensor] = {}
+        self._detached: dict[Readable, Tensor] = {}  # the tensors as which `updates` are read
 
     @staticmethod
     def current() -> Trace | None:
@@ -53,7 +63,7 @@ class Trace:
             return Tensor(value.shape, value.dtype)
         return Tensor(value.shape, value.dtype, (value.here() if hasattr(value, "here") else value).copy())
 
-    def read(self, variable: Variable) -> Tensor:
+    def read(self, variable: Readable) -> Tensor:
         """Return the value of `variable` at this point of the graph. Gradients do not pass through assigned values."""
         if variable in self.updates:
             if variable not in self._detached:
@@ -64,7 +74,7 @@ class Trace:
             self.reads[variable] = self.input(variable) if outer is None else outer.read(variable)
         return self.reads[variable]
 
-    def assign(self, variable: Variable, value: Array) -> None:
+    def assign(self, variable: Readable, value: Array) -> None:
         """Note that `variable` holds `value`, cast to its dtype, from this point of the graph on."""
         tensor = Tensor.of(value)
         self._detached.pop(variable, None)

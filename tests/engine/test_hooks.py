@@ -1,10 +1,15 @@
 """The registry of functions of higher layers."""
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
+import fastconv
 from fastconv.engine import hooks
+
+CODE = "\n".join(path.read_text() for path in Path(fastconv.__file__).parent.rglob("*.py"))
 
 
 @pytest.fixture
@@ -39,3 +44,7 @@ def test_an_unknown_name():
 @pytest.mark.parametrize("name", sorted(hooks._places))
 def test_every_name_has_a_function(name):
     assert callable(hooks.find(name))
+
+
+def test_the_names_that_are_used_are_registered():
+    assert set(re.findall(r"hooks\.find\(\"(\w+)\"\)", CODE)) == hooks._places.keys()
