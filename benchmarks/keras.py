@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from benchmarks.support.measure import HOPELESS, SETTLE
 from benchmarks.support.nets import NETS
+from benchmarks.support.processes import Side
 
 RESULTS = Path(__file__).parent / "results"
 BACKENDS = ("jax", "tensorflow", "tensorflow-xla", "torch")
@@ -29,29 +27,14 @@ WAYS = ("train_on_batch", "fit")
 ROUNDS = 3
 
 
-class Side:
-    """A process that trains: fastconv, or Keras on a backend."""
-
-    def __init__(self, name: str, python: str = sys.executable) -> None:
-        self.name = name
-        backend, _, xla = name.partition("-")
-        more = {} if name == "fastconv" else {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        if backend == "tensorflow":
-            more["JIT"] = "1" if xla else "0"
-        command = [python, "-m", "benchmarks.support.trainer", "fastconv" if name == "fastconv" else "keras"]
-        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        self.process = subprocess.Popen(command, env={**os.environ, **more}, text=True, **pipes)
-
-    def ask(self, **order: Any) -> Any:
-        """Send an order and return the answer. Raise RuntimeError if the process has ended."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"{self.name}: the process has ended on {order}")
-        return json.loads(answer)
+def side(name: str, python: str = sys.executable) -> Side:
+    """Return a process that trains: fastconv, or Keras on a backend."""
+    backend, _, xla = name.partition("-")
+    more = {} if name == "fastconv" else {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    if backend == "tensorflow":
+        more["JIT"] = "1" if xla else "0"
+    library = "fastconv" if name == "fastconv" else "keras"
+    return Side(name, ["-m", "benchmarks.support.trainer", library], more, python)
 
 
 def measure(net: str, batch: int, sides: list[Side]) -> dict[str, float]:
@@ -96,7 +79,7 @@ def main() -> None:
     arguments = parser.parse_args()
     kept = RESULTS / "keras.json"
     rows = json.loads(kept.read_text()) if kept.exists() else {}
-    sides = [Side("fastconv"), *(Side(*rival.split("=", 1)) for rival in arguments.rivals)]
+    sides = [side("fastconv"), *(side(*rival.split("=", 1)) for rival in arguments.rivals)]
     for net in arguments.nets:
         for batch in NETS[net][1]:
             key = f"{net}/{batch}"
@@ -105,8 +88,8 @@ def main() -> None:
             in_order = {k: rows[k] for k in (f"{n}/{b}" for n in NETS for b in NETS[n][1]) if k in rows}
             kept.write_text(json.dumps(in_order, indent=1) + "\n")
             (RESULTS / "keras.md").write_text(HEAD + table(in_order) + "\n")
-    for side in sides:
-        side.process.terminate()
+    for asked in sides:
+        asked.close()
 
 
 HEAD = """# Training steps of whole nets beside Keras

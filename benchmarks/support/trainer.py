@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sys
 import time
-import traceback
 from typing import Any
 
 import numpy as np
 
+from benchmarks.support import processes
 from benchmarks.support.nets import NETS
 
 BLOCK, MOST_STEPS = 0.5, 64  # seconds and steps between two readings of the clock
@@ -50,23 +49,18 @@ class Task:
 
 
 def serve(library: Any) -> None:
-    """Read an order from each line of the standard input and print an answer, or null if the order fails."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # other output goes to the standard error
+    """Answer orders to build a net, or to train it."""
     task: Any = None
-    for line in sys.stdin:
-        order = json.loads(line)
-        answer = None
-        try:
-            if "net" in order:
-                task = None  # free memory before the next net is built
-                task = Task(library, **order)
-                answer = task.steps
-            else:
-                answer = task.seconds(order["way"])
-        except Exception:
-            traceback.print_exc()
-        print(json.dumps(answer), file=answers, flush=True)
+
+    def answer_to(order: dict[str, Any]) -> Any:
+        nonlocal task
+        if "net" not in order:
+            return task.seconds(order["way"])
+        task = None  # free memory before the next net is built
+        task = Task(library, **order)
+        return task.steps
+
+    processes.serve(answer_to)
 
 
 if __name__ == "__main__":
