@@ -6,16 +6,18 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
+from benchmarks.support.clock import seconds_a_call
 from fastconv import _core
 
 Call = Callable[[], Any]
+Timer = Callable[[int], float]  # the seconds per call of a block of calls
 
 # OpenMP's threads keep spinning after a parallel region: for about 9 ms with the runtime of PyTorch 2.13.
 SETTLE = 0.015
@@ -66,22 +68,24 @@ def bandwidth(threads: int) -> float:
 class Others:
     """Number of `threads` processors that others used while the context was active, and the FMA peak of that time.
 
-    Computed from /proc/stat (other processes and guests of the machine), or from a lower peak before or after: some
-    schedulers keep two threads on one processor for a while.
+    `own` returns the processor time of the measurement itself. The number is computed from /proc/stat (other processes
+    and guests of the machine), or from a lower peak before or after: some schedulers keep two threads on one processor
+    for a while.
     """
 
     BUSY = (0, 1, 2, 5, 6, 7)  # user, nice, system, interrupts, soft interrupts, stolen; 3 and 4 are idle
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, own: Callable[[], float] = time.process_time) -> None:
         self.threads = threads
+        self.own = own
 
     def __enter__(self) -> Others:
         self.before = fma_peak(self.threads)
-        self.started, self.all, self.own = time.perf_counter(), self.busy(), time.process_time()
+        self.started, self.all, self.own_before = time.perf_counter(), self.busy(), self.own()
         return self
 
     def __exit__(self, *_: object) -> None:
-        others = self.busy() - self.all - (time.process_time() - self.own)
+        others = self.busy() - self.all - (self.own() - self.own_before)
         seconds = time.perf_counter() - self.started
         after = fma_peak(self.threads)
         self.peak = max(self.before, after)
@@ -94,31 +98,29 @@ class Others:
         return sum(int(ticks[i]) for i in self.BUSY) / os.sysconf("SC_CLK_TCK")
 
 
-def seconds_a_call(call: Call, calls: int) -> float:
-    """Return the mean over a block of calls without a pause."""
-    started = time.perf_counter()
-    for _ in range(calls):
-        call()
-    return (time.perf_counter() - started) / calls
-
-
-def estimate(call: Call, enough: float) -> float:
+def estimate(timer: Timer, enough: float) -> float:
     """Return roughly the time of a call; a call that takes `enough` seconds is not repeated."""
-    first = seconds_a_call(call, 1)
-    return first if first > enough else min(first, seconds_a_call(call, 1))
+    first = timer(1)
+    return first if first > enough else min(first, timer(1))
 
 
 def alternate(contestants: Sequence[Call], rounds: int, block: float, patience: float) -> list[float]:
-    """Return the median seconds per call of each contestant; they take turns in blocks of about `block` seconds.
+    """Return the median seconds per call of each contestant; they take turns as in `play`."""
+    timers = [partial(seconds_a_call, call) for call in contestants]
+    return [median(times) for times in play(timers, rounds, block, patience)]
+
+
+def play(timers: Sequence[Timer], rounds: int, block: float, patience: float) -> list[list[float]]:
+    """Return the seconds per call of each contestant in each round; they take turns in blocks of `block` seconds.
 
     Before its block, a contestant waits until the threads of the previous contestant sleep, then wakes its own threads
     by a block of untimed calls. The first contestant plays all rounds; of the others, those that may still be the
     fastest. After `patience` seconds, at most `FEWEST_ROUNDS` rounds are played.
     """
-    estimates = [estimate(call, LONG * block) for call in contestants]
+    estimates = [estimate(timer, LONG * block) for timer in timers]
     counts = [max(1, round(block / max(estimate, 1e-7))) for estimate in estimates]
-    times: list[list[float]] = [[] for _ in contestants]
-    playing = set(range(len(contestants)))
+    times: list[list[float]] = [[] for _ in timers]
+    playing = set(range(len(timers)))
     started = time.perf_counter()
     for turn in range(rounds):
         if turn == 2:
@@ -129,6 +131,6 @@ def alternate(contestants: Sequence[Call], rounds: int, block: float, patience: 
         for i in sorted(playing):
             time.sleep(SETTLE)
             if estimates[i] < LONG * block:
-                seconds_a_call(contestants[i], counts[i])
-            times[i].append(seconds_a_call(contestants[i], counts[i]))
-    return [median(kept) for kept in times]
+                timers[i](counts[i])
+            times[i].append(timers[i](counts[i]))
+    return times
