@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import sys
 import time
@@ -24,6 +23,7 @@ from benchmarks.rivals import OURS, RIVALS, Side
 from benchmarks.support import plots, summary
 from benchmarks.support.cases import Case, load
 from benchmarks.support.goals import kind
+from benchmarks.support.machine import RESTRICTIONS, processor, start_with
 from benchmarks.support.measure import Others, alternate, bandwidth, fma_peak
 from benchmarks.support.rows import QUIET, THREADS, Row, key, read_rows, replaced, write_rows
 from fastconv import _core
@@ -41,15 +41,6 @@ QUICK_FLOPS, QUICK_BYTES = 1_000_000_000, 50_000_000
 
 # Bind the threads of every OpenMP runtime to separate cores.
 BOUND = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
-# Variables that restrict both sides to an instruction set; read when the libraries are loaded.
-RESTRICTIONS = {
-    "avx2": {
-        "FASTCONV_ISA": "avx2",
-        "ONEDNN_MAX_CPU_ISA": "AVX2",
-        "ATEN_CPU_CAPABILITY": "avx2",
-        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-    },
-}
 
 
 class DisagreementError(Exception):
@@ -138,11 +129,6 @@ def machine(rivals: Sequence[Side]) -> dict[str, Any]:
     }
 
 
-def processor() -> str:
-    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return names[0].split(":")[1].strip() if names else platform.machine()
-
-
 def roof() -> dict[str, dict[str, float]]:
     """Return GFLOP/s in registers and GB/s from memory, for each number of threads."""
     return {
@@ -198,13 +184,6 @@ class Report:
             plots.roofline(rows, limits, self.about["processor"], path)
 
 
-def start_with(wanted: dict[str, str]) -> None:
-    """Restart the process with these environment variables, unless they are set already."""
-    if any(os.environ.get(name) != value for name, value in wanted.items()):
-        arguments = [sys.executable, "-m", "benchmarks.report", *sys.argv[1:]]
-        os.execve(sys.executable, arguments, {**os.environ, **wanted})
-
-
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.report", description="fastconv beside its rivals")
     parser.add_argument("--quick", action="store_true", help="fewer, shorter rounds; without --only, of fewer cases")
@@ -217,7 +196,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     asked = arguments()
-    start_with(BOUND | RESTRICTIONS.get(asked.isa, {}))
+    start_with("benchmarks.report", BOUND | RESTRICTIONS.get(asked.isa, {}))
     rivals = [rival for rival in RIVALS if rival.available()]
     if not rivals:
         sys.exit("no rival is installed: pip install 'fastconv[bench]'")
