@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.support.rows import THREADS, Row
+
+COLORS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52")
 
 
 def ratios(rows: Sequence[Row], title: str, path: Path) -> None:
@@ -56,3 +59,29 @@ def roofline(rows: Sequence[Row], roof: dict[str, dict[str, float]], title: str,
         axes.legend(loc="lower right")
     figure.axes[0].set_ylabel("GFLOP/s of the direct algorithm")
     figure.savefig(path, dpi=120, format="png")
+
+
+def bars(ratios: dict[str, dict[int, float]], label: str, path: Path) -> None:
+    """Draw a bar for each label and number of threads, on svg; the same ratios give the same bytes."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({"svg.hashsalt": "fastconv", "svg.fonttype": "none"}):
+        figure = Figure(figsize=(8, 0.4 + 0.8 * len(ratios)), layout="constrained")
+        axes = figure.subplots()
+        counts = sorted({threads for bar in ratios.values() for threads in bar})
+        height = 0.8 / len(counts)
+        for i, (threads, color) in enumerate(zip(counts, cycle(COLORS))):
+            chosen = [(n, bar[threads]) for n, bar in enumerate(ratios.values()) if threads in bar]
+            places = [n + (i - (len(counts) - 1) / 2) * height for n, _ in chosen]
+            drawn = axes.barh(places, [ratio for _, ratio in chosen], 0.95 * height, color=color)
+            drawn.set_label(f"{threads} thread{'s' if threads > 1 else ''}")
+            axes.bar_label(drawn, fmt="%.2f", padding=3, fontsize=8)
+        axes.axvline(1, color="black", linewidth=1)
+        axes.set_yticks(range(len(ratios)), list(ratios))
+        axes.invert_yaxis()
+        axes.margins(x=0.15, y=0.01)
+        axes.set(xlabel=label, xlim=(0, None))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, loc="best")
+        figure.savefig(path, format="svg", metadata={"Date": None})
