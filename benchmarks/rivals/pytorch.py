@@ -30,6 +30,7 @@ try:
     from torch.nn import functional
 
     from benchmarks.rivals import pytorch_nets
+    from benchmarks.support.torch_calls import no_grad, training_step
 
     aten = torch.ops.aten
 except ImportError:
@@ -205,11 +206,6 @@ class PyTorch:
         return training_step(net, x, labels)
 
 
-def no_grad(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
-    """Return a call without the bookkeeping of gradients."""
-    return torch.inference_mode()(lambda: function(*arguments))
-
-
 def backward(function: Callable[[Any], Any], x: torch.Tensor, dy: torch.Tensor) -> Callable[[], Any]:
     """Return the gradient of `function` by x, given dy, by autograd."""
     leaf = x.detach().requires_grad_()
@@ -225,19 +221,6 @@ def flipped(case: Case) -> bool:
 def spatial(array: np.ndarray, kernel: bool) -> tuple[int, ...]:
     """Return the spatial axes of images (N, H, W, C), or of a kernel (KH, KW, CI, CO)."""
     return tuple(range(array.ndim - 2)) if kernel else tuple(range(1, array.ndim - 1))
-
-
-def training_step(net: nn.Module, x: torch.Tensor, labels: torch.Tensor) -> Callable[[], Any]:
-    optimizer = torch.optim.Adam(net.parameters(), fused=True)
-
-    def step() -> float:
-        optimizer.zero_grad()
-        loss = functional.cross_entropy(net(x), labels)
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    return step
 
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {}
