@@ -97,3 +97,31 @@ MEMORY_SHARE = 1 / 1.3
 
 def goal(kind: str, direction: str) -> Goal:
     return GOALS_OF_DIRECTION.get((kind, direction), GOALS[kind])
+
+
+# The required ratio of whole nets: by net, work ("predict" or "train"), and batch size; of all others 1.
+NET_GOALS = {
+    ("lenet5", "predict", 1): 1.4,
+    ("lenet5", "predict", 16): 1.5,
+    ("lenet5", "train", 32): 3.0,
+    ("cifar_vgg", "predict", 1): 1.5,
+    ("cifar_vgg", "predict", 16): 2.5,
+    ("cifar_vgg", "train", 32): 2.5,
+    ("mobilenet_v2", "predict", 1): 1.15,
+    ("mobilenet_v2", "predict", 16): 1.15,
+    ("mobilenet_v2", "train", 32): 2.0,
+    ("resnet50", "predict", 1): 1.15,
+    ("resnet50", "predict", 16): 1.25,
+    ("resnet50", "train", 32): 2.0,
+    ("densenet121", "predict", 1): 1.2,
+    ("vgg16", "predict", 1): 2.0,
+}
+
+
+def net_goal(net: str, work: str, batch: int, threads: int, instruction_set: str) -> float:
+    """Return the required ratio of a net."""
+    if instruction_set != "avx512":
+        return 1.0
+    if (net, work, batch, threads) == ("mobilenet_v2", "predict", 1, 1):
+        return 1.05  # 1.15 would need 84 % of the FMA peak over the whole net
+    return NET_GOALS.get((net, work, batch), 1.0)

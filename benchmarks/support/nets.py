@@ -20,6 +20,15 @@ def lenet5(library: Any) -> Net:
     return library.Sequential([*stack, layers.Dense(10, activation="softmax")]), (), 10
 
 
+def lenet5_tanh(library: Any) -> Net:
+    """LeCun et al. 1998, with tanh and average pooling; 28 x 28."""
+    layers = library.layers
+    stack = [library.Input((28, 28, 1)), layers.Conv2D(6, 5, padding="same", activation="tanh")]
+    stack += [layers.AveragePooling2D(), layers.Conv2D(16, 5, activation="tanh"), layers.AveragePooling2D()]
+    stack += [layers.Flatten(), layers.Dense(120, activation="tanh"), layers.Dense(84, activation="tanh")]
+    return library.Sequential([*stack, layers.Dense(10, activation="softmax")]), (), 10
+
+
 def mnist_convnet(library: Any) -> Net:
     """Keras's first example; 28 x 28."""
     layers = library.layers
@@ -30,9 +39,19 @@ def mnist_convnet(library: Any) -> Net:
 
 def vgg16_bn(library: Any) -> Net:
     """Simonyan and Zisserman 2014, configuration D, as used on CIFAR-10, with batch normalisation; 32 x 32."""
+    return vgg(library, ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)))
+
+
+def cifar_vgg(library: Any) -> Net:
+    """The first three blocks of `vgg16_bn`; 32 x 32."""
+    return vgg(library, ((64, 2), (128, 2), (256, 3)))
+
+
+def vgg(library: Any, blocks: tuple[tuple[int, int], ...]) -> Net:
+    """Blocks of (filters, convolutions), each followed by pooling, and two dense layers."""
     layers = library.layers
     stack = [library.Input((32, 32, 3))]
-    for filters, depth in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+    for filters, depth in blocks:
         for _ in range(depth):
             stack += [layers.Conv2D(filters, 3, padding="same"), layers.BatchNormalization(), layers.Activation("relu")]
         stack.append(layers.MaxPooling2D())
