@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastconv.arguments import as_axes
+from fastconv.engine.names import NAMES
 from fastconv.engine.plan import evaluate
 from fastconv.engine.primitive import Call, Gradients, Tensor, View, calls_before, read
 from fastconv.engine.trace import Trace
@@ -28,13 +29,14 @@ def gradients(y: Tensor, dy: Tensor, inputs: Sequence[Tensor]) -> list[Tensor | 
         if any(t in depends for t in call.inputs):
             depends.update(call.outputs)
     total = {y: dy}
+    backward = _backward if NAMES.path is None else _named_backward
     for call in reversed(order):
         dys = tuple(total.get(t) for t in call.outputs)
         if depends.isdisjoint(call.inputs) or all(d is None for d in dys):
             continue
-        for x, dx in zip(call.inputs, _backward(call, dys)):
+        for x, dx in zip(call.inputs, backward(call, dys)):
             if dx is not None and x in depends:
-                total[x] = total[x] + dx if x in total else dx  # x is used several times: add its gradients
+                total[x] = _sum(x, total[x], dx) if x in total else dx
     return [total.get(x) for x in inputs]
 
 
@@ -45,6 +47,46 @@ def _backward(call: Call, dys: tuple[Tensor | None, ...]) -> Gradients:
     if len(call.outputs) == 1:
         return gradient(dys[0], call.outputs[0], *call.inputs, **call.params)
     return gradient(dys, call.outputs, *call.inputs, **call.params)
+
+
+def _named_backward(call: Call, dys: tuple[Tensor | None, ...]) -> Gradients:
+    """As `_backward`, with names: "conv1 gradient of kernel" for the call that makes the gradient of a variable."""
+    name = _gradient_name(call.names)
+    with NAMES.given(name):
+        dxs = _backward(call, dys)
+    trace = Trace.current()
+    variables = {} if trace is None else {t: variable.name for variable, t in trace.reads.items()}
+    targets: dict[Call, list[str]] = {}
+    for x, dx in zip(call.inputs, dxs):
+        variable = variables.get(_viewed(x))
+        if variable is not None and dx is not None and dx.call is not None and dx.call.names == (name,):
+            targets.setdefault(dx.call, []).append(variable)
+    for maker, names in targets.items():
+        maker.names = (f"{name} of {', '.join(names)}",)
+    return dxs
+
+
+def _viewed(x: Tensor) -> Tensor:
+    """Return the tensor whose memory `x` shares: itself, unless it is a view."""
+    while x.call is not None and x.call.primitive.view is not None:
+        x = x.call.inputs[0]
+    return x
+
+
+def _sum(x: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Return the sum of two gradients of `x`, which is used several times."""
+    if NAMES.path is None:
+        total: Tensor = first + second
+        return total
+    maker = x.call.names if x.call is not None else ()
+    with NAMES.given(_gradient_name(maker)):
+        total = first + second
+    return total
+
+
+def _gradient_name(names: tuple[str, ...]) -> str:
+    """Return the name of the gradient of a call."""
+    return f"{', '.join(names)} gradient".lstrip()
 
 
 def value_and_grad(f: Callable[..., Any], argnums: IntOrInts = 0, has_aux: bool = False) -> Callable[..., Any]:

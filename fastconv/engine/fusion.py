@@ -26,6 +26,7 @@ class FusionGraph:
         self.uses.update(kept)
         self.producer: dict[Tensor, Call] = {}
         self.steps: dict[Call, None] = {}
+        self.names: tuple[str, ...] = ()  # of the step that is being rewritten
 
     def sole_producer(self, t: Tensor, operations: tuple[Operation, ...]) -> Call | None:
         """Return the step, one of `operations`, that makes `t` for a single user; else None."""
@@ -38,6 +39,7 @@ class FusionGraph:
 
     def append(self, step: Call) -> None:
         self.steps[step] = None
+        step.names = step.names or self.names
         self.producer.update((t, step) for t in step.outputs)
 
     def append_invariant(self, step: Call, like: Tensor) -> Tensor:
@@ -50,6 +52,7 @@ class FusionGraph:
     def replace(self, former: Call, step: Call) -> None:
         """Replace `former` and its only user by `step`, which computes both."""
         del self.steps[former]
+        step.names = tuple(dict.fromkeys((*former.names, *self.names)))
         self.append(step)
 
 
@@ -63,6 +66,7 @@ def fuse(steps: list[Call], kept: Iterable[Tensor], invariant: set[Tensor]) -> l
     """
     graph = FusionGraph(kept, invariant, steps)
     for step in steps:
+        graph.names = step.names
         if not any(rule(graph, step) for rule in RULES):
             graph.append(step)
     return list(graph.steps)

@@ -14,6 +14,7 @@ from fastconv.backends.gpu.transfer import as_array, to_host
 from fastconv.backends.launch import Launch, Operation
 from fastconv.backends.reference import Reference
 from fastconv.device import is_on_gpu
+from fastconv.engine.names import NAMES
 from fastconv.engine.operand import Operand
 from fastconv.typing import Array, ArrayLike, DTypeLike, Shape
 
@@ -133,16 +134,25 @@ class Call:
 
     A tensor holds the call that makes it, and a call holds its outputs weakly. Without a reference cycle, arrays are
     freed together with the last tensor that is computed from them.
+
+    Attributes:
+        names: the layers that recorded it, several if steps were fused; empty if nothing was named (`NAMES`).
     """
 
-    __slots__ = ("_made", "_outputs", "inputs", "params", "primitive")
+    __slots__ = ("_made", "_outputs", "inputs", "names", "params", "primitive")
 
     def __init__(
-        self, primitive: Primitive, inputs: tuple[Tensor, ...], params: dict[str, Any], outputs: tuple[Tensor, ...]
+        self,
+        primitive: Primitive,
+        inputs: tuple[Tensor, ...],
+        params: dict[str, Any],
+        outputs: tuple[Tensor, ...],
+        names: tuple[str, ...] = (),
     ) -> None:
         self.primitive = primitive
         self.inputs = inputs
         self.params = params
+        self.names = names
         self._made = [(t.shape, t.dtype, t.value) for t in outputs]
         self._outputs = [weakref.ref(t) for t in outputs]
 
@@ -210,6 +220,7 @@ class Primitive:
 
     def _record(self, inputs: tuple[Array, ...], params: dict[str, Any]) -> Array:
         tensors = tuple(Tensor.of(x) for x in inputs)
+        names: tuple[str, ...] = ()
         if all(t.value is not None for t in tensors):
             result = self.prepare(tuple([t.value for t in tensors]), params).run()
             results = result if isinstance(result, tuple) else (result,)
@@ -217,7 +228,8 @@ class Primitive:
         else:
             result = self.shape(*tensors, **params)
             outputs = tuple(Tensor(*spec) for spec in (result if isinstance(result, list) else [result]))
-        call = Call(self, tensors, params, outputs)
+            names = (NAMES.path,) if NAMES.path else ()
+        call = Call(self, tensors, params, outputs, names)
         for output in outputs:
             output.call = call
         return outputs if isinstance(result, (tuple, list)) and len(outputs) > 1 else outputs[0]

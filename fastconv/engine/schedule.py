@@ -128,7 +128,7 @@ def merge_duplicates(steps: Iterable[Call]) -> tuple[list[Call], dict[Tensor, Te
         if key in first:
             same.update(zip(step.outputs, first[key].outputs))
         else:
-            first[key] = Call(step.primitive, inputs, step.params, step.outputs)
+            first[key] = Call(step.primitive, inputs, step.params, step.outputs, step.names)
             merged.append(first[key])
     return merged, same
 

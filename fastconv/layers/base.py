@@ -25,6 +25,7 @@ from fastconv.backends.gpu.transfer import as_array
 from fastconv.caches import cached_on_argument
 from fastconv.engine import KerasTensor, Tensor, Variable
 from fastconv.engine.interrupts import assign_all
+from fastconv.engine.names import NAMES
 from fastconv.engine.stateless import paired, run_on
 from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, map_leaves, rebuild
@@ -554,17 +555,24 @@ class Layer:
 
     def _call(self, args: tuple[Tree, ...], kwargs: dict[str, Any]) -> Tree:
         """Return the outputs, and keep losses that the call adds, for `losses` of this and all surrounding layers."""
-        outer, _context.losses = getattr(_context, "losses", None), []
+        outer = getattr(_context, "losses", None)
+        losses: list[Any] = []
+        _context.losses = losses
         try:
-            outputs = self.call(*args, **kwargs)
+            outputs = self.call(*args, **kwargs) if NAMES.path is None else self._named_call(args, kwargs)
             if self.activity_regularizer is not None:
-                _context.losses.extend(self._activity_penalty(leaf) for leaf in leaves(outputs))
+                losses.extend(self._activity_penalty(leaf) for leaf in leaves(outputs))
             return outputs
         finally:
-            vars(self)["_call_losses"] = _context.losses
+            vars(self)["_call_losses"] = losses
             if outer is not None:
-                outer.extend(_context.losses)
+                outer.extend(losses)
             _context.losses = outer
+
+    def _named_call(self, args: tuple[Tree, ...], kwargs: dict[str, Any]) -> Tree:
+        """Return the outputs; operations are recorded with the name of this layer."""
+        with NAMES.inside(self.name):
+            return self.call(*args, **kwargs)
 
     def _activity_penalty(self, output: Array) -> Array:
         """Return the penalty on an output divided by the batch size, so that it does not grow with the batch."""

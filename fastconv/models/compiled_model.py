@@ -17,6 +17,7 @@ from fastconv.callbacks import History
 from fastconv.callbacks.training_state import TrainingState
 from fastconv.device import any_on_gpu
 from fastconv.engine import GradientTape
+from fastconv.engine.names import NAMES
 from fastconv.engine.stateless import paired, run_on
 from fastconv.engine.tree import leaves, ordered, rebuild
 from fastconv.layers.base import Layer, layers_of
@@ -276,7 +277,9 @@ class CompiledModel(Layer):
             scaled = self._require_optimizer().scale_loss(loss)
         variables = self.trainable_weights
         if variables:
-            self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
+            gradients = tape.gradient(scaled, variables)
+            with NAMES.inside("optimizer"):
+                self.optimizer.apply_gradients(zip(gradients, variables))
         else:
             warnings.warn(f"{self.name}: there are no trainable weights", stacklevel=2)
         return self._report(x, y, y_pred, sample_weight, loss)
@@ -297,7 +300,8 @@ class CompiledModel(Layer):
         """Call `compute_loss`, which need not take `training` if it is overridden."""
         takes_training = "training" in inspect.signature(self.compute_loss).parameters
         how = {"training": training} if takes_training else {}
-        return self.compute_loss(x, y, y_pred, sample_weight, **how)
+        with NAMES.inside("loss"):
+            return self.compute_loss(x, y, y_pred, sample_weight, **how)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -364,8 +368,9 @@ class CompiledModel(Layer):
 
     def _report(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, loss: Any) -> dict[str, Any]:
         compiled_loss, _ = self._require_compiled()
-        compiled_loss.mean.update_state(loss, sample_weight=np.float32(leaves(x)[0].shape[0]))
-        return self.compute_metrics(x, y, y_pred, sample_weight)
+        with NAMES.inside("metrics"):
+            compiled_loss.mean.update_state(loss, sample_weight=np.float32(leaves(x)[0].shape[0]))
+            return self.compute_metrics(x, y, y_pred, sample_weight)
 
     # ---- the functions made of steps -----------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from fastconv.backends.gpu.transfer import download, to_current_device
 from fastconv.device import any_on_gpu, gpu_number, is_on_gpu
 from fastconv.engine import DataDependentError, HostCall, Plan, Tensor, Trace
 from fastconv.engine.interrupts import assign_all
+from fastconv.engine.names import NAMES
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.utils.packing import pack_x_y_sample_weight
 
@@ -104,7 +105,7 @@ def make_step(model: Any, mode: str, example: tuple) -> Callable[..., Results]:
 
 def trace_step(model: Any, mode: str, example: tuple) -> PlannedStep:
     """Return the step as a plan. Raises DataDependentError if it looks at values."""
-    with Trace() as trace:
+    with Trace() as trace, NAMES.given(""):
         inputs = [Tensor(leaf.shape, dtype) for leaf, dtype in zip(leaves(example), _graph_dtypes(example))]
         results = _call_step(model, mode, rebuild(example, inputs))
         return PlannedStep(inputs, results, trace)
