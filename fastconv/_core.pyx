@@ -19,6 +19,17 @@ cdef extern from "tasks.h" nogil:
         const task_phase *phases, int count, const void *work, int threads, char *scratch, int64_t scratch_bytes)
     void run_phases_alone(const task_phase *phases, int count, const void *work, char *scratch)
 
+cdef extern from "observed.h" nogil:
+    ctypedef struct observed_phase:
+        int64_t phase, tasks, threads
+        double seconds
+    ctypedef struct observation:
+        int threads, count
+        observed_phase *phases
+    observation *observing
+    void observe_phase(int64_t phase, int64_t tasks, int64_t threads, double seconds)
+    double seconds_now()
+
 cdef extern from *:
     """
     #ifdef _OPENMP
@@ -126,6 +137,8 @@ def set_num_threads(int n) -> None:
 
 
 cdef int _threads() noexcept nogil:
+    if observing != NULL and observing.threads > 0:
+        return observing.threads
     if _forked or not FASTCONV_OPENMP:
         return 1
     if _chosen_threads > 0:
@@ -177,6 +190,15 @@ cdef void run_phases(
     `work` is a struct of `work_bytes` that may be copied: it points to arrays, to scratch memory and to tables, never
     into the stack of its caller.
     """
+    if observing == NULL:
+        run_region(phases, count, work, threads, scratch, scratch_bytes)
+    else:
+        run_observed(phases, count, work, threads, scratch, scratch_bytes)
+
+
+cdef void run_region(
+    const task_phase *phases, int count, const void *work, int threads, char *scratch, int64_t scratch_bytes
+) noexcept nogil:
     cdef int64_t most = 0
     cdef int p
     for p in range(count):
@@ -195,6 +217,45 @@ cdef void run_tasks(
     """Run the tasks 0 .. tasks - 1 of `work`, as `run_phases` does."""
     cdef task_phase phase = task_phase(run, tasks)
     run_phases(&phase, 1, work, work_bytes, threads, scratch, scratch_bytes)
+
+
+cdef void run_observed(
+    const task_phase *phases, int count, const void *work, int threads, char *scratch, int64_t scratch_bytes
+) noexcept nogil:
+    """Note the phases for `observe_tasks`, and run each of them in a region of its own, or none."""
+    cdef double started
+    cdef int p
+    for p in range(count):
+        started = seconds_now()
+        if observing.threads == 0:
+            run_region(&phases[p], 1, work, threads, scratch, scratch_bytes)
+        observe_phase(p, phases[p].tasks, threads, seconds_now() - started)
+
+
+def observe_tasks(run, int threads=0) -> list:
+    """Call `run`, and return the phases of the parallel regions that this Python thread began meanwhile.
+
+    Args:
+        run: function without arguments that calls kernels.
+        threads: int, a number of threads to assume. Kernels then cut their work for it, and compute none of it, so that
+            their results are undefined. 0: the kernels compute, on the threads in use.
+
+    Returns:
+        List of (phase, tasks, threads, seconds): the number of the phase in its region, the number of its tasks, the
+        threads that its work is worth, and the time that it took.
+    """
+    global observing
+    cdef observation seen
+    cdef observation *outer = observing
+    cdef int i
+    seen.threads, seen.count = threads, 0
+    observing = &seen
+    try:
+        run()
+    finally:
+        observing = outer
+    phases = [seen.phases[i] for i in range(seen.count)]
+    return [(phase["phase"], phase["tasks"], phase["threads"], phase["seconds"]) for phase in phases]
 
 
 def fma_peak(int64_t steps=4_000_000) -> float:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import prod
+from types import MappingProxyType
 from typing import NamedTuple
 
+import numpy as np
+
 import fastconv._core as _core
+from fastconv.backends.balance import THREADS, Phase, balance, phases_of
 from fastconv.backends.cpu.algorithms.algorithm import DIRECTIONS
 from fastconv.backends.cpu.algorithms.choose import choose
 from fastconv.backends.cpu.algorithms.winograd import WINOGRAD
-from fastconv.geometry import ClippedConvolution
+from fastconv.geometry import ClippedConvolution, Convolution
 from fastconv.typing import PaddingLike
 from fastconv.window import CONV_PADDINGS, as_tuple, resolve_padding, shape_mismatch
 
@@ -22,6 +27,10 @@ class Explanation(NamedTuple):
     tile: str  # the register tile of its innermost kernel
     threads: int  # the most threads that run it
     reason: str  # the rule by which it was chosen
+    tasks: tuple[int, ...] = ()  # of each phase of the kernel, on the threads in use
+    balance: Mapping[int, float] = MappingProxyType(
+        {}
+    )  # for numbers of threads, the part of their time that tasks fill
 
 
 def explain_conv(
@@ -31,10 +40,12 @@ def explain_conv(
     padding: PaddingLike = "valid",
     dilation_rate: int | Sequence[int] = 1,
 ) -> dict[str, Explanation]:
-    """Return the algorithm, register tile and threads of a float32 convolution of this shape, and the reason.
+    """Return the algorithm, register tile, threads and tasks of a float32 convolution of this shape, and the reason.
 
     The answer holds for the current instruction set, precision and workspace (`config.set_conv_precision`,
-    `config.set_max_workspace`). The choice depends only on shapes, never on the number of threads.
+    `config.set_max_workspace`). The choice depends only on shapes, never on the number of threads. The balance is a
+    prediction: tasks / (threads * the most tasks of a thread), where the number of threads is at most what the work is
+    worth. It takes the tasks of a kernel, and its phases, as equal.
 
     Args:
         input_shape: ints, (N, *spatial, C), one to three spatial axes.
@@ -42,7 +53,9 @@ def explain_conv(
         strides, padding, dilation_rate: as for `ops.conv`.
 
     Returns:
-        Dict with an `Explanation` for each of "forward", "backward_input" and "backward_kernel".
+        Dict with an `Explanation` for each of "forward", "backward_input" and "backward_kernel": algorithm, tile,
+        threads, reason, tasks (of each phase, on the threads in use), and balance, a dict whose keys are numbers of
+        threads. Tasks and balance are empty if the kernel has no tasks, or if there is no memory for the arrays.
 
     Raises:
         ValueError: if shapes, strides or padding do not fit.
@@ -50,6 +63,8 @@ def explain_conv(
     Example:
         >>> fastconv.explain_conv((8, 56, 56, 64), (3, 3, 64, 64), padding="same")["forward"].algorithm
         'winograd'
+        >>> fastconv.explain_conv((8, 56, 56, 64), (3, 3, 64, 64), strides=2)["forward"].balance[4] > 0.9
+        True
     """
     x, w = tuple(map(int, input_shape)), tuple(map(int, kernel_shape))
     if shape_mismatch(x, w):
@@ -66,9 +81,31 @@ def explain_conv(
 
 def _explain(direction: str, clipped: ClippedConvolution) -> Explanation:
     c = clipped.convolution
-    _, algorithm, reason = choose(direction, c)
+    run, algorithm, reason = choose(direction, c)
     if clipped.taps is not None:
         reason += f"; {' x '.join(map(str, c.size))} taps, as the others meet only padding"
     work = c.pixels * prod(c.kernel_shape) / (4 if algorithm is WINOGRAD else 1)
     tile = algorithm.tile(c, direction, _core.vector_floats())
-    return Explanation(algorithm.name, tile, _core.threads_worth(work), reason)
+    now, predicted = _count_tasks(direction, c, run)
+    shares = {n: balance(phases, [1.0] * len(phases)) for n, phases in predicted.items()}
+    return Explanation(
+        algorithm.name, tile, _core.threads_worth(work), reason, tuple(phase.tasks for phase in now), shares
+    )
+
+
+def _count_tasks(
+    direction: str, c: Convolution, run: Callable[..., None]
+) -> tuple[list[Phase], dict[int, list[Phase]]]:
+    """Return the phases of the kernel on the threads in use, and on other numbers of threads; nothing is computed."""
+    try:
+        x, w, y = (np.empty(shape, np.float32) for shape in (c.input_shape, c.kernel_shape, c.output_shape))
+        arguments = {
+            "forward": (x, w, None, y, 0, 0.0),
+            "backward_input": (y, w, None, x, 0, 0.0),
+            "backward_kernel": (x, y, w),
+        }
+        kernel = partial(run, c, *arguments[direction])
+        now = phases_of(kernel, _core.get_num_threads())
+        return now, {n: phases_of(kernel, n) for n in THREADS if now}
+    except MemoryError:
+        return [], {}
