@@ -17,10 +17,12 @@ from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer
 from fastconv.layers.construction import for_constructor
 from fastconv.models.constructors import is_functional, takes_inputs_and_outputs
+from fastconv.models.profiling import profile_model
 from fastconv.models.summary import print_summary
 from fastconv.models.training import Trainer
 from fastconv.serialization import custom_object_scope, is_of_this_package, warning_of_lambdas
 from fastconv.utils.files import FilePath
+from fastconv.utils.profile import Profile
 
 # What the configuration of a graph consists of, in the form of fastconv or of Keras.
 OF_A_GRAPH = frozenset(
@@ -182,6 +184,44 @@ class Model(Trainer):
              Non-trainable params: 0 (0.00 B)
         """
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+
+    def profile(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        mode: str = "predict",
+        passes: int | None = None,
+        verbose: int | str = "auto",
+    ) -> Profile:
+        """Measure each step of the plan that `predict` or `fit` runs for a batch; print and return the profile.
+
+        A step is a kernel that computes a layer, several fused layers or a part of the gradient. Times are the shortest
+        of several passes, which run on copies of the variables that training assigns: the model does not change.
+
+        Args:
+            x: inputs of a batch, as in `predict`; they are not split.
+            y, sample_weight: targets and weights, as in `fit`, if `mode` is "train" or "test".
+            mode: "predict", "train" for a step of training, or "test" for a step of evaluation. Default: "predict".
+            passes: int or None. The number of times that each step is measured; None for as many as take half a
+                second, between 5 and 1000. Default: None.
+            verbose: 0 to print nothing; 1 or "auto" to print the tables. Default: "auto".
+
+        Returns:
+            A `utils.Profile` with a row for each step: layers, operation, kernel, shapes, time, GFLOP/s, share of the
+            peak, GB/s, tasks, threads, and the predicted balance of tasks on other numbers of threads.
+
+        Raises:
+            ValueError: the mode is unknown, y is given to "predict", or the step has no plan, because the model runs
+                eagerly or looks at values.
+
+        Example:
+            >>> model = Sequential([Input((8, 8, 3)), layers.Conv2D(4, 3, name="conv"), layers.ReLU(name="relu")])
+            >>> profile = model.profile(np.zeros((1, 8, 8, 3)), passes=3, verbose=0)
+            >>> [(step.layers, step.operation, step.flops) for step in profile]
+            [(('conv', 'relu'), 'conv', 7776)]
+        """
+        return profile_model(self, (x, y, sample_weight), mode, passes, verbose)
 
     def save(self, filepath: FilePath, overwrite: bool = True, zipped: bool | None = None) -> None:
         """Save the configuration, the weights and the state of the optimizer to a file, completely or not at all.

@@ -36,6 +36,16 @@ class StepCache:
     def run(self, model: Any, mode: str, batch: tuple) -> Results:
         """Run a step of `model` on a batch: (x, y or None, weights or None), nested as the model takes them."""
         flat = leaves(batch)
+        turns = model._turns
+        with turns.lock:
+            step = self.step(model, mode, batch, flat)
+            if mode != "predict":  # such steps change variables, so that they run one after another
+                turns.take(model)
+                return step(*flat)
+        return step(*flat)
+
+    def step(self, model: Any, mode: str, batch: tuple, flat: list[Any]) -> Callable[..., Results]:
+        """Return the step for a batch with the leaves `flat`, a new step if there is none yet."""
         key = (
             mode,
             tuple((leaf.shape, leaf.dtype.char) for leaf in flat),
@@ -43,14 +53,9 @@ class StepCache:
             self._signature,
             Optimizer.last_schedule_change,
         )
-        turns = model._turns
-        with turns.lock:
-            step = self._steps.get(key) or self._add(key, make_step(model, mode, batch))
-            self._steps.move_to_end(key)
-            if mode != "predict":  # such steps change variables, so that they run one after another
-                turns.take(model)
-                return step(*flat)
-        return step(*flat)
+        step = self._steps.get(key) or self._add(key, make_step(model, mode, batch))
+        self._steps.move_to_end(key)
+        return step
 
     def _add(self, key: Any, step: Callable[..., Results]) -> Callable[..., Results]:
         self._steps[key] = step

@@ -16,6 +16,8 @@ from fastconv.utils.model_plot import model_to_dot, plot_model
 from fastconv.utils.naming import clear_session
 from fastconv.utils.numerical import normalize, to_categorical
 from fastconv.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from fastconv.utils.profile import Profile
+from fastconv.utils.profiled_step import ProfiledStep
 from fastconv.utils.progbar import Progbar
 from fastconv.utils.pydataset import PyDataset
 from fastconv.utils.random import set_random_seed
@@ -27,6 +29,8 @@ Sequence = PyDataset  # its name in Keras 2
 __all__ = [
     "CustomObjectScope",
     "Dataset",
+    "Profile",
+    "ProfiledStep",
     "Progbar",
     "PyDataset",
     "Sequence",

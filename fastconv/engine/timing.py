@@ -1,0 +1,190 @@
+"""Times and tasks of the steps of a plan, measured while it runs on copies of the variables that it assigns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from fastconv.backends import gpu_backend
+from fastconv.backends.balance import THREADS, Phase, phases_of
+from fastconv.backends.gpu.backend import Gpu
+from fastconv.device import gpu_number
+from fastconv.engine.cuda_graph import CudaGraphExecutable
+from fastconv.engine.executable import Executable, shaped
+from fastconv.engine.primitive import Call, Tensor
+from fastconv.engine.schedule import Schedule, nbytes
+from fastconv.engine.variable import Variable
+
+# If no number of passes is given: the seconds that they take together, the fewest and the most passes.
+SECONDS, FEWEST, MOST = 0.5, 5, 1000
+SHORTEST = 1e-8  # seconds, of a step
+
+Run = Callable[[], Any]
+
+
+class OnCopies(Executable):
+    """An executable that keeps the kernel of each step, and writes into copies of the variables."""
+
+    def __init__(self, schedule: Schedule, *gpu: Any) -> None:
+        self.schedule = schedule
+        self.kernels: dict[Call, Run] = {}
+        self.copies: dict[Variable, Any] = {}
+        super().__init__(schedule, *gpu)
+
+    def held(self, variable: Variable) -> Any:
+        return self.target(variable) if variable in self.schedule.updates else super().held(variable)
+
+    def target(self, variable: Variable) -> Any:
+        if variable not in self.copies:
+            like = Tensor(variable.shape, variable.dtype)
+            self.copies[variable] = shaped(self.bytes(nbytes(like)), like)
+            self.copies[variable][...] = super().held(variable)
+        return self.copies[variable]
+
+    def _bind(self, step: Call) -> Run:
+        self.kernels[step] = super()._bind(step)
+        return self.kernels[step]
+
+    def bound_steps(self) -> list[tuple[Call, Run]]:
+        """Return the steps that run each time, in their order, and their kernels."""
+        return [(step, self.kernels[step]) for step in self.schedule.steps if step in self.kernels]
+
+    def begin(self, arrays: Sequence[Any]) -> None:
+        """Copy `arrays` into the input buffers, and compute the steps that depend only on variables."""
+        for buffer, array in zip(self.inputs, arrays):
+            buffer[...] = array
+        self.prepare()
+
+    def end(self) -> None:
+        """Write the copies of variables that no step writes itself."""
+        for target, array in self.writes:
+            target[...] = array
+
+
+class OnCopiesOnGpu(OnCopies, CudaGraphExecutable):
+    """The same on a GPU."""
+
+    gpu: Gpu
+
+    def begin(self, arrays: Sequence[Any]) -> None:
+        super().begin([self.gpu.array(array) for array in arrays])
+
+
+class StepTime(NamedTuple):
+    """A step of a plan with its time.
+
+    Attributes:
+        call: the operation, its inputs and its results.
+        run: computes the step.
+        seconds: the shortest time of the passes.
+        phases: the tasks that its kernels distributed, and their times; empty if it has no such kernels.
+        predicted: the tasks that they would distribute on other numbers of threads.
+    """
+
+    call: Call
+    run: Run
+    seconds: float
+    phases: list[Phase]
+    predicted: dict[int, list[Phase]]
+
+
+class PlanTimes(NamedTuple):
+    """The times of a plan.
+
+    Attributes:
+        steps: the steps that run each time, in their order.
+        seconds: the shortest time of the whole plan, with copies of inputs and outputs.
+        passes: the number of times that each was measured.
+    """
+
+    steps: list[StepTime]
+    seconds: float
+    passes: int
+
+
+def time_plan(plan: Schedule, arrays: Sequence[Any], passes: int | None = None) -> PlanTimes:
+    """Return the times of a plan and of its steps for `arrays`. No variable changes.
+
+    A pass runs the steps in their order and reads the clock between them, so that each step finds the values and the
+    caches of a real run. Passes alternate with runs of the whole plan.
+
+    Args:
+        plan: the plan.
+        arrays: its inputs.
+        passes: the number of passes; None for as many as take half a second, between 5 and 1000.
+    """
+    number = gpu_number()
+    if number is None:
+        return _time(OnCopies(plan), arrays, passes)
+    gpu = gpu_backend(number)
+    with gpu.running():
+        return _time(OnCopiesOnGpu(plan, gpu), arrays, passes, gpu.stream.synchronize)
+
+
+def _time(executable: OnCopies, arrays: Sequence[Any], passes: int | None, wait: Run | None = None) -> PlanTimes:
+    steps = executable.bound_steps()
+    runs = [run if wait is None else _waiting(run, wait) for _, run in steps]
+    _pass(executable, arrays, runs)  # touches all memory
+    whole = min(_whole(executable, arrays, wait) for _ in range(2))
+    if passes is None:
+        passes = max(FEWEST, min(MOST, int(SECONDS / 2 / whole)))
+    shortest = [float("inf")] * len(runs)
+    for _ in range(passes):
+        shortest = list(map(min, shortest, _pass(executable, arrays, runs)))
+        whole = min(whole, _whole(executable, arrays, wait))
+    reading = _clock_seconds()
+    shortest = [max(seconds - reading, SHORTEST) for seconds in shortest]
+    phases = _phases(executable, arrays, runs) if wait is None else [[] for _ in runs]
+    predicted = [{n: phases_of(run, n) for n in THREADS if found} for run, found in zip(runs, phases)]
+    times = zip(steps, shortest, phases, predicted)
+    return PlanTimes([StepTime(*step, seconds, now, then) for step, seconds, now, then in times], whole, passes)
+
+
+def _pass(executable: OnCopies, arrays: Sequence[Any], runs: Sequence[Run]) -> list[float]:
+    """Run a plan step by step, and return the time of each step, with the time to read the clock."""
+    clock = time.perf_counter
+    executable.begin(arrays)
+    times = []
+    for run in runs:
+        started = clock()
+        run()
+        times.append(clock() - started)
+    executable.end()
+    return times
+
+
+def _clock_seconds() -> float:
+    """Return the time to read the clock."""
+    clock = time.perf_counter
+    return min(-(clock() - clock()) for _ in range(1000))
+
+
+def _phases(executable: OnCopies, arrays: Sequence[Any], runs: Sequence[Run]) -> list[list[Phase]]:
+    """Run a plan step by step, and return the phases of each step."""
+    executable.begin(arrays)
+    phases = [phases_of(run) for run in runs]
+    executable.end()
+    return phases
+
+
+def _whole(executable: OnCopies, arrays: Sequence[Any], wait: Run | None) -> float:
+    """Run a plan as `Executable.run` does, and return its time."""
+    started = time.perf_counter()
+    executable.begin(arrays)
+    executable.compute()
+    outputs = [executable.xp.array(array) for array in executable.outputs]
+    if wait is not None:
+        wait()
+    del outputs
+    return time.perf_counter() - started
+
+
+def _waiting(run: Run, wait: Run) -> Run:
+    """Return a function that runs a step and waits until the GPU has computed it."""
+
+    def run_and_wait() -> None:
+        run()
+        wait()
+
+    return run_and_wait
