@@ -84,6 +84,7 @@ EXTENSIONS = [
     extension("_image"),
     extension("_matmul"),
     extension("_stream"),
+    extension("_planes"),
     extension("_winograd"),
 ]
 

@@ -45,6 +45,7 @@ LEVELS = (
         "_grouped",
         "_image",
         "_matmul",
+        "_planes",
         "_stream",
         "_winograd",
     },

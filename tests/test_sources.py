@@ -21,6 +21,7 @@ MODULES = [
     "_grouped",
     "_image",
     "_matmul",
+    "_planes",
     "_stream",
     "_winograd",
 ]

@@ -67,6 +67,20 @@ typedef struct {
 enum { GROUPED_ROWS = 8, GROUPED_TAPS = 7, GROUPED_STRIDE = 2 };    /* no tile has more */
 typedef void (*grouped_kernel)(const grouped_tile *tile);
 
+/* A row of a convolution with few channels of the result; tile_planes.h says what it computes. */
+typedef struct {
+    const float *x;
+    const int64_t *offsets;          /* of each tap in x */
+    int64_t taps;
+    const float *w;                  /* (taps, channels) */
+    const float *bias;               /* or NULL */
+    float *y;                        /* (pixels, channels) */
+    int64_t pixels;
+    int64_t channels;
+} planes_tile;
+
+enum { MOST_PLANE_CHANNELS = 8, PLANE_VECTORS = 2 };
+
 /* Pooling of images (H, W, C) to (OH, OW, C): windows of (KH, KW) taps, (DH, DW) apart, every (SH, SW) pixels from (-top, -left). */
 typedef struct {
     int64_t H, W, C, OH, OW, KH, KW, SH, SW, DH, DW, top, left;
@@ -135,6 +149,7 @@ enum reduction { SUM, MAXIMUM, MINIMUM, REDUCTIONS };
     TILE(void, f32_winograd_taps, ( \
         float *dw, int64_t row_step, int64_t tap_step, int64_t rows, int64_t columns, const float *m, int64_t m_step, \
         int64_t n)) \
+    TILE(void, f32_planes, (const planes_tile *tile)) \
     /* Fourier transforms of strips of columns; tile_fourier.h. */ \
     TILE(void, f32_fourier, (float *strip, int64_t points, const float *roots)) \
     TILE(void, f32_fourier_inverse, (float *strip, int64_t points, const float *roots)) \

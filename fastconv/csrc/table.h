@@ -29,6 +29,7 @@
 #include "tile_pack.h"
 #include "tile_fourier.h"
 #include "tile_peak.h"
+#include "tile_planes.h"
 #include "tile_pad.h"
 #include "tile_reduce.h"
 #include "tile_pool.h"

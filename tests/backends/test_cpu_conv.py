@@ -94,6 +94,23 @@ def test_channels_around_the_tile(isa, rng, co):
     assert_conv_matches(reference, rng, (2, 5, 6, 7), (3, 3, 7, co), **SAME)
 
 
+@pytest.mark.parametrize("width", [8, 9, 15, 16, 17, 30, 31, 32, 33, 34, 47, 64, 65])
+@pytest.mark.parametrize("strides", [(1, 1), (2, 1), (1, 2), (3, 2)])
+def test_widths_around_the_vectors_of_planes(isa, rng, width, strides):
+    window = {**SAME, "strides": strides}
+    for co, ci in zip(range(1, 9), (1, 2, 3, 1, 2, 3, 1, 2)):
+        assert_conv_matches(reference, rng, (2, 5, width, ci), (3, 4, ci, co), **window)
+
+
+@pytest.mark.parametrize("padding", [(0, 0), (3, 1), (0, 9)])
+def test_planes_of_dilated_lines_and_of_many_rows(isa, rng, padding):
+    window = {"strides": (1,), "padding": (padding,), "dilation": (2,)}
+    assert_conv_matches(reference, rng, (3, 40, 2), (3, 2, 5), **window)
+    for shape in ((1, 600, 20, 3), (2, 3, 700, 1)):
+        window = {"strides": (2, 1), "padding": (padding, padding), "dilation": (1, 3)}
+        assert_conv_matches(reference, rng, shape, (2, 3, shape[-1], 4), **window)
+
+
 @pytest.mark.parametrize("pixels", range(1, 32))
 def test_pixels_around_the_tile(isa, rng, pixels):
     for co in (16, 32, 48, 64):

@@ -18,13 +18,14 @@ from fastconv.backends.cpu.algorithms.dots import DOTS
 from fastconv.backends.cpu.algorithms.fold import FOLD
 from fastconv.backends.cpu.algorithms.fourier import FOURIER
 from fastconv.backends.cpu.algorithms.grouped import GROUPED
+from fastconv.backends.cpu.algorithms.planes import PLANES
 from fastconv.backends.cpu.algorithms.product import PRODUCT
 from fastconv.backends.cpu.algorithms.spread import SPREAD
 from fastconv.backends.cpu.algorithms.winograd import WINOGRAD
 from fastconv.geometry import Convolution
 
 # The first algorithm that has a reason computes a convolution.
-ALGORITHMS: tuple[Algorithm, ...] = (PRODUCT, FOURIER, WINOGRAD, GROUPED, DOTS, SPREAD, FOLD, DIRECT)
+ALGORITHMS: tuple[Algorithm, ...] = (PRODUCT, PLANES, FOURIER, WINOGRAD, GROUPED, DOTS, SPREAD, FOLD, DIRECT)
 
 
 class Choice(NamedTuple):
