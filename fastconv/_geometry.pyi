@@ -1,6 +1,7 @@
 import numpy as np
 
-from fastconv.window import Shape, Sides
+from fastconv.typing import Shape
+from fastconv.window import Sides
 
 Array = np.ndarray
 

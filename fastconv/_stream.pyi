@@ -1,7 +1,7 @@
 import numpy as np
 
 from fastconv.geometry import Pooling
-from fastconv.window import Shape
+from fastconv.typing import Shape
 
 Array = np.ndarray
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -30,31 +30,31 @@ def plain(value: Any, kinds: Any = (np.ndarray, np.generic)) -> Any:
     return value
 
 
-def number_of(value: Any) -> Any:
+def number_of(value: object) -> Any:
     """Return an array or tensor with a single number and no axis as Python's number; any other value unchanged."""
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()
     return float(value) if isinstance(value, np.floating) else value  # longdouble.item() is a longdouble
 
 
-def is_integer(value: Any) -> bool:
+def is_integer(value: object) -> TypeGuard[int]:
     """Return True if `value` is an integer of Python or NumPy, and not a boolean."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> bool:
     """Return True if `value` is a real number of Python or NumPy that fits a float, and neither NaN nor a boolean."""
     if is_integer(value):
         return bool(abs(value) <= sys.float_info.max)
     return isinstance(value, (float, np.floating)) and not math.isnan(value)
 
 
-def describe(owner: Any) -> str:
+def describe(owner: object) -> str:
     """Return the name of an argument's object or function for error messages."""
     return owner if isinstance(owner, str) else type(owner).__name__
 
 
-def as_integer(owner: Any, name: str, value: Any, least: int = -LARGEST, most: int = LARGEST) -> int:
+def as_integer(owner: object, name: str, value: object, least: int = -LARGEST, most: int = LARGEST) -> int:
     """Return `value` as an int.
 
     Raises:
@@ -71,7 +71,9 @@ def as_integer(owner: Any, name: str, value: Any, least: int = -LARGEST, most: i
     return int(number)
 
 
-def as_integers(owner: Any, name: str, value: Any, least: int = -LARGEST, count: int | None = None) -> tuple[int, ...]:
+def as_integers(
+    owner: object, name: str, value: object, least: int = -LARGEST, count: int | None = None
+) -> tuple[int, ...]:
     """Return `value`, a tuple, list or array of integers, as a tuple of ints.
 
     With `count`, the number of axes of images, a single integer stands for all axes, and integers must be below 2**31.
@@ -93,7 +95,7 @@ def as_integers(owner: Any, name: str, value: Any, least: int = -LARGEST, count:
     return tuple(numbers)
 
 
-def as_size(owner: Any, name: str, value: Any) -> tuple[int, int]:
+def as_size(owner: object, name: str, value: object) -> tuple[int, int]:
     """Return `value`, the (height, width) of an image, as a tuple of ints.
 
     Raises:
@@ -106,12 +108,12 @@ def as_size(owner: Any, name: str, value: Any) -> tuple[int, int]:
     return height, width
 
 
-def as_seed(owner: Any, value: Any, most: int = MOST_SEED) -> int:
+def as_seed(owner: object, value: object, most: int = MOST_SEED) -> int:
     """Return `value` as an int. Raises ValueError unless it is an integer from 0 to `most`."""
     return as_integer(owner, "seed", value, 0, most)
 
 
-def as_shape(owner: Any, name: str, value: Any) -> tuple[int | None, ...]:
+def as_shape(owner: object, name: str, value: object) -> tuple[int | None, ...]:
     """Return `value`, sizes in a tuple, list or array, as a tuple of ints, with None for unknown sizes.
 
     Raises:
@@ -125,7 +127,7 @@ def as_shape(owner: Any, name: str, value: Any) -> tuple[int | None, ...]:
     return tuple(sizes)
 
 
-def as_axes(owner: Any, name: str, value: Any) -> int | list[int]:
+def as_axes(owner: object, name: str, value: object) -> int | list[int]:
     """Return `value`, an axis or several, as an int or a list of ints.
 
     Raises:
@@ -139,9 +141,9 @@ def as_axes(owner: Any, name: str, value: Any) -> int | list[int]:
 
 
 def as_number(
-    owner: Any,
+    owner: object,
     name: str,
-    value: Any,
+    value: object,
     low: float = -math.inf,
     high: float = math.inf,
     above: float | None = None,
@@ -168,17 +170,17 @@ def as_number(
     return number
 
 
-def as_strength(owner: Any, name: str, value: Any) -> Any:
+def as_strength(owner: object, name: str, value: object) -> Any:
     """Return `value` as a Python number. Raises ValueError unless it is finite and at least 0."""
     return as_number(owner, name, value, 0, below=math.inf)
 
 
-def optional(check: Callable[..., Any], owner: Any, name: str, value: Any, *bounds: Any, **further: Any) -> Any:
+def optional(check: Callable[..., Any], owner: object, name: str, value: object, *bounds: Any, **further: Any) -> Any:
     """Return `check(owner, name, value, ...)` for a function of this file; None stays None."""
     return None if value is None else check(owner, name, value, *bounds, **further)
 
 
-def as_numbers(owner: Any, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> Any:
+def as_numbers(owner: object, name: str, value: object, low: float = -math.inf, high: float = math.inf) -> Any:
     """Return `value`, a number, an array, or nested lists of equal lengths, as Python's numbers and lists.
 
     Raises:
@@ -197,7 +199,7 @@ def as_numbers(owner: Any, name: str, value: Any, low: float = -math.inf, high: 
     return numbers
 
 
-def as_pair(owner: Any, name: str, value: Any) -> list[Any]:
+def as_pair(owner: object, name: str, value: object) -> list[Any]:
     """Return `value`, two finite numbers in a tuple, list or array, as a list.
 
     Raises:
@@ -209,7 +211,7 @@ def as_pair(owner: Any, name: str, value: Any) -> list[Any]:
     return [as_number(owner, name, number, below=math.inf) for number in pair]
 
 
-def as_flag(owner: Any, name: str, value: Any) -> bool:
+def as_flag(owner: object, name: str, value: object) -> bool:
     """Return `value` as a bool.
 
     Raises:
@@ -221,7 +223,7 @@ def as_flag(owner: Any, name: str, value: Any) -> bool:
     return bool(flag)
 
 
-def as_choice(owner: Any, name: str, value: Any, allowed: tuple[str, ...]) -> str:
+def as_choice(owner: object, name: str, value: object, allowed: tuple[str, ...]) -> str:
     """Return `value`, which must be one of the strings `allowed`.
 
     Raises:
@@ -233,7 +235,7 @@ def as_choice(owner: Any, name: str, value: Any, allowed: tuple[str, ...]) -> st
     return value
 
 
-def as_verbosity(owner: Any, value: Any) -> int:
+def as_verbosity(owner: object, value: object) -> int:
     """Return `value`, the verbosity, as an int: 1 for "auto" and True, 0 for False.
 
     Raises:

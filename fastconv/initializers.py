@@ -13,7 +13,7 @@ import fastconv.serialization as serialization
 from fastconv.arguments import as_choice, as_integer, as_integers, as_number, as_numbers, plain
 from fastconv.engine import Variable
 from fastconv.serialization import Configurable, register
-from fastconv.typing import ArrayLike, Config, DTypeLike, InitializerLike
+from fastconv.typing import Array, ArrayLike, Config, DTypeLike, InitializerLike
 from fastconv.utils import random
 
 __all__ = [
@@ -55,8 +55,6 @@ __all__ = [
     "zeros",
 ]
 
-Shape = Sequence[int]
-
 
 class Initializer(Configurable):
     """Base class of initializers: functions of a shape and a dtype that return an array.
@@ -73,7 +71,7 @@ class Initializer(Configurable):
         [[0.0, 1.0], [2.0, 3.0]]
     """
 
-    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
+    def __call__(self, shape: Any, dtype: Any = None) -> Array:  # Any: subclasses choose types
         """Return an array of `shape`. `dtype` defaults to `config.floatx()`."""
         raise NotImplementedError
 
@@ -92,7 +90,7 @@ class Zeros(Initializer):
         [0.0, 0.0]
     """
 
-    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> np.ndarray:
         return np.zeros(shape, dtype or config.floatx())
 
 
@@ -106,7 +104,7 @@ class Ones(Initializer):
         [1.0, 1.0]
     """
 
-    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> np.ndarray:
         return np.ones(shape, dtype or config.floatx())
 
 
@@ -127,7 +125,7 @@ class Constant(Initializer):
         given = plain(value)
         self.value = given if isinstance(given, bool) else as_numbers(self, "value", given)
 
-    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> np.ndarray:
         return np.full(shape, self.value, dtype or config.floatx())
 
     def get_config(self) -> Config:
@@ -145,7 +143,7 @@ class RandomInitializer(Initializer):
     def __init__(self, seed: int | None = None) -> None:
         self.seed = None if seed is None else as_integer(self, "seed", seed, 0)
 
-    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> np.ndarray:
         generator = random.generator() if self.seed is None else np.random.default_rng(self.seed)
         return self.draw(generator, tuple(shape), np.dtype(dtype or config.floatx()))
 
@@ -293,7 +291,7 @@ class IdentityInitializer(Initializer):
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = as_number(self, "gain", gain)
 
-    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> np.ndarray:
         if len(shape) != 2:
             raise ValueError(f"Identity: the shape must have 2 axes. Received: shape={tuple(shape)}")
         return self.gain * np.eye(*shape, dtype=np.dtype(dtype or config.floatx()))
@@ -523,7 +521,7 @@ STDDEV_WITHIN_TWO = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / ma
 
 
 def compute_fans(
-    shape: Shape, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+    shape: Sequence[int], input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
 ) -> tuple[int, int]:
     """Return the number of inputs of an output and the number of outputs of an input, for weights of `shape`.
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.typing import DTypeLike
+
 # Memory limits of a container, in both versions of Linux control groups.
 LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -29,7 +31,7 @@ def _limit_in(path: str) -> Any:
         return math.inf
 
 
-def check_fits(owner: str, shape: Sequence[int | None], dtype: Any, copies: int = 1) -> None:
+def check_fits(owner: str, shape: Sequence[int | None], dtype: DTypeLike | None, copies: int = 1) -> None:
     """Raise MemoryError if an array, together with intermediate results, does not fit in memory.
 
     Args:

@@ -24,6 +24,7 @@ import numpy as np
 
 import fastconv.engine.hooks as hooks
 from fastconv.arguments import plain
+from fastconv.typing import Config
 
 # The `custom_objects` of the current deserialization, which also apply to nested objects.
 _custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default=MappingProxyType({}))
@@ -66,7 +67,7 @@ SURPRISES = (ArithmeticError, AssertionError, AttributeError, LookupError, Memor
 
 
 @contextmanager
-def naming_place(subject: str, config: Any) -> Iterator[None]:
+def naming_place(subject: str, config: object) -> Iterator[None]:
     """Convert errors inside `with` to ValueErrors that state the object being made, and its name if it has one."""
     try:
         yield
@@ -87,7 +88,7 @@ def names_its_place(from_config: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap the function of a `from_config` so that its errors are ValueErrors that name the configuration."""
 
     @functools.wraps(from_config)
-    def named_from_config(cls: type, config: Any, *args: Any, **kwargs: Any) -> Any:
+    def named_from_config(cls: type, config: object, *args: Any, **kwargs: Any) -> Any:
         with naming_place(cls.__name__, config):
             return from_config(cls, config, *args, **kwargs)
 
@@ -107,12 +108,12 @@ class Configurable:
         super().__init_subclass__(**kwargs)
         name_places_of(cls)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the arguments of the constructor as a dict."""
         return {}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """Create an object from a configuration of `get_config`, of this package or of Keras."""
         return cls(**arguments(cls, config))
 
@@ -130,7 +131,7 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
-def name_of(thing: Any) -> str:
+def name_of(thing: object) -> str:
     """Return the name of an object: its attribute, or the name of the function or of its class in snake case."""
     own = getattr(thing, "name", None)
     return own or snake_case(re.sub(r"\W", "", getattr(thing, "__name__", type(thing).__name__)))
@@ -207,7 +208,7 @@ def get_custom_objects() -> dict[str, Any]:
     return _registered
 
 
-def get_registered_name(obj: Any) -> str:
+def get_registered_name(obj: object) -> str:
     """Return the name under which an object was registered, or its own name if it was not registered.
 
     Args:
@@ -269,7 +270,7 @@ def holds(kind: str, name: str) -> bool:
     return name in _table(kind) and _address(_table(kind)[name]).startswith(f"{__package__}.")
 
 
-def serialize(thing: Any) -> Any:
+def serialize(thing: object) -> Any:
     """Return the form of `thing` for `deserialize`: a function's name, or an object's `{"class_name", "config"}`.
 
     Within `distinct_names`, a lambda or another callable without a name is named after its type, as in "<lambda>". If
@@ -290,7 +291,7 @@ def serialize(thing: Any) -> Any:
     return _name_for_files(thing)
 
 
-def _note_missing(thing: Any, config: Mapping[str, Any]) -> None:
+def _note_missing(thing: object, config: Mapping[str, Any]) -> None:
     """Record, for a warning, the arguments of a user's constructor that its configuration lacks.
 
     A class with its own `from_config` may not need them.
@@ -323,7 +324,7 @@ def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
     return found
 
 
-def written_class(thing: Any) -> type:
+def written_class(thing: object) -> type:
     """Return the class of `thing` that a user wrote and registered; for a functional model this may be a base class."""
     return vars(type(thing)).get("WRITTEN", type(thing))
 
@@ -360,12 +361,12 @@ def warning_of_lambdas(stacklevel: int = 5) -> Iterator[None]:
         warnings.warn(f"The model holds {', '.join(nameless)}. {ABOUT_LAMBDAS}", stacklevel=stacklevel)
 
 
-def is_nameless(name: Any) -> bool:
+def is_nameless(name: object) -> bool:
     """Return whether a name in a configuration means a lambda, or another callable without a name."""
     return isinstance(name, str) and name.startswith("<")
 
 
-def serialize_for_keras(kind: str, thing: Any) -> Any:
+def serialize_for_keras(kind: str, thing: object) -> Any:
     """Return `serialize(thing)` in a form that Keras reads too: with the module and the registered name.
 
     Args:
@@ -380,12 +381,12 @@ def arguments(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
     return hooks.find("arguments_from_keras")(cls, config)
 
 
-def from_keras(kind: str, data: Any) -> Any:
+def from_keras(kind: str, data: object) -> Any:
     """Convert a configuration from Keras's form to the form of `serialize`."""
     return hooks.find("from_keras")(kind, data)
 
 
-def _name_for_files(thing: Any) -> str:
+def _name_for_files(thing: object) -> str:
     """Return the name by which `thing` will be looked up: its registered or own name, or a name made from its type."""
     name = get_registered_name(thing)
     if is_of_this_package(thing):
@@ -396,7 +397,7 @@ def _name_for_files(thing: Any) -> str:
     return name if names is None else next(n for n in _numbered(name) if _is_same(names.setdefault(n, thing), thing))
 
 
-def is_of_this_package(thing: Any) -> bool:
+def is_of_this_package(thing: object) -> bool:
     """Return whether a class or function belongs to this package, not to a user."""
     return (getattr(thing, "__module__", None) or "").startswith(f"{__package__}.")
 
@@ -406,12 +407,12 @@ def _numbered(name: str) -> Iterator[str]:
     yield from (f"{name}_{i}" for i in itertools.count(1))
 
 
-def _is_same(holder: Any, thing: Any) -> bool:
+def _is_same(holder: object, thing: object) -> bool:
     """Return whether both are the same object; methods are compared by ==, since each access creates a new object."""
     return holder is thing or (isinstance(thing, MethodType) and isinstance(holder, MethodType) and holder == thing)
 
 
-def deserialize(kind: str, data: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(kind: str, data: object, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Invert `serialize`: return the function of a name, or an object made from `{"class_name", "config"}`.
 
     The name of a class gives an object with its default configuration.
@@ -430,7 +431,7 @@ def deserialize(kind: str, data: Any, custom_objects: Mapping[str, Any] | None =
         return _made(kind, data)
 
 
-def _made(kind: str, data: Any) -> Any:
+def _made(kind: str, data: object) -> Any:
     if isinstance(data, Mapping) and "module" in data:
         with naming_place(kind, data.get("config")):
             data = from_keras(kind, data)
@@ -453,7 +454,7 @@ def _made(kind: str, data: Any) -> Any:
         return found.from_config(config)  # type: ignore[attr-defined]
 
 
-def get(kind: str, identifier: Any) -> Any:
+def get(kind: str, identifier: object) -> Any:
     """Return the object for `identifier`: a name, a configuration, a class, or the object itself; None gives None.
 
     Raises:

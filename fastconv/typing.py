@@ -17,6 +17,7 @@ class HasArray(Protocol):
 Array: TypeAlias = Any  # an array of NumPy or CuPy, a Tensor, or a KerasTensor: all have shape, dtype and operators
 ArrayLike: TypeAlias = float | HasArray | Sequence["ArrayLike"]  # numbers, arrays, tensors, variables; nested lists
 ArrayModule: TypeAlias = Any  # the module numpy or cupy
+AnyModel: TypeAlias = Any  # a Model, for modules below fastconv.models, which cannot import its class
 Tree: TypeAlias = Any  # nested lists, tuples and dicts; their leaves are arrays, shapes or other values
 
 Shape: TypeAlias = tuple[int, ...]  # known sizes
@@ -27,8 +28,10 @@ IntOrInts: TypeAlias = int | Sequence[int]  # the same integer for all axes, or 
 PaddingLike: TypeAlias = str | int | Sequence[int | Sequence[int]]  # "valid", "same", or pixels at the sides of axes
 DTypeLike: TypeAlias = str | type[Any] | np.dtype[Any]  # "float32", np.float32, np.dtype("float32")
 
+LearningRateLike: TypeAlias = float | HasArray | Callable[..., Any]  # a number, or a schedule f(step) -> number
 Config: TypeAlias = dict[str, Any]  # the arguments of a constructor as plain data, as `get_config` returns them
 ActivationLike: TypeAlias = str | Mapping[str, Any] | Callable[..., Any]  # a name, a configuration, or f(x) -> y
 InitializerLike: TypeAlias = str | Mapping[str, Any] | Callable[..., Any]  # ..., or f(shape, dtype) -> array
 RegularizerLike: TypeAlias = str | Mapping[str, Any] | Callable[..., Any]  # ..., or f(weight) -> number
 ConstraintLike: TypeAlias = str | Mapping[str, Any] | Callable[..., Any]  # ..., or f(weight) -> weight
+LossLike: TypeAlias = str | Mapping[str, Any] | Callable[..., Any]  # ..., or f(y_true, y_pred) -> losses or values

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from fastconv.arguments import LARGEST, is_integer, number_of
+from fastconv.typing import AnyModel
 
-Logs = Mapping[str, Any] | None
+Logs: TypeAlias = Any  # a mapping from names to numbers, or None; subclasses may take a dict
 
 
 class Callback:
@@ -46,15 +46,15 @@ class Callback:
         """Do nothing; subclasses need not call this method."""
 
     @property
-    def model(self) -> Any:
+    def model(self) -> AnyModel:
         """The model that is trained."""
         return self._model
 
     @model.setter
-    def model(self, model: Any) -> None:
+    def model(self, model: AnyModel) -> None:
         self._model = model
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: AnyModel) -> None:
         """Set the model. Called before the first stage."""
         self._model = model
 
@@ -116,7 +116,7 @@ class Callback:
         """Called when an exception ends fit, evaluate or predict, instead of the remaining stages."""
 
 
-def as_frequency(callback: Any, name: str, value: Any, *words: str) -> str | int:
+def as_frequency(callback: object, name: str, value: object, *words: str) -> str | int:
     """Return `value`, a member of `words` or a number of batches, as a string or an int.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastconv.caches import cached_on_argument
@@ -11,6 +11,7 @@ from fastconv.callbacks.callback import Callback
 from fastconv.callbacks.history import History, ProgbarLogger
 from fastconv.callbacks.lazy_logs import LazyLogs
 from fastconv.engine.tree import leaves
+from fastconv.typing import AnyModel
 
 # The new names of stages, with the names of Keras 2 that their default methods call.
 ALIASES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
@@ -39,10 +40,10 @@ class CallbackList(Callback):
 
     def __init__(
         self,
-        callbacks: Any = None,
+        callbacks: CallbackList | Callback | Sequence[Callback] | None = None,
         add_history: bool = False,
         add_progbar: bool = False,
-        model: Any = None,
+        model: AnyModel | None = None,
         **params: Any,
     ) -> None:
         super().__init__()
@@ -71,7 +72,7 @@ class CallbackList(Callback):
     def __enter__(self) -> CallbackList:
         return self
 
-    def __exit__(self, kind: Any, *_: Any) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         if kind is not None:
             self.on_exception()
 
@@ -84,7 +85,7 @@ def _tell_all(name: str) -> Any:
     former = ALIASES.get(name)
     former_default = getattr(Callback, former) if former else None
 
-    def tell(self: CallbackList, *args: Any, **kwargs: Any) -> None:
+    def tell(self: CallbackList, *args: object, **kwargs: Any) -> None:
         args = (*args, *kwargs.values())
         args = args if len(args) == takes else (*args, {})  # no logs
         for callback in self.callbacks:
@@ -119,7 +120,7 @@ def _places_before_names(function: Callable[..., Any]) -> int | None:
     return by_place if by_name else None
 
 
-def _found(arg: Any) -> Any:
+def _found(arg: object) -> Any:
     """Return an argument of a stage; evaluate it first if it is `LazyLogs`."""
     return arg.data if isinstance(arg, LazyLogs) else arg
 

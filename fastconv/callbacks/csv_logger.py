@@ -85,7 +85,7 @@ class CSVLogger(Callback):
                 f"{self.filename}: CSVLogger appends to files of values in UTF-8 only. Received: {error}"
             ) from error
 
-    def _rewrite(self, rows: Iterable[Iterable[Any]]) -> None:
+    def _rewrite(self, rows: Iterable[Iterable[object]]) -> None:
         write_whole(self.filename, lambda file: file.write(self._text(rows).encode()))
 
     def _append(self, line: str) -> None:
@@ -100,7 +100,7 @@ class CSVLogger(Callback):
                     os.truncate(self.filename, size)
                 raise
 
-    def _text(self, rows: Iterable[Iterable[Any]]) -> str:
+    def _text(self, rows: Iterable[Iterable[object]]) -> str:
         text = io.StringIO()
         csv.writer(text, delimiter=self.separator).writerows(rows)
         return text.getvalue()

@@ -13,6 +13,7 @@ import numpy as np
 from fastconv.arguments import as_number
 from fastconv.callbacks.callback import Callback, Logs
 from fastconv.serialization import snake_case
+from fastconv.typing import AnyModel
 
 # Mode "auto": quantities whose names end in these words should grow, or shrink. The names are Keras's.
 GROWING = (
@@ -81,7 +82,7 @@ class Monitor(Callback):
         self.min_delta = abs(as_number(self, "min_delta", min_delta, below=math.inf))
         self._sign = {"min": -1, "max": 1}.get(mode) or direction_of_name(monitor)
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: AnyModel) -> None:
         super().set_model(model)
         if self.mode == "auto":
             self._sign = self._direction_in(model) or direction_of_name(self.monitor)
@@ -116,7 +117,7 @@ class Monitor(Callback):
             return not math.isnan(value)
         return self._sign * (value - reference) > self.min_delta
 
-    def _direction_in(self, model: Any) -> int:
+    def _direction_in(self, model: AnyModel) -> int:
         """Return the direction of the metric of `model` with the quantity's name; 0 if there is none."""
         name = self.monitor.removeprefix("val_")
         for metric in metrics_of(model):
@@ -125,7 +126,7 @@ class Monitor(Callback):
         return 0
 
 
-def metrics_of(model: Any) -> Iterator[Any]:
+def metrics_of(model: AnyModel) -> Iterator[Any]:
     """Yield all metrics of a model that have a name in logs, including the metrics given to `compile`."""
     for metric in getattr(model, "metrics", ()):
         yield from getattr(metric, "given", [metric])

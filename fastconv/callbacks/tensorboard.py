@@ -12,6 +12,7 @@ import numpy as np
 from fastconv.arguments import as_integer
 from fastconv.callbacks.callback import Callback, Logs, as_frequency
 from fastconv.callbacks.events import summary_writer
+from fastconv.typing import AnyModel
 from fastconv.utils.model_graph import vertices
 
 MOST_IMAGES = 3  # of each weight
@@ -59,7 +60,7 @@ class TensorBoard(Callback):
         update_freq: str | int = "epoch",
         profile_batch: int = 0,
         embeddings_freq: int = 0,
-        embeddings_metadata: Any = None,
+        embeddings_metadata: object = None,
     ) -> None:
         super().__init__()
         frequency = as_frequency(self, "update_freq", update_freq, "epoch", "batch")
@@ -179,7 +180,7 @@ def as_images(weight: np.ndarray) -> np.ndarray | None:
     return (images[:MOST_IMAGES] - low) / (high - low if high > low else 1)
 
 
-def _graph(model: Any) -> Any:
+def _graph(model: AnyModel) -> Any:
     """Return an event with the model's operations as a TensorBoard graph."""
     proto = _tensorboardx().proto
     nodes = [proto.node_def_pb2.NodeDef(name=v.name, op=v.kind, input=v.sources) for v in vertices(model)]

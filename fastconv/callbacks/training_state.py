@@ -15,6 +15,7 @@ from fastconv.engine import Variable
 from fastconv.engine.interrupts import assign_all
 from fastconv.optimizers import Optimizer
 from fastconv.random import set_shared_seed, shared_seed
+from fastconv.typing import AnyModel, Tree
 from fastconv.utils.files import DAMAGE, write_whole
 
 ARRAY = "array"  # {"array": i} in JSON stands for the i-th array
@@ -36,7 +37,7 @@ class TrainingState:
         self.callbacks = callbacks
 
     @classmethod
-    def take(cls, model: Any, callbacks: Iterable[Callback], place: dict[str, Any]) -> TrainingState:
+    def take(cls, model: AnyModel, callbacks: Iterable[Callback], place: dict[str, Any]) -> TrainingState:
         """Return the current state; arrays are copied only when it is written.
 
         Raises:
@@ -59,7 +60,7 @@ class TrainingState:
         states = [[type(c).__name__, {name: getattr(c, name) for name in c.STATE}] for c in callbacks]
         return cls({**place, "trained": trained, "shared_seed": shared_seed()}, arrays, states)
 
-    def restore(self, model: Any, callbacks: Sequence[Callback]) -> None:
+    def restore(self, model: AnyModel, callbacks: Sequence[Callback]) -> None:
         """Restore everything except the metrics, which may not exist yet.
 
         Raises:
@@ -82,7 +83,7 @@ class TrainingState:
             for name, value in state.items():
                 setattr(callback, name, value)
 
-    def restore_metrics(self, model: Any) -> None:
+    def restore_metrics(self, model: AnyModel) -> None:
         """Restore the metrics' state within the epoch. Raises ValueError if the metrics differ."""
         with model.own_metrics():
             assign_all(self._pairs("metrics", metric_variables(model)))
@@ -119,16 +120,16 @@ class TrainingState:
             raise ValueError(f"{os.fspath(path)}: the file is damaged, or was not written by fastconv ({e})") from e
 
 
-def metric_variables(model: Any) -> list[Variable]:
+def metric_variables(model: AnyModel) -> list[Variable]:
     return [v for metric in model.metrics for v in metric.variables]
 
 
-def optimizers_of(model: Any) -> list[Optimizer]:
+def optimizers_of(model: AnyModel) -> list[Optimizer]:
     """Return the model's optimizer and any optimizers in other attributes, without duplicates."""
     return list(dict.fromkeys(value for value in vars(model).values() if isinstance(value, Optimizer)))
 
 
-def to_plain(tree: Any, arrays: list[np.ndarray]) -> Any:
+def to_plain(tree: Tree, arrays: list[np.ndarray]) -> Tree:
     """Return `tree` in a form for JSON; its arrays are appended to `arrays`."""
     if isinstance(tree, np.ndarray):
         arrays.append(tree)
@@ -140,7 +141,7 @@ def to_plain(tree: Any, arrays: list[np.ndarray]) -> Any:
     return tree.item() if isinstance(tree, np.generic) else tree
 
 
-def from_plain(tree: Any, arrays: Sequence[np.ndarray]) -> Any:
+def from_plain(tree: Tree, arrays: Sequence[np.ndarray]) -> Tree:
     """Invert `to_plain`; tuples become lists."""
     if isinstance(tree, dict):
         is_array = set(tree) == {ARRAY}

@@ -161,8 +161,8 @@ class Layer:
         known = input_shape is not None
         self.build_shape = map_shapes(lambda shape: (None, *shape[1:]), input_shape) if known else None
 
-    def call(self, inputs: Array) -> Array:
-        """Return the output for `inputs`; written with ops."""
+    def call(self, *args: Any, **kwargs: Any) -> Array:
+        """Return the output for the inputs; written with ops. Subclasses choose the arguments."""
         raise NotImplementedError(f"{type(self).__name__} must define call(self, inputs)")
 
     # ---- state ---------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import fastconv.serialization as serialization
@@ -63,6 +64,7 @@ from fastconv.losses.objects import (
     SquaredHinge,
     Tversky,
 )
+from fastconv.typing import Config, LossLike
 
 __all__ = [
     "BCE",
@@ -125,7 +127,7 @@ __all__ = [
 ]
 
 
-def serialize(loss: Any) -> Any:
+def serialize(loss: LossLike) -> Any:
     """Return the configuration of `loss` as plain data.
 
     Args:
@@ -139,7 +141,7 @@ def serialize(loss: Any) -> Any:
     return serialization.serialize_for_keras("loss", loss)
 
 
-def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(name: str | Config | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the loss for a name or for a configuration that `serialize` has returned.
 
     Args:
@@ -157,7 +159,7 @@ def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     return serialization.deserialize("loss", name, custom_objects)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: LossLike | None) -> Any:
     """Return the `Loss` for a name such as "mse", a configuration, a function or a `Loss`; None for None.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -14,9 +13,10 @@ from fastconv.losses.settings import all_or_some_axes, as_weights, settings, som
 from fastconv.ops.broadcast import position
 from fastconv.ops.convert import as_float, numeric
 from fastconv.serialization import register
+from fastconv.typing import Array, ArrayLike, Axis
 
 
-def same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def same_rank(y_true: Array, y_pred: Array) -> tuple[Array, Array]:
     """Return both arrays with equal numbers of axes, if they differ only in a last axis of size 1.
 
     The axis is removed, except that targets (N,) become (N, 1) for outputs (N, 1), as in Keras.
@@ -32,13 +32,13 @@ def same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     return y_true, y_pred
 
 
-def as_single(x: Any) -> Any:
+def as_single(x: Array) -> Array:
     """Return x as floats: float32 and float64 unchanged, other dtypes as `config.floatx()`."""
     x = as_float(x)
     return ops.cast(x, config.floatx()) if x.dtype.itemsize < 4 else x
 
 
-def same_shape(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def same_shape(name: str, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
     """Return targets and outputs with equal ranks and the dtype of the outputs. Raises ValueError if shapes differ."""
     y_true, y_pred = same_rank(y_true, as_single(y_pred))
     if tuple(y_true.shape) != tuple(y_pred.shape):
@@ -51,7 +51,7 @@ def same_shape(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 @register("loss", "mse", "MSE")
 @lift
-def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Mean squared error, mean over the last axis of (y_pred - y_true)^2.
 
     Shapes: y_true and y_pred (..., K), result (...).
@@ -75,7 +75,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
 
 @register("loss", "mae", "MAE")
 @lift
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
+def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Mean absolute error, mean over the last axis of |y_pred - y_true|.
 
     Shapes: y_true and y_pred (..., K), result (...).
@@ -101,8 +101,8 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
 @lift
 @settings(axis=some_axes)
 def binary_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
-) -> Any:
+    y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Array:
     """Binary cross-entropy, mean over `axis` of -y_true log p - (1 - y_true) log(1 - p).
 
     Shapes: y_true and y_pred (..., K), result (...) if `axis` is -1.
@@ -135,8 +135,8 @@ def binary_crossentropy(
 @lift
 @settings()
 def categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
-) -> Any:
+    y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Array:
     """Categorical cross-entropy, -sum over the K classes of y_true log p.
 
     Shapes: y_true and y_pred (..., K), result (...) if `axis` is -1.
@@ -170,8 +170,8 @@ def categorical_crossentropy(
 @lift
 @settings()
 def sparse_categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
-) -> Any:
+    y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+) -> Array:
     """Categorical cross-entropy for class indices, -log p[y_true].
 
     Shapes: y_true (...) or (..., 1), y_pred (..., K), result (...) if `axis` is -1.
@@ -201,14 +201,14 @@ def sparse_categorical_crossentropy(
     return ops.where(counts, losses, 0.0)
 
 
-def classes_removed(y_true: Any, y_pred: Any, axis: int) -> tuple[int, ...]:
+def classes_removed(y_true: Array, y_pred: Array, axis: int) -> tuple[int, ...]:
     """Return the shape of class indices: the shape of `y_true` without the axis of the classes, if it has size 1."""
     axis = position(axis, y_pred.ndim)
     shape = tuple(y_true.shape)
     return shape[:axis] + shape[axis + 1 :] if len(shape) == y_pred.ndim and shape[axis] == 1 else shape
 
 
-def counted(y_true: Any, y_pred: Any, ignore_class: int, axis: int) -> Any:
+def counted(y_true: Array, y_pred: Array, ignore_class: int, axis: int) -> Array:
     """Return whether each target differs from `ignore_class`, in the shape of the losses."""
     y_true = ops.convert_to_tensor(y_true)
     return ops.not_equal(
@@ -218,7 +218,7 @@ def counted(y_true: Any, y_pred: Any, ignore_class: int, axis: int) -> Any:
 
 @register("loss", "mape", "MAPE")
 @lift
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
+def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Mean absolute percentage error, mean over the last axis of 100 |y_true - y_pred| / |y_true|.
 
     The divisor is at least `config.epsilon()`.
@@ -244,7 +244,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
 
 @register("loss", "msle", "MSLE")
 @lift
-def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
+def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Mean squared logarithmic error, mean over the last axis of (log(y_pred + 1) - log(y_true + 1))^2.
 
     Negative numbers count as 0.
@@ -269,7 +269,7 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
     return ops.mean(ops.square(_log_ratio(y_pred + 1.0, y_true + 1.0, y_pred - y_true)), -1)
 
 
-def _log_ratio(a: Any, b: Any, difference: Any) -> Any:
+def _log_ratio(a: Array, b: Array, difference: Array) -> Array:
     """Return log(a / b) for positive numbers, accurate also if a - b is small."""
     change = difference / b
     return ops.where(change < -0.5, ops.log(a / b), ops.log1p(ops.maximum(change, -0.5)))
@@ -278,7 +278,7 @@ def _log_ratio(a: Any, b: Any, difference: Any) -> Any:
 @register("loss")
 @lift
 @settings()
-def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
+def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Array:
     """Huber loss, mean over the last axis of e^2 / 2 if |e| <= delta, else delta |e| - delta^2 / 2.
 
     e = y_pred - y_true.
@@ -309,7 +309,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
 
 @register("loss", "logcosh")
 @lift
-def log_cosh(y_true: Any, y_pred: Any) -> Any:
+def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Mean over the last axis of log(cosh(e)), with e = y_pred - y_true.
 
     It is computed as -log(1 - tanh(e)^2) / 2 near 0 and as |e| + log(1 + exp(-2 |e|)) - log 2 elsewhere; both forms are
@@ -337,7 +337,7 @@ def log_cosh(y_true: Any, y_pred: Any) -> Any:
     return ops.mean(ops.where(error < 1.0, near, far), -1)
 
 
-def _signs(y_true: Any) -> Any:
+def _signs(y_true: Array) -> Array:
     """Return targets of -1 and 1 unchanged, and targets of 0 and 1 as -1 and 1."""
     is_binary = ops.min(ops.cast(ops.logical_or(ops.equal(y_true, 0.0), ops.equal(y_true, 1.0)), y_true.dtype))
     return y_true + is_binary * (y_true - 1.0)
@@ -345,7 +345,7 @@ def _signs(y_true: Any) -> Any:
 
 @register("loss")
 @lift
-def hinge(y_true: Any, y_pred: Any) -> Any:
+def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Hinge loss, mean over the last axis of max(1 - y_true y_pred, 0).
 
     Targets of 0 and 1 are changed to -1 and 1.
@@ -371,7 +371,7 @@ def hinge(y_true: Any, y_pred: Any) -> Any:
 
 @register("loss")
 @lift
-def squared_hinge(y_true: Any, y_pred: Any) -> Any:
+def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Squared hinge loss, mean over the last axis of max(1 - y_true y_pred, 0)^2.
 
     Targets of 0 and 1 are changed to -1 and 1.
@@ -397,7 +397,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Any:
 
 @register("loss")
 @lift
-def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
+def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Categorical hinge loss, max(1 + largest output of the wrong classes - output of the true class, 0).
 
     Shapes: y_true and y_pred (..., K), result (...).
@@ -421,7 +421,7 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
 
 @register("loss", "kld", "KLD", "kullback_leibler_divergence")
 @lift
-def kl_divergence(y_true: Any, y_pred: Any) -> Any:
+def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Kullback-Leibler divergence, sum over the last axis of y_true log(y_true / y_pred).
 
     Shapes: y_true and y_pred (..., K), result (...).
@@ -448,7 +448,7 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Any:
 
 @register("loss")
 @lift
-def poisson(y_true: Any, y_pred: Any) -> Any:
+def poisson(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Poisson loss, mean over the last axis of y_pred - y_true log(y_pred + epsilon).
 
     Shapes: y_true and y_pred (..., K), result (...).
@@ -470,7 +470,7 @@ def poisson(y_true: Any, y_pred: Any) -> Any:
     return ops.mean(y_pred - y_true * ops.log(y_pred + config.epsilon()), -1)
 
 
-def _unit(x: Any, axis: int) -> Any:
+def _unit(x: Array, axis: int) -> Array:
     """Return x divided by its length along `axis`, or by epsilon if the length is smaller.
 
     x is first divided by its largest element, so that squares do not overflow.
@@ -483,7 +483,7 @@ def _unit(x: Any, axis: int) -> Any:
 @register("loss")
 @lift
 @settings()
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Array:
     """Negative cosine of the angle between targets and outputs along `axis`.
 
     The result is -1 if they have the same direction, 0 if they are orthogonal, and 1 if they have opposite directions.
@@ -512,15 +512,15 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
 @lift
 @settings(axis=some_axes)
 def binary_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     apply_class_balancing: bool = False,
     alpha: float = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Any:
+) -> Array:
     """Binary focal loss, mean over `axis` of (1 - p_t)^gamma (-log p_t).
 
     p_t is the probability of the true class: p if y_true is 1, and 1 - p if it is 0.
@@ -561,7 +561,7 @@ def binary_focal_crossentropy(
     return ops.mean(losses, axis)
 
 
-def _focus(complement: Any, gamma: float) -> Any:
+def _focus(complement: Array, gamma: float) -> Array:
     """Return complement^gamma. Its slope at 0, infinite for gamma < 1, counts as 0."""
     return ops.power(ops.maximum(complement, np.finfo(complement.dtype).tiny), gamma)
 
@@ -570,14 +570,14 @@ def _focus(complement: Any, gamma: float) -> Any:
 @lift
 @settings(alpha=as_weights)
 def categorical_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     alpha: float = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Any:
+) -> Array:
     """Categorical focal loss, sum over the K classes of -alpha (1 - p)^gamma y_true log p.
 
     Shapes: y_true and y_pred (..., K), result (...) if `axis` is -1.
@@ -620,7 +620,7 @@ def categorical_focal_crossentropy(
 @register("loss")
 @lift
 @settings(axis=all_or_some_axes)
-def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
+def dice(y_true: ArrayLike, y_pred: ArrayLike, axis: Axis | None = None) -> Array:
     """Dice loss, 1 - 2 sum(y_true y_pred) / (sum(y_true) + sum(y_pred)).
 
     It is common in segmentation, because its value does not depend on the size of the background.
@@ -653,7 +653,9 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
 @register("loss")
 @lift
 @settings(axis=all_or_some_axes)
-def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Any:
+def tversky(
+    y_true: ArrayLike, y_pred: ArrayLike, alpha: float = 0.5, beta: float = 0.5, axis: Axis | None = None
+) -> Array:
     """Tversky loss, 1 - both / (both + alpha missed + beta wrong).
 
     both = sum(y_true y_pred), missed = sum(y_true (1 - y_pred)) and wrong = sum((1 - y_true) y_pred).

@@ -16,6 +16,7 @@ from fastconv.engine.tree import leaves, rebuild
 from fastconv.losses import functions
 from fastconv.losses.settings import checked_settings
 from fastconv.serialization import Configurable, register
+from fastconv.typing import Array, Axis, Config, DTypeLike, Tree
 
 MEANS = ("sum_over_batch_size", "mean")
 REDUCTIONS = (*MEANS, "mean_with_sample_weight", "sum", "none", None)
@@ -51,7 +52,7 @@ class Loss(Configurable):
     takes_classes = False  # whether `call` receives class indices without a cast
 
     def __init__(
-        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: DTypeLike | None = None
     ) -> None:
         self.name = name or serialization.snake_case(type(self).__name__)
         if reduction not in REDUCTIONS:
@@ -60,7 +61,7 @@ class Loss(Configurable):
         self.dtype = dtype_name(dtype)
         self._casts_all = dtype is not None
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: Tree, y_pred: Tree, sample_weight: Tree = None) -> Array:
         """Return the loss of a batch.
 
         Args:
@@ -77,18 +78,18 @@ class Loss(Configurable):
             return apply(self, (y_true, y_pred), {"sample_weight": sample_weight})
         return self._of_batch(y_true, y_pred, sample_weight)
 
-    def _of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def _of_batch(self, y_true: Array, y_pred: Array, sample_weight: Array) -> Array:
         y_pred = map_leaves(self._as_output, y_pred)
         if not self.takes_classes:
             y_true = map_leaves(functools.partial(ops.cast, dtype=common_dtype(y_pred)), y_true)
         return self._reduced(ops.convert_to_tensor(self.call(y_true, y_pred)), sample_weight)
 
-    def _as_output(self, y_pred: Any) -> Any:
+    def _as_output(self, y_pred: Array) -> Array:
         y_pred = ops.convert_to_tensor(y_pred)
         keeps = y_pred.dtype == np.float64 and not self._casts_all
         return y_pred if keeps else ops.cast(y_pred, self.dtype)
 
-    def _reduced(self, losses: Any, sample_weight: Any) -> Any:
+    def _reduced(self, losses: Array, sample_weight: Array) -> Array:
         weights = None if sample_weight is None else weights_for(losses, sample_weight)
         losses = losses if weights is None else losses * weights
         if self.reduction == "mean_with_sample_weight" and weights is not None:
@@ -97,15 +98,15 @@ class Loss(Configurable):
             return ops.mean(losses) if losses.size else ops.sum(losses)
         return ops.sum(losses) if self.reduction == "sum" else losses
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Array, y_pred: Array) -> Array:
         """Return a loss for each sample, or for each position in a sample."""
         raise NotImplementedError
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, "reduction": self.reduction}
 
 
-def dtype_name(dtype: Any) -> str:
+def dtype_name(dtype: DTypeLike | None) -> str:
     """Return the name of a dtype, or of the compute dtype of a policy; `config.floatx()` for None.
 
     Raises:
@@ -118,30 +119,30 @@ def dtype_name(dtype: Any) -> str:
         raise ValueError(f"dtype must be a dtype of NumPy. Received: dtype={dtype!r}") from None
 
 
-def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
+def map_leaves(function: Callable[[Any], object], tree: Tree) -> Tree:
     """Apply `function` to each array in `tree`, which is an array or nested lists, tuples and dicts of arrays."""
     if hasattr(tree, "dtype") or not any(hasattr(leaf, "shape") for leaf in leaves(tree)):
         return function(tree)  # lists of numbers count as arrays
     return rebuild(tree, [function(leaf) for leaf in leaves(tree)])
 
 
-def common_dtype(tree: Any) -> np.dtype:
+def common_dtype(tree: Tree) -> np.dtype:
     """Return the common dtype of the arrays of `tree`."""
     return np.result_type(*(leaf.dtype for leaf in leaves(tree)))
 
 
-def quotient(a: Any, b: Any) -> Any:
+def quotient(a: Array, b: Array) -> Array:
     """Return a / b, and 0 if b is 0."""
     is_zero = ops.equal(b, 0.0)
     return ops.where(is_zero, 0.0, a / ops.where(is_zero, 1.0, b))
 
 
-def weights_for(losses: Any, sample_weight: Any) -> Any:
+def weights_for(losses: Array, sample_weight: Array) -> Array:
     """Return `sample_weight` so that it multiplies `losses`; see `leading_weights`. A scalar loss takes all weights."""
     return leading_weights(losses, sample_weight) if losses.ndim else ops.cast(sample_weight, losses.dtype)
 
 
-def leading_weights(values: Any, sample_weight: Any) -> Any:
+def leading_weights(values: Array, sample_weight: Array) -> Array:
     """Return `sample_weight` with axes of size 1 appended, up to the number of axes of `values`.
 
     A last axis of size 1 that the values lack is removed.
@@ -165,14 +166,14 @@ class FunctionLoss(Loss):
 
     function: Callable[..., Any]
 
-    def __init__(self, reduction: str | None, name: str | None, dtype: Any, **arguments: Any) -> None:
+    def __init__(self, reduction: str | None, name: str | None, dtype: DTypeLike | None, **arguments: Any) -> None:
         super().__init__(name, reduction, dtype)
         self.arguments = checked_settings(self, type(self).function, arguments)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Array, y_pred: Array) -> Array:
         return type(self).function(y_true, y_pred, **self.arguments)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), **self.arguments}
 
 
@@ -204,7 +205,10 @@ class MeanSquaredError(FunctionLoss):
     function = staticmethod(functions.mean_squared_error)
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "mean_squared_error", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_squared_error",
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
 
@@ -235,7 +239,10 @@ class MeanAbsoluteError(FunctionLoss):
     function = staticmethod(functions.mean_absolute_error)
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "mean_absolute_error", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_absolute_error",
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
 
@@ -269,7 +276,7 @@ class MeanAbsolutePercentageError(FunctionLoss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "mean_absolute_percentage_error",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
 
@@ -303,7 +310,7 @@ class MeanSquaredLogarithmicError(FunctionLoss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "mean_squared_logarithmic_error",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
 
@@ -334,7 +341,10 @@ class LogCosh(FunctionLoss):
     function = staticmethod(functions.log_cosh)
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "log_cosh", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "log_cosh",
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
 
@@ -365,7 +375,7 @@ class Hinge(FunctionLoss):
     function = staticmethod(functions.hinge)
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "hinge", dtype: Any = None
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = "hinge", dtype: DTypeLike | None = None
     ) -> None:
         super().__init__(reduction, name, dtype)
 
@@ -396,7 +406,10 @@ class SquaredHinge(FunctionLoss):
     function = staticmethod(functions.squared_hinge)
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "squared_hinge", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "squared_hinge",
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
 
@@ -427,7 +440,10 @@ class CategoricalHinge(FunctionLoss):
     function = staticmethod(functions.categorical_hinge)
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "categorical_hinge", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_hinge",
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
 
@@ -461,7 +477,10 @@ class KLDivergence(FunctionLoss):
     function = staticmethod(functions.kl_divergence)
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "kl_divergence", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "kl_divergence",
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
 
@@ -492,7 +511,10 @@ class Poisson(FunctionLoss):
     function = staticmethod(functions.poisson)
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "poisson", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "poisson",
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
 
@@ -528,7 +550,7 @@ class CosineSimilarity(FunctionLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "cosine_similarity",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype, axis=axis)
 
@@ -567,7 +589,7 @@ class Huber(FunctionLoss):
         delta: float = 1.0,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "huber_loss",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype, delta=delta)
 
@@ -610,7 +632,7 @@ class BinaryCrossentropy(FunctionLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "binary_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(
             reduction,
@@ -660,7 +682,7 @@ class CategoricalCrossentropy(FunctionLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(
             reduction,
@@ -717,7 +739,7 @@ class BinaryFocalCrossentropy(FunctionLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "binary_focal_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(
             reduction,
@@ -775,7 +797,7 @@ class CategoricalFocalCrossentropy(FunctionLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_focal_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(
             reduction,
@@ -825,11 +847,11 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
         name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
-    def _of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def _of_batch(self, y_true: Array, y_pred: Array, sample_weight: Array) -> Array:
         """Return the reduced loss. Targets of the ignored class have weight 0, and a mean is over the other targets."""
         ignored = self.arguments["ignore_class"]
         if ignored is not None:
@@ -873,8 +895,8 @@ class Dice(FunctionLoss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "dice",
-        axis: Any = None,
-        dtype: Any = None,
+        axis: Axis | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype, axis=axis)
 
@@ -916,8 +938,8 @@ class Tversky(FunctionLoss):
         beta: float = 0.5,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "tversky",
-        axis: Any = None,
-        dtype: Any = None,
+        axis: Axis | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)
 
@@ -945,7 +967,7 @@ class LossFunctionWrapper(Loss):
         fn: Callable[..., Any],
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name or getattr(fn, "__name__", None), reduction, dtype)
@@ -953,14 +975,14 @@ class LossFunctionWrapper(Loss):
         self.kwargs = kwargs
         self.takes_classes = fn is functions.sparse_categorical_crossentropy
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Array, y_pred: Array) -> Array:
         if hasattr(y_pred, "shape"):
             y_true, y_pred = functions.same_rank(y_true, y_pred)
         return self.fn(y_true, y_pred, **self.kwargs)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "fn": serialization.serialize(self.fn), **self.kwargs}
 
     @classmethod
-    def from_config(cls, config: Any) -> LossFunctionWrapper:
+    def from_config(cls, config: Config) -> LossFunctionWrapper:
         return cls(**{**serialization.arguments(cls, config), "fn": serialization.deserialize("loss", config["fn"])})

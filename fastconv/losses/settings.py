@@ -10,17 +10,19 @@ from functools import partial
 from typing import Any
 
 from fastconv.arguments import as_axes, as_flag, as_integer, as_number, as_numbers, optional, plain
+from fastconv.typing import Array
 
 Rule = Callable[[Any, str, Any], Any]  # (owner, name, value) -> checked value, as in `fastconv.arguments`
 
 
-def as_weights(owner: Any, name: str, value: Any) -> Any:
+def as_weights(owner: object, name: str, value: object) -> Any:
     """Return `value`, a finite number or a list of numbers with a weight for each class, as Python numbers."""
-    several = isinstance(plain(value), (list, tuple)) and len(value) > 0
+    numbers = plain(value)
+    several = isinstance(numbers, (list, tuple)) and len(numbers) > 0
     return as_numbers(owner, name, value) if several else as_number(owner, name, value, below=math.inf)
 
 
-def some_axes(owner: Any, name: str, value: Any) -> int | tuple[int, ...]:
+def some_axes(owner: object, name: str, value: object) -> int | tuple[int, ...]:
     """Return `value`, an axis or several axes, as an int or a tuple of ints."""
     axes = as_axes(owner, name, value)
     return tuple(axes) if isinstance(axes, list) else axes
@@ -56,7 +58,7 @@ def settings(**others: Rule) -> Callable[[Callable[..., Any]], Callable[..., Any
         rules = {argument: {**RULES, **others}[argument] for argument in [*signature.parameters][2:]}
 
         @functools.wraps(function)
-        def with_settings(*args: Any, **kwargs: Any) -> Any:
+        def with_settings(*args: Array, **kwargs: Any) -> Any:
             if len(args) > 2:
                 kwargs, args = dict(signature.bind(*args, **kwargs).arguments), ()
             return function(*args, **(checked(name, rules, kwargs) if kwargs else kwargs))
@@ -72,6 +74,6 @@ def checked(owner: str, rules: Mapping[str, Rule], given: Mapping[str, Any]) -> 
     return {name: rules[name](owner, name, value) if name in rules else value for name, value in given.items()}
 
 
-def checked_settings(owner: Any, function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def checked_settings(owner: object, function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the checked arguments `given` for `function`; errors name the class of `owner`."""
     return checked(type(owner).__name__, getattr(function, "rules", {}), given)

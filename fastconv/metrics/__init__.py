@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import fastconv.serialization as serialization
@@ -96,6 +96,7 @@ from fastconv.metrics.overlap import (
     OneHotIoU,
     OneHotMeanIoU,
 )
+from fastconv.typing import Config, LossLike
 
 __all__ = [
     "AUC",
@@ -184,7 +185,7 @@ __all__ = [
 ]
 
 
-def serialize(metric: Any) -> Any:
+def serialize(metric: LossLike) -> Any:
     """Return the configuration of `metric` as plain data, without the state of its variables.
 
     Args:
@@ -198,7 +199,7 @@ def serialize(metric: Any) -> Any:
     return serialization.serialize_for_keras("metric", metric)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: str | Config | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the metric for a name or for a configuration that `serialize` has returned.
 
     Args:
@@ -216,7 +217,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     return serialization.deserialize("metric", config, custom_objects)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: LossLike | None) -> Any:
     """Return the metric for a name such as "mse", a configuration or a metric; None for None.
 
     Args:
@@ -256,7 +257,7 @@ def accuracy_for(y_true_shape: Sequence[int], y_pred_shape: Sequence[int], name:
     return CategoricalAccuracy(name)
 
 
-def for_output(identifier: Any, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> Metric:
+def for_output(identifier: LossLike, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> Metric:
     """Return the metric for an entry of ``compile(metrics=[...])``, given the shapes of targets and outputs.
 
     Args:

@@ -15,6 +15,7 @@ from fastconv.losses.objects import leading_weights
 from fastconv.metrics.metric import Metric, weighted
 from fastconv.ops.counts import threshold_counts
 from fastconv.serialization import register
+from fastconv.typing import Array, Config, DTypeLike, Tree
 
 FALSE_POSITIVES, TRUE_POSITIVES, TRUE_NEGATIVES, FALSE_NEGATIVES = CELLS = (
     "false_positives",
@@ -25,7 +26,7 @@ FALSE_POSITIVES, TRUE_POSITIVES, TRUE_NEGATIVES, FALSE_NEGATIVES = CELLS = (
 MOST_THRESHOLDS = 2**20  # the largest number of thresholds, which are stored in a list
 
 
-def quotient(a: Any, b: Any) -> np.ndarray:
+def quotient(a: Array, b: Array) -> np.ndarray:
     """Return a / b, and 0 if b is 0."""
     a, b = np.asarray(a), np.asarray(b)
     return np.divide(a, b, out=np.zeros(np.broadcast(a, b).shape), where=b != 0)
@@ -46,7 +47,7 @@ class Confusion(Metric):
     CELLS: Sequence[str] = CELLS
     ARGUMENTS: Sequence[str] = ()
 
-    def __init__(self, thresholds: Sequence[float], name: str | None, dtype: Any) -> None:
+    def __init__(self, thresholds: Sequence[float], name: str | None, dtype: DTypeLike | None) -> None:
         super().__init__(dtype, name)
         self.thresholds = list(thresholds)
         self.class_id: int | None = None
@@ -57,7 +58,7 @@ class Confusion(Metric):
         for cell in self.CELLS:
             setattr(self, cell, self.add_variable(shape, "zeros", "float64", name=cell))
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Array, y_pred: Array, sample_weight: Array = None) -> None:
         """Count a batch.
 
         Args:
@@ -84,31 +85,31 @@ class Confusion(Metric):
                 variable = getattr(self, cell)
                 variable.assign(variable + count)
 
-    def _of_class(self, x: Any) -> Any:
+    def _of_class(self, x: Array) -> Array:
         if x.ndim < 2:
             raise ValueError(
                 f"{self.name}: with class_id, outputs must have an axis of classes. Received: y_pred.shape={x.shape}"
             )
         return x[..., self.class_id]
 
-    def weights_of(self, y_pred: Any, sample_weight: Any) -> Any:
+    def weights_of(self, y_pred: Array, sample_weight: Array) -> Array:
         """Return the weight of each output, in an array that broadcasts against the outputs."""
         if sample_weight is None:
             return np.ones((1,) * y_pred.ndim, y_pred.dtype)
         return leading_weights(y_pred, sample_weight)
 
-    def count(self, y_true: Any, y_pred: Any, weights: Any) -> list[Any]:
+    def count(self, y_true: Array, y_pred: Array, weights: Array) -> list[Array]:
         """Return the counts of each threshold, in the order of `CELLS`, summed over all outputs."""
         weights = weights if weights.size == 1 else ops.broadcast_to(weights, y_pred.shape)
         x, real, weights = (ops.reshape(a, (-1, 1)) for a in (y_pred, y_true, weights))
         counts = threshold_counts(x, real, weights, np.array(self.thresholds, y_pred.dtype))
         return [counts[i, :, 0] for i in range(len(CELLS))]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), **{name: getattr(self, name) for name in self.ARGUMENTS}}
 
 
-def among_largest(x: Any, k: int) -> Any:
+def among_largest(x: Array, k: int) -> Array:
     """Return whether each element is among the k largest of its row. Of equal elements, the first count."""
     return ops.argsort(ops.argsort(-x)) < k
 
@@ -119,19 +120,19 @@ class Count(Confusion):
     ARGUMENTS = ("thresholds",)
 
     def __init__(
-        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: Any = None
+        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: DTypeLike | None = None
     ) -> None:
         super().__init__(thresholds_or(self, thresholds, 0.5), name, dtype)
         self.given_thresholds = plain(thresholds)
 
-    def result(self) -> Any:
+    def result(self) -> Tree:
         return one_or_all(getattr(self, self.CELLS[0]).numpy())
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "thresholds": self.given_thresholds}
 
 
-def thresholds_or(metric: Any, thresholds: float | Sequence[float] | None, default: float) -> list[float]:
+def thresholds_or(metric: object, thresholds: float | Sequence[float] | None, default: float) -> list[float]:
     """Return `thresholds`, a number or a sequence, as a list; `default` if it is None.
 
     Raises:
@@ -145,7 +146,7 @@ def thresholds_or(metric: Any, thresholds: float | Sequence[float] | None, defau
     return found
 
 
-def one_or_all(numbers: np.ndarray) -> Any:
+def one_or_all(numbers: np.ndarray) -> Array:
     """Return the only element as a float, or all elements as an array."""
     return float(numbers[0]) if len(numbers) == 1 else numbers
 
@@ -257,18 +258,18 @@ class Ratio(Confusion):
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(thresholds_or(self, thresholds, 0.5 if top_k is None else -1e10), name, dtype)
         self.given_thresholds = plain(thresholds)
         self.top_k = optional(as_integer, self.name, "top_k", top_k, 1)
         self.class_id = optional(as_integer, self.name, "class_id", class_id)
 
-    def result(self) -> Any:
+    def result(self) -> Tree:
         first, second = (getattr(self, cell).numpy() for cell in self.CELLS)
         return one_or_all(quotient(first, first + second))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "thresholds": self.given_thresholds}
 
 
@@ -338,7 +339,9 @@ class AtThreshold(Confusion):
     best: str
     given: str
 
-    def __init__(self, least: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any) -> None:
+    def __init__(
+        self, least: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: DTypeLike | None
+    ) -> None:
         self.least = as_number(self, self.wanted, least, 0, 1)
         self.num_thresholds = as_integer(self, "num_thresholds", num_thresholds, 1, MOST_THRESHOLDS)
         super().__init__(evenly_spaced(self.num_thresholds), name, dtype)
@@ -358,7 +361,7 @@ class AtThreshold(Confusion):
         rates = self.rates()
         return float(np.where(rates[self.given] >= self.least, rates[self.best], 0).max())
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), self.wanted: self.least}
 
 
@@ -392,7 +395,7 @@ class SensitivityAtSpecificity(AtThreshold):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
 
@@ -427,7 +430,7 @@ class SpecificityAtSensitivity(AtThreshold):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
 
@@ -462,7 +465,7 @@ class PrecisionAtRecall(AtThreshold):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(recall, num_thresholds, class_id, name, dtype)
 
@@ -497,7 +500,7 @@ class RecallAtPrecision(AtThreshold):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(precision, num_thresholds, class_id, name, dtype)
 
@@ -552,7 +555,7 @@ class AUC(Confusion):
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         thresholds: Sequence[float] | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,
@@ -585,7 +588,7 @@ class AUC(Confusion):
         self.num_labels, self._variables = labels, []
         self._add_cells(len(self.thresholds), labels)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Array, y_pred: Array, sample_weight: Array = None) -> None:
         """Count a batch.
 
         Args:
@@ -606,13 +609,13 @@ class AUC(Confusion):
             self._create_label_cells(y_pred.shape[-1])
         super().update_state(y_true, y_pred, sample_weight)
 
-    def weights_of(self, y_pred: Any, sample_weight: Any) -> Any:
+    def weights_of(self, y_pred: Array, sample_weight: Array) -> Array:
         weights = super().weights_of(y_pred, sample_weight)
         if self.label_weights is None or self.multi_label:
             return weights
         return weights * np.array(self.label_weights, y_pred.dtype)
 
-    def count(self, y_true: Any, y_pred: Any, weights: Any) -> list[Any]:
+    def count(self, y_true: Array, y_pred: Array, weights: Array) -> list[Array]:
         if not self.multi_label:
             return super().count(y_true, y_pred, weights)
         counts = threshold_counts(y_pred, y_true, weights, np.array(self.thresholds, y_pred.dtype))
@@ -644,7 +647,7 @@ class AUC(Confusion):
         }[self.summation_method]
         return ((x[:-1] - x[1:]) * height).sum(0)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         own = {"thresholds": self.given_thresholds, "label_weights": self.label_weights}
         return {**super().get_config(), **own}
 
@@ -671,7 +674,9 @@ class FScore(Metric):
 
     AVERAGES = ("micro", "macro", "weighted", None)
 
-    def __init__(self, average: str | None, beta: float, threshold: float | None, name: str | None, dtype: Any) -> None:
+    def __init__(
+        self, average: str | None, beta: float, threshold: float | None, name: str | None, dtype: DTypeLike | None
+    ) -> None:
         super().__init__(dtype, name)
         if average not in self.AVERAGES:
             raise ValueError(f"{self.name}: average must be one of {self.AVERAGES}. Received: average={average!r}")
@@ -680,7 +685,7 @@ class FScore(Metric):
         self.threshold = optional(as_number, self.name, "threshold", threshold, high=1, above=0)
         self.counts: Any = None  # true positives, false positives and false negatives, (3, classes) or (3,)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Array, y_pred: Array, sample_weight: Array = None) -> None:
         """Count a batch of targets and outputs (N, K). Raises ValueError if they do not have two axes."""
         y_true, y_pred = ops.convert_to_tensor(y_true), as_single(y_pred)
         if not y_true.ndim == y_pred.ndim == 2:
@@ -700,7 +705,7 @@ class FScore(Metric):
         terms = (called * real, called * (1.0 - real), (1.0 - called) * real)
         self.counts.assign(self.counts + ops.stack([ops.sum(weighted(term, sample_weight), axis) for term in terms]))
 
-    def result(self) -> Any:
+    def result(self) -> Tree:
         if self.counts is None:
             return 0.0
         tp, fp, fn = self.counts.numpy()
@@ -711,7 +716,7 @@ class FScore(Metric):
             return float((scores * (tp + fn) / ((tp + fn).sum() + epsilon)).sum())
         return scores if self.average is None else float(np.mean(scores))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "average": self.average, "threshold": self.threshold}
 
 
@@ -746,11 +751,11 @@ class FBetaScore(FScore):
         beta: float = 1.0,
         threshold: float | None = None,
         name: str | None = "fbeta_score",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(average, beta, threshold, name, dtype)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "beta": self.beta}
 
 
@@ -780,6 +785,6 @@ class F1Score(FScore):
         average: str | None = None,
         threshold: float | None = None,
         name: str | None = "f1_score",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(average, 1.0, threshold, name, dtype)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 import fastconv.config as config
@@ -12,10 +10,11 @@ from fastconv.engine import lift
 from fastconv.losses.functions import same_rank
 from fastconv.losses.settings import settings
 from fastconv.ops.convert import as_float, as_indices
+from fastconv.typing import Array, ArrayLike
 
 
 @lift
-def accuracy(y_true: Any, y_pred: Any) -> Any:
+def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return 1 if y_pred equals y_true, else 0, for each element.
 
     Shapes: y_true, y_pred and the result have equal shapes.
@@ -38,7 +37,7 @@ def accuracy(y_true: Any, y_pred: Any) -> Any:
 
 @lift
 @settings()
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
+def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5) -> Array:
     """Return 1 if y_pred > threshold agrees with y_true, else 0, for each element.
 
     Shapes: y_true, y_pred and the result have equal shapes.
@@ -62,7 +61,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
 
 
 @lift
-def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return 1 if the largest output is at the class of a one-hot target, else 0.
 
     Shapes: y_true and y_pred (..., K), result (...).
@@ -84,7 +83,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 @lift
-def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return 1 if the largest output is at the target, a class index, else 0.
 
     Shapes: y_true (...) or (..., 1), y_pred (..., K), result (...).
@@ -108,7 +107,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
 
 @lift
 @settings()
-def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> Array:
     """Return 1 if the class of a one-hot target is among the k largest outputs, else 0.
 
     Shapes: y_true and y_pred (..., K), result (...).
@@ -133,7 +132,9 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
 
 @lift
 @settings()
-def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Any:
+def sparse_top_k_categorical_accuracy(
+    y_true: ArrayLike, y_pred: ArrayLike, k: int = 5, from_sorted_ids: bool = False
+) -> Array:
     """Return 1 if fewer than k classes have larger outputs than the target, a class index, else 0.
 
     Shapes: y_true (...) or (..., 1), y_pred (..., K), result (...).
@@ -166,7 +167,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
     return ops.cast(above < k, config.floatx()) * exists
 
 
-def _classes(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def _classes(y_true: Array, y_pred: Array) -> tuple[Array, Array]:
     """Return class indices, without a last axis of size 1, and outputs."""
     y_true, y_pred = as_indices(y_true), ops.convert_to_tensor(y_pred)
     if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
@@ -175,7 +176,7 @@ def _classes(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     return y_true, y_pred
 
 
-def _one_hot(name: str, y_true: Any, y_pred: Any) -> Any:
+def _one_hot(name: str, y_true: Array, y_pred: Array) -> Array:
     """Return one-hot targets. Raises ValueError if they do not have the shape of the outputs."""
     y_true, shape = ops.convert_to_tensor(y_true), ops.shape(y_pred)
     if tuple(y_true.shape) != shape:
@@ -186,12 +187,12 @@ def _one_hot(name: str, y_true: Any, y_pred: Any) -> Any:
     return y_true
 
 
-def _hits(expected: Any, found: Any) -> Any:
+def _hits(expected: Array, found: Array) -> Array:
     _check_pairs(expected.shape, found.shape)
     return ops.cast(ops.equal(expected, found), config.floatx())
 
 
-def _check_pairs(expected: Any, found: Any) -> None:
+def _check_pairs(expected: Array, found: Array) -> None:
     if tuple(expected) != tuple(found):
         raise ValueError(
             "accuracy: there must be one target for each prediction. "

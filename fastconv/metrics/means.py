@@ -18,6 +18,7 @@ from fastconv.losses.settings import checked_settings, settings
 from fastconv.metrics import functions
 from fastconv.metrics.metric import Mean, MeanMetricWrapper, Metric, weighted
 from fastconv.serialization import arguments, register
+from fastconv.typing import Array, ArrayLike, Config, DTypeLike, Tree
 
 
 class FunctionMean(MeanMetricWrapper):
@@ -25,18 +26,18 @@ class FunctionMean(MeanMetricWrapper):
 
     function: Callable[..., Any]
 
-    def __init__(self, name: str | None, dtype: Any, **arguments: Any) -> None:
+    def __init__(self, name: str | None, dtype: DTypeLike | None, **arguments: Any) -> None:
         function = type(self).function
         super().__init__(function, name or function.__name__, dtype, **checked_settings(self, function, arguments))
 
-    def _values(self, y_true: Any, y_pred: Any) -> Any:
+    def _values(self, y_true: Array, y_pred: Array) -> Array:
         return type(self).function(y_true, y_pred, **self.kwargs)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**Metric.get_config(self), **self.kwargs}
 
     @classmethod
-    def from_config(cls, config: Any) -> Any:
+    def from_config(cls, config: Config) -> Any:
         return cls(**arguments(cls, config))
 
 
@@ -66,7 +67,7 @@ class Accuracy(FunctionMean):
 
     function = staticmethod(functions.accuracy)
 
-    def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "accuracy", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -93,7 +94,7 @@ class CategoricalAccuracy(FunctionMean):
 
     function = staticmethod(functions.categorical_accuracy)
 
-    def __init__(self, name: str | None = "categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "categorical_accuracy", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -120,7 +121,7 @@ class SparseCategoricalAccuracy(FunctionMean):
 
     function = staticmethod(functions.sparse_categorical_accuracy)
 
-    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -145,7 +146,7 @@ class MeanSquaredError(FunctionMean):
 
     function = staticmethod(losses.mean_squared_error)
 
-    def __init__(self, name: str | None = "mean_squared_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean_squared_error", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -170,7 +171,7 @@ class MeanAbsoluteError(FunctionMean):
 
     function = staticmethod(losses.mean_absolute_error)
 
-    def __init__(self, name: str | None = "mean_absolute_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean_absolute_error", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -195,7 +196,7 @@ class MeanAbsolutePercentageError(FunctionMean):
 
     function = staticmethod(losses.mean_absolute_percentage_error)
 
-    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -220,7 +221,7 @@ class MeanSquaredLogarithmicError(FunctionMean):
 
     function = staticmethod(losses.mean_squared_logarithmic_error)
 
-    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -245,7 +246,7 @@ class Hinge(FunctionMean):
 
     function = staticmethod(losses.hinge)
 
-    def __init__(self, name: str | None = "hinge", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "hinge", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -270,7 +271,7 @@ class SquaredHinge(FunctionMean):
 
     function = staticmethod(losses.squared_hinge)
 
-    def __init__(self, name: str | None = "squared_hinge", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "squared_hinge", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -295,7 +296,7 @@ class CategoricalHinge(FunctionMean):
 
     function = staticmethod(losses.categorical_hinge)
 
-    def __init__(self, name: str | None = "categorical_hinge", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "categorical_hinge", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -320,7 +321,7 @@ class KLDivergence(FunctionMean):
 
     function = staticmethod(losses.kl_divergence)
 
-    def __init__(self, name: str | None = "kl_divergence", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "kl_divergence", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -345,7 +346,7 @@ class Poisson(FunctionMean):
 
     function = staticmethod(losses.poisson)
 
-    def __init__(self, name: str | None = "poisson", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "poisson", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -374,7 +375,7 @@ class BinaryAccuracy(FunctionMean):
     def __init__(
         self,
         name: str | None = "binary_accuracy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         threshold: float = 0.5,
     ) -> None:
         super().__init__(name, dtype, threshold=as_number(self, "threshold", threshold, above=0, below=1))
@@ -406,7 +407,7 @@ class TopKCategoricalAccuracy(FunctionMean):
         self,
         k: int = 5,
         name: str | None = "top_k_categorical_accuracy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, dtype, k=k)
 
@@ -439,7 +440,7 @@ class SparseTopKCategoricalAccuracy(FunctionMean):
         self,
         k: int = 5,
         name: str | None = "sparse_top_k_categorical_accuracy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         from_sorted_ids: bool = False,
     ) -> None:
         super().__init__(name, dtype, k=k, from_sorted_ids=from_sorted_ids)
@@ -471,7 +472,7 @@ class BinaryCrossentropy(FunctionMean):
     def __init__(
         self,
         name: str | None = "binary_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
     ) -> None:
@@ -505,7 +506,7 @@ class CategoricalCrossentropy(FunctionMean):
     def __init__(
         self,
         name: str | None = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
@@ -540,14 +541,14 @@ class SparseCategoricalCrossentropy(FunctionMean):
     def __init__(
         self,
         name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         from_logits: bool = False,
         ignore_class: int | None = None,
         axis: int = -1,
     ) -> None:
         super().__init__(name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+    def update_state(self, y_true: Array, y_pred: Array, sample_weight: Array = None) -> None:  # type: ignore[override]
         """Add a batch to the mean. If samples are weighted, targets of the ignored class have weight 0."""
         ignored = self.kwargs["ignore_class"]
         if ignored is not None and sample_weight is not None:
@@ -557,7 +558,7 @@ class SparseCategoricalCrossentropy(FunctionMean):
 
 
 @settings()
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Array:
     """Return the cosine of the angle between targets and outputs along `axis`: 1 if they have the same direction."""
     return -losses.cosine_similarity(y_true, y_pred, axis)
 
@@ -587,7 +588,7 @@ class CosineSimilarity(FunctionMean):
     def __init__(
         self,
         name: str | None = "cosine_similarity",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         axis: int = -1,
     ) -> None:
         super().__init__(name, dtype, axis=axis)
@@ -614,7 +615,7 @@ class LogCoshError(FunctionMean):
 
     function = staticmethod(losses.log_cosh)
 
-    def __init__(self, name: str | None = "logcosh", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "logcosh", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -637,10 +638,10 @@ class RootMeanSquaredError(Mean):
         1.118
     """
 
-    def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "root_mean_squared_error", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+    def update_state(self, y_true: Array, y_pred: Array, sample_weight: Array = None) -> None:  # type: ignore[override]
         """Add the squared errors of a batch to the mean."""
         y_true, y_pred = same_shape(self.name, y_true, y_pred)
         super().update_state(ops.square(y_pred - y_true), sample_weight)
@@ -684,7 +685,7 @@ class R2Score(Metric):
         class_aggregation: str | None = "uniform_average",
         num_regressors: int = 0,
         name: str | None = "r2_score",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(dtype, name)
         if class_aggregation not in self.AGGREGATIONS:
@@ -697,7 +698,7 @@ class R2Score(Metric):
         self.sums: Any = None  # sums of weights, targets, squared targets and squared errors, for each output
         self.elements = self.add_variable((), "zeros", "float64", name="num_samples")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Array, y_pred: Array, sample_weight: Array = None) -> None:
         """Add a batch of targets and outputs (N, K). Raises ValueError if they do not have two axes."""
         y_true, y_pred = same_shape(self.name, y_true, y_pred)
         if y_pred.ndim != 2:
@@ -711,7 +712,7 @@ class R2Score(Metric):
         self.elements.assign(self.elements + float(y_true.size))
         self.sums.assign(self.sums + ops.stack([ops.sum(weighted(term, sample_weight), 0) for term in terms]))
 
-    def result(self) -> Any:
+    def result(self) -> Tree:
         if self.sums is None:
             return 0.0
         count, total, squares, residual = self.sums.numpy()
@@ -727,7 +728,7 @@ class R2Score(Metric):
                 result = float((scores * variation).sum() / variation.sum())
         return self._adjusted(result)
 
-    def _adjusted(self, score: Any) -> Any:
+    def _adjusted(self, score: Array) -> Array:
         """Return the score adjusted for `num_regressors`, if there are enough elements."""
         if not self.num_regressors:
             return score
@@ -741,6 +742,6 @@ class R2Score(Metric):
             return score
         return 1 - (1 - score) * (float(self.elements) - 1) / spare
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         own = {"class_aggregation": self.class_aggregation, "num_regressors": self.num_regressors}
         return {**super().get_config(), **own}

@@ -18,6 +18,7 @@ from fastconv.engine.tree import leaves, rebuild
 from fastconv.losses.functions import as_single
 from fastconv.losses.objects import dtype_name, weights_for
 from fastconv.serialization import Configurable, register
+from fastconv.typing import Array, Config, DTypeLike, InitializerLike, Tree
 from fastconv.utils.memory import check_memory
 
 
@@ -55,7 +56,7 @@ class Metric(Configurable):
         2.0
     """
 
-    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+    def __init__(self, dtype: DTypeLike | None = None, name: str | None = None) -> None:
         self._variables: list[Variable] = []
         self._metrics: list[Metric] = []
         self.dtype = dtype_name(dtype)
@@ -89,8 +90,8 @@ class Metric(Configurable):
     def add_variable(
         self,
         shape: Sequence[int],
-        initializer: Any,
-        dtype: str | None = None,
+        initializer: InitializerLike | None,
+        dtype: DTypeLike | None = None,
         aggregation: str = "sum",
         name: str | None = None,
     ) -> Variable:
@@ -111,16 +112,20 @@ class Metric(Configurable):
         return variable
 
     def add_weight(
-        self, shape: Sequence[int] = (), initializer: Any = None, dtype: str | None = None, name: str | None = None
+        self,
+        shape: Sequence[int] = (),
+        initializer: InitializerLike | None = None,
+        dtype: DTypeLike | None = None,
+        name: str | None = None,
     ) -> Variable:
         """Create a variable of the metric and return it; by default a scalar that starts at 0. See `add_variable`."""
         return self.add_variable(shape, initializer, dtype, name=name)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Array, y_pred: Array, sample_weight: Array = None) -> None:
         """Update the variables for a batch; written with ops."""
         raise NotImplementedError
 
-    def result(self) -> Any:
+    def result(self) -> Tree:
         """Return the result, a number or an array, for the current values of the variables."""
         raise NotImplementedError
 
@@ -131,7 +136,7 @@ class Metric(Configurable):
 
     # ---- without side effects ------------------------------------------------------------------------------------
 
-    def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[Any]:
+    def stateless_update_state(self, metric_variables: Sequence[Array], *args: Array, **kwargs: Any) -> list[Array]:
         """Return the values of `variables` after an update, given their values before; see `update_state`.
 
         Raises:
@@ -140,7 +145,7 @@ class Metric(Configurable):
         state = self._given("stateless_update_state", metric_variables)
         return run_on(state, self.update_state, *args, **kwargs)[1]
 
-    def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
+    def stateless_result(self, metric_variables: Sequence[Array]) -> Tree:
         """Return the result for given values of `variables`.
 
         Raises:
@@ -148,19 +153,19 @@ class Metric(Configurable):
         """
         return run_on(self._given("stateless_result", metric_variables), self.result)[0]
 
-    def stateless_reset_state(self) -> list[Any]:
+    def stateless_reset_state(self) -> list[Array]:
         """Return the initial values of `variables`."""
         return run_on([(v, v.read()) for v in self.variables], self.reset_state)[1]
 
-    def _given(self, method: str, values: Sequence[Any]) -> list[tuple[Variable, Any]]:
+    def _given(self, method: str, values: Sequence[Array]) -> list[tuple[Variable, Array]]:
         return paired(f"{self.name}.{method}", "metric_variables", self.variables, values)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Array, **kwargs: Any) -> Array:
         """Update the metric, and return its result."""
         self.update_state(*args, **kwargs)
         return self.result()
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, "dtype": self.dtype}
 
 
@@ -168,12 +173,12 @@ def _is_of_this_package(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
-def wide_integers(x: Any) -> Any:
+def wide_integers(x: Array) -> Array:
     """Cast arrays of integers to int64, also in lists, tuples and dicts; leave everything else unchanged."""
     return rebuild(x, [ops.cast(leaf, "int64") if _is_narrow(leaf) else leaf for leaf in leaves(x)])
 
 
-def _is_narrow(x: Any) -> bool:
+def _is_narrow(x: Array) -> bool:
     return isinstance(x, (np.ndarray, Tensor)) and x.dtype.kind in "iu" and x.dtype != np.int64
 
 
@@ -181,13 +186,13 @@ def _of_wide_integers(update_state: Callable[..., Any]) -> Callable[..., Any]:
     """Return an `update_state` that receives integers as int64."""
 
     @functools.wraps(update_state)
-    def update(self: Metric, *args: Any, **kwargs: Any) -> Any:
+    def update(self: Metric, *args: Array, **kwargs: Any) -> Any:
         return update_state(self, *map(wide_integers, args), **wide_integers(kwargs))
 
     return update
 
 
-def _when_run(result: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _when_run(result: Callable[[Any], Tree]) -> Callable[[Any], Tree]:
     """Return a `result` that, inside the graph of a training step, is computed when the step runs."""
 
     def value(self: Metric) -> Any:
@@ -220,12 +225,12 @@ class Mean(Metric):
         3.5
     """
 
-    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean", dtype: DTypeLike | None = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable((), "zeros", "float64", name="total")
         self.count = self.add_variable((), "zeros", "float64", name="count")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+    def update_state(self, values: Array, sample_weight: Array = None) -> None:  # type: ignore[override]
         """Add values to the mean.
 
         Args:
@@ -265,23 +270,25 @@ class MeanMetricWrapper(Mean):
         2.25
     """
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], name: str | None = None, dtype: DTypeLike | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(name or str(getattr(fn, "__name__", "mean_metric_wrapper")), dtype)
         self.fn = fn
         self.kwargs = kwargs
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+    def update_state(self, y_true: Array, y_pred: Array, sample_weight: Array = None) -> None:  # type: ignore[override]
         """Add the values of a batch to the mean."""
         super().update_state(self._values(y_true, y_pred), sample_weight)
 
-    def _values(self, y_true: Any, y_pred: Any) -> Any:
+    def _values(self, y_true: Array, y_pred: Array) -> Array:
         return self.fn(wide_integers(y_true), wide_integers(y_pred), **self.kwargs)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "fn": serialization.serialize(self.fn), **self.kwargs}
 
     @classmethod
-    def from_config(cls, config: Any) -> MeanMetricWrapper:
+    def from_config(cls, config: Config) -> MeanMetricWrapper:
         found = serialization.deserialize("metric", config["fn"])
         fn = found.fn if isinstance(found, MeanMetricWrapper) else found
         return cls(**{**serialization.arguments(cls, config), "fn": fn})
@@ -303,11 +310,11 @@ class Sum(Metric):
         2.5
     """
 
-    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "sum", dtype: DTypeLike | None = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable((), "zeros", "float64", name="total")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+    def update_state(self, values: Array, sample_weight: Array = None) -> None:  # type: ignore[override]
         """Add values of any shape to the sum."""
         self.total.assign(self.total + ops.cast(ops.sum(weighted(values, sample_weight)), "float64"))
 
@@ -315,7 +322,7 @@ class Sum(Metric):
         return float(self.total)
 
 
-def weighted(values: Any, sample_weight: Any) -> Any:
+def weighted(values: Array, sample_weight: Array) -> Array:
     """Return `values` multiplied by `sample_weight`, which has the leading axes of `values` or is None."""
     values = as_single(values)
     return values if sample_weight is None else values * weights_for(values, sample_weight)

@@ -14,6 +14,7 @@ from fastconv.metrics.metric import Metric
 from fastconv.ops.convert import as_float, as_indices
 from fastconv.ops.counts import confusion_matrix
 from fastconv.serialization import register
+from fastconv.typing import Array, Config, DTypeLike
 
 
 class Overlap(Metric):
@@ -27,7 +28,7 @@ class Overlap(Metric):
         num_classes: int,
         target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -55,7 +56,7 @@ class Overlap(Metric):
             )
         return list(classes)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Array, y_pred: Array, sample_weight: Array = None) -> None:
         """Count a batch. Pixels with a class that does not exist are left out.
 
         Args:
@@ -82,7 +83,7 @@ class Overlap(Metric):
         real, called = (ops.reshape(y, (-1,)) for y in (y_true, y_pred))
         self.confusion.assign(self.confusion + confusion_matrix(real, called, weights, self.num_classes))
 
-    def _weights(self, y_true: Any, sample_weight: Any) -> Any:
+    def _weights(self, y_true: Array, sample_weight: Array) -> Array:
         """Return the weight of each pixel, as a vector."""
         if sample_weight is None:
             return np.ones(1)
@@ -102,7 +103,7 @@ class Overlap(Metric):
     ARGUMENTS: Sequence[str] = ("num_classes", "target_class_ids", "ignore_class", "sparse_y_true", "sparse_y_pred",
                                 "axis")  # fmt: skip
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), **{name: getattr(self, name) for name in self.ARGUMENTS}}
 
 
@@ -167,7 +168,7 @@ class MeanIoU(Overlap):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -209,7 +210,7 @@ class OneHotIoU(Overlap):
         num_classes: int,
         target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
@@ -246,7 +247,7 @@ class OneHotMeanIoU(Overlap):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
@@ -282,10 +283,10 @@ class BinaryIoU(Overlap):
         target_class_ids: Sequence[int] = (0, 1),
         threshold: float = 0.5,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(2, target_class_ids, name, dtype)
         self.threshold = as_number(self.name, "threshold", threshold)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Array, y_pred: Array, sample_weight: Array = None) -> None:
         super().update_state(y_true, ops.convert_to_tensor(y_pred) >= self.threshold, sample_weight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import fastconv.serialization as serialization
@@ -10,6 +11,7 @@ from fastconv.optimizers.adam import Adam, Adamax, AdamW, Lion, Nadam
 from fastconv.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
 from fastconv.optimizers.optimizer import Optimizer
 from fastconv.optimizers.sgd import SGD
+from fastconv.typing import Config
 
 __all__ = [
     "SGD",
@@ -44,7 +46,7 @@ def serialize(optimizer: Optimizer) -> Any:
     return serialization.serialize_for_keras("optimizer", optimizer)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: str | Config | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the optimizer for a name or for a configuration that `serialize` has returned.
 
     Args:
@@ -62,7 +64,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     return serialization.deserialize("optimizer", config, custom_objects)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: str | Mapping[str, Any] | Optimizer | type[Optimizer] | None) -> Any:
     """Return the optimizer for a name such as "adam", a configuration or an optimizer; None for None.
 
     Args:

@@ -13,9 +13,10 @@ from fastconv.arguments import as_flag, as_strength
 from fastconv.engine import Variable
 from fastconv.optimizers.optimizer import Optimizer, as_share
 from fastconv.serialization import register
+from fastconv.typing import Array, LearningRateLike
 
 
-def bias_correction(beta: float, t: Any) -> Any:
+def bias_correction(beta: float, t: Array) -> Array:
     """Return 1 - beta^t, the weight of t gradients in a running mean that starts at 0; accurate for beta near 1."""
     return -ops.expm1(t * (math.log(beta) if beta else -math.inf))
 
@@ -26,7 +27,9 @@ class Moments(Optimizer):
     ARGUMENTS: tuple[str, ...] = ("beta_1", "beta_2", "epsilon")
     slots: tuple[str, ...] = ("momentum", "velocity")
 
-    def __init__(self, learning_rate: Any, beta_1: float, beta_2: float, epsilon: float, **further: Any) -> None:
+    def __init__(
+        self, learning_rate: LearningRateLike, beta_1: float, beta_2: float, epsilon: float, **further: Any
+    ) -> None:
         super().__init__(learning_rate, **further)
         self.beta_1 = as_share(self, "beta_1", beta_1)
         self.beta_2 = as_share(self, "beta_2", beta_2)
@@ -74,7 +77,7 @@ class Adam(Moments):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -86,7 +89,7 @@ class Adam(Moments):
         self.slots = (*Moments.slots, "velocity_hat") if self.amsgrad else Moments.slots
         self.rule = "amsgrad" if self.amsgrad else "adam"
 
-    def numbers(self, rate: Any, t: Any) -> tuple[Any, ...]:
+    def numbers(self, rate: Array, t: Array) -> tuple[Array, ...]:
         return (rate * ops.sqrt(bias_correction(self.beta_2, t)) / bias_correction(self.beta_1, t),)
 
 
@@ -122,7 +125,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         weight_decay: float | None = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -166,7 +169,7 @@ class Adamax(Moments):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -177,7 +180,7 @@ class Adamax(Moments):
     def constants(self) -> tuple[float, ...]:
         return 1 - self.beta_1, self.beta_2, self.epsilon
 
-    def numbers(self, rate: Any, t: Any) -> tuple[Any, ...]:
+    def numbers(self, rate: Array, t: Array) -> tuple[Array, ...]:
         return (rate / bias_correction(self.beta_1, t),)
 
 
@@ -216,7 +219,7 @@ class Nadam(Moments):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -228,13 +231,13 @@ class Nadam(Moments):
     def own_variables(self) -> list[Variable]:
         return [self.product]
 
-    def begin_step(self, t: Any) -> None:
+    def begin_step(self, t: Array) -> None:
         self.product.assign(self.product * self._momentum(t))
 
-    def _momentum(self, t: Any) -> Any:
+    def _momentum(self, t: Array) -> Array:
         return self.beta_1 * (1.0 - 0.5 * ops.exp(t * math.log(self.DECAY)))
 
-    def numbers(self, rate: Any, t: Any) -> tuple[Any, ...]:
+    def numbers(self, rate: Array, t: Array) -> tuple[Array, ...]:
         now, following, product = self._momentum(t), self._momentum(t + 1.0), self.product.read()
         of_mean = rate * following / (1.0 - product * following)
         return of_mean, rate * (1.0 - now) / (1.0 - product), 1.0 / bias_correction(self.beta_2, t)
@@ -273,7 +276,9 @@ class Lion(Optimizer):
     rule = "lion"
     slots = ("momentum",)
 
-    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **further: Any) -> None:
+    def __init__(
+        self, learning_rate: LearningRateLike = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **further: Any
+    ) -> None:
         super().__init__(learning_rate, **further)
         self.beta_1 = as_share(self, "beta_1", beta_1)
         self.beta_2 = as_share(self, "beta_2", beta_2)

@@ -9,6 +9,7 @@ from fastconv.arguments import as_flag, as_number, as_strength
 from fastconv.engine import Variable
 from fastconv.optimizers.optimizer import Optimizer, as_share
 from fastconv.serialization import register
+from fastconv.typing import Array, LearningRateLike
 
 
 @register("optimizer", "RMSProp")
@@ -46,7 +47,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-7,
@@ -99,7 +100,7 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
         **further: Any,
@@ -149,7 +150,9 @@ class Adadelta(Optimizer):
     rule = "adadelta"
     slots = ("accumulated_grad", "accumulated_delta_var")
 
-    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **further: Any) -> None:
+    def __init__(
+        self, learning_rate: LearningRateLike = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **further: Any
+    ) -> None:
         super().__init__(learning_rate, **further)
         self.rho = as_share(self, "rho", rho)
         self.epsilon = as_strength(self, "epsilon", epsilon)
@@ -201,7 +204,7 @@ class Ftrl(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         learning_rate_power: float = -0.5,
         initial_accumulator_value: float = 0.1,
         l1_regularization_strength: float = 0.0,
@@ -231,13 +234,13 @@ class Ftrl(Optimizer):
             2 * self.l2_shrinkage_regularization_strength,
         )
 
-    def _update_by_rule(self, grads: list[Any], variables: list[Variable], rate: Any, decays: bool = True) -> None:
+    def _update_by_rule(self, grads: list[Array], variables: list[Variable], rate: Array, decays: bool = True) -> None:
         if self.learning_rate_power == -0.5:
             super()._update_by_rule(grads, variables, rate, decays)
         else:
             self._update_by_power(grads, variables, rate, decays)
 
-    def _update_by_power(self, grads: list[Any], variables: list[Variable], rate: Any, decays: bool) -> None:
+    def _update_by_power(self, grads: list[Array], variables: list[Variable], rate: Array, decays: bool) -> None:
         """Apply the rule for powers other than -1/2, operation by operation."""
         l1, power = self.l1_regularization_strength, -self.learning_rate_power
         for w, dw in zip(variables, grads):

@@ -22,6 +22,7 @@ from fastconv.engine import Tensor, Trace, Variable
 from fastconv.engine.interrupts import assign_all, uninterrupted
 from fastconv.engine.stateless import paired, run_on
 from fastconv.serialization import Configurable, snake_case
+from fastconv.typing import Array, ArrayLike, Config, DTypeLike, InitializerLike, LearningRateLike
 
 # Slots that Keras saves for all variables before the next slot; other slots are saved variable by variable.
 OWN_RUN = frozenset(["average_gradient", "momentum", "velocity_hat"])  # Adam's "velocity" alternates with "momentum"
@@ -85,7 +86,7 @@ class Optimizer(Configurable):
 
     def __init__(
         self,
-        learning_rate: Any,
+        learning_rate: LearningRateLike,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
@@ -140,15 +141,15 @@ class Optimizer(Configurable):
         """Return the constants of the rule."""
         return ()
 
-    def numbers(self, rate: Any, t: Any) -> tuple[Any, ...]:
+    def numbers(self, rate: Array, t: Array) -> tuple[Array, ...]:
         """Return the numbers of the rule that change from step to step, for the learning rate and step t = 1, 2, ..."""
         return (rate,)
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Array, variable: Variable, learning_rate: Array) -> None:
         """Assign new values to `variable` and its state. A subclass may override it, as in Keras."""
         self._update_by_rule([gradient], [variable], learning_rate, decays=False)
 
-    def update_variables(self, grads: list[Any], variables: list[Variable]) -> None:
+    def update_variables(self, grads: list[Array], variables: list[Variable]) -> None:
         """Assign new values to `variables` and their state."""
         rate = self.rate()
         self.begin_step(ops.cast(self._number(), "float32"))
@@ -160,14 +161,14 @@ class Optimizer(Configurable):
                 w.assign(w * self._kept(rate))
             self.update_step(dw, w, rate)
 
-    def begin_step(self, t: Any) -> None:
+    def begin_step(self, t: Array) -> None:
         """Assign to state that belongs to no weight, in step t = 1, 2, ..."""
 
-    def _number(self) -> Any:
+    def _number(self) -> Array:
         """Return the number of the step, beginning with 1, among the steps that change weights."""
         return ops.add(self.iterations, 1)
 
-    def _update_by_rule(self, grads: list[Any], variables: list[Variable], rate: Any, decays: bool = True) -> None:
+    def _update_by_rule(self, grads: list[Array], variables: list[Variable], rate: Array, decays: bool = True) -> None:
         numbers = self.numbers(rate, ops.cast(self._number(), "float32"))
         plain, decayed = (self._scalars(keep, numbers) for keep in (1.0, self._kept(rate) if decays else 1.0))
         for w, dw in zip(variables, grads):
@@ -184,7 +185,7 @@ class Optimizer(Configurable):
     # ---- methods for the rules of subclasses, as in Keras --------------------------------------------------------
 
     @property
-    def iterations(self) -> Any:
+    def iterations(self) -> Array:
         """The number of times that weights have changed: steps, or groups of `gradient_accumulation_steps` steps."""
         steps = self.gradient_accumulation_steps
         return self._iterations if steps is None else ops.floor_divide(self._iterations, steps)
@@ -192,10 +193,10 @@ class Optimizer(Configurable):
     def add_variable(
         self,
         shape: Sequence[int],
-        initializer: Any = "zeros",
-        dtype: Any = None,
+        initializer: InitializerLike = "zeros",
+        dtype: DTypeLike | None = None,
         aggregation: str | None = "none",
-        layout: Any = None,
+        layout: object = None,
         name: str | None = None,
     ) -> Variable:
         """Create a variable of the optimizer, which is saved with it, and return it.
@@ -212,14 +213,14 @@ class Optimizer(Configurable):
         return self._added[-1]
 
     def add_variable_from_reference(
-        self, reference_variable: Variable, name: str = "var", initializer: Any = "zeros"
+        self, reference_variable: Variable, name: str = "var", initializer: InitializerLike = "zeros"
     ) -> Variable:
         """Create a variable with the shape and dtype of a weight, and return it."""
         path = f"{reference_variable.path.replace('/', '_')}_{name}"
         return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype.name, name=path)
 
     def add_optimizer_variables(
-        self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros"
+        self, trainable_variables: Sequence[Variable], name: Any, initializer: InitializerLike = "zeros"
     ) -> Any:
         """Create a variable for each weight and return them in a list.
 
@@ -237,26 +238,26 @@ class Optimizer(Configurable):
         """Return the index of a weight among the arguments of `build`."""
         return next(i for i, known in enumerate(self._state) if known is variable)
 
-    def assign(self, variable: Variable, value: Any) -> None:
+    def assign(self, variable: Variable, value: ArrayLike) -> None:
         """Assign `value` to `variable`."""
         variable.assign(value)
 
-    def assign_add(self, variable: Variable, value: Any) -> None:
+    def assign_add(self, variable: Variable, value: ArrayLike) -> None:
         """Add `value` to `variable`."""
         variable.assign(variable + value)
 
-    def assign_sub(self, variable: Variable, value: Any) -> None:
+    def assign_sub(self, variable: Variable, value: ArrayLike) -> None:
         """Subtract `value` from `variable`."""
         variable.assign(variable - value)
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: Array) -> Array:
         """Return the loss whose gradients `apply` takes: `loss` multiplied by `loss_scale_factor`."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
     # ---- the learning rate ---------------------------------------------------------------------------------------
 
     @property
-    def learning_rate(self) -> Any:
+    def learning_rate(self) -> Array:
         """The learning rate, a float32 scalar: a variable, or the value of the schedule.
 
         A finite number >= 0 may be assigned if there is no schedule. A schedule or a function may be assigned at any
@@ -265,7 +266,7 @@ class Optimizer(Configurable):
         return self._learning_rate if self._schedule is None else self._scheduled(self._iterations.read())
 
     @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def learning_rate(self, value: LearningRateLike) -> None:
         if callable(value):
             self._schedule = value
             Optimizer.last_schedule_change = next(_schedule_changes)
@@ -281,7 +282,7 @@ class Optimizer(Configurable):
         """The function that gives the learning rate; None if it is a number."""
         return self._schedule
 
-    def _scheduled(self, steps: Any) -> Any:
+    def _scheduled(self, steps: Array) -> Array:
         """Return the learning rate that the schedule gives after `steps` steps, as float32."""
         schedule: Any = self._schedule
         return ops.cast(schedule(steps) if takes_steps(schedule) else schedule(), "float32")
@@ -293,18 +294,18 @@ class Optimizer(Configurable):
 
     lr = learning_rate  # the name in Keras 2
 
-    def rate(self) -> Any:
+    def rate(self) -> Array:
         """Return the learning rate of the next step after its decay, a scalar in the graph."""
         steps = self._iterations.read()
         rate = self._learning_rate.read() if self._schedule is None else self._scheduled(steps)
         return rate / (1.0 + ops.cast(steps, "float32") * self.decay) if self.decay else rate
 
-    def _rate(self, value: Any) -> np.ndarray:
+    def _rate(self, value: object) -> np.ndarray:
         """Return `value` as a float32 scalar. Raises ValueError unless it is a finite number >= 0."""
         number = value.numpy() if isinstance(value, (Variable, Tensor)) else value
         return np.array(as_strength(self.name, "learning_rate", number), "float32")
 
-    def _positive(self, name: str, value: Any) -> Any:
+    def _positive(self, name: str, value: object) -> Any:
         """Return `value` as a Python number or None. Raises ValueError unless it is positive and finite."""
         return optional(as_number, self.name, name, value, above=0, below=np.inf)
 
@@ -322,11 +323,11 @@ class Optimizer(Configurable):
         excluded = any(v is variable for v in variables) or any(re.search(p, variable.path) for p in patterns)
         return self.weight_decay is not None and not excluded
 
-    def _kept(self, rate: Any) -> Any:
+    def _kept(self, rate: Array) -> Array:
         """Return the factor by which weight decay multiplies a weight."""
         return 1.0 if self.weight_decay is None else 1.0 - rate * self.weight_decay
 
-    def _scalars(self, keep: Any, numbers: Sequence[Any]) -> Any:
+    def _scalars(self, keep: Array, numbers: Sequence[Array]) -> Array:
         """Return the four scalars of `ops.update`."""
         parts = [keep, *numbers, *(0.0,) * (3 - len(numbers))]
         if not any(hasattr(part, "shape") for part in parts):
@@ -389,7 +390,7 @@ class Optimizer(Configurable):
         sums = [self._sums[v] for v in variables if v in self._sums]
         return [self._iterations, *rate, *averages, *sums, *states, *self.own_variables(), *self._added]
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Assign arrays to `variables`, in their order.
 
         Raises:
@@ -398,11 +399,11 @@ class Optimizer(Configurable):
         self._check_built("set_weights")
         assign_all(paired(f"{self.name}.set_weights", "weights", self.variables, [np.asarray(w) for w in weights]))
 
-    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+    def save_own_variables(self, store: MutableMapping[str, Array]) -> None:
         """Store the values of `variables` under "0", "1" and so on."""
         store.update({str(i): variable.numpy() for i, variable in enumerate(self.variables)})
 
-    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+    def load_own_variables(self, store: Mapping[str, Array]) -> None:
         """Assign values that `save_own_variables` has stored. If their number differs, warn and assign nothing."""
         variables = self.variables
         if len(store) != len(variables):
@@ -430,7 +431,7 @@ class Optimizer(Configurable):
 
     # ---- steps ---------------------------------------------------------------------------------------------------
 
-    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
+    def apply(self, grads: Sequence[Array], trainable_variables: Sequence[Variable] | None = None) -> None:
         """Take a step: assign new values to variables, their state and `iterations`, then apply constraints.
 
         Args:
@@ -454,8 +455,8 @@ class Optimizer(Configurable):
             step()
 
     def stateless_apply(
-        self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Sequence[Any]
-    ) -> tuple[list[Any], list[Any]]:
+        self, optimizer_variables: Sequence[Array], grads: Sequence[Array], trainable_variables: Sequence[Array]
+    ) -> tuple[list[Array], list[Array]]:
         """Return the results of a step of `apply` for given values, without assigning anything.
 
         Args:
@@ -475,7 +476,7 @@ class Optimizer(Configurable):
         _, after = run_on([*weights, *own], self.apply, grads)
         return after[: len(weights)], after[len(weights) :]
 
-    def _step(self, grads: list[Any], changed: list[Variable], variables: list[Variable]) -> None:
+    def _step(self, grads: list[Array], changed: list[Variable], variables: list[Variable]) -> None:
         """Take a step with gradients for the variables in `changed`."""
         if self.gradient_accumulation_steps is None:
             self.update_variables(self._clipped(grads), changed)
@@ -492,7 +493,7 @@ class Optimizer(Configurable):
                 variable.assign(variable.constraint(variable))
         self._iterations.assign(ops.add(self._iterations, 1))
 
-    def _accumulate(self, grads: list[Any], variables: list[Variable], steps: int) -> None:
+    def _accumulate(self, grads: list[Array], variables: list[Variable], steps: int) -> None:
         """Add gradients to their sums, and update variables by the mean in every n-th step, as part of a graph."""
         due = ops.equal(ops.mod(ops.add(self._iterations, 1), steps), 0)
         states = [state for v in variables for state in self._state[v]]
@@ -505,13 +506,13 @@ class Optimizer(Configurable):
         for variable, total in zip(variables, sums):
             self._sums[variable].assign(ops.where(due, ops.zeros_like(total), total))
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Array, Variable]]) -> Any:
         """Take a step for pairs (gradient, variable), and return the number of steps; see `apply`."""
         grads, variables = zip(*grads_and_vars)
         self.apply(grads, variables)
         return self._iterations
 
-    def _average(self, step: Any) -> None:
+    def _average(self, step: Array) -> None:
         """Update the running mean of each weight, and replace the weight by it if that is due."""
         for variable, average in self._averages.items():
             momentum = ops.cast(step > 1, variable.dtype) * self.ema_momentum
@@ -546,7 +547,7 @@ class Optimizer(Configurable):
                 (variable, self._averages[variable].value) for variable in var_list if variable in self._averages
             )
 
-    def _check(self, grads: Sequence[Any], variables: Sequence[Variable]) -> None:
+    def _check(self, grads: Sequence[Array], variables: Sequence[Variable]) -> None:
         shapes = [None if g is None else tuple(g.shape) for g in grads]
         wanted = [v.shape for v in variables]
         if len(shapes) != len(wanted) or any(s not in (None, w) for s, w in zip(shapes, wanted)):
@@ -560,7 +561,7 @@ class Optimizer(Configurable):
         if missing:
             warnings.warn(f"{self.name}: the loss does not depend on {', '.join(missing)}", stacklevel=3)
 
-    def _clipped(self, grads: list[Any]) -> list[Any]:
+    def _clipped(self, grads: list[Array]) -> list[Array]:
         if self.clipvalue is not None:
             return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in grads]
         if self.clipnorm is not None:
@@ -572,7 +573,7 @@ class Optimizer(Configurable):
 
     # ---- configuration -------------------------------------------------------------------------------------------
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         rate = self._schedule if self._schedule is not None else float(self._learning_rate)
         return {
             "name": self.name,
@@ -598,12 +599,12 @@ class Optimizer(Configurable):
         return super().from_config(config)
 
 
-def _within(grad: Any, squared_norm: Any, limit: float) -> Any:
+def _within(grad: Array, squared_norm: Array, limit: float) -> Array:
     """Return grad, scaled to norm `limit` if its norm is larger; Pascanu et al. 2013, algorithm 1."""
     return grad * (limit / ops.maximum(ops.sqrt(squared_norm), limit))
 
 
-def _sum(numbers: list[Any]) -> Any:
+def _sum(numbers: list[Array]) -> Array:
     total = numbers[0]
     for number in numbers[1:]:
         total = total + number
@@ -619,7 +620,7 @@ def takes_steps(schedule: Callable[..., Any]) -> bool:
     return True
 
 
-def as_share(owner: Any, name: str, value: Any) -> Any:
+def as_share(owner: object, name: str, value: object) -> Any:
     """Return `value` as a Python number. Raises ValueError unless it is at least 0 and below 1."""
     return as_number(owner, name, value, 0, below=1)
 
@@ -632,7 +633,7 @@ def in_order(init: Any) -> Any:
     signature = inspect.Signature([*own, *common])
 
     @functools.wraps(init)
-    def init_in_order(*args: Any, **kwargs: Any) -> None:
+    def init_in_order(*args: object, **kwargs: Any) -> None:
         init(**signature.bind(*args, **kwargs).arguments)
 
     init_in_order.__signature__ = signature  # type: ignore[attr-defined]

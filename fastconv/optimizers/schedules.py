@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import fastconv.ops as ops
 import fastconv.serialization as serialization
 from fastconv.arguments import as_flag, as_integer, as_number, optional
 from fastconv.serialization import Configurable, register
+from fastconv.typing import Array, Config
 
 __all__ = [
     "CosineDecay",
@@ -43,31 +44,31 @@ class LearningRateSchedule(Configurable):
 
     ARGUMENTS: tuple[str, ...] = ()
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Array) -> Array:
         """Return the learning rate, float32, after `step` steps."""
         raise NotImplementedError
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {name: getattr(self, name) for name in self.ARGUMENTS}
 
 
-def _float(step: Any) -> Any:
+def _float(step: Array) -> Array:
     return ops.cast(step, "float32")
 
 
-def _finite(schedule: Any, name: str, value: Any) -> Any:
+def _finite(schedule: object, name: str, value: object) -> Any:
     return as_number(schedule, name, value, below=math.inf)
 
 
-def _positive(schedule: Any, name: str, value: Any) -> Any:
+def _positive(schedule: object, name: str, value: object) -> Any:
     return as_number(schedule, name, value, above=0, below=math.inf)
 
 
-def _rate(schedule: Any, name: str, value: Any) -> Any:
+def _rate(schedule: object, name: str, value: object) -> Any:
     return as_number(schedule, name, value, 0, below=math.inf)
 
 
-def _list(schedule: Any, name: str, values: Any) -> list[Any]:
+def _list(schedule: object, name: str, values: object) -> list[Any]:
     """Return `values`, a list, tuple or array of finite numbers, as a list."""
     if not isinstance(values, (list, tuple, np.ndarray)):
         raise ValueError(f"{type(schedule).__name__}: {name} must be a list of numbers. Received: {name}={values!r}")
@@ -93,7 +94,7 @@ class Decay(LearningRateSchedule):
         self.staircase = as_flag(self, "staircase", staircase)
         self.name = name or type(self).__name__
 
-    def progress(self, step: Any) -> Any:
+    def progress(self, step: Array) -> Array:
         p = _float(step) * (1 / self.decay_steps) if self.decay_steps == 1 else _float(step) / float(self.decay_steps)
         return ops.floor(p) if self.staircase else p
 
@@ -130,7 +131,7 @@ class ExponentialDecay(Decay):
         super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
         _positive(self, "decay_rate", decay_rate)
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Array) -> Array:
         return self.initial_learning_rate * ops.exp(self.progress(step) * math.log(self.decay_rate))
 
 
@@ -155,7 +156,7 @@ class InverseTimeDecay(Decay):
         [0.1, 0.05, 0.025]
     """
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Array) -> Array:
         return self.initial_learning_rate / (1.0 + self.decay_rate * self.progress(step))
 
 
@@ -190,7 +191,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
                 f"Received: boundaries={boundaries!r}, values={values!r}"
             )
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Array) -> Array:
         rate: Any = ops.cast(self.values[0], "float32")
         for boundary, value in zip(self.boundaries, self.values[1:]):
             rate = ops.where(ops.cast(step, "float64") > boundary, value, rate)  # float32 skips steps from 2^24 on
@@ -238,7 +239,7 @@ class PolynomialDecay(LearningRateSchedule):
         self.cycle = as_flag(self, "cycle", cycle)
         self.name = name
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Array) -> Array:
         passed = _float(step) / float(self.decay_steps)
         left = 1.0 - (passed / ops.maximum(ops.ceil(passed), 1.0) if self.cycle else ops.minimum(passed, 1.0))
         return (self.initial_learning_rate - self.end_learning_rate) * ops.power(
@@ -290,7 +291,7 @@ class CosineDecay(LearningRateSchedule):
         self.warmup_target = optional(_rate, self, "warmup_target", warmup_target)
         self.warmup_steps = as_integer(self, "warmup_steps", warmup_steps, 0)
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Array) -> Array:
         warm = self.warmup_steps if self.warmup_target is not None else 0
         highest = self.initial_learning_rate if self.warmup_target is None else self.warmup_target
         passed = ops.clip((_float(step) - float(warm)) / float(self.decay_steps), 0.0, 1.0)
@@ -344,7 +345,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.alpha = _finite(self, "alpha", alpha)
         self.name = name
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Array) -> Array:
         # Functions instead of operators: NumPy 1's operators compute scalars in float64. A step at a restart could then
         # fall on the other side of the restart than in a graph.
         passed = ops.divide(_float(step), float(self.first_decay_steps))
@@ -361,7 +362,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         return self.initial_learning_rate * ((1 - self.alpha) * cosine + self.alpha)
 
 
-def serialize(learning_rate_schedule: Any) -> Any:
+def serialize(learning_rate_schedule: LearningRateSchedule) -> Any:
     """Return the configuration of a schedule as plain data.
 
     Args:
@@ -375,7 +376,7 @@ def serialize(learning_rate_schedule: Any) -> Any:
     return serialization.serialize_for_keras("schedule", learning_rate_schedule)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: Config | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the schedule for a configuration that `serialize` has returned.
 
     Args:

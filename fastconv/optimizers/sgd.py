@@ -7,6 +7,7 @@ from typing import Any
 from fastconv.arguments import as_flag, as_number
 from fastconv.optimizers.optimizer import Optimizer
 from fastconv.serialization import register
+from fastconv.typing import LearningRateLike
 
 
 @register("optimizer")
@@ -41,7 +42,7 @@ class SGD(Optimizer):
     ARGUMENTS = ("momentum", "nesterov")
 
     def __init__(
-        self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **further: Any
+        self, learning_rate: LearningRateLike = 0.01, momentum: float = 0.0, nesterov: bool = False, **further: Any
     ) -> None:
         super().__init__(learning_rate, **further)
         self.momentum = as_number(self, "momentum", momentum, 0, 1)

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 import numpy as np
 
 from fastconv.memory import usable_memory
+from fastconv.typing import DTypeLike
 
 # Largest ratio of a weight's bytes to its file's: zlib compresses by at most 1032, and int8 may become float64.
 MOST_EXPANSION = 1032 * 8
@@ -27,7 +28,7 @@ def weights_of_file(size: int) -> Iterator[None]:
         _limit.reset(scope)
 
 
-def check_memory(name: str, shape: Sequence[int], dtype: str) -> None:
+def check_memory(name: str, shape: Sequence[int], dtype: DTypeLike | None) -> None:
     """Raise MemoryError if a weight exceeds the machine's memory, or is too large for its file."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size > _limit.get():
