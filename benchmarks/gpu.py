@@ -124,11 +124,11 @@ class PyTorchOnGpu(pytorch.PyTorch):
 
     def model(self, case: Model) -> Call:
         torch, arrays = pytorch.torch, case.arrays()
-        net = pytorch.pytorch_nets.net(case).cuda().to(memory_format=torch.channels_last)
+        net = pytorch.net(case).cuda().to(memory_format=torch.channels_last)
         x, labels = self.tensor(arrays["x"]), torch.from_numpy(arrays["labels"]).cuda()
         if case.direction != "inference":
             return pytorch.training_step(net, x, labels)
-        predict = pytorch.no_grad(torch.nn.Sequential(net.eval(), torch.nn.Softmax(1)), x)
+        predict = pytorch.no_grad(net.eval(), x)
         return lambda: predict().cpu()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.rivals import ours
 from benchmarks.support.cases import (
     Arrays,
     BatchNorm,
@@ -26,10 +27,10 @@ from benchmarks.support.cases import (
 
 try:
     import torch
-    from torch import nn
     from torch.nn import functional
 
-    from benchmarks.rivals import pytorch_nets
+    from benchmarks.nets.modules import Twin
+    from benchmarks.nets.twin import twin_of
     from benchmarks.support.torch_calls import no_grad, training_step
 
     aten = torch.ops.aten
@@ -198,12 +199,17 @@ class PyTorch:
     def model(self, case: Model) -> Callable[[], Any]:
         arrays = case.arrays()
         x, labels = self.tensor(arrays["x"]), torch.from_numpy(arrays["labels"])
-        net = pytorch_nets.net(case)
+        made = net(case)
         if self.layout == "channels_last":
-            net = net.to(memory_format=torch.channels_last)
+            made = made.to(memory_format=torch.channels_last)
         if case.direction == "inference":
-            return no_grad(nn.Sequential(net.eval(), nn.Softmax(1)), x)
-        return training_step(net, x, labels)
+            return no_grad(made.eval(), x)
+        return training_step(made, x, labels)
+
+
+def net(case: Model) -> Twin:
+    """Return the net with the layers of ours."""
+    return twin_of(ours.net(case))
 
 
 def backward(function: Callable[[Any], Any], x: torch.Tensor, dy: torch.Tensor) -> Callable[[], Any]:

@@ -11,7 +11,7 @@ from fastconv import GradientTape, config, layers, losses, ops
 from fastconv.backends.gpu.transfer import to_host
 
 torch = pytest.importorskip("torch", reason="PyTorch, the rival, is not installed")
-rival = pytest.importorskip("benchmarks.rivals.pytorch_nets")
+twin = pytest.importorskip("benchmarks.nets.twin")
 
 KINDS = {
     layers.Conv2D: torch.nn.Conv2d,
@@ -21,10 +21,11 @@ KINDS = {
 
 
 def pairs(mine, theirs):
-    """Yield pairs of corresponding layers: layers of a kind, ours sorted by name, so that a shortcut comes first."""
-    for kind, their_kind in KINDS.items():
-        named = sorted((layer for layer in mine.layers if isinstance(layer, kind)), key=lambda layer: layer.name)
-        yield from zip(named, (m for m in theirs.modules() if isinstance(m, their_kind)), strict=True)
+    """Return the corresponding layers of both nets, which have the same order."""
+    named = [node.operation for node in mine.nodes if isinstance(node.operation, tuple(KINDS))]
+    modules = [module for module in theirs.modules() if isinstance(module, tuple(KINDS.values()))]
+    assert [KINDS[type(layer)] for layer in named] == [type(module) for module in modules]
+    return list(zip(named, modules))
 
 
 def as_theirs(array, layer, features):
@@ -49,27 +50,24 @@ def test_nets_of_both_sides_agree(name, rng):
     """In float64: random weights magnify rounding, in float32 to hundredths of the gradients of a deep net."""
     config.set_floatx("float64")
     (case,) = expand("tests", f"model {name} image=64x32x3 classes=7 direction=train batch=2")
-    mine, theirs = ours.net(case), rival.net(case).double()
-    features = (2, 1, 512)
-    matched = list(pairs(mine, theirs))
-    for layer, module in matched:
-        for variable, parameter in zip(layer.weights, parameters(module), strict=True):
-            value = np.asarray(variable)
-            if value.ndim == 1:  # the initial values are all zeros or ones
-                variable.assign(value := value + 0.1 * rng.random(value.shape))
-            parameter.data = torch.from_numpy(as_theirs(value, layer, features).copy())
+    mine = ours.net(case)
+    for variable in mine.variables:
+        if len(variable.shape) == 1 and variable.dtype == "float64":  # the initial values are all zeros or ones
+            variable.assign(variable + 0.1 * rng.random(variable.shape))
+    theirs = twin.twin_of(mine)
+    matched = pairs(mine, theirs)
     x, labels = case.arrays().values()
     their_x = torch.from_numpy(x).movedim(-1, 1).double()
 
     for training in (False, True):
-        logits = theirs.train(training)(their_x)
+        found = theirs.train(training)(their_x)
         with GradientTape() as tape:
             y = mine(x, training=training)
             loss = ops.mean(losses.sparse_categorical_crossentropy(labels, y))
-        np.testing.assert_allclose(y.numpy(), logits.softmax(1).detach(), atol=1e-6)
-    torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels)).backward()
+        np.testing.assert_allclose(y.numpy(), (found.softmax(1) if training else found).detach(), atol=1e-6)
+    torch.nn.functional.cross_entropy(found, torch.from_numpy(labels)).backward()
     gradients = tape.gradient(loss, [layer.trainable_weights for layer, _ in matched])
     for (layer, module), of_layer in zip(matched, gradients):
         for gradient, parameter in zip(of_layer, parameters(module)):
-            found, wanted = as_theirs(to_host(gradient), layer, features), parameter.grad.numpy()
-            np.testing.assert_allclose(found, wanted, atol=1e-6 * np.abs(wanted).max() + 1e-9, err_msg=layer.name)
+            given, wanted = as_theirs(to_host(gradient), layer, (2, 1, 512)), parameter.grad.numpy()
+            np.testing.assert_allclose(given, wanted, atol=1e-6 * np.abs(wanted).max() + 1e-9, err_msg=layer.name)
