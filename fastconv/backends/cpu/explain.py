@@ -63,8 +63,8 @@ def explain_conv(
     Example:
         >>> fastconv.explain_conv((8, 56, 56, 64), (3, 3, 64, 64), padding="same")["forward"].algorithm
         'winograd'
-        >>> fastconv.explain_conv((8, 56, 56, 64), (3, 3, 64, 64), strides=2)["forward"].balance[4] > 0.9
-        True
+        >>> list(fastconv.explain_conv((8, 56, 56, 64), (3, 3, 64, 64), strides=2)["forward"].balance)
+        [2, 4, 8, 16, 32, 64]
     """
     x, w = tuple(map(int, input_shape)), tuple(map(int, kernel_shape))
     if shape_mismatch(x, w):
