@@ -9,20 +9,22 @@ of the transposed strips, which are the rows of the tile. A spectrum stays trans
 The caller (`backends/cpu/backend.py`) has checked shapes, dtypes and contiguity.
 """
 cimport numpy as cnp
-from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from fastconv._geometry cimport ceil_div, floats
+from fastconv._conv_gradient cimport add_partials
+from fastconv._geometry cimport TASKS, ceil_div, floats
 from fastconv._core cimport (
-    borrow_scratch,
-    flush_denormals,
+    borrow_parts,
     give_scratch_back,
     kernel_table,
-    restore_denormals,
+    run_phases,
+    task_phase,
     threads_for,
     tiles,
 )
+
+from fastconv._geometry import fill_bias
 
 cnp.import_array()
 
@@ -55,6 +57,14 @@ cdef struct Filter:
     const float *roots_v
     const float *roots_h
     int64_t lanes, spectrum_floats, strip_floats
+    # The kernel, or its gradient
+    float *w
+    float *spectra                         # of the kernel, or partial sums of the gradient's: scratch memory
+    int64_t chunks                         # partial sums
+    const float *bias
+    float *out
+    int64_t activation
+    float alpha
 
 
 cdef Filter cut_filter(
@@ -123,44 +133,51 @@ cdef void transform_back(const Filter *f, const float *spectrum, int64_t s, floa
     f.table.f32_fourier_inverse(strip, f.points_v, f.roots_v)
 
 
-cdef void filter_pair(
-    const Filter *f, int64_t pair, const float *kernel, float bias, int64_t activation, float alpha,
-    float *y, float *strip, float *spectrum
-) noexcept nogil:
-    """Compute the outputs of a pair of tiles; `kernel` is a spectrum."""
-    cdef int64_t half = ceil_div(f.tiles, 2), image = pair // half, first = pair % half * 2, s, t, row, column
-    cdef int64_t strip_floats = 2 * f.lanes * f.points_h
+cdef void filter_pair(const void *work, int64_t pair, char *scratch) noexcept nogil:
+    """Compute the outputs of a pair of tiles from their spectra and the kernel's."""
+    cdef const Filter *f = <const Filter *> work
+    cdef float *strip = <float *> scratch
+    cdef float *spectrum = strip + f.strip_floats
+    cdef int64_t strip_floats = 2 * f.lanes * f.points_h, s
     cdef float *rows
     transform(f, &f.x, pair, -f.top, -f.left, f.points_v, f.points_h, strip, spectrum)
     for s in range(f.points_v // f.lanes):
         rows = spectrum + s * strip_floats
         f.table.f32_fourier(rows, f.points_h, f.roots_h)
-        f.table.f32_fourier_multiply(rows, kernel + s * strip_floats, f.points_h)
+        f.table.f32_fourier_multiply(rows, f.spectra + s * strip_floats, f.points_h)
         f.table.f32_fourier_inverse(rows, f.points_h, f.roots_h)
     for s in range(ceil_div(f.step_h, f.lanes)):
         transform_back(f, spectrum, s, strip)
-        for t in range(min(2, f.tiles - first)):
-            row = (first + t) // f.tiles_h * f.step_v
-            column = (first + t) % f.tiles_h * f.step_h + s * f.lanes
-            if column < f.y.columns:
-                f.table.f32_fourier_write(
-                    y + (image * f.y.rows + row) * f.y.columns + column, f.y.columns, strip + t * f.lanes,
-                    min(f.step_v, f.y.rows - row),
-                    min(min(f.lanes, f.step_h - s * f.lanes), f.y.columns - column), bias, activation, alpha)
+        write_strip(f, pair, s, strip)
 
 
-cdef void kernel_spectrum(const Filter *f, const float *w, float *strip, float *spectrum) noexcept nogil:
+cdef inline void write_strip(const Filter *f, int64_t pair, int64_t s, const float *strip) noexcept nogil:
+    """Write the outputs of a strip of columns of a pair of tiles."""
+    cdef int64_t half = ceil_div(f.tiles, 2), image = pair // half, first = pair % half * 2, t, row, column
+    cdef float bias = f.bias[0] if f.bias else 0
+    for t in range(min(2, f.tiles - first)):
+        row = (first + t) // f.tiles_h * f.step_v
+        column = (first + t) % f.tiles_h * f.step_h + s * f.lanes
+        if column < f.y.columns:
+            f.table.f32_fourier_write(
+                f.out + (image * f.y.rows + row) * f.y.columns + column, f.y.columns, strip + t * f.lanes,
+                min(f.step_v, f.y.rows - row),
+                min(min(f.lanes, f.step_h - s * f.lanes), f.y.columns - column), bias, f.activation, f.alpha)
+
+
+cdef void kernel_spectrum(const void *work, int64_t task, char *scratch) noexcept nogil:
     """Compute the spectrum of the kernel, divided by the number of points, because inverse transforms do not divide."""
+    cdef const Filter *f = <const Filter *> work
     cdef Filter single = f[0]
-    cdef Plane plane = Plane(w, f.taps_v, f.taps_h)
+    cdef Plane plane = Plane(f.w, f.taps_v, f.taps_h)
     cdef int64_t s, i
     cdef float scale = 1.0 / (f.points_v * f.points_h)
     single.tiles = 1
-    transform(&single, &plane, 0, 0, 0, f.taps_v, f.taps_h, strip, spectrum)
+    transform(&single, &plane, 0, 0, 0, f.taps_v, f.taps_h, <float *> scratch, f.spectra)
     for s in range(f.points_v // f.lanes):
-        f.table.f32_fourier(spectrum + s * 2 * f.lanes * f.points_h, f.points_h, f.roots_h)
+        f.table.f32_fourier(f.spectra + s * 2 * f.lanes * f.points_h, f.points_h, f.roots_h)
     for i in range(f.spectrum_floats):
-        spectrum[i] *= scale
+        f.spectra[i] *= scale
 
 
 def conv(
@@ -176,34 +193,30 @@ def conv(
     if cnp.PyArray_SIZE(y) == 0:
         return
     cdef Filter f = cut_filter(x, y, (w.shape[0], w.shape[1]), convolution.padding, points, roots)
-    cdef const float *taps = floats(w, w.shape[0] * w.shape[1])
-    cdef float start = 0 if bias is None else floats(bias, 1)[0]
-    cdef float *out = <float *> f.y.data
-    cdef int64_t pair, own = f.spectrum_floats + f.strip_floats
+    f.w = floats(w, w.shape[0] * w.shape[1])
+    f.bias = <float *> NULL if bias is None else floats(bias, 1)
+    f.out = <float *> f.y.data
+    f.activation, f.alpha = activation, alpha
+    cdef int64_t own = (f.spectrum_floats + f.strip_floats) * sizeof(float)
     cdef int threads = threads_for(<double> WORK_PER_FLOAT * f.spectrum_floats * f.pairs)
-    cdef float *kernel = <float *> borrow_scratch((f.spectrum_floats + threads * own) * sizeof(float))
-    cdef float *scratch = kernel + f.spectrum_floats
-    cdef unsigned state = flush_denormals()
+    cdef char *scratch = <char *> borrow_parts(threads, own, f.spectrum_floats * sizeof(float))
+    cdef task_phase[2] phases = [task_phase(kernel_spectrum, 1), task_phase(filter_pair, f.pairs)]
+    f.spectra = <float *> (scratch + threads * own)
     with nogil:
-        kernel_spectrum(&f, taps, scratch, kernel)
-        restore_denormals(state)
-        with parallel(num_threads=threads):
-            state = flush_denormals()
-            for pair in prange(f.pairs, schedule="dynamic"):
-                filter_pair(
-                    &f, pair, kernel, start, activation, alpha, out, scratch + threadid() * own,
-                    scratch + threadid() * own + f.strip_floats)
-            restore_denormals(state)
-    give_scratch_back(kernel)
+        run_phases(phases, 2, &f, sizeof(Filter), threads, scratch, own)
+    give_scratch_back(scratch)
 
 
-cdef void sum_pairs(
-    const Filter *f, int64_t first, int64_t end, float *sums, float *strip, float *spectrum, float *other
-) noexcept nogil:
-    """Compute the spectrum of the kernel's gradient, summed over pairs first..end - 1 of tiles."""
+cdef void sum_pairs(const void *work, int64_t chunk, char *scratch) noexcept nogil:
+    """Compute the spectrum of the kernel's gradient, summed over a chunk of the pairs of tiles."""
+    cdef const Filter *f = <const Filter *> work
+    cdef float *sums = f.spectra + chunk * f.spectrum_floats
+    cdef float *strip = <float *> scratch
+    cdef float *spectrum = strip + f.strip_floats
+    cdef float *other = spectrum + f.spectrum_floats
     cdef int64_t strip_floats = 2 * f.lanes * f.points_h, pair, s
     memset(sums, 0, f.spectrum_floats * sizeof(float))
-    for pair in range(first, end):
+    for pair in range(chunk * f.pairs // f.chunks, (chunk + 1) * f.pairs // f.chunks):
         transform(f, &f.x, pair, -f.top, -f.left, f.points_v, f.points_h, strip, spectrum)
         transform(f, &f.y, pair, 0, 0, f.step_v, f.step_h, strip, other)
         for s in range(f.points_v // f.lanes):
@@ -213,18 +226,26 @@ cdef void sum_pairs(
                 sums + s * strip_floats, spectrum + s * strip_floats, other + s * strip_floats, f.points_h)
 
 
-cdef void kernel_of_spectrum(const Filter *f, float *spectrum, float *strip, float *dw) noexcept nogil:
+cdef void add_chunks(const void *work, int64_t part, char *scratch) noexcept nogil:
+    """Add a part of the spectra of all chunks to the first."""
+    cdef const Filter *f = <const Filter *> work
+    add_partials(f.spectra, f.spectra + f.spectrum_floats, f.chunks - 1, f.spectrum_floats, part)
+
+
+cdef void kernel_of_spectrum(const void *work, int64_t task, char *scratch) noexcept nogil:
     """Compute the taps from the sum of the chunks' spectra and divide them by the number of points."""
+    cdef const Filter *f = <const Filter *> work
+    cdef float *strip = <float *> scratch
     cdef int64_t s, i
     cdef float scale = 1.0 / (f.points_v * f.points_h)
     for s in range(f.points_v // f.lanes):
-        f.table.f32_fourier_inverse(spectrum + s * 2 * f.lanes * f.points_h, f.points_h, f.roots_h)
+        f.table.f32_fourier_inverse(f.spectra + s * 2 * f.lanes * f.points_h, f.points_h, f.roots_h)
     for s in range(ceil_div(f.taps_h, f.lanes)):
-        transform_back(f, spectrum, s, strip)
+        transform_back(f, f.spectra, s, strip)
         f.table.f32_fourier_write(
-            dw + s * f.lanes, f.taps_h, strip, f.taps_v, min(f.lanes, f.taps_h - s * f.lanes), 0, LINEAR, 0)
+            f.w + s * f.lanes, f.taps_h, strip, f.taps_v, min(f.lanes, f.taps_h - s * f.lanes), 0, LINEAR, 0)
     for i in range(f.taps_v * f.taps_h):
-        dw[i] *= scale
+        f.w[i] *= scale
 
 
 def conv_backward_kernel(
@@ -236,29 +257,17 @@ def conv_backward_kernel(
 ):
     """dw[kh, kw] = x shifted by (kh, kw) times dy, summed over pixels: the spectra's products, summed over tiles"""
     if cnp.PyArray_SIZE(dy) == 0:
-        (<object> dw)[...] = 0
+        fill_bias(dw, None, LINEAR, 0)
         return
     cdef Filter f = cut_filter(x, dy, (dw.shape[0], dw.shape[1]), convolution.padding, points, roots)
-    cdef float *taps = floats(dw, dw.shape[0] * dw.shape[1])
-    cdef int64_t chunks = max(min(min(CHUNKS, MOST_PARTIAL_FLOATS // f.spectrum_floats), f.pairs), 1)
-    cdef int64_t chunk, i, own = 2 * f.spectrum_floats + f.strip_floats
+    f.w = floats(dw, dw.shape[0] * dw.shape[1])
+    f.chunks = max(min(min(CHUNKS, MOST_PARTIAL_FLOATS // f.spectrum_floats), f.pairs), 1)
+    cdef int64_t own = (2 * f.spectrum_floats + f.strip_floats) * sizeof(float)
     cdef int threads = threads_for(<double> 2 * WORK_PER_FLOAT * f.spectrum_floats * f.pairs)
-    cdef float *sums = <float *> borrow_scratch((chunks * f.spectrum_floats + threads * own) * sizeof(float))
-    cdef float *scratch = sums + chunks * f.spectrum_floats
-    cdef float *strip
-    cdef unsigned state = 0
-    with nogil, parallel(num_threads=threads):
-        state = flush_denormals()
-        for chunk in prange(chunks, schedule="dynamic"):
-            strip = scratch + threadid() * own
-            sum_pairs(
-                &f, chunk * f.pairs // chunks, (chunk + 1) * f.pairs // chunks, sums + chunk * f.spectrum_floats,
-                strip, strip + f.strip_floats, strip + f.strip_floats + f.spectrum_floats)
-        restore_denormals(state)
-    state = flush_denormals()
-    for chunk in range(1, chunks):
-        for i in range(f.spectrum_floats):
-            sums[i] += sums[chunk * f.spectrum_floats + i]
-    kernel_of_spectrum(&f, sums, scratch, taps)
-    restore_denormals(state)
-    give_scratch_back(sums)
+    cdef char *scratch = <char *> borrow_parts(threads, own, f.chunks * f.spectrum_floats * sizeof(float))
+    cdef task_phase[3] phases = [
+        task_phase(sum_pairs, f.chunks), task_phase(add_chunks, TASKS), task_phase(kernel_of_spectrum, 1)]
+    f.spectra = <float *> (scratch + threads * own)
+    with nogil:
+        run_phases(phases, 3, &f, sizeof(Filter), threads, scratch, own)
+    give_scratch_back(scratch)
