@@ -11,23 +11,24 @@ each piece are additional channels. If the kernel is dilated, so are the pixels 
 (`backends/cpu/backend.py`) has checked shapes, dtypes and contiguity.
 """
 cimport numpy as cnp
-from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from fastconv._conv_gradient cimport add_partials
 from fastconv._geometry cimport TASKS, ceil_div, even_parts, floats, multiply, tile_vectors, widest
 from fastconv._core cimport (
-    borrow_scratch,
-    flush_denormals,
+    borrow_parts,
     gemm_tile,
     give_scratch_back,
     kernel_table,
-    restore_denormals,
+    run_phases,
+    task_phase,
     threads_for,
     tiles,
     winograd_tile,
 )
+
+from fastconv._geometry import fill_bias
 
 cnp.import_array()
 
@@ -49,38 +50,40 @@ cdef enum:
 
 # ---- tiles: 4 x 4 outputs, and the 6 x 6 inputs that they read -------------------------------------------------------
 
-cdef struct Axis:
+cdef struct TiledAxis:
     # A spatial axis: output o reads inputs o - before + i * step (zero outside) for the taps i.
     int64_t inputs, outputs, taps
     int64_t before, step
     int64_t tiles                          # of 4 outputs, at a distance of `step`
 
 
-cdef struct Volume:
+cdef struct TiledImage:
     # The images that tiles read, and the planes, rows and columns of tiles that cover the outputs.
     const float *data
     int64_t images
-    Axis d, v, h
-    int64_t channels                       # of a pixel in memory: groups * depth
-    int64_t groups, depth
+    TiledAxis d, v, h
+    int64_t channels                       # of a pixel in memory: groups * ci
+    int64_t groups, ci
     int64_t tiles                          # of all output planes of all images
     int64_t pieces                         # of the kernel, row by row in each of its planes
 
 
-cdef Axis axis(int64_t inputs, int64_t outputs, int64_t taps, int64_t before, int64_t step) noexcept nogil:
-    return Axis(inputs, outputs, taps, before, step, step * ceil_div(ceil_div(outputs, step), 4))
+cdef TiledAxis tiled_axis(int64_t inputs, int64_t outputs, int64_t taps, int64_t before, int64_t step) noexcept nogil:
+    return TiledAxis(inputs, outputs, taps, before, step, step * ceil_div(ceil_div(outputs, step), 4))
 
 
-cdef Volume volume(cnp.ndarray x, cnp.ndarray y, cnp.ndarray w, before, steps, int64_t groups) except *:
+cdef TiledImage tiled_image(cnp.ndarray x, cnp.ndarray y, cnp.ndarray w, before, steps, int64_t groups) except *:
     """Return the geometry of the correlation of x (N, .., C) with the taps of w to y; a missing axis has size 1."""
     cdef int64_t rank = x.ndim - 2
-    cdef Volume a
+    cdef TiledImage a
     a.data = floats(x, cnp.PyArray_SIZE(x))
     a.images, a.channels = x.shape[0], x.shape[rank + 1]
-    a.groups, a.depth = groups, a.channels // groups
-    a.d = axis(x.shape[1], y.shape[1], w.shape[0], before[0], steps[0]) if rank == 3 else axis(1, 1, 1, 0, 1)
-    a.v = axis(x.shape[rank - 1], y.shape[rank - 1], w.shape[rank - 2], before[rank - 2], steps[rank - 2])
-    a.h = axis(x.shape[rank], y.shape[rank], w.shape[rank - 1], before[rank - 1], steps[rank - 1])
+    a.groups, a.ci = groups, a.channels // groups
+    a.d = tiled_axis(1, 1, 1, 0, 1)
+    if rank == 3:
+        a.d = tiled_axis(x.shape[1], y.shape[1], w.shape[0], before[0], steps[0])
+    a.v = tiled_axis(x.shape[rank - 1], y.shape[rank - 1], w.shape[rank - 2], before[rank - 2], steps[rank - 2])
+    a.h = tiled_axis(x.shape[rank], y.shape[rank], w.shape[rank - 1], before[rank - 1], steps[rank - 1])
     a.tiles = a.images * a.d.outputs * a.v.tiles * a.h.tiles
     a.pieces = a.d.taps * ceil_div(a.v.taps, 3) * ceil_div(a.h.taps, 3)
     return a
@@ -97,16 +100,16 @@ cdef int64_t groups_of(cnp.ndarray x, cnp.ndarray w) except -1:
     return groups
 
 
-cdef inline int64_t taps_of(const Volume *x) noexcept nogil:
+cdef inline int64_t taps_of(const TiledImage *x) noexcept nogil:
     return x.d.taps * x.v.taps * x.h.taps
 
 
-cdef inline int64_t first_output(const Axis *a, int64_t i) noexcept nogil:
+cdef inline int64_t first_output(const TiledAxis *a, int64_t i) noexcept nogil:
     """Return the first output of the i-th tile along an axis; neighbouring tiles fill the gaps between steps."""
     return i // a.step * 4 * a.step + i % a.step
 
 
-cdef inline int64_t outputs_of(const Axis *a, int64_t first) noexcept nogil:
+cdef inline int64_t outputs_of(const TiledAxis *a, int64_t first) noexcept nogil:
     """Return how many outputs of the tile that begins at `first` exist."""
     return max(min(ceil_div(a.outputs - first, a.step), 4), 0)
 
@@ -116,19 +119,19 @@ cdef struct Piece:
     int64_t plane, row, column, rows, columns
 
 
-cdef inline Piece piece_of(const Volume *x, int64_t i) noexcept nogil:
+cdef inline Piece piece_of(const TiledImage *x, int64_t i) noexcept nogil:
     cdef int64_t across = ceil_div(x.h.taps, 3), down = ceil_div(x.v.taps, 3)
     cdef int64_t row = i // across % down * 3, column = i % across * 3
     return Piece(i // (across * down), row, column, min(x.v.taps - row, 3), min(x.h.taps - column, 3))
 
 
-cdef inline int64_t first_tap(const Volume *x, const Piece *piece) noexcept nogil:
+cdef inline int64_t first_tap(const TiledImage *x, const Piece *piece) noexcept nogil:
     """Return the index of a piece's first tap among all taps."""
     return (piece.plane * x.v.taps + piece.row) * x.h.taps + piece.column
 
 
 cdef inline void list_pixels(
-    const Volume *x, int64_t i, int64_t piece, const float *zeros, const float **pixels
+    const TiledImage *x, int64_t i, int64_t piece, const float *zeros, const float **pixels
 ) noexcept nogil:
     """List the 6 x 6 pixels of tile i that a piece of the kernel reads."""
     cdef Piece p = piece_of(x, piece)
@@ -146,7 +149,7 @@ cdef inline void list_pixels(
                     ((image * x.d.inputs + plane) * x.v.inputs + r) * x.h.inputs + c) * x.channels
 
 
-cdef inline int64_t output_pixel(const Volume *x, int64_t i, int64_t *rows, int64_t *columns) noexcept nogil:
+cdef inline int64_t output_pixel(const TiledImage *x, int64_t i, int64_t *rows, int64_t *columns) noexcept nogil:
     """Return the index of the first output pixel of tile i; store how many of its rows and columns exist."""
     cdef int64_t left = first_output(&x.h, i % x.h.tiles), top = first_output(&x.v, i // x.h.tiles % x.v.tiles)
     rows[0] = outputs_of(&x.v, top)
@@ -159,10 +162,10 @@ cdef inline int64_t output_pixel(const Volume *x, int64_t i, int64_t *rows, int6
 cdef struct Correlation:
     # y = act(bias + x * w); w may be the rotated and transposed kernel
     const kernel_table *table
-    Volume x
-    int64_t depth, width                   # of a group: input channels of all pieces, output channels
+    TiledImage x
+    int64_t k, co                          # of a group: input channels of all pieces, output channels
     const float *w
-    int64_t w_tap, w_group, w_row, w_column    # floats between taps, groups, input and output channels of w
+    int64_t w_tap, w_group, w_ci, w_co    # floats between taps, groups, input and output channels of w
     const float *bias
     float *y
     int64_t activation
@@ -177,41 +180,41 @@ cdef struct Correlation:
     int64_t panel                          # columns of a group, between products and inverse
     int64_t rows, row_blocks               # of a piece of the kernel, transformed at a time
     float *shared
-    const float *zeros                     # a pixel outside of the image
     int64_t v_row, v_step, m_row, m_step   # floats between tiles and frequencies of v and m
     int64_t u_group                        # floats between groups of the shared kernel
-    int64_t v_floats, u_floats, packed_floats, scratch_bytes    # of a task
+    int64_t zero_floats, v_floats, u_floats, packed_floats, scratch_bytes    # of a task
 
 
 cdef int64_t cut_correlation(Correlation *c) noexcept nogil:
     """Choose the sizes of tasks; return the number of floats that tasks share."""
     cdef int64_t lanes = c.table.vector_floats, panel = widest(c.table) * lanes, most, parts
-    c.shares_kernel = c.x.tiles >= c.width
-    c.bundle = min(max(BUNDLE_CHANNELS // max(c.depth, c.width), 1), c.x.groups)
+    c.shares_kernel = c.x.tiles >= c.co
+    c.bundle = min(max(BUNDLE_CHANNELS // max(c.k, c.co), 1), c.x.groups)
     c.bundles = ceil_div(c.x.groups, c.bundle)
-    c.panel = panel if c.bundle == 1 else c.width
-    c.m_row = ceil_div(c.bundle * min(c.panel, c.width), lanes) * lanes
-    c.v_row = (c.bundle if c.shares_kernel else c.x.groups) * c.depth
+    c.panel = panel if c.bundle == 1 else c.co
+    c.m_row = ceil_div(c.bundle * min(c.panel, c.co), lanes) * lanes
+    c.v_row = (c.bundle if c.shares_kernel else c.x.groups) * c.k
     if c.shares_kernel:
         most = min(max(BLOCK_FLOATS // (FREQUENCIES * (c.v_row + c.m_row)), FEWEST_TILES), MOST_TILES)
     else:
         most = MOST_TILES_ALONE
     c.block = even_parts(c.x.tiles, most)
     c.blocks = ceil_div(c.x.tiles, c.block)
-    parts = min(ceil_div(TASKS, c.blocks * c.bundles), ceil_div(c.width, panel)) if c.bundle == 1 else 1
-    c.slice = ceil_div(ceil_div(c.width, parts), c.panel) * c.panel
-    c.slices = ceil_div(c.width, c.slice)
+    parts = min(ceil_div(TASKS, c.blocks * c.bundles), ceil_div(c.co, panel)) if c.bundle == 1 else 1
+    c.slice = ceil_div(ceil_div(c.co, parts), c.panel) * c.panel
+    c.slices = ceil_div(c.co, c.slice)
     c.rows = min(max(BLOCK_FLOATS // (FREQUENCIES * c.m_row) - c.block, FEWEST_ROWS), MOST_ROWS)
-    c.row_blocks = ceil_div(c.x.depth, c.rows)
+    c.row_blocks = ceil_div(c.x.ci, c.rows)
     # Add a cache line: at a distance of a power of two, frequencies would share a set of the cache.
     c.v_step = c.block * c.v_row + 16
     c.m_step = c.block * c.m_row + 16
-    c.u_group = FREQUENCIES * c.depth * ceil_div(c.width, lanes) * lanes
+    c.u_group = FREQUENCIES * c.k * ceil_div(c.co, lanes) * lanes
     c.v_floats = FREQUENCIES * c.v_step if c.shares_kernel else 0
     c.u_floats = 0 if c.shares_kernel else FREQUENCIES * c.rows * panel
     c.packed_floats = TAPS * c.rows * panel
+    c.zero_floats = ceil_div(c.x.channels, 16) * 16
     c.scratch_bytes = (
-        sizeof(float) * (c.v_floats + c.u_floats + c.packed_floats + FREQUENCIES * c.m_step)
+        sizeof(float) * (c.zero_floats + c.v_floats + c.u_floats + c.packed_floats + FREQUENCIES * c.m_step)
         + 2 * sizeof(void *) * c.block + 63
     ) // 64 * 64
     return c.x.groups * c.u_group if c.shares_kernel else FREQUENCIES * c.v_step * c.blocks
@@ -224,11 +227,11 @@ cdef inline int64_t panel_columns(const Correlation *c, int64_t column, int64_t 
 
 cdef inline int64_t first_row(const Correlation *c, int64_t block) noexcept nogil:
     """Return the first row of a block of rows, which lies within a single piece."""
-    return block // c.row_blocks * c.x.depth + block % c.row_blocks * c.rows
+    return block // c.row_blocks * c.x.ci + block % c.row_blocks * c.rows
 
 
 cdef inline int64_t rows_of(const Correlation *c, int64_t block) noexcept nogil:
-    return min(c.rows, c.x.depth - block % c.row_blocks * c.rows)
+    return min(c.rows, c.x.ci - block % c.row_blocks * c.rows)
 
 
 cdef void transform_kernel(
@@ -239,59 +242,37 @@ cdef void transform_kernel(
     cdef int64_t rows = rows_of(c, block), width = panel_columns(c, column, end), tap
     cdef Piece piece = piece_of(&c.x, block // c.row_blocks)
     cdef const float *w = (
-        c.w + first_tap(&c.x, &piece) * c.w_tap + group * c.w_group + block % c.row_blocks * c.rows * c.w_row
-        + column * c.w_column)
+        c.w + first_tap(&c.x, &piece) * c.w_tap + group * c.w_group + block % c.row_blocks * c.rows * c.w_ci
+        + column * c.w_co)
     cdef const float *source
     for tap in range(TAPS):
         source = w + (tap // 3 * c.x.h.taps + tap % 3) * c.w_tap
         if tap // 3 >= piece.rows or tap % 3 >= piece.columns:
             memset(packed + tap * rows * width, 0, rows * width * sizeof(float))
-        elif c.w_column == 1:
+        elif c.w_co == 1:
             c.table.f32_pack_rows(
-                packed + tap * rows * width, width, source, rows, c.w_row, min(width, end - column))
+                packed + tap * rows * width, width, source, rows, c.w_ci, min(width, end - column))
         else:
             c.table.f32_pack_columns(
-                packed + tap * rows * width, width, source, rows, c.w_column, min(width, end - column))
+                packed + tap * rows * width, width, source, rows, c.w_co, min(width, end - column))
     c.table.f32_winograd_kernel(u, u_step, packed, rows * width, rows * width)
 
 
 cdef inline void transform_tile(
-    const Correlation *c, int64_t i, int64_t group, int64_t groups, float *v
+    const Correlation *c, int64_t i, int64_t group, int64_t groups, const float *zeros, float *v
 ) noexcept nogil:
     """Transform the inputs of tile i for some groups, and for all pieces of the kernel if there is a single group."""
     cdef const float *pixels[FREQUENCIES]
     cdef int64_t piece
-    cdef Volume x = c.x
-    x.data += group * x.depth
+    cdef TiledImage x = c.x
+    x.data += group * x.ci
     for piece in range(x.pieces):
-        list_pixels(&x, i, piece, c.zeros, pixels)
-        c.table.f32_winograd_input(v + piece * x.depth, c.v_step, pixels, groups * x.depth)
+        list_pixels(&x, i, piece, zeros, pixels)
+        c.table.f32_winograd_input(v + piece * x.ci, c.v_step, pixels, groups * x.ci)
 
 
-cdef void prepare(const Correlation *c, int64_t task, float *packed) noexcept nogil:
-    """Compute a part of the shared array: some rows of a slice of a group of the kernel, or a tile."""
-    cdef int64_t column = task % c.slices * c.slice, end = min(column + c.slice, c.width)
-    cdef int64_t group = task // c.slices % c.x.groups, block = task // (c.slices * c.x.groups), width
-    if not c.shares_kernel:
-        transform_tile(
-            c, task, 0, c.x.groups,
-            c.shared + task // c.block * FREQUENCIES * c.v_step + task % c.block * c.v_row)
-        return
-    while column < end:
-        width = panel_columns(c, column, end)
-        transform_kernel(
-            c, group, block, column, end, shared_panel(c, group, column) + first_row(c, block) * width,
-            c.depth * width, packed)
-        column += width
-
-
-cdef inline float *shared_panel(const Correlation *c, int64_t group, int64_t column) noexcept nogil:
-    """Return the panel of the shared kernel that begins at `column` of a group."""
-    return c.shared + group * c.u_group + FREQUENCIES * c.depth * column
-
-
-cdef struct Room:
-    # The working arrays of a task
+cdef struct Memory:
+    # The scratch memory of a task, which begins with zeros
     float *m
     float *v
     float *u
@@ -300,42 +281,76 @@ cdef struct Room:
     float **out                            # a row of m for each tile
 
 
-cdef Room arrange(const Correlation *c, char *scratch) noexcept nogil:
-    cdef Room room
-    room.m = <float *> scratch
-    room.v = room.m + FREQUENCIES * c.m_step
-    room.u = room.v + c.v_floats
-    room.packed = room.u + c.u_floats
-    room.rows = <const float **> (room.packed + c.packed_floats)
-    room.out = <float **> (room.rows + c.block)
-    return room
+cdef Memory divide(const Correlation *c, char *scratch) noexcept nogil:
+    cdef Memory memory
+    memory.m = <float *> scratch + c.zero_floats
+    memory.v = memory.m + FREQUENCIES * c.m_step
+    memory.u = memory.v + c.v_floats
+    memory.packed = memory.u + c.u_floats
+    memory.rows = <const float **> (memory.packed + c.packed_floats)
+    memory.out = <float **> (memory.rows + c.block)
+    return memory
 
 
-cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noexcept nogil:
+cdef void share_kernel(const void *work, int64_t task, char *scratch) noexcept nogil:
+    """Transform some rows of a slice of a group of the kernel that tasks share."""
+    cdef const Correlation *c = <const Correlation *> work
+    cdef int64_t column = task % c.slices * c.slice, end = min(column + c.slice, c.co), width
+    cdef int64_t group = task // c.slices % c.x.groups, block = task // (c.slices * c.x.groups)
+    cdef Memory memory = divide(c, scratch)
+    while column < end:
+        width = panel_columns(c, column, end)
+        transform_kernel(
+            c, group, block, column, end, shared_panel(c, group, column) + first_row(c, block) * width,
+            c.k * width, memory.packed)
+        column += width
+
+
+cdef void share_inputs(const void *work, int64_t i, char *scratch) noexcept nogil:
+    """Transform the inputs of tile i, which tasks share."""
+    cdef const Correlation *c = <const Correlation *> work
+    cdef float *v = c.shared + i // c.block * FREQUENCIES * c.v_step + i % c.block * c.v_row
+    transform_tile(c, i, 0, c.x.groups, zeros_of(c, scratch), v)
+
+
+cdef inline const float *zeros_of(const Correlation *c, char *scratch) noexcept nogil:
+    """Return a pixel outside of the image."""
+    memset(scratch, 0, c.zero_floats * sizeof(float))
+    return <const float *> scratch
+
+
+cdef inline float *shared_panel(const Correlation *c, int64_t group, int64_t column) noexcept nogil:
+    """Return the panel of the shared kernel that begins at `column` of a group."""
+    return c.shared + group * c.u_group + FREQUENCIES * c.k * column
+
+
+cdef void correlate_block(const void *work, int64_t task, char *scratch) noexcept nogil:
     """Correlate a block of tiles with a slice of the columns of a group, or with all columns of a bundle."""
-    cdef int64_t column = task % c.slices * c.slice, end = min(column + c.slice, c.width), columns
+    cdef const Correlation *c = <const Correlation *> work
+    cdef int64_t column = task % c.slices * c.slice, end = min(column + c.slice, c.co), columns
     cdef int64_t group = task // c.slices % c.bundles * c.bundle, groups = min(c.bundle, c.x.groups - group)
     cdef int64_t block = task // (c.slices * c.bundles), first = block * c.block
     cdef int64_t count = min(c.block, c.x.tiles - first), i
-    cdef Room room = arrange(c, scratch)
+    cdef Memory memory = divide(c, scratch)
+    cdef const float *zeros = zeros_of(c, scratch)
     if not c.shares_kernel:
-        room.v = c.shared + block * FREQUENCIES * c.v_step + group * c.depth
+        memory.v = c.shared + block * FREQUENCIES * c.v_step + group * c.k
     for i in range(count):
-        room.rows[i] = room.v + i * c.v_row
-        room.out[i] = room.m + i * c.m_row
+        memory.rows[i] = memory.v + i * c.v_row
+        memory.out[i] = memory.m + i * c.m_row
         if c.shares_kernel:
-            transform_tile(c, first + i, group, groups, room.v + i * c.v_row)
+            transform_tile(c, first + i, group, groups, zeros, memory.v + i * c.v_row)
     while column < end:
-        columns = min(panel_columns(c, column, end) if c.bundle == 1 else c.width, end - column)
+        columns = min(panel_columns(c, column, end) if c.bundle == 1 else c.co, end - column)
         for i in range(groups):
-            multiply_group(c, &room, group + i, i, column, column + columns, count)
+            multiply_group(c, &memory, group + i, i, column, column + columns, count)
         for i in range(count):
-            write_tile(c, first + i, group * c.width + column, groups * columns, room.out[i])
+            write_tile(c, first + i, group * c.co + column, groups * columns, memory.out[i])
         column += columns
 
 
 cdef void multiply_group(
-    const Correlation *c, const Room *room, int64_t group, int64_t place, int64_t first, int64_t end, int64_t count
+    const Correlation *c, const Memory *memory, int64_t group, int64_t place, int64_t first, int64_t end, int64_t count
 ) noexcept nogil:
     """Compute m, at every frequency, in the columns first..end - 1 of a group; `place` is its index in the bundle."""
     cdef int64_t column = first, width, i
@@ -348,24 +363,24 @@ cdef void multiply_group(
         width = panel_columns(c, column, end)
         tile.b_step = width
         tile.columns = min(width, end - column)
-        tile.column = place * c.width + column - first
+        tile.column = place * c.co + column - first
         tile.accumulate = False
         if c.shares_kernel:
-            tile.depth = c.depth
+            tile.depth = c.k
             tile.b = shared_panel(c, group, column)
-            multiply_rows(c, &tile, room, place * c.depth, c.depth * width, count)
+            multiply_rows(c, &tile, memory, place * c.k, c.k * width, count)
         else:
-            tile.b = room.u
+            tile.b = memory.u
             for i in range(c.x.pieces * c.row_blocks):
-                transform_kernel(c, group, i, column, end, room.u, c.rows * width, room.packed)
+                transform_kernel(c, group, i, column, end, memory.u, c.rows * width, memory.packed)
                 tile.depth = rows_of(c, i)
-                multiply_rows(c, &tile, room, place * c.depth + first_row(c, i), c.rows * width, count)
+                multiply_rows(c, &tile, memory, place * c.k + first_row(c, i), c.rows * width, count)
                 tile.accumulate = True
         column += width
 
 
 cdef void multiply_rows(
-    const Correlation *c, const gemm_tile *product, const Room *room, int64_t row, int64_t u_step, int64_t count
+    const Correlation *c, const gemm_tile *product, const Memory *memory, int64_t row, int64_t u_step, int64_t count
 ) noexcept nogil:
     """Multiply `count` rows of v, from float `row` of each on, at all frequencies; `product` is for frequency 0."""
     cdef gemm_tile tile = product[0]
@@ -375,7 +390,7 @@ cdef void multiply_rows(
         offset = f * c.v_step + row
         tile.column = product.column + f * c.m_step
         tile.b = product.b + f * u_step
-        multiply(c.table, &tile, room.rows, room.out, count, <int> (tile.b_step // c.table.vector_floats))
+        multiply(c.table, &tile, memory.rows, memory.out, count, <int> (tile.b_step // c.table.vector_floats))
 
 
 cdef inline void write_tile(
@@ -383,7 +398,7 @@ cdef inline void write_tile(
 ) noexcept nogil:
     """Write some channels of the outputs of tile i."""
     cdef winograd_tile tile
-    cdef int64_t width = c.x.groups * c.width
+    cdef int64_t width = c.x.groups * c.co
     tile.y = c.y + output_pixel(&c.x, i, &tile.rows, &tile.columns) * width + column
     tile.y_row = c.x.v.step * c.x.h.outputs * width
     tile.y_pixel = c.x.h.step * width
@@ -397,23 +412,17 @@ cdef inline void write_tile(
 cdef void correlate(Correlation *c) except *:
     """Compute the array that tasks share, then run the tasks, on a number of threads that depends on the work."""
     c.table = tiles()
-    cdef int64_t shared_floats = cut_correlation(c), task
-    cdef int64_t preparations = (
-        c.x.groups * c.x.pieces * c.row_blocks * c.slices if c.shares_kernel else c.x.tiles)
-    cdef int threads = threads_for(<double> FREQUENCIES * c.x.tiles * c.x.groups * c.depth * c.width)
-    cdef char *scratch = <char *> borrow_scratch(
-        threads * c.scratch_bytes + sizeof(float) * (shared_floats + c.x.channels))
-    cdef unsigned state = 0
+    cdef int64_t shared_floats = cut_correlation(c)
+    cdef task_phase[2] phases = [
+        task_phase(share_kernel, c.x.groups * c.x.pieces * c.row_blocks * c.slices),
+        task_phase(correlate_block, c.blocks * c.bundles * c.slices)]
+    cdef int threads = threads_for(<double> FREQUENCIES * c.x.tiles * c.x.groups * c.k * c.co)
+    cdef char *scratch = <char *> borrow_parts(threads, c.scratch_bytes, sizeof(float) * shared_floats)
+    if not c.shares_kernel:
+        phases[0] = task_phase(share_inputs, c.x.tiles)
     c.shared = <float *> (scratch + threads * c.scratch_bytes)
-    c.zeros = c.shared + shared_floats
-    memset(c.shared + shared_floats, 0, c.x.channels * sizeof(float))
-    with nogil, parallel(num_threads=threads):
-        state = flush_denormals()
-        for task in prange(preparations, schedule="dynamic"):
-            prepare(c, task, <float *> (scratch + threadid() * c.scratch_bytes))
-        for task in prange(c.blocks * c.bundles * c.slices, schedule="dynamic"):
-            correlate_block(c, task, scratch + threadid() * c.scratch_bytes)
-        restore_denormals(state)
+    with nogil:
+        run_phases(phases, 2, c, sizeof(Correlation), threads, scratch, c.scratch_bytes)
     give_scratch_back(scratch)
 
 
@@ -430,9 +439,9 @@ def conv(
     if cnp.PyArray_SIZE(y) == 0:
         return
     cdef int64_t ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
-    c.x = volume(x, y, w, [before for before, _ in convolution.padding], convolution.dilation, groups_of(x, w))
-    c.depth, c.width = c.x.pieces * ci, co // c.x.groups
-    c.w_tap, c.w_group, c.w_row, c.w_column = ci * co, c.width, co, 1
+    c.x = tiled_image(x, y, w, [before for before, _ in convolution.padding], convolution.dilation, groups_of(x, w))
+    c.k, c.co = c.x.pieces * ci, co // c.x.groups
+    c.w_tap, c.w_group, c.w_ci, c.w_co = ci * co, c.co, co, 1
     c.w = floats(w, taps_of(&c.x) * c.w_tap)
     c.bias = <float *> NULL if bias is None else floats(bias, co)
     c.y = floats(y, cnp.PyArray_SIZE(y))
@@ -455,9 +464,9 @@ def conv_backward_input(
     cdef tuple padding = convolution.padding, dilation = convolution.dilation
     cdef list before = [(w.shape[i] - 1) * dilation[i] - padding[i][0] for i in range(dy.ndim - 2)]
     cdef int64_t ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
-    c.x = volume(dy, dx, w, before, dilation, groups_of(dx, w))
-    c.depth, c.width = c.x.pieces * c.x.depth, ci
-    c.w_tap, c.w_group, c.w_row, c.w_column = -ci * co, c.x.depth, 1, co
+    c.x = tiled_image(dy, dx, w, before, dilation, groups_of(dx, w))
+    c.k, c.co = c.x.pieces * c.x.ci, ci
+    c.w_tap, c.w_group, c.w_ci, c.w_co = -ci * co, c.x.ci, 1, co
     c.w = floats(w, -taps_of(&c.x) * c.w_tap) - (taps_of(&c.x) - 1) * c.w_tap
     c.bias = <float *> NULL if bias is None else floats(bias, c.x.groups * ci)
     c.y = floats(dx, cnp.PyArray_SIZE(dx))
@@ -470,9 +479,9 @@ def conv_backward_input(
 cdef struct KernelGradient:
     # dw = G^T m G, m[f] = sum over tiles of (B^T x B)[f]^T (A dy A^T)[f]
     const kernel_table *table
-    Volume x
+    TiledImage x
     const float *dy
-    int64_t width                          # output channels of a group
+    int64_t co                             # output channels of a group
     float *dw
     # A task sums a chunk of the blocks of tiles, for a slice of the rows of a piece times a slice of the columns of a
     # group, or for a bundle of small groups
@@ -481,10 +490,9 @@ cdef struct KernelGradient:
     int64_t rows, row_slices, columns, column_slices
     int64_t bundle, bundles
     float *partials                        # dw of all chunks except the first
-    const float *zeros                     # a pixel outside of the image
     int64_t v_row, e_row                   # floats between tiles of v and e
     int64_t v_step, e_step, m_step         # floats between frequencies of v, e and m
-    int64_t dw_floats, scratch_bytes
+    int64_t zero_floats, dw_floats, scratch_bytes
 
 
 cdef enum:
@@ -496,28 +504,30 @@ cdef enum:
 
 cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     cdef int64_t lanes = g.table.vector_floats, parts
-    g.rows = even_parts(g.x.depth, GRADIENT_SLICE)
-    g.row_slices = ceil_div(g.x.depth, g.rows)
-    g.columns = ceil_div(even_parts(g.width, GRADIENT_SLICE), lanes) * lanes
-    g.column_slices = ceil_div(g.width, g.columns)
-    g.bundle = min(max(GRADIENT_BUNDLE // max(g.x.depth, g.width), 1), g.x.groups)
+    g.rows = even_parts(g.x.ci, GRADIENT_SLICE)
+    g.row_slices = ceil_div(g.x.ci, g.rows)
+    g.columns = ceil_div(even_parts(g.co, GRADIENT_SLICE), lanes) * lanes
+    g.column_slices = ceil_div(g.co, g.columns)
+    g.bundle = min(max(GRADIENT_BUNDLE // max(g.x.ci, g.co), 1), g.x.groups)
     g.bundles = ceil_div(g.x.groups, g.bundle)
     g.block = even_parts(g.x.tiles, GRADIENT_TILES)
     g.blocks = ceil_div(g.x.tiles, g.block)
-    g.dw_floats = taps_of(&g.x) * g.x.channels * g.width
+    g.dw_floats = taps_of(&g.x) * g.x.channels * g.co
     # If dw is too small to be shared among tasks, a fixed number of partial sums over the tiles are added in order.
     parts = min(
         TASKS // (g.x.pieces * g.bundles * g.row_slices * g.column_slices), MOST_PARTIAL_FLOATS // g.dw_floats)
     g.chunk = even_parts(g.blocks, ceil_div(g.blocks, max(parts, 1)))
     g.chunks = ceil_div(g.blocks, g.chunk)
     g.v_row = g.bundle * g.rows
-    g.e_row = ceil_div(g.bundle * min(g.columns, g.width), lanes) * lanes
+    g.e_row = ceil_div(g.bundle * min(g.columns, g.co), lanes) * lanes
     # Add a cache line: at a distance of a power of two, frequencies would share a set of the cache.
     g.v_step = g.block * g.v_row + 16
     g.e_step = g.block * g.e_row + 16
     g.m_step = g.v_row * g.columns + 16
+    g.zero_floats = ceil_div(max(g.x.channels, g.x.groups * g.co), 16) * 16
     g.scratch_bytes = (
-        sizeof(float) * FREQUENCIES * (g.v_step + g.e_step + g.m_step) + 2 * sizeof(void *) * g.v_row + 63
+        sizeof(float) * (g.zero_floats + FREQUENCIES * (g.v_step + g.e_step + g.m_step))
+        + 2 * sizeof(void *) * g.v_row + 63
     ) // 64 * 64
 
 
@@ -529,10 +539,10 @@ cdef struct Part:
 cdef Part part_of(const KernelGradient *g, int64_t task) noexcept nogil:
     cdef Part part
     part.column = task % g.column_slices * g.columns
-    part.columns = min(g.columns, g.width - part.column)
+    part.columns = min(g.columns, g.co - part.column)
     task //= g.column_slices
     part.row = task % g.row_slices * g.rows
-    part.rows = min(g.rows, g.x.depth - part.row)
+    part.rows = min(g.rows, g.x.ci - part.row)
     task //= g.row_slices
     part.group = task % g.bundles * g.bundle
     part.groups = min(g.bundle, g.x.groups - part.group)
@@ -540,20 +550,23 @@ cdef Part part_of(const KernelGradient *g, int64_t task) noexcept nogil:
     return part
 
 
-cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexcept nogil:
+cdef void sum_chunk(const void *work, int64_t task, char *scratch) noexcept nogil:
     """Sum a part of dw over a chunk of the tiles."""
+    cdef const KernelGradient *g = <const KernelGradient *> work
     cdef Part part = part_of(g, task)
     cdef int64_t chunk = task // (g.column_slices * g.row_slices * g.bundles * g.x.pieces), block, i
-    cdef float *m = <float *> scratch
+    cdef float *zeros = <float *> scratch
+    cdef float *m = zeros + g.zero_floats
     cdef float *v = m + FREQUENCIES * g.m_step
     cdef float *e = v + FREQUENCIES * g.v_step
     cdef const float **left = <const float **> (e + FREQUENCIES * g.e_step)
     cdef float **out = <float **> (left + g.v_row)
+    memset(zeros, 0, g.zero_floats * sizeof(float))
     for i in range(g.v_row):
         left[i] = v + i
         out[i] = m + i * g.columns
     for block in range(chunk * g.chunk, min((chunk + 1) * g.chunk, g.blocks)):
-        transform_block(g, &part, block, v, e)
+        transform_block(g, &part, block, zeros, v, e)
         multiply_block(
             g, &part, min(g.block, g.x.tiles - block * g.block), block > chunk * g.chunk, left, e, out)
     write_taps(g, &part, m, g.dw if chunk == 0 else g.partials + (chunk - 1) * g.dw_floats)
@@ -561,42 +574,42 @@ cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexce
 
 cdef void write_taps(const KernelGradient *g, const Part *part, const float *m, float *dw) noexcept nogil:
     """Write a part of dw from its sums at all frequencies."""
-    cdef int64_t row_floats = g.x.groups * g.width, tap_floats = g.x.depth * row_floats, i, k
+    cdef int64_t row_floats = g.x.groups * g.co, tap_floats = g.x.ci * row_floats, i, k
     cdef Piece piece = piece_of(&g.x, part.piece)
-    dw += first_tap(&g.x, &piece) * tap_floats + part.row * row_floats + part.group * g.width + part.column
+    dw += first_tap(&g.x, &piece) * tap_floats + part.row * row_floats + part.group * g.co + part.column
     for i in range(part.groups):
         for k in range(part.rows):
             g.table.f32_winograd_taps(
-                dw + k * row_floats + i * g.width, g.x.h.taps * tap_floats, tap_floats, piece.rows, piece.columns,
+                dw + k * row_floats + i * g.co, g.x.h.taps * tap_floats, tap_floats, piece.rows, piece.columns,
                 m + (i * part.rows + k) * g.columns, g.m_step, part.columns)
 
 
 cdef void transform_block(
-    const KernelGradient *g, const Part *part, int64_t block, float *v, float *e
+    const KernelGradient *g, const Part *part, int64_t block, const float *zeros, float *v, float *e
 ) noexcept nogil:
     """Transform the tiles of a block for a part of dw: x to v, dy to e."""
-    cdef int64_t first = block * g.block, column = part.group * g.width + part.column, i
+    cdef int64_t first = block * g.block, column = part.group * g.co + part.column, i
     cdef const float *pixels[FREQUENCIES]
-    cdef Volume x = g.x
-    x.data += part.group * x.depth + part.row
+    cdef TiledImage x = g.x
+    x.data += part.group * x.ci + part.row
     for i in range(min(g.block, g.x.tiles - first)):
-        list_pixels(&x, first + i, part.piece, g.zeros, pixels)
+        list_pixels(&x, first + i, part.piece, zeros, pixels)
         g.table.f32_winograd_input(v + i * g.v_row, g.v_step, pixels, part.groups * part.rows)
-        list_gradients(g, first + i, column, pixels)
+        list_gradients(g, first + i, column, zeros, pixels)
         g.table.f32_winograd_gradient(e + i * g.e_row, g.e_step, pixels, part.groups * part.columns)
 
 
 cdef inline void list_gradients(
-    const KernelGradient *g, int64_t i, int64_t column, const float **pixels
+    const KernelGradient *g, int64_t i, int64_t column, const float *zeros, const float **pixels
 ) noexcept nogil:
     """List the 4 x 4 pixels of dy in tile i, from channel `column` on."""
     cdef int64_t rows, columns, first = output_pixel(&g.x, i, &rows, &columns), r, c
     for r in range(4):
         for c in range(4):
-            pixels[4 * r + c] = g.zeros
+            pixels[4 * r + c] = zeros
             if r < rows and c < columns:
                 pixels[4 * r + c] = g.dy + column + (
-                    first + r * g.x.v.step * g.x.h.outputs + c * g.x.h.step) * g.x.groups * g.width
+                    first + r * g.x.v.step * g.x.h.outputs + c * g.x.h.step) * g.x.groups * g.co
 
 
 cdef void multiply_block(
@@ -629,6 +642,12 @@ cdef void multiply_block(
                 column += tile.columns
 
 
+cdef void add_chunks(const void *work, int64_t part, char *scratch) noexcept nogil:
+    """Add a part of the partial sums to dw."""
+    cdef const KernelGradient *g = <const KernelGradient *> work
+    add_partials(g.dw, g.partials, g.chunks - 1, g.dw_floats, part)
+
+
 def conv_backward_kernel(
     convolution,      # IN  a Convolution of strides 1
     cnp.ndarray x,    # IN  (N, .., groups * CI), with two or three spatial axes
@@ -637,30 +656,21 @@ def conv_backward_kernel(
 ):
     """dw[tap] = x shifted by the tap, transposed, times dy: the adjoint of `conv` for a given x"""
     cdef KernelGradient g
-    cdef int64_t task, pixel
     if cnp.PyArray_SIZE(dy) == 0:
-        (<object> dw)[...] = 0
+        fill_bias(dw, None, LINEAR, 0)
         return
     g.table = tiles()
-    g.x = volume(x, dy, dw, [before for before, _ in convolution.padding], convolution.dilation, groups_of(x, dw))
+    g.x = tiled_image(x, dy, dw, [before for before, _ in convolution.padding], convolution.dilation, groups_of(x, dw))
     g.dy = floats(dy, cnp.PyArray_SIZE(dy))
-    g.width = dy.shape[dy.ndim - 1] // g.x.groups
+    g.co = dy.shape[dy.ndim - 1] // g.x.groups
     cut_kernel_gradient(&g)
     g.dw = floats(dw, g.dw_floats)
     cdef int64_t tasks = g.chunks * g.x.pieces * g.bundles * g.row_slices * g.column_slices
-    cdef int threads = threads_for(<double> FREQUENCIES * g.x.pieces * g.x.channels * g.width * g.x.tiles)
-    pixel = max(g.x.channels, g.x.groups * g.width)
-    cdef char *scratch = <char *> borrow_scratch(
-        threads * g.scratch_bytes + sizeof(float) * ((g.chunks - 1) * g.dw_floats + pixel))
-    cdef unsigned state = 0
+    cdef task_phase[2] phases = [task_phase(sum_chunk, tasks), task_phase(add_chunks, TASKS)]
+    cdef int threads = threads_for(<double> FREQUENCIES * g.x.pieces * g.x.channels * g.co * g.x.tiles)
+    cdef char *scratch = <char *> borrow_parts(
+        threads, g.scratch_bytes, sizeof(float) * (g.chunks - 1) * g.dw_floats)
     g.partials = <float *> (scratch + threads * g.scratch_bytes)
-    g.zeros = g.partials + (g.chunks - 1) * g.dw_floats
-    memset(<float *> g.zeros, 0, pixel * sizeof(float))
-    with nogil, parallel(num_threads=threads):
-        state = flush_denormals()
-        for task in prange(tasks, schedule="dynamic"):
-            sum_chunk(&g, task, scratch + threadid() * g.scratch_bytes)
-        for task in prange(TASKS):
-            add_partials(g.dw, g.partials, g.chunks - 1, g.dw_floats, task)
-        restore_denormals(state)
+    with nogil:
+        run_phases(phases, 2 if g.chunks > 1 else 1, &g, sizeof(KernelGradient), threads, scratch, g.scratch_bytes)
     give_scratch_back(scratch)
