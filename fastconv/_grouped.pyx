@@ -6,11 +6,12 @@ pixels. Only the pointers depend on padding, strides and dilation: padding is a 
 The caller (`backends/cpu/backend.py`) checks shapes, dtypes and contiguity.
 """
 cimport numpy as cnp
-import numpy as np
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
+from fastconv._conv_gradient cimport add_partials
 from fastconv._geometry cimport (
+    TASKS,
     Axis,
     backward_axis,
     ceil_div,
@@ -26,8 +27,9 @@ from fastconv._core cimport (
     grouped_kernel,
     grouped_tile,
     kernel_table,
-    run_tasks,
+    run_phases,
     size_product,
+    task_phase,
     threads_for,
     tiles,
 )
@@ -52,7 +54,6 @@ cdef enum:
     KERNEL_FLOATS = 1 << 13                # of the kernel, for the same reason: 32 KB
     LINE = 256                             # pixels of a row in a block
     BLOCK_FLOATS = 1 << 16                 # of y in a block: 256 KB
-    TASKS = 16                             # pieces of work: they divide evenly among few threads
     CHUNKS = 16                            # partial sums of a kernel's gradient
     MOST_PARTIAL_FLOATS = 1 << 20          # in all these partial sums
     LOADS = 4                              # a multiply-add waits for memory: it counts LOADS times
@@ -88,16 +89,17 @@ cdef Axis phase_axis(const Way *way, int64_t phase) noexcept nogil:
 
 
 cdef struct Grouped:
-    # y[.., c] = act(bias[c] + sum over taps i, j and k of x[window, c // width * depth + k] * w(i, j)[k, c]),
+    # y[.., c] = act(bias[c] + sum over taps i, j and k of x[window, c // co * ci + k] * w(i, j)[k, c]),
     # or the gradient with respect to w
     const kernel_table *table
     int fetch
     const float *x
     int64_t images, x_channels
-    int64_t depth, width                   # channels of a group in x and in y
+    int64_t groups, ci, co                 # channels of a group in x and in y
     const float *w
     int64_t w_tap, w_row                   # floats to the next tap of the kernel, and to the next channel k
     int64_t w_floats
+    float *transposed                      # w with its channels exchanged, if the tiles read it so: scratch memory
     const float *bias
     float *y                               # the output, or dy, which is read
     int64_t y_channels
@@ -112,6 +114,16 @@ cdef struct Grouped:
     int32_t lanes[LANES]
     int64_t pixels, segments               # capacity: pointers to pixels, and offsets
     int64_t scratch_bytes
+
+
+cdef struct Axes:
+    Axis d, v, h
+
+
+cdef struct Region:
+    # The output pixels of a block, of the axes of a phase, and the first channel that they read in x
+    int64_t image, plane, row, rows, column, columns
+    int64_t channel
 
 
 cdef struct Lines:
@@ -147,51 +159,57 @@ cdef inline int64_t pixel_rows(const Axis *v, int64_t outputs) noexcept nogil:
     return (outputs - 1) * v.stride + (v.taps - 1) * v.step + 1 if v.taps else 0
 
 
-cdef void list_pixels(
-    const Grouped *g, const Axis *d, const Axis *v, const Axis *h, const Lines *lines, int64_t image, int64_t plane,
-    int64_t row, int64_t rows, int64_t column, int64_t channel, const float *zeros, const float **pixels
+cdef inline void list_line(
+    const Grouped *g, const Lines *lines, const float *zeros, const float *start, int64_t iw, int64_t inputs,
+    const float **pixels
 ) noexcept nogil:
-    """List pointers to the pixels that a block reads, `zeros` for padding: row by row, phase by phase, line by line."""
-    cdef const float *start
-    cdef int64_t t, r, p, i, e, depth, ih, iw, first, end, step = lines.element * g.x_channels
-    for t in range(d.taps):
-        depth = plane * d.stride + d.first + t * d.step
-        for r in range(pixel_rows(v, rows + 1)):
-            ih = row * v.stride + v.first + r
+    """List pointers to the pixels of a line from column `iw` on, whose address is `start`; `zeros` for padding."""
+    cdef int64_t first = min(max(ceil_div(-iw, lines.element), 0), lines.elements), e
+    cdef int64_t end = max(min(ceil_div(inputs - iw, lines.element), lines.elements), first)
+    cdef int64_t step = lines.element * g.x_channels
+    for e in range(first):
+        pixels[e] = zeros
+    for e in range(first, end):
+        pixels[e] = start + e * step
+    for e in range(end, lines.elements):
+        pixels[e] = zeros
+
+
+cdef void list_pixels(
+    const Grouped *g, const Axes *a, const Region *r, const Lines *lines, const float *zeros, const float **pixels
+) noexcept nogil:
+    """List pointers to the pixels that a block reads: row by row, phase by phase, line by line."""
+    cdef int64_t t, row, p, i, id, ih, iw, inputs
+    for t in range(a.d.taps):
+        id = r.plane * a.d.stride + a.d.first + t * a.d.step
+        for row in range(pixel_rows(&a.v, r.rows + 1)):
+            ih = r.row * a.v.stride + a.v.first + row
+            inputs = a.h.inputs if 0 <= id < a.d.inputs and 0 <= ih < a.v.inputs else 0
             for p in range(lines.phases):
                 for i in range(lines.count):
-                    iw = (column + p) * h.stride + h.first + i * lines.shift
-                    start = g.x + channel + g.x_channels * (
-                        ((image * d.inputs + depth) * v.inputs + ih) * h.inputs + iw)
-                    first = end = 0
-                    if 0 <= depth < d.inputs and 0 <= ih < v.inputs:
-                        first = min(max(ceil_div(-iw, lines.element), 0), lines.elements)
-                        end = max(min(ceil_div(h.inputs - iw, lines.element), lines.elements), first)
-                    for e in range(first):
-                        pixels[e] = zeros
-                    for e in range(first, end):
-                        pixels[e] = start + e * step
-                    for e in range(end, lines.elements):
-                        pixels[e] = zeros
+                    iw = (r.column + p) * a.h.stride + a.h.first + i * lines.shift
+                    list_line(
+                        g, lines, zeros, g.x + r.channel + g.x_channels * (
+                            ((r.image * a.d.inputs + id) * a.v.inputs + ih) * a.h.inputs + iw),
+                        iw, inputs, pixels)
                     pixels += lines.elements
 
 
 cdef int64_t list_segments(
-    const Grouped *g, const Axis *d, const Axis *v, const Axis *h, const Lines *lines, int64_t rows,
-    int64_t *line_offsets, int64_t *w_offsets
+    const Grouped *g, const Axes *a, const Lines *lines, int64_t rows, int64_t *line_offsets, int64_t *w_offsets
 ) noexcept nogil:
     """List the offsets of the segments of a window among the pointers and in the kernel; return their number."""
-    cdef int64_t row = lines.phases * lines.count * lines.elements, parts = h.taps // lines.taps, t, i, j
-    for t in range(d.taps):
-        for i in range(v.taps):
+    cdef int64_t row = lines.phases * lines.count * lines.elements, parts = a.h.taps // lines.taps, t, i, j
+    for t in range(a.d.taps):
+        for i in range(a.v.taps):
             for j in range(parts):
-                line_offsets[j] = (t * pixel_rows(v, rows + 1) + i * v.step) * row + j * lines.segment
+                line_offsets[j] = (t * pixel_rows(&a.v, rows + 1) + i * a.v.step) * row + j * lines.segment
                 w_offsets[j] = g.w_tap * (
-                    (kernel_element(d, t) * g.v.taps + kernel_element(v, i)) * g.h.taps
-                    + kernel_element(h, j * lines.taps))
+                    (kernel_element(&a.d, t) * g.v.taps + kernel_element(&a.v, i)) * g.h.taps
+                    + kernel_element(&a.h, j * lines.taps))
             line_offsets += parts
             w_offsets += parts
-    return d.taps * v.taps * parts
+    return a.d.taps * a.v.taps * parts
 
 
 cdef inline int64_t tile_rows(int64_t left) noexcept nogil:
@@ -206,55 +224,90 @@ cdef inline int64_t zero_floats(const Grouped *g) noexcept nogil:
 
     They fill entire cache lines.
     """
-    return (g.slice // g.width * g.depth + LANES + 15) // 16 * 16
+    return (g.slice // g.co * g.ci + LANES + 15) // 16 * 16
+
+
+cdef Region region_of(const Grouped *g, int64_t block, int64_t channel, const Axes *a) noexcept nogil:
+    """Return the pixels of a block along the axes of a phase; the last phases may have no rows or columns."""
+    cdef Region r
+    r.column = block % g.column_blocks * g.columns
+    r.columns = min(g.columns, a.h.outputs - r.column)
+    block //= g.column_blocks
+    r.row = block % g.row_blocks * g.rows
+    r.rows = min(g.rows, a.v.outputs - r.row)
+    block //= g.row_blocks
+    r.plane = block % g.planes
+    r.image = block // g.planes
+    if r.plane >= a.d.outputs:
+        r.rows = 0
+    r.channel = channel // g.co * g.ci
+    return r
 
 
 cdef void sweep(
-    const Grouped *g, const grouped_kernel *kernels, grouped_tile *tile, const Axis *d, const Axis *v, const Axis *h,
-    int64_t block, int64_t channel, char *scratch
+    const Grouped *g, const grouped_kernel *kernels, grouped_tile *tile, const Axes *a, int64_t block, int64_t channel,
+    char *scratch
 ) noexcept nogil:
     """Run the tiles over a block of the outputs of two axes: columns in strips, whose rows share most pixels."""
-    cdef int64_t row = block // g.column_blocks % g.row_blocks * g.rows, rows = min(g.rows, v.outputs - row)
-    cdef int64_t column = block % g.column_blocks * g.columns, columns = min(g.columns, h.outputs - column)
-    cdef int64_t plane = block // (g.column_blocks * g.row_blocks) % g.planes
-    cdef int64_t image = block // (g.column_blocks * g.row_blocks * g.planes), p, r, first, count, height
-    cdef int64_t source = channel // g.width * g.depth
+    cdef Region r = region_of(g, block, channel, a)
     cdef float *zeros = <float *> scratch
     cdef const float **pixels = <const float **> (zeros + zero_floats(g))
     cdef int64_t *line_offsets = <int64_t *> (pixels + g.pixels)
     cdef int64_t *w_offsets = line_offsets + g.segments
     cdef Lines lines
-    cdef bint along
-    if plane >= d.outputs or rows <= 0 or columns <= 0:
+    if r.rows <= 0 or r.columns <= 0:
         return
     memset(zeros, 0, <char *> pixels - <char *> zeros)
-    lines = lay_lines(g, h, columns)
-    list_pixels(g, d, v, h, &lines, image, plane, row, rows, column, source, zeros, pixels)
+    lines = lay_lines(g, &a.h, r.columns)
+    list_pixels(g, a, &r, &lines, zeros, pixels)
     tile.line_offsets = line_offsets
     tile.w_offsets = w_offsets
-    tile.segments = list_segments(g, d, v, h, &lines, rows, line_offsets, w_offsets)
-    tile.fresh = tile.segments - h.taps // lines.taps * min(max(v.stride // max(v.step, 1), 1), v.taps)
-    tile.w_tap = h.kernel_step * g.w_tap
-    tile.x_columns = g.x_channels - source
-    tile.y_step = lines.phases * h.y_step * g.y_channels
-    # Prefetch the tile below, or a later tile of the same row if there is only a single, long row.
-    along = rows == 1 and lines.elements >= 2 * AHEAD * lines.stride
-    tile.y_next = AHEAD * tile.y_step if along else v.y_step * h.y_size * g.y_channels
-    tile.next = AHEAD * lines.stride if along else v.stride * lines.phases * lines.count * lines.elements
+    tile.segments = list_segments(g, a, &lines, r.rows, line_offsets, w_offsets)
+    tile.w_tap = a.h.kernel_step * g.w_tap
+    tile.x_columns = g.x_channels - r.channel
+    tile.y_step = lines.phases * a.h.y_step * g.y_channels
+    fetch_ahead(g, a, &r, &lines, tile)
+    run_tiles(g, kernels, tile, a, &r, &lines, pixels, channel)
+
+
+cdef inline void fetch_ahead(
+    const Grouped *g, const Axes *a, const Region *r, const Lines *lines, grouped_tile *tile
+) noexcept nogil:
+    """Prefetch the tile below, or a later tile of the same row if there is only a single, long row."""
+    cdef bint along = r.rows == 1 and lines.elements >= 2 * AHEAD * lines.stride
+    cdef int64_t fresh_rows = min(max(a.v.stride // max(a.v.step, 1), 1), a.v.taps)
+    tile.fresh = tile.segments - a.h.taps // lines.taps * fresh_rows
+    tile.y_next = AHEAD * tile.y_step if along else a.v.y_step * a.h.y_size * g.y_channels
+    tile.next = AHEAD * lines.stride if along else a.v.stride * lines.phases * lines.count * lines.elements
+
+
+cdef inline float *output_of(
+    const Grouped *g, const Axes *a, const Region *r, int64_t row, int64_t column, int64_t channel
+) noexcept nogil:
+    """Return the address of an output pixel of a block."""
+    cdef int64_t plane = r.image * a.d.y_size + a.d.y_first + r.plane * a.d.y_step
+    cdef int64_t line = plane * a.v.y_size + a.v.y_first + (r.row + row) * a.v.y_step
+    return g.y + channel + g.y_channels * (line * a.h.y_size + a.h.y_first + (r.column + column) * a.h.y_step)
+
+
+cdef void run_tiles(
+    const Grouped *g, const grouped_kernel *kernels, grouped_tile *tile, const Axes *a, const Region *r,
+    const Lines *lines, const float **pixels, int64_t channel
+) noexcept nogil:
+    """Run the tiles of a block, row by row of each phase of its columns."""
+    cdef const grouped_kernel *heights = kernels + (
+        (g.fetch * (GROUPED_STRIDE + 1) + lines.stride) * (GROUPED_TAPS + 1) + lines.taps) * (GROUPED_ROWS + 1)
+    cdef int64_t p, row, first, count, height
     for p in range(lines.phases):
-        count = ceil_div(columns - p, lines.phases)
-        for r in range(rows):
+        count = ceil_div(r.columns - p, lines.phases)
+        for row in range(r.rows):
             first = 0
             while first < count:
                 height = tile_rows(count - first)
                 tile.pixels = pixels + (
-                    (r * v.stride * lines.phases + p) * lines.count * lines.elements + first * lines.stride)
-                tile.y = g.y + channel + g.y_channels * (
-                    ((image * d.y_size + d.y_first + plane * d.y_step) * v.y_size
-                     + v.y_first + (row + r) * v.y_step) * h.y_size
-                    + h.y_first + (column + p + first * lines.phases) * h.y_step)
-                kernels[((g.fetch * (GROUPED_STRIDE + 1) + lines.stride) * (GROUPED_TAPS + 1) + lines.taps)
-                        * (GROUPED_ROWS + 1) + height](tile)
+                    (row * a.v.stride * lines.phases + p) * lines.count * lines.elements + first * lines.stride)
+                tile.y = output_of(g, a, r, row, p + first * lines.phases, channel)
+                heights[height](tile)
                 first += height
 
 
@@ -262,10 +315,10 @@ cdef grouped_tile start_tile(const Grouped *g, int64_t channel) noexcept nogil:
     """Return a tile with the fields that all tiles of a slice of the channels have in common."""
     cdef grouped_tile tile
     tile.w_row = g.w_row
-    tile.w = g.w + channel
+    tile.w = (g.transposed if g.transposed else g.w) + channel
     tile.columns = min(g.slice, g.y_channels - channel)
-    tile.width = g.width
-    tile.depth = g.depth
+    tile.width = g.co
+    tile.depth = g.ci
     tile.lanes = &g.lanes[0]
     tile.bias = g.bias + channel if g.bias else <const float *> NULL
     tile.activation = g.activation
@@ -273,17 +326,36 @@ cdef grouped_tile start_tile(const Grouped *g, int64_t channel) noexcept nogil:
     return tile
 
 
+cdef Axes phase_axes(const Grouped *g, int64_t phase) noexcept nogil:
+    return Axes(
+        phase_axis(&g.d, phase // (g.v.phases * g.h.phases)), phase_axis(&g.v, phase // g.h.phases % g.v.phases),
+        phase_axis(&g.h, phase % g.h.phases))
+
+
 cdef void correlate_block(const void *work, int64_t task, char *scratch) noexcept nogil:
     """Compute a block of pixels of a slice of the channels, phase by phase."""
     cdef const Grouped *g = <const Grouped *> work
     cdef int64_t channel = task % g.slices * g.slice, phase
     cdef grouped_tile tile = start_tile(g, channel)
-    cdef Axis d, v, h
+    cdef Axes axes
     for phase in range(g.d.phases * g.v.phases * g.h.phases):
-        d = phase_axis(&g.d, phase // (g.v.phases * g.h.phases))
-        v = phase_axis(&g.v, phase // g.h.phases % g.v.phases)
-        h = phase_axis(&g.h, phase % g.h.phases)
-        sweep(g, &g.table.f32_grouped[0][0][0][0], &tile, &d, &v, &h, task // g.slices, channel, scratch)
+        axes = phase_axes(g, phase)
+        sweep(g, &g.table.f32_grouped[0][0][0][0], &tile, &axes, task // g.slices, channel, scratch)
+
+
+cdef void transpose_tap(const void *work, int64_t tap, char *scratch) noexcept nogil:
+    """Exchange the channels of each group of a tap: w (CI, groups, CO) to `transposed` (CO, groups, CI).
+
+    The convolution reads CO channels of a group, which `ci` counts, and computes CI channels, which `co` counts.
+    """
+    cdef const Grouped *g = <const Grouped *> work
+    cdef const float *w = g.w + tap * g.w_tap
+    cdef float *to = g.transposed + tap * g.w_tap
+    cdef int64_t k, i, c
+    for k in range(g.ci):
+        for i in range(g.groups):
+            for c in range(g.co):
+                to[(k * g.groups + i) * g.co + c] = w[(c * g.groups + i) * g.ci + k]
 
 
 cdef void sum_chunk(const void *work, int64_t task, char *scratch) noexcept nogil:
@@ -292,46 +364,58 @@ cdef void sum_chunk(const void *work, int64_t task, char *scratch) noexcept nogi
     cdef int64_t channel = task % g.slices * g.slice, chunk = task // g.slices, i
     cdef int64_t blocks = g.images * g.planes * g.row_blocks * g.column_blocks
     cdef grouped_tile tile = start_tile(g, channel)
-    cdef Axis d = phase_axis(&g.d, 0), v = phase_axis(&g.v, 0), h = phase_axis(&g.h, 0)
+    cdef Axes axes = phase_axes(g, 0)
     tile.dw = (g.dw if chunk == 0 else g.partials + (chunk - 1) * g.w_floats) + channel
     for i in range(g.w_floats // g.y_channels):
         memset(tile.dw + i * g.y_channels, 0, tile.columns * sizeof(float))
     for i in range(chunk * g.chunk, min((chunk + 1) * g.chunk, blocks)):
-        sweep(g, &g.table.f32_grouped_gradient[0][0][0][0], &tile, &d, &v, &h, i, channel, scratch)
+        sweep(g, &g.table.f32_grouped_gradient[0][0][0][0], &tile, &axes, i, channel, scratch)
+
+
+cdef void add_chunks(const void *work, int64_t part, char *scratch) noexcept nogil:
+    """Add a part of the partial sums to dw."""
+    cdef const Grouped *g = <const Grouped *> work
+    add_partials(g.dw, g.partials, g.chunks - 1, g.w_floats, part)
 
 
 cdef void cut(Grouped *g) noexcept nogil:
     cdef int64_t unit = LANES, i, tasks, blocks
-    cdef Lines lines
-    cdef Axis d, v, h
+    cdef Axes a = phase_axes(g, 0)         # phase 0 has the most outputs
     g.table = tiles()
-    g.fetch = FETCH_SAME if g.width == 1 and g.depth == 1 else (
-        FETCH_ONE if g.width % g.table.vector_floats == 0 else FETCH_PICK)
+    g.fetch = FETCH_SAME if g.co == 1 and g.ci == 1 else (
+        FETCH_ONE if g.co % g.table.vector_floats == 0 else FETCH_PICK)
     for i in range(LANES):
-        g.lanes[i] = <int32_t> (i // g.width * g.depth)
-    while unit % g.width:
+        g.lanes[i] = <int32_t> (i // g.co * g.ci)
+    while unit % g.co:
         unit += LANES
     g.slice = min(SLICE, max(KERNEL_FLOATS * g.y_channels // g.w_floats, 1))
     g.slice = min(ceil_div(even_parts(g.y_channels, g.slice), unit) * unit, g.y_channels)
     g.slices = ceil_div(g.y_channels, g.slice)
-    d, v, h = phase_axis(&g.d, 0), phase_axis(&g.v, 0), phase_axis(&g.h, 0)    # phase 0 has the most outputs
-    g.planes = d.outputs
-    g.columns = even_parts(h.outputs, LINE)
-    g.column_blocks = ceil_div(h.outputs, g.columns)
+    g.planes = a.d.outputs
+    g.columns = even_parts(a.h.outputs, LINE)
+    g.column_blocks = ceil_div(a.h.outputs, g.columns)
     tasks = g.images * g.planes * g.column_blocks * g.slices
-    g.rows = even_parts(v.outputs, max(min(
-        BLOCK_FLOATS // (g.columns * g.slice * g.v.phases * g.h.phases), ceil_div(v.outputs * tasks, TASKS)), 1))
-    g.row_blocks = ceil_div(v.outputs, g.rows)
+    g.rows = even_parts(a.v.outputs, max(min(
+        BLOCK_FLOATS // (g.columns * g.slice * g.v.phases * g.h.phases), ceil_div(a.v.outputs * tasks, TASKS)), 1))
+    g.row_blocks = ceil_div(a.v.outputs, g.rows)
     blocks = g.images * g.planes * g.row_blocks * g.column_blocks
     g.chunks = max(min(ceil_div(CHUNKS, g.slices), MOST_PARTIAL_FLOATS // g.w_floats), 1)
     g.chunk = ceil_div(blocks, g.chunks)
     g.chunks = ceil_div(blocks, g.chunk)
+    measure_scratch(g)
+
+
+cdef void measure_scratch(Grouped *g) noexcept nogil:
+    """Set the most pointers and offsets that a block of any phase has, and the bytes of scratch memory."""
+    cdef int64_t phase
+    cdef Lines lines
+    cdef Axes a
     g.pixels = 0
-    for i in range(g.v.phases * g.h.phases):
-        v, h = phase_axis(&g.v, i // g.h.phases), phase_axis(&g.h, i % g.h.phases)
-        lines = lay_lines(g, &h, g.columns)
+    for phase in range(g.v.phases * g.h.phases):
+        a = phase_axes(g, phase)
+        lines = lay_lines(g, &a.h, g.columns)
         g.pixels = max(
-            g.pixels, size_product(pixel_rows(&v, g.rows + 1), lines.phases * lines.count * lines.elements))
+            g.pixels, size_product(pixel_rows(&a.v, g.rows + 1), lines.phases * lines.count * lines.elements))
     g.pixels = size_product(g.pixels, g.d.taps)
     g.segments = g.d.taps * g.v.taps * g.h.taps
     g.scratch_bytes = (
@@ -342,16 +426,23 @@ cdef double work_of(const Grouped *g) noexcept nogil:
     """Return the number of multiply-adds, as `threads_for` counts them."""
     cdef double pixels = <double> g.images * min(
         g.d.inputs * g.v.inputs * g.h.inputs, g.d.outputs * g.v.outputs * g.h.outputs)
-    return LOADS * pixels * g.d.taps * g.v.taps * g.h.taps * g.y_channels * g.depth
+    return LOADS * pixels * g.d.taps * g.v.taps * g.h.taps * g.y_channels * g.ci
 
 
-cdef void correlate(Grouped *g) except *:
+cdef void correlate(Grouped *g, bint exchange) except *:
+    """Run the tasks of a correlation; if `exchange`, with the input and output channels of w exchanged."""
     cut(g)
     cdef int64_t tasks = g.images * g.planes * g.row_blocks * g.column_blocks * g.slices
+    cdef int64_t taps = g.w_floats // g.w_tap
     cdef int threads = threads_for(work_of(g))
-    cdef char *scratch = <char *> borrow_parts(threads, g.scratch_bytes, 0)
+    cdef char *scratch = <char *> borrow_parts(
+        threads, g.scratch_bytes, g.w_floats * sizeof(float) if exchange else 0)
+    cdef task_phase[2] phases = [
+        task_phase(transpose_tap, taps if exchange else 0), task_phase(correlate_block, tasks)]
+    if exchange:
+        g.transposed = <float *> (scratch + threads * g.scratch_bytes)
     with nogil:
-        run_tasks(correlate_block, g, sizeof(Grouped), tasks, threads, scratch, g.scratch_bytes)
+        run_phases(phases, 2, g, sizeof(Grouped), threads, scratch, g.scratch_bytes)
     give_scratch_back(scratch)
 
 
@@ -359,26 +450,25 @@ cdef void describe(
     Grouped *g, convolution, cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, bias, int activation, float alpha,
     bint backward
 ) except *:
-    """Set the sizes and pointers of a correlation of x with windows of w's shape.
-
-    The channels of w lie in the order in which the tiles read them.
-    """
+    """Set the sizes and pointers of a correlation of x with windows of w, of all groups."""
     cdef tuple strides = convolution.strides, padding = convolution.padding, dilation = convolution.dilation
     cdef int64_t last = x.ndim - 1
     g.images, g.x_channels, g.y_channels = x.shape[0], x.shape[last], y.shape[last]
-    g.depth, g.width = w.shape[last - 1], y.shape[last] * w.shape[last - 1] // x.shape[last]
+    g.groups = (g.y_channels if backward else g.x_channels) // w.shape[last - 1]
+    g.ci, g.co = g.x_channels // g.groups, g.y_channels // g.groups
     g.x = floats(x, cnp.PyArray_SIZE(x))
     g.y = floats(y, cnp.PyArray_SIZE(y))
     g.w = floats(w, cnp.PyArray_SIZE(w))
     g.w_floats = cnp.PyArray_SIZE(w)
-    g.w_row, g.w_tap = g.y_channels, g.depth * g.y_channels
+    g.transposed = NULL
+    g.w_row, g.w_tap = g.y_channels, g.ci * g.y_channels
     g.bias = <float *> NULL if bias is None else floats(bias, g.y_channels)
     g.activation, g.alpha = activation, alpha
     g.d = way_of(x, w, y, strides, padding, dilation, 2, backward)
     g.v = way_of(x, w, y, strides, padding, dilation, 1, backward)
     g.h = way_of(x, w, y, strides, padding, dilation, 0, backward)
-    cdef Axis d = phase_axis(&g.d, 0), v = phase_axis(&g.v, 0), h = phase_axis(&g.h, 0)
-    check_addresses(g.images, &d, &v, &h, g.x_channels)
+    cdef Axes axes = phase_axes(g, 0)
+    check_addresses(g.images, &axes.d, &axes.v, &axes.h, g.x_channels)
 
 
 def conv(
@@ -394,7 +484,7 @@ def conv(
     if cnp.PyArray_SIZE(y) == 0:
         return
     describe(&g, convolution, x, w, y, bias, activation, alpha, False)
-    correlate(&g)
+    correlate(&g, False)
 
 
 def conv_backward_input(
@@ -410,19 +500,8 @@ def conv_backward_input(
     if cnp.PyArray_SIZE(dy) == 0 or cnp.PyArray_SIZE(dx) == 0:
         fill_bias(dx, bias, activation, alpha)
         return
-    transposed = transpose_groups(w, dx.shape[dx.ndim - 1] // w.shape[w.ndim - 2])
-    describe(&g, convolution, dy, transposed, dx, bias, activation, alpha, True)
-    correlate(&g)
-
-
-cdef cnp.ndarray transpose_groups(cnp.ndarray w, int64_t groups):
-    """Return w (.., CI, groups * CO) as (.., CO, groups * CI)."""
-    cdef int64_t rank = w.ndim, ci = w.shape[rank - 2], co = w.shape[rank - 1]
-    taps = (<object> w).shape[:rank - 2]
-    if ci == 1 and co == groups:
-        return w
-    swapped = (<object> w).reshape(-1, ci, groups, co // groups).transpose(0, 3, 2, 1)
-    return np.ascontiguousarray(swapped).reshape(*taps, co // groups, groups * ci)
+    describe(&g, convolution, dy, w, dx, bias, activation, alpha, True)
+    correlate(&g, max(g.ci, g.co) > 1)
 
 
 def conv_backward_kernel(
@@ -433,9 +512,8 @@ def conv_backward_kernel(
 ):
     """dw[.., k, c] = x shifted by a tap times dy, summed over pixels"""
     cdef Grouped g
-    cdef int64_t task, i
     if cnp.PyArray_SIZE(dy) == 0:
-        (<object> dw)[...] = 0
+        fill_bias(dw, None, LINEAR, 0)
         return
     describe(&g, convolution, x, dw, dy, None, LINEAR, 0, False)
     g.dw = floats(dw, g.w_floats)
@@ -443,10 +521,8 @@ def conv_backward_kernel(
     cdef int threads = threads_for(work_of(&g))
     cdef char *scratch = <char *> borrow_parts(
         threads, g.scratch_bytes, (g.chunks - 1) * g.w_floats * sizeof(float))
+    cdef task_phase[2] phases = [task_phase(sum_chunk, g.chunks * g.slices), task_phase(add_chunks, TASKS)]
     g.partials = <float *> (scratch + threads * g.scratch_bytes)
     with nogil:
-        run_tasks(sum_chunk, &g, sizeof(Grouped), g.chunks * g.slices, threads, scratch, g.scratch_bytes)
-    for i in range(g.chunks - 1):
-        for task in range(g.w_floats):
-            g.dw[task] += g.partials[i * g.w_floats + task]
+        run_phases(phases, 2 if g.chunks > 1 else 1, &g, sizeof(Grouped), threads, scratch, g.scratch_bytes)
     give_scratch_back(scratch)
