@@ -11,20 +11,21 @@ cdef struct Correlation:
     Image x
     const float *w
     int64_t kernel_rows, kernel_columns    # KH, KW
-    int64_t w_tap, w_group, w_row, w_column    # floats between taps, groups, rows k and columns c of the weights
-    int64_t width                          # columns of a group
+    int64_t w_tap, w_group, w_ci, w_co     # floats between taps, groups, input and output channels of the weights
+    int64_t co                             # output channels of a group
     const float *bias
     float *y
     int64_t activation
     float alpha
-    # A task is a block of pixels times a block of columns. It takes the channels, the kernel's planes and their rows in
-    # blocks.
+    int64_t parts                          # correlations that read the same image, in an array that begins with the first
+    # A task is a block of pixels times nc output channels of a group. It takes the input channels, the kernel's planes
+    # and their rows in blocks, whose kc products are summed at a time.
     Cut cut
-    int64_t column_block, column_blocks
-    int64_t depth_block, plane_block, tap_block
-    int64_t group                          # planes whose rows of the same height follow each other
+    int64_t nc, nc_blocks
+    int64_t ci_block, plane_block, row_block
+    int64_t stack                          # planes whose rows of the same height follow each other
     bint zoned                             # taps that lie in the padding are left out
-    bint dots                              # few columns: each is a dot product with the window
+    bint dots                              # few channels: each is a dot product with the window
     int64_t packed_floats, scratch_bytes
 
 

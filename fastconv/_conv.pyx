@@ -13,7 +13,7 @@ from libc.string cimport memcpy
 from fastconv._core cimport borrow_parts, gemm_tile, give_scratch_back, run_tasks, threads_for, tiles
 from fastconv._geometry cimport (
     DOTS,
-    GEMM_DEPTH,
+    KC,
     TASKS,
     Axis,
     Block,
@@ -33,7 +33,6 @@ from fastconv._geometry cimport (
     groups_of,
     in_place,
     kernel_element,
-    look,
     multiply,
     pixels_of,
     reach,
@@ -41,6 +40,7 @@ from fastconv._geometry cimport (
     taps_inside,
     taps_of,
     tile_vectors,
+    view_block,
     widest,
     window_offset,
 )
@@ -79,22 +79,41 @@ cdef struct Zone:
     Span d, v, h
 
 
+cdef struct Slice:
+    # The products that are summed at a time: some input channels of a group times the taps of some kernel rows. These
+    # are counted over all planes of the kernel and begin in `plane`, the first of the planes of which there is a view.
+    int64_t group, channel, channels, plane, row, rows
+
+
+cdef struct Memory:
+    # The scratch memory of a task
+    float *panel
+    float *packed
+    const float **inputs                   # the addresses of the windows of all pixels of a block
+    float **outputs
+    Zone *zones
+    Strip *strips
+    Place *places
+    int64_t *offsets                       # of the segments of a tile
+    int64_t *starts
+
+
 cdef void choose_zones(Correlation *c) noexcept nogil:
     """Decide whether leaving out taps in the padding saves more than shorter runs of pixels and lower tiles cost."""
     cdef Image *x = &c.x
     cdef int64_t zones = 1
     cdef double inside = share_inside(&x.d, &zones) * share_inside(&x.v, &zones) * share_inside(&x.h, &zones)
-    cdef double work = <double> taps_of(x) * x.depth * c.width / c.table.vector_floats
+    cdef double work = <double> taps_of(x) * x.ci * c.co / c.table.vector_floats
     cdef bint gain = pixels_of(x) * (work * (1 - inside) - ZONE_GAIN) > zones * work * inside
     c.zoned = not in_place(x) and (gain or c.dots or sparse(x))
-    c.group = 1
+    c.stack = 1
     if c.zoned and pixels_of(x) < ZONE_PIXELS * zones * x.images:
-        c.group = even_parts(x.images * x.d.outputs, MOST_PLANES)
+        c.stack = even_parts(x.images * x.d.outputs, MOST_PLANES)
 
 
-cdef void align_rows(Cut *cut, int64_t all_rows, int64_t group) noexcept nogil:
+cdef void align_rows(Cut *cut, int64_t all_rows, int64_t stack) noexcept nogil:
     """Cut between rows of different height, or cut the rows of the same height into equal parts."""
-    cut.rows = cut.rows // group * group if cut.rows > group else even_parts(group, cut.rows)
+    cut.rows = cut.rows // stack * stack if cut.rows > stack else even_parts(stack, cut.rows)
     cut.row_blocks = ceil_div(all_rows, cut.rows)
 
 
@@ -106,23 +125,23 @@ cdef void cut_correlation(Correlation *c) noexcept nogil:
     choose_zones(c)
     copied = not (in_place(x) or c.zoned)
     # Weights are packed fastest in long runs of channels, but panels hold few channels.
-    most = taps_of(x) * x.depth if c.dots else GEMM_DEPTH    # dot products are not cut
-    c.depth_block = even_parts(x.depth, max(most // (taps if copied else x.h.taps), 16))
-    c.plane_block = even_parts(x.d.taps, max(most // (taps * c.depth_block), 1))
-    c.tap_block = min(c.plane_block * x.v.taps, max((1 + copied) * most // (x.h.taps * c.depth_block), 1))
+    most = taps_of(x) * x.ci if c.dots else KC    # dot products are not cut
+    c.ci_block = even_parts(x.ci, max(most // (taps if copied else x.h.taps), 16))
+    c.plane_block = even_parts(x.d.taps, max(most // (taps * c.ci_block), 1))
+    c.row_block = min(c.plane_block * x.v.taps, max((1 + copied) * most // (x.h.taps * c.ci_block), 1))
     # Every block of pixels packs the weights, and every block of columns copies the pixels. The larger of weights and
     # pixels is cut more often, so that the smaller is copied more often.
-    c.column_blocks = max(<int64_t> sqrt(<double> TASKS * taps * c.width / pixels), 1)
-    c.column_block = ceil_div(ceil_div(c.width, c.column_blocks), tile_columns) * tile_columns
-    c.column_blocks = ceil_div(c.width, c.column_block)
-    pixels = max(ceil_div(pixels * c.column_blocks * x.groups, TASKS), FEWEST_PIXELS)
-    c.cut = cut_pixels(x, c.plane_block * c.depth_block, min(pixels, MOST_PIXELS), copied)
-    if c.group > 1:
-        align_rows(&c.cut, x.images * x.d.outputs * x.v.outputs, c.group)
+    c.nc_blocks = max(<int64_t> sqrt(<double> TASKS * taps * c.co / pixels), 1)
+    c.nc = ceil_div(ceil_div(c.co, c.nc_blocks), tile_columns) * tile_columns
+    c.nc_blocks = ceil_div(c.co, c.nc)
+    pixels = max(ceil_div(pixels * c.nc_blocks * x.groups, TASKS), FEWEST_PIXELS)
+    c.cut = cut_pixels(x, c.plane_block * c.ci_block, min(pixels, MOST_PIXELS), copied)
+    if c.stack > 1:
+        align_rows(&c.cut, x.images * x.d.outputs * x.v.outputs, c.stack)
     if tasks_of(c) == 1 and not c.dots:    # two threads gain more than the widest tile
-        c.column_block = ceil_div(ceil_div(c.width, 2), c.table.vector_floats) * c.table.vector_floats
-        c.column_blocks = ceil_div(c.width, c.column_block)
-    c.packed_floats = c.tap_block * x.h.taps * c.depth_block * tile_columns
+        c.nc = ceil_div(ceil_div(c.co, 2), c.table.vector_floats) * c.table.vector_floats
+        c.nc_blocks = ceil_div(c.co, c.nc)
+    c.packed_floats = c.row_block * x.h.taps * c.ci_block * tile_columns
     c.scratch_bytes = (
         sizeof(float) * (c.cut.panel_floats + c.packed_floats)
         + (sizeof(Zone) + sizeof(Strip) + 2 * sizeof(void *)) * c.cut.rows * c.cut.columns
@@ -131,17 +150,17 @@ cdef void cut_correlation(Correlation *c) noexcept nogil:
 
 
 cdef void list_places(const Correlation *c, const Block *block, Place *places) noexcept nogil:
-    """List the places of the rows of a block; rows of the same height in a group of planes follow each other."""
-    cdef int64_t planes = c.x.images * c.x.d.outputs, group_rows = c.group * c.x.v.outputs, i, row, first, count
+    """List the places of the rows of a block; rows of the same height in a stack of planes follow each other."""
+    cdef int64_t planes = c.x.images * c.x.d.outputs, stack_rows = c.stack * c.x.v.outputs, i, row, first, count
     for i in range(block.rows):
-        first = (block.row + i) // group_rows * c.group
-        row = (block.row + i) % group_rows
-        count = min(c.group, planes - first)
+        first = (block.row + i) // stack_rows * c.stack
+        row = (block.row + i) % stack_rows
+        count = min(c.stack, planes - first)
         places[i] = Place(first + row % count, row // count)
 
 
 cdef void list_inputs(
-    const Image *x, const View *view, const Place *places, const Strip *strips, int64_t count, const float **rows
+    const Image *x, const View *view, const Place *places, const Strip *strips, int64_t count, const float **inputs
 ) noexcept nogil:
     """List the addresses at which the windows of the pixels of some strips begin."""
     cdef int64_t i, c
@@ -153,13 +172,13 @@ cdef void list_inputs(
             window_offset(x, view, places[strip.row].plane, places[strip.row].row)
             + strip.column * x.h.stride * view.pixel)
         for c in range(strip.columns):
-            rows[c] = start + c * x.h.stride * view.pixel
-        rows += strip.columns
+            inputs[c] = start + c * x.h.stride * view.pixel
+        inputs += strip.columns
 
 
 cdef void list_outputs(
     const Image *x, const Block *block, const Place *places, const Strip *strips, int64_t count, float *y,
-    int64_t channels, float **out
+    int64_t channels, float **outputs
 ) noexcept nogil:
     """List the addresses at which the same pixels are written, in an array y of `channels` channels."""
     cdef int64_t i, c, plane, row
@@ -172,8 +191,8 @@ cdef void list_outputs(
         row = plane * x.v.y_size + x.v.y_first + places[strip.row].row * x.v.y_step
         start = y + (row * x.h.y_size + x.h.y_first + (block.column + strip.column) * x.h.y_step) * channels
         for c in range(strip.columns):
-            out[c] = start + c * x.h.y_step * channels
-        out += strip.columns
+            outputs[c] = start + c * x.h.y_step * channels
+        outputs += strip.columns
 
 
 cdef inline int64_t run_end(const Axis *a, int64_t output) noexcept nogil:
@@ -243,195 +262,200 @@ cdef int64_t list_zones(
 
 
 cdef void list_taps(
-    const Image *x, const View *view, int64_t plane, int64_t first, int64_t count, int64_t depth, const Zone *zone,
-    gemm_tile *tile
+    const Image *x, const View *view, const Slice *slice, const Zone *zone, gemm_tile *tile
 ) noexcept nogil:
-    """List the segments of a tile: the taps of a zone in some kernel rows.
+    """List the segments of a tile: the taps of a zone in the kernel rows of a slice.
 
-    Kernel rows are counted from `plane`. A row is a single segment if nothing lies between its taps.
+    A row is a single segment if nothing lies between its taps.
     """
-    cdef bint dense = view.pixel == depth and (x.h.step == 1 or x.h.taps == 1)
-    cdef int64_t run = max(zone.h.last - zone.h.first, 0) if dense else 1, i, j
+    cdef bint dense = view.pixel == slice.channels and (x.h.step == 1 or x.h.taps == 1)
+    cdef int64_t run = max(zone.h.last - zone.h.first, 0) if dense else 1, i, j, d, v
     cdef int64_t *offsets = <int64_t *> tile.offsets
     cdef int64_t *starts = <int64_t *> tile.starts
-    tile.depth = run * depth
+    tile.depth = run * slice.channels
     tile.segments = 0
-    for i in range(first, first + count):
-        if zone.d.first <= plane + i // x.v.taps < zone.d.last and zone.v.first <= i % x.v.taps < zone.v.last:
+    for i in range(slice.rows):
+        d, v = (slice.row + i) // x.v.taps, (slice.row + i) % x.v.taps
+        if zone.d.first <= d < zone.d.last and zone.v.first <= v < zone.v.last:
             for j in range(zone.h.first, zone.h.first + 1 if dense else zone.h.last):
                 offsets[tile.segments] = (
-                    i // x.v.taps * view.tap + i % x.v.taps * x.v.step * view.row + j * x.h.step * view.pixel)
-                starts[tile.segments] = ((i - first) * x.h.taps + j) * depth
+                    (d - slice.plane) * view.tap + v * x.v.step * view.row + j * x.h.step * view.pixel)
+                starts[tile.segments] = (i * x.h.taps + j) * slice.channels
                 tile.segments += 1
 
 
 cdef void multiply_zones(
-    const Correlation *c, const View *view, const Zone *zones, gemm_tile *tile, const float **rows, float **out,
-    int64_t count, int vectors, int64_t plane, int64_t tap, int64_t taps, int64_t depth
+    const Correlation *c, const View *view, const Slice *slice, gemm_tile *tile, const Memory *m, int64_t pixels,
+    int vectors
 ) noexcept nogil:
-    """Call `multiply` zone by zone. A zone sums only over the taps of some kernel rows by which it reads inputs."""
+    """Call `multiply` zone by zone. A zone sums only over the taps of a slice by which it reads inputs."""
     cdef int64_t first = 0
-    while first < count:
-        list_taps(&c.x, view, plane, tap, taps, depth, zones, tile)
-        multiply(c.table, tile, rows + first, out + first, zones.end - first, vectors)
-        first = zones.end
-        zones += 1
+    cdef const Zone *zone = m.zones
+    while first < pixels:
+        list_taps(&c.x, view, slice, zone, tile)
+        multiply(c.table, tile, m.inputs + first, m.outputs + first, zone.end - first, vectors)
+        first = zone.end
+        zone += 1
 
 
 cdef inline const float *weights_of(
-    const Correlation *c, int64_t group, int64_t k, int64_t column, int64_t i, int64_t j
+    const Correlation *c, const Slice *slice, int64_t column, int64_t i, int64_t j
 ) noexcept nogil:
-    """Return the weights of channel k and a column, for tap j of kernel row i, which is counted over all planes."""
-    cdef int64_t row = (
-        kernel_element(&c.x.d, i // c.x.v.taps) * c.kernel_rows + kernel_element(&c.x.v, i % c.x.v.taps))
+    """Return the weights of the first input channel and a column, for tap j of the i-th kernel row of a slice."""
+    cdef int64_t d = kernel_element(&c.x.d, (slice.row + i) // c.x.v.taps)
+    cdef int64_t v = kernel_element(&c.x.v, (slice.row + i) % c.x.v.taps)
     return c.w + (
-        group * c.w_group + k * c.w_row + column * c.w_column
-        + (row * c.kernel_columns + kernel_element(&c.x.h, j)) * c.w_tap)
+        slice.group * c.w_group + slice.channel * c.w_ci + column * c.w_co
+        + ((d * c.kernel_rows + v) * c.kernel_columns + kernel_element(&c.x.h, j)) * c.w_tap)
 
 
-cdef void pack_weights(
-    const Correlation *c, int64_t group, int64_t k, int64_t depth, int64_t tap, int64_t taps,
-    int64_t column, int64_t columns, int64_t width, float *to
-) noexcept nogil:
-    """Pack the weights of some kernel rows, input channels and columns in the order in which tiles read them."""
+cdef void pack_weights(const Correlation *c, const Slice *slice, const gemm_tile *tile, float *to) noexcept nogil:
+    """Pack the weights of a slice for the columns of a tile, in the order in which it reads them."""
     cdef const float *w
     cdef int64_t i, j
-    for i in range(tap, tap + taps):
+    for i in range(slice.rows):
         for j in range(c.x.h.taps):
-            w = weights_of(c, group, k, column, i, j)
-            if c.w_column == 1:
-                c.table.f32_pack_rows(to, width, w, depth, c.w_row, columns)
+            w = weights_of(c, slice, tile.column, i, j)
+            if c.w_co == 1:
+                c.table.f32_pack_rows(to, tile.b_step, w, slice.channels, c.w_ci, tile.columns)
             else:
-                c.table.f32_pack_columns(to, width, w, depth, c.w_column, columns)
-            to += depth * width
+                c.table.f32_pack_columns(to, tile.b_step, w, slice.channels, c.w_co, tile.columns)
+            to += slice.channels * tile.b_step
 
 
-cdef void lay_columns(
-    const Correlation *c, int64_t group, int64_t k, int64_t depth, int64_t tap, int64_t taps, gemm_tile *tile, float *to
-) noexcept nogil:
-    """Copy the weights of some kernel rows and input channels, a run for each of the tile's columns."""
+cdef void lay_columns(const Correlation *c, const Slice *slice, const gemm_tile *tile, float *to) noexcept nogil:
+    """Copy the weights of a slice, a run for each of the tile's columns."""
     cdef int64_t column, i, j, e
     cdef const float *w
     for column in range(tile.column, tile.column + tile.columns):
-        for i in range(tap, tap + taps):
+        for i in range(slice.rows):
             for j in range(c.x.h.taps):
-                w = weights_of(c, group, k, column, i, j)
-                if c.w_row == 1:
-                    memcpy(to, w, depth * sizeof(float))
+                w = weights_of(c, slice, column, i, j)
+                if c.w_ci == 1:
+                    memcpy(to, w, slice.channels * sizeof(float))
                 else:
-                    for e in range(depth):
-                        to[e] = w[e * c.w_row]
-                to += depth
+                    for e in range(slice.channels):
+                        to[e] = w[e * c.w_ci]
+                to += slice.channels
 
 
 cdef int next_tile(
-    const Correlation *c, int64_t group, int64_t k, int64_t depth, int64_t tap, int64_t taps, int64_t columns,
-    gemm_tile *tile
+    const Correlation *c, const Slice *slice, int64_t columns, gemm_tile *tile, float *packed
 ) noexcept nogil:
     """Pack the weights of the next tile, with `columns` columns left; return its number of vectors of columns."""
-    cdef float *packed = <float *> tile.b
     cdef int vectors = DOTS
+    tile.b = packed
     if c.dots:
-        tile.b_step = taps * c.x.h.taps * depth
+        tile.b_step = slice.rows * c.x.h.taps * slice.channels
         tile.columns = min(DOT_COLUMNS, columns)
-        lay_columns(c, group, k, depth, tap, taps, tile, packed)
+        lay_columns(c, slice, tile, packed)
     else:
         vectors = tile_vectors(c.table, columns)
         tile.b_step = vectors * c.table.vector_floats
         tile.columns = min(tile.b_step, columns)
-        pack_weights(c, group, k, depth, tap, taps, tile.column, tile.columns, tile.b_step, packed)
-    tile.bias = c.bias + group * c.width + tile.column if c.bias else <const float *> NULL
+        pack_weights(c, slice, tile, packed)
+    tile.bias = c.bias + slice.group * c.co + tile.column if c.bias else <const float *> NULL
     return vectors
 
 
-cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noexcept nogil:
-    """Multiply a block of pixels by a block of columns of a group."""
-    cdef const Image *x = &c.x
-    cdef int64_t first = task % c.column_blocks * c.column_block, end = min(first + c.column_block, c.width)
-    cdef int64_t group = task // c.column_blocks % x.groups
-    cdef Block block = cut_block(x, &c.cut, task // (c.column_blocks * x.groups))
-    cdef int64_t pixels = block.rows * block.columns
+cdef Memory divide(const Correlation *c, int64_t rows, int64_t pixels, char *scratch) noexcept nogil:
+    cdef Memory m
+    m.panel = <float *> scratch
+    m.packed = m.panel + c.cut.panel_floats
+    m.inputs = <const float **> (m.packed + c.packed_floats)
+    m.outputs = <float **> (m.inputs + pixels)
+    m.zones = <Zone *> (m.outputs + pixels)
+    m.strips = <Strip *> (m.zones + pixels)
+    m.places = <Place *> (m.strips + pixels)
+    m.offsets = <int64_t *> (m.places + rows)
+    m.starts = m.offsets + c.plane_block * c.x.v.taps * c.x.h.taps
+    return m
 
-    cdef float *panel = <float *> scratch
-    cdef float *packed = panel + c.cut.panel_floats
-    cdef const float **rows = <const float **> (packed + c.packed_floats)
-    cdef float **out = <float **> (rows + pixels)
-    cdef Zone *zones = <Zone *> (out + pixels)
-    cdef Strip *strips = <Strip *> (zones + pixels)
-    cdef Place *places = <Place *> (strips + pixels)
-    cdef int64_t *offsets = <int64_t *> (places + block.rows)
 
-    cdef gemm_tile tile
-    cdef View view
-    cdef int64_t count, i, j, k, depth, plane, planes, tap, taps, row
+cdef void multiply_slice(
+    const Correlation *c, const View *view, const Slice *slice, gemm_tile *tile, const Memory *m, int64_t pixels,
+    int64_t first, int64_t end
+) noexcept nogil:
+    """Add the products of a slice to the columns first..end - 1 of all pixels of a block, tile by tile."""
+    cdef bint last = slice.channel + slice.channels == c.x.ci and slice.row + slice.rows == c.x.d.taps * c.x.v.taps
     cdef int vectors
+    tile.accumulate = slice.channel + slice.row > 0
+    tile.activation = c.activation if last else LINEAR
+    tile.column = first
+    while tile.column < end:
+        vectors = next_tile(c, slice, end - tile.column, tile, m.packed)
+        multiply_zones(c, view, slice, tile, m, pixels, vectors)
+        tile.column += tile.columns
+
+
+cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noexcept nogil:
+    """Multiply a block of pixels by nc columns of a group: slice by slice, each of kc products at most."""
+    cdef const Image *x = &c.x
+    cdef int64_t first = task % c.nc_blocks * c.nc, end = min(first + c.nc, c.co)
+    cdef int64_t group = task // c.nc_blocks % x.groups
+    cdef Block block = cut_block(x, &c.cut, task // (c.nc_blocks * x.groups))
+    cdef int64_t pixels = block.rows * block.columns, plane_blocks = ceil_div(x.d.taps, c.plane_block)
+    cdef int64_t strips, planes, i, j
+    cdef Memory m = divide(c, block.rows, pixels, scratch)
+    cdef gemm_tile tile
+    cdef Slice slice
+    cdef View view
     tile.step = 1
-    tile.offsets = offsets
-    tile.starts = offsets + c.plane_block * x.v.taps * x.h.taps
-    tile.b = packed
+    tile.offsets, tile.starts = m.offsets, m.starts
     tile.alpha = c.alpha
-    list_places(c, &block, places)
-    count = list_zones(x, &block, places, strips, zones) if c.zoned else list_strips(x, &block, strips, zones)
-    list_outputs(x, &block, places, strips, count, c.y + group * c.width, x.groups * c.width, out)
-    for i in range(ceil_div(x.depth, c.depth_block) * ceil_div(x.d.taps, c.plane_block)):
-        k = i // ceil_div(x.d.taps, c.plane_block) * c.depth_block
-        depth = min(c.depth_block, x.depth - k)
-        plane = i % ceil_div(x.d.taps, c.plane_block) * c.plane_block
-        planes = min(c.plane_block, x.d.taps - plane)
-        view = look(x, &block, plane, planes, group * x.depth + k, depth, <float *> NULL if c.zoned else panel)
-        list_inputs(x, &view, places, strips, count, rows)
-        for j in range(ceil_div(planes * x.v.taps, c.tap_block)):
-            tap = j * c.tap_block
-            taps = min(c.tap_block, planes * x.v.taps - tap)
-            row = plane * x.v.taps + tap
-            tile.accumulate = k + row > 0
-            tile.activation = c.activation if k + depth == x.depth and row + taps == x.d.taps * x.v.taps else LINEAR
-            tile.column = first
-            while tile.column < end:
-                vectors = next_tile(c, group, k, depth, row, taps, end - tile.column, &tile)
-                multiply_zones(c, &view, zones, &tile, rows, out, pixels, vectors, plane, tap, taps, depth)
-                tile.column += tile.columns
+    list_places(c, &block, m.places)
+    if c.zoned:
+        strips = list_zones(x, &block, m.places, m.strips, m.zones)
+    else:
+        strips = list_strips(x, &block, m.strips, m.zones)
+    list_outputs(x, &block, m.places, m.strips, strips, c.y + group * c.co, x.groups * c.co, m.outputs)
+    slice.group = group
 
-
-cdef struct Parts:
-    # Correlations that read the same image.
-    const Correlation *correlations
-    int64_t count
+    for i in range(ceil_div(x.ci, c.ci_block) * plane_blocks):
+        slice.channel = i // plane_blocks * c.ci_block
+        slice.channels = min(c.ci_block, x.ci - slice.channel)
+        slice.plane = i % plane_blocks * c.plane_block
+        planes = min(c.plane_block, x.d.taps - slice.plane)
+        view = view_block(
+            x, &block, slice.plane, planes, group * x.ci + slice.channel, slice.channels,
+            <float *> NULL if c.zoned else m.panel)
+        list_inputs(x, &view, m.places, m.strips, strips, m.inputs)
+        for j in range(ceil_div(planes * x.v.taps, c.row_block)):
+            slice.row = slice.plane * x.v.taps + j * c.row_block
+            slice.rows = min(c.row_block, (slice.plane + planes) * x.v.taps - slice.row)
+            multiply_slice(c, &view, &slice, &tile, &m, pixels, first, end)
 
 
 cdef void correlate_task(const void *work, int64_t task, char *scratch) noexcept nogil:
-    """Compute a task of a part; the parts take turns."""
-    cdef const Parts *parts = <const Parts *> work
-    cdef const Correlation *c = parts.correlations + task % parts.count
-    if task // parts.count < tasks_of(c):
-        correlate_block(c, task // parts.count, scratch)
+    """Compute a task of a part. Parts take turns, so that they find in the cache the pixels that others have read."""
+    cdef const Correlation *c = <const Correlation *> work
+    c += task % c.parts
+    if task // c.parts < tasks_of(c):
+        correlate_block(c, task // c.parts, scratch)
 
 
 cdef void correlate(Correlation *parts, int64_t count) except *:
-    """Run the tasks of correlations that read the same image on `threads_for` threads.
-
-    The tasks of all parts take turns, so that they find in the cache the pixels that other parts have read.
-    """
+    """Run the tasks of correlations that read the same image on `threads_for` threads."""
     cdef int64_t most = 0, bytes = 0, i
     cdef double work = 0
     cdef Correlation *c
     for i in range(count):
         c = parts + i
+        c.parts = count
         c.table = tiles()
         cut_correlation(c)
         most = max(most, tasks_of(c))
         bytes = max(bytes, c.scratch_bytes)
-        work += <double> pixels_of(&c.x) * taps_of(&c.x) * c.x.channels * c.width
-    cdef Parts all_parts = Parts(parts, count)
+        work += <double> pixels_of(&c.x) * taps_of(&c.x) * c.x.channels * c.co
     cdef int threads = threads_for(work)
     cdef char *scratch = <char *> borrow_parts(threads, bytes, 0)
     with nogil:
-        run_tasks(correlate_task, &all_parts, sizeof(Parts), most * count, threads, scratch, bytes)
+        run_tasks(correlate_task, parts, count * sizeof(Correlation), most * count, threads, scratch, bytes)
     give_scratch_back(scratch)
 
 
 cdef inline int64_t tasks_of(const Correlation *c) noexcept nogil:
-    return c.cut.row_blocks * c.cut.column_blocks * c.x.groups * c.column_blocks
+    return c.cut.row_blocks * c.cut.column_blocks * c.x.groups * c.nc_blocks
 
 
 def conv(
@@ -451,8 +475,8 @@ def conv(
     c.x = forward_image(convolution, x, w, y, groups)
     c.w = floats(w, cnp.PyArray_SIZE(w))
     c.kernel_rows, c.kernel_columns = c.x.v.taps, c.x.h.taps
-    c.width = co // groups
-    c.w_tap, c.w_group, c.w_row, c.w_column = ci * co, c.width, co, 1
+    c.co = co // groups
+    c.w_tap, c.w_group, c.w_ci, c.w_co = ci * co, c.co, co, 1
     c.bias = <float *> NULL if bias is None else floats(bias, co)
     c.y = floats(y, pixels_of(&c.x) * co)
     c.activation, c.alpha = activation, alpha
@@ -494,8 +518,8 @@ def conv_backward_input(
         c.w = floats(w, cnp.PyArray_SIZE(w))
         c.kernel_rows = w.shape[w.ndim - 4] if w.ndim > 3 else 1
         c.kernel_columns = w.shape[w.ndim - 3]
-        c.width = ci
-        c.w_tap, c.w_group, c.w_row, c.w_column = ci * co, co // groups, 1, co
+        c.co = ci
+        c.w_tap, c.w_group, c.w_ci, c.w_co = ci * co, co // groups, 1, co
         c.bias = <float *> NULL if bias is None else floats(bias, channels)
         c.y = floats(dx, cnp.PyArray_SIZE(dx))
         c.activation, c.alpha = activation, alpha

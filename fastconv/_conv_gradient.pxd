@@ -10,14 +10,15 @@ cdef struct KernelGradient:
     const kernel_table *table
     Image x
     const float *dy
-    int64_t width                          # columns of a group
+    int64_t co                             # output channels of a group
     float *dw
-    # A task sums a chunk of the blocks of pixels into a slice of the channels times a block of columns, in a plane of
-    # the kernel. It does so for a bundle of groups, whose channels are read together.
+    # A task sums a chunk of the blocks of pixels into a slice of the input channels times nc output channels, in a plane
+    # of the kernel. It does so for a bundle of groups, whose channels are read together. The kc products of a sum are
+    # the pixels of a block.
     Cut cut
     int64_t bundle, bundles
     int64_t slice, slices
-    int64_t column_block, column_blocks
+    int64_t nc, nc_blocks
     int64_t chunk, chunks                  # blocks of pixels in a chunk
     float *partials                        # dw of all chunks except the first
     bint fetching                          # a kernel of one tap: the next block of pixels is fetched

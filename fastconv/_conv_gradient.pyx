@@ -1,21 +1,20 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
 """The gradient of a convolution with respect to its kernel: the tiles of a correlation sum over pixels."""
 cimport numpy as cnp
-from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t
 
 from fastconv._core cimport (
     borrow_parts,
-    flush_denormals,
     gemm_tile,
     give_scratch_back,
     kernel_table,
-    restore_denormals,
+    run_phases,
+    task_phase,
     threads_for,
     tiles,
 )
 from fastconv._geometry cimport (
-    GEMM_DEPTH,
+    KC,
     TASKS,
     Block,
     Image,
@@ -29,7 +28,6 @@ from fastconv._geometry cimport (
     forward_image,
     groups_of,
     in_place,
-    look,
     multiply,
     outputs_inside,
     pixels_of,
@@ -37,8 +35,11 @@ from fastconv._geometry cimport (
     sparse,
     taps_of,
     tile_vectors,
+    view_block,
     widest,
 )
+
+from fastconv._geometry import fill_bias
 
 cnp.import_array()
 
@@ -51,8 +52,8 @@ cdef extern from * nogil:
 # Cuts depend only on shapes, so that the bits of a result do not depend on the number of threads.
 cdef enum:
     BUNDLE_CHANNELS = 64                   # of groups that sum over pixels together: full cache lines
-    PIXEL_DEPTH = 384                      # pixels of a block, which tiles sum over
-    FETCHED_DEPTH = 96                     # the same if the pixels of the next block are fetched at the same time
+    PIXEL_KC = 384                      # pixels of a block, which tiles sum over
+    FETCHED_KC = 96                     # the same if the pixels of the next block are fetched at the same time
     FETCHED_SLICE = 256                    # channels of these pixels: 96 KB a block
     ZONED_CHANNELS = 10                    # fewer channels of a tap do not fill tiles
     CACHE_LINE = 16                        # floats
@@ -60,9 +61,9 @@ cdef enum:
 
 
 cdef struct Ahead:
-    # The inputs of a later block of pixels: runs of `depth` floats at x, and runs of `columns` floats at dy.
+    # The inputs of a later block of pixels: runs of `channels` floats at x, and runs of `columns` floats at dy.
     const float **x
-    int64_t pixels, depth
+    int64_t pixels, channels
     const float *dy
     int64_t dy_pixel, columns
     int64_t fetched                        # pixels fetched so far
@@ -76,24 +77,24 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     g.fetching = taps_of(x) == 1 and in_place(x)
     if g.fetching:
         # Each block of columns reads all pixels. If there are many pixels, they are cut first.
-        most_parts = min(most_parts, pixels_of(x) // PIXEL_DEPTH)
+        most_parts = min(most_parts, pixels_of(x) // PIXEL_KC)
         parts = max(min(TASKS // x.groups, most_parts), 1)
-        g.slice = even_parts(x.depth, FETCHED_SLICE)
+        g.slice = even_parts(x.ci, FETCHED_SLICE)
     else:
-        g.slice = even_parts(x.depth, max(GEMM_DEPTH // taps, 16))
-    g.slices = ceil_div(x.depth, g.slice)
-    g.bundle = min(max(BUNDLE_CHANNELS // x.depth, 1), x.groups) if g.slices == 1 and not g.fetching else 1
+        g.slice = even_parts(x.ci, max(KC // taps, 16))
+    g.slices = ceil_div(x.ci, g.slice)
+    g.bundle = min(max(BUNDLE_CHANNELS // x.ci, 1), x.groups) if g.slices == 1 and not g.fetching else 1
     g.bundles = ceil_div(x.groups, g.bundle)
-    g.column_blocks = ceil_div(TASKS, 2 * g.slices * g.bundles * x.d.taps * parts)
-    g.column_block = ceil_div(ceil_div(g.width, g.column_blocks), tile_columns) * tile_columns
-    g.column_blocks = ceil_div(g.width, g.column_block)
+    g.nc_blocks = ceil_div(TASKS, 2 * g.slices * g.bundles * x.d.taps * parts)
+    g.nc = ceil_div(ceil_div(g.co, g.nc_blocks), tile_columns) * tile_columns
+    g.nc_blocks = ceil_div(g.co, g.nc)
     # If there are strides, a bundle reads pixels in many cache lines: copying these pixels pays.
     g.zoned = not in_place(x) and (
         sparse(x) or (g.slice >= ZONED_CHANNELS and (g.bundle == 1 or x.h.stride == 1)))
     copied = not (in_place(x) or g.zoned)
-    g.cut = cut_pixels(x, g.bundle * g.slice, FETCHED_DEPTH if g.fetching else PIXEL_DEPTH, copied)
+    g.cut = cut_pixels(x, g.bundle * g.slice, FETCHED_KC if g.fetching else PIXEL_KC, copied)
     # If dw is too small to be shared among tasks, a fixed number of partial sums over the pixels are added up in order.
-    parts = min(TASKS // (g.slices * g.column_blocks * g.bundles * x.d.taps), most_parts)
+    parts = min(TASKS // (g.slices * g.nc_blocks * g.bundles * x.d.taps), most_parts)
     blocks = g.cut.row_blocks * g.cut.column_blocks
     g.chunk = even_parts(blocks, ceil_div(blocks, max(parts, 1)))
     g.chunks = ceil_div(blocks, g.chunk)
@@ -104,29 +105,81 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     ) // 64 * 64
 
 
-cdef void list_elements(
-    const KernelGradient *g, const View *view, int64_t channel, int64_t depth, const float **rows
-) noexcept nogil:
-    """List the inputs of the first pixel for the elements (i, j, k) of a slice of a plane of the kernel.
+cdef struct Part:
+    # The part of dw that a task sums: some channels of some groups, in a plane of the kernel, over a chunk of blocks
+    int64_t group, groups                  # of a bundle
+    int64_t channel, channels              # input channels of each group: the first, and their number
+    int64_t first, end                     # output channels of each group
+    int64_t plane
+    int64_t block, last_block
+    float *dw                              # the plane of the kernel
 
-    The slice begins at `channel`.
+
+cdef struct Memory:
+    # The scratch memory of a task
+    float *panel
+    float *packed
+    const float **rows                     # the inputs of the first pixel, for each element of a slice of dw
+    float **out                            # the addresses of these elements
+    int64_t *offsets
+    int64_t *starts
+    const float **ahead                    # pixels of the next block
+
+
+cdef Part part_of(const KernelGradient *g, int64_t task) noexcept nogil:
+    cdef Part p
+    cdef int64_t blocks = g.cut.row_blocks * g.cut.column_blocks, chunk
+    p.first = task % g.nc_blocks * g.nc
+    p.end = min(p.first + g.nc, g.co)
+    task //= g.nc_blocks
+    p.channel = task % g.slices * g.slice
+    p.channels = min(g.slice, g.x.ci - p.channel)
+    task //= g.slices
+    p.group = task % g.bundles * g.bundle
+    p.groups = min(g.bundle, g.x.groups - p.group)
+    task //= g.bundles
+    p.plane = task % g.x.d.taps
+    chunk = task // g.x.d.taps
+    p.block, p.last_block = chunk * g.chunk, min((chunk + 1) * g.chunk, blocks) - 1
+    p.dw = g.dw if chunk == 0 else g.partials + (chunk - 1) * g.dw_floats
+    p.dw += p.plane * (g.dw_floats // g.x.d.taps)
+    return p
+
+
+cdef Memory divide(const KernelGradient *g, const Part *p, char *scratch) noexcept nogil:
+    cdef int64_t elements = g.x.v.taps * g.x.h.taps * p.channels
+    cdef Memory m
+    m.panel = <float *> scratch
+    m.packed = m.panel + g.cut.panel_floats
+    m.rows = <const float **> (m.packed + g.packed_floats)
+    m.out = <float **> (m.rows + elements)
+    m.offsets = <int64_t *> (m.out + elements)
+    m.starts = m.offsets + g.cut.rows
+    m.ahead = <const float **> (m.starts + g.cut.rows)
+    return m
+
+
+cdef void list_elements(
+    const KernelGradient *g, const Part *p, int64_t member, const View *view, const Memory *m
+) noexcept nogil:
+    """List the inputs of the first pixel for the elements (i, j, k) of a part of dw, and the addresses of these.
+
+    `member` counts the groups of the bundle.
     """
+    cdef const float **rows = m.rows
+    cdef float **out = m.out
+    cdef const float *x
+    cdef float *dw = p.dw + (p.channel * g.x.groups + p.group + member) * g.co
     cdef int64_t i, j, k
     for i in range(g.x.v.taps):
         for j in range(g.x.h.taps):
-            for k in range(depth):
-                rows[k] = view.data + channel + i * g.x.v.step * view.row + j * g.x.h.step * view.pixel + k
-            rows += depth
-
-
-cdef void list_gradients(
-    const KernelGradient *g, float *dw, int64_t group, int64_t k, int64_t depth, float **out
-) noexcept nogil:
-    """List the addresses at which the gradients of these elements are written."""
-    cdef int64_t taps = g.x.v.taps * g.x.h.taps, tap, i
-    for tap in range(taps):
-        for i in range(depth):
-            out[tap * depth + i] = dw + ((tap * g.x.depth + k + i) * g.x.groups + group) * g.width
+            x = view.data + member * g.x.ci + i * g.x.v.step * view.row + j * g.x.h.step * view.pixel
+            for k in range(p.channels):
+                rows[k] = x + k
+                out[k] = dw + k * g.x.groups * g.co
+            rows += p.channels
+            out += p.channels
+            dw += g.x.channels * g.co
 
 
 cdef int64_t list_rows(const Image *x, const View *view, const Block *block, int64_t *offsets) noexcept nogil:
@@ -162,36 +215,40 @@ cdef void list_runs(
 
 
 cdef void multiply_inside(
-    const KernelGradient *g, const View *view, const Block *block, int64_t plane, int64_t depth, gemm_tile *tile,
-    const float **rows, float **out, int vectors
+    const KernelGradient *g, const Part *p, const View *view, const Block *block, gemm_tile *tile, const Memory *m,
+    int vectors
 ) noexcept nogil:
     """Call `multiply` tap by tap. A tap sums only over the pixels of a block that read inputs by it."""
-    cdef int64_t i, j
+    cdef int64_t i, j, first = 0
     for i in range(g.x.v.taps):
         for j in range(g.x.h.taps):
-            list_runs(&g.x, view, block, plane, i, j, tile)
-            multiply(g.table, tile, rows, out, depth, vectors)
-            rows += depth
-            out += depth
+            list_runs(&g.x, view, block, p.plane, i, j, tile)
+            multiply(g.table, tile, m.rows + first, m.out + first, p.channels, vectors)
+            first += p.channels
 
 
-cdef Ahead look_ahead(
-    const KernelGradient *g, int64_t i, int64_t channel, int64_t depth, int64_t column, int64_t columns,
-    const float **pixels
-) noexcept nogil:
-    """Return the inputs that the i-th block of pixels reads in x and dy."""
-    cdef Block block = cut_block(&g.x, &g.cut, i)
-    cdef View view = look(&g.x, &block, 0, 1, channel, depth, NULL)
+cdef Ahead look_ahead(const KernelGradient *g, const Part *p, int64_t i, const float **pixels) noexcept nogil:
+    """Return the inputs that the i-th block of pixels reads in x and dy; none after the last block."""
+    cdef Block block
+    cdef View view
     cdef int64_t r, c
     cdef const float *start
+    if not g.fetching or i > p.last_block:
+        return Ahead(pixels, 0, 0, NULL, 0, 0, 0)
+    block = cut_block(&g.x, &g.cut, i)
+    view = view_block(&g.x, &block, 0, 1, p.group * g.x.ci + p.channel, p.channels, NULL)
     for r in range(block.rows):
         start = view.data + row_offset(&g.x, &view, block.row + r)
         for c in range(block.columns):
             pixels[r * block.columns + c] = start + c * g.x.h.stride * view.pixel
     return Ahead(
-        pixels, block.rows * block.columns, depth,
-        g.dy + (block.row * g.x.h.outputs + block.column) * g.x.groups * g.width + column, g.x.groups * g.width,
-        columns, 0)
+        pixels, block.rows * block.columns, p.channels, gradients_of(g, &block, p.group) + p.first, g.x.groups * g.co,
+        p.end - p.first, 0)
+
+
+cdef inline const float *gradients_of(const KernelGradient *g, const Block *block, int64_t group) noexcept nogil:
+    """Return the address of dy of a group at the first pixel of a block."""
+    return g.dy + ((block.row * g.x.h.outputs + block.column) * g.x.groups + group) * g.co
 
 
 cdef inline void fetch_run(const float *run, int64_t size) noexcept nogil:
@@ -204,7 +261,7 @@ cdef void fetch(Ahead *ahead, int64_t pixels) noexcept nogil:
     """Prefetch the first `pixels` pixels, except pixels already fetched: memory is slower than the sums."""
     cdef int64_t i
     for i in range(ahead.fetched, pixels):
-        fetch_run(ahead.x[i], ahead.depth)
+        fetch_run(ahead.x[i], ahead.channels)
         fetch_run(ahead.dy + i * ahead.dy_pixel, ahead.columns)
     ahead.fetched = max(ahead.fetched, pixels)
 
@@ -225,76 +282,67 @@ cdef void multiply_fetching(
         first = last
 
 
-cdef void sum_chunk(const KernelGradient *g, int64_t task, char *scratch) noexcept nogil:
-    """Sum a slice of dw over a chunk of the pixels."""
-    cdef const Image *x = &g.x
-    cdef int64_t first = task % g.column_blocks * g.column_block, end = min(first + g.column_block, g.width)
-    cdef int64_t k = task // g.column_blocks % g.slices * g.slice, depth = min(g.slice, x.depth - k)
-    cdef int64_t group = task // (g.column_blocks * g.slices) % g.bundles * g.bundle
-    cdef int64_t groups = min(g.bundle, x.groups - group)
-    cdef int64_t plane = task // (g.column_blocks * g.slices * g.bundles) % x.d.taps
-    cdef int64_t chunk = task // (g.column_blocks * g.slices * g.bundles * x.d.taps)
-    cdef float *dw = (
-        (g.dw if chunk == 0 else g.partials + (chunk - 1) * g.dw_floats) + plane * (g.dw_floats // x.d.taps))
-    cdef int64_t elements = x.v.taps * x.h.taps * depth, dy_pixel = x.groups * g.width
-    cdef int64_t last = min((chunk + 1) * g.chunk, g.cut.row_blocks * g.cut.column_blocks)
+cdef int next_tile(
+    const KernelGradient *g, int64_t end, const float *dy, int64_t pixels, gemm_tile *tile, float *packed
+) noexcept nogil:
+    """Let a tile read its next columns of dy, packed unless it has no others; return its number of vectors of columns.
 
-    cdef float *panel = <float *> scratch
-    cdef float *packed = panel + g.cut.panel_floats
-    cdef const float **rows = <const float **> (packed + g.packed_floats)
-    cdef float **out = <float **> (rows + elements)
-    cdef int64_t *offsets = <int64_t *> (out + elements)
-    cdef int64_t *starts = offsets + g.cut.rows
-    cdef const float **pixels = <const float **> (starts + g.cut.rows)
+    The tile may take the columns up to `end`.
+    """
+    cdef int vectors = tile_vectors(g.table, end - tile.column)
+    cdef int64_t pixel = g.x.groups * g.co
+    tile.b_step = vectors * g.table.vector_floats
+    tile.columns = min(tile.b_step, end - tile.column)
+    tile.b = dy + tile.column
+    if not tile.columns == tile.b_step == pixel:
+        g.table.f32_pack_rows(packed, tile.b_step, tile.b, pixels, pixel, tile.columns)
+        tile.b = packed
+    return vectors
 
-    cdef Ahead ahead
-    cdef gemm_tile tile
-    cdef Block block
-    cdef View view
-    cdef const float *dy
-    cdef int64_t i, member
+
+cdef void sum_block(
+    const KernelGradient *g, const Part *p, int64_t i, gemm_tile *tile, const Memory *m
+) noexcept nogil:
+    """Add the products of the i-th block of pixels to a part of dw, group by group and tile by tile."""
+    cdef Block block = cut_block(&g.x, &g.cut, i)
+    cdef View view = view_block(
+        &g.x, &block, p.plane, 1, p.group * g.x.ci + p.channel, p.channels + (p.groups - 1) * g.x.ci,
+        <float *> NULL if g.zoned else m.panel)
+    cdef Ahead ahead = look_ahead(g, p, i + 1, m.ahead)
+    cdef int64_t elements = g.x.v.taps * g.x.h.taps * p.channels, pixels = block.rows * block.columns, member
     cdef int vectors
-    tile.offsets = offsets
-    tile.starts = starts if g.zoned else NULL
+    tile.step = g.x.h.stride * view.pixel
+    if not g.zoned:
+        tile.segments = list_rows(&g.x, &view, &block, m.offsets)
+        tile.depth = pixels // tile.segments
+    for member in range(p.groups):
+        list_elements(g, p, member, &view, m)
+        tile.column = p.first
+        while tile.column < p.end:
+            vectors = next_tile(g, p.end, gradients_of(g, &block, p.group + member), pixels, tile, m.packed)
+            if g.zoned:
+                multiply_inside(g, p, &view, &block, tile, m, vectors)
+            else:
+                multiply_fetching(
+                    g.table, tile, m.rows, m.out, elements, vectors, &ahead, (tile.column - p.first) * elements,
+                    (p.end - p.first) * elements)
+            tile.column += tile.columns
+
+
+cdef void sum_chunk(const void *work, int64_t task, char *scratch) noexcept nogil:
+    """Sum a part of dw over a chunk of the pixels, block by block."""
+    cdef const KernelGradient *g = <const KernelGradient *> work
+    cdef Part p = part_of(g, task)
+    cdef Memory m = divide(g, &p, scratch)
+    cdef gemm_tile tile
+    cdef int64_t i
+    tile.offsets = m.offsets
+    tile.starts = m.starts if g.zoned else NULL
     tile.bias = NULL
     tile.activation = LINEAR
     tile.accumulate = False
-    for i in range(chunk * g.chunk, last):
-        block = cut_block(x, &g.cut, i)
-        view = look(
-            x, &block, plane, 1, group * x.depth + k, depth + (groups - 1) * x.depth,
-            <float *> NULL if g.zoned else panel)
-        tile.step = x.h.stride * view.pixel
-        if not g.zoned:
-            tile.segments = list_rows(x, &view, &block, offsets)
-            tile.depth = block.rows * block.columns // tile.segments
-        if g.fetching and i + 1 < last:
-            ahead = look_ahead(
-                g, i + 1, group * x.depth + k, depth, group * g.width + first, end - first, pixels)
-        else:
-            ahead.pixels = ahead.fetched = 0
-        for member in range(groups):
-            list_elements(g, &view, member * x.depth, depth, rows)
-            list_gradients(g, dw, group + member, k, depth, out)
-            tile.column = first
-            while tile.column < end:
-                vectors = tile_vectors(g.table, end - tile.column)
-                tile.b_step = vectors * g.table.vector_floats
-                tile.columns = min(tile.b_step, end - tile.column)
-                dy = g.dy + (
-                    (block.row * x.h.outputs + block.column) * dy_pixel + (group + member) * g.width + tile.column)
-                if tile.columns == tile.b_step == dy_pixel:
-                    tile.b = dy
-                else:
-                    g.table.f32_pack_rows(packed, tile.b_step, dy, block.rows * block.columns, dy_pixel, tile.columns)
-                    tile.b = packed
-                if g.zoned:
-                    multiply_inside(g, &view, &block, plane, depth, &tile, rows, out, vectors)
-                else:
-                    multiply_fetching(
-                        g.table, &tile, rows, out, elements, vectors, &ahead, (tile.column - first) * elements,
-                        (end - first) * elements)
-                tile.column += tile.columns
+    for i in range(p.block, p.last_block + 1):
+        sum_block(g, &p, i, &tile, &m)
         tile.accumulate = True
 
 
@@ -306,24 +354,25 @@ cdef void add_partials(float *sums, const float *partials, int64_t count, int64_
             sums[i] += partials[k * size + i]
 
 
+cdef void add_chunks(const void *work, int64_t part, char *scratch) noexcept nogil:
+    """Add a part of the partial sums to dw."""
+    cdef const KernelGradient *g = <const KernelGradient *> work
+    add_partials(g.dw, g.partials, g.chunks - 1, g.dw_floats, part)
+
+
 cdef void correlate_gradients(KernelGradient *g) except *:
     """Run the tasks of a gradient on `threads_for` threads, then add its partial sums."""
     g.table = tiles()
-    g.dw_floats = taps_of(&g.x) * g.x.channels * g.width
+    g.dw_floats = taps_of(&g.x) * g.x.channels * g.co
     cut_kernel_gradient(g)
-    cdef int64_t tasks = g.chunks * g.x.d.taps * g.bundles * g.slices * g.column_blocks, task
+    cdef int64_t tasks = g.chunks * g.x.d.taps * g.bundles * g.slices * g.nc_blocks
     cdef int threads = threads_for(<double> pixels_of(&g.x) * g.dw_floats)
     cdef char *scratch = <char *> borrow_parts(
         threads, g.scratch_bytes, (g.chunks - 1) * g.dw_floats * sizeof(float))
-    cdef unsigned state = 0
+    cdef task_phase[2] phases = [task_phase(sum_chunk, tasks), task_phase(add_chunks, TASKS)]
     g.partials = <float *> (scratch + threads * g.scratch_bytes)
-    with nogil, parallel(num_threads=threads):
-        state = flush_denormals()
-        for task in prange(tasks, schedule="dynamic"):
-            sum_chunk(g, task, scratch + threadid() * g.scratch_bytes)
-        for task in prange(TASKS):
-            add_partials(g.dw, g.partials, g.chunks - 1, g.dw_floats, task)
-        restore_denormals(state)
+    with nogil:
+        run_phases(phases, 2 if g.chunks > 1 else 1, g, sizeof(KernelGradient), threads, scratch, g.scratch_bytes)
     give_scratch_back(scratch)
 
 
@@ -337,10 +386,10 @@ def conv_backward_kernel(
     cdef KernelGradient g
     cdef int64_t groups = groups_of(x.shape[x.ndim - 1], dw), co = dw.shape[dw.ndim - 1]
     if cnp.PyArray_SIZE(dy) == 0:
-        (<object> dw)[...] = 0
+        fill_bias(dw, None, LINEAR, 0)
         return
     g.x = forward_image(convolution, x, dw, dy, groups)
     g.dy = floats(dy, pixels_of(&g.x) * co)
-    g.width = co // groups
+    g.co = co // groups
     g.dw = floats(dw, cnp.PyArray_SIZE(dw))
     correlate_gradients(&g)

@@ -18,8 +18,8 @@ cdef struct Image:
     const float *data
     int64_t images
     Axis d, v, h                           # depth, vertical, horizontal
-    int64_t channels                       # of a pixel in memory: groups * depth
-    int64_t groups, depth
+    int64_t channels                       # of a pixel in memory: groups * ci
+    int64_t groups, ci
 
 
 cdef struct Block:
@@ -28,7 +28,7 @@ cdef struct Block:
 
 
 cdef struct Cut:
-    # The division of all output pixels into blocks.
+    # The division of all output pixels into blocks. The pixels of a block are BLIS's mc rows of the left factor.
     int64_t rows, columns                  # of a block
     int64_t row_blocks, column_blocks
     int64_t panel_floats                   # of the panel of a block
@@ -141,12 +141,13 @@ cdef Image backward_image(
     convolution, cnp.ndarray dy, cnp.ndarray w, cnp.ndarray dx, tuple phase, int64_t groups) except *
 cdef void check_addresses(
     int64_t images, const Axis *d, const Axis *v, const Axis *h, int64_t channels) except *
+cdef void fill_pixels(float *y, const float *bias, int64_t pixels, int64_t channels) noexcept nogil
 cdef int64_t taps_of(const Image *x) noexcept nogil
 cdef int64_t pixels_of(const Image *x) noexcept nogil
 
 cdef Cut cut_pixels(const Image *x, int64_t channels, int64_t pixels, bint copied) noexcept nogil
 cdef Block cut_block(const Image *x, const Cut *cut, int64_t i) noexcept nogil
-cdef View look(
+cdef View view_block(
     const Image *x, const Block *block, int64_t tap, int64_t taps, int64_t channel, int64_t channels, float *panel
 ) noexcept nogil
 
@@ -163,6 +164,8 @@ cdef Axis forward_axis_of(
     cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple strides, tuple padding, tuple dilation, int64_t following
 ) except *
 
+# Blocks are named as in BLIS (Van Zee and van de Geijn 2015, after Goto and van de Geijn 2008): y (m, n) := a (m, k)
+# b (k, n) is computed by mc rows, nc columns and kc products at a time, in register tiles of mr rows and nr columns.
 cdef enum:
-    GEMM_DEPTH = 640    # rows of packed columns, or taps times channels of a slice: 160 KB at the widest tile
+    KC = 640     # taps times channels at a time: 160 KB of packed columns at the widest tile
     TASKS = 16    # pieces of work: they divide evenly among few threads, and depend only on shapes

@@ -8,13 +8,11 @@ missing, it has a single pixel and a single tap, so that the same loop nest serv
 import itertools
 import math
 
-import numpy as np
-
 cimport numpy as cnp
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-from fastconv._core cimport gemm_tile, kernel_table, size_product, tiles
+from fastconv._core cimport gemm_tile, kernel_table, run_tasks, size_product, threads_for, tiles
 
 cnp.import_array()
 
@@ -177,6 +175,16 @@ def phases(tuple strides, tuple padding, tuple dilation, cnp.ndarray w, cnp.ndar
     ]))
 
 
+cdef struct Fill:
+    # y = act(bias), pixel by pixel
+    const kernel_table *table
+    float *y
+    const float *bias
+    int64_t pixels, channels
+    int activation
+    float alpha
+
+
 def fill_unreached(cnp.ndarray y, cnp.ndarray w, bias, tuple strides, tuple dilation, int activation, float alpha):
     """y = act(bias), if no tap of the kernel w reaches some phases of the strides"""
     if all(math.gcd(s, d) == 1 and s <= k for s, d, k in zip(strides, dilation, (<object> w).shape)):
@@ -186,10 +194,44 @@ def fill_unreached(cnp.ndarray y, cnp.ndarray w, bias, tuple strides, tuple dila
 
 def fill_bias(cnp.ndarray y, bias, int activation, float alpha):
     """y = act(bias)"""
-    cdef cnp.ndarray start = np.zeros(1, np.float32) if bias is None else bias.copy()
-    cdef float *values = floats(start, cnp.PyArray_SIZE(start))
-    tiles().f32_activate(values, values, cnp.PyArray_SIZE(start), activation, alpha, False)
-    (<object> y)[...] = start
+    cdef int64_t channels = y.shape[y.ndim - 1]
+    if cnp.PyArray_SIZE(y) == 0:
+        return
+    cdef Fill f = Fill(tiles(), floats(y, cnp.PyArray_SIZE(y)), NULL, 0, channels, activation, alpha)
+    f.bias = <float *> NULL if bias is None else floats(bias, channels)
+    f.pixels = cnp.PyArray_SIZE(y) // channels
+    with nogil:
+        run_tasks(fill_part, &f, sizeof(Fill), TASKS, threads_for(<double> f.pixels * channels), NULL, 0)
+
+
+cdef void fill_part(const void *work, int64_t task, char *scratch) noexcept nogil:
+    """Fill one of TASKS parts of the pixels."""
+    cdef const Fill *f = <const Fill *> work
+    cdef int64_t first = f.pixels * task // TASKS, pixels = f.pixels * (task + 1) // TASKS - first
+    cdef float *y = f.y + first * f.channels
+    if pixels == 0:
+        return
+    fill_pixels(y, f.bias, 1, f.channels)
+    f.table.f32_activate(y, y, f.channels, f.activation, f.alpha, False)
+    repeat(y, f.channels, pixels)
+
+
+cdef void fill_pixels(float *y, const float *bias, int64_t pixels, int64_t channels) noexcept nogil:
+    """y = bias, or 0 if it is NULL, for each of `pixels` pixels"""
+    if bias == NULL:
+        memset(y, 0, pixels * channels * sizeof(float))
+    else:
+        memcpy(y, bias, channels * sizeof(float))
+        repeat(y, channels, pixels)
+
+
+cdef inline void repeat(float *y, int64_t channels, int64_t pixels) noexcept nogil:
+    """Copy the first pixel of y to the pixels that follow."""
+    cdef int64_t size = channels * pixels, filled = channels, more
+    while filled < size:
+        more = min(filled, size - filled)
+        memcpy(y + filled, y, more * sizeof(float))
+        filled += more
 
 
 cdef inline bint block_in_place(const Image *x, const Block *block) noexcept nogil:
@@ -231,31 +273,44 @@ cdef Block cut_block(const Image *x, const Cut *cut, int64_t i) noexcept nogil:
         row, min(cut.rows, x.images * x.d.outputs * x.v.outputs - row), column, min(cut.columns, x.h.outputs - column))
 
 
-cdef View look(
+cdef View view_block(
     const Image *x, const Block *block, int64_t tap, int64_t taps, int64_t channel, int64_t channels, float *panel
 ) noexcept nogil:
     """Return the view of a block: channels channel..channel + channels, taps tap..tap + taps along the depth.
 
     If the block reads padding, its inputs are copied to `panel`, unless that is NULL.
     """
+    if panel == NULL or block_in_place(x, block):
+        return view_in_place(x, block, tap, channel)
+    return view_of_copy(x, block, tap, taps, channel, channels, panel)
+
+
+cdef inline View view_in_place(const Image *x, const Block *block, int64_t tap, int64_t channel) noexcept nogil:
+    cdef View view
+    cdef int64_t left = x.h.first + block.column * x.h.stride
+    view.planes = x.d.inputs
+    view.plane_stride = x.d.stride
+    view.first_row = 0
+    view.rows = x.v.inputs
+    view.row = x.h.inputs * x.channels
+    view.pixel = x.channels
+    view.tap = x.d.step * view.rows * view.row
+    view.data = x.data + (
+        ((x.d.first + tap * x.d.step) * view.rows + x.v.first) * view.row + left * view.pixel + channel)
+    return view
+
+
+cdef inline View view_of_copy(
+    const Image *x, const Block *block, int64_t tap, int64_t taps, int64_t channel, int64_t channels, float *panel
+) noexcept nogil:
+    """Copy the rows that a block reads, with zeros for padding, and return the view of the copy."""
     cdef View view
     cdef int64_t last = block.row + block.rows - 1, first_plane = block.row // x.v.outputs
     cdef int64_t first_row = block.row % x.v.outputs * x.v.stride
     cdef int64_t planes = last // x.v.outputs - first_plane
     cdef int64_t rows = last % x.v.outputs * x.v.stride - first_row + reach(&x.v)
-    cdef int64_t left = x.h.first + block.column * x.h.stride, width, t, r, plane, id, ih
-    if panel == NULL or block_in_place(x, block):
-        view.planes = x.d.inputs
-        view.plane_stride = x.d.stride
-        view.first_row = 0
-        view.rows = x.v.inputs
-        view.row = x.h.inputs * x.channels
-        view.pixel = x.channels
-        view.tap = x.d.step * view.rows * view.row
-        view.data = x.data + (
-            ((x.d.first + tap * x.d.step) * view.rows + x.v.first) * view.row + left * view.pixel + channel)
-        return view
-    width = (block.columns - 1) * x.h.stride + reach(&x.h)
+    cdef int64_t left = x.h.first + block.column * x.h.stride
+    cdef int64_t width = (block.columns - 1) * x.h.stride + reach(&x.h), t, r
     view.planes = x.d.outputs
     view.plane_stride = 1
     view.rows = axis_span(&x.v)
@@ -266,19 +321,25 @@ cdef View look(
     view.data = panel
     for t in range(tap, tap + taps):
         for r in range(view.first_row, view.first_row + planes * view.rows + rows):
-            plane = r // view.rows
-            id = plane % x.d.outputs * x.d.stride + x.d.first + t * x.d.step
-            ih = r % view.rows + x.v.first
-            if 0 <= id < x.d.inputs and 0 <= ih < x.v.inputs:
-                plane = plane // x.d.outputs * x.d.inputs + id
-                copy_row(panel, x, (plane * x.v.inputs + ih) * x.h.inputs, left, width, channel, channels)
-            else:
-                memset(panel, 0, view.row * sizeof(float))
+            copy_row(panel, x, r // view.rows, t, r % view.rows, left, width, channel, channels)
             panel += view.row
     return view
 
 
 cdef inline void copy_row(
+    float *to, const Image *x, int64_t plane, int64_t tap, int64_t row, int64_t left, int64_t width, int64_t channel,
+    int64_t channels
+) noexcept nogil:
+    """Copy the row that a tap along the depth of an output plane reads, `row` rows below the first of the windows."""
+    cdef int64_t id = plane % x.d.outputs * x.d.stride + x.d.first + tap * x.d.step, ih = row + x.v.first
+    if 0 <= id < x.d.inputs and 0 <= ih < x.v.inputs:
+        plane = plane // x.d.outputs * x.d.inputs + id
+        copy_pixels(to, x, (plane * x.v.inputs + ih) * x.h.inputs, left, width, channel, channels)
+    else:
+        memset(to, 0, width * channels * sizeof(float))
+
+
+cdef inline void copy_pixels(
     float *to, const Image *x, int64_t row, int64_t left, int64_t width, int64_t channel, int64_t channels
 ) noexcept nogil:
     """Copy `width` pixels from column `left` of the input row that starts at pixel `row`; write zeros outside of it."""

@@ -46,10 +46,10 @@ def matmul(
     c.x = matrix_rows(a)
     c.w = floats(b, a.shape[1] * y.shape[1])
     c.kernel_rows = c.kernel_columns = 1
-    c.width = y.shape[1]
+    c.co = y.shape[1]
     c.w_tap = c.w_group = 0
-    c.w_row = 1 if transpose_b else b.shape[1]
-    c.w_column = b.shape[1] if transpose_b else 1
+    c.w_ci = 1 if transpose_b else b.shape[1]
+    c.w_co = b.shape[1] if transpose_b else 1
     c.bias = <float *> NULL if bias is None else floats(bias, y.shape[1])
     c.y = floats(y, a.shape[0] * y.shape[1])
     c.activation, c.alpha = activation, alpha
@@ -69,7 +69,7 @@ def matmul_transposed(
         return
     g.x = matrix_rows(a)
     g.dy = floats(b, a.shape[0] * b.shape[1])
-    g.width = b.shape[1]
+    g.co = b.shape[1]
     g.dw = floats(y, a.shape[1] * b.shape[1])
     correlate_gradients(&g)
 
