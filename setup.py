@@ -75,16 +75,22 @@ def extension(name, *sources):
 
 EXTENSIONS = [
     extension("_core", "fastconv/csrc/dispatch.c"),
+    extension("_arrays"),
     extension("_conv"),
     extension("_conv_gradient"),
     extension("_conv_spread"),
+    extension("_elementwise"),
     extension("_fourier"),
     extension("_geometry"),
     extension("_grouped"),
     extension("_image"),
     extension("_matmul"),
-    extension("_stream"),
+    extension("_normalization"),
+    extension("_pad"),
     extension("_planes"),
+    extension("_pool"),
+    extension("_reduce"),
+    extension("_rows"),
     extension("_winograd"),
 ]
 

@@ -12,17 +12,23 @@ import pytest
 
 SOURCES = Path(__file__).parents[1] / "fastconv"
 MODULES = [
+    "_arrays",
     "_conv",
     "_conv_gradient",
     "_conv_spread",
     "_core",
+    "_elementwise",
     "_fourier",
     "_geometry",
     "_grouped",
     "_image",
     "_matmul",
+    "_normalization",
+    "_pad",
     "_planes",
-    "_stream",
+    "_pool",
+    "_reduce",
+    "_rows",
     "_winograd",
 ]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import fastconv._core as _core
 import fastconv.config as config
-from fastconv._stream import BINARY, UNARY
+from fastconv._elementwise import BINARY, UNARY
 from fastconv.backends.cpu.algorithms import choose
 from fastconv.backends.cpu.backend import Cpu
 from fastconv.backends.cpu.explain import explain_conv

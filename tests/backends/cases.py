@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastconv import _stream
+from fastconv import _elementwise
 from fastconv.backends.formulas import ACTIVATIONS
 
 
@@ -18,7 +18,7 @@ def positive(rng, *shape):
 
 # name of a case: (method, its arrays for (rows, channels), its other arguments).
 # functions that NumPy has
-UNARY, BINARY = ([f for f in table if hasattr(np, f)] for table in (_stream.UNARY, _stream.BINARY))
+UNARY, BINARY = ([f for f in table if hasattr(np, f)] for table in (_elementwise.UNARY, _elementwise.BINARY))
 SCALARS = np.array([0.9, 0.05, 0.03, 1.5], np.float32)
 
 CASES = {

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from fastconv import _stream
+from fastconv import _arrays, _elementwise
 from fastconv.backends.cpu import stream
 from fastconv.backends.cpu.backend import Cpu
 from fastconv.backends.formulas import ACTIVATIONS
@@ -217,9 +217,9 @@ def test_large_padding_is_nontemporal(isa, rng):
 
 def test_results_of_an_impossible_size():
     with pytest.raises(ValueError, match="negative dimensions"):
-        _stream.output_array(None, (-64, -64))
+        _arrays.output_array(None, (-64, -64))
     with pytest.raises((MemoryError, ValueError)):
-        _stream.output_array(None, (1 << 40, 1 << 5))
+        _arrays.output_array(None, (1 << 40, 1 << 5))
 
 
 # ---- exp and related functions ---------------------------------------------------------------------------------------
@@ -484,7 +484,7 @@ def test_dropout_has_the_bits_of_the_reference(isa, rng, n, rate):
 def test_large_arrays_use_the_kernel_and_small_arrays_numpy(monkeypatch, rng):
     monkeypatch.undo()
     taken = []
-    monkeypatch.setattr(_stream, "elementwise", lambda function, z, *arrays: taken.append(z.shape))
+    monkeypatch.setattr(_elementwise, "elementwise", lambda function, z, *arrays: taken.append(z.shape))
     vector = normal(rng, 16)
     for rows in (100, 500, 1 << 14):
         x = normal(rng, rows, 16)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import fastconv._image as _image
-from fastconv._stream import contiguous, dense_float32, output_array
+from fastconv._arrays import contiguous, dense_float32, output_array
 from fastconv.backends.cpu.algorithms.choose import choose
 from fastconv.backends.cpu.algorithms.matmul import MATMUL, choose_matmul, matmul_transposed
 from fastconv.backends.cpu.kernel import CpuKernel, float32, is_filled, run_into

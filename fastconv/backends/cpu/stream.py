@@ -13,8 +13,13 @@ from typing import Any
 
 import numpy as np
 
-import fastconv._stream as _stream
-from fastconv._stream import contiguous, integer_output_array, output_array, output_arrays
+import fastconv._elementwise as _elementwise
+import fastconv._normalization as _normalization
+import fastconv._pad as _pad
+import fastconv._pool as _pool
+import fastconv._reduce as _reduce
+import fastconv._rows as _rows
+from fastconv._arrays import contiguous, integer_output_array, output_array, output_arrays
 from fastconv.backends.cpu.kernel import float32
 from fastconv.backends.launch import Launch
 from fastconv.backends.reference import Array, Axes, Pair, Reference, Sides, normalized_axes
@@ -24,7 +29,7 @@ from fastconv.geometry import Pooling
 ACTIVATION_NUMBERS = {None: 0, "relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5, "clipped_relu": 6}
 
 # The functions that have a kernel, by the number of their arguments.
-TUNED = {1: _stream.UNARY, 2: _stream.BINARY}
+TUNED = {1: _elementwise.UNARY, 2: _elementwise.BINARY}
 
 # From this number of elements, an elementwise function is worth a second thread, and a kernel is faster than NumPy's
 # ufunc. With a vector of channels the limit is much lower, since NumPy processes one short row at a time.
@@ -48,7 +53,7 @@ class CpuStream(Reference):
         image, sides = padded_image(x.shape, pad_width)
         *sources, columns = [pad_source(n, *side, mode) for n, side in zip(image[1:-1], sides)]
         y = output_array(out, tuple([n + before + after for n, (before, after) in zip(x.shape, pad_width)]))
-        return Launch(y, _stream.pad, (y, x.reshape(image), sources, columns, sides[-1][0], value))
+        return Launch(y, _pad.pad, (y, x.reshape(image), sources, columns, sides[-1][0], value))
 
     @float32(Reference.pad_backward)
     def pad_backward(self, dy, *, pad_width, mode="constant", out=None):
@@ -61,11 +66,11 @@ class CpuStream(Reference):
         image, sides = padded_image(shape, pad_width)
         grown = tuple([n + sum(side) for n, side in zip(image, ((0, 0), *sides, (0, 0)))])
         if mode == "constant":
-            return Launch(dx, _stream.crop, (dx.reshape(image), dy.reshape(grown), corner(sides)))
+            return Launch(dx, _pad.crop, (dx.reshape(image), dy.reshape(grown), corner(sides)))
         if not dx.size:
             return None
         sources = [pad_source(n, *side, mode) for n, side in zip(image[1:3], sides)]
-        return Launch(dx, _stream.pad_backward, (dx.reshape(image), dy.reshape(grown), *sources, corner(sides)))
+        return Launch(dx, _pad.pad_backward, (dx.reshape(image), dy.reshape(grown), *sources, corner(sides)))
 
     def _pad_backward_twice(self, dx, dy, first, last, mode):
         self.pad_backward(self.pad_backward(dy, pad_width=first, mode=mode), pad_width=last, mode=mode, out=dx)
@@ -73,22 +78,22 @@ class CpuStream(Reference):
     @float32(Reference.max_pool)
     def max_pool(self, x, *, pooling, out=None):
         y = output_array(out, pooling.output_shape)
-        return Launch(y, _stream.max_pool, (y, x, pooling))
+        return Launch(y, _pool.max_pool, (y, x, pooling))
 
     @float32(Reference.min_pool)
     def min_pool(self, x, *, pooling, out=None):
         y = output_array(out, pooling.output_shape)
-        return Launch(y, _stream.min_pool, (y, x, pooling))
+        return Launch(y, _pool.min_pool, (y, x, pooling))
 
     @float32(Reference.max_pool_argmax)
     def max_pool_argmax(self, x, *, pooling, out=None):
         y, argmax = extremes(out, pooling.output_shape)
-        return Launch((y, argmax), _stream.max_pool, (y, x, pooling, argmax))
+        return Launch((y, argmax), _pool.max_pool, (y, x, pooling, argmax))
 
     @float32(Reference.min_pool_argmax)
     def min_pool_argmax(self, x, *, pooling, out=None):
         y, argmax = extremes(out, pooling.output_shape)
-        return Launch((y, argmax), _stream.min_pool, (y, x, pooling, argmax))
+        return Launch((y, argmax), _pool.min_pool, (y, x, pooling, argmax))
 
     @float32(Reference.extreme_pool_backward, seeds=1)
     def extreme_pool_backward(self, dy, argmax, *, pooling, out=None):
@@ -98,88 +103,88 @@ class CpuStream(Reference):
     @float32(Reference.average_pool)
     def average_pool(self, x, *, pooling, count_padding=False, out=None):
         y = output_array(out, pooling.output_shape)
-        return Launch(y, _stream.average_pool, (y, x, pooling, count_padding))
+        return Launch(y, _pool.average_pool, (y, x, pooling, count_padding))
 
     @float32(Reference.average_pool_backward)
     def average_pool_backward(self, dy, *, pooling, count_padding=False, out=None):
         dx = output_array(out, pooling.input_shape)
-        return Launch(dx, _stream.average_pool_backward, (dx, dy, pooling, count_padding))
+        return Launch(dx, _pool.average_pool_backward, (dx, dy, pooling, count_padding))
 
     # ---- activations ---------------------------------------------------------------------------------------------
 
     @float32(Reference.activate)
     def activate(self, x, *, activation, alpha=0.0, out=None):
         y = output_array(out, x.shape)
-        return Launch(y, _stream.activate, (y, x, ACTIVATION_NUMBERS[activation], alpha))
+        return Launch(y, _elementwise.activate, (y, x, ACTIVATION_NUMBERS[activation], alpha))
 
     @float32(Reference.activate_backward)
     def activate_backward(self, dy, y, *, activation, alpha=0.0, out=None):
         dx = output_array(out, y.shape)
-        return Launch(dx, _stream.activate_backward, (dx, dy, y, ACTIVATION_NUMBERS[activation], alpha))
+        return Launch(dx, _elementwise.activate_backward, (dx, dy, y, ACTIVATION_NUMBERS[activation], alpha))
 
     @float32(Reference.gate)
     def gate(self, x, *, linear, cubic, out=None):
         y = output_array(out, x.shape)
-        return Launch(y, _stream.gate, (y, x, linear, cubic))
+        return Launch(y, _elementwise.gate, (y, x, linear, cubic))
 
     @float32(Reference.gate_backward)
     def gate_backward(self, dy, x, *, linear, cubic, out=None):
         dx = output_array(out, x.shape)
-        return Launch(dx, _stream.gate_backward, (dx, dy, x, linear, cubic))
+        return Launch(dx, _elementwise.gate_backward, (dx, dy, x, linear, cubic))
 
     @float32(Reference.gelu)
     def gelu(self, x, *, out=None):
         y = output_array(out, x.shape)
-        return Launch(y, _stream.elementwise, ("gelu", y, x))
+        return Launch(y, _elementwise.elementwise, ("gelu", y, x))
 
     @float32(Reference.gelu_backward)
     def gelu_backward(self, dy, x, *, out=None):
         dx = output_array(out, x.shape)
-        return Launch(dx, _stream.elementwise, ("gelu_backward", dx, dy, x))
+        return Launch(dx, _elementwise.elementwise, ("gelu_backward", dx, dy, x))
 
     @float32(Reference.softmax)
     def softmax(self, x, *, out=None):
         y = output_array(out, x.shape)
-        return Launch(y, _stream.softmax, (y, x, prod(x.shape[:-1])))
+        return Launch(y, _rows.softmax, (y, x, prod(x.shape[:-1])))
 
     @float32(Reference.softmax_backward)
     def softmax_backward(self, dy, y, *, out=None):
         dx = output_array(out, y.shape)
-        return Launch(dx, _stream.softmax_backward, (dx, dy, y, prod(y.shape[:-1])))
+        return Launch(dx, _rows.softmax_backward, (dx, dy, y, prod(y.shape[:-1])))
 
     @float32(Reference.log_softmax)
     def log_softmax(self, x, *, out=None):
         y = output_array(out, x.shape)
-        return Launch(y, _stream.log_softmax, (y, x, prod(x.shape[:-1])))
+        return Launch(y, _rows.log_softmax, (y, x, prod(x.shape[:-1])))
 
     @float32(Reference.log_softmax_backward)
     def log_softmax_backward(self, dy, y, *, out=None):
         dx = output_array(out, y.shape)
-        return Launch(dx, _stream.log_softmax_backward, (dx, dy, y, prod(y.shape[:-1])))
+        return Launch(dx, _rows.log_softmax_backward, (dx, dy, y, prod(y.shape[:-1])))
 
     # ---- fused losses: one loss per logit --------------------------------------------------------------------------
 
     @float32(Reference.sigmoid_loss)
     def sigmoid_loss(self, x, target, *, out=None):
         loss = output_array(out, x.shape)
-        return Launch(loss, _stream.elementwise, ("sigmoid_loss", loss, x, target))
+        return Launch(loss, _elementwise.elementwise, ("sigmoid_loss", loss, x, target))
 
     @float32(Reference.sigmoid_loss_slope)
     def sigmoid_loss_slope(self, x, target, *, out=None):
         slope = output_array(out, x.shape)
-        return Launch(slope, _stream.elementwise, ("sigmoid_loss_slope", slope, x, target))
+        return Launch(slope, _elementwise.elementwise, ("sigmoid_loss_slope", slope, x, target))
 
     # ---- fused losses: logits (M, K), one loss per row -----------------------------------------------------------
 
     @float32(Reference.softmax_cross_entropy)
     def softmax_cross_entropy(self, logits, target, *, out=None):
         loss = output_array(out, logits.shape[:-1])
-        return Launch(loss, _stream.softmax_cross_entropy, (loss, logits, target))
+        return Launch(loss, _rows.softmax_cross_entropy, (loss, logits, target))
 
     @float32(Reference.softmax_cross_entropy_backward)
     def softmax_cross_entropy_backward(self, dloss, logits, target, *, out=None):
         d = output_array(out, logits.shape)
-        return Launch(d, _stream.softmax_cross_entropy_backward, (d, dloss, logits, target))
+        return Launch(d, _rows.softmax_cross_entropy_backward, (d, dloss, logits, target))
 
     @float32(Reference.sparse_softmax_cross_entropy, seeds=1)
     def sparse_softmax_cross_entropy(self, logits, target, *, out=None):
@@ -208,17 +213,17 @@ class CpuStream(Reference):
     @float32(Reference.batch_norm)
     def batch_norm(self, x, gamma, beta, *, epsilon, out=None):
         results = output_arrays(out, x.shape, gamma.shape, gamma.shape)
-        return Launch(results, _stream.batch_norm, (*results, x, gamma, beta, epsilon))
+        return Launch(results, _normalization.batch_norm, (*results, x, gamma, beta, epsilon))
 
     @float32(Reference.batch_norm_backward)
     def batch_norm_backward(self, dy, x, mean, variance, gamma, *, epsilon, out=None):
         results = output_arrays(out, x.shape, gamma.shape, gamma.shape)
-        return Launch(results, _stream.batch_norm_backward, (*results, dy, x, mean, variance, gamma, epsilon))
+        return Launch(results, _normalization.batch_norm_backward, (*results, dy, x, mean, variance, gamma, epsilon))
 
     @float32(Reference.normalize)
     def normalize(self, x, mean, variance, gamma, beta, *, epsilon, out=None):
         y = output_array(out, x.shape)
-        return Launch(y, _stream.normalize, (y, x, mean, variance, gamma, beta, epsilon))
+        return Launch(y, _normalization.normalize, (y, x, mean, variance, gamma, beta, epsilon))
 
     @float32(Reference.scale_shift)
     def scale_shift(self, x, scale, shift, *, out=None):
@@ -226,17 +231,17 @@ class CpuStream(Reference):
         if not scale.shape == shift.shape == x.shape[-1:]:
             return None
         y = output_array(out, x.shape)
-        return Launch(y, _stream.scale_shift, (y, x, scale, shift))
+        return Launch(y, _normalization.scale_shift, (y, x, scale, shift))
 
     @float32(Reference.standardize)
     def standardize(self, x, *, epsilon, out=None):
         y, inverse = output_arrays(out, x.shape, (*x.shape[:-1], 1))
-        return Launch((y, inverse), _stream.standardize, (y, inverse, x, epsilon))
+        return Launch((y, inverse), _rows.standardize, (y, inverse, x, epsilon))
 
     @float32(Reference.standardize_backward)
     def standardize_backward(self, dy, y, inverse, *, out=None):
         dx = output_array(out, y.shape)
-        return Launch(dx, _stream.standardize_backward, (dx, dy, y, inverse))
+        return Launch(dx, _rows.standardize_backward, (dx, dy, y, inverse))
 
     # ---- elementwise, reductions ---------------------------------------------------------------------------------
 
@@ -250,9 +255,10 @@ class CpuStream(Reference):
 
     @float32(Reference.elementwise)
     def elementwise(self, *arrays, function, out=None):
-        """A kernel for `_stream.UNARY` and `_stream.BINARY` on large arrays; else NumPy. Kernels give no warnings.
+        """A kernel for `_elementwise.UNARY` and `_elementwise.BINARY` on large arrays; else NumPy.
 
-        Arrays must have equal shapes, or one of them must be a vector of channels or a number.
+        Arrays must have equal shapes, or one of them must be a vector of channels or a number. Kernels give no
+        warnings.
         """
         return streamed(function, arrays, out)
 
@@ -262,7 +268,7 @@ class CpuStream(Reference):
 
     @float32(Reference.mean)
     def mean(self, x, *, axis=None, keepdims=False, out=None):
-        return reduced(average, x, axis, keepdims, out)
+        return reduced(MEAN, x, axis, keepdims, out)
 
     @float32(Reference.max)
     def max(self, x, *, axis=None, keepdims=False, out=None):
@@ -278,7 +284,7 @@ class CpuStream(Reference):
     def dropout(self, x, seed, *, rate, out=None):
         """The same bits as the reference."""
         y = output_array(out, x.shape)
-        return Launch(y, _stream.dropout, (y, x, seed, rate))
+        return Launch(y, _elementwise.dropout, (y, x, seed, rate))
 
     # ---- optimizers: `out` may be the very arrays that are updated -----------------------------------------------
 
@@ -287,7 +293,7 @@ class CpuStream(Reference):
         *states, scalars = states_and_scalars
         results = output_arrays(out if out is None or states else (out,), w.shape, *(state.shape for state in states))
         filled = results if states or out is None else results[0]
-        return Launch(filled, _stream.update, (rule, results, (w, dw, *states), scalars, constants))
+        return Launch(filled, _elementwise.update, (rule, results, (w, dw, *states), scalars, constants))
 
 
 @functools.lru_cache(maxsize=256)
@@ -341,7 +347,7 @@ def streamed(function: str, arrays: tuple[Array, ...], out: Array | None) -> Lau
     shape = streamed_shape(arrays) if function in TUNED[len(arrays)] else None
     if shape is not None:
         z = output_array(out, shape)
-        return Launch(z, _stream.elementwise, (function, z, *arrays))
+        return Launch(z, _elementwise.elementwise, (function, z, *arrays))
     ufunc = getattr(np, function)
     return Launch(out, ufunc if out is None else functools.partial(ufunc, out=out), arrays)
 
@@ -379,13 +385,7 @@ def reduce_runs(kernel: Callable[..., None], y: Array, x: Array, runs: Runs) -> 
     kernel(y, x, *runs[-1])
 
 
-SUM, MAX, MIN = (functools.partial(_stream.reduce, name) for name in ("sum", "max", "min"))
-
-
-def average(y: Array, x: Array, outer: int, inner: int) -> None:
-    """y := the mean over the middle axis of x seen as (outer, n, inner)."""
-    SUM(y, x, outer, inner)
-    np.divide(y, np.float32(x.size // y.size), out=y)
+SUM, MEAN, MAX, MIN = (functools.partial(_reduce.reduce, name) for name in ("sum", "mean", "max", "min"))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -409,15 +409,17 @@ def reduced_sizes(shape: tuple[int, ...], axis: Axes, keepdims: bool) -> tuple[t
 
 
 def _extreme_pool_backward(dx: Array, dy: Array, argmax: Array, pooling: Pooling) -> None:
-    _stream.extreme_pool_backward(dx, dy, np.ascontiguousarray(argmax, np.int32), pooling)
+    _pool.extreme_pool_backward(dx, dy, np.ascontiguousarray(argmax, np.int32), pooling)
 
 
 def _sparse_softmax_cross_entropy(loss: Array, logits: Array, target: Array) -> None:
-    _stream.sparse_softmax_cross_entropy(loss, logits, int64(target))
+    labels = checked_labels(target, logits.shape[-1])
+    _rows.sparse_softmax_cross_entropy(loss, logits, labels)
 
 
 def _sparse_softmax_cross_entropy_backward(d: Array, dloss: Array, logits: Array, target: Array) -> None:
-    _stream.sparse_softmax_cross_entropy_backward(d, dloss, logits, int64(target))
+    labels = checked_labels(target, logits.shape[-1])
+    _rows.sparse_softmax_cross_entropy_backward(d, dloss, logits, labels)
 
 
 # ---- counts, a block of elements at a time ---------------------------------------------------------------------------
@@ -479,3 +481,10 @@ def weighted_counts(numbers: Array, weights: Array, count: int) -> Array:
 def int64(labels: Array) -> Array:
     """Return `labels` of any integer dtype as int64 in C order."""
     return contiguous(labels.astype(np.int64, copy=False))
+
+
+def checked_labels(labels: Array, classes: int) -> Array:
+    """Return `labels` of any integer dtype as int64 in C order; raise ValueError if one lies outside [0, classes)."""
+    checked = int64(labels)
+    _rows.check_labels(checked, classes)
+    return checked
