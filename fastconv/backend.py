@@ -61,6 +61,7 @@ from fastconv.ops import (
     var,
     zeros_like,
 )
+from fastconv.typing import Array, ArrayLike, DTypeLike
 from fastconv.utils import clear_session
 
 Axis = int | Sequence[int] | None
@@ -159,7 +160,7 @@ def backend() -> str:
 # ---- arrays and variables --------------------------------------------------------------------------------------------
 
 
-def cast_to_floatx(x: Any) -> Any:
+def cast_to_floatx(x: ArrayLike) -> Array:
     """Return x cast to `floatx()`.
 
     Example:
@@ -169,7 +170,7 @@ def cast_to_floatx(x: Any) -> Any:
     return cast(x, floatx())
 
 
-def constant(value: Any, dtype: str | None = None, shape: Sequence[int] | None = None) -> np.ndarray:
+def constant(value: ArrayLike, dtype: DTypeLike | None = None, shape: Sequence[int] | None = None) -> np.ndarray:
     """Return an array of `value`, broadcast to `shape`.
 
     Args:
@@ -185,7 +186,7 @@ def constant(value: Any, dtype: str | None = None, shape: Sequence[int] | None =
     return array if shape is None else np.broadcast_to(array, tuple(shape)).copy()
 
 
-def variable(value: Any, dtype: str | None = None, name: str | None = None) -> Variable:
+def variable(value: ArrayLike, dtype: DTypeLike | None = None, name: str | None = None) -> Variable:
     """Return a variable with the initial value `value`.
 
     Args:
@@ -200,7 +201,7 @@ def variable(value: Any, dtype: str | None = None, name: str | None = None) -> V
     return Variable(np.asarray(value, dtype or floatx()), name=name or "variable")
 
 
-def zeros(shape: Sequence[int], dtype: str | None = None, name: str | None = None) -> Variable:
+def zeros(shape: Sequence[int], dtype: DTypeLike | None = None, name: str | None = None) -> Variable:
     """Return a variable of zeros.
 
     Args:
@@ -215,7 +216,7 @@ def zeros(shape: Sequence[int], dtype: str | None = None, name: str | None = Non
     return variable(np.zeros(shape), dtype, name)
 
 
-def ones(shape: Sequence[int], dtype: str | None = None, name: str | None = None) -> Variable:
+def ones(shape: Sequence[int], dtype: DTypeLike | None = None, name: str | None = None) -> Variable:
     """Return a variable of ones.
 
     Args:
@@ -230,7 +231,7 @@ def ones(shape: Sequence[int], dtype: str | None = None, name: str | None = None
     return variable(np.ones(shape), dtype, name)
 
 
-def get_value(x: Any) -> np.ndarray:
+def get_value(x: ArrayLike) -> np.ndarray:
     """Return the values of a variable, a tensor or an array as a NumPy array.
 
     Example:
@@ -243,7 +244,7 @@ def get_value(x: Any) -> np.ndarray:
 eval = get_value
 
 
-def set_value(x: Variable, value: Any) -> None:
+def set_value(x: Variable, value: ArrayLike) -> None:
     """Assign `value` to the variable x.
 
     Example:
@@ -255,7 +256,7 @@ def set_value(x: Variable, value: Any) -> None:
     x.assign(np.asarray(value))
 
 
-def count_params(x: Any) -> int:
+def count_params(x: Array) -> int:
     """Return the number of elements of x.
 
     Example:
@@ -265,7 +266,7 @@ def count_params(x: Any) -> int:
     return int(np.prod(x.shape))
 
 
-def shape(x: Any) -> tuple:
+def shape(x: ArrayLike) -> tuple:
     """Return the shape of x, with None for unknown sizes.
 
     Example:
@@ -278,7 +279,7 @@ def shape(x: Any) -> tuple:
 int_shape = shape
 
 
-def ndim(x: Any) -> int:
+def ndim(x: Array) -> int:
     """Return the number of axes of x.
 
     Example:
@@ -288,7 +289,7 @@ def ndim(x: Any) -> int:
     return len(x.shape)
 
 
-def is_keras_tensor(x: Any) -> bool:
+def is_keras_tensor(x: ArrayLike) -> bool:
     """Return True if x is a symbolic tensor.
 
     Example:
@@ -301,7 +302,7 @@ def is_keras_tensor(x: Any) -> bool:
 # ---- functions with other names or arguments than in ops -------------------------------------------------------------
 
 
-def argmin(x: Any, axis: int = -1) -> Any:
+def argmin(x: Array, axis: int = -1) -> Array:
     """Return the position of the first minimum along `axis`.
 
     Args:
@@ -315,7 +316,7 @@ def argmin(x: Any, axis: int = -1) -> Any:
     return argmax(-x, axis)
 
 
-def pow(x: Any, a: Any) -> Any:
+def pow(x: ArrayLike, a: ArrayLike) -> Array:
     """Return x^a.
 
     Example:
@@ -325,7 +326,7 @@ def pow(x: Any, a: Any) -> Any:
     return ops.power(x, a)
 
 
-def dot(x: Any, y: Any) -> Any:
+def dot(x: ArrayLike, y: ArrayLike) -> Array:
     """Return the matrix product of x and y, as `ops.matmul`.
 
     Example:
@@ -335,7 +336,7 @@ def dot(x: Any, y: Any) -> Any:
     return ops.matmul(x, y)
 
 
-def flatten(x: Any) -> Any:
+def flatten(x: ArrayLike) -> Array:
     """Return x flattened to a single axis.
 
     Example:
@@ -345,7 +346,7 @@ def flatten(x: Any) -> Any:
     return ops.ravel(x)
 
 
-def batch_flatten(x: Any) -> Any:
+def batch_flatten(x: Array) -> Array:
     """Return x with each sample flattened to a row, (N, size of a sample).
 
     Example:
@@ -355,7 +356,7 @@ def batch_flatten(x: Any) -> Any:
     return ops.reshape(x, (x.shape[0], -1))
 
 
-def concatenate(tensors: Sequence[Any], axis: int = -1) -> Any:
+def concatenate(tensors: Sequence[Any], axis: int = -1) -> Array:
     """Join the arrays of `tensors` along `axis`, default -1.
 
     Example:
@@ -365,7 +366,7 @@ def concatenate(tensors: Sequence[Any], axis: int = -1) -> Any:
     return ops.concatenate(tensors, axis)
 
 
-def permute_dimensions(x: Any, pattern: Sequence[int]) -> Any:
+def permute_dimensions(x: ArrayLike, pattern: Sequence[int]) -> Array:
     """Return x with its axes in the order of `pattern`.
 
     Example:
@@ -375,7 +376,7 @@ def permute_dimensions(x: Any, pattern: Sequence[int]) -> Any:
     return ops.transpose(x, pattern)
 
 
-def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
+def switch(condition: ArrayLike, then_expression: ArrayLike, else_expression: ArrayLike) -> Array:
     """Return `then_expression` if `condition` is True, else `else_expression`, element by element.
 
     Example:
@@ -385,7 +386,7 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
     return ops.where(condition, then_expression, else_expression)
 
 
-def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+def relu(x: ArrayLike, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Array:
     """Return x if x >= threshold, but at most `max_value`; else alpha (x - threshold).
 
     Args:
@@ -403,7 +404,7 @@ def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: 
     return activations.relu(x, alpha, max_value, threshold)
 
 
-def l2_normalize(x: Any, axis: Axis = None) -> Any:
+def l2_normalize(x: ArrayLike, axis: Axis = None) -> Array:
     """Return x / sqrt(max(sum(x^2), 1e-12)), with the sum over `axis`.
 
     Args:
@@ -417,7 +418,7 @@ def l2_normalize(x: Any, axis: Axis = None) -> Any:
     return x * ops.rsqrt(maximum(sum(square(x), axis, True), 1e-12))
 
 
-def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+def categorical_crossentropy(target: ArrayLike, output: ArrayLike, from_logits: bool = False, axis: int = -1) -> Array:
     """Return the cross-entropy of probabilities `target` and `output`; see `ops.categorical_crossentropy`.
 
     Example:
@@ -427,7 +428,9 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     return ops.categorical_crossentropy(target, output, from_logits, axis)
 
 
-def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+def sparse_categorical_crossentropy(
+    target: ArrayLike, output: ArrayLike, from_logits: bool = False, axis: int = -1
+) -> Array:
     """Return -log p[target] for probabilities `output`; see `ops.sparse_categorical_crossentropy`.
 
     Example:
@@ -437,7 +440,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     return ops.sparse_categorical_crossentropy(target, output, from_logits, axis)
 
 
-def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+def binary_crossentropy(target: ArrayLike, output: ArrayLike, from_logits: bool = False) -> Array:
     """Return -target log p - (1 - target) log(1 - p), elementwise; see `ops.binary_crossentropy`.
 
     Example:
@@ -451,8 +454,12 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
 
 
 def random_normal(
-    shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: str | None = None, seed: int | None = None
-) -> Any:
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: DTypeLike | None = None,
+    seed: int | None = None,
+) -> Array:
     """Return normally distributed random numbers; see `random.normal`.
 
     Example:
@@ -463,8 +470,12 @@ def random_normal(
 
 
 def random_uniform(
-    shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtype: str | None = None, seed: int | None = None
-) -> Any:
+    shape: Sequence[int],
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: DTypeLike | None = None,
+    seed: int | None = None,
+) -> Array:
     """Return uniformly distributed random numbers; see `random.uniform`.
 
     Example:

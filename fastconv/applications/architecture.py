@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from fastconv.applications.imagenet_utils import CLASSES
 from fastconv.arguments import as_integer
 from fastconv.engine import KerasTensor
 from fastconv.models import Model
+from fastconv.typing import ActivationLike, ShapeLike
 
 ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 IMAGENET = "imagenet"
@@ -51,7 +51,7 @@ class Architecture:
         """Return the features of images x; `weights` is the argument of the call."""
         raise NotImplementedError
 
-    def classify(self, x: KerasTensor, classes: int, activation: Any) -> KerasTensor:
+    def classify(self, x: KerasTensor, classes: int, activation: ActivationLike | None) -> KerasTensor:
         """Return the classes of features x."""
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
         return layers.Dense(classes, activation=activation, name="predictions")(x)
@@ -68,10 +68,10 @@ class Architecture:
         include_top: bool = True,
         weights: str | os.PathLike[str] | None = IMAGENET,
         input_tensor: KerasTensor | None = None,
-        input_shape: Sequence[int | None] | None = None,
+        input_shape: ShapeLike | None = None,
         pooling: str | None = None,
         classes: int = CLASSES,
-        classifier_activation: Any = "softmax",
+        classifier_activation: ActivationLike | None = "softmax",
         name: str | None = None,
     ) -> Model:
         """Create a model.
@@ -115,7 +115,9 @@ class Architecture:
             model.load_weights(path)
         return model
 
-    def check_pretrained(self, include_top: bool, input_shape: Any, classes: int, activation: Any) -> None:
+    def check_pretrained(
+        self, include_top: bool, input_shape: Any, classes: int, activation: ActivationLike | None
+    ) -> None:
         """Raise ValueError if the ImageNet weights do not fit the requested model."""
         whole = with_channels(3, self.size, self.size)
         has_channels = input_shape is None or (channels_of(input_shape) == 3)
@@ -129,7 +131,7 @@ class Architecture:
                 f"Received: {input_shape=}, {classes=}, classifier_activation={activation!r}"
             )
 
-    def shape(self, given: Sequence[int | None] | None, include_top: bool) -> tuple[int | None, ...]:
+    def shape(self, given: ShapeLike | None, include_top: bool) -> tuple[int | None, ...]:
         """Return the shape of an image. Raises ValueError if it is too small, or unknown before a classifier."""
         size = self.size if include_top else None
         shape = with_channels(3, size, size) if given is None else tuple(given)
@@ -153,7 +155,7 @@ def channel_axis() -> int:
     return -1 if channels_are_last() else 1
 
 
-def channels_of(shape: Sequence[int | None]) -> int | None:
+def channels_of(shape: ShapeLike) -> int | None:
     """Return the number of channels of an image of `shape`."""
     return shape[-1 if channels_are_last() else 0]
 

@@ -9,6 +9,7 @@ from fastconv.applications.architecture import ADDRESS, Architecture, channel_ax
 from fastconv.applications.imagenet_utils import decode_predictions
 from fastconv.applications.imagenet_utils import preprocess_input as preprocess
 from fastconv.engine import KerasTensor
+from fastconv.typing import Array
 
 __all__ = ["DenseNet121", "DenseNet169", "DenseNet201", "decode_predictions", "preprocess_input"]
 
@@ -76,6 +77,6 @@ DenseNet201 = DenseNet(
 )
 
 
-def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+def preprocess_input(x: Array, data_format: str | None = None) -> Array:
     """Convert images (N, H, W, 3) with values from 0 to 255 as in training: see `imagenet_utils.preprocess_input`."""
     return preprocess(x, data_format, "torch")

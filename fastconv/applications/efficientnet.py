@@ -11,6 +11,7 @@ from fastconv.applications.architecture import Architecture, channel_axis, corre
 from fastconv.applications.imagenet_utils import decode_predictions
 from fastconv.applications.mobile import divisible
 from fastconv.engine import KerasTensor
+from fastconv.typing import ActivationLike, Array
 
 ADDRESS = "https://storage.googleapis.com/keras-applications/"
 DEVIATIONS = (0.229, 0.224, 0.225)  # of red, green and blue in ImageNet
@@ -72,7 +73,7 @@ class EfficientNet(Architecture):
         x = convolution(x, self._channels(1280), 1, "top_conv", padding="same")
         return activated(x, "top_bn", "top_activation")
 
-    def classify(self, x: KerasTensor, classes: int, activation: Any) -> KerasTensor:
+    def classify(self, x: KerasTensor, classes: int, activation: ActivationLike | None) -> KerasTensor:
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
         x = layers.Dropout(self.dropout, name="top_dropout")(x)
         start = initializers.VarianceScaling(1 / 3, "fan_out", "uniform")
@@ -158,6 +159,6 @@ EfficientNetB7 = EfficientNet(
 )
 
 
-def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+def preprocess_input(x: Array, data_format: str | None = None) -> Array:
     """Return x: the model itself rescales images with values from 0 to 255."""
     return x

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 import fastconv.config as config
 import fastconv.ops as ops
 from fastconv.applications.files import stored
+from fastconv.typing import Array, ArrayLike
 
 __all__ = [
     "decode_predictions",
@@ -29,7 +29,7 @@ MODES = {
 }
 
 
-def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe") -> Any:
+def preprocess_input(x: Array, data_format: str | None = None, mode: str = "caffe") -> Array:
     """Convert images to the values with which a model was trained.
 
     Args:
@@ -59,7 +59,7 @@ def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe"
     return (x / whole - mean) / deviation
 
 
-def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
+def decode_predictions(preds: ArrayLike, top: int = 5) -> list[list[tuple[str, str, float]]]:
     """Return the most probable ImageNet classes.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from fastconv.applications.architecture import (
 from fastconv.applications.files import stored
 from fastconv.arguments import as_number
 from fastconv.engine import KerasTensor
+from fastconv.typing import ActivationLike, ShapeLike
 
 
 class Mobile(Architecture):
@@ -34,7 +34,7 @@ class Mobile(Architecture):
     ALPHAS: tuple[float, ...]
     prefix: str
 
-    def __init__(self, alpha: float, input_shape: Sequence[int | None] | None, include_top: bool, weights: Any) -> None:
+    def __init__(self, alpha: float, input_shape: ShapeLike | None, include_top: bool, weights: Any) -> None:
         sides = None if input_shape is None else input_shape[:2] if channels_are_last() else input_shape[1:]
         rows, columns = (None, None) if sides is None else sides
         alpha = as_number(self.prefix, "alpha", alpha, above=0, below=math.inf)
@@ -66,7 +66,7 @@ class MobileNetV1(Mobile):
     def __init__(
         self,
         alpha: float,
-        input_shape: Sequence[int | None] | None,
+        input_shape: ShapeLike | None,
         include_top: bool,
         weights: Any,
         depth_multiplier: int,
@@ -98,7 +98,7 @@ class MobileNetV1(Mobile):
         x = layers.Conv2D(int(filters * self.alpha), 1, padding="same", use_bias=False, name=f"conv_pw_{i}")(x)
         return layers.ReLU(6.0, name=f"conv_pw_{i}_relu")(normalize(x, f"conv_pw_{i}_bn"))
 
-    def classify(self, x: KerasTensor, classes: int, activation: Any) -> KerasTensor:
+    def classify(self, x: KerasTensor, classes: int, activation: ActivationLike | None) -> KerasTensor:
         x = layers.GlobalAveragePooling2D(keepdims=True)(x)
         x = layers.Dropout(self.dropout, name="dropout")(x)
         x = layers.Conv2D(classes, 1, padding="same", name="conv_preds")(x)
@@ -148,7 +148,7 @@ class InvertedResiduals(Mobile):
         is_residual = channels == outputs and stride == 1
         return layers.Add(name=f"{prefix}add")([inputs, x]) if is_residual else x
 
-    def classify(self, x: KerasTensor, classes: int, activation: Any) -> KerasTensor:
+    def classify(self, x: KerasTensor, classes: int, activation: ActivationLike | None) -> KerasTensor:
         x = layers.GlobalAveragePooling2D()(x)
         return layers.Dense(classes, activation=activation, name="predictions")(x)
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any
 
 from fastconv.applications.imagenet_utils import CLASSES, decode_predictions
 from fastconv.applications.imagenet_utils import preprocess_input as preprocess
 from fastconv.applications.mobile import MobileNetV1
 from fastconv.engine import KerasTensor
 from fastconv.models import Model
+from fastconv.typing import ActivationLike, Array, ShapeLike
 
 __all__ = ["MobileNet", "decode_predictions", "preprocess_input"]
 
 
 def MobileNet(
-    input_shape: Sequence[int | None] | None = None,
+    input_shape: ShapeLike | None = None,
     alpha: float = 1.0,
     depth_multiplier: int = 1,
     dropout: float = 1e-3,
@@ -25,7 +24,7 @@ def MobileNet(
     input_tensor: KerasTensor | None = None,
     pooling: str | None = None,
     classes: int = CLASSES,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike | None = "softmax",
     name: str | None = None,
 ) -> Model:
     """Create a MobileNet.
@@ -55,6 +54,6 @@ def MobileNet(
     return net(include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name)
 
 
-def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+def preprocess_input(x: Array, data_format: str | None = None) -> Array:
     """Convert images (N, H, W, 3) with values from 0 to 255 as in training: see `imagenet_utils.preprocess_input`."""
     return preprocess(x, data_format, "tf")

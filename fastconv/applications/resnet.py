@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastconv.applications.imagenet_utils import decode_predictions
 from fastconv.applications.imagenet_utils import preprocess_input as preprocess
 from fastconv.applications.residual import ResNet
+from fastconv.typing import Array
 
 __all__ = ["ResNet50", "ResNet101", "ResNet152", "decode_predictions", "preprocess_input"]
 
@@ -15,6 +14,6 @@ ResNet101 = ResNet("resnet101", (3, 4, 23, 3), ("f1aeb4b969a6efcfb50fad2f0c20cfc
 ResNet152 = ResNet("resnet152", (3, 8, 36, 3), ("100835be76be38e30d865e96f2aaae62", "ee4c566cf9a93f14d82f913c2dc6dd0c"))
 
 
-def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+def preprocess_input(x: Array, data_format: str | None = None) -> Array:
     """Convert images (N, H, W, 3) with values from 0 to 255 as in training: see `imagenet_utils.preprocess_input`."""
     return preprocess(x, data_format, "caffe")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastconv.applications.imagenet_utils import decode_predictions
 from fastconv.applications.imagenet_utils import preprocess_input as preprocess
 from fastconv.applications.residual import ResNetV2
+from fastconv.typing import Array
 
 __all__ = ["ResNet50V2", "ResNet101V2", "ResNet152V2", "decode_predictions", "preprocess_input"]
 
@@ -21,6 +20,6 @@ ResNet152V2 = ResNetV2(
 )
 
 
-def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+def preprocess_input(x: Array, data_format: str | None = None) -> Array:
     """Convert images (N, H, W, 3) with values from 0 to 255 as in training: see `imagenet_utils.preprocess_input`."""
     return preprocess(x, data_format, "tf")

@@ -7,6 +7,7 @@ from typing import Any
 import fastconv.layers as layers
 from fastconv.applications.architecture import ADDRESS, Architecture
 from fastconv.engine import KerasTensor
+from fastconv.typing import ActivationLike
 
 
 class VGG(Architecture):
@@ -32,7 +33,7 @@ class VGG(Architecture):
             x = layers.MaxPooling2D(2, 2, name=f"block{i}_pool")(x)
         return x
 
-    def classify(self, x: KerasTensor, classes: int, activation: Any) -> KerasTensor:
+    def classify(self, x: KerasTensor, classes: int, activation: ActivationLike | None) -> KerasTensor:
         x = layers.Flatten(name="flatten")(x)
         for name in ("fc1", "fc2"):
             x = layers.Dense(4096, activation="relu", name=name)(x)

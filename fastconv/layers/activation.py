@@ -33,7 +33,7 @@ class Activation(Activated):
 
     ARGUMENTS = ("activation",)
 
-    def __init__(self, activation: ActivationLike, **kwargs: Any) -> None:
+    def __init__(self, activation: ActivationLike | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activation
 

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from fastconv.models import data
+from fastconv.typing import Tree
 from fastconv.utils.packing import unpack_x_y_sample_weight
 from fastconv.utils.pydataset import PyDataset
 from fastconv.utils.random import generator
@@ -198,7 +199,7 @@ class BatchFactory:
         self.owner = owner
         self.standardize = standardize
 
-    def make(self, how: Batching, x: Any, y: Any = None, sample_weight: Any = None, **classes: Any) -> BatchSource:
+    def make(self, how: Batching, x: Tree, y: Tree = None, sample_weight: Tree = None, **classes: Any) -> BatchSource:
         """Return the batches of data.
 
         Args:
@@ -220,7 +221,7 @@ class BatchFactory:
         given: tuple,
         class_weight: Any = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
+        validation_data: Tree = None,
     ) -> tuple[BatchSource, BatchSource | None]:
         """Return the batches to train with, and those to validate with if there are any.
 
@@ -243,7 +244,7 @@ class BatchFactory:
         first, last = data.split_validation(self.standardize(*given), validation_split)
         return training.of_arrays(data.weigh_classes(first, class_weight)), validating.of_arrays(last)
 
-    def _make_validation(self, how: Batching, validation_data: Any, has_targets: bool) -> BatchSource:
+    def _make_validation(self, how: Batching, validation_data: Tree, has_targets: bool) -> BatchSource:
         if makes_batches(validation_data):
             return self.make(how, validation_data)
         return self.make(how, *unpack_x_y_sample_weight(data.check_validation_data(validation_data, has_targets)))
@@ -257,7 +258,7 @@ def length_of(source: Any) -> int | None:
         return None
 
 
-def makes_batches(x: Any) -> bool:
+def makes_batches(x: Tree) -> bool:
     """Return whether `x` is iterated for batches, and not an array, or nested lists and dicts of arrays."""
     is_data = isinstance(x, (list, tuple, dict, str)) or hasattr(x, "shape") or hasattr(x, "__array__")
     return isinstance(x, PyDataset) or (not is_data and hasattr(x, "__iter__"))

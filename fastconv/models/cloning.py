@@ -14,11 +14,12 @@ from fastconv.models.constructors import takes_inputs_and_outputs
 from fastconv.models.functional import Functional
 from fastconv.models.sequential import Sequential
 from fastconv.serialization import custom_object_scope, deserialize, distinct_names, serialize, written_class
+from fastconv.typing import Tree
 
 
 def clone_model(
     model: Any,
-    input_tensors: Any = None,
+    input_tensors: Tree = None,
     clone_function: Callable[[Layer], Layer] | None = None,
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
@@ -82,7 +83,7 @@ class _Cloning:
         self.recursive = recursive
         self.clones: dict[Layer, Layer] = {}
 
-    def clone(self, model: Any, input_tensors: Any, call_function: Callable[..., Any] | None) -> Any:
+    def clone(self, model: Any, input_tensors: Tree, call_function: Callable[..., Any] | None) -> Any:
         if isinstance(model, Functional):
             twin: Any = self._functional(model, input_tensors, call_function)
         elif call_function is None:
@@ -106,7 +107,7 @@ class _Cloning:
             self.clones[layer] = self.clone(layer, None, how) if inner else self.clone_function(layer)
         return self.clones[layer]
 
-    def _sequential(self, model: Sequential, input_tensors: Any) -> Sequential:
+    def _sequential(self, model: Sequential, input_tensors: Tree) -> Sequential:
         given = leaves(input_tensors)
         if input_tensors is not None and (len(given) != 1 or not isinstance(given[0], KerasTensor)):
             raise ValueError(
@@ -121,7 +122,7 @@ class _Cloning:
         return Sequential([*inputs, *layers], model._trainable, model.name)
 
     def _functional(
-        self, model: Functional, input_tensors: Any, call_function: Callable[..., Any] | None
+        self, model: Functional, input_tensors: Tree, call_function: Callable[..., Any] | None
     ) -> Functional:
         inputs = new_inputs(model) if input_tensors is None else input_tensors
         values = dict(zip(leaves(model.input), in_places_of(model.input, inputs)))
@@ -149,7 +150,7 @@ def new_inputs(model: Functional) -> Any:
     return rebuild(model.input, made)
 
 
-def in_places_of(wanted: Any, given: Any) -> list[KerasTensor]:
+def in_places_of(wanted: Tree, given: Tree) -> list[KerasTensor]:
     """Return the symbolic tensors of `given` in the order of `wanted`, which has the same structure."""
     try:
         found: list[Any] = matched(wanted, given)

@@ -7,9 +7,10 @@ from typing import Any
 
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.serialization import ABOUT_LAMBDAS, deserialize, get_registered_object, is_nameless, serialize
+from fastconv.typing import Tree
 
 
-def described(given: Any) -> Any:
+def described(given: Tree) -> Any:
     """Convert losses, metrics or an optimizer to names and configurations, with the same nesting."""
     return rebuild(given, [entry if isinstance(entry, str) else serialize(entry) for entry in leaves(given)])
 
@@ -25,7 +26,7 @@ def revived(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: made[key](value) if key in made else value for key, value in config.items()}
 
 
-def _revive(kind: str, data: Any) -> Any:
+def _revive(kind: str, data: Tree) -> Any:
     """Recreate the losses or metrics, with the same nesting; names that `compile` knows are kept."""
     if isinstance(data, list):
         return [_revive(kind, entry) for entry in data]

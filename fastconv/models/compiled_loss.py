@@ -16,6 +16,7 @@ from fastconv.arguments import as_number
 from fastconv.engine import Operand, Tensor
 from fastconv.engine.tree import leaves, ordered, rebuild
 from fastconv.models.outputs import for_outputs, names_of_losses, targets_for, weights_for
+from fastconv.typing import Array, Tree
 
 CROSSENTROPY = ("crossentropy", "ce")  # names of a loss that follows from the shapes
 
@@ -39,14 +40,14 @@ class CompiledLoss:
         ValueError: an unknown name, or a weight that is not a finite number.
     """
 
-    def __init__(self, names_of: Callable[[Any], Any], loss: Any, loss_weights: Any) -> None:
+    def __init__(self, names_of: Callable[[Any], Any], loss: Tree, loss_weights: Tree) -> None:
         self.names_of = names_of
         self.losses = rebuild(loss, [loss_or_crossentropy(leaf) for leaf in leaves(loss)])
         self.loss_weights = rebuild(loss_weights, [as_factor(leaf) for leaf in leaves(loss_weights)])
         self.mean = metrics.Mean("loss")
         self.output_means: list[metrics.Mean] = []
 
-    def total(self, y: Any, y_pred: Any, sample_weight: Any, added: Sequence[Any]) -> Any:
+    def total(self, y: Tree, y_pred: Tree, sample_weight: Tree, added: Sequence[Any]) -> Array:
         """Return the weighted sum of the losses and of `added`, and update `output_means`.
 
         Args:
@@ -77,24 +78,24 @@ class CompiledLoss:
         self._update_output_means(names, parts, outputs)
         return reduce(ops.add, terms)
 
-    def _update_output_means(self, names: Any, parts: list[Any], outputs: list[Any]) -> None:
+    def _update_output_means(self, names: Tree, parts: list[Any], outputs: list[Any]) -> None:
         if not self.output_means:
             self.output_means = [metrics.Mean(name) for name in self.names_in_logs(names)[1:]]
         present = [(part, output) for part, output in zip(parts, outputs) if part is not None]
         for mean, (part, output) in zip(self.output_means, present):
             mean.update_state(part, sample_weight=np.float32(output.shape[0]))
 
-    def for_outputs(self, names: Any) -> list[Any]:
+    def for_outputs(self, names: Tree) -> list[Any]:
         """Return the loss of each output, or None in its place."""
         nested = isinstance(self.losses, (list, tuple, dict))
         return for_outputs("loss", self.losses, names) if nested else [self.losses] * len(leaves(names))
 
-    def _factors(self, names: Any) -> list[Any]:
+    def _factors(self, names: Tree) -> list[Any]:
         """Return the weight of each output's loss, or None in its place."""
         nested = isinstance(self.loss_weights, (list, tuple, dict, type(None)))
         return for_outputs("loss_weights", self.loss_weights if nested else [self.loss_weights], names)
 
-    def names_in_logs(self, names: Any) -> list[str]:
+    def names_in_logs(self, names: Tree) -> list[str]:
         """Return the names of `mean` and `output_means` for outputs with `names`; no data are needed."""
         pairs = zip(names_of_losses(names), self.for_outputs(names))
         found = [f"{name}_loss" for name, loss in pairs if loss is not None]
@@ -118,7 +119,7 @@ def loss_or_crossentropy(identifier: Any) -> Any:
     return identifier if is_name else losses.get(identifier)
 
 
-def crossentropy_for(function: Any, target: Any, output: Any) -> Any:
+def crossentropy_for(function: Any, target: Tree, output: Tree) -> Any:
     """Return `function`; if it is a name, the crossentropy that "accuracy" goes with for this target and output."""
     if not isinstance(function, str):
         return function

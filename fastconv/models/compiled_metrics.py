@@ -10,6 +10,7 @@ import fastconv.metrics as metrics
 from fastconv.engine.tree import leaves, ordered
 from fastconv.models.compiled_loss import CompiledLoss
 from fastconv.models.outputs import for_outputs, targets_for, weights_for
+from fastconv.typing import Tree
 
 ONE_NUMBER = ((1, 1), (1, 1))  # shapes of targets and outputs, for names that are needed before there are data
 
@@ -35,7 +36,9 @@ class CompiledMetrics:
 
     name = "compile_metrics"
 
-    def __init__(self, names_of: Callable[[Any], Any], metrics: Any, weighted_metrics: Any, loss: CompiledLoss) -> None:
+    def __init__(
+        self, names_of: Callable[[Any], Any], metrics: Tree, weighted_metrics: Tree, loss: CompiledLoss
+    ) -> None:
         self.names_of = names_of
         self.arguments = {"metrics": metrics, "weighted_metrics": weighted_metrics}
         for name, given in self.arguments.items():
@@ -51,7 +54,7 @@ class CompiledMetrics:
         """The metrics that `compile` was given; names become the metrics that they mean for outputs of one number."""
         return for_one_output([*self.arguments.values()])
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Tree, y_pred: Tree, sample_weight: Tree = None) -> None:
         """Take a batch into account.
 
         Raises:
@@ -92,23 +95,23 @@ class CompiledMetrics:
         for metric in self.metrics.values():
             metric.reset_state()
 
-    def names_in_logs(self, names: Any) -> list[str]:
+    def names_in_logs(self, names: Tree) -> list[str]:
         """Return the names of the metrics for outputs with `names`; no data are needed."""
         flat = leaves(names)
         found = metrics_for(self._given_to_outputs(names), [ONE_NUMBER] * len(flat))
         return [*by_names_in_logs(found, flat, self.loss.names_in_logs(names))]
 
-    def _given_to_outputs(self, names: Any) -> list[list[Any]]:
+    def _given_to_outputs(self, names: Tree) -> list[list[Any]]:
         """Return an entry of the metrics, and one of the weighted metrics, for each output."""
         return [given_to_outputs(argument, given, names) for argument, given in self.arguments.items()]
 
 
-def for_one_output(given: Any) -> list[Any]:
+def for_one_output(given: Tree) -> list[Any]:
     """Return the metrics `given`, by name or as objects, that fit outputs of one number."""
     return [metrics.for_output(metric, *ONE_NUMBER) for metric in leaves(given)]
 
 
-def given_to_outputs(argument: str, given: Any, names: Any) -> list[Any]:
+def given_to_outputs(argument: str, given: Tree, names: Tree) -> list[Any]:
     """Return the argument `argument` of `compile` for each output: a metric, a list, or None."""
     n = len(leaves(names))
     if not isinstance(given, dict):

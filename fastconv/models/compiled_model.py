@@ -31,6 +31,7 @@ from fastconv.models.step_cache import StepCache
 from fastconv.models.step_function import StepFunction
 from fastconv.models.turns import Turns
 from fastconv.serialization import is_of_this_package
+from fastconv.typing import Array, Config, Tree
 from fastconv.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 MAKE_LOGS = ("train_step", "test_step", "compute_metrics", "get_metrics_result", "metrics")  # methods of a model
@@ -62,7 +63,7 @@ class CompiledModel(Layer):
         self.stop_predicting = False
         self.run_eagerly = False
         self.steps_per_execution = 1
-        self.jit_compile: Any = "auto"
+        self.jit_compile: bool | str = "auto"
         self._compiled: tuple[CompiledLoss, CompiledMetrics] | None = None
         super().__init__(**kwargs)
 
@@ -86,14 +87,14 @@ class CompiledModel(Layer):
 
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: str | Mapping[str, Any] | optimizers.Optimizer = "rmsprop",
+        loss: Tree = None,
+        loss_weights: float | Sequence[float] | Mapping[str, float] | None = None,
+        metrics: Tree = None,
+        weighted_metrics: Tree = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
-        jit_compile: Any = "auto",
+        jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
         """Set the optimizer, the loss and the metrics.
@@ -129,7 +130,7 @@ class CompiledModel(Layer):
         self.built = self.built or type(self).call is Layer.call  # without `call`, steps of its own apply what it holds
         self._step_cache.clear()
 
-    def get_compile_config(self) -> dict[str, Any]:
+    def get_compile_config(self) -> Config:
         """Return the arguments of `compile` as plain data; nothing if it was not called."""
         if self._compiled is None:
             return {}
@@ -173,7 +174,7 @@ class CompiledModel(Layer):
             raise ValueError(f"{self.name}: compile(optimizer, loss) must name an optimizer. Received: optimizer=None")
         return self.optimizer
 
-    def _output_names(self, y_pred: Any) -> Any:
+    def _output_names(self, y_pred: Tree) -> Tree:
         """Return the names of outputs, nested like these, with sorted keys.
 
         They are the keys of a dict without nesting, else the names of the layers, else output_1, output_2 and so on.
@@ -252,12 +253,12 @@ class CompiledModel(Layer):
 
     # ---- a step --------------------------------------------------------------------------------------------------
 
-    def _forward(self, x: Any, training: bool) -> Any:
+    def _forward(self, x: Tree, training: bool) -> Tree:
         outputs = self(x, training=training)
         check_tensors(f"{self.name}: what a model returns", outputs)
         return outputs
 
-    def train_step(self, data: Any) -> dict[str, Any]:
+    def train_step(self, data: Tree) -> dict[str, Any]:
         """Run one step of training; a subclass may override it.
 
         `fit` and `train_on_batch` call it once for each shape of a batch, and then run its operations as a graph. If it
@@ -284,19 +285,19 @@ class CompiledModel(Layer):
             warnings.warn(f"{self.name}: there are no trainable weights", stacklevel=2)
         return self._report(x, y, y_pred, sample_weight, loss)
 
-    def test_step(self, data: Any) -> dict[str, Any]:
+    def test_step(self, data: Tree) -> dict[str, Any]:
         """Evaluate a batch, for `evaluate` and for the validation in `fit`; see `train_step`."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self._forward(x, training=False)
         loss = self._loss(x, y, y_pred, sample_weight, training=False)
         return self._report(x, y, y_pred, sample_weight, loss)
 
-    def predict_step(self, data: Any) -> Any:
+    def predict_step(self, data: Tree) -> Tree:
         """Return the outputs for a batch, for `predict`; see `train_step`."""
         x, _, _ = unpack_x_y_sample_weight(data)
         return self._forward(x, training=False)
 
-    def _loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+    def _loss(self, x: Tree, y: Tree, y_pred: Tree, sample_weight: Tree, training: bool) -> Array:
         """Call `compute_loss`, which need not take `training` if it is overridden."""
         takes_training = "training" in inspect.signature(self.compute_loss).parameters
         how = {"training": training} if takes_training else {}
@@ -304,8 +305,8 @@ class CompiledModel(Layer):
             return self.compute_loss(x, y, y_pred, sample_weight, **how)
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
+        self, x: Tree = None, y: Tree = None, y_pred: Tree = None, sample_weight: Tree = None, training: bool = True
+    ) -> Array:
         """Return the number to minimise: the loss of `compile` and the losses that layers add.
 
         A subclass may override it.
@@ -324,13 +325,13 @@ class CompiledModel(Layer):
 
     def stateless_compute_loss(
         self,
-        trainable_variables: Sequence[Any],
-        non_trainable_variables: Sequence[Any],
-        metrics_variables: Sequence[Any],
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
+        trainable_variables: Sequence[Array],
+        non_trainable_variables: Sequence[Array],
+        metrics_variables: Sequence[Array],
+        x: Tree = None,
+        y: Tree = None,
+        y_pred: Tree = None,
+        sample_weight: Tree = None,
         training: bool = True,
     ) -> tuple[Any, tuple[list[Any], list[Any], list[Any]]]:
         """Return what `compute_loss` returns with other values of the variables; nothing is assigned.
@@ -359,14 +360,14 @@ class CompiledModel(Layer):
         trained, others, metrics = ([value for _, value in zip(part, values)] for part in parts)
         return loss, (trained, others, metrics)
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+    def compute_metrics(self, x: Tree, y: Tree, y_pred: Tree, sample_weight: Tree = None) -> dict[str, Any]:
         """Update the metrics of `compile`, and return the results of all `metrics`; a subclass may override it."""
         _, metrics = self._require_compiled()
         if metrics in self.metrics:
             metrics.update_state(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
-    def _report(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, loss: Any) -> dict[str, Any]:
+    def _report(self, x: Tree, y: Tree, y_pred: Tree, sample_weight: Tree, loss: Tree) -> dict[str, Any]:
         compiled_loss, _ = self._require_compiled()
         with NAMES.inside("metrics"):
             compiled_loss.mean.update_state(loss, sample_weight=np.float32(leaves(x)[0].shape[0]))
@@ -435,19 +436,21 @@ class CompiledModel(Layer):
 
     # ---- the arrays of a step ------------------------------------------------------------------------------------
 
-    def _standardize(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict | None = None) -> tuple:
+    def _standardize(
+        self, x: Tree, y: Tree = None, sample_weight: Tree = None, class_weight: dict | None = None
+    ) -> tuple:
         """Return (x, y, weights or None) as arrays of one length, which is not 0; build the model for them."""
         arrays = data.standardize(self.name, x, y, sample_weight, class_weight)
         self._prepare(arrays[0])
         return arrays
 
-    def _standardize_inputs(self, x: Any, *_: Any) -> tuple:
+    def _standardize_inputs(self, x: Tree, *_: Any) -> tuple:
         """Return (x, None, None) as arrays, which may have length 0; build the model for them."""
         arrays = data.to_arrays(x, "x")
         self._prepare(arrays)
         return arrays, None, None
 
-    def _prepare(self, x: Any) -> None:
+    def _prepare(self, x: Tree) -> None:
         """Build the model for x, and let the next steps be those for its present layers and variables."""
         self._check_initialized()
         with self._turns.lock:

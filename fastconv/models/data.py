@@ -11,9 +11,10 @@ import fastconv.config as config
 from fastconv.arguments import as_integer, as_integers, is_number, number_of, plain
 from fastconv.backends.gpu.transfer import as_array, index_on_device_of, to_host
 from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild
+from fastconv.typing import Tree
 
 
-def to_arrays(data: Any, name: str) -> Any:
+def to_arrays(data: Tree, name: str) -> Tree:
     """Return `data`, an array or nested lists and dicts, as arrays with a first axis; those on a GPU stay there.
 
     Dicts are sorted by their keys, so that their order does not matter.
@@ -23,7 +24,7 @@ def to_arrays(data: Any, name: str) -> Any:
     """
     rule = f"{name} must be an array of numbers with the samples along the first axis, or a list or dict of such arrays"
 
-    def convert(leaf: Any) -> Any:
+    def convert(leaf: Any) -> Tree:
         try:
             array = as_array(leaf)
         except ValueError as error:  # lists of several lengths, masked arrays
@@ -41,7 +42,7 @@ def to_arrays(data: Any, name: str) -> Any:
 
 
 def standardize(
-    owner: str, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None
+    owner: str, x: Tree, y: Tree = None, sample_weight: Tree = None, class_weight: Mapping[int, float] | None = None
 ) -> tuple:
     """Return (x, y or None, weights or None) as arrays of one length.
 
@@ -60,7 +61,7 @@ def standardize(
     return weigh_classes((x, y, check_weights(sample_weight, n)), class_weight)
 
 
-def count_samples(x: Any, y: Any = None) -> int:
+def count_samples(x: Tree, y: Tree = None) -> int:
     """Return the length of all first axes.
 
     Raises:
@@ -74,7 +75,7 @@ def count_samples(x: Any, y: Any = None) -> int:
     return counts.pop()
 
 
-def take(data: Any, index: Any) -> Any:
+def take(data: Tree, index: Any) -> Tree:
     """Return the samples at `index` of every array."""
     return rebuild(data, [leaf[index_on_device_of(leaf, index)] for leaf in leaves(data)])
 
@@ -99,7 +100,7 @@ def check_frequency(owner: str, value: Any) -> int | frozenset[int]:
     return as_integer(owner, "validation_freq", value, 1)
 
 
-def check_weights(sample_weight: Any, n: int) -> Any:
+def check_weights(sample_weight: Tree, n: int) -> Any:
     """Return a weight, or a row of weights, for each of `n` samples; for several outputs in a list or dict; or None.
 
     Raises:
@@ -158,7 +159,7 @@ def weigh_classes(data: tuple, class_weight: Mapping[int, float] | None) -> tupl
     return x, y, by_class if weights is None else map_leaves(lambda w: (to_host(w).T * by_class).T, weights)
 
 
-def check_validation_data(data: Any, has_targets: bool) -> tuple:
+def check_validation_data(data: Tree, has_targets: bool) -> tuple:
     """Return `data` as a tuple.
 
     Raises:

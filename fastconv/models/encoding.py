@@ -11,11 +11,12 @@ import numpy as np
 
 import fastconv.ops as ops
 from fastconv.engine import KerasTensor
+from fastconv.typing import Tree
 
 GETITEM = "getitem"  # x[...]; all other operations are functions of ops
 
 
-def encode(tree: Any, number: Callable[[KerasTensor], list[int]]) -> dict[str, Any]:
+def encode(tree: Tree, number: Callable[[KerasTensor], list[int]]) -> dict[str, Any]:
     """Return `tree` as nested dicts with a single entry, kind: content; `number` gives the position of a tensor.
 
     Raises:

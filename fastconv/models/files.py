@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import fastconv.engine.hooks as hooks
@@ -31,7 +32,7 @@ def save_model(model: Any, filepath: FilePath, overwrite: bool = True, zipped: b
 
 
 def load_model(
-    filepath: FilePath, custom_objects: dict | None = None, compile: bool = True, safe_mode: bool = True
+    filepath: FilePath, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
 ) -> Any:
     """Load a model saved by `Model.save` or by Keras (.keras, and .h5 of Keras 2 and 3).
 
@@ -60,7 +61,7 @@ def load_model(
     return hooks.find("load_model")(filepath, custom_objects, compile, safe_mode)
 
 
-def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Create a model with new weights from the JSON of `Model.to_json`, of fastconv or Keras.
 
     If the model was compiled, the new model is compiled too, as in Keras.

@@ -19,6 +19,7 @@ from fastconv.models.model import OF_A_GRAPH, Model
 from fastconv.models.pickling import flatten, unflatten
 from fastconv.models.topology import Graph
 from fastconv.serialization import custom_object_scope, deserialize, from_keras, register, serialize
+from fastconv.typing import Config, Tree
 
 # Attributes that describe the graph; its layers are listed by `layers`.
 OF_THE_GRAPH = frozenset(["_input_layers", "_layers", "_nodes", "input", "inputs", "output", "outputs"])
@@ -45,12 +46,12 @@ class Functional(Model):
     """
 
     def __init__(
-        self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
+        self, inputs: Tree, outputs: Tree, name: str | None = None, trainable: bool = True, **kwargs: Any
     ) -> None:
         self._init_graph(inputs, outputs, name, trainable, **kwargs)
 
     def _init_graph(
-        self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
+        self, inputs: Tree, outputs: Tree, name: str | None = None, trainable: bool = True, **kwargs: Any
     ) -> None:
         """Make this object the model of a graph; called by the constructors of functional models and subclasses."""
         self._layers: list[Layer] = []
@@ -98,7 +99,7 @@ class Functional(Model):
         others = {name: held for name, held in self._holders.items() if name not in OF_THE_GRAPH}
         return list(dict.fromkeys([*self._layers, *parts_of(others)]))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tree) -> Tree:
         """Compute the outputs for inputs of the model's shapes, or of other shapes with the same number of axes.
 
         Other shapes work if all layers accept them. A last axis of size 1 may be missing or added.
@@ -138,7 +139,7 @@ class Functional(Model):
             values.update(zip(node.outputs, leaves(node.run(values))))
         return map_leaves(values.__getitem__, self.output)
 
-    def _in_order(self, inputs: Any) -> list:
+    def _in_order(self, inputs: Tree) -> list:
         """Return the given inputs in the order of `self.inputs`: by their keys or names, otherwise by order.
 
         Raises:
@@ -161,7 +162,7 @@ class Functional(Model):
 
     # ---- configuration -------------------------------------------------------------------------------------------
 
-    def get_config(self) -> dict:
+    def get_config(self) -> Config:
         """Return the layers and their calls, in Keras's form unless it lacks an operation of the model."""
         if not takes_inputs_and_outputs(type(self)):
             return super().get_config()
@@ -178,7 +179,7 @@ class Functional(Model):
         number = {t: [i, k] for i, node in enumerate(self._nodes) for k, t in enumerate(node.outputs)}
         number.update({t: [-1, k] for k, t in enumerate(self.inputs)})
 
-        def plain(tree: Any) -> dict:
+        def plain(tree: Tree) -> dict:
             return encode(tree, number.__getitem__)
 
         return {
@@ -236,7 +237,7 @@ def fit(given: list, wanted: list) -> bool:
     )
 
 
-def with_axes_of(x: Any, shape: tuple) -> Any:
+def with_axes_of(x: Tree, shape: tuple) -> Any:
     """Add or remove a last axis of size 1 if `x` then has the number of axes of `shape`; otherwise return `x`."""
     if len(x.shape) == len(shape) - 1 and shape[-1] == 1:
         return ops.expand_dims(x, -1)

@@ -21,6 +21,7 @@ from fastconv.models.profiling import profile_model
 from fastconv.models.summary import print_summary
 from fastconv.models.training import Trainer
 from fastconv.serialization import custom_object_scope, is_of_this_package, warning_of_lambdas
+from fastconv.typing import Config, Tree
 from fastconv.utils.files import FilePath
 from fastconv.utils.profile import Profile
 
@@ -84,7 +85,7 @@ class Model(Trainer):
 
     TRANSIENT = Trainer.TRANSIENT | {"_places"}
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Tree) -> None:
         """Create the weights of all layers by applying the model to symbolic data of shape `input_shape`.
 
         If `call` chooses layers by the values of data, these layers are built at their first data.
@@ -187,9 +188,9 @@ class Model(Trainer):
 
     def profile(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        x: Tree,
+        y: Tree = None,
+        sample_weight: Tree = None,
         mode: str = "predict",
         passes: int | None = None,
         verbose: int | str = "auto",
@@ -301,7 +302,7 @@ class Model(Trainer):
         """
         hooks.find("load_weights")(self, filepath, skip_mismatch, by_name)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> Config:
         """Return the arguments of a subclass's constructor; override it if these are not plain data."""
         return for_constructor(self, {"name": self.name}, complete=is_of_this_package(type(self).get_config))
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastconv.engine.tree import leaves, matched
+from fastconv.typing import Tree
 
 
-def for_outputs(argument: str, given: Any, names: Any, lists: bool = False) -> list:
+def for_outputs(argument: str, given: Tree, names: Tree, lists: bool = False) -> list:
     """Return the entries for the outputs, in their order; None for all outputs if `given` is None.
 
     Args:
@@ -38,7 +39,7 @@ def for_outputs(argument: str, given: Any, names: Any, lists: bool = False) -> l
     )
 
 
-def _nested_entries(names: Any, given: Any) -> list | None:
+def _nested_entries(names: Tree, given: Tree) -> list | None:
     """Return the entries of `given` for the outputs if it is nested like them, else None; dicts may lack entries."""
     if given is None:
         return [None] * len(leaves(names))
@@ -54,7 +55,7 @@ def _nested_entries(names: Any, given: Any) -> list | None:
     return None if pairs is None or None in parts else [entry for part in parts for entry in part or ()]
 
 
-def names_of_losses(names: Any, path: tuple = ()) -> list[str]:
+def names_of_losses(names: Tree, path: tuple = ()) -> list[str]:
     """Return the name of each output's loss in logs, as in Keras: the keys and indices that lead to the output.
 
     The output's own name is in the place of a last index: "o/d1" for the first output of {"o": ["d1", "d2"]}.
@@ -66,7 +67,7 @@ def names_of_losses(names: Any, path: tuple = ()) -> list[str]:
     return [] if names is None else ["/".join(map(str, keys))]
 
 
-def targets_for(y: Any, names: Any, needed: Sequence[Any]) -> list:
+def targets_for(y: Tree, names: Tree, needed: Sequence[Any]) -> list:
     """Return the target of each output, or None if it has no target.
 
     Args:
@@ -91,7 +92,7 @@ def targets_for(y: Any, names: Any, needed: Sequence[Any]) -> list:
     return targets
 
 
-def weights_for(sample_weight: Any, names: Any) -> list:
+def weights_for(sample_weight: Tree, names: Tree) -> list:
     """Return the sample weights of each output: the same for all, or the entries of a list or dict, which may be None.
 
     Raises:
@@ -110,7 +111,7 @@ def weights_for(sample_weight: Any, names: Any) -> list:
     return weights
 
 
-def _in_order(given: Any, names: Any) -> list | None:
+def _in_order(given: Tree, names: Tree) -> list | None:
     """Return the entries of `given` in the order of the outputs; None if names or the number of entries differ."""
     flat = leaves(names)
     if isinstance(given, dict) and set(given) <= set(flat):
@@ -126,5 +127,5 @@ def _is_flat(found: list, n: int) -> bool:
     return len(found) == n and not any(isinstance(entry, (list, tuple, dict)) for entry in found)
 
 
-def _by_place(given: Any) -> list:
+def _by_place(given: Tree) -> list:
     return list(given) if isinstance(given, (list, tuple)) else [given]

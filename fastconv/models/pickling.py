@@ -13,6 +13,7 @@ from fastconv.engine import KerasTensor
 from fastconv.engine.symbolic import Node, substitute
 from fastconv.engine.tree import leaves, rebuild
 from fastconv.models.encoding import named_operation, operation_name
+from fastconv.typing import Tree
 
 
 class Place:
@@ -41,15 +42,15 @@ class FlatGraph(NamedTuple):
     ends: list[tuple[Any, Any, Any]]
 
 
-def flatten(nodes: Sequence[Node], inputs: Sequence[KerasTensor], input: Any, output: Any) -> FlatGraph:
+def flatten(nodes: Sequence[Node], inputs: Sequence[KerasTensor], input: Any, output: Tree) -> FlatGraph:
     """Flatten the graph of `nodes`, which are in an executable order."""
     places = {t: Place(i, k) for i, node in enumerate(nodes) for k, t in enumerate(node.outputs)}
     places.update({t: Place(-1, k) for k, t in enumerate(inputs)})
 
-    def flat(tree: Any) -> Any:
+    def flat(tree: Tree) -> Any:
         return substitute(tree, places.__getitem__)
 
-    def is_inside(tree: Any) -> bool:
+    def is_inside(tree: Tree) -> bool:
         return all(t in places for t in leaves(tree))
 
     layers: dict[Any, None] = dict.fromkeys(node.operation for node in nodes if is_layer(node.operation))
@@ -63,7 +64,7 @@ def unflatten(graph: FlatGraph, inputs: Sequence[KerasTensor]) -> tuple[list[Nod
     """Rebuild (nodes, input, output) of a graph on given inputs, without running operations."""
     tensors: dict[tuple[int, int], KerasTensor] = {(-1, k): t for k, t in enumerate(inputs)}
 
-    def linked(tree: Any) -> Any:
+    def linked(tree: Tree) -> Any:
         return rebuild(tree, [tensors[t.node, t.index] if isinstance(t, Place) else t for t in leaves(tree)])
 
     nodes = []

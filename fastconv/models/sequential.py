@@ -14,6 +14,7 @@ from fastconv.models.constructors import takes_layers
 from fastconv.models.functional import Functional
 from fastconv.models.model import Model
 from fastconv.serialization import custom_object_scope, deserialize, from_keras, register, serialize
+from fastconv.typing import Config, Tree
 
 # What the configuration of a `Sequential` consists of, in the form of fastconv or of Keras.
 OF_A_SEQUENCE = frozenset(["build_input_shape", "layers", "name", "trainable"])
@@ -148,7 +149,7 @@ class Sequential(Model):
                 self._build_graph()
         return layer
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Tree = None) -> None:
         if input_shape is None and not self._input_layer:
             return  # `call` will know the shape
         if not self._layers:
@@ -169,7 +170,7 @@ class Sequential(Model):
         self.inputs, self.input = [tensor], tensor
         self._set_output(output)
 
-    def _set_output(self, output: Any) -> None:
+    def _set_output(self, output: Tree) -> None:
         """Set the output of the graph, which applies all layers."""
         self.outputs, self.output = [output], output
         self._applied, self._graph = len(self._layers), None
@@ -182,7 +183,7 @@ class Sequential(Model):
         self.input = self.output = self._graph = None
         self._applied, self.built = 0, False
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tree) -> Tree:
         if not self._applied:  # after `build` without a shape
             self.build(inputs.shape)
         assert self._functional is not None
@@ -194,7 +195,7 @@ class Sequential(Model):
             return record_again(self, args, self.output)
         return super()._apply(args, kwargs)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> Config:
         """Return the configurations of the layers, in Keras's form, and what a constructor was given."""
         config = self._config_for_keras("Sequential")
         complete = type(self).get_config is Sequential.get_config

@@ -14,6 +14,7 @@ from fastconv.engine import DataDependentError, HostCall, Plan, Tensor, Trace
 from fastconv.engine.interrupts import assign_all
 from fastconv.engine.names import NAMES
 from fastconv.engine.tree import leaves, rebuild
+from fastconv.typing import Array
 from fastconv.utils.packing import pack_x_y_sample_weight
 
 
@@ -26,7 +27,7 @@ class Results:
         check: raises an error if a kernel on the GPU has met a wrong value.
     """
 
-    def __init__(self, structure: Any, values: Sequence[Any], check: Callable[[], None] | None = None) -> None:
+    def __init__(self, structure: Any, values: Sequence[Array], check: Callable[[], None] | None = None) -> None:
         self.structure = structure
         self.values = values
         self.check = check

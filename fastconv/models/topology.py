@@ -11,12 +11,13 @@ from typing import Any
 from fastconv.engine import KerasTensor
 from fastconv.engine.symbolic import Node
 from fastconv.engine.tree import leaves, ordered
+from fastconv.typing import Tree
 
 
 class Graph:
     """The nodes between inputs and outputs, with an `InputLayer` as the node of each input."""
 
-    def __init__(self, inputs: Mapping[KerasTensor, Any], outputs: Any) -> None:
+    def __init__(self, inputs: Mapping[KerasTensor, Any], outputs: Tree) -> None:
         self.inputs = inputs
         self.met: dict[Any, int] = {}  # operations, numbered in the order in which a search from the outputs finds them
         self.seen: set[Any] = set()

@@ -14,6 +14,7 @@ import numpy as np
 from fastconv.arguments import as_integer, as_number, as_verbosity, optional
 from fastconv.backends import backend_of
 from fastconv.callbacks import CallbackList, History
+from fastconv.callbacks.callback import Callback
 from fastconv.callbacks.lazy_logs import LazyLogs
 from fastconv.callbacks.training_state import TrainingState
 from fastconv.engine.tree import leaves, map_leaves, rebuild
@@ -22,6 +23,7 @@ from fastconv.models.compiled_model import CompiledModel
 from fastconv.models.data import check_class_weight, check_frequency, is_due
 from fastconv.models.logs import in_order
 from fastconv.models.resuming import replay_epochs, skip_batches
+from fastconv.typing import Tree
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -30,7 +32,7 @@ def in_turns(method: Method) -> Method:
     """Let other Python threads use the metrics of a model between two steps of `method`."""
 
     @functools.wraps(method)
-    def call(self: Trainer, *args: Any, **kwargs: Any) -> Any:
+    def call(self: Trainer, *args: Any, **kwargs: Any) -> Tree:
         with self._turns.call(self):
             return method(self, *args, **kwargs)
 
@@ -48,20 +50,20 @@ class Trainer(CompiledModel):
 
     def train_on_batch(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        x: Tree,
+        y: Tree = None,
+        sample_weight: Tree = None,
         class_weight: dict | None = None,
         return_dict: bool = False,
     ) -> Any:
         """Run one step of training. Return the loss and the metrics of this batch."""
         return self._on_batch("train", x, y, sample_weight, class_weight, return_dict)
 
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+    def test_on_batch(self, x: Tree, y: Tree = None, sample_weight: Tree = None, return_dict: bool = False) -> Any:
         """Return the loss and the metrics of one batch."""
         return self._on_batch("test", x, y, sample_weight, None, return_dict)
 
-    def _on_batch(self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
+    def _on_batch(self, mode: str, x: Tree, y: Tree, sample_weight: Tree, class_weight: Any, return_dict: bool) -> Any:
         self._require_compiled()
         arrays = self._standardize(x, y, sample_weight, check_class_weight(class_weight))
         with self._turns.lock:
@@ -72,7 +74,7 @@ class Trainer(CompiledModel):
                 self.make_test_function()
             return self._scores(self._begin_step(mode, arrays)(), return_dict)
 
-    def predict_on_batch(self, x: Any) -> Any:
+    def predict_on_batch(self, x: Tree) -> Tree:
         """Return the outputs for one batch, all at once."""
         self.make_predict_function()
         return self._begin_prediction(self._standardize_inputs(x))()
@@ -82,17 +84,17 @@ class Trainer(CompiledModel):
     @in_turns
     def fit(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Tree = None,
+        y: Tree = None,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: int | str = "auto",
-        callbacks: Any = None,
+        callbacks: Callback | Sequence[Callback] | CallbackList | None = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
+        validation_data: Tree = None,
         shuffle: bool = True,
         class_weight: dict[int, float] | None = None,
-        sample_weight: Any = None,
+        sample_weight: Tree = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
@@ -223,15 +225,15 @@ class Trainer(CompiledModel):
     @in_turns
     def evaluate(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Tree = None,
+        y: Tree = None,
         batch_size: int | None = None,
         verbose: int | str = "auto",
-        sample_weight: Any = None,
+        sample_weight: Tree = None,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: Callback | Sequence[Callback] | CallbackList | None = None,
         return_dict: bool = False,
-    ) -> Any:
+    ) -> Tree:
         """Return the loss and the metrics over all samples: a number, a list, or a dict with `return_dict`.
 
         Args:
@@ -267,12 +269,12 @@ class Trainer(CompiledModel):
 
     def predict(
         self,
-        x: Any,
+        x: Tree,
         batch_size: int | None = None,
         verbose: int | str = "auto",
         steps: int | None = None,
-        callbacks: Any = None,
-    ) -> Any:
+        callbacks: Callback | Sequence[Callback] | CallbackList | None = None,
+    ) -> Tree:
         """Return the outputs for all samples, computed batch by batch.
 
         Args:
@@ -338,7 +340,13 @@ class Trainer(CompiledModel):
         size = optional(as_integer, method, "batch_size", batch_size, 1)
         return Batching(size, optional(as_integer, method, "steps", steps, 1))
 
-    def _callbacks(self, callbacks: Any, verbose: Any, params: dict, history: bool = True) -> CallbackList:
+    def _callbacks(
+        self,
+        callbacks: Callback | Sequence[Callback] | CallbackList | None,
+        verbose: int | str,
+        params: dict,
+        history: bool = True,
+    ) -> CallbackList:
         if isinstance(callbacks, CallbackList):
             return callbacks
         level = as_verbosity(self.name, verbose)

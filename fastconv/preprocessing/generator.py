@@ -20,6 +20,7 @@ from fastconv.preprocessing.transforms import (
     check_sampling,
     source_of,
 )
+from fastconv.typing import DTypeLike
 
 Array = np.ndarray
 Transform = dict[str, Any]
@@ -94,7 +95,7 @@ class ImageDataGenerator:
         data_format: str | None = None,
         validation_split: float = 0.0,
         interpolation_order: int = 1,
-        dtype: str | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         check_sampling(fill_mode, interpolation_order)
         zoom = plain(zoom_range)

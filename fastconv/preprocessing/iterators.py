@@ -13,6 +13,7 @@ import numpy as np
 import fastconv.config as config
 from fastconv.arguments import as_flag, as_integer, as_seed, as_size
 from fastconv.preprocessing.transforms import source_of
+from fastconv.typing import DTypeLike
 from fastconv.utils import PyDataset, img_to_array, load_img, save_img
 from fastconv.utils.image import class_folders
 
@@ -127,7 +128,7 @@ class ImageIterator(Iterator):
         save_to_dir: str | os.PathLike[str] | None,
         save_prefix: str,
         save_format: str,
-        dtype: str | None,
+        dtype: DTypeLike | None,
     ) -> None:
         super().__init__(n, batch_size, shuffle, seed)
         self.image_data_generator = image_data_generator
@@ -202,7 +203,7 @@ class NumpyArrayIterator(ImageIterator):
         save_format: str = "png",
         subset: str | None = None,
         ignore_class_split: bool = False,
-        dtype: str | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         images, others = x if isinstance(x, (tuple, list)) else (x, [])
         others = others if isinstance(others, list) else [others]
@@ -310,7 +311,7 @@ class DirectoryIterator(ImageIterator):
         subset: str | None = None,
         interpolation: str = "nearest",
         keep_aspect_ratio: bool = False,
-        dtype: str | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         if color_mode not in CHANNELS:
             raise ValueError(f"color_mode must be one of {', '.join(CHANNELS)}. Received: color_mode={color_mode!r}")

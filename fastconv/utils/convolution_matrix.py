@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
 
 import numpy as np
 
 import fastconv.config as config
+from fastconv.typing import ArrayLike, IntOrInts, PaddingLike
 from fastconv.window import as_tuple, output_size, resolve_padding
 
 
 def convolution_matrix(
-    kernel: Any,
+    kernel: ArrayLike,
     input_shape: Sequence[int],
-    strides: int | Sequence[int] = 1,
-    padding: Any = "valid",
-    dilation_rate: int | Sequence[int] = 1,
+    strides: IntOrInts = 1,
+    padding: PaddingLike = "valid",
+    dilation_rate: IntOrInts = 1,
     data_format: str | None = None,
 ) -> np.ndarray:
     """C[(oh, ow, co), (oh SH + kh DH - top, ow SW + kw DW - left, ci)] = kernel[kh, kw, ci, co], zero elsewhere.

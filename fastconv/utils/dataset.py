@@ -15,6 +15,7 @@ import numpy as np
 
 from fastconv.arguments import as_integer, as_number, as_seed, optional
 from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild, structure
+from fastconv.typing import Tree
 from fastconv.utils.pydataset import ahead
 from fastconv.utils.random import next_seed
 
@@ -43,7 +44,7 @@ class Dataset:
         self._length = length
 
     @classmethod
-    def from_tensor_slices(cls, tensors: Any) -> Dataset:
+    def from_tensor_slices(cls, tensors: Tree) -> Dataset:
         """Create a dataset from slices along the first axis of an array, or of equally long arrays in a tuple or dict.
 
         Example:
@@ -97,7 +98,7 @@ class Dataset:
                 negative number for four. Default: None.
         """
 
-        def call(element: Any) -> Any:
+        def call(element: Tree) -> Any:
             return copied(function(*element) if isinstance(element, tuple) else function(element))
 
         num_parallel_calls = optional(as_integer, "map", "num_parallel_calls", num_parallel_calls, -1)
@@ -114,7 +115,7 @@ class Dataset:
     def filter(self, predicate: Callable[..., Any]) -> Dataset:
         """Keep the elements for which `predicate` is true; the parts of a tuple are separate arguments."""
 
-        def holds(element: Any) -> bool:
+        def holds(element: Tree) -> bool:
             return bool(predicate(*element) if isinstance(element, tuple) else predicate(element))
 
         return Dataset(lambda: filter(holds, self))
@@ -237,7 +238,7 @@ def check_format(function: str, format: Any) -> None:
         raise ValueError(f"{function}: format must be 'tf', which means a Dataset here. Received: format={format!r}")
 
 
-def owned(data: Any) -> np.ndarray:
+def owned(data: Tree) -> np.ndarray:
     """Return a copy of `data` as an array; only memory-mapped files are not copied."""
     return np.asarray(data) if isinstance(data, np.memmap) else np.array(data)
 
@@ -258,7 +259,7 @@ def stacked(elements: list) -> Any:
     return rebuild(alike[0], [np.stack([np.asarray(leaf) for leaf in column]) for column in columns])
 
 
-def copied(element: Any) -> Any:
+def copied(element: Tree) -> Any:
     """Return `element` with copies of its arrays."""
     return map_leaves(lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, element)
 

@@ -16,6 +16,7 @@ import numpy as np
 import fastconv.config as config
 import fastconv.ops as ops
 from fastconv.arguments import as_integer, as_integers, as_number, as_seed, as_size, optional
+from fastconv.typing import ArrayLike, DTypeLike
 from fastconv.utils.dataset import Dataset, check_format
 from fastconv.utils.files import DAMAGE, write_whole
 from fastconv.utils.random import next_seed
@@ -121,7 +122,7 @@ def _in_color_mode(image: Any, color_mode: str, path: Any) -> Any:
     return image if image.mode == mode else image.convert(mode)
 
 
-def img_to_array(img: Any, data_format: str | None = None, dtype: str | None = None) -> np.ndarray:
+def img_to_array(img: Any, data_format: str | None = None, dtype: DTypeLike | None = None) -> np.ndarray:
     """Convert an image to an array (H, W, C), or (C, H, W) if channels first.
 
     Args:
@@ -148,7 +149,7 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: str | None = N
     return array if last else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 
-def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: str | None = None) -> Any:
+def array_to_img(x: ArrayLike, data_format: str | None = None, scale: bool = True, dtype: str | None = None) -> Any:
     """Convert an array (H, W, C), or (C, H, W) if channels first, to a Pillow `Image`.
 
     Args:
@@ -186,7 +187,7 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
 
 def save_img(
     path: str | os.PathLike[str],
-    x: Any,
+    x: ArrayLike,
     data_format: str | None = None,
     file_format: str | None = None,
     scale: bool = True,

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastconv.engine import KerasTensor
 from fastconv.engine.tree import leaves
+from fastconv.typing import AnyModel
 
 
 def get_source_inputs(tensor: Any) -> Any:
@@ -68,7 +69,7 @@ class Vertex:
         return operation.__name__ if hasattr(operation, "__name__") else type(operation).__name__
 
 
-def vertices(model: Any) -> list[Vertex]:
+def vertices(model: AnyModel) -> list[Vertex]:
     """Return the operations of a model in the order of computation; only the model itself if it has no graph."""
     if not model.nodes:
         return [Vertex(model.name, model)]
@@ -109,7 +110,7 @@ class Box:
     sources: list[str]
 
 
-def boxes(model: Any, expand: bool, prefix: str = "") -> list[Box]:
+def boxes(model: AnyModel, expand: bool, prefix: str = "") -> list[Box]:
     """Return the boxes of a picture of `model` in the order of computation.
 
     Args:
@@ -123,7 +124,7 @@ def boxes(model: Any, expand: bool, prefix: str = "") -> list[Box]:
 
 
 def _collect(
-    model: Any, expand: bool, prefix: str, frames: tuple[str, ...], sources: list[str], found: list[Box]
+    model: AnyModel, expand: bool, prefix: str, frames: tuple[str, ...], sources: list[str], found: list[Box]
 ) -> list[str]:
     """Append the boxes of a model to `found`, and return the names of the boxes that compute its outputs.
 

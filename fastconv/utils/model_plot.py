@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fastconv.typing import AnyModel
 from fastconv.utils.files import write_whole
 from fastconv.utils.model_drawing import draw
 from fastconv.utils.model_graph import Box, Vertex, boxes
@@ -27,7 +28,7 @@ class Shown(NamedTuple):
 
 
 def model_to_dot(
-    model: Any,
+    model: AnyModel,
     show_shapes: bool = False,
     show_dtype: bool = False,
     show_layer_names: bool = True,
@@ -88,7 +89,7 @@ def model_to_dot(
 
 
 def plot_model(
-    model: Any,
+    model: AnyModel,
     to_file: str | os.PathLike[str] = "model.png",
     show_shapes: bool = False,
     show_dtype: bool = False,
@@ -155,7 +156,7 @@ def plot_model(
     return None
 
 
-def _rows(model: Any, shown: Shown, expand: bool, prefix: str = "") -> list[tuple[Box, list[list[str]]]]:
+def _rows(model: AnyModel, shown: Shown, expand: bool, prefix: str = "") -> list[tuple[Box, list[list[str]]]]:
     """Return the boxes of a picture, each with its lines of text. Raises ValueError if the model has no weights yet."""
     if not model.built:
         raise ValueError(

@@ -12,9 +12,10 @@ from fastconv.arguments import as_integer, as_number, optional
 from fastconv.engine import Operand
 from fastconv.memory import check_fits
 from fastconv.ops.convert import as_indices
+from fastconv.typing import ArrayLike
 
 
-def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
     """Convert integers to one-hot vectors: y[..., k] = 1 if x[...] == k, else 0.
 
     Args:
@@ -49,7 +50,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     return rows.reshape(*labels.shape, num_classes)
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> Any:
     """Divide x by its norm along `axis`; zero vectors stay zero.
 
     Args:

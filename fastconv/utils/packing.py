@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastconv.typing import Tree
 
-def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+
+def pack_x_y_sample_weight(x: Tree, y: Tree = None, sample_weight: Tree = None) -> Any:
     """Pack the given arguments: x, (x, y) or (x, y, sample_weight).
 
     Args:
@@ -25,7 +27,7 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
     return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 
-def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+def unpack_x_y_sample_weight(data: Tree) -> tuple[Any, Any, Any]:
     """Invert `pack_x_y_sample_weight`: return (x, y, sample_weight), with None for missing parts.
 
     Args:

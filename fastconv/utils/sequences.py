@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastconv.arguments import as_choice, as_integer, as_numbers, as_seed, optional
+from fastconv.typing import ArrayLike, DTypeLike
 from fastconv.utils.dataset import Dataset, check_format, owned
 
 ENDS = ("pre", "post")
@@ -16,10 +17,10 @@ ENDS = ("pre", "post")
 def pad_sequences(
     sequences: Sequence[Any],
     maxlen: int | None = None,
-    dtype: Any = "int32",
+    dtype: DTypeLike = "int32",
     padding: str = "pre",
     truncating: str = "pre",
-    value: Any = 0.0,
+    value: ArrayLike = 0.0,
 ) -> np.ndarray:
     """Pad or cut sequences to a common length, and stack them.
 
@@ -71,8 +72,8 @@ def _cut(sequence: Any, length: int, truncating: str) -> Any:
 
 
 def timeseries_dataset_from_array(
-    data: Any,
-    targets: Any,
+    data: ArrayLike,
+    targets: ArrayLike | None,
     sequence_length: int,
     sequence_stride: int = 1,
     sampling_rate: int = 1,
