@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import erfc, factorial, pi, sqrt
-from typing import Any
 
-Array = Any
+from fastconv.typing import Array, ArrayModule
 
 
-def sigmoid(xp: Any, x: Array) -> Array:
+def sigmoid(xp: ArrayModule, x: Array) -> Array:
     """1 / (1 + e^-x), without overflow, and accurate near 0."""
     e = xp.exp(-abs(x))
     return xp.where(x >= 0, x.dtype.type(1), e) / (1 + e)
@@ -37,12 +36,12 @@ ACTIVATIONS = {
 }
 
 
-def activate(xp: Any, x: Array, activation: str, alpha: float) -> Array:
+def activate(xp: ArrayModule, x: Array, activation: str, alpha: float) -> Array:
     """f(x) for a name in ACTIVATIONS."""
     return ACTIVATIONS[activation][0](xp, x, alpha)
 
 
-def activate_backward(xp: Any, dy: Array, y: Array, activation: str, alpha: float) -> Array:
+def activate_backward(xp: ArrayModule, dy: Array, y: Array, activation: str, alpha: float) -> Array:
     """dy f'(x), with f' written in terms of y = f(x)."""
     return ACTIVATIONS[activation][1](xp, dy, y, alpha)
 
@@ -52,13 +51,13 @@ def gate_bound(cubic: float) -> int:
     return 40 if cubic else 1000
 
 
-def gate(xp: Any, x: Array, linear: float, cubic: float) -> Array:
+def gate(xp: ArrayModule, x: Array, linear: float, cubic: float) -> Array:
     """x sigmoid(p), with p = x (linear + cubic x^2)."""
     a = xp.clip(x, -gate_bound(cubic), gate_bound(cubic))
     return xp.maximum(x, -gate_bound(cubic)) * sigmoid(xp, a * (linear + cubic * a * a))
 
 
-def gate_backward(xp: Any, dy: Array, x: Array, linear: float, cubic: float) -> Array:
+def gate_backward(xp: ArrayModule, dy: Array, x: Array, linear: float, cubic: float) -> Array:
     """dy s (1 + x (1 - s) p'), with s = sigmoid(p)."""
     a = xp.clip(x, -gate_bound(cubic), gate_bound(cubic))
     p = a * (linear + cubic * a * a)
@@ -66,7 +65,7 @@ def gate_backward(xp: Any, dy: Array, x: Array, linear: float, cubic: float) -> 
     return dy * (s * (1 + a * rest * (linear + 3 * cubic * a * a)))
 
 
-def normal_share(xp: Any, x: Array) -> Array:
+def normal_share(xp: ArrayModule, x: Array) -> Array:
     """P(x) = erfc(-x / sqrt(2)) / 2, the standard normal cumulative distribution function; CUDA calls it normcdf.
 
     NumPy has no such function, so Python computes the elements one by one.
@@ -80,23 +79,23 @@ def normal_share(xp: Any, x: Array) -> Array:
 WIDEST = 40  # beyond 40 standard deviations, P(x) rounds to 0 or 1 in every float dtype
 
 
-def gelu(xp: Any, x: Array) -> Array:
+def gelu(xp: ArrayModule, x: Array) -> Array:
     """x P(x)."""
     return xp.maximum(x, -WIDEST) * normal_share(xp, x)
 
 
-def gelu_backward(xp: Any, dy: Array, x: Array) -> Array:
+def gelu_backward(xp: ArrayModule, dy: Array, x: Array) -> Array:
     """dy (P(x) + x p(x)), with the density p(x) = exp(-x^2/2) / sqrt(2 pi)."""
     a = xp.clip(x, -WIDEST, WIDEST)
     return dy * (normal_share(xp, x) + a * (xp.exp(a * a * -0.5) / sqrt(2 * pi)))
 
 
-def softplus(xp: Any, x: Array) -> Array:
+def softplus(xp: ArrayModule, x: Array) -> Array:
     """log(1 + e^x)."""
     return xp.maximum(x, 0) + xp.log1p(xp.exp(-abs(x)))
 
 
-def sigmoid_loss(xp: Any, x: Array, target: Array) -> Array:
+def sigmoid_loss(xp: ArrayModule, x: Array, target: Array) -> Array:
     """log(1 + e^x) - target x, accurate for small losses.
 
     Equal to log(1 + e^u) - m u with m = min(target, 1 - target), and u = -x if target > 1/2, else u = x.
@@ -105,20 +104,20 @@ def sigmoid_loss(xp: Any, x: Array, target: Array) -> Array:
     return softplus(xp, u) - m * xp.where(m == 0, x.dtype.type(0), u)
 
 
-def sigmoid_loss_slope(xp: Any, x: Array, target: Array) -> Array:
+def sigmoid_loss_slope(xp: ArrayModule, x: Array, target: Array) -> Array:
     """sigmoid(x) - target, accurate for small slopes."""
     flipped = target > 0.5
     slope = sigmoid(xp, xp.where(flipped, -x, x)) - xp.minimum(target, 1 - target)
     return xp.where(flipped, -slope, slope)
 
 
-def softsign(xp: Any, x: Array) -> Array:
+def softsign(xp: ArrayModule, x: Array) -> Array:
     """x / (1 + |x|), written as sign(x) (1 - 1 / (1 + |x|)) for large x, which may be infinite."""
     near = xp.clip(x, -1, 1)
     return xp.where(abs(x) < 1, near / (1 + abs(near)), xp.sign(x) * (1 - 1 / (1 + abs(x))))
 
 
-def squareplus(xp: Any, x: Array, b: float) -> Array:
+def squareplus(xp: ArrayModule, x: Array, b: float) -> Array:
     """(x + sqrt(x^2 + b)) / 2, written as b / 2 / (sqrt(x^2 + b) - x) for negative x; b is positive."""
     root = xp.hypot(x, x.dtype.type(sqrt(b)))
     return xp.where(x > 0, 0.5 * x + 0.5 * root, 0.5 * b / (root - xp.minimum(x, 0)))
@@ -128,7 +127,7 @@ def squareplus(xp: Any, x: Array, b: float) -> Array:
 TANH_SHRINK = tuple(2 * k / factorial(2 * k + 1) for k in range(10, 0, -1))
 
 
-def tanh_shrink(xp: Any, x: Array) -> Array:
+def tanh_shrink(xp: ArrayModule, x: Array) -> Array:
     """x - tanh(x); near 0, (x cosh x - sinh x) / cosh x, with the numerator as a series of terms of equal sign."""
     near = xp.clip(x, -1, 1)
     square, series = near * near, TANH_SHRINK[0]
@@ -147,18 +146,20 @@ SMOOTH: dict[str, Callable[..., Array]] = {
 }
 
 
-def smooth(xp: Any, x: Array, function: str, constants: tuple) -> Array:
+def smooth(xp: ArrayModule, x: Array, function: str, constants: tuple) -> Array:
     """f(x) for a name in SMOOTH."""
     return SMOOTH[function](xp, x, *constants)
 
 
-def normalize(xp: Any, x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, epsilon: float) -> Array:
+def normalize(
+    xp: ArrayModule, x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, epsilon: float
+) -> Array:
     """gamma (x - mean) / sqrt(variance + epsilon) + beta."""
     return (x - mean) * (gamma / xp.sqrt(variance + epsilon)) + beta
 
 
 def normal_backward(
-    xp: Any, dy: Array, x: Array, mean: Array, variance: Array, gamma: Array, dgamma: Array, dbeta: Array,
+    xp: ArrayModule, dy: Array, x: Array, mean: Array, variance: Array, gamma: Array, dgamma: Array, dbeta: Array,
     epsilon: float, n: int,
 ) -> Array:  # fmt: skip
     """dx of a batch of n with these statistics; Ioffe and Szegedy 2015, section 3."""
@@ -166,22 +167,22 @@ def normal_backward(
     return (dy - dbeta / n - (x - mean) * inverse * (dgamma / n)) * (gamma * inverse)
 
 
-def scale_shift(xp: Any, x: Array, scale: Array, shift: Array) -> Array:
+def scale_shift(xp: ArrayModule, x: Array, scale: Array, shift: Array) -> Array:
     """x scale + shift."""
     return x * scale + shift
 
 
-def stretch(xp: Any, x: Array, scale: Array, shift: Array, low: float, high: float) -> Array:
+def stretch(xp: ArrayModule, x: Array, scale: Array, shift: Array, low: float, high: float) -> Array:
     """min(max(x scale + shift, low), high)."""
     return xp.clip(x * scale + shift, low, high)
 
 
-def where(xp: Any, condition: Array, x: Array, y: Array) -> Array:
+def where(xp: ArrayModule, condition: Array, x: Array, y: Array) -> Array:
     """x if `condition` is True, else y."""
     return xp.where(condition, x, y)
 
 
-def uniform(xp: Any, seed: Array, i: Array) -> Array:
+def uniform(xp: ArrayModule, seed: Array, i: Array) -> Array:
     """(splitmix64(seed + i * 0x9E3779B97F4A7C15) >> 40) / 2^24; Steele, Lea and Flood 2014. seed and i are uint64."""
     z = seed + (i + xp.uint64(1)) * xp.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> xp.uint64(30))) * xp.uint64(0xBF58476D1CE4E5B9)
@@ -189,7 +190,7 @@ def uniform(xp: Any, seed: Array, i: Array) -> Array:
     return ((z ^ (z >> xp.uint64(31))) >> xp.uint64(40)).astype("float32") * xp.float32(2**-24)
 
 
-def dropout(xp: Any, x: Array, seed: Array, i: Array, rate: float) -> Array:
+def dropout(xp: ArrayModule, x: Array, seed: Array, i: Array, rate: float) -> Array:
     """x / (1 - rate) if uniform(seed, i) >= rate, else 0."""
     keep = uniform(xp, seed, i) >= xp.float32(rate)
     return xp.where(keep, x * (1 / (1 - rate)), x.dtype.type(0))

@@ -17,11 +17,10 @@ from fastconv.backends import formulas
 from fastconv.backends.launch import Backend
 from fastconv.backends.updates import step
 from fastconv.geometry import Convolution, Pooling
+from fastconv.typing import Array, ArrayModule, Shape
 
-Array = Any
 Pair = tuple[int, int]
 Sides = tuple[Pair, ...]
-Shape = tuple[int, ...]
 Axes = int | tuple[int, ...] | None  # of a reduction; None for all axes
 Out = Array | None  # the array that receives the result; None for a new one
 
@@ -74,7 +73,7 @@ def tap_slices(c: Convolution | Pooling) -> list[TapSlices]:
 class Reference(Backend):
     """Plain array code over `xp`, NumPy or CuPy."""
 
-    def __init__(self, xp: Any) -> None:
+    def __init__(self, xp: ArrayModule) -> None:
         self.xp = xp
 
     # ---- convolution ---------------------------------------------------------------------------------------------
@@ -557,7 +556,7 @@ class Reference(Backend):
         return tuple(deliver(r, o) for r, o in zip(results, outs))
 
 
-def axis_taps(xp: Any, c: Array, n: int, nearest: bool, fill: str) -> list[tuple[Array, Array]]:
+def axis_taps(xp: ArrayModule, c: Array, n: int, nearest: bool, fill: str) -> list[tuple[Array, Array]]:
     """Return the pixels of an axis of n that are combined at coordinates c, and their weights; -1 is the constant."""
     if fill == "wrap" and n > 1:
         c = xp.where(c < 0, c + (n - 1) * (xp.floor(-c / (n - 1)) + 1), c)
@@ -571,7 +570,7 @@ def axis_taps(xp: Any, c: Array, n: int, nearest: bool, fill: str) -> list[tuple
     return [(axis_pixel(xp, first, n, fill), 1 - (c - first)), (axis_pixel(xp, first + 1, n, fill), c - first)]
 
 
-def axis_pixel(xp: Any, i: Array, n: int, fill: str) -> Array:
+def axis_pixel(xp: ArrayModule, i: Array, n: int, fill: str) -> Array:
     """Return the pixel at position i of an axis of n, or -1 for the constant."""
     if fill in ("constant", "grid-constant"):
         return xp.where((i >= 0) & (i < n), i, -1)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.typing import ArrayModule
+
 SOURCES = Path(__file__).parents[2] / "cuda"
 THREADS = 256  # of a block
 INT_SIZES = 1 << 30  # arrays of fewer elements are indexed by int
@@ -39,7 +41,7 @@ def source(file: str) -> str:
 
 
 @functools.cache
-def function(xp: Any, device: int, code: str, name: str, *options: str) -> Any:
+def function(xp: ArrayModule, device: int, code: str, name: str, *options: str) -> Any:
     """Return a function of CUDA C, compiled for the current GPU `device`: ``function(...)(grid, block, args)``.
 
     Args:
@@ -50,11 +52,13 @@ def function(xp: Any, device: int, code: str, name: str, *options: str) -> Any:
 
 
 @functools.cache
-def module(xp: Any, device: int, code: str, expressions: tuple[str, ...] | None, *options: str) -> Any:
+def module(xp: ArrayModule, device: int, code: str, expressions: tuple[str, ...] | None, *options: str) -> Any:
     return xp.RawModule(code=code, options=("--std=c++17", *options), name_expressions=expressions)
 
 
-def launch(xp: Any, name: str, *args: Any, grid: tuple[int, ...], block: tuple[int, ...], shared_mem: int = 0) -> None:
+def launch(
+    xp: ArrayModule, name: str, *args: Any, grid: tuple[int, ...], block: tuple[int, ...], shared_mem: int = 0
+) -> None:
     """Run the kernel "file.function". ELEMENT is the dtype of the first argument.
 
     Args:
@@ -79,7 +83,7 @@ def launch(xp: Any, name: str, *args: Any, grid: tuple[int, ...], block: tuple[i
     run(grid, block, tuple(map(parameter, args)), shared_mem=shared_mem)
 
 
-def launch_each(xp: Any, name: str, *args: Any) -> None:
+def launch_each(xp: ArrayModule, name: str, *args: Any) -> None:
     """Run a kernel with a thread for each element of the first array, and pass their number after the arrays."""
     size = args[0].size
     if size:

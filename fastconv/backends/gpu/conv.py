@@ -19,6 +19,7 @@ from fastconv.backends.gpu.elementwise import written
 from fastconv.backends.reference import Array, Shape
 from fastconv.device import cupy
 from fastconv.geometry import Convolution
+from fastconv.typing import ArrayModule
 
 ACTIVATED = "activated"  # a generated function instead of a file
 GATHER = (ACTIVATED, "window", "product", "conv")
@@ -138,7 +139,7 @@ def depthwise(
     run((cuts(results, 256), phases), (256,), (source, w, end[0], result, *end[1:], *c.arguments))
 
 
-def conv_backward_kernel(device: int, xp: Any, c: Window, x: Array, dy: Array, dw: Array) -> None:
+def conv_backward_kernel(device: int, xp: ArrayModule, c: Window, x: Array, dy: Array, dw: Array) -> None:
     """Sum over parts of the output pixels, then add the parts."""
     if c.depthwise:
         blocks = (cuts(c.groups * c.co, 32), prod(c.taps))

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import fastconv.config as config
 from fastconv.backends.gpu.conv import Window
 from fastconv.backends.reference import Array, Shape
+from fastconv.typing import ArrayModule
 
 FIRST, SECOND, RESULT = 1, 2, 3  # the numbers of a graph's tensors
 
@@ -38,23 +39,23 @@ class Plan(NamedTuple):
     graph: Any
     workspace: int  # bytes
 
-    def run(self, xp: Any, handle: Any, first: Array, second: Array, result: Array) -> None:
+    def run(self, xp: ArrayModule, handle: Any, first: Array, second: Array, result: Array) -> None:
         scratch = xp.empty(max(self.workspace, 1), "uint8")
         cudnn().set_stream(handle=handle, stream=xp.cuda.get_current_stream().ptr)
         pointers = {FIRST: first.data.ptr, SECOND: second.data.ptr, RESULT: result.data.ptr}
         self.graph.execute(pointers, scratch.data.ptr, handle=handle)
 
 
-def conv(xp: Any, device: int, c: Window, x: Array, w: Array, y: Array) -> bool:
+def conv(xp: ArrayModule, device: int, c: Window, x: Array, w: Array, y: Array) -> bool:
     """Fill y with the convolution, if cuDNN can compute it. Return True if it did."""
     return run(xp, device, c, "conv_fprop", x, filters_first(xp, w), y)
 
 
-def conv_backward_input(xp: Any, device: int, c: Window, dy: Array, w: Array, dx: Array) -> bool:
+def conv_backward_input(xp: ArrayModule, device: int, c: Window, dy: Array, w: Array, dx: Array) -> bool:
     return run(xp, device, c, "conv_dgrad", dy, filters_first(xp, w), dx)
 
 
-def conv_backward_kernel(xp: Any, device: int, c: Window, x: Array, dy: Array, dw: Array) -> bool:
+def conv_backward_kernel(xp: ArrayModule, device: int, c: Window, x: Array, dy: Array, dw: Array) -> bool:
     if plan_for(device, "conv_wgrad", c) is None:
         return False
     turned = xp.empty((dw.shape[-1], *dw.shape[:-1]), dw.dtype)
@@ -63,12 +64,12 @@ def conv_backward_kernel(xp: Any, device: int, c: Window, x: Array, dy: Array, d
     return True
 
 
-def filters_first(xp: Any, w: Array) -> Array:
+def filters_first(xp: ArrayModule, w: Array) -> Array:
     """Return (KH, KW, CI, CO) as (CO, KH, KW, CI), cuDNN's layout of kernels for channels-last images."""
     return xp.ascontiguousarray(xp.moveaxis(w, -1, 0))
 
 
-def run(xp: Any, device: int, c: Window, operation: str, first: Array, second: Array, result: Array) -> bool:
+def run(xp: ArrayModule, device: int, c: Window, operation: str, first: Array, second: Array, result: Array) -> bool:
     plan = plan_for(device, operation, c)
     if plan is not None:
         plan.run(xp, handle(cudnn(), device), first, second, result)

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from fastconv.typing import ArrayModule
+
 TYPES = {"bool": "bool", "uint64": "unsigned long long", "float32": "float"}  # C types; every other dtype is T
 
 
@@ -162,7 +164,7 @@ def written(formula: Callable[..., Any], inputs: Sequence[str], constants: tuple
 
 
 @functools.lru_cache(maxsize=1024)
-def kernel(xp: Any, formula: Callable[..., Any], inputs: tuple[str, ...], constants: tuple) -> Any:
+def kernel(xp: ArrayModule, formula: Callable[..., Any], inputs: tuple[str, ...], constants: tuple) -> Any:
     """Return the ElementwiseKernel of a formula. Its results have type T, or float32 if no input has type T."""
     text, count = written(formula, inputs, constants)
     result = "T" if any(text.startswith("T ") for text in inputs) else "float32"

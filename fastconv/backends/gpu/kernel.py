@@ -7,6 +7,7 @@ from typing import Any
 
 from fastconv.backends.launch import Backend, Kernel, Launch, Operation
 from fastconv.backends.reference import Array, deliver
+from fastconv.typing import ArrayModule
 
 FLOATS = frozenset(["float32", "float64"])
 
@@ -71,7 +72,7 @@ def kernel(operation: Operation, **conditions: Any) -> Callable[[Callable[..., A
     return lambda method: GpuKernel(operation, method, **conditions)
 
 
-def in_order(xp: Any, x: Array | None) -> Array | None:
+def in_order(xp: ArrayModule, x: Array | None) -> Array | None:
     """Return x in C order; a number keeps its shape (), to which CuPy's function would add an axis."""
     return x if x is None or x.flags.c_contiguous else xp.ascontiguousarray(x)
 

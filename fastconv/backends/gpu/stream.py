@@ -28,6 +28,7 @@ from fastconv.backends.reference import (
 )
 from fastconv.backends.updates import step
 from fastconv.geometry import Pooling
+from fastconv.typing import ArrayModule
 
 MODES = ("constant", "edge", "reflect", "symmetric")  # as move.cu numbers them
 FILLS = ("constant", "grid-constant", "nearest", "reflect", "mirror", "grid-wrap", "wrap")  # as image.cu does
@@ -41,7 +42,7 @@ any_arrays = functools.partial(kernel, floats=None)
 class GpuStream(Reference):
     """`Reference` on CuPy's arrays, with one launch in place of several array functions."""
 
-    def __init__(self, xp: Any) -> None:
+    def __init__(self, xp: ArrayModule) -> None:
         super().__init__(xp)
         # A wrong label (rows.cu): (row + 1) + (classes << 32), and the label. 0 classes: it is not an integer.
         self.faults = xp.zeros(2, "int64")
