@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -179,6 +179,7 @@ class Primitive:
         gradient: ``(dy, y, *inputs, **params) -> (dx, ...)``, one per input, None if there is none, written with ops.
             With several outputs `dy` and `y` are tuples, and `dy` is None for outputs on which nothing depends.
         elementwise: if True, the output may overwrite an input of the same size.
+        broadcasts: if True, the shapes of all inputs must broadcast to each other; by default, if it is elementwise.
     """
 
     view: Callable[..., Array] | None = None  # set by `View`
@@ -190,11 +191,13 @@ class Primitive:
         gradient: Callable[..., Gradients] | None = None,
         *,
         elementwise: bool = False,
+        broadcasts: bool | None = None,
     ) -> None:
         self.operation = operation
         self.shape = shape
         self.gradient = gradient
         self.elementwise = elementwise
+        self.broadcasts = elementwise if broadcasts is None else broadcasts
 
     @property
     def name(self) -> str:
@@ -202,17 +205,26 @@ class Primitive:
 
     def __call__(self, *inputs: Array, **params: Any) -> Array:
         """Compute on arrays. If an input is a tensor, record the call too."""
-        for x in inputs:
-            if type(x) is not np.ndarray:
-                inputs = tuple(map(read, inputs))
-                if any(isinstance(x, Tensor) for x in inputs):
-                    return self._record(inputs, params)
-                break
-        if self.view is not None:
-            return own_view(self.view(*inputs, **params), inputs[0])
-        result, function, arguments = self.prepare(inputs, params)
-        returned = function(*arguments)
-        return returned if result is None else result
+        try:
+            for x in inputs:
+                if type(x) is not np.ndarray:
+                    inputs = tuple(map(read, inputs))
+                    if any(isinstance(x, Tensor) for x in inputs):
+                        return self._record(inputs, params)
+                    break
+            if self.view is not None:
+                return own_view(self.view(*inputs, **params), inputs[0])
+            result, function, arguments = self.prepare(inputs, params)
+            returned = function(*arguments)
+            return returned if result is None else result
+        except ValueError:
+            shapes = [tuple(x.shape) for x in inputs]
+            if self.broadcasts and not broadcast(*shapes):
+                name = params.get("function", self.name)
+                raise ValueError(
+                    f"{name}: shapes must be equal, or broadcast to each other. Received: {shapes=}"
+                ) from None
+            raise
 
     def prepare(self, inputs: tuple[Array, ...], params: dict[str, Any], out: Array = None) -> Launch:
         """Return the launch of this operation on the device of `inputs`; see `Backend.prepare`."""
@@ -280,6 +292,15 @@ CAST: Primitive = Primitive(
     lambda dy, y, x, *, dtype: (CAST(dy, dtype=x.dtype.name) if x.dtype.kind == y.dtype.kind == "f" else None,),
 )
 DETACH = View("identity", lambda x: x, lambda x: (x.shape, x.dtype), lambda dy, y, x: (None,))
+
+
+def broadcast(*shapes: Sequence[int]) -> bool:
+    """Return True if the shapes are equal, or broadcast to each other."""
+    try:
+        np.broadcast_shapes(*map(tuple, shapes))
+    except ValueError:
+        return False
+    return True
 
 
 def own_view(view: Array, x: Array) -> Array:

@@ -31,6 +31,7 @@ from fastconv.engine.symbolic import apply, is_symbolic
 from fastconv.engine.tree import leaves, map_leaves, rebuild
 from fastconv.engine.variable import without_memory
 from fastconv.layers.construction import for_constructor, recording
+from fastconv.layers.inputs import ARRAY, check_inputs
 from fastconv.serialization import (
     arguments,
     is_of_this_package,
@@ -107,6 +108,9 @@ class Layer:
 
     # Names of constructor arguments that are attributes, too. `get_config` adds them to those of the base class.
     ARGUMENTS: tuple[str, ...] = ()
+
+    # The kind of input that `call` takes, for errors: `ARRAY`, `ARRAYS` or None. A `call` of a user takes any input.
+    INPUTS: str | None = ARRAY
 
     _holders: dict[str, Any]  # the attributes that may hold layers or variables
     _nesting = 0  # depth of the layers nested inside this layer
@@ -533,25 +537,35 @@ class Layer:
         """Apply the layer: to arrays immediately, to symbolic tensors by adding a node to the graph of a model."""
         self._check_initialized()
         names = argument_names(type(self).call)
+        if not args and names and names[0] in kwargs:
+            args = (kwargs.pop(names[0]),)
         at = names.index("training") if "training" in names else len(args)
         if at < len(args):
             training, kwargs, args = args[at], {**kwargs, **dict(zip(names[at + 1 :], args[at + 1 :]))}, args[:at]
-        args = tuple(self._cast(arg) for arg in args)
-        self._ensure_built(args)
-        if is_symbolic((args, kwargs)):
-            outputs = self._apply(args, kwargs if training is None else {**kwargs, "training": training})
-            if self.output is None:
-                self.input, self.output = args[0] if len(args) == 1 else args, outputs
-            return outputs
         before = getattr(_context, "training", None)
-        _context.training = before if training is None else bool(training)
         try:
+            args = tuple(self._cast(arg) for arg in args)
+            self._ensure_built(args)
+            if is_symbolic((args, kwargs)):
+                return self._apply_to_symbols(args, kwargs if training is None else {**kwargs, "training": training})
+            _context.training = before if training is None else bool(training)
             if "training" in names:
                 decided = _context.training is not None
                 kwargs["training"] = _context.training if decided else default_training(type(self).call)
             return self._call(args, kwargs)
+        except Exception:
+            if self.INPUTS is not None and is_of_this_package(type(self).call):
+                check_inputs(self, args)
+            raise
         finally:
             _context.training = before
+
+    def _apply_to_symbols(self, args: tuple[Tree, ...], kwargs: dict[str, Any]) -> Tree:
+        """Return symbolic outputs, which the first call keeps with its inputs."""
+        outputs = self._apply(args, kwargs)
+        if self.output is None:
+            self.input, self.output = args[0] if len(args) == 1 else args, outputs
+        return outputs
 
     def _call(self, args: tuple[Tree, ...], kwargs: dict[str, Any]) -> Tree:
         """Return the outputs, and keep losses that the call adds, for `losses` of this and all surrounding layers."""

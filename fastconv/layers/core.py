@@ -347,6 +347,8 @@ class Pipeline(Layer):
         (1, 8, 8, 1)
     """
 
+    INPUTS = None
+
     def __init__(self, layers: Sequence[Layer], name: str | None = None) -> None:
         super().__init__(name=name)
         self.layers = list(layers)
@@ -412,6 +414,7 @@ class Lambda(Layer):
     """
 
     ARGUMENTS = ("function", "arguments")
+    INPUTS = None
 
     def __init__(
         self,

@@ -9,7 +9,9 @@ from typing import Any
 import fastconv.config as config
 import fastconv.ops as ops
 from fastconv.arguments import as_axes, as_flag, as_integer, as_integers
+from fastconv.engine.primitive import broadcast
 from fastconv.layers.base import Layer
+from fastconv.layers.inputs import ARRAYS
 from fastconv.serialization import register
 from fastconv.typing import Array, ArrayLike, Axis
 
@@ -17,6 +19,7 @@ from fastconv.typing import Array, ArrayLike, Axis
 class Merge(Layer):
     """Base class of layers whose input is a list of `least` to `most` arrays."""
 
+    INPUTS = ARRAYS
     least, most = 1, 1 << 30
 
     def call(self, inputs: Sequence[Array]) -> Array:
@@ -38,7 +41,16 @@ class Reduction(Merge):
     operation: Callable[[Array, Array], Array]
 
     def merge(self, inputs: Sequence[Array]) -> Array:
-        return reduce(type(self).operation, inputs)
+        try:
+            return reduce(type(self).operation, inputs)
+        except ValueError:
+            shapes = [tuple(x.shape) for x in inputs]
+            if not broadcast(*shapes):
+                raise ValueError(
+                    f"{self.name}: inputs must have equal shapes, or shapes that broadcast to each other. "
+                    f"Received: {shapes=}"
+                ) from None
+            raise
 
 
 @register("layer")
@@ -51,7 +63,7 @@ class Add(Reduction):
         kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
-        ValueError: if the input is not a list.
+        ValueError: if the input is not a list, or if shapes do not broadcast to each other.
 
     Example:
         >>> import numpy as np
@@ -74,7 +86,7 @@ class Subtract(Reduction):
         kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
-        ValueError: if the input is not a list of two inputs.
+        ValueError: if the input is not a list of two inputs, or if shapes do not broadcast to each other.
 
     Example:
         >>> import numpy as np
@@ -95,7 +107,7 @@ class Multiply(Reduction):
         kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
-        ValueError: if the input is not a list.
+        ValueError: if the input is not a list, or if shapes do not broadcast to each other.
 
     Example:
         >>> import numpy as np
@@ -115,7 +127,7 @@ class Average(Reduction):
         kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
-        ValueError: if the input is not a list.
+        ValueError: if the input is not a list, or if shapes do not broadcast to each other.
 
     Example:
         >>> import numpy as np
@@ -138,7 +150,7 @@ class Maximum(Reduction):
         kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
-        ValueError: if the input is not a list.
+        ValueError: if the input is not a list, or if shapes do not broadcast to each other.
 
     Example:
         >>> import numpy as np
@@ -158,7 +170,7 @@ class Minimum(Reduction):
         kwargs: keyword arguments of `Layer`, for example `name`.
 
     Raises:
-        ValueError: if the input is not a list.
+        ValueError: if the input is not a list, or if shapes do not broadcast to each other.
 
     Example:
         >>> import numpy as np
@@ -243,9 +255,9 @@ class Dot(Merge):
             )
         sides = [self._side(x, axis % x.ndim) for x, axis in zip(inputs, pair)]
         (a, kept_a), (b, kept_b) = sides
-        if a.shape[-1] != b.shape[-1]:
+        if (a.shape[0], a.shape[-1]) != (b.shape[0], b.shape[-1]):
             raise ValueError(
-                f"{self.name}: the axes {self.axes} must have the same size. "
+                f"{self.name}: the batch axis and the axes {self.axes} must have the same size in both inputs. "
                 f"Received: shapes {tuple(inputs[0].shape)} and {tuple(inputs[1].shape)}"
             )
         products = ops.matmul(a, ops.transpose(b, (0, 2, 1)))

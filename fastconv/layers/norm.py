@@ -7,7 +7,7 @@ from typing import Any
 
 import fastconv.initializers as initializers
 import fastconv.ops as ops
-from fastconv.arguments import as_axes, as_flag, as_integer, as_number, optional
+from fastconv.arguments import as_axes, as_flag, as_integer, as_number, is_integer, optional
 from fastconv.engine.interrupts import assign_all
 from fastconv.layers.base import Layer, check_count
 from fastconv.layers.core import Wrapper
@@ -75,7 +75,7 @@ class Affine(Weighted):
 def sizes_of(layer: Any, input_shape: ShapeLike) -> tuple[int, ...]:
     """Return the sizes of `layer.axis`. Raises ValueError if an axis does not exist or its size is unknown."""
     axes, rank = [layer.axis] if isinstance(layer.axis, int) else sorted(layer.axis), len(input_shape)
-    if not all(-rank <= axis < rank and input_shape[axis] is not None for axis in axes):
+    if not all(-rank <= axis < rank and is_integer(input_shape[axis]) for axis in axes):
         raise ValueError(
             f"{layer.name}: the size of axis={layer.axis} must be known. Received: input_shape={tuple(input_shape)}"
         )
@@ -383,12 +383,12 @@ class GroupNormalization(Affine):
 
     def build(self, input_shape: Tree) -> None:
         (channels,) = sizes_of(self, input_shape)
-        if self.groups == -1:
-            self.groups = channels
-        if channels % self.groups:
+        groups = channels if self.groups == -1 else self.groups
+        if not groups or channels % groups:
             raise ValueError(
                 f"{self.name}: the number of channels must be a multiple of groups={self.groups}. Received: {channels}"
             )
+        self.groups = groups
         super().build(input_shape)
 
     def call(self, inputs: Array) -> Array:

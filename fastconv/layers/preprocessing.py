@@ -51,7 +51,7 @@ class Rescaling(Layer):
         scale, offset = (np.asarray(numbers, self.dtype) for numbers in (self.scale, self.offset))
         if config.image_data_format() == "channels_first":
             scale, offset = (array.reshape(*array.shape, *(1,) * (3 - array.ndim)) for array in (scale, offset))
-        return inputs * scale + offset
+        return ops.add(ops.multiply(inputs, scale), offset)
 
 
 @register("layer")
@@ -200,7 +200,9 @@ class Normalization(Layer):
             mean, variance = (ops.broadcast_to(ops.reshape(a, (-1,)), inputs.shape[-1:]) for a in (mean, variance))
             return ops.batch_normalization(inputs, mean, variance, -1, epsilon=0.0)
         deviation = ops.sqrt(variance)
-        return inputs * deviation + mean if self.invert else (inputs - mean) / deviation
+        if self.invert:
+            return ops.add(ops.multiply(inputs, deviation), mean)
+        return ops.divide(ops.subtract(inputs, mean), deviation)
 
 
 def batches_of(data: Array) -> Iterator[np.ndarray]:
@@ -359,6 +361,8 @@ def middle(images: Array, height: int, width: int, data_format: str) -> Array:
 
 
 def sides(images: Array, data_format: str) -> tuple[int, int]:
-    """Return (H, W) of an image or a batch."""
+    """Return (H, W) of an image or a batch. Raises ValueError unless it has 3 or 4 axes."""
+    if len(images.shape) not in (3, 4):
+        raise ValueError(f"Images must have 3 axes, or 4 in a batch. Received: images.shape={tuple(images.shape)}")
     h, w = images.shape[-3:-1] if data_format == "channels_last" else images.shape[-2:]
     return h, w

@@ -49,6 +49,8 @@ class InnerMetrics:
 class CompiledModel(Layer):
     """A layer with an optimizer, a loss and metrics, and with steps that use them."""
 
+    INPUTS = None  # models and layers inside check them
+
     TRANSIENT = Layer.TRANSIENT | {
         *("_step_cache", "_turns", "_inner_metrics", "resume_from", "history", "validates"),
         *("train_function", "test_function", "predict_function"),

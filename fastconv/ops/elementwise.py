@@ -426,6 +426,7 @@ _where = Primitive(
         sum_to(where(condition, dz, 0.0), x.shape),
         sum_to(where(condition, 0.0, dz), y.shape),
     ),
+    broadcasts=True,
 )
 
 

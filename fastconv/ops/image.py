@@ -195,6 +195,8 @@ def _resize_axis(x: Array, axis: int, outputs: int, interpolation: str, antialia
     before, inputs, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     if inputs == outputs:
         return x
+    if not inputs:
+        raise ValueError(f"resize: images must have pixels. Received: shape={tuple(x.shape)}")
     if interpolation == "nearest":
         return take(x, np.minimum((np.arange(outputs) + 0.5) * inputs // outputs, inputs - 1).astype("int64"), axis)
     rows = reshape(x, (math.prod(before), inputs, math.prod(after)))

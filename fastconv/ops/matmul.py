@@ -9,7 +9,7 @@ import numpy as np
 
 from fastconv.backends.reference import Reference
 from fastconv.engine import Operand, Primitive, lift
-from fastconv.engine.primitive import Gradients, Spec
+from fastconv.engine.primitive import Gradients, Spec, broadcast
 from fastconv.ops.broadcast import reshape, sum_to
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.shape import expand_dims, squeeze
@@ -55,7 +55,7 @@ def matmul(x1: ArrayLike, x2: ArrayLike) -> Array:
         (..., M, N), without M if x1 is a vector and without N if x2 is a vector.
 
     Raises:
-        ValueError: if K differs, or x1 or x2 is a scalar.
+        ValueError: if K differs, if leading axes do not broadcast, or if x1 or x2 is a scalar.
         TypeError: if the dtypes differ.
 
     Example:
@@ -76,7 +76,15 @@ def matmul(x1: ArrayLike, x2: ArrayLike) -> Array:
         return squeeze(matmul(a, expand_dims(b, 1)), -1)
     if a.ndim > 2 and b.ndim == 2:  # flatten the leading axes: one product
         return reshape(_matmul(reshape(a, (math.prod(a.shape[:-1]), a.shape[-1])), b), (*a.shape[:-1], b.shape[1]))
-    return _matmul(a, b)
+    try:
+        return _matmul(a, b)
+    except ValueError:
+        if not broadcast(a.shape[:-2], b.shape[:-2]):
+            raise ValueError(
+                "matmul: the leading axes of x1 and x2 must be equal, or broadcast to each other. "
+                f"Received: x1.shape={tuple(a.shape)}, x2.shape={tuple(b.shape)}"
+            ) from None
+        raise
 
 
 setattr(Operand, "__matmul__", lift(matmul))  # noqa: B010

@@ -272,7 +272,7 @@ def test_batch_normalization_follows_the_batch_in_training_and_the_averages_othe
         (lambda: layers.Conv2D(4, 3)(Input((8, 8, None))), "channels"),
         (lambda: layers.Dense(0), "units"),
         (lambda: layers.Dense(2)(Input((None,))), "last axis"),
-        (lambda: layers.Dense(2)(1.0), "last axis"),
+        (lambda: layers.Dense(2)(1.0), "takes an array with the samples"),
         (lambda: layers.BatchNormalization(axis=5)(Input((3,))), "axis=5"),
         (lambda: Input(3), "tuple"),
         (lambda: layers.Dropout(1.5), "rate"),
