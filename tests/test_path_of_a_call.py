@@ -111,6 +111,7 @@ ALLOWED = {
     "getattr(np, function)",
     "getattr(graph, operation)",  # an operation of cuDNN's graphs by name
     "getattr(algorithm, direction)",  # one of three fields
+    "getattr(importlib.import_module(module), function)",  # a function above the engine, which registered itself
 }
 
 
