@@ -12,18 +12,9 @@ from functools import partial
 
 import numpy as np
 
+from benchmarks.rivals.filters import convolve, cv2, fftconvolve
 from benchmarks.support.measure import alternate
 from fastconv import config, ops
-
-try:
-    import scipy.fft
-    from scipy.signal import fftconvolve
-except ImportError:
-    fftconvolve = None
-try:
-    import cv2
-except ImportError:
-    cv2 = None
 
 IMAGES = ("512x512", "1920x1080")
 TAPS = (11, 15, 21, 31, 45, 63)
@@ -44,8 +35,7 @@ def channel(image: np.ndarray) -> np.ndarray:
 
 
 def scipy_convolve(a: np.ndarray, b: np.ndarray, mode: str) -> np.ndarray:
-    with scipy.fft.set_workers(config.get_num_threads()):
-        return fftconvolve(a, b, mode)
+    return convolve(a, b, mode, config.get_num_threads())
 
 
 def filters(x: np.ndarray, w: np.ndarray, padding: str) -> Calls:

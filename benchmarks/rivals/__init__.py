@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from benchmarks.rivals.filters import OpenCV, SciPy
 from benchmarks.rivals.ours import Fastconv
 from benchmarks.rivals.pytorch import PyTorch
 from benchmarks.support.cases import Case
@@ -37,4 +38,5 @@ class Side(Protocol):
 
 OURS: Side = Fastconv()
 RIVALS: tuple[Side, ...] = (PyTorch("NCHW"), PyTorch("channels_last"))
-SIDES = (OURS, *RIVALS)
+# The sides of the suites. SciPy and OpenCV only filter images.
+SIDES: tuple[Side, ...] = (OURS, *RIVALS, SciPy(), OpenCV())

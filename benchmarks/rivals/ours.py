@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 import fastconv
 from benchmarks.support.cases import (
+    Batches,
     BatchNorm,
     Case,
     Conv,
     ConvTranspose,
+    CrossEntropy,
     Dense,
     GlobalPool,
+    LayerCall,
     Model,
     Pad,
     Pointwise,
     Pool,
+    Resize,
 )
 from benchmarks.support.nets import NETS
-from fastconv import applications, config, explain_conv, models, ops
+from fastconv import GradientTape, applications, config, explain_conv, layers, models, ops
 from fastconv.backends import backend_of
 from fastconv.engine import Tensor, gradients
 from fastconv.engine.primitive import calls_before
+from fastconv.initializers import Constant
+from fastconv.preprocessing.image import ImageDataGenerator
+from fastconv.utils import Dataset
 
 
 class Fastconv:
@@ -147,6 +156,42 @@ def dense(case: Dense) -> Callable[[], Any]:
     return partial(backend_of(x).matmul, x, dy, transpose_a=True)
 
 
+def resize(case: Resize) -> Callable[[], Any]:
+    return either(case, partial(ops.image.resize, size=case.size), **case.arrays())
+
+
+def cross_entropy(case: CrossEntropy) -> Callable[[], Any]:
+    x, dy, labels = case.arrays().values()
+    return either(case, lambda x: ops.sparse_categorical_crossentropy(labels, x, from_logits=True), x, dy)
+
+
+def layer(case: LayerCall) -> Callable[[], Any]:
+    x, w, b = case.arrays().values()
+    how = {"kernel_initializer": Constant(w), "bias_initializer": Constant(b)}
+    made = layers.Conv2D(case.filters, 3, padding="same", **how) if x.ndim > 2 else layers.Dense(case.filters, **how)
+    if case.direction == "forward":
+        return partial(made, x)
+    made.build(x.shape)
+
+    def gradient() -> Any:
+        with GradientTape() as tape:
+            y = made(x)
+        return tape.gradient(y, made.trainable_weights)[0]
+
+    return gradient
+
+
+def batches(case: Batches) -> Callable[[], Any]:
+    x, labels = case.arrays().values()
+    if case.name == "dataset":
+        source: Any = Dataset.from_tensor_slices((x, labels)).shuffle(case.samples).batch(case.batch)
+    else:
+        source = ImageDataGenerator(**AUGMENTATION).flow(x, labels, batch_size=case.batch)
+    steps = -(-case.samples // case.batch)
+
+    return lambda: deque(islice(source, steps), maxlen=1).pop()[0]
+
+
 def net(case: Model) -> models.Model:
     if case.name in NETS:
         return NETS[case.name][0](fastconv)[0]
@@ -162,6 +207,13 @@ def model(case: Model) -> Callable[[], Any]:
     return partial(made.train_on_batch, x, labels)
 
 
+AUGMENTATION: dict[str, Any] = {
+    "rotation_range": 15,
+    "width_shift_range": 0.1,
+    "height_shift_range": 0.1,
+    "zoom_range": 0.1,
+    "horizontal_flip": True,
+}
 APPLICATIONS = {"vgg16": applications.VGG16, "resnet50": applications.ResNet50}
 PREPARE: dict[str, Callable[..., Callable[[], Any]]] = {
     "conv": conv,
@@ -174,5 +226,9 @@ PREPARE: dict[str, Callable[..., Callable[[], Any]]] = {
     "batch_norm": batch_norm,
     **dict.fromkeys(("relu", "sigmoid", "tanh", "gelu", "silu", "softmax"), pointwise),
     "dense": dense,
+    "resize": resize,
+    "cross_entropy": cross_entropy,
+    "layer": layer,
+    "batches": batches,
     "model": model,
 }

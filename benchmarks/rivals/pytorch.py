@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -12,21 +13,26 @@ import numpy as np
 from benchmarks.rivals import ours
 from benchmarks.support.cases import (
     Arrays,
+    Batches,
     BatchNorm,
     Case,
     Conv,
     ConvTranspose,
+    CrossEntropy,
     Dense,
     GlobalPool,
+    LayerCall,
     Model,
     Pad,
     Pointwise,
     Pool,
+    Resize,
     Windowed,
 )
 
 try:
     import torch
+    from torch import nn
     from torch.nn import functional
 
     from benchmarks.nets.modules import Twin
@@ -51,7 +57,9 @@ class PyTorch:
         return torch is not None
 
     def takes(self, case: Case) -> bool:
-        """Return False for the second layout if there is no spatial axis: then both layouts are the same."""
+        """Return False without a counterpart, and for the second layout if both layouts are the same."""
+        if isinstance(case, Batches):
+            return self.layout == "NCHW" and case.name == "dataset"
         return self.layout == "NCHW" or len(getattr(case, "image", ())) > 1
 
     def set_num_threads(self, n: int) -> None:
@@ -61,10 +69,11 @@ class PyTorch:
         return getattr(self, PREPARE[case.op])(self.seen(case))
 
     def as_numpy(self, case: Case, result: Any) -> np.ndarray:
-        array = result.numpy()
+        array, kernel = result.numpy(), is_kernel(case)
+        if isinstance(case, LayerCall) and kernel and array.ndim == 2:
+            return array.T
         if isinstance(case, (Dense, Model)) or array.ndim < 3:
             return array
-        kernel = isinstance(case, (Conv, ConvTranspose)) and case.direction == "backward_kernel"
         array = array.transpose((*range(2, array.ndim), 1, 0) if kernel else (0, *range(2, array.ndim), 1))
         if self.seen(case) is not case:
             array = array[0] if kernel else array[:, 0]
@@ -196,6 +205,40 @@ class PyTorch:
             return no_grad(torch.mm, dy, weight)
         return no_grad(lambda: torch.mm(dy.T, x).T)
 
+    def resize(self, case: Resize) -> Callable[[], Any]:
+        x, dy = (self.tensor(array) for array in case.arrays().values())
+        if case.direction == "forward":
+            return no_grad(lambda: functional.interpolate(x, case.size, mode="bilinear"))
+        return no_grad(aten.upsample_bilinear2d_backward, dy, case.size, x.shape, False)
+
+    def cross_entropy(self, case: CrossEntropy) -> Callable[[], Any]:
+        x, dy, labels = (torch.from_numpy(array) for array in case.arrays().values())
+        loss = partial(functional.cross_entropy, target=labels, reduction="none")
+        return no_grad(loss, x) if case.direction == "forward" else backward(loss, x, dy)
+
+    def layer(self, case: LayerCall) -> Callable[[], Any]:
+        """Call the layer as a module; the gradient is autograd's."""
+        arrays = case.arrays()
+        if len(case.image) > 1:
+            x, w = self.tensor(arrays["x"]), self.kernel(arrays["w"])
+            module = nn.Conv2d(case.image[-1], case.filters, 3, padding="same")
+        else:
+            x, w = torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["w"]).T.contiguous()
+            module = nn.Linear(case.image[-1], case.filters)
+        module.weight, module.bias = nn.Parameter(w), nn.Parameter(torch.from_numpy(arrays["b"]))
+        if case.direction == "forward":
+            return no_grad(module, x)
+        return lambda: torch.autograd.grad(module(x).sum(), [module.weight, module.bias])[0]
+
+    def batches(self, case: Batches) -> Callable[[], Any]:
+        """Draw batches of indices, so that a batch is one indexing of each array, not a call for each sample."""
+        arrays = [torch.from_numpy(array) for array in case.arrays().values()]
+        data = torch.utils.data.TensorDataset(*arrays)
+        sampler = torch.utils.data.RandomSampler(data)
+        indices = torch.utils.data.BatchSampler(sampler, case.batch, drop_last=False)
+        loader = torch.utils.data.DataLoader(data, sampler=indices, batch_size=None)
+        return lambda: deque(loader, maxlen=1).pop()[0]
+
     def model(self, case: Model) -> Callable[[], Any]:
         arrays = case.arrays()
         x, labels = self.tensor(arrays["x"]), torch.from_numpy(arrays["labels"])
@@ -217,6 +260,13 @@ def backward(function: Callable[[Any], Any], x: torch.Tensor, dy: torch.Tensor) 
     leaf = x.detach().requires_grad_()
     y = function(leaf)
     return lambda: torch.autograd.grad(y, leaf, dy, retain_graph=True)[0]
+
+
+def is_kernel(case: Case) -> bool:
+    """Return whether the result is the gradient of the kernel of a convolution or of a called layer."""
+    if isinstance(case, LayerCall):
+        return case.direction == "backward"
+    return isinstance(case, (Conv, ConvTranspose)) and case.direction == "backward_kernel"
 
 
 def flipped(case: Case) -> bool:
@@ -250,5 +300,9 @@ PREPARE = {
     "batch_norm": "batch_norm",
     **dict.fromkeys(("relu", "sigmoid", "tanh", "gelu", "silu", "softmax"), "pointwise"),
     "dense": "dense",
+    "resize": "resize",
+    "cross_entropy": "cross_entropy",
+    "layer": "layer",
+    "batches": "batches",
     "model": "model",
 }

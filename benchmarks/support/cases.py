@@ -300,6 +300,85 @@ class Dense(Case):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Resize(Case):
+    """Bilinear interpolation of images to `size` (H, W), without antialiasing."""
+
+    image: Sizes
+    size: Sizes
+
+    DIRECTIONS = ("forward", "backward")
+
+    @property
+    def shapes(self) -> dict[str, Sizes]:
+        """x (N, H, W, C) and dy (N, OH, OW, C)."""
+        return {"x": (self.batch, *self.image), "dy": (self.batch, *self.size, self.image[-1])}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossEntropy(Case):
+    """The cross-entropy of each sample, from logits and the index of its class."""
+
+    classes: int
+
+    DIRECTIONS = ("forward", "backward")
+
+    @property
+    def shapes(self) -> dict[str, Sizes]:
+        """x (N, classes) and dy (N,)."""
+        return {"x": (self.batch, self.classes), "dy": (self.batch,)}
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        return ("x", "x", "dy") if self.direction == "backward" else ("x", "dy")
+
+    def arrays(self) -> Arrays:
+        """x (N, classes), dy (N,) and labels (N,)."""
+        return {**super().arrays(), "labels": np.random.default_rng(2).integers(0, self.classes, self.batch)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerCall(Case):
+    """A layer that is called outside of a model: a dense layer for vectors, a 3x3 convolution for images.
+
+    Its backward direction calls the layer, and differentiates the sum of its outputs with respect to the kernel.
+    """
+
+    image: Sizes
+    filters: int
+
+    DIRECTIONS = ("forward", "backward")
+
+    @property
+    def shapes(self) -> dict[str, Sizes]:
+        """x (N, ..., CI), w ([3, 3,] CI, CO) and b (CO,)."""
+        window = (3, 3) if len(self.image) > 1 else ()
+        return {
+            "x": (self.batch, *self.image),
+            "w": (*window, self.image[-1], self.filters),
+            "b": (self.filters,),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batches(Case):
+    """A pass over `samples` images and labels, in random order and in batches: "dataset" or "augmented" (by name)."""
+
+    image: Sizes
+    samples: int
+
+    DIRECTIONS = ("pass",)
+
+    @property
+    def shapes(self) -> dict[str, Sizes]:
+        """x (samples, H, W, C)."""
+        return {"x": (self.samples, *self.image)}
+
+    def arrays(self) -> Arrays:
+        """x (samples, H, W, C) and labels (samples,)."""
+        return {**super().arrays(), "labels": np.random.default_rng(2).integers(0, 10, self.samples)}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model(Case):
     """A whole net, trained by Adam on the cross-entropy of its classes, or run."""
 
@@ -334,10 +413,14 @@ OPS: dict[str, type[Case]] = {
     "silu": Pointwise,
     "softmax": Pointwise,
     "dense": Dense,
+    "resize": Resize,
+    "cross_entropy": CrossEntropy,
+    "layer": LayerCall,
+    "batches": Batches,
     "model": Model,
 }
 
-PER_AXIS = ("image", "window", "strides", "padding", "dilation")
+PER_AXIS = ("image", "window", "strides", "padding", "dilation", "size")
 
 
 def value(key: str, text: str) -> int | str | Sizes:

@@ -21,6 +21,10 @@ KINDS = {
     "silu": "activation",
     "softmax": "softmax",
     "dense": "dense layer",
+    "resize": "resizing",
+    "cross_entropy": "loss",
+    "layer": "layer call",
+    "batches": "batches of data",
     "model": "whole net",
 }
 CONVOLUTIONS = (
@@ -47,6 +51,8 @@ def kind_of_conv(case: Conv) -> str:
         return "depthwise" if case.groups == channels else "grouped"
     if case.rank != 2:
         return f"{case.rank}-D"
+    if channels == case.filters == 1:
+        return "image filter"
     if channels <= 3:
         return "first layer"
     if case.filters <= 16 and case.window != (1, 1):
@@ -73,12 +79,17 @@ GOALS = {
     "transposed": Goal(1.3, 1.0),
     "1-D": Goal(1.2, 1.0),
     "3-D": Goal(1.2, 1.0),
+    "image filter": Goal(2.0, 1.0),
     "pooling": Goal(1.5, 1.0),
     "padding": Goal(1.5, 1.0),
     "normalisation": Goal(1.5, 1.0),
     "activation": Goal(1.5, 1.0),
     "softmax": Goal(1.5, 1.0),
     "dense layer": Goal(1.0, 1.0),
+    "resizing": Goal(1.5, 1.0),
+    "loss": Goal(1.0, 1.0),
+    "layer call": Goal(1.0, 1.0),
+    "batches of data": Goal(1.0, 1.0),
     "whole net": Goal(1.0, 1.0),
 }
 # If only the direct algorithm applies, each row of the forward pass must match the rival.
