@@ -23,7 +23,7 @@ from benchmarks.rivals import OURS, RIVALS, Side
 from benchmarks.support import plots, summary
 from benchmarks.support.cases import Case, load
 from benchmarks.support.goals import kind
-from benchmarks.support.machine import RESTRICTIONS, processor, start_with
+from benchmarks.support.machine import BOUND, RESTRICTIONS, processor, start_with
 from benchmarks.support.measure import Others, alternate, bandwidth, fma_peak
 from benchmarks.support.rows import QUIET, THREADS, Row, key, read_rows, replaced, write_rows
 from fastconv import _core
@@ -39,9 +39,6 @@ QUICK = (3, 0.002, 0.5)
 QUICK_CASES = 7
 QUICK_FLOPS, QUICK_BYTES = 1_000_000_000, 50_000_000
 
-# Bind the threads of every OpenMP runtime to separate cores.
-BOUND = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
-
 
 class DisagreementError(Exception):
     """Two sides compute different results for a case."""
@@ -49,8 +46,8 @@ class DisagreementError(Exception):
 
 def check_agreement(case: Case, sides: Sequence[Side], results: Iterable[Any]) -> None:
     """Check that the results agree; otherwise a comparison of speed is meaningless."""
-    if case.op == "model":
-        return  # weights and dropout are random
+    if case.op in ("model", "batches"):
+        return  # weights, dropout and the order of samples are random
     arrays = [side.as_numpy(case, result) for side, result in zip(sides, results)]
     tolerance = 1e-4 * np.abs(arrays[0]).max()
     for side, array in zip(sides, arrays):
@@ -209,7 +206,8 @@ def main() -> None:
             again.read()
     except ValueError as error:
         sys.exit(str(error))
-    cases = [case for case in load() if asked.only in str(case)]
+    compared = (case for case in load() if any(rival.takes(case) for rival in rivals))
+    cases = [case for case in compared if asked.only in str(case)]
     if asked.again:
         cases = [case for case in cases if any(lost(report.rows.get(key(case, threads))) for threads in THREADS)]
     elif asked.quick and not asked.only:

@@ -7,6 +7,8 @@ import platform
 import sys
 from pathlib import Path
 
+# Bind the threads of every OpenMP runtime to separate cores.
+BOUND = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
 # Variables that restrict every side to an instruction set; read when the libraries are loaded.
 RESTRICTIONS = {
     "avx2": {

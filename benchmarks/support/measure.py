@@ -27,6 +27,9 @@ HOPELESS = 1.3
 LONG = 4
 FEWEST_ROUNDS = 3
 
+# The reference: this number of measurements of this number of products of square matrices.
+REFERENCES, PRODUCTS, SIDE = 15, 128, 64
+
 # Floats in each of three arrays per thread: together several times the size of a last-level cache.
 STREAM = 1 << 24
 
@@ -63,6 +66,21 @@ def bandwidth(threads: int) -> float:
             for _ in range(5)
         )
     return threads * 3 * 4 * STREAM / seconds / 1e9
+
+
+def reference_seconds(threads: int) -> float:
+    """Return the seconds of a stack of NumPy's matrix products, computed by each of `threads` threads at once.
+
+    NumPy computes products of this size on the thread that asks for them, so that no thread spins afterwards.
+    """
+    with unbound(threads) as pool:
+        return max(pool.map(seconds_of_products, range(threads)))
+
+
+def seconds_of_products(_: int) -> float:
+    """Return the shortest time of some."""
+    a, y = np.ones((2, PRODUCTS, SIDE, SIDE), np.float32)
+    return min(seconds_a_call(lambda: np.matmul(a, a, out=y), 1) for _ in range(REFERENCES))
 
 
 class Others:
