@@ -61,6 +61,10 @@ class OnCopies(Executable):
         for target, array in self.writes:
             target[...] = array
 
+    def copied_outputs(self) -> list[Any]:
+        """Return copies of the outputs."""
+        return [self.xp.array(array) for array in self.outputs]
+
 
 class OnCopiesOnGpu(OnCopies, CudaGraphExecutable):
     """The same on a GPU."""
@@ -95,11 +99,13 @@ class PlanTimes(NamedTuple):
     Attributes:
         steps: the steps that run each time, in their order.
         seconds: the shortest time of the whole plan, with copies of inputs and outputs.
+        between: the shortest time of a whole plan that none of its steps takes.
         passes: the number of times that each was measured.
     """
 
     steps: list[StepTime]
     seconds: float
+    between: float
     passes: int
 
 
@@ -126,32 +132,38 @@ def _time(executable: OnCopies, arrays: Sequence[Any], passes: int | None, wait:
     steps = executable.bound_steps()
     runs = [run if wait is None else _waiting(run, wait) for _, run in steps]
     _pass(executable, arrays, runs)  # touches all memory
-    whole = min(_whole(executable, arrays, wait) for _ in range(2))
+    whole, between = min(_whole(executable, arrays, wait) for _ in range(2)), float("inf")
     if passes is None:
         passes = max(FEWEST, min(MOST, int(SECONDS / 2 / whole)))
     shortest = [float("inf")] * len(runs)
     for _ in range(passes):
-        shortest = list(map(min, shortest, _pass(executable, arrays, runs)))
+        seconds, rest = _pass(executable, arrays, runs)
+        shortest, between = list(map(min, shortest, seconds)), min(between, rest)
         whole = min(whole, _whole(executable, arrays, wait))
     reading = _clock_seconds()
     shortest = [max(seconds - reading, SHORTEST) for seconds in shortest]
     phases = _phases(executable, arrays, runs) if wait is None else [[] for _ in runs]
     predicted = [{n: phases_of(run, n) for n in THREADS if found} for run, found in zip(runs, phases)]
     times = zip(steps, shortest, phases, predicted)
-    return PlanTimes([StepTime(*step, seconds, now, then) for step, seconds, now, then in times], whole, passes)
+    rows = [StepTime(*step, seconds, now, then) for step, seconds, now, then in times]
+    return PlanTimes(rows, whole, max(between - reading * len(runs), 0.0), passes)
 
 
-def _pass(executable: OnCopies, arrays: Sequence[Any], runs: Sequence[Run]) -> list[float]:
-    """Run a plan step by step, and return the time of each step, with the time to read the clock."""
+def _pass(executable: OnCopies, arrays: Sequence[Any], runs: Sequence[Run]) -> tuple[list[float], float]:
+    """Run a plan step by step, and return the time of each step, with a reading of the clock, and the rest."""
     clock = time.perf_counter
-    executable.begin(arrays)
     times = []
+    begun = clock()
+    executable.begin(arrays)
     for run in runs:
         started = clock()
         run()
         times.append(clock() - started)
     executable.end()
-    return times
+    outputs = executable.copied_outputs()
+    whole = clock() - begun
+    del outputs
+    return times, whole - sum(times)
 
 
 def _clock_seconds() -> float:
@@ -173,7 +185,7 @@ def _whole(executable: OnCopies, arrays: Sequence[Any], wait: Run | None) -> flo
     started = time.perf_counter()
     executable.begin(arrays)
     executable.compute()
-    outputs = [executable.xp.array(array) for array in executable.outputs]
+    outputs = executable.copied_outputs()
     if wait is not None:
         wait()
     del outputs

@@ -59,7 +59,7 @@ def profile_plan(plan: Plan, arrays: Sequence[Any], model: str, mode: str, passe
     total = sum(step.seconds for step in times.steps)
     written = {t: variable for variable, t in plan.updates.items()}
     rows = [_row(step, total, peak, _layers(step.call, model, written)) for step in times.steps]
-    return Profile(f"{model}, {mode}", rows, times.seconds, peak, _core.get_num_threads(), times.passes)
+    return Profile(f"{model}, {mode}", rows, times.seconds, times.between, peak, _core.get_num_threads(), times.passes)
 
 
 def measure_peak() -> float:

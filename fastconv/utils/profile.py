@@ -14,7 +14,10 @@ class Profile:
     Attributes:
         name: str, what was measured.
         rows: list of `ProfiledStep`, in the order in which they run; iterating a profile yields them.
-        seconds: float, the time of the whole plan.
+        seconds: float, the time of the whole plan. If other programs use the processor, a long plan is always
+            interrupted, so that this is more than the sum of its steps, each of which runs without interruption once.
+        between_seconds: float, the time of a plan that none of its steps takes: copies of inputs and outputs, and the
+            loop of steps.
         peak: float, the GFLOP/s of a thread in a loop of multiply-adds, measured in the same call.
         threads: int, the number of threads in use.
         passes: int, the number of passes. Times are the shortest of them.
@@ -29,11 +32,19 @@ class Profile:
     """
 
     def __init__(
-        self, name: str, rows: Sequence[ProfiledStep], seconds: float, peak: float, threads: int, passes: int
+        self,
+        name: str,
+        rows: Sequence[ProfiledStep],
+        seconds: float,
+        between_seconds: float,
+        peak: float,
+        threads: int,
+        passes: int,
     ) -> None:
         self.name = name
         self.rows = list(rows)
         self.seconds = seconds
+        self.between_seconds = between_seconds
         self.peak = peak
         self.threads = threads
         self.passes = passes
@@ -57,11 +68,6 @@ class Profile:
         return sum(row.seconds for row in self.rows)
 
     @property
-    def between_seconds(self) -> float:
-        """Return the time of the whole plan that no step takes: copies of inputs and outputs, and the loop of steps."""
-        return self.seconds - self.step_seconds
-
-    @property
     def flops(self) -> int:
         """Return the additions and multiplications of all convolutions and matrix products."""
         return sum(row.flops for row in self.rows)
@@ -76,8 +82,8 @@ class Profile:
 
     def _totals(self) -> str:
         return (
-            f"{self.name}: {len(self)} steps {self.step_seconds * 1e6:.1f} us, whole plan {self.seconds * 1e6:.1f} us, "
-            f"between steps {self.between_seconds * 1e6:.1f} us ({self.between_seconds / self.seconds:.1%})\n"
-            f"{self.flops / 1e9:.3f} GFLOP, {self.flops / self.seconds / 1e9:.1f} GFLOP/s; "
+            f"{self.name}: {len(self)} steps {self.step_seconds * 1e6:.1f} us, between steps "
+            f"{self.between_seconds * 1e6:.1f} us; whole plan {self.seconds * 1e6:.1f} us\n"
+            f"{self.flops / 1e9:.3f} GFLOP, {self.flops / self.step_seconds / 1e9:.1f} GFLOP/s in steps; "
             f"peak of a thread {self.peak:.1f} GFLOP/s; threads: {self.threads}"
         )
