@@ -10,6 +10,7 @@ from fastconv.arguments import as_integer, as_verbosity, optional
 from fastconv.backends.balance import balance
 from fastconv.backends.kernel_names import kernel_name
 from fastconv.backends.work import count_flops
+from fastconv.device import gpu_number
 from fastconv.engine import Call, Plan, Tensor, Variable
 from fastconv.engine.schedule import nbytes
 from fastconv.engine.timing import StepTime, time_plan
@@ -63,7 +64,9 @@ def profile_plan(plan: Plan, arrays: Sequence[Any], model: str, mode: str, passe
 
 
 def measure_peak() -> float:
-    """Return the GFLOP/s of a thread in multiply-adds: the most of several short runs."""
+    """Return the GFLOP/s of a thread in multiply-adds, the most of several short runs; 0 if a GPU computes."""
+    if gpu_number() is not None:
+        return 0.0
     return max(_core.fma_peak(PEAK_STEPS) for _ in range(PEAK_RUNS))
 
 
@@ -83,7 +86,7 @@ def _row(step: StepTime, total: float, peak: float, layers: tuple[str, ...]) -> 
         step.seconds / total,
         flops,
         sum(map(nbytes, {*inputs, *outputs})),
-        flops / step.seconds / 1e9 / (peak * threads),
+        flops / step.seconds / 1e9 / (peak * threads) if peak else 0.0,
         tuple(phase.tasks for phase in step.phases),
         threads,
         predicted_balance(step),

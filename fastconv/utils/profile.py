@@ -18,7 +18,7 @@ class Profile:
             interrupted, so that this is more than the sum of its steps, each of which runs without interruption once.
         between_seconds: float, the time of a plan that none of its steps takes: copies of inputs and outputs, and the
             loop of steps.
-        peak: float, the GFLOP/s of a thread in a loop of multiply-adds, measured in the same call.
+        peak: float, the GFLOP/s of a thread in a loop of multiply-adds, measured in the same call; 0 on a GPU.
         threads: int, the number of threads in use.
         passes: int, the number of passes. Times are the shortest of them.
 
@@ -81,9 +81,10 @@ class Profile:
         return dict(sorted(kinds.items(), key=lambda item: -sum(row.seconds for row in item[1])))
 
     def _totals(self) -> str:
+        speed = self.flops / self.step_seconds / 1e9 if self.rows else 0.0
         return (
             f"{self.name}: {len(self)} steps {self.step_seconds * 1e6:.1f} us, between steps "
             f"{self.between_seconds * 1e6:.1f} us; whole plan {self.seconds * 1e6:.1f} us\n"
-            f"{self.flops / 1e9:.3f} GFLOP, {self.flops / self.step_seconds / 1e9:.1f} GFLOP/s in steps; "
+            f"{self.flops / 1e9:.3f} GFLOP, {speed:.1f} GFLOP/s in steps; "
             f"peak of a thread {self.peak:.1f} GFLOP/s; threads: {self.threads}"
         )

@@ -47,7 +47,7 @@ def _sums(rows: Sequence[ProfiledStep]) -> list[str]:
         f"{seconds * 1e6:.1f}",
         f"{sum(row.share for row in rows):.1%}",
         f"{flops / seconds / 1e9:.1f}" if flops else "-",
-        f"{at_peak:.0%}" if flops else "-",
+        f"{at_peak:.0%}" if at_peak else "-",
         f"{sum(row.bytes for row in rows) / seconds / 1e9:.1f}",
     ]
 

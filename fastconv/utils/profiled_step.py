@@ -22,7 +22,7 @@ class ProfiledStep(NamedTuple):
         flops: int, the additions and multiplications of a convolution or matrix product, computed as a plain sum of
             products; 0 for other operations.
         bytes: int, the size of the inputs and outputs.
-        peak_share: float, FLOP/s divided by the peak of the threads in use.
+        peak_share: float, FLOP/s divided by the peak of the threads in use; 0 on a GPU.
         tasks: tuple of int, the number of tasks in each phase of the kernel; empty if it has no tasks.
         threads: int, the most threads that run it.
         balance: dict from a number of threads to the predicted balance on them: the work of all tasks, divided by the
