@@ -1,4 +1,4 @@
-"""OpenVINO in float32: for latency, or for the throughput of many calls at a time."""
+"""OpenVINO in float32: for latency, or for the throughput of many calls; inputs stay in place."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class Engine:
         net.reshape([batch, *list(net.input(0).partial_shape)[1:]])
         streams = {"PERFORMANCE_HINT": "THROUGHPUT"} if many else {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
         how = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32", **streams}
+        self.inputs: list[np.ndarray] = []  # the library keeps no references to them
         self.compiled = core.compile_model(net, "CPU", how)
 
     def instruction_set(self) -> str:
@@ -32,5 +33,12 @@ class Engine:
 
     def predictor(self, x: np.ndarray) -> Callable[[], Any]:
         request = self.compiled.create_infer_request()
-        inputs = [np.ascontiguousarray(np.moveaxis(x, -1, 1))]
-        return lambda: request.infer(inputs, share_inputs=True, share_outputs=True)[0]
+        inputs = np.ascontiguousarray(np.moveaxis(x, -1, 1))
+        self.inputs.append(inputs)
+        request.set_input_tensor(openvino.Tensor(inputs, shared_memory=True))
+
+        def predict() -> np.ndarray:
+            request.infer()
+            return request.get_output_tensor().data
+
+        return predict
