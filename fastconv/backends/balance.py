@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import NamedTuple
 
+import numpy as np
+
 import fastconv._core as _core
 
 # The numbers of threads for which balances are predicted.
@@ -35,7 +37,8 @@ class Phase(NamedTuple):
 
 def phases_of(run: Callable[[], object], threads: int = 0) -> list[Phase]:
     """Return the phases of the kernels that `run` calls; see `_core.observe_tasks`."""
-    return [Phase(*phase) for phase in _core.observe_tasks(run, threads)]
+    with np.errstate(all="ignore"):  # results are undefined if tasks are only counted
+        return [Phase(*phase) for phase in _core.observe_tasks(run, threads)]
 
 
 def balance(phases: Sequence[Phase], weights: Sequence[float]) -> float:

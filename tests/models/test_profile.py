@@ -137,6 +137,7 @@ def test_kernels_and_tasks(batch):
     algorithm = fastconv.explain_conv((4, 12, 12, 3), (3, 3, 3, 8))["forward"]
     assert first.kernel == algorithm.algorithm
     assert first.tasks == algorithm.tasks
+    assert all(len(algorithm.balance[n]) == len(first.tasks) for n in first.balance)
     assert set(first.balance) == {2, 4, 8, 16, 32, 64}
     assert all(0 < part <= 1 for part in first.balance.values())
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 import fastconv._core as _core
-from fastconv.backends.balance import THREADS, Phase, balance, phases_of
+from fastconv.backends.balance import THREADS, Phase, phases_of
 from fastconv.backends.cpu.algorithms.algorithm import DIRECTIONS
 from fastconv.backends.cpu.algorithms.choose import choose
 from fastconv.backends.cpu.algorithms.winograd import WINOGRAD
@@ -28,9 +28,8 @@ class Explanation(NamedTuple):
     threads: int  # the most threads that run it
     reason: str  # the rule by which it was chosen
     tasks: tuple[int, ...] = ()  # of each phase of the kernel, on the threads in use
-    balance: Mapping[int, float] = MappingProxyType(
-        {}
-    )  # for numbers of threads, the part of their time that tasks fill
+    # for numbers of threads, the part of their time that the tasks of each phase fill
+    balance: Mapping[int, tuple[float, ...]] = MappingProxyType({})
 
 
 def explain_conv(
@@ -45,7 +44,7 @@ def explain_conv(
     The answer holds for the current instruction set, precision and workspace (`config.set_conv_precision`,
     `config.set_max_workspace`). The choice depends only on shapes, never on the number of threads. The balance is a
     prediction: tasks / (threads * the most tasks of a thread), where the number of threads is at most what the work is
-    worth. It takes the tasks of a kernel, and its phases, as equal.
+    worth. It takes the tasks of a phase as equal.
 
     Args:
         input_shape: ints, (N, *spatial, C), one to three spatial axes.
@@ -54,8 +53,9 @@ def explain_conv(
 
     Returns:
         Dict with an `Explanation` for each of "forward", "backward_input" and "backward_kernel": algorithm, tile,
-        threads, reason, tasks (of each phase, on the threads in use), and balance, a dict whose keys are numbers of
-        threads. Tasks and balance are empty if the kernel has no tasks, or if there is no memory for the arrays.
+        threads, reason, tasks (of each phase, on the threads in use), and balance, a dict from numbers of threads to
+        the balance of each phase. Phases that prepare a kernel or add partial sums are short. Tasks and balance are
+        empty if there is no memory for the arrays.
 
     Raises:
         ValueError: if shapes, strides or padding do not fit.
@@ -87,7 +87,7 @@ def _explain(direction: str, clipped: ClippedConvolution) -> Explanation:
     work = c.pixels * prod(c.kernel_shape) / (4 if algorithm is WINOGRAD else 1)
     tile = algorithm.tile(c, direction, _core.vector_floats())
     now, predicted = _count_tasks(direction, c, run)
-    shares = {n: balance(phases, [1.0] * len(phases)) for n, phases in predicted.items()}
+    shares = {n: tuple(phase.balance for phase in phases) for n, phases in predicted.items()}
     return Explanation(
         algorithm.name, tile, _core.threads_worth(work), reason, tuple(phase.tasks for phase in now), shares
     )
@@ -98,7 +98,7 @@ def _count_tasks(
 ) -> tuple[list[Phase], dict[int, list[Phase]]]:
     """Return the phases of the kernel on the threads in use, and on other numbers of threads; nothing is computed."""
     try:
-        x, w, y = (np.empty(shape, np.float32) for shape in (c.input_shape, c.kernel_shape, c.output_shape))
+        x, w, y = (np.zeros(shape, np.float32) for shape in (c.input_shape, c.kernel_shape, c.output_shape))
         arguments = {
             "forward": (x, w, None, y, 0, 0.0),
             "backward_input": (y, w, None, x, 0, 0.0),
