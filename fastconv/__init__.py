@@ -7,12 +7,12 @@
 54170
 """
 
+import fastconv.config as config  # before other modules: its error tells how to build the package
 from fastconv import (
     activations,
     applications,
     backend,
     callbacks,
-    config,
     constraints,
     datasets,
     initializers,
