@@ -113,3 +113,12 @@ def test_config_refuses_invalid_values():
         config.set_conv_precision("float16")
     with pytest.raises(ValueError, match="size must be an int of at least 0"):
         config.set_max_workspace(-1)
+
+
+@given(windows(ranks=(1, 2, 3)))
+@settings(max_examples=60, deadline=None)
+def test_tasks_of_every_convolution_are_counted(window):
+    x, w, *how = window
+    for explanation in fastconv.explain_conv(x, w, *how).values():
+        assert set(explanation.balance) == ({2, 4, 8, 16, 32, 64} if explanation.tasks else set())
+        assert all(0 < part <= 1 for parts in explanation.balance.values() for part in parts)
