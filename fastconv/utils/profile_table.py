@@ -31,7 +31,7 @@ def kind_table(kinds: Mapping[str, Sequence[ProfiledStep]]) -> str:
 def _step_cells(row: ProfiledStep) -> list[str]:
     """Return a line; shapes are the factors of a product, else the first input, and the first result."""
     layers = ", ".join(row.layers) or "-"
-    tasks = "+".join(map(str, row.tasks)) or "-"
+    tasks = "+".join(str(n) for n in row.tasks if n) or "-"
     factors = row.input_shapes[: 2 if row.flops else 1]
     shapes = f"{_shapes(factors)} -> {_shapes(row.output_shapes[:1])}"
     kernel = "compiled" if row.kernel == row.operation else row.kernel
