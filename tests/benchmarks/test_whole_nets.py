@@ -7,6 +7,7 @@ import importlib
 import json
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -235,17 +236,20 @@ def test_a_layer_without_a_rule_is_refused(prepare):
         twin.twin_of(model)
 
 
-def test_a_net_is_compared_with_pytorch(prepare, monkeypatch, tmp_path):
+def test_a_net_is_compared_with_the_installed_rivals(prepare, monkeypatch, tmp_path):
     monkeypatch.chdir(Path(fastconv.__file__).parents[1])
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    prepare.prepare("lenet5", 28, tmp_path, onnx=False)
-    sides = chosen("fastconv", "PyTorch")
-    for work in ("predict", "train"):
-        row = compare.measure(compare.Job("lenet5", work, 2, 1), sides, tmp_path, (3, 0.001, 0.0), False)
-        assert row.rival == "PyTorch"
-        assert row.low <= row.ratio <= row.high
-        assert 10e6 < row.peak_bytes["fastconv"] < row.peak_bytes["PyTorch"]
     for name, value in {"SERVING": 0.05, "TURNS": 1, "CLIENTS": (3,)}.items():
         monkeypatch.setattr(compare, name, value)
-    (few,) = compare.serve(compare.Job("lenet5", "serve", 1, 1), sides, tmp_path)
+    is_exported = find_spec("onnx") is not None
+    titles = ["PyTorch", *(["ONNX Runtime", "OpenVINO"] if is_exported else [])]
+    rivals = [each for each in chosen(*titles) if find_spec(each.package)]
+    prepare.prepare("lenet5", 28, tmp_path, onnx=is_exported)
+    for work in ("predict", "train"):
+        sides = [compare.OURS, *(each for each in rivals if each.trains or work == "predict")]
+        row = compare.measure(compare.Job("lenet5", work, 2, 1), sides, tmp_path, (3, 0.001, 0.0), False)
+        assert [*row.seconds] == [each.title for each in sides]
+        assert row.low <= row.ratio <= row.high
+        assert 10e6 < row.peak_bytes["fastconv"] < row.peak_bytes["PyTorch"]
+    (few,) = compare.serve(compare.Job("lenet5", "serve", 1, 1), [compare.OURS, *rivals], tmp_path)
     assert min(few.rates.values()) > 0
