@@ -15,8 +15,8 @@ import pytest
 
 import fastconv
 
-from .conftest import rounded
 from .nets import INPUTS, data_of, losses_of, numbers, outputs_of, subclassed
+from .stored import rounded
 
 h5py = pytest.importorskip("h5py")
 

@@ -18,8 +18,8 @@ MODULES = {
 
 OPS_MODULE = "fastconv.ops"  # module of functions that a `Lambda` of this package applies
 
-# Layers that Keras does not have.
-OURS_ALONE = frozenset(
+# Layers that Keras lacks, and below, functions of ops that it lacks: `tests/conformance/test_lacking.py` finds them.
+LACKING_LAYERS = frozenset(
     ["LocallyConnected1D", "LocallyConnected2D", "Maxout", "MinPooling1D", "MinPooling2D", "MinPooling3D"]
 )
 
@@ -55,7 +55,7 @@ IN_NN = frozenset(
         "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "tanh_shrink", "threshold",
     ]
 )  # fmt: skip
-ELSEWHERE = frozenset(
+LACKING_OPERATIONS = frozenset(
     [
         "batch_norm", "batch_normalization", "conv_backward_input", "conv_backward_kernel", "convert_to_numpy",
         "dropout", "linear", "min_pool", "mish", "ones", "random_categorical", "random_integers", "random_normal",
@@ -65,7 +65,9 @@ ELSEWHERE = frozenset(
 GET_ITEM = "GetItem"
 OPERATIONS = {
     GET_ITEM: "getitem",
-    **{"".join(w.capitalize() for w in name.split("_")): name for name in ops.__all__ if name not in ELSEWHERE},
+    **{
+        "".join(w.capitalize() for w in name.split("_")): name for name in ops.__all__ if name not in LACKING_OPERATIONS
+    },
 }
 
 # Their parameters that Keras passes in the call; the other parameters are in the configuration.

@@ -15,12 +15,12 @@ import fastconv.ops as ops
 from fastconv.layers.core import is_of_ops
 from fastconv.saving.keras.kinds import (
     CALLED_WITH,
-    ELSEWHERE,
     GET_ITEM,
+    LACKING_LAYERS,
+    LACKING_OPERATIONS,
     MODULES,
     OPERATIONS,
     OPS_MODULE,
-    OURS_ALONE,
     kind_of_class,
     kind_of_key,
     operation_module,
@@ -97,7 +97,7 @@ def to_keras(kind: str, data: Any) -> Any:
     name, config = data["class_name"], data["config"]
     found = kind_of_class(name, kind)
     config = SPECIAL[name](config) if found == "layer" and name in SPECIAL else _arguments(found or kind, config)
-    own = found is None or name in OURS_ALONE
+    own = found is None or name in LACKING_LAYERS
     return {
         "module": None if found is None else "fastconv.layers" if own else SPECIAL_MODULES.get(name, MODULES[found]),
         "class_name": name.rpartition(">")[2],
@@ -219,7 +219,7 @@ def _operation_call(
     name: str, args: Any, kwargs: Any, tensor: Callable[[list[int]], Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return (configuration, call) of a function of ops. Raises ValueError if Keras has no such operation."""
-    if name in ELSEWHERE:
+    if name in LACKING_OPERATIONS:
         raise LackingOperationError(
             f"a model is saved for Keras if it is made of operations that Keras has; .npz holds all. Received: {name!r}"
         )
