@@ -142,9 +142,14 @@ def cupy() -> Any:
         raise MissingGpuError(f"CuPy is installed but does not load: {error}") from error
 
 
+def is_cupy_loaded() -> bool:
+    """Return True if arrays may be on a GPU."""
+    return "cupy" in sys.modules
+
+
 def any_on_gpu(arrays: Iterable[Any]) -> bool:
     """Return True if `arrays` has a CuPy array."""
-    return "cupy" in sys.modules and any(map(is_on_gpu, arrays))
+    return is_cupy_loaded() and any(map(is_on_gpu, arrays))
 
 
 def is_on_gpu(x: Any) -> bool:

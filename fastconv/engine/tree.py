@@ -10,11 +10,21 @@ from fastconv.typing import Array, Tree
 
 def leaves(tree: Tree) -> list[Any]:
     """Return the leaves of `tree` in order: all items that are not a list, a tuple, a dict or None."""
-    if isinstance(tree, dict):
-        return [leaf for key in tree for leaf in leaves(tree[key])]
+    found: list[Any] = []
+    _collect(tree, found)
+    return found
+
+
+def _collect(tree: Tree, found: list[Any]) -> None:
+    """Append the leaves of `tree` to `found`."""
     if isinstance(tree, (list, tuple)):
-        return [leaf for item in tree for leaf in leaves(item)]
-    return [] if tree is None else [tree]
+        for item in tree:
+            _collect(item, found)
+    elif isinstance(tree, dict):
+        for item in tree.values():
+            _collect(item, found)
+    elif tree is not None:
+        found.append(tree)
 
 
 def rebuild(tree: Tree, values: Sequence[Array]) -> Tree:

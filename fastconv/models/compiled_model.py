@@ -15,7 +15,7 @@ import fastconv.optimizers as optimizers
 from fastconv.arguments import as_flag, as_integer
 from fastconv.callbacks import History
 from fastconv.callbacks.training_state import TrainingState
-from fastconv.device import any_on_gpu
+from fastconv.device import any_on_gpu, is_cupy_loaded
 from fastconv.engine import GradientTape
 from fastconv.engine.names import NAMES
 from fastconv.engine.stateless import paired, run_on
@@ -431,7 +431,7 @@ class CompiledModel(Layer):
     def _begin_outputs(self, batch: tuple) -> Callable[[], Any]:
         """Begin to compute the outputs for a batch; the function returned waits for them, on the device of inputs."""
         results = self._step_cache.run(self, "predict", batch)
-        if not any_on_gpu(leaves(batch)):
+        if not is_cupy_loaded() or not any_on_gpu(leaves(batch)):
             return results.sent()
         outputs = results.arrays()
         return lambda: outputs

@@ -14,6 +14,10 @@ from fastconv.engine.tree import leaves, map_leaves, ordered, rebuild
 from fastconv.typing import Tree
 
 
+def rule_of_arrays(name: str) -> str:
+    return f"{name} must be an array of numbers with the samples along the first axis, or a list or dict of such arrays"
+
+
 def to_arrays(data: Tree, name: str) -> Tree:
     """Return `data`, an array or nested lists and dicts, as arrays with a first axis; those on a GPU stay there.
 
@@ -22,21 +26,21 @@ def to_arrays(data: Tree, name: str) -> Tree:
     Raises:
         ValueError: there is no array, or an element is a scalar or no array of numbers.
     """
-    rule = f"{name} must be an array of numbers with the samples along the first axis, or a list or dict of such arrays"
 
     def convert(leaf: Any) -> Tree:
         try:
             array = as_array(leaf)
         except ValueError as error:  # lists of several lengths, masked arrays
-            raise ValueError(f"{rule}. {error}") from error
+            raise ValueError(f"{rule_of_arrays(name)}. {error}") from error
         if array.ndim == 0 or array.dtype.kind not in "fiub":
-            raise ValueError(f"{rule}. Received: {type(leaf).__name__} of shape={array.shape}, dtype={array.dtype}")
+            received = f"{type(leaf).__name__} of shape={array.shape}, dtype={array.dtype}"
+            raise ValueError(f"{rule_of_arrays(name)}. Received: {received}")
         return array
 
     if isinstance(data, np.ndarray):
         return convert(data)
     if not leaves(data):
-        raise ValueError(f"{rule}. Received: {data!r}")
+        raise ValueError(f"{rule_of_arrays(name)}. Received: {data!r}")
     is_nested_numbers = isinstance(data, (list, tuple)) and not any(getattr(x, "shape", ()) for x in leaves(data))
     return convert(data) if is_nested_numbers else map_leaves(convert, ordered(data))
 
