@@ -6,6 +6,31 @@ C computes a register tile. This file owns threads and scratch memory. Its sibli
 import os
 
 from libc.stdint cimport int64_t
+from libc.stdlib cimport free
+
+cdef extern from "recording.h" nogil:
+    enum:
+        MOST_PHASES
+    ctypedef struct recorded_call:
+        task_phase phases[MOST_PHASES]
+        int count
+        int threads
+        void *work
+        char *scratch
+        int64_t scratch_bytes
+    ctypedef struct recording:
+        recorded_call *calls
+        int64_t count
+        char *scratch
+        size_t scratch_bytes
+        size_t borrowed
+        int failed
+    recording *recorder
+    void record_call(
+        const task_phase *phases, int count, const void *work, size_t work_bytes, int threads, char *scratch,
+        int64_t scratch_bytes)
+    void forget_calls(recording *r)
+    void *recording_borrow(size_t bytes)
 
 cdef extern from "scratch.h" nogil:
     void *scratch_borrow(size_t bytes)
@@ -29,6 +54,8 @@ cdef extern from "observed.h" nogil:
     observation *observing
     void observe_phase(int64_t phase, int64_t tasks, int64_t threads, double seconds)
     double seconds_now()
+cdef extern from "<stdlib.h>" nogil:
+    void *aligned_alloc(size_t alignment, size_t bytes)
 
 cdef extern from *:
     """
@@ -190,7 +217,9 @@ cdef void run_phases(
     `work` is a struct of `work_bytes` that may be copied: it points to arrays, to scratch memory and to tables, never
     into the stack of its caller.
     """
-    if observing == NULL:
+    if recorder != NULL:
+        record_call(phases, count, work, work_bytes, threads, scratch, scratch_bytes)
+    elif observing == NULL:
         run_region(phases, count, work, threads, scratch, scratch_bytes)
     else:
         run_observed(phases, count, work, threads, scratch, scratch_bytes)
@@ -258,6 +287,56 @@ def observe_tasks(run, int threads=0) -> list:
     return [(phase["phase"], phase["tasks"], phase["threads"], phase["seconds"]) for phase in phases]
 
 
+cdef class Recording:
+    """Kernels and their arrays, to run again and again in one call without Python.
+
+    A kernel is called once, which records the tasks that it would run, and its copy of all sizes and addresses.
+
+    Args:
+        launches: pairs (function, arguments). The functions are compiled kernels that compute in `run_phases` only.
+    """
+    cdef recording calls
+    cdef object launches
+
+    def __init__(self, launches: list) -> None:
+        self.launches = launches    # keeps the arrays alive
+        self.record()
+        if self.calls.scratch_bytes > 0:
+            forget_calls(&self.calls)
+            self.calls.scratch = <char *> aligned_alloc(64, self.calls.scratch_bytes)
+            if self.calls.scratch == NULL:
+                raise MemoryError(f"no {self.calls.scratch_bytes} bytes left for scratch memory")
+            self.record()
+
+    def __dealloc__(self):
+        forget_calls(&self.calls)
+        free(self.calls.calls)
+        free(self.calls.scratch)
+
+    cdef record(self):
+        global recorder
+        for function, arguments in self.launches:
+            self.calls.borrowed = 0
+            recorder = &self.calls
+            try:
+                function(*arguments)
+            finally:
+                recorder = NULL
+        if self.calls.failed:
+            raise MemoryError("no memory left to record a plan")
+
+    def run(self) -> None:
+        """Run all kernels on the present values of their arrays."""
+        cdef recorded_call *call
+        cdef int64_t i
+        cdef int threads = _threads()
+        with nogil:
+            for i in range(self.calls.count):
+                call = &self.calls.calls[i]
+                run_region(
+                    call.phases, call.count, call.work, min(call.threads, threads), call.scratch, call.scratch_bytes)
+
+
 def fma_peak(int64_t steps=4_000_000) -> float:
     """Return the GFLOP/s of a thread in a loop of multiply-adds that touches no memory."""
     import time
@@ -273,7 +352,7 @@ def fma_peak(int64_t steps=4_000_000) -> float:
 
 cdef void *borrow_scratch(size_t bytes) except NULL:
     """Return at least `bytes` of memory on a cache line, to be given back by `give_scratch_back`."""
-    cdef void *memory = scratch_borrow(bytes)
+    cdef void *memory = scratch_borrow(bytes) if recorder == NULL else recording_borrow(bytes)
     if memory == NULL:
         raise MemoryError(f"no {bytes} bytes left for scratch memory")
     return memory
@@ -290,7 +369,8 @@ cdef void *borrow_parts(int64_t count, int64_t bytes, int64_t shared) except NUL
 
 
 cdef void give_scratch_back(void *memory) noexcept:
-    scratch_give_back(memory)
+    if recorder == NULL or recorder.scratch == NULL:
+        scratch_give_back(memory)
 
 
 def free_scratch() -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fastconv import _core, backends, config, device
-from tests import fake_cupy
+from fastconv.backends.cpu.backend import Cpu
+from tests import fake_cupy, recorded
 
 
 @pytest.fixture(params=_core.usable_isas())
@@ -43,6 +44,14 @@ def settings_restored():
 def pytest_addoption(parser):
     where = 'device of models in all tests: "cpu", "gpu", or "fake-gpu" for the GPU of tests/fake_cupy'
     parser.addoption("--device", default="cpu", choices=("cpu", "gpu", "fake-gpu"), help=where)
+    parser.addoption("--recorded", action="store_true", help="run each compiled kernel as in a plan; tests/recorded.py")
+
+
+@pytest.fixture(autouse=True)
+def recorded_kernels(request, monkeypatch):
+    """Kernels run from recordings if `--recorded` is given."""
+    if request.config.getoption("--recorded") and not request.node.get_closest_marker("not_recorded"):
+        monkeypatch.setattr(Cpu, "prepare", recorded.prepare)
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,7 @@ def backend_of(*arrays: Any) -> Reference:
 
 def settings() -> tuple[Any, ...]:
     """Return the settings on which kernels depend. A cached choice of kernels is valid while they are equal."""
-    return (*choose.settings(), config.tf32())
+    return (*choose.settings(), config.tf32(), _core.get_num_threads())
 
 
 def show_config() -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastconv.backends import settings
+from fastconv.backends.cpu.recording import recorded
 from fastconv.backends.gpu.transfer import to_host
+from fastconv.device import is_cupy_loaded
 from fastconv.engine.interrupts import uninterrupted
 from fastconv.engine.primitive import Call, Tensor
 from fastconv.engine.schedule import ALIGNMENT, Schedule, nbytes
@@ -37,10 +38,10 @@ class Executable:
             self.arrays[t] = shaped(self.bytes(nbytes(t)), t)
         for t, number in schedule.buffers.items():
             self.arrays[t] = shaped(storage[number], t)
-        self.prologue = [self._bind(step) for step in schedule.prologue if not self._is_free(step)]
+        self.prologue = recorded([self._bind(step) for step in schedule.prologue if not self._is_free(step)])
         steps = [(step, self._bind(step)) for step in schedule.steps if not self._is_free(step)]
-        self.steps = [run for step, run in steps if step.outputs[0] not in schedule.in_place]
-        self.last_steps = [run for step, run in steps if step.outputs[0] in schedule.in_place]  # write into variables
+        self.steps = recorded([run for step, run in steps if step.outputs[0] not in schedule.in_place])
+        self.last_steps = recorded([run for step, run in steps if step.outputs[0] in schedule.in_place])
         self.inputs = [self._array(t) for t in schedule.inputs]
         self.outputs = [self._array(t) for t in schedule.outputs]
         self.writes = [
@@ -73,7 +74,7 @@ class Executable:
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Return the outputs for `arrays`."""
-        if "cupy" in sys.modules:
+        if is_cupy_loaded():
             arrays = [to_host(array) for array in arrays]
             for variable in self.variables:
                 self.held(variable)  # copies values that a GPU has changed

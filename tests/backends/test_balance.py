@@ -13,6 +13,8 @@ from fastconv.backends.balance import Phase, balance, phases_of
 from fastconv.backends.cpu.backend import Cpu
 from fastconv.geometry import Convolution
 
+pytestmark = pytest.mark.not_recorded
+
 
 def convolve(images=8):
     x, w = np.ones((images, 28, 28, 64), np.float32), np.ones((5, 5, 64, 64), np.float32)

@@ -9,6 +9,8 @@ from fastconv import _core, config
 from fastconv.backends.cpu.backend import Cpu
 from tests.windows import Windows, algorithm
 
+pytestmark = pytest.mark.not_recorded
+
 cpu = Windows(Cpu())
 MIB = 1 << 20
 

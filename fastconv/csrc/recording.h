@@ -1,0 +1,71 @@
+/* Calls of `run_phases` that are kept, and run again without Python. */
+#ifndef FASTCONV_RECORDING_H
+#define FASTCONV_RECORDING_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "scratch.h"
+#include "tasks.h"
+
+enum { MOST_PHASES = 4 };
+
+typedef struct {
+    task_phase phases[MOST_PHASES];
+    int count, threads;
+    void *work;               /* a copy */
+    char *scratch;
+    int64_t scratch_bytes;    /* of each thread */
+} recorded_call;
+
+/* A list of calls, and the scratch memory that they use in turn. */
+typedef struct {
+    recorded_call *calls;
+    int64_t count, capacity;
+    char *scratch;            /* NULL while the calls are recorded for the first time, to learn its size */
+    size_t scratch_bytes;     /* the most that a kernel has borrowed */
+    size_t borrowed;          /* by the kernel that is recorded now */
+    int failed;               /* 1 if no memory was left for a call */
+} recording;
+
+/* The recording to which the calls of this thread go; NULL if they run at once. */
+static _Thread_local recording *recorder = NULL;
+
+static inline void record_call(
+    const task_phase *phases, int count, const void *work, size_t work_bytes, int threads, char *scratch,
+    int64_t scratch_bytes
+) {
+    recording *r = recorder;
+    if (r->count == r->capacity) {
+        int64_t capacity = 2 * r->capacity + 8;
+        recorded_call *calls = realloc(r->calls, capacity * sizeof(recorded_call));
+        if (calls == NULL) { r->failed = 1; return; }
+        r->calls = calls;
+        r->capacity = capacity;
+    }
+    recorded_call *call = &r->calls[r->count];
+    *call = (recorded_call){.count = count, .threads = threads, .scratch = scratch, .scratch_bytes = scratch_bytes};
+    memcpy(call->phases, phases, count * sizeof(task_phase));
+    call->work = malloc(work_bytes);
+    if (call->work == NULL) { r->failed = 1; return; }
+    memcpy(call->work, work, work_bytes);
+    r->count++;
+}
+
+static inline void forget_calls(recording *r) {
+    for (int64_t i = 0; i < r->count; i++) free(r->calls[i].work);
+    r->count = 0;
+}
+
+/* Return scratch memory for the kernel that is recorded now, or NULL if none is left. */
+static inline void *recording_borrow(size_t bytes) {
+    recording *r = recorder;
+    if (bytes >= (size_t)SCRATCH_MOST) return NULL;
+    size_t start = r->borrowed;
+    r->borrowed += (bytes + 63) / 64 * 64;
+    if (r->scratch != NULL) return r->scratch + start;
+    if (r->borrowed > r->scratch_bytes) r->scratch_bytes = r->borrowed;
+    return scratch_borrow(bytes);
+}
+
+#endif

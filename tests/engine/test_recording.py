@@ -1,0 +1,73 @@
+"""Plans run their compiled kernels from recordings; `pytest --recorded` runs the tests of kernels in the same way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastconv import _core, config, ops
+from fastconv.backends.cpu.recording import recorded
+from fastconv.engine import Plan, Tensor, Trace, Variable
+
+
+def net(x, kernel):
+    """Return what kernels with and without scratch memory compute, with one step in Python between them."""
+    y = ops.relu(ops.conv(x, kernel, padding="same"))
+    y = ops.max_pool(ops.conv(y + ops.flip(y, 1), kernel), 2)
+    return ops.softmax(ops.batch_normalization(y, *[ops.ones(16)] * 2, axis=-1))
+
+
+def plan_of(kernel):
+    with Trace() as trace:
+        x = Tensor((2, 20, 20, 16), np.dtype("float32"))
+        y = net(x, kernel)
+    return Plan([x], [y], trace.reads, trace.updates)
+
+
+@pytest.fixture
+def kernel(rng):
+    return Variable(rng.standard_normal((3, 3, 16, 16), np.float32) / 12)
+
+
+def test_a_plan_has_the_bits_of_eager_calls_for_any_values(rng, kernel):
+    plan = plan_of(kernel)
+    for scale in (1, 1e-3, 0):
+        x = scale * rng.standard_normal((2, 20, 20, 16), np.float32)
+        np.testing.assert_array_equal(plan(x)[0], net(x, kernel))
+        kernel.assign(kernel.numpy() * 2)
+
+
+def test_a_series_of_kernels_is_one_step(rng, kernel):
+    plan = plan_of(kernel)
+    plan(np.ones((2, 20, 20, 16), np.float32))
+    (ready,) = plan._idle
+    assert len(ready.steps) < len(plan.steps)
+    assert any(getattr(step, "__self__", None).__class__ is _core.Recording for step in ready.steps)
+
+
+@pytest.mark.parametrize("numbers", [(1, 3), (3, 1)])
+def test_a_plan_uses_the_present_number_of_threads(rng, kernel, numbers):
+    x = rng.standard_normal((2, 20, 20, 16), np.float32)
+    plan = plan_of(kernel)
+    results = []
+    for number in numbers:
+        config.set_num_threads(number)
+        results.append(plan(x)[0])
+    np.testing.assert_array_equal(*results)
+
+
+def test_an_error_ends_a_recording():
+    def refuse():
+        raise ValueError("refused")
+
+    with pytest.raises(ValueError, match="refused"):
+        _core.Recording([(refuse, ())])
+    np.testing.assert_array_equal(ops.relu(np.float32([-1, 2])), [0, 2])  # computed, not recorded
+
+
+def test_steps_in_python_keep_their_places():
+    seen = []
+    first, second = (lambda number=number: seen.append(number) for number in (1, 2))
+    for run in recorded([first, second]):
+        run()
+    assert seen == [1, 2]
