@@ -39,6 +39,9 @@ cdef extern from "scratch.h" nogil:
     void scratch_free()
     size_t scratch_measure()
 
+cdef extern from "backoff.h" nogil:
+    int threads_to_use(int threads)
+
 cdef extern from "tasks.h" nogil:
     void run_phases_on_threads(
         const task_phase *phases, int count, const void *work, int threads, char *scratch, int64_t scratch_bytes)
@@ -232,7 +235,7 @@ cdef void run_region(
     cdef int p
     for p in range(count):
         most = max(most, phases[p].tasks)
-    threads = <int> min(<int64_t> threads, most)
+    threads = threads_to_use(<int> min(<int64_t> threads, most))
     if threads > 1:
         run_phases_on_threads(phases, count, work, threads, scratch, scratch_bytes)
     else:

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "backoff.h"
 #include "kernels.h"
 
 #ifdef _OPENMP
@@ -35,16 +36,17 @@ static inline void share_out(task_share *shares, int64_t tasks, int threads) {
 }
 
 /* Compute the thread's own share, whose neighbours it computed in the kernel before and has in its cache. Then take
- * tasks from the shares of slower threads. */
-static inline void run_shares(
+ * tasks from the shares of slower threads. Return the number of tasks computed. */
+static inline int64_t run_shares(
     task_function run, const void *work, task_share *shares, int threads, int thread, char *scratch
 ) {
+    int64_t task, done = 0;
     for (int i = 0; i < threads; i++) {
         task_share *share = &shares[(thread + i) % threads];
-        int64_t task;
-        while ((task = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed)) < share->end)
+        for (; (task = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed)) < share->end; done++)
             run(work, task, scratch);
     }
+    return done;
 }
 
 static inline void run_phases_on_threads(
@@ -52,6 +54,8 @@ static inline void run_phases_on_threads(
 ) {
     task_share shares[count * threads];
     for (int p = 0; p < count; p++) share_out(shares + p * threads, phases[p].tasks, threads);
+    int64_t start = nanoseconds();
+    double alone = 0;    /* the time that the calling thread would have taken for all tasks */
     #pragma omp parallel num_threads(threads)
     {
         int thread = omp_get_thread_num();
@@ -60,10 +64,14 @@ static inline void run_phases_on_threads(
             if (p > 0) {
                 #pragma omp barrier
             }
-            run_shares(phases[p].run, work, shares + p * threads, threads, thread, scratch + thread * scratch_bytes);
+            int64_t began = thread == 0 ? nanoseconds() : 0;
+            int64_t done = run_shares(
+                phases[p].run, work, shares + p * threads, threads, thread, scratch + thread * scratch_bytes);
+            if (thread == 0) alone += (double)(nanoseconds() - began) * phases[p].tasks / (done > 0 ? done : 1);
         }
         fastconv_restore_denormals(state);
     }
+    judge_region(threads, alone, start, nanoseconds());
 }
 
 static inline void run_phases_alone(const task_phase *phases, int count, const void *work, char *scratch) {
