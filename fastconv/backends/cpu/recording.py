@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import fastconv._core as _core
 
@@ -20,9 +20,10 @@ def is_recordable(run: Callable[[], Any]) -> bool:
 def recorded(runs: Iterable[Callable[[], Any]]) -> list[Callable[[], Any]]:
     """Return functions that do the same as `runs`, in the same order; each series of compiled kernels becomes one."""
     functions: list[Callable[[], Any]] = []
-    for is_series, series in itertools.groupby(runs, is_recordable):
+    for is_series, group in itertools.groupby(runs, is_recordable):
         if is_series:
+            series = cast("list[partial[Any]]", list(group))
             functions.append(_core.Recording([(run.func, run.args) for run in series]).run)
         else:
-            functions += series
+            functions += group
     return functions
