@@ -65,13 +65,15 @@ def test_the_tiles_of_cython_match_c():
 
 
 def stubs_of(module):
-    """Return {name: names of parameters} of a stub; None for objects that are not functions."""
+    """Return {name: names of parameters} of a stub; names of methods for classes, None for other objects."""
     found = {}
     for node in ast.parse((SOURCES / f"{module}.pyi").read_text()).body:
         if isinstance(node, ast.FunctionDef):
             arguments = node.args
             rest = [arguments.vararg] if arguments.vararg else []
             found[node.name] = [a.arg for a in (*arguments.args, *rest)]
+        elif isinstance(node, ast.ClassDef):
+            found[node.name] = [method.name for method in node.body if method.name[0] != "_"]
         elif isinstance(node, ast.AnnAssign):
             found[node.target.id] = None
     return found
@@ -81,7 +83,9 @@ def stubs_of(module):
 def test_stubs_have_the_functions_of_the_module(name):
     module = importlib.import_module(f"fastconv.{name}")
     functions = {
-        key: list(inspect.signature(value).parameters)
+        key: [m for m in vars(value) if m[0] != "_"]
+        if inspect.isclass(value)
+        else list(inspect.signature(value).parameters)
         for key, value in vars(module).items()
         if callable(value) and getattr(value, "__module__", None) == module.__name__ and not key.startswith("_")
     }
