@@ -14,7 +14,7 @@ import itertools
 import re
 import reprlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType, MethodType
@@ -322,6 +322,19 @@ def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
             if all(p.kind is not p.VAR_KEYWORD for p in parameters):
                 return found
     return found
+
+
+def own_arguments(cls: Any, known: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the names of the arguments of a constructor, for the attribute `ARGUMENTS` of the class.
+
+    Args:
+        cls: a class that defines a constructor. If it passes on keyword arguments, the `ARGUMENTS` of its base follow.
+        known: the names that are left out.
+    """
+    parameters = [*inspect.signature(cls.__init__).parameters.values()][1:]
+    named = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name not in known]
+    passed_on = cls.ARGUMENTS if any(p.kind is p.VAR_KEYWORD for p in parameters) else ()
+    return tuple(dict.fromkeys([*named, *passed_on]))
 
 
 def written_class(thing: object) -> type:

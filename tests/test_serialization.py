@@ -157,3 +157,27 @@ def test_kinds_are_known():
 @pytest.mark.parametrize("name", ["RMSprop", "AdamW", "Adamax", "SGD"])
 def test_optimizers_are_found_by_lowercase_names(name):
     assert type(optimizers.get(name.lower())).__name__ == name
+
+
+class Scaled:
+    ARGUMENTS = ("scale",)
+
+    def __init__(self, scale, name=None):
+        self.scale = scale
+
+
+class Shifted(Scaled):
+    def __init__(self, shift, *, name=None, **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.shift = shift
+
+
+class Negated(Scaled):
+    def __init__(self, sign, name=None):
+        super().__init__(-1, name)
+
+
+def test_arguments_of_a_constructor():
+    assert serialization.own_arguments(Shifted, ["name"]) == ("shift", "scale")
+    assert serialization.own_arguments(Shifted) == ("shift", "name", "scale")
+    assert serialization.own_arguments(Negated, ["name"]) == ("sign",)

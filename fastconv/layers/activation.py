@@ -8,7 +8,7 @@ import fastconv.activations as activations
 import fastconv.ops as ops
 from fastconv.arguments import as_axes, as_integer, as_number
 from fastconv.layers.base import Layer, check_count
-from fastconv.layers.weighted import Activated, Weighted, choices
+from fastconv.layers.weighted import Activated, Weighted
 from fastconv.serialization import register
 from fastconv.typing import ActivationLike, Array, Axis, ConstraintLike, InitializerLike, RegularizerLike, Tree
 
@@ -30,8 +30,6 @@ class Activation(Activated):
         >>> layers.Activation("relu")(np.array([-1.0, 2.0])).tolist()
         [0.0, 2.0]
     """
-
-    ARGUMENTS = ("activation",)
 
     def __init__(self, activation: ActivationLike | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -60,8 +58,6 @@ class ReLU(Layer):
         >>> layers.ReLU(max_value=6)(np.array([-1.0, 2.0, 10.0])).tolist()
         [0.0, 2.0, 6.0]
     """
-
-    ARGUMENTS = ("max_value", "negative_slope", "threshold")
 
     def __init__(
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
@@ -95,8 +91,6 @@ class LeakyReLU(Layer):
     References:
         Maas et al. 2013, "Rectifier nonlinearities improve neural network acoustic models".
     """
-
-    ARGUMENTS = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         super().__init__(**{key: value for key, value in kwargs.items() if key != "alpha"})
@@ -136,8 +130,6 @@ class PReLU(Weighted):
     References:
         He et al. 2015, "Delving deep into rectifiers".
     """
-
-    ARGUMENTS = (*choices("alpha"), "shared_axes")
 
     def __init__(
         self,
@@ -188,8 +180,6 @@ class ELU(Layer):
         Clevert et al. 2016, "Fast and accurate deep network learning by exponential linear units".
     """
 
-    ARGUMENTS = ("alpha",)
-
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alpha = as_number(self, "alpha", alpha)
@@ -212,8 +202,6 @@ class Softmax(Layer):
         >>> layers.Softmax()(np.array([[0.0, 0.0]])).tolist()
         [[0.5, 0.5]]
     """
-
-    ARGUMENTS = ("axis",)
 
     def __init__(self, axis: Axis = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -248,8 +236,6 @@ class Maxout(Layer):
     References:
         Goodfellow et al. 2013, "Maxout networks".
     """
-
-    ARGUMENTS = ("num_units", "axis")
 
     def __init__(self, num_units: int, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

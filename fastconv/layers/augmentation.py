@@ -92,7 +92,6 @@ class RandomFlip(RandomImageLayer):
         [1.0, 2.0]
     """
 
-    ARGUMENTS = ("mode", "seed", "data_format")
     MODES = ("horizontal", "vertical", "horizontal_and_vertical")
 
     def __init__(
@@ -139,8 +138,6 @@ class RandomCrop(RandomImageLayer):
         >>> layers.RandomCrop(24, 24)(np.zeros((4, 28, 28, 3))).shape
         (4, 24, 24, 3)
     """
-
-    ARGUMENTS = ("height", "width", "seed", "data_format")
 
     def __init__(
         self,
@@ -206,9 +203,6 @@ class RandomAffine(RandomImageLayer):
         )
 
 
-AFFINE_ARGUMENTS = ("fill_mode", "interpolation", "seed", "fill_value", "data_format")
-
-
 @register("layer")
 class RandomTranslation(RandomAffine):
     """Shift images up or down and left or right at random.
@@ -234,8 +228,6 @@ class RandomTranslation(RandomAffine):
         >>> layers.RandomTranslation(0.1, 0.1)(np.zeros((4, 28, 28, 3))).shape
         (4, 28, 28, 3)
     """
-
-    ARGUMENTS = ("height_factor", "width_factor", *AFFINE_ARGUMENTS)
 
     def __init__(
         self,
@@ -284,8 +276,6 @@ class RandomRotation(RandomAffine):
         >>> layers.RandomRotation(0.1)(np.zeros((4, 28, 28, 3))).shape  # up to 36 degrees
         (4, 28, 28, 3)
     """
-
-    ARGUMENTS = ("factor", *AFFINE_ARGUMENTS)
 
     def __init__(
         self,
@@ -338,8 +328,6 @@ class RandomZoom(RandomAffine):
         >>> layers.RandomZoom(0.2)(np.zeros((4, 28, 28, 3))).shape
         (4, 28, 28, 3)
     """
-
-    ARGUMENTS = ("height_factor", "width_factor", *AFFINE_ARGUMENTS)
 
     def __init__(
         self,
@@ -395,8 +383,6 @@ class RandomShear(RandomAffine):
         (4, 28, 28, 3)
     """
 
-    ARGUMENTS = ("x_factor", "y_factor", *AFFINE_ARGUMENTS)
-
     def __init__(
         self,
         x_factor: Factor = 0.0,
@@ -436,7 +422,6 @@ class RandomShear(RandomAffine):
 class RandomStretch(RandomImageLayer):
     """Base class of layers that scale and shift the values of each image and clip them to a range."""
 
-    ARGUMENTS = ("factor", "value_range", "seed", "data_format")
     LOWEST = 0.0  # the smallest allowed factor
 
     def __init__(

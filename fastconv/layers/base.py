@@ -36,6 +36,7 @@ from fastconv.serialization import (
     arguments,
     is_of_this_package,
     name_places_of,
+    own_arguments,
     register,
     serialize,
     serialize_for_keras,
@@ -106,7 +107,8 @@ class Layer:
         ['kernel']
     """
 
-    # Names of constructor arguments that are attributes, too. `get_config` adds them to those of the base class.
+    # Names of constructor arguments that are attributes, too. `get_config` adds them to those of the base class. Layers
+    # of this package define them only if they are not the arguments of the constructor.
     ARGUMENTS: tuple[str, ...] = ()
 
     # The kind of input that `call` takes, for errors: `ARRAY`, `ARRAYS` or None. A `call` of a user takes any input.
@@ -156,8 +158,12 @@ class Layer:
         name_places_of(cls)
         if "build" in vars(cls):
             cls.build = _noted(cls.build)  # type: ignore[method-assign]  # wraps the method of the subclass
-        if "__init__" in vars(cls) and not is_of_this_package(cls):
+        if "__init__" not in vars(cls):
+            return
+        if not is_of_this_package(cls):
             cls.__init__ = recording(cls.__init__, OF_ALL_LAYERS)  # type: ignore[method-assign]  # the same
+        elif "ARGUMENTS" not in vars(cls):
+            cls.ARGUMENTS = own_arguments(cls, OF_ALL_LAYERS)
 
     def build(self, input_shape: Tree) -> None:
         """Create the variables for an input of `input_shape`, which begins with the batch; unknown sizes are None."""

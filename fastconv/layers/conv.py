@@ -10,7 +10,7 @@ import fastconv.ops as ops
 from fastconv.arguments import as_flag, as_integers
 from fastconv.engine import Variable
 from fastconv.layers.base import check_count, check_rank, padding_of
-from fastconv.layers.weighted import Activated, Weighted, choices
+from fastconv.layers.weighted import Activated, Weighted
 from fastconv.serialization import register
 from fastconv.typing import (
     ActivationLike,
@@ -24,9 +24,6 @@ from fastconv.typing import (
     Tree,
 )
 from fastconv.window import CONV_PADDINGS, NAMED_PADDINGS
-
-WINDOW = ("kernel_size", "strides", "padding", "data_format", "dilation_rate")
-FINISH = ("activation", "use_bias")
 
 
 class Windowed(Activated, Weighted):
@@ -85,8 +82,6 @@ class Conv(Windowed):
 
     `ops.conv` is cross-correlation: the kernel is not flipped. Each filter has a bias.
     """
-
-    ARGUMENTS = ("filters", *WINDOW, "groups", *FINISH, *choices("kernel", "bias"))
 
     def __init__(
         self,
@@ -248,7 +243,6 @@ class Conv3D(Conv):
 class ConvTranspose(Windowed):
     """Transposed convolution, y = activation(C^T x + b), over `rank` spatial axes; C is the matrix of a convolution."""
 
-    ARGUMENTS = ("filters", *WINDOW, "output_padding", *FINISH, *choices("kernel", "bias"))
     paddings = NAMED_PADDINGS
 
     def __init__(
@@ -424,8 +418,6 @@ class Conv3DTranspose(ConvTranspose):
 class DepthwiseConv(Windowed):
     """Depthwise convolution, y = activation(depthwise_conv(x, w) + b), over `rank` spatial axes."""
 
-    ARGUMENTS = (*WINDOW, "depth_multiplier", *FINISH, *choices("depthwise", "bias"))
-
     def __init__(
         self,
         kernel_size: IntOrInts,
@@ -532,8 +524,6 @@ class DepthwiseConv2D(DepthwiseConv):
 
 class SeparableConv(Windowed):
     """Depthwise convolution followed by a pointwise convolution, over `rank` spatial axes."""
-
-    ARGUMENTS = ("filters", *WINDOW, "depth_multiplier", *FINISH, *choices("depthwise", "pointwise", "bias"))
 
     def __init__(
         self,

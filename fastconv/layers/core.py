@@ -13,7 +13,7 @@ from fastconv.engine.primitive import owned
 from fastconv.engine.symbolic import Node
 from fastconv.engine.tree import map_leaves
 from fastconv.layers.base import Layer, check_count
-from fastconv.layers.weighted import Activated, Weighted, choices
+from fastconv.layers.weighted import Activated, Weighted
 from fastconv.serialization import custom_object_scope, is_nameless, register
 from fastconv.typing import (
     ActivationLike,
@@ -216,8 +216,6 @@ class Dense(Activated, Weighted):
         7850
     """
 
-    ARGUMENTS = ("units", "activation", "use_bias", *choices("kernel", "bias"))
-
     def __init__(
         self,
         units: int,
@@ -277,8 +275,6 @@ class Wrapper(Layer):
         >>> Doubled(layers.ReLU())(np.array([-1.0, 3.0])).tolist()
         [0.0, 6.0]
     """
-
-    ARGUMENTS: tuple[str, ...] = ("layer",)
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
         super().__init__(**kwargs)

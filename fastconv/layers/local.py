@@ -12,7 +12,7 @@ import fastconv.config as config
 import fastconv.ops as ops
 from fastconv.arguments import as_choice, as_flag, as_integers
 from fastconv.layers.base import check_count, check_rank
-from fastconv.layers.weighted import Activated, Weighted, choices
+from fastconv.layers.weighted import Activated, Weighted
 from fastconv.serialization import register
 from fastconv.typing import (
     ActivationLike,
@@ -30,8 +30,6 @@ from fastconv.window import output_size
 class LocallyConnected(Activated, Weighted):
     """A locally connected layer over `rank` spatial axes."""
 
-    ARGUMENTS = ("filters", "kernel_size", "strides", "padding", "data_format", "activation", "use_bias",
-                 *choices("kernel", "bias"))  # fmt: skip
     rank: int
 
     def __init__(

@@ -204,8 +204,6 @@ class Concatenate(Merge):
         [[1.0, 2.0, 3.0]]
     """
 
-    ARGUMENTS = ("axis",)
-
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = as_integer(self, "axis", axis)
@@ -235,7 +233,6 @@ class Dot(Merge):
         [[11.0]]
     """
 
-    ARGUMENTS = ("axes", "normalize")
     least = most = 2
 
     def __init__(self, axes: Axis, normalize: bool = False, **kwargs: Any) -> None:

@@ -11,7 +11,7 @@ from fastconv.arguments import as_axes, as_flag, as_integer, as_number, is_integ
 from fastconv.engine.interrupts import assign_all
 from fastconv.layers.base import Layer, check_count
 from fastconv.layers.core import Wrapper
-from fastconv.layers.weighted import Weighted, choices
+from fastconv.layers.weighted import Weighted
 from fastconv.ops.norm import standardize
 from fastconv.serialization import register
 from fastconv.typing import (
@@ -30,7 +30,6 @@ from fastconv.typing import (
 class Affine(Weighted):
     """Base class of layers that normalize, then multiply by gamma and add beta."""
 
-    ARGUMENTS: tuple[str, ...] = ("axis", "epsilon", "center", "scale", *choices("beta", "gamma"))
     axis: Any
 
     def __init__(
@@ -140,15 +139,6 @@ class BatchNormalization(Affine):
     axis: int
     moving_mean_initializer: Any
     moving_variance_initializer: Any
-    ARGUMENTS = (
-        *Affine.ARGUMENTS,
-        "momentum",
-        *choices("moving_mean", "moving_variance", of=["initializer"]),
-        "renorm",
-        "renorm_clipping",
-        "renorm_momentum",
-        "synchronized",
-    )
 
     def __init__(
         self,
@@ -301,8 +291,6 @@ class LayerNormalization(Affine):
         Ba et al. 2016, "Layer normalization".
     """
 
-    ARGUMENTS = (*Affine.ARGUMENTS, "rms_scaling")
-
     def __init__(
         self,
         axis: Axis = -1,
@@ -356,8 +344,6 @@ class GroupNormalization(Affine):
     References:
         Wu and He 2018, "Group normalization".
     """
-
-    ARGUMENTS = ("groups", *Affine.ARGUMENTS)
 
     def __init__(
         self,
@@ -424,8 +410,6 @@ class RMSNormalization(Layer):
         Zhang and Sennrich 2019, "Root mean square layer normalization".
     """
 
-    ARGUMENTS = ("axis", "epsilon")
-
     def __init__(self, axis: Axis = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = as_axes(self, "axis", axis)
@@ -455,8 +439,6 @@ class UnitNormalization(Layer):
         >>> [round(float(v), 4) for v in y[0]]
         [0.6, 0.8]
     """
-
-    ARGUMENTS = ("axis",)
 
     def __init__(self, axis: Axis = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -496,8 +478,6 @@ class SpectralNormalization(Wrapper):
     References:
         Miyato et al. 2018, "Spectral normalization for generative adversarial networks".
     """
-
-    ARGUMENTS = ("layer", "power_iterations")
 
     def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any) -> None:
         super().__init__(layer, **kwargs)

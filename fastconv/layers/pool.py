@@ -20,7 +20,6 @@ from fastconv.typing import Array, IntOrInts, PaddingLike
 class Pooling(Layer):
     """Reduce each window of each channel to a single number, over `rank` spatial axes."""
 
-    ARGUMENTS = ("pool_size", "strides", "padding", "data_format")
     rank: int
     pool: Callable[..., Any]
 
@@ -47,7 +46,6 @@ class Pooling(Layer):
 class GlobalPooling(Layer):
     """Reduce each channel to a single number, over `rank` spatial axes."""
 
-    ARGUMENTS = ("data_format", "keepdims")
     rank: int
     reduce: Callable[..., Any]
 
@@ -69,7 +67,6 @@ class AdaptivePooling(Layer):
     divides N, the windows have equal sizes and do not overlap.
     """
 
-    ARGUMENTS = ("output_size", "data_format")
     rank: int
     reduce: Callable[..., Any]
 

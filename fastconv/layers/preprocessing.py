@@ -36,8 +36,6 @@ class Rescaling(Layer):
         [-1.0, 0.0, 1.0]
     """
 
-    ARGUMENTS = ("scale", "offset")
-
     def __init__(self, scale: ArrayLike, offset: ArrayLike = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale = as_numbers(self, "scale", scale)
@@ -228,8 +226,6 @@ class ImageLayer(Layer):
         data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
     """
 
-    ARGUMENTS: tuple[str, ...] = ("height", "width", "data_format")
-
     def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.height = check_count(self, "height", height)
@@ -268,16 +264,6 @@ class Resizing(ImageLayer):
         >>> layers.Resizing(32, 24)(np.zeros((1, 28, 28, 3))).shape
         (1, 32, 24, 3)
     """
-
-    ARGUMENTS = (
-        *ImageLayer.ARGUMENTS,
-        "interpolation",
-        "crop_to_aspect_ratio",
-        "pad_to_aspect_ratio",
-        "fill_mode",
-        "fill_value",
-        "antialias",
-    )
 
     def __init__(
         self,

@@ -36,8 +36,6 @@ class RandomLayer(Layer):
 class Disturbance(RandomLayer):
     """Base class of layers that change their inputs in training only, with a `rate` from 0 to 1."""
 
-    ARGUMENTS: tuple[str, ...] = ("rate", "seed")
-
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.rate = float(as_number(self, "rate", rate, 0, 1))
@@ -84,8 +82,6 @@ class Dropout(Disturbance):
     References:
         Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
     """
-
-    ARGUMENTS: tuple[str, ...] = ("rate", "noise_shape", "seed")
 
     def __init__(
         self, rate: float, noise_shape: ShapeLike | None = None, seed: int | None = None, **kwargs: Any
@@ -296,8 +292,6 @@ class GaussianNoise(RandomLayer):
         [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
 
-    ARGUMENTS = ("stddev", "seed")
-
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.stddev = float(as_number(self, "stddev", stddev, 0, 1))
@@ -326,8 +320,6 @@ class ActivityRegularization(Layer):
         >>> float(layer.losses[0])
         2.0
     """
-
-    ARGUMENTS = ("l1", "l2")
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         penalty = regularizers.L1L2(l1, l2)

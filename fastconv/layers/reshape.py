@@ -32,8 +32,6 @@ class Flatten(Layer):
         (2, 3136)
     """
 
-    ARGUMENTS = ("data_format",)
-
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = config.standardize_data_format(data_format)
@@ -64,8 +62,6 @@ class Reshape(Layer):
         >>> layers.Reshape((28, -1, 1))(np.zeros((2, 784))).shape
         (2, 28, 28, 1)
     """
-
-    ARGUMENTS = ("target_shape",)
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -104,8 +100,6 @@ class Permute(Layer):
         (2, 3, 28, 24)
     """
 
-    ARGUMENTS = ("dims",)
-
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dims = as_integers(self, "dims", dims)
@@ -137,8 +131,6 @@ class RepeatVector(Layer):
         [[[1.0, 3.0], [1.0, 3.0]]]
     """
 
-    ARGUMENTS = ("n",)
-
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.n = check_count(self, "n", n)
@@ -152,7 +144,6 @@ class RepeatVector(Layer):
 class Bordered(Layer):
     """Base class of layers with a number of pixels before and after each of `rank` spatial axes."""
 
-    ARGUMENTS: tuple[str, ...] = ("padding", "data_format")
     rank: int
     data_format: str
 
@@ -267,8 +258,6 @@ class ZeroPadding3D(ZeroPadding):
 class Cropping(Bordered):
     """Remove the outermost pixels of the spatial axes."""
 
-    ARGUMENTS: tuple[str, ...] = ("cropping", "data_format")
-
     def __init__(
         self, cropping: int | Sequence[int | Sequence[int]] = 1, data_format: str | None = None, **kwargs: Any
     ) -> None:
@@ -362,7 +351,6 @@ class Cropping3D(Cropping):
 class UpSampling(Layer):
     """Repeat each pixel `size` times along each of `rank` spatial axes."""
 
-    ARGUMENTS: tuple[str, ...] = ("size", "data_format")
     rank: int
 
     def __init__(self, size: IntOrInts = 2, data_format: str | None = None, **kwargs: Any) -> None:
@@ -444,7 +432,6 @@ class UpSampling2D(UpSampling):
         [1.0, 1.0, 2.0, 2.0]
     """
 
-    ARGUMENTS = ("size", "data_format", "interpolation")
     rank = 2
 
     def __init__(

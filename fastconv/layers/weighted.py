@@ -19,11 +19,6 @@ CHOICES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def choices(*roles: str, of: Sequence[str] = tuple(CHOICES)) -> tuple[str, ...]:
-    """Return the names of the arguments for the weights of some roles: "kernel_initializer", "bias_initializer", ..."""
-    return tuple(f"{role}_{kind}" for kind in of for role in roles)
-
-
 class Activated(Layer):
     """A layer whose `activation` may be given, and set later, as a name, a function or None."""
 

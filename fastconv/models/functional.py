@@ -76,6 +76,7 @@ class Functional(Model):
         if not trainable:
             self.trainable = False
 
+    ARGUMENTS = ()
     TRANSIENT = Model.TRANSIENT | {"_nodes", "inputs", "outputs"}
 
     def __getstate__(self) -> dict[str, Any]:

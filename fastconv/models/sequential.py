@@ -65,6 +65,7 @@ class Sequential(Model):
             self._graph = Functional(self.input, self.output, name=self.name)
         return self._graph
 
+    ARGUMENTS = ()
     TRANSIENT = Model.TRANSIENT | {"inputs", "outputs"}
 
     def __getstate__(self) -> dict[str, Any]:

@@ -24,7 +24,6 @@ def bias_correction(beta: float, t: Array) -> Array:
 class Moments(Optimizer):
     """Base class of optimizers with running means of the gradient and of its size."""
 
-    ARGUMENTS: tuple[str, ...] = ("beta_1", "beta_2", "epsilon")
     slots: tuple[str, ...] = ("momentum", "velocity")
 
     def __init__(
@@ -72,8 +71,6 @@ class Adam(Moments):
         Kingma and Ba 2015, "Adam: a method for stochastic optimization"; Reddi et al. 2018, "On the convergence of Adam
         and beyond" (amsgrad).
     """
-
-    ARGUMENTS = (*Moments.ARGUMENTS, "amsgrad")
 
     def __init__(
         self,
@@ -272,7 +269,6 @@ class Lion(Optimizer):
         Chen et al. 2023, "Symbolic discovery of optimization algorithms".
     """
 
-    ARGUMENTS = ("beta_1", "beta_2")
     rule = "lion"
     slots = ("momentum",)
 

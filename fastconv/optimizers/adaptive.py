@@ -43,8 +43,6 @@ class RMSprop(Optimizer):
         sequences with recurrent neural networks" (centered).
     """
 
-    ARGUMENTS = ("rho", "momentum", "epsilon", "centered")
-
     def __init__(
         self,
         learning_rate: LearningRateLike = 0.001,
@@ -94,7 +92,6 @@ class Adagrad(Optimizer):
         Duchi et al. 2011, "Adaptive subgradient methods for online learning and stochastic optimization".
     """
 
-    ARGUMENTS = ("initial_accumulator_value", "epsilon")
     rule = "adagrad"
     slots = ("accumulator",)
 
@@ -146,7 +143,6 @@ class Adadelta(Optimizer):
         Zeiler 2012, "ADADELTA: an adaptive learning rate method".
     """
 
-    ARGUMENTS = ("rho", "epsilon")
     rule = "adadelta"
     slots = ("accumulated_grad", "accumulated_delta_var")
 
@@ -197,8 +193,6 @@ class Ftrl(Optimizer):
         McMahan et al. 2013, "Ad click prediction: a view from the trenches", algorithm 1.
     """
 
-    ARGUMENTS = ("learning_rate_power", "initial_accumulator_value", "l1_regularization_strength",
-                 "l2_regularization_strength", "l2_shrinkage_regularization_strength", "beta")  # fmt: skip
     rule = "ftrl"
     slots = ("accumulator", "linear")
 

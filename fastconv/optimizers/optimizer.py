@@ -76,11 +76,13 @@ class Optimizer(Configurable):
 
     last_schedule_change = 0  # grows whenever a schedule is assigned; traced steps hold the former schedule
     slots: tuple[str, ...] = ()
-    ARGUMENTS: tuple[str, ...] = ()  # names of a subclass's arguments that are attributes, too
+    ARGUMENTS: tuple[str, ...] = ()  # arguments of a subclass that are attributes, too
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         is_ours = cls.__module__.startswith(f"{__package__}.")
+        if is_ours and "__init__" in vars(cls):
+            cls.ARGUMENTS = serialization.own_arguments(cls, inspect.signature(Optimizer).parameters)
         if is_ours and "further" in inspect.signature(cls.__init__).parameters:
             cls.__init__ = in_order(cls.__init__)  # type: ignore[method-assign]
 

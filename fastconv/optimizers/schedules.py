@@ -11,7 +11,7 @@ import numpy as np
 import fastconv.ops as ops
 import fastconv.serialization as serialization
 from fastconv.arguments import as_flag, as_integer, as_number, optional
-from fastconv.serialization import Configurable, register
+from fastconv.serialization import Configurable, is_of_this_package, own_arguments, register
 from fastconv.typing import Array, Config
 
 __all__ = [
@@ -43,6 +43,11 @@ class LearningRateSchedule(Configurable):
     """
 
     ARGUMENTS: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if is_of_this_package(cls):
+            cls.ARGUMENTS = own_arguments(cls)
 
     def __call__(self, step: Array) -> Array:
         """Return the learning rate, float32, after `step` steps."""
@@ -77,8 +82,6 @@ def _list(schedule: object, name: str, values: object) -> list[Any]:
 
 class Decay(LearningRateSchedule):
     """Base class of schedules with p = step / decay_steps, or floor(p) if `staircase` is true."""
-
-    ARGUMENTS = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
 
     def __init__(
         self,
@@ -179,8 +182,6 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         [0.1, 0.1, 0.01, 0.001]
     """
 
-    ARGUMENTS = ("boundaries", "values", "name")
-
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
         self.boundaries = _list(self, "boundaries", boundaries)
         self.values = _list(self, "values", values)
@@ -220,8 +221,6 @@ class PolynomialDecay(LearningRateSchedule):
         >>> [round(float(schedule(step)), 4) for step in (0, 50, 100, 150)]
         [0.1, 0.05, 0.0, 0.0]
     """
-
-    ARGUMENTS = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle", "name")
 
     def __init__(
         self,
@@ -272,8 +271,6 @@ class CosineDecay(LearningRateSchedule):
     References:
         Loshchilov and Hutter 2017, "SGDR: stochastic gradient descent with warm restarts".
     """
-
-    ARGUMENTS = ("initial_learning_rate", "decay_steps", "alpha", "name", "warmup_target", "warmup_steps")
 
     def __init__(
         self,
@@ -326,8 +323,6 @@ class CosineDecayRestarts(LearningRateSchedule):
     References:
         Loshchilov and Hutter 2017, "SGDR: stochastic gradient descent with warm restarts".
     """
-
-    ARGUMENTS = ("initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha", "name")
 
     def __init__(
         self,

@@ -39,8 +39,6 @@ class SGD(Optimizer):
         Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning", section 2.
     """
 
-    ARGUMENTS = ("momentum", "nesterov")
-
     def __init__(
         self, learning_rate: LearningRateLike = 0.01, momentum: float = 0.0, nesterov: bool = False, **further: Any
     ) -> None:
