@@ -18,7 +18,7 @@ from benchmarks.nets.results import Row, Service
 from benchmarks.support.measure import Others, play
 from benchmarks.support.processes import Side
 
-TOLERANCE = 1e-4  # of the spread of our results
+TOLERANCE = 5e-4  # of the spread of our results; rounding makes up to 2e-4 in Inception-v3 with random weights
 STARTS = 3
 CLIENTS = (1, 4, 16)
 TURNS = 3  # of each side, for each number of clients
