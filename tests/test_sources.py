@@ -91,3 +91,10 @@ def test_stubs_have_the_functions_of_the_module(name):
     }
     dictionaries = {key: None for key, value in vars(module).items() if isinstance(value, dict) and key[0] != "_"}
     assert stubs_of(name) == {**functions, **dictionaries}
+
+
+def test_only_tasks_h_has_parallel_regions():
+    pattern = re.compile(r"#\s*pragma omp|\bprange\b|\bparallel\(|cython\.parallel")
+    sources = [path for kind in ("*.pyx", "*.pxd", "csrc/*.h", "csrc/*.c") for path in SOURCES.glob(kind)]
+    found = {path.name for path in sources if pattern.search(path.read_text())}
+    assert found == {"tasks.h"}
