@@ -216,15 +216,11 @@ cdef extern from "kernels.h" nogil:
 
     const kernel_table *fastconv_find_kernels(const char *name)
     const kernel_table *fastconv_usable_kernels(int i)
-    unsigned fastconv_flush_denormals()
-    void fastconv_restore_denormals(unsigned state)
 
 
 # Functions for the sibling modules. Cython shares no variables between modules.
 cdef const kernel_table *tiles() noexcept nogil
 cdef int threads_for(double work) noexcept nogil
-cdef unsigned flush_denormals() noexcept nogil
-cdef void restore_denormals(unsigned state) noexcept nogil
 
 cdef extern from "tasks.h":
     ctypedef void (*task_function)(const void *work, int64_t task, char *scratch) noexcept nogil

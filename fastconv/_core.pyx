@@ -203,14 +203,6 @@ def run_serially() -> None:
 os.register_at_fork(after_in_child=run_serially)
 
 
-cdef unsigned flush_denormals() noexcept nogil:
-    return fastconv_flush_denormals()
-
-
-cdef void restore_denormals(unsigned state) noexcept nogil:
-    fastconv_restore_denormals(state)
-
-
 cdef void run_phases(
     const task_phase *phases, int count, const void *work, size_t work_bytes, int threads, char *scratch,
     int64_t scratch_bytes
