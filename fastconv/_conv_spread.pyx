@@ -12,7 +12,7 @@ from fastconv._core cimport (
     gemm_tile,
     give_scratch_back,
     kernel_table,
-    run_phases,
+    pack_and_run,
     size_product,
     task_phase,
     threads_for,
@@ -156,5 +156,5 @@ def conv_backward_input(
     cdef task_phase[2] phases = [task_phase(pack_kernel_row, s.v.taps), task_phase(spread_image, dy.shape[0])]
     s.packed = <float *> (scratch + threads * s.scratch_bytes)
     with nogil:
-        run_phases(phases, 2, &s, sizeof(Spread), threads, scratch, s.scratch_bytes)
+        pack_and_run(phases, 2, &s, sizeof(Spread), threads, scratch, s.scratch_bytes)
     give_scratch_back(scratch)

@@ -232,6 +232,11 @@ cdef void run_phases(
     const task_phase *phases, int count, const void *work, size_t work_bytes, int threads, char *scratch,
     int64_t scratch_bytes
 ) noexcept nogil
+cdef void pack_and_run(
+    const task_phase *phases, int count, const void *work, size_t work_bytes, int threads, char *scratch,
+    int64_t scratch_bytes
+) noexcept nogil
+cdef bint keeps_weights(size_t bytes) noexcept nogil
 cdef void run_tasks(
     task_function run, const void *work, size_t work_bytes, int64_t tasks, int threads, char *scratch,
     int64_t scratch_bytes

@@ -15,6 +15,7 @@ cdef extern from "recording.h" nogil:
         task_phase phases[MOST_PHASES]
         int count
         int threads
+        int packs
         void *work
         char *scratch
         int64_t scratch_bytes
@@ -22,8 +23,10 @@ cdef extern from "recording.h" nogil:
         recorded_call *calls
         int64_t count
         char *scratch
-        size_t scratch_bytes
         size_t borrowed
+        size_t most_kept
+        int packing
+        int packed
         int failed
     recording *recorder
     void record_call(
@@ -234,6 +237,24 @@ cdef void run_region(
         run_phases_alone(phases, count, work, scratch)
 
 
+cdef void pack_and_run(
+    const task_phase *phases, int count, const void *work, size_t work_bytes, int threads, char *scratch,
+    int64_t scratch_bytes
+) noexcept nogil:
+    """Run phases of which the first packs weights into scratch memory, and reads nothing else.
+
+    A plan runs it only if the weights have changed.
+    """
+    if recorder != NULL:
+        recorder.packing = True
+    run_phases(phases, count, work, work_bytes, threads, scratch, scratch_bytes)
+
+
+cdef bint keeps_weights(size_t bytes) noexcept nogil:
+    """Return True if weights packed into so many bytes will be used again, since they are constant in a plan."""
+    return recorder != NULL and bytes <= recorder.most_kept
+
+
 cdef void run_tasks(
     task_function run, const void *work, size_t work_bytes, int64_t tasks, int threads, char *scratch,
     int64_t scratch_bytes
@@ -288,35 +309,62 @@ cdef class Recording:
     A kernel is called once, which records the tasks that it would run, and its copy of all sizes and addresses.
 
     Args:
-        launches: pairs (function, arguments). The functions are compiled kernels that compute in `run_phases` only.
+        launches: tuples (function, arguments, True if its weights are constant). The functions are compiled kernels
+            that compute in `run_phases` only.
+        most_kept: the most bytes to keep packed weights in.
     """
     cdef recording calls
-    cdef object launches
+    cdef list launches
+    cdef char *scratch          # used by the kernels in turn
+    cdef char *kept             # memory of kernels with constant weights, one after the other
+    cdef bint packed            # True if these weights are packed
+    cdef readonly size_t kept_bytes
 
-    def __init__(self, launches: list) -> None:
+    def __init__(self, launches: list, size_t most_kept=0) -> None:
+        cdef size_t shared_bytes = 0
         self.launches = launches    # keeps the arrays alive
-        self.record()
-        if self.calls.scratch_bytes > 0:
-            forget_calls(&self.calls)
-            self.calls.scratch = <char *> aligned_alloc(64, self.calls.scratch_bytes)
-            if self.calls.scratch == NULL:
-                raise MemoryError(f"no {self.calls.scratch_bytes} bytes left for scratch memory")
-            self.record()
+        places = []
+        for launch in launches:
+            bytes, keeps = self.measure(launch, most_kept)
+            places.append(self.kept_bytes if keeps else None)
+            if keeps:
+                self.kept_bytes += bytes
+            else:
+                shared_bytes = max(shared_bytes, bytes)
+        forget_calls(&self.calls)
+        self.scratch = <char *> new_memory(shared_bytes)
+        self.kept = <char *> new_memory(self.kept_bytes)
+        for launch, place in zip(launches, places):
+            if place is None:
+                self.record(launch, self.scratch, 0)
+            else:
+                self.record(launch, self.kept + <size_t> place, most_kept)
 
     def __dealloc__(self):
         forget_calls(&self.calls)
         free(self.calls.calls)
-        free(self.calls.scratch)
+        free(self.scratch)
+        free(self.kept)
 
-    cdef record(self):
+    cdef tuple measure(self, tuple launch, size_t most_kept):
+        """Return the bytes that a kernel borrows, and True if it is to keep its packed weights in them."""
+        cdef size_t most = most_kept - self.kept_bytes if launch[2] else 0
+        self.record(launch, NULL, most)
+        if not self.calls.packed or self.calls.borrowed > most:
+            self.record(launch, NULL, 0)
+            return self.calls.borrowed, False
+        return self.calls.borrowed, True
+
+    cdef record(self, tuple launch, char *scratch, size_t most_kept):
+        """Record a kernel that works in `scratch`, or in memory of its own if this is NULL."""
         global recorder
-        for function, arguments in self.launches:
-            self.calls.borrowed = 0
-            recorder = &self.calls
-            try:
-                function(*arguments)
-            finally:
-                recorder = NULL
+        self.calls.scratch, self.calls.most_kept = scratch, most_kept
+        self.calls.borrowed = self.calls.packing = self.calls.packed = 0
+        recorder = &self.calls
+        try:
+            launch[0](*launch[1])
+        finally:
+            recorder = NULL
         if self.calls.failed:
             raise MemoryError("no memory left to record a plan")
 
@@ -324,12 +372,27 @@ cdef class Recording:
         """Run all kernels on the present values of their arrays."""
         cdef recorded_call *call
         cdef int64_t i
-        cdef int threads = _threads()
+        cdef int first, threads = _threads()
         with nogil:
             for i in range(self.calls.count):
                 call = &self.calls.calls[i]
+                first = call.packs and self.packed
                 run_region(
-                    call.phases, call.count, call.work, min(call.threads, threads), call.scratch, call.scratch_bytes)
+                    call.phases + first, call.count - first, call.work, min(call.threads, threads), call.scratch,
+                    call.scratch_bytes)
+        self.packed = True
+
+    def weights_have_changed(self) -> None:
+        """Pack the weights again in the next run."""
+        self.packed = False
+
+
+cdef void *new_memory(size_t bytes) except? NULL:
+    """Return memory on a cache line."""
+    cdef void *memory = aligned_alloc(64, (bytes + 63) // 64 * 64)
+    if memory == NULL:
+        raise MemoryError(f"no {bytes} bytes left for scratch memory")
+    return memory
 
 
 def fma_peak(int64_t steps=4_000_000) -> float:

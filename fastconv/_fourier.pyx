@@ -18,6 +18,7 @@ from fastconv._core cimport (
     borrow_parts,
     give_scratch_back,
     kernel_table,
+    pack_and_run,
     run_phases,
     task_phase,
     threads_for,
@@ -203,7 +204,7 @@ def conv(
     cdef task_phase[2] phases = [task_phase(kernel_spectrum, 1), task_phase(filter_pair, f.pairs)]
     f.spectra = <float *> (scratch + threads * own)
     with nogil:
-        run_phases(phases, 2, &f, sizeof(Filter), threads, scratch, own)
+        pack_and_run(phases, 2, &f, sizeof(Filter), threads, scratch, own)
     give_scratch_back(scratch)
 
 

@@ -27,6 +27,7 @@ from fastconv._core cimport (
     grouped_kernel,
     grouped_tile,
     kernel_table,
+    pack_and_run,
     run_phases,
     size_product,
     task_phase,
@@ -442,7 +443,7 @@ cdef void correlate(Grouped *g, bint exchange) except *:
     if exchange:
         g.transposed = <float *> (scratch + threads * g.scratch_bytes)
     with nogil:
-        run_phases(phases, 2, g, sizeof(Grouped), threads, scratch, g.scratch_bytes)
+        pack_and_run(phases, 2, g, sizeof(Grouped), threads, scratch, g.scratch_bytes)
     give_scratch_back(scratch)
 
 

@@ -10,7 +10,7 @@ from fastconv._conv cimport Correlation, correlate
 from fastconv._conv_gradient cimport KernelGradient, correlate_gradients
 from fastconv._geometry cimport DOTS, Image, ceil_div, even_parts, floats, forward_axis, multiply, tile_vectors
 from fastconv._core cimport (
-    borrow_parts, gemm_tile, give_scratch_back, kernel_table, run_phases, run_tasks, task_phase, threads_for, tiles,
+    borrow_parts, gemm_tile, give_scratch_back, kernel_table, pack_and_run, run_tasks, task_phase, threads_for, tiles,
 )
 
 cnp.import_array()
@@ -263,7 +263,7 @@ def matmul_dots(
     cdef int threads = threads_for(<double> p.m * p.k * p.n)
     p.columns = <float *> borrow_parts(0, 0, copied * p.k * sizeof(float))
     with nogil:
-        run_phases(phases, 2, &p, sizeof(Product), threads, <char *> p.columns, 0)
+        pack_and_run(phases, 2, &p, sizeof(Product), threads, <char *> p.columns, 0)
     give_scratch_back(p.columns)
 
 

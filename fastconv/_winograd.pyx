@@ -20,7 +20,9 @@ from fastconv._core cimport (
     borrow_parts,
     gemm_tile,
     give_scratch_back,
+    keeps_weights,
     kernel_table,
+    pack_and_run,
     run_phases,
     task_phase,
     threads_for,
@@ -45,6 +47,7 @@ cdef enum:
     MOST_TILES_ALONE = 50                  # if each block transforms the kernel for itself: its sums fill the cache
     FEWEST_ROWS = 32                       # of the kernel at a time: fewer rows reread the sums too often
     MOST_ROWS = 64
+    MOST_KEPT_BYTES = 16 << 20             # of a transformed kernel: it takes longer to read a larger one than to make it
     BUNDLE_CHANNELS = 64                   # of small groups whose tiles are transformed together
 
 
@@ -172,7 +175,7 @@ cdef struct Correlation:
     float alpha
     # A task is a block of tiles times a slice of a group's columns, or all columns of a bundle of small groups. The
     # smaller of the transformed kernel and the transformed inputs is computed first and shared by all tasks; the larger
-    # is computed when a task needs it.
+    # is computed when a task needs it. A plan keeps the transformed kernel if it is constant.
     bint shares_kernel
     int64_t block, blocks
     int64_t bundle, bundles
@@ -188,7 +191,9 @@ cdef struct Correlation:
 cdef int64_t cut_correlation(Correlation *c) noexcept nogil:
     """Choose the sizes of tasks; return the number of floats that tasks share."""
     cdef int64_t lanes = c.table.vector_floats, panel = widest(c.table) * lanes, most, parts
-    c.shares_kernel = c.x.tiles >= c.co
+    c.u_group = FREQUENCIES * c.k * ceil_div(c.co, lanes) * lanes
+    cdef int64_t u_bytes = c.x.groups * c.u_group * sizeof(float)
+    c.shares_kernel = c.x.tiles >= c.co or (u_bytes <= MOST_KEPT_BYTES and keeps_weights(u_bytes))
     c.bundle = min(max(BUNDLE_CHANNELS // max(c.k, c.co), 1), c.x.groups)
     c.bundles = ceil_div(c.x.groups, c.bundle)
     c.panel = panel if c.bundle == 1 else c.co
@@ -208,7 +213,6 @@ cdef int64_t cut_correlation(Correlation *c) noexcept nogil:
     # Add a cache line: at a distance of a power of two, frequencies would share a set of the cache.
     c.v_step = c.block * c.v_row + 16
     c.m_step = c.block * c.m_row + 16
-    c.u_group = FREQUENCIES * c.k * ceil_div(c.co, lanes) * lanes
     c.v_floats = FREQUENCIES * c.v_step if c.shares_kernel else 0
     c.u_floats = 0 if c.shares_kernel else FREQUENCIES * c.rows * panel
     c.packed_floats = TAPS * c.rows * panel
@@ -422,7 +426,10 @@ cdef void correlate(Correlation *c) except *:
         phases[0] = task_phase(share_inputs, c.x.tiles)
     c.shared = <float *> (scratch + threads * c.scratch_bytes)
     with nogil:
-        run_phases(phases, 2, c, sizeof(Correlation), threads, scratch, c.scratch_bytes)
+        if c.shares_kernel:
+            pack_and_run(phases, 2, c, sizeof(Correlation), threads, scratch, c.scratch_bytes)
+        else:
+            run_phases(phases, 2, c, sizeof(Correlation), threads, scratch, c.scratch_bytes)
     give_scratch_back(scratch)
 
 

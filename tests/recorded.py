@@ -34,7 +34,7 @@ def run_recorded(function: Any, arguments: tuple) -> None:
     values = [array.copy() for array in arrays]
     for array in arrays:
         array.fill(1)
-    recording = _core.Recording([(function, arguments)])
+    recording = _core.Recording([(function, arguments, False)])
     for array, value in zip(arrays, values):
         array[...] = value
     recording.run()

@@ -64,8 +64,13 @@ def test_the_tiles_of_cython_match_c():
     assert tiles_of_cython() == tiles
 
 
+def name_of(member):
+    """Return the name of a method or attribute in a stub."""
+    return member.name if isinstance(member, ast.FunctionDef) else member.target.id
+
+
 def stubs_of(module):
-    """Return {name: names of parameters} of a stub; names of methods for classes, None for other objects."""
+    """Return {name: names of parameters} of a stub; names of members for classes, None for other objects."""
     found = {}
     for node in ast.parse((SOURCES / f"{module}.pyi").read_text()).body:
         if isinstance(node, ast.FunctionDef):
@@ -73,7 +78,7 @@ def stubs_of(module):
             rest = [arguments.vararg] if arguments.vararg else []
             found[node.name] = [a.arg for a in (*arguments.args, *rest)]
         elif isinstance(node, ast.ClassDef):
-            found[node.name] = [method.name for method in node.body if method.name[0] != "_"]
+            found[node.name] = sorted(name_of(member) for member in node.body if name_of(member)[0] != "_")
         elif isinstance(node, ast.AnnAssign):
             found[node.target.id] = None
     return found
@@ -83,7 +88,7 @@ def stubs_of(module):
 def test_stubs_have_the_functions_of_the_module(name):
     module = importlib.import_module(f"fastconv.{name}")
     functions = {
-        key: [m for m in vars(value) if m[0] != "_"]
+        key: sorted(m for m in vars(value) if m[0] != "_")
         if inspect.isclass(value)
         else list(inspect.signature(value).parameters)
         for key, value in vars(module).items()

@@ -13,18 +13,21 @@ enum { MOST_PHASES = 4 };
 typedef struct {
     task_phase phases[MOST_PHASES];
     int count, threads;
+    int packs;                /* 1 if the first phase packs weights into memory that the call keeps */
     void *work;               /* a copy */
     char *scratch;
     int64_t scratch_bytes;    /* of each thread */
 } recorded_call;
 
-/* A list of calls, and the scratch memory that they use in turn. */
+/* A list of calls. */
 typedef struct {
     recorded_call *calls;
     int64_t count, capacity;
-    char *scratch;            /* NULL while the calls are recorded for the first time, to learn its size */
-    size_t scratch_bytes;     /* the most that a kernel has borrowed */
-    size_t borrowed;          /* by the kernel that is recorded now */
+    char *scratch;            /* of the kernel that is recorded now; NULL if its size is to be found */
+    size_t borrowed;          /* bytes of it */
+    size_t most_kept;         /* of it, if it belongs to this kernel only and its weights are constant; else 0 */
+    int packing;              /* 1 if the first phase of its next call packs weights */
+    int packed;               /* 1 if it has made such a call */
     int failed;               /* 1 if no memory was left for a call */
 } recording;
 
@@ -45,6 +48,9 @@ static inline void record_call(
     }
     recorded_call *call = &r->calls[r->count];
     *call = (recorded_call){.count = count, .threads = threads, .scratch = scratch, .scratch_bytes = scratch_bytes};
+    call->packs = r->packing && r->most_kept > 0;
+    r->packed |= r->packing;
+    r->packing = 0;
     memcpy(call->phases, phases, count * sizeof(task_phase));
     call->work = malloc(work_bytes);
     if (call->work == NULL) { r->failed = 1; return; }
@@ -64,7 +70,6 @@ static inline void *recording_borrow(size_t bytes) {
     size_t start = r->borrowed;
     r->borrowed += (bytes + 63) / 64 * 64;
     if (r->scratch != NULL) return r->scratch + start;
-    if (r->borrowed > r->scratch_bytes) r->scratch_bytes = r->borrowed;
     return scratch_borrow(bytes);
 }
 

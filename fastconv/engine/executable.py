@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastconv.backends import settings
-from fastconv.backends.cpu.recording import recorded
+from fastconv.backends.cpu.recording import Recording, record
 from fastconv.backends.gpu.transfer import to_host
 from fastconv.device import is_cupy_loaded
 from fastconv.engine.interrupts import uninterrupted
@@ -38,10 +38,14 @@ class Executable:
             self.arrays[t] = shaped(self.bytes(nbytes(t)), t)
         for t, number in schedule.buffers.items():
             self.arrays[t] = shaped(storage[number], t)
-        self.prologue = recorded([self._bind(step) for step in schedule.prologue if not self._is_free(step)])
+        self.invariant = schedule.invariant
+        self.recordings: list[Recording] = []
+        self.prologue = self._recorded(
+            [(step, self._bind(step)) for step in schedule.prologue if not self._is_free(step)]
+        )
         steps = [(step, self._bind(step)) for step in schedule.steps if not self._is_free(step)]
-        self.steps = recorded([run for step, run in steps if step.outputs[0] not in schedule.in_place])
-        self.last_steps = recorded([run for step, run in steps if step.outputs[0] in schedule.in_place])
+        self.steps = self._recorded([pair for pair in steps if pair[0].outputs[0] not in schedule.in_place])
+        self.last_steps = self._recorded([pair for pair in steps if pair[0].outputs[0] in schedule.in_place])
         self.inputs = [self._array(t) for t in schedule.inputs]
         self.outputs = [self._array(t) for t in schedule.outputs]
         self.writes = [
@@ -88,11 +92,13 @@ class Executable:
         return [np.array(array) for array in self.outputs]
 
     def prepare(self) -> None:
-        """Compute the steps that depend only on variables, if any of these was assigned since."""
+        """Compute what depends only on variables, if any of these was assigned since."""
         versions = [variable.version for variable in self.watched]
         if versions != self.versions:
             for step in self.prologue:
                 step()
+            for recording in self.recordings:
+                recording.weights_have_changed()
             self.versions = versions
 
     def compute(self) -> None:
@@ -136,6 +142,16 @@ class Executable:
             return False
         self.arrays[step.outputs[0]] = y
         return True
+
+    def _recorded(self, steps: Sequence[tuple[Call, Callable[[], Any]]]) -> list[Callable[[], Any]]:
+        """Return functions that run `steps`; a recording keeps the packed weights of its kernels."""
+        runs, recordings = record([(run, self._has_constant_weights(step)) for step, run in steps])
+        self.recordings += recordings
+        return runs
+
+    def _has_constant_weights(self, step: Call) -> bool:
+        """Return True if the second input, the weights of a convolution or matrix product, is constant in this plan."""
+        return len(step.inputs) > 1 and (step.inputs[1].value is not None or step.inputs[1] in self.invariant)
 
     def _bind(self, step: Call) -> Callable[[], Any]:
         inputs = tuple(self._array(t) for t in step.inputs)

@@ -33,7 +33,8 @@ class Schedule:
         in_place: the variable that each of some results is written into.
         buffers: the number of the buffer of each other result of `steps`.
         sizes: the size of each buffer in bytes.
-        watched: the variables that the prologue may read.
+        invariant: the tensors that depend only on variables and constants.
+        watched: the variables on which they may depend.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Schedule:
         varying = [step for step in steps if not invariant.issuperset(step.outputs)]
         self.steps, self.in_place = self._updates_last(varying)
         self.buffers, self.sizes = assign_buffers(self.steps, set(kept) | invariant, self.in_place)
+        self.invariant = invariant
         self.watched = [v for v, t in self.reads.items() if t in fixed]
 
     def _updates_last(self, steps: list[Call]) -> tuple[list[Call], dict[Tensor, Variable]]:

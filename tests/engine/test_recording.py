@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastconv import _core, config, ops
-from fastconv.backends.cpu.recording import recorded
+from fastconv.backends.cpu.recording import record
 from fastconv.engine import Plan, Tensor, Trace, Variable
 
 
@@ -19,7 +19,7 @@ def net(x, kernel):
 
 def plan_of(kernel):
     with Trace() as trace:
-        x = Tensor((2, 20, 20, 16), np.dtype("float32"))
+        x = Tensor((2, 32, 32, 16), np.dtype("float32"))
         y = net(x, kernel)
     return Plan([x], [y], trace.reads, trace.updates)
 
@@ -32,14 +32,14 @@ def kernel(rng):
 def test_a_plan_has_the_bits_of_eager_calls_for_any_values(rng, kernel):
     plan = plan_of(kernel)
     for scale in (1, 1e-3, 0):
-        x = scale * rng.standard_normal((2, 20, 20, 16), np.float32)
+        x = scale * rng.standard_normal((2, 32, 32, 16), np.float32)
         np.testing.assert_array_equal(plan(x)[0], net(x, kernel))
         kernel.assign(kernel.numpy() * 2)
 
 
 def test_a_series_of_kernels_is_one_step(rng, kernel):
     plan = plan_of(kernel)
-    plan(np.ones((2, 20, 20, 16), np.float32))
+    plan(np.ones((2, 32, 32, 16), np.float32))
     (ready,) = plan._idle
     assert len(ready.steps) < len(plan.steps)
     assert any(getattr(step, "__self__", None).__class__ is _core.Recording for step in ready.steps)
@@ -47,7 +47,7 @@ def test_a_series_of_kernels_is_one_step(rng, kernel):
 
 @pytest.mark.parametrize("numbers", [(1, 3), (3, 1)])
 def test_a_plan_uses_the_present_number_of_threads(rng, kernel, numbers):
-    x = rng.standard_normal((2, 20, 20, 16), np.float32)
+    x = rng.standard_normal((2, 32, 32, 16), np.float32)
     plan = plan_of(kernel)
     results = []
     for number in numbers:
@@ -61,13 +61,38 @@ def test_an_error_ends_a_recording():
         raise ValueError("refused")
 
     with pytest.raises(ValueError, match="refused"):
-        _core.Recording([(refuse, ())])
+        _core.Recording([(refuse, (), False)])
     np.testing.assert_array_equal(ops.relu(np.float32([-1, 2])), [0, 2])  # computed, not recorded
 
 
 def test_steps_in_python_keep_their_places():
     seen = []
     first, second = (lambda number=number: seen.append(number) for number in (1, 2))
-    for run in recorded([first, second]):
+    for run in record([(first, True), (second, False)])[0]:
         run()
     assert seen == [1, 2]
+
+
+@pytest.mark.parametrize("most", [0, 1 << 28])
+def test_weights_are_packed_again_after_an_assignment(rng, kernel, most):
+    config.set_max_workspace(most or 1)
+    x = rng.standard_normal((2, 32, 32, 16), np.float32)
+    plan = plan_of(kernel)
+    for _ in range(3):
+        for _ in range(2):
+            np.testing.assert_allclose(plan(x)[0], net(x, kernel), rtol=1e-5, atol=1e-6)
+        kernel.assign(kernel.numpy()[::-1] * 2)
+    (ready,) = plan._idle
+    assert any(recording.kept_bytes for recording in ready.recordings) == (most > 0)
+
+
+def test_weights_that_a_plan_assigns_are_packed_each_time(rng, kernel):
+    with Trace() as trace:
+        x = Tensor((2, 32, 32, 16), np.dtype("float32"))
+        y = ops.conv(x, kernel)
+        kernel.assign(kernel * 2.0)
+    plan = Plan([x], [y], trace.reads, trace.updates)
+    given = rng.standard_normal((2, 32, 32, 16), np.float32)
+    for _ in range(3):
+        expected = ops.conv(given, kernel.numpy())
+        np.testing.assert_array_equal(plan(given)[0], expected)

@@ -1,4 +1,4 @@
-"""Which compiled kernels a plan can record and run again without Python."""
+"""Recordings of compiled kernels, which a plan runs again without Python."""
 
 from __future__ import annotations
 
@@ -7,23 +7,36 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, cast
 
-import fastconv._core as _core
+import fastconv.config as config
+from fastconv._core import Recording
+
+Run = Callable[[], Any]
 
 
-def is_recordable(run: Callable[[], Any]) -> bool:
+def is_recordable(run: Run) -> bool:
     """Return True if `run` is a compiled kernel with its arguments. Compiled kernels compute only in `run_phases`, so
     that a recording misses nothing that depends on values.
     """
     return isinstance(run, partial) and str(getattr(run.func, "__module__", "")).startswith("fastconv._")
 
 
-def recorded(runs: Iterable[Callable[[], Any]]) -> list[Callable[[], Any]]:
-    """Return functions that do the same as `runs`, in the same order; each series of compiled kernels becomes one."""
-    functions: list[Callable[[], Any]] = []
-    for is_series, group in itertools.groupby(runs, is_recordable):
-        if is_series:
-            series = cast("list[partial[Any]]", list(group))
-            functions.append(_core.Recording([(run.func, run.args) for run in series]).run)
-        else:
-            functions += group
-    return functions
+def record(steps: Iterable[tuple[Run, bool]]) -> tuple[list[Run], list[Recording]]:
+    """Return functions that do the same as the given functions, in the same order, and the recordings among them.
+
+    Each series of compiled kernels becomes a recording. Together they keep at most `config.max_workspace()` bytes of
+    packed weights.
+
+    Args:
+        steps: pairs of a function and True if the weights that it reads are constant.
+    """
+    runs: list[Run] = []
+    recordings: list[Recording] = []
+    for is_series, group in itertools.groupby(steps, lambda step: is_recordable(step[0])):
+        if not is_series:
+            runs += [run for run, _ in group]
+            continue
+        series = [(cast("partial[Any]", run), constant) for run, constant in group]
+        most = config.max_workspace() - sum(recording.kept_bytes for recording in recordings)
+        recordings.append(Recording([(run.func, run.args, constant) for run, constant in series], most))
+        runs.append(recordings[-1].run)
+    return runs, recordings
