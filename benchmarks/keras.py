@@ -23,7 +23,7 @@ from benchmarks.support.processes import Side
 
 RESULTS = Path(__file__).parent / "results"
 BACKENDS = ("jax", "tensorflow", "tensorflow-xla", "torch")
-WAYS = ("train_on_batch", "fit")
+METHODS = ("train_on_batch", "fit")
 ROUNDS = 3
 
 
@@ -43,20 +43,20 @@ def measure(net: str, batch: int, sides: list[Side]) -> dict[str, float]:
     A side that cannot train the net is left out.
     """
     sides = [side for side in sides if side.ask(net=net, batch=batch)]
-    times: dict[str, dict[str, list[float]]] = {side.name: {way: [] for way in WAYS} for side in sides}
+    times: dict[str, dict[str, list[float]]] = {side.name: {method: [] for method in METHODS} for side in sides}
     playing = list(sides)
     for _ in range(ROUNDS):
         for side in playing:
-            for way in WAYS:
+            for method in METHODS:
                 time.sleep(SETTLE)
-                times[side.name][way].append(side.ask(way=way))
+                times[side.name][method].append(side.ask(method=method))
         best = min((fastest(times[side.name]) for side in sides[1:]), default=0.0)
         playing = [side for side in playing if side is sides[0] or fastest(times[side.name]) < HOPELESS * best]
-    return {name: fastest(ways) for name, ways in times.items()}
+    return {name: fastest(seconds) for name, seconds in times.items()}
 
 
-def fastest(ways: dict[str, list[float]]) -> float:
-    return min(median(seconds) for seconds in ways.values())
+def fastest(times: dict[str, list[float]]) -> float:
+    return min(median(seconds) for seconds in times.values())
 
 
 def table(rows: dict[str, dict[str, float]]) -> str:

@@ -63,7 +63,7 @@ def kernels_of(step: Step) -> Step:
 
     with patch.object(executable.Executable, "run", noted):
         step()
-    kernels = [kernel for one in planned for kernel in compiled(one)]
+    kernels = [kernel for planned_step in planned for kernel in compiled(planned_step)]
 
     def call() -> None:
         for kernel in kernels:

@@ -121,7 +121,7 @@ def config_of(thing):
 
 def of_numpy(value, floating, integer):
     if isinstance(value, (list, tuple)):
-        return [of_numpy(one, floating, integer) for one in value]
+        return [of_numpy(item, floating, integer) for item in value]
     if isinstance(value, (str, bool)) or value is None:
         return value
     return floating(value) if isinstance(value, float) else integer(value)

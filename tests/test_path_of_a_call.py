@@ -67,14 +67,14 @@ def test_the_path_to_the_kernel_of_a_direct_convolution(monkeypatch):
 
     monkeypatch.setattr(backend, "choose", lambda *arguments: choose(*arguments)._replace(run=run))
     ops.conv(x, w)
-    way = list(dict.fromkeys([*choice[1:], *kernel[1:]]))
-    print("\n".join(f"{file}: {name}" for file, name in way))
+    path = list(dict.fromkeys([*choice[1:], *kernel[1:]]))
+    print("\n".join(f"{file}: {name}" for file, name in path))
     assert choice[0] == kernel[0] == ("engine/symbolic.py", "lifted")
-    assert way[0] == ("ops/conv.py", "conv")
+    assert path[0] == ("ops/conv.py", "conv")
     assert choice[-1] == ("backends/cpu/algorithms/choose.py", "choose")
     assert choose("forward", Convolution.of(x.shape, w.shape, (1, 1), ((0, 0),) * 2, (1, 1))).run is _conv.conv
-    assert len(way) <= MOST_CALLS
-    assert len({file for file, _ in way}) <= MOST_FILES
+    assert len(path) <= MOST_CALLS
+    assert len({file for file, _ in path}) <= MOST_FILES
 
 
 def primitives():

@@ -74,10 +74,10 @@ def test_the_error_of_an_unknown_name_lists_known_names(module):
 def test_known_names_are_listed_once():
     with pytest.raises(ValueError, match=r"Known names are Adadelta, .*, SGD\. .*custom_objects"):
         optimizers.get("nothing")
-    with pytest.raises(ValueError, match="MeanSquaredError") as told:
+    with pytest.raises(ValueError, match="MeanSquaredError") as error:
         losses.get("nothing")
-    assert "mean_squared_error" not in str(told.value)
-    assert "Wrapper" not in str(told.value)
+    assert "mean_squared_error" not in str(error.value)
+    assert "Wrapper" not in str(error.value)
 
 
 @pytest.mark.parametrize("data", [3, ["relu"], {"config": {}}, {"class_name": "relu", "config": {}}])

@@ -193,8 +193,8 @@ class PyTorch:
             variance, mean = torch.var_mean(x, (0, *range(2, x.ndim)), correction=0)
             return no_grad(functional.batch_norm, x, mean, variance, gamma, beta, False, 0.0, case.EPSILON)
         _, mean, inverse = torch.native_batch_norm(x, gamma, beta, None, None, True, 0.0, case.EPSILON)
-        what = (gamma, None, None, mean, inverse, True, case.EPSILON, [True, True, True])
-        return lambda: aten.native_batch_norm_backward(dy, x, *what)[0]
+        arguments = (gamma, None, None, mean, inverse, True, case.EPSILON, [True, True, True])
+        return lambda: aten.native_batch_norm_backward(dy, x, *arguments)[0]
 
     def dense(self, case: Dense) -> Callable[[], Any]:
         x, w, dy = (torch.from_numpy(array) for array in case.arrays().values())

@@ -51,8 +51,8 @@ class Line:
 def lines_of(measured: Iterable[Measured]) -> list[Line]:
     """Return a line for each case that fastconv computed. If runs are compared, the slowest change is the last line."""
     cases: dict[str, list[Measured]] = defaultdict(list)
-    for one in measured:
-        cases[one.case].append(one)
+    for row in measured:
+        cases[row.case].append(row)
     lines = []
     for sides in cases.values():
         ours = [side for side in sides if side.library == OURS.name]

@@ -131,14 +131,14 @@ def memory_share(row: Row) -> tuple[float, float]:
     return pace / row.seconds, pace / row.rival_seconds
 
 
-def shares(what: str, rows: Sequence[Row], goal: float, of: Callable[[Row], tuple[float, float]]) -> list[str]:
+def shares(title: str, rows: Sequence[Row], goal: float, of: Callable[[Row], tuple[float, float]]) -> list[str]:
     """Return the number of rows that reach the fraction `goal`, and both sides' medians; empty without rows."""
     if not rows:
         return []
     ours, theirs = zip(*map(of, rows))
     lowest = min(rows, key=lambda row: of(row)[0])
     return [
-        f"{what}: median {median(ours):.0%}, the rival's {median(theirs):.0%} (goal {goal:.0%} in every row; "
+        f"{title}: median {median(ours):.0%}, the rival's {median(theirs):.0%} (goal {goal:.0%} in every row; "
         f"{sum(share < goal for share in ours)} of {len(rows)} below; "
         f"lowest {min(ours):.0%} {' '.join(map(str, key(lowest)))})"
     ]

@@ -41,10 +41,10 @@ class Task:
     def fit(self) -> None:
         self.model.fit(*self.data, batch_size=self.batch, epochs=1, shuffle=False, verbose=0)
 
-    def seconds(self, way: str) -> float:
+    def seconds(self, method: str) -> float:
         """Return the seconds of a step."""
         started = time.perf_counter()
-        self.fit() if way == "fit" else self.train_on_batch(self.steps)
+        self.fit() if method == "fit" else self.train_on_batch(self.steps)
         return (time.perf_counter() - started) / self.steps
 
 
@@ -55,7 +55,7 @@ def serve(library: Any) -> None:
     def answer_to(order: dict[str, Any]) -> Any:
         nonlocal task
         if "net" not in order:
-            return task.seconds(order["way"])
+            return task.seconds(order["method"])
         task = None  # free memory before the next net is built
         task = Task(library, **order)
         return task.steps

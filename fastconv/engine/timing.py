@@ -145,7 +145,7 @@ def _time(executable: OnCopies, arrays: Sequence[Any], passes: int | None, wait:
     phases = _phases(executable, arrays, runs) if wait is None else [[] for _ in runs]
     predicted = [{n: phases_of(run, n) for n in THREADS if found} for run, found in zip(runs, phases)]
     times = zip(steps, shortest, phases, predicted)
-    rows = [StepTime(*step, seconds, now, then) for step, seconds, now, then in times]
+    rows = [StepTime(*step, seconds, observed, expected) for step, seconds, observed, expected in times]
     return PlanTimes(rows, whole, max(between - reading * len(runs), 0.0), passes)
 
 

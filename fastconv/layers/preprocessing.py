@@ -44,8 +44,8 @@ class Rescaling(Layer):
     def call(self, inputs: Array) -> Array:
         if inputs.ndim and np.ndim(self.scale) == np.ndim(self.offset) == 0:  # one pass over the inputs
             numbers = (0, 1, self.offset, self.scale)
-            zero, one, offset, scale = (np.full(inputs.shape[-1], number, self.dtype) for number in numbers)
-            return ops.batch_normalization(inputs, zero, one, -1, offset, scale, epsilon=0.0)
+            mean, variance, offset, scale = (np.full(inputs.shape[-1], number, self.dtype) for number in numbers)
+            return ops.batch_normalization(inputs, mean, variance, -1, offset, scale, epsilon=0.0)
         scale, offset = (np.asarray(numbers, self.dtype) for numbers in (self.scale, self.offset))
         if config.image_data_format() == "channels_first":
             scale, offset = (array.reshape(*array.shape, *(1,) * (3 - array.ndim)) for array in (scale, offset))

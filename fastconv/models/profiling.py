@@ -30,7 +30,7 @@ def profile_model(model: Any, data: tuple, mode: str, passes: int | None, verbos
     level = as_verbosity(model.name, verbose)
     x, y, sample_weight = data
     if mode not in MODES or (mode == "predict" and not (y is None and sample_weight is None)):
-        given = [type(one).__name__ for one in data]
+        given = [type(argument).__name__ for argument in data]
         raise ValueError(
             f'{model.name}: mode must be "predict", with x only, or "train" or "test". Received: {mode=}, x, y and '
             f"sample_weight of the types {given}"

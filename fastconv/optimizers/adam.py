@@ -235,9 +235,9 @@ class Nadam(Moments):
         return self.beta_1 * (1.0 - 0.5 * ops.exp(t * math.log(self.DECAY)))
 
     def numbers(self, rate: Array, t: Array) -> tuple[Array, ...]:
-        now, following, product = self._momentum(t), self._momentum(t + 1.0), self.product.read()
+        current, following, product = self._momentum(t), self._momentum(t + 1.0), self.product.read()
         of_mean = rate * following / (1.0 - product * following)
-        return of_mean, rate * (1.0 - now) / (1.0 - product), 1.0 / bias_correction(self.beta_2, t)
+        return of_mean, rate * (1.0 - current) / (1.0 - product), 1.0 / bias_correction(self.beta_2, t)
 
 
 @register("optimizer")

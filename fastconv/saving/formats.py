@@ -124,8 +124,8 @@ def load_weights(model: Any, filepath: FilePath, skip_mismatch: bool = False, by
     with naming(name):
         pairs = read(model, name, skipped)
     assign_all(pairs)
-    for what in skipped or ():
-        warnings.warn(f"{name}: weights that do not fit were skipped: {what}", stacklevel=3)
+    for reason in skipped or ():
+        warnings.warn(f"{name}: weights that do not fit were skipped: {reason}", stacklevel=3)
 
 
 def _check_destination(filepath: FilePath, suffixes: tuple[str, ...], overwrite: bool) -> None:
@@ -148,14 +148,14 @@ def _format_to_read(name: str, suffixes: tuple[str, ...]) -> Any:
     if ".h" not in suffix and head.startswith(HDF5_SIGNATURE):
         return FORMATS[".h5"]
     begins_well = bool(suffix and head) and head.startswith(BEGINNINGS.get(suffix, head))
-    what = "" if begins_well and suffix not in ARCHIVES else about(name)
-    if not what and not os.path.exists(name):
+    content = "" if begins_well and suffix not in ARCHIVES else about(name)
+    if not content and not os.path.exists(name):
         raise FileNotFoundError(f"There is no file {name!r}")
-    if not what and suffix in suffixes:
+    if not content and suffix in suffixes:
         return FORMATS[suffix]
     if begins_well and suffix == ".weights.h5":
-        what = "a file that holds weights only: make the model and call load_weights"
-    this = f"; this is {what}" if what else ""
+        content = "a file that holds weights only: make the model and call load_weights"
+    this = f"; this is {content}" if content else ""
     raise ValueError(f"A model is read from {', '.join(suffixes)}{this}. Received: filepath={name!r}")
 
 

@@ -51,37 +51,37 @@ def parse(text: Any) -> dict[str, Any]:
     return data
 
 
-def check_fit(what: str, variable: Variable, shape: Sequence[int], dtype: np.dtype) -> None:
+def check_fit(name: str, variable: Variable, shape: Sequence[int], dtype: np.dtype) -> None:
     """Raise ValueError unless an array of `shape` and `dtype` can be the value of `variable`."""
     kinds = {variable.dtype.kind, dtype.kind}
     if tuple(shape) != variable.shape or not (len(kinds) == 1 or kinds <= {"i", "u"}):
         raise ValueError(
-            f"{what} must fit the model's {variable.path}, shape {variable.shape} of {variable.dtype}. "
+            f"{name} must fit the model's {variable.path}, shape {variable.shape} of {variable.dtype}. "
             f"Received: shape={tuple(shape)} of {dtype}"
         )
 
 
 @contextmanager
-def skipping(skipped: list[str] | None, what: str) -> Iterator[None]:
+def skipping(skipped: list[str] | None, name: str) -> Iterator[None]:
     """Add errors inside `with` to the list `skipped`, or raise them if it is None."""
     try:
         yield
     except ValueError as error:
         if skipped is None:
             raise
-        skipped.append(f"{what}: {error}")
+        skipped.append(f"{name}: {error}")
 
 
 def fitted(
-    what: str, variables: Sequence[Variable], arrays: Sequence[np.ndarray], skipped: list[str] | None = None
+    kind: str, variables: Sequence[Variable], arrays: Sequence[np.ndarray], skipped: list[str] | None = None
 ) -> Pairs:
     """Return each variable with its array. Raises ValueError if an array does not fit, or the numbers differ."""
     if len(variables) != len(arrays):
         shapes = [v.shape for v in variables], [a.shape for a in arrays]
-        raise ValueError(f"its {what} must be those of the model, shapes {shapes[0]}. Received: shapes={shapes[1]}")
+        raise ValueError(f"its {kind} must be those of the model, shapes {shapes[0]}. Received: shapes={shapes[1]}")
     pairs: Pairs = []
     for variable, array in zip(variables, arrays):
         with skipping(skipped, variable.path):
-            check_fit(f"its {what}", variable, array.shape, array.dtype)
+            check_fit(f"its {kind}", variable, array.shape, array.dtype)
             pairs.append((variable, array))
     return pairs

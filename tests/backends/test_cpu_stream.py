@@ -448,8 +448,8 @@ def test_sum_is_accurate(isa, rng):
 @pytest.mark.parametrize("mean", [0, 1e3])
 def test_statistics_are_accurate(isa, rng, channels, mean):
     x = (mean + rng.standard_normal((5001, channels))).astype(np.float32)
-    one = np.ones(channels, np.float32)
-    _, m, v = cpu.batch_norm(x, one, one, epsilon=0.0)
+    ones = np.ones(channels, np.float32)
+    _, m, v = cpu.batch_norm(x, ones, ones, epsilon=0.0)
     np.testing.assert_allclose(m, x.mean(axis=0, dtype=float), rtol=2e-7, atol=1e-7)
     np.testing.assert_allclose(v, x.var(axis=0, dtype=float), rtol=1e-6)
 
@@ -457,8 +457,8 @@ def test_statistics_are_accurate(isa, rng, channels, mean):
 def test_a_leading_outlier_does_not_spoil_the_variance(isa, rng):
     x = normal(rng, 40_000, 4)
     x[0] = 1e6
-    one = np.ones(4, np.float32)
-    _, m, v = cpu.batch_norm(x, one, one, epsilon=0.0)
+    ones = np.ones(4, np.float32)
+    _, m, v = cpu.batch_norm(x, ones, ones, epsilon=0.0)
     np.testing.assert_allclose(m, x.mean(axis=0, dtype=float), rtol=1e-5)
     np.testing.assert_allclose(v, x.var(axis=0, dtype=float), rtol=1e-5)
 

@@ -50,17 +50,17 @@ def test_float64_uses_the_reference(gpu, rng):
 
 def test_tf32_is_passed_to_the_library(fake_gpu, monkeypatch):
     """CuPy 13 and CuPy 14 have different settings for TF32."""
-    said = {}
+    chosen = {}
     routines = types.SimpleNamespace(COMPUTE_TYPE_FP32=4, COMPUTE_TYPE_TF32=7)
     core = types.SimpleNamespace(
-        _routines_linalg=routines, set_compute_type=said.__setitem__, get_compute_type=said.get
+        _routines_linalg=routines, set_compute_type=chosen.__setitem__, get_compute_type=chosen.get
     )
     monkeypatch.setattr(fake_gpu, "_core", core, raising=False)
     ones = fake_gpu.ones((2, 2), "float32")
     for allowed, kind in ((False, 4), (True, 7), (False, 4)):
         config.set_tf32(allowed)
         Windows(backends.gpu_backend(0)).matmul(ones, ones)
-        assert said == {fake_gpu.float32: kind}
+        assert chosen == {fake_gpu.float32: kind}
 
 
 def test_tf32_must_be_a_bool():

@@ -33,8 +33,8 @@ def test_sides_take_turns_by_both_ways_and_the_hopeless_leave(monkeypatch):
             self.name, self.seconds = name, seconds
 
         def ask(self, **order):
-            asked.append(self.name + order.get("way", "")[:1])
-            return self.seconds if self.seconds is None or order.get("way") == "fit" else 9.0
+            asked.append(self.name + order.get("method", "")[:1])
+            return self.seconds if self.seconds is None or order.get("method") == "fit" else 9.0
 
     sides = [Fake("fastconv", 5.0), Fake("jax", 1.0), Fake("tensorflow", None), Fake("torch", 2.0)]
     times = keras.measure("lenet5", 32, sides)

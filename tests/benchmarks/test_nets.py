@@ -20,9 +20,9 @@ KINDS = {
 }
 
 
-def pairs(mine, theirs):
+def pairs(model, theirs):
     """Return the corresponding layers of both nets, which have the same order."""
-    named = [node.operation for node in mine.nodes if isinstance(node.operation, tuple(KINDS))]
+    named = [node.operation for node in model.nodes if isinstance(node.operation, tuple(KINDS))]
     modules = [module for module in theirs.modules() if isinstance(module, tuple(KINDS.values()))]
     assert [KINDS[type(layer)] for layer in named] == [type(module) for module in modules]
     return list(zip(named, modules))
@@ -50,19 +50,19 @@ def test_nets_of_both_sides_agree(name, rng):
     """In float64: random weights magnify rounding, in float32 to hundredths of the gradients of a deep net."""
     config.set_floatx("float64")
     (case,) = expand("tests", f"model {name} image=64x32x3 classes=7 direction=train batch=2")
-    mine = ours.net(case)
-    for variable in mine.variables:
+    model = ours.net(case)
+    for variable in model.variables:
         if len(variable.shape) == 1 and variable.dtype == "float64":  # the initial values are all zeros or ones
             variable.assign(variable + 0.1 * rng.random(variable.shape))
-    theirs = twin.twin_of(mine)
-    matched = pairs(mine, theirs)
+    theirs = twin.twin_of(model)
+    matched = pairs(model, theirs)
     x, labels = case.arrays().values()
     their_x = torch.from_numpy(x).movedim(-1, 1).double()
 
     for training in (False, True):
         found = theirs.train(training)(their_x)
         with GradientTape() as tape:
-            y = mine(x, training=training)
+            y = model(x, training=training)
             loss = ops.mean(losses.sparse_categorical_crossentropy(labels, y))
         np.testing.assert_allclose(y.numpy(), (found.softmax(1) if training else found).detach(), atol=1e-6)
     torch.nn.functional.cross_entropy(found, torch.from_numpy(labels)).backward()

@@ -17,7 +17,7 @@ from fastconv import Sequential, callbacks, layers, optimizers, random, utils
 from fastconv.utils import files
 
 folder, mode, kill_at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-save_freq, _, way = mode.partition("-")
+save_freq, _, method = mode.partition("-")
 moments = itertools.count(1)
 
 
@@ -76,7 +76,7 @@ model = Sequential(
     ]
 )
 model.compile(
-    optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"], run_eagerly=way == "eager"
+    optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"], run_eagerly=method == "eager"
 )
 
 
@@ -104,16 +104,16 @@ def begun(epoch, logs):
 
 todo = [
     callbacks.BackupAndRestore(
-        folder / "backup", int(save_freq) if save_freq.isdigit() else save_freq, way == "double"
+        folder / "backup", int(save_freq) if save_freq.isdigit() else save_freq, method == "double"
     ),
     callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9),
     callbacks.ReduceLROnPlateau("val_loss", patience=1, min_delta=0.5),
     callbacks.EarlyStopping("val_loss", patience=3, restore_best_weights=True),
     callbacks.LambdaCallback(on_epoch_begin=begun),
 ]
-if way == "generator":
+if method == "generator":
     data = {"x": Batches(), "validation_data": (x[24:], y[24:])}
-elif way == "steps":
+elif method == "steps":
     shuffled = utils.Dataset.from_tensor_slices((x[:24], y[:24])).shuffle(10).batch(7)
     data = {"x": shuffled, "steps_per_epoch": 3, "validation_data": (x[24:], y[24:])}
 else:

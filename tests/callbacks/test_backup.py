@@ -43,12 +43,12 @@ def undisturbed(tmp_path_factory):
     """Return the results of each way to train without interruption; computed once for each."""
     found = {}
 
-    def get(way):
-        if way not in found:
+    def get(method):
+        if method not in found:
             folder = tmp_path_factory.mktemp("undisturbed")
-            assert finish(start(folder, f"epoch-{way}"))[0] == 0
-            found[way] = result(folder)
-        return found[way]
+            assert finish(start(folder, f"epoch-{method}"))[0] == 0
+            found[method] = result(folder)
+        return found[method]
 
     return get
 
@@ -113,11 +113,11 @@ def train(folder, *more, **options):
 
 
 def test_training_resumes_after_an_exception(tmp_path):
-    told = []
+    epochs = []
     with pytest.raises(Interrupted):
         train(tmp_path, callbacks.LambdaCallback(on_epoch_begin=interrupting))
-    model = train(tmp_path, callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: told.append(epoch)))
-    assert told == [2, 3]
+    model = train(tmp_path, callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epochs.append(epoch)))
+    assert epochs == [2, 3]
     assert model.history.epoch == [0, 1, 2, 3]
     assert int(model.optimizer.iterations) == 12
 
@@ -139,9 +139,9 @@ def test_the_previous_backup_replaces_a_damaged_backup(tmp_path):
     latest.write_bytes(content)
     with pytest.raises(ValueError, match=r"latest\.npz: the file is damaged"):
         callbacks.training_state.TrainingState.read(latest)
-    told = []
-    train(tmp_path, callbacks.LambdaCallback(on_epoch_begin=lambda e, logs: told.append(e)), double_checkpoint=True)
-    assert told == [1, 2, 3]
+    epochs = []
+    train(tmp_path, callbacks.LambdaCallback(on_epoch_begin=lambda e, logs: epochs.append(e)), double_checkpoint=True)
+    assert epochs == [1, 2, 3]
     latest.parent.mkdir()
     latest.write_bytes(content)
     with pytest.raises(ValueError, match=r"latest\.npz: the file is damaged"):

@@ -81,29 +81,29 @@ def fit(todo, steps=1, verbose=0, **names):
 
 
 def test_a_list_calls_every_callback():
-    told = []
+    events = []
     names = [name for name in vars(Callback) if name.startswith(("on_", "set_"))]
     assert len(names) == 19
 
     def noting(name):
-        return lambda self, *args: told.append((name, args))
+        return lambda self, *args: events.append((name, args))
 
     everything = type("Everything", (Callback,), {name: noting(name) for name in names})
     both = CallbackList([everything(), everything()])
-    told.clear()
+    events.clear()
     wanted = {}
     for name in names:
         given = (1,) if "epoch" in name or "batch" in name or name.startswith("set_") else ()
         wanted[name] = given if name.startswith("set_") or name == "on_exception" else (*given, {})
         getattr(both, name)(*given)
-    assert told == [(name, wanted[name]) for name in names for _ in range(2)]
+    assert events == [(name, wanted[name]) for name in names for _ in range(2)]
 
 
 def test_a_list_passes_model_and_params_on():
-    model, one = Model(), Callback()
-    CallbackList([one], model=model, epochs=3)
-    assert one.model is model
-    assert one.params == {"epochs": 3}
+    model, callback = Model(), Callback()
+    CallbackList([callback], model=model, epochs=3)
+    assert callback.model is model
+    assert callback.params == {"epochs": 3}
 
 
 def test_history():
@@ -263,16 +263,16 @@ def test_silence(capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("what", ["test", "predict"])
-def test_the_progress_of_evaluation_and_prediction(what, capsys):
+@pytest.mark.parametrize("mode", ["test", "predict"])
+def test_the_progress_of_evaluation_and_prediction(mode, capsys):
     logger = CallbackList([ProgbarLogger()], model=Model(), steps=None, verbose=1)
-    getattr(logger, f"on_{what}_begin")()
+    getattr(logger, f"on_{mode}_begin")()
     for batch in range(2):
-        getattr(logger, f"on_{what}_batch_end")(batch, {"loss": 2.0})
-    getattr(logger, f"on_{what}_end")({"loss": 1.0})
+        getattr(logger, f"on_{mode}_batch_end")(batch, {"loss": 2.0})
+    getattr(logger, f"on_{mode}_end")({"loss": 1.0})
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("2/2 ")
-    assert line.endswith(" - loss: 1.0000" if what == "test" else "/step")
+    assert line.endswith(" - loss: 1.0000" if mode == "test" else "/step")
 
 
 def a_regression(**compiled):
@@ -540,12 +540,12 @@ def test_epochs_without_the_quantity_are_saved_until_a_better_epoch():
     model = Model()
     checkpoint = ModelCheckpoint("{epoch}.npz", save_best_only=True)
     todo = CallbackList([checkpoint], model=model)
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for epoch, logs in enumerate([{"loss": 1}, {"loss": 1, "val_loss": 2}, {"loss": 1}]):
             todo.on_epoch_begin(epoch)
             todo.on_epoch_end(epoch, logs)
-    assert ["must be one of loss" in str(warning.message) for warning in told] == [True, True]
+    assert ["must be one of loss" in str(warning.message) for warning in caught] == [True, True]
     assert model.saved == ["1.npz", "2.npz"]
 
 

@@ -126,9 +126,13 @@ def test_attributes_are_those_of_keras(reference):
         theirs.update(reference(of_theirs))
 
     def has(kind, name):
-        alike = [one for one in made if isinstance(one, kind)]
-        alike += [one for one in made if plain_class(one) is not None and plain_class(one) is plain_class(kind)][:1]
-        return hasattr(kind, name) or any(hasattr(one, name) for one in alike)
+        alike = [example for example in made if isinstance(example, kind)]
+        alike += [
+            example
+            for example in made
+            if plain_class(example) is not None and plain_class(example) is plain_class(kind)
+        ][:1]
+        return hasattr(kind, name) or any(hasattr(example, name) for example in alike)
 
     found = set()
     for cls, attributes in theirs.items():

@@ -27,12 +27,12 @@ BASES = ("Metric", "MeanMetricWrapper", "Mean", "Sum")
 
 def stages(library, watch_of):
     """Return the calls that a callback receives from fit, evaluate and predict: stages, numbers, and names in logs."""
-    told = []
+    events = []
 
     def note(name):
         def method(self, *args, **kwargs):
             *numbers, logs = [*args, *kwargs.values()]
-            told.append([name, *map(int, numbers), sorted(logs or {})])
+            events.append([name, *map(int, numbers), sorted(logs or {})])
             getattr(super(type(self), self), name)(*args, **kwargs)
 
         return method
@@ -42,23 +42,23 @@ def stages(library, watch_of):
     watch = type("Watch", (base,), {"__init__": lambda self: None, **{name: note(name) for name in names}})()
     model = library.Sequential([library.Input((2,)), library.layers.Dense(1)])
     model.compile("sgd", "mse", metrics=["mae"])
-    watch_of(watch, model, told)
-    return told
+    watch_of(watch, model, events)
+    return events
 
 
-def all_calls(watch, model, told):
+def all_calls(watch, model, events):
     model.fit(X, Y, batch_size=4, epochs=2, validation_data=(X, Y), verbose=0, callbacks=[watch])
-    told.append(["params", watch.params, watch.model is model, watch._model is model])
+    events.append(["params", watch.params, watch.model is model, watch._model is model])
     model.evaluate(X, Y, batch_size=5, verbose=0, callbacks=[watch])
-    told.append(["params", watch.params])
+    events.append(["params", watch.params])
     model.predict(X, batch_size=5, verbose=0, callbacks=[watch])
 
 
-def stopped_early(watch, model, told):
+def stopped_early(watch, model, events):
     watch.on_test_batch_end = lambda batch, logs: setattr(model, "stop_evaluating", True)
     watch.on_predict_batch_end = lambda batch, logs: setattr(model, "stop_predicting", True)
     model.evaluate(X, Y, batch_size=5, verbose=0, callbacks=[watch])
-    told.append(["outputs", len(model.predict(X, batch_size=5, verbose=0, callbacks=[watch]))])
+    events.append(["outputs", len(model.predict(X, batch_size=5, verbose=0, callbacks=[watch]))])
     model.fit(X, Y, batch_size=5, epochs=2, validation_data=(X, Y), verbose=0, callbacks=[watch])
 
 

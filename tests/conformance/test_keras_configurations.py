@@ -32,7 +32,7 @@ def sides(writer):
 
 # ---- models ----------------------------------------------------------------------------------------------------------
 
-WAYS = {
+METHODS = {
     "JSON": lambda model, k: k.models.model_from_json(model.to_json()),
     "class": lambda model, k: getattr(k, type(model).__name__, k.Model).from_config(model.get_config()),
     "class and JSON": lambda model, k: getattr(k, type(model).__name__, k.Model).from_config(
@@ -45,20 +45,20 @@ WAYS = {
 
 
 @both_ways
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("make", INPUTS, ids=lambda f: f.__name__)
-def test_models(make, way, writer):
+def test_models(make, method, writer):
     source, reader = sides(writer)
     model = make(source)
-    again = WAYS[way](model, reader)
+    again = METHODS[method](model, reader)
     assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
     again.set_weights(model.get_weights())
     shapes = INPUTS[make]
     shapes = shapes if isinstance(shapes, list) else [shapes]
     x = [np.random.default_rng(0).normal(size=(3, *shape)).astype("float32") for shape in shapes]
     a, b = (m.predict(x if len(x) > 1 else x[0], verbose=0) for m in (model, again))
-    for one, other in zip(a if isinstance(a, list) else [a], b if isinstance(b, list) else [b], strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    for item, other in zip(a if isinstance(a, list) else [a], b if isinstance(b, list) else [b], strict=True):
+        np.testing.assert_allclose(item, other, rtol=1e-4, atol=1e-5)
 
 
 @both_ways

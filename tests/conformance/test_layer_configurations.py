@@ -63,9 +63,9 @@ def simple(value):
     if isinstance(value, dict):
         if value.get("class_name") in ("DTypePolicy", "function"):
             return simple(value["config"]["name"] if value["class_name"] == "DTypePolicy" else value["config"])
-        return {key: simple(one) for key, one in value.items() if key not in UNLIKE and one is not None}
+        return {key: simple(item) for key, item in value.items() if key not in UNLIKE and item is not None}
     if isinstance(value, (list, tuple)):
-        return [simple(one) for one in value]
+        return [simple(item) for item in value]
     return None if value == "linear" else value
 
 
@@ -99,6 +99,6 @@ def test_every_layer(name, variant, writer):
     source, reader = (fastconv, keras) if writer == "fastconv" else (keras, fastconv)
     layer = getattr(source.layers, name)(**arguments(source, name, variant))
     expected = simple(layer.get_config())
-    for way in (by_config, by_json, by_serialize, by_object):
-        again = simple(way(layer, reader, source).get_config())
-        assert again == {**again, **{key: value for key, value in expected.items() if key in again}}, way.__name__
+    for method in (by_config, by_json, by_serialize, by_object):
+        again = simple(method(layer, reader, source).get_config())
+        assert again == {**again, **{key: value for key, value in expected.items() if key in again}}, method.__name__

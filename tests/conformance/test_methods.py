@@ -34,13 +34,13 @@ def call(library):
 def metric(library):
     kinds = [library.metrics.MeanSquaredError(), library.metrics.BinaryAccuracy(), library.metrics.F1Score("micro")]
     found = []
-    for one in kinds:
-        if not one.variables:
-            one.update_state(Y * 0, Y * 0)
-        state = one.stateless_reset_state()
+    for each in kinds:
+        if not each.variables:
+            each.update_state(Y * 0, Y * 0)
+        state = each.stateless_reset_state()
         for weight in (np.ones(12, "float32"), np.arange(12, dtype="float32")):
-            state = one.stateless_update_state(state, (Y > 0).astype("float32"), Y, sample_weight=weight)
-        found.append(np.asarray(one.stateless_result(state)))
+            state = each.stateless_update_state(state, (Y > 0).astype("float32"), Y, sample_weight=weight)
+        found.append(np.asarray(each.stateless_result(state)))
     return found
 
 
@@ -90,8 +90,8 @@ def metrics_of_layers(library):
 
     model = library.Sequential([library.Input((3,)), Counted(), library.layers.Dense(2)])
     model.compile("sgd", "mse", metrics=["mae"])
-    found = [[m.name for m in one.metrics] for one in (model.layers[0], model)]
-    return [*found, [len(one.metrics_variables) for one in (model.layers[0], model)]]
+    found = [[m.name for m in layer.metrics] for layer in (model.layers[0], model)]
+    return [*found, [len(layer.metrics_variables) for layer in (model.layers[0], model)]]
 
 
 def test_metrics_of_layers(reference):

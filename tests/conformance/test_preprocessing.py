@@ -90,7 +90,7 @@ RANGES = {
 def test_numbers_drawn_from_a_seed(ranges, reference):
     def drawn(generator):
         numbers = [generator.get_random_transform((9, 13, 3), seed=seed) for seed in range(5)]
-        return [{k: None if v is None else float(v) for k, v in one.items()} for one in numbers]
+        return [{k: None if v is None else float(v) for k, v in row.items()} for row in numbers]
 
     for ours, expected in zip(drawn(image.ImageDataGenerator(**ranges)), reference(lambda: drawn(theirs(**ranges)))):
         assert ours == {k: v if v is None else pytest.approx(v, rel=1e-5) for k, v in expected.items()}

@@ -143,7 +143,7 @@ MODELS = {
 def data(shape, n=8):
     rng = np.random.default_rng(1)
     if isinstance(shape, list):
-        return [rng.normal(size=(n, *one)).astype("float32") for one in shape]
+        return [rng.normal(size=(n, *sizes)).astype("float32") for sizes in shape]
     return rng.normal(size=(n, *shape)).astype("float32")
 
 
@@ -285,8 +285,8 @@ def test_every_loss(tmp_path, name, arguments, y_true, y_pred, writer):
     model.compile("sgd", getattr(source.losses, name)(**arguments))
     again = moved(model, reader, tmp_path / "m.keras")
     ours, theirs = (m.loss.get_config() for m in ((model, again) if writer == "fastconv" else (again, model)))
-    said = {key: value for key, value in theirs.items() if key not in ("fn", "dtype")}
-    assert json.dumps({**ours, **said}) == json.dumps(ours)
+    given = {key: value for key, value in theirs.items() if key not in ("fn", "dtype")}
+    assert json.dumps({**ours, **given}) == json.dumps(ours)
     assert type(again.loss).__name__ == name
 
 

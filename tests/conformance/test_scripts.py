@@ -40,7 +40,7 @@ def drawn_data(shape):
 def few(data):
     """Return the first samples of an array, or of nested arrays."""
     if isinstance(data, dict):
-        return {key: few(one) for key, one in data.items()}
+        return {key: few(value) for key, value in data.items()}
     return type(data)(map(few, data)) if isinstance(data, (list, tuple)) else data[:TRAIN]
 
 
@@ -73,7 +73,7 @@ def calm_fit(library, losses):
     def fit(model, *args, **kwargs):
         given = dict(inspect.signature(original).bind(model, *args, **kwargs).arguments)
         del given["self"]
-        given.update({key: few(one) for key, one in given.items() if isinstance(one, (np.ndarray, dict, tuple))})
+        given.update({key: few(value) for key, value in given.items() if isinstance(value, (np.ndarray, dict, tuple))})
         given["callbacks"] = [*(given.get("callbacks") or ()), Recorder()]
         if isinstance(given["x"], (np.ndarray, dict)):
             given["batch_size"] = BATCH

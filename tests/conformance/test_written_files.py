@@ -58,7 +58,7 @@ def attributes(thing):
 def attribute(key, value):
     if key in JSON_ATTRIBUTES:
         return json.loads(value, parse_float=rounded)
-    return [str(one) for one in value] if isinstance(value, np.ndarray) else str(value)
+    return [str(item) for item in value] if isinstance(value, np.ndarray) else str(value)
 
 
 def check(reference, path, save, read, outputs):

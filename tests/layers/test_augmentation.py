@@ -18,11 +18,11 @@ each_layer = pytest.mark.parametrize(("cls", "arguments", "shape", "expected"), 
 def test_only_training_is_random_and_seeds_repeat_it(cls, arguments, shape, expected):
     x = inputs_for(shape)
     crops = cls is layers.RandomCrop
-    one, same, other = cls(**arguments, seed=3), cls(**arguments, seed=3), cls(**arguments, seed=4)
-    first, second = one(x), one(x)
+    layer, same, other = cls(**arguments, seed=3), cls(**arguments, seed=3), cls(**arguments, seed=4)
+    first, second = layer(x), layer(x)
     np.testing.assert_array_equal(same(x, training=True), first)
     np.testing.assert_array_equal(same(x), second)
-    np.testing.assert_array_equal(one(x, training=False), layers.CenterCrop(*crop(arguments))(x) if crops else x)
+    np.testing.assert_array_equal(layer(x, training=False), layers.CenterCrop(*crop(arguments))(x) if crops else x)
     if expected != (8, 8, 3):  # the middle; in units of the smaller side
         draws = [first, second, other(x), other(x)]
         assert len({draw.tobytes() for draw in draws}) > 1
@@ -47,11 +47,11 @@ def test_configuration(cls, arguments, shape, expected):
 @each_layer
 def test_single_images_integers_and_dtypes(cls, arguments, shape, expected):
     x = inputs_for(shape)
-    one, batch = cls(**arguments, seed=3), cls(**arguments, seed=3)
-    np.testing.assert_array_equal(one(x[0]), batch(x[:1])[0])
+    layer, batch = cls(**arguments, seed=3), cls(**arguments, seed=3)
+    np.testing.assert_array_equal(layer(x[0]), batch(x[:1])[0])
     whole = np.clip(x * 60 + 128, 0, 255).astype(np.uint8)
-    one, batch = cls(**arguments, seed=3), cls(**arguments, seed=3)
-    np.testing.assert_array_equal(one(whole), batch(whole.astype("float32")))
+    layer, batch = cls(**arguments, seed=3), cls(**arguments, seed=3)
+    np.testing.assert_array_equal(layer(whole), batch(whole.astype("float32")))
     fine = cls(**arguments, seed=3, dtype="float64")(x)
     assert fine.dtype == np.float64
     np.testing.assert_allclose(fine, cls(**arguments, seed=3)(x), rtol=1e-4, atol=1e-4)

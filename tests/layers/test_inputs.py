@@ -118,9 +118,9 @@ def test_operands_that_do_not_broadcast(shape):
     x, y = np.ones((2, 3), "float32"), np.ones(shape, "float32")
     rule = r": shapes must be equal, or broadcast to each other\. Received: shapes=\[\(2, 3\), "
     for function in (ops.add, ops.subtract, ops.multiply, ops.divide, ops.maximum, ops.power, ops.less, ops.mod):
-        for one, other in ((x, y), (Input((3,), 2), Input(shape[1:], shape[0]))):
+        for first, other in ((x, y), (Input((3,), 2), Input(shape[1:], shape[0]))):
             with pytest.raises(ValueError, match=rf"{function.__name__}{rule}"):
-                function(one, other)
+                function(first, other)
     with pytest.raises(ValueError, match=f"where{rule}"):
         ops.where(x > 0, y, y)
     with pytest.raises(

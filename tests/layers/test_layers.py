@@ -21,11 +21,11 @@ def inputs_for(shape, dtype="float32", seed=0):
     """Return arrays for a shape or a list of shapes, with distinct elements, so that no window has a tie."""
     rng = np.random.default_rng(seed)
 
-    def array(one):
-        n = BATCH * int(np.prod(one))
-        return (rng.permutation(n) / n * 4 - 2 + 0.5 / n).reshape(BATCH, *one).astype(dtype)
+    def array(sizes):
+        n = BATCH * int(np.prod(sizes))
+        return (rng.permutation(n) / n * 4 - 2 + 0.5 / n).reshape(BATCH, *sizes).astype(dtype)
 
-    return [array(one) for one in shape] if isinstance(shape, list) else array(shape)
+    return [array(sizes) for sizes in shape] if isinstance(shape, list) else array(shape)
 
 
 @each_layer_of_all

@@ -39,8 +39,8 @@ SOURCES = {
 @pytest.mark.parametrize("source", SOURCES)
 def test_adapting(source, axis):
     layer, inverse = layers.Normalization(axis=axis), layers.Normalization(axis=axis, invert=True)
-    for one in (layer, inverse):
-        one.adapt(SOURCES[source]())
+    for each in (layer, inverse):
+        each.adapt(SOURCES[source]())
     reduced = {-1: (0, 1, 2), None: None, (1, 3): (0, 2)}[axis]
     y = (X - X.mean(reduced, keepdims=True)) / X.std(reduced, keepdims=True)
     np.testing.assert_allclose(layer(X), y, rtol=1e-4, atol=1e-4)

@@ -32,8 +32,8 @@ def of_logits(t, x):
 def focal_of_logits(t, x):
     p, q = 1 / (1 + np.exp(-x)), 1 / (1 + np.exp(x))
     loss, slope = of_logits(t, x)
-    doubt = t * q + (1 - t) * p
-    return doubt**2 * loss, doubt**2 * slope + 2 * doubt * p * q * (1 - 2 * t) * loss
+    error = t * q + (1 - t) * p
+    return error**2 * loss, error**2 * slope + 2 * error * p * q * (1 - 2 * t) * loss
 
 
 def squared_log(t, y):

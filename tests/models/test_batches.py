@@ -238,30 +238,30 @@ def test_an_infinite_dataset(make, workers):
 @pytest.mark.filterwarnings("ignore:The data ended after 5 of 7 steps:UserWarning")
 @pytest.mark.parametrize("steps", [None, 2, 3, 5, 7])
 def test_a_dataset_is_notified_at_both_ends_of_each_epoch(steps):
-    told = []
+    events = []
 
     class Watched(Plain):
         def on_epoch_begin(self):
-            told.append("begin")
+            events.append("begin")
 
         def on_epoch_end(self):
-            told.append("end")
+            events.append("end")
 
         def __getitem__(self, index):
-            told.append("batch")
+            events.append("batch")
             return super().__getitem__(index)
 
     model, epoch = a_model(), ["begin", *["batch"] * (steps or 5), "end"]  # in training, passes follow one another
     model.fit(Watched(), epochs=3, steps_per_epoch=steps, verbose=0)
-    assert told == epoch * 3
+    assert events == epoch * 3
     epoch = ["begin", *["batch"] * min(steps or 5, 5), "end"]
     for call in (model.evaluate, model.predict):
-        told.clear()
+        events.clear()
         call(Watched(), steps=steps, verbose=0)
-        assert told == epoch
-    told.clear()
+        assert events == epoch
+    events.clear()
     model.fit(X, Y, epochs=2, validation_data=Watched(), validation_steps=steps, verbose=0)
-    assert told == epoch * 2
+    assert events == epoch * 2
 
 
 def test_images_without_targets_beside_other_inputs():
@@ -278,13 +278,13 @@ def test_images_without_targets_beside_other_inputs():
 
 def test_numpy_scalars():
     model = a_model()
-    one, two = np.int64(1), np.int32(2)
+    first, two = np.int64(1), np.int32(2)
     history = model.fit(
         X,
         Y,
         batch_size=np.uint8(4),
         epochs=np.int64(4),
-        initial_epoch=one,
+        initial_epoch=first,
         steps_per_epoch=np.int64(3),
         validation_data=(X, Y),
         validation_steps=two,
@@ -301,7 +301,7 @@ def test_numpy_scalars():
         assert len(history["val_loss"]) == 2
     assert model.evaluate(X, Y, batch_size=two, steps=np.int64(10), verbose=0) > 0
     assert model.predict(X, batch_size=two, steps=np.int64(3), verbose=0).shape == (6, 1)
-    assert model.predict(iter([X, X]), steps=one, verbose=0).shape == (20, 1)
+    assert model.predict(iter([X, X]), steps=first, verbose=0).shape == (20, 1)
     assert model.fit(batches(tuple), steps_per_epoch=two, verbose=0).params["steps"] == 2
     assert model.fit(X, Y, validation_split=np.float64(0.25), verbose=0).history["val_loss"]
     assert model.fit(X, Y, epochs=0, verbose=0).epoch == []

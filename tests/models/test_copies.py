@@ -18,19 +18,19 @@ from tests.metrics.cases import IDS as METRIC_IDS
 from tests.optimizers.cases import OPTIMIZERS
 from tests.saving.samples import MODELS, assert_same_outputs, data_for, flat
 
-WAYS = {
+METHODS = {
     "pickle": lambda thing: pickle.loads(pickle.dumps(thing)),
     "old pickle": lambda thing: pickle.loads(pickle.dumps(thing, protocol=2)),
     "deepcopy": copy.deepcopy,
     "copy": copy.copy,
 }
-each_way = pytest.mark.parametrize("copied", WAYS.values(), ids=WAYS)
+each_way = pytest.mark.parametrize("copied", METHODS.values(), ids=METHODS)
 X, Y = np.random.default_rng(0).normal(size=(8, 4)).astype("float32"), np.ones((8, 3), "float32")
 
 
-def assert_shares_nothing(one, other):
-    assert not {id(v) for v in one.variables} & {id(v) for v in other.variables}
-    for a, b in zip(one.variables, other.variables, strict=True):
+def assert_shares_nothing(first, other):
+    assert not {id(v) for v in first.variables} & {id(v) for v in other.variables}
+    for a, b in zip(first.variables, other.variables, strict=True):
         assert a.path == b.path
         assert not np.shares_memory(a.value, b.value)
 
@@ -70,7 +70,7 @@ def test_trained_models(make, copied):
     model.compile("adam", "mse")
     x = data_for(model)
     y = model.predict(x, verbose=0)
-    y = {key: one + 1 for key, one in y.items()} if isinstance(y, dict) else [one + 1 for one in flat(y)]
+    y = {key: item + 1 for key, item in y.items()} if isinstance(y, dict) else [item + 1 for item in flat(y)]
     model.fit(x, y, verbose=0)
     again = copied(model)
     assert_shares_nothing(model.optimizer, again.optimizer)
@@ -159,7 +159,7 @@ def test_models_that_share_layers_share_them_after_copying(copied):
     np.testing.assert_array_equal(encoder.layers[1].kernel.value, coder.layers[1].kernel.value)
 
 
-@pytest.mark.parametrize("copied", [WAYS["pickle"], copy.deepcopy], ids=["pickle", "deepcopy"])
+@pytest.mark.parametrize("copied", [METHODS["pickle"], copy.deepcopy], ids=["pickle", "deepcopy"])
 def test_deep_models(copied):
     i = j = Input((2,))
     for _ in range(3000):
@@ -318,8 +318,8 @@ def test_metrics(name, arguments, batches, copied):
     metric.update_state(*batches[0])
     again = copied(metric)
     np.testing.assert_array_equal(again.result(), metric.result())
-    for one in (metric, again):
-        one.update_state(*batches[1])
+    for item in (metric, again):
+        item.update_state(*batches[1])
     np.testing.assert_array_equal(again.result(), metric.result())
     assert_shares_nothing(metric, again)
 
@@ -353,7 +353,7 @@ def test_functions_are_found_again(name):
         lambda path: callbacks.BackupAndRestore(path / "backup"),
     ],
 )
-@pytest.mark.parametrize("copied", [WAYS["pickle"], copy.deepcopy], ids=["pickle", "deepcopy"])
+@pytest.mark.parametrize("copied", [METHODS["pickle"], copy.deepcopy], ids=["pickle", "deepcopy"])
 def test_callbacks_after_training(tmp_path, make, copied):
     model, callback = small(), make(tmp_path)
     history = model.fit(X, Y, verbose=0, callbacks=[callback])
@@ -364,11 +364,11 @@ def test_callbacks_after_training(tmp_path, make, copied):
 # ---- other processes -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", ["fork", "spawn"])
-def test_pools(way):
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+def test_pools(start_method):
     model = small()
     train(model)
-    with multiprocessing.get_context(way).Pool(2) as pool:
+    with multiprocessing.get_context(start_method).Pool(2) as pool:
         found = pool.map(model.predict_on_batch, [X[:4], X[4:]])
     for x, y in zip((X[:4], X[4:]), found, strict=True):
         np.testing.assert_allclose(y, model.predict_on_batch(x), rtol=1e-4, atol=1e-5)  # perhaps from another device

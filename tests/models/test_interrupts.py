@@ -140,21 +140,21 @@ def test_custom_and_missing_handlers(monkeypatch):
 
 
 def test_callbacks_are_notified_of_an_interruption():
-    told = []
+    events = []
 
     class Watch(callbacks.Callback):
         def on_exception(self):
-            told.append("exception")
+            events.append("exception")
 
         def on_train_end(self, logs=None):
-            told.append("end")
+            events.append("end")
 
         def on_train_batch_end(self, batch, logs=None):
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         a_model("momentum").fit(X, Y, verbose=0, callbacks=[Watch()])
-    assert told == ["exception"]
+    assert events == ["exception"]
 
 
 # ---- changes outside of steps ----------------------------------------------------------------------------------------

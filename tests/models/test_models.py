@@ -87,14 +87,14 @@ def test_python_control_flow_on_values_trains():
     class Branching(Model):
         def __init__(self):
             super().__init__()
-            self.one, self.other = layers.Dense(1), layers.Dense(1)
+            self.first, self.second = layers.Dense(1), layers.Dense(1)
 
         def call(self, inputs):
-            return self.one(inputs) if ops.sum(inputs) > 0 else self.other(inputs)
+            return self.first(inputs) if ops.sum(inputs) > 0 else self.second(inputs)
 
     model = Branching()
     model(np.ones((1, 2)))
-    model.other(np.ones((1, 2)))
+    model.second(np.ones((1, 2)))
     model.compile("sgd", "mse")
     before = model.get_weights()
     with pytest.warns(UserWarning, match="does not depend on"):

@@ -264,22 +264,24 @@ def test_a_dataset_keeps_its_arguments():
 
 def test_a_constant_that_a_dataset_returns():
     constant = np.ones(2, "float32")
-    assert all((one == 0).all() for one in utils.Dataset.from_tensor_slices(X).map(lambda x: constant).map(in_place))
+    assert all(
+        (batch == 0).all() for batch in utils.Dataset.from_tensor_slices(X).map(lambda x: constant).map(in_place)
+    )
     assert (constant == 1).all()
 
 
 @pytest.mark.parametrize("after", [lambda d: d, lambda d: d.shuffle(4), lambda d: d.cache(), lambda d: d.prefetch(3)])
 def test_a_source_that_reuses_its_memory(after):
-    room = np.empty(4, "float32")
+    buffer = np.empty(4, "float32")
 
     def rows():
         for row in X:
-            room[:] = row
-            yield room
+            buffer[:] = row
+            yield buffer
 
     def copy_into_room(row):
-        room[:] = row
-        return room
+        buffer[:] = row
+        return buffer
 
     for dataset in (
         utils.Dataset.from_generator(rows),

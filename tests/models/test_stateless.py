@@ -99,8 +99,8 @@ def test_a_train_step_of_stateless_functions(eager):
         return model
 
     model, plain = a_net(OfFunctions), a_net(Sequential)
-    for one in (model, plain):
-        one.fit(X, Y, epochs=3, batch_size=4, shuffle=False, verbose=0)
+    for each in (model, plain):
+        each.fit(X, Y, epochs=3, batch_size=4, shuffle=False, verbose=0)
     for a, b in zip(values(model.variables), values(plain.variables)):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
     assert_equal(values(model.optimizer.variables), values(plain.optimizer.variables))

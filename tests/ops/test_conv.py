@@ -91,9 +91,9 @@ def test_causal_outputs_do_not_depend_on_later_inputs(dilation, strides):
     y = ops.conv(x, w, strides, "causal", dilation_rate=dilation)
     assert y.shape[1] == -(-9 // strides)
     for i in range(y.shape[1]):
-        past = np.where(np.arange(9)[:, None] <= i * strides, x, np.nan)
+        known = np.where(np.arange(9)[:, None] <= i * strides, x, np.nan)
         np.testing.assert_array_equal(
-            ops.conv(past, w, strides, "causal", dilation_rate=dilation)[:, : i + 1], y[:, : i + 1]
+            ops.conv(known, w, strides, "causal", dilation_rate=dilation)[:, : i + 1], y[:, : i + 1]
         )
     np.testing.assert_array_equal(y, ops.conv(x, w, strides, ((2 * dilation, 0),), dilation_rate=dilation))
 

@@ -125,8 +125,8 @@ def test_training_on_integers_gives_integral_gradients():
 
 def test_integers_equal_nested_loops():
     x, w = integers((1, 28, 28, 1), 3), integers((5, 5, 1, 2), 4)
-    one = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
-    np.testing.assert_array_equal(ops.conv(x, w), naive.conv(x, w, **one))
+    unit = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
+    np.testing.assert_array_equal(ops.conv(x, w), naive.conv(x, w, **unit))
 
 
 @pytest.mark.parametrize("channels", [1, 12])

@@ -89,7 +89,7 @@ def test_transposed_convolutions_match_the_definition(window):
 def test_pooling_matches_the_definition(window, averaged):
     spatial, size, strides, padding, dilation = window
     x = integers(0, (2, *spatial, 3))
-    lift = (lambda sizes, one: sizes) if len(spatial) == 2 else (lambda sizes, one: (one, *sizes))
+    lift = (lambda sizes, size: sizes) if len(spatial) == 2 else (lambda sizes, size: (size, *sizes))
     image = x.reshape(2, *lift(spatial, 1), 3)
     how = {"size": lift(size, 1), "strides": lift(strides, 1), "padding": lift(padding, (0, 0))}
     if averaged:

@@ -38,7 +38,7 @@ def one_pass(flow):
 def test_orders():
     flow = PLAIN.flow(X, batch_size=5, seed=1)
     passes = [one_pass(flow) for _ in range(3)]
-    assert all(sorted(one) == list(range(10)) for one in passes)
+    assert all(sorted(order) == list(range(10)) for order in passes)
     assert passes[0] != passes[1] != passes[2]
     again = PLAIN.flow(X, batch_size=5, seed=1)
     assert one_pass(again) == passes[0]

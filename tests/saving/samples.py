@@ -70,7 +70,7 @@ def flat(outputs):
     return outputs if isinstance(outputs, list) else [outputs]
 
 
-def assert_same_outputs(one, other):
-    x = data_for(one)
-    for a, b in zip(flat(one.predict(x, verbose=0)), flat(other.predict(x, verbose=0)), strict=True):
+def assert_same_outputs(first, second):
+    x = data_for(first)
+    for a, b in zip(flat(first.predict(x, verbose=0)), flat(second.predict(x, verbose=0)), strict=True):
         np.testing.assert_array_equal(a, b)

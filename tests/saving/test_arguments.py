@@ -202,11 +202,13 @@ LACKING = {
 def test_a_warning_names_arguments_that_get_config_lacks(tmp_path, name, suffix):
     lacking, make = LACKING[name]
     model = make()
-    told = rf"{name}: get_config must return the arguments of the constructor.* {name} in custom_objects.* no {lacking}"
-    with pytest.warns(UserWarning, match=told) as caught:
+    message = (
+        rf"{name}: get_config must return the arguments of the constructor.* {name} in custom_objects.* no {lacking}"
+    )
+    with pytest.warns(UserWarning, match=message) as caught:
         model.check_save(tmp_path / f"m{suffix}")
     assert not list(tmp_path.iterdir())
-    with pytest.warns(UserWarning, match=told) as caught:
+    with pytest.warns(UserWarning, match=message) as caught:
         model.save(tmp_path / f"m{suffix}")
     assert len(caught) == 1
     assert caught[0].filename == __file__

@@ -83,7 +83,7 @@ def test_outputs_and_training(unpacked, name):
 
 
 def losses_of(model, x, y, outputs):
-    targets = [np.ones_like(one) for one in y]
+    targets = [np.ones_like(array) for array in y]
     if isinstance(outputs, dict):
         targets = dict(zip(sorted(outputs), targets))
     elif len(y) == 1:

@@ -82,12 +82,14 @@ def read(reader, path):
 
 
 @each_reader
-@pytest.mark.parametrize(("name", "content", "what"), FILES, ids=[f"{name}-{i}" for i, (name, *_) in enumerate(FILES)])
-def test_files(tmp_path, name, content, what, reader):
+@pytest.mark.parametrize(
+    ("name", "content", "message"), FILES, ids=[f"{name}-{i}" for i, (name, *_) in enumerate(FILES)]
+)
+def test_files(tmp_path, name, content, message, reader):
     (tmp_path / name).write_bytes(content)
     if reader == "load_model" and name.endswith(".weights.h5"):
-        what = "an empty file|a text|weights only"
-    with pytest.raises(ValueError, match=what) as error:
+        message = "an empty file|a text|weights only"
+    with pytest.raises(ValueError, match=message) as error:
         read(reader, tmp_path / name)
     assert name in str(error.value)
 
@@ -105,12 +107,12 @@ FOLDERS = [
 
 
 @each_reader
-@pytest.mark.parametrize(("name", "files", "what"), FOLDERS, ids=[name for name, *_ in FOLDERS])
-def test_folders(tmp_path, name, files, what, reader):
+@pytest.mark.parametrize(("name", "files", "message"), FOLDERS, ids=[name for name, *_ in FOLDERS])
+def test_folders(tmp_path, name, files, message, reader):
     (tmp_path / name).mkdir()
     for file in files:
         (tmp_path / name / file).write_bytes(BINARY)
-    with pytest.raises(ValueError, match=f"this is {what}.*Received: filepath="):
+    with pytest.raises(ValueError, match=f"this is {message}.*Received: filepath="):
         read(reader, tmp_path / name)
 
 

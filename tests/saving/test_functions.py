@@ -118,13 +118,13 @@ def test_losses_and_metrics_without_names(tmp_path, suffix):
 @each_suffix
 def test_functions_with_equal_names_are_distinct(tmp_path, suffix):
     model = Sequential([Input((4,)), layers.Dense(3)])
-    one, other = made(1.0), made(3.0)
-    model.compile("sgd", one, metrics=[metrics.MeanMetricWrapper(other, "other")])
+    first, second = made(1.0), made(3.0)
+    model.compile("sgd", first, metrics=[metrics.MeanMetricWrapper(second, "other")])
     before = model.evaluate(X, Y, verbose=0)
     model.save(tmp_path / f"m{suffix}")
     with pytest.raises(ValueError, match=r"unknown name.*loss_1"):
-        models.load_model(tmp_path / f"m{suffix}", {"loss": one})
-    again = models.load_model(tmp_path / f"m{suffix}", {"loss": one, "loss_1": other})
+        models.load_model(tmp_path / f"m{suffix}", {"loss": first})
+    again = models.load_model(tmp_path / f"m{suffix}", {"loss": first, "loss_1": second})
     assert again.evaluate(X, Y, verbose=0) == before
 
 

@@ -102,8 +102,8 @@ def test_files_of_weights(tmp_path, suffix):
 
 def dense_of(names, name="model"):
     a = b = Input((2,))
-    for one in names:
-        b = layers.Dense(2, name=one)(b)
+    for layer_name in names:
+        b = layers.Dense(2, name=layer_name)(b)
     model = Model(a, b, name=name)
     model.compile("adam", "mse")
     model.train_on_batch(np.ones((3, 2)), np.zeros((3, 2)))

@@ -190,9 +190,9 @@ except OSError as error:
 def test_the_error_of_a_full_disk_names_the_file(tmp_path):
     path = tmp_path / "m.npz"
     where = Path(fastconv.__file__).parents[1]
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, path], cwd=where, check=True, capture_output=True, text=True
     )
-    assert "File too large" in told.stdout
-    assert repr(str(path)) in told.stdout
+    assert "File too large" in done.stdout
+    assert repr(str(path)) in done.stdout
     assert not list(tmp_path.iterdir())

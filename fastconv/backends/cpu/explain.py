@@ -86,10 +86,10 @@ def _explain(direction: str, clipped: ClippedConvolution) -> Explanation:
         reason += f"; {' x '.join(map(str, c.size))} taps, as the others meet only padding"
     work = c.pixels * prod(c.kernel_shape) / (4 if algorithm is WINOGRAD else 1)
     tile = algorithm.tile(c, direction, _core.vector_floats())
-    now, predicted = _count_tasks(direction, c, run)
-    shares = {n: tuple(phase.balance for phase in phases) for n, phases in predicted.items()}
+    phases, predicted = _count_tasks(direction, c, run)
+    shares = {n: tuple(phase.balance for phase in counted) for n, counted in predicted.items()}
     return Explanation(
-        algorithm.name, tile, _core.threads_worth(work), reason, tuple(phase.tasks for phase in now), shares
+        algorithm.name, tile, _core.threads_worth(work), reason, tuple(phase.tasks for phase in phases), shares
     )
 
 
@@ -105,7 +105,7 @@ def _count_tasks(
             "backward_kernel": (x, y, w),
         }
         kernel = partial(run, c, *arguments[direction])
-        now = phases_of(kernel, _core.get_num_threads())
-        return now, {n: phases_of(kernel, n) for n in THREADS if now}
+        phases = phases_of(kernel, _core.get_num_threads())
+        return phases, {n: phases_of(kernel, n) for n in THREADS if phases}
     except MemoryError:
         return [], {}

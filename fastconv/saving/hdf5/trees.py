@@ -67,12 +67,12 @@ def width(number: int) -> int:
 
 def _widths(node_size: int, size: int, depth: int) -> list[int]:
     """Return the sizes in bytes of two counts: of a node's records at the lowest level, of all below at others."""
-    room = node_size - 10  # without signature, version, kind and checksum
-    total = room // size
+    capacity = node_size - 10  # without signature, version, kind and checksum
+    total = capacity // size
     widths = [width(total)]
     for level in range(1, depth):
         pointer = 8 + widths[0] + (widths[-1] if level > 1 else 0)
-        most = (room - pointer) // (size + pointer)
+        most = (capacity - pointer) // (size + pointer)
         total = most + (most + 1) * total
         widths.append(width(total))
     return widths

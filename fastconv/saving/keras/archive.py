@@ -112,7 +112,7 @@ def _loaded_by(layer: Layer, group: Any) -> Pairs:
     links = group.links if isinstance(group, Group) else ()
     found = {name: group[name] for name in links}
     with Trace(recording=True) as trace:
-        layer.load_own_variables({name: one.array() for name, one in found.items() if isinstance(one, Dataset)})
+        layer.load_own_variables({name: item.array() for name, item in found.items() if isinstance(item, Dataset)})
     return [(variable, value.numpy()) for variable, value in trace.updates.items()]
 
 

@@ -30,8 +30,8 @@ def compile_options(config: Mapping[str, Any] | None, filepath: Any) -> dict[str
 def _lacking(kind: str, data: Any) -> Iterator[str]:
     """Yield the classes and functions of Keras that are unknown here, and all unknown optimizers."""
     if isinstance(data, list):
-        for one in data:
-            yield from _lacking(kind, one)
+        for item in data:
+            yield from _lacking(kind, item)
     elif isinstance(data, Mapping):
         name, config = data.get("class_name"), data.get("config", data)
         name = config if name == "function" else name
@@ -44,6 +44,6 @@ def _lacking(kind: str, data: Any) -> Iterator[str]:
 
 def _is_lacking(kind: str, name: str, data: Mapping[str, Any]) -> bool:
     plain = name.removeprefix("Custom>")
-    custom = any(get_registered_object(str(one)) is not None for one in (name, data.get("registered_name")))
+    custom = any(get_registered_object(str(key)) is not None for key in (name, data.get("registered_name")))
     known = custom or plain in SCALING or kind_of_class(plain, kind) is not None
     return not known and (kind == "optimizer" or str(data.get("module", "")).partition(".")[0] == "keras")

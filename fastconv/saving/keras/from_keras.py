@@ -38,7 +38,7 @@ def from_keras(kind: str, data: Any) -> Any:
         ValueError: the configuration contains code, which is never read from files.
     """
     if isinstance(data, list):
-        return [from_keras(kind, one) for one in data]
+        return [from_keras(kind, item) for item in data]
     if not isinstance(data, Mapping):
         return data
     if "class_name" not in data:
@@ -144,9 +144,9 @@ def _is_for(cls: type, key: str) -> bool:
 def parameters(cls: type) -> frozenset[str]:
     """Return the names of the arguments of a constructor, and of its bases' if it passes on keyword arguments."""
     names: set[str] = set()
-    for one in cls.__mro__:
-        if "__init__" in vars(one):
-            signature = inspect.signature(one.__init__).parameters.values()  # type: ignore[misc]
+    for base in cls.__mro__:
+        if "__init__" in vars(base):
+            signature = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
             names.update(p.name for p in signature)
             if all(p.kind is not p.VAR_KEYWORD for p in signature):
                 break

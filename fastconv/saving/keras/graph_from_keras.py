@@ -78,10 +78,10 @@ class Graph:
 
         A value of `training` that fastconv has stored next to the arguments is restored.
         """
-        args = [self._encoded(one) for one in call["args"]]
+        args = [self._encoded(value) for value in call["args"]]
         named = {key: value for key, value in call["kwargs"].items() if key != "training" and value is not None}
-        told = {"training": call["training"]} if "training" in call else {}
-        return args, {key: self._encoded(value) for key, value in {**named, **told}.items()}
+        stored = {"training": call["training"]} if "training" in call else {}
+        return args, {key: self._encoded(value) for key, value in {**named, **stored}.items()}
 
     def _old_call(self, call: list[Any]) -> tuple[list[Any], dict[str, Any]]:
         """Return the same for a call in Keras 2: a list of [layer, call, result, named arguments]."""
@@ -109,7 +109,7 @@ class Graph:
     def _ends(self, places: Any) -> dict[str, Any]:
         """Convert the positions of inputs or outputs, with the nesting of the model's inputs or outputs."""
         if isinstance(places, Mapping):
-            return {"dict": {key: self._ends(one) for key, one in places.items()}}
+            return {"dict": {key: self._ends(part) for key, part in places.items()}}
         if len(places) == 3 and isinstance(places[0], str):
             entry = self.entries.get(places[0], {})
             old = entry.get("class_name") == "Sequential" and _is_old(entry)
@@ -118,12 +118,12 @@ class Graph:
                 return self._tensor(places, int(nested))
             except Waiting:
                 raise ValueError(f"a model's ends must be made in it. Received: {places}") from None
-        return {"list": [self._ends(one) for one in places]}
+        return {"list": [self._ends(part) for part in places]}
 
     def _encoded(self, data: Any) -> dict[str, Any]:
         """Convert an argument of a call to the form of `encoding.encode`."""
         if isinstance(data, list):
-            return {"list": [self._encoded(one) for one in data]}
+            return {"list": [self._encoded(item) for item in data]}
         if not isinstance(data, Mapping):
             return {"value": data}
         if data.get("class_name") == "__keras_tensor__":
@@ -144,10 +144,10 @@ class Waiting(Exception):
 def _places(places: Any) -> list[list[Any]]:
     """Return positions without their nesting."""
     if isinstance(places, Mapping):
-        return [place for one in places.values() for place in _places(one)]
+        return [place for part in places.values() for place in _places(part)]
     if len(places) == 3 and isinstance(places[0], str):
         return [places]
-    return [place for one in places for place in _places(one)]
+    return [place for part in places for place in _places(part)]
 
 
 def _unpacked(ends: dict[str, Any]) -> dict[str, Any]:
@@ -176,8 +176,8 @@ def _operation_node(entry: Mapping[str, Any], args: list[Any], kwargs: dict[str,
         return [{"operation": name}, {"list": [args[0], key]}, {"dict": {}}]
     taken = inspect.signature(getattr(ops, name)).parameters
     config = {key: value for key, value in entry["config"].items() if key != "name"}
-    said = {key: value for key, value in config.items() if value is not None and value is not False}
-    unknown = {k: v for k, v in said.items() if k not in taken and (name, k, v) not in DEFAULTS}
+    given = {key: value for key, value in config.items() if value is not None and value is not False}
+    unknown = {k: v for k, v in given.items() if k not in taken and (name, k, v) not in DEFAULTS}
     if unknown:
         raise ValueError(f"{name} must have the arguments {list(taken)}. Received: {unknown}")
     config = {key: {"value": value} for key, value in config.items() if key in taken}

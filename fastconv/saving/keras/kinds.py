@@ -35,12 +35,12 @@ def kind_of_key(key: str, kind: str) -> str:
 
 def kind_of_class(name: str, kind: str) -> str | None:
     """Return the kind that has a class of this name in this package, `kind` before others, or None."""
-    return next((one for one in (kind, *MODULES) if holds(one, name)), None)
+    return next((candidate for candidate in (kind, *MODULES) if holds(candidate, name)), None)
 
 
 def kind_of_module(module: str | None, kind: str) -> str:
     """Return the kind that Keras keeps in a module."""
-    return next((one for one, name in MODULES.items() if name == module), kind)
+    return next((found for found, name in MODULES.items() if name == module), kind)
 
 
 # Functions of ops that are classes in configurations of Keras, by the module of these classes.

@@ -193,9 +193,9 @@ def _write_weights(group: Any, model: Any) -> None:
 def _in_full(loss: Any) -> Any:
     """Return losses by the names of their functions: Keras does not find "mse" in a file of this format."""
     if isinstance(loss, list):
-        return [_in_full(one) for one in loss]
+        return [_in_full(item) for item in loss]
     if isinstance(loss, dict) and "class_name" not in loss:
-        return {key: _in_full(one) for key, one in loss.items()}
+        return {key: _in_full(item) for key, item in loss.items()}
     return lookup("loss", loss).__name__ if isinstance(loss, str) and holds("loss", loss) else loss
 
 

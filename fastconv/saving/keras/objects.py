@@ -43,7 +43,7 @@ def serialize_keras_object(obj: Any) -> Any:
     if isinstance(obj, Mapping):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if isinstance(obj, (list, tuple)):
-        return type(obj)(serialize_keras_object(one) for one in obj)
+        return type(obj)(serialize_keras_object(item) for item in obj)
     if isinstance(obj, np.generic):
         return obj.item()
     if isinstance(obj, np.ndarray):
@@ -78,7 +78,7 @@ def deserialize_keras_object(
 
 def _made(config: Any) -> Any:
     if isinstance(config, (list, tuple)):
-        return type(config)(_made(one) for one in config)
+        return type(config)(_made(item) for item in config)
     if not isinstance(config, Mapping):
         return config
     if "class_name" not in config:

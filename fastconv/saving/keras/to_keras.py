@@ -65,16 +65,16 @@ def model_to_keras(model: Any) -> dict[str, Any]:
     if options:
         judges = ("loss", "metrics", "weighted_metrics")
         compiled = to_keras("layer", options)
-        data["compile_config"] = {key: _judge(one) if key in judges else one for key, one in compiled.items()}
+        data["compile_config"] = {key: _judge(value) if key in judges else value for key, value in compiled.items()}
     return data
 
 
 def _judge(data: Any) -> Any:
     """Convert losses or metrics of `compile`; the names of Keras's own remain, those of other functions are marked."""
     if isinstance(data, list):
-        return [_judge(one) for one in data]
+        return [_judge(item) for item in data]
     if isinstance(data, Mapping) and "class_name" not in data:
-        return {key: _judge(one) for key, one in data.items()}
+        return {key: _judge(value) for key, value in data.items()}
     is_other = isinstance(data, str) and not holds("loss", data) and not holds("metric", data)
     return _function(data) if is_other else data
 
@@ -89,7 +89,7 @@ def _function(name: str) -> dict[str, Any]:
 def to_keras(kind: str, data: Any) -> Any:
     """Convert a configuration, or a part nested in it, for an object of `kind`."""
     if isinstance(data, (list, tuple)):
-        return type(data)(to_keras(kind, one) for one in data)
+        return type(data)(to_keras(kind, item) for item in data)
     if not isinstance(data, Mapping) or "module" in data:
         return data
     if "class_name" not in data:

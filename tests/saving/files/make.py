@@ -64,7 +64,7 @@ def keep(name, model, optimizer, weights=None, is_trained=True):
     several = len(x) > 1
     y = model.predict(x if several else x[0], verbose=0)
     y = flat(y) if isinstance(y, (list, dict)) else [y]
-    targets = [np.ones_like(one) for one in y]
+    targets = [np.ones_like(array) for array in y]
     targets = {"out": targets[0]} if name == "operations.keras" else targets if several else targets[0]
     model.compile(optimizer, "mean_squared_error")
     how = {"epochs": 3, "shuffle": False, "verbose": 0}
@@ -76,7 +76,9 @@ def keep(name, model, optimizer, weights=None, is_trained=True):
     y = model.predict(x if several else x[0], verbose=0)
     y = flat(y) if isinstance(y, (list, dict)) else [y]
     losses = model.fit(x if several else x[0], targets, **how).history["loss"]
-    arrays = {f"x{i}": one for i, one in enumerate(x)} | {f"y{i}": one.astype("float32") for i, one in enumerate(y)}
+    arrays = {f"x{i}": array for i, array in enumerate(x)} | {
+        f"y{i}": array.astype("float32") for i, array in enumerate(y)
+    }
     np.savez_compressed(HERE / (name + ".npz"), losses=losses, **arrays)
 
 

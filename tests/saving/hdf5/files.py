@@ -88,7 +88,7 @@ def plain(value):
         return None
     array = np.asarray(value.decode() if isinstance(value, bytes) else value)
     if array.dtype.kind in "SU":
-        return np.array([str(one, "utf-8") if isinstance(one, bytes) else str(one) for one in array.flat]).reshape(
+        return np.array([str(text, "utf-8") if isinstance(text, bytes) else str(text) for text in array.flat]).reshape(
             array.shape
         )
     return array

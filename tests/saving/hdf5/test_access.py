@@ -98,17 +98,17 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES)
 def test_objects_that_are_not_plain_arrays_change_nothing(tmp_path, suffix, change):
     path = tmp_path / f"m{suffix}"
-    one = model()
-    (one.save_weights if suffix == ".weights.h5" else one.save)(path)
+    first = model()
+    (first.save_weights if suffix == ".weights.h5" else first.save)(path)
     with h5py.File(path, "a") as file:
         change(file, suffix, tmp_path)
-    before = one.get_weights()
+    before = first.get_weights()
     with pytest.raises(ValueError, match=rf"m\{suffix}: .*Received"):
-        one.load_weights(path)
+        first.load_weights(path)
     if suffix == ".h5":
         with pytest.raises(ValueError, match=r"m\.h5: .*Received"):
             models.load_model(path)
-    for a, b in zip(before, one.get_weights(), strict=True):
+    for a, b in zip(before, first.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
