@@ -17,7 +17,7 @@ class HasArray(Protocol):
 Array: TypeAlias = Any  # an array of NumPy or CuPy, a Tensor, or a KerasTensor: all have shape, dtype and operators
 ArrayLike: TypeAlias = float | HasArray | Sequence["ArrayLike"]  # numbers, arrays, tensors, variables; nested lists
 ArrayModule: TypeAlias = Any  # the module numpy or cupy
-AnyModel: TypeAlias = Any  # a Model, for modules below fastconv.models, which cannot import its class
+AnyModel: TypeAlias = Any  # a Model, for modules below fastconv.models.model, which cannot import its class
 Tree: TypeAlias = Any  # nested lists, tuples and dicts; their leaves are arrays, shapes or other values
 
 Shape: TypeAlias = tuple[int, ...]  # known sizes

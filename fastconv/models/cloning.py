@@ -14,11 +14,11 @@ from fastconv.models.constructors import takes_inputs_and_outputs
 from fastconv.models.functional import Functional
 from fastconv.models.sequential import Sequential
 from fastconv.serialization import custom_object_scope, deserialize, distinct_names, serialize, written_class
-from fastconv.typing import Tree
+from fastconv.typing import AnyModel, Tree
 
 
 def clone_model(
-    model: Any,
+    model: AnyModel,
     input_tensors: Tree = None,
     clone_function: Callable[[Layer], Layer] | None = None,
     call_function: Callable[..., Any] | None = None,
@@ -62,7 +62,7 @@ def clone_model(
     return copied(model)
 
 
-def has_constructor(model: Any) -> bool:
+def has_constructor(model: AnyModel) -> bool:
     """Return whether the class of a graph has its own constructor, which builds the graph from a configuration."""
     written = written_class(model)
     return written is not Functional and not issubclass(written, Sequential) and not takes_inputs_and_outputs(written)
@@ -83,7 +83,7 @@ class _Cloning:
         self.recursive = recursive
         self.clones: dict[Layer, Layer] = {}
 
-    def clone(self, model: Any, input_tensors: Tree, call_function: Callable[..., Any] | None) -> Any:
+    def clone(self, model: AnyModel, input_tensors: Tree, call_function: Callable[..., Any] | None) -> Any:
         if isinstance(model, Functional):
             twin: Any = self._functional(model, input_tensors, call_function)
         elif call_function is None:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import fastconv.engine.hooks as hooks
+from fastconv.typing import AnyModel
 from fastconv.utils.files import FilePath
 
 
-def save_model(model: Any, filepath: FilePath, overwrite: bool = True, zipped: bool | None = None) -> None:
+def save_model(model: AnyModel, filepath: FilePath, overwrite: bool = True, zipped: bool | None = None) -> None:
     """Save a model's configuration, weights and optimizer state to a file.
 
     Args:

@@ -17,6 +17,7 @@ from fastconv.engine.timing import StepTime, time_plan
 from fastconv.engine.tree import leaves
 from fastconv.geometry import Convolution
 from fastconv.models.steps import PlannedStep
+from fastconv.typing import AnyModel
 from fastconv.utils.profile import Profile, ProfiledStep
 
 PEAK_STEPS, PEAK_RUNS = 100_000, 20  # runs of less than a millisecond
@@ -24,7 +25,7 @@ MODES = ("predict", "train", "test")
 SETTINGS = ("function", "activation", "rule")  # parameters that tell operations of one name apart
 
 
-def profile_model(model: Any, data: tuple, mode: str, passes: int | None, verbose: int | str) -> Profile:
+def profile_model(model: AnyModel, data: tuple, mode: str, passes: int | None, verbose: int | str) -> Profile:
     """Return and print the profile of a step of `model`, for data (x, y or None, weights or None); `Model.profile`."""
     passes = optional(as_integer, model.name, "passes", passes, 1)
     level = as_verbosity(model.name, verbose)

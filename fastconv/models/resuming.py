@@ -9,11 +9,12 @@ from typing import Any
 from fastconv.callbacks.training_state import TrainingState
 from fastconv.models.batches import BatchSource
 from fastconv.models.steps import record_step
+from fastconv.typing import AnyModel
 from fastconv.utils import random
 
 
 def replay_epochs(
-    model: Any, state: TrainingState, train: BatchSource, validation: BatchSource | None, validated: Iterable[bool]
+    model: AnyModel, state: TrainingState, train: BatchSource, validation: BatchSource | None, validated: Iterable[bool]
 ) -> None:
     """Bring data, random numbers and `model.stop_training` to the epoch of `state`.
 
@@ -32,7 +33,7 @@ def replay_epochs(
     model.stop_training = state.place["stopped"]
 
 
-def skip_batches(model: Any, state: TrainingState, batches: Iterator[tuple[int, Any]]) -> dict[str, Any]:
+def skip_batches(model: AnyModel, state: TrainingState, batches: Iterator[tuple[int, Any]]) -> dict[str, Any]:
     """Take the batches before `state` from an epoch, restore the metrics, and return the logs of the last batch."""
     *_, (_, last) = islice(batches, state.place["batch"])
     record_step(model, "train", last, assign=False)  # so that all metrics exist

@@ -10,6 +10,7 @@ from fastconv.engine.tree import leaves, structure
 from fastconv.layers.base import Layer
 from fastconv.models.steps import Results, make_step
 from fastconv.optimizers.optimizer import Optimizer
+from fastconv.typing import AnyModel
 
 MAX_STEPS = 8  # each keeps buffers for its shapes
 
@@ -29,11 +30,11 @@ class StepCache:
         self._signature = frozenset[Any]()  # of the model, to which the next step must fit
         self.version = 0
 
-    def follow(self, model: Any) -> None:
+    def follow(self, model: AnyModel) -> None:
         """Let the next steps be those for the layers and variables that `model` has now."""
         self.version, self._signature = Layer.last_change, model._signature()
 
-    def run(self, model: Any, mode: str, batch: tuple) -> Results:
+    def run(self, model: AnyModel, mode: str, batch: tuple) -> Results:
         """Run a step of `model` on a batch: (x, y or None, weights or None), nested as the model takes them."""
         flat = leaves(batch)
         turns = model._turns
@@ -44,7 +45,7 @@ class StepCache:
                 return step(*flat)
         return step(*flat)
 
-    def step(self, model: Any, mode: str, batch: tuple, flat: list[Any]) -> Callable[..., Results]:
+    def step(self, model: AnyModel, mode: str, batch: tuple, flat: list[Any]) -> Callable[..., Results]:
         """Return the step for a batch with the leaves `flat`, a new step if there is none yet."""
         key = (
             mode,

@@ -14,7 +14,7 @@ from fastconv.engine import DataDependentError, HostCall, Plan, Tensor, Trace
 from fastconv.engine.interrupts import assign_all
 from fastconv.engine.names import NAMES
 from fastconv.engine.tree import leaves, rebuild
-from fastconv.typing import Array
+from fastconv.typing import AnyModel, Array
 from fastconv.utils.packing import pack_x_y_sample_weight
 
 
@@ -85,7 +85,7 @@ def _final_look(t: Tensor, trace: Trace) -> Callable[[], Any] | None:
     return host.function if host.is_last(t.call, trace) else None
 
 
-def make_step(model: Any, mode: str, example: tuple) -> Callable[..., Results]:
+def make_step(model: AnyModel, mode: str, example: tuple) -> Callable[..., Results]:
     """Return a function that runs a step of `model` on flat arrays.
 
     It is a plan. If the step looks at values, or the model runs eagerly, it runs the operations one by one.
@@ -104,7 +104,7 @@ def make_step(model: Any, mode: str, example: tuple) -> Callable[..., Results]:
     return lambda *flat: record_step(model, mode, rebuild(numbered, flat))
 
 
-def trace_step(model: Any, mode: str, example: tuple) -> PlannedStep:
+def trace_step(model: AnyModel, mode: str, example: tuple) -> PlannedStep:
     """Return the step as a plan. Raises DataDependentError if it looks at values."""
     with Trace() as trace, NAMES.given(""):
         inputs = [Tensor(leaf.shape, dtype) for leaf, dtype in zip(leaves(example), _graph_dtypes(example))]
@@ -112,7 +112,7 @@ def trace_step(model: Any, mode: str, example: tuple) -> PlannedStep:
         return PlannedStep(inputs, results, trace)
 
 
-def record_step(model: Any, mode: str, arrays: tuple, assign: bool = True) -> Results:
+def record_step(model: AnyModel, mode: str, arrays: tuple, assign: bool = True) -> Results:
     """Run the operations of the step one by one; variables change after the last one, unless `assign` is False."""
     with Trace(recording=True) as trace:
         cast = zip(leaves(arrays), _graph_dtypes(arrays))
@@ -124,7 +124,7 @@ def record_step(model: Any, mode: str, arrays: tuple, assign: bool = True) -> Re
     return Results(results, outputs)
 
 
-def _call_step(model: Any, mode: str, tensors: tuple) -> Any:
+def _call_step(model: AnyModel, mode: str, tensors: tuple) -> Any:
     """Call `train_step`, `test_step` or `predict_step` with a batch of tensors."""
     results = getattr(model, f"{mode}_step")(pack_x_y_sample_weight(*tensors))
     if mode != "predict" and not isinstance(results, dict):

@@ -10,6 +10,7 @@ from typing import Any
 from fastconv.arguments import as_integer, optional
 from fastconv.engine import KerasTensor
 from fastconv.engine.tree import leaves
+from fastconv.typing import AnyModel
 
 # The line length, and the ends of the columns as fractions of it: for layers in sequence, and for branches.
 IN_A_ROW: tuple[int, tuple[float, ...]] = (88, (0.45, 0.80, 1.0))
@@ -19,7 +20,7 @@ MOST_CHARACTERS = 2**16  # of a line
 
 
 def print_summary(
-    model: Any,
+    model: AnyModel,
     line_length: int | None = None,
     positions: Sequence[float] | None = None,
     print_fn: Callable[[str], Any] | None = None,
@@ -137,7 +138,7 @@ def _rule(left: str, line: str, cross: str, right: str, widths: list[int]) -> st
     return left + cross.join(line * (w + 2) for w in widths) + right
 
 
-def _totals(model: Any) -> dict[str, list[Any]]:
+def _totals(model: AnyModel) -> dict[str, list[Any]]:
     """Return the variables to count after the table, by label."""
     trained, others = model.trainable_weights, model.non_trainable_weights
     has_state = model.compiled and model.optimizer is not None and model.optimizer.built

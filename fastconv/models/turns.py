@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import get_ident
-from typing import Any
 
 import numpy as np
 
 from fastconv.callbacks.lazy_logs import LazyLogs
 from fastconv.engine import Variable
 from fastconv.engine.interrupts import assign_all
+from fastconv.typing import AnyModel
 
 _all: weakref.WeakSet[Turns] = weakref.WeakSet()
 
@@ -40,7 +40,7 @@ class Turns:
         _all.add(self)
 
     @contextmanager
-    def call(self, model: Any) -> Iterator[None]:
+    def call(self, model: AnyModel) -> Iterator[None]:
         """Inside `with`, keep this thread's metrics of `model` while other threads use theirs."""
         thread = get_ident()
         with self.lock:
@@ -60,13 +60,13 @@ class Turns:
         if self._owner == thread:
             self._owner = self.latest = None
 
-    def take(self, model: Any) -> None:
+    def take(self, model: AnyModel) -> None:
         """Give the metrics of `model` to this thread; the caller holds the lock."""
         thread = get_ident()
         if thread != self._owner:
             self._hand_over(model, thread)
 
-    def _hand_over(self, model: Any, thread: int) -> None:
+    def _hand_over(self, model: AnyModel, thread: int) -> None:
         if self._owner is not None and self._owner in self._calls:
             if self.latest is not None:
                 self.latest.find()

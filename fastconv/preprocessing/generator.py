@@ -20,7 +20,7 @@ from fastconv.preprocessing.transforms import (
     check_sampling,
     source_of,
 )
-from fastconv.typing import DTypeLike
+from fastconv.typing import ArrayLike, DTypeLike
 
 Array = np.ndarray
 Transform = dict[str, Any]
@@ -80,8 +80,8 @@ class ImageDataGenerator:
         zca_whitening: bool = False,
         zca_epsilon: float = 1e-6,
         rotation_range: float = 0,
-        width_shift_range: Any = 0.0,
-        height_shift_range: Any = 0.0,
+        width_shift_range: float | Sequence[float] = 0.0,
+        height_shift_range: float | Sequence[float] = 0.0,
         brightness_range: Sequence[float] | None = None,
         shear_range: float = 0.0,
         zoom_range: float | Sequence[float] = 0.0,
@@ -135,11 +135,11 @@ class ImageDataGenerator:
 
     def flow(
         self,
-        x: Any,
-        y: Any = None,
+        x: ArrayLike,
+        y: ArrayLike | None = None,
         batch_size: int = 32,
         shuffle: bool = True,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         seed: int | None = None,
         save_to_dir: str | os.PathLike[str] | None = None,
         save_prefix: str = "",
@@ -300,7 +300,7 @@ class ImageDataGenerator:
             warnings.warn(f"ImageDataGenerator: {argument} has no effect before fit(x) is called", stacklevel=3)
         return found is not None
 
-    def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
+    def fit(self, x: ArrayLike, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
         """Compute the statistics of images: mean, standard deviation and whitening matrix, as the arguments require.
 
         Args:

@@ -19,6 +19,7 @@ from fastconv.preprocessing.transforms import (
     random_shift,
     random_zoom,
 )
+from fastconv.typing import ArrayLike
 from fastconv.utils import array_to_img, img_to_array, load_img, save_img
 
 __all__ = [
@@ -44,7 +45,7 @@ __all__ = [
 
 
 def smart_resize(
-    x: Any, size: Sequence[int], interpolation: str = "bilinear", data_format: str = "channels_last"
+    x: ArrayLike, size: Sequence[int], interpolation: str = "bilinear", data_format: str = "channels_last"
 ) -> Any:
     """Crop the centre of images to the proportions of `size`, and resize it; see `ops.image.resize`.
 

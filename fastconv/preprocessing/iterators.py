@@ -13,7 +13,7 @@ import numpy as np
 import fastconv.config as config
 from fastconv.arguments import as_flag, as_integer, as_seed, as_size
 from fastconv.preprocessing.transforms import source_of
-from fastconv.typing import DTypeLike
+from fastconv.typing import ArrayLike, DTypeLike
 from fastconv.utils import PyDataset, img_to_array, load_img, save_img
 from fastconv.utils.image import class_folders
 
@@ -190,12 +190,12 @@ class NumpyArrayIterator(ImageIterator):
 
     def __init__(
         self,
-        x: Any,
-        y: Any,
+        x: ArrayLike,
+        y: ArrayLike | None,
         image_data_generator: Any,
         batch_size: int = 32,
         shuffle: bool = False,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         seed: int | None = None,
         data_format: str | None = None,
         save_to_dir: str | os.PathLike[str] | None = None,

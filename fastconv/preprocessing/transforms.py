@@ -11,6 +11,7 @@ import numpy as np
 import fastconv.config as config
 from fastconv.arguments import as_integer, as_number, as_pair, as_seed
 from fastconv.ops.image import AFFINE
+from fastconv.typing import ArrayLike
 
 Array = np.ndarray
 GLOBAL: Any = np.random  # the state that scripts seed by np.random.seed
@@ -18,7 +19,7 @@ FILL_MODES = ("nearest", "constant", "reflect", "wrap", "mirror", "grid-constant
 
 
 def apply_affine_transform(
-    x: Any,
+    x: ArrayLike,
     theta: float = 0,
     tx: float = 0,
     ty: float = 0,
@@ -112,7 +113,7 @@ def as_dtype(y: Array, dtype: np.dtype) -> Array:
     return np.rint(y).clip(limits.min, limits.max).astype(dtype)
 
 
-def apply_channel_shift(x: Any, intensity: float, channel_axis: int = 0) -> Array:
+def apply_channel_shift(x: ArrayLike, intensity: float, channel_axis: int = 0) -> Array:
     """Return x + intensity, clipped to the range of the values in x.
 
     Args:
@@ -132,7 +133,9 @@ def apply_channel_shift(x: Any, intensity: float, channel_axis: int = 0) -> Arra
     return np.clip(x + intensity, x.min(), x.max()).astype(x.dtype, copy=False)
 
 
-def apply_brightness_shift(x: Any, brightness: float, scale: bool = True, channel_axis: int | None = None) -> Array:
+def apply_brightness_shift(
+    x: ArrayLike, brightness: float, scale: bool = True, channel_axis: int | None = None
+) -> Array:
     """Multiply the pixels of an image, as bytes, by `brightness`; a fourth channel is not changed.
 
     Args:
@@ -175,7 +178,7 @@ def source_of(seed: int | None) -> Any:
 # Their further arguments are those of `apply_affine_transform` from row_axis on; `interpolation_order` is `order`.
 
 
-def _affine(x: Any, numbers: dict[str, Any], args: tuple, order: int, kwargs: dict[str, Any]) -> Array:
+def _affine(x: ArrayLike, numbers: dict[str, Any], args: tuple, order: int, kwargs: dict[str, Any]) -> Array:
     named = dict(zip(("row_axis", "col_axis", "channel_axis", "fill_mode", "cval", "order"), args))
     return apply_affine_transform(x, **numbers, **{"order": order, **named, **kwargs})
 
@@ -186,7 +189,7 @@ def _within(name: str, size: Any) -> float:
     return GLOBAL.uniform(-size, size)
 
 
-def random_rotation(x: Any, rg: float, *args: Any, interpolation_order: int = 1, **kwargs: Any) -> Array:
+def random_rotation(x: ArrayLike, rg: float, *args: Any, interpolation_order: int = 1, **kwargs: Any) -> Array:
     """Rotate an image by a random angle of at most `rg` degrees.
 
     Args:
@@ -206,7 +209,7 @@ def random_rotation(x: Any, rg: float, *args: Any, interpolation_order: int = 1,
 
 
 def random_shift(
-    x: Any,
+    x: Array,
     wrg: float,
     hrg: float,
     row_axis: int = 1,
@@ -236,7 +239,7 @@ def random_shift(
     return _affine(x, {"tx": tx, "ty": ty}, (row_axis, col_axis, *args), interpolation_order, kwargs)
 
 
-def random_shear(x: Any, intensity: float, *args: Any, interpolation_order: int = 1, **kwargs: Any) -> Array:
+def random_shear(x: ArrayLike, intensity: float, *args: Any, interpolation_order: int = 1, **kwargs: Any) -> Array:
     """Shear an image by a random angle of at most `intensity` degrees.
 
     Args:
@@ -255,7 +258,9 @@ def random_shear(x: Any, intensity: float, *args: Any, interpolation_order: int 
     return _affine(x, {"shear": _within("intensity", intensity)}, args, interpolation_order, kwargs)
 
 
-def random_zoom(x: Any, zoom_range: Sequence[float], *args: Any, interpolation_order: int = 1, **kwargs: Any) -> Array:
+def random_zoom(
+    x: ArrayLike, zoom_range: Sequence[float], *args: Any, interpolation_order: int = 1, **kwargs: Any
+) -> Array:
     """Zoom an image by two random factors between the numbers of `zoom_range`.
 
     Args:
@@ -279,7 +284,7 @@ def random_zoom(x: Any, zoom_range: Sequence[float], *args: Any, interpolation_o
     return _affine(x, {"zx": zx, "zy": zy}, args, interpolation_order, kwargs)
 
 
-def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) -> Array:
+def random_channel_shift(x: ArrayLike, intensity_range: float, channel_axis: int = 0) -> Array:
     """Add a random number of at most `intensity_range` to all channels; see `apply_channel_shift`.
 
     Args:
@@ -297,7 +302,7 @@ def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) 
     return apply_channel_shift(x, _within("intensity_range", intensity_range), channel_axis)
 
 
-def random_brightness(x: Any, brightness_range: Sequence[float], scale: bool = True) -> Array:
+def random_brightness(x: ArrayLike, brightness_range: Sequence[float], scale: bool = True) -> Array:
     """Multiply the brightness of an image by a random factor; see `apply_brightness_shift`.
 
     Args:

@@ -30,12 +30,12 @@ def build_model(model_config: Any, build_shape: Any, compile_config: Any) -> Any
     return model
 
 
-def optimizer_state(model: Any) -> list[Variable]:
+def optimizer_state(model: Model) -> list[Variable]:
     """Return the optimizer's variables in an order that depends only on the model, not on when layers were frozen."""
     return [] if model.optimizer is None else model.optimizer.saved_state(model.trainable_weights)
 
 
-def other_state(model: Any) -> list[Variable]:
+def other_state(model: Model) -> list[Variable]:
     """Return the variables that are neither weights nor the optimizer's: seeds, and integer counters of layers."""
     weights = set(model.weights)
     return [v for v in model.variables if v not in weights]

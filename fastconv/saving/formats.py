@@ -11,6 +11,7 @@ import warnings
 from typing import Any
 
 from fastconv.engine.interrupts import assign_all
+from fastconv.models.model import Model
 from fastconv.saving.foreign import about
 from fastconv.saving.keras.archive import KerasArchive, WeightsH5
 from fastconv.saving.keras.legacy_h5 import LegacyH5
@@ -39,7 +40,7 @@ BEGINNINGS = {
 }
 
 
-def save_model(model: Any, filepath: FilePath, overwrite: bool = True, zipped: bool | None = None) -> None:
+def save_model(model: Model, filepath: FilePath, overwrite: bool = True, zipped: bool | None = None) -> None:
     """Save a model. See `models.save_model`."""
     if zipped not in (None, True):
         raise ValueError(f"save_model: zipped must be None or True, since a model is one file. Received: {zipped=}")
@@ -49,7 +50,7 @@ def save_model(model: Any, filepath: FilePath, overwrite: bool = True, zipped: b
     write_whole(filepath, lambda file: file.write(content))
 
 
-def save_weights(model: Any, filepath: FilePath, overwrite: bool = True, max_shard_size: float | None = None) -> None:
+def save_weights(model: Model, filepath: FilePath, overwrite: bool = True, max_shard_size: float | None = None) -> None:
     """Save a model's weights to a file.
 
     Args:
@@ -75,7 +76,7 @@ def save_weights(model: Any, filepath: FilePath, overwrite: bool = True, max_sha
     write_whole(filepath, lambda file: file.write(content))
 
 
-def check_save(model: Any, filepath: FilePath, save_weights_only: bool = False) -> None:
+def check_save(model: Model, filepath: FilePath, save_weights_only: bool = False) -> None:
     """Check that `model` can be saved at `filepath`, without writing. See `Model.check_save`."""
     suffixes = WEIGHTS if save_weights_only else MODELS
     check_destination(filepath, suffixes, makes_folders=True)
@@ -94,7 +95,7 @@ def load_model(
         return file_format.load(name, compile)
 
 
-def load_weights(model: Any, filepath: FilePath, skip_mismatch: bool = False, by_name: bool = False) -> None:
+def load_weights(model: Model, filepath: FilePath, skip_mismatch: bool = False, by_name: bool = False) -> None:
     """Load the weights of a built model from a file.
 
     Args:

@@ -17,7 +17,7 @@ Pairs = list[tuple[Variable, np.ndarray]]
 
 
 @contextmanager
-def naming(filepath: Any) -> Iterator[None]:
+def naming(filepath: str) -> Iterator[None]:
     """Convert errors inside `with` to ValueErrors that name the file."""
     try:
         yield

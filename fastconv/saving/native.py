@@ -18,6 +18,7 @@ import numpy as np
 import fastconv.saving.zipped as zipped
 from fastconv.engine import Variable
 from fastconv.engine.interrupts import assign_all
+from fastconv.models.model import Model
 from fastconv.saving.building import build_model, optimizer_state, other_state
 from fastconv.saving.matching import Pairs, as_json, fitted, parse
 from fastconv.saving.names import storable
@@ -31,13 +32,13 @@ FORMAT = 1
 class NativeFormat:
     """Base class of both formats, which differ in the encoding of a text and named arrays."""
 
-    def dump(self, model: Any) -> bytes:
+    def dump(self, model: Model) -> bytes:
         """Return the file of a model."""
         text = self.configuration(model)
         groups = {"weights": model.weights, "seeds": other_state(model), "optimizer": optimizer_state(model)}
         return self.encode(text, _named(groups))
 
-    def configuration(self, model: Any) -> str:
+    def configuration(self, model: Model) -> str:
         """Return the configuration of a model and its `compile` as JSON. Raises ValueError if it is not plain data."""
         config = {
             "format": FORMAT,
@@ -47,11 +48,11 @@ class NativeFormat:
         }
         return as_json(config)
 
-    def dump_weights(self, model: Any) -> bytes:
+    def dump_weights(self, model: Model) -> bytes:
         """Return the file of only a model's weights."""
         return self.encode(as_json({"format": FORMAT}), _named({"weights": model.weights}))
 
-    def load(self, filepath: Any, compile: bool) -> Any:
+    def load(self, filepath: str, compile: bool) -> Any:
         """Return the model in a file. Raises ValueError if there is no model, or its parts do not fit."""
         text, arrays = self.decode(filepath)
         config = parse(text)
@@ -62,7 +63,7 @@ class NativeFormat:
         assign_all(pairs + (_pairs("optimizer", optimizer_state(model), arrays) if model.optimizer is not None else []))
         return model
 
-    def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
+    def weights(self, model: Model, filepath: str, skipped: list[str] | None = None) -> Pairs:
         """Return the weights of `model` with their values in a file."""
         return _pairs("weights", model.weights, self.decode(filepath)[1], skipped)
 
@@ -70,7 +71,7 @@ class NativeFormat:
         """Return the bytes of a file."""
         raise NotImplementedError
 
-    def decode(self, filepath: Any) -> tuple[str, dict[str, np.ndarray]]:
+    def decode(self, filepath: str) -> tuple[str, dict[str, np.ndarray]]:
         """Return (text, arrays) of a file, read completely before anything is changed."""
         raise NotImplementedError
 
@@ -87,7 +88,7 @@ class Npz(NativeFormat):
                     np.lib.format.write_array(entry, array, allow_pickle=False)
         return buffer.getvalue()
 
-    def decode(self, filepath: Any) -> tuple[str, dict[str, np.ndarray]]:
+    def decode(self, filepath: str) -> tuple[str, dict[str, np.ndarray]]:
         with zipped.opened(filepath) as archive:
             names = [name for name in archive.namelist() if name.endswith(".npy")]
             arrays = {name[:-4]: _array(name, archive.read(name)) for name in names}
@@ -100,7 +101,7 @@ class Safetensors(NativeFormat):
     def encode(self, text: str, arrays: Mapping[str, np.ndarray]) -> bytes:
         return _safetensors().save(dict(arrays), metadata={"fastconv": text})
 
-    def decode(self, filepath: Any) -> tuple[str, dict[str, np.ndarray]]:
+    def decode(self, filepath: str) -> tuple[str, dict[str, np.ndarray]]:
         _safetensors()
         from safetensors import SafetensorError, safe_open
 

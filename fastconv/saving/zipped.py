@@ -9,14 +9,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any
 
 LARGE = 1 << 24  # bytes; smaller entries may be compressed by any factor
 MOST_EXPANSION = 100
 
 
 @contextmanager
-def opened(filepath: Any) -> Iterator[zipfile.ZipFile]:
+def opened(filepath: str) -> Iterator[zipfile.ZipFile]:
     """Open an archive after validating its list of entries.
 
     Raises:

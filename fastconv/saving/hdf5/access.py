@@ -27,7 +27,7 @@ def h5py() -> Any:
     return h5py
 
 
-def opened(filepath: Any) -> Group:
+def opened(filepath: str) -> Group:
     """Return the root of a file."""
     return hdf5.opened(Path(filepath).read_bytes())
 

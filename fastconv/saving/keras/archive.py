@@ -24,6 +24,7 @@ import fastconv.saving.zipped as zipped
 from fastconv.engine import Trace, Variable
 from fastconv.engine.interrupts import assign_all
 from fastconv.layers.base import Layer
+from fastconv.models.model import Model
 from fastconv.saving.building import build_model, optimizer_state
 from fastconv.saving.hdf5 import Dataset, Group
 from fastconv.saving.keras.compiling import compile_options
@@ -40,7 +41,7 @@ KERAS_VERSION = "3.15.0"  # the version whose format this is
 class KerasArchive:
     """The format .keras."""
 
-    def dump(self, model: Any) -> bytes:
+    def dump(self, model: Model) -> bytes:
         """Return the file of a model."""
         now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
         buffer = io.BytesIO()
@@ -50,11 +51,11 @@ class KerasArchive:
             archive.writestr(WEIGHTS, WeightsH5().dump_weights(model))
         return buffer.getvalue()
 
-    def configuration(self, model: Any) -> str:
+    def configuration(self, model: Model) -> str:
         """Return the configuration of a model and its `compile` as JSON. Raises ValueError if it is not plain data."""
         return as_json(model_to_keras(model))
 
-    def load(self, filepath: Any, compile: bool) -> Any:
+    def load(self, filepath: str, compile: bool) -> Any:
         """Return the model in a file. Raises ValueError if there is no model, or its parts do not fit."""
         with zipped.opened(filepath) as archive:
             data, content = parse(archive.read("config.json")), archive.read(WEIGHTS)
@@ -65,7 +66,7 @@ class KerasArchive:
         assign_all(read_tree(root, model) + matched(model, _optimizer_arrays(root), filepath))
         return model
 
-    def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
+    def weights(self, model: Model, filepath: str, skipped: list[str] | None = None) -> Pairs:
         """Return the weights of `model` with their values in a file."""
         with zipped.opened(filepath) as archive:
             return _with_optimizer(hdf5.opened(archive.read(WEIGHTS)), model, filepath, skipped)
@@ -74,11 +75,11 @@ class KerasArchive:
 class WeightsH5:
     """The format .weights.h5; files that Keras 2 wrote in its own format under this name are read too."""
 
-    def dump_weights(self, model: Any) -> bytes:
+    def dump_weights(self, model: Model) -> bytes:
         """Return the file of a model's weights and of the optimizer's state, as Keras writes it."""
         return access.written(lambda root: _write_tree(root, model))
 
-    def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
+    def weights(self, model: Model, filepath: str, skipped: list[str] | None = None) -> Pairs:
         """Return the weights of `model` with their values in a file."""
         root = access.opened(filepath)
         old = legacy_h5.weights_group(root)
@@ -87,7 +88,7 @@ class WeightsH5:
         return _with_optimizer(root, model, filepath, skipped)
 
 
-def read_tree(root: Group, model: Any, skipped: list[str] | None = None) -> Pairs:
+def read_tree(root: Group, model: Model, skipped: list[str] | None = None) -> Pairs:
     """Return all variables of a model with their arrays; seeds only if the file has them; Keras's files do not."""
     pairs: Pairs = []
     for path, layer in tree.places(model).items():
@@ -122,21 +123,21 @@ def _arrays(group: Any) -> list[Dataset]:
     return [array for array in found if isinstance(array, Dataset)]
 
 
-def _with_optimizer(root: Group, model: Any, filepath: Any, skipped: list[str] | None) -> Pairs:
+def _with_optimizer(root: Group, model: Model, filepath: str, skipped: list[str] | None) -> Pairs:
     """Return the weights and, if the model has been trained, the optimizer's state, as Keras does."""
     pairs = read_tree(root, model, skipped)
     is_trained = model.optimizer is not None and model.optimizer.known_variables()
     return pairs + matched(model, _optimizer_arrays(root), filepath, is_new=False) if is_trained else pairs
 
 
-def _optimizer_arrays(root: Any) -> list[Dataset]:
+def _optimizer_arrays(root: Group) -> list[Dataset]:
     """Return the arrays of the optimizer; for an optimizer that scales the loss, those of its inner optimizer."""
     return _arrays(access.child(root, "optimizer/inner_optimizer/vars")) or _arrays(
         access.child(root, "optimizer/vars")
     )
 
 
-def _read(root: Any, path: str, variables: Sequence[Variable]) -> Pairs:
+def _read(root: Group, path: str, variables: Sequence[Variable]) -> Pairs:
     """Return variables with the arrays 0, 1, ... of a group, whose number must be equal."""
     found = access.child(root, path)
     count = sum(name.isdecimal() for name in found.links) if isinstance(found, Group) else 0
@@ -146,7 +147,7 @@ def _read(root: Any, path: str, variables: Sequence[Variable]) -> Pairs:
     return [(v, access.read(found, str(i), v)) for i, v in enumerate(variables)]
 
 
-def _write_tree(root: Any, model: Any) -> None:
+def _write_tree(root: Any, model: Model) -> None:
     for path, layer in tree.places(model).items():
         _write_layer(root, tree.joined(path, "vars"), layer)
         if tree.seeds(layer):

@@ -9,9 +9,10 @@ from typing import Any
 from fastconv.saving.keras.from_keras import SCALING, from_keras
 from fastconv.saving.keras.kinds import kind_of_class, kind_of_key
 from fastconv.serialization import get_registered_object
+from fastconv.typing import Tree
 
 
-def compile_options(config: Mapping[str, Any] | None, filepath: Any) -> dict[str, Any] | None:
+def compile_options(config: Mapping[str, Any] | None, filepath: str) -> dict[str, Any] | None:
     """Return the arguments of `compile`; if fastconv lacks a part of them, warn and return None."""
     if not config:
         return None
@@ -27,7 +28,7 @@ def compile_options(config: Mapping[str, Any] | None, filepath: Any) -> dict[str
     return from_keras("layer", dict(config))
 
 
-def _lacking(kind: str, data: Any) -> Iterator[str]:
+def _lacking(kind: str, data: Tree) -> Iterator[str]:
     """Yield the classes and functions of Keras that are unknown here, and all unknown optimizers."""
     if isinstance(data, list):
         for item in data:

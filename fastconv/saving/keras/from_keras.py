@@ -17,6 +17,7 @@ from fastconv.saving.keras.graph_from_keras import Graph
 from fastconv.saving.keras.kinds import OPS_MODULE, kind_of_class, kind_of_key, kind_of_module
 from fastconv.saving.keras.policies import check_readable, dtype_of
 from fastconv.serialization import LAMBDA, get_registered_object, holds, lookup
+from fastconv.typing import Tree
 
 # Arguments of Keras that do not change the results here.
 IGNORED = frozenset(
@@ -31,7 +32,7 @@ KERAS_2 = {("LeakyReLU", "alpha"): "negative_slope"}  # names of arguments, by c
 OF_EVERY_LAYER = frozenset(["activity_regularizer", "autocast", "dtype", "name", "trainable"])
 
 
-def from_keras(kind: str, data: Any) -> Any:
+def from_keras(kind: str, data: Tree) -> Any:
     """Convert a configuration, or a part nested in it, for an object of `kind`.
 
     Raises:

@@ -8,6 +8,7 @@ from typing import Any
 
 import fastconv.ops as ops
 from fastconv.saving.keras.kinds import GET_ITEM, OPERATIONS
+from fastconv.typing import Tree
 
 NESTED = ("Functional", "Model")
 
@@ -106,7 +107,7 @@ class Graph:
             raise Waiting(name)
         return {"tensor": [self.number[name, call], k]}
 
-    def _ends(self, places: Any) -> dict[str, Any]:
+    def _ends(self, places: Tree) -> dict[str, Any]:
         """Convert the positions of inputs or outputs, with the nesting of the model's inputs or outputs."""
         if isinstance(places, Mapping):
             return {"dict": {key: self._ends(part) for key, part in places.items()}}
@@ -120,7 +121,7 @@ class Graph:
                 raise ValueError(f"a model's ends must be made in it. Received: {places}") from None
         return {"list": [self._ends(part) for part in places]}
 
-    def _encoded(self, data: Any) -> dict[str, Any]:
+    def _encoded(self, data: Tree) -> dict[str, Any]:
         """Convert an argument of a call to the form of `encoding.encode`."""
         if isinstance(data, list):
             return {"list": [self._encoded(item) for item in data]}
@@ -141,7 +142,7 @@ class Waiting(Exception):
     """A call needs the result of another call that is not among the nodes yet."""
 
 
-def _places(places: Any) -> list[list[Any]]:
+def _places(places: Tree) -> list[list[Any]]:
     """Return positions without their nesting."""
     if isinstance(places, Mapping):
         return [place for part in places.values() for place in _places(part)]

@@ -16,8 +16,9 @@ import fastconv.saving.keras.quantized as quantized
 from fastconv.engine import Variable
 from fastconv.engine.interrupts import assign_all
 from fastconv.layers.base import Layer
+from fastconv.models.model import Model
 from fastconv.saving.building import build_model, optimizer_state, other_state
-from fastconv.saving.hdf5 import Dataset
+from fastconv.saving.hdf5 import Dataset, Group
 from fastconv.saving.keras.compiling import compile_options
 from fastconv.saving.keras.from_keras import from_keras
 from fastconv.saving.keras.optimizer_arrays import matched, without_scaling
@@ -34,19 +35,19 @@ OTHER = "other_state"
 class LegacyH5:
     """The formats .h5 and .hdf5."""
 
-    def dump(self, model: Any) -> bytes:
+    def dump(self, model: Model) -> bytes:
         """Return the file of a model."""
         return access.written(lambda root: _write(root, model))
 
-    def dump_weights(self, model: Any) -> bytes:
+    def dump_weights(self, model: Model) -> bytes:
         """Return the file of only a model's weights, in the format of Keras 2."""
         return access.written(lambda root: _write_weights(root, model))
 
-    def configuration(self, model: Any) -> str:
+    def configuration(self, model: Model) -> str:
         """Return the configuration of a model and its `compile` as JSON. Raises ValueError if it is not plain data."""
         return as_json(model_to_keras(model))
 
-    def load(self, filepath: Any, compile: bool) -> Any:
+    def load(self, filepath: str, compile: bool) -> Any:
         """Return the model in a file. Raises ValueError if there is no model, or its parts do not fit."""
         root = access.opened(filepath)
         config = parse(access.text(root, "model_config"))
@@ -60,18 +61,18 @@ class LegacyH5:
         assign_all(pairs + matched(model, arrays, filepath) + _other_pairs(root, model))
         return model
 
-    def weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
+    def weights(self, model: Model, filepath: str, skipped: list[str] | None = None) -> Pairs:
         """Return the weights of `model` with their values in a file."""
         root = access.opened(filepath)
         return read_layers(weights_group(root) or root, model, skipped)
 
-    def named_weights(self, model: Any, filepath: Any, skipped: list[str] | None = None) -> Pairs:
+    def named_weights(self, model: Model, filepath: str, skipped: list[str] | None = None) -> Pairs:
         """Return the same for only the layers whose names are in the file."""
         root = access.opened(filepath)
         return read_named_layers(weights_group(root) or root, model, skipped)
 
 
-def weights_group(root: Any) -> Any:
+def weights_group(root: Group) -> Any:
     """Return the group with the weights, or None if the file has another format."""
     found = access.child(root, "model_weights")
     return root if found is None and "layer_names" in root.attributes else found
@@ -80,7 +81,7 @@ def weights_group(root: Any) -> Any:
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 
-def read_layers(group: Any, model: Any, skipped: list[str] | None = None) -> Pairs:
+def read_layers(group: Group, model: Model, skipped: list[str] | None = None) -> Pairs:
     """Return the weights of the layers with their arrays, in the order of the file."""
     found = _named_arrays(group)
     layers = [layer for layer in model.layers if _weights(layer)]
@@ -100,7 +101,7 @@ def read_layers(group: Any, model: Any, skipped: list[str] | None = None) -> Pai
     return pairs
 
 
-def read_named_layers(group: Any, model: Any, skipped: list[str] | None = None) -> Pairs:
+def read_named_layers(group: Group, model: Model, skipped: list[str] | None = None) -> Pairs:
     """Return the same for only the layers whose names are in the file."""
     layers = _layers_by_name(model)
     pairs: Pairs = []
@@ -111,7 +112,7 @@ def read_named_layers(group: Any, model: Any, skipped: list[str] | None = None) 
     return pairs
 
 
-def _named_arrays(group: Any) -> list[tuple[str, list[str]]]:
+def _named_arrays(group: Group) -> list[tuple[str, list[str]]]:
     """Return the names of the layers with weights in a file, and the names of these weights."""
     found = [
         (name, access.names(access.subgroup(group, name), "weight_names"))
@@ -120,7 +121,7 @@ def _named_arrays(group: Any) -> list[tuple[str, list[str]]]:
     return [(name, arrays) for name, arrays in found if arrays]
 
 
-def _read_layer(group: Any, name: str, arrays: Sequence[str], layer: Layer, skipped: list[str] | None) -> Pairs:
+def _read_layer(group: Group, name: str, arrays: Sequence[str], layer: Layer, skipped: list[str] | None) -> Pairs:
     found = [access.child(access.subgroup(group, name), array) for array in quantized.in_order(arrays)]
     datasets = [array for array in found if isinstance(array, Dataset)]
     if quantized.is_quantized(layer, datasets):
@@ -129,7 +130,7 @@ def _read_layer(group: Any, name: str, arrays: Sequence[str], layer: Layer, skip
 
 
 def _read(
-    group: Any, name: str, arrays: Sequence[str], variables: Sequence[Variable], skipped: list[str] | None = None
+    group: Group, name: str, arrays: Sequence[str], variables: Sequence[Variable], skipped: list[str] | None = None
 ) -> Pairs:
     """Return the variables of a layer with their arrays, whose number must be equal; variables may be skipped."""
     if len(arrays) != len(variables):
@@ -149,7 +150,7 @@ def _compile_config(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"optimizer": config["optimizer_config"], **options}
 
 
-def _optimizer_arrays(root: Any) -> list[Dataset]:
+def _optimizer_arrays(root: Group) -> list[Dataset]:
     """Return the arrays of the optimizer, in the order of its variables."""
     group = access.child(root, "optimizer_weights")
     names = [] if group is None else access.names(group, "weight_names")
@@ -157,7 +158,7 @@ def _optimizer_arrays(root: Any) -> list[Dataset]:
     return [array for array in arrays if isinstance(array, Dataset)]
 
 
-def _other_pairs(root: Any, model: Any) -> Pairs:
+def _other_pairs(root: Group, model: Model) -> Pairs:
     group = access.child(root, OTHER)
     return [] if group is None else _read(root, OTHER, access.names(group, "weight_names"), other_state(model))
 
@@ -165,7 +166,7 @@ def _other_pairs(root: Any, model: Any) -> Pairs:
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
 
-def _write(root: Any, model: Any) -> None:
+def _write(root: Any, model: Model) -> None:
     config = model_to_keras(model)
     root.attrs["keras_version"] = KERAS_VERSION
     root.attrs["backend"] = "fastconv"
@@ -180,7 +181,7 @@ def _write(root: Any, model: Any) -> None:
         _write_variables(root.create_group("optimizer_weights"), optimizer_state(model), model.optimizer.name)
 
 
-def _write_weights(group: Any, model: Any) -> None:
+def _write_weights(group: Any, model: Model) -> None:
     layers = _layers_by_name(model)
     access.set_names(group, "layer_names", [*layers])
     group.attrs["keras_version"] = KERAS_VERSION
@@ -209,7 +210,7 @@ def _write_variables(group: Any, variables: Sequence[Variable], prefix: str) -> 
 # ---- both ------------------------------------------------------------------------------------------------------------
 
 
-def _layers_by_name(model: Any) -> dict[str, Layer]:
+def _layers_by_name(model: Model) -> dict[str, Layer]:
     """Return the layers by their names in the file, which are changed if HDF5 cannot store them."""
     return dict(zip(distinct((layer.name for layer in model.layers), taken=[TOP]), model.layers))
 
@@ -218,7 +219,7 @@ def _weights(layer: Layer) -> list[Variable]:
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
-def _top_weights(model: Any) -> list[Variable]:
+def _top_weights(model: Model) -> list[Variable]:
     """Return the weights of the model itself, not of its layers."""
     inner = {v for layer in model.layers for v in layer.weights}
     return [v for v in _weights(model) if v not in inner]

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastconv.engine import Variable
+from fastconv.models.model import Model
 from fastconv.saving.building import optimizer_state
 from fastconv.saving.hdf5 import Dataset
 from fastconv.saving.keras.from_keras import SCALING
@@ -19,7 +20,7 @@ from fastconv.saving.matching import Pairs, check_fit
 BEFORE_TRAINING = 4  # variables of both optimizers: two counts of steps, two learning rates
 
 
-def matched(model: Any, arrays: Sequence[Dataset], filepath: Any, is_new: bool = True) -> Pairs:
+def matched(model: Model, arrays: Sequence[Dataset], filepath: str, is_new: bool = True) -> Pairs:
     """Return the optimizer's variables with their arrays; if they do not fit, warn and return an empty list.
 
     Args:
@@ -55,7 +56,7 @@ def without_scaling(arrays: Sequence[Dataset], optimizer_config: Any) -> Sequenc
     return arrays[2 if len(arrays) <= BEFORE_TRAINING else 4 :]
 
 
-def _owners(model: Any, state: list[Variable], arrays: Sequence[Dataset]) -> list[Variable] | None:
+def _owners(model: Model, state: list[Variable], arrays: Sequence[Dataset]) -> list[Variable] | None:
     """Return the optimizer variables that a file with these arrays holds; None if their number does not match."""
     head = [v for v in state if v.name in ("iteration", "learning_rate")]
     without_rate = [v for v in state if v.name != "learning_rate"]  # as Keras 2 writes it
@@ -65,7 +66,7 @@ def _owners(model: Any, state: list[Variable], arrays: Sequence[Dataset]) -> lis
     return next(iter(fitting or as_many), None)
 
 
-def _with_own_first(model: Any, state: list[Variable]) -> list[Variable]:
+def _with_own_first(model: Model, state: list[Variable]) -> list[Variable]:
     """Return the order of Keras until 3.6: variables of no weight come before the state of the weights."""
     own, slots = model.optimizer.own_variables(), len(model.optimizer.slots) * len(model.trainable_weights)
     rest = state[: len(state) - len(own)]

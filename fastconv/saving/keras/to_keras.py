@@ -13,6 +13,7 @@ from typing import Any
 
 import fastconv.ops as ops
 from fastconv.layers.core import is_of_ops
+from fastconv.models.model import Model
 from fastconv.saving.keras.kinds import (
     CALLED_WITH,
     GET_ITEM,
@@ -26,6 +27,7 @@ from fastconv.saving.keras.kinds import (
     operation_module,
 )
 from fastconv.serialization import holds, serialize
+from fastconv.typing import Tree
 
 CLASSES = {function: name for name, function in OPERATIONS.items()}
 
@@ -48,7 +50,7 @@ def config_to_keras(data: Mapping[str, Any]) -> dict[str, Any]:
         return data["config"]
 
 
-def json_of(model: Any) -> dict[str, Any]:
+def json_of(model: Model) -> dict[str, Any]:
     """Return the content of `Model.to_json`: Keras's configuration, or fastconv's, as in `config_to_keras`."""
     try:
         return model_to_keras(model)
@@ -56,7 +58,7 @@ def json_of(model: Any) -> dict[str, Any]:
         return serialize(model)
 
 
-def model_to_keras(model: Any) -> dict[str, Any]:
+def model_to_keras(model: Model) -> dict[str, Any]:
     """Return the content of config.json for a model."""
     data = to_keras("layer", serialize(model))
     if model.build_shape:
@@ -69,7 +71,7 @@ def model_to_keras(model: Any) -> dict[str, Any]:
     return data
 
 
-def _judge(data: Any) -> Any:
+def _judge(data: Tree) -> Any:
     """Convert losses or metrics of `compile`; the names of Keras's own remain, those of other functions are marked."""
     if isinstance(data, list):
         return [_judge(item) for item in data]
@@ -86,7 +88,7 @@ def _function(name: str) -> dict[str, Any]:
     return {"module": module, "class_name": "function", "config": name, "registered_name": name}
 
 
-def to_keras(kind: str, data: Any) -> Any:
+def to_keras(kind: str, data: Tree) -> Any:
     """Convert a configuration, or a part nested in it, for an object of `kind`."""
     if isinstance(data, (list, tuple)):
         return type(data)(to_keras(kind, item) for item in data)
