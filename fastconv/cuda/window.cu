@@ -40,12 +40,16 @@ __device__ __forceinline__ int greatest_common_divisor(int a, int b) {
 
 __device__ __forceinline__ Steps backward_steps(const Axis& a, int phase) {
     int common = greatest_common_divisor(a.stride, a.dilation), step = a.stride / common, tap = 0;
-    while (tap < step && (phase + a.before - tap * a.dilation) % a.stride) tap++;
-    int taps = tap < step && tap < a.taps ? (a.taps - 1 - tap) / step + 1 : 0;
-    int count = phase < a.inputs ? (a.inputs - 1 - phase) / a.stride + 1 : 0;
+    int candidates = step < a.taps ? step : a.taps;
+    while (tap < candidates && (phase + a.before - tap * a.dilation) % a.stride) tap++;
+    int taps = tap < candidates ? (a.taps - 1 - tap) / step + 1 : 0;
+    int count = (a.inputs - 1 - phase) / a.stride + 1;
     int first = (phase + a.before - tap * a.dilation) / a.stride;
     return {count, first, 1, -(a.dilation / common), taps, tap, step, a.outputs, phase, a.stride, a.inputs};
 }
+
+// Phases with pixels: if the stride exceeds the size, each pixel of the axis is a phase of its own.
+__device__ __forceinline__ int phases(const Axis& a) { return a.stride < a.inputs ? a.stride : a.inputs; }
 
 // The steps along three axes of all results, or of the pixels of one phase.
 struct Walk {
@@ -57,9 +61,9 @@ __device__ __forceinline__ Walk forward_walk(const Window& w) {
 }
 
 __device__ __forceinline__ Walk backward_walk(const Window& w, int phase) {
-    int rest = phase / w.x.stride;
-    return {backward_steps(w.z, rest / w.y.stride), backward_steps(w.y, rest % w.y.stride),
-            backward_steps(w.x, phase % w.x.stride)};
+    int rest = phase / phases(w.x);
+    return {backward_steps(w.z, rest / phases(w.y)), backward_steps(w.y, rest % phases(w.y)),
+            backward_steps(w.x, phase % phases(w.x))};
 }
 
 __device__ __forceinline__ bool inside(int i, int n) { return (unsigned)i < (unsigned)n; }

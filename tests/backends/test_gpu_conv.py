@@ -89,10 +89,19 @@ def test_pixels_around_the_tile(gpu, rng, pixels):
         pytest.param((0, 6, 6, 3), (3, 3, 1, 6), SAME, id="no images, depthwise"),
         pytest.param((9, 24, 24, 4), (3, 3, 4, 8), SAME, id="pixels in parts"),
         pytest.param((9, 24, 24, 4), (3, 3, 1, 4), SAME, id="pixels in parts, depthwise"),
+        pytest.param((2, 7, 6, 3), (3, 2, 3, 5), {**STRIDED, "strides": (3, 21849)}, id="strides beyond the image"),
+        pytest.param((2, 7, 6, 3), (3, 2, 1, 6), {**STRIDED, "strides": (3, 21849)}, id="the same, depthwise"),
     ],
 )
 def test_shapes(gpu, rng, x_shape, w_shape, window):
     assert_matches(gpu, rng, x_shape, w_shape, **window)
+
+
+def test_phases_lie_inside_the_image():
+    c = conv.window(Convolution.of((2, 7, 6, 3), (3, 2, 3, 5), (3, 21849), STRIDED["padding"], STRIDED["dilation"]))
+    assert c.phases == 3 * 6
+    assert c.phase_pixels == 2 * 3
+    assert conv.fits(c)
 
 
 def test_gradients_of_kernels_are_summed_in_parts():

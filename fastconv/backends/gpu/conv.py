@@ -61,7 +61,7 @@ class Window(NamedTuple):
     @property
     def phases(self) -> int:
         """Return the number of phases: kinds of input pixels that meet different taps."""
-        return prod(self.strides)
+        return prod(map(min, self.strides, self.inputs))
 
     @property
     def phase_pixels(self) -> int:
