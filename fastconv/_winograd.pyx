@@ -47,7 +47,7 @@ cdef enum:
     MOST_TILES_ALONE = 50                  # if each block transforms the kernel for itself: its sums fill the cache
     FEWEST_ROWS = 32                       # of the kernel at a time: fewer rows reread the sums too often
     MOST_ROWS = 64
-    MOST_KEPT_BYTES = 16 << 20             # of a transformed kernel: it takes longer to read a larger one than to make it
+    MOST_KEPT_BYTES = 16 << 20             # of a transformed kernel: reading a larger one takes longer than making it
     BUNDLE_CHANNELS = 64                   # of small groups whose tiles are transformed together
 
 
