@@ -17,7 +17,7 @@ cdef struct Correlation:
     float *y
     int64_t activation
     float alpha
-    int64_t parts                          # correlations that read the same image, in an array that begins with the first
+    int64_t parts                          # correlations that read the same image, in an array from the first on
     # A task is a block of pixels times nc output channels of a group. It takes the input channels, the kernel's planes
     # and their rows in blocks, whose kc products are summed at a time.
     Cut cut

@@ -12,7 +12,7 @@ cdef struct KernelGradient:
     const float *dy
     int64_t co                             # output channels of a group
     float *dw
-    # A task sums a chunk of the blocks of pixels into a slice of the input channels times nc output channels, in a plane
+    # A task sums a chunk of the blocks of pixels into a slice of input channels times nc output channels, in a plane
     # of the kernel. It does so for a bundle of groups, whose channels are read together. The kc products of a sum are
     # the pixels of a block.
     Cut cut
