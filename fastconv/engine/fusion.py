@@ -10,6 +10,7 @@ import numpy as np
 from fastconv.backends.launch import Operation
 from fastconv.backends.reference import Reference
 from fastconv.engine.primitive import Call, Primitive, Tensor
+from fastconv.geometry import Convolution
 
 # conv_backward_input is also the transposed convolution.
 PRODUCTS: tuple[Operation, ...] = (Reference.conv, Reference.matmul, Reference.conv_backward_input)
@@ -80,6 +81,24 @@ def bias_into_product(graph: FusionGraph, step: Call) -> bool:
             graph.replace(product, Call(product.primitive, (*product.inputs, b), product.params, step.outputs))
             return True
     return False
+
+
+def padding_into_convolution(graph: FusionGraph, step: Call) -> bool:
+    """conv(pad(x), w)  ->  conv(x, w) with that padding, if zeros are added to spatial axes only."""
+    padded = (
+        graph.sole_producer(step.inputs[0], (Reference.pad,)) if step.primitive.operation is Reference.conv else None
+    )
+    if padded is None or padded.params.get("mode", "constant") != "constant" or padded.params.get("value", 0) != 0:
+        return False
+    batch, *sides, channels = padded.params["pad_width"]
+    x, c = padded.inputs[0], step.params["convolution"]
+    if any((*batch, *channels)) or x.dtype != step.inputs[0].dtype:
+        return False
+    padding = tuple((before + more, after + rest) for (before, after), (more, rest) in zip(c.padding, sides))
+    convolution = Convolution.of(x.shape, c.kernel_shape, c.strides, padding, c.dilation)
+    params = {**step.params, "convolution": convolution}
+    graph.replace(padded, Call(step.primitive, (x, *step.inputs[1:]), params, step.outputs))
+    return True
 
 
 def activation_into_product(graph: FusionGraph, step: Call) -> bool:
@@ -208,6 +227,7 @@ def sum_before_unpooling(graph: FusionGraph, step: Call) -> bool:
 
 Rule = Callable[[FusionGraph, Call], bool]
 RULES: tuple[Rule, ...] = (
+    padding_into_convolution,
     bias_into_product,
     bias_onto_bias,
     scale_into_product,

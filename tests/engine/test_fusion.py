@@ -31,6 +31,12 @@ FUSED = {
     "bias": (lambda n, x: n.conv(x) + n.b, [], ["conv"]),
     "bias on the left": (lambda n, x: n.b + n.conv(x), [], ["conv"]),
     "activation": (lambda n, x: ops.relu(n.conv(x)), [], ["conv"]),
+    "padding": (lambda n, x: ops.conv(ops.pad(x, ((0, 0), (1, 2), (0, 3), (0, 0))), n.w, 2), [], ["conv"]),
+    "padding of a padded convolution, bias and activation": (
+        lambda n, x: ops.relu(ops.conv(ops.pad(x, ((0, 0), (2, 0), (0, 1), (0, 0))), n.w, 2, "same") + n.b),
+        [],
+        ["conv"],
+    ),
     "bias and activation": (lambda n, x: ops.elu(n.conv(x) + n.b, 0.5), [], ["conv"]),
     "bias of a matrix product": (lambda n, x: ops.sigmoid(ops.matmul(x[0, 0], n.m) + n.b), [], ["matmul"]),
     "scale": (lambda n, x: n.conv(x) * n.s, ["multiply"], ["conv"]),
@@ -72,6 +78,22 @@ ALONE = {
     "a single number": (lambda n, x: n.conv(x) + 1.0, ["conv", "add"]),
     "a bias after an activation": (lambda n, x: ops.relu(n.conv(x)) + n.b, ["conv", "add"]),
     "a scale after an activation": (lambda n, x: ops.relu(n.conv(x)) * n.s, ["conv", "multiply"]),
+    "padding of channels": (
+        lambda n, x: ops.conv(ops.pad(x[..., :2], ((0, 0), (1, 1), (0, 0), (0, 1))), n.w),
+        ["pad", "conv"],
+    ),
+    "padding with ones": (
+        lambda n, x: ops.conv(ops.pad(x, ((0, 0), (1, 1), (0, 0), (0, 0)), constant_values=1), n.w),
+        ["pad", "conv"],
+    ),
+    "padding by reflection": (
+        lambda n, x: ops.conv(ops.pad(x, ((0, 0), (1, 1), (0, 0), (0, 0)), "reflect"), n.w),
+        ["pad", "conv"],
+    ),
+    "padding with two users": (
+        lambda n, x: (lambda y: [y, ops.conv(y, n.w)])(ops.pad(x, ((0, 0), (1, 1), (0, 0), (0, 0)))),
+        ["pad", "conv"],
+    ),
     "two activations": (lambda n, x: ops.tanh(ops.relu(n.conv(x))), ["conv", "activate"]),
     "a second bias that changes": (
         lambda n, x: n.conv(x) + n.b + ops.exp(x[0, 0, :4, 0]),
