@@ -31,7 +31,10 @@ static void f32_pack_columns(float *to, int64_t width, const float *from, int64_
             int64_t i = k;
             for (int64_t j = c; j < c + 4; j++) __builtin_prefetch(from + j * step + k + 16);
             if (c + 4 <= columns)
-                for (; i + 4 <= end; i += 4) transpose_square(to + i * width + c, width, from + c * step + i, step);
+                for (; i < end && end - k >= 4; i += 4) {
+                    if (i + 4 > end) i = end - 4;    /* some columns are written twice */
+                    transpose_square(to + i * width + c, width, from + c * step + i, step);
+                }
             for (; i < end; i++)
                 for (int64_t j = c; j < c + 4; j++) to[i * width + j] = j < columns ? from[j * step + i] : 0;
         }

@@ -30,7 +30,14 @@ INLINE void planes_block(const planes_tile *tile, int64_t p, const int channels,
     float planes[MOST_PLANE_CHANNELS][PLANE_VECTORS * LANES];
     UNROLL for (int k = 0; k < channels; k++)
         UNROLL for (int v = 0; v < vectors; v++) v_store(&planes[k][v * LANES], sums[k][v]);
-    for (int64_t i = 0; i < count; i++)
+    int64_t i = 0;
+    if (channels >= 4)
+        for (; i + 4 <= count; i += 4)
+            UNROLL for (int k = 0; k < channels; k += 4) {
+                const int first = k + 4 <= channels ? k : channels - 4;    /* some channels are written twice */
+                transpose_square(y + i * channels + first, channels, &planes[first][i], PLANE_VECTORS * LANES);
+            }
+    for (; i < count; i++)
         UNROLL for (int k = 0; k < channels; k++) y[i * channels + k] = planes[k][i];
 }
 
