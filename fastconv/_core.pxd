@@ -63,6 +63,16 @@ cdef extern from "kernels.h" nogil:
         int64_t pixels
         int64_t channels
 
+    ctypedef struct planes_gradient_tile:
+        const float *x
+        const int64_t *offsets
+        int64_t taps
+        const float *dy
+        float *sums
+        int64_t rows, pixels
+        int64_t x_row, dy_row
+        int64_t channels
+
     ctypedef struct pool_window:
         int64_t H, W, C, OH, OW, KH, KW, SH, SW, DH, DW, top, left
         int64_t count_padding
@@ -117,6 +127,7 @@ cdef extern from "kernels.h" nogil:
             float *to, int64_t width, const float *source, int64_t rows, int64_t step, int64_t columns) noexcept nogil
 
         void (*f32_planes)(const planes_tile *tile) noexcept nogil
+        void (*f32_planes_gradient)(const planes_gradient_tile *tile) noexcept nogil
         void (*f32_fourier)(float *strip, int64_t points, const float *roots) noexcept nogil
         void (*f32_fourier_inverse)(float *strip, int64_t points, const float *roots) noexcept nogil
         void (*f32_fourier_multiply)(float *a, const float *w, int64_t rows) noexcept nogil

@@ -79,7 +79,19 @@ typedef struct {
     int64_t channels;
 } planes_tile;
 
-enum { MOST_PLANE_CHANNELS = 8, PLANE_VECTORS = 2 };
+enum { MOST_PLANE_CHANNELS = 8, PLANE_VECTORS = 2, MOST_PLANE_TAPS = 8 };
+
+/* Rows of pixels that the gradient of a kernel with few output channels sums over; tile_planes.h says what it computes. */
+typedef struct {
+    const float *x;
+    const int64_t *offsets;          /* of each tap in x */
+    int64_t taps;
+    const float *dy;                 /* (rows, channels, dy_row), zero after the pixels of a row */
+    float *sums;                     /* (taps, channels, lanes) */
+    int64_t rows, pixels;
+    int64_t x_row, dy_row;           /* floats to the next row of x, and to the next channel of dy */
+    int64_t channels;
+} planes_gradient_tile;
 
 /* Pooling of images (H, W, C) to (OH, OW, C): windows of (KH, KW) taps, (DH, DW) apart, every (SH, SW) pixels from (-top, -left). */
 typedef struct {
@@ -150,6 +162,7 @@ enum reduction { SUM, MAXIMUM, MINIMUM, REDUCTIONS };
         float *dw, int64_t row_step, int64_t tap_step, int64_t rows, int64_t columns, const float *m, int64_t m_step, \
         int64_t n)) \
     TILE(void, f32_planes, (const planes_tile *tile)) \
+    TILE(void, f32_planes_gradient, (const planes_gradient_tile *tile)) \
     /* Fourier transforms of strips of columns; tile_fourier.h. */ \
     TILE(void, f32_fourier, (float *strip, int64_t points, const float *roots)) \
     TILE(void, f32_fourier_inverse, (float *strip, int64_t points, const float *roots)) \

@@ -64,3 +64,65 @@ static void f32_planes(const planes_tile *tile) {
         default: planes_row(tile, 8);
     }
 }
+
+/* The gradient of a kernel with few output channels: lanes hold neighbouring pixels, and registers hold pairs of a tap and
+ * a channel.
+ *
+ *     sums[t, k, lane] += sum over r, p of x[r, offsets[t] + p] dy[r, k, p]    for the pixels p of a lane
+ *
+ * A last vector that the pixels of a row do not fill reads no further pixels: they may be infinite. */
+
+/* Add the products of a vector of pixels; `left` pixels are left in the row. */
+INLINE void planes_products(
+    vec sums[][MOST_PLANE_CHANNELS], const float *x, const int64_t *offsets, const float *dy, int64_t dy_step,
+    const int channels, const int taps, int64_t left) {
+    vec pixels[MOST_PLANE_TAPS];
+    UNROLL for (int i = 0; i < taps; i++) pixels[i] = v_read(x + offsets[i], left);
+    UNROLL for (int k = 0; k < channels; k++) {
+        const vec gradients = v_load(dy + k * dy_step);
+        UNROLL for (int i = 0; i < taps; i++) sums[i][k] = v_fma(pixels[i], gradients, sums[i][k]);
+    }
+}
+
+/* The numbers of taps and channels are constants, so that all sums are in registers. */
+INLINE void planes_gradient_block(const planes_gradient_tile *tile, int64_t t, const int channels, const int taps) {
+    vec sums[MOST_PLANE_TAPS][MOST_PLANE_CHANNELS];
+    float *memory = tile->sums + t * channels * LANES;
+    int64_t offsets[MOST_PLANE_TAPS];
+    UNROLL for (int i = 0; i < taps; i++) offsets[i] = tile->offsets[t + i];
+    UNROLL for (int i = 0; i < taps; i++)
+        UNROLL for (int k = 0; k < channels; k++) sums[i][k] = v_load(memory + (i * channels + k) * LANES);
+    const float *x = tile->x, *dy = tile->dy;
+    const int64_t last = tile->pixels / LANES * LANES, left = tile->pixels - last;
+    for (int64_t r = 0; r < tile->rows; r++, x += tile->x_row, dy += channels * tile->dy_row) {
+        for (int64_t p = 0; p < last; p += LANES)
+            planes_products(sums, x + p, offsets, dy + p, tile->dy_row, channels, taps, LANES);
+        if (left > 0) planes_products(sums, x + last, offsets, dy + last, tile->dy_row, channels, taps, left);
+    }
+    UNROLL for (int i = 0; i < taps; i++)
+        UNROLL for (int k = 0; k < channels; k++) v_store(memory + (i * channels + k) * LANES, sums[i][k]);
+}
+
+#define PLANES_CASE(taps) case taps: if (taps <= most) planes_gradient_block(tile, t, channels, taps); break;
+INLINE void planes_gradient(const planes_gradient_tile *tile, const int channels) {
+    const int fitting = (VECTOR_REGISTERS - 1) / (channels + 1);
+    const int most = fitting < MOST_PLANE_TAPS ? fitting : MOST_PLANE_TAPS;
+    for (int64_t t = 0; t < tile->taps; t += most)
+        switch (tile->taps - t < most ? tile->taps - t : most) {
+            PLANES_CASE(1) PLANES_CASE(2) PLANES_CASE(3) PLANES_CASE(4)
+            PLANES_CASE(5) PLANES_CASE(6) PLANES_CASE(7) PLANES_CASE(8)
+        }
+}
+
+static void f32_planes_gradient(const planes_gradient_tile *tile) {
+    switch (tile->channels) {
+        case 1: planes_gradient(tile, 1); break;
+        case 2: planes_gradient(tile, 2); break;
+        case 3: planes_gradient(tile, 3); break;
+        case 4: planes_gradient(tile, 4); break;
+        case 5: planes_gradient(tile, 5); break;
+        case 6: planes_gradient(tile, 6); break;
+        case 7: planes_gradient(tile, 7); break;
+        default: planes_gradient(tile, 8);
+    }
+}

@@ -180,6 +180,14 @@ def test_pixels_around_the_tile(isa, rng, pixels):
             {**SAME, "padding": ((12, 12),) * 2, "dilation": (12, 12)},
             id="taps far apart",
         ),
+        *(
+            pytest.param((19, 15, width, ci), (size, 3, ci, co), SAME, id=f"{co} planes of {width} pixels")
+            for co, width, size, ci in zip(
+                range(1, 7), (14, 16, 17, 31, 33, 48), (1, 2, 3, 4, 5, 6), (6, 5, 4, 3, 2, 1)
+            )
+        ),
+        pytest.param((1, 900, 100, 1), (4, 5, 1, 6), {**SAME, "padding": ((3, 0), (0, 4))}, id="planes in many blocks"),
+        pytest.param((3, 40, 46, 2), (3, 5, 2, 4), {**SAME, "dilation": (7, 4)}, id="planes, dilated"),
     ],
 )
 def test_blocks(isa, rng, x_shape, w_shape, window):
@@ -258,6 +266,7 @@ def test_rounding_stays_small(isa, rng):
         ((3, 4000, 20), (9, 20, 40), line(padding=(4, 4))),
         ((2, 8, 14, 14, 20), (3, 3, 3, 20, 40), SAME_3D),
         ((3, 28, 28, 40), (3, 3, 40, 2), SAME),
+        ((33, 31, 29, 2), (5, 3, 2, 5), SAME),
     ],
 )
 def test_same_bits_on_any_number_of_threads(isa, rng, threads, x_shape, w_shape, window):
@@ -380,3 +389,16 @@ def test_matches_pytorch(rng, stride, padding, dilation, groups):
     dw = cpu.conv_backward_kernel(x, y, kernel_shape=w.shape, **window)
     np.testing.assert_allclose(dx.transpose(0, 3, 1, 2), theirs[0].grad.numpy(), rtol=1e-5, atol=1e-2)
     np.testing.assert_allclose(dw.transpose(3, 2, 0, 1), theirs[1].grad.numpy(), rtol=1e-5, atol=1e-2)
+
+
+@pytest.mark.parametrize("co", [1, 3, 6])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_gradients_of_taps_ignore_the_pixels_that_they_do_not_read(isa, rng, co, value):
+    x, dy = integers(rng, 2, 12, 30, 2), integers(rng, 2, 10, 28, co)
+    expected = reference.conv_backward_kernel(x, dy, kernel_shape=(3, 3, 2, co), **PLAIN)
+    x[:, -1, -1], x[:, 0, 0] = value, value
+    dw = cpu.conv_backward_kernel(x, dy, kernel_shape=(3, 3, 2, co), **PLAIN)
+    inside = np.ones((3, 3), bool)
+    inside[0, 0] = inside[-1, -1] = False
+    np.testing.assert_array_equal(dw[inside], expected[inside])
+    assert not np.isfinite(dw[~inside]).any()
