@@ -152,6 +152,7 @@ def shaped(d: Draw) -> Any:
             lambda: ops.expand_dims(x, d.size()),
             lambda: ops.flip(x, d.size()),
             lambda: ops.take(x, d.size(), d.random.choice((0, d.size()))),
+            lambda: ops.take_along_axis(x, shape, d.size()),
             lambda: ops.sum(x, d.size()),
             lambda: ops.argmax(x, d.size()),
             lambda: ops.softmax(x, d.size()),

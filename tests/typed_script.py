@@ -327,6 +327,7 @@ def of_ops(images: np.ndarray) -> None:
     ops.where(images > 0, images, 0.0)
     ops.stack([images, images], axis=1)
     ops.take(images, [0, 1], axis=0)
+    ops.take_along_axis([[1.0, 2.0]], [[0]], axis=1)
     ops.sum(images.astype("float32"))
     ops.maximum(fastconv.Variable([1.0, 2.0]), 0)
     ops.zeros((2, 3), dtype=np.dtype("float64"))

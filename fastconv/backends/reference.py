@@ -478,6 +478,19 @@ class Reference(Backend):
         self.xp.add.at(dx, (slice(None),) * axis + (indices,), dy)
         return deliver(dx, out)
 
+    def take_along_axis(self, x: Array, indices: Array, *, axis: int, out: Out = None) -> Array:
+        """The elements of x at `indices` along `axis`; the other axes of both broadcast."""
+        return deliver(self.xp.take_along_axis(x, indices, axis=axis), out)
+
+    def take_along_axis_backward(
+        self, dy: Array, indices: Array, *, axis: int, input_shape: Shape, out: Out = None
+    ) -> Array:
+        """dx of y = take_along_axis(x, indices): dy is added at the positions from which it was taken."""
+        dx = self.xp.zeros(input_shape, dy.dtype)
+        grid = [self.xp.arange(n).reshape(-1, *(1,) * (dx.ndim - a - 1)) for a, n in enumerate(input_shape)]
+        self.xp.add.at(dx, (*grid[:axis], indices, *grid[axis + 1 :]), dy)
+        return deliver(dx, out)
+
     # ---- images --------------------------------------------------------------------------------------------------
 
     def affine_transform(

@@ -57,3 +57,18 @@ extern "C" __global__ void take_backward(T* dx, const T* dy, const long long* in
         if (indices[j] == place || indices[j] + n == place) sum += dy[(INDEX)j * inner];
     dx[i] = sum;
 }
+
+// dx (.., n, inner) of y (.., count, inner): the sum, in their order, of dy along the line whose index is the place
+extern "C" __global__ void take_along_axis_backward(T* dx, const T* dy, const long long* indices, INDEX size, int n,
+                                                    int count, int inner)
+{
+    THREAD(i, size);
+    const int place = i / inner % n;
+    const INDEX line = i / inner / n * count * inner + i % inner;
+    T sum = 0;
+    for (int j = 0; j < count; j++) {
+        const long long index = indices[line + (INDEX)j * inner];
+        if (index == place || index + n == place) sum += dy[line + (INDEX)j * inner];
+    }
+    dx[i] = sum;
+}

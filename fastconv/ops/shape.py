@@ -12,7 +12,7 @@ from fastconv.arguments import as_integer, as_integers
 from fastconv.backends.gpu.transfer import native
 from fastconv.backends.reference import Reference
 from fastconv.engine import KerasTensor, Operand, Primitive, View, lift
-from fastconv.engine.primitive import Gradients, Spec
+from fastconv.engine.primitive import Gradients, Spec, broadcast
 from fastconv.memory import check_fits
 from fastconv.ops.broadcast import position, positions, reshape, sizes
 from fastconv.ops.convert import as_indices, cast, convert_to_tensor
@@ -378,6 +378,58 @@ _take_backward: Primitive = Primitive(
     Reference.take_backward,
     lambda dy, indices, *, axis, input_shape: (input_shape, dy.dtype),
     lambda ddy, dx, dy, indices, *, axis, input_shape: (_take(ddy, indices, axis=axis), None),
+)
+
+
+def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Array:
+    """Return y with y[i, j, k] = x[i, indices[i, j, k], k], for 3 axes and `axis` 1.
+
+    Args:
+        x: array of any shape.
+        indices: integers, with as many axes as x; the other axes are equal, or broadcast to each other.
+        axis: int, or None (default) for the flattened x and `indices` with a single axis.
+
+    Returns:
+        Array with the dtype of x and the shape of `indices`, with broadcast axes.
+
+    Raises:
+        IndexError: if a position is outside x.
+        ValueError: if the numbers of axes differ, if the shapes do not broadcast, or if a position is not an integer.
+
+    Example:
+        >>> ops.take_along_axis([[10, 20], [30, 40]], [[1], [0]], axis=1).tolist()
+        [[20], [30]]
+    """
+    x, indices = convert_to_tensor(x), as_indices(indices)
+    x, at = (ravel(x), 0) if axis is None else (x, position(axis, x.ndim))
+    shapes = f"x.shape={tuple(x.shape)}, indices.shape={tuple(indices.shape)}, axis={axis}"
+    if x.ndim != indices.ndim:
+        raise ValueError(f"take_along_axis: indices must have the {x.ndim} axes of x. Received: {shapes}")
+    try:
+        return _take_along_axis(x, indices, axis=at)
+    except (IndexError, ValueError):
+        if not broadcast((*x.shape[:at], 1, *x.shape[at + 1 :]), indices.shape):
+            raise ValueError(
+                f"take_along_axis: axes besides `axis` must be equal, or broadcast to each other. Received: {shapes}"
+            ) from None
+        raise
+
+
+_take_along_axis: Primitive = Primitive(
+    Reference.take_along_axis,
+    lambda x, indices, *, axis: (
+        np.broadcast_shapes((*x.shape[:axis], 1, *x.shape[axis + 1 :]), indices.shape),
+        x.dtype,
+    ),
+    lambda dy, y, x, indices, *, axis: (
+        _take_along_axis_backward(dy, indices, axis=axis, input_shape=tuple(x.shape)),
+        None,
+    ),
+)
+_take_along_axis_backward: Primitive = Primitive(
+    Reference.take_along_axis_backward,
+    lambda dy, indices, *, axis, input_shape: (input_shape, dy.dtype),
+    lambda ddy, dx, dy, indices, *, axis, input_shape: (_take_along_axis(ddy, indices, axis=axis), None),
 )
 
 

@@ -164,6 +164,21 @@ MORE = {
     ),
     "crop_at": ("crop_at", lambda r: [normal(r, *IMAGE), np.array([3, 1])], {"size": (4, 3)}),
     "uniform": ("uniform", lambda r: [np.array([2**64 - 5], np.uint64)], {"shape": (5, 7)}),
+    "take_along_axis": (
+        "take_along_axis",
+        lambda r: [normal(r, 3, 4, 2), r.integers(-4, 4, (3, 5, 2))],
+        {"axis": 1},
+    ),
+    "take_along_axis_backward": (
+        "take_along_axis_backward",
+        lambda r: [normal(r, 3, 5, 2), r.integers(-4, 4, (3, 5, 2))],
+        {"axis": 1, "input_shape": (3, 4, 2)},
+    ),
+    "take_along_axis_backward_broadcast": (
+        "take_along_axis_backward",
+        lambda r: [normal(r, 3, 5, 2), r.integers(-4, 4, (3, 5, 1))],
+        {"axis": 1, "input_shape": (1, 4, 2)},
+    ),
 }  # fmt: skip
 
 EVERY_CASE = pytest.mark.parametrize("case", [*CASES, *MORE])

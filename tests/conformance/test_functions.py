@@ -254,3 +254,21 @@ def test_objects_as_plain_data_are_the_same(module, name, arguments, reference):
     assert {**found, "config": None} == {**expected, "config": None}
     assert {**expected["config"], **found["config"]} == expected["config"]
     assert saving.deserialize_keras_object(expected).get_config() == saving.deserialize_keras_object(found).get_config()
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((2, 2, 6), 1), ((2, 4, 1), -1), ((1, 1, 6), 1), ((5,), None)], ids=str)
+def test_elements_along_an_axis_and_their_gradients_are_the_same(shape, axis, reference):
+    indices = np.random.default_rng(2).integers(-2, 2, shape)
+
+    def of_theirs():
+        import jax
+        import keras
+
+        dx = jax.grad(lambda x: (keras.ops.take_along_axis(x, indices, axis) * probe).sum())(X)
+        return keras.ops.take_along_axis(X, indices, axis), dx
+
+    y = ops.take_along_axis(X, indices, axis)
+    probe = np.random.default_rng(3).normal(size=y.shape).astype("float32")
+    _, dx = value_and_grad(lambda x: ops.sum(ops.take_along_axis(x, indices, axis) * probe))(X)
+    for found, expected in zip((y, dx), reference(of_theirs), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-6)

@@ -191,6 +191,10 @@ SHAPES = [
     Case("stop_gradient", (WHOLE,), lambda x: x),
     Case("convert_to_tensor", (X,), lambda x: x),
     Case("convert_to_tensor", (WHOLE,), lambda x, dtype: x.astype(dtype), {"dtype": "float64"}),
+    Case("take_along_axis", (X, np.array([[[2], [0]], [[-1], [-3]]])), np.take_along_axis, {"axis": 1}),
+    Case("take_along_axis", (X, np.array([[[3, 3, 0, 1, -4]] * 3] * 2)), np.take_along_axis, {"axis": -1}),
+    Case("take_along_axis", (X[:1], np.array([[[1]], [[0]], [[2]]])), np.take_along_axis, {"axis": 1}),
+    Case("take_along_axis", (X, np.array([0, 23, 0, -1])), np.take_along_axis, {"axis": None}),
 ]
 
 

@@ -33,6 +33,7 @@ TAKING_AXIS = {
     "batch_norm": lambda axis: ops.batch_norm(X, axis=axis)[0],
     "glu": lambda axis: ops.glu(X[:, :2, :], axis),
     "sparsemax": lambda axis: ops.sparsemax(X, axis),
+    "take_along_axis": lambda axis: ops.take_along_axis(X, np.zeros((1, 1, 1), int), axis),
 }
 TAKING_SIZES = {
     "reshape": lambda shape: ops.reshape(X, shape),
@@ -205,7 +206,18 @@ def test_arrays_of_other_kinds_are_refused(given):
         ops.one_hot([1], 2, sparse=True)
 
 
-SINGLE_AXIS = ("argmax", "argsort", "concatenate", "split", "take", "one_hot", "batch_norm", "glu", "sparsemax")
+SINGLE_AXIS = (
+    "argmax",
+    "argsort",
+    "concatenate",
+    "split",
+    "take",
+    "one_hot",
+    "batch_norm",
+    "glu",
+    "sparsemax",
+    "take_along_axis",
+)
 
 
 @pytest.mark.parametrize("name", SINGLE_AXIS)

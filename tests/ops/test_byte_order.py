@@ -35,6 +35,7 @@ OPS = {
     "variable": lambda x: Variable(x).numpy(),
     "initializer": lambda x: Variable(lambda shape, dtype: x, shape=x.shape, dtype=x.dtype).numpy(),
     "loss": lambda x: np.asarray(losses.Dice()(abs(x), abs(x) + 1)),
+    "take_along_axis": lambda x: ops.take_along_axis(x, np.zeros(x.shape, ">i8"), 1),
 }
 
 

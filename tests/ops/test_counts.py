@@ -87,6 +87,7 @@ def test_indices_must_be_integers(value):
         lambda: ops.take(np.arange(3.0), x),
         lambda: confusion_matrix(x, np.zeros(3, int), np.ones(1), 3),
         lambda: ops.sparse_categorical_crossentropy(x, np.ones((3, 3), "float32")),
+        lambda: ops.take_along_axis(np.arange(3.0), x),
     ):
         with pytest.raises(ValueError, match=r"must be integers; .* Received: .* at position 2 of an array"):
             call()

@@ -66,6 +66,14 @@ def test_gradients_of_elements_taken_twice_are_added():
     np.testing.assert_array_equal(grad(lambda x: ops.sum(ops.take(x, [1, 1, 0])))(np.zeros(3)), [1, 2, 0])
 
 
+def test_gradients_along_an_axis_are_added():
+    def total(x):
+        return ops.sum(ops.take_along_axis(x, np.array([[1, 1], [0, -1]]), 1) * np.array([[1.0, 2], [3, 4]]))
+
+    np.testing.assert_array_equal(grad(total)(np.zeros((2, 2))), [[0, 3], [3, 4]])
+    np.testing.assert_array_equal(grad(total)(np.zeros((1, 2))), [[3, 7]])
+
+
 def test_nothing_is_copied_without_need():
     for y in (
         ops.reshape(X, (6, 4)),
@@ -94,6 +102,21 @@ ERRORS = [
     (lambda: ops.pad(X, ((1, 1), (1, 1))), "pad: padding must be 3 pairs of integers >= 0. ", "=((1, 1), (1, 1))"),
     (lambda: ops.pad(X, -1), "pad: padding must be 3 pairs of integers >= 0. ", "padding=-1"),
     (lambda: ops.pad(X[:0], 1, "edge"), "pad: an empty axis has nothing to repeat. ", "x.shape=(0, 3, 4), mode='edge'"),
+    (
+        lambda: ops.take_along_axis(X, [[0]], 1),
+        "take_along_axis: indices must have the 3 axes of x. ",
+        "x.shape=(2, 3, 4), indices.shape=(1, 1), axis=1",
+    ),
+    (
+        lambda: ops.take_along_axis(X, [[0]]),
+        "take_along_axis: indices must have the 1 axes of x. ",
+        "x.shape=(24,), indices.shape=(1, 1), axis=None",
+    ),
+    (
+        lambda: ops.take_along_axis(X, np.zeros((2, 1, 3), int), 1),
+        "take_along_axis: axes besides `axis` must be equal, or broadcast to each other. ",
+        "x.shape=(2, 3, 4), indices.shape=(2, 1, 3), axis=1",
+    ),
 ]
 AXIS_ERRORS = [
     lambda: ops.sum(X, 3), lambda: ops.mean(X, -4), lambda: ops.max(X, (0, 0)), lambda: ops.argmax(X, 3),
@@ -101,6 +124,7 @@ AXIS_ERRORS = [
     lambda: ops.expand_dims(X, (0, 0)), lambda: ops.squeeze(X, 3), lambda: ops.split(X, 1, 3), lambda: ops.flip(X, 3),
     lambda: ops.take(X, 0, axis=3), lambda: ops.concatenate([X], 3), lambda: ops.stack([X], 4),
     lambda: ops.softmax(X, 3), lambda: ops.batch_norm(X, axis=3), lambda: ops.concatenate([np.ones(())]),
+    lambda: ops.take_along_axis(X, X[:1, :1, :1] > 9, axis=3),
 ]  # fmt: skip
 
 
@@ -129,6 +153,8 @@ def test_type_errors():
         Variable(X)[2]
     with pytest.raises(IndexError):
         ops.take(X, [24])
+    with pytest.raises(IndexError):
+        ops.take_along_axis(X, np.full((2, 1, 4), 3), 1)
 
 
 @pytest.mark.parametrize("x", [np.ones((0, 3)), np.ones((2, 0), np.float32)])

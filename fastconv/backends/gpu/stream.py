@@ -424,6 +424,17 @@ class GpuStream(Reference):
         launch_each(self.xp, "move.take_backward", dx, dy, indices.astype("int64", copy=False), *sizes)
         return dx
 
+    @kernel(Reference.take_along_axis_backward, count=1)
+    def take_along_axis_backward(self, dy, indices, *, axis, input_shape, out=None):
+        """Each element reads the indices of its line, and adds in their order; broadcast axes are then summed."""
+        shape = (*dy.shape[:axis], input_shape[axis], *dy.shape[axis + 1 :])
+        broadcast = tuple(a for a, n in enumerate(input_shape) if n != shape[a])
+        dx = self._output_array(None if broadcast else out, shape, dy)
+        places = self.xp.ascontiguousarray(self.xp.broadcast_to(indices.astype("int64", copy=False), dy.shape))
+        sizes = (input_shape[axis], dy.shape[axis], prod(dy.shape[axis + 1 :]))
+        launch_each(self.xp, "move.take_along_axis_backward", dx, dy, places, *sizes)
+        return deliver(dx.sum(axis=broadcast, keepdims=True), out) if broadcast else dx
+
     # ---- images --------------------------------------------------------------------------------------------------
 
     @kernel(Reference.affine_transform, count=1)
