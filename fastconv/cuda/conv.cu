@@ -24,7 +24,7 @@ template <int ROWS, int COLUMNS, bool WHOLE_TERMS, bool WHOLE_COLUMNS, bool BACK
     static constexpr int A_LOADS = ROWS * DEPTH / QUAD / N, B_LOADS = COLUMNS * DEPTH / QUAD / N;
 
     const Walk& s;
-    const Window& g;
+    const Convolution& g;
     const float *source, *w;
     int channels, columns, column;  // of one group: what is summed over, and what is not; where this block begins
     Term term = {0, 0, 0, 0};
@@ -32,7 +32,7 @@ template <int ROWS, int COLUMNS, bool WHOLE_TERMS, bool WHOLE_COLUMNS, bool BACK
     int image[A_LOADS], z[A_LOADS], y[A_LOADS], x[A_LOADS];  // where its rows begin to read
     float4 a[A_LOADS], b[B_LOADS];
 
-    __device__ __forceinline__ Gather(const Walk& s, const Window& g, const float* source, const float* w, int row,
+    __device__ __forceinline__ Gather(const Walk& s, const Convolution& g, const float* source, const float* w, int row,
                                       int rows, int column)
         : s(s), g(g), source(source), w(w), channels(BACK ? g.co : g.ci), columns(BACK ? g.ci : g.co), column(column) {
         term.advance(threadIdx.x % 2 * QUAD, channels, s);
@@ -125,8 +125,8 @@ __device__ __forceinline__ void next_row(float (&sums)[8][8]) {
 template <int ROWS, int COLUMNS, bool WHOLE_TERMS, bool WHOLE_COLUMNS, bool BACK>
 __global__ void __launch_bounds__(THREADS<ROWS, COLUMNS>, RESIDENT<ROWS, COLUMNS, WHOLE_TERMS && WHOLE_COLUMNS>)
     conv(const float* __restrict__ source, const float* __restrict__ w, const float* __restrict__ bias,
-         float* __restrict__ result, int biased, int activation, float alpha, WINDOW_PARAMETERS) {
-    const Window g = WINDOW;
+         float* __restrict__ result, int biased, int activation, float alpha, CONVOLUTION_PARAMETERS) {
+    const Convolution g = CONVOLUTION;
     const Walk s = BACK ? backward_walk(g, blockIdx.z / groups) : forward_walk(g);
     int group = blockIdx.z % groups, columns = BACK ? ci : co, channels = BACK ? co : ci;
     int rows = images * s.z.count * s.y.count * s.x.count, row = blockIdx.x * ROWS, column = blockIdx.y * COLUMNS;

@@ -7,14 +7,14 @@ template <int ROWS, int COLUMNS, bool WHOLE_ROWS, bool WHOLE_COLUMNS> struct Cor
     static constexpr int A_STEP = N / (ROWS / QUAD), B_STEP = N / (COLUMNS / QUAD);  // in pixels, between two loads
     static constexpr int TERMS = WHOLE_ROWS ? 1 : QUAD;  // a quad of rows belongs to one tap, or to as many as four
 
-    const Window& g;
+    const Convolution& g;
     const float *x, *dy;
     int number, end, column;  // the first pixel of the chunk, the pixel after the last chunk, the first column
     int z[TERMS], y[TERMS], at_x[TERMS], channel[TERMS];  // what this thread's rows are: where taps see, and of what
     Pixel pixel;                                          // of its first load of a
     float4 a[A_LOADS], b[B_LOADS];
 
-    __device__ __forceinline__ Correlate(const Window& g, const float* x, const float* dy, int row, int column,
+    __device__ __forceinline__ Correlate(const Convolution& g, const float* x, const float* dy, int row, int column,
                                          int begin, int end)
         : g(g), x(x), dy(dy), number(begin), end(end), column(column),
           pixel(begin + threadIdx.x / (ROWS / QUAD), g.z.outputs, g.y.outputs, g.x.outputs) {
@@ -70,8 +70,8 @@ template <int ROWS, int COLUMNS, bool WHOLE_ROWS, bool WHOLE_COLUMNS> struct Cor
 template <int ROWS, int COLUMNS, bool WHOLE_ROWS, bool WHOLE_COLUMNS>
 __global__ void __launch_bounds__(THREADS<ROWS, COLUMNS>, RESIDENT<ROWS, COLUMNS, WHOLE_ROWS && WHOLE_COLUMNS>)
     conv_kernel(const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ parts,
-                int pixels_of_part, WINDOW_PARAMETERS) {
-    const Window g = WINDOW;
+                int pixels_of_part, CONVOLUTION_PARAMETERS) {
+    const Convolution g = CONVOLUTION;
     int group = blockIdx.z % groups, row = blockIdx.x * ROWS, column = blockIdx.y * COLUMNS;
     int rows = z_taps * y_taps * x_taps * ci, pixels = images * z_outputs * y_outputs * x_outputs;
     int begin = blockIdx.z / groups * pixels_of_part, end = min(pixels, begin + pixels_of_part);

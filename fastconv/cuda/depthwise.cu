@@ -4,8 +4,8 @@
 template <bool BACK>
 __global__ void depthwise(const float* __restrict__ source, const float* __restrict__ w,
                           const float* __restrict__ bias, float* __restrict__ result, int biased, int activation,
-                          float alpha, WINDOW_PARAMETERS) {
-    const Window g = WINDOW;
+                          float alpha, CONVOLUTION_PARAMETERS) {
+    const Convolution g = CONVOLUTION;
     const Walk s = BACK ? backward_walk(g, blockIdx.y) : forward_walk(g);
     int filters = groups * co, columns = BACK ? groups : filters, channels = BACK ? filters : groups;
     long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
@@ -37,7 +37,7 @@ __global__ void depthwise(const float* __restrict__ source, const float* __restr
 // pixels at a time; blockIdx is (filters, tap, part).
 extern "C" __global__ void __launch_bounds__(256)
     depthwise_kernel(const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ parts,
-                     int pixels_of_part, WINDOW_PARAMETERS) {
+                     int pixels_of_part, CONVOLUTION_PARAMETERS) {
     __shared__ float sums[8][32];
     int filters = groups * co, filter = blockIdx.x * 32 + threadIdx.x;
     int pixels = images * z_outputs * y_outputs * x_outputs;

@@ -4,20 +4,21 @@
 // result at place q sums over taps j what the source holds at first + q stride + j hop. For the transpose, whose results
 // are input pixels, that holds for pixels phase, phase + stride, ..: they meet every tap_step-th tap, and no other.
 
+// An axis of the record `Convolution` of geometry.py, in its order: `taps` of its size, `before` of its padding.
 struct Axis {
     int inputs, outputs, taps, stride, before, dilation;
 };
 
-struct Window {
+struct Convolution {
     int images, groups, ci, co;  // channels of one group
     Axis z, y, x;
 };
 
 #define AXIS_PARAMETERS(a) int a##_inputs, int a##_outputs, int a##_taps, int a##_stride, int a##_before, int a##_dilation
 #define AXIS(a) {a##_inputs, a##_outputs, a##_taps, a##_stride, a##_before, a##_dilation}
-#define WINDOW_PARAMETERS \
+#define CONVOLUTION_PARAMETERS \
     int images, int groups, int ci, int co, AXIS_PARAMETERS(z), AXIS_PARAMETERS(y), AXIS_PARAMETERS(x)
-#define WINDOW {images, groups, ci, co, AXIS(z), AXIS(y), AXIS(x)}
+#define CONVOLUTION {images, groups, ci, co, AXIS(z), AXIS(y), AXIS(x)}
 
 struct Steps {
     int count, first, stride, hop;  // results, and where they read
@@ -56,14 +57,14 @@ struct Walk {
     Steps z, y, x;
 };
 
-__device__ __forceinline__ Walk forward_walk(const Window& w) {
-    return {forward_steps(w.z), forward_steps(w.y), forward_steps(w.x)};
+__device__ __forceinline__ Walk forward_walk(const Convolution& c) {
+    return {forward_steps(c.z), forward_steps(c.y), forward_steps(c.x)};
 }
 
-__device__ __forceinline__ Walk backward_walk(const Window& w, int phase) {
-    int rest = phase / phases(w.x);
-    return {backward_steps(w.z, rest / phases(w.y)), backward_steps(w.y, rest % phases(w.y)),
-            backward_steps(w.x, phase % phases(w.x))};
+__device__ __forceinline__ Walk backward_walk(const Convolution& c, int phase) {
+    int rest = phase / phases(c.x);
+    return {backward_steps(c.z, rest / phases(c.y)), backward_steps(c.y, rest % phases(c.y)),
+            backward_steps(c.x, phase % phases(c.x))};
 }
 
 __device__ __forceinline__ bool inside(int i, int n) { return (unsigned)i < (unsigned)n; }

@@ -34,8 +34,8 @@ SHORTEST_PART = 512  # pixels; the gradient of a kernel is summed over parts of 
 MOST_GRID = 65535  # blocks on the second and third axis
 
 
-class Window(NamedTuple):
-    """A convolution in the terms of window.cu."""
+class Convolution3D(NamedTuple):
+    """The struct `Convolution` of window.cu: a `Convolution` with three spatial axes."""
 
     images: int
     groups: int
@@ -74,14 +74,14 @@ class Window(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4096)
-def window(c: Convolution) -> Window:
+def window(c: Convolution) -> Convolution3D:
     """Return a convolution with three spatial axes; missing axes have size 1."""
     lacking = 3 - len(c.strides)
 
     def three(sizes: Iterable[int], missing: int = 1) -> Shape:
         return (*(missing,) * lacking, *map(int, sizes))
 
-    return Window(
+    return Convolution3D(
         c.images,
         c.groups,
         c.kernel_shape[-2],
@@ -95,7 +95,7 @@ def window(c: Convolution) -> Window:
     )
 
 
-def fits(c: Window) -> bool:
+def fits(c: Convolution3D) -> bool:
     """Return True if the pixels and blocks of the convolution can be counted in 32 bits, as the kernels do."""
     sizes = (c.pixels, c.images * prod(c.inputs), prod(c.taps) * c.ci * c.co * c.groups)
     return max(sizes) < MOST_INT and c.groups * max(c.phases, 1) <= MOST_GRID and prod(c.taps) <= MOST_GRID
@@ -104,21 +104,29 @@ def fits(c: Window) -> bool:
 # ---- the operations: each fills its last array -----------------------------------------------------------------------
 
 
-def conv(device: int, c: Window, x: Array, w: Array, bias: Array | None, ending: tuple, y: Array) -> None:
+def conv(device: int, c: Convolution3D, x: Array, w: Array, bias: Array | None, ending: tuple, y: Array) -> None:
     """`ending` is (name of an activation or None, alpha)."""
     run = depthwise if c.depthwise else gather
     run(device, c, x, w, bias, ending, y, back=False)
 
 
 def conv_backward_input(
-    device: int, c: Window, dy: Array, w: Array, bias: Array | None, ending: tuple, dx: Array
+    device: int, c: Convolution3D, dy: Array, w: Array, bias: Array | None, ending: tuple, dx: Array
 ) -> None:
     run = depthwise if c.depthwise else gather
     run(device, c, dy, w, bias, ending, dx, back=True)
 
 
 def gather(
-    device: int, c: Window, source: Array, w: Array, bias: Array | None, ending: tuple, result: Array, *, back: bool
+    device: int,
+    c: Convolution3D,
+    source: Array,
+    w: Array,
+    bias: Array | None,
+    ending: tuple,
+    result: Array,
+    *,
+    back: bool,
 ) -> None:
     terms, columns = (c.co, c.ci) if back else (c.ci, c.co)
     rows, phases = (c.phase_pixels, c.phases) if back else (c.pixels, 1)
@@ -131,7 +139,15 @@ def gather(
 
 
 def depthwise(
-    device: int, c: Window, source: Array, w: Array, bias: Array | None, ending: tuple, result: Array, *, back: bool
+    device: int,
+    c: Convolution3D,
+    source: Array,
+    w: Array,
+    bias: Array | None,
+    ending: tuple,
+    result: Array,
+    *,
+    back: bool,
 ) -> None:
     results, phases = (c.phase_pixels * c.groups, c.phases) if back else (c.pixels * c.groups * c.co, 1)
     end = end_arguments(w, bias, *ending)
@@ -139,7 +155,7 @@ def depthwise(
     run((cuts(results, 256), phases), (256,), (source, w, end[0], result, *end[1:], *c.arguments))
 
 
-def conv_backward_kernel(device: int, xp: ArrayModule, c: Window, x: Array, dy: Array, dw: Array) -> None:
+def conv_backward_kernel(device: int, xp: ArrayModule, c: Convolution3D, x: Array, dy: Array, dw: Array) -> None:
     """Sum over parts of the output pixels, then add the parts."""
     if c.depthwise:
         blocks = (cuts(c.groups * c.co, 32), prod(c.taps))
@@ -188,7 +204,7 @@ def threads(tile: tuple[int, int]) -> int:
     return tile[0] * tile[1] // 64
 
 
-def part_length(c: Window, blocks: int, size: int) -> int:
+def part_length(c: Convolution3D, blocks: int, size: int) -> int:
     """Return the number of pixels in a part of a kernel's gradient: a multiple of 8 that depends only on the shape.
 
     There are enough parts to keep the GPU busy, if their sums, `size` bytes each, fit into the workspace.

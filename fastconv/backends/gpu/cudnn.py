@@ -13,7 +13,7 @@ import warnings
 from typing import Any, NamedTuple
 
 import fastconv.config as config
-from fastconv.backends.gpu.conv import Window
+from fastconv.backends.gpu.conv import Convolution3D
 from fastconv.backends.reference import Array, Shape
 from fastconv.typing import ArrayModule
 
@@ -46,16 +46,16 @@ class Plan(NamedTuple):
         self.graph.execute(pointers, scratch.data.ptr, handle=handle)
 
 
-def conv(xp: ArrayModule, device: int, c: Window, x: Array, w: Array, y: Array) -> bool:
+def conv(xp: ArrayModule, device: int, c: Convolution3D, x: Array, w: Array, y: Array) -> bool:
     """Fill y with the convolution, if cuDNN can compute it. Return True if it did."""
     return run(xp, device, c, "conv_fprop", x, filters_first(xp, w), y)
 
 
-def conv_backward_input(xp: ArrayModule, device: int, c: Window, dy: Array, w: Array, dx: Array) -> bool:
+def conv_backward_input(xp: ArrayModule, device: int, c: Convolution3D, dy: Array, w: Array, dx: Array) -> bool:
     return run(xp, device, c, "conv_dgrad", dy, filters_first(xp, w), dx)
 
 
-def conv_backward_kernel(xp: ArrayModule, device: int, c: Window, x: Array, dy: Array, dw: Array) -> bool:
+def conv_backward_kernel(xp: ArrayModule, device: int, c: Convolution3D, x: Array, dy: Array, dw: Array) -> bool:
     if plan_for(device, "conv_wgrad", c) is None:
         return False
     turned = xp.empty((dw.shape[-1], *dw.shape[:-1]), dw.dtype)
@@ -69,7 +69,9 @@ def filters_first(xp: ArrayModule, w: Array) -> Array:
     return xp.ascontiguousarray(xp.moveaxis(w, -1, 0))
 
 
-def run(xp: ArrayModule, device: int, c: Window, operation: str, first: Array, second: Array, result: Array) -> bool:
+def run(
+    xp: ArrayModule, device: int, c: Convolution3D, operation: str, first: Array, second: Array, result: Array
+) -> bool:
     plan = plan_for(device, operation, c)
     if plan is not None:
         plan.run(xp, handle(cudnn(), device), first, second, result)
@@ -79,7 +81,7 @@ def run(xp: ArrayModule, device: int, c: Window, operation: str, first: Array, s
 # ---- plans -----------------------------------------------------------------------------------------------------------
 
 
-def plan_for(device: int, operation: str, c: Window) -> Plan | None:
+def plan_for(device: int, operation: str, c: Convolution3D) -> Plan | None:
     """Return the plan of an operation on the current GPU, or None if cuDNN is missing or has no plan."""
     module = cudnn()
     if module is None or handle(module, device) is None:
@@ -90,7 +92,7 @@ def plan_for(device: int, operation: str, c: Window) -> Plan | None:
 
 @functools.lru_cache(maxsize=1024)
 def planned(
-    module: Any, device: int, operation: str, c: Window, tf32: bool, exact: bool, workspace: int
+    module: Any, device: int, operation: str, c: Convolution3D, tf32: bool, exact: bool, workspace: int
 ) -> Plan | None:
     graph = described(module, handle(module, device), operation, c)
     try:
@@ -111,7 +113,7 @@ def planned(
     return Plan(graph, graph.get_workspace_size())
 
 
-def described(module: Any, handle: Any, operation: str, c: Window) -> Any:
+def described(module: Any, handle: Any, operation: str, c: Convolution3D) -> Any:
     """Return the unbuilt graph of an operation. Axes are in cuDNN's order, N C D H W, with channels last in memory."""
     axes = 3 if c.inputs[0] * c.taps[0] * c.outputs[0] > 1 or c.before[0] else 2
     last = slice(3 - axes, 3)
@@ -153,7 +155,7 @@ def channels_last(shape: Shape) -> list[int]:
     return [size, *strides]
 
 
-def after(c: Window, axes: slice) -> list[int]:
+def after(c: Convolution3D, axes: slice) -> list[int]:
     """Return the padding after the inputs that the outputs read. Pixels that strides skip are not padded."""
     sides = zip(c.inputs, c.outputs, c.taps, c.strides, c.before, c.dilation)
     return [max((o - 1) * s + (k - 1) * d + 1 - i - b, 0) for i, o, k, s, b, d in sides][axes]
