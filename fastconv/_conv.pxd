@@ -27,6 +27,7 @@ cdef struct Correlation:
     bint zoned                             # taps that lie in the padding are left out
     bint dots                              # few channels: each is a dot product with the window
     int64_t packed_floats, scratch_bytes
+    float *kept                            # all weights packed, if they are constant in a plan; else NULL
 
 
 cdef void correlate(Correlation *parts, int64_t count) except *

@@ -10,7 +10,9 @@ from libc.math cimport sqrt
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
-from fastconv._core cimport borrow_parts, gemm_tile, give_scratch_back, run_tasks, threads_for, tiles
+from fastconv._core cimport (
+    borrow_parts, gemm_tile, give_scratch_back, keeps_weights, pack_and_run, run_tasks, task_phase, threads_for, tiles,
+)
 from fastconv._geometry cimport (
     DOTS,
     KC,
@@ -339,6 +341,21 @@ cdef void lay_columns(const Correlation *c, const Slice *slice, const gemm_tile 
                 to += slice.channels
 
 
+cdef inline int64_t kept_columns(const Correlation *c) noexcept nogil:
+    """Return the columns of a row of the kept weights of a group."""
+    return ceil_div(c.co, c.table.vector_floats) * c.table.vector_floats
+
+
+cdef inline float *kept_panel(const Correlation *c, const Slice *slice, int64_t column) noexcept nogil:
+    """Return the place of the kept weights of a slice for the tile that begins at a column.
+
+    A group has a row for each input channel and tap. The rows of a slice follow each other, tile after tile.
+    """
+    cdef int64_t first = (slice.group * c.x.ci + slice.channel) * taps_of(&c.x)
+    cdef int64_t rows = c.x.h.taps * slice.channels
+    return c.kept + (first + slice.row * rows) * kept_columns(c) + slice.rows * rows * column
+
+
 cdef int next_tile(
     const Correlation *c, const Slice *slice, int64_t columns, gemm_tile *tile, float *packed
 ) noexcept nogil:
@@ -353,9 +370,35 @@ cdef int next_tile(
         vectors = tile_vectors(c.table, columns)
         tile.b_step = vectors * c.table.vector_floats
         tile.columns = min(tile.b_step, columns)
-        pack_weights(c, slice, tile, packed)
+        if c.kept != NULL:
+            tile.b = kept_panel(c, slice, tile.column)
+        else:
+            pack_weights(c, slice, tile, packed)
     tile.bias = c.bias + slice.group * c.co + tile.column if c.bias else <const float *> NULL
     return vectors
+
+
+cdef inline int64_t plane_blocks(const Correlation *c) noexcept nogil:
+    return ceil_div(c.x.d.taps, c.plane_block)
+
+
+cdef inline int64_t views_of(const Correlation *c) noexcept nogil:
+    """Return the number of views of an image: blocks of input channels times blocks of the kernel's planes."""
+    return ceil_div(c.x.ci, c.ci_block) * plane_blocks(c)
+
+
+cdef Slice begin_slice(const Correlation *c, int64_t group, int64_t i) noexcept nogil:
+    """Return the channels and the first plane of the slices of view i, without rows."""
+    cdef int64_t channel = i // plane_blocks(c) * c.ci_block
+    return Slice(
+        group, channel, min(c.ci_block, c.x.ci - channel), i % plane_blocks(c) * c.plane_block, 0, 0)
+
+
+cdef void take_rows(const Correlation *c, Slice *slice, int64_t j) noexcept nogil:
+    """Let a slice have the j-th block of the kernel rows of its view."""
+    cdef int64_t end = min(slice.plane + c.plane_block, c.x.d.taps) * c.x.v.taps
+    slice.row = slice.plane * c.x.v.taps + j * c.row_block
+    slice.rows = min(c.row_block, end - slice.row)
 
 
 cdef Memory divide(const Correlation *c, int64_t rows, int64_t pixels, char *scratch) noexcept nogil:
@@ -394,7 +437,7 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
     cdef int64_t first = task % c.nc_blocks * c.nc, end = min(first + c.nc, c.co)
     cdef int64_t group = task // c.nc_blocks % x.groups
     cdef Block block = cut_block(x, &c.cut, task // (c.nc_blocks * x.groups))
-    cdef int64_t pixels = block.rows * block.columns, plane_blocks = ceil_div(x.d.taps, c.plane_block)
+    cdef int64_t pixels = block.rows * block.columns
     cdef int64_t strips, planes, i, j
     cdef Memory m = divide(c, block.rows, pixels, scratch)
     cdef gemm_tile tile
@@ -409,21 +452,34 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
     else:
         strips = list_strips(x, &block, m.strips, m.zones)
     list_outputs(x, &block, m.places, m.strips, strips, c.y + group * c.co, x.groups * c.co, m.outputs)
-    slice.group = group
 
-    for i in range(ceil_div(x.ci, c.ci_block) * plane_blocks):
-        slice.channel = i // plane_blocks * c.ci_block
-        slice.channels = min(c.ci_block, x.ci - slice.channel)
-        slice.plane = i % plane_blocks * c.plane_block
+    for i in range(views_of(c)):
+        slice = begin_slice(c, group, i)
         planes = min(c.plane_block, x.d.taps - slice.plane)
         view = view_block(
             x, &block, slice.plane, planes, group * x.ci + slice.channel, slice.channels,
             <float *> NULL if c.zoned else m.panel)
         list_inputs(x, &view, m.places, m.strips, strips, m.inputs)
         for j in range(ceil_div(planes * x.v.taps, c.row_block)):
-            slice.row = slice.plane * x.v.taps + j * c.row_block
-            slice.rows = min(c.row_block, (slice.plane + planes) * x.v.taps - slice.row)
+            take_rows(c, &slice, j)
             multiply_slice(c, &view, &slice, &tile, &m, pixels, first, end)
+
+
+cdef void pack_columns(const void *work, int64_t task, char *scratch) noexcept nogil:
+    """Pack nc columns of a group into the kept weights, for the slices of a view."""
+    cdef const Correlation *c = <const Correlation *> work
+    cdef int64_t first = task % c.nc_blocks * c.nc, end = min(first + c.nc, c.co), j
+    cdef Slice slice = begin_slice(c, task // c.nc_blocks % c.x.groups, task // (c.nc_blocks * c.x.groups))
+    cdef int64_t planes = min(c.plane_block, c.x.d.taps - slice.plane)
+    cdef gemm_tile tile
+    for j in range(ceil_div(planes * c.x.v.taps, c.row_block)):
+        take_rows(c, &slice, j)
+        tile.column = first
+        while tile.column < end:
+            tile.b_step = tile_vectors(c.table, end - tile.column) * c.table.vector_floats
+            tile.columns = min(tile.b_step, end - tile.column)
+            pack_weights(c, &slice, &tile, kept_panel(c, &slice, tile.column))
+            tile.column += tile.columns
 
 
 cdef void correlate_task(const void *work, int64_t task, char *scratch) noexcept nogil:
@@ -443,14 +499,38 @@ cdef void correlate(Correlation *parts, int64_t count) except *:
         c = parts + i
         c.parts = count
         c.table = tiles()
+        c.kept = NULL
         cut_correlation(c)
         most = max(most, tasks_of(c))
         bytes = max(bytes, c.scratch_bytes)
         work += <double> pixels_of(&c.x) * taps_of(&c.x) * c.x.channels * c.co
     cdef int threads = threads_for(work)
+    if count == 1 and keeps(parts):
+        correlate_kept(parts, threads)
+        return
     cdef char *scratch = <char *> borrow_parts(threads, bytes, 0)
     with nogil:
         run_tasks(correlate_task, parts, count * sizeof(Correlation), most * count, threads, scratch, bytes)
+    give_scratch_back(scratch)
+
+
+cdef inline int64_t kept_bytes(const Correlation *c) noexcept nogil:
+    return c.x.groups * c.x.ci * taps_of(&c.x) * kept_columns(c) * sizeof(float)
+
+
+cdef inline bint keeps(const Correlation *c) noexcept nogil:
+    """Return True if a plan keeps the packed weights."""
+    return not c.dots and keeps_weights(kept_bytes(c))
+
+
+cdef void correlate_kept(Correlation *c, int threads) except *:
+    """Pack all weights in a phase that a plan runs only after they have changed, then run the tasks."""
+    cdef char *scratch = <char *> borrow_parts(threads, c.scratch_bytes, kept_bytes(c))
+    cdef task_phase[2] both = [
+        task_phase(pack_columns, views_of(c) * c.x.groups * c.nc_blocks), task_phase(correlate_task, tasks_of(c))]
+    c.kept = <float *> (scratch + threads * c.scratch_bytes)
+    with nogil:
+        pack_and_run(both, 2, c, sizeof(Correlation), threads, scratch, c.scratch_bytes)
     give_scratch_back(scratch)
 
 

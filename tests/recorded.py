@@ -17,6 +17,7 @@ from fastconv.backends.cpu.recording import is_recordable
 from fastconv.backends.launch import Launch
 
 PREPARE = Cpu.prepare
+MOST_KEPT = 1 << 28  # bytes of packed weights
 
 
 def arrays_in(arguments: Any) -> Iterator[np.ndarray]:
@@ -34,10 +35,12 @@ def run_recorded(function: Any, arguments: tuple) -> None:
     values = [array.copy() for array in arrays]
     for array in arrays:
         array.fill(1)
-    recording = _core.Recording([(function, arguments, False)])
+    recording = _core.Recording([(function, arguments, True)], MOST_KEPT)
     for array, value in zip(arrays, values):
         array[...] = value
     recording.run()
+    if recording.kept_bytes:
+        recording.run()  # with the weights that the first run has packed
 
 
 def prepare(self: Cpu, *arguments: Any, **options: Any) -> Launch:
