@@ -251,7 +251,7 @@ cdef void pack_and_run(
 
 
 cdef bint keeps_weights(size_t bytes) noexcept nogil:
-    """Return True if weights packed into so many bytes will be used again, since they are constant in a plan."""
+    """Return True if weights packed into `bytes` will be used again, since they are constant in a plan."""
     return recorder != NULL and bytes <= recorder.most_kept
 
 

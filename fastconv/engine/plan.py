@@ -50,6 +50,7 @@ class Plan(Schedule):
         updates: Mapping[Variable, Tensor] | None = None,
     ) -> None:
         super().__init__(inputs, outputs, reads, updates)
+        self._shapes = [t.shape for t in self.inputs]
         self._idle: list[Executable] = []
 
     def __call__(self, *arrays: Array) -> list[Array]:
@@ -58,10 +59,10 @@ class Plan(Schedule):
         Raises:
             ValueError: if their number or shapes differ from those of the inputs.
         """
-        if [array.shape for array in arrays] != [t.shape for t in self.inputs]:
+        shapes = [array.shape for array in arrays]
+        if shapes != self._shapes:
             raise ValueError(
-                "Plan: arrays must have the shapes of the graph's inputs. "
-                f"Received: shapes={[array.shape for array in arrays]}, inputs={[t.shape for t in self.inputs]}"
+                f"Plan: arrays must have the shapes of the graph's inputs. Received: {shapes=}, inputs={self._shapes}"
             )
         number = gpu_number()
         try:

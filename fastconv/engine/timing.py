@@ -118,7 +118,7 @@ def time_plan(plan: Schedule, arrays: Sequence[Any], passes: int | None = None) 
     Args:
         plan: the plan.
         arrays: its inputs.
-        passes: the number of passes; None for as many as take half a second, between 5 and 1000.
+        passes: the number of passes; None for the number that takes half a second, between 5 and 1000.
     """
     number = gpu_number()
     if number is None:

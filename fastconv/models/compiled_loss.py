@@ -57,7 +57,8 @@ class CompiledLoss:
             added: penalties on weights and outputs, and the values that `add_loss` was given.
 
         Raises:
-            ValueError: losses, loss weights or targets that are not as many as the outputs, or nothing to minimise.
+            ValueError: the number of losses, loss weights or targets is not the number of outputs, or nothing is left
+                to minimise.
             TypeError: a loss that returns a number or a NumPy array.
         """
         names, outputs = self.names_of(y_pred), leaves(ordered(y_pred))

@@ -58,7 +58,7 @@ class CompiledMetrics:
         """Take a batch into account.
 
         Raises:
-            ValueError: metrics or targets that are not as many as the outputs.
+            ValueError: the number of metrics or targets is not the number of outputs.
         """
         names, outputs = self.names_of(y_pred), leaves(ordered(y_pred))
         given = self._given_to_outputs(names)

@@ -204,7 +204,7 @@ class Model(Trainer):
             x: inputs of a batch, as in `predict`; they are not split.
             y, sample_weight: targets and weights, as in `fit`, if `mode` is "train" or "test".
             mode: "predict", "train" for a step of training, or "test" for a step of evaluation. Default: "predict".
-            passes: int or None. The number of times that each step is measured; None for as many as take half a
+            passes: int or None. The number of times that each step is measured; None for the number that takes half a
                 second, between 5 and 1000. Default: None.
             verbose: 0 to print nothing; 1 or "auto" to print the tables. Default: "auto".
 
