@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ from fastconv.backends.cpu.recording import is_recordable
 from fastconv.backends.launch import Launch
 
 PREPARE = Cpu.prepare
+LOCK = threading.Lock()
 MOST_KEPT = 1 << 28  # bytes of packed weights
 
 
@@ -30,7 +32,15 @@ def arrays_in(arguments: Any) -> Iterator[np.ndarray]:
 
 
 def run_recorded(function: Any, arguments: tuple) -> None:
-    """Record a kernel while its arrays are full of ones, restore the arrays, and run the recording."""
+    """Record a kernel while its arrays are full of ones, restore the arrays, and run the recording.
+
+    Other Python threads, which may read the same arrays, wait.
+    """
+    with LOCK:
+        _run_recorded(function, arguments)
+
+
+def _run_recorded(function: Any, arguments: tuple) -> None:
     arrays = list(arrays_in(arguments))
     values = [array.copy() for array in arrays]
     for array in arrays:

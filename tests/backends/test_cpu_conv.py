@@ -353,7 +353,6 @@ def test_groups_that_do_not_fill_the_last_bundle(isa, rng, groups, ci, co, strid
     assert_conv_matches(reference, rng, x_shape, w_shape, **{**SAME, "strides": strides})
 
 
-@pytest.mark.not_recorded  # the threads share their arrays
 def test_calls_from_several_python_threads(rng):
     x, w = rng.standard_normal((4, 20, 20, 16), np.float32), rng.standard_normal((3, 3, 16, 40), np.float32)
     expected, results = cpu.conv(x, w, **SAME), []
