@@ -350,10 +350,12 @@ cdef class Recording:
         """Return the bytes that a kernel borrows, and True if it is to keep its packed weights in them."""
         cdef size_t most = most_kept - self.kept_bytes if launch[2] else 0
         self.record(launch, NULL, most)
-        if not self.calls.packed or self.calls.borrowed > most:
-            self.record(launch, NULL, 0)
+        if most == 0 or not self.calls.packed:
             return self.calls.borrowed, False
-        return self.calls.borrowed, True
+        if self.calls.borrowed <= most:
+            return self.calls.borrowed, True
+        self.record(launch, NULL, 0)
+        return self.calls.borrowed, False
 
     cdef record(self, tuple launch, char *scratch, size_t most_kept):
         """Record a kernel that works in `scratch`, or in memory of its own if this is NULL."""
