@@ -170,6 +170,11 @@ class Reference(Backend):
             dy = self.xp.moveaxis(dx, 0, axis)
         return deliver(dy, out)
 
+    def subsample(self, x: Array, *, strides: Shape, out: Out = None) -> Array:
+        """y[n, oh, ow, c] = x[n, oh SH, ow SW, c], with a stride for each axis, that of n and c included."""
+        part = x[tuple([slice(None, None, s) for s in strides])]
+        return part.copy() if out is None else deliver(part, out)
+
     def max_pool(self, x: Array, *, pooling: Pooling, out: Out = None) -> Array:
         """y[n, oh, ow, c] = the maximum of the window. Padding is never the maximum; a NaN in the window gives NaN."""
         return deliver(self._extreme_pool(-self.xp.inf, x, pooling)[0], out)

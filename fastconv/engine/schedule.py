@@ -10,6 +10,7 @@ from typing import Any
 from fastconv.backends.gpu.transfer import to_host
 from fastconv.engine.fusion import fuse
 from fastconv.engine.primitive import CAST, Call, Tensor, calls_before
+from fastconv.engine.strides import move_strides_up
 from fastconv.engine.variable import Variable
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
@@ -53,6 +54,7 @@ class Schedule:
         steps += self._copies_of_former_values(steps)
         kept = [*self.outputs, *self.updates.values()]
         fixed = {t for variable, t in self.reads.items() if variable not in self.updates}
+        steps = move_strides_up(steps, kept)
         steps = fuse(steps, kept, invariant_tensors(steps, fixed))
         own_constants([*kept, *(t for step in steps for t in step.inputs)])
         invariant = invariant_tensors(steps, fixed)

@@ -288,6 +288,22 @@ def test_nothing_is_written_beside_the_output(isa, rng):
             assert np.all(memory[8 + size :] == 77)
 
 
+@pytest.mark.parametrize("channels", [1, 3, 16, 33])
+@pytest.mark.parametrize("strides", [(1, 2, 2, 1), (1, 3, 1, 1), (1, 9, 4, 1), (2, 1, 2, 1), (1, 2, 2, 2)])
+def test_every_nth_pixel_keeps_its_bits(isa, rng, strides, channels):
+    x = rng.standard_normal((3, 7, 8, channels), np.float32)
+    x.flat[:: 2 * channels] = np.resize(np.array([-0.0, np.inf, -np.inf, 1e-30, np.nan], np.float32), 84)
+    y = cpu.subsample(x, strides=strides)
+    assert y.tobytes() == x[tuple(slice(None, None, s) for s in strides)].tobytes()
+    assert not np.shares_memory(x, y)
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 4, 2), (2, 4, 4, 0), (5, 3), (2, 3, 4, 5, 6)])
+def test_every_nth_element_of_other_arrays(rng, shape):
+    x, strides = rng.standard_normal(shape, np.float32), tuple(range(1, len(shape) + 1))
+    np.testing.assert_array_equal(cpu.subsample(x, strides=strides), x[tuple(slice(None, None, s) for s in strides)])
+
+
 @pytest.mark.parametrize("shape", [(1, 4099, 4099, 1), (1, 1, 2**24 + 5, 1)])
 def test_argmax_indices_exceed_the_integers_of_float32(shape):
     """Windows of more than 2**24 taps: float32 represents only every other count of taps."""

@@ -179,6 +179,10 @@ MORE = {
         lambda r: [normal(r, 3, 5, 2), r.integers(-4, 4, (3, 5, 1))],
         {"axis": 1, "input_shape": (1, 4, 2)},
     ),
+    **{
+        f"subsample{name}": ("subsample", lambda r: [ties(r)], {"strides": strides})
+        for name, strides in (("", (1, 2, 3, 1)), ("_all", (2, 1, 4, 2)))
+    },
 }  # fmt: skip
 
 EVERY_CASE = pytest.mark.parametrize("case", [*CASES, *MORE])

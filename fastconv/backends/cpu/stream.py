@@ -75,6 +75,15 @@ class CpuStream(Reference):
     def _pad_backward_twice(self, dx, dy, first, last, mode):
         self.pad_backward(self.pad_backward(dy, pad_width=first, mode=mode), pad_width=last, mode=mode, out=dx)
 
+    @float32(Reference.subsample)
+    def subsample(self, x, *, strides, out=None):
+        """A pooling of windows of one pixel. The kernel is for strides over pixels of images."""
+        if x.ndim != 4 or strides[0] > 1 or strides[3] > 1:
+            return None
+        pooling = Pooling.of(x.shape, (1, 1), strides[1:3], ((0, 0), (0, 0)))
+        y = output_array(out, pooling.output_shape)
+        return Launch(y, _pool.max_pool, (y, x, pooling))
+
     @float32(Reference.max_pool)
     def max_pool(self, x, *, pooling, out=None):
         y = output_array(out, pooling.output_shape)
