@@ -29,13 +29,14 @@ from fastconv._geometry cimport (
     cut_pixels,
     equal,
     even_parts,
+    fetch_meanwhile,
     floats,
     forward_axis_of,
     forward_image,
     groups_of,
     in_place,
     kernel_element,
-    multiply,
+    multiply_and_fetch,
     pixels_of,
     reach,
     sparse,
@@ -290,12 +291,12 @@ cdef void multiply_zones(
     const Correlation *c, const View *view, const Slice *slice, gemm_tile *tile, const Memory *m, int64_t pixels,
     int vectors
 ) noexcept nogil:
-    """Call `multiply` zone by zone. A zone sums only over the taps of a slice by which it reads inputs."""
+    """Multiply zone by zone. A zone sums only over the taps of a slice by which it reads inputs."""
     cdef int64_t first = 0
     cdef const Zone *zone = m.zones
     while first < pixels:
         list_taps(&c.x, view, slice, zone, tile)
-        multiply(c.table, tile, m.inputs + first, m.outputs + first, zone.end - first, vectors)
+        multiply_and_fetch(c.table, tile, m.inputs + first, m.outputs + first, zone.end - first, vectors)
         first = zone.end
         zone += 1
 
@@ -415,18 +416,47 @@ cdef Memory divide(const Correlation *c, int64_t rows, int64_t pixels, char *scr
     return m
 
 
+cdef Slice slice_after(const Correlation *c, const Slice *slice) noexcept nogil:
+    """Return the next slice of a task, or the first if there is none."""
+    cdef Slice after = slice[0]
+    cdef int64_t planes = min(c.plane_block, c.x.d.taps - slice.plane), view
+    if slice.row + slice.rows < (slice.plane + planes) * c.x.v.taps:
+        take_rows(c, &after, (slice.row - slice.plane * c.x.v.taps) // c.row_block + 1)
+        return after
+    view = slice.channel // c.ci_block * plane_blocks(c) + slice.plane // c.plane_block + 1
+    after = begin_slice(c, slice.group, view % views_of(c))
+    take_rows(c, &after, 0)
+    return after
+
+
+cdef const float *kept_panel_after(
+    const Correlation *c, const Slice *slice, int64_t column, int64_t first, int64_t end
+) noexcept nogil:
+    """Return the kept weights that a task, or the next, reads after those of a slice before `column`."""
+    cdef Slice after
+    if column < end:
+        return kept_panel(c, slice, column)
+    after = slice_after(c, slice)
+    if after.channel + after.row == 0:
+        return kept_panel(c, &after, end if end < c.co else 0)
+    return kept_panel(c, &after, first)
+
+
 cdef void multiply_slice(
     const Correlation *c, const View *view, const Slice *slice, gemm_tile *tile, const Memory *m, int64_t pixels,
     int64_t first, int64_t end
 ) noexcept nogil:
     """Add the products of a slice to the columns first..end - 1 of all pixels of a block, tile by tile."""
     cdef bint last = slice.channel + slice.channels == c.x.ci and slice.row + slice.rows == c.x.d.taps * c.x.v.taps
+    cdef const float *after
     cdef int vectors
     tile.accumulate = slice.channel + slice.row > 0
     tile.activation = c.activation if last else LINEAR
     tile.column = first
     while tile.column < end:
         vectors = next_tile(c, slice, end - tile.column, tile, m.packed)
+        after = kept_panel_after(c, slice, tile.column + tile.columns, first, end) if c.kept != NULL else tile.b
+        fetch_meanwhile(c.table, tile, after, pixels, vectors)
         multiply_zones(c, view, slice, tile, m, pixels, vectors)
         tile.column += tile.columns
 

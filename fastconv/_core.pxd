@@ -11,6 +11,8 @@ cdef extern from "kernels.h" nogil:
         int64_t b_step
         float **out
         int64_t height, column, columns, ahead
+        const float *coming
+        int64_t coming_step
         int64_t accumulate
         const float *bias
         int64_t activation

@@ -159,6 +159,12 @@ cdef int tile_vectors(const kernel_table *table, int64_t columns) noexcept nogil
 cdef void multiply(
     const kernel_table *table, gemm_tile *tile, const float **rows, float **out, int64_t count, int vectors
 ) noexcept nogil
+cdef void fetch_meanwhile(
+    const kernel_table *table, gemm_tile *tile, const float *coming, int64_t count, int vectors
+) noexcept nogil
+cdef void multiply_and_fetch(
+    const kernel_table *table, gemm_tile *tile, const float **rows, float **out, int64_t count, int vectors
+) noexcept nogil
 cdef int64_t groups_of(int64_t channels, cnp.ndarray w) except -1
 cdef Axis forward_axis_of(
     cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple strides, tuple padding, tuple dilation, int64_t following

@@ -386,6 +386,22 @@ cdef void multiply(
     const kernel_table *table, gemm_tile *tile, const float **rows, float **out, int64_t count, int vectors
 ) noexcept nogil:
     """Run `count` rows through tiles of nearly equal heights."""
+    tile.coming, tile.coming_step = tile.b, 0
+    multiply_and_fetch(table, tile, rows, out, count, vectors)
+
+
+cdef void fetch_meanwhile(
+    const kernel_table *table, gemm_tile *tile, const float *coming, int64_t count, int vectors
+) noexcept nogil:
+    """Let `multiply_and_fetch` of `count` rows, in one call or several, fetch as many floats as `b` has."""
+    tile.coming = coming
+    tile.coming_step = ceil_div(tile.b_step, ceil_div(count, table.gemm_height[vectors]))
+
+
+cdef void multiply_and_fetch(
+    const kernel_table *table, gemm_tile *tile, const float **rows, float **out, int64_t count, int vectors
+) noexcept nogil:
+    """Do as `multiply`, and fetch the weights that later tiles read into the first cache."""
     cdef int64_t parts = ceil_div(count, table.gemm_height[vectors]), part, first = 0, last
     for part in range(parts):
         last = count * (part + 1) // parts
@@ -394,4 +410,5 @@ cdef void multiply(
         tile.height = last - first
         tile.ahead = rows[last] - rows[first] if last < count else 0
         table.f32_gemm[vectors][tile.height](tile)
+        tile.coming += tile.segments * tile.depth * tile.coming_step
         first = last

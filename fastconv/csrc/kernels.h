@@ -22,6 +22,8 @@ typedef struct {
     float *const *out;           /* `height` pointers; the tile writes columns [column, column + columns) */
     int64_t height, column, columns;
     int64_t ahead;               /* floats from a row to that of the next tile, fetched meanwhile; 0 at the last */
+    const float *coming;         /* weights that a later tile reads, fetched meanwhile: */
+    int64_t coming_step;         /* so many floats for every row of b; 0 if none are */
     int64_t accumulate;          /* start from what `out` holds; else from bias, or 0 where it is NULL */
     const float *bias;           /* of the tile's first column */
     int64_t activation;

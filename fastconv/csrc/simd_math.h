@@ -111,6 +111,12 @@ static inline vec v_sigmoid_loss_slope(vec x, vec target) {
     return v_choose(flipped, -slope, slope);
 }
 
+/* Tiles apply RELU and CLIPPED_RELU to their sums in registers, as min(ceiling, max(0, a)). The other activations cost more than
+ * a trip to the first-level cache: tiles apply them to the finished tile in memory. */
+static inline int is_clamp(int kind) { return kind == RELU || kind == CLIPPED_RELU; }
+static inline int follows_tile(int kind) { return kind != LINEAR && !is_clamp(kind); }
+static inline vec clamp_ceiling(int kind, float alpha) { return v_set(kind == CLIPPED_RELU ? alpha : INFINITY); }
+
 /* f(a) for a `kind` of enum activation; alpha is the slope of LEAKY_RELU, the depth of ELU and the height of CLIPPED_RELU. */
 static inline vec v_activate(vec a, int kind, float alpha) {
     switch (kind) {

@@ -29,7 +29,7 @@ INLINE void gemm_write(float *row, vec a, int v, int vectors, int64_t tail) {
     else v_write(row + v * LANES, a, tail);
 }
 
-/* Applied to the finished tile in memory: activations other than relu cost more than a trip to the first-level cache. */
+/* Applied to the finished tile. */
 static __attribute__((noinline)) void gemm_activate(const gemm_tile *t) {
     for (int64_t r = 0; r < t->height; r++)
         for (int64_t c = 0; c < t->columns; c += LANES) {
@@ -69,23 +69,29 @@ INLINE void gemm_body(const gemm_tile *t, const int height, const int vectors) {
 
     const float *b = t->b;
     const int64_t ahead = t->ahead;
+    const float *coming = t->coming;
     const int64_t end = t->depth * t->step, unrolled = end - t->depth % GEMM_UNROLL(vectors) * t->step;
     for (int64_t s = 0; s < t->segments; s++) {
         const float *row[GEMM_ROWS];
         UNROLL for (int r = 0; r < height; r++) row[r] = t->rows[r] + t->offsets[s];
         if (t->starts) b = t->b + t->starts[s] * t->b_step;
         int64_t k = 0;
-        for (; k < unrolled; k += GEMM_UNROLL(vectors) * t->step, b += GEMM_UNROLL(vectors) * t->b_step)
+        for (; k < unrolled; k += GEMM_UNROLL(vectors) * t->step, b += GEMM_UNROLL(vectors) * t->b_step) {
             gemm_step(sums, row, k, t->step, b, t->b_step, height, vectors, GEMM_UNROLL(vectors), ahead);
+            __builtin_prefetch(coming);
+            coming += GEMM_UNROLL(vectors) * t->coming_step;
+        }
         for (; k < end; k += t->step, b += t->b_step) gemm_step(sums, row, k, t->step, b, t->b_step, height, vectors, 1, ahead);
     }
 
-    if (t->activation == RELU)
+    if (is_clamp(t->activation)) {
+        const vec ceiling = clamp_ceiling(t->activation, t->alpha);
         UNROLL for (int r = 0; r < height; r++)
-            UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_max(v_set(0), sums[r][v]);
+            UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = v_min(ceiling, v_max(v_set(0), sums[r][v]));
+    }
     UNROLL for (int r = 0; r < height; r++)
         UNROLL for (int v = 0; v < vectors; v++) gemm_write(t->out[r] + t->column, sums[r][v], v, vectors, tail);
-    if (t->activation > RELU) gemm_activate(t);
+    if (follows_tile(t->activation)) gemm_activate(t);
 }
 
 #define DEFINE_GEMM_TILE(height, vectors) \

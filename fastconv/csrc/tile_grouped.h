@@ -71,12 +71,14 @@ INLINE void grouped_vector(
             }
         }
     }
-    if (t->activation == RELU)
-        UNROLL for (int r = 0; r < height; r++) sums[r] = v_max(v_set(0), sums[r]);
+    if (is_clamp(t->activation)) {
+        const vec ceiling = clamp_ceiling(t->activation, t->alpha);
+        UNROLL for (int r = 0; r < height; r++) sums[r] = v_min(ceiling, v_max(v_set(0), sums[r]));
+    }
     UNROLL for (int r = 0; r < height; r++) v_write(y + r * y_step, sums[r], left);
 }
 
-/* Activations other than relu, applied to the finished tile in memory. */
+/* Applied to the finished tile. */
 static __attribute__((noinline)) void grouped_activate(const grouped_tile *t, int height) {
     for (int r = 0; r < height; r++)
         f32_activate(t->y + r * t->y_step, t->y + r * t->y_step, t->columns, t->activation, t->alpha, 0);
@@ -113,7 +115,7 @@ INLINE void grouped_gradient_vector(
         int64_t c = 0;                                                                                            \
         for (; c + LANES <= t->columns; c += LANES) grouped_vector(t, c, LANES, fetch, taps, stride, height);     \
         if (c < t->columns) grouped_vector(t, c, t->columns - c, fetch, taps, stride, height);                    \
-        if (t->activation > RELU) grouped_activate(t, height);                                                    \
+        if (follows_tile(t->activation)) grouped_activate(t, height);                                             \
     }                                                                                                             \
     static void f32_grouped_gradient_##fetch##_##taps##_##stride##_##height(const grouped_tile *t) {              \
         int64_t c = 0;                                                                                            \

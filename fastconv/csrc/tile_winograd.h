@@ -71,7 +71,7 @@ INLINE void winograd_output_four(vec *y, const vec *m) {
     y[3] = v_fma(v_set(P1 * P1_2), odd_1, v_fma(v_set(P2 * P2_2), odd_2, m[5]));
 }
 
-/* Applied to the finished tile in memory, as in tile_gemm.h. */
+/* Applied to the finished tile. */
 static __attribute__((noinline)) void winograd_activate(const winograd_tile *t) {
     for (int64_t i = 0; i < t->rows; i++)
         for (int64_t j = 0; j < t->columns; j++)
@@ -84,7 +84,8 @@ static __attribute__((noinline)) void winograd_activate(const winograd_tile *t) 
 /* LANES channels from c on, or the `left` first of them, of some rows and columns of the tile. */
 INLINE void winograd_output_vector(
     const winograd_tile *t, const float *m, int64_t step, int64_t c, int64_t rows, int64_t columns, int64_t left) {
-    const vec floor = v_set(t->activation == RELU ? 0 : -INFINITY);
+    const vec floor = v_set(is_clamp(t->activation) ? 0 : -INFINITY);
+    const vec ceiling = clamp_ceiling(t->activation, t->alpha);
     const vec bias = t->bias ? v_read(t->bias + c, left) : v_set(0);
     vec columns_of_y[6][4];
     UNROLL for (int j = 0; j < 6; j++) {
@@ -98,7 +99,7 @@ INLINE void winograd_output_vector(
         winograd_output_four(y, row);
         UNROLL for (int j = 0; j < 4; j++)
             if (i < rows && j < columns)
-                v_write(t->y + i * t->y_row + j * t->y_pixel + c, v_max(floor, bias + y[j]), left);
+                v_write(t->y + i * t->y_row + j * t->y_pixel + c, v_min(ceiling, v_max(floor, bias + y[j])), left);
     }
 }
 
@@ -108,7 +109,7 @@ static void f32_winograd_output(const winograd_tile *t, const float *m, int64_t 
     if (t->rows == 4 && t->columns == 4)
         for (; c + LANES <= t->channels; c += LANES) winograd_output_vector(t, m, step, c, 4, 4, LANES);
     for (; c < t->channels; c += LANES) winograd_output_vector(t, m, step, c, t->rows, t->columns, t->channels - c);
-    if (t->activation > RELU) winograd_activate(t);
+    if (follows_tile(t->activation)) winograd_activate(t);
 }
 
 /* A of 4 gradients. */
