@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ class Executable:
 
     def __init__(self, schedule: Schedule) -> None:
         self.settings = settings()
-        storage = [self.bytes(size) for size in schedule.sizes]
+        storage = self._storage(schedule.sizes)
         self.arrays: dict[Tensor, Any] = {t: self.held(variable) for variable, t in schedule.reads.items()}
         self.arrays.update((t, self.target(variable)) for t, variable in schedule.in_place.items())
         for t in schedule.inputs:
@@ -61,6 +62,12 @@ class Executable:
     def bytes(self, size: int) -> Array:
         """Return new memory."""
         return aligned_empty(size)
+
+    def _storage(self, sizes: Sequence[int]) -> list[Array]:
+        """Return new memory of each of `sizes`, in one block, since large blocks lie on large pages."""
+        ends = list(itertools.accumulate(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes))
+        block = self.bytes(ends[-1] if ends else 0)
+        return [block[start : start + size] for start, size in zip([0, *ends], sizes)]
 
     def held(self, variable: Variable) -> Array:
         """Return the array of a variable, for reading."""

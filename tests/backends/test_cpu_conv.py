@@ -231,6 +231,18 @@ def test_bias_and_activation(isa, rng, activation, ci, co):
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("activation", ["relu", "clipped_relu"])
+@pytest.mark.parametrize("groups", [1, 48])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_activations_of_extreme_sums(isa, rng, activation, groups, kernel):
+    """Tiles apply these activations in registers: they treat NaN, infinities and -0 as the activation alone does."""
+    x, w = integers(rng, 1, 20, 20, 48), integers(rng, kernel, kernel, 48 // groups, 48)
+    x[0, 3, 3], x[0, 3, 12], x[0, 12, 3], x[0, 12, 12] = np.nan, np.inf, -np.inf, -0.0
+    finish = {"activation": activation, "alpha": 6.0}
+    expected = cpu.activate(cpu.conv(x, w, **SAME), **finish)
+    np.testing.assert_array_equal(cpu.conv(x, w, **SAME, **finish), expected)
+
+
 @pytest.mark.parametrize("activation", [None, "relu", "tanh"])
 @pytest.mark.parametrize("strides", [(1, 1), (2, 2), (5, 4)])
 @pytest.mark.parametrize(("n", "groups", "ci", "co"), [(2, 1, 33, 20), (9, 1, 3, 20), (2, 3, 7, 5), (2, 40, 1, 1)])

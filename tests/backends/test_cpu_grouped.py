@@ -163,7 +163,7 @@ def test_same_bits_on_any_number_of_threads(isa, rng, threads, x_shape, w_shape)
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("activation", [None, "relu", "elu", "tanh"])
+@pytest.mark.parametrize("activation", [None, "relu", "clipped_relu", "elu", "tanh"])
 @pytest.mark.parametrize("ci", [1, 4])
 def test_bias_and_activation(isa, rng, activation, ci):
     x, w, bias = rng.standard_normal((2, 6, 6, 20)), rng.standard_normal((3, 3, ci, 20)), rng.standard_normal(20)
