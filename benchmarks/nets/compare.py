@@ -114,11 +114,11 @@ def check_agreement(contestants: Sequence[Contestant], folder: Path) -> None:
             raise DisagreementError(f"{contestant.title} and fastconv compute different results: {difference:.1e}")
 
 
-def check_restriction(sets: dict[str, str]) -> None:
-    """Check that no contestant uses newer instructions than AVX2."""
-    for title, instructions in sets.items():
-        if NEWER in instructions.lower():
-            raise RuntimeError(f"{title} must be restricted to AVX2. Received: {instructions}")
+def check_restriction(kernels: dict[str, str]) -> None:
+    """Check that the kernels of no contestant use newer instructions than AVX2."""
+    for title, names in kernels.items():
+        if NEWER in names.lower():
+            raise RuntimeError(f"{title} must be restricted to AVX2. Received: {names}")
 
 
 def measure(job: Job, contestants: Sequence[Contestant], folder: Path, effort: Any, restricted: bool) -> Row:
@@ -132,9 +132,9 @@ def measure(job: Job, contestants: Sequence[Contestant], folder: Path, effort: A
         pairs = [stack.enter_context(loaded(contestant, job, folder)) for contestant in contestants]
         sides = [side for side, _ in pairs]
         check_agreement(contestants, folder)
-        sets = {c.title: facts["instruction_set"] for c, (_, facts) in zip(contestants, pairs)}
+        kernels = {c.title: facts["kernels"] for c, (_, facts) in zip(contestants, pairs)}
         if restricted:
-            check_restriction(sets)
+            check_restriction(kernels)
         with Others(job.threads, lambda: time.process_time() + sum(side.cpu_seconds() for side in sides)) as others:
             times = play([timer(side) for side in sides], *effort)
         peaks = [ask(side, method="peak_bytes") for side in sides]
@@ -153,7 +153,7 @@ def measure(job: Job, contestants: Sequence[Contestant], folder: Path, effort: A
         seconds={title: median(rounds[title]) for title in titles},
         **against_best(rounds, considered),
         peak_bytes=dict(zip(titles, peaks)),
-        instruction_sets=sets,
+        instruction_sets=kernels,
     )
 
 

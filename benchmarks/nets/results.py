@@ -32,7 +32,7 @@ class Row:
         rival: the fastest rival.
         ratio, low, high: its time as a multiple of ours: the median and the quartiles over the rounds.
         peak_bytes: the peak resident memory of each side.
-        instruction_sets: the instructions that each side used.
+        instruction_sets: the instruction set of each side, or the names of its kernels, which show it.
         starts: the seconds of each side to import the library, and to load the net and predict.
     """
 
@@ -140,7 +140,7 @@ def markdown(about: dict[str, Any], rows: Sequence[Row], services: Sequence[Serv
     """Return the text of a report."""
     parts = [HEAD, "    " + json.dumps(about)]
     if rows:
-        parts += ["## Times", TIMES, times(rows, about["instruction_set"]), means(rows)]
+        parts += ["## Times", TIMES, times(rows, about["instruction_set"]), kernels(rows), means(rows)]
         parts += ["## Memory", "Peak resident memory in MB.", memory(rows)]
     if any(row.starts for row in rows):
         parts += ["## Cold start", STARTS, starts([row for row in rows if row.starts])]
@@ -194,6 +194,16 @@ def means(rows: Sequence[Row]) -> str:
         f"{sum(ratio < 1 for ratio in ratios)} of {len(ratios)} lost"
         for (work, batch, threads), ratios in sorted(groups.items())
     )
+
+
+def kernels(rows: Sequence[Row]) -> str:
+    """Return a line with the names of the kernels of each side, which show the instruction sets in use."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for row in rows:
+        for title, names in row.instruction_sets.items():
+            found[title].update(dict.fromkeys(names.split()))
+    sides = [f"{title}: {' '.join(f'`{name}`' for name in sorted(names))}" for title, names in found.items()]
+    return "Kernels: " + "; ".join(sides) + "."
 
 
 def memory(rows: Sequence[Row]) -> str:

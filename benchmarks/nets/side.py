@@ -27,8 +27,8 @@ class Engine(Protocol):
 
     def __init__(self, folder: Path, threads: int, batch: int, many: bool) -> None: ...
 
-    def instruction_set(self) -> str:
-        """Return the instruction set in use, or the names of kernels that show it."""
+    def kernels(self, call: Callable[[], Any]) -> str:
+        """Return the instruction set in use, or the names of kernels that show it; `call` may be made once."""
 
     def predictor(self, x: np.ndarray) -> Callable[[], Any]:
         """Return a call that predicts the images x (N, H, W, C)."""
@@ -64,7 +64,7 @@ class Task:
             self.call = self.engine.trainer(self.x, np.load(files / "classes.npy")[:batch])
 
     def facts(self) -> dict[str, Any]:
-        return {"seconds": self.seconds, "instruction_set": self.engine.instruction_set()}
+        return {"seconds": self.seconds, "kernels": self.engine.kernels(self.call)}
 
     def run(self, calls: int) -> float:
         """Return the seconds per call. Answer when the threads of this process sleep."""

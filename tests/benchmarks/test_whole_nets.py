@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
@@ -19,6 +20,9 @@ from benchmarks.nets import __main__ as program
 from benchmarks.nets import compare, results
 from benchmarks.nets.catalogue import NETS
 from benchmarks.support import plots
+from benchmarks.support.machine import RESTRICTIONS
+from benchmarks.support.printed import printed_by
+from fastconv import _core
 
 ROW = results.Row(
     net="lenet5",
@@ -35,7 +39,7 @@ ROW = results.Row(
     low=0.75,
     high=0.85,
     peak_bytes={"fastconv": 50_000_000, "PyTorch": 250_000_000},
-    instruction_sets={},
+    instruction_sets={"fastconv": "avx2", "PyTorch": "AVX2 jit:avx2"},
 )
 SERVICE = results.Service(net="lenet5", threads=2, clients=16, rates={"fastconv": 1000.0}, slowest={"fastconv": 0.0123})
 ABOUT = {"processor": "any", "instruction_set": "avx512"}
@@ -118,7 +122,7 @@ def fakes(monkeypatch, tmp_path):
     def loaded(contestant, job, folder):
         np.save(folder / f"{contestant.library}.npy", np.arange(3.0))
         isa = "jit_avx512_gemm" if contestant.library == "openvino" else "avx2"
-        yield FakeSide(contestant.title, seconds[contestant.title], asked), {"instruction_set": isa, "seconds": {}}
+        yield FakeSide(contestant.title, seconds[contestant.title], asked), {"kernels": isa, "seconds": {}}
 
     (tmp_path / "facts.json").write_text(json.dumps({"flops": 10}))
     monkeypatch.setattr(compare, "loaded", loaded)
@@ -179,6 +183,13 @@ def test_tables_show_losses_like_wins():
     assert "Cold start" not in text
 
 
+def test_the_kernels_of_all_rows_are_listed_once():
+    other = replace(ROW, instruction_sets={"PyTorch": "AVX2 brgemm:avx2", "ONNX Runtime": "unknown"})
+    line = "Kernels: fastconv: `avx2`; PyTorch: `AVX2` `brgemm:avx2` `jit:avx2`; ONNX Runtime: `unknown`."
+    assert results.kernels([ROW, other, ROW]) == line
+    assert line in results.markdown(ABOUT, [ROW, other], [])
+
+
 def test_a_report_keeps_the_rows_of_earlier_runs(monkeypatch, tmp_path):
     monkeypatch.setattr(results, "RESULTS", tmp_path)
     monkeypatch.setattr(plots, "bars", lambda ratios, label, path: path.write_text(str(dict(ratios))))
@@ -204,6 +215,14 @@ def test_the_same_ratios_give_the_same_picture(tmp_path):
         plots.bars({"LeNet-5": {1: 0.8, 2: 1.5}, "VGG-16": {2: 1.9}}, "ratio", tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert "1.90" in (tmp_path / "a.svg").read_text()
+
+
+def test_the_text_that_a_call_prints(capfd):
+    assert printed_by(lambda: os.write(1, b"a\nb\n")) == "a\nb\n"
+    with pytest.raises(ZeroDivisionError):
+        printed_by(lambda: os.write(1, b"c") / 0)
+    os.write(1, b"d")
+    assert capfd.readouterr().out == "d"
 
 
 # ---- with PyTorch ----------------------------------------------------------------------------------------------------
@@ -253,3 +272,19 @@ def test_a_net_is_compared_with_the_installed_rivals(prepare, monkeypatch, tmp_p
         assert 10e6 < row.peak_bytes["fastconv"] < row.peak_bytes["PyTorch"]
     (few,) = compare.serve(compare.Job("lenet5", "serve", 1, 1), [compare.OURS, *rivals], tmp_path)
     assert min(few.rates.values()) > 0
+
+
+@pytest.mark.skipif("avx2" not in _core.usable_isas(), reason="this processor has no AVX2")
+@pytest.mark.parametrize("work", ["predict", "train"])
+def test_restricted_sides_tell_kernels_of_avx2(work, prepare, monkeypatch, tmp_path):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    for name, value in RESTRICTIONS["avx2"].items():
+        monkeypatch.setenv(name, value)
+    prepare.prepare("lenet5", 28, tmp_path, onnx=False)
+    sides = chosen("fastconv", "PyTorch", "PyTorch, channels last")
+    row = compare.measure(compare.Job("lenet5", work, 2, 1), sides, tmp_path, (3, 0.001, 0.0), True)
+    ours, *theirs = row.instruction_sets.values()
+    assert ours == "avx2"
+    for own, *of_onednn in (names.split() for names in theirs):
+        assert own == "AVX2"
+        assert any(name.endswith(":avx2") for name in of_onednn)

@@ -23,8 +23,8 @@ class Engine:
             str(folder / "net.onnx"), options, providers=["CPUExecutionProvider"]
         )
 
-    def instruction_set(self) -> str:
-        return "not restricted"
+    def kernels(self, call: Callable[[], Any]) -> str:
+        return "unknown"
 
     def predictor(self, x: np.ndarray) -> Callable[[], Any]:
         inputs = np.ascontiguousarray(np.moveaxis(x, -1, 1))

@@ -25,7 +25,7 @@ class Engine:
         self.inputs: list[np.ndarray] = []  # the library keeps no references to them
         self.compiled = core.compile_model(net, "CPU", how)
 
-    def instruction_set(self) -> str:
+    def kernels(self, call: Callable[[], Any]) -> str:
         """Return the names of the kernels of convolutions and dense layers."""
         steps = [step.get_rt_info() for step in self.compiled.get_runtime_model().get_ordered_ops()]
         kernels = {step["primitiveType"].astype(str) for step in steps if step["layerType"].astype(str) in PRODUCTS}

@@ -19,7 +19,7 @@ class Engine:
         config.set_num_threads(threads)
         self.model = models.load_model(folder / "model.npz")
 
-    def instruction_set(self) -> str:
+    def kernels(self, call: Callable[[], Any]) -> str:
         return _core.get_isa()
 
     def predictor(self, x: np.ndarray) -> Callable[[], Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.support.printed import printed_by
 from benchmarks.support.torch_calls import no_grad, training_step
 
 
@@ -20,8 +21,13 @@ class Engine:
         torch.set_num_threads(threads)
         self.net = torch.load(folder / "twin.pt", weights_only=False).eval().to(memory_format=self.layout)
 
-    def instruction_set(self) -> str:
-        return torch.backends.cpu.get_cpu_capability()
+    def kernels(self, call: Callable[[], Any]) -> str:
+        """Return the instruction set of PyTorch's own kernels, and the names of oneDNN's kernels in a call."""
+        with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
+            lines = printed_by(call).splitlines()
+        steps = [line.split(",") for line in lines if ",primitive,exec," in line]
+        names = {implementation for *_, kind, implementation in (step[:7] for step in steps) if kind != "reorder"}
+        return " ".join([torch.backends.cpu.get_cpu_capability(), *sorted(names)])
 
     def images(self, x: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(x).movedim(-1, 1).contiguous(memory_format=self.layout)
