@@ -93,7 +93,8 @@ cdef struct Product:
 
 cdef enum:
     MOST_ROWS = 64                         # of a
-    STREAM_KC = 32                         # rows of b at a time
+    STREAM_KC = 64                         # rows of b at a time
+    IN_CACHE = 1 << 17                     # floats of b: so small a matrix is read from the cache of the core
     STREAM_NC = 2048                       # columns of b in a task: runs of 8 KB
     FEWEST_STREAM_NC = 256
     DOT_NC = 64                            # rows of b^T in a task
@@ -137,17 +138,18 @@ cdef inline void fetch(const float *b, int64_t rows, int64_t step, int64_t colum
 
 
 cdef inline int take_columns(
-    const kernel_table *table, gemm_tile *tile, const float *b, int64_t n, int64_t end, float *packed
+    const kernel_table *table, gemm_tile *tile, const float *b, int64_t rows, int64_t n, int64_t end, float *packed
 ) noexcept nogil:
-    """Let the tile read its next columns of b in place, or `packed` if they do not fill vectors.
+    """Let the tile read its next columns of b in place, or `packed` if its last vector would reach beyond the array.
 
-    b has `n` columns, of which the tile may take the columns up to `end`. Returns the number of vectors of columns.
+    b has `rows` rows of `n` columns, of which the tile may take the columns up to `end`. If they do not fill vectors,
+    lanes that the tile does not store read the next row. Returns the number of vectors of columns.
     """
     cdef int vectors = tile_vectors(table, end - tile.column)
     tile.b_step = vectors * table.vector_floats
     tile.columns = min(tile.b_step, end - tile.column)
     tile.b = b + tile.column
-    if tile.columns == tile.b_step:
+    if (tile.depth - 1) * n + tile.column + tile.b_step <= rows * n:
         tile.b_step = n
     else:
         table.f32_pack_rows(packed, tile.b_step, tile.b, tile.depth, n, tile.columns)
@@ -179,10 +181,11 @@ cdef void stream_columns(const void *work, int64_t task, char *scratch) noexcept
         tile.activation = p.activation if k + tile.depth == p.k else LINEAR
         tile.column = first
         while tile.column < end:
-            vectors = take_columns(p.table, &tile, b, p.n, end, packed)
+            vectors = take_columns(p.table, &tile, b, p.k - k, p.n, end, packed)
             tile.bias = p.bias + tile.column if p.bias else <const float *> NULL
             multiply(p.table, &tile, rows, out, p.m, vectors)
-            fetch(b + STREAM_KC * p.n + tile.column, min(STREAM_KC, p.k - k - STREAM_KC), p.n, tile.columns)
+            if p.k * p.n > IN_CACHE:
+                fetch(b + STREAM_KC * p.n + tile.column, min(STREAM_KC, p.k - k - STREAM_KC), p.n, tile.columns)
             tile.column += tile.columns
 
 
@@ -308,7 +311,7 @@ cdef void multiply_shallow(const void *work, int64_t task, char *scratch) noexce
         r = part * SHALLOW_MR
         tile.column = 0
         while tile.column < s.n:
-            vectors = take_columns(s.table, &tile, s.b, s.n, s.n, packed)
+            vectors = take_columns(s.table, &tile, s.b, s.k, s.n, s.n, packed)
             multiply(s.table, &tile, rows + r, out + r, min(SHALLOW_MR, count - r), vectors)
             tile.column += tile.columns
 

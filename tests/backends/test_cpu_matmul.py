@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fastconv import ops
 from fastconv.backends.cpu.backend import Cpu
 from fastconv.backends.reference import Reference
 from tests import naive
@@ -99,3 +100,16 @@ def test_empty_products():
 def test_float64_is_computed_in_float64(rng):
     a, b = rng.standard_normal((4, 30)), rng.standard_normal((30, 5))
     np.testing.assert_allclose(cpu.matmul(a, b), naive.matmul(a, b), rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("k", [1, 5, 64, 70])
+@pytest.mark.parametrize("n", [3, 17, 20, 56, 120])
+def test_columns_that_fill_no_vector_read_nothing_of_others(isa, rng, k, n):
+    """The last vector of a row of b reads the next row; the last row of b ends the array."""
+    a, memory = rng.standard_normal((1, k), np.float32), np.full(k * n + 64, np.nan, np.float32)
+    b = memory[: k * n].reshape(k, n)
+    b[...] = rng.standard_normal((k, n), np.float32)
+    b[:, 0] = np.nan
+    y = ops.matmul(a, b)
+    assert np.isnan(y[0, 0])
+    np.testing.assert_allclose(y[:, 1:], a.astype("float64") @ b[:, 1:], rtol=1e-4, atol=1e-5)
