@@ -91,6 +91,7 @@ EXTENSIONS = [
     extension("_pool"),
     extension("_reduce"),
     extension("_rows"),
+    extension("_tree"),
     extension("_winograd"),
 ]
 

@@ -3,6 +3,7 @@
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memcpy
 
 import numpy as np
 
@@ -14,6 +15,7 @@ cnp.import_array()
 
 cdef enum:
     NONTEMPORAL_FLOATS = 3 << 20   # floats: outputs of at least this size bypass the caches
+    COPIED_WITH_GIL = 1 << 14      # bytes: NumPy copies larger arrays, in 0.4 us and without the GIL
     ALIGNED = 4096                 # bytes: NumPy allocates smaller arrays, in 0.1 us; aligned arrays take 0.15 us
 
 
@@ -46,6 +48,22 @@ def dense_float32(tuple arrays):
 def contiguous(array):
     """Return `array` itself if it is in C order, else a copy in C order."""
     return array if array is None or cnp.PyArray_ISCARRAY_RO(array) else np.array(array, order="C")
+
+
+def copy_into(buffer, array):
+    """Write `array` into `buffer`, an array of the same shape in C order.
+
+    Raises:
+        TypeError: if its dtype is of another kind, such as float for a buffer of integers.
+    """
+    cdef cnp.npy_intp bytes = cnp.PyArray_NBYTES(buffer)
+    if (
+        bytes > COPIED_WITH_GIL or not cnp.PyArray_Check(array) or not cnp.PyArray_ISCARRAY_RO(array)
+        or cnp.PyArray_TYPE(array) != cnp.PyArray_TYPE(buffer) or cnp.PyArray_NBYTES(array) != bytes
+    ):
+        np.copyto(buffer, array, casting="same_kind")
+    else:
+        memcpy(cnp.PyArray_DATA(buffer), cnp.PyArray_DATA(array), bytes)
 
 
 cdef object aligned_owner = PyCapsule_New(&aligned_memory, "mem_handler", NULL)

@@ -77,6 +77,22 @@ cdef extern from *:
     int omp_get_max_threads() nogil
 
 
+# ---- settings --------------------------------------------------------------------------------------------------------
+
+cdef int64_t _changes = 0
+
+
+def settings_have_changed() -> None:
+    """Note that a setting has changed on which kernels depend, other than the number of threads."""
+    global _changes
+    _changes += 1
+
+
+def settings_number() -> int:
+    """Return an integer that differs if a setting has changed on which kernels depend."""
+    return _changes << 16 | _threads()
+
+
 # ---- tiles -----------------------------------------------------------------------------------------------------------
 
 cdef const kernel_table *_tiles = NULL
@@ -106,6 +122,8 @@ def set_isa(name: str | None) -> None:
     cdef const kernel_table *found = fastconv_find_kernels(wanted)
     if found == NULL:
         raise ValueError(f"FASTCONV_ISA must be one of {usable_isas()} on this processor. Received: {name!r}")
+    if found != _tiles:
+        settings_have_changed()
     _tiles = found
 
 

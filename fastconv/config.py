@@ -217,7 +217,7 @@ def set_conv_precision(precision: str) -> None:
     """
     if precision not in ("fast", "exact"):
         raise ValueError(f"conv_precision must be 'fast' or 'exact'. Received: {precision!r}")
-    _settings["conv_precision"] = precision
+    _change("conv_precision", precision)
 
 
 def max_workspace() -> int:
@@ -246,7 +246,7 @@ def set_max_workspace(size: int) -> None:
         >>> config.max_workspace()
         0
     """
-    _settings["max_workspace"] = as_integer("set_max_workspace", "size", size, 0)
+    _change("max_workspace", as_integer("set_max_workspace", "size", size, 0))
 
 
 def tf32() -> bool:
@@ -275,7 +275,14 @@ def set_tf32(allowed: bool) -> None:
         >>> config.tf32()
         True
     """
-    _settings["tf32"] = as_flag("set_tf32", "allowed", allowed)
+    _change("tf32", as_flag("set_tf32", "allowed", allowed))
+
+
+def _change(name: str, value: object) -> None:
+    """Change a setting on which kernels depend, so that plans choose their kernels again."""
+    if _settings[name] != value:
+        _settings[name] = value
+        _core.settings_have_changed()
 
 
 # ---- threads ---------------------------------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ LEVELS = (
         "_pool",
         "_reduce",
         "_rows",
+        "_tree",
         "_winograd",
     },
     {"_core"},

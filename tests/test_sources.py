@@ -29,6 +29,7 @@ MODULES = [
     "_pool",
     "_reduce",
     "_rows",
+    "_tree",
     "_winograd",
 ]
 

@@ -10,7 +10,6 @@ from typing import Any
 import fastconv._core as _core
 import fastconv.config as config
 from fastconv._elementwise import BINARY, UNARY
-from fastconv.backends.cpu.algorithms import choose
 from fastconv.backends.cpu.backend import Cpu
 from fastconv.backends.cpu.explain import explain_conv
 from fastconv.backends.gpu import cudnn
@@ -18,7 +17,7 @@ from fastconv.backends.gpu.backend import Gpu, gpu_backend
 from fastconv.backends.reference import Reference
 from fastconv.device import MissingGpuError, cupy, get_device, gpu_count, is_on_gpu
 
-__all__ = ["backend_of", "explain_conv", "gpu_backend", "settings", "show_config"]
+__all__ = ["backend_of", "explain_conv", "gpu_backend", "show_config"]
 
 _cpu = Cpu()
 
@@ -30,11 +29,6 @@ def backend_of(*arrays: Any) -> Reference:
             if is_on_gpu(x):
                 return gpu_backend(x.device.id)
     return _cpu
-
-
-def settings() -> tuple[Any, ...]:
-    """Return the settings on which kernels depend. A cached choice of kernels is valid while they are equal."""
-    return (*choose.settings(), config.tf32(), _core.get_num_threads())
 
 
 def show_config() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.backends import settings
+from fastconv._arrays import copy_into
+from fastconv._core import settings_number
 from fastconv.backends.cpu.recording import Recording, record
 from fastconv.backends.gpu.transfer import to_host
 from fastconv.device import is_cupy_loaded
@@ -31,7 +32,7 @@ class Executable:
     number: int | None = None
 
     def __init__(self, schedule: Schedule) -> None:
-        self.settings = settings()
+        self.settings = settings_number()
         storage = self._storage(schedule.sizes)
         self.arrays: dict[Tensor, Any] = {t: self.held(variable) for variable, t in schedule.reads.items()}
         self.arrays.update((t, self.target(variable)) for t, variable in schedule.in_place.items())
@@ -90,13 +91,13 @@ class Executable:
             for variable in self.variables:
                 self.held(variable)  # copies values that a GPU has changed
         for buffer, array in zip(self.inputs, arrays):
-            np.copyto(buffer, array, casting="same_kind")
+            copy_into(buffer, array)
         self.prepare()
         for step in self.steps:
             step()
         if self.updated:
             uninterrupted(self._update)
-        return [np.array(array) for array in self.outputs]
+        return [array.copy() for array in self.outputs]
 
     def prepare(self) -> None:
         """Compute what depends only on variables, if any of these was assigned since."""

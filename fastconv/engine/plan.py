@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fastconv.backends import gpu_backend, settings
+from fastconv._core import settings_number
+from fastconv.backends import gpu_backend
 from fastconv.device import gpu_number
 from fastconv.engine.cuda_graph import CudaGraphExecutable
 from fastconv.engine.executable import Executable
@@ -64,12 +65,16 @@ class Plan(Schedule):
             raise ValueError(
                 f"Plan: arrays must have the shapes of the graph's inputs. Received: {shapes=}, inputs={self._shapes}"
             )
+        return self.run(arrays)
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """Return the outputs for `arrays`, which have the shapes of the inputs."""
         number = gpu_number()
         try:
             ready = self._idle.pop()
         except IndexError:
             ready = self._bind(number)
-        if ready.settings != settings() or ready.number != number:  # the choice of kernels depends on these
+        if ready.settings != settings_number() or ready.number != number:  # the choice of kernels depends on these
             ready = self._bind(number)
         try:
             return ready.run(arrays)

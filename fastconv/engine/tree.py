@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from fastconv.typing import Array, Tree
-
-
-def leaves(tree: Tree) -> list[Any]:
-    """Return the leaves of `tree` in order: all items that are not a list, a tuple, a dict or None."""
-    found: list[Any] = []
-    _collect(tree, found)
-    return found
-
-
-def _collect(tree: Tree, found: list[Any]) -> None:
-    """Append the leaves of `tree` to `found`."""
-    if isinstance(tree, (list, tuple)):
-        for item in tree:
-            _collect(item, found)
-    elif isinstance(tree, dict):
-        for item in tree.values():
-            _collect(item, found)
-    elif tree is not None:
-        found.append(tree)
-
-
-def rebuild(tree: Tree, values: Sequence[Array]) -> Tree:
-    """Return `tree` with its leaves replaced, in order, by `values`."""
-    return _filled(tree, iter(values))
-
-
-def _filled(node: Tree, values: Iterator[Any]) -> Tree:
-    """Return `node` with its leaves replaced by the next values.
-
-    An inner function that calls itself would be a reference cycle, which keeps the values alive.
-    """
-    if isinstance(node, dict):
-        return {key: _filled(item, values) for key, item in node.items()}
-    if isinstance(node, (list, tuple)):
-        return _sequence(node, [_filled(item, values) for item in node])
-    return None if node is None else next(values)
+from fastconv._tree import leaves as leaves
+from fastconv._tree import rebuild as rebuild
+from fastconv._tree import sequence
+from fastconv._tree import signature as signature
+from fastconv.typing import Tree
 
 
 def map_leaves(function: Callable[[Any], Any], tree: Tree) -> Tree:
@@ -53,7 +21,7 @@ def ordered(tree: Tree) -> Tree:
     """Return `tree` with the keys of its dicts sorted, so that insertion order does not matter."""
     if isinstance(tree, dict):
         return {key: ordered(tree[key]) for key in sorted(tree, key=lambda key: (type(key).__name__, key))}
-    return _sequence(tree, [ordered(item) for item in tree]) if isinstance(tree, (list, tuple)) else tree
+    return sequence(tree, [ordered(item) for item in tree]) if isinstance(tree, (list, tuple)) else tree
 
 
 def structure(tree: Tree) -> Tree:
@@ -89,8 +57,3 @@ def _matches(node: Tree, found: Tree, path: str) -> Iterator[Any]:
             yield from _matches(item, found_item, f"{path}[{i}]")
     else:
         yield found
-
-
-def _sequence(like: Tree, items: list[Any]) -> Tree:
-    """Return `items` as a list, tuple or named tuple, of the type of `like`."""
-    return like._make(items) if hasattr(like, "_make") else type(like)(items)

@@ -431,7 +431,7 @@ class CompiledModel(Layer):
     def _begin_outputs(self, batch: tuple) -> Callable[[], Any]:
         """Begin to compute the outputs for a batch; the function returned waits for them, on the device of inputs."""
         results = self._step_cache.run(self, "predict", batch)
-        if not is_cupy_loaded() or not any_on_gpu(leaves(batch)):
+        if is_cupy_loaded() and not any_on_gpu(leaves(batch)):
             return results.sent()
         outputs = results.arrays()
         return lambda: outputs

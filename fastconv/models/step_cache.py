@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 from typing import Any
 
-from fastconv.engine.tree import leaves, structure
+from fastconv.engine.tree import leaves, signature
 from fastconv.layers.base import Layer
 from fastconv.models.steps import Results, make_step
 from fastconv.optimizers.optimizer import Optimizer
@@ -47,13 +47,7 @@ class StepCache:
 
     def step(self, model: AnyModel, mode: str, batch: tuple, flat: list[Any]) -> Callable[..., Results]:
         """Return the step for a batch with the leaves `flat`, a new step if there is none yet."""
-        key = (
-            mode,
-            tuple((leaf.shape, leaf.dtype.char) for leaf in flat),
-            structure(batch),
-            self._signature,
-            Optimizer.last_schedule_change,
-        )
+        key = (mode, signature(batch), self._signature, Optimizer.last_schedule_change)
         step = self._steps.get(key) or self._add(key, make_step(model, mode, batch))
         self._steps.move_to_end(key)
         return step

@@ -9,7 +9,7 @@ from typing import Any
 import fastconv.config as config
 from fastconv.backends import gpu_backend
 from fastconv.backends.gpu.transfer import download, to_current_device
-from fastconv.device import any_on_gpu, gpu_number, is_on_gpu
+from fastconv.device import any_on_gpu, gpu_number, is_cupy_loaded, is_on_gpu
 from fastconv.engine import DataDependentError, HostCall, Plan, Tensor, Trace
 from fastconv.engine.interrupts import assign_all
 from fastconv.engine.names import NAMES
@@ -71,9 +71,9 @@ class PlannedStep:
         self.structure = rebuild(results, range(len(tensors)))
 
     def __call__(self, *arrays: Any) -> Results:
-        outputs = iter(self.plan(*arrays))
-        number = gpu_number()
+        outputs = iter(self.plan.run(arrays))
         values = [next(outputs) if look is None else look for look in self.looks]
+        number = gpu_number() if is_cupy_loaded() else None
         return Results(self.structure, values, None if number is None else gpu_backend(number).check)
 
 

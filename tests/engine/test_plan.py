@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastconv import config, ops
+from fastconv import _core, config, ops
 from fastconv.engine import Plan, Tensor, Trace, Variable
 from tests.check import example
 from tests.strategies import STEPS, programs
@@ -92,6 +92,14 @@ def test_inputs_are_converted_within_their_kind_only():
     np.testing.assert_array_equal(plan(np.arange(3))[0], np.array([0, 2, 4], np.float32), strict=True)
     with pytest.raises(TypeError):
         plan(np.ones(3, complex))
+
+
+@pytest.mark.parametrize("size", [4, 100])  # with and without a copy by NumPy
+def test_inputs_may_have_any_layout_and_byte_order(size):
+    x = np.arange(size * size, dtype=np.float32).reshape(size, size)
+    plan = plan_of(lambda x: ops.relu(x), x)
+    for other in (x, x.T, x[::-1], x.astype(">f4"), x.astype("float64"), np.asfortranarray(x)):
+        np.testing.assert_array_equal(plan(other)[0], other.astype("float32"))
 
 
 def test_empty_arrays_pass():
@@ -327,6 +335,15 @@ def test_an_assignment_of_another_dtype_is_cast():
 
 
 # ---- changed settings ------------------------------------------------------------------------------------------------
+
+
+def test_setting_a_setting_again_changes_nothing():
+    before = _core.settings_number()
+    config.set_conv_precision(config.conv_precision())
+    config.set_max_workspace(config.max_workspace())
+    config.set_tf32(config.tf32())
+    _core.set_isa(_core.get_isa())
+    assert _core.settings_number() == before
 
 
 def test_a_plan_follows_the_settings_by_which_kernels_are_chosen():
