@@ -77,6 +77,7 @@ EXTENSIONS = [
     extension("_core", "fastconv/csrc/dispatch.c"),
     extension("_arrays"),
     extension("_conv"),
+    extension("_conv_depthwise"),
     extension("_conv_gradient"),
     extension("_conv_spread"),
     extension("_elementwise"),

@@ -1,3 +1,4 @@
+cimport numpy as cnp
 from libc.stdint cimport int64_t
 
 from fastconv._core cimport kernel_table
@@ -31,3 +32,13 @@ cdef struct Correlation:
 
 
 cdef void correlate(Correlation *parts, int64_t count) except *
+cdef void describe(
+    Correlation *c, convolution, cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, int activation, float alpha
+) except *
+cdef void cut_correlation(Correlation *c) noexcept nogil
+cdef int64_t tasks_of(const Correlation *c) noexcept nogil
+cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noexcept nogil
+cdef bint keeps(const Correlation *c) noexcept nogil
+cdef int64_t kept_bytes(const Correlation *c) noexcept nogil
+cdef int64_t packing_tasks(const Correlation *c) noexcept nogil
+cdef void pack_columns(const void *work, int64_t task, char *scratch) noexcept nogil

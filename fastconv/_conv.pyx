@@ -495,6 +495,11 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
             multiply_slice(c, &view, &slice, &tile, &m, pixels, first, end)
 
 
+cdef int64_t packing_tasks(const Correlation *c) noexcept nogil:
+    """Return the number of tasks of `pack_columns`."""
+    return views_of(c) * c.x.groups * c.nc_blocks
+
+
 cdef void pack_columns(const void *work, int64_t task, char *scratch) noexcept nogil:
     """Pack nc columns of a group into the kept weights, for the slices of a view."""
     cdef const Correlation *c = <const Correlation *> work
@@ -544,11 +549,11 @@ cdef void correlate(Correlation *parts, int64_t count) except *:
     give_scratch_back(scratch)
 
 
-cdef inline int64_t kept_bytes(const Correlation *c) noexcept nogil:
+cdef int64_t kept_bytes(const Correlation *c) noexcept nogil:
     return c.x.groups * c.x.ci * taps_of(&c.x) * kept_columns(c) * sizeof(float)
 
 
-cdef inline bint keeps(const Correlation *c) noexcept nogil:
+cdef bint keeps(const Correlation *c) noexcept nogil:
     """Return True if a plan keeps the packed weights."""
     return not c.dots and keeps_weights(kept_bytes(c))
 
@@ -557,14 +562,14 @@ cdef void correlate_kept(Correlation *c, int threads) except *:
     """Pack all weights in a phase that a plan runs only after they have changed, then run the tasks."""
     cdef char *scratch = <char *> borrow_parts(threads, c.scratch_bytes, kept_bytes(c))
     cdef task_phase[2] both = [
-        task_phase(pack_columns, views_of(c) * c.x.groups * c.nc_blocks), task_phase(correlate_task, tasks_of(c))]
+        task_phase(pack_columns, packing_tasks(c)), task_phase(correlate_task, tasks_of(c))]
     c.kept = <float *> (scratch + threads * c.scratch_bytes)
     with nogil:
         pack_and_run(both, 2, c, sizeof(Correlation), threads, scratch, c.scratch_bytes)
     give_scratch_back(scratch)
 
 
-cdef inline int64_t tasks_of(const Correlation *c) noexcept nogil:
+cdef int64_t tasks_of(const Correlation *c) noexcept nogil:
     return c.cut.row_blocks * c.cut.column_blocks * c.x.groups * c.nc_blocks
 
 
@@ -579,9 +584,18 @@ def conv(
 ):
     """y = act(bias + x * w), a cross-correlation; if `dots`, few channels CO are computed as dot products"""
     cdef Correlation c
-    cdef int64_t groups = groups_of(x.shape[x.ndim - 1], w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
     if cnp.PyArray_SIZE(y) == 0:
         return
+    describe(&c, convolution, x, w, bias, y, activation, alpha)
+    c.dots = dots
+    correlate(&c, 1)
+
+
+cdef void describe(
+    Correlation *c, convolution, cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, int activation, float alpha
+) except *:
+    """Set the sizes and pointers of a cross-correlation, not as dot products."""
+    cdef int64_t groups = groups_of(x.shape[x.ndim - 1], w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
     c.x = forward_image(convolution, x, w, y, groups)
     c.w = floats(w, cnp.PyArray_SIZE(w))
     c.kernel_rows, c.kernel_columns = c.x.v.taps, c.x.h.taps
@@ -590,8 +604,7 @@ def conv(
     c.bias = <float *> NULL if bias is None else floats(bias, co)
     c.y = floats(y, pixels_of(&c.x) * co)
     c.activation, c.alpha = activation, alpha
-    c.dots = dots
-    correlate(&c, 1)
+    c.dots = False
 
 
 def conv_backward_input(

@@ -26,7 +26,6 @@ from fastconv._core cimport (
     give_scratch_back,
     grouped_kernel,
     grouped_tile,
-    kernel_table,
     pack_and_run,
     run_phases,
     size_product,
@@ -58,16 +57,7 @@ cdef enum:
     CHUNKS = 16                            # partial sums of a kernel's gradient
     MOST_PARTIAL_FLOATS = 1 << 20          # in all these partial sums
     LOADS = 4                              # a multiply-add waits for memory: it counts LOADS times
-    LANES = 16                             # of the widest vector
     AHEAD = 32                             # outputs between a tile of a long row and the tile that it fetches
-
-
-cdef struct Way:
-    # A spatial axis of a convolution, or of its gradient with respect to x. If `backward`, x is dy, and the outputs are
-    # pixels of dx.
-    bint backward
-    int64_t inputs, outputs, taps, stride, dilation, before
-    int64_t phases                         # of the outputs; each phase has its own axis
 
 
 cdef Way way_of(
@@ -87,34 +77,6 @@ cdef Axis phase_axis(const Way *way, int64_t phase) noexcept nogil:
     if way.backward:
         return backward_axis(way.outputs, way.inputs, way.taps, way.stride, way.dilation, way.before, phase)
     return forward_axis(way.inputs, way.outputs, way.taps, way.stride, way.dilation, way.before)
-
-
-cdef struct Grouped:
-    # y[.., c] = act(bias[c] + sum over taps i, j and k of x[window, c // co * ci + k] * w(i, j)[k, c]),
-    # or the gradient with respect to w
-    const kernel_table *table
-    int fetch
-    const float *x
-    int64_t images, x_channels
-    int64_t groups, ci, co                 # channels of a group in x and in y
-    const float *w
-    int64_t w_tap, w_row                   # floats to the next tap of the kernel, and to the next channel k
-    int64_t w_floats
-    float *transposed                      # w with its channels exchanged, if the tiles read it so: scratch memory
-    const float *bias
-    float *y                               # the output, or dy, which is read
-    int64_t y_channels
-    int64_t activation
-    float alpha
-    float *dw
-    float *partials                        # dw of all chunks except the first
-    Way d, v, h                            # depth, vertical, horizontal
-    # A task is a block of the pixels of a plane of an image times a slice of the channels
-    int64_t planes, rows, row_blocks, columns, column_blocks, slice, slices
-    int64_t chunk, chunks                  # blocks in a chunk
-    int32_t lanes[LANES]
-    int64_t pixels, segments               # capacity: pointers to pixels, and offsets
-    int64_t scratch_bytes
 
 
 cdef struct Axes:
@@ -423,6 +385,10 @@ cdef void measure_scratch(Grouped *g) noexcept nogil:
         sizeof(float) * zero_floats(g) + size_product(sizeof(void *), g.pixels + 2 * g.segments) + 63) // 64 * 64
 
 
+cdef int64_t tasks_of(const Grouped *g) noexcept nogil:
+    return g.images * g.planes * g.row_blocks * g.column_blocks * g.slices
+
+
 cdef double work_of(const Grouped *g) noexcept nogil:
     """Return the number of multiply-adds, as `threads_for` counts them."""
     cdef double pixels = <double> g.images * min(
@@ -433,13 +399,12 @@ cdef double work_of(const Grouped *g) noexcept nogil:
 cdef void correlate(Grouped *g, bint exchange) except *:
     """Run the tasks of a correlation; if `exchange`, with the input and output channels of w exchanged."""
     cut(g)
-    cdef int64_t tasks = g.images * g.planes * g.row_blocks * g.column_blocks * g.slices
     cdef int64_t taps = g.w_floats // g.w_tap
     cdef int threads = threads_for(work_of(g))
     cdef char *scratch = <char *> borrow_parts(
         threads, g.scratch_bytes, g.w_floats * sizeof(float) if exchange else 0)
     cdef task_phase[2] phases = [
-        task_phase(transpose_tap, taps if exchange else 0), task_phase(correlate_block, tasks)]
+        task_phase(transpose_tap, taps if exchange else 0), task_phase(correlate_block, tasks_of(g))]
     if exchange:
         g.transposed = <float *> (scratch + threads * g.scratch_bytes)
     with nogil:

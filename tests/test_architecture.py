@@ -39,6 +39,7 @@ LEVELS = (
     {
         "_arrays",
         "_conv",
+        "_conv_depthwise",
         "_conv_gradient",
         "_conv_spread",
         "_elementwise",

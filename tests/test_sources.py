@@ -14,6 +14,7 @@ SOURCES = Path(__file__).parents[1] / "fastconv"
 MODULES = [
     "_arrays",
     "_conv",
+    "_conv_depthwise",
     "_conv_gradient",
     "_conv_spread",
     "_core",

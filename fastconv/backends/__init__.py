@@ -10,14 +10,16 @@ from typing import Any
 import fastconv._core as _core
 import fastconv.config as config
 from fastconv._elementwise import BINARY, UNARY
+from fastconv.backends.cpu import depth_first
 from fastconv.backends.cpu.backend import Cpu
 from fastconv.backends.cpu.explain import explain_conv
 from fastconv.backends.gpu import cudnn
 from fastconv.backends.gpu.backend import Gpu, gpu_backend
 from fastconv.backends.reference import Reference
-from fastconv.device import MissingGpuError, cupy, get_device, gpu_count, is_on_gpu
+from fastconv.device import MissingGpuError, cupy, get_device, gpu_count, gpu_number, is_on_gpu
+from fastconv.geometry import Convolution
 
-__all__ = ["backend_of", "explain_conv", "gpu_backend", "show_config"]
+__all__ = ["backend_of", "explain_conv", "gpu_backend", "joins", "show_config"]
 
 _cpu = Cpu()
 
@@ -29,6 +31,11 @@ def backend_of(*arrays: Any) -> Reference:
             if is_on_gpu(x):
                 return gpu_backend(x.device.id)
     return _cpu
+
+
+def joins(convolution: Convolution, depthwise: Convolution) -> bool:
+    """Return True if models compute faster with `Reference.conv_depthwise` than with two convolutions."""
+    return gpu_number() is None and depth_first.pays(convolution, depthwise)
 
 
 def show_config() -> None:

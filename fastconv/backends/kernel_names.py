@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastconv._conv_depthwise import conv_depthwise
 from fastconv.backends.cpu.algorithms.algorithm import DIRECTIONS
 from fastconv.backends.cpu.algorithms.choose import ALGORITHMS
 from fastconv.backends.cpu.algorithms.matmul import MATMUL, matmul_transposed
@@ -26,6 +27,7 @@ ALGORITHM_NAMES: dict[Callable[..., Any], str] = {
     },
     **{run: name for name, run in MATMUL.items()},
     matmul_transposed: "transposed",
+    conv_depthwise: "depth first",
 }
 PLAIN_CODE = {member for member in vars(Reference).values() if callable(member)}
 

@@ -98,6 +98,34 @@ class Reference(Backend):
             y[written] += self.xp.einsum("...gi,igo->...go", grouped[read], kernel, optimize=True)
         return self._finish(y.reshape(c.output_shape), bias, activation, alpha, out)
 
+    def conv_depthwise(
+        self,
+        x: Array,
+        w: Array,
+        bias: Array,
+        depthwise_kernel: Array,
+        depthwise_bias: Array,
+        *,
+        convolution: Convolution,
+        activation: str | None = None,
+        alpha: float = 0.0,
+        depthwise_convolution: Convolution,
+        depthwise_activation: str | None = None,
+        depthwise_alpha: float = 0.0,
+        out: Out = None,
+    ) -> Array:
+        """Return conv(conv(x, w, bias), depthwise_kernel, depthwise_bias), each with its activation."""
+        middle = self.conv(x, w, bias, convolution=convolution, activation=activation, alpha=alpha)
+        return self.conv(
+            middle,
+            depthwise_kernel,
+            depthwise_bias,
+            convolution=depthwise_convolution,
+            activation=depthwise_activation,
+            alpha=depthwise_alpha,
+            out=out,
+        )
+
     def conv_backward_input(
         self,
         dy: Array,

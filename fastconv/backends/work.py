@@ -20,6 +20,14 @@ def conv_flops(first: Shape, result: Shape, parameters: Mapping[str, Any]) -> in
     return 2 * convolution.pixels * prod(convolution.kernel_shape)
 
 
+def conv_depthwise_flops(first: Shape, result: Shape, parameters: Mapping[str, Any]) -> int:
+    """Return the sum of both convolutions."""
+    return sum(
+        conv_flops(first, result, {"convolution": parameters[name]})
+        for name in ("convolution", "depthwise_convolution")
+    )
+
+
 def matmul_flops(first: Shape, result: Shape, parameters: Mapping[str, Any]) -> int:
     """2 rows depth columns, for each matrix of a batch."""
     return 2 * prod(result) * first[-2 if parameters.get("transpose_a") else -1]
@@ -27,6 +35,7 @@ def matmul_flops(first: Shape, result: Shape, parameters: Mapping[str, Any]) -> 
 
 FLOPS: dict[Operation, Formula] = {
     Reference.conv: conv_flops,
+    Reference.conv_depthwise: conv_depthwise_flops,
     Reference.conv_backward_input: conv_flops,
     Reference.conv_backward_kernel: conv_flops,
     Reference.matmul: matmul_flops,

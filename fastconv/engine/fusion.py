@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from fastconv.backends import joins
 from fastconv.backends.launch import Operation
 from fastconv.backends.reference import Reference
 from fastconv.engine.primitive import Call, Primitive, Tensor
@@ -58,19 +59,22 @@ class FusionGraph:
 
 
 def fuse(steps: list[Call], kept: Iterable[Tensor], invariant: set[Tensor]) -> list[Call]:
-    """Return `steps` with neighbours merged according to RULES.
+    """Return `steps` with neighbours merged according to RULES, and then to LAST_RULES.
 
     Args:
         steps: in an order in which they can run.
         kept: tensors that are needed after the last step.
         invariant: tensors that are the same in every run until a variable is assigned.
     """
-    graph = FusionGraph(kept, invariant, steps)
-    for step in steps:
-        graph.names = step.names
-        if not any(rule(graph, step) for rule in RULES):
-            graph.append(step)
-    return list(graph.steps)
+    kept = list(kept)
+    for rules in (RULES, LAST_RULES):
+        graph = FusionGraph(kept, invariant, steps)
+        for step in steps:
+            graph.names = step.names
+            if not any(rule(graph, step) for rule in rules):
+                graph.append(step)
+        steps = list(graph.steps)
+    return steps
 
 
 def bias_into_product(graph: FusionGraph, step: Call) -> bool:
@@ -225,6 +229,20 @@ def sum_before_unpooling(graph: FusionGraph, step: Call) -> bool:
     return True
 
 
+def convolution_into_depthwise(graph: FusionGraph, step: Call) -> bool:
+    """depthwise(conv(x, w, b), k, c)  ->  conv_depthwise(x, w, b, k, c), if the result of conv exceeds the caches."""
+    conv = (
+        graph.sole_producer(step.inputs[0], (Reference.conv,)) if step.primitive.operation is Reference.conv else None
+    )
+    if conv is None or len(conv.inputs) != 3 or len(step.inputs) != 3 or step.outputs[0].dtype != np.float32:
+        return False
+    if not joins(conv.params["convolution"], step.params["convolution"]):
+        return False
+    params = {**conv.params, **{f"depthwise_{name}": value for name, value in step.params.items()}}
+    graph.replace(conv, Call(CONV_DEPTHWISE, (*conv.inputs, *step.inputs[1:]), params, step.outputs))
+    return True
+
+
 Rule = Callable[[FusionGraph, Call], bool]
 RULES: tuple[Rule, ...] = (
     padding_into_convolution,
@@ -238,8 +256,13 @@ RULES: tuple[Rule, ...] = (
     activation_before_unpooling,
     sum_before_unpooling,
 )
+LAST_RULES: tuple[Rule, ...] = (convolution_into_depthwise,)  # for products that are complete
 MULTIPLY = Primitive(Reference.multiply, lambda x, y: (x.shape, x.dtype))
 SCALE_SHIFT = Primitive(Reference.scale_shift, lambda x, scale, shift: (x.shape, x.dtype))
+CONV_DEPTHWISE = Primitive(
+    Reference.conv_depthwise,
+    lambda x, *_, depthwise_convolution, **__: (depthwise_convolution.output_shape, x.dtype),
+)
 
 
 def _either_way(step: Call, operation: Operation) -> list[tuple[Tensor, Tensor]]:

@@ -11,6 +11,7 @@ import fastconv
 from fastconv import layers
 from fastconv.backends.reference import Reference
 from fastconv.backends.work import count_flops
+from fastconv.geometry import Convolution
 from fastconv.models.steps import trace_step
 
 
@@ -35,6 +36,15 @@ def test_matmul():
     assert count_flops(Reference.matmul, (3, 4), (3, 5), {}) == 2 * 3 * 4 * 5
     assert count_flops(Reference.matmul, (4, 3), (3, 5), {"transpose_a": True}) == 2 * 3 * 4 * 5
     assert count_flops(Reference.matmul, (7, 3, 4), (7, 3, 5), {"transpose_b": True}) == 7 * 2 * 3 * 4 * 5
+
+
+def test_a_convolution_and_a_depthwise_convolution():
+    steps, padding = (1, 1), ((1, 1), (1, 1))
+    expansion = Convolution.of((2, 6, 5, 3), (1, 1, 3, 8), steps, ((0, 0), (0, 0)), steps)
+    depthwise = Convolution.of(expansion.output_shape, (3, 3, 1, 8), (2, 2), padding, steps)
+    parameters = {"convolution": expansion, "depthwise_convolution": depthwise}
+    products = 2 * 6 * 5 * 3 * 8 + 2 * 3 * 3 * 9 * 8
+    assert count_flops(Reference.conv_depthwise, (2, 6, 5, 3), (2, 3, 3, 8), parameters) == 2 * products
 
 
 def test_other_operations_count_only_bytes():

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastconv import ops
-from fastconv.engine import Plan, Trace, Variable
+from fastconv import config, ops
+from fastconv.backends.cpu import depth_first
+from fastconv.backends.gpu.transfer import to_host
+from fastconv.device import get_device
+from fastconv.engine import GradientTape, Plan, Trace, Variable
 from fastconv.engine.plan import evaluate
 from fastconv.engine.tree import leaves
 from tests.check import example
@@ -169,3 +172,98 @@ def test_folded_weights_follow_their_variables():
             variable.assign(variable.value + 0.25)
         wanted = np.maximum((ops.conv(x, net.w.value) + net.b.value) * net.s.value + net.t.value, 0)
         np.testing.assert_allclose(plan(x)[0], wanted)
+
+
+def inverted(n, x, between=ops.relu6, strides=1, last=ops.sigmoid):
+    """Expand, filter and activate: 3 channels to 16, in a depthwise convolution with padding."""
+    y = between(ops.conv(x, n.expansion) + n.shift)
+    return last(ops.depthwise_conv(ops.pad(y, ((0, 0), (1, 1), (1, 1), (0, 0))), n.filters, strides) + n.shift)
+
+
+class InvertedNet:
+    """Variables of an inverted residual block."""
+
+    def __init__(self, dtype):
+        self.expansion = Variable(example(1, 1, 3, 16).astype(dtype))
+        self.filters = Variable(example(3, 3, 16, 1, seed=1).astype(dtype))
+        self.shift = Variable(example(16, seed=2).astype(dtype))
+
+
+def inverted_plan(f, dtype="float32", gradient=False):
+    net, x = InvertedNet(dtype), example(2, 7, 6, 3).astype(dtype)
+    with Trace() as trace:
+        given = trace.input(x)
+        if gradient:
+            with GradientTape() as tape:
+                y = ops.sum(f(net, given))
+            outputs = [y, *tape.gradient(y, [net.expansion, net.filters, net.shift])]
+        else:
+            outputs = leaves(f(net, given))
+    plan = Plan([given], outputs, trace.reads)
+    feeds = {given: x, **{t: v.value for v, t in trace.reads.items()}}
+    for y, wanted in zip(plan(x), evaluate(outputs, feeds)):
+        np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-5)
+    return plan, [step.primitive.name for step in plan.steps if step.primitive.view is None]
+
+
+@pytest.fixture
+def tiny_cache(monkeypatch):
+    """Let every convolution exceed the caches."""
+    if get_device() != "cpu":
+        pytest.skip("GPUs compute two convolutions")
+    monkeypatch.setattr(depth_first, "MOST_CACHED", 0)
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("between", [ops.relu6, ops.sigmoid, lambda x: x])
+def test_a_depthwise_convolution_joins_the_convolution_before_it(tiny_cache, between, strides):
+    assert inverted_plan(lambda n, x: inverted(n, x, between, strides))[1] == ["conv_depthwise"]
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+def test_joined_convolutions_keep_their_bits(tiny_cache, monkeypatch, strides):
+    joined, steps = inverted_plan(lambda n, x: inverted(n, x, strides=strides))
+    monkeypatch.setattr(depth_first, "MOST_CACHED", 1 << 40)
+    two, other_steps = inverted_plan(lambda n, x: inverted(n, x, strides=strides))
+    assert (steps, other_steps) == (["conv_depthwise"], ["conv", "conv"])
+    x = example(2, 7, 6, 3, seed=9)
+    np.testing.assert_array_equal(joined(x)[0], two(x)[0])
+
+
+@pytest.mark.parametrize(
+    ("f", "dtype", "gradient"),
+    [
+        pytest.param(inverted, "float64", False, id="float64"),
+        pytest.param(inverted, "float32", True, id="gradients read the result between them"),
+        pytest.param(
+            lambda n, x: (lambda y: [y, ops.depthwise_conv(y, n.filters, padding="same") + n.shift])(
+                ops.conv(x, n.expansion) + n.shift
+            ),
+            "float32",
+            False,
+            id="the result between them is an output",
+        ),
+        pytest.param(
+            lambda n, x: ops.depthwise_conv(ops.conv(x, n.expansion), n.filters) + n.shift,
+            "float32",
+            False,
+            id="no bias",
+        ),
+        pytest.param(lambda n, x: inverted(n, x, ops.softmax), "float32", False, id="a softmax between them"),
+    ],
+)
+def test_other_convolutions_are_not_joined(tiny_cache, f, dtype, gradient):
+    assert "conv_depthwise" not in inverted_plan(f, dtype, gradient)[1]
+
+
+def test_small_convolutions_are_not_joined():
+    assert "conv_depthwise" not in inverted_plan(inverted)[1]
+
+
+def test_a_joined_plan_runs_on_another_device(tiny_cache, fake_gpu):
+    plan, steps = inverted_plan(inverted)
+    assert steps == ["conv_depthwise"]
+    x = example(2, 7, 6, 3, seed=9)
+    wanted = plan(x)[0]
+    with config.device("gpu"):
+        np.testing.assert_allclose(to_host(plan(x)[0]), wanted, rtol=1e-5, atol=1e-5)

@@ -8,6 +8,8 @@ import numpy as np
 
 import fastconv._image as _image
 from fastconv._arrays import contiguous, dense_float32, output_array
+from fastconv._conv_depthwise import conv_depthwise
+from fastconv.backends.cpu import depth_first
 from fastconv.backends.cpu.algorithms.choose import choose
 from fastconv.backends.cpu.algorithms.matmul import MATMUL, choose_matmul, matmul_transposed
 from fastconv.backends.cpu.kernel import CpuKernel, float32, is_filled, run_into
@@ -50,6 +52,31 @@ class Cpu(CpuStream):
         y = output_array(out, convolution.output_shape)
         run = choose("forward", convolution).run
         return Launch(y, run, (convolution, x, w, bias, y, ACTIVATION_NUMBERS[activation], alpha))
+
+    @float32(Reference.conv_depthwise)
+    def conv_depthwise(
+        self,
+        x,
+        w,
+        bias,
+        depthwise_kernel,
+        depthwise_bias,
+        *,
+        convolution,
+        activation=None,
+        alpha=0.0,
+        depthwise_convolution,
+        depthwise_activation=None,
+        depthwise_alpha=0.0,
+        out=None,
+    ):
+        """A kernel for both convolutions, or the reference, which runs a kernel for each."""
+        if not depth_first.computes(convolution, depthwise_convolution):
+            return None
+        y = output_array(out, depthwise_convolution.output_shape)
+        geometry, arrays = (convolution, depthwise_convolution), (x, w, bias, depthwise_kernel, depthwise_bias, y)
+        numbers = ACTIVATION_NUMBERS[activation], alpha, ACTIVATION_NUMBERS[depthwise_activation], depthwise_alpha
+        return Launch(y, conv_depthwise, (*geometry, *arrays, *numbers))
 
     @float32(Reference.conv_backward_input)
     def conv_backward_input(self, dy, w, bias=None, *, convolution, activation=None, alpha=0.0, out=None):
