@@ -104,6 +104,7 @@ KEPT = {
         "conv1/1 conv1/2 sum",
     ),
     "a stride of rows, with windows": (lambda n, x: n.conv(n.conv(x, 3), strides=(2, 1)), "conv3/1 conv1/21"),
+    "large windows": (lambda n, x: n.conv(n.conv(x, 9, padding=((5, 5), (5, 5))), 1, 2), "conv9/1 conv1/2"),
     "elementwise steps of the input": (lambda n, x: n.conv(ops.relu(x * 2.0), strides=2), "multiply activate conv1/2"),
     "weights": (lambda n, x: ops.conv(n.array(1, 5, 9, 7), n.conv(x), 2), "conv1/1 conv2/2"),
     "a single pixel": (lambda n, x: n.conv(n.conv(x, 7), strides=2), "conv7/1 conv1/1"),
