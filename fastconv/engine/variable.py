@@ -189,6 +189,12 @@ class Variable(Operand):
             trace.assign(self, value)
         return self
 
+    def fill(self, write: Callable[[np.ndarray], None]) -> None:
+        """Let `write` put a value into the array itself, outside of traces, so that no copy of the value is needed."""
+        write(self.buffer)
+        self._ahead = None
+        self.version += 1
+
     def assign_add(self, value: ArrayLike) -> Variable:
         """Add `value`, of the variable's shape or broadcast to it, and return the variable."""
         return self.assign(self + value)
@@ -249,8 +255,8 @@ def first_value(
         array = np.array(given, dtype=dtype or natural_dtype(initializer), order="C")
         return native(numbers("Variable", array))
     sizes = known_sizes(initializer, shape)
-    if initializer is without_memory:
-        empty: np.ndarray = without_memory(sizes, dtype or config.floatx())
+    if initializer in (without_memory, np.zeros):  # new memory, which needs no copy
+        empty: np.ndarray = initializer(sizes, dtype or config.floatx())
         return empty
     value = native(np.array(initializer(sizes, dtype or config.floatx()), dtype=dtype or config.floatx(), order="C"))
     if value.shape != sizes:

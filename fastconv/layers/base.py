@@ -54,7 +54,7 @@ from fastconv.typing import (
     ShapeLike,
     Tree,
 )
-from fastconv.utils.memory import check_memory
+from fastconv.utils.memory import are_weights_assigned_later, check_memory
 from fastconv.utils.naming import unique_name
 from fastconv.utils.nesting import allow_nesting
 from fastconv.window import NAMED_PADDINGS, standardize_padding
@@ -300,8 +300,9 @@ class Layer:
         only_shape = getattr(_context, "shapes_only", False)
         if not only_shape:
             check_memory(f"{self.name}/{name}", shape, dtype)
+        initializer = np.zeros if are_weights_assigned_later() else initializers.get(initializer)
         variable = Variable(
-            without_memory if only_shape else initializers.get(initializer),
+            without_memory if only_shape else initializer,
             shape,
             dtype,
             trainable,

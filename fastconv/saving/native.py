@@ -8,23 +8,23 @@ A file holds arrays named ``weights/000000/conv2d/kernel``, in the order of `mod
 from __future__ import annotations
 
 import io
-import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 import fastconv.saving.zipped as zipped
 from fastconv.engine import Variable
-from fastconv.engine.interrupts import assign_all
 from fastconv.models.model import Model
 from fastconv.saving.building import build_model, optimizer_state, other_state
 from fastconv.saving.matching import Pairs, as_json, fitted, parse
 from fastconv.saving.names import storable
+from fastconv.saving.stored import StoredArray
 from fastconv.serialization import serialize
 from fastconv.utils.endings import ABOUT_SAFETENSORS
-from fastconv.utils.files import DAMAGE
+from fastconv.utils.memory import weights_assigned_later
 
 FORMAT = 1
 
@@ -54,13 +54,20 @@ class NativeFormat:
 
     def load(self, filepath: str, compile: bool) -> Any:
         """Return the model in a file. Raises ValueError if there is no model, or its parts do not fit."""
-        text, arrays = self.decode(filepath)
+        with self.opened(filepath) as (text, arrays):
+            return self._built(text, arrays, compile)
+
+    def _built(self, text: str, arrays: Mapping[str, Any], compile: bool) -> Any:
+        """Return the model of a configuration with the values of its variables."""
         config = parse(text)
         if config.get("format") != FORMAT or not {"model", "build_shape", "compile"} <= set(config):
             raise ValueError(f"a file of Model.save is needed. Received: {sorted(config)}")
-        model = build_model(config["model"], config["build_shape"], config["compile"] if compile else None)
+        with weights_assigned_later():
+            model = build_model(config["model"], config["build_shape"], config["compile"] if compile else None)
         pairs = _pairs("weights", model.weights, arrays) + _pairs("seeds", other_state(model), arrays)
-        assign_all(pairs + (_pairs("optimizer", optimizer_state(model), arrays) if model.optimizer is not None else []))
+        pairs += _pairs("optimizer", optimizer_state(model), arrays) if model.optimizer is not None else []
+        for variable, array in pairs:
+            fill(variable, array)
         return model
 
     def weights(self, model: Model, filepath: str, skipped: list[str] | None = None) -> Pairs:
@@ -74,6 +81,11 @@ class NativeFormat:
     def decode(self, filepath: str) -> tuple[str, dict[str, np.ndarray]]:
         """Return (text, arrays) of a file, read completely before anything is changed."""
         raise NotImplementedError
+
+    @contextmanager
+    def opened(self, filepath: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Inside `with`, give the text of a file and its arrays, of which some may be `StoredArray`."""
+        yield self.decode(filepath)
 
 
 class Npz(NativeFormat):
@@ -89,10 +101,15 @@ class Npz(NativeFormat):
         return buffer.getvalue()
 
     def decode(self, filepath: str) -> tuple[str, dict[str, np.ndarray]]:
+        with self.opened(filepath) as (text, arrays):
+            return text, {name: array.read() for name, array in arrays.items()}
+
+    @contextmanager
+    def opened(self, filepath: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         with zipped.opened(filepath) as archive:
             names = [name for name in archive.namelist() if name.endswith(".npy")]
-            arrays = {name[:-4]: _array(name, archive.read(name)) for name in names}
-            return archive.read("config.json").decode(), arrays
+            arrays = {name[:-4]: StoredArray(archive, name) for name in names}
+            yield archive.read("config.json").decode(), arrays
 
 
 class Safetensors(NativeFormat):
@@ -123,20 +140,12 @@ def _pairs(
     return fitted(group, variables, [arrays[key] for key in sorted(arrays) if key.startswith(f"{group}/")], skipped)
 
 
-def _array(name: str, content: bytes) -> np.ndarray:
-    """Return the array of an .npy file. Raises ValueError if its length does not match its header."""
-    file = io.BytesIO(content)
-    try:
-        version = np.lib.format.read_magic(file)
-        head = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, is_fortran, dtype = head(file)
-    except (ValueError, *DAMAGE) as error:  # the header is an expression of Python
-        reason = f"{type(error).__name__}: {error}"
-        raise ValueError(f"{name}: an array must begin with a head as NumPy writes it. Received: {reason}") from error
-    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(content) - file.tell():
-        raise ValueError(f"{name}: an array must be as long as its shape says. Received: shape={shape} of {dtype}")
-    flat = np.frombuffer(content, dtype, offset=file.tell())
-    return flat.reshape(shape, order="F" if is_fortran else "C")
+def fill(variable: Variable, array: Any) -> None:
+    """Give `variable` the values of an array, which is read directly into its memory if it is stored as it shall be."""
+    if isinstance(array, StoredArray) and array.is_like(variable):
+        variable.fill(array.read_into)
+    else:
+        variable.assign(array.read() if isinstance(array, StoredArray) else array)
 
 
 def _safetensors() -> Any:

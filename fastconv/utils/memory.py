@@ -1,4 +1,4 @@
-"""Limits on the memory of a weight, checked before it is allocated."""
+"""Limits on the memory of a weight, checked before it is allocated, and weights whose first values nobody reads."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from fastconv.typing import DTypeLike
 MOST_EXPANSION = 1032 * 8
 
 _limit: ContextVar[float] = ContextVar("limit", default=math.inf)
+_assigned_later: ContextVar[bool] = ContextVar("assigned_later", default=False)
 
 
 @contextmanager
@@ -26,6 +27,21 @@ def weights_of_file(size: int) -> Iterator[None]:
         yield
     finally:
         _limit.reset(scope)
+
+
+@contextmanager
+def weights_assigned_later() -> Iterator[None]:
+    """Inside `with`, let new weights begin with zeros, since all of them will be assigned before they are read."""
+    scope = _assigned_later.set(True)
+    try:
+        yield
+    finally:
+        _assigned_later.reset(scope)
+
+
+def are_weights_assigned_later() -> bool:
+    """Return True inside `weights_assigned_later`."""
+    return _assigned_later.get()
 
 
 def check_memory(name: str, shape: Sequence[int], dtype: DTypeLike | None) -> None:
