@@ -122,6 +122,7 @@ cdef extern from "kernels.h" nogil:
         int *gemm_height
         void (*(*f32_gemm)[15])(const gemm_tile *tile) noexcept nogil
         grouped_kernel (*f32_grouped)[3][8][9]
+        grouped_kernel f32_grouped_pair[9]
         grouped_kernel (*f32_grouped_gradient)[3][8][9]
         void (*f32_pack_rows)(
             float *to, int64_t width, const float *source, int64_t rows, int64_t step, int64_t columns) noexcept nogil

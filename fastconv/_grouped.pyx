@@ -54,6 +54,7 @@ cdef enum:
     KERNEL_FLOATS = 1 << 13                # of the kernel, for the same reason: 32 KB
     LINE = 256                             # pixels of a row in a block
     BLOCK_FLOATS = 1 << 16                 # of y in a block: 256 KB
+    CACHED_FLOATS = 1 << 18                # of x that a second-level cache may hold: 1 MB
     CHUNKS = 16                            # partial sums of a kernel's gradient
     MOST_PARTIAL_FLOATS = 1 << 20          # in all these partial sums
     LOADS = 4                              # a multiply-add waits for memory: it counts LOADS times
@@ -118,8 +119,11 @@ cdef Lines lay_lines(const Grouped *g, const Axis *h, int64_t outputs) noexcept 
 
 
 cdef inline int64_t pixel_rows(const Axis *v, int64_t outputs) noexcept nogil:
-    """Return the number of input rows from the first to the last that `outputs` rows of outputs read."""
-    return (outputs - 1) * v.stride + (v.taps - 1) * v.step + 1 if v.taps else 0
+    """Return the number of input rows that are listed for `outputs` rows of outputs.
+
+    They end with the last row that the next two rows of outputs would read, which the last tiles prefetch.
+    """
+    return (outputs + 1) * v.stride + (v.taps - 1) * v.step + 1 if v.taps else 0
 
 
 cdef inline void list_line(
@@ -145,7 +149,7 @@ cdef void list_pixels(
     cdef int64_t t, row, p, i, id, ih, iw, inputs
     for t in range(a.d.taps):
         id = r.plane * a.d.stride + a.d.first + t * a.d.step
-        for row in range(pixel_rows(&a.v, r.rows + 1)):
+        for row in range(pixel_rows(&a.v, r.rows)):
             ih = r.row * a.v.stride + a.v.first + row
             inputs = a.h.inputs if 0 <= id < a.d.inputs and 0 <= ih < a.v.inputs else 0
             for p in range(lines.phases):
@@ -166,7 +170,7 @@ cdef int64_t list_segments(
     for t in range(a.d.taps):
         for i in range(a.v.taps):
             for j in range(parts):
-                line_offsets[j] = (t * pixel_rows(&a.v, rows + 1) + i * a.v.step) * row + j * lines.segment
+                line_offsets[j] = (t * pixel_rows(&a.v, rows) + i * a.v.step) * row + j * lines.segment
                 w_offsets[j] = g.w_tap * (
                     (kernel_element(&a.d, t) * g.v.taps + kernel_element(&a.v, i)) * g.h.taps
                     + kernel_element(&a.h, j * lines.taps))
@@ -236,10 +240,16 @@ cdef void sweep(
 cdef inline void fetch_ahead(
     const Grouped *g, const Axes *a, const Region *r, const Lines *lines, grouped_tile *tile
 ) noexcept nogil:
-    """Prefetch the tile below, or a later tile of the same row if there is only a single, long row."""
+    """Prefetch the tile below, or a later tile of the same row if there is only a single, long row.
+
+    Nothing is prefetched if the second cache may hold all pixels.
+    """
     cdef bint along = r.rows == 1 and lines.elements >= 2 * AHEAD * lines.stride
     cdef int64_t fresh_rows = min(max(a.v.stride // max(a.v.step, 1), 1), a.v.taps)
-    tile.fresh = tile.segments - a.h.taps // lines.taps * fresh_rows
+    cdef int64_t pixels = g.images * a.d.inputs * a.v.inputs * a.h.inputs
+    tile.fresh = tile.segments
+    if pixels * g.x_channels > CACHED_FLOATS:
+        tile.fresh -= a.h.taps // lines.taps * fresh_rows
     tile.y_next = AHEAD * tile.y_step if along else a.v.y_step * a.h.y_size * g.y_channels
     tile.next = AHEAD * lines.stride if along else a.v.stride * lines.phases * lines.count * lines.elements
 
@@ -253,25 +263,39 @@ cdef inline float *output_of(
     return g.y + channel + g.y_channels * (line * a.h.y_size + a.h.y_first + (r.column + column) * a.h.y_step)
 
 
+cdef inline const grouped_kernel *pairs_of(
+    const Grouped *g, const grouped_kernel *kernels, const Axes *a, const Lines *lines
+) noexcept nogil:
+    """Return the tiles of two rows, by height; NULL if there are none for such windows."""
+    cdef bint depthwise = kernels == &g.table.f32_grouped[0][0][0][0] and g.fetch == FETCH_SAME
+    cdef bint square = a.d.taps == 1 and a.v.taps == a.h.taps == lines.taps == 3
+    cdef bint plain = a.v.stride == a.v.step == lines.stride == 1
+    return &g.table.f32_grouped_pair[0] if depthwise and square and plain else <const grouped_kernel *> NULL
+
+
 cdef void run_tiles(
     const Grouped *g, const grouped_kernel *kernels, grouped_tile *tile, const Axes *a, const Region *r,
     const Lines *lines, const float **pixels, int64_t channel
 ) noexcept nogil:
-    """Run the tiles of a block, row by row of each phase of its columns."""
+    """Run the tiles of a block, one or two rows at a time of each phase of its columns."""
     cdef const grouped_kernel *heights = kernels + (
         (g.fetch * (GROUPED_STRIDE + 1) + lines.stride) * (GROUPED_TAPS + 1) + lines.taps) * (GROUPED_ROWS + 1)
-    cdef int64_t p, row, first, count, height
+    cdef const grouped_kernel *pairs = pairs_of(g, kernels, a, lines)
+    cdef int64_t p, row, rows, first, count, height
     for p in range(lines.phases):
         count = ceil_div(r.columns - p, lines.phases)
-        for row in range(r.rows):
+        row = 0
+        while row < r.rows:
+            rows = 2 if pairs != NULL and pairs[1] != NULL and row + 1 < r.rows else 1
             first = 0
             while first < count:
                 height = tile_rows(count - first)
                 tile.pixels = pixels + (
                     (row * a.v.stride * lines.phases + p) * lines.count * lines.elements + first * lines.stride)
                 tile.y = output_of(g, a, r, row, p + first * lines.phases, channel)
-                heights[height](tile)
+                (pairs if rows == 2 else heights)[height](tile)
                 first += height
+            row += rows
 
 
 cdef grouped_tile start_tile(const Grouped *g, int64_t channel) noexcept nogil:
@@ -378,7 +402,7 @@ cdef void measure_scratch(Grouped *g) noexcept nogil:
         a = phase_axes(g, phase)
         lines = lay_lines(g, &a.h, g.columns)
         g.pixels = max(
-            g.pixels, size_product(pixel_rows(&a.v, g.rows + 1), lines.phases * lines.count * lines.elements))
+            g.pixels, size_product(pixel_rows(&a.v, g.rows), lines.phases * lines.count * lines.elements))
     g.pixels = size_product(g.pixels, g.d.taps)
     g.segments = g.d.taps * g.v.taps * g.h.taps
     g.scratch_bytes = (

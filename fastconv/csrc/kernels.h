@@ -248,6 +248,7 @@ typedef struct {
 
     /* Tiles of grouped convolutions and of their kernels' gradients, by [fetch][stride][taps][rows]; NULL: no such tile. */
     grouped_kernel f32_grouped[FETCHES][GROUPED_STRIDE + 1][GROUPED_TAPS + 1][GROUPED_ROWS + 1];
+    grouped_kernel f32_grouped_pair[GROUPED_ROWS + 1];    /* two rows of 3 x 3 windows, stride 1, by outputs of a row */
     grouped_kernel f32_grouped_gradient[FETCHES][GROUPED_STRIDE + 1][GROUPED_TAPS + 1][GROUPED_ROWS + 1];
 
     /* Functions by their names; tile_elementwise.h, tile_update.h. The first binary function is addition. */

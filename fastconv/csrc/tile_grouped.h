@@ -44,17 +44,22 @@ INLINE int grouped_meets(int i, int k, const int stride, const int height) {
     return i >= k && (i - k) % stride == 0 && (i - k) / stride < height;
 }
 
+/* The finished sums of a row of outputs. */
+INLINE void grouped_write(const grouped_tile *t, float *y, vec *sums, const int height, int64_t left) {
+    if (is_clamp(t->activation)) {
+        const vec ceiling = clamp_ceiling(t->activation, t->alpha);
+        UNROLL for (int r = 0; r < height; r++) sums[r] = v_min(ceiling, v_max(v_set(0), sums[r]));
+    }
+    UNROLL for (int r = 0; r < height; r++) v_write(y + r * t->y_step, sums[r], left);
+}
+
 INLINE void grouped_vector(
     const grouped_tile *t, int64_t c, int64_t left, const int fetch, const int taps, const int stride, const int height) {
     const int64_t source = grouped_source(t, c, fetch), depth = fetch == FETCH_SAME ? 1 : t->depth;
     const vec start = t->bias ? v_read(t->bias + c, left) : v_set(0);
-    const int64_t y_step = t->y_step;
     float *y = t->y + c;
     vec sums[GROUPED_ROWS];
-    UNROLL for (int r = 0; r < height; r++) {
-        sums[r] = start;
-        __builtin_prefetch(y + t->y_next + r * y_step, 1, 2);
-    }
+    UNROLL for (int r = 0; r < height; r++) sums[r] = start;
     for (int64_t s = 0; s < t->segments; s++) {
         const float *const *line = t->pixels + t->line_offsets[s];
         const float *w = t->w + t->w_offsets[s] + c;
@@ -71,17 +76,13 @@ INLINE void grouped_vector(
             }
         }
     }
-    if (is_clamp(t->activation)) {
-        const vec ceiling = clamp_ceiling(t->activation, t->alpha);
-        UNROLL for (int r = 0; r < height; r++) sums[r] = v_min(ceiling, v_max(v_set(0), sums[r]));
-    }
-    UNROLL for (int r = 0; r < height; r++) v_write(y + r * y_step, sums[r], left);
+    grouped_write(t, y, sums, height, left);
 }
 
-/* Applied to the finished tile. */
-static __attribute__((noinline)) void grouped_activate(const grouped_tile *t, int height) {
+/* Applied to a finished row of outputs. */
+static __attribute__((noinline)) void grouped_activate(const grouped_tile *t, float *y, int height) {
     for (int r = 0; r < height; r++)
-        f32_activate(t->y + r * t->y_step, t->y + r * t->y_step, t->columns, t->activation, t->alpha, 0);
+        f32_activate(y + r * t->y_step, y + r * t->y_step, t->columns, t->activation, t->alpha, 0);
 }
 
 INLINE void grouped_gradient_vector(
@@ -115,7 +116,7 @@ INLINE void grouped_gradient_vector(
         int64_t c = 0;                                                                                            \
         for (; c + LANES <= t->columns; c += LANES) grouped_vector(t, c, LANES, fetch, taps, stride, height);     \
         if (c < t->columns) grouped_vector(t, c, t->columns - c, fetch, taps, stride, height);                    \
-        if (follows_tile(t->activation)) grouped_activate(t, height);                                             \
+        if (follows_tile(t->activation)) grouped_activate(t, t->y, height);                                       \
     }                                                                                                             \
     static void f32_grouped_gradient_##fetch##_##taps##_##stride##_##height(const grouped_tile *t) {              \
         int64_t c = 0;                                                                                            \
@@ -124,6 +125,47 @@ INLINE void grouped_gradient_vector(
         if (c < t->columns) grouped_gradient_vector(t, c, t->columns - c, fetch, taps, stride, height);           \
     }
 FOR_EACH_GROUPED_TILE(DEFINE_GROUPED_TILE)
+
+/* Two rows of outputs, `y_next` floats apart, of a depthwise convolution with 3 x 3 taps and stride 1. Both use the lines of pixels that
+ * they share while these are in registers. An output is summed in the same order as in a tile of a single row. */
+#if VECTOR_REGISTERS == 32
+INLINE void grouped_pair_vector(const grouped_tile *t, int64_t c, int64_t left, const int height) {
+    enum { TAPS = 3, LINES = TAPS + 1 };
+    const vec start = t->bias ? v_read(t->bias + c, left) : v_set(0);
+    const int64_t next_line = t->line_offsets[1] - t->line_offsets[0];
+    vec sums[2][GROUPED_ROWS], weights[TAPS][TAPS];
+    UNROLL for (int s = 0; s < TAPS; s++)
+        UNROLL for (int k = 0; k < TAPS; k++) weights[s][k] = v_read(t->w + t->w_offsets[s] + c + k * t->w_tap, left);
+    UNROLL for (int row = 0; row < 2; row++)
+        UNROLL for (int r = 0; r < height; r++) sums[row][r] = start;
+    UNROLL for (int i = 0; i < LINES; i++) {
+        const float *const *line = t->pixels + t->line_offsets[0] + i * next_line;
+        if (i >= 2 && t->fresh < t->segments) grouped_prefetch(line + 2 * next_line, c, height);
+        UNROLL_LINE for (int j = 0; j < height - 1 + TAPS; j++) {
+            const vec x = v_read(line[j] + c, left);
+            UNROLL for (int row = 0; row < 2; row++)
+                if (i >= row && i < row + TAPS)
+                    UNROLL for (int k = 0; k < TAPS; k++)
+                        if (grouped_meets(j, k, 1, height)) sums[row][j - k] = v_fma(x, weights[i - row][k], sums[row][j - k]);
+        }
+    }
+    UNROLL for (int row = 0; row < 2; row++) grouped_write(t, t->y + row * t->y_next + c, sums[row], height, left);
+}
+
+#define FOR_EACH_GROUPED_PAIR(X) X(1) X(2) X(4) X(7) X(8)
+#define DEFINE_GROUPED_PAIR(height)                                                                        \
+    static void f32_grouped_pair_##height(const grouped_tile *t) {                                         \
+        int64_t c = 0;                                                                                     \
+        for (; c + LANES <= t->columns; c += LANES) grouped_pair_vector(t, c, LANES, height);              \
+        if (c < t->columns) grouped_pair_vector(t, c, t->columns - c, height);                             \
+        if (follows_tile(t->activation))                                                                   \
+            for (int row = 0; row < 2; row++) grouped_activate(t, t->y + row * t->y_next, height);         \
+    }
+FOR_EACH_GROUPED_PAIR(DEFINE_GROUPED_PAIR)
+#define GROUPED_PAIR_TABLE_ENTRY(height) [height] = f32_grouped_pair_##height,
+#else
+#define FOR_EACH_GROUPED_PAIR(X)
+#endif
 
 #define GROUPED_TABLE_ENTRY(fetch, taps, stride, height) \
     [fetch][stride][taps][height] = f32_grouped_##fetch##_##taps##_##stride##_##height,

@@ -163,6 +163,24 @@ def test_same_bits_on_any_number_of_threads(isa, rng, threads, x_shape, w_shape)
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("activation", [None, "clipped_relu", "tanh"])
+@pytest.mark.parametrize(("rows", "columns", "channels"), [(2, 1, 16), (3, 2, 5), (4, 5, 33), (5, 7, 48), (7, 19, 130)])
+def test_two_rows_at_a_time_have_the_bits_of_one(isa, rng, activation, rows, columns, channels):
+    x = rng.standard_normal((2, rows + 2, columns + 2, channels)).astype(np.float32)
+    w, bias = rng.standard_normal((3, 3, 1, channels)).astype(np.float32), np.arange(channels, dtype=np.float32)
+    window = {
+        "strides": (1, 1),
+        "padding": ((0, 0), (0, 0)),
+        "dilation": (1, 1),
+        "activation": activation,
+        "alpha": 6.0,
+    }
+    y = cpu.conv(x, w, bias, **window)
+    for row in range(rows):
+        alone = cpu.conv(np.ascontiguousarray(x[:, row : row + 3]), w, bias, **window)
+        np.testing.assert_array_equal(y[:, row : row + 1], alone)
+
+
 @pytest.mark.parametrize("activation", [None, "relu", "clipped_relu", "elu", "tanh"])
 @pytest.mark.parametrize("ci", [1, 4])
 def test_bias_and_activation(isa, rng, activation, ci):
