@@ -7,7 +7,7 @@ depends; the caller (`backends/cpu/stream.py`) checks the rest.
 cimport numpy as cnp
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from fastconv._arrays cimport PLAIN, floats, past_caches
 from fastconv._channels cimport (
@@ -20,15 +20,23 @@ from fastconv._geometry cimport ceil_div
 
 cnp.import_array()
 
+cdef extern from "kernels.h":
+    enum:
+        LINEAR
+
 
 cdef struct Normalization:
-    # y := (x - mean) scale + shift. Blocks of the grid are tasks, and groups of WIDTH channels.
+    # y := f((x - mean) scale + shift). Blocks of the grid are tasks, and groups of WIDTH channels.
     const kernel_table *tile
     Grid grid
     float *y
     const float *x
+    int activation
+    float alpha
     float *mean                            # a number for each channel, as the variance, gamma and beta
     float *variance
+    float *scale                           # these, too, and the shift, or NULL
+    float *shift
     const float *gamma
     const float *beta
     double epsilon
@@ -45,6 +53,8 @@ cdef Normalization normalization(y, x, gamma, beta) except *:
     s.grid = grid_of(size, gamma.size, STRIP)
     s.y = floats(y, size)
     s.x = floats(x, size)
+    s.activation, s.alpha = LINEAR, 0
+    s.scale = s.shift = NULL
     s.gamma = floats(gamma, s.grid.channels)
     s.beta = floats(beta, s.grid.channels)
     s.rest = NULL
@@ -96,6 +106,9 @@ cdef void prepare_group(const void *work, int64_t group, char *scratch) noexcept
         factor = s.gamma[first + c] / sqrt(<double> s.variance[first + c] + s.epsilon)
         scale[c] = <float> factor
         shift[c] = s.beta[first + c] if s.rest == NULL else <float> (s.beta[first + c] - s.rest[first + c] * factor)
+    if s.scale != NULL:
+        memcpy(s.scale + first, scale, count * sizeof(float))
+        memcpy(s.shift + first, shift, count * sizeof(float))
     repeat(s.wide + first, s.mean + first, count, &s.grid)
     repeat(s.wide + s.grid.width + first, scale, count, &s.grid)
     repeat(s.wide + 2 * s.grid.width + first, shift, count, &s.grid)
@@ -107,7 +120,8 @@ cdef void normalize_block(const void *work, int64_t k, char *scratch) noexcept n
     cdef Block b = block_of(&s.grid, k)
     cdef const float *mean = s.wide + b.column
     s.tile.f32_normalize(
-        s.y + b.start, s.x + b.start, mean, mean + width, mean + 2 * width, b.rows, b.width, width, s.nontemporal)
+        s.y + b.start, width, s.x + b.start, width, mean, mean + width, mean + 2 * width, b.rows, b.width,
+        s.activation, s.alpha, s.nontemporal)
 
 
 def normalize(y, x, mean, variance, gamma, beta, double epsilon) -> None:
@@ -194,26 +208,41 @@ cdef void moments_of_group(const void *work, int64_t group, char *scratch) noexc
     prepare_group(work, group, scratch)
 
 
-def batch_norm(y, mean, variance, x, gamma, beta, double epsilon) -> None:
-    """(y, mean, variance) := x normalised by its own mean and variance, and these statistics."""
-    cdef Normalization s = normalization(y, x, gamma, beta)
+cdef void normalize_by_moments(Normalization *s) noexcept:
+    """Compute y, the statistics, and their scale and shift."""
     cdef task_phase *phases = [
         task_phase(moments_of_block, s.grid.blocks), task_phase(moments_of_group, ceil_div(s.grid.channels, WIDTH)),
         task_phase(normalize_block, s.grid.blocks)]
-    s.mean = floats(mean, s.grid.channels)
-    s.variance = floats(variance, s.grid.channels)
-    s.epsilon = epsilon
     s.wide = <float *> borrow_scratch((4 * s.grid.width + 3 * s.grid.blocks * s.grid.strip) * sizeof(float))
     s.rest = s.wide + 3 * s.grid.width
     s.partial = s.rest + s.grid.width
-    run(phases, 3, &s, 2 * PLAIN)
+    run(phases, 3, s, 2 * PLAIN)
     give_scratch_back(s.wide)
+
+
+def batch_norm(y, mean, variance, x, gamma, beta, double epsilon) -> None:
+    """(y, mean, variance) := x normalised by its own mean and variance, and these statistics."""
+    cdef Normalization s = normalization(y, x, gamma, beta)
+    s.mean, s.variance, s.epsilon = floats(mean, s.grid.channels), floats(variance, s.grid.channels), epsilon
+    normalize_by_moments(&s)
+
+
+def batch_norm_activate(
+    y, mean, variance, scale, shift, x, gamma, beta, double epsilon, int activation, float alpha
+) -> None:
+    """(y, mean, variance, scale, shift) := f((x - mean) scale + shift), the statistics of x, the scale and shift."""
+    cdef Normalization s = normalization(y, x, gamma, beta)
+    s.mean, s.variance, s.epsilon = floats(mean, s.grid.channels), floats(variance, s.grid.channels), epsilon
+    s.scale, s.shift = floats(scale, s.grid.channels), floats(shift, s.grid.channels)
+    s.activation, s.alpha = activation, alpha
+    normalize_by_moments(&s)
 
 
 # ---- gradients -------------------------------------------------------------------------------------------------------
 
 cdef struct Gradient:
-    # dx := (dy - offset - slope (x - mean)) scale: Ioffe and Szegedy 2015, section 3
+    # dx := (dh - offset - slope (x - mean)) factor: Ioffe and Szegedy 2015, section 3;
+    # dh := dy f'(h) at h = (x - mean) scale + shift
     const kernel_table *tile
     Grid grid
     float *dx
@@ -224,10 +253,14 @@ cdef struct Gradient:
     const float *mean
     const float *variance
     const float *gamma
+    const float *scale                     # not read if the activation is LINEAR
+    const float *shift
+    int activation
+    float alpha
     double epsilon
     int64_t rows
-    float *wide                            # mean, slope, offset and scale, a row of the grid each
-    float *partial                         # sums of dy and of dy (x - mean): 2 rows of a strip for each block
+    float *wide                            # mean, scale, shift, slope, offset and factor, a row of the grid each
+    float *partial                         # sums of dh and of dh (x - mean): 2 rows of a strip for each block
     float *distances                       # sums of x - mean, laid out as `partial`, if `far`
     bint *far                              # whether a mean is far from 0, so that its rounding to float32 matters
     bint nontemporal
@@ -242,9 +275,13 @@ cdef bint is_far(const Gradient *s) noexcept nogil:
     return False
 
 
-cdef void repeat_means(const void *work, int64_t task, char *scratch) noexcept nogil:
+cdef void repeat_given(const void *work, int64_t task, char *scratch) noexcept nogil:
+    """Prepare the rows of `wide` that are given, and `far`."""
     cdef const Gradient *s = <const Gradient *> work
     repeat(s.wide, s.mean, s.grid.channels, &s.grid)
+    if s.activation != LINEAR:
+        repeat(s.wide + s.grid.width, s.scale, s.grid.channels, &s.grid)
+        repeat(s.wide + 2 * s.grid.width, s.shift, s.grid.channels, &s.grid)
     s.far[0] = is_far(s)
 
 
@@ -255,15 +292,16 @@ cdef void products_of_block(const void *work, int64_t k, char *scratch) noexcept
     cdef int64_t strip = s.grid.strip, width = s.grid.width
     cdef float *sums = s.partial + 2 * k * strip
     s.tile.f32_column_products(
-        sums, sums + strip, s.dy + b.start, s.x + b.start, s.wide + b.column, b.rows, b.width, width)
+        sums, sums + strip, s.dy + b.start, s.x + b.start, s.wide + b.column, b.rows, b.width, width, s.activation,
+        s.alpha)
     if s.far[0]:
         sums = s.distances + 2 * k * strip
         s.tile.f32_column_products(
-            sums, sums + strip, NULL, s.x + b.start, s.wide + b.column, b.rows, b.width, width)
+            sums, sums + strip, NULL, s.x + b.start, s.wide + b.column, b.rows, b.width, width, LINEAR, 0)
 
 
 cdef void gradients_of_group(const void *work, int64_t group, char *scratch) noexcept nogil:
-    """Compute dgamma and dbeta, and the slope, offset and scale of `wide`, of a group of channels."""
+    """Compute dgamma and dbeta, and the slope, offset and factor of `wide`, of a group of channels."""
     cdef const Gradient *s = <const Gradient *> work
     cdef int64_t first = group * WIDTH, count = min(WIDTH, s.grid.channels - first), width = s.grid.width, c
     cdef int64_t step = 2 * s.grid.strip
@@ -272,7 +310,7 @@ cdef void gradients_of_group(const void *work, int64_t group, char *scratch) noe
     cdef double rest[WIDTH]
     cdef float slope[WIDTH]
     cdef float offset[WIDTH]
-    cdef float scale[WIDTH]
+    cdef float factor[WIDTH]
     cdef double inverse
 
     memset(rest, 0, sizeof(rest))
@@ -289,41 +327,60 @@ cdef void gradients_of_group(const void *work, int64_t group, char *scratch) noe
         s.dgamma[first + c] = <float> products[c]
         slope[c] = <float> (inverse * products[c] / s.rows)
         offset[c] = <float> (sums[c] / s.rows - rest[c] * slope[c])
-        scale[c] = <float> (s.gamma[first + c] * inverse)
-    repeat(s.wide + width + first, slope, count, &s.grid)
-    repeat(s.wide + 2 * width + first, offset, count, &s.grid)
-    repeat(s.wide + 3 * width + first, scale, count, &s.grid)
+        factor[c] = <float> (s.gamma[first + c] * inverse)
+    repeat(s.wide + 3 * width + first, slope, count, &s.grid)
+    repeat(s.wide + 4 * width + first, offset, count, &s.grid)
+    repeat(s.wide + 5 * width + first, factor, count, &s.grid)
 
 
 cdef void gradient_block(const void *work, int64_t k, char *scratch) noexcept nogil:
     cdef const Gradient *s = <const Gradient *> work
     cdef Block b = block_of(&s.grid, k)
-    cdef int64_t width = s.grid.width
-    cdef const float *mean = s.wide + b.column
     s.tile.f32_normalize_backward(
-        s.dx + b.start, s.dy + b.start, s.x + b.start, mean, mean + width, mean + 2 * width, mean + 3 * width, b.rows,
-        b.width, width, s.nontemporal)
+        s.dx + b.start, s.dy + b.start, s.x + b.start, s.wide + b.column, b.rows, b.width, s.grid.width, s.activation,
+        s.alpha, s.nontemporal)
 
 
-def batch_norm_backward(dx, dgamma, dbeta, dy, x, mean, variance, gamma, double epsilon) -> None:
-    """(dx, dgamma, dbeta) := the gradients of batch_norm."""
+cdef Gradient gradient(dx, dgamma, dbeta, dy, x, mean, variance, gamma, double epsilon) except *:
     cdef Gradient s
     cdef int64_t size = x.size, channels = gamma.size
     s.tile, s.grid, s.epsilon, s.rows = tiles(), grid_of(size, channels, STRIP), epsilon, size // max(1, channels)
     s.dx, s.dgamma, s.dbeta = floats(dx, size), floats(dgamma, channels), floats(dbeta, channels)
     s.dy, s.x = floats(dy, size), floats(x, size)
     s.mean, s.variance, s.gamma = floats(mean, channels), floats(variance, channels), floats(gamma, channels)
+    s.scale = s.shift = NULL
+    s.activation, s.alpha = LINEAR, 0
     s.nontemporal = past_caches(s.dx, size, s.grid.width)
+    return s
 
-    cdef int64_t partial_floats = 2 * s.grid.blocks * s.grid.strip, groups = ceil_div(channels, WIDTH)
-    s.wide = <float *> borrow_scratch((4 * s.grid.width + 2 * partial_floats) * sizeof(float) + sizeof(bint))
-    s.partial = s.wide + 4 * s.grid.width
+
+cdef void compute_gradients(Gradient *s) noexcept:
+    """Compute dx, dgamma and dbeta."""
+    cdef int64_t partial_floats = 2 * s.grid.blocks * s.grid.strip, groups = ceil_div(s.grid.channels, WIDTH)
+    s.wide = <float *> borrow_scratch((6 * s.grid.width + 2 * partial_floats) * sizeof(float) + sizeof(bint))
+    s.partial = s.wide + 6 * s.grid.width
     s.distances = s.partial + partial_floats
     s.far = <bint *> (s.distances + partial_floats)
     cdef task_phase *phases = [
-        task_phase(repeat_means, 1), task_phase(products_of_block, s.grid.blocks),
+        task_phase(repeat_given, 1), task_phase(products_of_block, s.grid.blocks),
         task_phase(gradients_of_group, groups), task_phase(gradient_block, s.grid.blocks)]
     with nogil:
         run_phases(
-            phases, 4, &s, sizeof(Gradient), threads_for(2 * PLAIN * s.grid.rows * s.grid.width), NULL, 0)
+            phases, 4, s, sizeof(Gradient), threads_for(2 * PLAIN * s.grid.rows * s.grid.width), NULL, 0)
     give_scratch_back(s.wide)
+
+
+def batch_norm_backward(dx, dgamma, dbeta, dy, x, mean, variance, gamma, double epsilon) -> None:
+    """(dx, dgamma, dbeta) := the gradients of batch_norm."""
+    cdef Gradient s = gradient(dx, dgamma, dbeta, dy, x, mean, variance, gamma, epsilon)
+    compute_gradients(&s)
+
+
+def batch_norm_activate_backward(
+    dx, dgamma, dbeta, dy, x, mean, variance, gamma, scale, shift, double epsilon, int activation, float alpha
+) -> None:
+    """(dx, dgamma, dbeta) := the gradients of batch_norm_activate."""
+    cdef Gradient s = gradient(dx, dgamma, dbeta, dy, x, mean, variance, gamma, epsilon)
+    s.scale, s.shift = floats(scale, s.grid.channels), floats(shift, s.grid.channels)
+    s.activation, s.alpha = activation, alpha
+    compute_gradients(&s)

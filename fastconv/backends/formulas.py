@@ -35,6 +35,9 @@ ACTIVATIONS = {
     ),
 }
 
+# Activations whose gradient in terms of y = f(x) is also that in terms of x, since both lie in the same interval.
+PIECEWISE = frozenset({"relu", "leaky_relu", "clipped_relu"})
+
 
 def activate(xp: ArrayModule, x: Array, activation: str, alpha: float) -> Array:
     """f(x) for a name in ACTIVATIONS."""
@@ -156,6 +159,27 @@ def normalize(
 ) -> Array:
     """gamma (x - mean) / sqrt(variance + epsilon) + beta."""
     return (x - mean) * (gamma / xp.sqrt(variance + epsilon)) + beta
+
+
+def scale_and_shift(xp: ArrayModule, variance: Array, gamma: Array, beta: Array, epsilon: float) -> tuple[Array, Array]:
+    """The scale and shift of `normalize`, which is (x - mean) scale + shift."""
+    return gamma / xp.sqrt(variance + epsilon), beta + 0
+
+
+def normalize_activate(
+    xp: ArrayModule, x: Array, mean: Array, scale: Array, shift: Array, activation: str, alpha: float
+) -> Array:
+    """f((x - mean) scale + shift)."""
+    return activate(xp, (x - mean) * scale + shift, activation, alpha)
+
+
+def normalize_activate_backward(
+    xp: ArrayModule, dy: Array, x: Array, mean: Array, scale: Array, shift: Array, activation: str, alpha: float
+) -> Array:
+    """dy f'((x - mean) scale + shift)."""
+    return activate_backward(
+        xp, dy, normalize_activate(xp, x, mean, scale, shift, activation, alpha), activation, alpha
+    )
 
 
 def normal_backward(

@@ -375,6 +375,28 @@ class Reference(Backend):
         dx = formulas.normal_backward(self.xp, dy, x, mean, variance, gamma, dgamma, dbeta, epsilon, n)
         return tuple(deliver(r, o) for r, o in zip((dx, dgamma, dbeta), out or (None,) * 3))
 
+    def batch_norm_activate(
+        self, x: Array, gamma: Array, beta: Array, *, epsilon: float, activation: str, alpha: float = 0.0,
+        out: Out = None,
+    ) -> tuple[Array, ...]:  # fmt: skip
+        """(y, mean, variance, scale, shift): y = f((x - mean) scale + shift), with a name f in PIECEWISE.
+
+        Without f it is `batch_norm`.
+        """
+        rows = x.reshape(-1, x.shape[-1])
+        mean, variance = rows.mean(axis=0), rows.var(axis=0)
+        scale, shift = formulas.scale_and_shift(self.xp, variance, gamma, beta, epsilon)
+        y = formulas.normalize_activate(self.xp, x, mean, scale, shift, activation, alpha)
+        return tuple(deliver(r, o) for r, o in zip((y, mean, variance, scale, shift), out or (None,) * 5))
+
+    def batch_norm_activate_backward(
+        self, dy: Array, x: Array, mean: Array, variance: Array, gamma: Array, scale: Array, shift: Array, *,
+        epsilon: float, activation: str, alpha: float = 0.0, out: Out = None,
+    ) -> tuple[Array, ...]:  # fmt: skip
+        """(dx, dgamma, dbeta) of the y of `batch_norm_activate`."""
+        dh = formulas.normalize_activate_backward(self.xp, dy, x, mean, scale, shift, activation, alpha)
+        return self.batch_norm_backward(dh, x, mean, variance, gamma, epsilon=epsilon, out=out)
+
     def normalize(
         self, x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, *, epsilon: float, out: Out = None
     ) -> Array:

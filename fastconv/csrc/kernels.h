@@ -189,16 +189,16 @@ enum reduction { SUM, MAXIMUM, MINIMUM, REDUCTIONS };
         float *y, const float *x, const float *scale, const float *shift, int64_t rows, int64_t n, int64_t step, \
         int nontemporal)) \
     TILE(void, f32_normalize, ( \
-        float *y, const float *x, const float *center, const float *scale, const float *shift, int64_t rows, \
-        int64_t n, int64_t step, int nontemporal)) \
+        float *y, int64_t y_step, const float *x, int64_t x_step, const float *center, const float *scale, \
+        const float *shift, int64_t rows, int64_t n, int kind, float alpha, int nontemporal)) \
     TILE(void, f32_normalize_backward, ( \
-        float *dx, const float *dy, const float *x, const float *center, const float *slope, const float *offset, \
-        const float *scale, int64_t rows, int64_t n, int64_t step, int nontemporal)) \
+        float *dx, const float *dy, const float *x, const float *wide, int64_t rows, int64_t n, int64_t step, int kind, \
+        float alpha, int nontemporal)) \
     TILE(void, f32_column_moments, ( \
         float *center, float *sums, float *squares, const float *x, int64_t rows, int64_t n, int64_t step)) \
     TILE(void, f32_column_products, ( \
-        float *sums, float *products, const float *dy, const float *x, const float *center, int64_t rows, int64_t n, \
-        int64_t step)) \
+        float *sums, float *products, const float *dy, const float *x, const float *wide, int64_t rows, int64_t n, \
+        int64_t step, int kind, float alpha)) \
     TILE(void, f32_softmax, (float *y, const float *x, int64_t rows, int64_t n)) \
     TILE(void, f32_softmax_backward, (float *dx, const float *dy, const float *y, int64_t rows, int64_t n)) \
     TILE(void, f32_log_softmax, (float *y, const float *x, int64_t rows, int64_t n)) \

@@ -64,27 +64,71 @@ static void f32_scale_shift(
     if (nontemporal) v_settle();
 }
 
-/* y = (x - center) scale + shift: the subtraction first, so that a mean far from 0 costs no digits. */
-static void f32_normalize(
-    float *y, const float *x, const float *center, const float *scale, const float *shift, int64_t rows, int64_t n,
-    int64_t step, int nontemporal) {
-    for (int64_t r = 0; r < rows; r++, y += step, x += step)
+/* y = f((x - center) scale + shift): the subtraction first, so that a mean far from 0 costs no digits. Rows of x lie x_step
+ * floats apart, rows of y y_step. */
+INLINE void normalize_all(
+    float *y, int64_t y_step, const float *x, int64_t x_step, const float *center, const float *scale, const float *shift,
+    int64_t rows, int64_t n, int kind, float alpha, int nontemporal) {
+    for (int64_t r = 0; r < rows; r++, y += y_step, x += x_step)
         for (int64_t i = 0; i < n; i += LANES) {
             const vec distance = v_read(x + i, n - i) - v_read(center + i, n - i);
-            v_send(y + i, v_fma(distance, v_read(scale + i, n - i), v_read(shift + i, n - i)), n - i, nontemporal);
+            const vec normal = v_fma(distance, v_read(scale + i, n - i), v_read(shift + i, n - i));
+            v_send(y + i, v_activate(normal, kind, alpha), n - i, nontemporal);
         }
     if (nontemporal) v_settle();
 }
 
-/* dx = (dy - offset - (x - center) slope) scale. */
-static void f32_normalize_backward(
-    float *dx, const float *dy, const float *x, const float *center, const float *slope, const float *offset,
-    const float *scale, int64_t rows, int64_t n, int64_t step, int nontemporal) {
+/* The loop is compiled for the activations that most often follow, and for any. */
+static void f32_normalize(
+    float *y, int64_t y_step, const float *x, int64_t x_step, const float *center, const float *scale, const float *shift,
+    int64_t rows, int64_t n, int kind, float alpha, int nontemporal) {
+    if (kind == LINEAR)
+        normalize_all(y, y_step, x, x_step, center, scale, shift, rows, n, LINEAR, alpha, nontemporal);
+    else if (kind == RELU)
+        normalize_all(y, y_step, x, x_step, center, scale, shift, rows, n, RELU, alpha, nontemporal);
+    else if (kind == CLIPPED_RELU)
+        normalize_all(y, y_step, x, x_step, center, scale, shift, rows, n, CLIPPED_RELU, alpha, nontemporal);
+    else
+        normalize_all(y, y_step, x, x_step, center, scale, shift, rows, n, kind, alpha, nontemporal);
+}
+
+/* CALL(kind) with a constant, so that a loop is compiled once per kind: of the activations f whose slope at h follows from the
+ * intervals in which h lies, and for which f(h) lies in the same. */
+#define FOR_PIECEWISE_KIND(kind, CALL)              \
+    switch (kind) {                                 \
+        case RELU: CALL(RELU); break;               \
+        case LEAKY_RELU: CALL(LEAKY_RELU); break;   \
+        case CLIPPED_RELU: CALL(CLIPPED_RELU); break; \
+        default: CALL(LINEAR);                      \
+    }
+
+/* dy f'(h), where h = distance scale + shift has the bits of f32_normalize. */
+INLINE vec v_normal_gradient(
+    vec dy, vec distance, const float *scale, const float *shift, int64_t left, int kind, float alpha) {
+    if (kind == LINEAR) return dy;
+    return v_activation_gradient(dy, v_fma(distance, v_read(scale, left), v_read(shift, left)), kind, alpha);
+}
+
+INLINE void normalize_all_backward(
+    float *dx, const float *dy, const float *x, const float *wide, int64_t rows, int64_t n, int64_t step, int kind,
+    float alpha, int nontemporal) {
+    const float *center = wide, *scale = center + step, *shift = scale + step;
+    const float *slope = shift + step, *offset = slope + step, *factor = offset + step;
     for (int64_t r = 0; r < rows; r++, dx += step, dy += step, x += step)
         for (int64_t i = 0; i < n; i += LANES) {
             const vec distance = v_read(x + i, n - i) - v_read(center + i, n - i);
-            const vec rest = v_read(dy + i, n - i) - v_read(offset + i, n - i) - distance * v_read(slope + i, n - i);
-            v_send(dx + i, rest * v_read(scale + i, n - i), n - i, nontemporal);
+            const vec dh = v_normal_gradient(v_read(dy + i, n - i), distance, scale + i, shift + i, n - i, kind, alpha);
+            const vec rest = dh - v_read(offset + i, n - i) - distance * v_read(slope + i, n - i);
+            v_send(dx + i, rest * v_read(factor + i, n - i), n - i, nontemporal);
         }
     if (nontemporal) v_settle();
+}
+
+/* dx = (dh - offset - (x - center) slope) factor, with dh = dy f'(h) and h = (x - center) scale + shift. Rows of `wide` are center,
+ * scale, shift, slope, offset and factor. */
+static void f32_normalize_backward(
+    float *dx, const float *dy, const float *x, const float *wide, int64_t rows, int64_t n, int64_t step, int kind,
+    float alpha, int nontemporal) {
+#define NORMALIZE_BACKWARD(kind) normalize_all_backward(dx, dy, x, wide, rows, n, step, kind, alpha, nontemporal)
+    FOR_PIECEWISE_KIND(kind, NORMALIZE_BACKWARD)
 }

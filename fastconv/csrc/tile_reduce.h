@@ -92,15 +92,21 @@ static void f32_minimum_of_columns(float *y, const float *x, int64_t rows, int64
 
 /* Of the following, rows of x and dy lie `step` floats apart. */
 
+/* `wide` is center, scale and shift, as in f32_normalize_backward; only the center is read if the kind is LINEAR. The next group
+ * of rows is fetched meanwhile: 1.4 times as fast with 2 to 4 MB that are not in the caches, 1.2 times with 28 MB. */
 INLINE void add_moments(
-    float *sums, float *products, const float *dy, const float *x, const float *center, int group, int64_t n,
-    int64_t step) {
+    float *sums, float *products, const float *dy, const float *x, const float *wide, int group, int64_t n, int64_t step,
+    int kind, float alpha) {
+    const float *center = wide, *scale = center + step, *shift = scale + step;
     for (int64_t i = 0; i < n; i += LANES) {
         const vec middle = v_read(center + i, n - i);
         vec sum = v_set(0), product = v_set(0);
         for (int r = 0; r < group; r++) {
+            __builtin_prefetch(x + (r + GROUP) * step + i);
+            if (dy != NULL) __builtin_prefetch(dy + (r + GROUP) * step + i);
             const vec distance = v_read(x + r * step + i, n - i) - middle;
-            const vec factor = dy == NULL ? distance : v_read(dy + r * step + i, n - i);
+            const vec factor = dy == NULL ? distance : v_normal_gradient(
+                v_read(dy + r * step + i, n - i), distance, scale + i, shift + i, n - i, kind, alpha);
             sum += factor;
             product = v_fma(factor, distance, product);
         }
@@ -110,15 +116,15 @@ INLINE void add_moments(
 }
 
 INLINE void sum_moments(
-    float *sums, float *products, const float *dy, const float *x, const float *center, int64_t rows, int64_t n,
-    int64_t step) {
+    float *sums, float *products, const float *dy, const float *x, const float *wide, int64_t rows, int64_t n,
+    int64_t step, int kind, float alpha) {
     const int64_t dy_step = dy == NULL ? 0 : step;
     int64_t r = 0;
     memset(sums, 0, sizeof(float) * n);
     memset(products, 0, sizeof(float) * n);
     for (; r + GROUP <= rows; r += GROUP, dy += GROUP * dy_step)
-        add_moments(sums, products, dy, x + r * step, center, GROUP, n, step);
-    for (; r < rows; r++, dy += dy_step) add_moments(sums, products, dy, x + r * step, center, 1, n, step);
+        add_moments(sums, products, dy, x + r * step, wide, GROUP, n, step, kind, alpha);
+    for (; r < rows; r++, dy += dy_step) add_moments(sums, products, dy, x + r * step, wide, 1, n, step, kind, alpha);
 }
 
 /* center[i] = mean over the first eighth of the rows, or GROUP of them; sums[i] = sum over r of d, squares[i] = sum over r of d d,
@@ -132,15 +138,20 @@ static void f32_column_moments(
         for (int64_t r = 0; r < sample; r++) sum += v_read(x + r * step + i, n - i);
         v_write(center + i, sum * (1.0f / sample), n - i);
     }
-    sum_moments(sums, squares, NULL, x, center, rows, n, step);
+    sum_moments(sums, squares, NULL, x, center, rows, n, step, LINEAR, 0);
 }
 
-/* sums[i] = sum over r of dy[r, i], products[i] = sum over r of dy[r, i] (x[r, i] - center[i]); dy is x - center if it is
- * NULL. */
+/* sums[i] = sum over r of dh[r, i], products[i] = sum over r of dh[r, i] (x[r, i] - center[i]), with dh and `wide` as in
+ * f32_normalize_backward; dh is x - center if dy is NULL. */
 static void f32_column_products(
-    float *sums, float *products, const float *dy, const float *x, const float *center, int64_t rows, int64_t n,
-    int64_t step) {
-    sum_moments(sums, products, dy, x, center, rows, n, step);
+    float *sums, float *products, const float *dy, const float *x, const float *wide, int64_t rows, int64_t n,
+    int64_t step, int kind, float alpha) {
+    if (dy == NULL) {
+        sum_moments(sums, products, NULL, x, wide, rows, n, step, LINEAR, 0);
+        return;
+    }
+#define COLUMN_PRODUCTS(kind) sum_moments(sums, products, dy, x, wide, rows, n, step, kind, alpha)
+    FOR_PIECEWISE_KIND(kind, COLUMN_PRODUCTS)
 }
 
 /* Reduction over i < n of x[i]: four vectors at a time, so that one need not wait for the one before. */

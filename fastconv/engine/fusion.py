@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from fastconv.backends import joins
+from fastconv.backends.formulas import PIECEWISE
 from fastconv.backends.launch import Operation
 from fastconv.backends.reference import Reference
 from fastconv.engine.primitive import Call, Primitive, Tensor
@@ -56,6 +57,14 @@ class FusionGraph:
         del self.steps[former]
         step.names = tuple(dict.fromkeys((*former.names, *self.names)))
         self.append(step)
+
+    def replace_in_place(self, former: Call, step: Call) -> None:
+        """Replace as `replace` does, at the place of `former`: its other results may have users further on."""
+        later = list(self.steps)
+        del later[: later.index(former)]
+        self.replace(former, step)
+        for other in later[1:]:
+            self.steps[other] = self.steps.pop(other)
 
 
 def fuse(steps: list[Call], kept: Iterable[Tensor], invariant: set[Tensor]) -> list[Call]:
@@ -213,6 +222,37 @@ def activation_before_unpooling(graph: FusionGraph, step: Call) -> bool:
     return True
 
 
+def activation_into_normalisation(graph: FusionGraph, step: Call) -> bool:
+    """activate(batch_norm(x))  ->  batch_norm_activate(x), for piecewise linear activations."""
+    if step.primitive.operation is not Reference.activate or step.params["activation"] not in PIECEWISE:
+        return False
+    norm = graph.sole_producer(step.inputs[0], (Reference.batch_norm,))
+    if norm is None or step.inputs[0] is not norm.outputs[0]:
+        return False
+    _, mean, variance = norm.outputs
+    affine = (Tensor(mean.shape, mean.dtype), Tensor(mean.shape, mean.dtype))
+    outputs = (*step.outputs, mean, variance, *affine)
+    graph.replace_in_place(norm, Call(BATCH_NORM_ACTIVATE, norm.inputs, {**norm.params, **step.params}, outputs))
+    return True
+
+
+def activation_into_normalisation_backward(graph: FusionGraph, step: Call) -> bool:
+    """batch_norm_backward(f'(y) dy, x)  ->  batch_norm_activate_backward(dy, x), if y is batch_norm_activate(x)."""
+    if step.primitive.operation is not Reference.batch_norm_backward:
+        return False
+    dh, x, mean, variance, gamma = step.inputs
+    gradient, norm = graph.sole_producer(dh, (Reference.activate_backward,)), graph.producer.get(mean)
+    if gradient is None or norm is None or norm.primitive is not BATCH_NORM_ACTIVATE:
+        return False
+    dy, y = gradient.inputs
+    former = (*norm.outputs[:3], *norm.inputs[:2])
+    if not all(a is b for a, b in zip(former, (y, mean, variance, x, gamma))):
+        return False
+    inputs = (dy, x, mean, variance, gamma, *norm.outputs[3:])
+    graph.replace(gradient, Call(BATCH_NORM_ACTIVATE_BACKWARD, inputs, norm.params, step.outputs))
+    return True
+
+
 def sum_before_unpooling(graph: FusionGraph, step: Call) -> bool:
     """sum(extreme_pool_backward(dy, argmax)) over all axes but the channels  ->  sum(dy): each dy arrives at a pixel.
 
@@ -255,6 +295,8 @@ RULES: tuple[Rule, ...] = (
     argmax_unused,
     activation_before_unpooling,
     sum_before_unpooling,
+    activation_into_normalisation,
+    activation_into_normalisation_backward,
 )
 LAST_RULES: tuple[Rule, ...] = (convolution_into_depthwise,)  # for products that are complete
 MULTIPLY = Primitive(Reference.multiply, lambda x, y: (x.shape, x.dtype))
@@ -262,6 +304,12 @@ SCALE_SHIFT = Primitive(Reference.scale_shift, lambda x, scale, shift: (x.shape,
 CONV_DEPTHWISE = Primitive(
     Reference.conv_depthwise,
     lambda x, *_, depthwise_convolution, **__: (depthwise_convolution.output_shape, x.dtype),
+)
+BATCH_NORM_ACTIVATE = Primitive(
+    Reference.batch_norm_activate, lambda x, gamma, beta, **_: [(x.shape, x.dtype), *[(gamma.shape, x.dtype)] * 4]
+)
+BATCH_NORM_ACTIVATE_BACKWARD = Primitive(
+    Reference.batch_norm_activate_backward, lambda dy, x, *_, **__: [(x.shape, x.dtype), *[(x.shape[-1:], x.dtype)] * 2]
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastconv import _elementwise
-from fastconv.backends.formulas import ACTIVATIONS
+from fastconv.backends.formulas import ACTIVATIONS, PIECEWISE
 
 
 def normal(rng, *shape):
@@ -154,6 +154,25 @@ CASES = {
             ("ftrl", 2, (0.2, 0.1, 0.3, 0.4)),
             ("lion", 1, (0.9, 0.1, 0.99, 0.01)),
         )
+    },
+    **{
+        f"batch_norm_{activation}": (
+            "batch_norm_activate",
+            lambda r, m, c: [normal(r, m, c), normal(r, c), normal(r, c)],
+            {"epsilon": 1e-3, "activation": activation, "alpha": 0.3},
+        )
+        for activation in sorted(PIECEWISE)
+    },
+    **{
+        f"batch_norm_{activation}_backward": (
+            "batch_norm_activate_backward",
+            lambda r, m, c: [
+                *(normal(r, m, c) for _ in range(2)),
+                *(x(r, c) for x in (normal, positive, normal, normal, normal)),
+            ],
+            {"epsilon": 1e-3, "activation": activation, "alpha": 0.3},
+        )
+        for activation in sorted(PIECEWISE)
     },
 }
 

@@ -12,7 +12,7 @@ import pytest
 from fastconv import _arrays, _elementwise
 from fastconv.backends.cpu import stream
 from fastconv.backends.cpu.backend import Cpu
-from fastconv.backends.formulas import ACTIVATIONS
+from fastconv.backends.formulas import ACTIVATIONS, PIECEWISE
 from fastconv.backends.reference import Reference
 from tests.backends.cases import BINARY, CASES, IN_PLACE, UNARY, normal, positive
 from tests.windows import Windows
@@ -184,7 +184,8 @@ def test_large_results_are_aligned_and_own_their_memory(rng):
 
 PAST_CACHES = {
     "relu": 1, "sigmoid_backward": 2, "gate": 1, "gate_backward": 2, "scale_shift": 1, "add": 2, "add_channels": 1,
-    "exp": 1, "normalize": 1, "batch_norm": 1, "batch_norm_backward": 2,
+    "exp": 1, "normalize": 1, "batch_norm": 1, "batch_norm_backward": 2, "batch_norm_relu": 1,
+    "batch_norm_clipped_relu_backward": 2,
 }  # fmt: skip
 
 
@@ -461,6 +462,23 @@ def test_a_leading_outlier_does_not_spoil_the_variance(isa, rng):
     _, m, v = cpu.batch_norm(x, ones, ones, epsilon=0.0)
     np.testing.assert_allclose(m, x.mean(axis=0, dtype=float), rtol=1e-5)
     np.testing.assert_allclose(v, x.var(axis=0, dtype=float), rtol=1e-5)
+
+
+@pytest.mark.parametrize("activation", sorted(PIECEWISE))
+@pytest.mark.parametrize("shape", [(3, 7, 5), (41, 16), (2, 9, 100), (70, 700)])
+@pytest.mark.parametrize("mean", [0, 1e3])
+def test_normalisation_with_an_activation_has_the_bits_of_both_in_turn(isa, rng, activation, shape, mean):
+    x, dy, gamma, beta = (normal(rng, *each) for each in (shape, shape, shape[-1:], shape[-1:]))
+    x, f = x + np.float32(mean), {"activation": activation, "alpha": 0.3}
+    gamma[0] = 0
+    h, *statistics = cpu.batch_norm(x, gamma, beta, epsilon=1e-3)
+    y, *found, scale, shift = cpu.batch_norm_activate(x, gamma, beta, epsilon=1e-3, **f)
+    for a, b in zip((y, *found), (cpu.activate(h, **f), *statistics)):
+        np.testing.assert_array_equal(a, b)
+    separate = cpu.batch_norm_backward(cpu.activate_backward(dy, y, **f), x, *statistics, gamma, epsilon=1e-3)
+    joined = cpu.batch_norm_activate_backward(dy, x, *statistics, gamma, scale, shift, epsilon=1e-3, **f)
+    for a, b in zip(joined, separate):
+        assert a.tobytes() == b.tobytes()
 
 
 def test_constant_channels_have_no_variance(isa):

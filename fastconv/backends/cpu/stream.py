@@ -229,6 +229,21 @@ class CpuStream(Reference):
         results = output_arrays(out, x.shape, gamma.shape, gamma.shape)
         return Launch(results, _normalization.batch_norm_backward, (*results, dy, x, mean, variance, gamma, epsilon))
 
+    @float32(Reference.batch_norm_activate)
+    def batch_norm_activate(self, x, gamma, beta, *, epsilon, activation, alpha=0.0, out=None):
+        results = output_arrays(out, x.shape, *[gamma.shape] * 4)
+        constants = (epsilon, ACTIVATION_NUMBERS[activation], alpha)
+        return Launch(results, _normalization.batch_norm_activate, (*results, x, gamma, beta, *constants))
+
+    @float32(Reference.batch_norm_activate_backward)
+    def batch_norm_activate_backward(
+        self, dy, x, mean, variance, gamma, scale, shift, *, epsilon, activation, alpha=0.0, out=None
+    ):
+        results = output_arrays(out, x.shape, gamma.shape, gamma.shape)
+        arrays = (*results, dy, x, mean, variance, gamma, scale, shift)
+        constants = (epsilon, ACTIVATION_NUMBERS[activation], alpha)
+        return Launch(results, _normalization.batch_norm_activate_backward, (*arrays, *constants))
+
     @float32(Reference.normalize)
     def normalize(self, x, mean, variance, gamma, beta, *, epsilon, out=None):
         y = output_array(out, x.shape)

@@ -275,13 +275,33 @@ class GpuStream(Reference):
     @kernel(Reference.batch_norm)
     def batch_norm(self, x, gamma, beta, *, epsilon, out=None):
         y, mean, variance = self._output_arrays(out, x.shape, gamma.shape, gamma.shape, like=x)
+        self._moments(mean, variance, x)
+        return self._fused(formulas.normalize, (x, mean, variance, gamma, beta), y, epsilon), mean, variance
+
+    def _moments(self, mean: Array, variance: Array, x: Array) -> None:
+        """mean, variance := the statistics of the columns of x."""
         columns = x.shape[-1]
         rows = x.size // columns
         length, parts = lengths(rows)
         means, squares = self.xp.empty((2, parts, columns), x.dtype)
         self._reduce("part_moments", means, squares, x, rows, columns, length, columns=columns, parts=parts)
         self._reduce("merge_moments", mean, variance, means, squares, rows, columns, length, parts, columns=columns)
-        return self._fused(formulas.normalize, (x, mean, variance, gamma, beta), y, epsilon), mean, variance
+
+    @kernel(Reference.batch_norm_activate)
+    def batch_norm_activate(self, x, gamma, beta, *, epsilon, activation, alpha=0.0, out=None):
+        y, mean, variance, *affine = self._output_arrays(out, x.shape, *[gamma.shape] * 4, like=x)
+        self._moments(mean, variance, x)
+        self._fused(formulas.scale_and_shift, (variance, gamma, beta), tuple(affine), epsilon)
+        y = self._fused(formulas.normalize_activate, (x, mean, *affine), y, activation, alpha)
+        return y, mean, variance, *affine
+
+    @kernel(Reference.batch_norm_activate_backward)
+    def batch_norm_activate_backward(
+        self, dy, x, mean, variance, gamma, scale, shift, *, epsilon, activation, alpha=0.0, out=None
+    ):
+        arrays = (dy, x, mean, scale, shift)
+        dh = self._fused(formulas.normalize_activate_backward, arrays, None, activation, alpha)
+        return self.batch_norm_backward(dh, x, mean, variance, gamma, epsilon=epsilon, out=out)
 
     @kernel(Reference.batch_norm_backward)
     def batch_norm_backward(self, dy, x, mean, variance, gamma, *, epsilon, out=None):
