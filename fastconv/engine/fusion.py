@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -55,8 +56,14 @@ class FusionGraph:
     def replace(self, former: Call, step: Call) -> None:
         """Replace `former` and its only user by `step`, which computes both."""
         del self.steps[former]
-        step.names = tuple(dict.fromkeys((*former.names, *self.names)))
+        step.names = _joined(former.names, self.names)
         self.append(step)
+
+    def drop_use(self, step: Call) -> None:
+        """Note that the result of `step` has a user less; remove the step after its last user."""
+        self.uses[step.outputs[0]] -= 1
+        if not self.uses[step.outputs[0]]:
+            del self.steps[step]
 
     def replace_in_place(self, former: Call, step: Call) -> None:
         """Replace as `replace` does, at the place of `former`: its other results may have users further on."""
@@ -97,20 +104,35 @@ def bias_into_product(graph: FusionGraph, step: Call) -> bool:
 
 
 def padding_into_convolution(graph: FusionGraph, step: Call) -> bool:
-    """conv(pad(x), w)  ->  conv(x, w) with that padding, if zeros are added to spatial axes only."""
+    """conv(pad(x), w)  ->  conv(x, w) with that padding, if zeros are added to spatial axes only.
+
+    Likewise conv_backward_kernel(pad(x), dy)  ->  conv_backward_kernel(x, dy).
+    """
+    operation = step.primitive.operation
     padded = (
-        graph.sole_producer(step.inputs[0], (Reference.pad,)) if step.primitive.operation is Reference.conv else None
+        graph.producer.get(step.inputs[0]) if operation in (Reference.conv, Reference.conv_backward_kernel) else None
     )
-    if padded is None or padded.params.get("mode", "constant") != "constant" or padded.params.get("value", 0) != 0:
+    if padded is None or padded.primitive.operation is not Reference.pad or padded.params.get("value", 0) != 0:
         return False
-    batch, *sides, channels = padded.params["pad_width"]
-    x, c = padded.inputs[0], step.params["convolution"]
-    if any((*batch, *channels)) or x.dtype != step.inputs[0].dtype:
+    x = padded.inputs[0]
+    params = _with_padding(step, x, padded.params)
+    if params is None or x.dtype != step.inputs[0].dtype:
         return False
-    padding = tuple((before + more, after + rest) for (before, after), (more, rest) in zip(c.padding, sides))
-    convolution = Convolution.of(x.shape, c.kernel_shape, c.strides, padding, c.dilation)
-    params = {**step.params, "convolution": convolution}
-    graph.replace(padded, Call(step.primitive, (x, *step.inputs[1:]), params, step.outputs))
+    names = padded.names if operation is Reference.conv else ()
+    graph.drop_use(padded)
+    graph.append(Call(step.primitive, (x, *step.inputs[1:]), params, step.outputs, _joined(names, step.names)))
+    return True
+
+
+def padding_into_convolution_backward(graph: FusionGraph, step: Call) -> bool:
+    """pad_backward(conv_backward_input(dy, w))  ->  conv_backward_input(dy, w) with that padding."""
+    if step.primitive.operation is not Reference.pad_backward:
+        return False
+    product = graph.sole_producer(step.inputs[0], (Reference.conv_backward_input,))
+    params = None if product is None else _with_padding(product, step.outputs[0], step.params)
+    if product is None or params is None:
+        return False
+    graph.replace(product, Call(product.primitive, product.inputs, params, step.outputs))
     return True
 
 
@@ -286,6 +308,7 @@ def convolution_into_depthwise(graph: FusionGraph, step: Call) -> bool:
 Rule = Callable[[FusionGraph, Call], bool]
 RULES: tuple[Rule, ...] = (
     padding_into_convolution,
+    padding_into_convolution_backward,
     bias_into_product,
     bias_onto_bias,
     scale_into_product,
@@ -319,6 +342,21 @@ def _either_way(step: Call, operation: Operation) -> list[tuple[Tensor, Tensor]]
         return []
     a, b = step.inputs
     return [(a, b), (b, a)]
+
+
+def _joined(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of both, each once."""
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _with_padding(step: Call, x: Tensor, pad: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the parameters of a convolution of x that pads as a `pad` before it, or None if it cannot."""
+    batch, *sides, channels = pad["pad_width"]
+    if any((*batch, *channels)) or pad.get("mode", "constant") != "constant":
+        return None
+    c = step.params["convolution"]
+    padding = tuple((before + more, after + rest) for (before, after), (more, rest) in zip(c.padding, sides))
+    return {**step.params, "convolution": Convolution.of(x.shape, c.kernel_shape, c.strides, padding, c.dilation)}
 
 
 def _is_plain(product: Call) -> bool:

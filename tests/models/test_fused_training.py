@@ -11,9 +11,12 @@ from fastconv.engine import fusion
 from fastconv.engine.fusion import (
     activation_into_normalisation,
     activation_into_normalisation_backward,
+    padding_into_convolution,
+    padding_into_convolution_backward,
 )
 
 NORMALISATION = (activation_into_normalisation, activation_into_normalisation_backward)
+PADDING = (padding_into_convolution, padding_into_convolution_backward)
 
 
 def net(*middle):
@@ -34,10 +37,26 @@ def normalised(activation):
     )
 
 
+def padded(**how):
+    return lambda: net(
+        layers.ZeroPadding2D(((2, 0), (1, 3))),
+        layers.Conv2D(8, 3, activation="tanh", **how),
+        layers.ZeroPadding2D(((0, 1), (0, 1))),
+        layers.DepthwiseConv2D(3, 2),
+        layers.ZeroPadding2D(3),
+        layers.Conv2D(16, 2, 2, groups=2),
+        layers.ZeroPadding2D(1),
+        layers.Conv2D(32, 3, activation="tanh"),
+    )
+
+
 NETS = {
     "relu": (NORMALISATION, normalised(layers.ReLU)),
     "relu6": (NORMALISATION, normalised(lambda: layers.ReLU(6))),
     "leaky relu": (NORMALISATION, normalised(lambda: layers.LeakyReLU(0.1))),
+    "padding": (PADDING, padded()),
+    "padding of strides": (PADDING, padded(strides=2)),
+    "padding of dilation": (PADDING, padded(dilation_rate=2)),
 }
 
 
@@ -74,3 +93,18 @@ def test_activations_joined_with_normalisation_change_no_bit(isa, threads, monke
         assert [w.tobytes() for w in joined_weights] == [w.tobytes() for w in weights]
         assert joined_steps.count("batch_norm_activate") == joined_steps.count("batch_norm_activate_backward") == 3
         assert not {"activate", "activate_backward", "batch_norm", "batch_norm_backward"} & set(joined_steps)
+
+
+@pytest.mark.parametrize("name", [name for name, (rules, _) in NETS.items() if rules is PADDING])
+def test_padding_joined_with_convolutions(isa, threads, monkeypatch, name):
+    rules, make = NETS[name]
+    losses, weights, steps = without(monkeypatch, rules, make)
+    assert steps.count("pad") == 4
+    results = [trained(make, n) for n in (1, 2, 7)]
+    for joined, joined_weights, joined_steps in results:
+        assert joined == results[0][0]
+        assert not {"pad", "pad_backward"} & set(joined_steps)
+        np.testing.assert_allclose(joined, losses, rtol=1e-5)
+        for a, b, first in zip(joined_weights, weights, results[0][1]):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-5)
+            assert a.tobytes() == first.tobytes()
