@@ -29,6 +29,7 @@ cdef struct Normalization:
     # y := f((x - mean) scale + shift). Blocks of the grid are tasks, and groups of WIDTH channels.
     const kernel_table *tile
     Grid grid
+    Grid fine
     float *y
     const float *x
     int activation
@@ -46,11 +47,20 @@ cdef struct Normalization:
     bint nontemporal
 
 
+cdef Grid finer(Grid g) noexcept:
+    """Return the grid with a quarter of the rows in a block. It makes more tasks for threads, if no block is summed."""
+    g.height = max(1, g.height // 4)
+    g.full_blocks = ceil_div(g.rows, g.height) * g.strips
+    g.blocks = g.full_blocks + (g.rest > 0)
+    return g
+
+
 cdef Normalization normalization(y, x, gamma, beta) except *:
     cdef Normalization s
     cdef int64_t size = x.size
     s.tile = tiles()
     s.grid = grid_of(size, gamma.size, STRIP)
+    s.fine = finer(s.grid)
     s.y = floats(y, size)
     s.x = floats(x, size)
     s.activation, s.alpha = LINEAR, 0
@@ -117,7 +127,7 @@ cdef void prepare_group(const void *work, int64_t group, char *scratch) noexcept
 cdef void normalize_block(const void *work, int64_t k, char *scratch) noexcept nogil:
     cdef const Normalization *s = <const Normalization *> work
     cdef int64_t width = s.grid.width
-    cdef Block b = block_of(&s.grid, k)
+    cdef Block b = block_of(&s.fine, k)
     cdef const float *mean = s.wide + b.column
     s.tile.f32_normalize(
         s.y + b.start, width, s.x + b.start, width, mean, mean + width, mean + 2 * width, b.rows, b.width,
@@ -128,7 +138,7 @@ def normalize(y, x, mean, variance, gamma, beta, double epsilon) -> None:
     """y[..., c] := gamma[c] (x[..., c] - mean[c]) / sqrt(variance[c] + epsilon) + beta[c]."""
     cdef Normalization s = normalization(y, x, gamma, beta)
     cdef task_phase *phases = [
-        task_phase(prepare_group, ceil_div(s.grid.channels, WIDTH)), task_phase(normalize_block, s.grid.blocks)]
+        task_phase(prepare_group, ceil_div(s.grid.channels, WIDTH)), task_phase(normalize_block, s.fine.blocks)]
     s.mean = floats(mean, s.grid.channels)
     s.variance = floats(variance, s.grid.channels)
     s.epsilon = epsilon
@@ -212,7 +222,7 @@ cdef void normalize_by_moments(Normalization *s) noexcept:
     """Compute y, the statistics, and their scale and shift."""
     cdef task_phase *phases = [
         task_phase(moments_of_block, s.grid.blocks), task_phase(moments_of_group, ceil_div(s.grid.channels, WIDTH)),
-        task_phase(normalize_block, s.grid.blocks)]
+        task_phase(normalize_block, s.fine.blocks)]
     s.wide = <float *> borrow_scratch((4 * s.grid.width + 3 * s.grid.blocks * s.grid.strip) * sizeof(float))
     s.rest = s.wide + 3 * s.grid.width
     s.partial = s.rest + s.grid.width
@@ -245,6 +255,7 @@ cdef struct Gradient:
     # dh := dy f'(h) at h = (x - mean) scale + shift
     const kernel_table *tile
     Grid grid
+    Grid fine
     float *dx
     float *dgamma
     float *dbeta
@@ -335,7 +346,7 @@ cdef void gradients_of_group(const void *work, int64_t group, char *scratch) noe
 
 cdef void gradient_block(const void *work, int64_t k, char *scratch) noexcept nogil:
     cdef const Gradient *s = <const Gradient *> work
-    cdef Block b = block_of(&s.grid, k)
+    cdef Block b = block_of(&s.fine, k)
     s.tile.f32_normalize_backward(
         s.dx + b.start, s.dy + b.start, s.x + b.start, s.wide + b.column, b.rows, b.width, s.grid.width, s.activation,
         s.alpha, s.nontemporal)
@@ -345,6 +356,7 @@ cdef Gradient gradient(dx, dgamma, dbeta, dy, x, mean, variance, gamma, double e
     cdef Gradient s
     cdef int64_t size = x.size, channels = gamma.size
     s.tile, s.grid, s.epsilon, s.rows = tiles(), grid_of(size, channels, STRIP), epsilon, size // max(1, channels)
+    s.fine = finer(s.grid)
     s.dx, s.dgamma, s.dbeta = floats(dx, size), floats(dgamma, channels), floats(dbeta, channels)
     s.dy, s.x = floats(dy, size), floats(x, size)
     s.mean, s.variance, s.gamma = floats(mean, channels), floats(variance, channels), floats(gamma, channels)
@@ -363,7 +375,7 @@ cdef void compute_gradients(Gradient *s) noexcept:
     s.far = <bint *> (s.distances + partial_floats)
     cdef task_phase *phases = [
         task_phase(repeat_given, 1), task_phase(products_of_block, s.grid.blocks),
-        task_phase(gradients_of_group, groups), task_phase(gradient_block, s.grid.blocks)]
+        task_phase(gradients_of_group, groups), task_phase(gradient_block, s.fine.blocks)]
     with nogil:
         run_phases(
             phases, 4, s, sizeof(Gradient), threads_for(2 * PLAIN * s.grid.rows * s.grid.width), NULL, 0)
