@@ -39,9 +39,16 @@ ACTIVATIONS = {
 PIECEWISE = frozenset({"relu", "leaky_relu", "clipped_relu"})
 
 
+# Every function that a product may apply to its result: ACTIVATIONS, and x sigmoid(x), whose gradient needs x.
+EPILOGUES = {
+    **{name: f for name, (f, _) in ACTIVATIONS.items()},
+    "silu": lambda xp, x, a: gate(xp, x, 1.0, 0.0),
+}
+
+
 def activate(xp: ArrayModule, x: Array, activation: str, alpha: float) -> Array:
-    """f(x) for a name in ACTIVATIONS."""
-    return ACTIVATIONS[activation][0](xp, x, alpha)
+    """f(x) for a name in EPILOGUES."""
+    return EPILOGUES[activation](xp, x, alpha)
 
 
 def activate_backward(xp: ArrayModule, dy: Array, y: Array, activation: str, alpha: float) -> Array:

@@ -271,11 +271,11 @@ class Reference(Backend):
     # ---- activations ---------------------------------------------------------------------------------------------
 
     def activate(self, x: Array, *, activation: str, alpha: float = 0.0, out: Out = None) -> Array:
-        """y = f(x) for a name in ACTIVATIONS."""
+        """y = f(x) for a name in EPILOGUES."""
         return deliver(formulas.activate(self.xp, x, activation, alpha), out)
 
     def activate_backward(self, dy: Array, y: Array, *, activation: str, alpha: float = 0.0, out: Out = None) -> Array:
-        """dx = dy f'(x), with f' written in terms of y = f(x)."""
+        """dx = dy f'(x) for a name in ACTIVATIONS, with f' written in terms of y = f(x)."""
         return deliver(formulas.activate_backward(self.xp, dy, y, activation, alpha), out)
 
     def gate(self, x: Array, *, linear: float, cubic: float, out: Out = None) -> Array:

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* Activations that a tile may apply to a value on its way to memory. */
-enum activation { LINEAR = 0, RELU = 1, LEAKY_RELU = 2, ELU = 3, SIGMOID = 4, TANH = 5, CLIPPED_RELU = 6 };
+enum activation { LINEAR = 0, RELU = 1, LEAKY_RELU = 2, ELU = 3, SIGMOID = 4, TANH = 5, CLIPPED_RELU = 6, SILU = 7 };
 
 /* One register tile of a matrix product; tile_gemm.h says what it computes. */
 typedef struct {

@@ -46,7 +46,14 @@ static inline vec v_gate(vec x, float linear, float cubic) {
     return low * SMALL / v_small_denominator(a * v_fma(a * a, v_set(-cubic), v_set(-linear)));
 }
 
-/* Its derivative s (1 + x (1 - s) p'), where s = sigmoid(p). */
+/* x sigmoid(x): the bits of v_gate(x, 1, 0), in fewer instructions. */
+static inline vec v_silu(vec x) {
+    const float bound = gate_bound(0);
+    const vec low = v_max(v_set(-bound), x);
+    return low * SMALL / v_small_denominator(-v_min(v_set(bound), low));
+}
+
+/* The derivative of v_gate, s (1 + x (1 - s) p') with s = sigmoid(p). */
 static inline vec v_gate_slope(vec x, float linear, float cubic) {
     const float bound = gate_bound(cubic);
     const vec a = v_min(v_set(bound), v_max(v_set(-bound), x)), square = a * a;
@@ -126,6 +133,7 @@ static inline vec v_activate(vec a, int kind, float alpha) {
         case SIGMOID: return v_sigmoid(a);
         case TANH: return v_tanh(a);
         case CLIPPED_RELU: return v_min(v_set(alpha), v_max(v_set(0), a));
+        case SILU: return v_silu(a);
         default: return a;
     }
 }

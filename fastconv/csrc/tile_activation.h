@@ -5,17 +5,37 @@ INLINE void activate_all(float *y, const float *x, int64_t n, int kind, float al
     if (nontemporal) v_settle();
 }
 
-/* The loop is compiled once per kind. */
-static void f32_activate(float *y, const float *x, int64_t n, int kind, float alpha, int nontemporal) {
-    switch (kind) {
-        case RELU: activate_all(y, x, n, RELU, alpha, nontemporal); break;
-        case LEAKY_RELU: activate_all(y, x, n, LEAKY_RELU, alpha, nontemporal); break;
-        case ELU: activate_all(y, x, n, ELU, alpha, nontemporal); break;
-        case SIGMOID: activate_all(y, x, n, SIGMOID, alpha, nontemporal); break;
-        case TANH: activate_all(y, x, n, TANH, alpha, nontemporal); break;
-        case CLIPPED_RELU: activate_all(y, x, n, CLIPPED_RELU, alpha, nontemporal); break;
-        default: activate_all(y, x, n, LINEAR, alpha, nontemporal);
+/* CALL(kind) with a constant, so that a loop is compiled once per kind. */
+#define FOR_KIND(kind, CALL) \
+    switch (kind) { \
+        case RELU: CALL(RELU); break; \
+        case LEAKY_RELU: CALL(LEAKY_RELU); break; \
+        case ELU: CALL(ELU); break; \
+        case SIGMOID: CALL(SIGMOID); break; \
+        case TANH: CALL(TANH); break; \
+        case CLIPPED_RELU: CALL(CLIPPED_RELU); break; \
+        case SILU: CALL(SILU); break; \
+        default: CALL(LINEAR); \
     }
+
+static void f32_activate(float *y, const float *x, int64_t n, int kind, float alpha, int nontemporal) {
+#define ACTIVATE_ALL(kind) activate_all(y, x, n, kind, alpha, nontemporal)
+    FOR_KIND(kind, ACTIVATE_ALL)
+}
+
+/* The columns [column, column + columns) of some rows, in place: a finished tile that is still in the first-level cache. */
+INLINE void activate_tile(
+    float *const *rows, int64_t height, int64_t column, int64_t columns, int kind, float alpha) {
+    for (int64_t r = 0; r < height; r++)
+        for (int64_t c = 0; c < columns; c += LANES) {
+            float *y = rows[r] + column + c;
+            v_write(y, v_activate(v_read(y, columns - c), kind, alpha), columns - c);
+        }
+}
+static __attribute__((noinline)) void activate_rows(
+    float *const *rows, int64_t height, int64_t column, int64_t columns, int kind, float alpha) {
+#define ACTIVATE_TILE(kind) activate_tile(rows, height, column, columns, kind, alpha)
+    FOR_KIND(kind, ACTIVATE_TILE)
 }
 
 /* dy f'(x) in terms of y = f(x); a slope of 0 chooses 0 instead of multiplying by it, so that an infinite dy ends there. */
@@ -41,19 +61,16 @@ INLINE void activate_all_backward(
 
 static void f32_activate_backward(
     float *dx, const float *dy, const float *y, int64_t n, int kind, float alpha, int nontemporal) {
-    switch (kind) {
-        case RELU: activate_all_backward(dx, dy, y, n, RELU, alpha, nontemporal); break;
-        case LEAKY_RELU: activate_all_backward(dx, dy, y, n, LEAKY_RELU, alpha, nontemporal); break;
-        case ELU: activate_all_backward(dx, dy, y, n, ELU, alpha, nontemporal); break;
-        case SIGMOID: activate_all_backward(dx, dy, y, n, SIGMOID, alpha, nontemporal); break;
-        case TANH: activate_all_backward(dx, dy, y, n, TANH, alpha, nontemporal); break;
-        case CLIPPED_RELU: activate_all_backward(dx, dy, y, n, CLIPPED_RELU, alpha, nontemporal); break;
-        default: activate_all_backward(dx, dy, y, n, LINEAR, alpha, nontemporal);
-    }
+#define ACTIVATE_ALL_BACKWARD(kind) activate_all_backward(dx, dy, y, n, kind, alpha, nontemporal)
+    FOR_KIND(kind, ACTIVATE_ALL_BACKWARD)
 }
 
 /* y = x sigmoid(p), where p = x (linear + cubic x^2). */
 static void f32_gate(float *y, const float *x, int64_t n, float linear, float cubic, int nontemporal) {
+    if (linear == 1 && cubic == 0) {
+        activate_all(y, x, n, SILU, 0, nontemporal);
+        return;
+    }
     for (int64_t i = 0; i < n; i += LANES) v_send(y + i, v_gate(v_read(x + i, n - i), linear, cubic), n - i, nontemporal);
     if (nontemporal) v_settle();
 }

@@ -30,12 +30,8 @@ INLINE void gemm_write(float *row, vec a, int v, int vectors, int64_t tail) {
 }
 
 /* Applied to the finished tile. */
-static __attribute__((noinline)) void gemm_activate(const gemm_tile *t) {
-    for (int64_t r = 0; r < t->height; r++)
-        for (int64_t c = 0; c < t->columns; c += LANES) {
-            float *out = t->out[r] + t->column + c;
-            v_write(out, v_activate(v_read(out, t->columns - c), t->activation, t->alpha), t->columns - c);
-        }
+INLINE void gemm_activate(const gemm_tile *t) {
+    activate_rows(t->out, t->height, t->column, t->columns, t->activation, t->alpha);
 }
 
 /* High tiles have more row pointers than there are registers: each is loaded once for so many rows of b. */
@@ -56,6 +52,13 @@ INLINE void gemm_step(
         }
 }
 
+/* The rows of `out` that the next tile writes: its stores would wait for them, and those of the activation again. */
+INLINE void gemm_prefetch_next(const gemm_tile *t, const int height, const int vectors) {
+    const float *next = t->out[height] + t->column;
+    UNROLL for (int r = 0; r < height; r++)
+        UNROLL for (int v = 0; v < vectors; v++) __builtin_prefetch(next + (t->out[r] - t->out[0]) + v * LANES, 1, 3);
+}
+
 INLINE void gemm_body(const gemm_tile *t, const int height, const int vectors) {
     const int64_t tail = t->columns - (vectors - 1) * LANES;
     vec sums[GEMM_ROWS][GEMM_VECTORS];
@@ -66,6 +69,9 @@ INLINE void gemm_body(const gemm_tile *t, const int height, const int vectors) {
     if (t->accumulate)
         UNROLL for (int r = 0; r < height; r++)
             UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = gemm_read(t->out[r] + t->column, v, vectors, tail);
+
+    else if (t->ahead)
+        gemm_prefetch_next(t, height, vectors);
 
     const float *b = t->b;
     const int64_t ahead = t->ahead;

@@ -81,8 +81,9 @@ INLINE void grouped_vector(
 
 /* Applied to a finished row of outputs. */
 static __attribute__((noinline)) void grouped_activate(const grouped_tile *t, float *y, int height) {
-    for (int r = 0; r < height; r++)
-        f32_activate(y + r * t->y_step, y + r * t->y_step, t->columns, t->activation, t->alpha, 0);
+    float *rows[GROUPED_ROWS];
+    for (int r = 0; r < height; r++) rows[r] = y + r * t->y_step;
+    activate_rows(rows, height, 0, t->columns, t->activation, t->alpha);
 }
 
 INLINE void grouped_gradient_vector(

@@ -73,12 +73,11 @@ INLINE void winograd_output_four(vec *y, const vec *m) {
 
 /* Applied to the finished tile. */
 static __attribute__((noinline)) void winograd_activate(const winograd_tile *t) {
+    float *pixels[4 * 4];
+    int64_t count = 0;
     for (int64_t i = 0; i < t->rows; i++)
-        for (int64_t j = 0; j < t->columns; j++)
-            for (int64_t c = 0; c < t->channels; c += LANES) {
-                float *y = t->y + i * t->y_row + j * t->y_pixel + c;
-                v_write(y, v_activate(v_read(y, t->channels - c), t->activation, t->alpha), t->channels - c);
-            }
+        for (int64_t j = 0; j < t->columns; j++) pixels[count++] = t->y + i * t->y_row + j * t->y_pixel;
+    activate_rows(pixels, count, 0, t->channels, t->activation, t->alpha);
 }
 
 /* LANES channels from c on, or the `left` first of them, of some rows and columns of the tile. */

@@ -138,10 +138,13 @@ def padding_into_convolution_backward(graph: FusionGraph, step: Call) -> bool:
 
 def activation_into_product(graph: FusionGraph, step: Call) -> bool:
     """activate(conv(x, w, b))  ->  conv(x, w, b, activation)."""
-    product = graph.sole_producer(step.inputs[0], PRODUCTS) if step.primitive.operation is Reference.activate else None
+    epilogue = _epilogue(step)
+    if epilogue is None:
+        return False
+    product = graph.sole_producer(step.inputs[0], PRODUCTS)
     if product is None or not _is_plain(product):
         return False
-    graph.replace(product, Call(product.primitive, product.inputs, {**product.params, **step.params}, step.outputs))
+    graph.replace(product, Call(product.primitive, product.inputs, {**product.params, **epilogue}, step.outputs))
     return True
 
 
@@ -322,6 +325,7 @@ RULES: tuple[Rule, ...] = (
     activation_into_normalisation_backward,
 )
 LAST_RULES: tuple[Rule, ...] = (convolution_into_depthwise,)  # for products that are complete
+SILU = {"linear": 1.0, "cubic": 0.0}  # x sigmoid(x) as a gate
 MULTIPLY = Primitive(Reference.multiply, lambda x, y: (x.shape, x.dtype))
 SCALE_SHIFT = Primitive(Reference.scale_shift, lambda x, scale, shift: (x.shape, x.dtype))
 CONV_DEPTHWISE = Primitive(
@@ -357,6 +361,13 @@ def _with_padding(step: Call, x: Tensor, pad: dict[str, Any]) -> dict[str, Any] 
     c = step.params["convolution"]
     padding = tuple((before + more, after + rest) for (before, after), (more, rest) in zip(c.padding, sides))
     return {**step.params, "convolution": Convolution.of(x.shape, c.kernel_shape, c.strides, padding, c.dilation)}
+
+
+def _epilogue(step: Call) -> dict[str, Any] | None:
+    """Return the parameters of a product that computes an activation, or None for any other step."""
+    if step.primitive.operation is Reference.gate and step.params == SILU:
+        return {"activation": "silu"}
+    return step.params if step.primitive.operation is Reference.activate else None
 
 
 def _is_plain(product: Call) -> bool:

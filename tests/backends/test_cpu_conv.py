@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fastconv import _core, config
 from fastconv.backends.cpu.backend import Cpu
+from fastconv.backends.formulas import EPILOGUES
 from fastconv.backends.reference import Reference
 from tests import naive
 from tests.strategies import geometries
@@ -222,7 +223,7 @@ def test_gradients_are_adjoint(isa, rng):
     assert np.vdot(dw.astype(int), w.astype(int)) == product
 
 
-@pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh", "clipped_relu"])
+@pytest.mark.parametrize("activation", [None, *EPILOGUES])
 @pytest.mark.parametrize(("ci", "co"), [(90, 1), (90, 3), (90, 16), (90, 67), (1, 90)])
 def test_bias_and_activation(isa, rng, activation, ci, co):
     x, w, bias = rng.standard_normal((2, 6, 6, 90)), rng.standard_normal((3, 3, ci, co)) / 30, rng.standard_normal(co)
@@ -241,6 +242,31 @@ def test_activations_of_extreme_sums(isa, rng, activation, groups, kernel):
     finish = {"activation": activation, "alpha": 6.0}
     expected = cpu.activate(cpu.conv(x, w, **SAME), **finish)
     np.testing.assert_array_equal(cpu.conv(x, w, **SAME, **finish), expected)
+
+
+@pytest.mark.parametrize("activation", EPILOGUES)
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "window"),
+    [
+        ((2, 12, 12, 24), (3, 3, 24, 70), SAME),
+        ((1, 9, 9, 150), (1, 1, 150, 200), SAME),
+        ((3, 28, 28, 1), (3, 3, 1, 6), SAME),
+        ((2, 7, 5, 150), (3, 3, 1, 150), SAME),
+        ((4, 11, 9, 20), (4, 3, 20, 33), {**SAME, "strides": (2, 2)}),
+        ((2, 1, 1, 40), (1, 1, 40, 7), SAME),
+        ((1, 6, 5, 90), (3, 3, 90, 2), SAME),
+        ((1, 40, 40, 3), (15, 15, 3, 5), SAME),
+    ],
+)
+def test_activations_have_the_bits_of_a_pass_of_their_own(isa, threads, rng, x_shape, w_shape, window, activation):
+    x, w = (rng.standard_normal(shape).astype(np.float32) for shape in (x_shape, w_shape))
+    x[0, 0, 0, 0], x[-1, -1, -1, -1] = np.nan, np.inf
+    bias = rng.standard_normal(w_shape[-1]).astype(np.float32)
+    how = {"activation": activation, "alpha": 0.3}
+    wanted = cpu.activate(cpu.conv(x, w, bias, **window), **how)
+    for n in (1, 2, 8):
+        threads(n)
+        np.testing.assert_array_equal(cpu.conv(x, w, bias, **window, **how), wanted)
 
 
 @pytest.mark.parametrize("activation", [None, "relu", "tanh"])

@@ -12,7 +12,7 @@ import pytest
 from fastconv import _arrays, _elementwise
 from fastconv.backends.cpu import stream
 from fastconv.backends.cpu.backend import Cpu
-from fastconv.backends.formulas import ACTIVATIONS, PIECEWISE
+from fastconv.backends.formulas import ACTIVATIONS, EPILOGUES, PIECEWISE
 from fastconv.backends.reference import Reference
 from tests.backends.cases import BINARY, CASES, IN_PLACE, UNARY, normal, positive
 from tests.windows import Windows
@@ -305,13 +305,21 @@ def test_other_broadcasts_use_the_reference(rng, shapes):
     np.testing.assert_array_equal(cpu.elementwise(x, y, function="subtract"), x - y, strict=True)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", EPILOGUES)
 def test_special_values(isa, activation):
     x = np.array([np.nan, np.inf, -np.inf, 0.0, 1e-41, -1e-41, 3e38, -3e38], np.float32)
     with np.errstate(invalid="ignore", over="ignore"):
-        expected = ACTIVATIONS[activation][0](np, x, 0.3)
+        expected = EPILOGUES[activation](np, x, 0.3)
     y = cpu.activate(np.tile(x, 5), activation=activation, alpha=0.3).reshape(5, -1)
     np.testing.assert_allclose(y, np.tile(expected, (5, 1)), rtol=1e-6, atol=2e-38)
+
+
+def test_silu_has_the_bits_of_its_gate(isa):
+    """A linear factor beside 1 computes the gate in its general form, which differs by the last bits only."""
+    x = np.concatenate([np.linspace(-120, 120, 4001), [np.nan, np.inf, -np.inf, -0.0]]).astype(np.float32)
+    y = cpu.activate(x, activation="silu")
+    np.testing.assert_array_equal(y, cpu.gate(x, linear=1.0, cubic=0.0))
+    np.testing.assert_allclose(y, cpu.gate(x, linear=np.nextafter(np.float32(1), 2), cubic=0.0), rtol=2e-5)
 
 
 def test_activation_gradients_pass_nan_on_unless_their_slope_is_0(isa):

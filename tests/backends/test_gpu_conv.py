@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fastconv import backends, config
-from fastconv.backends.formulas import ACTIVATIONS
+from fastconv.backends.formulas import EPILOGUES
 from fastconv.backends.gpu import conv
 from fastconv.backends.reference import Reference
 from fastconv.geometry import Convolution
@@ -122,7 +122,7 @@ def test_same_bits_in_any_order_of_blocks(gpu, rng, shapes):
                 np.testing.assert_array_equal(found, wanted)
 
 
-@pytest.mark.parametrize("activation", [None, *(name for name in ACTIVATIONS)])
+@pytest.mark.parametrize("activation", [None, *EPILOGUES])
 @pytest.mark.parametrize(("ci", "co"), [(6, 5), (1, 6)])
 def test_bias_and_activation(gpu, rng, activation, ci, co):
     x, w, bias = (rng.standard_normal(s).astype(np.float32) for s in ((2, 5, 6, 6), (3, 3, ci, co), (co,)))
@@ -137,7 +137,7 @@ def test_bias_and_activation(gpu, rng, activation, ci, co):
     np.testing.assert_allclose(dx.get(), wanted, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+@pytest.mark.parametrize("activation", list(EPILOGUES))
 def test_nan_stays(gpu, activation):
     x, w = gpu.asarray(np.full((1, 1, 1, 1), np.nan, np.float32)), gpu.ones((1, 1, 1, 1), "float32")
     assert np.isnan(Windows(backends.gpu_backend(0)).conv(x, w, activation=activation, alpha=0.3, **PLAIN).get())

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from fastconv import backends, config
-from fastconv.backends.formulas import ACTIVATIONS
+from fastconv.backends.formulas import EPILOGUES
 from fastconv.backends.reference import Reference
 from tests.windows import Windows
 
 reference = Windows(Reference(np))
 
 
-@pytest.mark.parametrize("activation", [None, *ACTIVATIONS])
+@pytest.mark.parametrize("activation", [None, *EPILOGUES])
 @pytest.mark.parametrize("biased", [False, True])
 def test_bias_and_activation(gpu, rng, activation, biased):
     a, b, bias = (rng.standard_normal(s).astype(np.float32) for s in ((5, 7), (7, 9), (9,)))

@@ -12,7 +12,7 @@ from tests.fake_cupy import nvrtc
 pytestmark = pytest.mark.skipif(nvrtc.library() is None, reason="nvidia-cuda-nvrtc is not installed")
 
 FORMULAS = [
-    *((formulas.activate, 1, (name, 0.3)) for name in formulas.ACTIVATIONS),
+    *((formulas.activate, 1, (name, 0.3)) for name in formulas.EPILOGUES),
     *((formulas.activate_backward, 2, (name, 0.3)) for name in formulas.ACTIVATIONS),
     (formulas.gate, 1, (1.0, 0.1)),
     (formulas.gate_backward, 2, (1.0, 0.1)),

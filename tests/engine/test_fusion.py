@@ -69,6 +69,8 @@ FUSED = {
         [],
         ["normalize"],
     ),
+    "silu": (lambda n, x: ops.silu(n.conv(x) + n.b), [], ["conv"]),
+    "silu of a matrix product": (lambda n, x: ops.silu(ops.matmul(x[0, 0], n.m)), [], ["matmul"]),
 }
 
 ALONE = {
@@ -123,6 +125,8 @@ ALONE = {
     "two products": (lambda n, x: n.conv(x) + n.conv(x * 2.0), ["conv", "multiply", "conv", "add"]),
     "one scale for all channels": (lambda n, x: x * 2.0 + n.s[:3], ["multiply", "add"]),
     "a scaled input that is an output": (lambda n, x: (lambda y: [y, y + n.t[:3]])(x * n.s[:3]), ["multiply", "add"]),
+    "silu of a sum that is an output": (lambda n, x: (lambda y: [y, ops.silu(y)])(n.conv(x) + n.b), ["conv", "gate"]),
+    "another gate": (lambda n, x: ops.gelu(n.conv(x), approximate=True), ["conv", "gate"]),
 }
 
 

@@ -26,7 +26,10 @@ from fastconv.backends.reference import Array, Axes, Pair, Reference, Sides, nor
 from fastconv.geometry import Pooling
 
 # The numbers of activations in the tiles (csrc/kernels.h).
-ACTIVATION_NUMBERS = {None: 0, "relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5, "clipped_relu": 6}
+ACTIVATION_NUMBERS = {
+    name: number
+    for number, name in enumerate((None, "relu", "leaky_relu", "elu", "sigmoid", "tanh", "clipped_relu", "silu"))
+}
 
 # The functions that have a kernel, by the number of their arguments.
 TUNED = {1: _elementwise.UNARY, 2: _elementwise.BINARY}

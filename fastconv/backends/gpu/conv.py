@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import fastconv.config as config
-from fastconv.backends.formulas import ACTIVATIONS
+from fastconv.backends.formulas import EPILOGUES
 from fastconv.backends.gpu.compile import function, source
 from fastconv.backends.gpu.elementwise import written
 from fastconv.backends.reference import Array, Shape
@@ -248,7 +248,7 @@ def activated() -> str:
     """Return CUDA C of `activated(x, activation, alpha)`: f(x) for the activation's number; 0 is the identity."""
     cases = "".join(
         f"case {activation_number(name)}: {{\n{written(formula, ('T x', 'T alpha'), ())[0]}\nbreak;\n}}\n"
-        for name, (formula, _) in ACTIVATIONS.items()
+        for name, formula in EPILOGUES.items()
     )
     return (
         "__device__ __forceinline__ float activated(float x, int activation, float alpha) {\n"
@@ -257,4 +257,4 @@ def activated() -> str:
 
 
 def activation_number(name: str | None) -> int:
-    return 0 if name is None else 1 + list(ACTIVATIONS).index(name)
+    return 0 if name is None else 1 + list(EPILOGUES).index(name)
