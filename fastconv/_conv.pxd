@@ -7,7 +7,7 @@ from fastconv._geometry cimport Cut, Image
 
 cdef struct Correlation:
     # y[n, oh, ow, c] = act(bias[c] + sum over taps i, j and k of x[n, window(oh, i), window(ow, j), k] * w(i, j)[k, c])
-    # and the same with a window along the depth
+    # and the same with a window along the depth, or with another array added before the activation
     const kernel_table *table
     Image x
     const float *w
@@ -16,6 +16,7 @@ cdef struct Correlation:
     int64_t co                             # output channels of a group
     const float *bias
     float *y
+    int64_t residual                       # floats from y to the array that is added before the activation; or 0
     int64_t activation
     float alpha
     int64_t parts                          # correlations that read the same image, in an array from the first on

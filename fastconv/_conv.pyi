@@ -12,6 +12,7 @@ def conv(
     y: Array,
     activation: int,
     alpha: float,
+    residual: Array | None = None,
     dots: bool = False,
 ) -> None: ...
 def conv_backward_input(

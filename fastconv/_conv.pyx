@@ -39,6 +39,7 @@ from fastconv._geometry cimport (
     multiply_and_fetch,
     pixels_of,
     reach,
+    residual_of,
     sparse,
     taps_inside,
     taps_of,
@@ -452,6 +453,7 @@ cdef void multiply_slice(
     cdef int vectors
     tile.accumulate = slice.channel + slice.row > 0
     tile.activation = c.activation if last else LINEAR
+    tile.residual = c.residual if last else 0
     tile.column = first
     while tile.column < end:
         vectors = next_tile(c, slice, end - tile.column, tile, m.packed)
@@ -580,13 +582,15 @@ def conv(
     bias,             # IN  (CO,) or None
     cnp.ndarray y,    # OUT (N, .., CO)
     int activation, float alpha,
+    residual=None,    # IN  (N, .., CO), or None
     bint dots=False,
 ):
-    """y = act(bias + x * w), a cross-correlation; if `dots`, few channels CO are computed as dot products"""
+    """y = act(bias + x * w + residual), a cross-correlation; if `dots`, few channels CO are computed as dot products"""
     cdef Correlation c
     if cnp.PyArray_SIZE(y) == 0:
         return
     describe(&c, convolution, x, w, bias, y, activation, alpha)
+    c.residual = residual_of(residual, c.y, cnp.PyArray_SIZE(y))
     c.dots = dots
     correlate(&c, 1)
 
@@ -594,7 +598,7 @@ def conv(
 cdef void describe(
     Correlation *c, convolution, cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, int activation, float alpha
 ) except *:
-    """Set the sizes and pointers of a cross-correlation, not as dot products."""
+    """Set the sizes and pointers of a cross-correlation, without a residual, not as dot products."""
     cdef int64_t groups = groups_of(x.shape[x.ndim - 1], w), ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
     c.x = forward_image(convolution, x, w, y, groups)
     c.w = floats(w, cnp.PyArray_SIZE(w))
@@ -603,6 +607,7 @@ cdef void describe(
     c.w_tap, c.w_group, c.w_ci, c.w_co = ci * co, c.co, co, 1
     c.bias = <float *> NULL if bias is None else floats(bias, co)
     c.y = floats(y, pixels_of(&c.x) * co)
+    c.residual = 0
     c.activation, c.alpha = activation, alpha
     c.dots = False
 
@@ -645,6 +650,7 @@ def conv_backward_input(
         c.w_tap, c.w_group, c.w_ci, c.w_co = ci * co, co // groups, 1, co
         c.bias = <float *> NULL if bias is None else floats(bias, channels)
         c.y = floats(dx, cnp.PyArray_SIZE(dx))
+        c.residual = 0
         c.activation, c.alpha = activation, alpha
         c.dots = dots
         count += taps_of(&c.x) > 0

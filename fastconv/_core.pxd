@@ -15,6 +15,7 @@ cdef extern from "kernels.h" nogil:
         int64_t coming_step
         int64_t accumulate
         const float *bias
+        int64_t residual
         int64_t activation
         float alpha
 
@@ -23,6 +24,7 @@ cdef extern from "kernels.h" nogil:
         int64_t y_row, y_pixel
         int64_t rows, columns, channels
         const float *bias
+        int64_t residual
         int64_t activation
         float alpha
 

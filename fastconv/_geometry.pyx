@@ -25,6 +25,11 @@ cdef enum:
 cdef double MOST_BYTES = 4.0 * (1 << 30) * (1 << 30)
 
 
+cdef int64_t residual_of(residual, const float *y, int64_t size) except? -1:
+    """Return the floats from the array y of a result to the array that is added to it, of the same size; 0 for None."""
+    return 0 if residual is None else floats(residual, size) - y
+
+
 cdef float *floats(cnp.ndarray array, int64_t size) except? NULL:
     """Return the data of `array`, or raise ValueError if it does not hold `size` float32 in C order."""
     if (
@@ -385,8 +390,9 @@ def tile_shape(int64_t columns) -> tuple:
 cdef void multiply(
     const kernel_table *table, gemm_tile *tile, const float **rows, float **out, int64_t count, int vectors
 ) noexcept nogil:
-    """Run `count` rows through tiles of nearly equal heights."""
+    """Run `count` rows through tiles of nearly equal heights, without a residual."""
     tile.coming, tile.coming_step = tile.b, 0
+    tile.residual = 0
     multiply_and_fetch(table, tile, rows, out, count, vectors)
 
 

@@ -52,6 +52,7 @@ def matmul(
     c.w_co = b.shape[1] if transpose_b else 1
     c.bias = <float *> NULL if bias is None else floats(bias, y.shape[1])
     c.y = floats(y, a.shape[0] * y.shape[1])
+    c.residual = 0
     c.activation, c.alpha = activation, alpha
     c.dots = False
     correlate(&c, 1)

@@ -5,7 +5,14 @@ from fastconv.geometry import Convolution
 Array = np.ndarray
 
 def conv(
-    convolution: Convolution, x: Array, w: Array, bias: Array | None, y: Array, activation: int, alpha: float
+    convolution: Convolution,
+    x: Array,
+    w: Array,
+    bias: Array | None,
+    y: Array,
+    activation: int,
+    alpha: float,
+    residual: Array | None = None,
 ) -> None: ...
 def conv_backward_input(
     convolution: Convolution, dy: Array, w: Array, bias: Array | None, dx: Array, activation: int, alpha: float

@@ -15,7 +15,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from fastconv._conv_gradient cimport add_partials
-from fastconv._geometry cimport TASKS, ceil_div, even_parts, floats, multiply, tile_vectors, widest
+from fastconv._geometry cimport TASKS, ceil_div, even_parts, floats, multiply, residual_of, tile_vectors, widest
 from fastconv._core cimport (
     borrow_parts,
     gemm_tile,
@@ -163,7 +163,7 @@ cdef inline int64_t output_pixel(const TiledImage *x, int64_t i, int64_t *rows, 
 # ---- correlation: convolution and its gradient with respect to the input ---------------------------------------------
 
 cdef struct Correlation:
-    # y = act(bias + x * w); w may be the rotated and transposed kernel
+    # y = act(bias + x * w + residual); w may be the rotated and transposed kernel
     const kernel_table *table
     TiledImage x
     int64_t k, co                          # of a group: input channels of all pieces, output channels
@@ -171,6 +171,7 @@ cdef struct Correlation:
     int64_t w_tap, w_group, w_ci, w_co    # floats between taps, groups, input and output channels of w
     const float *bias
     float *y
+    int64_t residual                       # floats from y to the array that is added before the activation; or 0
     int64_t activation
     float alpha
     # A task is a block of tiles times a slice of a group's columns, or all columns of a bundle of small groups. The
@@ -408,6 +409,7 @@ cdef inline void write_tile(
     tile.y_pixel = c.x.h.step * width
     tile.channels = columns
     tile.bias = c.bias + column if c.bias else <const float *> NULL
+    tile.residual = c.residual
     tile.activation = c.activation
     tile.alpha = c.alpha
     c.table.f32_winograd_output(&tile, m, c.m_step)
@@ -440,8 +442,9 @@ def conv(
     bias,             # IN  (CO,) or None
     cnp.ndarray y,    # OUT (N, .., CO)
     int activation, float alpha,
+    residual=None,    # IN  (N, .., CO), or None
 ):
-    """y = act(bias + x * w)"""
+    """y = act(bias + x * w + residual)"""
     cdef Correlation c
     if cnp.PyArray_SIZE(y) == 0:
         return
@@ -452,6 +455,7 @@ def conv(
     c.w = floats(w, taps_of(&c.x) * c.w_tap)
     c.bias = <float *> NULL if bias is None else floats(bias, co)
     c.y = floats(y, cnp.PyArray_SIZE(y))
+    c.residual = residual_of(residual, c.y, cnp.PyArray_SIZE(y))
     c.activation, c.alpha = activation, alpha
     correlate(&c)
 
@@ -477,6 +481,7 @@ def conv_backward_input(
     c.w = floats(w, -taps_of(&c.x) * c.w_tap) - (taps_of(&c.x) - 1) * c.w_tap
     c.bias = <float *> NULL if bias is None else floats(bias, c.x.groups * ci)
     c.y = floats(dx, cnp.PyArray_SIZE(dx))
+    c.residual = 0
     c.activation, c.alpha = activation, alpha
     correlate(&c)
 

@@ -20,9 +20,9 @@ class Windows:
     def __getattr__(self, name):
         return getattr(self.backend, name)
 
-    def conv(self, x, w, bias=None, *, strides, padding, dilation, **rest):
+    def conv(self, x, w, bias=None, *residual, strides, padding, dilation, **rest):
         c = Convolution.of(x.shape, w.shape, strides, padding, dilation)
-        return self.backend.conv(x, w, bias, convolution=c, **rest)
+        return self.backend.conv(x, w, bias, *residual, convolution=c, **rest)
 
     def conv_backward_input(self, dy, w, bias=None, *, input_shape, strides, padding, dilation, **rest):
         c = Convolution.of(input_shape, w.shape, strides, padding, dilation)

@@ -83,20 +83,24 @@ class Reference(Backend):
         x: Array,
         w: Array,
         bias: Array | None = None,
+        residual: Array | None = None,
         *,
         convolution: Convolution,
         activation: str | None = None,
         alpha: float = 0.0,
         out: Out = None,
     ) -> Array:
-        """y[n, oh, ow, co] = f(bias[co] + sum over kh, kw, ci of x[n, oh SH + kh DH - top, ...] w[kh, kw, ci, co])."""
+        """y[n, oh, ow, co] = f(bias[co] + sum over kh, kw, ci of x[n, oh SH + kh DH - top, ...] w[kh, kw, ci, co]).
+
+        If there is a residual, it is added to the sum with its bias, before f. `out` must not share its memory.
+        """
         c, ci = convolution, w.shape[-2]
         grouped = x.reshape(*x.shape[:-1], c.groups, ci)  # N H W G CI
         y = self.xp.zeros((*c.output_shape[:-1], c.groups, w.shape[-1] // c.groups), x.dtype)
         for tap, read, written in tap_slices(c):
             kernel = w[tap].reshape(ci, c.groups, -1)
             y[written] += self.xp.einsum("...gi,igo->...go", grouped[read], kernel, optimize=True)
-        return self._finish(y.reshape(c.output_shape), bias, activation, alpha, out)
+        return self._finish(y.reshape(c.output_shape), bias, activation, alpha, out, residual)
 
     def conv_depthwise(
         self,
@@ -173,9 +177,18 @@ class Reference(Backend):
         b = self.xp.swapaxes(b, -1, -2) if transpose_b else b
         return self._finish(self.xp.matmul(a, b), bias, activation, alpha, out)
 
-    def _finish(self, y: Array, bias: Array | None, activation: str | None, alpha: float, out: Out) -> Array:
-        """Apply the epilogue of conv and matmul: bias, activation, output."""
+    def _finish(
+        self,
+        y: Array,
+        bias: Array | None,
+        activation: str | None,
+        alpha: float,
+        out: Out,
+        residual: Array | None = None,
+    ) -> Array:
+        """Apply the epilogue of conv and matmul: bias, residual, activation, output."""
         y = y if bias is None else y + bias
+        y = y if residual is None else y + residual
         return deliver(y if activation is None else formulas.activate(self.xp, y, activation, alpha), out)
 
     # ---- padding and pooling -------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ typedef struct {
     int64_t coming_step;         /* so many floats for every row of b; 0 if none are */
     int64_t accumulate;          /* start from what `out` holds; else from bias, or 0 where it is NULL */
     const float *bias;           /* of the tile's first column */
+    int64_t residual;            /* floats from `out` to what is added to the sums before the activation; 0: nothing is */
     int64_t activation;
     float alpha;
 } gemm_tile;
@@ -36,6 +37,7 @@ typedef struct {
     int64_t y_row, y_pixel;              /* floats from one to the next */
     int64_t rows, columns, channels;     /* those that are written */
     const float *bias;                   /* of the first channel, or NULL */
+    int64_t residual;                    /* floats from y to what is added before the activation; 0: nothing is */
     int64_t activation;
     float alpha;
 } winograd_tile;

@@ -1,6 +1,7 @@
 /* The tile under every convolution and matrix product:
  *
- *     out[r][column + c]  =  act(start + sum over s, k of  rows[r][offsets[s] + k * step] * b[(starts[s] + k) * b_step + c])
+ *     out[r][column + c]  =  act(start + sum over s, k of  rows[r][offsets[s] + k * step] * b[(starts[s] + k) * b_step + c]
+ *                                + out[r][residual + column + c])
  *
  * Each row of b is read once and used by every row of the tile, so that few loads feed many multiply-adds. All tiles sum in
  * the same order, s outside and k inside: the bits of a row do not depend on the height of the tile that holds it. */
@@ -59,6 +60,20 @@ INLINE void gemm_prefetch_next(const gemm_tile *t, const int height, const int v
         UNROLL for (int v = 0; v < vectors; v++) __builtin_prefetch(next + (t->out[r] - t->out[0]) + v * LANES, 1, 3);
 }
 
+/* The rows that are added to those of the next tile. */
+INLINE void gemm_prefetch_residual(const gemm_tile *t, const int height, const int vectors) {
+    const float *next = t->out[height] + t->residual + t->column;
+    UNROLL for (int r = 0; r < height; r++)
+        UNROLL for (int v = 0; v < vectors; v++) __builtin_prefetch(next + (t->out[r] - t->out[0]) + v * LANES, 0, 3);
+}
+
+INLINE void gemm_add_residual(vec sums[][GEMM_VECTORS], const gemm_tile *t, const int height, const int vectors, int64_t tail) {
+    UNROLL for (int r = 0; r < height; r++) {
+        const float *row = t->out[r] + t->residual + t->column;
+        UNROLL for (int v = 0; v < vectors; v++) sums[r][v] += gemm_read(row, v, vectors, tail);
+    }
+}
+
 INLINE void gemm_body(const gemm_tile *t, const int height, const int vectors) {
     const int64_t tail = t->columns - (vectors - 1) * LANES;
     vec sums[GEMM_ROWS][GEMM_VECTORS];
@@ -72,6 +87,7 @@ INLINE void gemm_body(const gemm_tile *t, const int height, const int vectors) {
 
     else if (t->ahead)
         gemm_prefetch_next(t, height, vectors);
+    if (t->residual && t->ahead) gemm_prefetch_residual(t, height, vectors);
 
     const float *b = t->b;
     const int64_t ahead = t->ahead;
@@ -90,6 +106,7 @@ INLINE void gemm_body(const gemm_tile *t, const int height, const int vectors) {
         for (; k < end; k += t->step, b += t->b_step) gemm_step(sums, row, k, t->step, b, t->b_step, height, vectors, 1, ahead);
     }
 
+    if (t->residual) gemm_add_residual(sums, t, height, vectors, tail);
     if (is_clamp(t->activation)) {
         const vec ceiling = clamp_ceiling(t->activation, t->alpha);
         UNROLL for (int r = 0; r < height; r++)

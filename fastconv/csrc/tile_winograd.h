@@ -97,12 +97,16 @@ INLINE void winograd_output_vector(
         UNROLL for (int j = 0; j < 6; j++) row[j] = columns_of_y[j][i];
         winograd_output_four(y, row);
         UNROLL for (int j = 0; j < 4; j++)
-            if (i < rows && j < columns)
-                v_write(t->y + i * t->y_row + j * t->y_pixel + c, v_min(ceiling, v_max(floor, bias + y[j])), left);
+            if (i < rows && j < columns) {
+                float *to = t->y + i * t->y_row + j * t->y_pixel + c;
+                vec sum = bias + y[j];
+                if (t->residual) sum += v_read(to + t->residual, left);
+                v_write(to, v_min(ceiling, v_max(floor, sum)), left);
+            }
     }
 }
 
-/* y = act(bias + A^T m A): the part of one 4 x 4 tile that lies in the image, from m[f * step + c]. */
+/* y = act(bias + A^T m A + residual): the part of one 4 x 4 tile that lies in the image, from m[f * step + c]. */
 static void f32_winograd_output(const winograd_tile *t, const float *m, int64_t step) {
     int64_t c = 0;
     if (t->rows == 4 && t->columns == 4)

@@ -136,13 +136,28 @@ def padding_into_convolution_backward(graph: FusionGraph, step: Call) -> bool:
     return True
 
 
+def residual_into_convolution(graph: FusionGraph, step: Call) -> bool:
+    """conv(x, w, b) + r  ->  conv(x, w, b, r), if r has the shape of the sum. The convolution then runs after r."""
+    found = []
+    for y, r in _either_way(step, Reference.add):
+        conv = graph.sole_producer(y, (Reference.conv,))
+        alike = (r.shape, r.dtype) == (y.shape, y.dtype)
+        if conv is not None and alike and len(conv.inputs) == 3 and _is_plain(conv) and not _is_grouped(conv):
+            found.append((conv, r))
+    if not found:
+        return False
+    conv, r = found[0] if len(found) == 1 else max(found, key=lambda pair: list(graph.steps).index(pair[0]))
+    graph.replace(conv, Call(conv.primitive, (*conv.inputs, r), conv.params, step.outputs))
+    return True
+
+
 def activation_into_product(graph: FusionGraph, step: Call) -> bool:
-    """activate(conv(x, w, b))  ->  conv(x, w, b, activation)."""
+    """activate(conv(x, w, b))  ->  conv(x, w, b, activation), also after a residual."""
     epilogue = _epilogue(step)
     if epilogue is None:
         return False
     product = graph.sole_producer(step.inputs[0], PRODUCTS)
-    if product is None or not _is_plain(product):
+    if product is None or not _is_linear(product):
         return False
     graph.replace(product, Call(product.primitive, product.inputs, {**product.params, **epilogue}, step.outputs))
     return True
@@ -316,6 +331,7 @@ RULES: tuple[Rule, ...] = (
     bias_onto_bias,
     scale_into_product,
     normalisation_into_product,
+    residual_into_convolution,
     activation_into_product,
     shift_after_scale,
     argmax_unused,
@@ -370,8 +386,17 @@ def _epilogue(step: Call) -> dict[str, Any] | None:
     return step.params if step.primitive.operation is Reference.activate else None
 
 
-def _is_plain(product: Call) -> bool:
+def _is_linear(product: Call) -> bool:
     return product.params.get("activation") is None
+
+
+def _is_plain(product: Call) -> bool:
+    """Return True if a product ends with its sum or its bias: without a residual and an activation."""
+    return _is_linear(product) and len(product.inputs) <= 3
+
+
+def _is_grouped(conv: Call) -> bool:
+    return bool(conv.params["convolution"].groups > 1)
 
 
 def _has_channels_last(product: Call) -> bool:

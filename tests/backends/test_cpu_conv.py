@@ -269,6 +269,35 @@ def test_activations_have_the_bits_of_a_pass_of_their_own(isa, threads, rng, x_s
         np.testing.assert_array_equal(cpu.conv(x, w, bias, **window, **how), wanted)
 
 
+@pytest.mark.parametrize("activation", [None, "relu", "clipped_relu", "elu"])
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "window", "name"),
+    [
+        ((1, 9, 7, 33), (1, 1, 33, 67), PLAIN, "direct"),
+        ((2, 5, 3, 1100), (1, 1, 1100, 30), PLAIN, "direct"),
+        ((2, 7, 7, 300), (3, 3, 300, 17), {**SAME, "strides": (2, 2)}, "direct"),
+        ((1, 30, 29, 40), (3, 3, 40, 50), SAME, "winograd"),
+        ((2, 7, 5, 50), (3, 3, 1, 50), SAME, "grouped"),
+        ((2, 1, 1, 40), (1, 1, 40, 7), PLAIN, "product"),
+        ((3, 28, 28, 1), (3, 3, 1, 6), SAME, "planes"),
+    ],
+)
+def test_residual_has_the_bits_of_a_pass_of_its_own(isa, threads, rng, x_shape, w_shape, window, name, activation):
+    x, w = (rng.standard_normal(shape).astype(np.float32) for shape in (x_shape, w_shape))
+    bias = rng.standard_normal(w_shape[-1]).astype(np.float32)
+    y = cpu.conv(x, w, bias, **window)
+    assert algorithm("forward", x.shape, w.shape, **window) == name
+    residual = rng.standard_normal(y.shape).astype(np.float32)
+    residual[0, 0, 0, 0], residual[-1, -1, -1, -1], residual[0, 0, 0, 1] = np.nan, np.inf, -np.inf
+    kept = residual.copy()
+    wanted = y + residual if activation is None else cpu.activate(y + residual, activation=activation, alpha=0.3)
+    for n in (1, 2, 8):
+        threads(n)
+        found = cpu.conv(x, w, bias, residual, activation=activation, alpha=0.3, **window)
+        np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_array_equal(residual, kept)
+
+
 @pytest.mark.parametrize("activation", [None, "relu", "tanh"])
 @pytest.mark.parametrize("strides", [(1, 1), (2, 2), (5, 4)])
 @pytest.mark.parametrize(("n", "groups", "ci", "co"), [(2, 1, 33, 20), (9, 1, 3, 20), (2, 3, 7, 5), (2, 40, 1, 1)])

@@ -137,6 +137,16 @@ def test_bias_and_activation(gpu, rng, activation, ci, co):
     np.testing.assert_allclose(dx.get(), wanted, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize(("ci", "co"), [(6, 5), (1, 6)])
+def test_residual(gpu, rng, activation, ci, co):
+    x, w, bias = (rng.standard_normal(s).astype(np.float32) for s in ((2, 5, 6, 6), (3, 3, ci, co), (co,)))
+    residual = rng.standard_normal(reference.conv(x, w, **STRIDED).shape).astype(np.float32)
+    how = {**STRIDED, "activation": activation, "alpha": 0.3}
+    y = Windows(backends.gpu_backend(0)).conv(*map(gpu.asarray, (x, w, bias, residual)), **how)
+    np.testing.assert_allclose(y.get(), reference.conv(x, w, bias, residual, **how), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("activation", list(EPILOGUES))
 def test_nan_stays(gpu, activation):
     x, w = gpu.asarray(np.full((1, 1, 1, 1), np.nan, np.float32)), gpu.ones((1, 1, 1, 1), "float32")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastconv import config, ops
+from fastconv import config, layers, models, ops
 from fastconv.backends.cpu import depth_first
 from fastconv.backends.gpu.transfer import to_host
 from fastconv.device import get_device
-from fastconv.engine import GradientTape, Plan, Trace, Variable
+from fastconv.engine import GradientTape, Plan, Trace, Variable, fusion
 from fastconv.engine.plan import evaluate
 from fastconv.engine.tree import leaves
 from tests.check import example
@@ -71,6 +71,21 @@ FUSED = {
     ),
     "silu": (lambda n, x: ops.silu(n.conv(x) + n.b), [], ["conv"]),
     "silu of a matrix product": (lambda n, x: ops.silu(ops.matmul(x[0, 0], n.m)), [], ["matmul"]),
+    "bias, residual": (
+        lambda n, x: n.conv(x) + n.b + ops.exp(x[:, 2:, 2:, :1] + n.t),
+        [],
+        ["add", "elementwise", "conv"],
+    ),
+    "residual on the left, activation": (
+        lambda n, x: ops.relu(ops.exp(x[:, 2:, 2:, :1] + n.t) + (n.conv(x) + n.b)),
+        [],
+        ["add", "elementwise", "conv"],
+    ),
+    "the last of two convolutions": (
+        lambda n, x: ops.relu((n.conv(x) + n.b) + (n.conv(ops.exp(x)) + n.t)),
+        [],
+        ["conv", "elementwise", "conv"],
+    ),
 }
 
 ALONE = {
@@ -126,6 +141,18 @@ ALONE = {
     "one scale for all channels": (lambda n, x: x * 2.0 + n.s[:3], ["multiply", "add"]),
     "a scaled input that is an output": (lambda n, x: (lambda y: [y, y + n.t[:3]])(x * n.s[:3]), ["multiply", "add"]),
     "silu of a sum that is an output": (lambda n, x: (lambda y: [y, ops.silu(y)])(n.conv(x) + n.b), ["conv", "gate"]),
+    "a residual after an activation": (
+        lambda n, x: ops.relu(n.conv(x) + n.b) + ops.exp(x[:, 2:, 2:, :1] + n.t),
+        ["conv", "add", "elementwise", "add"],
+    ),
+    "two residuals": (
+        lambda n, x: n.conv(x) + n.b + ops.exp(x[:, 2:, 2:, :1] + n.t) + ops.exp(x[:, 1:4, 1:4, :1] - n.t),
+        ["add", "elementwise", "conv", "elementwise", "elementwise", "add"],
+    ),
+    "a residual of a depthwise convolution": (
+        lambda n, x: ops.depthwise_conv(x, n.w[..., :1], 1, "same") + n.b[:3] + ops.exp(x),
+        ["conv", "elementwise", "add"],
+    ),
     "another gate": (lambda n, x: ops.gelu(n.conv(x), approximate=True), ["conv", "gate"]),
 }
 
@@ -271,3 +298,60 @@ def test_a_joined_plan_runs_on_another_device(tiny_cache, fake_gpu):
     wanted = plan(x)[0]
     with config.device("gpu"):
         np.testing.assert_allclose(to_host(plan(x)[0]), wanted, rtol=1e-5, atol=1e-5)
+
+
+def residual_net(training):
+    """Return a model of residual blocks, whose convolutions are computed by several algorithms."""
+    x = inputs = layers.Input((29, 27, 5))
+    for filters, size, groups in ((40, 3, 1), (7, 1, 1), (40, 3, 4), (33, 5, 1)):
+        same = layers.Conv2D(filters, 1)(x)
+        for _ in range(2):
+            y = layers.Conv2D(filters, size, padding="same", activation="relu")(same)
+            y = layers.Conv2D(filters, size, padding="same", groups=groups if filters % groups == 0 else 1)(y)
+            y = y if training else layers.BatchNormalization()(y)
+            same = layers.ReLU()(layers.Add()([same, y]))
+        x = layers.MaxPooling2D()(same)
+    model = models.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)))
+    for i, weight in enumerate(model.weights):
+        value = example(*weight.shape, seed=i, low=-0.2, high=0.25)
+        weight.assign(np.abs(value) + 0.5 if weight.path.endswith("variance") else value)
+    return model
+
+
+def without(monkeypatch, rule):
+    monkeypatch.setattr(fusion, "RULES", tuple(r for r in fusion.RULES if r is not rule))
+
+
+def test_residuals_change_no_bit_of_predictions(isa, threads, monkeypatch):
+    x = example(2, 29, 27, 5)
+    found = []
+    for n in (1, 2, 8):
+        threads(n)
+        found.append(residual_net(training=False).predict_on_batch(x))
+    without(monkeypatch, fusion.residual_into_convolution)
+    wanted = residual_net(training=False).predict_on_batch(x)
+    for y in found:
+        np.testing.assert_array_equal(y, wanted)
+
+
+def test_residuals_change_no_bit_of_training(monkeypatch):
+    def trained():
+        model = residual_net(training=True)
+        model.compile("sgd", "mse")
+        model.train_on_batch(example(2, 29, 27, 5), example(2, 3))
+        return model.get_weights()
+
+    found = trained()
+    without(monkeypatch, fusion.residual_into_convolution)
+    for w, wanted in zip(found, trained()):
+        np.testing.assert_array_equal(w, wanted)
+
+
+def test_a_residual_keeps_its_buffer_until_the_convolution_has_run():
+    net, x = Net("float64"), example(1, 5, 5, 3)
+    with Trace() as trace:
+        given = trace.input(x)
+        residual = ops.exp(ops.conv(given, net.w))
+        y = ops.conv(given, net.w) + net.b + residual
+    plan = Plan([given], [ops.exp(y)], trace.reads)
+    assert plan.buffers[residual] != plan.buffers[y]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+import fastconv._elementwise as _elementwise
 import fastconv._image as _image
 from fastconv._arrays import contiguous, dense_float32, output_array
 from fastconv._conv_depthwise import conv_depthwise
@@ -48,10 +50,15 @@ class Cpu(CpuStream):
     # ---- convolution and matrix product --------------------------------------------------------------------------
 
     @float32(Reference.conv)
-    def conv(self, x, w, bias=None, *, convolution, activation=None, alpha=0.0, out=None):
+    def conv(self, x, w, bias=None, residual=None, *, convolution, activation=None, alpha=0.0, out=None):
         y = output_array(out, convolution.output_shape)
-        run = choose("forward", convolution).run
-        return Launch(y, run, (convolution, x, w, bias, y, ACTIVATION_NUMBERS[activation], alpha))
+        choice = choose("forward", convolution)
+        arrays, ending = (convolution, x, w, bias, y), (ACTIVATION_NUMBERS[activation], alpha)
+        if residual is None:
+            return Launch(y, choice.run, (*arrays, *ending))
+        if choice.algorithm.adds_residual:
+            return Launch(y, choice.run, (*arrays, *ending, residual))
+        return Launch(y, _conv_then_add, (choice.run, arrays, residual, y, *ending))
 
     @float32(Reference.conv_depthwise)
     def conv_depthwise(
@@ -126,6 +133,15 @@ class Cpu(CpuStream):
     def stretch(self, x, scale, shift, *, low, high, out=None):
         y = output_array(out, x.shape)
         return Launch(y, _image.stretch, (y, x, scale, shift, low, high))
+
+
+def _conv_then_add(
+    conv: Callable[..., None], arrays: tuple, residual: Array, y: Array, activation: int, alpha: float
+) -> None:
+    """y = act(the convolution + residual), in passes of their own"""
+    conv(*arrays, 0, 0.0)
+    np.add(y, residual, out=y)
+    _elementwise.activate(y, y, activation, alpha)
 
 
 def _affine_transform(y: Array, x: Array, transform: Array, *how: Any) -> None:

@@ -26,15 +26,19 @@ class GpuProducts(Reference):
     number: int
 
     @float32(Reference.conv)
-    def conv(self, x, w, bias=None, *, convolution, activation=None, alpha=0.0, out=None):
+    def conv(self, x, w, bias=None, residual=None, *, convolution, activation=None, alpha=0.0, out=None):
         c = conv.window(convolution)
         if not conv.fits(c):
             return None
-        y = self._target(convolution.output_shape, out)
+        y, ending = self._target(convolution.output_shape, out), (activation, alpha)
+        first = ending if residual is None else (None, 0.0)
         if y.size and not c.depthwise and cudnn.conv(self.xp, self.number, c, x, w, y):
-            conv.finish(self.number, y, bias, (activation, alpha))
+            conv.finish(self.number, y, bias, first)
         elif y.size:
-            conv.conv(self.number, c, x, w, bias, (activation, alpha), y)
+            conv.conv(self.number, c, x, w, bias, first, y)
+        if residual is not None:
+            self.xp.add(y, residual, out=y)
+            conv.finish(self.number, y, None, ending)
         return y
 
     @float32(Reference.conv_backward_input)

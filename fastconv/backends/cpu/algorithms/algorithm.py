@@ -37,6 +37,7 @@ class Algorithm(NamedTuple):
         name: the name that `explain_conv` returns.
         tile: ``(convolution, direction, lanes)`` to a description of the innermost kernel.
         forward, backward_input, backward_kernel: the directions; None if the algorithm does not have one.
+        adds_residual: True if `forward.run` takes another argument, the array that is added before the activation.
         exact: True if an output depends only on the pixels of its own window, and is their sum in plain float32.
         small_products: up to this number of multiply-adds an inexact algorithm is not used, so that small examples,
             which are checked by hand, are exact.
@@ -49,6 +50,7 @@ class Algorithm(NamedTuple):
     forward: Direction | None = None
     backward_input: Direction | None = None
     backward_kernel: Direction | None = None
+    adds_residual: bool = False
     exact: bool = True
     small_products: int = 0
     small_image_products: int = 0

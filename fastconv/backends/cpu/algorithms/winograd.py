@@ -62,6 +62,7 @@ WINOGRAD = Algorithm(
     Direction(suits_outputs, _winograd.conv),
     Direction(suits_input_gradient, _winograd.conv_backward_input),
     Direction(suits_outputs, _winograd.conv_backward_kernel),
+    adds_residual=True,
     exact=False,
     # 12 channels and 3 x 3 taps over 32 x 32 pixels: 27 us directly, 22 in tiles. The smallest layer of the measured
     # nets that this algorithm computes has 2.2 million multiply-adds. With few pairs of channels nothing is saved:
