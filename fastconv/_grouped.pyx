@@ -54,7 +54,7 @@ cdef enum:
     KERNEL_FLOATS = 1 << 13                # of the kernel, for the same reason: 32 KB
     LINE = 256                             # pixels of a row in a block
     BLOCK_FLOATS = 1 << 16                 # of y in a block: 256 KB
-    CACHED_FLOATS = 1 << 18                # of x that a second-level cache may hold: 1 MB
+    CACHED_FLOATS = 1 << 21                # of x and y: if they have fewer, prefetching takes longer than it saves
     CHUNKS = 16                            # partial sums of a kernel's gradient
     MOST_PARTIAL_FLOATS = 1 << 20          # in all these partial sums
     LOADS = 4                              # a multiply-add waits for memory: it counts LOADS times
@@ -242,13 +242,14 @@ cdef inline void fetch_ahead(
 ) noexcept nogil:
     """Prefetch the tile below, or a later tile of the same row if there is only a single, long row.
 
-    Nothing is prefetched if the second cache may hold all pixels.
+    Nothing is prefetched if the caches may hold all pixels.
     """
     cdef bint along = r.rows == 1 and lines.elements >= 2 * AHEAD * lines.stride
     cdef int64_t fresh_rows = min(max(a.v.stride // max(a.v.step, 1), 1), a.v.taps)
-    cdef int64_t pixels = g.images * a.d.inputs * a.v.inputs * a.h.inputs
+    cdef int64_t read = a.d.inputs * a.v.inputs * a.h.inputs * g.x_channels
+    cdef int64_t written = a.d.y_size * a.v.y_size * a.h.y_size * g.y_channels
     tile.fresh = tile.segments
-    if pixels * g.x_channels > CACHED_FLOATS:
+    if g.images * (read + written) > CACHED_FLOATS:
         tile.fresh -= a.h.taps // lines.taps * fresh_rows
     tile.y_next = AHEAD * tile.y_step if along else a.v.y_step * a.h.y_size * g.y_channels
     tile.next = AHEAD * lines.stride if along else a.v.stride * lines.phases * lines.count * lines.elements
