@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.nets.catalogue import NETS
-from benchmarks.nets.compare import OURS, RIVALS, Contestant, Job, measure, serve, starts
+from benchmarks.nets.compare import CLIENTS, OURS, RIVALS, Contestant, Job, measure, serve, starts
 from benchmarks.nets.results import Report
 from benchmarks.support.machine import RESTRICTIONS, processor, start_with
 from fastconv import _core
@@ -54,6 +54,12 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rivals", type=names(PACKAGES), default=PACKAGES, help=f"some of {','.join(PACKAGES)}")
     parser.add_argument("--batch", type=numbers, metavar="1,16", help="only inference, at these batch sizes")
     parser.add_argument("--train", action="store_true", help="only training steps; with --batch, both")
+    parser.add_argument(
+        "--concurrent",
+        type=numbers,
+        metavar="1,4,16",
+        help="only predictions from these numbers of Python threads at once",
+    )
     parser.add_argument("--threads", type=numbers, default=[1, 2], metavar="1,2", help="numbers of threads")
     parser.add_argument("--rounds", type=int, help="turns of each side")
     parser.add_argument("--quick", action="store_true", help="fewer, shorter rounds of small nets")
@@ -69,11 +75,11 @@ def missing(rivals: Sequence[str]) -> list[str]:
 
 def jobs(asked: argparse.Namespace, net: str) -> Iterator[Job]:
     """Yield the jobs of a net; those with images of the same size follow each other."""
-    everything = asked.batch is None and not asked.train
+    everything = asked.batch is None and not asked.train and asked.concurrent is None
     for threads in asked.threads:
         for batch in asked.batch or ([1, 16] if everything else []):
             yield Job(net, "predict", batch, threads)
-    if everything:
+    if everything or asked.concurrent:
         yield Job(net, "serve", 1, max(asked.threads))
     if asked.train or everything:
         for threads in asked.threads:
@@ -90,7 +96,7 @@ def prepared(net: str, size: int, folder: str, rivals: Sequence[str]) -> Path:
 def run(job: Job, contestants: Sequence[Contestant], folder: Path, effort: Any, asked: argparse.Namespace) -> list[Any]:
     """Return the results of a job."""
     if job.work == "serve":
-        return serve(job, contestants, folder)
+        return serve(job, contestants, folder, asked.concurrent or CLIENTS)
     taking_part = [each for each in contestants if each.trains or job.work == "predict"]
     row = measure(job, taking_part, folder, effort, asked.isa is not None)
     is_start = job.work == "predict" and job.batch == 1 and job.threads == max(asked.threads) and not asked.quick

@@ -169,12 +169,12 @@ def against_best(rounds: dict[str, list[float]], rivals: Sequence[str]) -> dict[
     return {"rival": best, "ratio": middle, "low": low, "high": high}
 
 
-def serve(job: Job, contestants: Sequence[Contestant], folder: Path) -> list[Service]:
-    """Return the rates of predictions of a single image, for each number of Python threads."""
+def serve(job: Job, contestants: Sequence[Contestant], folder: Path, numbers: Sequence[int]) -> list[Service]:
+    """Return the rates of predictions of a single image, for each of `numbers` of Python threads."""
     found = []
     with ExitStack() as stack:
         sides = [stack.enter_context(loaded(contestant, job, folder))[0] for contestant in contestants]
-        for clients in CLIENTS:
+        for clients in sorted(numbers):
             seconds: list[list[float]] = [[] for _ in sides]
             totals = [0.0 for _ in sides]
             for _ in range(TURNS):
@@ -184,5 +184,6 @@ def serve(job: Job, contestants: Sequence[Contestant], folder: Path) -> list[Ser
                     totals[i] += total
             rates = {side.name: len(each) / total for side, each, total in zip(sides, seconds, totals)}
             slowest = {side.name: float(np.quantile(each, 0.99)) for side, each in zip(sides, seconds)}
-            found.append(Service(net=job.net, threads=job.threads, clients=clients, rates=rates, slowest=slowest))
+            peaks = {side.name: ask(side, method="peak_bytes") for side in sides}
+            found.append(Service(job.net, job.threads, clients, rates, slowest, peaks))
     return found

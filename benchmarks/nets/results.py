@@ -67,19 +67,33 @@ class Row:
         return self.flops / self.seconds["fastconv"] / 1e9 / self.peak_gflops
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Service:
-    """Predictions from several Python threads: the rate of each side, and the 99th percentile of their seconds."""
+    """Predictions from several Python threads.
+
+    Attributes:
+        rates: predictions per second of each side.
+        slowest: the 99th percentile of their seconds.
+        peak_bytes: the peak resident memory of each side, with this number of clients or fewer.
+    """
 
     net: str
     threads: int
     clients: int
     rates: dict[str, float]
     slowest: dict[str, float]
+    peak_bytes: dict[str, int] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[Any, ...]:
         return list(NETS).index(self.net), self.threads, self.clients
+
+    def text(self, side: str) -> str:
+        """Return the figures of a side; none if it was not measured."""
+        if side not in self.rates:
+            return ""
+        memory = f", {self.peak_bytes[side] / 1e6:.0f} MB" if side in self.peak_bytes else ""
+        return f"{self.rates[side]:.0f} ({milliseconds(self.slowest[side])}){memory}"
 
 
 class Report:
@@ -233,13 +247,7 @@ def starts(rows: Sequence[Row]) -> str:
 def served(services: Sequence[Service]) -> str:
     sides = titles_of(service.rates for service in services)
     lines = (
-        [
-            *(NETS[service.net].title, str(service.threads), str(service.clients)),
-            *(
-                f"{service.rates[side]:.0f} ({milliseconds(service.slowest[side])})" if side in service.rates else ""
-                for side in sides
-            ),
-        ]
+        [NETS[service.net].title, str(service.threads), str(service.clients), *map(service.text, sides)]
         for service in services
     )
     return table(["net", "threads", "clients", *sides], lines)
@@ -252,5 +260,6 @@ TIMES = """Milliseconds per call, medians. `ratio` is the time of the fastest ri
 over the rounds: above 1 fastconv is faster. `of peak` counts the operations of the direct algorithms, three times for a
 training step. `others` is the number of processors that other programs used at the same time."""
 STARTS = """Seconds to import the library, and to load the net and predict an image, in a new process."""
-SERVICES = """Predictions of an image per second, and the 99th percentile of their milliseconds. Each client is a Python
-thread that predicts in a loop; the clients share a model."""
+SERVICES = """Predictions of an image per second, the 99th percentile of their milliseconds, and peak resident memory
+with this number of clients or fewer. Each client is a Python thread that predicts in a loop; the clients share a
+model."""

@@ -59,6 +59,17 @@ def test_without_arguments_everything_is_measured():
     assert jobs() == [*predictions, ("serve", 1, 2, 224), *training]
 
 
+def test_concurrent_predictions_are_measured_by_themselves():
+    assert jobs("--concurrent", "1,4", "--threads", "1") == [("serve", 1, 1, 224)]
+    assert jobs("--concurrent", "4", "--batch", "1", "--threads", "2") == [("predict", 1, 2, 224), ("serve", 1, 2, 224)]
+
+
+def test_figures_of_a_service():
+    assert SERVICE.text("fastconv") == "1000 (12.3)"
+    assert replace(SERVICE, peak_bytes={"fastconv": 50_000_000}).text("fastconv") == "1000 (12.3), 50 MB"
+    assert SERVICE.text("OpenVINO") == ""
+
+
 def test_arguments_restrict_the_jobs():
     assert jobs("--batch", "4", "--threads", "1") == [("predict", 4, 1, 224)]
     assert jobs("--train", "--threads", "2") == [("train", 32, 2, 96)]
@@ -258,7 +269,7 @@ def test_a_layer_without_a_rule_is_refused(prepare):
 def test_a_net_is_compared_with_the_installed_rivals(prepare, monkeypatch, tmp_path):
     monkeypatch.chdir(Path(fastconv.__file__).parents[1])
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    for name, value in {"SERVING": 0.05, "TURNS": 1, "CLIENTS": (3,)}.items():
+    for name, value in {"SERVING": 0.05, "TURNS": 1}.items():
         monkeypatch.setattr(compare, name, value)
     is_exported = find_spec("onnx") is not None
     titles = ["PyTorch", *(["ONNX Runtime", "OpenVINO"] if is_exported else [])]
@@ -270,7 +281,7 @@ def test_a_net_is_compared_with_the_installed_rivals(prepare, monkeypatch, tmp_p
         assert [*row.seconds] == [each.title for each in sides]
         assert row.low <= row.ratio <= row.high
         assert 10e6 < row.peak_bytes["fastconv"] < row.peak_bytes["PyTorch"]
-    (few,) = compare.serve(compare.Job("lenet5", "serve", 1, 1), [compare.OURS, *rivals], tmp_path)
+    (few,) = compare.serve(compare.Job("lenet5", "serve", 1, 1), [compare.OURS, *rivals], tmp_path, [3])
     assert min(few.rates.values()) > 0
 
 
