@@ -330,45 +330,62 @@ cdef class Recording:
         launches: tuples (function, arguments, True if its weights are constant). The functions are compiled kernels
             that compute in `run_phases` only.
         most_kept: the most bytes to keep packed weights in.
+        alike: a recording of the same launches with other arrays and the same weights, whose packed weights this
+            recording uses too.
     """
     cdef recording calls
     cdef list launches
     cdef char *scratch          # used by the kernels in turn
-    cdef char *kept             # memory of kernels with constant weights, one after the other
-    cdef bint packed            # True if these weights are packed
+    cdef char *own_kept         # the same memory, if no other recording owns it
+    cdef char *kept             # memory for packed weights: a place for each kernel that keeps them
+    cdef list places            # these places; None for other kernels
+    cdef Recording first        # the recording that owns these packed weights; None if this recording does
+    cdef bint packed            # True if the weights of this recording, as their owner, are packed
     cdef readonly size_t kept_bytes
 
-    def __init__(self, launches: list, size_t most_kept=0) -> None:
-        cdef size_t shared_bytes = 0
+    def __init__(self, launches: list, size_t most_kept=0, Recording alike=None) -> None:
+        cdef size_t scratch_bytes = 0
         self.launches = launches    # keeps the arrays alive
-        places = []
+        self.places = []
         for launch in launches:
             bytes, keeps = self.measure(launch, most_kept)
-            places.append(self.kept_bytes if keeps else None)
+            self.places.append(self.kept_bytes if keeps else None)
+            scratch_bytes = max(scratch_bytes, bytes)
             if keeps:
                 self.kept_bytes += bytes
-            else:
-                shared_bytes = max(shared_bytes, bytes)
         forget_calls(&self.calls)
-        self.scratch = <char *> new_memory(shared_bytes)
-        self.kept = <char *> new_memory(self.kept_bytes)
-        for launch, place in zip(launches, places):
+        self.scratch = <char *> new_memory(scratch_bytes)
+        self.take_memory(alike)
+        for launch, place in zip(launches, self.places):
             if place is None:
                 self.record(launch, self.scratch, 0)
             else:
                 self.record(launch, self.kept + <size_t> place, most_kept)
+                self.calls.calls[self.calls.count - 1].scratch = self.scratch
 
     def __dealloc__(self):
         forget_calls(&self.calls)
         free(self.calls.calls)
         free(self.scratch)
-        free(self.kept)
+        free(self.own_kept)
+
+    cdef take_memory(self, Recording alike):
+        """Take the packed weights of another recording, or memory for them if there is none that has the same."""
+        if alike is not None and (alike.places, alike.kept_bytes) == (self.places, self.kept_bytes):
+            self.first = alike if alike.first is None else alike.first
+            self.kept = alike.kept
+        else:
+            self.kept = self.own_kept = <char *> new_memory(self.kept_bytes)
 
     cdef tuple measure(self, tuple launch, size_t most_kept):
-        """Return the bytes that a kernel borrows, and True if it is to keep its packed weights in them."""
+        """Return the bytes that a kernel borrows, and True if it is to keep its packed weights in them.
+
+        Only the packed weights stay in these bytes: the single call works in the scratch memory of all kernels.
+        """
         cdef size_t most = most_kept - self.kept_bytes if launch[2] else 0
+        cdef int64_t before = self.calls.count
         self.record(launch, NULL, most)
-        if most == 0 or not self.calls.packed:
+        if most == 0 or not self.calls.packed or self.calls.count != before + 1:
             return self.calls.borrowed, False
         if self.calls.borrowed <= most:
             return self.calls.borrowed, True
@@ -392,19 +409,35 @@ cdef class Recording:
         """Run all kernels on the present values of their arrays."""
         cdef recorded_call *call
         cdef int64_t i
-        cdef int first, threads = _threads()
+        cdef int threads = _threads()
+        if not self.weights_owner().packed:
+            self.pack()
         with nogil:
             for i in range(self.calls.count):
                 call = &self.calls.calls[i]
-                first = call.packs and self.packed
                 run_region(
-                    call.phases + first, call.count - first, call.work, min(call.threads, threads), call.scratch,
-                    call.scratch_bytes)
-        self.packed = True
+                    call.phases + call.packs, call.count - call.packs, call.work, min(call.threads, threads),
+                    call.scratch, call.scratch_bytes)
+
+    def pack(self) -> None:
+        """Pack the present values of the constant weights."""
+        cdef recorded_call *call
+        cdef int64_t i
+        cdef int threads = _threads()
+        with nogil:
+            for i in range(self.calls.count):
+                call = &self.calls.calls[i]
+                if call.packs:
+                    run_region(
+                        call.phases, 1, call.work, min(call.threads, threads), call.scratch, call.scratch_bytes)
+        self.weights_owner().packed = True
+
+    cdef Recording weights_owner(self):
+        return self if self.first is None else self.first
 
     def weights_have_changed(self) -> None:
         """Pack the weights again in the next run."""
-        self.packed = False
+        self.weights_owner().packed = False
 
 
 cdef void *new_memory(size_t bytes) except? NULL:

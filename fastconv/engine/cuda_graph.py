@@ -48,6 +48,12 @@ class CudaGraphExecutable(Executable):
     def constant(self, value: Array) -> Array:
         return self.gpu.array(value)
 
+    def acquire(self) -> bool:
+        return True  # nothing is shared
+
+    def release(self) -> None:
+        pass
+
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         with self.gpu.running():
             for upload, buffer, array in zip(self.uploads, self.inputs, arrays):

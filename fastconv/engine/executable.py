@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from fastconv._arrays import copy_into
-from fastconv._core import settings_number
 from fastconv.backends.cpu.recording import Recording, record
 from fastconv.backends.gpu.transfer import to_host
 from fastconv.device import is_cupy_loaded
@@ -18,11 +17,16 @@ from fastconv.engine.interrupts import uninterrupted
 from fastconv.engine.primitive import Call, Tensor
 from fastconv.engine.schedule import ALIGNMENT, Schedule, nbytes
 from fastconv.engine.variable import Variable
+from fastconv.engine.weights import Weights
 from fastconv.typing import Array
 
 
 class Executable:
     """A set of buffers for a schedule, and its steps bound to them.
+
+    Args:
+        schedule: the schedule.
+        weights: those of another executable of the schedule, to be shared; None for new ones.
 
     Attributes:
         number: the number of their GPU; None for the processor's memory.
@@ -31,8 +35,8 @@ class Executable:
     xp: Any = np
     number: int | None = None
 
-    def __init__(self, schedule: Schedule) -> None:
-        self.settings = settings_number()
+    def __init__(self, schedule: Schedule, weights: Weights | None = None) -> None:
+        self.weights = Weights(schedule.watched) if weights is None else weights
         storage = self._storage(schedule.sizes)
         self.arrays: dict[Tensor, Any] = {t: self.held(variable) for variable, t in schedule.reads.items()}
         self.arrays.update((t, self.target(variable)) for t, variable in schedule.in_place.items())
@@ -41,10 +45,10 @@ class Executable:
         for t, number in schedule.buffers.items():
             self.arrays[t] = shaped(storage[number], t)
         self.invariant = schedule.invariant
+        if weights is None:
+            self._bind_prologue(schedule)
+        self.arrays.update(self.weights.arrays)
         self.recordings: list[Recording] = []
-        self.prologue = self._recorded(
-            [(step, self._bind(step)) for step in schedule.prologue if not self._is_free(step)]
-        )
         steps = [(step, self._bind(step)) for step in schedule.steps if not self._is_free(step)]
         self.steps = self._recorded([pair for pair in steps if pair[0].outputs[0] not in schedule.in_place])
         self.last_steps = self._recorded([pair for pair in steps if pair[0].outputs[0] in schedule.in_place])
@@ -55,8 +59,8 @@ class Executable:
         ]
         self.variables = [*schedule.reads, *schedule.updates]
         self.updated = list(schedule.updates)
-        self.watched = schedule.watched
-        self.versions: list[int] | None = None
+        if weights is None:
+            self.weights.recordings = self.recordings
 
     # ---- the memory ----------------------------------------------------------------------------------------------
 
@@ -84,15 +88,27 @@ class Executable:
 
     # ---- running -------------------------------------------------------------------------------------------------
 
-    def run(self, arrays: Sequence[Array]) -> list[Array]:
-        """Return the outputs for `arrays`."""
+    def acquire(self) -> bool:
+        """Prepare a run, which `release` ends.
+
+        Returns:
+            False if the executable cannot run now, because other runs read weights that have changed.
+        """
         if is_cupy_loaded():
-            arrays = [to_host(array) for array in arrays]
             for variable in self.variables:
                 self.held(variable)  # copies values that a GPU has changed
+        return self.weights.acquire(self.recordings)
+
+    def release(self) -> None:
+        """End a run."""
+        self.weights.release()
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """Return the outputs for `arrays`, between `acquire` and `release`."""
+        if is_cupy_loaded():
+            arrays = [to_host(array) for array in arrays]
         for buffer, array in zip(self.inputs, arrays):
             copy_into(buffer, array)
-        self.prepare()
         for step in self.steps:
             step()
         if self.updated:
@@ -100,14 +116,9 @@ class Executable:
         return [array.copy() for array in self.outputs]
 
     def prepare(self) -> None:
-        """Compute what depends only on variables, if any of these was assigned since."""
-        versions = [variable.version for variable in self.watched]
-        if versions != self.versions:
-            for step in self.prologue:
-                step()
-            for recording in self.recordings:
-                recording.weights_have_changed()
-            self.versions = versions
+        """Compute the weights, which no other executable shares, if a variable was assigned since."""
+        if self.weights.acquire(self.recordings):
+            self.weights.release()
 
     def compute(self) -> None:
         """Run all steps, and write the variables that the steps do not write themselves."""
@@ -151,9 +162,19 @@ class Executable:
         self.arrays[step.outputs[0]] = y
         return True
 
+    def _bind_prologue(self, schedule: Schedule) -> None:
+        """Bind the prologue to new arrays, which the weights hold."""
+        steps = [(self._bind(step), False) for step in schedule.prologue if not self._is_free(step)]
+        self.weights.prologue, _ = record(steps)
+        self.weights.arrays = {t: self.arrays[t] for step in schedule.prologue for t in step.outputs}
+
     def _recorded(self, steps: Sequence[tuple[Call, Callable[[], Any]]]) -> list[Callable[[], Any]]:
-        """Return functions that run `steps`; a recording keeps the packed weights of its kernels."""
-        runs, recordings = record([(run, self._has_constant_weights(step)) for step, run in steps])
+        """Return functions that run `steps`.
+
+        A recording keeps the packed weights of its kernels, or shares those of the first executable.
+        """
+        kernels = [(run, self._has_constant_weights(step)) for step, run in steps]
+        runs, recordings = record(kernels, self.weights.recordings[len(self.recordings) :])
         self.recordings += recordings
         return runs
 

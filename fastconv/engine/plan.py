@@ -12,6 +12,7 @@ from fastconv.engine.executable import Executable
 from fastconv.engine.primitive import Tensor, calls_before
 from fastconv.engine.schedule import Schedule
 from fastconv.engine.variable import Variable
+from fastconv.engine.weights import Weights
 from fastconv.typing import Array
 
 
@@ -34,7 +35,7 @@ class Plan(Schedule):
 
     A call copies the given arrays into the input buffers, runs every step, writes the assigned variables and returns
     copies of the outputs. Steps that depend only on variables run again only after one of these was assigned. Several
-    Python threads may call a plan at once: each gets its own buffers.
+    Python threads may call a plan at once: each gets its own buffers, and all share the results of these steps.
 
     Args:
         inputs: tensors without a value, the arguments.
@@ -53,6 +54,7 @@ class Plan(Schedule):
         super().__init__(inputs, outputs, reads, updates)
         self._shapes = [t.shape for t in self.inputs]
         self._idle: list[Executable] = []
+        self._weights: Weights | None = None  # of the executables on the processor
 
     def __call__(self, *arrays: Array) -> list[Array]:
         """Return the outputs for `arrays`: NumPy arrays, or CuPy arrays if models compute on a GPU.
@@ -69,17 +71,35 @@ class Plan(Schedule):
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Return the outputs for `arrays`, which have the shapes of the inputs."""
-        number = gpu_number()
+        ready = self._ready(gpu_number())
+        try:
+            return ready.run(arrays)
+        finally:
+            ready.release()
+            if ready.number is not None or ready.weights is self._weights:
+                self._idle.append(ready)
+
+    def _ready(self, number: int | None) -> Executable:
+        """Return an executable for a device, whose run has begun."""
         try:
             ready = self._idle.pop()
         except IndexError:
             ready = self._bind(number)
-        if ready.settings != settings_number() or ready.number != number:  # the choice of kernels depends on these
+        while ready.weights.settings != settings_number() or ready.number != number:  # kernels depend on these
             ready = self._bind(number)
-        try:
-            return ready.run(arrays)
-        finally:
-            self._idle.append(ready)
+        while not ready.acquire():  # the weights have changed, and others still read the former ones
+            if self._weights is ready.weights:
+                self._weights = None
+            ready = self._bind(number)
+        return ready
 
     def _bind(self, number: int | None) -> Executable:
-        return Executable(self) if number is None else CudaGraphExecutable(self, gpu_backend(number))
+        """Return a new executable. On the processor, it shares the weights of the others if settings are the same."""
+        if number is not None:
+            return CudaGraphExecutable(self, gpu_backend(number))
+        weights = self._weights
+        if weights is not None and weights.settings == settings_number():
+            return Executable(self, weights)
+        ready = Executable(self)
+        self._weights = ready.weights
+        return ready

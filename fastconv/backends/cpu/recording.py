@@ -20,7 +20,7 @@ def is_recordable(run: Run) -> bool:
     return isinstance(run, partial) and str(getattr(run.func, "__module__", "")).startswith("fastconv._")
 
 
-def record(steps: Iterable[tuple[Run, bool]]) -> tuple[list[Run], list[Recording]]:
+def record(steps: Iterable[tuple[Run, bool]], alike: Iterable[Recording] = ()) -> tuple[list[Run], list[Recording]]:
     """Return functions that do the same as the given functions, in the same order, and the recordings among them.
 
     Each series of compiled kernels becomes a recording. Together they keep at most `config.max_workspace()` bytes of
@@ -28,7 +28,9 @@ def record(steps: Iterable[tuple[Run, bool]]) -> tuple[list[Run], list[Recording
 
     Args:
         steps: pairs of a function and True if the weights that it reads are constant.
+        alike: the recordings of the same functions with other arrays and the same weights; packed weights are shared.
     """
+    others = iter(alike)
     runs: list[Run] = []
     recordings: list[Recording] = []
     for is_series, group in itertools.groupby(steps, lambda step: is_recordable(step[0])):
@@ -37,6 +39,7 @@ def record(steps: Iterable[tuple[Run, bool]]) -> tuple[list[Run], list[Recording
             continue
         series = [(cast("partial[Any]", run), constant) for run, constant in group]
         most = config.max_workspace() - sum(recording.kept_bytes for recording in recordings)
-        recordings.append(Recording([(run.func, run.args, constant) for run, constant in series], most))
+        launches = [(run.func, run.args, constant) for run, constant in series]
+        recordings.append(Recording(launches, most, next(others, None)))
         runs.append(recordings[-1].run)
     return runs, recordings
