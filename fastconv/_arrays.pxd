@@ -12,5 +12,6 @@ cdef enum:
 cdef empty(tuple shape)
 cdef void *data(object array, int type_number, int64_t size) except? NULL
 cdef float *floats(object array, int64_t size) except? NULL
+cdef float *float_rows(object array, int64_t size, int64_t *step) except? NULL
 cdef int32_t *integers(object array, int64_t size) except? NULL
 cdef bint past_caches(const float *y, int64_t n, int64_t step) noexcept nogil

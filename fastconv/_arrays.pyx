@@ -84,11 +84,15 @@ cdef empty(tuple shape):
     return aligned_array(axes, sizes, <size_t> bytes, aligned_owner)
 
 
-def output_array(out, tuple shape):
-    """Return a float32 array of `shape` in C order for a result: `out` itself if it matches, else a new array."""
+def output_array(out, tuple shape, bint slices=False):
+    """Return a float32 array of `shape` in C order for a result: `out` itself if it matches, else a new array.
+
+    If `slices`, `out` may be a slice of the channels of an array in C order.
+    """
     if (
         out is not None and cnp.PyArray_Check(out) and cnp.PyArray_TYPE(out) == cnp.NPY_FLOAT32
-        and cnp.PyArray_ISCARRAY(out) and out.shape == shape
+        and (cnp.PyArray_ISCARRAY(out) or (slices and cnp.PyArray_ISWRITEABLE(out) and is_slice(out)))
+        and out.shape == shape
     ):
         return out
     return empty(shape)
@@ -126,6 +130,40 @@ cdef void *data(object array, int type_number, int64_t size) except? NULL:
 
 cdef float *floats(object array, int64_t size) except? NULL:
     return <float *> data(array, cnp.NPY_FLOAT32, size)
+
+
+cdef int64_t row_step(object array) noexcept:
+    """Return the floats from a row of channels to the next, or -1 unless `array` is a slice whole[..., first:end] of
+    an array in C order, or the whole array."""
+    cdef int axes = cnp.PyArray_NDIM(array), axis
+    cdef const cnp.npy_intp *sizes = cnp.PyArray_DIMS(array)
+    cdef const cnp.npy_intp *strides = cnp.PyArray_STRIDES(array)
+    cdef int64_t channels = sizes[axes - 1] if axes else 1, row = 0, rows = 1
+    if not cnp.PyArray_ISALIGNED(array) or (channels > 1 and strides[axes - 1] != sizeof(float)):
+        return -1
+    for axis in range(axes - 2, -1, -1):
+        if sizes[axis] > 1:
+            row = row or strides[axis]
+            if row <= 0 or strides[axis] != row * rows:
+                return -1
+        rows *= sizes[axis]
+    if row == 0:
+        return channels
+    row = row // <int64_t> sizeof(float) if row % <int64_t> sizeof(float) == 0 else -1
+    return row if row >= channels else -1
+
+
+def is_slice(array) -> bool:
+    """Return True if `array` is None, or float32 channels of an array in C order: whole[..., first:end]."""
+    return array is None or (_is_float32(array) and row_step(array) >= 0)
+
+
+cdef float *float_rows(object array, int64_t size, int64_t *step) except? NULL:
+    """Return the data pointer of a slice of channels, and store its `row_step`; raise ValueError for other arrays."""
+    if not cnp.PyArray_Check(array) or not is_slice(array) or cnp.PyArray_SIZE(array) != size:
+        floats(array, size)
+    step[0] = row_step(array)
+    return <float *> cnp.PyArray_DATA(array)
 
 
 cdef int32_t *integers(object array, int64_t size) except? NULL:

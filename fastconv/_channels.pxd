@@ -23,14 +23,18 @@ cdef struct Grid:
 
 
 cdef struct Block:
-    int64_t start, rows, column, width
+    int64_t start, row, rows, column, width
 
 
 cdef inline Grid grid_of(int64_t size, int64_t channels, int64_t widest) noexcept nogil:
     """Return a grid of blocks with at most `widest` columns, if `widest` is a multiple of WIDTH."""
+    return grid_with(size, channels, max(1, WIDTH // max(1, channels)), widest)
+
+
+cdef inline Grid grid_with(int64_t size, int64_t channels, int64_t copies, int64_t widest) noexcept nogil:
     cdef Grid g
     g.channels = channels
-    g.copies = max(1, WIDTH // max(1, channels))
+    g.copies = copies
     g.width = max(1, channels * g.copies)
     g.rows = size // g.width
     g.rest = size - g.rows * g.width
@@ -43,11 +47,11 @@ cdef inline Grid grid_of(int64_t size, int64_t channels, int64_t widest) noexcep
 
 
 cdef inline Block block_of(const Grid *g, int64_t k) noexcept nogil:
-    cdef int64_t row = min(k // g.strips * g.height, g.rows)
     cdef Block b
+    b.row = min(k // g.strips * g.height, g.rows)
     b.column = k % g.strips * g.strip
-    b.start = row * g.width + b.column
-    b.rows = min(g.height, g.rows - row) if k < g.full_blocks else 1
+    b.start = b.row * g.width + b.column
+    b.rows = min(g.height, g.rows - b.row) if k < g.full_blocks else 1
     b.width = min(g.strip, g.width - b.column) if k < g.full_blocks else g.rest
     return b
 

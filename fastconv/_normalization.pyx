@@ -9,12 +9,14 @@ from libc.math cimport sqrt
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-from fastconv._arrays cimport PLAIN, floats, past_caches
+from fastconv._arrays cimport EXPONENTIAL, PLAIN, float_rows, floats, past_caches
 from fastconv._channels cimport (
-    STRIP, WIDTH, Block, Grid, block_of, block_rows, block_with, column_totals, copies_in, grid_of, place_in, repeat,
+    STRIP, WIDTH, Block, Grid, block_of, block_rows, block_with, column_totals, copies_in, grid_of, grid_with,
+    place_in, repeat,
 )
 from fastconv._core cimport (
-    SUM, borrow_scratch, give_scratch_back, kernel_table, run_phases, task_phase, threads_for, tiles,
+    SUM, borrow_scratch, give_scratch_back, keeps_weights, kernel_table, pack_and_run, run_phases, task_phase,
+    threads_for, tiles,
 )
 from fastconv._geometry cimport ceil_div
 
@@ -23,6 +25,7 @@ cnp.import_array()
 cdef extern from "kernels.h":
     enum:
         LINEAR
+        RELU
 
 
 cdef struct Normalization:
@@ -32,6 +35,7 @@ cdef struct Normalization:
     Grid fine
     float *y
     const float *x
+    int64_t x_step                         # floats between rows of the grid in x
     int activation
     float alpha
     float *mean                            # a number for each channel, as the variance, gamma and beta
@@ -55,14 +59,19 @@ cdef Grid finer(Grid g) noexcept:
     return g
 
 
-cdef Normalization normalization(y, x, gamma, beta) except *:
+cdef Normalization normalization(y, x, gamma, beta, bint slices=False) except *:
+    """Return the sizes and addresses; if `slices`, x may be a slice of the channels of an array."""
     cdef Normalization s
     cdef int64_t size = x.size
     s.tile = tiles()
     s.grid = grid_of(size, gamma.size, STRIP)
-    s.fine = finer(s.grid)
     s.y = floats(y, size)
-    s.x = floats(x, size)
+    s.x = float_rows(x, size, &s.x_step) if slices else floats(x, size)
+    if slices and s.x_step > s.grid.channels:    # rows do not follow each other
+        s.grid = grid_with(size, s.grid.channels, 1, STRIP)
+    else:
+        s.x_step = s.grid.width
+    s.fine = finer(s.grid)
     s.activation, s.alpha = LINEAR, 0
     s.scale = s.shift = NULL
     s.gamma = floats(gamma, s.grid.channels)
@@ -72,10 +81,16 @@ cdef Normalization normalization(y, x, gamma, beta) except *:
     return s
 
 
-cdef void run(const task_phase *phases, int count, const Normalization *s, double cost) noexcept:
+cdef void run(
+    const task_phase *phases, int count, const Normalization *s, double cost, bint keeps_first=False
+) noexcept:
+    """Run phases; if `keeps_first`, a plan runs the first again only after its inputs have changed."""
+    cdef int threads = threads_for(cost * s.grid.rows * s.grid.width)
     with nogil:
-        run_phases(
-            phases, count, s, sizeof(Normalization), threads_for(cost * s.grid.rows * s.grid.width), NULL, 0)
+        if keeps_first:
+            pack_and_run(phases, count, s, sizeof(Normalization), threads, NULL, 0)
+        else:
+            run_phases(phases, count, s, sizeof(Normalization), threads, NULL, 0)
 
 
 # ---- scale and shift -------------------------------------------------------------------------------------------------
@@ -130,20 +145,20 @@ cdef void normalize_block(const void *work, int64_t k, char *scratch) noexcept n
     cdef Block b = block_of(&s.fine, k)
     cdef const float *mean = s.wide + b.column
     s.tile.f32_normalize(
-        s.y + b.start, width, s.x + b.start, width, mean, mean + width, mean + 2 * width, b.rows, b.width,
-        s.activation, s.alpha, s.nontemporal)
+        s.y + b.start, width, s.x + b.row * s.x_step + b.column, s.x_step, mean, mean + width, mean + 2 * width, b.rows,
+        b.width, s.activation, s.alpha, s.nontemporal)
 
 
-def normalize(y, x, mean, variance, gamma, beta, double epsilon) -> None:
-    """y[..., c] := gamma[c] (x[..., c] - mean[c]) / sqrt(variance[c] + epsilon) + beta[c]."""
-    cdef Normalization s = normalization(y, x, gamma, beta)
+def normalize(y, x, mean, variance, gamma, beta, double epsilon, int activation, float alpha) -> None:
+    """y[..., c] := f(gamma[c] (x[..., c] - mean[c]) / sqrt(variance[c] + epsilon) + beta[c])."""
+    cdef Normalization s = normalization(y, x, gamma, beta, True)
     cdef task_phase *phases = [
         task_phase(prepare_group, ceil_div(s.grid.channels, WIDTH)), task_phase(normalize_block, s.fine.blocks)]
     s.mean = floats(mean, s.grid.channels)
     s.variance = floats(variance, s.grid.channels)
-    s.epsilon = epsilon
+    s.epsilon, s.activation, s.alpha = epsilon, activation, alpha
     s.wide = <float *> borrow_scratch(3 * s.grid.width * sizeof(float))
-    run(phases, 2, &s, PLAIN)
+    run(phases, 2, &s, PLAIN if activation <= RELU else EXPONENTIAL, keeps_weights(3 * s.grid.width * sizeof(float)))
     give_scratch_back(s.wide)
 
 

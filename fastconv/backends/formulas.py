@@ -162,10 +162,12 @@ def smooth(xp: ArrayModule, x: Array, function: str, constants: tuple) -> Array:
 
 
 def normalize(
-    xp: ArrayModule, x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, epsilon: float
-) -> Array:
-    """gamma (x - mean) / sqrt(variance + epsilon) + beta."""
-    return (x - mean) * (gamma / xp.sqrt(variance + epsilon)) + beta
+    xp: ArrayModule, x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, epsilon: float,
+    activation: str | None = None, alpha: float = 0.0,
+) -> Array:  # fmt: skip
+    """f(gamma (x - mean) / sqrt(variance + epsilon) + beta)."""
+    y = (x - mean) * (gamma / xp.sqrt(variance + epsilon)) + beta
+    return y if activation is None else activate(xp, y, activation, alpha)
 
 
 def scale_and_shift(xp: ArrayModule, variance: Array, gamma: Array, beta: Array, epsilon: float) -> tuple[Array, Array]:

@@ -411,10 +411,21 @@ class Reference(Backend):
         return self.batch_norm_backward(dh, x, mean, variance, gamma, epsilon=epsilon, out=out)
 
     def normalize(
-        self, x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, *, epsilon: float, out: Out = None
+        self,
+        x: Array,
+        mean: Array,
+        variance: Array,
+        gamma: Array,
+        beta: Array,
+        *,
+        epsilon: float,
+        activation: str | None = None,
+        alpha: float = 0.0,
+        out: Out = None,
     ) -> Array:
-        """y = gamma (x - mean) / sqrt(variance + epsilon) + beta with given statistics."""
-        return deliver(formulas.normalize(self.xp, x, mean, variance, gamma, beta, epsilon), out)
+        """y = f(gamma (x - mean) / sqrt(variance + epsilon) + beta) with given statistics."""
+        y = formulas.normalize(self.xp, x, mean, variance, gamma, beta, epsilon, activation, alpha)
+        return deliver(y, out)
 
     def standardize(self, x: Array, *, epsilon: float, out: Out = None) -> tuple[Array, ...]:
         """(y, inverse): y = (x - mean) inverse along the last axis, with inverse = 1 / sqrt(variance + epsilon).

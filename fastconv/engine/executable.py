@@ -12,6 +12,7 @@ import numpy as np
 from fastconv._arrays import copy_into
 from fastconv.backends.cpu.recording import Recording, record
 from fastconv.backends.gpu.transfer import to_host
+from fastconv.backends.reference import Reference
 from fastconv.device import is_cupy_loaded
 from fastconv.engine.interrupts import uninterrupted
 from fastconv.engine.primitive import Call, Tensor
@@ -44,6 +45,8 @@ class Executable:
             self.arrays[t] = shaped(self.bytes(nbytes(t)), t)
         for t, number in schedule.buffers.items():
             self.arrays[t] = shaped(storage[number], t)
+        for t, (whole, first) in schedule.slices.items():
+            self.arrays[t] = self.arrays[whole][..., first : first + t.shape[-1]]
         self.invariant = schedule.invariant
         if weights is None:
             self._bind_prologue(schedule)
@@ -179,8 +182,13 @@ class Executable:
         return runs
 
     def _has_constant_weights(self, step: Call) -> bool:
-        """Return True if the second input, the weights of a convolution or matrix product, is constant in this plan."""
-        return len(step.inputs) > 1 and (step.inputs[1].value is not None or step.inputs[1] in self.invariant)
+        """Return True if the numbers that a kernel may pack are constant in this plan.
+
+        They are the weights of a convolution or matrix product, or the statistics, scale and shift of a normalization.
+        """
+        is_normalization = step.primitive.operation is Reference.normalize
+        weights = step.inputs[1:] if is_normalization else step.inputs[1:2]
+        return bool(weights) and all(t.value is not None or t in self.invariant for t in weights)
 
     def _bind(self, step: Call) -> Callable[[], Any]:
         inputs = tuple(self._array(t) for t in step.inputs)

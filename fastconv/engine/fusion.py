@@ -163,6 +163,17 @@ def activation_into_product(graph: FusionGraph, step: Call) -> bool:
     return True
 
 
+def activation_into_given_normalisation(graph: FusionGraph, step: Call) -> bool:
+    """activate(normalize(x))  ->  normalize(x, activation), by given statistics."""
+    if step.primitive.operation is not Reference.activate:
+        return False
+    normal = graph.sole_producer(step.inputs[0], (Reference.normalize,))
+    if normal is None or not _is_linear(normal):
+        return False
+    graph.replace(normal, Call(normal.primitive, normal.inputs, {**normal.params, **step.params}, step.outputs))
+    return True
+
+
 def scale_into_product(graph: FusionGraph, step: Call) -> bool:
     """(conv(x, w) + b) s  ->  conv(x, w s) + b s, if w, b and s are invariant: batch normalization at inference."""
     for y, s in _either_way(step, Reference.multiply):
@@ -333,6 +344,7 @@ RULES: tuple[Rule, ...] = (
     normalisation_into_product,
     residual_into_convolution,
     activation_into_product,
+    activation_into_given_normalisation,
     shift_after_scale,
     argmax_unused,
     activation_before_unpooling,

@@ -174,6 +174,14 @@ CASES = {
         )
         for activation in sorted(PIECEWISE)
     },
+    **{
+        f"normalize_{activation}": (
+            "normalize",
+            lambda r, m, c: [normal(r, m, c), normal(r, c), positive(r, c), normal(r, c), normal(r, c)],
+            {"epsilon": 1e-3, "activation": activation, "alpha": 0.3},
+        )
+        for activation in ("relu", "elu", "clipped_relu")
+    },
 }
 
 # name of a case: indices of the arrays that receive the results

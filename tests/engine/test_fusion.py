@@ -86,6 +86,11 @@ FUSED = {
         [],
         ["conv", "elementwise", "conv"],
     ),
+    "batch normalisation of an input, activation": (
+        lambda n, x: ops.leaky_relu(ops.batch_normalization(x, n.t[:3], n.s[:3], -1), 0.5),
+        [],
+        ["normalize"],
+    ),
 }
 
 ALONE = {
@@ -154,6 +159,14 @@ ALONE = {
         ["conv", "elementwise", "add"],
     ),
     "another gate": (lambda n, x: ops.gelu(n.conv(x), approximate=True), ["conv", "gate"]),
+    "two activations of a normalised input": (
+        lambda n, x: ops.tanh(ops.relu(ops.batch_normalization(x, n.t[:3], n.s[:3], -1))),
+        ["normalize", "activate"],
+    ),
+    "a normalised input that is an output": (
+        lambda n, x: (lambda y: [y, ops.relu(y)])(ops.batch_normalization(x, n.t[:3], n.s[:3], -1)),
+        ["normalize", "activate"],
+    ),
 }
 
 

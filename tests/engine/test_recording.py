@@ -96,3 +96,33 @@ def test_weights_that_a_plan_assigns_are_packed_each_time(rng, kernel):
     for _ in range(3):
         expected = ops.conv(given, kernel.numpy())
         np.testing.assert_array_equal(plan(given)[0], expected)
+
+
+def test_a_normalization_follows_each_of_its_variables(rng):
+    mean, variance, gamma, beta = variables = [Variable(rng.uniform(0.5, 1.5, 16).astype("float32")) for _ in range(4)]
+    with Trace() as trace:
+        x = Tensor((2, 9, 9, 16), np.dtype("float32"))
+        y = ops.relu(ops.batch_normalization(x, mean, variance, -1, beta, gamma))
+    plan = Plan([x], [y], trace.reads)
+    given = rng.standard_normal((2, 9, 9, 16), np.float32)
+    for variable in (None, *variables):
+        if variable is not None:
+            variable.assign(variable.numpy() + 0.25)
+        expected = ops.relu(ops.batch_normalization(given, mean, variance, -1, beta, gamma))
+        for _ in range(2):
+            np.testing.assert_array_equal(plan(given)[0], expected)
+
+
+def test_a_normalization_by_numbers_that_change_keeps_nothing(rng):
+    mean, variance = (Variable(rng.uniform(0.5, 1.5, 16).astype("float32")) for _ in range(2))
+
+    def normalized(x):
+        return ops.batch_normalization(x, mean, variance, -1, None, ops.exp(x[0, 0, 0]))
+
+    with Trace() as trace:
+        x = Tensor((2, 9, 9, 16), np.dtype("float32"))
+        y = normalized(x)
+    plan = Plan([x], [y], trace.reads)
+    for scale in (1, 2):
+        given = scale * rng.standard_normal((2, 9, 9, 16), np.float32)
+        np.testing.assert_array_equal(plan(given)[0], normalized(given))

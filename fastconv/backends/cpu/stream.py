@@ -248,9 +248,10 @@ class CpuStream(Reference):
         return Launch(results, _normalization.batch_norm_activate_backward, (*arrays, *constants))
 
     @float32(Reference.normalize)
-    def normalize(self, x, mean, variance, gamma, beta, *, epsilon, out=None):
+    def normalize(self, x, mean, variance, gamma, beta, *, epsilon, activation=None, alpha=0.0, out=None):
         y = output_array(out, x.shape)
-        return Launch(y, _normalization.normalize, (y, x, mean, variance, gamma, beta, epsilon))
+        number = ACTIVATION_NUMBERS[activation]
+        return Launch(y, _normalization.normalize, (y, x, mean, variance, gamma, beta, epsilon, number, alpha))
 
     @float32(Reference.scale_shift)
     def scale_shift(self, x, scale, shift, *, out=None):

@@ -106,8 +106,9 @@ class GpuStream(Reference):
         return self._fused(formulas.sigmoid_loss_slope, (x, target), out)
 
     @elementwise(Reference.normalize)
-    def normalize(self, x, mean, variance, gamma, beta, *, epsilon, out=None):
-        return self._fused(formulas.normalize, (x, mean, variance, gamma, beta), out, epsilon)
+    def normalize(self, x, mean, variance, gamma, beta, *, epsilon, activation=None, alpha=0.0, out=None):
+        arrays = (x, mean, variance, gamma, beta)
+        return self._fused(formulas.normalize, arrays, out, epsilon, activation, alpha)
 
     @elementwise(Reference.scale_shift)
     def scale_shift(self, x, scale, shift, *, out=None):
