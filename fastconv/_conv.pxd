@@ -16,6 +16,7 @@ cdef struct Correlation:
     int64_t co                             # output channels of a group
     const float *bias
     float *y
+    int64_t y_pixel                        # floats between pixels of y
     int64_t residual                       # floats from y to the array that is added before the activation; or 0
     int64_t activation
     float alpha

@@ -10,6 +10,7 @@ from libc.math cimport sqrt
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
+from fastconv._arrays cimport float_rows
 from fastconv._core cimport (
     borrow_parts, gemm_tile, give_scratch_back, keeps_weights, pack_and_run, run_tasks, task_phase, threads_for, tiles,
 )
@@ -182,9 +183,9 @@ cdef void list_inputs(
 
 cdef void list_outputs(
     const Image *x, const Block *block, const Place *places, const Strip *strips, int64_t count, float *y,
-    int64_t channels, float **outputs
+    int64_t pixel, float **outputs
 ) noexcept nogil:
-    """List the addresses at which the same pixels are written, in an array y of `channels` channels."""
+    """List the addresses at which the same pixels are written, in an array y whose pixels lie `pixel` floats apart."""
     cdef int64_t i, c, plane, row
     cdef const Strip *strip
     cdef float *start
@@ -193,9 +194,9 @@ cdef void list_outputs(
         plane = places[strip.row].plane
         plane = plane // x.d.outputs * x.d.y_size + x.d.y_first + plane % x.d.outputs * x.d.y_step
         row = plane * x.v.y_size + x.v.y_first + places[strip.row].row * x.v.y_step
-        start = y + (row * x.h.y_size + x.h.y_first + (block.column + strip.column) * x.h.y_step) * channels
+        start = y + (row * x.h.y_size + x.h.y_first + (block.column + strip.column) * x.h.y_step) * pixel
         for c in range(strip.columns):
-            outputs[c] = start + c * x.h.y_step * channels
+            outputs[c] = start + c * x.h.y_step * pixel
         outputs += strip.columns
 
 
@@ -483,7 +484,7 @@ cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noe
         strips = list_zones(x, &block, m.places, m.strips, m.zones)
     else:
         strips = list_strips(x, &block, m.strips, m.zones)
-    list_outputs(x, &block, m.places, m.strips, strips, c.y + group * c.co, x.groups * c.co, m.outputs)
+    list_outputs(x, &block, m.places, m.strips, strips, c.y + group * c.co, c.y_pixel, m.outputs)
 
     for i in range(views_of(c)):
         slice = begin_slice(c, group, i)
@@ -580,7 +581,7 @@ def conv(
     cnp.ndarray x,    # IN  (N, .., groups * CI), with one to three spatial axes
     cnp.ndarray w,    # IN  (.., CI, CO)
     bias,             # IN  (CO,) or None
-    cnp.ndarray y,    # OUT (N, .., CO)
+    cnp.ndarray y,    # OUT (N, .., CO), in C order or a slice of the channels of an array in C order
     int activation, float alpha,
     residual=None,    # IN  (N, .., CO), or None
     bint dots=False,
@@ -590,7 +591,8 @@ def conv(
     if cnp.PyArray_SIZE(y) == 0:
         return
     describe(&c, convolution, x, w, bias, y, activation, alpha)
-    c.residual = residual_of(residual, c.y, cnp.PyArray_SIZE(y))
+    if residual is not None:               # of the same layout as y
+        c.residual = residual_of(residual, floats(y, cnp.PyArray_SIZE(y)), cnp.PyArray_SIZE(y))
     c.dots = dots
     correlate(&c, 1)
 
@@ -606,7 +608,7 @@ cdef void describe(
     c.co = co // groups
     c.w_tap, c.w_group, c.w_ci, c.w_co = ci * co, c.co, co, 1
     c.bias = <float *> NULL if bias is None else floats(bias, co)
-    c.y = floats(y, pixels_of(&c.x) * co)
+    c.y = float_rows(y, pixels_of(&c.x) * co, &c.y_pixel)
     c.residual = 0
     c.activation, c.alpha = activation, alpha
     c.dots = False
@@ -649,7 +651,7 @@ def conv_backward_input(
         c.co = ci
         c.w_tap, c.w_group, c.w_ci, c.w_co = ci * co, co // groups, 1, co
         c.bias = <float *> NULL if bias is None else floats(bias, channels)
-        c.y = floats(dx, cnp.PyArray_SIZE(dx))
+        c.y, c.y_pixel = floats(dx, cnp.PyArray_SIZE(dx)), channels
         c.residual = 0
         c.activation, c.alpha = activation, alpha
         c.dots = dots

@@ -51,7 +51,7 @@ def matmul(
     c.w_ci = 1 if transpose_b else b.shape[1]
     c.w_co = b.shape[1] if transpose_b else 1
     c.bias = <float *> NULL if bias is None else floats(bias, y.shape[1])
-    c.y = floats(y, a.shape[0] * y.shape[1])
+    c.y, c.y_pixel = floats(y, a.shape[0] * y.shape[1]), y.shape[1]
     c.residual = 0
     c.activation, c.alpha = activation, alpha
     c.dots = False

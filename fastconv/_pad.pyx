@@ -1,16 +1,18 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
-"""Padding and its gradient.
+"""Copies of elements: padding, its gradient, and concatenation.
 
-On each axis, output o is a copy of element `source[o]`, or the constant if `source[o]` is -1. The elements themselves
-begin at output `before`, in order. Outputs come first. Every array is float32 in C order. The functions check this and
-the sizes on which memory safety depends; the caller (`backends/cpu/stream.py`) checks the rest.
+On each axis of a padded array, output o is a copy of element `source[o]`, or the constant if `source[o]` is -1. The
+elements themselves begin at output `before`, in order. Outputs come first. Every array is float32 in C order, unless a
+function says more. The functions check this and the sizes on which memory safety depends; the caller
+(`backends/cpu/stream.py`) checks the rest.
 """
 cimport numpy as cnp
 from libc.stdint cimport int64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
-from fastconv._arrays cimport MOST_AXES, PLAIN, data, floats, past_caches
+from fastconv._arrays cimport BLOCK, MOST_AXES, PLAIN, data, float_rows, floats, past_caches
 from fastconv._core cimport kernel_table, run_tasks, threads_for, tiles
+from fastconv._geometry cimport ceil_div
 
 cnp.import_array()
 
@@ -160,3 +162,80 @@ def pad_backward(dx, dy, rows, columns, tuple before) -> None:
     s.columns = sources_of(columns, s.OW)
     with nogil:
         run_tasks(add_image, &s, sizeof(Gradient), s.N, threads_for(PLAIN * size), NULL, 0)
+
+
+# ---- concatenation ---------------------------------------------------------------------------------------------------
+
+cdef enum:
+    MOST_PARTS = 32                        # that are copied at once
+
+
+cdef struct Part:
+    # Columns of rows, to copy to other rows
+    const float *source
+    float *to
+    int64_t step, columns                  # floats between rows of the source
+    int64_t tasks
+
+
+cdef struct Parts:
+    # A task copies BLOCK floats of a part.
+    int64_t rows, step                     # floats between rows that are written
+    int64_t count, tasks
+    Part part[MOST_PARTS]
+
+
+cdef void copy_block(const void *work, int64_t task, char *scratch) noexcept nogil:
+    cdef const Parts *s = <const Parts *> work
+    cdef const Part *p = &s.part[0]
+    cdef int64_t first, left, row, column, count
+    while task >= p.tasks:
+        task -= p.tasks
+        p += 1
+    first = task * BLOCK
+    left = min(BLOCK, s.rows * p.columns - first)
+    row, column = first // p.columns, first % p.columns
+    while left > 0:
+        count = min(p.columns - column, left)
+        memcpy(p.to + row * s.step + column, p.source + row * p.step + column, count * sizeof(float))
+        left -= count
+        row += 1
+        column = 0
+
+
+cdef void copy_parts(Parts *s) noexcept:
+    with nogil:
+        run_tasks(copy_block, s, sizeof(Parts), s.tasks, threads_for(PLAIN * BLOCK * s.tasks), NULL, 0)
+    s.count = s.tasks = 0
+
+
+cdef float *matrix(array, int64_t rows, int64_t *step) except? NULL:
+    """Return the data of an array seen as a matrix, and store the floats between its rows."""
+    cdef float *first = float_rows(array, array.size, step)
+    cdef int64_t columns = array.size // max(1, rows), channels = array.shape[array.ndim - 1] if array.ndim else 1
+    if columns * rows != array.size or (step[0] > channels and columns != channels):
+        raise ValueError(f"an array must consist of {rows} rows. Received: {array.shape=}")
+    step[0] = max(step[0], columns)
+    return first
+
+
+def concatenate(y, tuple xs, int64_t rows) -> None:
+    """y := the arrays xs side by side, all seen as matrices of `rows` rows. If these are rows of the last axis, arrays
+    may be slices of the channels of others. A part that lies in its place in y is not copied."""
+    cdef Parts s
+    cdef Part *p
+    cdef float *to = matrix(y, rows, &s.step)
+    if y.size != sum([x.size for x in xs]):
+        raise ValueError(f"the parts must fill the result. Received: {y.shape=}, {[x.shape for x in xs]}")
+    s.rows, s.count, s.tasks = rows, 0, 0
+    for x in xs:
+        p = &s.part[s.count]
+        p.source, p.to, p.columns = matrix(x, rows, &p.step), to, x.size // max(1, rows)
+        to += p.columns
+        if x.size == 0 or (p.source == p.to and p.step == s.step):
+            continue
+        p.tasks = ceil_div(rows * p.columns, BLOCK)
+        s.count, s.tasks = s.count + 1, s.tasks + p.tasks
+        if s.count == MOST_PARTS:
+            copy_parts(&s)
+    copy_parts(&s)

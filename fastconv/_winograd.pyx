@@ -14,6 +14,7 @@ cimport numpy as cnp
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
+from fastconv._arrays cimport float_rows
 from fastconv._conv_gradient cimport add_partials
 from fastconv._geometry cimport TASKS, ceil_div, even_parts, floats, multiply, residual_of, tile_vectors, widest
 from fastconv._core cimport (
@@ -171,6 +172,7 @@ cdef struct Correlation:
     int64_t w_tap, w_group, w_ci, w_co    # floats between taps, groups, input and output channels of w
     const float *bias
     float *y
+    int64_t y_pixel                        # floats between pixels of y
     int64_t residual                       # floats from y to the array that is added before the activation; or 0
     int64_t activation
     float alpha
@@ -403,10 +405,9 @@ cdef inline void write_tile(
 ) noexcept nogil:
     """Write some channels of the outputs of tile i."""
     cdef winograd_tile tile
-    cdef int64_t width = c.x.groups * c.co
-    tile.y = c.y + output_pixel(&c.x, i, &tile.rows, &tile.columns) * width + column
-    tile.y_row = c.x.v.step * c.x.h.outputs * width
-    tile.y_pixel = c.x.h.step * width
+    tile.y = c.y + output_pixel(&c.x, i, &tile.rows, &tile.columns) * c.y_pixel + column
+    tile.y_row = c.x.v.step * c.x.h.outputs * c.y_pixel
+    tile.y_pixel = c.x.h.step * c.y_pixel
     tile.channels = columns
     tile.bias = c.bias + column if c.bias else <const float *> NULL
     tile.residual = c.residual
@@ -440,7 +441,7 @@ def conv(
     cnp.ndarray x,    # IN  (N, .., groups * CI), with two or three spatial axes
     cnp.ndarray w,    # IN  (.., CI, CO)
     bias,             # IN  (CO,) or None
-    cnp.ndarray y,    # OUT (N, .., CO)
+    cnp.ndarray y,    # OUT (N, .., CO), in C order or a slice of the channels of an array in C order
     int activation, float alpha,
     residual=None,    # IN  (N, .., CO), or None
 ):
@@ -454,8 +455,10 @@ def conv(
     c.w_tap, c.w_group, c.w_ci, c.w_co = ci * co, c.co, co, 1
     c.w = floats(w, taps_of(&c.x) * c.w_tap)
     c.bias = <float *> NULL if bias is None else floats(bias, co)
-    c.y = floats(y, cnp.PyArray_SIZE(y))
-    c.residual = residual_of(residual, c.y, cnp.PyArray_SIZE(y))
+    c.y = float_rows(y, cnp.PyArray_SIZE(y), &c.y_pixel)
+    c.residual = 0
+    if residual is not None:               # of the same layout as y
+        c.residual = residual_of(residual, floats(y, cnp.PyArray_SIZE(y)), cnp.PyArray_SIZE(y))
     c.activation, c.alpha = activation, alpha
     correlate(&c)
 
@@ -480,7 +483,7 @@ def conv_backward_input(
     c.w_tap, c.w_group, c.w_ci, c.w_co = -ci * co, c.x.ci, 1, co
     c.w = floats(w, -taps_of(&c.x) * c.w_tap) - (taps_of(&c.x) - 1) * c.w_tap
     c.bias = <float *> NULL if bias is None else floats(bias, c.x.groups * ci)
-    c.y = floats(dx, cnp.PyArray_SIZE(dx))
+    c.y, c.y_pixel = floats(dx, cnp.PyArray_SIZE(dx)), c.x.groups * c.co
     c.residual = 0
     c.activation, c.alpha = activation, alpha
     correlate(&c)

@@ -79,3 +79,11 @@ class Backend:
             out: the array, or tuple of arrays, that receives the result; None for new arrays at each run.
         """
         return Launch(None, functools.partial(operation, self, out=out, **parameters), arrays)
+
+    def reads_slices(self, operation: Operation) -> bool:
+        """Return True if the kernel of an operation reads slices of channels, ``whole[..., first:end]``, in place."""
+        return False
+
+    def writes_slices(self, operation: Operation, inputs: int, parameters: dict[str, Any]) -> bool:
+        """Return True if the kernel of an operation on a number of inputs writes its result into such a slice."""
+        return False

@@ -7,7 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from fastconv.backends import backend_of, gpu_backend
 from fastconv.backends.gpu.transfer import to_host
+from fastconv.backends.reference import Reference
+from fastconv.device import gpu_number
+from fastconv.engine.concatenation import Slice, is_in_place, slices_of_concatenations
 from fastconv.engine.fusion import fuse
 from fastconv.engine.primitive import CAST, Call, Tensor, calls_before
 from fastconv.engine.strides import move_strides_up
@@ -32,6 +36,7 @@ class Schedule:
         prologue: steps that depend only on variables and constants; they run again only after an assignment.
         steps: the other steps.
         in_place: the variable that each of some results is written into.
+        slices: the place of each result that is a slice of the channels of another: see `slices_of_concatenations`.
         buffers: the number of the buffer of each other result of `steps`.
         sizes: the size of each buffer in bytes.
         invariant: the tensors that depend only on variables and constants.
@@ -61,7 +66,10 @@ class Schedule:
         self.prologue = [step for step in steps if invariant.issuperset(step.outputs)]
         varying = [step for step in steps if not invariant.issuperset(step.outputs)]
         self.steps, self.in_place = self._updates_last(varying)
-        self.buffers, self.sizes = assign_buffers(self.steps, set(kept) | invariant, self.in_place)
+        lasting = set(kept) | invariant
+        self.slices = slices_of_concatenations(self.steps, lasting.union(self.in_place), _backend())
+        self.steps = [step for step in self.steps if not is_in_place(step, self.slices)]
+        self.buffers, self.sizes = assign_buffers(self.steps, lasting, self.in_place, self.slices)
         self.invariant = invariant
         self.watched = [v for v, t in self.reads.items() if t in fixed]
 
@@ -108,6 +116,12 @@ class Schedule:
         return [Call(CAST, (t,), {"dtype": t.dtype.name}, (copy,)) for t, copy in copies.items()]
 
 
+def _backend() -> Reference:
+    """Return the backend on which models compute now."""
+    number = gpu_number()
+    return backend_of() if number is None else gpu_backend(number)
+
+
 def own_constants(tensors: Iterable[Tensor]) -> None:
     """Replace the arrays of constants by copies, so that later changes of these arrays do not change the graph."""
     for t in dict.fromkeys(tensors):
@@ -146,9 +160,10 @@ def invariant_tensors(steps: Iterable[Call], fixed: set[Tensor]) -> set[Tensor]:
     return invariant
 
 
-def owners(steps: Iterable[Call]) -> Callable[[Tensor], Tensor]:
-    """Return a function from a tensor to the tensor that owns its memory: itself, unless it is a view."""
+def owners(steps: Iterable[Call], slices: Mapping[Tensor, Slice] | None = None) -> Callable[[Tensor], Tensor]:
+    """Return a function from a tensor to the tensor that owns its memory: itself, unless it is a view or a slice."""
     base = {step.outputs[0]: step.inputs[0] for step in steps if step.primitive.view is not None}
+    base.update((t, place.whole) for t, place in (slices or {}).items())
 
     def owner(t: Tensor) -> Tensor:
         while t in base:
@@ -159,9 +174,9 @@ def owners(steps: Iterable[Call]) -> Callable[[Tensor], Tensor]:
 
 
 def assign_buffers(
-    steps: Sequence[Call], kept: set[Tensor], elsewhere: Iterable[Tensor]
+    steps: Sequence[Call], kept: set[Tensor], elsewhere: Iterable[Tensor], slices: Mapping[Tensor, Slice]
 ) -> tuple[dict[Tensor, int], list[int]]:
-    """Return a buffer number for every tensor that a step makes, and the size of each buffer in bytes.
+    """Return a buffer number for every tensor that owns the memory of a step's result, and the size of each buffer.
 
     A buffer is reused as soon as the last step that reads its tensor, or a view of it, has run. If that step is
     elementwise and reads the memory through no view, it reuses the buffer for its own result.
@@ -170,8 +185,9 @@ def assign_buffers(
         steps: in the order in which they run.
         kept: tensors whose buffers must not be reused.
         elsewhere: tensors that have their own memory.
+        slices: the places of tensors in others; a buffer is taken for the whole when its first slice is written.
     """
-    owner = owners(steps)
+    owner = owners(steps, slices)
     last_use = {owner(t): i for i, step in enumerate(steps) for t in (*step.inputs, *step.outputs)}
     kept = {owner(t) for t in kept}
     has_memory = set(elsewhere)
@@ -196,7 +212,9 @@ def assign_buffers(
         last_reads = {owner(t) for t in step.inputs if last_use[owner(t)] == i}
         last_reads = {t for t in last_reads if t in number and t not in kept}
         for y in step.outputs:
-            if owner(y) is not y or y in has_memory:
+            if y in slices and owner(y) not in number:
+                number[owner(y)] = take(nbytes(owner(y)))
+            if owner(y) is not y or y in has_memory or y in number:
                 continue
             x = next((t for t in step.inputs if t in last_reads and may_overwrite(step, t, y)), None)
             if x is not None:

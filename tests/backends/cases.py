@@ -182,6 +182,10 @@ CASES = {
         )
         for activation in ("relu", "elu", "clipped_relu")
     },
+    **{
+        name: ("concatenate", lambda r, m, c, n=n: [normal(r, m, c) for _ in range(n)], {"axis": axis})
+        for name, n, axis in (("concatenate_channels", 3, 1), ("concatenate_rows", 2, 0), ("concatenate_forty", 40, 1))
+    },
 }
 
 # name of a case: indices of the arrays that receive the results

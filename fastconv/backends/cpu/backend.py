@@ -9,7 +9,7 @@ import numpy as np
 
 import fastconv._elementwise as _elementwise
 import fastconv._image as _image
-from fastconv._arrays import contiguous, dense_float32, output_array
+from fastconv._arrays import contiguous, dense_float32, is_slice, output_array
 from fastconv._conv_depthwise import conv_depthwise
 from fastconv.backends.cpu import depth_first
 from fastconv.backends.cpu.algorithms.choose import choose
@@ -33,7 +33,7 @@ class Cpu(CpuStream):
             return super().prepare(operation, arrays, parameters, out)
         floats = arrays[: len(arrays) - kernel.seeds]
         dense = dense_float32(floats)
-        if dense is not None and dense is not floats:
+        if dense is not None and dense is not floats and not (kernel.reads_slices and all(map(is_slice, floats))):
             return Launch(None, self._compute_on_copies, (kernel, arrays, parameters, out))
         launch = None if dense is None else kernel.method(self, *arrays, out=out, **parameters)
         if launch is None:
@@ -47,12 +47,22 @@ class Cpu(CpuStream):
         dense = map(contiguous, arrays[:floats])
         return self.prepare(kernel.operation, (*dense, *arrays[floats:]), parameters, out).run()
 
+    def reads_slices(self, operation: Operation) -> bool:
+        kernel: CpuKernel | None = self.kernels.get(operation)
+        return kernel is not None and kernel.reads_slices
+
+    def writes_slices(self, operation: Operation, inputs: int, parameters: dict[str, Any]) -> bool:
+        """As `Backend.writes_slices`: concatenations, and convolutions by some algorithms without a residual."""
+        if operation is Reference.conv:
+            return inputs < 4 and choose("forward", parameters["convolution"]).algorithm.writes_slices
+        return operation is Reference.concatenate
+
     # ---- convolution and matrix product --------------------------------------------------------------------------
 
     @float32(Reference.conv)
     def conv(self, x, w, bias=None, residual=None, *, convolution, activation=None, alpha=0.0, out=None):
-        y = output_array(out, convolution.output_shape)
         choice = choose("forward", convolution)
+        y = output_array(out, convolution.output_shape, choice.algorithm.writes_slices and residual is None)
         arrays, ending = (convolution, x, w, bias, y), (ACTIVATION_NUMBERS[activation], alpha)
         if residual is None:
             return Launch(y, choice.run, (*arrays, *ending))

@@ -18,16 +18,22 @@ class CpuKernel(Kernel):
 
     Attributes:
         seeds: the number of arrays, at the end, that may have any dtype and any strides.
+        reads_slices: True if arrays may also be slices of the channels of arrays in C order.
     """
 
-    def __init__(self, operation: Operation, method: Callable[..., Launch | None], seeds: int) -> None:
+    def __init__(
+        self, operation: Operation, method: Callable[..., Launch | None], seeds: int, reads_slices: bool
+    ) -> None:
         super().__init__(operation, method)
         self.seeds = seeds
+        self.reads_slices = reads_slices
 
 
-def float32(operation: Operation, seeds: int = 0) -> Callable[[Callable[..., Launch | None]], CpuKernel]:
+def float32(
+    operation: Operation, seeds: int = 0, reads_slices: bool = False
+) -> Callable[[Callable[..., Launch | None]], CpuKernel]:
     """Return a decorator that makes a method the CPU's kernel for `operation`; see `CpuKernel`."""
-    return lambda method: CpuKernel(operation, method, seeds)
+    return lambda method: CpuKernel(operation, method, seeds, reads_slices)
 
 
 def is_filled(out: Any, result: Any) -> bool:

@@ -247,7 +247,7 @@ class CpuStream(Reference):
         constants = (epsilon, ACTIVATION_NUMBERS[activation], alpha)
         return Launch(results, _normalization.batch_norm_activate_backward, (*arrays, *constants))
 
-    @float32(Reference.normalize)
+    @float32(Reference.normalize, reads_slices=True)
     def normalize(self, x, mean, variance, gamma, beta, *, epsilon, activation=None, alpha=0.0, out=None):
         y = output_array(out, x.shape)
         number = ACTIVATION_NUMBERS[activation]
@@ -270,6 +270,19 @@ class CpuStream(Reference):
     def standardize_backward(self, dy, y, inverse, *, out=None):
         dx = output_array(out, y.shape)
         return Launch(dx, _rows.standardize_backward, (dx, dy, y, inverse))
+
+    # ---- moving elements -----------------------------------------------------------------------------------------
+
+    @float32(Reference.concatenate, reads_slices=True)
+    def concatenate(self, *xs, axis, out=None):
+        """A kernel for the last axis, and for other axes of arrays in C order."""
+        first = xs[0].shape
+        shape = (*first[:axis], sum([x.shape[axis] for x in xs]), *first[axis + 1 :])
+        is_last = axis == len(first) - 1
+        if not is_last and not all(x.flags.c_contiguous for x in xs):
+            return None
+        y = output_array(out, shape, is_last)
+        return Launch(y, _pad.concatenate, (y, xs, prod(first[:axis])))
 
     # ---- elementwise, reductions ---------------------------------------------------------------------------------
 

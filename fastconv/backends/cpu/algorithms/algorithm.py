@@ -23,7 +23,8 @@ class Direction(NamedTuple):
         reason: returns why the algorithm is the best for a convolution, or an empty text if it is not.
         run: fills the result. Forward: ``(convolution, x, w, bias or None, y, activation number, alpha)``. Backward
             with respect to the input: the same with dy and dx in place of x and y. Backward with respect to the kernel:
-            ``(convolution, x, dy, dw)``. Arrays are float32 in C order.
+            ``(convolution, x, dy, dw)``. Arrays are float32 in C order; y may be a slice of the channels of such an
+            array if the algorithm writes slices.
     """
 
     reason: Callable[[Convolution, Limits], str]
@@ -39,6 +40,7 @@ class Algorithm(NamedTuple):
         forward, backward_input, backward_kernel: the directions; None if the algorithm does not have one.
         adds_residual: True if `forward.run` takes another argument, the array that is added before the activation.
         exact: True if an output depends only on the pixels of its own window, and is their sum in plain float32.
+        writes_slices: True if forward may write y into a slice of the channels of a larger array.
         small_products: up to this number of multiply-adds an inexact algorithm is not used, so that small examples,
             which are checked by hand, are exact.
         small_image_products: the same for each image of a batch, if there are few channels. The outputs of an image
@@ -52,6 +54,7 @@ class Algorithm(NamedTuple):
     backward_kernel: Direction | None = None
     adds_residual: bool = False
     exact: bool = True
+    writes_slices: bool = False
     small_products: int = 0
     small_image_products: int = 0
 

@@ -19,4 +19,5 @@ DIRECT = Algorithm(
     Direction(always, _conv.conv_backward_input),
     Direction(always, _conv_gradient.conv_backward_kernel),
     adds_residual=True,
+    writes_slices=True,
 )

@@ -64,6 +64,7 @@ WINOGRAD = Algorithm(
     Direction(suits_outputs, _winograd.conv_backward_kernel),
     adds_residual=True,
     exact=False,
+    writes_slices=True,
     # 12 channels and 3 x 3 taps over 32 x 32 pixels: 27 us directly, 22 in tiles. The smallest layer of the measured
     # nets that this algorithm computes has 2.2 million multiply-adds. With few pairs of channels nothing is saved:
     # batches of 28 x 28 pixels and 12 channels take 0.85 to 1.1 times as long directly, those of 7 x 7 pixels, 32 and
