@@ -53,6 +53,12 @@ INLINE void grouped_write(const grouped_tile *t, float *y, vec *sums, const int 
     UNROLL for (int r = 0; r < height; r++) v_write(y + r * t->y_step, sums[r], left);
 }
 
+/* The outputs that the next tile writes, if an activation follows the tile: its second stores would wait for them again. */
+INLINE void grouped_prefetch_next(const grouped_tile *t, const float *next, const int height) {
+    if (follows_tile(t->activation))
+        UNROLL for (int r = 0; r < height; r++) __builtin_prefetch(next + r * t->y_step, 1, 2);
+}
+
 INLINE void grouped_vector(
     const grouped_tile *t, int64_t c, int64_t left, const int fetch, const int taps, const int stride, const int height) {
     const int64_t source = grouped_source(t, c, fetch), depth = fetch == FETCH_SAME ? 1 : t->depth;
@@ -60,6 +66,7 @@ INLINE void grouped_vector(
     float *y = t->y + c;
     vec sums[GROUPED_ROWS];
     UNROLL for (int r = 0; r < height; r++) sums[r] = start;
+    grouped_prefetch_next(t, y + t->y_next, height);
     for (int64_t s = 0; s < t->segments; s++) {
         const float *const *line = t->pixels + t->line_offsets[s];
         const float *w = t->w + t->w_offsets[s] + c;
@@ -137,8 +144,10 @@ INLINE void grouped_pair_vector(const grouped_tile *t, int64_t c, int64_t left, 
     vec sums[2][GROUPED_ROWS], weights[TAPS][TAPS];
     UNROLL for (int s = 0; s < TAPS; s++)
         UNROLL for (int k = 0; k < TAPS; k++) weights[s][k] = v_read(t->w + t->w_offsets[s] + c + k * t->w_tap, left);
-    UNROLL for (int row = 0; row < 2; row++)
+    UNROLL for (int row = 0; row < 2; row++) {
         UNROLL for (int r = 0; r < height; r++) sums[row][r] = start;
+        grouped_prefetch_next(t, t->y + (2 + row) * t->y_next + c, height);
+    }
     UNROLL for (int i = 0; i < LINES; i++) {
         const float *const *line = t->pixels + t->line_offsets[0] + i * next_line;
         if (i >= 2 && t->fresh < t->segments) grouped_prefetch(line + 2 * next_line, c, height);
