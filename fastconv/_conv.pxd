@@ -37,7 +37,7 @@ cdef void correlate(Correlation *parts, int64_t count) except *
 cdef void describe(
     Correlation *c, convolution, cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, int activation, float alpha
 ) except *
-cdef void cut_correlation(Correlation *c) noexcept nogil
+cdef void cut_correlation(Correlation *c, int threads) noexcept nogil
 cdef int64_t tasks_of(const Correlation *c) noexcept nogil
 cdef void correlate_block(const Correlation *c, int64_t task, char *scratch) noexcept nogil
 cdef bint keeps(const Correlation *c) noexcept nogil

@@ -49,6 +49,7 @@ from fastconv._geometry cimport (
     widest,
     window_offset,
 )
+from fastconv._shares cimport Share, Side, Work, share_out
 
 from fastconv._geometry import fill_bias, fill_unreached, phases
 
@@ -58,7 +59,7 @@ cdef extern from "kernels.h":
     enum: DOT_COLUMNS
     enum: LINEAR
 
-# Cuts depend only on shapes, so that the bits of a result do not depend on the number of threads.
+# Cuts of the summed axes depend only on shapes, so that the bits of a result do not depend on the number of threads.
 cdef enum:
     FEWEST_PIXELS = 128                    # with fewer, packing the weights takes much of the time
     MOST_PIXELS = 1024
@@ -66,6 +67,10 @@ cdef enum:
     MOST_PLANES = 32                       # this number of planes
 
 cdef double ZONE_GAIN = 16.0               # vector multiply-adds per pixel that repay shorter runs of pixels
+# For each block of pixels, packing a column takes as long as multiplying it by PACKED_PIXELS pixels, and reading a
+# packed column as long as KEPT_PIXELS. For each block of columns, copying or reading a pixel takes as long as
+# multiplying it by COPIED_COLUMNS or READ_COLUMNS columns.
+cdef double PACKED_PIXELS = 10.0, KEPT_PIXELS = 4.0, COPIED_COLUMNS = 24.0, READ_COLUMNS = 4.0
 
 
 cdef struct Place:
@@ -122,7 +127,36 @@ cdef void align_rows(Cut *cut, int64_t all_rows, int64_t stack) noexcept nogil:
     cut.row_blocks = ceil_div(all_rows, cut.rows)
 
 
-cdef void cut_correlation(Correlation *c) noexcept nogil:
+cdef void share_pixels(Correlation *c, int threads, double extra_columns) noexcept nogil:
+    """Cut pixels and columns again if threads would wait for each other."""
+    cdef Image *x = &c.x
+    cdef int64_t all_rows = x.images * x.d.outputs * x.v.outputs, row = x.h.outputs
+    cdef int64_t unit = 1 if all_rows == 1 else min(c.stack, c.cut.rows)    # pixels of a single row, or rows
+    cdef int64_t columns = c.nc if c.dots else c.table.vector_floats
+    cdef double extra = KEPT_PIXELS if c.parts == 1 and keeps(c) else PACKED_PIXELS
+    cdef Side across = Side(ceil_div(c.co, columns), ceil_div(c.co, columns), extra_columns / columns)
+    cdef Side down
+    cdef Share share
+    cdef Work work
+    if all_rows == 1:
+        down = Side(row, c.cut.columns, extra)
+    elif c.cut.column_blocks == 1:
+        down = Side(ceil_div(all_rows, unit), c.cut.rows // unit, extra / (unit * row))
+    else:
+        return
+    work = Work(threads, c.parts * x.groups, down, across)
+    share = share_out(&work, down.most, c.nc // columns)
+    c.nc = share.columns * columns
+    c.nc_blocks = ceil_div(c.co, c.nc)
+    if all_rows == 1:
+        c.cut.columns = share.rows
+        c.cut.column_blocks = ceil_div(row, share.rows)
+    else:
+        c.cut.rows = share.rows * unit
+        c.cut.row_blocks = ceil_div(all_rows, c.cut.rows)
+
+
+cdef void cut_correlation(Correlation *c, int threads) noexcept nogil:
     cdef Image *x = &c.x
     cdef int64_t tile_columns = widest(c.table) * c.table.vector_floats
     cdef int64_t pixels = pixels_of(x), taps = x.v.taps * x.h.taps, most
@@ -143,9 +177,8 @@ cdef void cut_correlation(Correlation *c) noexcept nogil:
     c.cut = cut_pixels(x, c.plane_block * c.ci_block, min(pixels, MOST_PIXELS), copied)
     if c.stack > 1:
         align_rows(&c.cut, x.images * x.d.outputs * x.v.outputs, c.stack)
-    if tasks_of(c) == 1 and not c.dots:    # two threads gain more than the widest tile
-        c.nc = ceil_div(ceil_div(c.co, 2), c.table.vector_floats) * c.table.vector_floats
-        c.nc_blocks = ceil_div(c.co, c.nc)
+    if threads > 1:
+        share_pixels(c, threads, COPIED_COLUMNS if copied else READ_COLUMNS)
     c.packed_floats = c.row_block * x.h.taps * c.ci_block * tile_columns
     c.scratch_bytes = (
         sizeof(float) * (c.cut.panel_floats + c.packed_floats)
@@ -535,14 +568,16 @@ cdef void correlate(Correlation *parts, int64_t count) except *:
     cdef Correlation *c
     for i in range(count):
         c = parts + i
+        work += <double> pixels_of(&c.x) * taps_of(&c.x) * c.x.channels * c.co
+    cdef int threads = threads_for(work)
+    for i in range(count):
+        c = parts + i
         c.parts = count
         c.table = tiles()
         c.kept = NULL
-        cut_correlation(c)
+        cut_correlation(c, threads)
         most = max(most, tasks_of(c))
         bytes = max(bytes, c.scratch_bytes)
-        work += <double> pixels_of(&c.x) * taps_of(&c.x) * c.x.channels * c.co
-    cdef int threads = threads_for(work)
     if count == 1 and keeps(parts):
         correlate_kept(parts, threads)
         return

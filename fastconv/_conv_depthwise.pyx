@@ -186,6 +186,6 @@ def conv_depthwise(
     p.conv.table = tiles()
     p.conv.parts = 1
     p.conv.kept = NULL
-    cut_correlation(&p.conv)
+    cut_correlation(&p.conv, 1)            # a thread computes all tasks of its rows
     cut_depthwise(&p.depthwise)
     run(&p)

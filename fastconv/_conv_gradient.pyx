@@ -38,6 +38,7 @@ from fastconv._geometry cimport (
     view_block,
     widest,
 )
+from fastconv._shares cimport Share, Side, Work, share_out
 
 from fastconv._geometry import fill_bias
 
@@ -49,7 +50,7 @@ cdef extern from "kernels.h":
 cdef extern from * nogil:
     void __builtin_prefetch(const void *p, int rw, int locality)
 
-# Cuts depend only on shapes, so that the bits of a result do not depend on the number of threads.
+# Cuts of the summed axes depend only on shapes, so that the bits of a result do not depend on the number of threads.
 cdef enum:
     BUNDLE_CHANNELS = 64                   # of groups that sum over pixels together: full cache lines
     PIXEL_KC = 384                      # pixels of a block, which tiles sum over
@@ -58,6 +59,10 @@ cdef enum:
     ZONED_CHANNELS = 10                    # fewer channels of a tap do not fill tiles
     CACHE_LINE = 16                        # floats
     MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums of a kernel's gradient
+
+# Reading an element of x takes as long as multiplying it by READ_COLUMNS columns, and packing an element of dy as long
+# as multiplying it by PACKED_ROWS elements of x.
+cdef double READ_COLUMNS = 8.0, PACKED_ROWS = 8.0
 
 
 cdef struct Ahead:
@@ -69,7 +74,26 @@ cdef struct Ahead:
     int64_t fetched                        # pixels fetched so far
 
 
-cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
+cdef void share_gradient(KernelGradient *g, int threads) noexcept nogil:
+    """Cut input and output channels again if threads would wait for each other."""
+    cdef int64_t lanes = g.table.vector_floats, unit = min(lanes, g.slice), taps = g.x.v.taps * g.x.h.taps
+    cdef int64_t width = ceil_div(g.co, lanes)
+    cdef Side rows = Side(ceil_div(g.x.ci, unit), ceil_div(g.slice, unit), PACKED_ROWS / (taps * unit))
+    cdef Side columns = Side(width, width, READ_COLUMNS / lanes)
+    cdef Work work
+    cdef Share share
+    if g.bundle > 1:
+        rows.size = rows.most = 1
+    work = Work(threads, g.chunks * g.bundles * g.x.d.taps, rows, columns)
+    share = share_out(&work, rows.most, g.nc // lanes)
+    if share.rows < rows.most:
+        g.slice = share.rows * unit
+        g.slices = ceil_div(g.x.ci, g.slice)
+    g.nc = share.columns * lanes
+    g.nc_blocks = ceil_div(g.co, g.nc)
+
+
+cdef void cut_kernel_gradient(KernelGradient *g, int threads) noexcept nogil:
     cdef Image *x = &g.x
     cdef int64_t tile_columns = widest(g.table) * g.table.vector_floats
     cdef int64_t taps = x.v.taps * x.h.taps, most_parts = MOST_PARTIAL_FLOATS // g.dw_floats, parts = 1, blocks
@@ -98,6 +122,8 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
     blocks = g.cut.row_blocks * g.cut.column_blocks
     g.chunk = even_parts(blocks, ceil_div(blocks, max(parts, 1)))
     g.chunks = ceil_div(blocks, g.chunk)
+    if threads > 1:
+        share_gradient(g, threads)
     g.packed_floats = g.cut.rows * g.cut.columns * tile_columns
     g.scratch_bytes = (
         sizeof(float) * (g.cut.panel_floats + g.packed_floats)
@@ -364,9 +390,9 @@ cdef void correlate_gradients(KernelGradient *g) except *:
     """Run the tasks of a gradient on `threads_for` threads, then add its partial sums."""
     g.table = tiles()
     g.dw_floats = taps_of(&g.x) * g.x.channels * g.co
-    cut_kernel_gradient(g)
-    cdef int64_t tasks = g.chunks * g.x.d.taps * g.bundles * g.slices * g.nc_blocks
     cdef int threads = threads_for(<double> pixels_of(&g.x) * g.dw_floats)
+    cut_kernel_gradient(g, threads)
+    cdef int64_t tasks = g.chunks * g.x.d.taps * g.bundles * g.slices * g.nc_blocks
     cdef char *scratch = <char *> borrow_parts(
         threads, g.scratch_bytes, (g.chunks - 1) * g.dw_floats * sizeof(float))
     cdef task_phase[2] phases = [task_phase(sum_chunk, tasks), task_phase(add_chunks, TASKS)]

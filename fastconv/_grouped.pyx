@@ -21,6 +21,7 @@ from fastconv._geometry cimport (
     forward_axis,
     kernel_element,
 )
+from fastconv._shares cimport Share, Side, Work, share_out
 from fastconv._core cimport (
     borrow_parts,
     give_scratch_back,
@@ -48,7 +49,7 @@ cdef extern from "kernels.h":
     enum: GROUPED_TAPS
     enum: GROUPED_ROWS
 
-# Cuts depend only on shapes, so that the bits of a result do not depend on the number of threads.
+# Cuts of the summed axes depend only on shapes, so that the bits of a result do not depend on the number of threads.
 cdef enum:
     SLICE = 128                            # channels at a time: a window's pixels stay in the first-level cache
     KERNEL_FLOATS = 1 << 13                # of the kernel, for the same reason: 32 KB
@@ -59,6 +60,9 @@ cdef enum:
     MOST_PARTIAL_FLOATS = 1 << 20          # in all these partial sums
     LOADS = 4                              # a multiply-add waits for memory: it counts LOADS times
     AHEAD = 32                             # outputs between a tile of a long row and the tile that it fetches
+
+# Listing the pixels of a block takes as long as multiplying them by LISTED_CHANNELS channels.
+cdef double LISTED_CHANNELS = 16.0
 
 
 cdef Way way_of(
@@ -366,16 +370,38 @@ cdef void add_chunks(const void *work, int64_t part, char *scratch) noexcept nog
     add_partials(g.dw, g.partials, g.chunks - 1, g.w_floats, part)
 
 
+cdef inline int64_t slice_unit(const Grouped *g) noexcept nogil:
+    """Return the number of channels that fill vectors with entire groups."""
+    cdef int64_t unit = LANES
+    while unit % g.co:
+        unit += LANES
+    return unit
+
+
+cdef void share_rows(Grouped *g, int threads) noexcept nogil:
+    """Cut rows and channels again if threads would wait for each other. Neighbouring blocks read some rows twice."""
+    cdef int64_t unit = slice_unit(g), rows = ceil_div(g.v.outputs, g.v.phases)
+    cdef int64_t units = ceil_div(g.y_channels, unit), most = ceil_div(g.slice, unit)
+    cdef Work work = Work(
+        threads, g.images * g.planes * g.column_blocks, Side(rows, g.rows, (g.v.taps - 1.0) / g.v.taps),
+        Side(units, most, LISTED_CHANNELS / unit))
+    cdef Share share = share_out(&work, g.rows, most)
+    g.rows = share.rows
+    g.row_blocks = ceil_div(rows, g.rows)
+    g.slice = min(share.columns * unit, g.y_channels)
+    g.slices = ceil_div(g.y_channels, g.slice)
+    measure_scratch(g)
+
+
 cdef void cut(Grouped *g) noexcept nogil:
-    cdef int64_t unit = LANES, i, tasks, blocks
+    cdef int64_t unit, i, tasks, blocks
     cdef Axes a = phase_axes(g, 0)         # phase 0 has the most outputs
     g.table = tiles()
     g.fetch = FETCH_SAME if g.co == 1 and g.ci == 1 else (
         FETCH_ONE if g.co % g.table.vector_floats == 0 else FETCH_PICK)
     for i in range(LANES):
         g.lanes[i] = <int32_t> (i // g.co * g.ci)
-    while unit % g.co:
-        unit += LANES
+    unit = slice_unit(g)
     g.slice = min(SLICE, max(KERNEL_FLOATS * g.y_channels // g.w_floats, 1))
     g.slice = min(ceil_div(even_parts(g.y_channels, g.slice), unit) * unit, g.y_channels)
     g.slices = ceil_div(g.y_channels, g.slice)
@@ -424,8 +450,10 @@ cdef double work_of(const Grouped *g) noexcept nogil:
 cdef void correlate(Grouped *g, bint exchange) except *:
     """Run the tasks of a correlation; if `exchange`, with the input and output channels of w exchanged."""
     cut(g)
-    cdef int64_t taps = g.w_floats // g.w_tap
     cdef int threads = threads_for(work_of(g))
+    if threads > 1:
+        share_rows(g, threads)
+    cdef int64_t taps = g.w_floats // g.w_tap
     cdef char *scratch = <char *> borrow_parts(
         threads, g.scratch_bytes, g.w_floats * sizeof(float) if exchange else 0)
     cdef task_phase[2] phases = [

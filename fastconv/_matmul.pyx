@@ -246,8 +246,9 @@ def matmul_stream(
     if p.m > MOST_ROWS:
         raise ValueError(f"A stream has at most {MOST_ROWS} rows. Received: {p.m}.")
     cdef int64_t most = DOT_NC if transpose_b else min(max(p.n // 2, FEWEST_STREAM_NC), STREAM_NC)
-    p.nc = ceil_div(even_parts(p.n, most), 16) * 16
     cdef int threads = threads_for(<double> p.m * p.k * p.n)
+    most = min(most, max(ceil_div(p.n, threads), TILE_COLUMNS))
+    p.nc = ceil_div(even_parts(p.n, most), 16) * 16
     with nogil:
         run_tasks(
             dot_columns if transpose_b else stream_columns, &p, sizeof(Product), ceil_div(p.n, p.nc), threads, NULL, 0)

@@ -17,6 +17,7 @@ from libc.string cimport memset
 from fastconv._arrays cimport float_rows
 from fastconv._conv_gradient cimport add_partials
 from fastconv._geometry cimport TASKS, ceil_div, even_parts, floats, multiply, residual_of, tile_vectors, widest
+from fastconv._shares cimport Share, Side, Work, share_out
 from fastconv._core cimport (
     borrow_parts,
     gemm_tile,
@@ -41,7 +42,7 @@ cdef extern from "kernels.h":
 cdef enum:
     FREQUENCIES = 36
     TAPS = 9
-    # Cuts depend only on shapes, so that results are bit-equal for any number of threads.
+    # Cuts of the summed axes depend only on shapes, so that results are bit-equal for any number of threads.
     BLOCK_FLOATS = 160 * 1024              # working set of a block of tiles: a good half of a second-level cache
     FEWEST_TILES = 24                      # of a block: fewer tiles reread the kernel too often
     MOST_TILES = 96
@@ -50,6 +51,14 @@ cdef enum:
     MOST_ROWS = 64
     MOST_KEPT_BYTES = 16 << 20             # of a transformed kernel: reading a larger one takes longer than making it
     BUNDLE_CHANNELS = 64                   # of small groups whose tiles are transformed together
+    FEWEST_SHARED_ROWS = 8                 # of a kernel that tasks share, transformed by a task
+
+# Reading a column of a kernel that tasks share takes as long as multiplying it by SHARED_TILES tiles, and transforming
+# it as long as by TRANSFORMED_TILES. Transforming the inputs of a tile takes as long as multiplying it by INPUT_COLUMNS
+# columns, and reading transformed inputs as long as by READ_COLUMNS. In the gradient of a kernel, transforming a row or
+# a column of a tile takes as long as multiplying it by GRADIENT_COLUMNS columns or rows.
+cdef double SHARED_TILES = 3.0, TRANSFORMED_TILES = 8.0
+cdef double INPUT_COLUMNS = 8.0, READ_COLUMNS = 2.0, GRADIENT_COLUMNS = 6.0
 
 
 # ---- tiles: 4 x 4 outputs, and the 6 x 6 inputs that they read -------------------------------------------------------
@@ -191,7 +200,28 @@ cdef struct Correlation:
     int64_t zero_floats, v_floats, u_floats, packed_floats, scratch_bytes    # of a task
 
 
-cdef int64_t cut_correlation(Correlation *c) noexcept nogil:
+cdef void share_tiles(Correlation *c, int threads) noexcept nogil:
+    """Cut tiles and columns again if threads would wait for each other; cut the rows of a kernel that they share."""
+    cdef int64_t lanes = c.table.vector_floats, vectors = ceil_div(c.co, lanes)
+    cdef Side down = Side(c.x.tiles, c.block, SHARED_TILES if c.shares_kernel else TRANSFORMED_TILES)
+    cdef Side across = Side(vectors, vectors, (INPUT_COLUMNS if c.shares_kernel else READ_COLUMNS) / lanes)
+    cdef Work work
+    cdef Share share
+    if c.bundle > 1:
+        across.size = across.most = 1
+    work = Work(threads, c.bundles, down, across)
+    share = share_out(&work, c.block, c.slice // lanes if c.bundle == 1 else 1)
+    c.block = share.rows
+    c.blocks = ceil_div(c.x.tiles, c.block)
+    if c.bundle == 1:
+        c.slice = share.columns * lanes
+        c.slices = ceil_div(c.co, c.slice)
+    if c.shares_kernel:
+        c.rows = min(c.rows, max(
+            ceil_div(c.x.ci, ceil_div(threads, c.x.groups * c.x.pieces * c.slices)), FEWEST_SHARED_ROWS))
+
+
+cdef int64_t cut_correlation(Correlation *c, int threads) noexcept nogil:
     """Choose the sizes of tasks; return the number of floats that tasks share."""
     cdef int64_t lanes = c.table.vector_floats, panel = widest(c.table) * lanes, most, parts
     c.u_group = FREQUENCIES * c.k * ceil_div(c.co, lanes) * lanes
@@ -212,6 +242,8 @@ cdef int64_t cut_correlation(Correlation *c) noexcept nogil:
     c.slice = ceil_div(ceil_div(c.co, parts), c.panel) * c.panel
     c.slices = ceil_div(c.co, c.slice)
     c.rows = min(max(BLOCK_FLOATS // (FREQUENCIES * c.m_row) - c.block, FEWEST_ROWS), MOST_ROWS)
+    if threads > 1:
+        share_tiles(c, threads)
     c.row_blocks = ceil_div(c.x.ci, c.rows)
     # Add a cache line: at a distance of a power of two, frequencies would share a set of the cache.
     c.v_step = c.block * c.v_row + 16
@@ -419,11 +451,11 @@ cdef inline void write_tile(
 cdef void correlate(Correlation *c) except *:
     """Compute the array that tasks share, then run the tasks, on a number of threads that depends on the work."""
     c.table = tiles()
-    cdef int64_t shared_floats = cut_correlation(c)
+    cdef int threads = threads_for(<double> FREQUENCIES * c.x.tiles * c.x.groups * c.k * c.co)
+    cdef int64_t shared_floats = cut_correlation(c, threads)
     cdef task_phase[2] phases = [
         task_phase(share_kernel, c.x.groups * c.x.pieces * c.row_blocks * c.slices),
         task_phase(correlate_block, c.blocks * c.bundles * c.slices)]
-    cdef int threads = threads_for(<double> FREQUENCIES * c.x.tiles * c.x.groups * c.k * c.co)
     cdef char *scratch = <char *> borrow_parts(threads, c.scratch_bytes, sizeof(float) * shared_floats)
     if not c.shares_kernel:
         phases[0] = task_phase(share_inputs, c.x.tiles)
@@ -517,7 +549,21 @@ cdef enum:
     MOST_PARTIAL_FLOATS = 1 << 20          # in all partial sums
 
 
-cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
+cdef void share_gradient(KernelGradient *g, int threads) noexcept nogil:
+    """Cut rows and columns again if threads would wait for each other."""
+    cdef int64_t lanes = g.table.vector_floats, height = ceil_div(g.x.ci, lanes), width = ceil_div(g.co, lanes)
+    cdef Side rows = Side(height, ceil_div(g.rows, lanes), GRADIENT_COLUMNS / lanes)
+    cdef Side columns = Side(width, g.columns // lanes, GRADIENT_COLUMNS / lanes)
+    cdef Work work = Work(threads, g.x.pieces * g.bundles * g.chunks, rows, columns)
+    cdef Share share = share_out(&work, rows.most, columns.most)
+    if share.rows < rows.most:
+        g.rows = share.rows * lanes
+        g.row_slices = ceil_div(g.x.ci, g.rows)
+    g.columns = share.columns * lanes
+    g.column_slices = ceil_div(g.co, g.columns)
+
+
+cdef void cut_kernel_gradient(KernelGradient *g, int threads) noexcept nogil:
     cdef int64_t lanes = g.table.vector_floats, parts
     g.rows = even_parts(g.x.ci, GRADIENT_SLICE)
     g.row_slices = ceil_div(g.x.ci, g.rows)
@@ -533,6 +579,8 @@ cdef void cut_kernel_gradient(KernelGradient *g) noexcept nogil:
         TASKS // (g.x.pieces * g.bundles * g.row_slices * g.column_slices), MOST_PARTIAL_FLOATS // g.dw_floats)
     g.chunk = even_parts(g.blocks, ceil_div(g.blocks, max(parts, 1)))
     g.chunks = ceil_div(g.blocks, g.chunk)
+    if threads > 1 and g.bundle == 1:
+        share_gradient(g, threads)
     g.v_row = g.bundle * g.rows
     g.e_row = ceil_div(g.bundle * min(g.columns, g.co), lanes) * lanes
     # Add a cache line: at a distance of a power of two, frequencies would share a set of the cache.
@@ -678,11 +726,11 @@ def conv_backward_kernel(
     g.x = tiled_image(x, dy, dw, [before for before, _ in convolution.padding], convolution.dilation, groups_of(x, dw))
     g.dy = floats(dy, cnp.PyArray_SIZE(dy))
     g.co = dy.shape[dy.ndim - 1] // g.x.groups
-    cut_kernel_gradient(&g)
+    cdef int threads = threads_for(<double> FREQUENCIES * g.x.pieces * g.x.channels * g.co * g.x.tiles)
+    cut_kernel_gradient(&g, threads)
     g.dw = floats(dw, g.dw_floats)
     cdef int64_t tasks = g.chunks * g.x.pieces * g.bundles * g.row_slices * g.column_slices
     cdef task_phase[2] phases = [task_phase(sum_chunk, tasks), task_phase(add_chunks, TASKS)]
-    cdef int threads = threads_for(<double> FREQUENCIES * g.x.pieces * g.x.channels * g.co * g.x.tiles)
     cdef char *scratch = <char *> borrow_parts(
         threads, g.scratch_bytes, sizeof(float) * (g.chunks - 1) * g.dw_floats)
     g.partials = <float *> (scratch + threads * g.scratch_bytes)

@@ -334,6 +334,11 @@ def test_rounding_stays_small(isa, rng):
         ((2, 8, 14, 14, 20), (3, 3, 3, 20, 40), SAME_3D),
         ((3, 28, 28, 40), (3, 3, 40, 2), SAME),
         ((33, 31, 29, 2), (5, 3, 2, 5), SAME),
+        ((1, 14, 14, 128), (1, 1, 128, 200), PLAIN),
+        ((1, 28, 28, 100), (3, 3, 100, 128), SAME),
+        ((1, 29, 28, 144), (3, 3, 1, 144), {**SAME, "strides": (2, 2)}),
+        ((8, 7, 7, 96), (3, 3, 96, 100), {**SAME, "dilation": (2, 2)}),
+        ((1, 900, 48), (1, 48, 100), line()),
     ],
 )
 def test_same_bits_on_any_number_of_threads(isa, rng, threads, x_shape, w_shape, window):
@@ -346,7 +351,7 @@ def test_same_bits_on_any_number_of_threads(isa, rng, threads, x_shape, w_shape,
         return y, dx, cpu.conv_backward_kernel(x, y, kernel_shape=w_shape, **window)
 
     alone = results(1)
-    for n in (2, 7):
+    for n in (2, 7, 16):
         for a, b in zip(alone, results(n)):
             np.testing.assert_array_equal(a, b)
 
