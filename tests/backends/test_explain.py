@@ -104,6 +104,22 @@ def test_the_choice_ignores_threads_and_the_answer_counts_them(threads):
 
 
 @pytest.mark.parametrize(
+    ("x", "w", "direction"),
+    [
+        ((1, 14, 14, 384), (1, 1, 384, 64), "forward"),
+        ((1, 7, 7, 960), (1, 1, 960, 160), "backward_input"),
+        ((1, 28, 28, 128), (3, 3, 128, 128), "forward"),
+        ((1, 112, 112, 96), (3, 3, 1, 96), "forward"),
+        ((8, 14, 14, 256), (3, 3, 256, 256), "backward_kernel"),
+        ((8, 14, 14, 96), (1, 1, 96, 576), "backward_kernel"),
+    ],
+)
+def test_tasks_fill_the_time_of_any_number_of_threads(isa, x, w, direction):
+    balance = fastconv.explain_conv(x, w, padding="same")[direction].balance
+    assert min(balance[n][1 if direction == "forward" and w[0] > 1 else 0] for n in (2, 4, 8, 16)) >= 0.8
+
+
+@pytest.mark.parametrize(
     ("x", "w"),
     [((1, 8, 8, 3), (3, 3, 2, 8)), ((1, 8, 8, 4), (3, 3, 2, 7)), ((8, 8), (3, 3)), ((1, 8, 3), (3, 3, 3, 8))],
 )
