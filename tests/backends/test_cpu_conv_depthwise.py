@@ -82,10 +82,10 @@ def test_the_bits_of_two_kernels(isa, rng, name):
 @pytest.mark.parametrize("name", ["odd sizes", "long rows", "long rows, stride 2", "long rows of 3 x 3 windows"])
 def test_the_bits_do_not_depend_on_the_threads(isa, rng, threads, name):
     arrays, parameters = prepared(rng, name, ("relu", None))
-    one = in_turn(arrays, parameters)
+    expected = in_turn(arrays, parameters)
     for number in range(1, 9):
         threads(number)
-        np.testing.assert_array_equal(cpu.conv_depthwise(*arrays, **parameters), one)
+        np.testing.assert_array_equal(cpu.conv_depthwise(*arrays, **parameters), expected)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
