@@ -37,13 +37,13 @@ class BuildExtensions(build_ext):
         super().build_extensions()
 
     def _compile_tiles(self):
-        return [
-            object_file
-            for source, flags in INSTRUCTION_SETS.items()
-            for object_file in self.compiler.compile(
-                [source], output_dir=self.build_temp, extra_postargs=COMMON + flags
-            )
-        ]
+        objects = []
+        for source, flags in INSTRUCTION_SETS.items():
+            (object_file,) = self.compiler.object_filenames([source], output_dir=self.build_temp)
+            if self.force or not is_current(object_file):
+                self.compiler.compile([source], output_dir=self.build_temp, extra_postargs=COMMON + flags)
+            objects.append(object_file)
+        return objects
 
     def _has_openmp(self):
         if os.environ.get("FASTCONV_OPENMP") == "0":
@@ -58,6 +58,12 @@ class BuildExtensions(build_ext):
             except (CompileError, LinkError):
                 return False
         return True
+
+
+def is_current(object_file):
+    """Return True if the tiles have been compiled since they, or this file, were changed."""
+    newest = max(os.path.getmtime(file) for file in ["setup.py", *glob("fastconv/csrc/*")])
+    return os.path.exists(object_file) and os.path.getmtime(object_file) > newest
 
 
 def extension(name, *sources):
