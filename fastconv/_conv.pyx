@@ -12,7 +12,8 @@ from libc.string cimport memcpy
 
 from fastconv._arrays cimport float_rows
 from fastconv._core cimport (
-    borrow_parts, gemm_tile, give_scratch_back, keeps_weights, pack_and_run, run_tasks, task_phase, threads_for, tiles,
+    borrow_parts, borrow_with_weights, gemm_tile, give_scratch_back, keeps_weights, pack_and_run, run_tasks,
+    task_phase, threads_for, tiles,
 )
 from fastconv._geometry cimport (
     DOTS,
@@ -598,10 +599,9 @@ cdef bint keeps(const Correlation *c) noexcept nogil:
 
 cdef void correlate_kept(Correlation *c, int threads) except *:
     """Pack all weights in a phase that a plan runs only after they have changed, then run the tasks."""
-    cdef char *scratch = <char *> borrow_parts(threads, c.scratch_bytes, kept_bytes(c))
+    cdef char *scratch = <char *> borrow_with_weights(threads, c.scratch_bytes, 0, kept_bytes(c), <void **> &c.kept)
     cdef task_phase[2] both = [
         task_phase(pack_columns, packing_tasks(c)), task_phase(correlate_task, tasks_of(c))]
-    c.kept = <float *> (scratch + threads * c.scratch_bytes)
     with nogil:
         pack_and_run(both, 2, c, sizeof(Correlation), threads, scratch, c.scratch_bytes)
     give_scratch_back(scratch)

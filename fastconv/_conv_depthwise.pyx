@@ -21,7 +21,7 @@ from fastconv._conv cimport (
     tasks_of as conv_tasks,
 )
 from fastconv._core cimport (
-    borrow_parts, give_scratch_back, pack_and_run, task_phase, threads_for, tiles,
+    borrow_parts, borrow_with_weights, give_scratch_back, pack_and_run, task_phase, threads_for, tiles,
 )
 from fastconv._geometry cimport Span, ceil_div, even_parts, pixels_of, taps_of
 from fastconv._grouped cimport (
@@ -155,11 +155,14 @@ cdef void run(Pair *p) except *:
     cut_pair(p, threads)
     cdef bint kept = keeps(&p.conv)
     cdef int64_t bytes = p.middle_bytes + max(p.conv.scratch_bytes, p.depthwise.scratch_bytes)
-    cdef char *scratch = <char *> borrow_parts(threads, bytes, kept_bytes(&p.conv) if kept else 0)
+    cdef char *scratch
     cdef task_phase[2] phases = [
         task_phase(pack_columns, packing_tasks(&p.conv) if kept else 0),
         task_phase(compute_strip, p.images * p.strips)]
-    p.conv.kept = <float *> (scratch + threads * bytes) if kept else <float *> NULL
+    if kept:
+        scratch = <char *> borrow_with_weights(threads, bytes, 0, kept_bytes(&p.conv), <void **> &p.conv.kept)
+    else:
+        scratch = <char *> borrow_parts(threads, bytes, 0)
     with nogil:
         pack_and_run(phases, 2, p, sizeof(Pair), threads, scratch, bytes)
     give_scratch_back(scratch)

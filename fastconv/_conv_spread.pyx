@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from fastconv._core cimport (
-    borrow_parts,
+    borrow_with_weights,
     gemm_tile,
     give_scratch_back,
     kernel_table,
@@ -152,9 +152,9 @@ def conv_backward_input(
     s.scratch_bytes = (s.panel_floats * sizeof(float) + 2 * SPREAD_ROWS * sizeof(void *) + 63) // 64 * 64
     cdef int64_t packed_floats = s.v.taps * packed_columns(&s) * s.co
     cdef int threads = threads_for(<double> dy.size * s.v.taps * s.h.taps * s.ci)
-    cdef char *scratch = <char *> borrow_parts(threads, s.scratch_bytes, packed_floats * sizeof(float))
+    cdef char *scratch = <char *> borrow_with_weights(
+        threads, s.scratch_bytes, 0, packed_floats * sizeof(float), <void **> &s.packed)
     cdef task_phase[2] phases = [task_phase(pack_kernel_row, s.v.taps), task_phase(spread_image, dy.shape[0])]
-    s.packed = <float *> (scratch + threads * s.scratch_bytes)
     with nogil:
         pack_and_run(phases, 2, &s, sizeof(Spread), threads, scratch, s.scratch_bytes)
     give_scratch_back(scratch)

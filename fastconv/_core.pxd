@@ -259,5 +259,7 @@ cdef void run_tasks(
 ) noexcept nogil
 cdef void *borrow_scratch(size_t bytes) except NULL
 cdef void *borrow_parts(int64_t count, int64_t bytes, int64_t shared) except NULL
+cdef void *borrow_with_weights(
+    int64_t count, int64_t bytes, int64_t shared, int64_t weights_bytes, void **weights) except NULL
 cdef int64_t size_product(int64_t a, int64_t b) noexcept nogil
 cdef void give_scratch_back(void *memory) noexcept

@@ -24,14 +24,18 @@ cdef extern from "recording.h" nogil:
         int64_t count
         char *scratch
         size_t borrowed
+        char *kept
+        size_t kept_bytes
         size_t most_kept
         int packing
-        int packed
         int failed
     recording *recorder
     void record_call(
         const task_phase *phases, int count, const void *work, size_t work_bytes, int threads, char *scratch,
         int64_t scratch_bytes)
+    void *recording_memory(size_t bytes)
+    int recording_keeps(size_t bytes)
+    void *recording_keep(size_t bytes)
     void forget_calls(recording *r)
     void *recording_borrow(size_t bytes)
 
@@ -60,9 +64,6 @@ cdef extern from "observed.h" nogil:
     observation *observing
     void observe_phase(int64_t phase, int64_t tasks, int64_t threads, double seconds)
     double seconds_now()
-cdef extern from "<stdlib.h>" nogil:
-    void *aligned_alloc(size_t alignment, size_t bytes)
-
 cdef extern from *:
     """
     #ifdef _OPENMP
@@ -270,7 +271,7 @@ cdef void pack_and_run(
 
 cdef bint keeps_weights(size_t bytes) noexcept nogil:
     """Return True if weights packed into `bytes` will be used again, since they are constant in a plan."""
-    return recorder != NULL and bytes <= recorder.most_kept
+    return recording_keeps(bytes)
 
 
 cdef void run_tasks(
@@ -293,6 +294,11 @@ cdef void run_observed(
         if observing.threads == 0:
             run_region(&phases[p], 1, work, threads, scratch, scratch_bytes)
         observe_phase(p, phases[p].tasks, threads, seconds_now() - started)
+
+
+cdef inline bint counts_only() noexcept nogil:
+    """Return True if tasks are only counted."""
+    return observing != NULL and observing.threads > 0
 
 
 def observe_tasks(run, int threads=0) -> list:
@@ -334,34 +340,32 @@ cdef class Recording:
             recording uses too.
     """
     cdef recording calls
-    cdef list launches
+    cdef readonly list launches
+    cdef list ends              # of the calls of each launch
     cdef char *scratch          # used by the kernels in turn
     cdef char *own_kept         # the same memory, if no other recording owns it
-    cdef char *kept             # memory for packed weights: a place for each kernel that keeps them
-    cdef list places            # these places; None for other kernels
+    cdef char *kept             # packed weights of kernels with constant weights, one after the other
+    cdef list places            # the place of each kernel in them
     cdef Recording first        # the recording that owns these packed weights; None if this recording does
     cdef bint packed            # True if the weights of this recording, as their owner, are packed
     cdef readonly size_t kept_bytes
 
     def __init__(self, launches: list, size_t most_kept=0, Recording alike=None) -> None:
         cdef size_t scratch_bytes = 0
+        cdef size_t place
         self.launches = launches    # keeps the arrays alive
-        self.places = []
+        self.places, self.ends = [], []
         for launch in launches:
-            bytes, keeps = self.measure(launch, most_kept)
-            self.places.append(self.kept_bytes if keeps else None)
-            scratch_bytes = max(scratch_bytes, bytes)
-            if keeps:
-                self.kept_bytes += bytes
+            self.places.append(self.kept_bytes)
+            self.record(launch, NULL, NULL, most_kept - self.kept_bytes)
+            scratch_bytes = max(scratch_bytes, self.calls.borrowed)
+            self.kept_bytes += self.calls.kept_bytes
         forget_calls(&self.calls)
         self.scratch = <char *> new_memory(scratch_bytes)
         self.take_memory(alike)
         for launch, place in zip(launches, self.places):
-            if place is None:
-                self.record(launch, self.scratch, 0)
-            else:
-                self.record(launch, self.kept + <size_t> place, most_kept)
-                self.calls.calls[self.calls.count - 1].scratch = self.scratch
+            self.record(launch, self.scratch, self.kept + place, most_kept - place)
+            self.ends.append(self.calls.count)
 
     def __dealloc__(self):
         forget_calls(&self.calls)
@@ -377,26 +381,12 @@ cdef class Recording:
         else:
             self.kept = self.own_kept = <char *> new_memory(self.kept_bytes)
 
-    cdef tuple measure(self, tuple launch, size_t most_kept):
-        """Return the bytes that a kernel borrows, and True if it is to keep its packed weights in them.
-
-        Only the packed weights stay in these bytes: the single call works in the scratch memory of all kernels.
-        """
-        cdef size_t most = most_kept - self.kept_bytes if launch[2] else 0
-        cdef int64_t before = self.calls.count
-        self.record(launch, NULL, most)
-        if most == 0 or not self.calls.packed or self.calls.count != before + 1:
-            return self.calls.borrowed, False
-        if self.calls.borrowed <= most:
-            return self.calls.borrowed, True
-        self.record(launch, NULL, 0)
-        return self.calls.borrowed, False
-
-    cdef record(self, tuple launch, char *scratch, size_t most_kept):
-        """Record a kernel that works in `scratch`, or in memory of its own if this is NULL."""
+    cdef record(self, tuple launch, char *scratch, char *kept, size_t most_kept):
+        """Record a kernel that works in `scratch` and may keep packed weights in `kept`; NULL: to measure both."""
         global recorder
-        self.calls.scratch, self.calls.most_kept = scratch, most_kept
-        self.calls.borrowed = self.calls.packing = self.calls.packed = 0
+        self.calls.scratch, self.calls.kept = scratch, kept
+        self.calls.most_kept = most_kept if launch[2] else 0
+        self.calls.borrowed = self.calls.kept_bytes = self.calls.packing = 0
         recorder = &self.calls
         try:
             launch[0](*launch[1])
@@ -407,15 +397,30 @@ cdef class Recording:
 
     def run(self) -> None:
         """Run all kernels on the present values of their arrays."""
+        if not self.weights_owner().packed and not counts_only():
+            self.pack()
+        with nogil:
+            self.run_calls(0, self.calls.count)
+
+    def run_kernel(self, int i) -> None:
+        """Run only the kernel of launch `i`. Its weights must be packed, if they are constant."""
+        cdef int64_t start = self.ends[i - 1] if i > 0 else 0, end = self.ends[i]
+        with nogil:
+            self.run_calls(start, end)
+
+    cdef void run_calls(self, int64_t start, int64_t end) noexcept nogil:
+        """Run the calls start..end - 1, without the phases that pack weights."""
         cdef recorded_call *call
         cdef int64_t i
         cdef int threads = _threads()
-        if not self.weights_owner().packed:
-            self.pack()
-        with nogil:
-            for i in range(self.calls.count):
-                call = &self.calls.calls[i]
+        for i in range(start, end):
+            call = &self.calls.calls[i]
+            if observing == NULL:
                 run_region(
+                    call.phases + call.packs, call.count - call.packs, call.work, min(call.threads, threads),
+                    call.scratch, call.scratch_bytes)
+            else:
+                run_observed(
                     call.phases + call.packs, call.count - call.packs, call.work, min(call.threads, threads),
                     call.scratch, call.scratch_bytes)
 
@@ -442,7 +447,7 @@ cdef class Recording:
 
 cdef void *new_memory(size_t bytes) except? NULL:
     """Return memory on a cache line."""
-    cdef void *memory = aligned_alloc(64, (bytes + 63) // 64 * 64)
+    cdef void *memory = recording_memory(bytes)
     if memory == NULL:
         raise MemoryError(f"no {bytes} bytes left for scratch memory")
     return memory
@@ -477,6 +482,22 @@ cdef int64_t size_product(int64_t a, int64_t b) noexcept nogil:
 cdef void *borrow_parts(int64_t count, int64_t bytes, int64_t shared) except NULL:
     """Return scratch memory of `count` threads, followed by the memory that they share."""
     return borrow_scratch(scratch_product(count, bytes) + shared)
+
+
+cdef void *borrow_with_weights(
+    int64_t count, int64_t bytes, int64_t shared, int64_t weights_bytes, void **weights
+) except NULL:
+    """Return the same memory as `borrow_parts`; store in `weights` memory for packed weights.
+
+    Packed weights follow the shared memory, unless a plan keeps them. `bytes` and `shared` are multiples of 64.
+    """
+    cdef char *scratch
+    if keeps_weights(weights_bytes):
+        weights[0] = recording_keep(weights_bytes)
+        return borrow_parts(count, bytes, shared)
+    scratch = <char *> borrow_parts(count, bytes, shared + weights_bytes)
+    weights[0] = scratch + count * bytes + shared
+    return scratch
 
 
 cdef void give_scratch_back(void *memory) noexcept:

@@ -16,6 +16,7 @@ from fastconv._conv_gradient cimport add_partials
 from fastconv._geometry cimport TASKS, ceil_div, floats
 from fastconv._core cimport (
     borrow_parts,
+    borrow_with_weights,
     give_scratch_back,
     kernel_table,
     pack_and_run,
@@ -200,9 +201,9 @@ def conv(
     f.activation, f.alpha = activation, alpha
     cdef int64_t own = (f.spectrum_floats + f.strip_floats) * sizeof(float)
     cdef int threads = threads_for(<double> WORK_PER_FLOAT * f.spectrum_floats * f.pairs)
-    cdef char *scratch = <char *> borrow_parts(threads, own, f.spectrum_floats * sizeof(float))
+    cdef char *scratch = <char *> borrow_with_weights(
+        threads, own, 0, f.spectrum_floats * sizeof(float), <void **> &f.spectra)
     cdef task_phase[2] phases = [task_phase(kernel_spectrum, 1), task_phase(filter_pair, f.pairs)]
-    f.spectra = <float *> (scratch + threads * own)
     with nogil:
         pack_and_run(phases, 2, &f, sizeof(Filter), threads, scratch, own)
     give_scratch_back(scratch)

@@ -24,6 +24,7 @@ from fastconv._geometry cimport (
 from fastconv._shares cimport Share, Side, Work, share_out
 from fastconv._core cimport (
     borrow_parts,
+    borrow_with_weights,
     give_scratch_back,
     grouped_kernel,
     grouped_tile,
@@ -454,12 +455,14 @@ cdef void correlate(Grouped *g, bint exchange) except *:
     if threads > 1:
         share_rows(g, threads)
     cdef int64_t taps = g.w_floats // g.w_tap
-    cdef char *scratch = <char *> borrow_parts(
-        threads, g.scratch_bytes, g.w_floats * sizeof(float) if exchange else 0)
+    cdef char *scratch
     cdef task_phase[2] phases = [
         task_phase(transpose_tap, taps if exchange else 0), task_phase(correlate_block, tasks_of(g))]
     if exchange:
-        g.transposed = <float *> (scratch + threads * g.scratch_bytes)
+        scratch = <char *> borrow_with_weights(
+            threads, g.scratch_bytes, 0, g.w_floats * sizeof(float), <void **> &g.transposed)
+    else:
+        scratch = <char *> borrow_parts(threads, g.scratch_bytes, 0)
     with nogil:
         pack_and_run(phases, 2, g, sizeof(Grouped), threads, scratch, g.scratch_bytes)
     give_scratch_back(scratch)

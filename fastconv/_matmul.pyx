@@ -10,7 +10,8 @@ from fastconv._conv cimport Correlation, correlate
 from fastconv._conv_gradient cimport KernelGradient, correlate_gradients
 from fastconv._geometry cimport DOTS, Image, ceil_div, even_parts, floats, forward_axis, multiply, tile_vectors
 from fastconv._core cimport (
-    borrow_parts, gemm_tile, give_scratch_back, kernel_table, pack_and_run, run_tasks, task_phase, threads_for, tiles,
+    borrow_with_weights, gemm_tile, give_scratch_back, kernel_table, pack_and_run, run_tasks, task_phase, threads_for,
+    tiles,
 )
 
 cnp.import_array()
@@ -266,10 +267,10 @@ def matmul_dots(
     cdef int64_t copied = 0 if transpose_b else p.n
     cdef task_phase[2] phases = [task_phase(transpose_columns, copied), task_phase(dot_rows, ceil_div(p.m, MOST_ROWS))]
     cdef int threads = threads_for(<double> p.m * p.k * p.n)
-    p.columns = <float *> borrow_parts(0, 0, copied * p.k * sizeof(float))
+    cdef char *scratch = <char *> borrow_with_weights(0, 0, 0, copied * p.k * sizeof(float), <void **> &p.columns)
     with nogil:
-        pack_and_run(phases, 2, &p, sizeof(Product), threads, <char *> p.columns, 0)
-    give_scratch_back(p.columns)
+        pack_and_run(phases, 2, &p, sizeof(Product), threads, scratch, 0)
+    give_scratch_back(scratch)
 
 
 # ---- sums of few products: y written in long runs --------------------------------------------------------------------

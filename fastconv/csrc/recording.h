@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #include "scratch.h"
 #include "tasks.h"
@@ -13,7 +16,7 @@ enum { MOST_PHASES = 4 };
 typedef struct {
     task_phase phases[MOST_PHASES];
     int count, threads;
-    int packs;                /* 1 if the first phase packs weights into memory that the call keeps */
+    int packs;                /* 1 if the first phase packs weights into memory that the plan keeps */
     void *work;               /* a copy */
     char *scratch;
     int64_t scratch_bytes;    /* of each thread */
@@ -25,9 +28,10 @@ typedef struct {
     int64_t count, capacity;
     char *scratch;            /* of the kernel that is recorded now; NULL if its size is to be found */
     size_t borrowed;          /* bytes of it */
-    size_t most_kept;         /* of it, if it belongs to this kernel only and its weights are constant; else 0 */
+    char *kept;               /* for the packed weights of the kernel; NULL if their size is to be found */
+    size_t kept_bytes;        /* bytes of it */
+    size_t most_kept;         /* the most of them, if its weights are constant; else 0 */
     int packing;              /* 1 if the first phase of its next call packs weights */
-    int packed;               /* 1 if it has made such a call */
     int failed;               /* 1 if no memory was left for a call */
 } recording;
 
@@ -48,14 +52,37 @@ static inline void record_call(
     }
     recorded_call *call = &r->calls[r->count];
     *call = (recorded_call){.count = count, .threads = threads, .scratch = scratch, .scratch_bytes = scratch_bytes};
-    call->packs = r->packing && r->most_kept > 0;
-    r->packed |= r->packing;
+    call->packs = r->packing && r->kept_bytes > 0;
     r->packing = 0;
     memcpy(call->phases, phases, count * sizeof(task_phase));
     call->work = malloc(work_bytes);
     if (call->work == NULL) { r->failed = 1; return; }
     memcpy(call->work, work, work_bytes);
     r->count++;
+}
+
+enum { LARGE_BYTES = 4 << 20, LARGE_PAGE = 2 << 20 };
+
+/* Return memory on a cache line, on large pages if it is large: then each of its many weights is found sooner. */
+static inline void *recording_memory(size_t bytes) {
+    if (bytes < LARGE_BYTES) return aligned_alloc(64, (bytes + 63) / 64 * 64);
+    bytes = (bytes + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+    void *memory = aligned_alloc(LARGE_PAGE, bytes);
+#ifdef MADV_HUGEPAGE
+    if (memory != NULL) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+    return memory;
+}
+
+/* Whether the kernel that is recorded now may keep `bytes` of packed weights. */
+static inline int recording_keeps(size_t bytes) {
+    return recorder != NULL && bytes > 0 && bytes <= recorder->most_kept;
+}
+
+/* Return its memory for packed weights, which no other kernel uses. */
+static inline void *recording_keep(size_t bytes) {
+    recorder->kept_bytes = (bytes + 63) / 64 * 64;
+    return recorder->kept;
 }
 
 static inline void forget_calls(recording *r) {
