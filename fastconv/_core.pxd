@@ -152,6 +152,11 @@ cdef extern from "kernels.h" nogil:
         void (*f32_winograd_taps)(
             float *dw, int64_t row_step, int64_t tap_step, int64_t rows, int64_t columns, const float *m,
             int64_t m_step, int64_t n) noexcept nogil
+        void (*f32_winograd_2x2_input)(
+            float *to, int64_t step, const float **pixels, int64_t channels) noexcept nogil
+        void (*f32_winograd_2x2_output)(const winograd_tile *tile, const float *m, int64_t step) noexcept nogil
+        void (*f32_winograd_2x2_kernel)(
+            float *u, int64_t u_step, const float *w, int64_t tap_step, int64_t n) noexcept nogil
 
         void (*f32_activate)(float *y, const float *x, int64_t n, int kind, float alpha, int nontemporal) noexcept nogil
         void (*f32_activate_backward)(

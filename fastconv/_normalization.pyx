@@ -15,7 +15,7 @@ from fastconv._channels cimport (
     place_in, repeat,
 )
 from fastconv._core cimport (
-    SUM, borrow_scratch, give_scratch_back, keeps_weights, kernel_table, pack_and_run, run_phases, task_phase,
+    SUM, borrow_scratch, borrow_with_weights, give_scratch_back, kernel_table, pack_and_run, run_phases, task_phase,
     threads_for, tiles,
 )
 from fastconv._geometry cimport ceil_div
@@ -157,9 +157,9 @@ def normalize(y, x, mean, variance, gamma, beta, double epsilon, int activation,
     s.mean = floats(mean, s.grid.channels)
     s.variance = floats(variance, s.grid.channels)
     s.epsilon, s.activation, s.alpha = epsilon, activation, alpha
-    s.wide = <float *> borrow_scratch(3 * s.grid.width * sizeof(float))
-    run(phases, 2, &s, PLAIN if activation <= RELU else EXPONENTIAL, keeps_weights(3 * s.grid.width * sizeof(float)))
-    give_scratch_back(s.wide)
+    cdef void *scratch = borrow_with_weights(0, 0, 0, 3 * s.grid.width * sizeof(float), <void **> &s.wide)
+    run(phases, 2, &s, PLAIN if activation <= RELU else EXPONENTIAL, True)
+    give_scratch_back(scratch)
 
 
 # ---- normalisation by the array's own statistics ---------------------------------------------------------------------

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
-"""Winograd's F(4 x 4, 3 x 3): convolutions of stride 1 by 36 small matrix products.
+"""Winograd's F(4 x 4, 3 x 3): convolutions of stride 1 by 36 small matrix products; F(2 x 2, 3 x 3) by 16.
 
 Tiles of 4 x 4 output pixels become 36 frequencies. At each frequency a convolution is a product of (tiles, CI) with
 (CI, CO), and the gradient of the kernel is a product of (CI, tiles) with (tiles, CO). A block of tiles goes through
@@ -16,10 +16,14 @@ from libc.string cimport memset
 
 from fastconv._arrays cimport float_rows
 from fastconv._conv_gradient cimport add_partials
-from fastconv._geometry cimport TASKS, ceil_div, even_parts, floats, multiply, residual_of, tile_vectors, widest
+from fastconv._geometry cimport (
+    TASKS, ceil_div, even_parts, fetch_meanwhile, floats, multiply, multiply_and_fetch, residual_of, tile_vectors,
+    widest,
+)
 from fastconv._shares cimport Share, Side, Work, share_out
 from fastconv._core cimport (
     borrow_parts,
+    borrow_with_weights,
     gemm_tile,
     give_scratch_back,
     keeps_weights,
@@ -49,7 +53,10 @@ cdef enum:
     MOST_TILES_ALONE = 50                  # if each block transforms the kernel for itself: its sums fill the cache
     FEWEST_ROWS = 32                       # of the kernel at a time: fewer rows reread the sums too often
     MOST_ROWS = 64
-    MOST_KEPT_BYTES = 16 << 20             # of a transformed kernel: reading a larger one takes longer than making it
+    LEAST_RATIO = 64                       # of weights to inputs and outputs of a tile, by frequencies
+    SMALL_BYTES = 3 << 19                  # of transformed inputs and products: most lie in a second-level cache
+    MOST_FREQUENCY_BYTES = 16 << 20        # of a block by frequencies: half of a third-level cache
+    PART_CHANNELS = 128                    # of a tile that a task transforms by frequencies
     BUNDLE_CHANNELS = 64                   # of small groups whose tiles are transformed together
     FEWEST_SHARED_ROWS = 8                 # of a kernel that tasks share, transformed by a task
 
@@ -67,7 +74,8 @@ cdef struct TiledAxis:
     # A spatial axis: output o reads inputs o - before + i * step (zero outside) for the taps i.
     int64_t inputs, outputs, taps
     int64_t before, step
-    int64_t tiles                          # of 4 outputs, at a distance of `step`
+    int64_t side                           # outputs of a tile, at a distance of `step`
+    int64_t tiles
 
 
 cdef struct TiledImage:
@@ -75,28 +83,34 @@ cdef struct TiledImage:
     const float *data
     int64_t images
     TiledAxis d, v, h
+    int64_t side                           # of a tile, in outputs
     int64_t channels                       # of a pixel in memory: groups * ci
     int64_t groups, ci
     int64_t tiles                          # of all output planes of all images
     int64_t pieces                         # of the kernel, row by row in each of its planes
 
 
-cdef TiledAxis tiled_axis(int64_t inputs, int64_t outputs, int64_t taps, int64_t before, int64_t step) noexcept nogil:
-    return TiledAxis(inputs, outputs, taps, before, step, step * ceil_div(ceil_div(outputs, step), 4))
+cdef TiledAxis tiled_axis(
+    int64_t inputs, int64_t outputs, int64_t taps, int64_t before, int64_t step, int64_t side
+) noexcept nogil:
+    return TiledAxis(inputs, outputs, taps, before, step, side, step * ceil_div(ceil_div(outputs, step), side))
 
 
-cdef TiledImage tiled_image(cnp.ndarray x, cnp.ndarray y, cnp.ndarray w, before, steps, int64_t groups) except *:
+cdef TiledImage tiled_image(
+    cnp.ndarray x, cnp.ndarray y, cnp.ndarray w, before, steps, int64_t groups, int64_t side
+) except *:
     """Return the geometry of the correlation of x (N, .., C) with the taps of w to y; a missing axis has size 1."""
     cdef int64_t rank = x.ndim - 2
     cdef TiledImage a
     a.data = floats(x, cnp.PyArray_SIZE(x))
     a.images, a.channels = x.shape[0], x.shape[rank + 1]
     a.groups, a.ci = groups, a.channels // groups
-    a.d = tiled_axis(1, 1, 1, 0, 1)
+    a.d = tiled_axis(1, 1, 1, 0, 1, side)
     if rank == 3:
-        a.d = tiled_axis(x.shape[1], y.shape[1], w.shape[0], before[0], steps[0])
-    a.v = tiled_axis(x.shape[rank - 1], y.shape[rank - 1], w.shape[rank - 2], before[rank - 2], steps[rank - 2])
-    a.h = tiled_axis(x.shape[rank], y.shape[rank], w.shape[rank - 1], before[rank - 1], steps[rank - 1])
+        a.d = tiled_axis(x.shape[1], y.shape[1], w.shape[0], before[0], steps[0], side)
+    a.v = tiled_axis(x.shape[rank - 1], y.shape[rank - 1], w.shape[rank - 2], before[rank - 2], steps[rank - 2], side)
+    a.h = tiled_axis(x.shape[rank], y.shape[rank], w.shape[rank - 1], before[rank - 1], steps[rank - 1], side)
+    a.side = side
     a.tiles = a.images * a.d.outputs * a.v.tiles * a.h.tiles
     a.pieces = a.d.taps * ceil_div(a.v.taps, 3) * ceil_div(a.h.taps, 3)
     return a
@@ -117,14 +131,19 @@ cdef inline int64_t taps_of(const TiledImage *x) noexcept nogil:
     return x.d.taps * x.v.taps * x.h.taps
 
 
+cdef inline int64_t window_of(const TiledImage *x) noexcept nogil:
+    """Return the number of inputs along an axis that a tile reads for a piece of the kernel."""
+    return x.side + 2
+
+
 cdef inline int64_t first_output(const TiledAxis *a, int64_t i) noexcept nogil:
     """Return the first output of the i-th tile along an axis; neighbouring tiles fill the gaps between steps."""
-    return i // a.step * 4 * a.step + i % a.step
+    return i // a.step * a.side * a.step + i % a.step
 
 
 cdef inline int64_t outputs_of(const TiledAxis *a, int64_t first) noexcept nogil:
     """Return how many outputs of the tile that begins at `first` exist."""
-    return max(min(ceil_div(a.outputs - first, a.step), 4), 0)
+    return max(min(ceil_div(a.outputs - first, a.step), a.side), 0)
 
 
 cdef struct Piece:
@@ -146,19 +165,20 @@ cdef inline int64_t first_tap(const TiledImage *x, const Piece *piece) noexcept 
 cdef inline void list_pixels(
     const TiledImage *x, int64_t i, int64_t piece, const float *zeros, const float **pixels
 ) noexcept nogil:
-    """List the 6 x 6 pixels of tile i that a piece of the kernel reads."""
+    """List the pixels of tile i that a piece of the kernel reads."""
     cdef Piece p = piece_of(x, piece)
+    cdef int64_t window = window_of(x)
     cdef int64_t left = first_output(&x.h, i % x.h.tiles) - x.h.before + p.column * x.h.step
     cdef int64_t top = first_output(&x.v, i // x.h.tiles % x.v.tiles) - x.v.before + p.row * x.v.step
     cdef int64_t plane = i // (x.h.tiles * x.v.tiles), image = plane // x.d.outputs, row, column, r, c
     plane = plane % x.d.outputs - x.d.before + p.plane * x.d.step
-    for row in range(6):
+    for row in range(window):
         r = top + row * x.v.step
-        for column in range(6):
+        for column in range(window):
             c = left + column * x.h.step
-            pixels[6 * row + column] = zeros
+            pixels[window * row + column] = zeros
             if 0 <= plane < x.d.inputs and 0 <= r < x.v.inputs and 0 <= c < x.h.inputs:
-                pixels[6 * row + column] = x.data + (
+                pixels[window * row + column] = x.data + (
                     ((image * x.d.inputs + plane) * x.v.inputs + r) * x.h.inputs + c) * x.channels
 
 
@@ -176,6 +196,7 @@ cdef struct Correlation:
     # y = act(bias + x * w + residual); w may be the rotated and transposed kernel
     const kernel_table *table
     TiledImage x
+    int64_t frequencies                    # of a tile
     int64_t k, co                          # of a group: input channels of all pieces, output channels
     const float *w
     int64_t w_tap, w_group, w_ci, w_co    # floats between taps, groups, input and output channels of w
@@ -185,19 +206,25 @@ cdef struct Correlation:
     int64_t residual                       # floats from y to the array that is added before the activation; or 0
     int64_t activation
     float alpha
-    # A task is a block of tiles times a slice of a group's columns, or all columns of a bundle of small groups. The
-    # smaller of the transformed kernel and the transformed inputs is computed first and shared by all tasks; the larger
-    # is computed when a task needs it. A plan keeps the transformed kernel if it is constant.
-    bint shares_kernel
+    # By blocks, a task is a block of tiles times a slice of a group's columns, or all columns of a bundle of small
+    # groups. The smaller of the transformed kernel and the transformed inputs is computed first and shared by all
+    # tasks; the larger is computed when a task needs it. A plan keeps the transformed kernel if it is constant.
+    # By frequencies, a task is a frequency times a slice of columns, for all tiles of a large block: each weight that a
+    # plan keeps is read once for them.
+    bint shares_kernel, by_frequencies
     int64_t block, blocks
+    int64_t first, count                   # of the tiles in a block of frequencies
     int64_t bundle, bundles
     int64_t slice, slices
     int64_t panel                          # columns of a group, between products and inverse
     int64_t rows, row_blocks               # of a piece of the kernel, transformed at a time
-    float *shared
+    float *u                               # shared: the transformed kernel,
+    float *v                               # the transformed inputs,
+    float *m                               # and by frequencies their products
     int64_t v_row, v_step, m_row, m_step   # floats between tiles and frequencies of v and m
     int64_t u_group                        # floats between groups of the shared kernel
-    int64_t zero_floats, v_floats, u_floats, packed_floats, scratch_bytes    # of a task
+    int64_t zero_floats, m_floats, v_floats, u_floats, packed_floats, scratch_bytes    # of a task
+    int64_t u_bytes, shared_bytes
 
 
 cdef void share_tiles(Correlation *c, int threads) noexcept nogil:
@@ -221,19 +248,66 @@ cdef void share_tiles(Correlation *c, int threads) noexcept nogil:
             ceil_div(c.x.ci, ceil_div(threads, c.x.groups * c.x.pieces * c.slices)), FEWEST_SHARED_ROWS))
 
 
-cdef int64_t cut_correlation(Correlation *c, int threads) noexcept nogil:
-    """Choose the sizes of tasks; return the number of floats that tasks share."""
-    cdef int64_t lanes = c.table.vector_floats, panel = widest(c.table) * lanes, most, parts
-    c.u_group = FREQUENCIES * c.k * ceil_div(c.co, lanes) * lanes
-    cdef int64_t u_bytes = c.x.groups * c.u_group * sizeof(float)
-    c.shares_kernel = c.x.tiles >= c.co or (u_bytes <= MOST_KEPT_BYTES and keeps_weights(u_bytes))
+cdef void cut_correlation(Correlation *c, int threads) noexcept nogil:
+    """Choose the sizes of tasks."""
+    cdef int64_t lanes = c.table.vector_floats, panel = widest(c.table) * lanes
+    c.u_group = c.frequencies * c.k * ceil_div(c.co, lanes) * lanes
+    c.u_bytes = c.x.groups * c.u_group * sizeof(float)
+    c.shares_kernel = c.x.tiles >= c.co or keeps_weights(c.u_bytes)
+    c.by_frequencies = keeps_weights(c.u_bytes) and suits_frequencies(c)
+    c.zero_floats = ceil_div(c.x.channels, 16) * 16
+    if c.by_frequencies:
+        cut_frequencies(c, panel)
+    else:
+        cut_blocks(c, panel, threads)
+    c.packed_floats = TAPS * c.rows * panel
+    c.scratch_bytes = (
+        sizeof(float) * (c.zero_floats + c.v_floats + c.u_floats + c.packed_floats + c.m_floats)
+        + 2 * sizeof(void *) * c.block + 63
+    ) // 64 * 64
+
+
+cdef bint suits_frequencies(const Correlation *c) noexcept nogil:
+    """Return True if reading transformed inputs and products from memory takes less time than the kernel again."""
+    return c.x.groups == 1 and (
+        c.k * c.co >= LEAST_RATIO * (c.k + c.co)
+        or c.frequencies * c.x.tiles * (c.k + c.co) * <int64_t> sizeof(float) <= SMALL_BYTES)
+
+
+cdef void cut_frequencies(Correlation *c, int64_t panel) noexcept nogil:
+    """Choose the sizes of tasks by frequencies."""
+    cdef int64_t lanes = c.table.vector_floats, tile_bytes
+    c.bundle = c.bundles = 1
+    c.panel = c.slice = panel
+    c.slices = ceil_div(c.co, panel)
+    c.m_row = ceil_div(c.co, lanes) * lanes
+    c.v_row = c.k
+    tile_bytes = c.frequencies * (c.v_row + c.m_row) * sizeof(float)
+    c.block = even_parts(c.x.tiles, max(MOST_FREQUENCY_BYTES // tile_bytes, FEWEST_TILES))
+    c.blocks = ceil_div(c.x.tiles, c.block)
+    c.rows = min(c.x.ci, MOST_ROWS)
+    c.row_blocks = ceil_div(c.x.ci, c.rows)
+    separate_frequencies(c)
+    c.v_floats = c.u_floats = c.m_floats = 0
+    c.shared_bytes = (c.frequencies * (c.v_step + c.m_step) * sizeof(float) + 63) // 64 * 64
+
+
+cdef inline void separate_frequencies(Correlation *c) noexcept nogil:
+    """Add a cache line: at a distance of a power of two, frequencies would share a set of the cache."""
+    c.v_step = c.block * c.v_row + 16
+    c.m_step = c.block * c.m_row + 16
+
+
+cdef void cut_blocks(Correlation *c, int64_t panel, int threads) noexcept nogil:
+    """Choose the sizes of tasks by blocks of tiles."""
+    cdef int64_t lanes = c.table.vector_floats, most, parts
     c.bundle = min(max(BUNDLE_CHANNELS // max(c.k, c.co), 1), c.x.groups)
     c.bundles = ceil_div(c.x.groups, c.bundle)
     c.panel = panel if c.bundle == 1 else c.co
     c.m_row = ceil_div(c.bundle * min(c.panel, c.co), lanes) * lanes
     c.v_row = (c.bundle if c.shares_kernel else c.x.groups) * c.k
     if c.shares_kernel:
-        most = min(max(BLOCK_FLOATS // (FREQUENCIES * (c.v_row + c.m_row)), FEWEST_TILES), MOST_TILES)
+        most = min(max(BLOCK_FLOATS // (c.frequencies * (c.v_row + c.m_row)), FEWEST_TILES), MOST_TILES)
     else:
         most = MOST_TILES_ALONE
     c.block = even_parts(c.x.tiles, most)
@@ -241,22 +315,15 @@ cdef int64_t cut_correlation(Correlation *c, int threads) noexcept nogil:
     parts = min(ceil_div(TASKS, c.blocks * c.bundles), ceil_div(c.co, panel)) if c.bundle == 1 else 1
     c.slice = ceil_div(ceil_div(c.co, parts), c.panel) * c.panel
     c.slices = ceil_div(c.co, c.slice)
-    c.rows = min(max(BLOCK_FLOATS // (FREQUENCIES * c.m_row) - c.block, FEWEST_ROWS), MOST_ROWS)
+    c.rows = min(max(BLOCK_FLOATS // (c.frequencies * c.m_row) - c.block, FEWEST_ROWS), MOST_ROWS)
     if threads > 1:
         share_tiles(c, threads)
     c.row_blocks = ceil_div(c.x.ci, c.rows)
-    # Add a cache line: at a distance of a power of two, frequencies would share a set of the cache.
-    c.v_step = c.block * c.v_row + 16
-    c.m_step = c.block * c.m_row + 16
-    c.v_floats = FREQUENCIES * c.v_step if c.shares_kernel else 0
-    c.u_floats = 0 if c.shares_kernel else FREQUENCIES * c.rows * panel
-    c.packed_floats = TAPS * c.rows * panel
-    c.zero_floats = ceil_div(c.x.channels, 16) * 16
-    c.scratch_bytes = (
-        sizeof(float) * (c.zero_floats + c.v_floats + c.u_floats + c.packed_floats + FREQUENCIES * c.m_step)
-        + 2 * sizeof(void *) * c.block + 63
-    ) // 64 * 64
-    return c.x.groups * c.u_group if c.shares_kernel else FREQUENCIES * c.v_step * c.blocks
+    separate_frequencies(c)
+    c.m_floats = c.frequencies * c.m_step
+    c.v_floats = c.frequencies * c.v_step if c.shares_kernel else 0
+    c.u_floats = 0 if c.shares_kernel else c.frequencies * c.rows * panel
+    c.shared_bytes = 0 if c.shares_kernel else (c.frequencies * c.v_step * c.blocks * sizeof(float) + 63) // 64 * 64
 
 
 cdef inline int64_t panel_columns(const Correlation *c, int64_t column, int64_t end) noexcept nogil:
@@ -294,20 +361,26 @@ cdef void transform_kernel(
         else:
             c.table.f32_pack_columns(
                 packed + tap * rows * width, width, source, rows, c.w_co, min(width, end - column))
-    c.table.f32_winograd_kernel(u, u_step, packed, rows * width, rows * width)
+    if c.x.side == 2:
+        c.table.f32_winograd_2x2_kernel(u, u_step, packed, rows * width, rows * width)
+    else:
+        c.table.f32_winograd_kernel(u, u_step, packed, rows * width, rows * width)
 
 
 cdef inline void transform_tile(
-    const Correlation *c, int64_t i, int64_t group, int64_t groups, const float *zeros, float *v
+    const Correlation *c, int64_t i, int64_t channel, int64_t channels, const float *zeros, float *v
 ) noexcept nogil:
-    """Transform the inputs of tile i for some groups, and for all pieces of the kernel if there is a single group."""
+    """Transform some channels of the inputs of tile i, for each piece of the kernel."""
     cdef const float *pixels[FREQUENCIES]
     cdef int64_t piece
     cdef TiledImage x = c.x
-    x.data += group * x.ci
+    x.data += channel
     for piece in range(x.pieces):
         list_pixels(&x, i, piece, zeros, pixels)
-        c.table.f32_winograd_input(v + piece * x.ci, c.v_step, pixels, groups * x.ci)
+        if x.side == 2:
+            c.table.f32_winograd_2x2_input(v + piece * x.ci, c.v_step, pixels, channels)
+        else:
+            c.table.f32_winograd_input(v + piece * x.ci, c.v_step, pixels, channels)
 
 
 cdef struct Memory:
@@ -323,7 +396,7 @@ cdef struct Memory:
 cdef Memory divide(const Correlation *c, char *scratch) noexcept nogil:
     cdef Memory memory
     memory.m = <float *> scratch + c.zero_floats
-    memory.v = memory.m + FREQUENCIES * c.m_step
+    memory.v = memory.m + c.m_floats
     memory.u = memory.v + c.v_floats
     memory.packed = memory.u + c.u_floats
     memory.rows = <const float **> (memory.packed + c.packed_floats)
@@ -348,8 +421,8 @@ cdef void share_kernel(const void *work, int64_t task, char *scratch) noexcept n
 cdef void share_inputs(const void *work, int64_t i, char *scratch) noexcept nogil:
     """Transform the inputs of tile i, which tasks share."""
     cdef const Correlation *c = <const Correlation *> work
-    cdef float *v = c.shared + i // c.block * FREQUENCIES * c.v_step + i % c.block * c.v_row
-    transform_tile(c, i, 0, c.x.groups, zeros_of(c, scratch), v)
+    cdef float *v = c.v + i // c.block * c.frequencies * c.v_step + i % c.block * c.v_row
+    transform_tile(c, i, 0, c.x.channels, zeros_of(c, scratch), v)
 
 
 cdef inline const float *zeros_of(const Correlation *c, char *scratch) noexcept nogil:
@@ -360,7 +433,7 @@ cdef inline const float *zeros_of(const Correlation *c, char *scratch) noexcept 
 
 cdef inline float *shared_panel(const Correlation *c, int64_t group, int64_t column) noexcept nogil:
     """Return the panel of the shared kernel that begins at `column` of a group."""
-    return c.shared + group * c.u_group + FREQUENCIES * c.k * column
+    return c.u + group * c.u_group + c.frequencies * c.k * column
 
 
 cdef void correlate_block(const void *work, int64_t task, char *scratch) noexcept nogil:
@@ -373,12 +446,12 @@ cdef void correlate_block(const void *work, int64_t task, char *scratch) noexcep
     cdef Memory memory = divide(c, scratch)
     cdef const float *zeros = zeros_of(c, scratch)
     if not c.shares_kernel:
-        memory.v = c.shared + block * FREQUENCIES * c.v_step + group * c.k
+        memory.v = c.v + block * c.frequencies * c.v_step + group * c.k
     for i in range(count):
         memory.rows[i] = memory.v + i * c.v_row
         memory.out[i] = memory.m + i * c.m_row
         if c.shares_kernel:
-            transform_tile(c, first + i, group, groups, zeros, memory.v + i * c.v_row)
+            transform_tile(c, first + i, group * c.x.ci, groups * c.x.ci, zeros, memory.v + i * c.v_row)
     while column < end:
         columns = min(panel_columns(c, column, end) if c.bundle == 1 else c.co, end - column)
         for i in range(groups):
@@ -425,7 +498,7 @@ cdef void multiply_rows(
     cdef gemm_tile tile = product[0]
     cdef int64_t f, offset
     tile.offsets = &offset
-    for f in range(FREQUENCIES):
+    for f in range(c.frequencies):
         offset = f * c.v_step + row
         tile.column = product.column + f * c.m_step
         tile.b = product.b + f * u_step
@@ -445,27 +518,114 @@ cdef inline void write_tile(
     tile.residual = c.residual
     tile.activation = c.activation
     tile.alpha = c.alpha
-    c.table.f32_winograd_output(&tile, m, c.m_step)
+    if c.x.side == 2:
+        c.table.f32_winograd_2x2_output(&tile, m, c.m_step)
+    else:
+        c.table.f32_winograd_output(&tile, m, c.m_step)
+
+
+cdef void transform_part(const void *work, int64_t task, char *scratch) noexcept nogil:
+    """Transform a part of the channels of the inputs of a tile of the block, for all pieces of the kernel."""
+    cdef const Correlation *c = <const Correlation *> work
+    cdef int64_t i = task % c.count, channel = task // c.count * PART_CHANNELS
+    transform_tile(
+        c, c.first + i, channel, min(PART_CHANNELS, c.x.ci - channel), zeros_of(c, scratch),
+        c.v + i * c.v_row + channel)
+
+
+cdef inline const float *panel_after(
+    const Correlation *c, int64_t f, int64_t column, const gemm_tile *tile
+) noexcept nogil:
+    """Return the weights that are read after those of `tile`, at `column` of frequency f or at the next frequency."""
+    if column < c.co:
+        return shared_panel(c, 0, column) + f * c.k * panel_columns(c, column, min(column + c.slice, c.co))
+    if f + 1 < c.frequencies:
+        return c.u + (f + 1) * c.k * panel_columns(c, 0, min(c.slice, c.co))
+    return tile.b
+
+
+cdef void multiply_frequency(const void *work, int64_t task, char *scratch) noexcept nogil:
+    """Multiply the inputs of all tiles of the block with a slice of the columns, at a single frequency."""
+    cdef const Correlation *c = <const Correlation *> work
+    cdef int64_t f = task // c.slices, column = task % c.slices * c.slice, end = min(column + c.slice, c.co), i
+    cdef int64_t offset = f * c.v_step
+    cdef int vectors
+    cdef Memory memory = divide(c, scratch)
+    cdef gemm_tile tile
+    for i in range(c.count):
+        memory.rows[i] = c.v + i * c.v_row
+        memory.out[i] = c.m + i * c.m_row
+    tile.offsets = &offset
+    tile.starts = NULL
+    tile.segments = tile.step = 1
+    tile.depth = c.k
+    tile.accumulate = False
+    tile.bias = NULL
+    tile.residual = 0
+    tile.activation = LINEAR
+    while column < end:
+        tile.b_step = panel_columns(c, column, end)
+        tile.b = shared_panel(c, 0, column) + f * c.k * tile.b_step
+        tile.columns = min(tile.b_step, end - column)
+        tile.column = f * c.m_step + column
+        vectors = <int> (tile.b_step // c.table.vector_floats)
+        column += tile.columns
+        fetch_meanwhile(c.table, &tile, panel_after(c, f, column, &tile), c.count, vectors)
+        multiply_and_fetch(c.table, &tile, memory.rows, memory.out, c.count, vectors)
+
+
+cdef void write_part(const void *work, int64_t task, char *scratch) noexcept nogil:
+    """Write a part of the channels of the outputs of a tile of the block."""
+    cdef const Correlation *c = <const Correlation *> work
+    cdef int64_t i = task % c.count, channel = task // c.count * PART_CHANNELS
+    write_tile(
+        c, c.first + i, channel, min(PART_CHANNELS, c.co - channel), c.m + i * c.m_row + channel)
 
 
 cdef void correlate(Correlation *c) except *:
     """Compute the array that tasks share, then run the tasks, on a number of threads that depends on the work."""
     c.table = tiles()
-    cdef int threads = threads_for(<double> FREQUENCIES * c.x.tiles * c.x.groups * c.k * c.co)
-    cdef int64_t shared_floats = cut_correlation(c, threads)
+    c.frequencies = window_of(&c.x) * window_of(&c.x)
+    cdef int threads = threads_for(<double> c.frequencies * c.x.tiles * c.x.groups * c.k * c.co)
+    cut_correlation(c, threads)
+    cdef char *scratch = <char *> borrow_with_weights(
+        threads, c.scratch_bytes, c.shared_bytes, c.u_bytes if c.shares_kernel else 0, <void **> &c.u)
+    c.v = <float *> (scratch + threads * c.scratch_bytes)
+    c.m = c.v + c.frequencies * c.v_step
+    with nogil:
+        if c.by_frequencies:
+            run_frequencies(c, threads, scratch)
+        else:
+            run_blocks(c, threads, scratch)
+    give_scratch_back(scratch)
+
+
+cdef void run_blocks(const Correlation *c, int threads, char *scratch) noexcept nogil:
     cdef task_phase[2] phases = [
         task_phase(share_kernel, c.x.groups * c.x.pieces * c.row_blocks * c.slices),
         task_phase(correlate_block, c.blocks * c.bundles * c.slices)]
-    cdef char *scratch = <char *> borrow_parts(threads, c.scratch_bytes, sizeof(float) * shared_floats)
-    if not c.shares_kernel:
+    if c.shares_kernel:
+        pack_and_run(phases, 2, c, sizeof(Correlation), threads, scratch, c.scratch_bytes)
+    else:
         phases[0] = task_phase(share_inputs, c.x.tiles)
-    c.shared = <float *> (scratch + threads * c.scratch_bytes)
-    with nogil:
-        if c.shares_kernel:
-            pack_and_run(phases, 2, c, sizeof(Correlation), threads, scratch, c.scratch_bytes)
+        run_phases(phases, 2, c, sizeof(Correlation), threads, scratch, c.scratch_bytes)
+
+
+cdef void run_frequencies(Correlation *c, int threads, char *scratch) noexcept nogil:
+    """Correlate block by block; the first time, after transforming the kernel."""
+    cdef task_phase[4] phases
+    cdef int64_t block
+    phases[0] = task_phase(share_kernel, c.x.pieces * c.row_blocks * c.slices)
+    for block in range(c.blocks):
+        c.first = block * c.block
+        c.count = min(c.block, c.x.tiles - c.first)
+        phases[1] = task_phase(transform_part, c.count * ceil_div(c.x.ci, PART_CHANNELS))
+        phases[2] = task_phase(multiply_frequency, c.frequencies * c.slices)
+        phases[3] = task_phase(write_part, c.count * ceil_div(c.co, PART_CHANNELS))
+        if block == 0:
+            pack_and_run(phases, 4, c, sizeof(Correlation), threads, scratch, c.scratch_bytes)
         else:
-            run_phases(phases, 2, c, sizeof(Correlation), threads, scratch, c.scratch_bytes)
-    give_scratch_back(scratch)
+            run_phases(phases + 1, 3, c, sizeof(Correlation), threads, scratch, c.scratch_bytes)
 
 
 def conv(
@@ -477,12 +637,34 @@ def conv(
     int activation, float alpha,
     residual=None,    # IN  (N, .., CO), or None
 ):
-    """y = act(bias + x * w + residual)"""
+    """y = act(bias + x * w + residual), by tiles of 4 x 4 outputs"""
+    correlate_forward(convolution, x, w, bias, y, activation, alpha, residual, 4)
+
+
+def conv_2x2(
+    convolution,      # IN  a Convolution of strides 1
+    cnp.ndarray x,    # IN  (N, .., groups * CI), with two or three spatial axes
+    cnp.ndarray w,    # IN  (.., CI, CO)
+    bias,             # IN  (CO,) or None
+    cnp.ndarray y,    # OUT (N, .., CO)
+    int activation, float alpha,
+    residual=None,    # IN  (N, .., CO), or None
+):
+    """y = act(bias + x * w + residual), by tiles of 2 x 2 outputs"""
+    correlate_forward(convolution, x, w, bias, y, activation, alpha, residual, 2)
+
+
+cdef void correlate_forward(
+    convolution, cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, int activation, float alpha, residual,
+    int64_t side
+) except *:
+    """y = act(bias + x * w + residual), by tiles of side x side outputs"""
     cdef Correlation c
     if cnp.PyArray_SIZE(y) == 0:
         return
     cdef int64_t ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
-    c.x = tiled_image(x, y, w, [before for before, _ in convolution.padding], convolution.dilation, groups_of(x, w))
+    c.x = tiled_image(
+        x, y, w, [before for before, _ in convolution.padding], convolution.dilation, groups_of(x, w), side)
     c.k, c.co = c.x.pieces * ci, co // c.x.groups
     c.w_tap, c.w_group, c.w_ci, c.w_co = ci * co, c.co, co, 1
     c.w = floats(w, taps_of(&c.x) * c.w_tap)
@@ -510,7 +692,7 @@ def conv_backward_input(
     cdef tuple padding = convolution.padding, dilation = convolution.dilation
     cdef list before = [(w.shape[i] - 1) * dilation[i] - padding[i][0] for i in range(dy.ndim - 2)]
     cdef int64_t ci = w.shape[w.ndim - 2], co = w.shape[w.ndim - 1]
-    c.x = tiled_image(dy, dx, w, before, dilation, groups_of(dx, w))
+    c.x = tiled_image(dy, dx, w, before, dilation, groups_of(dx, w), 4)
     c.k, c.co = c.x.pieces * c.x.ci, ci
     c.w_tap, c.w_group, c.w_ci, c.w_co = -ci * co, c.x.ci, 1, co
     c.w = floats(w, -taps_of(&c.x) * c.w_tap) - (taps_of(&c.x) - 1) * c.w_tap
@@ -723,7 +905,8 @@ def conv_backward_kernel(
         fill_bias(dw, None, LINEAR, 0)
         return
     g.table = tiles()
-    g.x = tiled_image(x, dy, dw, [before for before, _ in convolution.padding], convolution.dilation, groups_of(x, dw))
+    g.x = tiled_image(
+        x, dy, dw, [before for before, _ in convolution.padding], convolution.dilation, groups_of(x, dw), 4)
     g.dy = floats(dy, cnp.PyArray_SIZE(dy))
     g.co = dy.shape[dy.ndim - 1] // g.x.groups
     cdef int threads = threads_for(<double> FREQUENCIES * g.x.pieces * g.x.channels * g.co * g.x.tiles)

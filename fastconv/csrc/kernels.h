@@ -31,7 +31,7 @@ typedef struct {
     float alpha;
 } gemm_tile;
 
-/* One 4 x 4 tile of outputs, cut to the image; tile_winograd.h says what becomes of it. */
+/* One tile of 4 x 4 or 2 x 2 outputs, cut to the image; tile_winograd.h and tile_winograd_2x2.h say what becomes of it. */
 typedef struct {
     float *y;                            /* its first pixel */
     int64_t y_row, y_pixel;              /* floats from one to the next */
@@ -157,7 +157,7 @@ enum reduction { SUM, MAXIMUM, MINIMUM, REDUCTIONS };
         float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns)) \
     TILE(void, f32_pack_columns, ( \
         float *to, int64_t width, const float *from, int64_t rows, int64_t step, int64_t columns)) \
-    /* The transforms of Winograd's algorithm; tile_winograd.h. */ \
+    /* The transforms of Winograd's algorithm; tile_winograd.h, tile_winograd_2x2.h. */ \
     TILE(void, f32_winograd_input, (float *to, int64_t step, const float *const *pixels, int64_t channels)) \
     TILE(void, f32_winograd_output, (const winograd_tile *tile, const float *m, int64_t step)) \
     TILE(void, f32_winograd_gradient, (float *to, int64_t step, const float *const *pixels, int64_t channels)) \
@@ -165,6 +165,9 @@ enum reduction { SUM, MAXIMUM, MINIMUM, REDUCTIONS };
     TILE(void, f32_winograd_taps, ( \
         float *dw, int64_t row_step, int64_t tap_step, int64_t rows, int64_t columns, const float *m, int64_t m_step, \
         int64_t n)) \
+    TILE(void, f32_winograd_2x2_input, (float *to, int64_t step, const float *const *pixels, int64_t channels)) \
+    TILE(void, f32_winograd_2x2_output, (const winograd_tile *tile, const float *m, int64_t step)) \
+    TILE(void, f32_winograd_2x2_kernel, (float *u, int64_t u_step, const float *w, int64_t tap_step, int64_t n)) \
     TILE(void, f32_planes, (const planes_tile *tile)) \
     TILE(void, f32_planes_gradient, (const planes_gradient_tile *tile)) \
     /* Fourier transforms of strips of columns; tile_fourier.h. */ \

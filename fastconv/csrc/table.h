@@ -37,6 +37,7 @@
 #include "tile_standardize.h"
 #include "tile_update.h"
 #include "tile_winograd.h"
+#include "tile_winograd_2x2.h"
 
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_(a, b)

@@ -231,4 +231,3 @@ static void f32_winograd_taps(
 #undef N0
 #undef N1
 #undef N2
-#undef WIDEN

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastconv import _winograd, config
+from fastconv import _core, _winograd, config
 from fastconv.backends.cpu.algorithms import winograd
 from fastconv.backends.cpu.backend import Cpu
+from fastconv.backends.cpu.stream import ACTIVATION_NUMBERS
 from fastconv.backends.reference import Reference
 from fastconv.geometry import Convolution
 from tests.windows import Windows, algorithm
@@ -21,7 +22,8 @@ def window(padding, dilation=None):
     return {"strides": (1,) * len(padding), "padding": padding, "dilation": dilation or (1,) * len(padding)}
 
 
-SAME = window(((1, 1), (1, 1)))
+SAME_SIZE = ((1, 1), (1, 1)), (1, 1)  # padding and dilation
+SAME = window(SAME_SIZE[0])
 
 
 @pytest.fixture(autouse=True)
@@ -44,13 +46,14 @@ def geometry(x, w, padding, dilation):
 
 
 def everything(x, w, bias, dy, padding, dilation):
-    """Compute y, dx and dw by the Winograd kernels, regardless of the selection table."""
-    y, dx, dw = np.full_like(dy, np.nan), np.full_like(x, np.nan), np.full_like(w, np.nan)
+    """Compute y, dx, dw and y in small tiles by the Winograd kernels, regardless of the selection table."""
+    y, dx, dw, small = (np.full_like(array, np.nan) for array in (dy, x, w, dy))
     c = geometry(x, w, padding, dilation)
+    _winograd.conv_2x2(c, x, w, bias, small, 1, 0.0)
     _winograd.conv(c, x, w, bias, y, 1, 0.0)
     _winograd.conv_backward_input(c, dy, w, None, dx, 0, 0.0)
     _winograd.conv_backward_kernel(c, x, dy, dw)
-    return y, dx, dw
+    return y, dx, dw, small
 
 
 def assert_matches_float64(x, w, bias, dy, padding, dilation):
@@ -63,11 +66,13 @@ def assert_matches_float64(x, w, bias, dy, padding, dilation):
         yield reference.conv(x, w, bias, **how)
         yield reference.conv_backward_input(dy, w, input_shape=x.shape, **how)
         yield reference.conv_backward_kernel(x, dy, kernel_shape=w.shape, **how)
+        yield reference.conv(x, w, bias, **how)
 
     wide = [array.astype(np.float64) for array in (x, w, bias, dy)]
     expected, variances = list(sums(*wide)), sums(*(a**2 for a in wide))
     scales = [max(np.abs(e).max(initial=0), np.sqrt(v.max(initial=0))) for e, v in zip(expected, variances)]
-    expected[0] = np.maximum(expected[0], 0)
+    for i in (0, 3):
+        expected[i] = np.maximum(expected[i], 0)
     for actual, desired, scale in zip(everything(x, w, bias, dy, padding, dilation), expected, scales):
         np.testing.assert_allclose(actual, desired, rtol=0, atol=2e-5 * scale)
 
@@ -182,8 +187,9 @@ def test_error_is_at_most_four_times_that_of_direct_convolution(isa, ci):
         cpu.conv_backward_input(dy, w, input_shape=x.shape, **SAME),
         cpu.conv_backward_kernel(x, dy, kernel_shape=w.shape, **SAME),
     )
-    y, dx, dw = np.empty_like(dy), np.empty_like(x), np.empty_like(w)
+    y, dx, dw, small = np.empty_like(dy), np.empty_like(x), np.empty_like(w), np.empty_like(dy)
     c = geometry(x, w, SAME["padding"], (1, 1))
+    _winograd.conv_2x2(c, x, w, None, small, 0, 0.0)
     _winograd.conv(c, x, w, None, y, 0, 0.0)
     _winograd.conv_backward_input(c, dy, w, None, dx, 0, 0.0)
     _winograd.conv_backward_kernel(c, x, dy, dw)
@@ -193,6 +199,7 @@ def test_error_is_at_most_four_times_that_of_direct_convolution(isa, ci):
 
     for fast, plain, exact in zip((y, dx, dw), direct, (wide, wide_dx, wide_dw)):
         assert error(fast, exact) <= 4 * error(plain, exact)
+    assert error(small, wide) <= 1.2 * error(direct[0], wide)
 
 
 @pytest.mark.parametrize(
@@ -209,18 +216,66 @@ def test_bits_do_not_depend_on_the_number_of_threads(isa, rng, threads, shape):
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("run", [_winograd.conv, _winograd.conv_2x2], ids=["4x4", "2x2"])
+@pytest.mark.parametrize(
+    ("images", "size", "ci", "co", "dilation"),
+    [
+        (1, (7, 7), 130, 200, (1, 1)),
+        (1, (8, 9), 20, 70, (2, 1)),
+        (2, (4, 9, 9), 30, 40, (1, 1, 1)),
+        (1, (30, 31), 8, 260, (1, 1)),
+    ],
+    ids=str,
+)
+def test_a_plan_that_keeps_the_kernel_has_the_bits_of_a_call(isa, rng, threads, run, images, size, ci, co, dilation):
+    how = ((1, 1),) * len(size), dilation
+    x, w, bias, y = draw(rng, images, size, ci, co, *how)
+    assert_kept_bits(run, geometry(x, w, *how), x, w, bias, y)
+
+
+def test_large_blocks_of_frequencies_follow_each_other(rng, threads):
+    """The products of all tiles take more memory than the tiles of a block may."""
+    x, w, bias, y = draw(rng, 1, (50, 50), 500, 500, *SAME_SIZE)
+    assert 4 * 36 * 13 * 13 * 1000 > 16 << 20
+    assert_kept_bits(_winograd.conv, geometry(x, w, *SAME_SIZE), x, w, bias, y)
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "tanh"])
+def test_small_tiles_add_a_residual_before_the_activation(isa, rng, activation):
+    x, w, bias, y = draw(rng, 2, (9, 8), 20, 40, *SAME_SIZE)
+    residual = rng.standard_normal(y.shape, np.float32)
+    _winograd.conv_2x2(geometry(x, w, *SAME_SIZE), x, w, bias, y, ACTIVATION_NUMBERS[activation], 0.3, residual)
+    expected = reference.conv(x, w, bias, residual, **SAME, activation=activation, alpha=0.3)
+    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
+
+
+def assert_kept_bits(run, c, x, w, bias, y):
+    expected = np.full_like(y, np.nan)
+    run(c, x, w, bias, expected, 2, 0.1)
+    for n in (1, 3, 7):
+        config.set_num_threads(n)
+        recording = _core.Recording([(run, (c, x, w, bias, y, 2, 0.1), True)], 1 << 28)
+        assert recording.kept_bytes >= 64 * x.shape[-1]
+        for _ in range(2):
+            y.fill(np.nan)
+            recording.run()
+            np.testing.assert_array_equal(y, expected)
+
+
 @pytest.mark.parametrize("activation", [None, "relu", "leaky_relu", "elu", "sigmoid", "tanh", "clipped_relu"])
 def test_bias_and_activation(isa, rng, activation):
-    x, w, bias, _ = draw(rng, 2, (12, 12), 32, 40, SAME["padding"], (1, 1))
+    x, w, bias, small = draw(rng, 2, (12, 12), 32, 40, SAME["padding"], (1, 1))
     assert algorithm("forward", x.shape, w.shape, **SAME) == "winograd"
     finish = {"activation": activation, "alpha": 0.3}
     expected = reference.conv(x, w, bias, **SAME, **finish)
     np.testing.assert_allclose(cpu.conv(x, w, bias, **SAME, **finish), expected, rtol=1e-4, atol=1e-4)
+    _winograd.conv_2x2(geometry(x, w, *SAME_SIZE), x, w, bias, small, ACTIVATION_NUMBERS[activation], 0.3)
+    np.testing.assert_allclose(small, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_gradients_are_adjoint(rng):
     x, w, _, dy = draw(rng, 2, (13, 14), 40, 36, SAME["padding"], (1, 1))
-    y, dx, dw = everything(x, w, np.zeros(36, np.float32), dy, SAME["padding"], (1, 1))
+    y, dx, dw, _ = everything(x, w, np.zeros(36, np.float32), dy, SAME["padding"], (1, 1))
     y = cpu.conv(x, w, **SAME)
     product = np.vdot(y.astype(np.float64), dy)
     assert np.isclose(np.vdot(x.astype(np.float64), dx), product, rtol=1e-4)

@@ -58,6 +58,37 @@ def test_algorithms(shape, window, expected):
     assert algorithms_of(*shape, **window) == expected
 
 
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        (((1, 7, 7, 512), (3, 3, 512, 512)), "direct"),
+        (((1, 8, 8, 256), (3, 3, 256, 256)), "winograd 2x2"),
+        (((1, 14, 14, 256), (3, 3, 256, 256)), "winograd 2x2"),
+        (((1, 28, 28, 256), (3, 3, 256, 256)), "winograd"),
+        (((1, 8, 8, 8), (3, 3, 8, 8)), "direct"),
+    ],
+)
+def test_a_constant_kernel_is_read_in_place_of_being_transformed(shape, expected):
+    normal = algorithms_of(*shape, padding="same")
+    constant = fastconv.explain_conv(*shape, padding="same", constant_kernel=True)
+    assert constant["forward"].algorithm == expected
+    assert constant["backward_kernel"].algorithm == normal[2]
+    config.set_max_workspace(0)
+    assert fastconv.explain_conv(*shape, padding="same", constant_kernel=True)["forward"].algorithm == "direct"
+    config.set_conv_precision("exact")
+    config.set_max_workspace(256 << 20)
+    assert fastconv.explain_conv(*shape, padding="same", constant_kernel=True)["forward"].algorithm == "direct"
+
+
+def test_phases_that_transform_a_constant_kernel_are_not_counted():
+    shape = (1, 28, 28, 128), (3, 3, 128, 128)
+    tasks = [
+        len(fastconv.explain_conv(*shape, padding="same", constant_kernel=constant)["forward"].tasks)
+        for constant in (False, True)
+    ]
+    assert tasks == [2, 3]  # transform and multiply; transform, multiply at each frequency, write
+
+
 @given(windows(ranks=(1, 2, 3)))
 @settings(max_examples=60, deadline=None)
 def test_products_leave_out_the_padding(window):

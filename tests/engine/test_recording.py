@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from fastconv import _core, config, ops
-from fastconv.backends.cpu.recording import record
+from fastconv import _conv, _core, _winograd, config, ops
+from fastconv.backends.cpu.recording import record, separate
 from fastconv.engine import Plan, Tensor, Trace, Variable
+from fastconv.geometry import Convolution
 
 
 def net(x, kernel):
@@ -126,3 +129,38 @@ def test_a_normalization_by_numbers_that_change_keeps_nothing(rng):
     for scale in (1, 2):
         given = scale * rng.standard_normal((2, 9, 9, 16), np.float32)
         np.testing.assert_array_equal(plan(given)[0], normalized(given))
+
+
+@pytest.mark.parametrize("most", [1 << 28, 1 << 20])
+def test_plans_choose_the_algorithm_for_constant_weights_if_they_can_keep_them(rng, most):
+    config.set_max_workspace(most)
+    kernel = Variable(rng.standard_normal((3, 3, 128, 160), np.float32) / 34)
+    given = rng.standard_normal((1, 8, 8, 128), np.float32)
+    with Trace() as trace:
+        x = Tensor(given.shape, np.dtype("float32"))
+        y = ops.conv(x, kernel, padding="same")
+    plan = Plan([x], [y], trace.reads, trace.updates)
+    for _ in range(2):
+        np.testing.assert_allclose(plan(given)[0], ops.conv(given, kernel, padding="same"), rtol=1e-4, atol=1e-5)
+        kernel.assign(kernel.numpy() * 2)
+    (ready,) = plan._idle
+    ((launch,),) = [recording.launches for recording in ready.recordings]
+    assert launch[0] is (_winograd.conv_2x2 if most > 1 << 20 else _conv.conv)
+
+
+def test_each_kernel_of_a_recording_runs_by_itself(rng, kernel):
+    x = rng.standard_normal((2, 32, 32, 16), np.float32)
+    y, z = np.empty((2, 32, 32, 16), np.float32), np.empty((2, 32, 32, 16), np.float32)
+    c = Convolution.of(x.shape, kernel.shape, (1, 1), ((1, 1), (1, 1)), (1, 1))
+    steps = [(partial(_conv.conv, c, a, kernel.numpy(), None, b, 0, 0.0), True) for a, b in ((x, y), (y, z))]
+    runs, _ = record(steps)
+    runs[0]()
+    expected = z.copy()
+    y.fill(0)
+    z.fill(0)
+    first, second = separate(runs)
+    first()
+    assert y.any()
+    assert not z.any()
+    second()
+    np.testing.assert_array_equal(z, expected)

@@ -11,13 +11,18 @@ from typing import NamedTuple
 import numpy as np
 
 import fastconv._core as _core
+from fastconv.arguments import as_flag
 from fastconv.backends.balance import THREADS, Phase, phases_of
 from fastconv.backends.cpu.algorithms.algorithm import DIRECTIONS
 from fastconv.backends.cpu.algorithms.choose import choose
-from fastconv.backends.cpu.algorithms.winograd import WINOGRAD
+from fastconv.backends.cpu.algorithms.winograd import WINOGRAD, WINOGRAD_2X2
+from fastconv.backends.cpu.recording import counted
 from fastconv.geometry import ClippedConvolution, Convolution
 from fastconv.typing import PaddingLike
 from fastconv.window import CONV_PADDINGS, as_tuple, resolve_padding, shape_mismatch
+
+# Multiply-adds of plain sums in place of which an algorithm needs a single one.
+SAVINGS = {WINOGRAD.name: 4, WINOGRAD_2X2.name: 2.25}
 
 
 class Explanation(NamedTuple):
@@ -38,6 +43,7 @@ def explain_conv(
     strides: int | Sequence[int] = 1,
     padding: PaddingLike = "valid",
     dilation_rate: int | Sequence[int] = 1,
+    constant_kernel: bool = False,
 ) -> dict[str, Explanation]:
     """Return the algorithm, register tile, threads and tasks of a float32 convolution of this shape, and the reason.
 
@@ -50,6 +56,8 @@ def explain_conv(
         input_shape: ints, (N, *spatial, C), one to three spatial axes.
         kernel_shape: ints, (*window, CI, CO).
         strides, padding, dilation_rate: as for `ops.conv`.
+        constant_kernel: bool, True for the choice of a model's `predict` and `evaluate`. There the kernel is constant:
+            it is packed or transformed once, and kept in at most `config.max_workspace()` bytes for all layers.
 
     Returns:
         Dict with an `Explanation` for each of "forward", "backward_input" and "backward_kernel": algorithm, tile,
@@ -65,6 +73,11 @@ def explain_conv(
         'winograd'
         >>> list(fastconv.explain_conv((8, 56, 56, 64), (3, 3, 64, 64), strides=2)["forward"].balance)
         [2, 4, 8, 16, 32, 64]
+        >>> shapes = (1, 8, 8, 256), (3, 3, 256, 256)
+        >>> fastconv.explain_conv(*shapes, padding="same")["forward"].algorithm
+        'direct'
+        >>> fastconv.explain_conv(*shapes, padding="same", constant_kernel=True)["forward"].algorithm
+        'winograd 2x2'
     """
     x, w = tuple(map(int, input_shape)), tuple(map(int, kernel_shape))
     if shape_mismatch(x, w):
@@ -76,17 +89,18 @@ def explain_conv(
     steps, distance = as_tuple("strides", strides, rank), as_tuple("dilation_rate", dilation_rate, rank)
     sides = resolve_padding("explain_conv", padding, x[1:-1], w[:-2], steps, distance, CONV_PADDINGS)
     clipped = ClippedConvolution.of(x, w, steps, sides, distance)
-    return {direction: _explain(direction, clipped) for direction in DIRECTIONS}
+    constant = as_flag("explain_conv", "constant_kernel", constant_kernel)
+    return {direction: _explain(direction, clipped, constant) for direction in DIRECTIONS}
 
 
-def _explain(direction: str, clipped: ClippedConvolution) -> Explanation:
+def _explain(direction: str, clipped: ClippedConvolution, constant_kernel: bool) -> Explanation:
     c = clipped.convolution
-    run, algorithm, reason = choose(direction, c)
+    run, algorithm, reason = choose(direction, c, constant_kernel)
     if clipped.taps is not None:
         reason += f"; {' x '.join(map(str, c.size))} taps, as the others meet only padding"
-    work = c.pixels * prod(c.kernel_shape) / (4 if algorithm is WINOGRAD else 1)
+    work = c.pixels * prod(c.kernel_shape) / SAVINGS.get(algorithm.name, 1)
     tile = algorithm.tile(c, direction, _core.vector_floats())
-    phases, predicted = _count_tasks(direction, c, run)
+    phases, predicted = _count_tasks(direction, c, run, constant_kernel and direction != "backward_kernel")
     shares = {n: tuple(phase.balance for phase in counted) for n, counted in predicted.items()}
     return Explanation(
         algorithm.name, tile, _core.threads_worth(work), reason, tuple(phase.tasks for phase in phases), shares
@@ -94,7 +108,7 @@ def _explain(direction: str, clipped: ClippedConvolution) -> Explanation:
 
 
 def _count_tasks(
-    direction: str, c: Convolution, run: Callable[..., None]
+    direction: str, c: Convolution, run: Callable[..., None], constant_kernel: bool
 ) -> tuple[list[Phase], dict[int, list[Phase]]]:
     """Return the phases of the kernel on the threads in use, and on other numbers of threads; nothing is computed."""
     try:
@@ -104,7 +118,7 @@ def _count_tasks(
             "backward_input": (y, w, None, x, 0, 0.0),
             "backward_kernel": (x, y, w),
         }
-        kernel = partial(run, c, *arguments[direction])
+        kernel = partial(counted, partial(run, c, *arguments[direction]), constant_kernel)
         phases = phases_of(kernel, _core.get_num_threads())
         return phases, {n: phases_of(kernel, n) for n in THREADS if phases}
     except MemoryError:

@@ -10,10 +10,11 @@ from fastconv.geometry import Convolution
 
 
 class Limits(NamedTuple):
-    """The settings on which a choice depends, besides shapes."""
+    """The conditions on which a choice depends, besides shapes."""
 
     lanes: int  # floats of a vector
     most_workspace: int  # bytes that the threads of a call may share
+    constant_kernel: bool = False  # True if a plan transforms the kernel once and keeps it
 
 
 class Direction(NamedTuple):

@@ -21,11 +21,30 @@ from fastconv.backends.cpu.algorithms.grouped import GROUPED
 from fastconv.backends.cpu.algorithms.planes import PLANES
 from fastconv.backends.cpu.algorithms.product import PRODUCT
 from fastconv.backends.cpu.algorithms.spread import SPREAD
-from fastconv.backends.cpu.algorithms.winograd import WINOGRAD
+from fastconv.backends.cpu.algorithms.winograd import WINOGRAD, WINOGRAD_2X2
 from fastconv.geometry import Convolution
 
 # The first algorithm that has a reason computes a convolution.
-ALGORITHMS: tuple[Algorithm, ...] = (PRODUCT, PLANES, FOURIER, WINOGRAD, GROUPED, DOTS, SPREAD, FOLD, DIRECT)
+ALGORITHMS: tuple[Algorithm, ...] = (
+    PRODUCT,
+    PLANES,
+    FOURIER,
+    WINOGRAD_2X2,
+    WINOGRAD,
+    GROUPED,
+    DOTS,
+    SPREAD,
+    FOLD,
+    DIRECT,
+)
+
+# The directions of kernels whose weights may be constant.
+_directions: dict[Callable[..., None], str] = {
+    candidate.run: direction
+    for direction in ("forward", "backward_input")
+    for algorithm in ALGORITHMS
+    if (candidate := getattr(algorithm, direction)) is not None
+}
 
 
 class Choice(NamedTuple):
@@ -42,9 +61,19 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose(direction: str, convolution: Convolution) -> Choice:
-    """Return the algorithm for "forward", "backward_input" or "backward_kernel" of a convolution."""
-    return _choose(direction, convolution, *settings())
+def choose(direction: str, convolution: Convolution, constant_kernel: bool = False) -> Choice:
+    """Return the algorithm for "forward", "backward_input" or "backward_kernel" of a convolution.
+
+    Args:
+        constant_kernel: True if a plan packs or transforms the kernel once and keeps the result.
+    """
+    return _choose(direction, convolution, *settings(), constant_kernel and direction != "backward_kernel")
+
+
+def choose_for_constant(run: Callable[..., None], convolution: Convolution) -> Callable[..., None]:
+    """Return the kernel that takes the place of `run` if the weights are constant, with the same arguments."""
+    direction = _directions.get(run)
+    return run if direction is None else choose(direction, convolution, constant_kernel=True).run
 
 
 def settings() -> tuple[Limits, bool]:
@@ -53,7 +82,8 @@ def settings() -> tuple[Limits, bool]:
 
 
 @lru_cache(maxsize=1024)
-def _choose(direction: str, c: Convolution, limits: Limits, exact: bool) -> Choice:
+def _choose(direction: str, c: Convolution, limits: Limits, exact: bool, constant_kernel: bool) -> Choice:
+    limits = limits._replace(constant_kernel=constant_kernel)
     for algorithm in ALGORITHMS:
         candidate = getattr(algorithm, direction)
         if candidate is None or (not algorithm.exact and (exact or algorithm.is_too_small(c))):
