@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from fastconv.backends import gpu_backend
 from fastconv.backends.balance import THREADS, Phase, phases_of
+from fastconv.backends.cpu.recording import counted, kernel_of, separate
 from fastconv.backends.gpu.backend import Gpu
 from fastconv.device import gpu_number
 from fastconv.engine.cuda_graph import CudaGraphExecutable
@@ -29,6 +31,7 @@ class OnCopies(Executable):
     def __init__(self, schedule: Schedule, *gpu: Any) -> None:
         self.schedule = schedule
         self.kernels: dict[Call, Run] = {}
+        self.singles: dict[Call, Run] = {}
         self.copies: dict[Variable, Any] = {}
         super().__init__(schedule, *gpu)
 
@@ -46,9 +49,16 @@ class OnCopies(Executable):
         self.kernels[step] = super()._bind(step)
         return self.kernels[step]
 
+    def _recorded(self, steps: Sequence[tuple[Call, Run]]) -> list[Run]:
+        """As `Executable._recorded`, and find the part of the recordings that runs each step."""
+        runs = super()._recorded(steps)
+        self.singles.update(zip((step for step, _ in steps), separate(runs)))
+        return runs
+
     def bound_steps(self) -> list[tuple[Call, Run]]:
-        """Return the steps that run each time, in their order, and their kernels."""
-        return [(step, self.kernels[step]) for step in self.schedule.steps if step in self.kernels]
+        """Return the steps that run each time, in their order, and the functions that run them."""
+        steps = [step for step in self.schedule.steps if step in self.kernels]
+        return [(step, self.singles.get(step, self.kernels[step])) for step in steps]
 
     def begin(self, arrays: Sequence[Any]) -> None:
         """Copy `arrays` into the input buffers, and compute the steps that depend only on variables."""
@@ -80,7 +90,7 @@ class StepTime(NamedTuple):
 
     Attributes:
         call: the operation, its inputs and its results.
-        run: computes the step.
+        run: the kernel with its arguments.
         seconds: the shortest time of the passes.
         phases: the tasks that its kernels distributed, and their times; empty if it has no such kernels.
         predicted: the tasks that they would distribute on other numbers of threads.
@@ -131,8 +141,7 @@ def time_plan(plan: Schedule, arrays: Sequence[Any], passes: int | None = None) 
 def _time(executable: OnCopies, arrays: Sequence[Any], passes: int | None, wait: Run | None = None) -> PlanTimes:
     steps = executable.bound_steps()
     runs = [run if wait is None else _waiting(run, wait) for _, run in steps]
-    _pass(executable, arrays, runs)  # touches all memory
-    whole, between = min(_whole(executable, arrays, wait) for _ in range(2)), float("inf")
+    whole, between = min(_whole(executable, arrays, wait) for _ in range(3)), float("inf")  # touches all memory
     if passes is None:
         passes = max(FEWEST, min(MOST, int(SECONDS / 2 / whole)))
     shortest = [float("inf")] * len(runs)
@@ -143,9 +152,13 @@ def _time(executable: OnCopies, arrays: Sequence[Any], passes: int | None, wait:
     reading = _clock_seconds()
     shortest = [max(seconds - reading, SHORTEST) for seconds in shortest]
     phases = _phases(executable, arrays, runs) if wait is None else [[] for _ in runs]
-    predicted = [{n: phases_of(run, n) for n in THREADS if found} for run, found in zip(runs, phases)]
-    times = zip(steps, shortest, phases, predicted)
-    rows = [StepTime(*step, seconds, observed, expected) for step, seconds, observed, expected in times]
+    kernels = [(kernel_of(run), executable._has_constant_weights(step)) for step, run in steps]
+    predicted = [
+        {n: phases_of(functools.partial(counted, *kernel), n) for n in THREADS if found}
+        for kernel, found in zip(kernels, phases)
+    ]
+    times = zip((step for step, _ in steps), (run for run, _ in kernels), shortest, phases, predicted)
+    rows = [StepTime(*row) for row in times]
     return PlanTimes(rows, whole, max(between - reading * len(runs), 0.0), passes)
 
 

@@ -214,3 +214,22 @@ def test_eager_calls_record_no_names():
     with fastconv.GradientTape():
         y = layer(x)
     assert y.call.names == ()
+
+
+def test_steps_run_the_algorithms_for_constant_weights_in_inference_only(rng):
+    if gpu_number() is not None:
+        pytest.skip("the algorithms of the CPU")
+    model = fastconv.Sequential(
+        [layers.Input((8, 8, 128)), layers.Conv2D(160, 3, padding="same"), layers.GlobalAveragePooling2D()]
+    )
+    model.compile("sgd", "mse")
+    x, y = rng.random((1, 8, 8, 128)).astype(np.float32), np.zeros((1, 160), np.float32)
+    batches = {"predict": (x,), "test": (x, y), "train": (x, y)}
+    kernels = {mode: profile_of(model, *batch, mode=mode).rows[0].kernel for mode, batch in batches.items()}
+    assert kernels == {"predict": "winograd 2x2", "test": "winograd 2x2", "train": "direct"}
+    explained = [
+        fastconv.explain_conv(x.shape, (3, 3, 128, 160), padding="same", constant_kernel=constant)["forward"]
+        for constant in (True, False)
+    ]
+    assert [explanation.algorithm for explanation in explained] == [kernels["predict"], kernels["train"]]
+    assert profile_of(model, x).rows[0].tasks == explained[0].tasks
