@@ -100,6 +100,7 @@ EXTENSIONS = [
     extension("_rows"),
     extension("_tree"),
     extension("_winograd"),
+    extension("_winograd_gradient"),
 ]
 
 setup(

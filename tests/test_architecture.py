@@ -56,6 +56,7 @@ LEVELS = (
         "_rows",
         "_tree",
         "_winograd",
+        "_winograd_gradient",
     },
     {"_core"},
 )

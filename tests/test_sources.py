@@ -32,6 +32,7 @@ MODULES = [
     "_rows",
     "_tree",
     "_winograd",
+    "_winograd_gradient",
 ]
 
 

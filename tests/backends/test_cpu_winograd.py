@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastconv import _core, _winograd, config
+from fastconv import _core, _winograd, _winograd_gradient, config
 from fastconv.backends.cpu.algorithms import winograd
 from fastconv.backends.cpu.backend import Cpu
 from fastconv.backends.cpu.stream import ACTIVATION_NUMBERS
@@ -52,7 +52,7 @@ def everything(x, w, bias, dy, padding, dilation):
     _winograd.conv_2x2(c, x, w, bias, small, 1, 0.0)
     _winograd.conv(c, x, w, bias, y, 1, 0.0)
     _winograd.conv_backward_input(c, dy, w, None, dx, 0, 0.0)
-    _winograd.conv_backward_kernel(c, x, dy, dw)
+    _winograd_gradient.conv_backward_kernel(c, x, dy, dw)
     return y, dx, dw, small
 
 
@@ -192,7 +192,7 @@ def test_error_is_at_most_four_times_that_of_direct_convolution(isa, ci):
     _winograd.conv_2x2(c, x, w, None, small, 0, 0.0)
     _winograd.conv(c, x, w, None, y, 0, 0.0)
     _winograd.conv_backward_input(c, dy, w, None, dx, 0, 0.0)
-    _winograd.conv_backward_kernel(c, x, dy, dw)
+    _winograd_gradient.conv_backward_kernel(c, x, dy, dw)
 
     def error(actual, desired):
         return np.sqrt(np.mean((actual - desired) ** 2))

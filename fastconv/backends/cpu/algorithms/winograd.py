@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import ceil, prod
 
 import fastconv._winograd as _winograd
+import fastconv._winograd_gradient as _winograd_gradient
 from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Limits, product_tile, result_channels
 from fastconv.geometry import Convolution
 from fastconv.window import Shape
@@ -124,7 +125,7 @@ WINOGRAD = Algorithm(
     describe_tile(4),
     Direction(suits_outputs, _winograd.conv),
     Direction(suits_input_gradient, _winograd.conv_backward_input),
-    Direction(suits_outputs, _winograd.conv_backward_kernel),
+    Direction(suits_outputs, _winograd_gradient.conv_backward_kernel),
     adds_residual=True,
     exact=False,
     writes_slices=True,
