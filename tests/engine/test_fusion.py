@@ -341,7 +341,7 @@ def test_residuals_change_no_bit_of_predictions(isa, threads, monkeypatch):
     for n in (1, 2, 8):
         threads(n)
         found.append(residual_net(training=False).predict_on_batch(x))
-    without(monkeypatch, fusion.residual_into_convolution)
+    without(monkeypatch, fusion.products.residual_into_convolution)
     wanted = residual_net(training=False).predict_on_batch(x)
     for y in found:
         np.testing.assert_array_equal(y, wanted)
@@ -355,7 +355,7 @@ def test_residuals_change_no_bit_of_training(monkeypatch):
         return model.get_weights()
 
     found = trained()
-    without(monkeypatch, fusion.residual_into_convolution)
+    without(monkeypatch, fusion.products.residual_into_convolution)
     for w, wanted in zip(found, trained()):
         np.testing.assert_array_equal(w, wanted)
 

@@ -8,12 +8,8 @@ import pytest
 import fastconv
 from fastconv import Input, Sequential, layers, utils
 from fastconv.engine import fusion
-from fastconv.engine.fusion import (
-    activation_into_normalisation,
-    activation_into_normalisation_backward,
-    padding_into_convolution,
-    padding_into_convolution_backward,
-)
+from fastconv.engine.fusion.normalisation import activation_into_normalisation, activation_into_normalisation_backward
+from fastconv.engine.fusion.padding import padding_into_convolution, padding_into_convolution_backward
 
 NORMALISATION = (activation_into_normalisation, activation_into_normalisation_backward)
 PADDING = (padding_into_convolution, padding_into_convolution_backward)
