@@ -300,9 +300,8 @@ class Layer:
         only_shape = getattr(_context, "shapes_only", False)
         if not only_shape:
             check_memory(f"{self.name}/{name}", shape, dtype)
-        initializer = np.zeros if are_weights_assigned_later() else initializers.get(initializer)
         variable = Variable(
-            without_memory if only_shape else initializer,
+            without_memory if only_shape else first_values(initializers.get(initializer)),
             shape,
             dtype,
             trainable,
@@ -796,6 +795,15 @@ def dtype_name(layer: Layer, dtype: DTypeLike | None) -> str:
         raise ValueError(
             f"{type(layer).__name__}: dtype must be the name of a dtype, such as 'float32'. Received: {dtype=}"
         ) from None
+
+
+def first_values(initializer: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the initializer of a new weight: zeros for random values that will be replaced before they are read.
+
+    A `build` may compute something from values that are the same in each model: these are not left out.
+    """
+    is_random = isinstance(initializer, initializers.RandomInitializer) and initializer.seed is None
+    return np.zeros if is_random and are_weights_assigned_later() else initializer
 
 
 def weight_shape(layer: Layer, name: str | None, shape: ShapeLike | None) -> Shape:

@@ -31,7 +31,7 @@ def weights_of_file(size: int) -> Iterator[None]:
 
 @contextmanager
 def weights_assigned_later() -> Iterator[None]:
-    """Inside `with`, let new weights begin with zeros, since all of them will be assigned before they are read."""
+    """Inside `with`, do not draw random weights, since all weights will be assigned before they are read."""
     scope = _assigned_later.set(True)
     try:
         yield

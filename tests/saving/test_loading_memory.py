@@ -61,3 +61,22 @@ def test_a_filled_variable_has_a_new_version():
     variable.fill(lambda array: array.fill(3))
     assert (variable.numpy() == 3).all()
     assert variable.version == before + 1
+
+
+class Scaled(layers.Layer):
+    """Multiply by a number that `build` computes from the first values of weights."""
+
+    def build(self, shape):
+        first = [lambda shape, dtype: np.full(shape, 3, dtype), "ones", initializers.RandomNormal(seed=1)]
+        weights = [self.add_weight(shape[1:], initializer=each, trainable=False) for each in first]
+        self.factor = float(sum(np.sum(weight.numpy()) for weight in weights))
+
+    def call(self, x):
+        return x * self.factor
+
+
+def test_values_that_a_layer_computes_from_first_values_are_the_same_in_a_loaded_model(tmp_path):
+    model = Sequential([Input((4,)), Scaled()])
+    model.save(tmp_path / "model.npz")
+    loaded = models.load_model(tmp_path / "model.npz", custom_objects={"Scaled": Scaled})
+    assert loaded.layers[-1].factor == model.layers[-1].factor > 15
