@@ -67,7 +67,7 @@ class Weights:
 
     def release(self) -> None:
         """End a run."""
-        self._running.pop()
+        del self._running[-1:]  # a forked child has forgotten a run that it ends
 
     def _present_versions(self) -> list[int]:
         return [variable.version for variable in self._watched]

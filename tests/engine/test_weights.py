@@ -154,3 +154,19 @@ def test_a_forked_child_forgets_the_runs_of_other_threads(kernel, x):
         finally:
             os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_run_in_which_a_process_forks_ends_in_the_child_too(kernel, x):
+    plan = plan_of(kernel)
+    running = acquired(plan)
+    child = os.fork()
+    if not child:
+        try:
+            running.release()
+            plan(x)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
