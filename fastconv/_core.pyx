@@ -351,27 +351,44 @@ cdef class Recording:
     cdef readonly size_t kept_bytes
 
     def __init__(self, launches: list, size_t most_kept=0, Recording alike=None) -> None:
-        cdef size_t scratch_bytes = 0
-        cdef size_t place
         self.launches = launches    # keeps the arrays alive
-        self.places, self.ends = [], []
-        for launch in launches:
+        while not self.record_all(most_kept, self.measure(most_kept), alike):
+            self.free_memory()      # a setting on which sizes depend has changed meanwhile
+
+    def __dealloc__(self):
+        self.free_memory()
+        free(self.calls.calls)
+
+    cdef void free_memory(self) noexcept:
+        forget_calls(&self.calls)
+        free(self.scratch)
+        free(self.own_kept)
+        self.scratch = self.own_kept = self.kept = NULL
+
+    cdef size_t measure(self, size_t most_kept) except? 0:
+        """Find the places of packed weights and their size; return the bytes of scratch memory."""
+        cdef size_t scratch_bytes = 0
+        self.places, self.kept_bytes = [], 0
+        for launch in self.launches:
             self.places.append(self.kept_bytes)
             self.record(launch, NULL, NULL, most_kept - self.kept_bytes)
             scratch_bytes = max(scratch_bytes, self.calls.borrowed)
             self.kept_bytes += self.calls.kept_bytes
         forget_calls(&self.calls)
+        return scratch_bytes
+
+    cdef bint record_all(self, size_t most_kept, size_t scratch_bytes, Recording alike) except? False:
+        """Record all kernels; return False if one does not fit into its measured memory."""
+        cdef size_t place, end
         self.scratch = <char *> new_memory(scratch_bytes)
         self.take_memory(alike)
-        for launch, place in zip(launches, self.places):
+        self.ends = []
+        for launch, place, end in zip(self.launches, self.places, [*self.places[1:], self.kept_bytes]):
             self.record(launch, self.scratch, self.kept + place, most_kept - place)
             self.ends.append(self.calls.count)
-
-    def __dealloc__(self):
-        forget_calls(&self.calls)
-        free(self.calls.calls)
-        free(self.scratch)
-        free(self.own_kept)
+            if self.calls.borrowed > scratch_bytes or place + self.calls.kept_bytes != end:
+                return False
+        return True
 
     cdef take_memory(self, Recording alike):
         """Take the packed weights of another recording, or memory for them if there is none that has the same."""
@@ -379,6 +396,7 @@ cdef class Recording:
             self.first = alike if alike.first is None else alike.first
             self.kept = alike.kept
         else:
+            self.first = None
             self.kept = self.own_kept = <char *> new_memory(self.kept_bytes)
 
     cdef record(self, tuple launch, char *scratch, char *kept, size_t most_kept):

@@ -164,3 +164,23 @@ def test_each_kernel_of_a_recording_runs_by_itself(rng, kernel):
     assert not z.any()
     second()
     np.testing.assert_array_equal(z, expected)
+
+
+@pytest.mark.parametrize("constant", [False, True])
+def test_a_recording_has_memory_for_the_threads_of_its_kernels(rng, kernel, constant):
+    """Another Python thread may set the number of threads between two calls of a kernel."""
+    x = rng.standard_normal((8, 32, 32, 16), np.float32)
+    y, expected = np.empty_like(x), ops.conv(x, kernel, padding="same")
+    c = Convolution.of(x.shape, kernel.shape, (1, 1), ((1, 1), (1, 1)), (1, 1))
+    numbers = []
+
+    def conv(*arguments):
+        numbers.append(min(len(numbers) + 1, 2))
+        config.set_num_threads(numbers[-1])
+        _conv.conv(*arguments)
+
+    config.set_num_threads(1)
+    recording = _core.Recording([(conv, (c, x, kernel.numpy(), None, y, 0, 0.0), constant)], 1 << 20)
+    assert numbers == [1, 2, 2, 2]  # measured for one thread, recorded for two, and both again
+    recording.run()
+    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
