@@ -9,6 +9,7 @@ from fastconv import backends
 from fastconv.backends import formulas
 from fastconv.backends.gpu import compile, stream
 from fastconv.backends.reference import Reference
+from fastconv.geometry import Convolution
 from tests import fake_cupy
 from tests.backends.cases import CASES, IN_PLACE, normal, positive
 from tests.windows import Windows
@@ -21,8 +22,20 @@ IMAGE = (2, 7, 6, 3)
 TURN = [0.8, -0.6, 2.1, 0.6, 0.8, -1.3, 0, 0]
 PADS = [((0, 0), (1, 2), (2, 3), (0, 0)), ((1, 0), (0, 0), (0, 0), (0, 2)), ((0, 0),) * 4]
 
+PAIR = {
+    "convolution": Convolution.of(IMAGE, (1, 1, 3, 6), (1, 1), ((0, 0), (0, 0)), (1, 1)),
+    "activation": "relu",
+    "depthwise_convolution": Convolution.of((*IMAGE[:3], 6), (3, 3, 1, 6), (1, 1), ((1, 1), (1, 1)), (1, 1)),
+    "depthwise_activation": "tanh",
+}
+
 # name: (method, its arrays, its other arguments)
 MORE = {
+    "conv_depthwise": (
+        "conv_depthwise",
+        lambda r: [normal(r, *IMAGE), normal(r, 1, 1, 3, 6), normal(r, 6), normal(r, 3, 3, 1, 6), normal(r, 6)],
+        PAIR,
+    ),
     "conv": (
         "conv",
         lambda r: [normal(r, *IMAGE), normal(r, 3, 2, 3, 6), normal(r, 6)],

@@ -288,6 +288,7 @@ def test_a_net_is_compared_with_the_installed_rivals(prepare, monkeypatch, tmp_p
 @pytest.mark.skipif("avx2" not in _core.usable_isas(), reason="this processor has no AVX2")
 @pytest.mark.parametrize("work", ["predict", "train"])
 def test_restricted_sides_tell_kernels_of_avx2(work, prepare, monkeypatch, tmp_path):
+    monkeypatch.chdir(Path(fastconv.__file__).parents[1])
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     for name, value in RESTRICTIONS["avx2"].items():
         monkeypatch.setenv(name, value)
