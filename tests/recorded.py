@@ -14,6 +14,7 @@ import numpy as np
 
 from fastconv import _core
 from fastconv.backends.cpu.backend import Cpu
+from fastconv.backends.cpu.compiled import compiled
 from fastconv.backends.cpu.recording import is_recordable
 from fastconv.backends.launch import Launch
 
@@ -56,6 +57,7 @@ def _run_recorded(function: Any, arguments: tuple) -> None:
 def prepare(self: Cpu, *arguments: Any, **options: Any) -> Launch:
     """Return what `Cpu.prepare` returns, with a compiled kernel replaced by its recording."""
     launch = PREPARE(self, *arguments, **options)
-    if not is_recordable(partial(launch.function)):
+    run = compiled(partial(launch.function, *launch.arguments))
+    if not is_recordable(run):
         return launch
-    return Launch(launch.result, run_recorded, (launch.function, launch.arguments))
+    return Launch(launch.result, run_recorded, (run.func, run.args))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import fastconv._matmul as _matmul
 from fastconv._conv_depthwise import conv_depthwise
 from fastconv.backends.cpu.algorithms.algorithm import DIRECTIONS
 from fastconv.backends.cpu.algorithms.choose import ALGORITHMS
@@ -26,7 +27,7 @@ ALGORITHM_NAMES: dict[Callable[..., Any], str] = {
         if getattr(algorithm, direction) is not None
     },
     **{run: name for name, run in MATMUL.items()},
-    matmul_transposed: "transposed",
+    **dict.fromkeys((matmul_transposed, _matmul.matmul_transposed), "transposed"),
     conv_depthwise: "depth first",
 }
 PLAIN_CODE = {member for member in vars(Reference).values() if callable(member)}

@@ -10,6 +10,7 @@ from typing import Any, cast
 import fastconv.config as config
 from fastconv._core import Recording
 from fastconv.backends.cpu.algorithms.choose import choose_for_constant
+from fastconv.backends.cpu.compiled import compiled
 from fastconv.geometry import Convolution
 
 Run = Callable[[], Any]
@@ -34,6 +35,7 @@ def record(steps: Iterable[tuple[Run, bool]], alike: Iterable[Recording] = ()) -
         alike: the recordings of the same functions with other arrays and the same weights; packed weights are shared.
     """
     others = iter(alike)
+    steps = [(compiled(run), constant) for run, constant in steps]
     runs: list[Run] = []
     recordings: list[Recording] = []
     for is_series, group in itertools.groupby(steps, lambda step: is_recordable(step[0])):

@@ -110,7 +110,7 @@ class CpuStream(Reference):
     @float32(Reference.extreme_pool_backward, seeds=1)
     def extreme_pool_backward(self, dy, argmax, *, pooling, out=None):
         dx = output_array(out, pooling.input_shape)
-        return Launch(dx, _extreme_pool_backward, (dx, dy, argmax, pooling))
+        return Launch(dx, extreme_pool_backward, (dx, dy, argmax, pooling))
 
     @float32(Reference.average_pool)
     def average_pool(self, x, *, pooling, count_padding=False, out=None):
@@ -385,7 +385,7 @@ def extremes(out: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
 
 def streamed(function: str, arrays: tuple[Array, ...], out: Array | None) -> Launch:
     """Return the launch of a kernel if it is the better choice, else of NumPy's ufunc."""
-    shape = streamed_shape(arrays) if function in TUNED[len(arrays)] else None
+    shape = streamed_shape(arrays, LARGE, LARGE_WITH_CHANNELS) if function in TUNED[len(arrays)] else None
     if shape is not None:
         z = output_array(out, shape)
         return Launch(z, _elementwise.elementwise, (function, z, *arrays))
@@ -393,17 +393,22 @@ def streamed(function: str, arrays: tuple[Array, ...], out: Array | None) -> Lau
     return Launch(out, ufunc if out is None else functools.partial(ufunc, out=out), arrays)
 
 
-def streamed_shape(arrays: tuple[Array, ...]) -> tuple[int, ...] | None:
-    """Return the shape of the result of an elementwise kernel on `arrays`, or None if NumPy is the better choice."""
+def streamed_shape(arrays: tuple[Array, ...], least: int, least_with_channels: int) -> tuple[int, ...] | None:
+    """Return the shape of the result of an elementwise kernel on `arrays`, or None if NumPy is the better choice.
+
+    Args:
+        least: the elements from which a kernel is faster.
+        least_with_channels: the same if one of the arrays is a vector of channels.
+    """
     *small, large = sorted(arrays, key=lambda array: array.size)
     if not small or small[0].shape == large.shape:
-        return large.shape if large.size >= LARGE else None
+        return large.shape if large.size >= least else None
     if small[0].ndim > large.ndim:
         return None
     if small[0].size == 1:
-        return large.shape if large.size >= LARGE else None
+        return large.shape if large.size >= least else None
     channels = small[0].size == small[0].shape[-1] == large.shape[-1]
-    return large.shape if channels and large.size >= LARGE_WITH_CHANNELS else None
+    return large.shape if channels and large.size >= least_with_channels else None
 
 
 def reduced(kernel: Callable[..., None], x: Array, axis: Axes, keepdims: bool, out: Array | None) -> Launch | None:
@@ -449,7 +454,8 @@ def reduced_sizes(shape: tuple[int, ...], axis: Axes, keepdims: bool) -> tuple[t
     return result, tuple(runs)
 
 
-def _extreme_pool_backward(dx: Array, dy: Array, argmax: Array, pooling: Pooling) -> None:
+def extreme_pool_backward(dx: Array, dy: Array, argmax: Array, pooling: Pooling) -> None:
+    """dx := the pixels of dy, each added to the pixel of its window that `argmax` names"""
     _pool.extreme_pool_backward(dx, dy, np.ascontiguousarray(argmax, np.int32), pooling)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import ceil, prod
 
 import numpy as np
@@ -58,12 +59,9 @@ def is_swapped(depth: int, rows: int, columns: int, lanes: int) -> bool:
     return depth * vectors > TRANSPOSE_GAIN * rows * columns
 
 
-def matmul_fused(
-    a: Array, b: Array, bias: Array | None, y: Array, transpose_b: bool, activation: int, alpha: float
-) -> None:
-    """y = act(bias + a op(b)) of matrices"""
-    algorithm = choose_matmul(a.shape, b.shape, transpose_a=False, transpose_b=transpose_b, fused=True)
-    MATMUL[algorithm](a, b, bias, y, transpose_b, activation, alpha)
+def fused_kernel(a: Array, b: Array, transpose_b: bool) -> Callable[..., None]:
+    """Return the kernel of `MATMUL` for y = act(bias + a op(b)) of matrices."""
+    return MATMUL[choose_matmul(a.shape, b.shape, transpose_a=False, transpose_b=transpose_b, fused=True)]
 
 
 def matmul_transposed(a: Array, b: Array, y: Array) -> None:
@@ -74,3 +72,9 @@ def matmul_transposed(a: Array, b: Array, y: Array) -> None:
         y.T[...] = turned
     else:
         _matmul.matmul_transposed(a, b, y)
+
+
+def transposed_kernel(a: Array, b: Array, y: Array) -> partial[None] | None:
+    """Return the compiled kernel that `matmul_transposed` calls, with its arguments; None if it does more."""
+    is_compiled = not is_swapped(a.shape[0], a.shape[1], b.shape[1], _core.vector_floats())
+    return partial(_matmul.matmul_transposed, a, b, y) if is_compiled else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 
 import numpy as np
 
 from fastconv.backends.cpu.algorithms.algorithm import Algorithm, Direction, Limits, product_tile, result_channels
-from fastconv.backends.cpu.algorithms.matmul import is_swapped, matmul_fused, matmul_transposed
+from fastconv.backends.cpu.algorithms.matmul import fused_kernel, is_swapped, matmul_transposed, transposed_kernel
 from fastconv.backends.reference import Array
 from fastconv.geometry import Convolution
 
@@ -32,7 +33,15 @@ def suits_kernel_gradient(c: Convolution, limits: Limits) -> str:
 
 def forward(c: Convolution, x: Array, w: Array, bias: Array | None, y: Array, activation: int, alpha: float) -> None:
     x, w = x.reshape(c.pixels, -1), w.reshape(-1, w.shape[-1])
-    matmul_fused(x, w, bias, y.reshape(c.pixels, -1), False, activation, alpha)
+    fused_kernel(x, w, False)(x, w, bias, y.reshape(c.pixels, -1), False, activation, alpha)
+
+
+def forward_kernel(
+    c: Convolution, x: Array, w: Array, bias: Array | None, y: Array, activation: int, alpha: float
+) -> partial[None]:
+    """Return the compiled kernel that `forward` calls, with its arguments."""
+    x, w = x.reshape(c.pixels, -1), w.reshape(-1, w.shape[-1])
+    return partial(fused_kernel(x, w, False), x, w, bias, y.reshape(c.pixels, -1), False, activation, alpha)
 
 
 def backward_input(
@@ -40,11 +49,26 @@ def backward_input(
 ) -> None:
     bias = bias if bias is None else np.tile(bias, dx.size // (c.images * bias.size))
     dy, w = dy.reshape(c.images, -1), w.reshape(-1, w.shape[-1])
-    matmul_fused(dy, w, bias, dx.reshape(c.images, -1), True, activation, alpha)
+    fused_kernel(dy, w, True)(dy, w, bias, dx.reshape(c.images, -1), True, activation, alpha)
+
+
+def backward_input_kernel(
+    c: Convolution, dy: Array, w: Array, bias: Array | None, dx: Array, activation: int, alpha: float
+) -> partial[None] | None:
+    """Return the compiled kernel that `backward_input` calls, with its arguments; None if it repeats the bias."""
+    if bias is not None:
+        return None
+    dy, w = dy.reshape(c.images, -1), w.reshape(-1, w.shape[-1])
+    return partial(fused_kernel(dy, w, True), dy, w, None, dx.reshape(c.images, -1), True, activation, alpha)
 
 
 def backward_kernel(c: Convolution, x: Array, dy: Array, dw: Array) -> None:
     matmul_transposed(x.reshape(c.pixels, -1), dy.reshape(c.pixels, -1), dw.reshape(-1, dw.shape[-1]))
+
+
+def kernel_gradient_kernel(c: Convolution, x: Array, dy: Array, dw: Array) -> partial[None] | None:
+    """Return the compiled kernel that `backward_kernel` calls, with its arguments; None if it does more."""
+    return transposed_kernel(x.reshape(c.pixels, -1), dy.reshape(c.pixels, -1), dw.reshape(-1, dw.shape[-1]))
 
 
 PRODUCT = Algorithm(
