@@ -72,8 +72,12 @@ class Executable:
         return aligned_empty(size)
 
     def _storage(self, sizes: Sequence[int]) -> list[Array]:
-        """Return new memory of each of `sizes`, in one block, since large blocks lie on large pages."""
-        ends = list(itertools.accumulate(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes))
+        """Return new memory of each of `sizes`, in one block, since large blocks lie on large pages.
+
+        They are some bytes apart: NumPy takes arrays that touch each other for overlapping ones, and computes them more
+        slowly, and its older versions with other bits.
+        """
+        ends = list(itertools.accumulate((size // ALIGNMENT + 2) * ALIGNMENT for size in sizes))
         block = self.bytes(ends[-1] if ends else 0)
         return [block[start : start + size] for start, size in zip([0, *ends], sizes)]
 
