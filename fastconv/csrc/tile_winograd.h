@@ -80,6 +80,12 @@ static __attribute__((noinline)) void winograd_activate(const winograd_tile *t) 
     activate_rows(pixels, count, 0, t->channels, t->activation, t->alpha);
 }
 
+/* act(sum + residual) of LANES channels of an output at `to`, or of the `left` first of them, for activations in registers. */
+INLINE void winograd_write(const winograd_tile *t, float *to, vec sum, vec floor, vec ceiling, int64_t left) {
+    if (t->residual) sum += v_read(to + t->residual, left);
+    v_write(to, v_min(ceiling, v_max(floor, sum)), left);
+}
+
 /* LANES channels from c on, or the `left` first of them, of some rows and columns of the tile. */
 INLINE void winograd_output_vector(
     const winograd_tile *t, const float *m, int64_t step, int64_t c, int64_t rows, int64_t columns, int64_t left) {
@@ -97,12 +103,8 @@ INLINE void winograd_output_vector(
         UNROLL for (int j = 0; j < 6; j++) row[j] = columns_of_y[j][i];
         winograd_output_four(y, row);
         UNROLL for (int j = 0; j < 4; j++)
-            if (i < rows && j < columns) {
-                float *to = t->y + i * t->y_row + j * t->y_pixel + c;
-                vec sum = bias + y[j];
-                if (t->residual) sum += v_read(to + t->residual, left);
-                v_write(to, v_min(ceiling, v_max(floor, sum)), left);
-            }
+            if (i < rows && j < columns)
+                winograd_write(t, t->y + i * t->y_row + j * t->y_pixel + c, bias + y[j], floor, ceiling, left);
     }
 }
 

@@ -56,12 +56,8 @@ INLINE void winograd_2x2_output_vector(
         UNROLL for (int j = 0; j < 4; j++) row[j] = columns_of_y[j][i];
         winograd_2x2_output_two(y, row);
         UNROLL for (int j = 0; j < 2; j++)
-            if (i < rows && j < columns) {
-                float *to = t->y + i * t->y_row + j * t->y_pixel + c;
-                vec sum = bias + y[j];
-                if (t->residual) sum += v_read(to + t->residual, left);
-                v_write(to, v_min(ceiling, v_max(floor, sum)), left);
-            }
+            if (i < rows && j < columns)
+                winograd_write(t, t->y + i * t->y_row + j * t->y_pixel + c, bias + y[j], floor, ceiling, left);
     }
 }
 
