@@ -19,14 +19,6 @@ cdef enum:
     ALIGNED = 4096                 # bytes: NumPy allocates smaller arrays, in 0.1 us; aligned arrays take 0.15 us
 
 
-def is_float32(*arrays) -> bool:
-    """Return True if all `arrays` are NumPy arrays of native float32."""
-    for array in arrays:
-        if not _is_float32(array):
-            return False
-    return True
-
-
 cdef bint _is_float32(array):
     return (
         cnp.PyArray_Check(array) and cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT32 and cnp.PyArray_ISNOTSWAPPED(array)

@@ -236,7 +236,15 @@ cdef void run_phases(
     """
     if recorder != NULL:
         record_call(phases, count, work, work_bytes, threads, scratch, scratch_bytes)
-    elif observing == NULL:
+    else:
+        run_now(phases, count, work, threads, scratch, scratch_bytes)
+
+
+cdef void run_now(
+    const task_phase *phases, int count, const void *work, int threads, char *scratch, int64_t scratch_bytes
+) noexcept nogil:
+    """Run phases, and note them if `observe_tasks` asks for it."""
+    if observing == NULL:
         run_region(phases, count, work, threads, scratch, scratch_bytes)
     else:
         run_observed(phases, count, work, threads, scratch, scratch_bytes)
@@ -433,14 +441,9 @@ cdef class Recording:
         cdef int threads = _threads()
         for i in range(start, end):
             call = &self.calls.calls[i]
-            if observing == NULL:
-                run_region(
-                    call.phases + call.packs, call.count - call.packs, call.work, min(call.threads, threads),
-                    call.scratch, call.scratch_bytes)
-            else:
-                run_observed(
-                    call.phases + call.packs, call.count - call.packs, call.work, min(call.threads, threads),
-                    call.scratch, call.scratch_bytes)
+            run_now(
+                call.phases + call.packs, call.count - call.packs, call.work, min(call.threads, threads), call.scratch,
+                call.scratch_bytes)
 
     def pack(self) -> None:
         """Pack the present values of the constant weights."""
@@ -457,10 +460,6 @@ cdef class Recording:
 
     cdef Recording weights_owner(self):
         return self if self.first is None else self.first
-
-    def weights_have_changed(self) -> None:
-        """Pack the weights again in the next run."""
-        self.weights_owner().packed = False
 
 
 cdef void *new_memory(size_t bytes) except? NULL:
