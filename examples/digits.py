@@ -1,6 +1,6 @@
-"""Train LeNet-5 on the 1,797 scanned digits that scikit-learn ships, enlarged from 8x8 to the 32x32 pixels it takes.
+"""Train LeNet-5 on the 1,797 scanned digits that are part of fastconv, enlarged from 8x8 to the 32x32 pixels it takes.
 
-pip install ".[data]" && python examples/digits.py
+pip install . && python examples/digits.py
 """
 
 import numpy as np

@@ -31,8 +31,6 @@ PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.m
 
 @pytest.mark.parametrize("page", [page for page in PAGES if examples_of(page).examples])
 def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
-    if "datasets.digits" in (ROOT / page).read_text():
-        pytest.importorskip("sklearn")
     monkeypatch.chdir(tmp_path)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     runner.run(examples_of(page))

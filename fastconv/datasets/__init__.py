@@ -1,5 +1,5 @@
 """Small datasets for experiments, as NumPy arrays."""
 
-from fastconv.datasets import cifar10, cifar100, digits, fashion_mnist, mnist
+from fastconv.datasets import cifar10, cifar100, digits, fashion_mnist, mnist, photos
 
-__all__ = ["cifar10", "cifar100", "digits", "fashion_mnist", "mnist"]
+__all__ = ["cifar10", "cifar100", "digits", "fashion_mnist", "mnist", "photos"]
