@@ -1,5 +1,7 @@
 """A convolutional net on CIFAR-10 that sees every image turned, enlarged and mirrored."""
 
+from offline import load_data
+
 import fastconv as keras
 from fastconv import layers
 
@@ -32,7 +34,7 @@ def make_model(input_shape, num_classes):
     return keras.Model(inputs, outputs)
 
 
-(x_train, y_train), (x_test, y_test) = keras.datasets.cifar10.load_data()
+(x_train, y_train), (x_test, y_test) = load_data(keras.datasets.cifar10)
 model = make_model(input_shape=(32, 32, 3), num_classes=10)
 model.summary()
 model.compile(

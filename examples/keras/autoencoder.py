@@ -1,6 +1,7 @@
 """An autoencoder with transposed convolutions that takes noise out of digits."""
 
 import numpy as np
+from offline import load_data
 
 from fastconv import layers
 from fastconv.datasets import mnist
@@ -18,7 +19,7 @@ def noise(array):
 
 
 rng = np.random.default_rng(0)
-(train_data, _), (test_data, _) = mnist.load_data()
+(train_data, _), (test_data, _) = load_data(mnist)
 train_data = preprocess(train_data)
 test_data = preprocess(test_data)
 noisy_train_data = noise(train_data)

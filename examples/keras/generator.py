@@ -1,5 +1,7 @@
 """A convolutional net on CIFAR-10 with the augmentation of Keras 2, by an ImageDataGenerator."""
 
+from offline import load_data
+
 from fastconv.datasets import cifar10
 from fastconv.layers import Activation, Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
 from fastconv.models import Sequential
@@ -10,7 +12,7 @@ from fastconv.utils import to_categorical
 batch_size = 32
 num_classes = 10
 
-(x_train, y_train), (x_test, y_test) = cifar10.load_data()
+(x_train, y_train), (x_test, y_test) = load_data(cifar10)
 y_train = to_categorical(y_train, num_classes)
 y_test = to_categorical(y_test, num_classes)
 x_train = x_train.astype("float32") / 255

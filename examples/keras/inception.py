@@ -1,5 +1,7 @@
 """Two blocks of GoogLeNet on CIFAR-10, with auxiliary pooling branches; Szegedy et al. 2014, figure 2b."""
 
+from offline import load_data
+
 import fastconv as keras
 from fastconv import layers
 
@@ -31,7 +33,7 @@ outputs = layers.Dense(10, name="logits")(x)
 model = keras.Model(inputs, outputs, name="inception")
 model.summary()
 
-(x_train, y_train), (x_test, y_test) = keras.datasets.cifar10.load_data()
+(x_train, y_train), (x_test, y_test) = load_data(keras.datasets.cifar10)
 model.compile(
     optimizer=keras.optimizers.RMSprop(learning_rate=1e-3),
     loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

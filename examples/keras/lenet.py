@@ -1,11 +1,13 @@
 """LeNet-5 on MNIST, with average pooling and tanh as in LeCun et al. 1998."""
 
+from offline import load_data
+
 from fastconv.datasets import mnist
 from fastconv.layers import Activation, AveragePooling2D, Conv2D, Dense, Flatten
 from fastconv.models import Sequential
 from fastconv.optimizers import SGD
 
-(x_train, y_train), (x_test, y_test) = mnist.load_data()
+(x_train, y_train), (x_test, y_test) = load_data(mnist)
 x_train = x_train.reshape(-1, 28, 28, 1).astype("float32") / 255
 x_test = x_test.reshape(-1, 28, 28, 1).astype("float32") / 255
 

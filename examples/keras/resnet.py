@@ -1,6 +1,7 @@
 """ResNet-20 v1 on CIFAR-10; He et al. 2015, section 4.2."""
 
 import numpy as np
+from offline import load_data
 
 import fastconv as keras
 from fastconv.callbacks import LearningRateScheduler, ReduceLROnPlateau
@@ -50,7 +51,7 @@ def lr_schedule(epoch):
     return 1e-3 * (1e-3 if epoch > 160 else 1e-2 if epoch > 120 else 1e-1 if epoch > 80 else 1)
 
 
-(x_train, y_train), (x_test, y_test) = cifar10.load_data()
+(x_train, y_train), (x_test, y_test) = load_data(cifar10)
 x_train = x_train.astype("float32") / 255
 x_test = x_test.astype("float32") / 255
 x_train_mean = np.mean(x_train, axis=0)

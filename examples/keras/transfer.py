@@ -1,5 +1,7 @@
 """Learn the digits 0 to 4, freeze the convolutions, and learn 5 to 9 with new dense layers."""
 
+from offline import load_data
+
 import fastconv as keras
 from fastconv import backend as K
 from fastconv.datasets import mnist
@@ -23,7 +25,7 @@ def train_model(model, train, test):
     print("Test accuracy:", score[1])
 
 
-(x_train, y_train), (x_test, y_test) = mnist.load_data()
+(x_train, y_train), (x_test, y_test) = load_data(mnist)
 x_train_lt5, y_train_lt5 = x_train[y_train < 5], y_train[y_train < 5]
 x_test_lt5, y_test_lt5 = x_test[y_test < 5], y_test[y_test < 5]
 x_train_gte5, y_train_gte5 = x_train[y_train >= 5], y_train[y_train >= 5] - 5

@@ -1,5 +1,7 @@
 """A VGG with weight decay and dropout on CIFAR-10; Simonyan and Zisserman 2014."""
 
+from offline import load_data
+
 import fastconv as keras
 from fastconv import optimizers, regularizers
 from fastconv.callbacks import LearningRateScheduler
@@ -37,7 +39,7 @@ def build():
     return model
 
 
-(x_train, y_train), (x_test, y_test) = cifar10.load_data()
+(x_train, y_train), (x_test, y_test) = load_data(cifar10)
 mean, std = x_train.mean(axis=(0, 1, 2, 3)), x_train.std(axis=(0, 1, 2, 3))
 x_train = (x_train - mean) / (std + 1e-7)
 x_test = (x_test - mean) / (std + 1e-7)
