@@ -1,4 +1,4 @@
-"""Utilities for data, files, labels, seeds and pictures of models."""
+"""Utilities for data, files, labels, seeds, filters of images and pictures of models."""
 
 from fastconv.serialization import (
     custom_object_scope,
@@ -10,6 +10,7 @@ from fastconv.serialization import (
 from fastconv.utils.convolution_matrix import convolution_matrix
 from fastconv.utils.dataset import Dataset, split_dataset
 from fastconv.utils.download import get_file
+from fastconv.utils.filters import FILTERS, filter_image
 from fastconv.utils.image import array_to_img, image_dataset_from_directory, img_to_array, load_img, save_img
 from fastconv.utils.model_graph import get_source_inputs
 from fastconv.utils.model_plot import model_to_dot, plot_model
@@ -27,6 +28,7 @@ CustomObjectScope = custom_object_scope
 Sequence = PyDataset  # its name in Keras 2
 
 __all__ = [
+    "FILTERS",
     "CustomObjectScope",
     "Dataset",
     "Profile",
@@ -38,6 +40,7 @@ __all__ = [
     "clear_session",
     "convolution_matrix",
     "custom_object_scope",
+    "filter_image",
     "get_custom_objects",
     "get_file",
     "get_registered_name",
