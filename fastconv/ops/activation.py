@@ -12,7 +12,7 @@ from fastconv.arguments import as_number
 from fastconv.backends.reference import Reference
 from fastconv.engine import Primitive, lift
 from fastconv.ops.broadcast import position, positions, reshape, sum
-from fastconv.ops.convert import as_float, cast, stop_gradient
+from fastconv.ops.convert import as_float, cast, convert_to_tensor, stop_gradient
 from fastconv.ops.elementwise import absolute, clip, exp, maximum, minimum, reciprocal, sign, sqrt, square, where
 from fastconv.ops.reduce import max as largest_of
 from fastconv.ops.shape import expand_dims, part, transpose
@@ -45,6 +45,7 @@ __all__ = [
     "sparse_sigmoid",
     "sparsemax",
     "squareplus",
+    "step",
     "tanh",
     "tanh_shrink",
     "threshold",
@@ -148,7 +149,7 @@ def relu(x: ArrayLike) -> Array:
     The derivative at 0 is 0.
 
     Args:
-        x: array of any shape.
+        x: array of any shape. Integers stay integers.
 
     Returns:
         Array with the shape of x.
@@ -157,7 +158,8 @@ def relu(x: ArrayLike) -> Array:
         >>> ops.relu([-1.0, 0.0, 2.0]).tolist()
         [0.0, 0.0, 2.0]
     """
-    return _activate(as_float(x), activation="relu")
+    x = convert_to_tensor(x)
+    return maximum(x, 0) if x.dtype.kind in "iu" else _activate(as_float(x), activation="relu")
 
 
 def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Array:
@@ -544,6 +546,25 @@ def tanh_shrink(x: ArrayLike) -> Array:
         [0.0, 0.238...]
     """
     return _smooth(as_float(x), function="tanh_shrink")
+
+
+def step(x: ArrayLike) -> Array:
+    """Return 1 if x > 0, else 0: the activation of Rosenblatt's perceptron (1958).
+
+    The derivative is 0 everywhere, so that gradient descent cannot train the layers below.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array with the shape of x.
+
+    Example:
+        >>> ops.step([-1.0, 0.0, 2.0]).tolist()
+        [0.0, 0.0, 1.0]
+    """
+    x = as_float(x)
+    return cast(x > 0, x.dtype)
 
 
 def threshold(x: ArrayLike, threshold: float, default_value: float) -> Array:

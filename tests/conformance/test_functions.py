@@ -26,7 +26,7 @@ W = rng.normal(size=(3, 2, 4, 6)).astype("float32")
 MATRIX = rng.normal(size=(4, 6)).astype("float32")
 
 # Not activations, without defaults, or computed wrongly by Keras (the outputs do not sum to 1).
-LEFT_OUT = {"deserialize", "get", "serialize", "threshold", "sparsemax"}
+LEFT_OUT = {"deserialize", "get", "serialize", "step", "threshold", "sparsemax"}
 ACTIVATIONS = [(name, {}) for name in sorted(activations.__all__) if name not in LEFT_OUT]
 ACTIVATIONS += [
     ("threshold", {"threshold": 0.5, "default_value": 0.2}),

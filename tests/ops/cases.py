@@ -139,6 +139,7 @@ ACTIVATIONS = [
     activation("softmax", softmax, axis=1),
     activation("log_softmax", lambda x: np.log(softmax(x))),
     activation("log_softmax", lambda x, axis: np.log(softmax(x, axis)), axis=0),
+    activation("step", lambda x: np.where(x > 0, 1.0, 0.0)),
 ]
 
 AXES: list[dict] = [{}, {"axis": 1}, {"axis": (0, -1)}, {"axis": -2, "keepdims": True}, {"axis": (), "keepdims": False}]

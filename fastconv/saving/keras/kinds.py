@@ -59,7 +59,7 @@ LACKING_OPERATIONS = frozenset(
     [
         "batch_norm", "batch_normalization", "conv_backward_input", "conv_backward_kernel", "convert_to_numpy",
         "dropout", "linear", "min_pool", "mish", "ones", "random_categorical", "random_integers", "random_normal",
-        "random_shuffle", "random_truncated_normal", "random_uniform", "shape", "update", "zeros",
+        "random_shuffle", "random_truncated_normal", "random_uniform", "shape", "step", "update", "zeros",
     ]
 )  # fmt: skip
 GET_ITEM = "GetItem"
