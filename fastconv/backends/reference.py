@@ -13,6 +13,8 @@ from itertools import product
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from fastconv.backends import formulas
 from fastconv.backends.launch import Backend
 from fastconv.backends.updates import step
@@ -238,7 +240,9 @@ class Reference(Backend):
         return tuple(deliver(r, o) for r, o in zip(results, out or (None,) * 2))
 
     def _extreme_pool(self, initial: float, x: Array, pooling: Pooling) -> tuple[Array, Array]:
-        y = self.xp.full(pooling.output_shape, initial, x.dtype)
+        limits = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
+        worst = initial if limits is None else limits.min if initial < 0 else limits.max
+        y = self.xp.full(pooling.output_shape, worst, x.dtype)
         argmax = self.xp.full(y.shape, -1, self.xp.int32)
         for tap, read, written in tap_slices(pooling):
             new, best, best_tap = x[read], y[written], argmax[written]

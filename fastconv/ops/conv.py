@@ -11,7 +11,7 @@ from fastconv.engine.primitive import Gradients
 from fastconv.geometry import ClippedConvolution, Convolution
 from fastconv.ops.broadcast import reshape, sizes
 from fastconv.ops.convert import convert_to_tensor
-from fastconv.ops.layout import floats, images
+from fastconv.ops.layout import images, numbers
 from fastconv.ops.pad import pad
 from fastconv.ops.shape import part
 from fastconv.typing import Array, ArrayLike, IntOrInts, PaddingLike
@@ -103,6 +103,8 @@ def conv(
     inputs have G times as many channels as the kernel, the convolution has G groups: an output channel of group g reads
     only the CI channels of that group.
 
+    Integers give exact integers, of at least 32 bits; integers among floats become floats.
+
     Some algorithms compute neighbouring outputs together, so that a NaN or infinity reaches outputs beyond its own
     window:
 
@@ -129,7 +131,7 @@ def conv(
 
     Raises:
         ValueError: if shapes, strides or padding do not fit.
-        TypeError: if the arrays are not all float32 or all float64.
+        TypeError: if floats are not all float32 or all float64.
 
     Example:
         >>> x = np.ones((8, 32, 32, 3), "float32")
@@ -139,7 +141,7 @@ def conv(
     """
     x, restore = images("conv", convert_to_tensor(inputs), data_format, RANKS)
     w = convert_to_tensor(kernel)
-    floats("conv", x, w)
+    x, w = numbers("conv", x, w)
     convolution, taps, pixels = _geometry("conv", x.shape, w.shape, strides, padding, dilation_rate)
     return restore(_conv(_cut(x, pixels, 1), _cut(w, taps, 0), convolution=convolution))
 
@@ -168,7 +170,7 @@ def conv_backward_input(
 
     Raises:
         ValueError: if `grad` does not have the shape of conv's output.
-        TypeError: if the arrays are not all float32 or all float64.
+        TypeError: if floats are not all float32 or all float64.
 
     Example:
         >>> dy, w = np.ones((1, 2, 2, 1), "float32"), np.ones((2, 2, 1, 1), "float32")
@@ -177,7 +179,7 @@ def conv_backward_input(
     """
     dy, restore = images("conv_backward_input", convert_to_tensor(grad), data_format, RANKS)
     w = convert_to_tensor(kernel)
-    floats("conv_backward_input", dy, w)
+    dy, w = numbers("conv_backward_input", dy, w)
     shape = _last(sizes("conv_backward_input", "input_shape", input_shape), data_format)
     geometry = _geometry("conv_backward_input", shape, w.shape, strides, padding, dilation_rate)
     _check_grad("conv_backward_input", dy, geometry.convolution)
@@ -208,7 +210,7 @@ def conv_backward_kernel(
 
     Raises:
         ValueError: if `grad` does not have the shape of conv's output.
-        TypeError: if the arrays are not all float32 or all float64.
+        TypeError: if floats are not all float32 or all float64.
 
     Example:
         >>> x, dy = np.ones((1, 3, 3, 1), "float32"), np.ones((1, 2, 2, 1), "float32")
@@ -217,7 +219,7 @@ def conv_backward_kernel(
     """
     x, _ = images("conv_backward_kernel", convert_to_tensor(inputs), data_format, RANKS)
     dy, _ = images("conv_backward_kernel", convert_to_tensor(grad), data_format, RANKS)
-    floats("conv_backward_kernel", x, dy)
+    x, dy = numbers("conv_backward_kernel", x, dy)
     shape = sizes("conv_backward_kernel", "kernel_shape", kernel_shape)
     geometry = _geometry("conv_backward_kernel", x.shape, shape, strides, padding, dilation_rate)
     _check_grad("conv_backward_kernel", dy, geometry.convolution)
@@ -257,7 +259,7 @@ def conv_transpose(
 
     Raises:
         ValueError: if shapes, strides or padding do not fit.
-        TypeError: if the arrays are not all float32 or all float64.
+        TypeError: if floats are not all float32 or all float64.
 
     Example:
         >>> x, w = np.ones((1, 4, 4, 8), "float32"), np.ones((3, 3, 2, 8), "float32")
@@ -266,7 +268,7 @@ def conv_transpose(
     """
     x, restore = images("conv_transpose", convert_to_tensor(inputs), data_format, RANKS)
     w = convert_to_tensor(kernel)
-    floats("conv_transpose", x, w)
+    x, w = numbers("conv_transpose", x, w)
     if w.ndim != x.ndim or min(w.shape) < 1 or x.shape[-1] != w.shape[-1] or 0 in x.shape[1:]:
         axes = "DHW"[5 - x.ndim :]
         raise ValueError(
@@ -302,7 +304,7 @@ def depthwise_conv(
 
     Raises:
         ValueError: if shapes, strides or padding do not fit.
-        TypeError: if the arrays are not all float32 or all float64.
+        TypeError: if floats are not all float32 or all float64.
 
     Example:
         >>> x, w = np.ones((1, 8, 8, 4), "float32"), np.ones((3, 3, 4, 2), "float32")
@@ -334,7 +336,7 @@ def separable_conv(
 
     Raises:
         ValueError: if shapes, strides or padding do not fit.
-        TypeError: if the arrays are not all float32 or all float64.
+        TypeError: if floats are not all float32 or all float64.
 
     Example:
         >>> x = np.ones((1, 8, 8, 4), "float32")
@@ -364,7 +366,7 @@ def _depthwise(
 ) -> Array:
     x, restore = images(op, convert_to_tensor(inputs), data_format, RANKS)
     w = convert_to_tensor(kernel)
-    floats(op, x, w)
+    x, w = numbers(op, x, w)
     if w.ndim != x.ndim or w.shape[-2] != x.shape[-1]:
         raise ValueError(
             f"{op}: kernel must have the axes of inputs, and their channels in the next-to-last axis. "

@@ -439,7 +439,7 @@ def round(x: ArrayLike, decimals: int = 0) -> Array:
     The derivative is 0.
 
     Args:
-        x: array of any shape.
+        x: array of any shape. Integers stay as they are, unless `decimals` is negative.
         decimals: int, default 0; may be negative.
 
     Returns:
@@ -453,6 +453,9 @@ def round(x: ArrayLike, decimals: int = 0) -> Array:
         [0.5, 1.5, 2.20...]
     """
     decimals = as_integer("round", "decimals", decimals, -MOST_DECIMALS, MOST_DECIMALS)
+    x = convert_to_tensor(x)
+    if decimals >= 0 and x.dtype.kind in "iu":
+        return x
     if not decimals:
         return _rint(x)
     scale = 10.0 ** max(decimals, -decimals)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 import fastconv.config as config
+from fastconv.ops.convert import cast
 from fastconv.ops.shape import transpose
 from fastconv.typing import Array
 
@@ -43,6 +44,33 @@ def images(
 def unchanged(y: Array) -> Array:
     """Return y."""
     return y
+
+
+def numbers(op: str, *arrays: Array) -> tuple[Array, ...]:
+    """Return all arrays in one dtype: float32, float64, or an integer dtype of at least 32 bits.
+
+    Integers among floats become floats. Booleans are integers.
+
+    Raises:
+        TypeError: if floats are not all float32 or all float64.
+    """
+    first = arrays[0].dtype
+    if first in FLOATS and all(a.dtype == first for a in arrays):
+        return arrays
+    found = {a.dtype for a in arrays if a.dtype.kind not in "biu"}
+    if len(found) > 1 or not found <= set(FLOATS):
+        raise TypeError(
+            f"{op}: arrays must hold integers, or all be float32 or all float64; cast them first. "
+            f"Received: dtypes={[str(a.dtype) for a in arrays]}"
+        )
+    dtype = found.pop() if found else _common_integer(a.dtype for a in arrays)
+    return tuple(cast(a, dtype) for a in arrays)
+
+
+def _common_integer(dtypes: Iterable[np.dtype]) -> np.dtype:
+    """Return the integer dtype of at least 32 bits that holds all `dtypes`; int64 if there is none."""
+    common = np.result_type(np.int32, *dtypes)
+    return np.dtype(np.int64) if common.kind == "f" else common
 
 
 def floats(op: str, *arrays: Array) -> None:

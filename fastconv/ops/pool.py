@@ -14,8 +14,8 @@ from fastconv.engine import Primitive, Tensor
 from fastconv.engine.primitive import Spec
 from fastconv.geometry import Pooling
 from fastconv.ops.broadcast import reshape
-from fastconv.ops.convert import convert_to_tensor
-from fastconv.ops.layout import floats, images
+from fastconv.ops.convert import as_float, convert_to_tensor
+from fastconv.ops.layout import images, numbers
 from fastconv.ops.shape import part
 from fastconv.typing import Array, ArrayLike, IntOrInts, PaddingLike
 from fastconv.window import (
@@ -96,7 +96,8 @@ def _pool(
     **params: Any,
 ) -> Array:
     x, restore = images(op, convert_to_tensor(inputs), data_format, ranks=(1, 2, 3))
-    floats(op, x)
+    if x.dtype.kind not in "iu":
+        (x,) = numbers(op, x)
     pixels, steps, output_shape, fraction = _geometry(op, x.shape, pool_size, strides, padding, dilation)
     y = x if pixels is None else part(x, (slice(None), *(slice(*p) for p in pixels)))
     for pooling in steps:
@@ -192,7 +193,7 @@ def max_pool(
 
     Raises:
         ValueError: if shapes, strides or padding do not fit.
-        TypeError: if `inputs` is neither float32 nor float64.
+        TypeError: if `inputs` are neither integers nor float32 nor float64.
 
     Example:
         >>> x = np.array([[1.0, 4.0, 3.0, 2.0]]).reshape(1, 2, 2, 1)
@@ -223,7 +224,7 @@ def min_pool(
 
     Raises:
         ValueError: if shapes, strides or padding do not fit.
-        TypeError: if `inputs` is neither float32 nor float64.
+        TypeError: if `inputs` are neither integers nor float32 nor float64.
 
     Example:
         >>> x = np.array([[1.0, 4.0, 3.0, 2.0]]).reshape(1, 2, 2, 1)
@@ -252,13 +253,14 @@ def average_pool(
 
     Raises:
         ValueError: if shapes, strides or padding do not fit.
-        TypeError: if `inputs` is neither float32 nor float64.
+        TypeError: if `inputs` are neither integers nor float32 nor float64.
 
     Example:
         >>> x = np.array([[1.0, 4.0, 3.0, 2.0]]).reshape(1, 2, 2, 1)
         >>> ops.average_pool(x, 2).tolist()
         [[[[2.5]]]]
     """
+    x = as_float(inputs)
     return _pool(
-        "average_pool", _average_pool, inputs, pool_size, strides, padding, data_format, count_padding=count_padding
+        "average_pool", _average_pool, x, pool_size, strides, padding, data_format, count_padding=count_padding
     )

@@ -171,9 +171,9 @@ def test_as_pytorch(dtype):
         (lambda: ops.average_pool(X, 0), ValueError, "pool_size must be at least 1. Received: pool_size=0"),
         (lambda: ops.max_pool(X, 2, (1,)), ValueError, "strides must be an int or 2 ints. Received: strides=(1,)"),
         (
-            lambda: ops.max_pool(X.astype(int), 2),
+            lambda: ops.max_pool(X.astype(np.float16), 2),
             TypeError,
-            "max_pool: arrays must all be float32 or all float64; cast ",
+            "max_pool: arrays must hold integers, or all be float32 or all float64; cast ",
         ),
     ],
 )
