@@ -7,6 +7,10 @@
 54170
 """
 
+import importlib as _importlib
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 import fastconv.config as config  # before other modules: its error tells how to build the package
 from fastconv import (
     activations,
@@ -39,6 +43,9 @@ from fastconv.metrics import Metric
 from fastconv.models import Model, Sequential
 from fastconv.optimizers import Optimizer
 from fastconv.regularizers import Regularizer
+
+if _TYPE_CHECKING:
+    from fastconv import visualize
 
 __version__ = "0.1.0"
 
@@ -92,4 +99,13 @@ __all__ = [
     "show_config",
     "utils",
     "value_and_grad",
+    "visualize",
 ]
+
+_LAZY = ("visualize",)  # packages that are imported when they are first used
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _LAZY:
+        return _importlib.import_module(f"fastconv.{name}")
+    raise AttributeError(f"module 'fastconv' has no attribute {name!r}")

@@ -21,6 +21,7 @@ PACKAGE = Path(fastconv.__file__).parent
 # From the top to the bottom. A module imports from its own level and from lower levels.
 LEVELS = (
     {"playground"},
+    {"visualize"},
     {"applications", "keras2_modules"},
     {"saving"},
     {"models"},

@@ -32,6 +32,7 @@ WITHOUT_EXAMPLE = {
     "fastconv.regularizers": 0,
     "fastconv.saving": 0,
     "fastconv.utils": 0,
+    "fastconv.visualize": 0,
 }
 
 

@@ -1,0 +1,80 @@
+"""The filters of a convolutional layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastconv.backends.gpu.transfer import to_host
+from fastconv.typing import AnyModel
+from fastconv.utils.files import FilePath
+from fastconv.visualize.arguments import find_layer
+from fastconv.visualize.drawing import columns_of, mosaic, show_colours, show_map
+from fastconv.visualize.network import Network, Place, network_of
+from fastconv.visualize.picture import Axes, Picture, axes_for, finish
+
+COLOURS = 3
+
+
+def filters(model: AnyModel, layer: Any = None, ax: Axes | None = None, path: FilePath | None = None) -> Picture:
+    """Draw the filters of a convolutional layer.
+
+    Filters with three input channels are drawn as colours, with grey for 0. Filters with a single input channel form a
+    square. Other filters have a row each, with a tile for each input channel. Red is positive and blue is negative.
+
+    Args:
+        model: a built model.
+        layer: the name of a layer with a kernel of two spatial axes, or the layer. None for the first such layer.
+            Default: None.
+        ax: the axes to draw in, or None for a new figure. Default: None.
+        path: the file to write, or None. Default: None.
+
+    Returns:
+        `Picture` with "filters" (filters, KH, KW, channels).
+
+    Raises:
+        ValueError: the layer has no such kernel, or does not exist.
+
+    Example:
+        >>> model = Sequential([Input((8, 8, 1)), layers.Conv2D(6, 3)])
+        >>> visualize.filters(model)
+        Picture(filters=(6, 3, 3, 1))
+    """
+    ax = axes_for("filters", ax, path, (6, 6))
+    kernels = _filters_of(network_of("filters", model), layer)
+    draw_filters(ax, kernels)
+    return finish(ax, path, {"filters": kernels})
+
+
+def _filters_of(network: Network, layer: Any) -> np.ndarray:
+    """Return the kernel of a layer with the axis of filters first."""
+    with_kernel = [p for p in network.places if _has_kernel(p)]
+    place = find_layer("filters", network, layer) if layer is not None else (with_kernel or network.places)[0]
+    if not _has_kernel(place):
+        raise ValueError(
+            "filters: the layer must have a kernel with the axes (height, width, channels, filters). "
+            f"Received: layer={place.name!r}; layers with such kernels: {[p.name for p in with_kernel]}"
+        )
+    kernel = np.array(to_host(place.operation.kernel.numpy()))
+    depthwise = hasattr(place.operation, "depth_multiplier")  # the last axis counts filters of a single channel
+    kernel = kernel.reshape(*kernel.shape[:2], 1, -1) if depthwise else kernel
+    return np.moveaxis(kernel, -1, 0)
+
+
+def _has_kernel(place: Place) -> bool:
+    kernel = getattr(place.operation, "kernel", None)
+    return kernel is not None and len(kernel.shape) == 4 and hasattr(place.operation, "kernel_size")
+
+
+def draw_filters(ax: Axes, kernels: np.ndarray) -> None:
+    """Draw filters (filters, KH, KW, channels)."""
+    count, channels = len(kernels), kernels.shape[-1]
+    if channels == COLOURS:
+        limit = float(np.abs(kernels).max()) or 1.0
+        show_colours(ax, mosaic(0.5 + kernels / (2 * limit), columns_of(count)))
+        return
+    tiles = np.moveaxis(kernels, -1, 1).reshape(-1, *kernels.shape[1:3])  # in the order filter, channel
+    show_map(ax, mosaic(tiles, columns_of(count) if channels == 1 else channels), signed=True)
+    if channels > 1:
+        ax.set(xlabel="input channels", ylabel="filters")
