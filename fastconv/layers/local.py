@@ -10,7 +10,7 @@ import numpy as np
 
 import fastconv.config as config
 import fastconv.ops as ops
-from fastconv.arguments import as_choice, as_flag, as_integers
+from fastconv.arguments import as_choice, as_flag, as_integer, as_integers
 from fastconv.layers.base import check_count, check_rank
 from fastconv.layers.weighted import Activated, Weighted
 from fastconv.serialization import register
@@ -24,7 +24,7 @@ from fastconv.typing import (
     RegularizerLike,
     Tree,
 )
-from fastconv.window import output_size
+from fastconv.window import NAMED_PADDINGS, Sides, named_padding, output_size
 
 
 class LocallyConnected(Activated, Weighted):
@@ -48,16 +48,18 @@ class LocallyConnected(Activated, Weighted):
         activity_regularizer: RegularizerLike | None = None,
         kernel_constraint: ConstraintLike | None = None,
         bias_constraint: ConstraintLike | None = None,
+        implementation: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = check_count(self, "filters", filters)
         self.kernel_size = as_integers(self, "kernel_size", kernel_size, 1, self.rank)
         self.strides = as_integers(self, "strides", strides, 1, self.rank)
-        self.padding = as_choice(self, "padding", padding, ("valid",))
+        self.padding = as_choice(self, "padding", padding, NAMED_PADDINGS)
         self.data_format = config.standardize_data_format(data_format)
         self.activation = activation
         self.use_bias = as_flag(self, "use_bias", use_bias)
+        self.implementation = as_integer(self, "implementation", implementation, 1, 3)
         self.choose(
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
@@ -97,13 +99,26 @@ class LocallyConnected(Activated, Weighted):
 
     def _output_size(self, input_shape: Sequence[int]) -> tuple[int, ...]:
         """Return the number of windows along each spatial axis."""
-        unpadded, undilated = ((0, 0),) * self.rank, (1,) * self.rank
-        return output_size(self._spatial(input_shape), self.kernel_size, self.strides, unpadded, undilated)
+        undilated = (1,) * self.rank
+        return output_size(
+            self._spatial(input_shape), self.kernel_size, self.strides, self.sides(input_shape), undilated
+        )
+
+    def sides(self, input_shape: Sequence[int]) -> Sides:
+        """Return the zeros before and after each spatial axis of inputs of a shape."""
+        undilated = (1,) * self.rank
+        return named_padding(self.padding, self._spatial(input_shape), self.kernel_size, self.strides, undilated)
+
+    def _padding_of_axes(self, input_shape: Sequence[int]) -> Sides:
+        """Return the zeros before and after all axes, those of batch and channels included."""
+        sides, last = self.sides(input_shape), self.data_format == "channels_last"
+        return ((0, 0), *sides, (0, 0)) if last else ((0, 0), (0, 0), *sides)
 
     def _places(self, input_shape: Sequence[int]) -> np.ndarray:
-        """Return the flat index in a sample of each element of each window, (windows, elements of a window)."""
+        """Return the flat index in a padded sample of each element of each window, (windows, elements of a window)."""
         last = self.data_format == "channels_last"
-        elements = np.arange(math.prod(input_shape[1:])).reshape(input_shape[1:])
+        shape = [n + sum(side) for n, side in zip(input_shape[1:], self._padding_of_axes(input_shape)[1:])]
+        elements = np.arange(math.prod(shape)).reshape(shape)
         images = elements if last else np.moveaxis(elements, 0, -1)
         windows = np.lib.stride_tricks.sliding_window_view(images, self.kernel_size, axis=tuple(range(self.rank)))
         windows = windows[tuple(slice(None, None, step) for step in self.strides)]  # (places.., C, taps..)
@@ -113,7 +128,8 @@ class LocallyConnected(Activated, Weighted):
     def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, self.rank + 2)
         images = inputs.shape[0]
-        read = ops.take(ops.reshape(inputs, (images, -1)), self.places, 1)  # (N, windows, elements)
+        x = ops.pad(inputs, self._padding_of_axes(inputs.shape)) if self.padding == "same" else inputs
+        read = ops.take(ops.reshape(x, (images, -1)), self.places, 1)  # (N, windows, elements)
         products = ops.matmul(ops.transpose(read, (1, 0, 2)), self.kernel)  # (windows, N, filters)
         y = ops.reshape(ops.transpose(products, (1, 0, 2)), (images, *self.output_size, self.filters))
         y = self.activation(y + self.bias if self.use_bias else y)
@@ -152,7 +168,12 @@ class LocallyConnected2D(LocallyConnected):
         filters: int, the number of output channels.
         kernel_size: int or (KH, KW), the size of the window in pixels.
         strides: int or (SH, SW), the step of the window in pixels. Defaults to 1.
-        padding: only "valid".
+        padding: "valid", or "same" for ceil(H / SH) windows over an image with zeros around it. The weights that meet
+            only zeros exist, but connect nothing: over one axis, 3 of n taps make 3n weights and 3n - 2 connections.
+            Defaults to "valid".
+        implementation: 1, 2 or 3, as in Keras 2, where it chooses how the same numbers are computed: window by window,
+            as a dense matrix with zeros, or as a sparse matrix. Here it changes nothing: weights always have the shape
+            of implementation 1, and "same" is allowed with each. Defaults to 1.
         Others: as in `Conv2D`.
 
     Raises:

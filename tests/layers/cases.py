@@ -155,6 +155,18 @@ CASES = [
     (layers.RMSNormalization, {}, IMAGE, IMAGE),
     (layers.RMSNormalization, {"axis": [2, 3], "epsilon": 0.1}, IMAGE, IMAGE),
     (layers.ReLU, {"max_value": 0.5}, (7,), (7,)),
+    (
+        layers.LocallyConnected1D,
+        {"filters": 2, "kernel_size": 3, "padding": "same", "implementation": 3},
+        SIGNAL,
+        (9, 2),
+    ),
+    (
+        layers.LocallyConnected2D,
+        {"filters": 2, "kernel_size": (2, 3), "strides": 2, "padding": "same", "data_format": "channels_first"},
+        (3, 6, 8),
+        (2, 3, 4),
+    ),
 ]
 
 # Layers that change images at random even if `training` is not given, and whose gradients may be missing.

@@ -185,6 +185,20 @@ def test_a_locally_connected_layer_has_separate_weights_at_each_position():
         np.testing.assert_allclose(y[:, i, j], window @ kernel[i * 6 + j] + bias[i, j], rtol=1e-4, atol=1e-5)
 
 
+def test_a_locally_connected_layer_reads_zeros_around_its_input():
+    """A window of three over n elements is a tridiagonal matrix: 3n weights, two of which meet only zeros."""
+    layer = layers.LocallyConnected1D(1, 3, padding="same", use_bias=False, implementation=2)
+    x = np.arange(1.0, 6.0).reshape(1, 5, 1)
+    y = layer(x)
+    kernel = layer.kernel.numpy()[:, :, 0]
+    assert kernel.shape == (5, 3)
+    matrix = sum(np.diag(kernel[max(-k, 0) : 5 - max(k, 0), k + 1], k) for k in (-1, 0, 1))
+    assert np.count_nonzero(matrix) == 3 * 5 - 2
+    np.testing.assert_allclose(y[0, :, 0], matrix @ x[0, :, 0], rtol=1e-5)
+    with pytest.raises(ValueError, match=r"implementation must be an int of at least 1 and at most 3\. Received: "):
+        layers.LocallyConnected1D(1, 3, implementation=4)
+
+
 def test_a_function_becomes_a_layer():
     layer = layers.Lambda(halves, arguments={"times": 3.0})
     np.testing.assert_array_equal(layer(np.ones((2, 3), "float32")), np.full((2, 3), 1.5))
