@@ -83,6 +83,20 @@ def output_size(
     return tuple([(n + before + after - reach(k, d)) // s + 1 for n, k, s, (before, after), d in axes])
 
 
+def size_formula(n: int, k: int, s: int, sides: tuple[int, int], d: int) -> str:
+    """Return the formula of the number of windows with numbers, such as "(7 - 3)/3 + 1 = 2.33", without rounding.
+
+    Args:
+        n, k, s, d: the number of inputs, the taps, the stride and the dilation.
+        sides: the padding before and after.
+    """
+    before, after = sides
+    padding = f" + 2*{before}" if before == after else f" + {before} + {after}"
+    windows, rest = divmod(n + before + after - reach(k, d) + s, s)
+    quotient = f"{windows + rest / s:.2f}" if rest else windows
+    return f"({n} - {reach(k, d)}{padding if before or after else ''})/{s} + 1 = {quotient}"
+
+
 def same_padding(spatial: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> Sides:
     """Return the padding with which ceil(N/S) windows fit. An odd pixel is added after the inputs, as in Keras."""
     totals = [max((-(-n // s) - 1) * s + reach(k, d) - n, 0) for n, k, s, d in zip(spatial, size, strides, dilation)]

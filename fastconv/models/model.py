@@ -17,12 +17,15 @@ from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer
 from fastconv.layers.construction import for_constructor
 from fastconv.models.constructors import is_functional, takes_inputs_and_outputs
+from fastconv.models.counting import count_layers
+from fastconv.models.explaining import print_explanation
 from fastconv.models.profiling import profile_model
 from fastconv.models.summary import print_summary
 from fastconv.models.training import Trainer
 from fastconv.serialization import custom_object_scope, is_of_this_package, warning_of_lambdas
-from fastconv.typing import Config, Tree
+from fastconv.typing import Config, ShapeLike, Tree
 from fastconv.utils.files import FilePath
+from fastconv.utils.layer_counts import LayerCounts
 from fastconv.utils.profile import Profile
 
 # What the configuration of a graph consists of, in the form of fastconv or of Keras.
@@ -155,6 +158,8 @@ class Model(Trainer):
         expand_nested: bool = False,
         show_trainable: bool = False,
         layer_range: Sequence[str] | None = None,
+        show_counts: bool = False,
+        input_shape: ShapeLike | None = None,
     ) -> None:
         """Print a table of the layers, the shapes of their outputs, and their numbers of weights.
 
@@ -168,9 +173,14 @@ class Model(Trainer):
             show_trainable: bool. Whether to show which layers have trainable weights. Default: False.
             layer_range: two regular expressions. The list begins with the first layer whose name matches the first, and
                 ends with the last layer whose name matches the second. Default: None, all layers.
+            show_counts: bool. Whether to show the window, the neurons, the connections, the multiply-adds and the
+                receptive field of each layer; see `counts`. Default: False.
+            input_shape: the shape of the input, beginning with the batch, or None. A model that is not built is shown
+                as if it were built for it, without memory for its weights. Default: None.
 
         Raises:
-            ValueError: a column is too narrow, positions are for other columns, or a pattern matches no name.
+            ValueError: a column is too narrow, positions are for other columns, a pattern matches no name, or counts
+                cannot be shown.
 
         Example:
             >>> Sequential([Input((4,)), layers.Dense(3, name="d")], name="m").summary()
@@ -184,7 +194,67 @@ class Model(Trainer):
              Trainable params: 15 (60.00 B)
              Non-trainable params: 0 (0.00 B)
         """
-        print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+        print_summary(
+            self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range, show_counts,
+            input_shape,
+        )  # fmt: skip
+
+    def counts(self, input_shape: ShapeLike | None = None) -> list[LayerCounts]:
+        """Return the neurons, connections, weights, multiply-adds and receptive field of each layer.
+
+        All counts follow from shapes. If the model is not built, no memory is allocated for its weights, so that nets
+        of any size can be counted: do not give them an `Input`, which would build them.
+
+        Args:
+            input_shape: the shape of the input, beginning with the batch. Required if the model is not built, or if
+                sizes of its input are unknown. Default: None.
+
+        Returns:
+            A list with a `utils.LayerCounts` for each call of a layer, in the order of computation; layers of nested
+            models have names such as "model/layer".
+
+        Raises:
+            ValueError: a size is unknown, or the model is not a graph of layers.
+
+        Example:
+            >>> model = Sequential([layers.Flatten(), layers.Dense(400_000, use_bias=False)])
+            >>> f"{model.counts(input_shape=(None, 200, 200, 1))[-1].weights:,}"
+            '16,000,000,000'
+            >>> model.built
+            False
+        """
+        return count_layers(self, input_shape)
+
+    def explain(self, input_shape: ShapeLike | None = None, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print, for each layer, the formulas of its output's size and its weights, and its counts.
+
+        Args:
+            input_shape: the shape of the input, beginning with the batch, as for `counts`. Default: None.
+            print_fn: function of a line; None for `print`. Default: None.
+
+        Raises:
+            ValueError: a size is unknown, or the model is not a graph of layers.
+
+        Example:
+            >>> Sequential([Input((7, 7, 1)), layers.Conv2D(2, 3, strides=2, name="conv")], name="m").explain()
+            Model "m"
+            <BLANKLINE>
+            conv (Conv2D)
+              output shape     (None, 3, 3, 2)
+              output size      (7 - 3)/2 + 1 = 3
+              weights          (3*3*1 + 1)*2 = 20
+              neurons          18
+              connections      162
+              multiply-adds    162
+              receptive field  3x3
+            <BLANKLINE>
+            All layers
+              weights          20
+              neurons          18
+              connections      162
+              multiply-adds    162
+        """
+        print_explanation(self, input_shape, print_fn or print)
 
     def profile(
         self,

@@ -10,11 +10,14 @@ from typing import Any
 from fastconv.arguments import as_integer, optional
 from fastconv.engine import KerasTensor
 from fastconv.engine.tree import leaves
-from fastconv.typing import AnyModel
+from fastconv.models.counting import built, counts_of
+from fastconv.typing import AnyModel, ShapeLike
+from fastconv.utils.layer_counts import LayerCounts
 
 # The line length, and the ends of the columns as fractions of it: for layers in sequence, and for branches.
 IN_A_ROW: tuple[int, tuple[float, ...]] = (88, (0.45, 0.80, 1.0))
 BRANCHED: tuple[int, tuple[float, ...]] = (108, (0.3, 0.56, 0.74, 1.0))
+COUNTS = ["Window", "Neurons", "Connections", "Mult-Adds", "Receptive Field"]  # columns of counts
 LEAST_WIDTH = 4  # of a column
 MOST_CHARACTERS = 2**16  # of a line
 
@@ -27,8 +30,25 @@ def print_summary(
     expand_nested: bool = False,
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
+    show_counts: bool = False,
+    input_shape: ShapeLike | None = None,
 ) -> None:
     """Print the table of `Model.summary`, then the total numbers of weights."""
+    with built(model, input_shape):
+        counts = list(counts_of(model, input_shape)) if show_counts else None
+        _print_table(model, line_length, positions, print_fn, expand_nested, show_trainable, layer_range, counts)
+
+
+def _print_table(
+    model: AnyModel,
+    line_length: int | None,
+    positions: Sequence[float] | None,
+    print_fn: Callable[[str], Any] | None,
+    expand_nested: bool,
+    show_trainable: bool,
+    layer_range: Sequence[str] | None,
+    counts: Sequence[LayerCounts] | None,
+) -> None:
     line_length = optional(as_integer, "summary", "line_length", line_length, 1, MOST_CHARACTERS)
     print_line = print_fn or print
     nodes = getattr(model, "_nodes", ())
@@ -36,7 +56,7 @@ def print_summary(
     for node in nodes:
         nodes_of.setdefault(node.operation, []).append(node)
     is_branched = any(len(node.inputs) > 1 for node in nodes) or len(nodes_of) < len(nodes)
-    table = Table(is_branched, show_trainable)
+    table = Table(is_branched, show_trainable, counts)
     for layer in in_range(model.layers, layer_range):
         table.add(layer, nodes_of.get(layer, []), expand_nested)
     print_line(f'Model: "{model.name}"')
@@ -67,30 +87,50 @@ def in_range(layers: list[Any], layer_range: Sequence[str] | None) -> list[Any]:
     return layers[ends[0] : ends[1] + 1]
 
 
+def count_cells(counts: Sequence[LayerCounts]) -> list[str]:
+    """Return the cells of the columns `COUNTS` for the counts of a layer, or of the layers of a nested model."""
+    if not counts:
+        return ["-"] * len(COUNTS)
+    window, field = counts[0].window if len(counts) == 1 else None, counts[-1].receptive_field
+    sums = (sum(numbers) for numbers in zip(*((c.neurons, c.connections, c.multiply_adds) for c in counts)))
+    return [times(window) or "-", *(f"{n:,}" for n in sums), times(field) or "?"]
+
+
+def times(sizes: Sequence[int] | None) -> str:
+    """Return sizes as text, such as "3x3", or an empty string for None."""
+    return "x".join(map(str, sizes or ()))
+
+
 class Table:
     """A table of text."""
 
-    def __init__(self, is_branched: bool, show_trainable: bool) -> None:
+    def __init__(self, is_branched: bool, show_trainable: bool, counts: Sequence[LayerCounts] | None = None) -> None:
         self.is_branched = is_branched
         self.show_trainable = show_trainable
-        self.header = ["Layer (type)", "Output Shape", "Param #"] + ["Connected to"] * is_branched
+        self.counts = counts
+        self.header = ["Layer (type)", "Output Shape", "Param #"]
+        self.header += [] if counts is None else COUNTS
+        self.right = range(2, len(self.header))  # columns of numbers
+        self.header += ["Connected to"] * is_branched
         self.header += ["Trainable"] * show_trainable
         self.rows: list[list[str]] = []
 
-    def add(self, layer: Any, nodes: list[Any], expand_nested: bool, depth: int = 0) -> None:
-        """Add a row for a layer and, if `expand_nested`, for each layer inside it."""
+    def add(self, layer: Any, nodes: list[Any], expand_nested: bool, depth: int = 0, path: str = "") -> None:
+        """Add a row for a layer and, if `expand_nested`, for each layer inside it; `path` is that of the model."""
         outputs = [t for node in nodes for t in node.outputs] or leaves(layer.output)
         shapes = dict.fromkeys(str(t.shape) for t in outputs if isinstance(t, KerasTensor))
         prefix = "   " * depth + "└ " if depth else ""
         count = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
         row = [f"{prefix}{layer.name} ({type(layer).__name__})", ", ".join(shapes) or "?", count]
+        if self.counts is not None:
+            row += count_cells([c for c in self.counts if f"{c.name}/".startswith(f"{path}{layer.name}/")])
         if self.is_branched:
             row.append(", ".join(t.name for node in nodes for t in node.inputs) or "-")
         if self.show_trainable:
             row.append("Y" if layer.trainable_weights else "N" if layer.weights else "-")
         self.rows.append(row)
         for inner in getattr(layer, "layers", ()) if expand_nested else ():
-            self.add(inner, [], expand_nested, depth + 1)
+            self.add(inner, [], expand_nested, depth + 1, f"{path}{layer.name}/")
 
     def lines(self, line_length: int | None, positions: Sequence[float] | None) -> list[str]:
         """Return the lines of the table, as wide as its cells unless a length or positions are given."""
@@ -109,7 +149,10 @@ class Table:
         default_length, fractions = IN_A_ROW
         if self.is_branched:
             default_length, fractions = BRANCHED
-        if positions is None and self.show_trainable:
+        if positions is None and self.counts is not None:
+            widths = self._natural_widths()
+            fractions = tuple(sum(widths[: i + 1]) / sum(widths) for i in range(len(widths)))
+        elif positions is None and self.show_trainable:
             fractions = (*(0.9 * fraction for fraction in fractions), 1.0)
         length = line_length or default_length + 12 * self.show_trainable
         ends = [*(fractions if positions is None else positions)]
@@ -129,7 +172,7 @@ class Table:
         lines = []
         for i in range(max(map(len, parts))):
             texts = [part[i] if i < len(part) else "" for part in parts]
-            padded = [t.rjust(w) if k == 2 else t.ljust(w) for k, (t, w) in enumerate(zip(texts, widths))]
+            padded = [t.rjust(w) if k in self.right else t.ljust(w) for k, (t, w) in enumerate(zip(texts, widths))]
             lines.append(f"{bar} " + f" {bar} ".join(padded) + f" {bar}")
         return lines
 

@@ -12,6 +12,7 @@ from fastconv.utils.dataset import Dataset, split_dataset
 from fastconv.utils.download import get_file
 from fastconv.utils.filters import FILTERS, filter_image
 from fastconv.utils.image import array_to_img, image_dataset_from_directory, img_to_array, load_img, save_img
+from fastconv.utils.layer_counts import LayerCounts
 from fastconv.utils.model_graph import get_source_inputs
 from fastconv.utils.model_plot import model_to_dot, plot_model
 from fastconv.utils.naming import clear_session
@@ -31,6 +32,7 @@ __all__ = [
     "FILTERS",
     "CustomObjectScope",
     "Dataset",
+    "LayerCounts",
     "Profile",
     "ProfiledStep",
     "Progbar",
