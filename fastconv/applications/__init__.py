@@ -1,4 +1,4 @@
-"""Pretrained architectures, with Keras's names, order and shapes of layers and weights."""
+"""Architectures: those of Keras, with its names, order and shapes of layers and weights, and nets of the textbooks."""
 
 from fastconv.applications import (
     densenet,
@@ -14,6 +14,8 @@ from fastconv.applications import (
     vgg19,
     xception,
 )
+from fastconv.applications.basic_resnet import ResNet18, ResNet34
+from fastconv.applications.cifar_resnet import CifarResNet
 from fastconv.applications.densenet import DenseNet121, DenseNet169, DenseNet201
 from fastconv.applications.efficientnet import (
     EfficientNetB0,
@@ -26,10 +28,13 @@ from fastconv.applications.efficientnet import (
     EfficientNetB7,
 )
 from fastconv.applications.inception_v3 import InceptionV3
+from fastconv.applications.lenet import LeNet5
 from fastconv.applications.mobilenet import MobileNet
 from fastconv.applications.mobilenet_v2 import MobileNetV2
+from fastconv.applications.pattern_nets import pattern
 from fastconv.applications.resnet import ResNet50, ResNet101, ResNet152
 from fastconv.applications.resnet_v2 import ResNet50V2, ResNet101V2, ResNet152V2
+from fastconv.applications.unet import UNet
 from fastconv.applications.vgg16 import VGG16
 from fastconv.applications.vgg19 import VGG19
 from fastconv.applications.xception import Xception
@@ -37,6 +42,7 @@ from fastconv.applications.xception import Xception
 __all__ = [
     "VGG16",
     "VGG19",
+    "CifarResNet",
     "DenseNet121",
     "DenseNet169",
     "DenseNet201",
@@ -49,14 +55,18 @@ __all__ = [
     "EfficientNetB6",
     "EfficientNetB7",
     "InceptionV3",
+    "LeNet5",
     "MobileNet",
     "MobileNetV2",
+    "ResNet18",
+    "ResNet34",
     "ResNet50",
     "ResNet50V2",
     "ResNet101",
     "ResNet101V2",
     "ResNet152",
     "ResNet152V2",
+    "UNet",
     "Xception",
     "densenet",
     "efficientnet",
@@ -64,6 +74,7 @@ __all__ = [
     "inception_v3",
     "mobilenet",
     "mobilenet_v2",
+    "pattern",
     "resnet",
     "resnet50",
     "resnet_v2",

@@ -37,6 +37,7 @@ class Architecture:
     """
 
     size = 224  # of the images for which the classifier is made
+    channels = 3  # of these images
     least = 32  # the smallest size
     pooling_names: tuple[str | None, str | None] = ("avg_pool", "max_pool")
 
@@ -134,7 +135,7 @@ class Architecture:
     def shape(self, given: ShapeLike | None, include_top: bool) -> tuple[int | None, ...]:
         """Return the shape of an image. Raises ValueError if it is too small, or unknown before a classifier."""
         size = self.size if include_top else None
-        shape = with_channels(3, size, size) if given is None else tuple(given)
+        shape = with_channels(self.channels, size, size) if given is None else tuple(given)
         sides = shape[:2] if channels_are_last() else shape[1:]
         too_small = any(n is not None and n < self.least for n in sides)
         if len(shape) != 3 or too_small or (include_top and None in shape):
