@@ -49,16 +49,19 @@ if _TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Functions of higher layers that lower layers call.
+# Functions of higher layers that lower layers call, and functions that are imported when they are first used.
 _hooks.register("arguments_from_keras", "fastconv.saving.keras.from_keras:arguments")
 _hooks.register("check_save", "fastconv.saving.formats:check_save")
 _hooks.register("config_to_keras", "fastconv.saving.keras.to_keras:config_to_keras")
+_hooks.register("count_layers", "fastconv.models.counting:count_layers")
 _hooks.register("from_keras", "fastconv.saving.keras.from_keras:from_keras")
 _hooks.register("functional_class", "fastconv.models.functional_subclass:functional_class")
 _hooks.register("json_of", "fastconv.saving.keras.to_keras:json_of")
 _hooks.register("load_model", "fastconv.saving.formats:load_model")
 _hooks.register("load_weights", "fastconv.saving.formats:load_weights")
 _hooks.register("model_from_json", "fastconv.saving.keras.json_text:model_from_json")
+_hooks.register("print_counts", "fastconv.models.counting:print_counts")
+_hooks.register("print_explanation", "fastconv.models.explaining:print_explanation")
 _hooks.register("save_model", "fastconv.saving.formats:save_model")
 _hooks.register("save_weights", "fastconv.saving.formats:save_weights")
 _hooks.register("to_keras", "fastconv.saving.keras.to_keras:to_keras")

@@ -13,6 +13,7 @@ from fastconv.engine.tree import leaves
 from fastconv.layers.base import Layer, shapes_only
 from fastconv.models.connections import Work, work_of
 from fastconv.models.fields import PIXEL, Field, field_after, size_of, spatial_axes
+from fastconv.models.summary import print_summary
 from fastconv.typing import AnyModel, PartialShape, Shape, ShapeLike
 from fastconv.utils.layer_counts import LayerCounts
 
@@ -32,6 +33,14 @@ def count_layers(model: AnyModel, input_shape: ShapeLike | None = None) -> list[
     """Return the counts of each layer of a model; see `Model.counts`."""
     with built(model, input_shape):
         return list(counts_of(model, input_shape))
+
+
+def print_counts(model: AnyModel, show_counts: bool, input_shape: ShapeLike | None, shown: tuple[Any, ...]) -> None:
+    """Print the table of `Model.summary` with counts, or for an input shape; `shown` are its other arguments."""
+    with built(model, input_shape):
+        counts = list(counts_of(model, input_shape)) if show_counts else None
+        line_length, positions, print_fn, expand_nested, show_trainable, layer_range = shown
+        print_summary(model, line_length, positions, print_fn, expand_nested, show_trainable, layer_range, counts)
 
 
 def counts_of(model: AnyModel, input_shape: ShapeLike | None = None) -> Iterator[LayerCounts]:

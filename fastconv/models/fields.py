@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 import fastconv.layers as layers
@@ -17,12 +16,12 @@ class Reach(NamedTuple):
 
     Attributes:
         extent: the distance in pixels of the input from the first to the last pixel that an element reads; infinite if
-            it reads all. Fractions appear if a layer makes images larger.
+            it reads all. It is a fraction after layers that make images larger.
         jump: the distance between the first pixels of neighbouring elements.
     """
 
-    extent: Fraction | float
-    jump: Fraction
+    extent: float
+    jump: float
 
     def through(self, taps: int, stride: int, dilation: int) -> Reach:
         """Return the reach after a window of `taps` elements."""
@@ -36,8 +35,9 @@ class Reach(NamedTuple):
 
 Field = tuple[Reach, ...] | None  # for each spatial axis; None if it is not known
 
-PIXEL = Reach(Fraction(0), Fraction(1))
-EVERYTHING = Reach(math.inf, Fraction(1))
+PIXEL = Reach(0.0, 1.0)
+EVERYTHING = Reach(math.inf, 1.0)
+ROUNDING = 1e-6  # of extents
 
 # Layers whose elements read a single place of each input. Layers that normalize over other axes than channels are not.
 POINTWISE = (
@@ -122,4 +122,4 @@ def size_of(field: Field, input_sizes: Sequence[int]) -> Shape | None:
     """Return the size of a receptive field in pixels, along each axis of an input of these sizes."""
     if field is None or len(field) != len(input_sizes):
         return None
-    return tuple(n if r.extent == math.inf else math.floor(r.extent) + 1 for r, n in zip(field, input_sizes))
+    return tuple(n if r.extent == math.inf else math.floor(r.extent + ROUNDING) + 1 for r, n in zip(field, input_sizes))

@@ -17,8 +17,6 @@ from fastconv.engine.tree import leaves, rebuild
 from fastconv.layers.base import Layer
 from fastconv.layers.construction import for_constructor
 from fastconv.models.constructors import is_functional, takes_inputs_and_outputs
-from fastconv.models.counting import count_layers
-from fastconv.models.explaining import print_explanation
 from fastconv.models.profiling import profile_model
 from fastconv.models.summary import print_summary
 from fastconv.models.training import Trainer
@@ -194,10 +192,11 @@ class Model(Trainer):
              Trainable params: 15 (60.00 B)
              Non-trainable params: 0 (0.00 B)
         """
-        print_summary(
-            self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range, show_counts,
-            input_shape,
-        )  # fmt: skip
+        shown = (line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+        if show_counts or input_shape is not None:
+            hooks.find("print_counts")(self, show_counts, input_shape, shown)
+        else:
+            print_summary(self, *shown)
 
     def counts(self, input_shape: ShapeLike | None = None) -> list[LayerCounts]:
         """Return the neurons, connections, weights, multiply-adds and receptive field of each layer.
@@ -223,7 +222,8 @@ class Model(Trainer):
             >>> model.built
             False
         """
-        return count_layers(self, input_shape)
+        found: list[LayerCounts] = hooks.find("count_layers")(self, input_shape)
+        return found
 
     def explain(self, input_shape: ShapeLike | None = None, print_fn: Callable[[str], Any] | None = None) -> None:
         """Print, for each layer, the formulas of its output's size and its weights, and its counts.
@@ -254,7 +254,7 @@ class Model(Trainer):
               connections      162
               multiply-adds    162
         """
-        print_explanation(self, input_shape, print_fn or print)
+        hooks.find("print_explanation")(self, input_shape, print_fn or print)
 
     def profile(
         self,

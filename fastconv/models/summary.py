@@ -10,8 +10,7 @@ from typing import Any
 from fastconv.arguments import as_integer, optional
 from fastconv.engine import KerasTensor
 from fastconv.engine.tree import leaves
-from fastconv.models.counting import built, counts_of
-from fastconv.typing import AnyModel, ShapeLike
+from fastconv.typing import AnyModel
 from fastconv.utils.layer_counts import LayerCounts
 
 # The line length, and the ends of the columns as fractions of it: for layers in sequence, and for branches.
@@ -30,25 +29,9 @@ def print_summary(
     expand_nested: bool = False,
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
-    show_counts: bool = False,
-    input_shape: ShapeLike | None = None,
+    counts: Sequence[LayerCounts] | None = None,
 ) -> None:
-    """Print the table of `Model.summary`, then the total numbers of weights."""
-    with built(model, input_shape):
-        counts = list(counts_of(model, input_shape)) if show_counts else None
-        _print_table(model, line_length, positions, print_fn, expand_nested, show_trainable, layer_range, counts)
-
-
-def _print_table(
-    model: AnyModel,
-    line_length: int | None,
-    positions: Sequence[float] | None,
-    print_fn: Callable[[str], Any] | None,
-    expand_nested: bool,
-    show_trainable: bool,
-    layer_range: Sequence[str] | None,
-    counts: Sequence[LayerCounts] | None,
-) -> None:
+    """Print the table of `Model.summary`, with columns for `counts` if they are given, then the numbers of weights."""
     line_length = optional(as_integer, "summary", "line_length", line_length, 1, MOST_CHARACTERS)
     print_line = print_fn or print
     nodes = getattr(model, "_nodes", ())
