@@ -58,6 +58,11 @@ def copy_into(buffer, array):
         memcpy(cnp.PyArray_DATA(buffer), cnp.PyArray_DATA(array), bytes)
 
 
+def copies(list arrays) -> list:
+    """Return copies of `arrays` in C order."""
+    return [cnp.PyArray_NewCopy(<cnp.ndarray?> array, cnp.NPY_CORDER) for array in arrays]
+
+
 cdef object aligned_owner = PyCapsule_New(&aligned_memory, "mem_handler", NULL)
 
 

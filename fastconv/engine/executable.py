@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv._arrays import copy_into
+from fastconv._arrays import copies, copy_into
 from fastconv.backends.cpu.recording import Recording, record
 from fastconv.backends.gpu.transfer import to_host
 from fastconv.backends.reference import Reference
@@ -120,7 +120,7 @@ class Executable:
             step()
         if self.updated:
             uninterrupted(self._update)
-        return [array.copy() for array in self.outputs]
+        return copies(self.outputs)
 
     def prepare(self) -> None:
         """Compute the weights, which no other executable shares, if a variable was assigned since."""

@@ -455,9 +455,10 @@ class CompiledModel(Layer):
     def _prepare(self, x: Tree) -> None:
         """Build the model for x, and let the next steps be those for its present layers and variables."""
         self._check_initialized()
+        if self.built and self._step_cache.version == Layer.last_change:
+            return
         with self._turns.lock:
             self._ensure_built((x,))
-        if self._step_cache.version != Layer.last_change:
             self._step_cache.follow(self)
 
 

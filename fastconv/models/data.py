@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,22 +28,24 @@ def to_arrays(data: Tree, name: str) -> Tree:
         ValueError: there is no array, or an element is a scalar or no array of numbers.
     """
 
-    def convert(leaf: Any) -> Tree:
-        try:
-            array = as_array(leaf)
-        except ValueError as error:  # lists of several lengths, masked arrays
-            raise ValueError(f"{rule_of_arrays(name)}. {error}") from error
-        if array.ndim == 0 or array.dtype.kind not in "fiub":
-            received = f"{type(leaf).__name__} of shape={array.shape}, dtype={array.dtype}"
-            raise ValueError(f"{rule_of_arrays(name)}. Received: {received}")
-        return array
-
     if isinstance(data, np.ndarray):
-        return convert(data)
+        return _to_array(data, name)
     if not leaves(data):
         raise ValueError(f"{rule_of_arrays(name)}. Received: {data!r}")
     is_nested_numbers = isinstance(data, (list, tuple)) and not any(getattr(x, "shape", ()) for x in leaves(data))
+    convert = partial(_to_array, name=name)
     return convert(data) if is_nested_numbers else map_leaves(convert, ordered(data))
+
+
+def _to_array(leaf: Any, name: str) -> Any:
+    try:
+        array = as_array(leaf)
+    except ValueError as error:  # lists of several lengths, masked arrays
+        raise ValueError(f"{rule_of_arrays(name)}. {error}") from error
+    if array.ndim == 0 or array.dtype.kind not in "fiub":
+        received = f"{type(leaf).__name__} of shape={array.shape}, dtype={array.dtype}"
+        raise ValueError(f"{rule_of_arrays(name)}. Received: {received}")
+    return array
 
 
 def standardize(

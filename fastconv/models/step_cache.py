@@ -27,6 +27,7 @@ class StepCache:
 
     def __init__(self) -> None:
         self._steps: OrderedDict[Any, Callable[..., Results]] = OrderedDict()
+        self._latest: tuple[Any, Callable[..., Results]] | None = None  # the last step used, after its key
         self._signature = frozenset[Any]()  # of the model, to which the next step must fit
         self.version = 0
 
@@ -48,8 +49,11 @@ class StepCache:
     def step(self, model: AnyModel, mode: str, batch: tuple, flat: list[Any]) -> Callable[..., Results]:
         """Return the step for a batch with the leaves `flat`, a new step if there is none yet."""
         key = (mode, signature(batch), self._signature, Optimizer.last_schedule_change)
+        if self._latest is not None and self._latest[0] == key:
+            return self._latest[1]
         step = self._steps.get(key) or self._add(key, make_step(model, mode, batch))
         self._steps.move_to_end(key)
+        self._latest = key, step
         return step
 
     def _add(self, key: Any, step: Callable[..., Results]) -> Callable[..., Results]:
@@ -62,10 +66,12 @@ class StepCache:
         """Drop the steps of one mode."""
         for key in [key for key in self._steps if key[0] == mode]:
             del self._steps[key]
+        self._latest = None
 
     def clear(self) -> None:
         """Drop all steps."""
         self._steps.clear()
+        self._latest = None
 
     def steps(self) -> Collection[Any]:
         """Return the steps, from the one unused for longest to the last one used."""

@@ -66,13 +66,16 @@ class PlannedStep:
     def __init__(self, inputs: list[Tensor], results: Any, trace: Trace) -> None:
         tensors = [Tensor.of(leaf) for leaf in leaves(results)]
         self.looks = [_final_look(t, trace) for t in tensors]
+        self.reads_after = any(look is not None for look in self.looks)
         outputs = [t for t, look in zip(tensors, self.looks) if look is None]
         self.plan = Plan(inputs, outputs, trace.reads, trace.updates)
         self.structure = rebuild(results, range(len(tensors)))
 
     def __call__(self, *arrays: Any) -> Results:
-        outputs = iter(self.plan.run(arrays))
-        values = [next(outputs) if look is None else look for look in self.looks]
+        values: list[Any] = self.plan.run(arrays)
+        if self.reads_after:
+            outputs = iter(values)
+            values = [next(outputs) if look is None else look for look in self.looks]
         number = gpu_number() if is_cupy_loaded() else None
         return Results(self.structure, values, None if number is None else gpu_backend(number).check)
 
