@@ -158,6 +158,17 @@ def maps_of(owner: str, network: Network, layer: Any) -> Place:
     return place
 
 
+def channels_of(network: Network, place: Place) -> int:
+    """Return the number of channels, or of units, of a layer's output."""
+    shape = place.outputs[0].shape
+    return int(shape[1 if network.channels_first and len(shape) == IMAGE_AXES else -1] or 0)
+
+
+def as_filter(owner: str, network: Network, place: Place, index: Any) -> int:
+    """Return the index of a filter. Raises ValueError if the layer's output has no such channel."""
+    return as_integer(owner, f"filter of {place.name}", index, 0, channels_of(network, place) - 1)
+
+
 def output_of(owner: str, network: Network) -> KerasTensor:
     """Return the output of a network that has a score for each class.
 

@@ -48,7 +48,7 @@ class Target(NamedTuple):
         """Return the gradient of the score for each image."""
         parts = [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
         (start,) = self.network.inputs
-        return np.concatenate([self.network.gradient(self.score, self.network.run([part]), start) for part in parts])
+        return np.concatenate([self.network.gradient(self.score, self.network.given([part]), start) for part in parts])
 
 
 def target_of(owner: str, model: AnyModel, image: Any, class_index: int | None) -> Target:

@@ -88,6 +88,10 @@ class Network:
         formats = [format for s in self.steps if (format := getattr(s.operation, "data_format", None))]
         return (formats[0] if formats else config.image_data_format()) == "channels_first"
 
+    def given(self, inputs: Sequence[np.ndarray]) -> Values:
+        """Return the values of the inputs only, on the device on which models compute."""
+        return dict(zip(self.inputs, map(to_current_device, inputs)))
+
     def run(self, inputs: Sequence[np.ndarray]) -> Values:
         """Return the values of all tensors; nothing is assigned to variables."""
         tensors = [*self.inputs, *(t for step in self.steps for t in step.outputs)]
@@ -96,7 +100,7 @@ class Network:
             found = self.run_again({}, dict(zip(self.inputs, inputs)))
             return [found[t] for t in tensors]
 
-        return dict(zip(tensors, run_on((), computed, *map(to_current_device, inputs))[0]))
+        return dict(zip(tensors, run_on((), computed, *self.given(inputs).values())[0]))
 
     def run_again(self, values: Values, changed: Values) -> Values:
         """Return the values if some tensors have other values; only steps that depend on these run."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,7 +26,7 @@ class Picture:
     Args:
         figure: the figure, `matplotlib.figure.Figure`.
         arrays: dict from the names of arrays to NumPy arrays.
-        html: str or None. The animation for notebooks, if the picture moves. Default: None.
+        html: a function that returns the animation for notebooks, if the picture moves, or None. Default: None.
 
     Example:
         >>> picture = visualize.convolution_matrix(np.ones((2, 2)), (3, 3))
@@ -39,7 +38,7 @@ class Picture:
 
     figure: Any
     arrays: Mapping[str, np.ndarray]
-    html: str | None = None
+    html: Callable[[], str] | None = None
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Return an array.
@@ -62,7 +61,7 @@ class Picture:
 
     def _repr_html_(self) -> str | None:
         """Return the animation for notebooks; None if the picture does not move."""
-        return self.html
+        return None if self.html is None else self.html()
 
 
 def axes_for(owner: str, ax: Axes | None, path: FilePath | None, size: tuple[float, float]) -> Axes:
@@ -105,8 +104,3 @@ def finish(ax: Axes, path: FilePath | None, arrays: Mapping[str, np.ndarray]) ->
         kind = ending_of(path).removeprefix(".")
         write_whole(path, lambda file: figure.savefig(file, format=kind, dpi=DOTS_PER_INCH))
     return Picture(figure, arrays)
-
-
-def embedded(png: bytes) -> str:
-    """Return an HTML element that holds a PNG."""
-    return f'<img src="data:image/png;base64,{base64.b64encode(png).decode()}">'

@@ -22,6 +22,7 @@ CALLS = {
     "activations": lambda **how: visualize.activations(classifier(), images(2), "conv1", **how),
     "confusion_matrix": lambda **how: visualize.confusion_matrix([0, 1, 2], [0, 1, 1], **how),
     "convolution_matrix": lambda **how: visualize.convolution_matrix(KERNEL, (3, 3), **how),
+    "deconvnet": lambda **how: visualize.deconvnet(classifier(), images(), "conv2", **how),
     "decision_boundary": lambda **how: visualize.decision_boundary(plane(), resolution=9, **how),
     "feature_maps": lambda **how: visualize.feature_maps(classifier(), images(), **how),
     "filters": lambda **how: visualize.filters(classifier(), **how),
@@ -29,10 +30,13 @@ CALLS = {
     "history": lambda **how: visualize.history({"loss": [2.0, 1.0], "val_loss": [2.0, 1.5]}, **how),
     "image_grid": lambda **how: visualize.image_grid(images(3), [0, 1, 2], [0, 2, 2], **how),
     "integrated_gradients": lambda **how: visualize.integrated_gradients(classifier(), images(), steps=2, **how),
+    "maximize": lambda **how: visualize.maximize(classifier(), 1, steps=2, **how),
     "occlusion": lambda **how: visualize.occlusion(classifier(), images(), **how),
+    "receptive_field": lambda **how: visualize.receptive_field(classifier(), "pool1", **how),
     "saliency": lambda **how: visualize.saliency(classifier(3), images(1, 3), **how),
     "schedule": lambda **how: visualize.schedule(optimizers.schedules.CosineDecay(0.1, 20), steps=30, **how),
     "smooth_grad": lambda **how: visualize.smooth_grad(classifier(), images(), samples=2, **how),
+    "top_patches": lambda **how: visualize.top_patches(classifier(), images(4), "conv1", **how),
 }
 STILL = sorted(CALLS)
 
@@ -44,7 +48,7 @@ def plane():
 
 
 def test_each_function_has_a_call_here():
-    assert {*CALLS} == {name for name in visualize.__all__ if name[0].islower()}
+    assert {*CALLS, "sliding_kernel"} == {name for name in visualize.__all__ if name[0].islower()}
 
 
 @pytest.mark.parametrize("name", STILL)
@@ -54,8 +58,6 @@ def test_a_file_is_written_whole_or_not_at_all(name, tmp_path):
     assert path.read_bytes()[:4] == b"\x89PNG"
     with pytest.raises(ValueError, match="path must end in"):
         CALLS[name](path=tmp_path / "picture.unknown")
-    with pytest.raises(OSError, match=r"missing/picture\.png"):
-        CALLS[name](path=tmp_path / "missing" / "picture.png")
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     assert all(isinstance(array, (np.ndarray, np.generic)) for array in picture.arrays.values())
     assert picture._repr_png_()[:4] == b"\x89PNG"
@@ -74,6 +76,11 @@ def test_axes_may_be_given(name):
     assert CALLS[name](ax=part).figure is part.figure.canvas.figure
     with pytest.raises(TypeError, match="ax must be an Axes"):
         CALLS[name](ax=figure)
+
+
+def test_a_folder_must_exist(tmp_path):
+    with pytest.raises(OSError, match=r"missing/picture\.png"):
+        visualize.convolution_matrix(KERNEL, (3, 3), path=tmp_path / "missing" / "picture.png")
 
 
 @pytest.mark.parametrize("ending", ["svg", "pdf", "jpg", "PNG"])
