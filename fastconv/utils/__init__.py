@@ -7,10 +7,13 @@ from fastconv.serialization import (
     get_registered_object,
     register_keras_serializable,
 )
+from fastconv.utils.checked_gradient import check_gradient
 from fastconv.utils.convolution_matrix import convolution_matrix
 from fastconv.utils.dataset import Dataset, split_dataset
 from fastconv.utils.download import get_file
+from fastconv.utils.explained_gradient import explain_gradient
 from fastconv.utils.filters import FILTERS, filter_image
+from fastconv.utils.gradient_graph import GradientGraph, GradientNode
 from fastconv.utils.image import array_to_img, image_dataset_from_directory, img_to_array, load_img, save_img
 from fastconv.utils.layer_counts import LayerCounts
 from fastconv.utils.model_graph import get_source_inputs
@@ -32,6 +35,8 @@ __all__ = [
     "FILTERS",
     "CustomObjectScope",
     "Dataset",
+    "GradientGraph",
+    "GradientNode",
     "LayerCounts",
     "Profile",
     "ProfiledStep",
@@ -39,9 +44,11 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "check_gradient",
     "clear_session",
     "convolution_matrix",
     "custom_object_scope",
+    "explain_gradient",
     "filter_image",
     "get_custom_objects",
     "get_file",

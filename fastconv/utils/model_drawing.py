@@ -49,7 +49,10 @@ class Place:
     y: float = 0.0
 
 
-def draw(rows: Sequence[tuple[Box, list[list[str]]]], path: str, kind: str, rankdir: str, dpi: int) -> None:
+Rows = Sequence[tuple[Box, list[list[str]]]]  # boxes, each after its sources, with lines of text; a line has cells
+
+
+def draw(rows: Rows, path: str, kind: str, rankdir: str, dpi: int, owner: str = "plot_model") -> None:
     """Draw boxes and arrows into a file.
 
     Args:
@@ -58,20 +61,28 @@ def draw(rows: Sequence[tuple[Box, list[list[str]]]], path: str, kind: str, rank
         kind: its format: png, svg, pdf, or another format of Matplotlib.
         rankdir: the direction of the layers: "TB" (top to bottom), "BT", "LR" or "RL".
         dpi: dots per inch.
+        owner: the name of the function for error messages.
 
     Raises:
         ImportError: Matplotlib is not installed.
         ValueError: the direction or format is unknown.
     """
-    figure_class = _figure_class()
-    if rankdir not in ("TB", "BT", "LR", "RL"):
-        raise ValueError(f"plot_model: rankdir must be 'TB', 'BT', 'LR' or 'RL'. Received: rankdir={rankdir!r}")
-    kinds = figure_class().canvas.get_supported_filetypes()
+    kinds = _figure_class(owner)().canvas.get_supported_filetypes()
     if kind not in kinds:
         raise ValueError(
-            f"plot_model: to_file must end in .dot, .{', .'.join(sorted(kinds))}; other endings need Graphviz, whose "
+            f"{owner}: to_file must end in .dot, .{', .'.join(sorted(kinds))}; other endings need Graphviz, whose "
             f"program 'dot' is not installed. Received: to_file={path!r}"
         )
+    figure = figure_of(rows, rankdir, owner)
+    density = min(dpi, MAX_PIXELS / max(figure.get_size_inches()))
+    write_whole(path, lambda file: figure.savefig(file, format=kind, dpi=density))
+
+
+def figure_of(rows: Rows, rankdir: str, owner: str) -> Any:
+    """Return a figure of Matplotlib with boxes and arrows; arguments and errors as for `draw`."""
+    figure_class = _figure_class(owner)
+    if rankdir not in ("TB", "BT", "LR", "RL"):
+        raise ValueError(f"{owner}: rankdir must be 'TB', 'BT', 'LR' or 'RL'. Received: rankdir={rankdir!r}")
     across = rankdir in ("LR", "RL")
     layers = _in_layers(rows, across)
     _order(layers)
@@ -84,19 +95,18 @@ def draw(rows: Sequence[tuple[Box, list[list[str]]]], path: str, kind: str, rank
     for place in places:
         _draw_arrows(axes, place, across)
         _draw_box(axes, place)
-    density = min(dpi, MAX_PIXELS / max(width, height))
-    write_whole(path, lambda file: figure.savefig(file, format=kind, dpi=density))
+    return figure
 
 
-def _figure_class() -> Any:
+def _figure_class(owner: str) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("Pictures of models need Matplotlib: pip install fastconv[plot]") from error
+        raise ImportError(f"{owner}: pictures need Matplotlib: pip install fastconv[plot]") from error
     return Figure
 
 
-def _in_layers(rows: Sequence[tuple[Box, list[list[str]]]], across: bool) -> list[list[Place]]:
+def _in_layers(rows: Rows, across: bool) -> list[list[Place]]:
     """Return the places of all boxes and of the bends of their arrows, as a list per layer."""
     made: dict[str, Place] = {}
     layers: dict[int, list[Place]] = defaultdict(list)
