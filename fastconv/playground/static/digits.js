@@ -5,6 +5,7 @@ import { drawChart } from "./curves.js";
 import { LayerView } from "./layer.js";
 import { Pad } from "./pad.js";
 import { ink, make, paintMap, peak, short, signed, textOn } from "./pixels.js";
+import { Turns } from "./turns.js";
 
 const TITLES = {
   input: "Input",
@@ -24,8 +25,8 @@ const element = (name) => document.getElementById(`digits-${name}`);
 
 class Digits {
   constructor(panel, connection) {
-    Object.assign(this, { panel, connection, busy: false, later: null, net: null });
-    this.pad = new Pad(element("pad"), (strokes) => this.ask("draw", { strokes }), (context, side) => this.drawScan(context, side));
+    Object.assign(this, { connection, turns: new Turns(connection), net: null });
+    this.pad = new Pad(element("pad"), (strokes) => this.turns.ask("draw", { strokes }), (context, side) => this.drawScan(context, side));
     this.pad.drawOver = (context, side) => this.drawField(context, side);
     this.computation = new Computation(element("pixel"), TITLES);
     this.listen();
@@ -43,7 +44,7 @@ class Digits {
     on("earlier", () => this.showScan(-1));
     on("next", () => this.showScan(1));
     on("mistake", () => this.look("mistake"));
-    on("close", () => this.ask("select", { layer: null }));
+    on("close", () => this.turns.ask("select", { layer: null }));
     element("kind").onchange = element("rate").onchange = () => this.reset();
     element("class").onchange = (event) => this.chooseClass(event.target.value);
     new ResizeObserver(() => this.fit()).observe(element("layers"));
@@ -55,7 +56,7 @@ class Digits {
 
   look(type, fields) {
     this.pad.forget();
-    this.ask(type, fields);
+    this.turns.ask(type, fields);
   }
 
   showScan(step) {
@@ -64,23 +65,7 @@ class Digits {
   }
 
   chooseClass(value) {
-    this.ask("gradient", { class: value === "" ? null : Number(value) });
-  }
-
-  // Sends a message that changes the picture. While an answer is on its way, only the latest of each type waits.
-  ask(type, fields = {}) {
-    if (this.busy) this.later = { ...this.later, [type]: fields };
-    else this.connection.send(type, fields);
-    this.busy = true;
-  }
-
-  answered() {
-    const [type] = Object.keys(this.later ?? {});
-    this.busy = false;
-    if (!type) return;
-    const fields = this.later[type];
-    delete this.later[type];
-    this.ask(type, fields);
+    this.turns.ask("gradient", { class: value === "" ? null : Number(value) });
   }
 
   // ---- messages of the server ----------------------------------------------------------------------------------------
@@ -89,14 +74,14 @@ class Digits {
     const { type } = message;
     if (type === "playing") this.showPlaying(message.playing);
     else if (type === "frame") this.showFrame(message);
-    else if (type === "error") this.answered();
+    else if (type === "error") this.turns.answered();
     else this.showPicture(message);
   }
 
   showPicture(message) {
     if (message.type === "state") this.begin(message);
     this.paint(message);
-    this.answered();
+    this.turns.answered();
   }
 
   begin(state) {
@@ -151,7 +136,7 @@ class Digits {
   }
 
   select(layer, channel, row, column) {
-    this.ask("select", { layer, channel, row, column });
+    this.turns.ask("select", { layer, channel, row, column });
   }
 
   paint(message) {
@@ -291,8 +276,7 @@ class Digits {
   }
 
   reconnected() {
-    this.busy = false;
-    this.later = null;
+    this.turns.reset();
     this.connection.send("state");
   }
 }

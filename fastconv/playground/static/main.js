@@ -40,9 +40,12 @@ class Connection {
   }
 
   receive(message) {
-    if (message.type === "session") this.begin(message.key);
-    else if (message.type === "error") showError(message.message);
-    else opened[message.tab]?.receive(message);
+    if (message.type === "session") {
+      this.begin(message.key);
+    } else {
+      if (message.type === "error") showError(message.message);
+      opened[message.tab]?.receive(message);
+    }
   }
 
   begin(key) {
