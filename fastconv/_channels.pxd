@@ -9,6 +9,7 @@ from libc.string cimport memcpy
 
 from fastconv._arrays cimport BLOCK
 from fastconv._core cimport MAXIMUM, SUM, reduction
+from fastconv._shares cimport even_block
 
 cdef enum:
     WIDTH = 64         # floats: narrower rows are processed several at a time
@@ -44,6 +45,13 @@ cdef inline Grid grid_with(int64_t size, int64_t channels, int64_t copies, int64
     g.full_blocks = (g.rows + g.height - 1) // g.height * g.strips
     g.blocks = g.full_blocks + (g.rest > 0)
     return g
+
+
+cdef inline void share_rows(Grid *g, int64_t threads) noexcept nogil:
+    """Cut the rows of a grid, whose blocks are not summed, into as many blocks for each thread."""
+    g.height = even_block(g.rows, g.height, 1, threads)
+    g.full_blocks = (g.rows + g.height - 1) // g.height * g.strips
+    g.blocks = g.full_blocks + (g.rest > 0)
 
 
 cdef inline Block block_of(const Grid *g, int64_t k) noexcept nogil:

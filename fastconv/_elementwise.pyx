@@ -9,14 +9,18 @@ from libc.math cimport ceil
 from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 
 from fastconv._arrays cimport BLOCK, EXPONENTIAL, PLAIN, data, floats, past_caches
-from fastconv._channels cimport Block, Grid, block_of, grid_of, repeat
+from fastconv._channels cimport Block, Grid, block_of, grid_of, repeat, share_rows
 from fastconv._core cimport (
     BINARY_FUNCTIONS, UNARY_FUNCTIONS, UPDATE_RULES, UPDATE_STATES, binary_function, borrow_scratch, give_scratch_back,
     kernel_table, run_phases, run_tasks, task_phase, threads_for, tiles, unary_function, update_rule,
 )
 from fastconv._geometry cimport ceil_div
+from fastconv._shares cimport even_block
 
 cnp.import_array()
+
+cdef enum:
+    UNIT = 1024        # floats: tiles compute all of a block but the end of the array in full vectors
 
 
 # ---- arrays of equal sizes -------------------------------------------------------------------------------------------
@@ -25,13 +29,13 @@ ctypedef void (*stream_tile)(const Stream *s) noexcept nogil
 
 
 cdef struct Stream:
-    # y[i] := f(x[i]) or f(x[i], other[i]) for all i < n, or for the BLOCK elements of a task, which begin at `first`
+    # y[i] := f(x[i]) or f(x[i], other[i]) for all i < n, or for the `block` elements of a task, which begin at `first`
     stream_tile run
     const kernel_table *tile
     float *y
     const float *x
     const float *other
-    int64_t first, n
+    int64_t first, n, block
     bint nontemporal
     int activation                         # activate
     float alpha
@@ -57,8 +61,8 @@ cdef Stream stream(y, x, other=None) except *:
 cdef void run_block(const void *work, int64_t task, char *scratch) noexcept nogil:
     """Run the tile on the block of a task."""
     cdef Stream s = (<const Stream *> work)[0]
-    s.first = task * BLOCK
-    s.n = min(BLOCK, s.n - s.first)
+    s.first = task * s.block
+    s.n = min(s.block, s.n - s.first)
     s.y += s.first
     s.x += s.first
     if s.other != NULL:
@@ -67,9 +71,11 @@ cdef void run_block(const void *work, int64_t task, char *scratch) noexcept nogi
 
 
 cdef void run(stream_tile tile, Stream *s, double cost) noexcept:
+    cdef int threads = threads_for(cost * s.n)
     s.run = tile
+    s.block = even_block(s.n, BLOCK, UNIT, threads)
     with nogil:
-        run_tasks(run_block, s, sizeof(Stream), ceil_div(s.n, BLOCK), threads_for(cost * s.n), NULL, 0)
+        run_tasks(run_block, s, sizeof(Stream), ceil_div(s.n, s.block), threads, NULL, 0)
 
 
 cdef void activate_tile(const Stream *s) noexcept nogil:
@@ -160,13 +166,14 @@ cdef struct Broadcast:
     float *z
     const float *array
     const float *vector
-    float *wide                            # the vector, repeated
+    const float *wide                      # the vector, or `repeated` if rows of the grid have several copies
+    float *repeated
     bint vector_first, nontemporal
 
 
 cdef void repeat_vector(const void *work, int64_t task, char *scratch) noexcept nogil:
     cdef const Broadcast *s = <const Broadcast *> work
-    repeat(s.wide, s.vector, s.grid.channels, &s.grid)
+    repeat(s.repeated, s.vector, s.grid.channels, &s.grid)
 
 
 cdef void broadcast_block(const void *work, int64_t k, char *scratch) noexcept nogil:
@@ -184,6 +191,7 @@ cdef void broadcast(const binary_function *function, z, array, vector, bint vect
     """z := function(array, vector), or function(vector, array) if the vector is first."""
     cdef Broadcast s
     cdef int64_t n = z.size
+    cdef int threads = threads_for(PLAIN * n)
     s.function = function
     s.grid = grid_of(n, vector.size, INT64_MAX)
     s.z = floats(z, n)
@@ -191,11 +199,17 @@ cdef void broadcast(const binary_function *function, z, array, vector, bint vect
     s.vector = floats(vector, s.grid.channels)
     s.vector_first = vector_first
     s.nontemporal = past_caches(s.z, n, s.grid.width)
-    s.wide = <float *> borrow_scratch(s.grid.width * sizeof(float))
+    share_rows(&s.grid, threads)
     cdef task_phase *phases = [task_phase(repeat_vector, 1), task_phase(broadcast_block, s.grid.blocks)]
+    if s.grid.copies == 1:
+        s.wide = s.vector
+        with nogil:
+            run_phases(phases + 1, 1, &s, sizeof(Broadcast), threads, NULL, 0)
+        return
+    s.wide = s.repeated = <float *> borrow_scratch(s.grid.width * sizeof(float))
     with nogil:
-        run_phases(phases, 2, &s, sizeof(Broadcast), threads_for(PLAIN * n), NULL, 0)
-    give_scratch_back(s.wide)
+        run_phases(phases, 2, &s, sizeof(Broadcast), threads, NULL, 0)
+    give_scratch_back(s.repeated)
 
 
 UNARY = {tiles().f32_unary[i].name.decode(): i for i in range(UNARY_FUNCTIONS)}
@@ -218,18 +232,18 @@ def elementwise(str function, z, x, y=None) -> None:
 # ---- optimizers ------------------------------------------------------------------------------------------------------
 
 cdef struct Update:
-    # (w, states..) := a step of the rule from (w, dw, states..), for n elements. A task computes BLOCK of them.
+    # (w, states..) := a step of the rule from (w, dw, states..), for n elements. A task computes `block` of them.
     const update_rule *rule
     float *new[UPDATE_STATES + 1]
     const float *old[UPDATE_STATES + 2]
-    int64_t n
+    int64_t n, block
     const float *scalars                   # numbers that change from step to step,
     float constants[4]                     # and numbers that do not
 
 
 cdef void update_block(const void *work, int64_t task, char *scratch) noexcept nogil:
     cdef const Update *u = <const Update *> work
-    cdef int64_t i = task * BLOCK
+    cdef int64_t i = task * u.block
     cdef float *new[UPDATE_STATES + 1]
     cdef const float *old[UPDATE_STATES + 2]
     cdef int k
@@ -237,7 +251,7 @@ cdef void update_block(const void *work, int64_t task, char *scratch) noexcept n
         new[k] = u.new[k] + i
     for k in range(u.rule.states + 2):
         old[k] = u.old[k] + i
-    u.rule.run(new, old, min(BLOCK, u.n - i), u.scalars, u.constants)
+    u.rule.run(new, old, min(u.block, u.n - i), u.scalars, u.constants)
 
 
 UPDATES = {tiles().f32_update[i].name.decode(): i for i in range(UPDATE_RULES)}
@@ -258,7 +272,7 @@ def update(str name, tuple new, tuple old, scalars, tuple constants) -> None:
         u.new[k] = floats(new[k], u.n)
     for k in range(u.rule.states + 2):
         u.old[k] = floats(old[k], u.n)
+    cdef int threads = threads_for((u.rule.states + 1) * PLAIN * u.n)
+    u.block = even_block(u.n, BLOCK, UNIT, threads)
     with nogil:
-        run_tasks(
-            update_block, &u, sizeof(Update), ceil_div(u.n, BLOCK), threads_for((u.rule.states + 1) * PLAIN * u.n),
-            NULL, 0)
+        run_tasks(update_block, &u, sizeof(Update), ceil_div(u.n, u.block), threads, NULL, 0)

@@ -9,6 +9,15 @@ cdef enum:
     GAIN = 20                              # less than 1/20 of the time does not repay other sizes of tasks
 
 
+cdef inline int64_t even_block(int64_t n, int64_t most, int64_t unit, int64_t threads) noexcept nogil:
+    """Return the size of a task, of at most `most`, if each of n elements takes as long: threads have equally many.
+
+    Sizes are multiples of `unit`, which divides `most`.
+    """
+    cdef int64_t tasks = ceil_div(max(ceil_div(n, most), 1), threads) * threads
+    return max(ceil_div(ceil_div(n, tasks), unit), 1) * unit
+
+
 cdef struct Side:
     # An axis of the work: `size` units, of which a task takes at most `most`. For each unit of the other axis, a task
     # also prepares data, which takes as long as `extra` units.

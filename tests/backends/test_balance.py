@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import fastconv._core as _core
+import fastconv._elementwise as _elementwise
 import fastconv.ops as ops
 from fastconv.backends.balance import Phase, balance, phases_of
 from fastconv.backends.cpu.backend import Cpu
@@ -52,6 +53,15 @@ def test_tasks_for_other_threads_are_counted_but_not_computed(threads):
     np.testing.assert_array_equal(y, 1.0)
     assert phases_of(lambda: Cpu().conv(x, w, convolution=c, out=y))[0].threads == 1
     np.testing.assert_array_equal(y, 25.0 * 64)
+
+
+@pytest.mark.parametrize("shape", [(), (200,)])
+def test_single_elements_are_cut_for_the_number_of_threads(shape):
+    x, y = np.ones((5000, 200), np.float32), np.ones(shape or (5000, 200), np.float32)
+    for threads in (2, 3, 7, 16):
+        (phase,) = phases_of(lambda: _elementwise.elementwise("add", np.empty_like(x), x, y), threads)
+        assert phase.threads == threads
+        assert phase.balance > 0.9
 
 
 def test_work_that_is_not_worth_threads_is_offered_one():

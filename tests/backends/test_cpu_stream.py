@@ -67,13 +67,14 @@ def test_arrays_of_several_blocks(rng, case):
 
 
 @EVERY_CASE
-def test_same_bits_at_any_number_of_threads(threads, rng, case):
-    arrays = CASES[case][1](rng, 9001, 47)
+@pytest.mark.parametrize("channels", [47, 12])
+def test_same_bits_at_any_number_of_threads(threads, rng, case, channels):
+    arrays = CASES[case][1](rng, 9001, channels)
     results = []
-    for n in (1, 2, 7):
+    for n in (1, 2, 7, 8):
         threads(n)
         results.append([r.tobytes() for r in run(cpu, case, arrays)])
-    assert results[0] == results[1] == results[2]
+    assert all(result == results[0] for result in results)
 
 
 def test_several_python_threads_at_once(threads, rng):
