@@ -10,6 +10,7 @@ from fastconv.applications import (
     resnet,
     resnet50,
     resnet_v2,
+    single_shot,
     vgg16,
     vgg19,
     xception,
@@ -34,6 +35,7 @@ from fastconv.applications.mobilenet_v2 import MobileNetV2
 from fastconv.applications.pattern_nets import pattern
 from fastconv.applications.resnet import ResNet50, ResNet101, ResNet152
 from fastconv.applications.resnet_v2 import ResNet50V2, ResNet101V2, ResNet152V2
+from fastconv.applications.single_shot import SingleShotDetector
 from fastconv.applications.unet import UNet
 from fastconv.applications.vgg16 import VGG16
 from fastconv.applications.vgg19 import VGG19
@@ -66,6 +68,7 @@ __all__ = [
     "ResNet101V2",
     "ResNet152",
     "ResNet152V2",
+    "SingleShotDetector",
     "UNet",
     "Xception",
     "densenet",
@@ -78,6 +81,7 @@ __all__ = [
     "resnet",
     "resnet50",
     "resnet_v2",
+    "single_shot",
     "vgg16",
     "vgg19",
     "xception",

@@ -50,7 +50,7 @@ def convolution(x: KerasTensor, filters: int, size: int, stride: int, name: str)
     x = layers.Conv2D(
         filters, size, stride, padding=padding, use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
     )(x)
-    return normalize(x, f"{name}_bn", epsilon=1e-5)
+    return normalize(x, f"{name}_bn", epsilon=1e-5, momentum=0.9)
 
 
 def basic_block(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:
