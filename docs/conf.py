@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -23,7 +24,12 @@ html_copy_source = False
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
-nb_execution_mode = "off"
+
+# Pages with `file_format: mystnb` run when the documentation is built; an error in their code ends the build.
+nb_execution_mode = "force"
+nb_execution_timeout = 300  # seconds for a cell
+nb_execution_raise_on_error = True
+os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # kernels show figures, whatever the caller set
 
 default_role = "code"  # docstrings write names as `Conv2D`
 napoleon_google_docstring = True

@@ -13,6 +13,7 @@ from fastconv.visualize.arguments import as_numbers
 from fastconv.visualize.drawing import show_map
 from fastconv.visualize.picture import Axes, Picture, axes_for, finish
 
+WIDTH = 7  # inches
 MOST_NUMBERS = 400  # entries up to which they have their numbers
 
 
@@ -52,8 +53,9 @@ def convolution_matrix(
     array = as_numbers("convolution_matrix", "kernel", kernel)
     array = array[:, :, None, None] if array.ndim == 2 else array
     shape = (*input_shape, 1) if len(tuple(input_shape)) == 2 else tuple(input_shape)
-    ax = axes_for("convolution_matrix", ax, path, (7, 5))
     matrix = matrix_of(array, shape, strides, padding, dilation_rate, data_format="channels_last")
+    height = min(max(WIDTH * matrix.shape[0] / matrix.shape[1], 1.0), WIDTH)
+    ax = axes_for("convolution_matrix", ax, path, (WIDTH, height + 0.6))
     draw_matrix(ax, matrix)
     return finish(ax, path, {"matrix": matrix})
 

@@ -41,8 +41,8 @@ def filters(model: AnyModel, layer: Any = None, ax: Axes | None = None, path: Fi
         >>> visualize.filters(model)
         Picture(filters=(6, 3, 3, 1))
     """
-    ax = axes_for("filters", ax, path, (6, 6))
     kernels = _filters_of(network_of("filters", model), layer)
+    ax = axes_for("filters", ax, path, (6, 5))
     draw_filters(ax, kernels)
     return finish(ax, path, {"filters": kernels})
 
