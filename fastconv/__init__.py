@@ -56,6 +56,7 @@ _hooks.register("config_to_keras", "fastconv.saving.keras.to_keras:config_to_ker
 _hooks.register("count_layers", "fastconv.models.counting:count_layers")
 _hooks.register("from_keras", "fastconv.saving.keras.from_keras:from_keras")
 _hooks.register("functional_class", "fastconv.models.functional_subclass:functional_class")
+_hooks.register("history_html", "fastconv.visualize.notebook:history_html")
 _hooks.register("json_of", "fastconv.saving.keras.to_keras:json_of")
 _hooks.register("load_model", "fastconv.saving.formats:load_model")
 _hooks.register("load_weights", "fastconv.saving.formats:load_weights")

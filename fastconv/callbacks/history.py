@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import fastconv.engine.hooks as hooks
 from fastconv.callbacks.callback import Callback, Logs
 from fastconv.utils.progbar import Progbar
 
@@ -40,6 +41,11 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value.tolist() if hasattr(value, "tolist") else value)
+
+    def _repr_html_(self) -> str:
+        """Return the learning curves for notebooks, or a table of the epochs if Matplotlib is not installed."""
+        html: str = hooks.find("history_html")(self)
+        return html
 
 
 class ProgbarLogger(Callback):

@@ -19,6 +19,7 @@ from fastconv.layers.construction import for_constructor
 from fastconv.models.constructors import is_functional, takes_inputs_and_outputs
 from fastconv.models.profiling import profile_model
 from fastconv.models.summary import print_summary
+from fastconv.models.summary_html import summary_html
 from fastconv.models.training import Trainer
 from fastconv.serialization import custom_object_scope, is_of_this_package, warning_of_lambdas
 from fastconv.typing import Config, ShapeLike, Tree
@@ -293,6 +294,10 @@ class Model(Trainer):
             [(('conv', 'relu'), 'conv', 7776)]
         """
         return profile_model(self, (x, y, sample_weight), mode, passes, verbose)
+
+    def _repr_html_(self) -> str:
+        """Return the table of `summary` for notebooks."""
+        return summary_html(self)
 
     def save(self, filepath: FilePath, overwrite: bool = True, zipped: bool | None = None) -> None:
         """Save the configuration, the weights and the state of the optimizer to a file, completely or not at all.

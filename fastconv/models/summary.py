@@ -34,6 +34,22 @@ def print_summary(
     """Print the table of `Model.summary`, with columns for `counts` if they are given, then the numbers of weights."""
     line_length = optional(as_integer, "summary", "line_length", line_length, 1, MOST_CHARACTERS)
     print_line = print_fn or print
+    table = summary_table(model, expand_nested, show_trainable, layer_range, counts)
+    print_line(f'Model: "{model.name}"')
+    for line in table.lines(line_length, positions):
+        print_line(line)
+    for line in totals(model):
+        print_line(f" {line}")
+
+
+def summary_table(
+    model: AnyModel,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
+    counts: Sequence[LayerCounts] | None = None,
+) -> Table:
+    """Return the table of the layers of a model."""
     nodes = getattr(model, "_nodes", ())
     nodes_of: dict[Any, list[Any]] = {}
     for node in nodes:
@@ -42,11 +58,15 @@ def print_summary(
     table = Table(is_branched, show_trainable, counts)
     for layer in in_range(model.layers, layer_range):
         table.add(layer, nodes_of.get(layer, []), expand_nested)
-    print_line(f'Model: "{model.name}"')
-    for line in table.lines(line_length, positions):
-        print_line(line)
-    for label, variables in _totals(model).items():
-        print_line(f" {label} params: {sum(v.size for v in variables):,} ({_bytes(variables)})")
+    return table
+
+
+def totals(model: AnyModel) -> list[str]:
+    """Return the lines with the numbers of weights."""
+    return [
+        f"{label} params: {sum(v.size for v in variables):,} ({_bytes(variables)})"
+        for label, variables in _totals(model).items()
+    ]
 
 
 def in_range(layers: list[Any], layer_range: Sequence[str] | None) -> list[Any]:

@@ -59,6 +59,12 @@ class Profile:
         parts = [step_table(self.rows), kind_table(self.kinds), self._totals(), NOTE.format(passes=self.passes)]
         return "\n\n".join(parts)
 
+    def _repr_html_(self) -> str:
+        """Return the tables for notebooks."""
+        from html import escape  # when a notebook asks, to keep the import of fastconv fast
+
+        return f"<pre>{escape(str(self))}</pre>"
+
     def __repr__(self) -> str:
         return f"<Profile {self.name}: {len(self.rows)} steps, {self.seconds * 1e3:.3f} ms>"
 
