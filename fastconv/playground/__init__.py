@@ -15,6 +15,7 @@ to the tab on the server. A tab that trains sends "drawn" after it has drawn a f
 file of its name.
 """
 
+from fastconv.playground.notebook import show
 from fastconv.playground.server import serve
 
-__all__ = ["serve"]
+__all__ = ["serve", "show"]

@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         serve(options.host, options.port, not options.no_browser)
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, ValueError) as error:
         sys.exit(str(error))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from typing import Any
 
@@ -23,7 +22,7 @@ def integer(name: str, value: Any, least: int, most: int) -> int:
 
 def number(name: str, value: Any, least: float, most: float) -> float:
     """Return a finite number between `least` and `most`."""
-    if type(value) not in (int, float) or not math.isfinite(value) or not least <= value <= most:
+    if type(value) not in (int, float) or not least <= value <= most:
         raise ValueError(f"{name}: a number from {least:g} to {most:g} is expected. Received: {_shown(value)}")
     return float(value)
 

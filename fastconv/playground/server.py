@@ -11,7 +11,7 @@ import threading
 import webbrowser
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from fastconv.playground.digits import Digits
 from fastconv.playground.filters import Filters
@@ -45,7 +45,8 @@ class Door:
     """Decides which requests may pass.
 
     A request must name the server as its host, which sites with a rebound domain name cannot, and a WebSocket must be
-    opened by a page of this server. If other machines can reach the server, the page and its WebSocket need the token.
+    opened by a page of this server. If other machines can reach the server, the page and its WebSocket need the
+    token.
     """
 
     def __init__(self, host: str, token: str) -> None:
@@ -54,15 +55,23 @@ class Door:
 
     def accepts_host(self, host: str) -> bool:
         """True if the header "Host" names this server."""
-        return not self.local or urlsplit(f"//{host}").hostname in LOCAL
+        return not self.local or _split(f"//{host}").hostname in LOCAL
 
     def accepts_origin(self, origin: str, host: str) -> bool:
         """True if the header "Origin" of a WebSocket names a page of this server."""
-        return urlsplit(origin).netloc == host != ""
+        return _split(origin).netloc == host != ""
 
     def accepts_token(self, token: str) -> bool:
         """True if no token is needed or `token` is right."""
         return not self.token or hmac.compare_digest(token.encode(), self.token.encode())
+
+
+def _split(url: str) -> SplitResult:
+    """Return the parts of a URL, all empty if it is not well formed."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def application(door: Door, sessions: Sessions) -> Any:
@@ -191,6 +200,7 @@ class Server:
     Raises:
         ImportError: if the extra `playground` is not installed.
         OSError: if the port is taken.
+        ValueError: if the port is no integer from 0 to 65535.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int | None = None) -> None:
@@ -245,6 +255,8 @@ def _uvicorn() -> Any:
 
 def _listen(host: str, port: int | None) -> socket.socket:
     """Return a socket that listens on a port, or on any port if `port` is None and 8765 is taken."""
+    if port is not None and not 0 <= port < 65536:
+        raise ValueError(f"playground: a port is an integer from 0 to 65535. Received: {port}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, PORT if port is None else port), family=family)
@@ -274,6 +286,11 @@ def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = True
     Raises:
         ImportError: if the extra `playground` is not installed.
         OSError: if the port is taken.
+        ValueError: if the port is no integer from 0 to 65535.
+
+    Example:
+        >>> from fastconv import playground
+        >>> playground.serve()  # doctest: +SKIP
     """
     server = Server(host, port)
     print(f"The playground of fastconv is at {server.url} (Ctrl-C ends it)", flush=True)

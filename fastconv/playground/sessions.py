@@ -15,10 +15,11 @@ Tabs = tuple[type[Tab], ...]
 class Session:
     """The tabs of one student. They outlive a lost connection, so that a page that is loaded again finds them."""
 
-    def __init__(self, tabs: Tabs) -> None:
+    def __init__(self, tabs: Tabs, clock: Callable[[], float]) -> None:
         self.key = secrets.token_urlsafe(16)
         self.send: Push | None = None  # None while no page is connected
-        self.left = time.monotonic()
+        self._clock = clock
+        self.left = clock()
         self.tabs = {tab.name: tab(self._push) for tab in tabs}
 
     def _push(self, message: Message) -> None:
@@ -30,7 +31,7 @@ class Session:
         """Let the tab that a message names answer it; errors of the message are answers too."""
         name = message.fields.get("tab")
         try:
-            if name not in self.tabs:
+            if not isinstance(name, str) or name not in self.tabs:
                 raise ValueError(f"tab: one of {', '.join(self.tabs)} is expected. Received: {str(name)[:60]!r}")
             self.tabs[name].answer(message)
         except ValueError as error:
@@ -42,7 +43,7 @@ class Session:
 
     def leave(self) -> None:
         """Note that the page is no longer connected."""
-        self.send, self.left = None, time.monotonic()
+        self.send, self.left = None, self._clock()
 
     def close(self) -> None:
         """Stop the work of all tabs."""
@@ -90,7 +91,7 @@ class Sessions:
             if not waiting:
                 return None
             self._end(min(waiting, key=lambda session: session.left))
-        session = Session(self._tabs)
+        session = Session(self._tabs, self._clock)
         self._sessions[session.key] = session
         return session
 
