@@ -71,7 +71,11 @@ class Digits(TrainingTab):
     # ---- messages ----------------------------------------------------------------------------------------------------
 
     def state(self, message: Message) -> Message:
-        """Return the whole state, which the page asks for when it opens the tab."""
+        """Pause, and return the whole state, which the page asks for when it opens the tab.
+
+        A page that was loaded again will not answer the frames that the former page has received.
+        """
+        self.pause()
         net = self._started()
         picture = self._picture()
         before = {f"before/{name}": kernel for name, kernel in self._before.items()}

@@ -102,6 +102,18 @@ def test_keys_move_the_pixel(cnn):
     cnn.wait_for_function("() => document.querySelector('#digits-pixel h3').textContent === 'Dense 2: number 1'")
 
 
+def test_the_computation_can_be_used_while_the_net_trains(cnn):
+    cnn.click("#digits-conv2", position={"x": 20, "y": 20})
+    cnn.wait_for_selector(".channel")
+    cnn.click("#digits-play")
+    cnn.wait_for_function("() => document.querySelector('#digits-play').textContent === 'Pause'")
+    cnn.locator(".channel >> nth=5").dispatch_event("pointerdown")
+    cnn.wait_for_function("() => document.querySelectorAll('.channel')[5].ariaPressed === 'true'")
+    total = cnn.text_content("#digits-pixel .total")
+    cnn.wait_for_function("total => document.querySelector('#digits-pixel .total').textContent !== total", arg=total)
+    assert cnn.evaluate("document.activeElement.value") == "5"
+
+
 def test_the_gradient_of_a_class_flows_back(cnn):
     activations = pixels(cnn, "#digits-input")
     cnn.select_option("#digits-class", "5")
@@ -155,6 +167,19 @@ def test_training_stops_when_another_tab_is_shown(cnn):
     cnn.click("#tab-filters")
     cnn.click("#tab-digits")
     cnn.wait_for_function("() => document.querySelector('#digits-play').textContent === 'Train'")
+
+
+def test_a_page_that_is_loaded_again_finds_its_net(cnn):
+    cnn.click("#digits-play")
+    cnn.wait_for_function("() => !document.querySelector('#digits-passes').textContent.startsWith('Step 0,')")
+    cnn.reload()
+    cnn.wait_for_selector("#digits-conv1")
+    step = int(cnn.text_content("#digits-passes").split()[1].rstrip(","))
+    assert step > 0
+    cnn.click("#digits-play")
+    cnn.wait_for_function(
+        f"() => parseInt(document.querySelector('#digits-passes').textContent.split(' ')[1]) > {step + 5}"
+    )
 
 
 def test_controls_and_canvases_have_labels(cnn):

@@ -16,10 +16,25 @@ export class Computation {
   // `titles` has the name of each layer for people, `net` the activation and the kind of pooling.
   constructor(panel, titles) {
     Object.assign(this, { panel, titles, channel: 0 });
+    panel.onpointerdown = panel.onclick = (event) => this.chooseChannel(event.target.closest(".channel"));
+  }
+
+  // Training shows the computation again many times a second, so a button may be another when it is released.
+  chooseChannel(button) {
+    if (!button) return;
+    this.channel = Number(button.value);
+    this.show(this.message, this.net);
+    this.panel.querySelectorAll(".channel")[this.channel].focus();
   }
 
   show(message, net) {
-    const { window: pixel, arrays } = message;
+    Object.assign(this, { message, net });
+    const focused = document.activeElement?.closest(".channel")?.value;
+    this.draw(message, net);
+    if (focused) this.panel.querySelectorAll(".channel")[focused]?.focus();
+  }
+
+  draw({ window: pixel, arrays }, net) {
     const inputs = arrays["window/inputs"];
     const parts = { inputs, weights: arrays["window/weights"], products: arrays["window/products"] };
     const show = { convolution: "convolution", pool: "pooling", dense: "dense", softmax: "softmax" }[pixel.kind];
@@ -43,26 +58,21 @@ export class Computation {
       numberTable(inputs, paper, channels > 1 ? `window of map ${shown}` : "window"), "×",
       numberTable(weights, scaled(parts.weights.data), "kernel"), "=",
       numberTable(products, scaled(parts.products.data), `products, sum ${short(sum(products.data), 3)}`));
-    const rows = channels > 1 ? [this.channelRow(parts, pixel, net)] : [];
+    const rows = channels > 1 ? [this.channelRow(parts)] : [];
     return [...rows, equation, this.total(pixel, parts, net, channels)];
   }
 
   // A small picture of window, kernel and products for each map of the layer before; a click shows its numbers.
-  channelRow(parts, pixel, net) {
+  channelRow(parts) {
     const row = make("div", { className: "channels", role: "group", "aria-label": "Maps of the layer before" });
     for (let channel = 0; channel < parts.inputs.shape[2]; channel++) {
       const products = channelOf(parts.products, channel);
-      const button = make("button", { className: "channel", "aria-pressed": String(channel === this.channel) });
+      const button = make("button", { className: "channel", value: channel, "aria-pressed": String(channel === this.channel) });
       for (const part of [parts.inputs, parts.weights, parts.products]) {
         const canvas = button.appendChild(make("canvas"));
         paintSquare(canvas, part, scaled(part.data), 30, channel);
       }
       button.append(make("span", { textContent: `map ${channel}: ${short(sum(products.data), 2)}` }));
-      button.onclick = () => {
-        this.channel = channel;
-        this.panel.replaceChildren(this.heading(pixel), ...this.convolution(pixel, parts, net));
-        this.panel.querySelectorAll(".channel")[channel].focus();
-      };
       row.append(button);
     }
     return row;

@@ -98,6 +98,7 @@ class Digits {
     this.playing = playing;
     element("play").textContent = playing ? "Pause" : "Train";
     element("play").setAttribute("aria-pressed", playing);
+    element("pixel").setAttribute("aria-live", playing ? "off" : "polite");
   }
 
   // Draws a frame of the training, and lets the server compute the next.
