@@ -119,6 +119,8 @@ def test_the_gradient_of_a_class_flows_back(cnn):
     cnn.select_option("#digits-class", "5")
     cnn.wait_for_function("() => document.querySelector('#digits-view').textContent.includes('gradient of score 5')")
     assert pixels(cnn, "#digits-input") != activations
+    cnn.click("#digits-pool1", position={"x": 30, "y": 30})
+    cnn.wait_for_function("() => document.querySelector('#digits-pixel')?.textContent.includes('score 5 changes by')")
 
 
 def test_a_bar_shows_the_softmax(cnn):

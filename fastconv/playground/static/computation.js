@@ -45,7 +45,8 @@ export class Computation {
     const isMap = pixel.kind === "convolution" || pixel.kind === "pool";
     const place = isMap ? ` row ${pixel.row}, column ${pixel.column} of map ${pixel.channel}` : ` number ${pixel.channel}`;
     const title = make("h3", { textContent: `${this.titles[pixel.layer]}:${place}` });
-    return make("div", {}, title, make("p", { textContent: fieldText(pixel.field) }));
+    const text = fieldText(pixel.field) + gradientText(this.message);
+    return make("div", {}, title, make("p", { textContent: text }));
   }
 
   convolution(pixel, parts, net) {
@@ -132,6 +133,15 @@ function fieldText([top, left, height, width]) {
   if (height === 32 && width === 32) return "It depends on all 32×32 pixels of the digit.";
   const rows = `rows ${top} to ${top + height - 1}, columns ${left} to ${left + width - 1}`;
   return `It depends on ${height}×${width} of the 32×32 pixels: ${rows} (violet box on the digit).`;
+}
+
+// Tells the gradient of the chosen class's score with respect to the pixel, if gradients are shown.
+function gradientText({ class: number, window: pixel, arrays }) {
+  const gradient = arrays[`gradient/${pixel.layer}`];
+  if (!gradient) return "";
+  const [, columns = 1, channels = 1] = gradient.shape;
+  const index = gradient.shape.length === 1 ? pixel.channel : (pixel.row * columns + pixel.column) * channels + pixel.channel;
+  return ` If it grows by 1, score ${number} changes by about ${short(gradient.data[index], 3)}, its gradient.`;
 }
 
 function inRows(data) {

@@ -18,7 +18,7 @@ const TITLES = {
   scores: "Scores",
   probabilities: "Probabilities",
 };
-const SCALES = { input: 4, conv1: 4, pool1: 4, conv2: 4, pool2: 8, dense1: 5, dense2: 5, scores: 24 };
+const SCALES = { input: 3, conv1: 4, pool1: 4, conv2: 4, pool2: 8, dense1: 5, dense2: 5, scores: 24 };
 const LAYERS = Object.keys(SCALES);
 
 const element = (name) => document.getElementById(`digits-${name}`);
