@@ -45,7 +45,7 @@ from fastconv.optimizers import Optimizer
 from fastconv.regularizers import Regularizer
 
 if _TYPE_CHECKING:
-    from fastconv import visualize
+    from fastconv import playground, visualize
 
 __version__ = "0.1.0"
 
@@ -96,6 +96,7 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "playground",
     "preprocessing",
     "random",
     "regularizers",
@@ -106,7 +107,7 @@ __all__ = [
     "visualize",
 ]
 
-_LAZY = ("visualize",)  # packages that are imported when they are first used
+_LAZY = ("playground", "visualize")  # packages that are imported when they are first used
 
 
 def __getattr__(name: str) -> _Any:

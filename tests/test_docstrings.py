@@ -25,6 +25,7 @@ WITHOUT_EXAMPLE = {
     "fastconv.ops.image": 0,
     "fastconv.optimizers": 0,
     "fastconv.optimizers.schedules": 0,
+    "fastconv.playground": 0,
     "fastconv.preprocessing": 0,
     "fastconv.preprocessing.image": 0,
     "fastconv.preprocessing.sequence": 0,

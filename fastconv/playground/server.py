@@ -9,6 +9,7 @@ import secrets
 import socket
 import threading
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -225,7 +226,8 @@ class Server:
     def run(self) -> None:
         """Serve until Ctrl-C."""
         try:
-            self._server.run(sockets=[self._socket])
+            with suppress(KeyboardInterrupt):
+                self._server.run(sockets=[self._socket])
         finally:
             self.sessions.close()
 
@@ -268,10 +270,12 @@ def _listen(host: str, port: int | None) -> socket.socket:
 
 def _own_address() -> str:
     """Return the address under which other machines of the network reach this machine."""
-    try:
-        return socket.gethostbyname(socket.gethostname())
-    except OSError:
-        return socket.gethostname()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for examples: this chooses a route and sends nothing
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
 
 
 def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = True) -> None:

@@ -13,6 +13,9 @@ function rgb(value) {
 
 export const css = (value) => `rgb(${rgb(value).join()})`;
 
+// A darker shade for points, which lie on maps of these colours.
+export const darker = (value) => `rgb(${rgb(value).map((each) => Math.round(0.8 * each)).join()})`;
+
 const packed = ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r;
 const SMOOTH = new Uint32Array(256).map((_, byte) => packed(rgb(byte / 127.5 - 1)));
 const TWO = new Uint32Array(256).map((_, byte) => packed(rgb(byte < 128 ? -1 : 1)));

@@ -5,7 +5,7 @@ import { css, drawMap } from "./colours.js";
 const SVG = "http://www.w3.org/2000/svg";
 const NODE = 38; // pixels of a side of a map
 const ROW = 52; // pixels from one neuron to the next
-const TOP = 44; // pixels above the first neuron, for the buttons of its layer
+const TOP = 50; // pixels above the first neuron, for the buttons of its layer
 const LEAST_GAP = 84; // pixels between layers
 const FEATURES = {
   x1: "x₁", x2: "x₂", x1_squared: "x₁²", x2_squared: "x₂²", x1_x2: "x₁x₂", sin_x1: "sin x₁", sin_x2: "sin x₂",

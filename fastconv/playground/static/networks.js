@@ -8,6 +8,7 @@ const DATASETS = {
   classification: { setting: "dataset", names: { circle: "circle", xor: "xor", gauss: "gauss", spiral: "spiral" } },
   regression: { setting: "reg_dataset", names: { "reg-plane": "plane", "reg-gauss": "hills" } },
 };
+const AXES = "x₁ to the right, x₂ upwards, from −6 to 6";
 const MOST_LAYERS = 6;
 const MOST_UNITS = 8;
 
@@ -28,6 +29,7 @@ class Networks {
       tip: showTip,
     });
     this.addControls();
+    element("shown").textContent = AXES;
     new ResizeObserver(() => this.state && this.drawAll()).observe(element("graph"));
   }
 
@@ -164,8 +166,8 @@ class Networks {
 
   look(neuron) {
     this.looked = neuron;
-    const name = neuron && `Neuron ${neuron.unit + 1} of layer ${neuron.layer + 1}`;
-    if (element("shown").textContent !== (name ?? "")) element("shown").textContent = name ?? "";
+    const name = neuron ? `Neuron ${neuron.unit + 1} of layer ${neuron.layer + 1}` : AXES;
+    if (element("shown").textContent !== name) element("shown").textContent = name;
     this.drawMap();
   }
 

@@ -1,6 +1,6 @@
 // Plots of the Networks tab: points of the plane, and curves of losses.
 
-import { css } from "./colours.js";
+import { darker } from "./colours.js";
 
 const SIDE = 6; // the plane is drawn between -6 and 6
 
@@ -24,7 +24,7 @@ export function drawPoints(canvas, points, { showTest = true, radius = 3 } = {})
     if (isTest && !showTest) continue;
     context.beginPath();
     context.arc(place(x), place(-y), radius, 0, 2 * Math.PI);
-    context.fillStyle = css(value);
+    context.fillStyle = darker(value);
     context.fill();
     context.lineWidth = isTest ? 1.3 : 1;
     context.strokeStyle = isTest ? "#111" : "#fff";
