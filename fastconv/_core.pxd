@@ -33,6 +33,10 @@ cdef extern from "kernels.h" nogil:
     enum: FETCH_PICK
     enum: GROUPED_ROWS
 
+    ctypedef struct grouped_line:
+        const float *pixels
+        int64_t step
+
     ctypedef struct grouped_tile:
         const float **pixels
         const int64_t *line_offsets
@@ -50,6 +54,8 @@ cdef extern from "kernels.h" nogil:
         const float *bias
         int64_t activation
         float alpha
+        const grouped_line *lines
+        int64_t pixel, first, last
 
     ctypedef void (*grouped_kernel)(const grouped_tile *tile) noexcept nogil
 
@@ -124,7 +130,7 @@ cdef extern from "kernels.h" nogil:
         int *gemm_height
         void (*(*f32_gemm)[15])(const gemm_tile *tile) noexcept nogil
         grouped_kernel (*f32_grouped)[3][8][9]
-        grouped_kernel f32_grouped_pair[9]
+        grouped_kernel (*f32_depthwise)[3][9]
         grouped_kernel (*f32_grouped_gradient)[3][8][9]
         void (*f32_pack_rows)(
             float *to, int64_t width, const float *source, int64_t rows, int64_t step, int64_t columns) noexcept nogil

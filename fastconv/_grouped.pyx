@@ -27,6 +27,7 @@ from fastconv._core cimport (
     borrow_with_weights,
     give_scratch_back,
     grouped_kernel,
+    grouped_line,
     grouped_tile,
     pack_and_run,
     run_phases,
@@ -231,7 +232,6 @@ cdef void sweep(
         return
     memset(zeros, 0, <char *> pixels - <char *> zeros)
     lines = lay_lines(g, &a.h, r.columns)
-    list_pixels(g, a, &r, &lines, zeros, pixels)
     tile.line_offsets = line_offsets
     tile.w_offsets = w_offsets
     tile.segments = list_segments(g, a, &lines, r.rows, line_offsets, w_offsets)
@@ -239,7 +239,12 @@ cdef void sweep(
     tile.x_columns = g.x_channels - r.channel
     tile.y_step = lines.phases * a.h.y_step * g.y_channels
     fetch_ahead(g, a, &r, &lines, tile)
-    run_tiles(g, kernels, tile, a, &r, &lines, pixels, channel)
+    if kernels == &g.table.f32_grouped[0][0][0][0] and is_square(g, a):    # lines take less memory than their pixels
+        list_lines(g, a, &r, zeros, <grouped_line *> pixels)
+        run_square_tiles(g, tile, a, &r, <const grouped_line *> pixels, channel)
+    else:
+        list_pixels(g, a, &r, &lines, zeros, pixels)
+        run_tiles(g, kernels, tile, a, &r, &lines, pixels, channel)
 
 
 cdef inline void fetch_ahead(
@@ -269,39 +274,68 @@ cdef inline float *output_of(
     return g.y + channel + g.y_channels * (line * a.h.y_size + a.h.y_first + (r.column + column) * a.h.y_step)
 
 
-cdef inline const grouped_kernel *pairs_of(
-    const Grouped *g, const grouped_kernel *kernels, const Axes *a, const Lines *lines
-) noexcept nogil:
-    """Return the tiles of two rows, by height; NULL if there are none for such windows."""
-    cdef bint depthwise = kernels == &g.table.f32_grouped[0][0][0][0] and g.fetch == FETCH_SAME
-    cdef bint square = a.d.taps == 1 and a.v.taps == a.h.taps == lines.taps == 3
-    cdef bint plain = a.v.stride == a.v.step == lines.stride == 1
-    return &g.table.f32_grouped_pair[0] if depthwise and square and plain else <const grouped_kernel *> NULL
-
-
 cdef void run_tiles(
     const Grouped *g, const grouped_kernel *kernels, grouped_tile *tile, const Axes *a, const Region *r,
     const Lines *lines, const float **pixels, int64_t channel
 ) noexcept nogil:
-    """Run the tiles of a block, one or two rows at a time of each phase of its columns."""
+    """Run the tiles of a block, row by row of each phase of its columns."""
     cdef const grouped_kernel *heights = kernels + (
         (g.fetch * (GROUPED_STRIDE + 1) + lines.stride) * (GROUPED_TAPS + 1) + lines.taps) * (GROUPED_ROWS + 1)
-    cdef const grouped_kernel *pairs = pairs_of(g, kernels, a, lines)
-    cdef int64_t p, row, rows, first, count, height
+    cdef int64_t p, row, first, count, height
     for p in range(lines.phases):
         count = ceil_div(r.columns - p, lines.phases)
-        row = 0
-        while row < r.rows:
-            rows = 2 if pairs != NULL and pairs[1] != NULL and row + 1 < r.rows else 1
+        for row in range(r.rows):
             first = 0
             while first < count:
                 height = tile_rows(count - first)
                 tile.pixels = pixels + (
                     (row * a.v.stride * lines.phases + p) * lines.count * lines.elements + first * lines.stride)
                 tile.y = output_of(g, a, r, row, p + first * lines.phases, channel)
-                (pairs if rows == 2 else heights)[height](tile)
+                heights[height](tile)
                 first += height
-            row += rows
+
+
+cdef inline bint is_square(const Grouped *g, const Axes *a) noexcept nogil:
+    """Return True for depthwise windows of 3 x 3 neighbours that meet at most a column of padding on each side."""
+    cdef int64_t end = a.h.first + (a.h.outputs - 1) * a.h.stride + 3
+    return (
+        g.fetch == FETCH_SAME and a.d.taps == 1 and a.v.taps == a.h.taps == 3 and a.v.step == a.h.step == 1
+        and a.v.stride == a.h.stride <= GROUPED_STRIDE and a.h.first >= -1 and end <= a.h.inputs + 1)
+
+
+cdef void list_lines(
+    const Grouped *g, const Axes *a, const Region *r, const float *zeros, grouped_line *lines
+) noexcept nogil:
+    """List the lines of pixels that a block with square windows reads, from its first column on; zeros for padding."""
+    cdef int64_t id = r.plane * a.d.stride + a.d.first, row, ih, line
+    for row in range(pixel_rows(&a.v, r.rows)):
+        ih = r.row * a.v.stride + a.v.first + row
+        if 0 <= id < a.d.inputs and 0 <= ih < a.v.inputs:
+            line = ((r.image * a.d.inputs + id) * a.v.inputs + ih) * a.h.inputs + r.column * a.h.stride + a.h.first
+            lines[row] = grouped_line(g.x + r.channel + g.x_channels * line, g.x_channels)
+        else:
+            lines[row] = grouped_line(zeros, 0)
+
+
+cdef void run_square_tiles(
+    const Grouped *g, grouped_tile *tile, const Axes *a, const Region *r, const grouped_line *lines, int64_t channel
+) noexcept nogil:
+    """Run the tiles of a block with square windows, one or two rows at a time."""
+    cdef int64_t stride = a.h.stride, row = 0, rows, first, height, column
+    while row < r.rows:
+        rows = 2 if g.table.f32_depthwise[stride][2][1] != NULL and row + 1 < r.rows else 1
+        tile.lines = lines + row * stride
+        first = 0
+        while first < r.columns:
+            height = tile_rows(r.columns - first)
+            column = (r.column + first) * stride + a.h.first
+            tile.pixel = first * stride
+            tile.first = LANES if column >= 0 else 0
+            tile.last = LANES if column + (height - 1) * stride + 3 <= a.h.inputs else 0
+            tile.y = output_of(g, a, r, row, first, channel)
+            g.table.f32_depthwise[stride][rows][height](tile)
+            first += height
+        row += rows
 
 
 cdef grouped_tile start_tile(const Grouped *g, int64_t channel) noexcept nogil:
@@ -394,6 +428,13 @@ cdef void share_rows(Grouped *g, int threads) noexcept nogil:
     measure_scratch(g)
 
 
+cdef void pair_rows(Grouped *g) noexcept nogil:
+    """Let all blocks but the last have an even number of rows, since tiles take two at a time."""
+    g.rows += g.rows % 2
+    g.row_blocks = ceil_div(ceil_div(g.v.outputs, g.v.phases), g.rows)
+    measure_scratch(g)
+
+
 cdef void cut(Grouped *g) noexcept nogil:
     cdef int64_t unit, i, tasks, blocks
     cdef Axes a = phase_axes(g, 0)         # phase 0 has the most outputs
@@ -454,6 +495,8 @@ cdef void correlate(Grouped *g, bint exchange) except *:
     cdef int threads = threads_for(work_of(g))
     if threads > 1:
         share_rows(g, threads)
+    else:
+        pair_rows(g)
     cdef int64_t taps = g.w_floats // g.w_tap
     cdef char *scratch
     cdef task_phase[2] phases = [

@@ -48,7 +48,13 @@ enum { GEMM_VECTORS = 4, GEMM_ROWS = 14, DOT_COLUMNS = 4 };    /* no tile is wid
  * in one place; or in places that a permutation of one vector reaches. */
 enum { FETCH_SAME, FETCH_ONE, FETCH_PICK, FETCHES };
 
-/* One register tile of a convolution with few channels a group; tile_grouped.h says what it computes. */
+/* Pixels of x, `step` floats apart. */
+typedef struct {
+    const float *pixels;
+    int64_t step;
+} grouped_line;
+
+/* One register tile of a convolution with few channels a group; tile_grouped.h and tile_depthwise.h say what it computes. */
 typedef struct {
     const float *const *pixels;      /* pointers to the pixels of x, line after line, */
     const int64_t *line_offsets;     /* and where the line of each of the */
@@ -66,9 +72,11 @@ typedef struct {
     const float *bias;               /* or NULL */
     int64_t activation;
     float alpha;
+    const grouped_line *lines;       /* tile_depthwise.h: the lines of x that the windows read, */
+    int64_t pixel, first, last;      /* from this pixel on; the floats of the first and last pixel inside of x: 0, or a vector or more */
 } grouped_tile;
 
-enum { GROUPED_ROWS = 8, GROUPED_TAPS = 7, GROUPED_STRIDE = 2 };    /* no tile has more */
+enum { GROUPED_ROWS = 8, GROUPED_TAPS = 7, GROUPED_STRIDE = 2, DEPTHWISE_ROWS = 2 };    /* no tile has more */
 typedef void (*grouped_kernel)(const grouped_tile *tile);
 
 /* A row of a convolution with few channels of the result; tile_planes.h says what it computes. */
@@ -253,7 +261,7 @@ typedef struct {
 
     /* Tiles of grouped convolutions and of their kernels' gradients, by [fetch][stride][taps][rows]; NULL: no such tile. */
     grouped_kernel f32_grouped[FETCHES][GROUPED_STRIDE + 1][GROUPED_TAPS + 1][GROUPED_ROWS + 1];
-    grouped_kernel f32_grouped_pair[GROUPED_ROWS + 1];    /* two rows of 3 x 3 windows, stride 1, by outputs of a row */
+    grouped_kernel f32_depthwise[GROUPED_STRIDE + 1][DEPTHWISE_ROWS + 1][GROUPED_ROWS + 1];    /* by [stride][rows][outputs of a row] */
     grouped_kernel f32_grouped_gradient[FETCHES][GROUPED_STRIDE + 1][GROUPED_TAPS + 1][GROUPED_ROWS + 1];
 
     /* Functions by their names; tile_elementwise.h, tile_update.h. The first binary function is addition. */

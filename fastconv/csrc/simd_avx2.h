@@ -31,5 +31,6 @@ static inline __m256i v_first(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 static inline vec v_load_tail(const float *p, int n) { return _mm256_maskload_ps(p, v_first(n)); }
+static inline vec v_load_part(const float *p, int n) { return n >= LANES ? v_load(p) : v_load_tail(p, n); }
 static inline void v_store_tail(float *p, vec a, int n) { _mm256_maskstore_ps(p, v_first(n), a); }
 #include "simd_ldexp.h"

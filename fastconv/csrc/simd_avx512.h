@@ -27,4 +27,5 @@ static inline vec v_pick(vec a, vec b, ivec index) { return _mm512_permutex2var_
 static inline vec v_ldexp(vec a, vec n) { return _mm512_scalef_ps(a, n); }
 static inline __mmask16 v_first(int n) { return (__mmask16)((1u << n) - 1u); }
 static inline vec v_load_tail(const float *p, int n) { return _mm512_maskz_loadu_ps(v_first(n), p); }
+static inline vec v_load_part(const float *p, int n) { return v_load_tail(p, n); }
 static inline void v_store_tail(float *p, vec a, int n) { _mm512_mask_storeu_ps(p, v_first(n), a); }

@@ -7,6 +7,8 @@ static inline void v_write(float *p, vec a, int64_t left) {
     else v_store_tail(p, a, (int)left);
 }
 
+/* v_load_part (of each instruction set) is v_load_tail for n that often is LANES. */
+
 /* v_write; where `nontemporal` is set and the vector is whole, past the caches: p then lies on a multiple of its bytes, and v_settle is to
  * follow before another thread may read. */
 static inline void v_send(float *p, vec a, int64_t left, int nontemporal) {

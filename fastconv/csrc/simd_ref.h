@@ -37,6 +37,7 @@ static inline vec v_load_tail(const float *p, int n) {
     for (int i = 0; i < n; i++) a[i] = p[i];
     return a;
 }
+static inline vec v_load_part(const float *p, int n) { return n >= LANES ? v_load(p) : v_load_tail(p, n); }
 static inline void v_store_tail(float *p, vec a, int n) {
     for (int i = 0; i < n; i++) p[i] = a[i];
 }

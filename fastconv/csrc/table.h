@@ -17,6 +17,13 @@
 #define IN_REGISTER(a) (void)(a)
 #endif
 
+/* Keeps a pointer that moves on in its register: compilers would compute each place from the first, with more registers than there are. */
+#if defined(__GNUC__)
+#define STEP_BY_STEP(pointer) __asm__("" : "+r"(pointer))
+#else
+#define STEP_BY_STEP(pointer) (void)(pointer)
+#endif
+
 #include "simd_derived.h"
 #include "simd_math.h"
 #include "tile_activation.h"
@@ -25,6 +32,7 @@
 #include "tile_gemm.h"
 #include "tile_dot.h"
 #include "tile_grouped.h"
+#include "tile_depthwise.h"
 #include "tile_image.h"
 #include "tile_pack.h"
 #include "tile_fourier.h"
@@ -51,7 +59,7 @@ const kernel_table PASTE(kernels_, ISA) = {
     .gemm_height = GEMM_HEIGHTS,
     .f32_gemm = {FOR_EACH_DOT_TILE(DOT_TABLE_ENTRY) FOR_EACH_GEMM_TILE(GEMM_TABLE_ENTRY)},
     .f32_grouped = {FOR_EACH_GROUPED_TILE(GROUPED_TABLE_ENTRY)},
-    .f32_grouped_pair = {FOR_EACH_GROUPED_PAIR(GROUPED_PAIR_TABLE_ENTRY)},
+    .f32_depthwise = {FOR_EACH_DEPTHWISE_TILE(DEPTHWISE_TABLE_ENTRY)},
     .f32_grouped_gradient = {FOR_EACH_GROUPED_TILE(GROUPED_GRADIENT_TABLE_ENTRY)},
     .f32_unary = {FOR_EACH_UNARY(FUNCTION_TABLE_ENTRY)},
     .f32_binary = {FOR_EACH_BINARY(FUNCTION_TABLE_ENTRY)},

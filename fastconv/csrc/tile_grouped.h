@@ -134,49 +134,6 @@ INLINE void grouped_gradient_vector(
     }
 FOR_EACH_GROUPED_TILE(DEFINE_GROUPED_TILE)
 
-/* Two rows of outputs, `y_next` floats apart, of a depthwise convolution with 3 x 3 taps and stride 1. Both use the lines of pixels that
- * they share while these are in registers. An output is summed in the same order as in a tile of a single row. */
-#if VECTOR_REGISTERS == 32
-INLINE void grouped_pair_vector(const grouped_tile *t, int64_t c, int64_t left, const int height) {
-    enum { TAPS = 3, LINES = TAPS + 1 };
-    const vec start = t->bias ? v_read(t->bias + c, left) : v_set(0);
-    const int64_t next_line = t->line_offsets[1] - t->line_offsets[0];
-    vec sums[2][GROUPED_ROWS], weights[TAPS][TAPS];
-    UNROLL for (int s = 0; s < TAPS; s++)
-        UNROLL for (int k = 0; k < TAPS; k++) weights[s][k] = v_read(t->w + t->w_offsets[s] + c + k * t->w_tap, left);
-    UNROLL for (int row = 0; row < 2; row++) {
-        UNROLL for (int r = 0; r < height; r++) sums[row][r] = start;
-        grouped_prefetch_next(t, t->y + (2 + row) * t->y_next + c, height);
-    }
-    UNROLL for (int i = 0; i < LINES; i++) {
-        const float *const *line = t->pixels + t->line_offsets[0] + i * next_line;
-        if (i >= 2 && t->fresh < t->segments) grouped_prefetch(line + 2 * next_line, c, height);
-        UNROLL_LINE for (int j = 0; j < height - 1 + TAPS; j++) {
-            const vec x = v_read(line[j] + c, left);
-            UNROLL for (int row = 0; row < 2; row++)
-                if (i >= row && i < row + TAPS)
-                    UNROLL for (int k = 0; k < TAPS; k++)
-                        if (grouped_meets(j, k, 1, height)) sums[row][j - k] = v_fma(x, weights[i - row][k], sums[row][j - k]);
-        }
-    }
-    UNROLL for (int row = 0; row < 2; row++) grouped_write(t, t->y + row * t->y_next + c, sums[row], height, left);
-}
-
-#define FOR_EACH_GROUPED_PAIR(X) X(1) X(2) X(4) X(7) X(8)
-#define DEFINE_GROUPED_PAIR(height)                                                                        \
-    static void f32_grouped_pair_##height(const grouped_tile *t) {                                         \
-        int64_t c = 0;                                                                                     \
-        for (; c + LANES <= t->columns; c += LANES) grouped_pair_vector(t, c, LANES, height);              \
-        if (c < t->columns) grouped_pair_vector(t, c, t->columns - c, height);                             \
-        if (follows_tile(t->activation))                                                                   \
-            for (int row = 0; row < 2; row++) grouped_activate(t, t->y + row * t->y_next, height);         \
-    }
-FOR_EACH_GROUPED_PAIR(DEFINE_GROUPED_PAIR)
-#define GROUPED_PAIR_TABLE_ENTRY(height) [height] = f32_grouped_pair_##height,
-#else
-#define FOR_EACH_GROUPED_PAIR(X)
-#endif
-
 #define GROUPED_TABLE_ENTRY(fetch, taps, stride, height) \
     [fetch][stride][taps][height] = f32_grouped_##fetch##_##taps##_##stride##_##height,
 #define GROUPED_GRADIENT_TABLE_ENTRY(fetch, taps, stride, height) \

@@ -14,6 +14,8 @@ from tests import naive
 from tests.windows import Windows
 
 cpu, reference = Windows(Cpu()), Windows(Reference(np))
+# Sizes and channels around tiles and vectors
+SQUARES = [(1, 5), (2, 16), (3, 17), (4, 33), (5, 84), (8, 16), (9, 3), (14, 36), (15, 50), (17, 130), (31, 20)]
 SAME = {"strides": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
 
 
@@ -163,13 +165,15 @@ def test_same_bits_on_any_number_of_threads(isa, rng, threads, x_shape, w_shape)
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("activation", [None, "clipped_relu", "tanh"])
 @pytest.mark.parametrize(("rows", "columns", "channels"), [(2, 1, 16), (3, 2, 5), (4, 5, 33), (5, 7, 48), (7, 19, 130)])
-def test_two_rows_at_a_time_have_the_bits_of_one(isa, rng, activation, rows, columns, channels):
-    x = rng.standard_normal((2, rows + 2, columns + 2, channels)).astype(np.float32)
+def test_two_rows_at_a_time_have_the_bits_of_one(isa, rng, stride, activation, rows, columns, channels):
+    size = (rows - 1) * stride + 3, (columns - 1) * stride + 3
+    x = rng.standard_normal((2, *size, channels)).astype(np.float32)
     w, bias = rng.standard_normal((3, 3, 1, channels)).astype(np.float32), np.arange(channels, dtype=np.float32)
     window = {
-        "strides": (1, 1),
+        "strides": (stride, stride),
         "padding": ((0, 0), (0, 0)),
         "dilation": (1, 1),
         "activation": activation,
@@ -177,7 +181,7 @@ def test_two_rows_at_a_time_have_the_bits_of_one(isa, rng, activation, rows, col
     }
     y = cpu.conv(x, w, bias, **window)
     for row in range(rows):
-        alone = cpu.conv(np.ascontiguousarray(x[:, row : row + 3]), w, bias, **window)
+        alone = cpu.conv(np.ascontiguousarray(x[:, row * stride : row * stride + 3]), w, bias, **window)
         np.testing.assert_array_equal(y[:, row : row + 1], alone)
 
 
@@ -226,3 +230,21 @@ def test_matches_pytorch(rng, ci, stride):
     dw = cpu.conv_backward_kernel(x, y, kernel_shape=w.shape, **window)
     np.testing.assert_allclose(dx.transpose(0, 3, 1, 2), theirs[0].grad.numpy(), rtol=1e-5, atol=1e-2)
     np.testing.assert_allclose(dw.transpose(3, 2, 0, 1), theirs[1].grad.numpy(), rtol=1e-5, atol=1e-2)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("sides", [(0, 0), (1, 1), (0, 1), (1, 0), (2, 2)])
+def test_square_windows_beside_foreign_memory(isa, rng, stride, sides):
+    """Tiles begin in the padding before a row and end in the padding after it; NaN lies around x, 7 around y."""
+    window = {"strides": (stride, stride), "padding": (sides, sides), "dilation": (1, 1)}
+    for size, channels in SQUARES:
+        if size + sum(sides) < 3:
+            continue
+        x, w = integers(rng, 2, size, size, channels), integers(rng, 3, 3, 1, channels)
+        y = reference.conv(x, w, **window)
+        around_x, around_y = np.full(x.size + 4096, np.nan, np.float32), np.full(y.size + 256, 7, np.float32)
+        inside, out = around_x[2048:-2048].reshape(x.shape), around_y[128:-128].reshape(y.shape)
+        inside[...] = x
+        np.testing.assert_array_equal(cpu.conv(inside, w, out=out, **window), y)
+        assert (around_y[:128] == 7).all()
+        assert (around_y[-128:] == 7).all()
