@@ -105,7 +105,7 @@ def maximize(
     start = _start(goal.network, image, low, high, np.random.default_rng(as_seed("maximize", seed)))
     found, scores = _climb(goal, start, steps, length, (low, high))
     picture = channels_last(goal.network, found)[0]
-    left, right = panels(ax, 2, 2, gap=0.18)
+    left, right = panels(ax, 2, 2, gap=0.4)
     show_image(left, picture, goal.title)
     right.plot(scores)
     right.set_xlabel("step")

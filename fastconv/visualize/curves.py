@@ -36,7 +36,7 @@ def history(history: Any, ax: Axes | None = None, path: FilePath | None = None) 
     curves = _curves_of(history)
     names = list(dict.fromkeys(name.removeprefix(VALIDATION) for name in curves))
     ax = axes_for("history", ax, path, (PANEL * len(names) + 0.8, PANEL))
-    for panel, name in zip(panels(ax, len(names), len(names), gap=0.22 / len(names)), names):
+    for panel, name in zip(panels(ax, len(names), len(names), gap=0.25), names):
         draw_curves(panel, name, curves)
     return finish(ax, path, curves)
 

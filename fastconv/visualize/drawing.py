@@ -15,7 +15,7 @@ LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000
 WRONG = LINES[1]
 LINE = "0.7"  # the grey between the tiles of a mosaic: neither of SIGNED nor of POSITIVE
 FINE = 16  # pixels of a mosaic that the longer side of a tile takes at least
-GAP = 0.04  # between panels, as a fraction of the axes
+GAP = 0.08  # between panels, as a fraction of a panel
 
 
 def shown(image: np.ndarray) -> np.ndarray:
@@ -73,13 +73,13 @@ def without_ticks(ax: Axes, title: str = "") -> None:
 
 
 def panels(ax: Axes, count: int, columns: int, gap: float = GAP) -> list[Axes]:
-    """Return axes in rows inside `ax`, whose own frame is hidden."""
+    """Return axes in rows inside `ax`, whose own frame is hidden; `gap` is a fraction of a panel's width and height."""
     ax.set_axis_off()
     rows = math.ceil(count / columns)
-    width, height = (1 - gap * (columns - 1)) / columns, (1 - gap * (rows - 1)) / rows
+    width, height = (1 / (n + gap * (n - 1)) for n in (columns, rows))
     corners = [
-        ((i % columns) * (width + gap), 1 - height - (i // columns) * (height + gap), width, height)
-        for i in range(count)
+        (column * width * (1 + gap), 1 - height - row * height * (1 + gap), width, height)
+        for row, column in (divmod(i, columns) for i in range(count))
     ]
     return [ax.inset_axes(corner) for corner in corners]
 

@@ -80,7 +80,7 @@ def _curves(name: str, function: Array, x: np.ndarray) -> tuple[np.ndarray, np.n
 
 def draw_functions(ax: Axes, names: Sequence[str], x: np.ndarray, values: np.ndarray, derivatives: np.ndarray) -> None:
     """Draw functions and derivatives in panels."""
-    for i, panel in enumerate(panels(ax, len(names), columns_of(len(names)), gap=0.12)):
+    for i, panel in enumerate(panels(ax, len(names), columns_of(len(names)), gap=0.32)):
         panel.axhline(0, color="0.8", linewidth=0.8)
         panel.axvline(0, color="0.8", linewidth=0.8)
         panel.plot(x, values[i], color=LINES[0], label="f(x)")

@@ -59,7 +59,7 @@ def image_grid(
     columns = as_integer("image_grid", "columns", columns_of(len(tiles)) if columns is None else columns, 1)
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
-    ax = axes_for("image_grid", ax, path, (TILE * columns, TILE * rows * (1 if predictions is None else 1.2)))
+    ax = axes_for("image_grid", ax, path, (TILE * columns, TILE * rows * 1.05))
     classes = {
         name: as_labels("image_grid", name, values)
         for name, values in (("predictions", predictions), ("labels", labels))
@@ -98,7 +98,7 @@ def draw_grid(
 ) -> None:
     """Draw images (N, H, W) or (N, H, W, 3) with titles."""
     titles = labels if predictions is None else predictions
-    for i, panel in enumerate(panels(ax, len(tiles), columns, gap=0.02 if titles is None else 0.06)):
+    for i, panel in enumerate(panels(ax, len(tiles), columns, gap=0.05 if titles is None else 0.2)):
         panel.imshow(tiles[i], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         without_ticks(panel)
         if titles is None:

@@ -141,7 +141,7 @@ def draw_feature_maps(ax: Axes, maps: dict[str, np.ndarray]) -> None:
         ((name, values),) = maps.items()
         show_map(ax, mosaic(np.moveaxis(values, -1, 0), columns_of(values.shape[-1])), name)
         return
-    for row, (name, values) in zip(panels(ax, len(maps), 1), maps.items()):
+    for row, (name, values) in zip(panels(ax, len(maps), 1, gap=0.15), maps.items()):
         some = np.moveaxis(values[..., :IN_A_ROW], -1, 0)
         empty = np.full((IN_A_ROW - len(some), *values.shape[:2]), np.nan)
         show_map(row, mosaic(np.concatenate([some, empty]), IN_A_ROW))

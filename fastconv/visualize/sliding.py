@@ -13,6 +13,7 @@ from fastconv.utils.files import FilePath, write_whole
 from fastconv.visualize.arguments import as_numbers
 from fastconv.visualize.drawing import LINES, SIGNED, panels, without_ticks
 from fastconv.visualize.picture import ANIMATED, DOTS_PER_INCH, Axes, Picture, axes_for, check_ending, ending_of
+from fastconv.visualize.player import player
 from fastconv.window import as_tuple, output_size, resolve_padding
 
 MOST_FRAMES = 400
@@ -171,31 +172,30 @@ class _Animation:
         )
         return slide.padded[np.ix_(rows, columns)]
 
-    def gif(self) -> bytes:
-        """Return a GIF."""
-        from PIL import Image
-
-        frames = []
+    def frames(self) -> list[bytes]:
+        """Return the frames as PNG files."""
+        found = []
         for frame in range(len(self.slide.corners)):
             self.draw(frame)
             file = io.BytesIO()
             self.figure.savefig(file, format="png", dpi=DOTS_PER_INCH * 2 // 3)
-            frames.append(Image.open(file).convert("P", palette=Image.Palette.ADAPTIVE))
-        content = io.BytesIO()
-        frames[0].save(
-            content, "GIF", save_all=True, append_images=frames[1:], duration=round(self.milliseconds), loop=0
+            found.append(file.getvalue())
+        return found
+
+    def gif(self) -> bytes:
+        """Return a GIF."""
+        from PIL import Image
+
+        first, *others = (
+            Image.open(io.BytesIO(png)).convert("P", palette=Image.Palette.ADAPTIVE) for png in self.frames()
         )
-        return content.getvalue()
+        file = io.BytesIO()
+        first.save(file, "GIF", save_all=True, append_images=others, duration=round(self.milliseconds), loop=0)
+        return file.getvalue()
 
     def html(self) -> str:
-        """Return an element of HTML with buttons."""
-        from matplotlib.animation import FuncAnimation
-
-        frames = len(self.slide.corners)
-        animation = FuncAnimation(self.figure, self.draw, frames, interval=self.milliseconds, init_func=lambda: None)
-        text: str = animation.to_jshtml()
-        self.draw(frames - 1)
-        return text
+        """Return an element of HTML with buttons, which needs no other file."""
+        return player(self.frames(), self.milliseconds)
 
 
 def _table(ax: Axes, values: np.ndarray, title: str, texts: Any = None, limit: float | None = None) -> None:

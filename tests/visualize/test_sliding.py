@@ -37,7 +37,10 @@ def test_files(tmp_path):
         assert gif.n_frames == picture["output"].size
         assert gif.info["duration"] == 200
     visualize.sliding_kernel(X[:3, :3], W, path=tmp_path / "slide.html")
-    assert "<script" in (tmp_path / "slide.html").read_text()
+    page = (tmp_path / "slide.html").read_text()
+    assert page.count("iVBOR") == 2  # a PNG for each frame
+    assert page.isascii()
+    assert "http" not in page
     assert "<script" in picture._repr_html_()
     with pytest.raises(ValueError, match=r"path must end in \.gif, \.html"):
         visualize.sliding_kernel(X, W, path=tmp_path / "slide.png")
