@@ -149,6 +149,25 @@ def test_a_digit_is_drawn_by_keys(cnn):
     cnn.wait_for_function(f"() => document.querySelector('#digits-scan').toDataURL() !== '{drawn}'")
 
 
+def test_a_digit_is_drawn_by_a_finger(cnn):
+    blank = pixels(cnn, "#digits-pad")
+    box = cnn.locator("#digits-pad").bounding_box()
+    control = cnn.context.new_cdp_session(cnn)
+    control.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+
+    def touch(kind, *points):
+        places = [{"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]} for x, y in points]
+        control.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    touch("touchStart", DIGITS[7][0][0])
+    for point in DIGITS[7][0][1:]:
+        touch("touchMove", point)
+    touch("touchEnd")
+    cnn.wait_for_function("() => document.querySelector('#digits-source').textContent.startsWith('Your drawing')")
+    assert pixels(cnn, "#digits-pad") != blank
+    assert cnn.evaluate("scrollY") == 0
+
+
 def test_the_other_net_begins_again(cnn):
     cnn.select_option("#digits-kind", "tanh")
     cnn.click("#digits-conv1", position={"x": 20, "y": 20})

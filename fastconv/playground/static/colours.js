@@ -6,7 +6,7 @@ const BLUE = [8, 119, 189];
 
 const mixed = (a, b, share) => a.map((value, i) => Math.round(value + (b[i] - value) * share));
 
-function rgb(value) {
+export function rgb(value) {
   const v = Math.max(-1, Math.min(1, value));
   return v < 0 ? mixed(WHITE, ORANGE, -v) : mixed(WHITE, BLUE, v);
 }

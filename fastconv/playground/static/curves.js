@@ -1,6 +1,7 @@
 // A small chart of two lines over the passes: training (dashed) and test.
 
 import { short } from "./pixels.js";
+import { prepared } from "./plots.js";
 
 const LINES = [
   { colour: "#5b6b78", dashes: [4, 3] },
@@ -9,12 +10,7 @@ const LINES = [
 
 // `curve` has points [passes, training, test, ...]; `columns` are the two that are drawn; the axis ends at `most`.
 export function drawChart(canvas, curve, columns, most) {
-  const ratio = devicePixelRatio;
-  const { width, height } = canvas.getBoundingClientRect();
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  const context = canvas.getContext("2d");
-  context.scale(ratio, ratio);
+  const { context, width, height } = prepared(canvas);
   const top = most ?? Math.max(...curve.flatMap((point) => columns.map((column) => point[column])));
   const box = { left: 26, top: 5, width: width - 30, height: height - 20 };
   drawAxes(context, box, top, curve.at(-1)[0]);

@@ -1,18 +1,13 @@
 // Pictures made of numbers: maps, kernels, scans.
 
-const ORANGE = [245, 147, 34];
-const WHITE = [240, 242, 243];
-const BLUE = [8, 119, 189];
-const INK = [24, 34, 44];
-const mixed = (a, b, share) => a.map((value, i) => value + (b[i] - value) * share);
+export { rgb as signed } from "./colours.js";
 
-// Colours of a number from -1 to 1: orange, nearly white at 0, blue. Eyes that confuse red and green tell them apart.
-export const signed = (v) => mixed(WHITE, v < 0 ? ORANGE : BLUE, Math.min(Math.abs(v), 1));
+const INK = [24, 34, 44];
 
 // Colours of a number from 0 to 1: paper and ink.
-export const ink = (v) => mixed([255, 255, 255], INK, Math.max(0, Math.min(v, 1)));
+export const ink = (v) => INK.map((value) => Math.round(255 + (value - 255) * Math.max(0, Math.min(v, 1))));
 
-export const css = (colour) => `rgb(${colour.map(Math.round).join()})`;
+export const css = (colour) => `rgb(${colour.join()})`;
 
 // Text that is readable on a colour.
 export const textOn = ([r, g, b]) => (0.3 * r + 0.59 * g + 0.11 * b > 140 ? "#22303c" : "#fff");

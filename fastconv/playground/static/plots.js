@@ -5,7 +5,7 @@ import { darker } from "./colours.js";
 const SIDE = 6; // the plane is drawn between -6 and 6
 
 // Returns the context of a canvas with as many pixels as its place on the screen, and the place's size.
-function prepared(canvas) {
+export function prepared(canvas) {
   const { width, height } = canvas.getBoundingClientRect();
   const ratio = devicePixelRatio;
   canvas.width = Math.round(width * ratio);
