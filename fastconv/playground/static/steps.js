@@ -23,7 +23,7 @@ export class Steps {
 
   // Shows the numbers, products and results of the server for a kernel as it slides.
   show({ axes, arrays }, kernel, flip) {
-    Object.assign(this, { axes, arrays, kernel, flip, last: this.last });
+    Object.assign(this, { axes, arrays, kernel, flip });
     this.at = this.at.map((place, i) => Math.max(0, Math.min(place, axes[i].count - 1)));
     if (!axes[0].count || !axes[1].count) this.stop();
     element("formula").replaceChildren(...formulas(axes));
@@ -115,7 +115,7 @@ export class Steps {
   }
 
   inputs() {
-    return inputTable(this.numbers(), "number", this.changed, (value) => short(value));
+    return inputTable(this.numbers(), "number", this.changed, plain);
   }
 
   numberGrid() {
@@ -185,14 +185,17 @@ export class Steps {
       const [kh, kw] = [Math.floor(i / this.kernel[0].length), i % this.kernel[0].length];
       const [rows, columns] = this.axes;
       const value = values[row * rows.stride + kh * rows.dilation][column * columns.stride + kw * columns.dilation];
-      return `${short(value)}·${bracket(weightText(weight))}`;
+      return `${plain(value)}·${bracket(weightText(weight))}`;
     });
-    const sum = short(results.data[this.index]);
+    const sum = plain(results.data[this.index]);
     if (taps.length > MOST_TERMS) return `${taps.length} products add up to ${sum}.`;
-    const written = Array.from(products.data.slice(first, first + taps.length), (product) => bracket(short(product)));
+    const written = Array.from(products.data.slice(first, first + taps.length), (product) => bracket(plain(product)));
     return `${terms.join(" + ")} = ${written.join(" + ")} = ${sum}`;
   }
 }
+
+// The text of a number with at most three decimals, without zeros at its end.
+const plain = (value) => String(Number(value.toFixed(3))).replace("-", "\u2212");
 
 const bracket = (text) => (text.startsWith("\u2212") ? `(${text})` : text);
 const padText = (padding) => (padding ? `, and ${padding} zero${padding > 1 ? "s" : ""} around` : "");
@@ -202,7 +205,7 @@ function grid(rows, decorate) {
   const body = make("tbody");
   rows.forEach((row, i) => {
     const cells = row.map((value, j) => {
-      const cell = make("td", { textContent: short(value) });
+      const cell = make("td", { textContent: plain(value) });
       decorate(cell, value, i, j);
       return cell;
     });
