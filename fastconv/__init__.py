@@ -41,6 +41,7 @@ from fastconv.layers import Input, Layer
 from fastconv.losses import Loss
 from fastconv.metrics import Metric
 from fastconv.models import Model, Sequential
+from fastconv.models.advice import ModelWarning
 from fastconv.optimizers import Optimizer
 from fastconv.regularizers import Regularizer
 
@@ -76,6 +77,7 @@ __all__ = [
     "Loss",
     "Metric",
     "Model",
+    "ModelWarning",
     "Optimizer",
     "Regularizer",
     "Sequential",

@@ -142,11 +142,15 @@ def resolve_padding(
         rest = n + before + after - reach(k, d)
         uneven = rest % s and not same and strict
         if rest < 0 or uneven:
-            rule = "(N - F + 2P)/S must be an integer under strict windows"
-            raise ValueError(
-                f"{op}: {rule if uneven and rest >= 0 else 'the window must fit into the padded input'}. "
-                f"Received: input size={tuple(spatial)}, window={tuple(size)}, strides={tuple(strides)}, "
+            received = (
+                f"input size={tuple(spatial)}, window={tuple(size)}, strides={tuple(strides)}, "
                 f"dilation={tuple(dilation)}, padding={sides}"
+            )
+            if rest < 0:
+                raise ValueError(f"{op}: the window must fit into the padded input. Received: {received}")
+            formula = size_formula(n, k, s, (before, after), d)
+            raise ValueError(
+                f"{op}: (N - F + 2P)/S must be an integer under strict windows. Received: {formula}, {received}"
             )
     return sides
 
@@ -344,7 +348,13 @@ def shape_mismatch(x_shape: Sequence[int], w_shape: Sequence[int]) -> str:
     if min(w_shape) < 1:
         return "every size of the kernel must be at least 1"
     if channels % ci or channels == 0:
-        return f"kernel has {ci} input channels but inputs have {channels}"
+        return (
+            f"kernel has {ci} input channels but inputs have {channels}; with {channels} it would sum over all "
+            f"channels, with a divisor of {channels} it would make groups"
+        )
     if co % (channels // ci):
-        return f"{co} output channels do not divide into {channels // ci} groups"
+        return (
+            f"{co} output channels do not divide into {channels // ci} groups, which a kernel with {ci} of {channels} "
+            f"input channels makes; with {channels} it would sum over all channels"
+        )
     return ""

@@ -87,8 +87,8 @@ def test_strict_windows():
     with pytest.raises(ValueError) as caught:
         resolve_padding(*seven)
     assert str(caught.value) == (
-        "conv: (N - F + 2P)/S must be an integer under strict windows. Received: input size=(7, 7), window=(3, 3), "
-        "strides=(3, 3), dilation=(1, 1), padding=((0, 0), (0, 0))"
+        "conv: (N - F + 2P)/S must be an integer under strict windows. Received: (7 - 3)/3 + 1 = 2.33, "
+        "input size=(7, 7), window=(3, 3), strides=(3, 3), dilation=(1, 1), padding=((0, 0), (0, 0))"
     )
     assert resolve_padding("conv", 1, (7, 7), (3, 3), (3, 3), (1, 1)) == ((1, 1), (1, 1))
     for same in ("same", "SAME"):

@@ -139,6 +139,12 @@ class Conv(Windowed):
 
     def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, self.rank + 2)
+        channels = self.kernel.shape[-2] * self.groups
+        if inputs.shape[-1 if self.data_format == "channels_last" else 1] != channels:
+            raise ValueError(
+                f"{self.name}: inputs must have {channels} channels, as when the layer was built with "
+                f"groups={self.groups}. Received: inputs.shape={tuple(inputs.shape)}, data_format={self.data_format!r}"
+            )
         return self.finish(self.convolution_op(inputs, self.kernel))
 
 

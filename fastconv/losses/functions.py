@@ -12,6 +12,7 @@ from fastconv.engine import lift
 from fastconv.losses.settings import all_or_some_axes, as_weights, settings, some_axes
 from fastconv.ops.broadcast import position
 from fastconv.ops.convert import as_float, numeric
+from fastconv.ops.loss import about_classes
 from fastconv.serialization import register
 from fastconv.typing import Array, ArrayLike, Axis
 
@@ -42,8 +43,9 @@ def same_shape(name: str, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
     """Return targets and outputs with equal ranks and the dtype of the outputs. Raises ValueError if shapes differ."""
     y_true, y_pred = same_rank(y_true, as_single(y_pred))
     if tuple(y_true.shape) != tuple(y_pred.shape):
+        advice = about_classes(y_true, y_pred) if name.startswith("categorical") else ""
         raise ValueError(
-            f"{name}: targets must have the shape of the outputs. "
+            f"{name}: targets must have the shape of the outputs{advice}. "
             f"Received: y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}"
         )
     return ops.cast(y_true, y_pred.dtype), y_pred

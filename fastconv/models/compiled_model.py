@@ -23,6 +23,7 @@ from fastconv.engine.tree import leaves, ordered, rebuild
 from fastconv.layers.base import Layer, layers_of
 from fastconv.metrics import Metric
 from fastconv.models import data
+from fastconv.models.advice import warn_of_outputs
 from fastconv.models.compile_config import described, revived
 from fastconv.models.compiled_loss import CompiledLoss, check_tensors
 from fastconv.models.compiled_metrics import CompiledMetrics
@@ -118,6 +119,10 @@ class CompiledModel(Layer):
 
         Raises:
             ValueError: an unknown name, or metrics that are no list, tuple or dict.
+
+        Warns:
+            ModelWarning: the last layer does not go with the loss: a single unit has a softmax, or a crossentropy takes
+                probabilities and the layer has no activation.
         """
         self._check_initialized()
         compiled_loss = CompiledLoss(self._output_names, loss, loss_weights)
@@ -131,6 +136,7 @@ class CompiledModel(Layer):
         self.train_function = self.test_function = self.predict_function = None
         self.built = self.built or type(self).call is Layer.call  # without `call`, steps of its own apply what it holds
         self._step_cache.clear()
+        warn_of_outputs(self, compiled_loss, stacklevel=2)
 
     def get_compile_config(self) -> Config:
         """Return the arguments of `compile` as plain data; nothing if it was not called."""

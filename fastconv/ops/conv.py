@@ -100,8 +100,8 @@ def conv(
     """y[n, oh, ow, co] = sum over kh, kw, ci of x[n, oh SH + kh DH - top, ow SW + kw DW - left, ci] w[kh, kw, ci, co].
 
     This is cross-correlation: the kernel is not flipped. The formula is the same over one spatial axis or three. If the
-    inputs have G times as many channels as the kernel, the convolution has G groups: an output channel of group g reads
-    only the CI channels of that group.
+    inputs have G times as many channels as the kernel, the convolution has G groups, as in Keras: an output channel of
+    group g reads only the CI channels of that group. Layers have groups only if their argument `groups` is given.
 
     Integers give exact integers, of at least 32 bits; integers among floats become floats.
 

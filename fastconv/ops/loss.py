@@ -84,7 +84,7 @@ def categorical_crossentropy(target: ArrayLike, output: ArrayLike, from_logits: 
     target, output = as_float(target), as_float(output)
     if tuple(target.shape) != tuple(output.shape):
         raise ValueError(
-            "categorical_crossentropy: target and output must have the same shape. "
+            f"categorical_crossentropy: target and output must have the same shape{about_classes(target, output)}. "
             f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
         )
     target = cast(target, output.dtype)
@@ -94,6 +94,13 @@ def categorical_crossentropy(target: ArrayLike, output: ArrayLike, from_logits: 
         k = logits.shape[-1]
         return reshape(_dense(reshape(logits, (-1, k)), reshape(target, (-1, k))), logits.shape[:-1])
     return -sum(target * log(_probabilities(output)), -1)
+
+
+def about_classes(target: Array, output: Array) -> str:
+    """Return the advice for targets that look like class indices, or an empty string."""
+    shape = tuple(target.shape[:-1] if target.ndim == output.ndim and target.shape[-1] == 1 else target.shape)
+    are_classes = shape == tuple(output.shape[:-1])
+    return "; class indices need sparse_categorical_crossentropy, or utils.to_categorical first" * are_classes
 
 
 def sparse_categorical_crossentropy(
@@ -122,8 +129,9 @@ def sparse_categorical_crossentropy(
     if target.ndim == output.ndim and target.shape[-1] == 1:
         target = reshape(target, target.shape[:-1])
     if tuple(target.shape) != tuple(output.shape[:-1]):
+        one_hot = "; one-hot targets need categorical_crossentropy" * (tuple(target.shape) == tuple(output.shape))
         raise ValueError(
-            "sparse_categorical_crossentropy: target must have the shape of output without its classes. "
+            f"sparse_categorical_crossentropy: target must have the shape of output without its classes{one_hot}. "
             f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
         )
     target = as_indices(target)

@@ -228,11 +228,13 @@ ERRORS = [
     ),
     (
         lambda: ops.conv(X, np.ones((3, 3, 3, 16))),
-        "conv: kernel has 3 input channels but inputs have 4." + SHAPES.format("(3, 3, 3, 16)"),
+        "conv: kernel has 3 input channels but inputs have 4; with 4 it would sum over all channels, "
+        "with a divisor of 4 it would make groups." + SHAPES.format("(3, 3, 3, 16)"),
     ),
     (
         lambda: ops.conv(X, np.ones((3, 3, 2, 5))),
-        "conv: 5 output channels do not divide into 2 groups." + SHAPES.format("(3, 3, 2, 5)"),
+        "conv: 5 output channels do not divide into 2 groups, which a kernel with 2 of 4 input channels makes; "
+        "with 4 it would sum over all channels." + SHAPES.format("(3, 3, 2, 5)"),
     ),
     (
         lambda: ops.conv(X, W[:0]),
