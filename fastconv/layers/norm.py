@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import fastconv.config as config
 import fastconv.initializers as initializers
 import fastconv.ops as ops
 from fastconv.arguments import as_axes, as_flag, as_integer, as_number, is_integer, optional
@@ -422,6 +425,68 @@ class RMSNormalization(Layer):
         axes = [axis % x.ndim for axis in ([self.axis] if isinstance(self.axis, int) else self.axis)]
         shares = ops.rsqrt(ops.mean(ops.square(x), axes, keepdims=True) + self.epsilon)
         return x * shares * along(self.scale, x.shape, axes)
+
+
+@register("layer")
+class LocalResponseNormalization(Layer):
+    """Normalization by neighbouring channels, y_c = x_c / (k + alpha sum(x_j^2))^beta over channels j around c.
+
+    The sum runs over size // 2 channels before and after c, as far as they exist. This is the formula of AlexNet with
+    its constants; the sum is not divided by the number of channels.
+
+    Shapes: x and y (N, ..., C), or (N, C, ...) if channels come first.
+
+    Args:
+        size: odd int, the number of channels in a sum. Defaults to 5.
+        alpha: float, the factor of the sum. Defaults to 1e-4.
+        beta: float, the exponent. Defaults to 0.75.
+        k: float, added to the sum. Defaults to 2.
+        data_format: "channels_last" or "channels_first". Defaults to `config.image_data_format()`.
+        kwargs: keyword arguments of `Layer`, for example `name`.
+
+    Raises:
+        ValueError: if `size` is not an odd integer of at least 1, or if another argument is not a number.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastconv import layers
+        >>> x = np.array([[1.0, 2.0, 3.0]])
+        >>> layers.LocalResponseNormalization(size=3, alpha=1.0, beta=1.0, k=0.0)(x)[0].round(3).tolist()
+        [0.200..., 0.143..., 0.231...]
+
+    References:
+        Krizhevsky et al. 2012, "ImageNet classification with deep convolutional neural networks", section 3.3.
+    """
+
+    def __init__(
+        self,
+        size: int = 5,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        k: float = 2.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.size = as_integer(self, "size", size, 1)
+        if self.size % 2 == 0:
+            raise ValueError(f"{type(self).__name__}: size must be odd. Received: size={size!r}")
+        self.alpha = as_number(self, "alpha", alpha, below=math.inf)
+        self.beta = as_number(self, "beta", beta, below=math.inf)
+        self.k = as_number(self, "k", k, below=math.inf)
+        self.data_format = config.standardize_data_format(data_format)
+
+    def call(self, inputs: Array) -> Array:
+        if inputs.ndim < 2:
+            raise ValueError(
+                f"{self.name}: inputs must have an axis of channels. Received: shape={tuple(inputs.shape)}"
+            )
+        at = (inputs.ndim if self.data_format == "channels_last" else 2) - 1
+        before, channels, near = (slice(None),) * at, inputs.shape[at], self.size // 2
+        width = [(near, near) if axis == at else (0, 0) for axis in range(inputs.ndim)]
+        squares = ops.pad(ops.square(inputs), width)
+        shifted = [squares[(*before, slice(i, i + channels))] for i in range(self.size)]
+        return inputs * ops.power(functools.reduce(ops.add, shifted) * self.alpha + self.k, -self.beta)
 
 
 @register("layer")

@@ -91,6 +91,7 @@ from fastconv.metrics.metric import (
 )
 from fastconv.metrics.overlap import (
     BinaryIoU,
+    ConfusionMatrix,
     IoU,
     MeanIoU,
     OneHotIoU,
@@ -113,6 +114,7 @@ __all__ = [
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
     "CategoricalHinge",
+    "ConfusionMatrix",
     "CosineSimilarity",
     "F1Score",
     "FBetaScore",

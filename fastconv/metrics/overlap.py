@@ -290,3 +290,47 @@ class BinaryIoU(Overlap):
 
     def update_state(self, y_true: Array, y_pred: Array, sample_weight: Array = None) -> None:
         super().update_state(y_true, ops.convert_to_tensor(y_pred) >= self.threshold, sample_weight)
+
+
+@register("metric")
+class ConfusionMatrix(Overlap):
+    """Confusion matrix: element (i, j) is the number of samples, or pixels, of class i that are taken for class j.
+
+    Args:
+        num_classes: int, the number K of classes.
+        name: str, the name of the metric, or None to use the name of the class in snake case.
+        dtype: accepted for compatibility with Keras; metrics count in float64.
+        ignore_class: int, a class index whose targets are left out, or None.
+        sparse_y_true: bool, whether targets are class indices, and not one-hot. Defaults to True.
+        sparse_y_pred: bool, whether outputs are class indices, and not scores of classes. Defaults to False.
+        axis: int, the axis of the classes. Defaults to -1.
+
+    Raises:
+        ValueError: if numbers of samples differ.
+
+    Example:
+        >>> from fastconv import metrics
+        >>> metric = metrics.ConfusionMatrix(num_classes=2)
+        >>> metric.update_state([0, 1, 1], [[0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
+        >>> metric.result().tolist()
+        [[1.0, 0.0], [1.0, 1.0]]
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ) -> None:
+        classes = every_class(num_classes)
+        super().__init__(num_classes, classes, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
+
+    ARGUMENTS = ("num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis")
+
+    def result(self) -> np.ndarray:  # type: ignore[override]  # the matrix itself
+        """Return the matrix (true class, predicted class), the sums of the samples' weights."""
+        return self.confusion.numpy()

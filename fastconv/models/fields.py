@@ -42,7 +42,7 @@ ROUNDING = 1e-6  # of extents
 # Layers whose elements read a single place of each input. Layers that normalize over other axes than channels are not.
 POINTWISE = (
     layers.Activation, layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU, layers.Softmax, layers.Maxout,
-    layers.BatchNormalization, layers.Dropout, layers.SpatialDropout1D,
+    layers.BatchNormalization, layers.LocalResponseNormalization, layers.Dropout, layers.SpatialDropout1D,
     layers.SpatialDropout2D, layers.SpatialDropout3D, layers.AlphaDropout, layers.GaussianDropout, layers.GaussianNoise,
     layers.ActivityRegularization, layers.Identity, layers.Rescaling, layers.Normalization, layers.Add, layers.Subtract,
     layers.Multiply, layers.Average, layers.Maximum, layers.Minimum, layers.Concatenate, layers.Flatten,

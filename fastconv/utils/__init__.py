@@ -7,6 +7,7 @@ from fastconv.serialization import (
     get_registered_object,
     register_keras_serializable,
 )
+from fastconv.utils import bounding_boxes as bounding_boxes
 from fastconv.utils.checked_gradient import check_gradient
 from fastconv.utils.convolution_matrix import convolution_matrix
 from fastconv.utils.dataset import Dataset, split_dataset
@@ -44,6 +45,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "bounding_boxes",
     "check_gradient",
     "clear_session",
     "convolution_matrix",

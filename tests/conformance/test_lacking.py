@@ -10,6 +10,7 @@ from fastconv.saving.keras.kinds import (
     IN_MATH,
     IN_NN,
     LACKING_LAYERS,
+    LACKING_METRICS,
     LACKING_OPERATIONS,
     MODULES,
     operation_module,
@@ -32,13 +33,13 @@ def saved_classes(kind, module):
     return {name for name in ours.__all__ if isinstance(getattr(ours, name), type) and holds(kind, name)}
 
 
-def test_layers_that_keras_lacks():
+def test_layers_and_metrics_that_keras_lacks():
     lacking = {
         name
         for kind, module in MODULES.items()
         for name in saved_classes(kind, module.replace("keras", "fastconv")) - classes_of_keras(module)
     }
-    assert lacking == LACKING_LAYERS | NOT_PUBLIC
+    assert lacking == LACKING_LAYERS | LACKING_METRICS | NOT_PUBLIC
 
 
 def test_operations_that_keras_lacks(reference):

@@ -167,6 +167,13 @@ CASES = [
         (3, 6, 8),
         (2, 3, 4),
     ),
+    (layers.LocalResponseNormalization, {}, IMAGE, IMAGE),
+    (
+        layers.LocalResponseNormalization,
+        {"size": 3, "alpha": 0.5, "beta": 0.6, "k": 1.0, "data_format": "channels_first"},
+        (7, 6, 8),
+        (7, 6, 8),
+    ),
 ]
 
 # Layers that change images at random even if `training` is not given, and whose gradients may be missing.

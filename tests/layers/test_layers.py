@@ -199,6 +199,19 @@ def test_a_locally_connected_layer_reads_zeros_around_its_input():
         layers.LocallyConnected1D(1, 3, implementation=4)
 
 
+def test_local_response_normalization_is_the_formula_of_alexnet():
+    x = inputs_for((2, 2, 7))
+    y = layers.LocalResponseNormalization(size=5, alpha=0.3, beta=0.75, k=2.0)(x)
+    for c in range(7):
+        total = np.square(x[..., max(c - 2, 0) : c + 3]).sum(-1)
+        np.testing.assert_allclose(y[..., c], x[..., c] / (2 + 0.3 * total) ** 0.75, rtol=1e-5)
+    torch = pytest.importorskip("torch")
+    own = torch.nn.LocalResponseNorm(5, alpha=5 * 0.3, beta=0.75, k=2.0)(torch.tensor(np.moveaxis(x, -1, 1)))
+    np.testing.assert_allclose(y, np.moveaxis(own.numpy(), 1, -1), rtol=1e-5)
+    with pytest.raises(ValueError, match=r"^LocalResponseNormalization: size must be odd\. Received: size=4"):
+        layers.LocalResponseNormalization(4)
+
+
 def test_a_function_becomes_a_layer():
     layer = layers.Lambda(halves, arguments={"times": 3.0})
     np.testing.assert_array_equal(layer(np.ones((2, 3), "float32")), np.full((2, 3), 1.5))

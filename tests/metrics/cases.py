@@ -84,3 +84,10 @@ CASES = [
     ("BinaryIoU", {"threshold": 0.6}, BINARY),
 ]
 IDS = [f"{name}-{i}" for i, (name, *_) in enumerate(CASES)]
+
+# Metrics that Keras lacks.
+OWN_CASES = [
+    ("ConfusionMatrix", {"num_classes": 6}, SPARSE),
+    ("ConfusionMatrix", {"num_classes": 4, "ignore_class": 1, "sparse_y_pred": True}, LABELS),
+]
+OWN_IDS = [f"{name}-own-{i}" for i, (name, *_) in enumerate(OWN_CASES)]

@@ -8,9 +8,9 @@ import pytest
 from fastconv import metrics
 from fastconv.engine import Plan, Tensor, Trace
 
-from .cases import CASES, IDS
+from .cases import CASES, IDS, OWN_CASES, OWN_IDS
 
-each_metric = pytest.mark.parametrize(("name", "arguments", "batches"), CASES, ids=IDS)
+each_metric = pytest.mark.parametrize(("name", "arguments", "batches"), [*CASES, *OWN_CASES], ids=[*IDS, *OWN_IDS])
 
 
 def together(batches):
@@ -72,4 +72,4 @@ def test_the_sum():
 
 def test_every_metric_is_in_the_table():
     classes = {name for name in metrics.__all__ if isinstance(getattr(metrics, name), type)}
-    assert classes == {name for name, *_ in CASES} | {"Mean", "MeanMetricWrapper", "Metric", "Sum"}
+    assert classes == {name for name, *_ in [*CASES, *OWN_CASES]} | {"Mean", "MeanMetricWrapper", "Metric", "Sum"}

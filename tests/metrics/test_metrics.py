@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastconv import losses, metrics, ops
+from fastconv import Input, Sequential, layers, losses, metrics, ops
 from fastconv.engine import Plan, Tensor, Trace
 
 P = np.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2], [0.2, 0.3, 0.5], [0.4, 0.3, 0.3]], np.float32)
@@ -159,3 +159,31 @@ def test_overlap_tells_the_shapes_that_it_was_given():
         ValueError, match=r"target for each output\. Received: y_true\.shape=\(3,\), y_pred\.shape=\(3, 5\)"
     ):
         metric.update_state([0, 1, 2], np.ones((3, 5)))
+
+
+def test_a_confusion_matrix_counts_pairs_of_classes():
+    rng = np.random.default_rng(0)
+    real, scores = rng.integers(0, 4, 50), rng.random((50, 4))
+    expected = np.zeros((4, 4))
+    for i, j in zip(real, scores.argmax(-1)):
+        expected[i, j] += 1
+    metric = metrics.ConfusionMatrix(4)
+    metric.update_state(real[:20], scores[:20])
+    metric.update_state(real[20:], scores[20:])
+    np.testing.assert_array_equal(metric.result(), expected)
+    one_hot = metrics.ConfusionMatrix(4, sparse_y_true=False, sparse_y_pred=True)
+    one_hot.update_state(np.eye(4)[real], scores.argmax(-1), sample_weight=np.full(50, 0.5))
+    np.testing.assert_array_equal(one_hot.result(), expected / 2)
+    with pytest.raises(ValueError, match="there must be a target for each output"):
+        metric.update_state(real, scores.argmax(-1))
+
+
+def test_a_confusion_matrix_in_training():
+    model = Sequential([Input((4,)), layers.Dense(3, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=[metrics.ConfusionMatrix(3, name="matrix")])
+    x, y = np.random.default_rng(0).random((12, 4)), np.arange(12) % 3
+    history = model.fit(x, y, epochs=2, verbose=2).history
+    assert [np.sum(matrix) for matrix in history["matrix"]] == [12, 12]
+    found = model.evaluate(x, y, verbose=0, return_dict=True)["matrix"]
+    called = model.predict(x, verbose=0).argmax(-1)
+    np.testing.assert_array_equal(found, [[np.sum((y == i) & (called == j)) for j in range(3)] for i in range(3)])

@@ -18,10 +18,19 @@ MODULES = {
 
 OPS_MODULE = "fastconv.ops"  # module of functions that a `Lambda` of this package applies
 
-# Layers that Keras lacks, and below, functions of ops that it lacks: `tests/conformance/test_lacking.py` finds them.
+# Layers and metrics that Keras lacks, and below, functions of ops: `tests/conformance/test_lacking.py` finds them.
 LACKING_LAYERS = frozenset(
-    ["LocallyConnected1D", "LocallyConnected2D", "Maxout", "MinPooling1D", "MinPooling2D", "MinPooling3D"]
+    [
+        "LocalResponseNormalization",
+        "LocallyConnected1D",
+        "LocallyConnected2D",
+        "Maxout",
+        "MinPooling1D",
+        "MinPooling2D",
+        "MinPooling3D",
+    ]
 )
+LACKING_METRICS = frozenset(["ConfusionMatrix"])
 
 # Arguments whose name does not end in their kind.
 KINDS_OF_KEYS = {"learning_rate": "schedule", "metrics": "metric", "weighted_metrics": "metric", "layers": "layer"}

@@ -18,6 +18,7 @@ from fastconv.saving.keras.kinds import (
     CALLED_WITH,
     GET_ITEM,
     LACKING_LAYERS,
+    LACKING_METRICS,
     LACKING_OPERATIONS,
     MODULES,
     OPERATIONS,
@@ -99,9 +100,10 @@ def to_keras(kind: str, data: Tree) -> Any:
     name, config = data["class_name"], data["config"]
     found = kind_of_class(name, kind)
     config = SPECIAL[name](config) if found == "layer" and name in SPECIAL else _arguments(found or kind, config)
-    own = found is None or name in LACKING_LAYERS
+    own = found is None or name in LACKING_LAYERS | LACKING_METRICS
+    module = None if found is None else SPECIAL_MODULES.get(name, MODULES[found])
     return {
-        "module": None if found is None else "fastconv.layers" if own else SPECIAL_MODULES.get(name, MODULES[found]),
+        "module": module.replace("keras", "fastconv") if own and module is not None else module,
         "class_name": name.rpartition(">")[2],
         "config": config,
         "registered_name": name if own else None,
