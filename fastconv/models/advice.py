@@ -48,16 +48,23 @@ def advice_for(layer: Any, loss: Any) -> str:
     activation = getattr(layer, "activation", None)
     if activation is activations.softmax and getattr(layer, "units", 0) == 1:
         return "softmax of a single unit is always 1, so that nothing is learned; use activation='sigmoid'"
-    function = getattr(loss, "fn", getattr(loss, "function", None))
-    settings = {**getattr(loss, "kwargs", {}), **getattr(loss, "arguments", {})}
-    wanted = OF_PROBABILITIES.get(function) if callable(function) else None
-    if wanted is None or settings.get("from_logits") or activation is not activations.linear:
+    name, wanted = _of_probabilities(layer, loss)
+    if not wanted or activation is not activations.linear:
         return ""
-    name = getattr(function, "__name__", "")
     return (
         f"{name} takes probabilities, but the last layer has no activation; give it activation={wanted!r}, or the loss "
         "from_logits=True"
     )
+
+
+def _of_probabilities(layer: Any, loss: Any) -> tuple[str, str]:
+    """Return the name of a loss of probabilities and the activation that makes these; empty texts for other losses."""
+    if isinstance(loss, str):  # a crossentropy that follows from the shapes
+        return loss, "sigmoid" if getattr(layer, "units", 0) == 1 else "softmax"
+    function = getattr(loss, "fn", getattr(loss, "function", None))
+    settings = {**getattr(loss, "kwargs", {}), **getattr(loss, "arguments", {})}
+    wanted = OF_PROBABILITIES.get(function, "") if callable(function) and not settings.get("from_logits") else ""
+    return getattr(function, "__name__", ""), wanted
 
 
 def _last_layers(model: AnyModel) -> Iterator[Any]:

@@ -68,7 +68,7 @@ def test_a_softmax_of_a_single_unit_warns(number):
 @pytest.mark.parametrize(("loss", "activation"), [
     ("binary_crossentropy", "sigmoid"), ("categorical_crossentropy", "softmax"),
     ("sparse_categorical_crossentropy", "softmax"), (losses.SparseCategoricalCrossentropy(), "softmax"),
-    (losses.binary_crossentropy, "sigmoid"), (losses.BinaryFocalCrossentropy(), "sigmoid"),
+    (losses.binary_crossentropy, "sigmoid"), (losses.BinaryFocalCrossentropy(), "sigmoid"), ("ce", "softmax"),
 ])  # fmt: skip
 def test_crossentropies_of_probabilities_after_a_linear_layer_warn(number, loss, activation):
     model = [*nets_with(3)][number]()
@@ -80,9 +80,7 @@ def test_crossentropies_of_probabilities_after_a_linear_layer_warn(number, loss,
 
 
 @pytest.mark.parametrize("net", [[layers.Dense(3)], [layers.Dense(3), layers.Softmax()], [layers.Dense(3, "relu")]])
-@pytest.mark.parametrize(
-    "loss", ["mse", losses.CategoricalCrossentropy(from_logits=True), None, "crossentropy", "hinge"]
-)
+@pytest.mark.parametrize("loss", ["mse", losses.CategoricalCrossentropy(from_logits=True), None, "hinge"])
 def test_models_without_a_fault_do_not_warn(net, loss):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -53,6 +53,7 @@ def test_a_metric_of_the_name_of_the_loss_has_a_number():
     assert found["loss"] > found["loss_1"] > 0
 
 
+@pytest.mark.filterwarnings("ignore::fastconv.ModelWarning")
 def test_crossentropy_follows_the_shapes_of_each_output():
     def scores(loss, y):
         model = two(loss=loss)
