@@ -135,16 +135,16 @@ class Conv(Windowed):
 
     def convolution_op(self, inputs: Array, kernel: Array) -> Array:
         """Return the convolution before the bias. A subclass may override it, for example to standardize the kernel."""
-        return ops.conv(inputs, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
-
-    def call(self, inputs: Array) -> Array:
-        check_rank(self, inputs, self.rank + 2)
-        channels = self.kernel.shape[-2] * self.groups
+        channels = kernel.shape[-2] * self.groups
         if inputs.shape[-1 if self.data_format == "channels_last" else 1] != channels:
             raise ValueError(
                 f"{self.name}: inputs must have {channels} channels, as when the layer was built with "
                 f"groups={self.groups}. Received: inputs.shape={tuple(inputs.shape)}, data_format={self.data_format!r}"
             )
+        return ops.conv(inputs, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
+
+    def call(self, inputs: Array) -> Array:
+        check_rank(self, inputs, self.rank + 2)
         return self.finish(self.convolution_op(inputs, self.kernel))
 
 

@@ -71,8 +71,9 @@ def _per_pixel(layer: Any, size: Shape, channels: int, filters: int, places: int
     if isinstance(layer, DepthwiseConv):
         return filters, _times(size, filters, bias)
     if isinstance(layer, Conv):
-        ci = channels // layer.groups
-        return ci * filters, _times([*size, ci], filters, bias)
+        ci, used = channels // layer.groups, layer.kernel.size // prod(size)
+        known = used == ci * filters  # a subclass may have a kernel of its own, each of whose weights a pixel uses once
+        return used, _times([*size, ci], filters, bias) if known else ""
     if isinstance(layer, LocallyConnected):
         return channels * filters, _times([*size, channels], places * filters, bias)
     return 0, ""

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from fastconv import Input, Model, Sequential, grad, layers, ops
+from fastconv import Input, Model, Sequential, applications, grad, layers, ops
 
 PADDED = {"padding": "same"}
 FIRST = {"data_format": "channels_first"}
@@ -56,6 +56,13 @@ def test_connections_are_the_entries_of_the_layers_matrix(layer, sample):
     assert found.weights == made.count_params()
     if found.weights_formula:
         assert found.weights_formula.endswith(f" = {found.weights:,}")
+
+
+def test_a_subclass_with_a_kernel_of_its_own():
+    """C3 of LeNet-5 has 60 pairs of a filter and a channel; the paper counts 151,600 connections, biases included."""
+    model = applications.LeNet5(weights=None)
+    found = next(c for c in model.counts() if c.name == "C3")
+    assert (found.weights, found.weights_formula, found.connections) == (1516, "", 151_600 - 1600)
 
 
 def test_a_tridiagonal_matrix_has_3n_minus_2_connections():
