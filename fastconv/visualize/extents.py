@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import fastconv.layers as layers
 from fastconv.engine import KerasTensor
+from fastconv.layers.augmentation import RandomImageLayer
 from fastconv.layers.reshape import Cropping, ZeroPadding
 from fastconv.models.fields import GLOBAL, TRANSPOSED, is_pointwise, window_of
 from fastconv.visualize.network import Network, Step
@@ -40,6 +41,7 @@ class Extent(NamedTuple):
 
 Extents = tuple[Extent, Extent]  # of the rows and the columns
 
+LARGE = 2**20  # pixels
 PIXEL = Extent(0, 1, 1)
 ALL = Extent(0, math.inf, 1)
 
@@ -101,7 +103,8 @@ def _after(owner: str, network: Network, step: Step, before: Extents) -> Extents
             for extent, axis, pad in zip(before, window, _padding(owner, network, step, window))
         )
         return rows, columns
-    if not is_pointwise(operation) and not isinstance(operation, layers.Dense):
+    passes = isinstance(operation, RandomImageLayer) and not isinstance(operation, layers.RandomCrop)
+    if not passes and not is_pointwise(operation) and not isinstance(operation, layers.Dense):
         raise ValueError(
             f"{owner}: layers must have windows, or read a single place of their input. "
             f"Received: {step.name} ({type(operation).__name__})"
@@ -113,8 +116,13 @@ def _padding(owner: str, network: Network, step: Step, window: list[tuple[int, i
     """Return the number of padded rows before the first row, and of columns before the first column."""
     shape: tuple[Any, ...] = step.inputs[0].shape
     sizes = shape[2:] if network.channels_first else shape[1:-1]
-    if None in sizes:
-        raise ValueError(f"{owner}: the size of images must be known. Received: {step.name}, inputs of shape {shape}")
     taps, strides, dilation = zip(*window)
-    sides = resolve_padding(owner, step.operation.padding, sizes, taps, strides, dilation, CONV_PADDINGS)
+    padding = step.operation.padding
+    if None in sizes and padding == "same" and max(strides) > 1:
+        raise ValueError(
+            f'{owner}: the size of images must be known if padding is "same" and strides are above 1. '
+            f"Received: {step.name}, inputs of shape {shape}"
+        )
+    sizes = [LARGE if n is None else n for n in sizes]  # the padding is the same for all sizes
+    sides = resolve_padding(owner, padding, sizes, taps, strides, dilation, CONV_PADDINGS)
     return [before for before, _ in sides]

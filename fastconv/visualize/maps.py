@@ -19,6 +19,7 @@ from fastconv.visualize.arguments import (
     find_layer,
     has_maps,
     image_network,
+    last_with_maps,
     maps_of,
 )
 from fastconv.visualize.drawing import columns_of, mosaic, panels, show_map, without_ticks
@@ -130,7 +131,7 @@ def _places(network: Network, layer: Any) -> list[Place]:
     """Return the layers that were asked for."""
     if layer is None:
         found = [p for p in network.places if has_maps(p)]
-        return found or [maps_of("feature_maps", network, network.places[0].name)]
+        return found or [last_with_maps("feature_maps", network)]
     several = layer if isinstance(layer, Sequence) and not isinstance(layer, str) else [layer]
     return [maps_of("feature_maps", network, each) for each in several]
 

@@ -146,7 +146,7 @@ def network_of(owner: str, model: AnyModel) -> Network:
 
 def _graph(owner: str, model: AnyModel) -> tuple[list[KerasTensor], list[Node], list[KerasTensor]]:
     """Return the inputs, nodes and outputs of a model; the `call` of a subclass is applied to symbolic tensors."""
-    if model.nodes and type(model).call in (models.Functional.call, models.Sequential.call):
+    if getattr(model, "outputs", None) and type(model).call in (models.Functional.call, models.Sequential.call):
         return model.inputs, model.nodes, model.outputs
     try:
         inputs = map_shapes(lambda shape: KerasTensor(shape, model.dtype), model.build_shape)
@@ -191,6 +191,8 @@ def without_last_activation(network: Network) -> Network:
 
     A trained classifier is so certain that the gradient of its probabilities vanishes (Simonyan et al. 2014).
     """
+    if not network.steps:
+        return network
     *others, last = network.steps
     function = getattr(last.operation, "activation", last.operation)
     name = "softmax" if isinstance(function, layers.Softmax) else getattr(function, "__name__", "")

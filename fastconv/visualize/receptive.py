@@ -59,6 +59,11 @@ def receptive_field(
     place = last_with_maps("receptive_field", network) if layer is None else maps_of("receptive_field", network, layer)
     extents = extents_of("receptive_field", network, place.outputs[0])
     sizes = spatial_sizes(network, network.inputs[0].shape)
+    if None in sizes:
+        raise ValueError(
+            "receptive_field: the model must know the size of its images. "
+            f"Received: input shape={network.inputs[0].shape}"
+        )
     at = _position(network, place, position)
     own = extents[place.outputs[0]]
     box = np.array([e.pixels(i, n) for e, i, n in zip(own, at, sizes)])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.backends.gpu.transfer import to_host
+from fastconv.layers.conv import Windowed
 from fastconv.typing import AnyModel
 from fastconv.utils.files import FilePath
 from fastconv.visualize.arguments import find_layer
@@ -15,23 +15,25 @@ from fastconv.visualize.network import Network, Place, network_of
 from fastconv.visualize.picture import Axes, Picture, axes_for, finish
 
 COLOURS = 3
+SEQUENCE_AXES = 3  # of the kernel of a convolution over a sequence: taps, channels, filters
 
 
 def filters(model: AnyModel, layer: Any = None, ax: Axes | None = None, path: FilePath | None = None) -> Picture:
     """Draw the filters of a convolutional layer.
 
     Filters with three input channels are drawn as colours, with grey for 0. Filters with a single input channel form a
-    square. Other filters have a row each, with a tile for each input channel. Red is positive and blue is negative.
+    square. Other filters have a row each, with a tile for each input channel. Filters over sequences are drawn as
+    images of taps and channels. Red is positive and blue is negative.
 
     Args:
         model: a built model.
-        layer: the name of a layer with a kernel of two spatial axes, or the layer. None for the first such layer.
-            Default: None.
+        layer: the name of a layer with a kernel of one or two spatial axes, or the layer. None for the first such
+            layer. Default: None.
         ax: the axes to draw in, or None for a new figure. Default: None.
         path: the file to write, or None. Default: None.
 
     Returns:
-        `Picture` with "filters" (filters, KH, KW, channels).
+        `Picture` with "filters" (filters, KH, KW, channels), or (filters, taps, channels, 1).
 
     Raises:
         ValueError: the layer has no such kernel, or does not exist.
@@ -50,13 +52,15 @@ def filters(model: AnyModel, layer: Any = None, ax: Axes | None = None, path: Fi
 def _filters_of(network: Network, layer: Any) -> np.ndarray:
     """Return the kernel of a layer with the axis of filters first."""
     with_kernel = [p for p in network.places if _has_kernel(p)]
-    place = find_layer("filters", network, layer) if layer is not None else (with_kernel or network.places)[0]
-    if not _has_kernel(place):
+    place = find_layer("filters", network, layer) if layer is not None else next(iter(with_kernel), None)
+    if place is None or not _has_kernel(place):
         raise ValueError(
-            "filters: the layer must have a kernel with the axes (height, width, channels, filters). "
-            f"Received: layer={place.name!r}; layers with such kernels: {[p.name for p in with_kernel]}"
+            "filters: the layer must have a kernel with one or two spatial axes, channels and filters. "
+            f"Received: layer={layer!r}; layers with such kernels: {[p.name for p in with_kernel]}"
         )
-    kernel = np.array(to_host(place.operation.kernel.numpy()))
+    kernel = place.operation.kernel.numpy()
+    if kernel.ndim == SEQUENCE_AXES:
+        kernel = kernel[:, :, None, :]
     depthwise = hasattr(place.operation, "depth_multiplier")  # the last axis counts filters of a single channel
     kernel = kernel.reshape(*kernel.shape[:2], 1, -1) if depthwise else kernel
     return np.moveaxis(kernel, -1, 0)
@@ -64,7 +68,8 @@ def _filters_of(network: Network, layer: Any) -> np.ndarray:
 
 def _has_kernel(place: Place) -> bool:
     kernel = getattr(place.operation, "kernel", None)
-    return kernel is not None and len(kernel.shape) == 4 and hasattr(place.operation, "kernel_size")
+    axes = (SEQUENCE_AXES, SEQUENCE_AXES + 1)
+    return kernel is not None and len(kernel.shape) in axes and isinstance(place.operation, Windowed)
 
 
 def draw_filters(ax: Axes, kernels: np.ndarray) -> None:

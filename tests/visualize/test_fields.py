@@ -76,6 +76,16 @@ def test_other_layers():
     assert visualize.receptive_field(everything)["box"].tolist() == [[0, 7], [0, 7]]
 
 
+def test_images_of_any_size():
+    model = Sequential([Input((None, None, 1)), layers.RandomFlip(), layers.Conv2D(2, 3, padding="same", name="conv")])
+    with pytest.raises(ValueError, match="the model must know the size of its images"):
+        visualize.receptive_field(model)
+    assert visualize.top_patches(model, images(3), k=2)["patches"].shape == (2, 2, 3, 3, 1)
+    strided = Sequential([Input((None, None, 1)), layers.Conv2D(2, 3, padding="same", strides=2)])
+    with pytest.raises(ValueError, match="the size of images must be known"):
+        visualize.top_patches(strided, images(3))
+
+
 def test_errors_of_receptive_fields():
     model = classifier()
     for position in ((8, 0), (-1, 0), 3, (1, 2, 3)):

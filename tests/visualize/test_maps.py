@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastconv import Input, Sequential, layers, ops, visualize
+from fastconv import Input, Model, Sequential, layers, ops, visualize
 from tests import naive
 from tests.visualize.nets import channels_first_twin, classifier, images, nested, subclassed, two_inputs
 
@@ -37,8 +37,26 @@ def test_filters_of_three_channels_have_colours():
     assert image.get_array().shape[-1] == 3
 
 
+def test_filters_over_sequences_are_images_of_taps_and_channels():
+    model = Sequential([Input((9, 5)), layers.Conv1D(4, 3)])
+    found = visualize.filters(model)["filters"]
+    assert found.shape == (4, 3, 5, 1)
+    np.testing.assert_array_equal(found[2, :, :, 0], model.get_weights()[0][..., 2])
+
+
+def test_models_without_layers_are_refused():
+    inputs = Input((8, 8, 1))
+    empty = Model(inputs, inputs)
+    with pytest.raises(ValueError, match="the layer must have a kernel"):
+        visualize.filters(empty)
+    with pytest.raises(ValueError, match="a layer with spatial axes"):
+        visualize.feature_maps(empty, images())
+    with pytest.raises(ValueError, match="a single output with the axes"):
+        visualize.saliency(empty, images())
+
+
 @pytest.mark.parametrize("layer", ["classes", "pool1"])
-def test_filters_need_a_kernel_of_two_spatial_axes(layer):
+def test_filters_need_a_kernel_of_spatial_axes(layer):
     with pytest.raises(ValueError, match=r"must have a kernel.*layers with such kernels: \['conv1', 'conv2'\]"):
         visualize.filters(classifier(), layer)
 
