@@ -43,7 +43,8 @@ export class Computation {
 
   heading(pixel) {
     const isMap = pixel.kind === "convolution" || pixel.kind === "pool";
-    const place = isMap ? ` row ${pixel.row}, column ${pixel.column} of map ${pixel.channel}` : ` number ${pixel.channel}`;
+    const { row, column, channel } = pixel;
+    const place = isMap ? ` row ${row}, column ${column} of map ${channel}` : ` number ${channel}`;
     const title = make("h3", { textContent: `${this.titles[pixel.layer]}:${place}` });
     const text = fieldText(pixel.field) + gradientText(this.message);
     return make("div", {}, title, make("p", { textContent: text }));
@@ -53,7 +54,7 @@ export class Computation {
     const channels = parts.inputs.shape[2];
     this.channel = Math.min(this.channel, channels - 1);
     const shown = this.channel;
-    const [inputs, weights, products] = [parts.inputs, parts.weights, parts.products].map((part) => channelOf(part, shown));
+    const { inputs, weights, products } = mapValues(parts, (part) => channelOf(part, shown));
     const paper = pixel.before === "input" ? ink : scaled(parts.inputs.data);
     const equation = make("div", { className: "equation" },
       numberTable(inputs, paper, channels > 1 ? `window of map ${shown}` : "window"), "×",
@@ -68,7 +69,8 @@ export class Computation {
     const row = make("div", { className: "channels", role: "group", "aria-label": "Maps of the layer before" });
     for (let channel = 0; channel < parts.inputs.shape[2]; channel++) {
       const products = channelOf(parts.products, channel);
-      const button = make("button", { className: "channel", value: channel, "aria-pressed": String(channel === this.channel) });
+      const pressed = String(channel === this.channel);
+      const button = make("button", { className: "channel", value: channel, "aria-pressed": pressed });
       for (const part of [parts.inputs, parts.weights, parts.products]) {
         const canvas = button.appendChild(make("canvas"));
         paintSquare(canvas, part, scaled(part.data), 30, channel);
@@ -83,16 +85,17 @@ export class Computation {
     const before = pixel.sum + pixel.bias;
     const name = pixel.layer === "scores" ? "" : FUNCTIONS[net.activation];
     const count = parts.products.data.length;
-    const last = name ? [make("span", {}, `${name}(${short(before, 3)}) = `), value(pixel)] : [value(pixel)];
     const maps = channels > 1 ? ` of all ${channels} maps` : "";
-    return make("p", { className: "total" },
-      `Sum of ${count} products${maps}: ${short(pixel.sum, 3)}, plus the bias ${short(pixel.bias, 3)}: ${short(before, 3)}. `, ...last);
+    const [sum, bias, result] = [pixel.sum, pixel.bias, before].map((number) => short(number, 3));
+    const text = `Sum of ${count} products${maps}: ${sum}, plus the bias ${bias}: ${result}. `;
+    return make("p", { className: "total" }, text, name ? `${name}(${result}) = ` : "", value(pixel));
   }
 
   pooling(pixel, { inputs }, net) {
     const rule = net.pooling === "max" ? "The largest of the four: " : "The mean of the four: ";
     const table = numberTable(inputs, scaled(inputs.data), `window of map ${pixel.channel}`);
-    return [make("div", { className: "equation" }, table, "→", make("p", { className: "total" }, rule, value(pixel)))];
+    const result = make("p", { className: "total" }, rule, value(pixel));
+    return [make("div", { className: "equation" }, table, "→", result)];
   }
 
   dense(pixel, parts, net) {
@@ -121,9 +124,14 @@ export class Computation {
       row("exp(s − largest)", terms.map((term) => short(term, 4))),
     ];
     const share = `${short(terms[pixel.channel], 4)} / ${short(sum(terms), 4)}`;
-    const line = make("p", { className: "total" }, `Its exponential over the sum of all ten: ${share} = `, value(pixel, 4));
-    return [make("table", { className: "scores" }, make("tbody", {}, ...rows)), line];
+    const text = `Its exponential over the sum of all ten: ${share} = `;
+    const table = make("table", { className: "scores" }, make("tbody", {}, ...rows));
+    return [table, make("p", { className: "total" }, text, value(pixel, 4))];
   }
+}
+
+function mapValues(object, change) {
+  return Object.fromEntries(Object.entries(object).map(([key, part]) => [key, change(part)]));
 }
 
 const value = (pixel, decimals = 3) => make("strong", { textContent: short(pixel.value, decimals) });
@@ -139,8 +147,8 @@ function fieldText([top, left, height, width]) {
 function gradientText({ class: number, window: pixel, arrays }) {
   const gradient = arrays[`gradient/${pixel.layer}`];
   if (!gradient) return "";
-  const [, columns = 1, channels = 1] = gradient.shape;
-  const index = gradient.shape.length === 1 ? pixel.channel : (pixel.row * columns + pixel.column) * channels + pixel.channel;
+  const [, columns = 1, channels = gradient.shape[0]] = gradient.shape;
+  const index = (pixel.row * columns + pixel.column) * channels + pixel.channel;
   return ` If it grows by 1, score ${number} changes by about ${short(gradient.data[index], 3)}, its gradient.`;
 }
 

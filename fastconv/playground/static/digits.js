@@ -1,10 +1,10 @@
 // The CNN tab: LeNet-5 learns digits, and shows what it computes for a drawing.
 
 import { Computation } from "./computation.js";
-import { drawChart } from "./curves.js";
 import { LayerView } from "./layer.js";
+import { Outcome } from "./outcome.js";
 import { Pad } from "./pad.js";
-import { ink, make, paintMap, peak, short, signed, textOn } from "./pixels.js";
+import { ink, make, paintMap, peak, signed, textOn } from "./pixels.js";
 import { Turns } from "./turns.js";
 
 const TITLES = {
@@ -26,11 +26,12 @@ const element = (name) => document.getElementById(`digits-${name}`);
 class Digits {
   constructor(panel, connection) {
     Object.assign(this, { connection, turns: new Turns(connection), net: null });
-    this.pad = new Pad(element("pad"), (strokes) => this.turns.ask("draw", { strokes }), (context, side) => this.drawScan(context, side));
+    const changed = (strokes) => this.turns.ask("draw", { strokes });
+    this.pad = new Pad(element("pad"), changed, (context, side) => this.drawScan(context, side));
     this.pad.drawOver = (context, side) => this.drawField(context, side);
     this.computation = new Computation(element("pixel"), TITLES);
     this.listen();
-    this.addBars();
+    this.outcome = new Outcome((number) => this.select("probabilities", number, 0, 0));
     connection.send("state");
   }
 
@@ -68,7 +69,7 @@ class Digits {
     this.turns.ask("gradient", { class: value === "" ? null : Number(value) });
   }
 
-  // ---- messages of the server ----------------------------------------------------------------------------------------
+  // ---- messages of the server ---------------------------------------------------------------------------------------
 
   receive(message) {
     const { type } = message;
@@ -80,6 +81,7 @@ class Digits {
 
   showPicture(message) {
     if (message.type === "state") this.begin(message);
+    this.latest = message;
     this.paint(message);
     this.turns.answered();
   }
@@ -104,13 +106,14 @@ class Digits {
   // Draws a frame of the training, and lets the server compute the next.
   showFrame(message) {
     if (message.point[0] > this.curve.at(-1)[0]) this.curve.push(message.point);
+    this.latest = message;
     requestAnimationFrame(() => {
-      this.paint(message);
+      if (this.latest === message) this.paint(message);
       this.connection.send("drawn");
     });
   }
 
-  // ---- layers --------------------------------------------------------------------------------------------------------
+  // ---- layers -------------------------------------------------------------------------------------------------------
 
   addLayers() {
     this.views = {};
@@ -121,7 +124,8 @@ class Digits {
       const hint = shape.length === 1 ? "arrow keys choose a number" : "arrow keys choose a pixel, page keys a map";
       const canvas = make("canvas", { id: `digits-${name}`, role: choose ? "application" : "img" });
       canvas.setAttribute("aria-label", choose ? `${label}: ${hint}` : label);
-      const caption = make("div", { className: "caption" }, make("b", { textContent: TITLES[name] }), ` ${note(name, shape)}`);
+      const title = make("b", { textContent: TITLES[name] });
+      const caption = make("div", { className: "caption" }, title, ` ${note(name, shape)}`);
       element("layers").append(make("div", { className: "layer" }, caption, canvas));
       this.views[name] = new LayerView(canvas, name, shape, SCALES[name], choose);
     }
@@ -147,8 +151,8 @@ class Digits {
     this.markWindow(message.window);
     this.drawScores(message.arrays.scores);
     this.pad.draw();
-    this.showFacts(message);
-    this.showBars(message.arrays.probabilities.data, message.class);
+    this.outcome.show(message, this.curve);
+    this.showView(message.class);
     this.showFilters(message.arrays);
     element("chosen").hidden = !message.window;
     if (message.window) this.computation.show(message, this.net);
@@ -186,7 +190,7 @@ class Digits {
     if (pixel.before !== "input") this.views.input.mark(pixel.field);
   }
 
-  // ---- the digit -----------------------------------------------------------------------------------------------------
+  // ---- the digit ----------------------------------------------------------------------------------------------------
 
   // Draws the test scan on the pad, if there is one.
   drawScan(context, side) {
@@ -200,10 +204,11 @@ class Digits {
     if (!pixel) return;
     const [top, left, height, width] = pixel.field;
     const [[a, b, e], [c, d, f]] = this.message.index === null ? this.message.place : [[32, 0, 0], [0, 32, 0]];
-    const back = (x, y) => [(d * (x - e) - b * (y - f)) / (a * d - b * c), (a * (y - f) - c * (x - e)) / (a * d - b * c)];
+    const scale = side / (a * d - b * c);
+    const back = (x, y) => [scale * (d * (x - e) - b * (y - f)), scale * (a * (y - f) - c * (x - e))];
     const corners = [[left, top], [left + width, top], [left + width, top + height], [left, top + height]];
     context.beginPath();
-    for (const [x, y] of corners) context.lineTo(...back(x, y).map((share) => share * side));
+    for (const [x, y] of corners) context.lineTo(...back(x, y));
     context.closePath();
     for (const [colour, thickness] of [["#fff", 5], ["#7a3fd0", 2.5]]) {
       context.strokeStyle = colour;
@@ -212,51 +217,14 @@ class Digits {
     }
   }
 
-  showFacts({ step, index, label, arrays }) {
-    const [passes, loss, known, testLoss, right] = this.curve.at(-1);
-    element("passes").textContent = `Step ${step}, pass ${short(passes, 1)}`;
-    element("loss").textContent = `training ${short(loss, 3)}, test ${short(testLoss, 3)}`;
-    element("accuracy").textContent = `training ${percent(known)}, test ${percent(right)}`;
-    drawChart(element("loss-chart"), this.curve, [1, 3]);
-    drawChart(element("accuracy-chart"), this.curve, [2, 4], 1);
-    const probabilities = arrays.probabilities.data;
-    const guess = probabilities.indexOf(Math.max(...probabilities));
-    const source = index === null ? "Your drawing" : `Test scan ${index}, a ${label}`;
-    element("source").textContent = index === null || guess === label ? source : `${source}, misread`;
-    element("guess").textContent = `${guess} (${percent(probabilities[guess])})`;
-    const canvas = element("scan");
-    paintMap(canvas.getContext("2d"), arrays.scan, 0, (value) => ink(value / 16), [0, 0, canvas.width, canvas.height]);
-    labelScan(canvas, arrays.scan.data);
-  }
-
-  // ---- probabilities -------------------------------------------------------------------------------------------------
-
-  addBars() {
-    this.bars = Array.from({ length: 10 }, (_, number) => {
-      const fill = make("i");
-      const share = make("span");
-      const button = make("button", { className: "bar-row" }, make("b", { textContent: number }), make("em", {}, fill), share);
-      button.onclick = () => this.select("probabilities", number, 0, 0);
-      element("bars").append(button);
-      return { button, fill, share };
-    });
-  }
-
-  showBars(probabilities, chosen) {
-    const largest = probabilities.indexOf(Math.max(...probabilities));
-    this.bars.forEach(({ button, fill, share }, number) => {
-      fill.style.width = `${100 * probabilities[number]}%`;
-      share.textContent = percent(probabilities[number]);
-      button.classList.toggle("largest", number === largest);
-      button.setAttribute("aria-label", `Class ${number}: ${percent(probabilities[number])}. Show how it is computed.`);
-    });
+  showView(chosen) {
     element("class").value = chosen ?? "";
     element("view").textContent = chosen === null
       ? "Each square is a number: orange below 0, blue above. Click a pixel, or move with the arrow keys."
-      : `The gradient of score ${chosen}: how it changes if a number changes. Blue raises the score, orange lowers it.`;
+      : `The gradient of score ${chosen}, by each number: blue raises the score if it grows, orange lowers it.`;
   }
 
-  // ---- filters -------------------------------------------------------------------------------------------------------
+  // ---- filters ------------------------------------------------------------------------------------------------------
 
   showFilters(arrays) {
     const scale = { conv1: 9, conv2: 4 };
@@ -282,25 +250,11 @@ class Digits {
   }
 }
 
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
-
 function note(name, shape) {
   const size = shape.join("×");
   if (name.startsWith("conv")) return `5×5, stride 1: ${size}`;
   if (name.startsWith("pool")) return `2×2, stride 2: ${size}`;
   return name === "input" ? size.replace("×1", "") : `${size} numbers`;
-}
-
-// Writes the numbers of the scan, 0 to 16, into its squares.
-function labelScan(canvas, numbers) {
-  const context = canvas.getContext("2d");
-  const side = canvas.width / 8;
-  context.font = "11px system-ui, sans-serif";
-  context.textAlign = "center";
-  numbers.forEach((number, i) => {
-    context.fillStyle = textOn(ink(number / 16));
-    context.fillText(number, ((i % 8) + 0.5) * side, (Math.floor(i / 8) + 0.68) * side);
-  });
 }
 
 // Draws kernels (KH, KW, CI, CO): a column for each output map, a row for each input map.

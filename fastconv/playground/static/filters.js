@@ -15,7 +15,7 @@ const FILTERS = {
   highpass: ["Highpass", "The difference from the neighbors: plain areas become 0."],
   sobel_x: ["Sobel x", "The slope from left to right: vertical edges."],
   sobel_y: ["Sobel y", "The slope from top to bottom: horizontal edges."],
-  sobel_magnitude: ["Sobel magnitude", "√(x² + y²) of both Sobel filters: edges of any direction. The grid below uses Sobel x."],
+  sobel_magnitude: ["Sobel magnitude", "√(x² + y²) of both Sobel filters: edges in any direction. The grid has Sobel x."],
   edge_diagonal: ["Edges, diagonal", "Differences across both diagonals: corners and diagonal edges."],
   edge_laplacian: ["Edges, Laplacian", "The sum of the four neighbors minus four times the middle."],
   edge_outline: ["Edges, outline", "Eight times the middle minus its eight neighbors: outlines."],
@@ -41,7 +41,7 @@ class Filters {
     element("filter").onchange = (event) => this.change({ filter: event.target.value });
     element("rows").onchange = element("columns").onchange = () => this.resize();
     element("display").onchange = () => this.drawResult();
-    element("example").onchange = (event) => event.target.value && this.turns.ask("example", { name: event.target.value });
+    element("example").onchange = (event) => this.showExample(event.target.value);
     element("photo").onchange = (event) => this.showPhoto(event.target.value);
     element("camera").onclick = () => this.toggleCamera();
     element("file").onchange = (event) => this.upload(event.target);
@@ -69,12 +69,16 @@ class Filters {
     this.turns.ask("numbers", { numbers });
   }
 
+  showExample(name) {
+    if (name) this.turns.ask("example", { name });
+  }
+
   resize() {
     const [height, width] = ["rows", "columns"].map((name) => Number(element(name).value));
     this.change({ filter: "custom", kernel: resized(this.kernel, height, width) });
   }
 
-  // ---- messages of the server ----------------------------------------------------------------------------------------
+  // ---- messages of the server ---------------------------------------------------------------------------------------
 
   receive(message) {
     if (message.type === "state") this.begin(message);
@@ -119,7 +123,7 @@ class Filters {
     this.steps.show(message, kernel, flip);
   }
 
-  // ---- pictures ------------------------------------------------------------------------------------------------------
+  // ---- pictures -----------------------------------------------------------------------------------------------------
 
   showPicture(picture) {
     this.picture = picture;
@@ -129,7 +133,8 @@ class Filters {
 
   showResult({ arrays, least, most, signed }) {
     Object.assign(this, { result: arrays.result, signed });
-    element("after-size").textContent = `${arrays.result.shape.slice(0, 2).join("×")}, from ${short(least)} to ${short(most)}`;
+    const size = arrays.result.shape.slice(0, 2).join("×");
+    element("after-size").textContent = `${size}, from ${short(least)} to ${short(most)}`;
     this.drawResult();
   }
 

@@ -8,7 +8,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 const rounded = (value) => Math.round(Math.max(0, Math.min(1, value)) * 1000) / 1000;
 
 export class Pad {
-  // `changed(strokes)` is called after each change by the user; `drawUnder(context, side)` draws what lies under the ink.
+  // `changed(strokes)` is called after each change by the user; `drawUnder(context, side)` draws the background.
   constructor(canvas, changed, drawUnder) {
     Object.assign(this, { canvas, changed, drawUnder, strokes: [], pen: [0.5, 0.3], down: false });
     canvas.onpointerdown = (event) => this.begin(event);

@@ -38,7 +38,7 @@ export class Steps {
     return this.at[0] * this.axes[1].count + this.at[1];
   }
 
-  // ---- moving --------------------------------------------------------------------------------------------------------
+  // ---- moving -------------------------------------------------------------------------------------------------------
 
   move(step) {
     if (!this.count) return;
@@ -79,7 +79,7 @@ export class Steps {
     element("play").textContent = "Play";
   }
 
-  // ---- editing -------------------------------------------------------------------------------------------------------
+  // ---- editing ------------------------------------------------------------------------------------------------------
 
   edit(editing) {
     this.editing = editing;
@@ -101,7 +101,7 @@ export class Steps {
     this.changed(Array.from({ length: size }, line));
   }
 
-  // ---- drawing -------------------------------------------------------------------------------------------------------
+  // ---- drawing ------------------------------------------------------------------------------------------------------
 
   draw() {
     element("numbers").replaceChildren(this.editing ? this.inputs() : this.numberGrid());
@@ -224,7 +224,12 @@ function formulas([rows, columns]) {
 function formula(title, { size, window, stride, padding, dilation, value, fits, count }) {
   const numbers = `(${size} + 2·${padding} − ${window})/${stride} + 1 = ${short(value, 2)}`;
   const extent = dilation > 1 ? ` F = (${(window - 1) / dilation + 1} − 1)·${dilation} + 1 = ${window}.` : "";
-  const counted = count === 1 ? "1 window is computed" : `${count} windows are computed`;
-  const verdict = fits ? "" : ` does not fit: ${count ? `${counted}, and the last numbers are not read` : "no window fits"}`;
-  return make("p", { className: fits ? "" : "unfit" }, `${title}(N + 2P − F)/S + 1 = `, make("b", { textContent: numbers }), `${verdict}.${extent}`);
+  const verdict = fits ? "" : ` does not fit: ${computed(count)}`;
+  const bold = make("b", { textContent: numbers });
+  return make("p", { className: fits ? "" : "unfit" }, `${title}(N + 2P − F)/S + 1 = `, bold, `${verdict}.${extent}`);
+}
+
+function computed(count) {
+  if (!count) return "no window fits";
+  return `${count === 1 ? "1 window is" : `${count} windows are`} computed, and the last numbers are not read`;
 }
