@@ -2,7 +2,7 @@
 
 The names and arguments are those of `keras.utils.bounding_boxes`, which lacks `non_max_suppression`. A format is the
 order of the four numbers of a box, in pixels: "xyxy" for (left, top, right, bottom), "yxyx", "xywh" for (left, top,
-width, height), "center_xywh", and "center_yxhw". With "rel_" before "xyxy", "yxyx", "xywh" or "center_xywh", numbers
+width, height), "center_xywh", and "center_yxhw". In "rel_xyxy", "rel_yxyx", "rel_xywh" and "rel_center_xywh", numbers
 are fractions of the image. Upper and lower case are the same.
 """
 
