@@ -9,6 +9,7 @@ import numpy as np
 import fastconv.initializers as initializers
 import fastconv.layers as layers
 import fastconv.models as models
+import fastconv.ops as ops
 import fastconv.optimizers as optimizers
 from fastconv.backends.gpu.transfer import to_host
 from fastconv.engine import GradientTape
@@ -57,7 +58,8 @@ class Box(NamedTuple):
 class Window(NamedTuple):
     """The computation of a pixel of a map: activation(sum of products + bias) = value.
 
-    Pooling takes the largest number of `inputs`, or their mean, and has no kernel.
+    Pooling takes the largest number of `inputs`, or their mean, and has no kernel. For softmax, `products` are
+    exp(inputs - largest input), and the value is the share of one class in their sum.
     """
 
     inputs: Array
@@ -145,8 +147,10 @@ class LeNet:
         value = float(maps[name][(row, column, channel) if stage.size else channel])
         if stage.size:
             inputs = inputs[box.top : box.top + box.height, box.left : box.left + box.width]
-        if stage.kind in (POOL, SOFTMAX):
-            return Window(inputs[..., channel] if stage.size else inputs, None, None, 0.0, value, box)
+        if stage.kind == POOL:
+            return Window(inputs[..., channel], None, None, 0.0, value, box)
+        if stage.kind == SOFTMAX:
+            return Window(inputs, None, np.asarray(ops.exp(inputs - inputs.max())), 0.0, value, box)
         kernel, bias = (np.asarray(weight.numpy()) for weight in self.model.get_layer(name).weights)
         kernel = kernel[..., channel].reshape(inputs.shape)
         return Window(inputs, kernel, inputs * kernel, float(bias[channel]), value, box)

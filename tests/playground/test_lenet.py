@@ -73,6 +73,8 @@ def test_probabilities_are_the_softmax_of_the_scores(net, image):
     expected = np.exp(window.inputs) / np.exp(window.inputs).sum()
     np.testing.assert_allclose(maps["probabilities"], expected, rtol=1e-5)
     assert window.value == pytest.approx(expected[4], rel=1e-5)
+    np.testing.assert_allclose(window.products / window.products.sum(), expected, rtol=1e-5)
+    assert window.products.max() == 1
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage.size])

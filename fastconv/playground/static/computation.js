@@ -113,9 +113,9 @@ export class Computation {
     return make("figure", {}, canvas, make("figcaption", { textContent: `${data.length} ${name}` }));
   }
 
-  softmax(pixel, { inputs }) {
+  softmax(pixel, { inputs, products }) {
     const scores = Array.from(inputs.data);
-    const terms = scores.map((score) => Math.exp(score - Math.max(...scores)));
+    const terms = Array.from(products.data);
     const row = (title, texts) => make("tr", {}, make("th", { textContent: title }),
       ...texts.map((textContent, i) => make("td", { textContent, className: i === pixel.channel ? "chosen" : "" })));
     const rows = [
@@ -123,7 +123,7 @@ export class Computation {
       row("score s", scores.map((score) => short(score))),
       row("exp(s − largest)", terms.map((term) => short(term, 4))),
     ];
-    const share = `${short(terms[pixel.channel], 4)} / ${short(sum(terms), 4)}`;
+    const share = `${short(terms[pixel.channel], 4)} / ${short(pixel.sum, 4)}`;
     const text = `Its exponential over the sum of all ten: ${share} = `;
     const table = make("table", { className: "scores" }, make("tbody", {}, ...rows));
     return [table, make("p", { className: "total" }, text, value(pixel, 4))];
