@@ -126,6 +126,7 @@ def pair(x_shape, w_shape, window=(3, 3), padding=SAME):
 
 def test_it_pays_if_the_middle_exceeds_the_caches():
     assert depth_first.pays(*pair((16, 112, 112, 16), (1, 1, 16, 96)))
+    assert depth_first.pays(*pair((1, 112, 112, 16), (1, 1, 16, 96)))
     assert not depth_first.pays(*pair((1, 56, 56, 24), (1, 1, 24, 144)))
 
 

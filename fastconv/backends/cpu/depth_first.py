@@ -1,8 +1,9 @@
 """The choice of convolutions that are computed depth first: a few rows, then the depthwise convolution that reads them.
 
-Measured on a thread of a Zen 5 (32 MB of last cache, 28 GB/s of memory) for the pairs of MobileNetV2: one kernel takes
-0.99 to 1.01 of the time of two if the result of the first convolution has up to 8 MB, 0.7 to 0.86 at 14 MB, and 0.5 to
-0.78 from 25 MB.
+Measured on a Zen 5 (32 MB of last cache, 28 GB/s of memory): one kernel instead of two for the pair of MobileNetV2 with
+a first result of 4.8 MB, an image of 112x112x96, saves 4 to 6 percent of the net on a thread and 8 on two. Pairs with a
+smaller result save little on a thread and nothing on two, since strips of few rows compute many rows twice. Larger
+pairs take 0.7 to 0.86 of the time at 14 MB, and 0.5 to 0.78 from 25 MB.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from fastconv.geometry import Convolution
 from fastconv.window import reach
 
 FLOAT_BYTES = 4
-# Results that are smaller than MOST_CACHED bytes stay in a cache on their way to the depthwise convolution.
-MOST_CACHED = 8 << 20
+# Results of at most MOST_CACHED bytes stay in a cache on their way to the depthwise convolution.
+MOST_CACHED = 4 << 20
 # Every few rows read the kernel of the first convolution again. It must stay in the second-level cache.
 MOST_KERNEL = 1 << 18
 # The rows that a window reads are in memory at a time, for each thread.
