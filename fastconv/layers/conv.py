@@ -83,6 +83,8 @@ class Conv(Windowed):
     `ops.conv` is cross-correlation: the kernel is not flipped. Each filter has a bias.
     """
 
+    _channels = 0  # of the inputs for which the layer was built; 0 if a subclass builds its own kernel
+
     def __init__(
         self,
         filters: int,
@@ -129,22 +131,23 @@ class Conv(Windowed):
                 f"{self.name}: the number of input channels must be a multiple of groups={self.groups}. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
+        self._channels = channels
         self.kernel = self.weight("kernel", (*self.kernel_size, channels // self.groups, self.filters))
         if self.use_bias:
             self.bias = self.weight("bias", (self.filters,))
 
     def convolution_op(self, inputs: Array, kernel: Array) -> Array:
         """Return the convolution before the bias. A subclass may override it, for example to standardize the kernel."""
-        channels = kernel.shape[-2] * self.groups
-        if inputs.shape[-1 if self.data_format == "channels_last" else 1] != channels:
-            raise ValueError(
-                f"{self.name}: inputs must have {channels} channels, as when the layer was built with "
-                f"groups={self.groups}. Received: inputs.shape={tuple(inputs.shape)}, data_format={self.data_format!r}"
-            )
         return ops.conv(inputs, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
 
     def call(self, inputs: Array) -> Array:
         check_rank(self, inputs, self.rank + 2)
+        channels = inputs.shape[-1 if self.data_format == "channels_last" else 1]
+        if channels != self._channels and self._channels:  # `ops.conv` would make groups of them
+            raise ValueError(
+                f"{self.name}: inputs must have {self._channels} channels, as when the layer was built with "
+                f"groups={self.groups}. Received: inputs.shape={tuple(inputs.shape)}, data_format={self.data_format!r}"
+            )
         return self.finish(self.convolution_op(inputs, self.kernel))
 
 

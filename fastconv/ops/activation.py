@@ -159,7 +159,9 @@ def relu(x: ArrayLike) -> Array:
         [0.0, 0.0, 2.0]
     """
     x = convert_to_tensor(x)
-    return maximum(x, 0) if x.dtype.kind in "iu" else _activate(as_float(x), activation="relu")
+    if x.dtype.kind in "iu":
+        return maximum(x, 0)
+    return _activate(x if x.dtype.kind == "f" else as_float(x), activation="relu")
 
 
 def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Array:

@@ -55,7 +55,7 @@ def numbers(op: str, *arrays: Array) -> tuple[Array, ...]:
         TypeError: if floats are not all float32 or all float64.
     """
     first = arrays[0].dtype
-    if first in FLOATS and all(a.dtype == first for a in arrays):
+    if first in FLOATS and all(a.dtype == first for a in arrays[1:]):
         return arrays
     found = {a.dtype for a in arrays if a.dtype.kind not in "biu"}
     if len(found) > 1 or not found <= set(FLOATS):

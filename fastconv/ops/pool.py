@@ -15,7 +15,7 @@ from fastconv.engine.primitive import Spec
 from fastconv.geometry import Pooling
 from fastconv.ops.broadcast import reshape
 from fastconv.ops.convert import as_float, convert_to_tensor
-from fastconv.ops.layout import images, numbers
+from fastconv.ops.layout import FLOATS, images, numbers
 from fastconv.ops.shape import part
 from fastconv.typing import Array, ArrayLike, IntOrInts, PaddingLike
 from fastconv.window import (
@@ -96,8 +96,8 @@ def _pool(
     **params: Any,
 ) -> Array:
     x, restore = images(op, convert_to_tensor(inputs), data_format, ranks=(1, 2, 3))
-    if x.dtype.kind not in "iu":
-        (x,) = numbers(op, x)
+    if x.dtype not in FLOATS:
+        x = _poolable(op, x)
     pixels, steps, output_shape, fraction = _geometry(op, x.shape, pool_size, strides, padding, dilation)
     y = x if pixels is None else part(x, (slice(None), *(slice(*p) for p in pixels)))
     for pooling in steps:
@@ -106,6 +106,13 @@ def _pool(
     if fraction < 1 and params.get("count_padding"):
         y = y * fraction
     return restore(y)
+
+
+def _poolable(op: str, x: Array) -> Array:
+    """Return images that are not float32 or float64 in a dtype that can be pooled: means of integers are floats."""
+    if op == "average_pool":
+        return numbers(op, as_float(x))[0]
+    return x if x.dtype.kind in "iu" else numbers(op, x)[0]
 
 
 @cached
@@ -260,7 +267,6 @@ def average_pool(
         >>> ops.average_pool(x, 2).tolist()
         [[[[2.5]]]]
     """
-    x = as_float(inputs)
     return _pool(
-        "average_pool", _average_pool, x, pool_size, strides, padding, data_format, count_padding=count_padding
+        "average_pool", _average_pool, inputs, pool_size, strides, padding, data_format, count_padding=count_padding
     )
