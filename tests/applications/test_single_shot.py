@@ -181,8 +181,9 @@ def scenes(n, seed):
     return x, boxes, labels
 
 
-@pytest.mark.skipif("config.getoption('--device') == 'fake-gpu'", reason="the fake GPU takes minutes")
-def test_a_detector_finds_squares_and_discs(tmp_path):
+def test_a_detector_finds_squares_and_discs(tmp_path, pytestconfig):
+    if pytestconfig.getoption("--device") == "fake-gpu":
+        pytest.skip("the fake GPU takes minutes")
     utils.set_random_seed(0)
     model = small()
     anchors = single_shot.anchors(model, 0.25, 0.6)
