@@ -18,18 +18,19 @@ import fastconv.layers as layers
 import fastconv.losses as losses
 import fastconv.ops as ops
 from fastconv.applications.architecture import channels_are_last, normalize
-from fastconv.applications.boxes import intersection_over_union, suppress
 from fastconv.applications.textbook import TextbookNet
 from fastconv.arguments import as_integer, as_integers, as_number
 from fastconv.engine import KerasTensor
 from fastconv.models import Model
 from fastconv.serialization import register_keras_serializable
 from fastconv.typing import Array, ArrayLike, ShapeLike
+from fastconv.utils.bounding_boxes import compute_iou, non_max_suppression
 
 __all__ = ["SingleShotDetector", "anchors", "decode", "encode", "loss"]
 
 RATIOS = (1.0, 2.0, 0.5)  # of width to height; a larger square is the fourth anchor of a place
 PER_PLACE = len(RATIOS) + 1
+FORMAT = "rel_xyxy"
 OFFSET = 4  # numbers of a box
 DEVIATIONS = np.array([0.1, 0.1, 0.2, 0.2], "float32")  # by which offsets are divided, as in the authors' program
 MOST_MOVE = 5.0  # exp(5) times the side of an anchor is larger than any image
@@ -207,7 +208,7 @@ def targets_of(boxes: np.ndarray, labels: np.ndarray, anchors: np.ndarray, thres
     targets = np.zeros((len(anchors), OFFSET + 1))
     if not len(boxes):
         return targets
-    overlaps = intersection_over_union(anchors, boxes)  # (A, objects)
+    overlaps = np.asarray(compute_iou(anchors, boxes, FORMAT))  # (A, objects)
     chosen = overlaps.argmax(1)
     is_object = overlaps.max(1) >= threshold
     best = overlaps.argmax(0)
@@ -314,5 +315,5 @@ def objects_in(
     places, labels = np.nonzero(probabilities >= score)
     scores = probabilities[places, labels]
     moved = boxes[places] + (np.ptp(boxes) + 1) * labels[:, None]  # boxes of different classes do not overlap
-    kept = suppress(moved, scores, iou)[:most]
+    kept = non_max_suppression(moved, scores, FORMAT, most, iou)
     return boxes[places[kept]], labels[kept], scores[kept]
