@@ -15,6 +15,7 @@ from fastconv.applications import (
     vgg19,
     xception,
 )
+from fastconv.applications.alexnet import AlexNet, ZFNet
 from fastconv.applications.basic_resnet import ResNet18, ResNet34
 from fastconv.applications.cifar_resnet import CifarResNet
 from fastconv.applications.densenet import DenseNet121, DenseNet169, DenseNet201
@@ -28,6 +29,7 @@ from fastconv.applications.efficientnet import (
     EfficientNetB6,
     EfficientNetB7,
 )
+from fastconv.applications.googlenet import GoogLeNet
 from fastconv.applications.inception_v3 import InceptionV3
 from fastconv.applications.lenet import LeNet5
 from fastconv.applications.mobilenet import MobileNet
@@ -44,6 +46,7 @@ from fastconv.applications.xception import Xception
 __all__ = [
     "VGG16",
     "VGG19",
+    "AlexNet",
     "CifarResNet",
     "DenseNet121",
     "DenseNet169",
@@ -56,6 +59,7 @@ __all__ = [
     "EfficientNetB5",
     "EfficientNetB6",
     "EfficientNetB7",
+    "GoogLeNet",
     "InceptionV3",
     "LeNet5",
     "MobileNet",
@@ -71,6 +75,7 @@ __all__ = [
     "SingleShotDetector",
     "UNet",
     "Xception",
+    "ZFNet",
     "densenet",
     "efficientnet",
     "imagenet_utils",

@@ -52,8 +52,8 @@ class Architecture:
         """Return the features of images x; `weights` is the argument of the call."""
         raise NotImplementedError
 
-    def classify(self, x: KerasTensor, classes: int, activation: ActivationLike | None) -> KerasTensor:
-        """Return the classes of features x."""
+    def classify(self, x: KerasTensor, classes: int, activation: ActivationLike | None) -> Any:
+        """Return the classes of features x, or a list if the net has several outputs."""
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
         return layers.Dense(classes, activation=activation, name="predictions")(x)
 

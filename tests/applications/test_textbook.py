@@ -17,6 +17,9 @@ SMALL = [
     (applications.ResNet34, {"classes": 3}, (32, 32, 3), 3),
     (applications.CifarResNet, {"depth": 8}, (32, 32, 3), 10),
     (applications.CifarResNet, {"depth": 10, "shortcuts": False}, (16, 16, 3), 10),
+    (applications.AlexNet, {"classes": 3}, (67, 67, 3), 3),
+    (applications.ZFNet, {"classes": 3}, (53, 53, 1), 3),
+    (applications.GoogLeNet, {"classes": 3, "auxiliary": False}, (32, 32, 3), 3),
 ]
 each_net = pytest.mark.parametrize(
     ("net", "arguments", "shape", "classes"), SMALL, ids=[f"{net.__name__}-{i}" for i, (net, *_) in enumerate(SMALL)]
@@ -49,7 +52,7 @@ def test_arguments_are_those_of_the_other_nets(net):
     assert [name for name in inspect.signature(net).parameters if name in usual] == usual
     with pytest.raises(ValueError, match=r"weights must be None or the path of a file, because Keras publishes no"):
         net(weights="imagenet")
-    features = net(include_top=False, input_shape=(64, 64, 1), pooling="avg")
+    features = net(include_top=False, input_shape=(80, 80, 1), pooling="avg")
     assert len(features.output_shape) == 2
 
 
@@ -102,6 +105,77 @@ def test_scores_of_lenet5_are_distances_to_codes():
     distances = ((units[:, :, None] - codes) ** 2).sum(1)
     scores = model.predict(x, verbose=0)
     np.testing.assert_allclose(scores - scores[:, :1], distances[:, :1] - distances, rtol=1e-3, atol=1e-3)
+
+
+# ---- AlexNet, ZFNet and GoogLeNet ------------------------------------------------------------------------------------
+
+
+def neurons(model):
+    """Return the number of outputs of each layer with a kernel."""
+    return [int(np.prod(layer.output.shape[1:])) for layer in model.layers if layer.weights]
+
+
+def test_alexnet_has_the_neurons_of_the_paper_except_in_its_first_layer():
+    model = applications.AlexNet()
+    # Krizhevsky et al. 2012, section 3.5 and figure 2
+    printed = [253_440, 186_624, 64_896, 64_896, 43_264, 4096, 4096, 1000]
+    assert neurons(model) == [290_400, *printed[1:]]
+    assert 55 * 55 * 96 == 290_400
+    assert trainable(model) == 60_965_224  # the sum of the kernels of figure 2 and of the biases
+    # 96 * 11^2 * 3, 256 * 5^2 * 48, 384 * 3^2 * 256, 384 * 3^2 * 192, 256 * 3^2 * 192: the kernels of section 3.5
+    shapes = [(11, 11, 3, 96), (5, 5, 48, 256), (3, 3, 256, 384), (3, 3, 192, 384), (3, 3, 192, 256)]
+    assert [tuple(w.shape) for w in model.weights if len(w.shape) == 4] == shapes
+    assert applications.AlexNet(include_top=False, input_shape=(224, 224, 3)).get_layer("conv1").output.shape[1] == 54
+
+
+def test_the_halves_of_alexnet_see_half_of_the_maps():
+    model = applications.AlexNet(include_top=False, input_shape=(67, 67, 3))
+    layer = model.get_layer("conv2")
+    x = np.random.default_rng(0).uniform(0, 1, (1, 7, 7, 96)).astype("float32")
+    first = x.copy()
+    first[..., 48:] = 0
+    assert (np.asarray(layer(x))[..., :128] == np.asarray(layer(first))[..., :128]).all()
+    assert (np.asarray(layer(x))[..., 128:] != np.asarray(layer(first))[..., 128:]).any()
+    joined = applications.AlexNet(include_top=False, input_shape=(67, 67, 3), groups=1)
+    assert joined.get_layer("conv2").kernel.shape == (5, 5, 96, 256)
+
+
+def test_zfnet_has_the_sides_of_the_paper():
+    model = applications.ZFNet()
+    names = ("conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5")
+    # Zeiler and Fergus 2013, figure 3
+    assert [model.get_layer(name).output.shape[1] for name in names] == [110, 55, 26, 13, 13, 13, 13, 6]
+    assert trainable(model) == 62_357_608  # the sum of the kernels of figure 3 and of the biases
+
+
+def test_googlenet_has_the_parameters_of_the_paper():
+    model = applications.GoogLeNet(auxiliary=False)
+    # Szegedy et al. 2014, table 1: numbers of kernel weights in units of 1024, and sides. For 4c the paper prints 463,
+    # which does not follow from the filters of its row.
+    rows = {"3a": (159, 28), "3b": (380, 28), "4a": (364, 14), "4b": (437, 14), "4c": (497, 14), "4d": (580, 14)}
+    rows |= {"4e": (840, 14), "5a": (1072, 7), "5b": (1388, 7)}
+    for name, (thousands, side) in rows.items():
+        kernels = [w for layer in model.layers if f"inception_{name}" in layer.name for w in layer.weights[:1]]
+        assert sum(int(np.prod(w.shape)) for w in kernels) / 1024 == pytest.approx(thousands, rel=0.06)
+        assert model.get_layer(f"inception_{name}_join").output.shape[1] == side
+    assert trainable(model) == 6_998_552
+    assert trainable(applications.GoogLeNet()) == 13_378_280
+    assert model.get_layer("inception_5b_join").output.shape[-1] == 1024
+
+
+def test_googlenet_trains_with_its_auxiliary_outputs():
+    utils.set_random_seed(0)
+    model = applications.GoogLeNet(input_shape=(65, 65, 3), classes=3)
+    assert model.output_shape == [(None, 3)] * 3
+    before = model.get_layer("auxiliary2_conv").get_weights()[0]
+    model.compile("sgd", "sparse_categorical_crossentropy", loss_weights=[1, 0.3, 0.3])
+    x, y = np.random.default_rng(0).uniform(0, 1, (2, 65, 65, 3)), np.array([0, 2])
+    logs = model.train_on_batch(x, [y, y, y], return_dict=True)
+    parts = [logs[f"{name}_loss"] for name in ("predictions", "auxiliary1", "auxiliary2")]
+    assert logs["loss"] == pytest.approx(parts[0] + 0.3 * (parts[1] + parts[2]), rel=1e-5)
+    assert (model.get_layer("auxiliary2_conv").get_weights()[0] != before).any()
+    features = applications.GoogLeNet(include_top=False, input_shape=(32, 32, 3))
+    assert features.output_shape == (None, 1, 1, 1024)
 
 
 # ---- residual nets ---------------------------------------------------------------------------------------------------
