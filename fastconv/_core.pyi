@@ -18,6 +18,7 @@ def observe_tasks(run: Callable[[], object], threads: int = 0) -> list[tuple[int
 
 class Recording:
     kept_bytes: int
+    owns_weights: bool
     launches: list[tuple[Callable[..., None], tuple[Any, ...], bool]]
     def __init__(
         self,

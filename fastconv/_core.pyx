@@ -48,6 +48,7 @@ cdef extern from "scratch.h" nogil:
 
 cdef extern from "backoff.h" nogil:
     int threads_to_use(int threads)
+    int64_t nanoseconds()
 
 cdef extern from "tasks.h" nogil:
     void run_phases_on_threads(
@@ -63,7 +64,6 @@ cdef extern from "observed.h" nogil:
         observed_phase *phases
     observation *observing
     void observe_phase(int64_t phase, int64_t tasks, int64_t threads, double seconds)
-    double seconds_now()
 cdef extern from *:
     """
     #ifdef _OPENMP
@@ -295,13 +295,13 @@ cdef void run_observed(
     const task_phase *phases, int count, const void *work, int threads, char *scratch, int64_t scratch_bytes
 ) noexcept nogil:
     """Note the phases for `observe_tasks`, and run each of them in a region of its own, or none."""
-    cdef double started
+    cdef int64_t started
     cdef int p
     for p in range(count):
-        started = seconds_now()
+        started = nanoseconds()
         if observing.threads == 0:
             run_region(&phases[p], 1, work, threads, scratch, scratch_bytes)
-        observe_phase(p, phases[p].tasks, threads, seconds_now() - started)
+        observe_phase(p, phases[p].tasks, threads, 1e-9 * (nanoseconds() - started))
 
 
 cdef inline bint counts_only() noexcept nogil:
@@ -457,6 +457,11 @@ cdef class Recording:
                     run_region(
                         call.phases, 1, call.work, min(call.threads, threads), call.scratch, call.scratch_bytes)
         self.weights_owner().packed = True
+
+    @property
+    def owns_weights(self) -> bool:
+        """True if no other recording packs the weights that it keeps."""
+        return self.first is None and self.kept_bytes > 0
 
     cdef Recording weights_owner(self):
         return self if self.first is None else self.first

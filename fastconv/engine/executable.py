@@ -93,6 +93,13 @@ class Executable:
         """Return a constant of the graph in memory that the kernels can read."""
         return value
 
+    def shares_weights(self) -> bool:
+        """Return True unless it packs weights of its own, of which the other executables of the plan do not know.
+
+        A setting that changes during the binding may lead to other places of packed weights.
+        """
+        return not any(recording.owns_weights for recording in self.recordings)
+
     # ---- running -------------------------------------------------------------------------------------------------
 
     def acquire(self) -> bool:

@@ -99,7 +99,9 @@ class Plan(Schedule):
             return CudaGraphExecutable(self, gpu_backend(number))
         weights = self._weights
         if weights is not None and weights.settings == settings_number():
-            return Executable(self, weights)
+            ready = Executable(self, weights)
+            if ready.shares_weights():
+                return ready
         ready = Executable(self)
         self._weights = ready.weights
         return ready

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+import fastconv.config as config
 import fastconv.engine.weights as shared
 from fastconv import ops
 from fastconv.engine import Plan, Tensor, Trace, Variable
@@ -60,6 +61,28 @@ def test_executables_share_packed_weights_and_results_of_the_prologue(kernel, x)
     assert len({id(each.arrays[t]) for each in ready for t in plan.prologue[0].outputs}) == 1
     for each in ready:
         np.testing.assert_array_equal(each.run([x])[0], expected(a_kernel(), x))
+
+
+def test_an_executable_with_other_places_for_packed_weights_shares_none(kernel, x, monkeypatch):
+    """As if a setting changed while it is bound, and changed back: both executables follow an assignment."""
+    plan = plan_of(kernel)
+    first = acquired(plan)
+    kept = sum(recording.kept_bytes for recording in first.recordings)
+    with monkeypatch.context() as patched:
+        patched.setattr(config, "max_workspace", lambda: kept - 1)
+        second = acquired(plan)
+    for each in (first, second):
+        np.testing.assert_array_equal(each.run([x])[0], expected(a_kernel(), x))
+        each.release()
+    assert 0 < sum(recording.kept_bytes for recording in second.recordings) < kept
+    for scale, each in ((2.0, first), (3.0, second), (4.0, first)):
+        kernel.assign(a_kernel(scale))
+        assert each.acquire()
+        each.release()
+        for reader in (first, second):
+            assert reader.acquire()
+            np.testing.assert_array_equal(reader.run([x])[0], expected(a_kernel(scale), x))
+            reader.release()
 
 
 def test_a_shared_result_follows_an_assignment(kernel, x):
