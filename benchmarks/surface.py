@@ -18,7 +18,18 @@ from unittest.mock import patch
 
 import numpy as np
 
-from fastconv import Sequential, _conv, _elementwise, _grouped, _matmul, _normalization, _pool, _winograd, layers
+from fastconv import (
+    Sequential,
+    _conv,
+    _conv_gradient,
+    _elementwise,
+    _grouped,
+    _matmul,
+    _normalization,
+    _pool,
+    _winograd,
+    layers,
+)
 from fastconv.engine import executable
 
 FEW, MANY = 10, 110
@@ -86,7 +97,7 @@ def compiled(planned: partial) -> list[partial]:
         return call
 
     with ExitStack() as stack:
-        for module in (_conv, _elementwise, _grouped, _matmul, _normalization, _pool, _winograd):
+        for module in (_conv, _conv_gradient, _elementwise, _grouped, _matmul, _normalization, _pool, _winograd):
             kernels = {name: noting(f) for name, f in vars(module).items() if callable(f) and name[0] != "_"}
             stack.enter_context(patch.multiple(module, **kernels))
         planned()

@@ -15,6 +15,7 @@ from fastconv._core cimport (
     borrow_parts, borrow_with_weights, gemm_tile, give_scratch_back, keeps_weights, pack_and_run, run_tasks,
     task_phase, threads_for, tiles,
 )
+from fastconv._arrays cimport floats
 from fastconv._geometry cimport (
     DOTS,
     KC,
@@ -32,7 +33,6 @@ from fastconv._geometry cimport (
     equal,
     even_parts,
     fetch_meanwhile,
-    floats,
     forward_axis_of,
     forward_image,
     groups_of,

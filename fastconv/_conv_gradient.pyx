@@ -13,6 +13,7 @@ from fastconv._core cimport (
     threads_for,
     tiles,
 )
+from fastconv._arrays cimport floats
 from fastconv._geometry cimport (
     KC,
     TASKS,
@@ -24,7 +25,6 @@ from fastconv._geometry cimport (
     cut_block,
     cut_pixels,
     even_parts,
-    floats,
     forward_image,
     groups_of,
     in_place,

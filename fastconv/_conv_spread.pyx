@@ -18,7 +18,8 @@ from fastconv._core cimport (
     threads_for,
     tiles,
 )
-from fastconv._geometry cimport Axis, axis_span, ceil_div, fill_pixels, floats, forward_axis, multiply, tile_vectors
+from fastconv._arrays cimport floats
+from fastconv._geometry cimport Axis, axis_span, ceil_div, fill_pixels, forward_axis, multiply, tile_vectors
 
 cnp.import_array()
 

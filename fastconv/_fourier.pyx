@@ -13,7 +13,8 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from fastconv._conv_gradient cimport add_partials
-from fastconv._geometry cimport TASKS, ceil_div, floats
+from fastconv._arrays cimport floats
+from fastconv._geometry cimport TASKS, ceil_div
 from fastconv._core cimport (
     borrow_parts,
     borrow_with_weights,

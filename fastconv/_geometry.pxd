@@ -129,7 +129,6 @@ cdef inline bint equal(Span a, Span b) noexcept nogil:
     return a.first == b.first and a.last == b.last
 
 
-cdef float *floats(cnp.ndarray array, int64_t size) except? NULL
 cdef int64_t residual_of(residual, const float *y, int64_t size) except? -1
 cdef Axis forward_axis(
     int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t dilation, int64_t before) noexcept nogil

@@ -12,6 +12,7 @@ cimport numpy as cnp
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
+from fastconv._arrays cimport floats
 from fastconv._core cimport gemm_tile, kernel_table, run_tasks, size_product, threads_for, tiles
 
 cnp.import_array()
@@ -28,18 +29,6 @@ cdef double MOST_BYTES = 4.0 * (1 << 30) * (1 << 30)
 cdef int64_t residual_of(residual, const float *y, int64_t size) except? -1:
     """Return the floats from the array y of a result to the array that is added to it, of the same size; 0 for None."""
     return 0 if residual is None else floats(residual, size) - y
-
-
-cdef float *floats(cnp.ndarray array, int64_t size) except? NULL:
-    """Return the data of `array`, or raise ValueError if it does not hold `size` float32 in C order."""
-    if (
-        cnp.PyArray_TYPE(array) != cnp.NPY_FLOAT32 or not cnp.PyArray_ISCARRAY_RO(array)
-        or cnp.PyArray_SIZE(array) != size
-    ):
-        raise ValueError(
-            f"A kernel needs {size} elements of float32 in C order. "
-            f"Received: shape {(<object> array).shape}, {(<object> array).dtype}.")
-    return <float *> cnp.PyArray_DATA(array)
 
 
 cdef int64_t groups_of(int64_t channels, cnp.ndarray w) except -1:

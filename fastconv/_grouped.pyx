@@ -10,6 +10,7 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
 from fastconv._conv_gradient cimport add_partials
+from fastconv._arrays cimport floats
 from fastconv._geometry cimport (
     TASKS,
     Axis,
@@ -17,7 +18,6 @@ from fastconv._geometry cimport (
     ceil_div,
     check_addresses,
     even_parts,
-    floats,
     forward_axis,
     kernel_element,
 )

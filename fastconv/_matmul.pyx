@@ -8,7 +8,8 @@ from libc.stdint cimport int64_t
 
 from fastconv._conv cimport Correlation, correlate
 from fastconv._conv_gradient cimport KernelGradient, correlate_gradients
-from fastconv._geometry cimport DOTS, Image, ceil_div, even_parts, floats, forward_axis, multiply, tile_vectors
+from fastconv._arrays cimport floats
+from fastconv._geometry cimport DOTS, Image, ceil_div, even_parts, forward_axis, multiply, tile_vectors
 from fastconv._core cimport (
     borrow_with_weights, gemm_tile, give_scratch_back, kernel_table, pack_and_run, run_tasks, task_phase, threads_for,
     tiles,

@@ -13,7 +13,8 @@ from fastconv._core cimport (
     PLANE_VECTORS, SUM, borrow_parts, give_scratch_back, kernel_table, planes_gradient_tile, planes_tile, run_phases,
     run_tasks, task_phase, threads_for, tiles,
 )
-from fastconv._geometry cimport TASKS, Axis, ceil_div, even_parts, floats, forward_image, Image, reach
+from fastconv._arrays cimport floats
+from fastconv._geometry cimport TASKS, Axis, ceil_div, even_parts, forward_image, Image, reach
 
 from fastconv._geometry import fill_bias
 

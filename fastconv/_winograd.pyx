@@ -14,8 +14,9 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from fastconv._arrays cimport float_rows
+from fastconv._arrays cimport floats
 from fastconv._geometry cimport (
-    TASKS, ceil_div, even_parts, fetch_meanwhile, floats, multiply, multiply_and_fetch, residual_of, tile_vectors,
+    TASKS, ceil_div, even_parts, fetch_meanwhile, multiply, multiply_and_fetch, residual_of, tile_vectors,
     widest,
 )
 from fastconv._shares cimport Share, Side, Work, share_out

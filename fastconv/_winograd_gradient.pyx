@@ -19,7 +19,8 @@ from fastconv._core cimport (
     threads_for,
     tiles,
 )
-from fastconv._geometry cimport TASKS, ceil_div, even_parts, floats, multiply, tile_vectors
+from fastconv._arrays cimport floats
+from fastconv._geometry cimport TASKS, ceil_div, even_parts, multiply, tile_vectors
 from fastconv._shares cimport Share, Side, Work, share_out
 from fastconv._winograd cimport (
     FREQUENCIES,
@@ -187,7 +188,7 @@ cdef inline void list_gradients(
     const KernelGradient *g, int64_t i, int64_t column, const float *zeros, const float **pixels
 ) noexcept nogil:
     """List the 4 x 4 pixels of dy in tile i, from channel `column` on."""
-    cdef int64_t rows, columns, first = output_pixel(&g.x, i, &rows, &columns), r, c
+    cdef int64_t rows = 0, columns = 0, first = output_pixel(&g.x, i, &rows, &columns), r, c
     for r in range(4):
         for c in range(4):
             pixels[4 * r + c] = zeros

@@ -10,11 +10,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
-enum { CACHE_LINE = 64, PAGE = 4096, SPREAD = 1 << 16, HUGE_PAGES = 1 << 22 };    /* the last two: bytes of an array */
+#include "pages.h"
+
+enum { CACHE_LINE = 64, SPREAD = 1 << 16 };    /* bytes; arrays of at least SPREAD begin at several places of a page */
 
 /* What stands in front of an array. */
 typedef struct {
@@ -38,12 +37,7 @@ static void *aligned_new(void *context, size_t bytes) {
     const size_t after = ((uintptr_t)block + sizeof(aligned_header) - place) % unit;
     char *memory = block + sizeof(aligned_header) + (unit - after) % unit;
     ((aligned_header *)memory)[-1] = (aligned_header){block, bytes};
-#if defined(MADV_HUGEPAGE)
-    if (bytes >= HUGE_PAGES) {    /* as NumPy asks for them */
-        char *page = memory + PAGE - (uintptr_t)memory % PAGE;
-        madvise(page, memory + bytes - page, MADV_HUGEPAGE);
-    }
-#endif
+    ask_for_large_pages(memory, bytes);
     return memory;
 }
 

@@ -3,7 +3,6 @@
 #define FASTCONV_OBSERVED_H
 
 #include <stdint.h>
-#include <time.h>
 
 /* A phase of a region: its place in the region, its tasks, the threads offered to them, and the time that it took. */
 typedef struct {
@@ -24,12 +23,6 @@ static _Thread_local observation *observing = NULL;    /* of the calling thread;
 static inline void observe_phase(int64_t phase, int64_t tasks, int64_t threads, double seconds) {
     if (observing->count < OBSERVED_PHASES)
         observing->phases[observing->count++] = (observed_phase){phase, tasks, threads, seconds};
-}
-
-static inline double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec + 1e-9 * now.tv_nsec;
 }
 
 #endif

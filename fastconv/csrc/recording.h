@@ -4,10 +4,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
 
+#include "pages.h"
 #include "scratch.h"
 #include "tasks.h"
 
@@ -61,16 +59,14 @@ static inline void record_call(
     r->count++;
 }
 
-enum { LARGE_BYTES = 4 << 20, LARGE_PAGE = 2 << 20 };
+enum { LARGE_PAGE = 2 << 20 };    /* bytes */
 
 /* Return memory on a cache line, on large pages if it is large: then each of its many weights is found sooner. */
 static inline void *recording_memory(size_t bytes) {
     if (bytes < LARGE_BYTES) return aligned_alloc(64, (bytes + 63) / 64 * 64);
     bytes = (bytes + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
     void *memory = aligned_alloc(LARGE_PAGE, bytes);
-#ifdef MADV_HUGEPAGE
-    if (memory != NULL) madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
+    ask_for_large_pages(memory, bytes);
     return memory;
 }
 
