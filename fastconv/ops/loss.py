@@ -197,4 +197,4 @@ def _logits_of(output: Array, activation: str) -> Array:
 
 def _classes_last(x: Array, axis: int) -> Array:
     axis = position(axis, x.ndim)
-    return transpose(x, [i for i in range(x.ndim) if i != axis] + [axis])
+    return x if axis == x.ndim - 1 else transpose(x, [i for i in range(x.ndim) if i != axis] + [axis])
