@@ -71,7 +71,7 @@ class Tensor(Operand):
     @classmethod
     def of(cls, x: ArrayLike) -> Tensor:
         """Return `x` if it is a tensor, the tensor of its value if it is a variable, else a constant."""
-        x = read(x)
+        x = x if isinstance(x, Tensor) else read(x)
         if isinstance(x, Tensor):
             return x
         array = x if hasattr(x, "dtype") and hasattr(x, "shape") else as_array(x)
@@ -231,15 +231,15 @@ class Primitive:
         return backend_of(*inputs).prepare(self.operation, inputs, params, out)
 
     def _record(self, inputs: tuple[Array, ...], params: dict[str, Any]) -> Array:
-        tensors = tuple(Tensor.of(x) for x in inputs)
+        tensors = tuple([Tensor.of(x) for x in inputs])
         names: tuple[str, ...] = ()
         if all(t.value is not None for t in tensors):
             result = self.prepare(tuple([t.value for t in tensors]), params).run()
             results = result if isinstance(result, tuple) else (result,)
-            outputs = tuple(Tensor(r.shape, r.dtype, r) for r in results)
+            outputs = tuple([Tensor(r.shape, r.dtype, r) for r in results])
         else:
             result = self.shape(*tensors, **params)
-            outputs = tuple(Tensor(*spec) for spec in (result if isinstance(result, list) else [result]))
+            outputs = tuple([Tensor(*spec) for spec in (result if isinstance(result, list) else [result])])
             names = (NAMES.path,) if NAMES.path else ()
         call = Call(self, tensors, params, outputs, names)
         for output in outputs:

@@ -14,7 +14,7 @@ from fastconv.backends.gpu.transfer import to_host
 from fastconv.backends.reference import Reference
 from fastconv.engine import Operand, Primitive, Tensor, lift
 from fastconv.engine.primitive import Gradients, Spec
-from fastconv.ops.broadcast import sum_to
+from fastconv.ops.broadcast import broadcast_shapes, sum_to
 from fastconv.ops.convert import as_float, cast, convert_to_tensor
 from fastconv.typing import Array, ArrayLike
 
@@ -57,7 +57,7 @@ def _holds(dtype: np.dtype, number: int) -> bool:
 
 
 def broadcast_shape(x: Array, y: Array, **_: object) -> Spec:
-    return np.broadcast_shapes(x.shape, y.shape), np.result_type(x.dtype, y.dtype)
+    return broadcast_shapes(x.shape, y.shape), np.result_type(x.dtype, y.dtype)
 
 
 def _unary_shape(x: Array, *, function: str) -> Spec:
@@ -71,7 +71,7 @@ def _unary_gradient(dy: Array, y: Array, x: Array, *, function: str) -> Gradient
 
 def _binary_shape(x: Array, y: Array, *, function: str) -> Spec:
     dtype = getattr(np, function)(np.ones((), x.dtype), np.ones((), y.dtype)).dtype
-    return np.broadcast_shapes(x.shape, y.shape), dtype
+    return broadcast_shapes(x.shape, y.shape), dtype
 
 
 def _binary_gradient(dz: Array, z: Array, x: Array, y: Array, *, function: str) -> Gradients:
@@ -418,7 +418,7 @@ def clip(x: ArrayLike, x_min: ArrayLike, x_max: ArrayLike) -> Array:
 _where = Primitive(
     Reference.where,
     lambda condition, x, y: (
-        np.broadcast_shapes(condition.shape, x.shape, y.shape),
+        broadcast_shapes(condition.shape, x.shape, y.shape),
         np.result_type(x.dtype, y.dtype),
     ),
     lambda dz, z, condition, x, y: (

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from fastconv.backends.reference import Reference
 from fastconv.engine import Operand, Primitive, lift
 from fastconv.engine.primitive import Gradients, Spec, broadcast
-from fastconv.ops.broadcast import reshape, sum_to
+from fastconv.ops.broadcast import broadcast_shapes, reshape, sum_to
 from fastconv.ops.convert import convert_to_tensor
 from fastconv.ops.shape import expand_dims, squeeze
 from fastconv.typing import Array, ArrayLike
@@ -21,7 +19,7 @@ def _shape(
 ) -> Spec:
     rows = a.shape[-1 if transpose_a else -2]
     columns = b.shape[-2 if transpose_b else -1]
-    return (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), rows, columns), a.dtype
+    return (*broadcast_shapes(a.shape[:-2], b.shape[:-2]), rows, columns), a.dtype
 
 
 def _gradient(
