@@ -83,7 +83,11 @@ def deconvnet(
     show_image(left, channels_last(network, batch)[0], "image")
     title = f"filter {channel} of {place.name} at ({row}, {column})"
     _draw_reconstruction(right, found, title)
-    arrays = {"reconstruction": found, "activation": signal.max(), "place": np.array([row, column, channel])}
+    arrays = {
+        "reconstruction": found,
+        "activation": maps[0, row, column, channel],
+        "place": np.array([row, column, channel]),
+    }
     return finish(ax, path, arrays)
 
 

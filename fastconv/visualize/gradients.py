@@ -15,10 +15,8 @@ from fastconv.typing import AnyModel, Array
 from fastconv.utils.files import FilePath
 from fastconv.visualize.arguments import as_class, as_image, channels_last, image_network, in_data_format, output_of
 from fastconv.visualize.drawing import panels, show_image, show_map
-from fastconv.visualize.network import Network, Values, without_last_activation
+from fastconv.visualize.network import Network, Values, batches, without_last_activation
 from fastconv.visualize.picture import Axes, Picture, axes_for, finish
-
-BATCH = 32  # images of which gradients are computed at once
 
 
 class Target(NamedTuple):
@@ -46,9 +44,10 @@ class Target(NamedTuple):
 
     def gradients(self, images: np.ndarray) -> np.ndarray:
         """Return the gradient of the score for each image."""
-        parts = [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
         (start,) = self.network.inputs
-        return np.concatenate([self.network.gradient(self.score, self.network.given([part]), start) for part in parts])
+        return np.concatenate(
+            [self.network.gradient(self.score, self.network.given([part]), start) for part in batches(images)]
+        )
 
 
 def target_of(owner: str, model: AnyModel, image: Any, class_index: int | None) -> Target:

@@ -14,6 +14,7 @@ import fastconv.config as config
 import fastconv.layers as layers
 import fastconv.models as models
 from fastconv.backends.gpu.transfer import to_current_device, to_host
+from fastconv.device import gpu_number
 from fastconv.engine import KerasTensor, value_and_grad
 from fastconv.engine.stateless import run_on
 from fastconv.engine.symbolic import Node, substitute
@@ -23,6 +24,7 @@ from fastconv.models.functional import nodes_between
 from fastconv.typing import AnyModel, Array
 
 Values = dict[KerasTensor, Array]
+MOST_IMAGES, MOST_NUMBERS = 64, 2**20  # of images that are computed at once
 BOUNDED = ("softmax", "sigmoid")  # activations whose input is the score of a class
 
 
@@ -93,14 +95,19 @@ class Network:
         return dict(zip(self.inputs, map(to_current_device, inputs)))
 
     def run(self, inputs: Sequence[np.ndarray]) -> Values:
-        """Return the values of all tensors; nothing is assigned to variables."""
+        """Return the values of all tensors."""
+        given = self.given(inputs)
+        return self.run_again({}, given) if gpu_number() is None else self._run_traced(given)
+
+    def _run_traced(self, given: Values) -> Values:
+        """Return the values of all tensors; the trace reads variables on the device of the inputs, but copies them."""
         tensors = [*self.inputs, *(t for step in self.steps for t in step.outputs)]
 
         def computed(*inputs: Array) -> list[Array]:
             found = self.run_again({}, dict(zip(self.inputs, inputs)))
             return [found[t] for t in tensors]
 
-        return dict(zip(tensors, run_on((), computed, *self.given(inputs).values())[0]))
+        return dict(zip(tensors, run_on((), computed, *given.values())[0]))
 
     def run_again(self, values: Values, changed: Values) -> Values:
         """Return the values if some tensors have other values; only steps that depend on these run."""
@@ -121,6 +128,17 @@ class Network:
         """Return the score and its gradient."""
         value, gradient = value_and_grad(lambda x: score(self.run_again(values, {at: x})))(values[at])
         return float(value), to_host(gradient)
+
+
+def images_at_once(image: np.ndarray) -> int:
+    """Return the number of images to compute at once: fewer if they are large, since all outputs stay in memory."""
+    return max(1, min(MOST_IMAGES, MOST_NUMBERS // image.size))
+
+
+def batches(images: np.ndarray) -> list[np.ndarray]:
+    """Return parts of a batch that are computed at once."""
+    size = images_at_once(images[0])
+    return [images[i : i + size] for i in range(0, len(images), size)]
 
 
 def network_of(owner: str, model: AnyModel) -> Network:

@@ -12,10 +12,8 @@ from fastconv.typing import AnyModel
 from fastconv.utils.files import FilePath
 from fastconv.visualize.arguments import as_class, as_image, channels_last, image_network, output_of
 from fastconv.visualize.drawing import panels, show_image, show_over
-from fastconv.visualize.network import Network
+from fastconv.visualize.network import Network, images_at_once
 from fastconv.visualize.picture import Axes, Picture, axes_for, finish
-
-BATCH = 64  # covered images that are computed at once
 
 
 def occlusion(
@@ -65,9 +63,10 @@ def occlusion(
     value = float(batch.mean()) if value is None else float(as_number("occlusion", "value", value))
     rows, columns = (range(0, n - size + 1, stride) for n in picture.shape[:2])
     corners = [(top, left) for top in rows for left in columns]
+    several = images_at_once(batch)
     found = [
-        _outputs(network, _covered(network, batch, corners[i : i + BATCH], size, value))[:, index]
-        for i in range(0, len(corners), BATCH)
+        _outputs(network, _covered(network, batch, corners[i : i + several], size, value))[:, index]
+        for i in range(0, len(corners), several)
     ]
     drop = whole[index] - np.concatenate(found).reshape(len(rows), len(columns))
     left, right = panels(ax, 2, 2)

@@ -21,10 +21,9 @@ from fastconv.visualize.arguments import (
 )
 from fastconv.visualize.drawing import LINE, mosaic, show_colours, shown, without_ticks
 from fastconv.visualize.extents import Extents, extents_of
-from fastconv.visualize.network import Network, Place
+from fastconv.visualize.network import Network, Place, batches
 from fastconv.visualize.picture import Axes, Picture, axes_for, finish
 
-BATCH = 128  # images that are computed at once
 SHOWN = 8  # filters that are drawn if none are named
 
 
@@ -100,8 +99,8 @@ def _filters(network: Network, place: Place, filters: Any) -> list[int]:
 def _largest(network: Network, place: Place, batch: np.ndarray, filters: list[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the largest activation of each image and filter (N, filters), and its place (N, filters, 2)."""
     values, places = [], []
-    for i in range(0, len(batch), BATCH):
-        maps = channels_last(network, to_host(network.run([batch[i : i + BATCH]])[place.outputs[0]]))[..., filters]
+    for part in batches(batch):
+        maps = channels_last(network, to_host(network.run([part])[place.outputs[0]]))[..., filters]
         flat = maps.reshape(len(maps), -1, len(filters))
         at = flat.argmax(axis=1)
         values.append(np.take_along_axis(flat, at[:, None], axis=1)[:, 0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastconv import Input, Model, Sequential, layers, visualize
+from fastconv import Input, Model, Sequential, layers, utils, visualize
 from tests import naive
 from tests.visualize.nets import channels_first_twin, images, nested
 
@@ -110,10 +110,13 @@ def test_the_negative_signals_are_the_difference_to_the_gradient():
     assert np.abs(visualize.deconvnet(model, x)["reconstruction"] - gradient).max() > 0.1
 
 
-def test_branches_add_up():
+@pytest.mark.parametrize("sign", [1, -1])
+def test_branches_add_up(sign):
+    utils.set_random_seed(0)
     inputs = Input((6, 6, 1))
     left, right = (layers.Conv2D(1, 3, use_bias=False)(inputs) for _ in range(2))
     model = Model(inputs, layers.add([left, right], name="sum"))
+    model.set_weights([sign * np.abs(w) for w in model.get_weights()])  # the largest activation may be negative
     x = images(1, size=6)
     found = visualize.deconvnet(model, x, "sum")
     row, column, _ = found["place"]
