@@ -18,6 +18,7 @@ from fastconv.typing import ActivationLike, ShapeLike
 __all__ = ["CifarResNet"]
 
 FILTERS = (16, 32, 64)
+MOST_LAYERS = 2000  # the deepest net of the paper has 1202
 
 
 class ThreeStages(TextbookNet):
@@ -94,14 +95,14 @@ def CifarResNet(
         A `Model`.
 
     Raises:
-        ValueError: depth is odd or less than 8, or as for `ResNet18`.
+        ValueError: depth is odd, less than 8 or above 2000, or as for `ResNet18`.
 
     Example:
         >>> model, plain = applications.CifarResNet(8), applications.CifarResNet(8, shortcuts=False)
         >>> model.count_params() == plain.count_params()
         True
     """
-    depth = as_integer("CifarResNet", "depth", depth, 8)
+    depth = as_integer("CifarResNet", "depth", depth, 8, MOST_LAYERS)
     if depth % 2:
         raise ValueError(f"CifarResNet: depth must be even, since blocks have two layers. Received: {depth=}")
     net = ThreeStages(depth, shortcuts)

@@ -16,7 +16,7 @@ from fastconv.arguments import as_integer
 WORDS = ("INPUT", "CONV", "RELU", "TANH", "SIGMOID", "ELU", "POOL", "FC", "SOFTMAX")
 TOKEN = re.compile(r"\s*([A-Z]+|\d{1,6}|->|→|[-()\[\]?*])")
 CLOSING = {"(": ")", "[": "]"}
-MOST_WORDS, MOST_GROUPS = 10_000, 100
+MOST_WORDS, MOST_GROUPS = 1000, 100
 MOST_SHOWN = 60  # characters on each side of an error
 
 

@@ -128,7 +128,7 @@ def anchors(model: Model, smallest: float = 0.2, largest: float = 0.9) -> np.nda
         float32 array (A, 4). Anchors at the border may reach beyond the image.
 
     Raises:
-        ValueError: the sizes are not 0 < smallest <= largest.
+        ValueError: the sizes are not 0 < smallest <= largest, or the model takes images of any size.
 
     Example:
         >>> model = applications.SingleShotDetector(input_shape=(64, 64, 1))
@@ -142,6 +142,10 @@ def anchors(model: Model, smallest: float = 0.2, largest: float = 0.9) -> np.nda
     for k in range(Detector.heads):
         shape = model.get_layer(f"head{k + 1}").output.shape
         height, width = shape[1:3] if channels_are_last() else shape[2:]
+        if height is None or width is None:
+            raise ValueError(
+                f"anchors: the sides of the images must be known. Received: input_shape={model.input_shape}"
+            )
         found.append(anchors_of_map(height, width, scales[k], scales[k + 1]))
     return np.concatenate(found).astype("float32")
 
@@ -238,7 +242,7 @@ def center_and_side(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
 
 
-@register_keras_serializable("fastconv")
+@register_keras_serializable("fastconv", "single_shot_loss")
 def loss(y_true: Array, y_pred: Array) -> Array:
     """Return the loss of each image: crossentropy of classes plus Huber loss of offsets (section 2.2, equation 1).
 

@@ -99,7 +99,7 @@ def test_a_net_of_a_pattern_learns():
         ("(CONV-RELU)*-POOL", r"needs a number after '\*'", 12),
         ("conv-relu", "must consist of words in capitals", 0),
         ("CONV*2*2", r"must go on with", 6),
-        ("CONV*999999", "must not have more than 10000 layers", 5),
+        ("CONV*999999", "must not have more than 1000 layers", 5),
         ("(" * 2000 + "CONV", "must not have more than 100 groups", 100),
     ],
 )

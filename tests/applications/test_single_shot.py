@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastconv import applications, config, models, utils
+from fastconv import Input, applications, config, models, utils
 from fastconv.applications import single_shot
 
 RNG = np.random.default_rng(0)
@@ -211,3 +211,6 @@ def test_arguments_of_the_detector():
         applications.SingleShotDetector(weights="imagenet")
     with pytest.raises(ValueError, match=r"^anchors: largest must be"):
         single_shot.anchors(small(), 0.5, 0.4)
+    model = applications.SingleShotDetector(input_tensor=Input((None, None, 1)))
+    with pytest.raises(ValueError, match=r"^anchors: the sides of the images must be known\. Received"):
+        single_shot.anchors(model)

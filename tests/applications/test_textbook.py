@@ -209,7 +209,7 @@ def test_depths_between_those_of_the_paper():
     assert model.name == "plain52"
     assert len([w for w in model.trainable_weights if len(w.shape) > 1]) == 52
     assert not [layer for layer in model.layers if type(layer).__name__ == "Add"]
-    for depth in (21, 6):
+    for depth in (21, 6, 10**9):
         with pytest.raises(ValueError, match=r"^CifarResNet: depth must be .*Received: depth="):
             applications.CifarResNet(depth)
 
