@@ -212,7 +212,13 @@ class Server:
         self.sessions = Sessions(TABS)
         app = application(Door(host, self.token), self.sessions)
         settings = uvicorn.Config(
-            app, log_level="warning", ws="websockets-sansio", ws_max_size=LARGEST, lifespan="off", server_header=False
+            app,
+            log_level="warning",
+            ws="websockets-sansio",
+            ws_max_size=LARGEST,
+            ws_per_message_deflate=host not in LOCAL,  # the network is slower than zlib, this machine is not
+            lifespan="off",
+            server_header=False,
         )
         self._server = uvicorn.Server(settings)
 
