@@ -45,6 +45,7 @@ class Net:
         outputs.append(_dense(1, last_seed, settings, last)(x))
         self.model = Model(inputs, outputs[-1])
         self.neurons = Model(inputs, outputs)
+        self._dense = [layer for layer in self.model.layers if isinstance(layer, layers.Dense)]
         self.model.compile(optimizer_of(settings), loss=half_squared_error)
 
     def train(self, x: Array, y: Array, batch_size: int) -> None:
@@ -60,8 +61,20 @@ class Net:
 
         Units of maxout have two pieces, others have one.
         """
-        dense = [layer for layer in self.model.layers if isinstance(layer, layers.Dense)]
-        return [_in_pieces(layer, units) for layer, units in zip(dense, self._units)]
+        return [_in_pieces(layer, units) for layer, units in zip(self._dense, self._units)]
+
+    def set_weight(self, layer: int, unit: int, piece: int, source: int | None, value: float) -> None:
+        """Replace the weight of a unit for the output `source` of the layer before, or the unit's bias if it is None.
+
+        Raises:
+            IndexError: if there is no such weight.
+        """
+        kernel, bias = self.weights()[layer]
+        if source is None:
+            bias[unit, piece] = value
+        else:
+            kernel[source, unit, piece] = value
+        self._dense[layer].set_weights([kernel.reshape(len(kernel), -1), bias.reshape(-1)])
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -22,6 +22,7 @@ GRID = 96  # pixels of a side of the map of the net's output
 EVERY = 3  # of these pixels, each third is in the maps of neurons
 SIDE = 6.0  # maps show the plane between -6 and 6
 DATA = {"problem", "dataset", "reg_dataset", "noise", "train_percent", "seed"}
+LARGEST_WEIGHT = 100  # set by hand
 LIVE = {"learning_rate", "batch_size", "show_test", "discretize"}  # settings that keep the weights
 
 
@@ -55,6 +56,7 @@ class Networks(TrainingTab):
             "set": self.set,
             "reset": self.reset,
             "regenerate": self.regenerate,
+            "edit": self.edit,
             "script": self.script,
         }
 
@@ -101,7 +103,23 @@ class Networks(TrainingTab):
 
     def script(self, message: Message | None = None) -> Message:
         """Return the Keras script of the net."""
-        return Message({"type": "script", "script": script(self.settings, self.passes)})
+        return Message({"type": "script", "script": script(self.settings, self.passes, self.edited)})
+
+    def edit(self, message: Message) -> Message:
+        """Set a weight or bias by hand."""
+        value = fields.number("value", message.fields.get("value"), -LARGEST_WEIGHT, LARGEST_WEIGHT)
+        layer, unit, piece = (
+            fields.integer(name, message.fields.get(name), 0, 99) for name in ("layer", "unit", "piece")
+        )
+        source = message.fields.get("source")
+        source = source if source is None else fields.integer("source", source, 0, 99)
+        try:
+            self.net.set_weight(layer, unit, piece, source, value)
+        except IndexError:
+            raise ValueError(f"edit: the net has no such weight. Received: {layer=}, {unit=}, {source=}") from None
+        self.edited = True
+        self._evaluate()
+        return self.frame()
 
     def advance(self) -> None:
         """Train for one pass over the training points."""
@@ -132,6 +150,7 @@ class Networks(TrainingTab):
         self._x = np.concatenate([features_of(grid(), features), self.train_x, features_of(test_points, features)])
         self.net = Net(self.settings)
         self.passes = 0
+        self.edited = False
         self.curves = Curves()
         self._evaluate()
 

@@ -11,7 +11,7 @@ from fastconv.playground.starts import BIAS, seeds
 
 PASSES = 1000  # of a script, if the net on the screen is not trained yet
 
-SCRIPT = """# {title}
+SCRIPT = """{head}
 import fastconv as keras  # or: import keras
 import numpy as np
 
@@ -45,16 +45,17 @@ for part, x, y in (("training", x_train, y_train), ("test", x_test, y_test)):
 """
 
 
-def script(settings: Settings, passes: int) -> str:
+def script(settings: Settings, passes: int, edited: bool = False) -> str:
     """Return a script that makes, trains and tests the net of settings.
 
     Args:
         settings: the settings of the Networks tab.
         passes: the number of passes over the training points; 0 for 1,000.
+        edited: whether a comment says that the script lacks weights that were set by hand.
     """
     data_set, count = points.chosen(settings.problem, settings.dataset, settings.reg_dataset)
     return SCRIPT.format(
-        title=f"A net for {settings.problem}, as the playground of fastconv has trained it.",
+        head="\n".join(_head(settings, edited)),
         data_set=_source(data_set),
         features=", ".join(FEATURES[name].formula for name in settings.features),
         seed=settings.seed,
@@ -68,6 +69,11 @@ def script(settings: Settings, passes: int) -> str:
         batch_size=settings.batch_size,
         passes=passes or PASSES,
     )
+
+
+def _head(settings: Settings, edited: bool) -> list[str]:
+    title = f"# A net for {settings.problem}, as the playground of fastconv has trained it."
+    return [title, *(["# This script lacks the weights that were set by hand."] if edited else [])]
 
 
 def _source(data_set: points.DataSet) -> str:

@@ -181,6 +181,39 @@ def test_reset_draws_other_weights_and_regenerate_other_points(tab):
     assert (other.arrays["points"] != first.arrays["points"]).any()
 
 
+def test_weights_set_by_hand(tab):
+    before = tab.send("state").arrays
+    frame = tab.send("edit", layer=0, unit=3, source=1, piece=0, value=2.5)
+    frame = tab.send("edit", layer=2, unit=0, source=None, piece=0, value=-1)
+    assert (frame.arrays["kernel0"][1, 3, 0], frame.arrays["bias2"][0, 0]) == (2.5, -1)
+    assert (frame.arrays["kernel0"] != before["kernel0"]).sum() == 1
+    assert (frame.arrays["output"] != before["output"]).any()
+    assert "set by hand" in tab.send("script").fields["script"]
+    tab.send("step")
+    tab.send("reset")
+    assert "set by hand" not in tab.send("script").fields["script"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"layer": 3},
+        {"layer": -1},
+        {"unit": 4},
+        {"source": 2},
+        {"piece": 1},
+        {"value": 1e3},
+        {"value": None},
+        {"source": "x"},
+    ],
+)
+def test_weights_that_do_not_exist_are_refused(tab, wrong):
+    before = tab.send("state").arrays["kernel0"]
+    with pytest.raises(ValueError, match="Received"):
+        tab.send("edit", **{"layer": 0, "unit": 0, "source": 0, "piece": 0, "value": 1, **wrong})
+    np.testing.assert_array_equal(tab.send("state").arrays["kernel0"], before)
+
+
 def test_a_link_opens(tab):
     tab.send("step")
     link = tab.send("state").fields["link"]

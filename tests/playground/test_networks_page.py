@@ -215,6 +215,22 @@ def test_a_line_shows_its_weight(page):
     assert page.is_hidden("#tip")
 
 
+def test_weights_change_by_hand(page):
+    before = picture(page, "#map")
+    page.focus("#neuron-0-1")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#weights-title") == "Neuron 2 of layer 1"
+    page.get_by_label("x₁", exact=True).fill("-3")
+    page.click("#close-weights")
+    page.hover("#neuron-0-1")
+    page.wait_for_function("() => document.getElementById('tip').textContent.includes('x₁: −3.00')")
+    page.hover("#test-loss")
+    assert picture(page, "#map") != before
+    page.locator(".area").last.dispatch_event("click")
+    assert page.inner_text("#weights-title") == "Output"
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "neuron 2"
+
+
 def test_the_keyboard_is_enough(page):
     page.focus("#play")
     page.keyboard.press("Space")
@@ -275,13 +291,14 @@ def test_another_tab_pauses_the_training(page):
     assert link(page)["dataset"] == "circle"
 
 
-@pytest.mark.parametrize("width", [360, 640, 900])
-def test_narrow_windows_need_no_horizontal_scrolling(new_page, width):
-    page = new_page("#networkShape=8,8,8", width=width, height=740)
+def test_narrow_windows_need_no_horizontal_scrolling(new_page):
+    page = new_page("#networkShape=8,8,8", width=360, height=740)
     page.wait_for_selector("#neuron-2-7")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.click("#play")
     wait_for_passes(page, 3)
+    for width in (360, 640, 900):
+        page.set_viewport_size({"width": width, "height": 740})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_the_speed_on_this_page(new_page):
@@ -291,5 +308,5 @@ def test_the_speed_on_this_page(new_page):
     page.click("#play")
     wait_for_passes(page, 5)
     first = passes(page)
-    page.wait_for_timeout(2000)
-    assert passes(page) - first >= 10
+    page.wait_for_timeout(1000)
+    assert passes(page) - first >= 5

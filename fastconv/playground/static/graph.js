@@ -23,7 +23,8 @@ const made = (tag, attributes, parent) => {
 const rounded = (value) => value.toFixed(2).replace("-", "−");
 
 export class Graph {
-  // `events` has onFeature(name), onUnits(layer, change), onLook(neuron or null) and tip(text or "", x, y).
+  // `events` has onFeature(name), onUnits(layer, change), onLook(neuron or null), onEdit(layer, unit, entries, index)
+  // and tip(text or "", x, y).
   constructor(container, events) {
     this.container = container;
     this.events = events;
@@ -96,13 +97,15 @@ export class Graph {
 
   buildNeuron(layer, unit, x) {
     const y = TOP + unit * ROW;
-    const attributes = { class: "neuron", id: `neuron-${layer}-${unit}`, role: "img", style: `left:${x}px;top:${y}px` };
+    const attributes = { class: "neuron", id: `neuron-${layer}-${unit}`, role: "button", style: `left:${x}px;top:${y}px` };
     const node = made("div", attributes, this.container);
+    node.setAttribute("aria-label", `Neuron ${unit + 1} of layer ${layer + 1}`);
     node.tabIndex = layer + unit === 0 ? 0 : -1;
     made("canvas", {}, node);
     const bias = made("i", {}, node);
     const look = () => this.look(layer, unit, node);
     const leave = () => this.leave();
+    node.onclick = () => this.events.onEdit(layer, unit, this.entries(layer, unit), 0);
     Object.assign(node, { onmouseenter: look, onfocus: look, onmouseleave: leave, onblur: leave });
     return { node, bias, x, y: y + NODE / 2 };
   }
@@ -128,6 +131,7 @@ export class Graph {
     const link = { line, layer, from, to };
     area.onmousemove = (event) => this.events.tip(`weight ${this.weightText(layer, from, to)}`, event.clientX, event.clientY);
     area.onmouseleave = () => this.events.tip("");
+    area.onclick = () => this.events.onEdit(layer, to, this.entries(layer, to), from + 1);
     return link;
   }
 
@@ -183,17 +187,29 @@ export class Graph {
     return data.subarray(index * size, (index + 1) * size);
   }
 
-  describe(layer, unit) {
+  // The bias and the weights of a unit: {name, source, values}, in which the source of the bias is null.
+  entries(layer, unit) {
     const { data, shape } = this.arrays[`bias${layer}`];
-    const bias = Array.from(data.subarray(unit * shape[1], (unit + 1) * shape[1]), rounded).join(" and ");
+    const bias = { name: "bias", source: null, values: [...data.subarray(unit * shape[1], (unit + 1) * shape[1])] };
     const name = (from) => (layer ? `neuron ${from + 1}` : FEATURES[this.settings.features[from]]);
     const inputs = layer ? this.settings.shape[layer - 1] : this.settings.features.length;
-    const weights = Array.from({ length: inputs }, (_, from) => `${name(from)}: ${this.weightText(layer, from, unit)}`);
-    return `Neuron ${unit + 1} of layer ${layer + 1}\nbias: ${bias}\n${weights.join("\n")}`;
+    const weights = Array.from({ length: inputs }, (_, source) => {
+      return { name: name(source), source, values: [...this.weights(layer, source, unit)] };
+    });
+    return [bias, ...weights];
   }
 
-  // Arrow keys move the focus between neurons, a single stop of the Tab key.
+  describe(layer, unit) {
+    const lines = this.entries(layer, unit).map(({ name, values }) => `${name}: ${values.map(rounded).join(" and ")}`);
+    return [`Neuron ${unit + 1} of layer ${layer + 1}`, ...lines].join("\n");
+  }
+
+  // Arrow keys move the focus between neurons, a single stop of the Tab key. Enter opens the weights of a neuron.
   onKey(event) {
+    if (event.target.className === "neuron" && event.key === "Enter") {
+      event.preventDefault(); // otherwise the key would also press a button of the dialog
+      event.target.click();
+    }
     const match = /^neuron-(\d+)-(\d+)$/.exec(event.target.id);
     const [right, down] = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[event.key] ?? [];
     if (!match || right === undefined) return;

@@ -3,6 +3,7 @@
 import { drawMap } from "./colours.js";
 import { Graph } from "./graph.js";
 import { drawCurves, drawPoints } from "./plots.js";
+import { openWeights } from "./weights.js";
 
 const DATASETS = {
   classification: { setting: "dataset", names: { circle: "circle", xor: "xor", gauss: "gauss", spiral: "spiral" } },
@@ -26,6 +27,7 @@ class Networks {
       onFeature: (name) => this.toggleFeature(name),
       onUnits: (layer, change) => this.changeUnits(layer, change),
       onLook: (neuron) => this.look(neuron),
+      onEdit: (...place) => this.edit(...place),
       tip: showTip,
     });
     this.addControls();
@@ -169,6 +171,14 @@ class Networks {
     const name = neuron ? `Neuron ${neuron.unit + 1} of layer ${neuron.layer + 1}` : AXES;
     if (element("shown").textContent !== name) element("shown").textContent = name;
     this.drawMap();
+  }
+
+  edit(layer, unit, entries, index) {
+    const last = layer === this.state.settings.shape.length;
+    const title = last ? "Output" : `Neuron ${unit + 1} of layer ${layer + 1}`;
+    const send = (source, piece, value) => this.connection.send("edit", { layer, unit, source, piece, value });
+    showTip("");
+    openWeights(title, entries, index, send);
   }
 
   drawAll() {
