@@ -134,7 +134,9 @@ async def _serve_page(websocket: Any, door: Door, sessions: Sessions) -> None:
         return
     await websocket.accept()
     outbox = Outbox()
-    session = sessions.enter(websocket.query_params.get("session", ""), outbox.put)
+    key = websocket.query_params.get("session", "")
+    await _left(sessions, key)
+    session = sessions.enter(key, outbox.put)
     if session is None:
         await websocket.close(FULL, "All places of this playground are taken: try again later.")
         return
@@ -143,6 +145,14 @@ async def _serve_page(websocket: Any, door: Door, sessions: Sessions) -> None:
         await _first_of(outbox.deliver(websocket), _read(websocket, session))
     finally:
         session.leave()
+
+
+async def _left(sessions: Sessions, key: str) -> None:
+    """Wait a second at most until no page has this session: a page that is loaded again may come before its end."""
+    for _ in range(20):
+        if not sessions.has_page(key):
+            return
+        await asyncio.sleep(0.05)
 
 
 async def _first_of(*works: Any) -> None:

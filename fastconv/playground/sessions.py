@@ -72,6 +72,11 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
+    def has_page(self, key: str) -> bool:
+        """Return True if a page is connected to the session with this key."""
+        session = self._sessions.get(key)
+        return session is not None and session.send is not None
+
     def enter(self, key: str, send: Push) -> Session | None:
         """Connect a page to the session that it had, or to a new session; return None if all places are taken.
 
