@@ -17,6 +17,7 @@ from fastconv.visualize.labels import as_labels
 from fastconv.visualize.network import network_of
 from fastconv.visualize.picture import Axes, Picture, axes_for, finish
 
+FINEST = 2000  # places along each side
 MARGIN = 0.1  # around the points, as a fraction of their range
 SIDES = (-1.0, 1.0)
 
@@ -44,7 +45,7 @@ def decision_boundary(
         features: function of points (N, 2) that returns the inputs of the model, for example ``lambda p: p ** 2``, or
             None. Default: None.
         x_range, y_range: (low, high) of the plane; None for the range of the points, or -1 to 1. Default: None.
-        resolution: int >= 2. The number of places along each side. Default: 200.
+        resolution: int from 2 to 2000. The number of places along each side. Default: 200.
         ax: the axes to draw in, or None for a new figure. Default: None.
         path: the file to write, or None. Default: None.
 
@@ -61,7 +62,7 @@ def decision_boundary(
         Picture(x=(50,), y=(50,), values=(50, 50, 1))
     """
     ax = axes_for("decision_boundary", ax, path, (5, 5))
-    resolution = as_integer("decision_boundary", "resolution", resolution, 2)
+    resolution = as_integer("decision_boundary", "resolution", resolution, 2, FINEST)
     data = _points(points)
     sides = [
         _side(name, given, data, i) for i, (name, given) in enumerate((("x_range", x_range), ("y_range", y_range)))

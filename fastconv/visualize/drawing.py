@@ -21,13 +21,13 @@ GAP = 0.08  # between panels, as a fraction of a panel
 def shown(image: np.ndarray) -> np.ndarray:
     """Return an image (H, W, C) as grey (H, W) or RGB (H, W, 3) from 0 to 1.
 
-    Values from 0 to 1 and bytes keep their brightness. Other values are scaled to their range. Channels other than
-    three are averaged.
+    Values from 0 to 1 keep their brightness. Values from 0 to 255 are divided by 255, or by their largest if it is at
+    most 16. Other values are scaled to their range. Channels other than three are averaged.
     """
     image = np.asarray(image, np.float64)
     low, high = float(np.nanmin(image)), float(np.nanmax(image))
     if low < 0 or high > 255:
-        image = (image - low) / (high - low)
+        image = (image - low) / ((high - low) or 1.0)
     elif high > 1:
         image = image / (255 if high > 16 else high)
     return image if image.shape[-1] == 3 else image.mean(axis=-1)

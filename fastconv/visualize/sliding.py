@@ -17,6 +17,7 @@ from fastconv.visualize.player import player
 from fastconv.window import as_tuple, output_size, resolve_padding
 
 MOST_FRAMES = 400
+MOST_PIXELS = 1600  # of the image with its padding, since each has its number
 
 
 class Slide(NamedTuple):
@@ -72,7 +73,7 @@ def sliding_kernel(
         column of each window, negative in the padding.
 
     Raises:
-        ValueError: the kernel does not fit into the image, or there are more than 400 windows.
+        ValueError: the kernel does not fit into the image, or there are more than 400 windows or 1,600 pixels.
 
     Example:
         >>> visualize.sliding_kernel([[1, 0, 2], [0, 1, 0]], [[1, 2]])["output"].tolist()
@@ -108,9 +109,11 @@ def _slide(
     dilation = (down, right)
     sides = resolve_padding("sliding_kernel", padding, x.shape, w.shape, steps, dilation)
     rows, columns = output_size(x.shape, w.shape, steps, sides, dilation)
-    if rows * columns > MOST_FRAMES:
+    padded_size = int(np.prod([n + sum(side) for n, side in zip(x.shape, sides)]))
+    if rows * columns > MOST_FRAMES or padded_size > MOST_PIXELS:
         raise ValueError(
-            f"sliding_kernel: there must be at most {MOST_FRAMES} windows. Received: {rows} x {columns} windows"
+            f"sliding_kernel: there must be at most {MOST_FRAMES} windows, and {MOST_PIXELS} pixels with padding. "
+            f"Received: {rows} x {columns} windows, {padded_size} pixels"
         )
     padded = np.pad(x, sides)
     corners = np.array([(i * steps[0], j * steps[1]) for i in range(rows) for j in range(columns)])

@@ -15,6 +15,7 @@ from fastconv.visualize.network import Network, Place, network_of
 from fastconv.visualize.picture import Axes, Picture, axes_for, finish
 
 COLOURS = 3
+MOST_FILTERS, MOST_CHANNELS = 64, 32  # that are drawn
 SEQUENCE_AXES = 3  # of the kernel of a convolution over a sequence: taps, channels, filters
 
 
@@ -23,7 +24,7 @@ def filters(model: AnyModel, layer: Any = None, ax: Axes | None = None, path: Fi
 
     Filters with three input channels are drawn as colours, with grey for 0. Filters with a single input channel form a
     square. Other filters have a row each, with a tile for each input channel. Filters over sequences are drawn as
-    images of taps and channels. Red is positive and blue is negative.
+    images of taps and channels. Red is positive and blue is negative. At most 64 filters and 32 channels are drawn.
 
     Args:
         model: a built model.
@@ -73,7 +74,10 @@ def _has_kernel(place: Place) -> bool:
 
 
 def draw_filters(ax: Axes, kernels: np.ndarray) -> None:
-    """Draw filters (filters, KH, KW, channels)."""
+    """Draw the first filters (filters, KH, KW, channels)."""
+    total = f"{kernels.shape[-1]} input channels, {len(kernels)} filters"
+    kernels = kernels[:MOST_FILTERS]
+    kernels = kernels if kernels.shape[-1] == COLOURS else kernels[..., :MOST_CHANNELS]
     count, channels = len(kernels), kernels.shape[-1]
     if channels == COLOURS:
         limit = float(np.abs(kernels).max()) or 1.0
@@ -82,4 +86,4 @@ def draw_filters(ax: Axes, kernels: np.ndarray) -> None:
     tiles = np.moveaxis(kernels, -1, 1).reshape(-1, *kernels.shape[1:3])  # in the order filter, channel
     show_map(ax, mosaic(tiles, columns_of(count) if channels == 1 else channels), signed=True)
     if channels > 1:
-        ax.set(xlabel="input channels", ylabel="filters")
+        ax.set(xlabel=f"input channels ({channels} drawn)", ylabel=f"filters ({count} drawn)", title=total)

@@ -31,6 +31,19 @@ def test_filters_of_a_depthwise_layer_have_a_channel_each():
     np.testing.assert_array_equal(found[3, :, :, 0], kernel[:, :, 1, 1])
 
 
+def test_many_filters_are_drawn_in_part():
+    model = Sequential([Input((4, 4, 100)), layers.Conv2D(300, 3)])
+    picture = visualize.filters(model)
+    assert picture["filters"].shape == (300, 3, 3, 100)
+    (image,) = picture.figure.axes[0].images
+    assert max(image.get_array().shape) < 2000
+
+
+def test_a_constant_image_of_negative_numbers_is_drawn():
+    visualize.feature_maps(classifier(), np.full((8, 8), -1.0))
+    visualize.image_grid(np.full((2, 4, 4), -1.0))
+
+
 def test_filters_of_three_channels_have_colours():
     picture = visualize.filters(classifier(3), "conv1")
     (image,) = picture.figure.axes[0].images

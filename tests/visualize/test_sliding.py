@@ -65,5 +65,7 @@ def test_errors():
         visualize.sliding_kernel(X[None], W)
     with pytest.raises(ValueError, match="there must be at most 400 windows"):
         visualize.sliding_kernel(np.ones((30, 30)), W)
+    with pytest.raises(ValueError, match="and 1600 pixels with padding"):
+        visualize.sliding_kernel(X, W, padding=10**6, strides=10**6)
     with pytest.raises(ValueError, match="seconds must be"):
         visualize.sliding_kernel(X, W, seconds=0)
