@@ -7,7 +7,7 @@ import inspect
 import numpy as np
 import pytest
 
-from fastconv import applications, config, models, utils
+from fastconv import applications, config, datasets, models, utils
 
 # Images are as small as the nets allow: (function, arguments, shape of an image, number of classes)
 SMALL = [
@@ -224,6 +224,23 @@ def test_a_shortcut_adds_channels_of_zeros():
     np.testing.assert_array_equal(shortcut[..., :16], source[:, ::2, ::2])
     assert not shortcut[..., 16:].any()
     assert after.shape == before.shape
+
+
+def accuracy_after_two_epochs(**arguments):
+    """Return the accuracy of a net of 52 layers on the digits, enlarged to 16x16 pixels, in its second epoch."""
+    utils.set_random_seed(0)
+    (x, y), _ = datasets.digits.load_data()
+    model = applications.CifarResNet(52, input_shape=(16, 16, 1), **arguments)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    enlarged = np.kron(x, np.ones((1, 2, 2)))[..., None].astype("float32") / 16
+    return model.fit(enlarged, y, batch_size=64, epochs=2, verbose=0).history["accuracy"][-1]
+
+
+def test_shortcuts_make_a_deep_net_learn(pytestconfig):
+    if pytestconfig.getoption("--device") == "fake-gpu":
+        pytest.skip("the fake GPU takes minutes")
+    assert accuracy_after_two_epochs() > 0.9
+    assert accuracy_after_two_epochs(shortcuts=False) < 0.3
 
 
 # ---- U-Net -----------------------------------------------------------------------------------------------------------
