@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -62,6 +62,9 @@ def entry(module: str, name: str, value: Any, names: list[str]) -> Iterator[str]
         yield from (f".. autoclass:: {module}.{name}", "   :members:")
         if name in COMPLETE:
             yield "   :inherited-members:"
+    elif isinstance(value, Mapping):
+        keys = ", ".join(f"`{key}`" for key in value)
+        yield from (f".. py:data:: {module}.{name}", "", f"   A read-only dict with the keys {keys}.")
     elif callable(value):
         yield f".. autofunction:: {module}.{name}"
     else:

@@ -18,8 +18,8 @@ def _constant(kernel: object, divisor: int = 1) -> np.ndarray:
     return array
 
 
-#: Kernels of image processing by name, as read-only arrays (KH, KW) for `filter_image`: identity, box (mean), Gaussian,
-#: sharpen = identity + highpass, the Sobel derivatives to the right and downwards, and three kernels that find edges.
+# Kernels of image processing by name, as read-only arrays (KH, KW) for `filter_image`: identity, box (mean), Gaussian,
+# sharpen = identity + highpass, the Sobel derivatives to the right and downwards, and three kernels that find edges.
 FILTERS: Mapping[str, np.ndarray] = MappingProxyType(
     {
         "identity": _constant([[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
