@@ -30,7 +30,7 @@ LOG = logging.getLogger(__name__)
 
 # Pages of a notebook may show the playground in a frame; other sites may not.
 POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self' ws: wss:; "
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; object-src 'none'; "
     "frame-ancestors 'self' http://localhost:* http://127.0.0.1:*"
 )
