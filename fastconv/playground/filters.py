@@ -123,7 +123,7 @@ class Filters(Tab):
         return np.stack([utils.filter_image(plane, sliding, **options) for plane in np.moveaxis(planes, -1, 0)], -1)
 
     def _signed(self) -> bool:
-        """True if the weights sum to 0, so that a plain area becomes 0 and edges become positive or negative."""
+        """Return True if the weights sum to 0, so that a plain area becomes 0 and edges become positive or negative."""
         return self._filter != MAGNITUDE and abs(float(self._kernel.sum())) < 1e-5 < float(np.abs(self._kernel).max())
 
     def _grid(self) -> Message:

@@ -1,204 +1,24 @@
-"""The server of the playground: the page, its files, and a WebSocket for each student."""
+"""The server of the playground, in the foreground or on a thread."""
 
 from __future__ import annotations
 
-import asyncio
-import hmac
-import logging
 import secrets
 import socket
 import threading
 import webbrowser
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
+from fastconv.playground.application import application
 from fastconv.playground.digits import Digits
+from fastconv.playground.door import LOCAL, Door
 from fastconv.playground.filters import Filters
-from fastconv.playground.messages import LARGEST, Message, decode, encode
+from fastconv.playground.messages import LARGEST
 from fastconv.playground.networks import Networks
-from fastconv.playground.sessions import Session, Sessions
+from fastconv.playground.sessions import Sessions
 
 TABS = (Networks, Digits, Filters)
-STATIC = Path(__file__).parent / "static"
 PORT = 8765  # if it is free and no port is given
-LOCAL = ("127.0.0.1", "::1", "localhost")
-WAITING = 64  # messages to a page that may wait; a page that reads slower is disconnected
-FULL, FORBIDDEN, SLOW = 4001, 4003, 4008  # codes with which a WebSocket closes
-LOG = logging.getLogger(__name__)
-
-# Pages of a notebook may show the playground in a frame; other sites may not.
-POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; object-src 'none'; "
-    "frame-ancestors 'self' http://localhost:* http://127.0.0.1:*"
-)
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
-
-
-class Door:
-    """Decides which requests may pass.
-
-    A request must name the server as its host, which sites with a rebound domain name cannot, and a WebSocket must be
-    opened by a page of this server. If other machines can reach the server, the page and its WebSocket need the
-    token.
-    """
-
-    def __init__(self, host: str, token: str) -> None:
-        self.local = host in LOCAL
-        self.token = token
-
-    def accepts_host(self, host: str) -> bool:
-        """True if the header "Host" names this server."""
-        return not self.local or _split(f"//{host}").hostname in LOCAL
-
-    def accepts_origin(self, origin: str, host: str) -> bool:
-        """True if the header "Origin" of a WebSocket names a page of this server."""
-        return _split(origin).netloc == host != ""
-
-    def accepts_token(self, token: str) -> bool:
-        """True if no token is needed or `token` is right."""
-        return not self.token or hmac.compare_digest(token.encode(), self.token.encode())
-
-
-def _split(url: str) -> SplitResult:
-    """Return the parts of a URL, all empty if it is not well formed."""
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return urlsplit("")
-
-
-def application(door: Door, sessions: Sessions) -> Any:
-    """Return the application of Starlette that serves the playground."""
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import FileResponse, PlainTextResponse, Response
-    from starlette.routing import Mount, Route, WebSocketRoute
-    from starlette.staticfiles import StaticFiles
-
-    async def page(request: Request) -> Response:
-        if not door.accepts_token(request.query_params.get("token", "")):
-            return PlainTextResponse("This playground needs the whole link, with its token.", 403)
-        return FileResponse(STATIC / "index.html")
-
-    async def socket_of_page(websocket: Any) -> None:
-        await _serve_page(websocket, door, sessions)
-
-    routes = [
-        Route("/", page),
-        WebSocketRoute("/socket", socket_of_page),
-        Mount("/static", StaticFiles(directory=STATIC)),
-    ]
-    return _Guard(Starlette(routes=routes), door)
-
-
-class _Guard:
-    """Refuses requests with another host, and adds the headers of security to each response."""
-
-    def __init__(self, app: Any, door: Door) -> None:
-        self._app, self._door = app, door
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        from starlette.responses import PlainTextResponse
-
-        if scope["type"] == "lifespan":
-            return await self._app(scope, receive, send)
-        if scope["type"] == "http" and not self._door.accepts_host(_header(scope, b"host")):
-            return await PlainTextResponse("This host is not served here.", 403)(scope, receive, send)
-
-        async def send_with_headers(event: Any) -> None:
-            if event["type"] == "http.response.start":
-                event["headers"] += [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-            await send(event)
-
-        await self._app(scope, receive, send_with_headers)
-
-
-def _header(scope: Any, name: bytes) -> str:
-    return str(dict(scope["headers"]).get(name, b"").decode("latin-1"))
-
-
-async def _serve_page(websocket: Any, door: Door, sessions: Sessions) -> None:
-    """Serve a page from its connection to its end."""
-    host, origin = (_header(websocket.scope, name) for name in (b"host", b"origin"))
-    token = websocket.query_params.get("token", "")
-    if not (door.accepts_host(host) and door.accepts_origin(origin, host) and door.accepts_token(token)):
-        await websocket.close(FORBIDDEN)
-        return
-    await websocket.accept()
-    outbox = Outbox()
-    key = websocket.query_params.get("session", "")
-    await _left(sessions, key)
-    session = sessions.enter(key, outbox.put)
-    if session is None:
-        await websocket.close(FULL, "All places of this playground are taken: try again later.")
-        return
-    outbox.put(Message({"type": "session", "key": session.key}))
-    try:
-        await _first_of(outbox.deliver(websocket), _read(websocket, session))
-    finally:
-        session.leave()
-
-
-async def _left(sessions: Sessions, key: str) -> None:
-    """Wait a second at most until no page has this session: a page that is loaded again may come before its end."""
-    for _ in range(20):
-        if not sessions.has_page(key):
-            return
-        await asyncio.sleep(0.05)
-
-
-async def _first_of(*works: Any) -> None:
-    """Run coroutines until one of them ends, and stop the others."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _read(websocket: Any, session: Session) -> None:
-    """Answer the messages of a page, one after another, outside the server's own thread."""
-    while True:
-        event = await websocket.receive()
-        if event["type"] == "websocket.disconnect":
-            return
-        data = event.get("text") or event.get("bytes") or ""
-        try:
-            message = decode(data)
-        except ValueError as error:
-            session.refuse(str(error))
-        else:
-            await asyncio.to_thread(session.answer, message)
-
-
-class Outbox:
-    """The messages that wait to be sent to a page."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[bytes] = asyncio.Queue()
-
-    def put(self, message: Message) -> None:
-        """Send a message, from any thread."""
-        data = encode(message)
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._queue.put_nowait, data)
-
-    async def deliver(self, websocket: Any) -> None:
-        """Send messages until the page reads too slowly or is closed."""
-        while self._queue.qsize() <= WAITING:
-            await websocket.send_bytes(await self._queue.get())
-        await websocket.close(SLOW, "This page reads too slowly.")
 
 
 class Server:

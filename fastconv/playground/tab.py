@@ -78,7 +78,7 @@ class TrainingTab(Tab):
 
     @property
     def playing(self) -> bool:
-        """True while the thread trains."""
+        """Return True while the thread trains."""
         return self._run is not None
 
     def actions(self) -> Mapping[str, Action]:

@@ -15,8 +15,10 @@ from fastconv import playground
 from fastconv.playground import __main__ as command
 from fastconv.playground import notebook
 from fastconv.playground import server as module
+from fastconv.playground.application import STATIC
+from fastconv.playground.door import Door
 from fastconv.playground.messages import LARGEST, Message, decode, encode
-from fastconv.playground.server import Door, Server
+from fastconv.playground.server import Server
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
@@ -59,12 +61,12 @@ def test_the_page_and_its_files(server):
     assert b"fastconv" in body
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "default-src 'self'" in headers["Content-Security-Policy"]
-    for path in sorted(module.STATIC.iterdir()):
+    for path in sorted(STATIC.iterdir()):
         status, headers, body = get(server, f"/static/{path.name}")
         assert (status, body) == (200, path.read_bytes())
 
 
-@pytest.mark.parametrize("path", sorted(module.STATIC.glob("*.*")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(STATIC.glob("*.*")), ids=lambda path: path.name)
 def test_files_load_nothing_from_elsewhere(path):
     text = path.read_text(encoding="utf-8", errors="replace").replace("http://www.w3.org", "")
     assert "http://" not in text
