@@ -1,0 +1,31 @@
+"""Run the code of the pages in docs/lectures, without Sphinx, and keep the values of their variables."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PAGES = Path(__file__).parents[2] / "docs" / "lectures"
+CELL = re.compile(r"^```\{code-cell\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TAGS = re.compile(r"\A(?:^:.*\n)+", re.MULTILINE)
+
+
+def cells(page: str) -> list[str]:
+    """Return the code cells of a page, without those that show an error."""
+    found = CELL.findall((PAGES / f"{page}.md").read_text())
+    return [TAGS.sub("", cell) for cell in found if "raises-exception" not in cell]
+
+
+@cache
+def values(page: str) -> dict[str, Any]:
+    """Run all cells of a page in order and return the variables that they leave."""
+    import matplotlib.pyplot as plt
+
+    namespace: dict[str, Any] = {"__name__": page}
+    for cell in cells(page):
+        exec(compile(ast.parse(cell), f"docs/lectures/{page}.md", "exec"), namespace)
+        plt.close("all")
+    return namespace
