@@ -31,10 +31,10 @@ def test_d3_weights_of_a_larger_image(page):
 def test_d4_filters_in_two_dimensions(page):
     expected = {
         "edge_diagonal": [[1, 0, -1], [0, 0, 0], [-1, 0, 1]],
-        "edge_4": [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
-        "edge_8": [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
-        "sharpen_4": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
-        "box": np.full((3, 3), 1 / 9),
+        "edge_laplacian": [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
+        "edge_outline": [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
+        "sharpen": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
+        "box_3x3": np.full((3, 3), 1 / 9),
         "gaussian": np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]) / 16,
     }
     for name, kernel in expected.items():
