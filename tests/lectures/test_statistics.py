@@ -18,7 +18,9 @@ def test_d1_cross_entropy(page):
 
 
 def test_d2_dense_banded_and_shared_weights(page):
-    assert page["weights"] == [25, 13, 3]
+    assert page["connections"] == {"dense": 25, "local": 3 * 5 - 2}
+    assert page["local"].count_params() == 15
+    assert page["shared_weights"] == 3
     np.testing.assert_array_equal(page["correlation"], page["banded_product"])
     np.testing.assert_array_equal(page["band"][1], [1, 2, 4, 0, 0])
 
