@@ -50,13 +50,17 @@ def test_b5_the_spiral_needs_hidden_layers(page):
 
 
 def test_b6_backpropagation_by_hand(page):
-    error, hidden = page["error"], page["hidden"]
-    np.testing.assert_array_equal(hidden, [0.5625, 1.5625] if page["before"][0] == 0.75 else page["before"] ** 2)
-    assert error > 0
-    np.testing.assert_allclose(page["learned"]["v"], -error * hidden, rtol=1e-5)
-    np.testing.assert_allclose(page["learned"]["w"], -np.outer(page["point"], page["hidden_error"]), rtol=1e-5)
-    w, v, moved = page["new_hidden_weights"], page["new_output_weights"], page["point"]
-    assert abs(page["label"] - (moved @ w) ** 2 @ v) < error, "the changed weights predict better"
+    point, w, v = page["point"], page["hidden_weights"], page["output_weights"]
+    np.testing.assert_array_equal(page["hidden"], [(2 * 0.5 - 0.5) ** 2, (2 * 0.25 + 0.25) ** 2])
+    error = 1 - (0.5 * 0.25 - 0.5 * 0.5625)
+    assert page["error"] == error > 0
+    hidden_error = [error * 0.5 * 2 * 0.5, error * -0.5 * 2 * 0.75]
+    np.testing.assert_allclose(page["new_output_weights"], v + 0.1 * page["hidden"] * error)
+    np.testing.assert_allclose(page["new_hidden_weights"], w + 0.1 * np.outer(point, hidden_error))
+    np.testing.assert_allclose(page["explained"]["v"].derivative, -error * page["hidden"])
+    np.testing.assert_allclose(page["explained"]["w"].derivative, -np.outer(point, hidden_error))
+    moved = (point @ page["new_hidden_weights"]) ** 2 @ page["new_output_weights"]
+    assert abs(1 - moved) < error, "the changed weights predict better"
 
 
 def test_b7_the_gradient_of_softmax_is_sigma_minus_y(page):
