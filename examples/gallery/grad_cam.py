@@ -17,7 +17,7 @@ SIZE, DIGIT = 32, 16  # pixels of an image and of the digit in it
 
 
 def place(digits, seed):
-    """Return images (N, 32, 32, 1) with a digit of twice its size and four strokes each, and the corners of the digits."""
+    """Return images (N, 32, 32, 1) of an enlarged digit and four strokes each, and the corners of the digits."""
     random = np.random.default_rng(seed)
     corners = random.integers(0, SIZE - DIGIT + 1, (len(digits), 2))
     images = np.zeros((len(digits), SIZE, SIZE, 1), "float32")

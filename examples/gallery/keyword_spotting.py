@@ -1,7 +1,7 @@
 """Train a net of one-dimensional convolutions that tells generated sounds apart in noise.
 
-Four "words" are made of tones: a rising tone, a falling tone, two beeps, and a warble. Each begins at a random time, at a
-random pitch. The net sees the raw waveform.
+Four "words" are made of tones: a rising tone, a falling tone, two beeps, and a warble. Each begins at a random time
+and has a random pitch. The net sees the raw waveform.
 
 pip install "fastconv[plot]" && python keyword_spotting.py [--quick] [--picture keywords.png]
 """

@@ -1,7 +1,7 @@
 """Train a siamese net: two copies of a net place digits in the plane, so that equal digits lie close together.
 
-Hadsell, Chopra and LeCun 2006, "Dimensionality Reduction by Learning an Invariant Mapping": pairs of the same class attract
-each other, pairs of different classes repel each other up to a distance of 1.
+Pairs of the same class attract each other, pairs of different classes repel each other up to a distance of 1 (Hadsell,
+Chopra and LeCun 2006, "Dimensionality Reduction by Learning an Invariant Mapping").
 
 pip install "fastconv[plot]" && python siamese.py [--quick] [--picture siamese.png]
 """

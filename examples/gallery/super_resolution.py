@@ -1,7 +1,8 @@
 """Train a net of convolutions only that doubles the size of photos.
 
-The net works on the small photo and makes four channels, one for each of the four new pixels (Shi et al. 2016, "Real-Time
-Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network").
+Convolutions read the small photo, and a transposed convolution adds their details to the photo with each pixel repeated.
+The net learns only the difference (Kim, Lee and Lee 2016, "Accurate Image Super-Resolution Using Very Deep
+Convolutional Networks").
 
 pip install "fastconv[plot]" && python super_resolution.py [--quick] [--picture super_resolution.png]
 """
