@@ -1,6 +1,6 @@
 """Train a net of convolutions only that doubles the size of photos.
 
-Convolutions read the small photo, and a transposed convolution adds their details to the photo with each pixel repeated.
+Convolutions read the small photo. A transposed convolution adds their details to the photo with each pixel repeated.
 The net learns only the difference (Kim, Lee and Lee 2016, "Accurate Image Super-Resolution Using Very Deep
 Convolutional Networks").
 
