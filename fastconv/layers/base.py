@@ -59,6 +59,8 @@ from fastconv.utils.naming import unique_name
 from fastconv.utils.nesting import allow_nesting
 from fastconv.window import NAMED_PADDINGS, standardize_padding
 
+COUNTED = "; Model.counts of a Sequential without Input counts it without memory"  # advice for weights
+
 _changes = itertools.count(1)
 _context = threading.local()
 
@@ -299,7 +301,7 @@ class Layer:
         shape = weight_shape(self, name, shape)
         only_shape = getattr(_context, "shapes_only", False)
         if not only_shape:
-            check_memory(f"{self.name}/{name}", shape, dtype)
+            check_memory(f"{self.name}/{name}", shape, dtype, COUNTED)
         variable = Variable(
             without_memory if only_shape else first_values(initializers.get(initializer)),
             shape,

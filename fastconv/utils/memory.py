@@ -44,10 +44,16 @@ def are_weights_assigned_later() -> bool:
     return _assigned_later.get()
 
 
-def check_memory(name: str, shape: Sequence[int], dtype: DTypeLike | None) -> None:
-    """Raise MemoryError if a weight exceeds the machine's memory, or is too large for its file."""
+def check_memory(name: str, shape: Sequence[int], dtype: DTypeLike | None, advice: str = "") -> None:
+    """Raise MemoryError if a weight exceeds the machine's memory, or is too large for its file.
+
+    Args:
+        name: the path of the weight.
+        shape, dtype: of the weight.
+        advice: added to the rule if the weight exceeds the memory.
+    """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size > _limit.get():
         raise MemoryError(f"{name}: a weight must fit in its file. Received: shape={tuple(shape)}, {size} bytes")
     if size > usable_memory():
-        raise MemoryError(f"{name}: a weight must fit in memory. Received: shape={tuple(shape)}, {size} bytes")
+        raise MemoryError(f"{name}: a weight must fit in memory{advice}. Received: shape={tuple(shape)}, {size} bytes")

@@ -152,6 +152,13 @@ def test_nets_of_the_lectures_are_counted_without_their_weights(net, shape, weig
     assert not any(layer.weights for layer in model.layers)
 
 
+def test_weights_that_do_not_fit_name_the_counts():
+    with pytest.raises(
+        MemoryError, match=r"Model\.counts of a Sequential without Input counts it without memory\. Rec"
+    ):
+        Sequential([Input((2**20,)), layers.Dense(2**40)])
+
+
 def lenet():
     return [
         layers.Conv2D(6, 5, activation="tanh"),
