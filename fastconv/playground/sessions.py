@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from fastconv.playground.messages import Message
 from fastconv.playground.tab import Push, Tab
 
+LOG = logging.getLogger(__name__)
 Tabs = tuple[type[Tab], ...]
 
 
@@ -36,6 +38,9 @@ class Session:
             self.tabs[name].answer(message)
         except ValueError as error:
             self.refuse(str(error), name)
+        except Exception as error:
+            LOG.exception("playground: a message of type %r to the tab %s failed", message.kind[:60], name)
+            self.refuse(f"The playground has made an error: {error}", name)
 
     def refuse(self, error: str, tab: object = None) -> None:
         """Send an error to the page."""

@@ -16,7 +16,11 @@ class Echo(Tab):
     closed = False
 
     def actions(self):
-        return {"say": lambda message: Message({"type": "said", "text": message.fields["text"]}), "fail": self.fail}
+        return {
+            "say": lambda message: Message({"type": "said", "text": message.fields["text"]}),
+            "fail": self.fail,
+            "crash": lambda message: 1 / 0,
+        }
 
     def fail(self, message):
         raise ValueError("text: wrong")
@@ -77,6 +81,13 @@ def test_errors_are_answers(sessions, fields, error):
     sessions.enter("", page.append).answer(Message(fields))
     assert [message.kind for message in page] == ["error"]
     assert page[0].fields["message"].startswith(error)
+
+
+def test_errors_of_the_program_are_logged_and_answered(sessions, caplog):
+    page = []
+    sessions.enter("", page.append).answer(Message({"tab": "echo", "type": "crash"}))
+    assert "division by zero" in page[0].fields["message"]
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_a_page_that_comes_back_finds_its_session(sessions, clock):
