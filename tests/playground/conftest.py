@@ -11,7 +11,12 @@ import shutil
 import pytest
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-OPTIONS = ("--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+OPTIONS = (
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+)
 TIMEOUT = 20_000  # milliseconds; long, since tests may share the machine
 
 
