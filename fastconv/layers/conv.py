@@ -73,7 +73,7 @@ class Windowed(Activated, Weighted):
         """activation(y + b)."""
         if self.use_bias:
             last = self.data_format == "channels_last"
-            y = y + (self.bias if last else ops.reshape(self.bias, (-1, *(1,) * self.rank)))
+            y = ops.add(y, self.bias if last else ops.reshape(self.bias, (-1, *(1,) * self.rank)))
         return self.activation(y)
 
 

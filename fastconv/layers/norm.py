@@ -70,8 +70,8 @@ class Affine(Weighted):
 
     def affine(self, x: Array, axes: Sequence[int]) -> Array:
         """Return gamma x + beta for gamma and beta with the sizes of `axes`. A missing gamma or beta is left out."""
-        x = x * along(self.gamma, x.shape, axes) if self.scale else x
-        return x + along(self.beta, x.shape, axes) if self.center else x
+        x = ops.multiply(x, along(self.gamma, x.shape, axes)) if self.scale else x
+        return ops.add(x, along(self.beta, x.shape, axes)) if self.center else x
 
 
 def sizes_of(layer: Any, input_shape: ShapeLike) -> tuple[int, ...]:
@@ -424,7 +424,7 @@ class RMSNormalization(Layer):
     def call(self, x: Array) -> Array:
         axes = [axis % x.ndim for axis in ([self.axis] if isinstance(self.axis, int) else self.axis)]
         shares = ops.rsqrt(ops.mean(ops.square(x), axes, keepdims=True) + self.epsilon)
-        return x * shares * along(self.scale, x.shape, axes)
+        return ops.multiply(x * shares, along(self.scale, x.shape, axes))
 
 
 @register("layer")

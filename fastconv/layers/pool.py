@@ -394,7 +394,7 @@ class GlobalAveragePooling(GlobalPooling):
 
     def reduce_inside(self, x: Array, inside: np.ndarray, axis: int) -> Array:
         x = as_float(x)
-        return ops.sum(ops.where(inside, x, 0.0), axis) / inside.sum(1).astype(x.dtype)
+        return ops.divide(ops.sum(ops.where(inside, x, 0.0), axis), inside.sum(1).astype(x.dtype))
 
 
 @register("layer", "GlobalAvgPool1D")
@@ -535,7 +535,7 @@ class AdaptiveAveragePooling(AdaptivePooling):
 
     def reduce_inside(self, x: Array, inside: np.ndarray, axis: int) -> Array:
         x = as_float(x)
-        return ops.sum(ops.where(inside, x, 0.0), axis) / inside.sum(1).astype(x.dtype)
+        return ops.divide(ops.sum(ops.where(inside, x, 0.0), axis), inside.sum(1).astype(x.dtype))
 
 
 @register("layer")

@@ -14,7 +14,7 @@ from fastconv.engine import Primitive
 from fastconv.engine.primitive import Gradients
 from fastconv.ops.broadcast import broadcast_to, position, reshape, sum, sum_to
 from fastconv.ops.convert import as_float, convert_to_tensor
-from fastconv.ops.elementwise import rsqrt, square
+from fastconv.ops.elementwise import add, multiply, rsqrt, square
 from fastconv.ops.layout import floats
 from fastconv.ops.reduce import mean
 from fastconv.ops.shape import transpose
@@ -193,7 +193,7 @@ def batch_normalization(
     factor = factor if scale is None else factor * scale
     shift = -mean * factor if offset is None else offset - mean * factor
     ones = [1] * (x.ndim - axis - 1)
-    return x * reshape(factor, (*shape, *ones)) + reshape(shift, (*shape, *ones))
+    return add(multiply(x, reshape(factor, (*shape, *ones))), reshape(shift, (*shape, *ones)))
 
 
 def _of_channels(op: str, name: str, value: Any, shape: tuple[int, ...]) -> Array:
