@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from fastconv.playground.door import Door, header
@@ -10,6 +11,7 @@ from fastconv.playground.messages import Message, decode, encode
 from fastconv.playground.sessions import Session, Sessions
 
 WAITING = 64  # messages to a page that may wait; a page that reads slower is disconnected
+SECONDS_TO_CLOSE = 1  # for a page that reads nothing
 FULL, FORBIDDEN, SLOW = 4001, 4003, 4008  # codes with which a WebSocket closes
 
 
@@ -30,9 +32,17 @@ async def serve_page(websocket: Any, door: Door, sessions: Sessions) -> None:
         return
     outbox.put(Message({"type": "session", "key": session.key}))
     try:
-        await _first_of(outbox.deliver(websocket), _read(websocket, session))
+        await _first_of(outbox.deliver(websocket), _read(websocket, session), outbox.overflow.wait())
+        if outbox.overflow.is_set():
+            await _close_slow(websocket)
     finally:
         session.leave()
+
+
+async def _close_slow(websocket: Any) -> None:
+    """Close a page that reads too slowly, and do not wait for long until it reads this."""
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(websocket.close(SLOW, "This page reads too slowly."), SECONDS_TO_CLOSE)
 
 
 async def _left(sessions: Sessions, key: str) -> None:
@@ -44,10 +54,15 @@ async def _left(sessions: Sessions, key: str) -> None:
 
 
 async def _first_of(*works: Any) -> None:
-    """Run coroutines until one of them ends, and stop the others."""
+    """Run coroutines until one of them ends, and stop the others. Raise its error, unless the page has gone."""
+    from starlette.websockets import WebSocketDisconnect
+
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        with suppress(WebSocketDisconnect):
+            for task in done:
+                task.result()
     finally:
         for task in tasks:
             task.cancel()
@@ -70,20 +85,26 @@ async def _read(websocket: Any, session: Session) -> None:
 
 
 class Outbox:
-    """The messages that wait to be sent to a page."""
+    """The messages that wait to be sent to a page; `overflow` is set if there are too many."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue(WAITING)
+        self.overflow = asyncio.Event()
 
     def put(self, message: Message) -> None:
         """Send a message, from any thread."""
         data = encode(message)
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._queue.put_nowait, data)
+            self._loop.call_soon_threadsafe(self._add, data)
+
+    def _add(self, data: bytes) -> None:
+        if self._queue.full():
+            self.overflow.set()
+        else:
+            self._queue.put_nowait(data)
 
     async def deliver(self, websocket: Any) -> None:
-        """Send messages until the page reads too slowly or is closed."""
-        while self._queue.qsize() <= WAITING:
+        """Send messages until the page is closed."""
+        while True:
             await websocket.send_bytes(await self._queue.get())
-        await websocket.close(SLOW, "This page reads too slowly.")

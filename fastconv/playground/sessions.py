@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 
+from fastconv.playground.fields import choice
 from fastconv.playground.messages import Message
 from fastconv.playground.tab import Push, Tab
 
@@ -31,18 +32,17 @@ class Session:
 
     def answer(self, message: Message) -> None:
         """Let the tab that a message names answer it; errors of the message are answers too."""
-        name = message.fields.get("tab")
+        name: str | None = None
         try:
-            if not isinstance(name, str) or name not in self.tabs:
-                raise ValueError(f"tab: one of {', '.join(self.tabs)} is expected. Received: {str(name)[:60]!r}")
+            name = choice("tab", message.fields.get("tab"), self.tabs)
             self.tabs[name].answer(message)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # a list of lists of lists ... is too deep to be quoted
             self.refuse(str(error), name)
         except Exception as error:
             LOG.exception("playground: a message of type %r to the tab %s failed", message.kind[:60], name)
             self.refuse(f"The playground has made an error: {error}", name)
 
-    def refuse(self, error: str, tab: object = None) -> None:
+    def refuse(self, error: str, tab: str | None = None) -> None:
         """Send an error to the page."""
         self._push(Message({"type": "error", "tab": tab, "message": error[:500]}))
 

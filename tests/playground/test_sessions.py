@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastconv.playground.messages import Message
+from fastconv.playground.messages import Message, encode
 from fastconv.playground.sessions import Sessions
 from fastconv.playground.tab import Tab
 
@@ -50,6 +50,14 @@ def ignore(message):
     pass
 
 
+def deep(depth):
+    """Return a list of a list of a list ..."""
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 def test_students_have_tabs_of_their_own(sessions):
     first, second = (sessions.enter("", ignore) for _ in range(2))
     assert first.key != second.key
@@ -74,6 +82,10 @@ def test_answers_go_to_the_page_that_asked(sessions):
         ({"tab": "other", "type": "say"}, "tab: "),
         ({"tab": ["echo"], "type": "say"}, "tab: "),
         ({}, "tab: "),
+        ({"tab": float("nan"), "type": "say"}, "tab: "),  # JSON of Python knows NaN, JSON of JavaScript does not
+        ({"tab": [float("nan")], "type": "say"}, "tab: "),
+        ({"tab": deep(100_000), "type": "say"}, ""),
+        ({"tab": "echo", "type": deep(100_000)}, ""),
     ],
 )
 def test_errors_are_answers(sessions, fields, error):
@@ -81,6 +93,7 @@ def test_errors_are_answers(sessions, fields, error):
     sessions.enter("", page.append).answer(Message(fields))
     assert [message.kind for message in page] == ["error"]
     assert page[0].fields["message"].startswith(error)
+    encode(page[0])
 
 
 def test_errors_of_the_program_are_logged_and_answered(sessions, caplog):
