@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -23,8 +24,8 @@ def explain_gradient(f: Callable[..., Any], /, **values: ArrayLike) -> GradientG
     """Return the graph of f(**values) with the value and the derivative of the result at each node.
 
     This is backpropagation as it is done by hand: values from the inputs to the result, then derivatives from the
-    result back to the inputs. Nodes have the names of the local variables of `f`. Python control flow may depend on
-    values, since operations are recorded as they run.
+    result back to the inputs. Nodes have the names of the local variables of `f`; a result that replaces an argument
+    has no name. Python control flow may depend on values, since operations are recorded as they run.
 
     Args:
         f: function of ops and operators that returns a scalar; its arguments are given by name.
@@ -63,13 +64,13 @@ def explain_gradient(f: Callable[..., Any], /, **values: ArrayLike) -> GradientG
             f"Received: {given}"
         )
     for name, held in locals_of_f.items():
-        if isinstance(held, Tensor):
+        if isinstance(held, Tensor) and name not in inputs:
             names.setdefault(id(held), name)
     calls = calls_before([y], known=lambda t: t.call is None)
     results = [t for call in calls for t in call.outputs]
     tensors = [*inputs.values(), *results]
-    for i, t in enumerate((t for t in results if id(t) not in names), 1):
-        names[id(t)] = f"t{i}"
+    free = (name for name in map("t{}".format, itertools.count(1)) if name not in {*inputs, *locals_of_f})
+    names.update((id(t), next(free)) for t in results if id(t) not in names)
     found = gradients_as_arrays(y, tensors)
     makers = {id(t): call for call in calls for t in call.outputs}
     return GradientGraph([_node(t, makers.get(id(t)), names, d) for t, d in zip(tensors, found)])

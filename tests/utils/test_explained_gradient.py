@@ -81,6 +81,19 @@ def test_results_that_are_used_twice_and_not_at_all():
         graph["w"]
 
 
+def test_each_name_belongs_to_one_node():
+    def doubled(x):
+        for _ in range(2):
+            x = x * 2.0
+        return x
+
+    graph = utils.explain_gradient(doubled, x=1.0)
+    assert [(node.name, node.formula) for node in graph.nodes] == [("x", "input"), ("t1", "x * 2"), ("t2", "t1 * 2")]
+    assert graph["x"].derivative == 4
+    graph = utils.explain_gradient(lambda t1: t1 * 2.0 * 3.0, t1=1.0)
+    assert [(node.name, node.formula) for node in graph.nodes] == [("t1", "input"), ("t2", "t1 * 2"), ("t3", "t2 * 3")]
+
+
 def test_large_arrays_have_their_shape():
     graph = explain_gradient(lambda x: ops.mean(x), x=Variable(np.zeros((4, 5), "float32")))
     assert "array (4, 5)" in str(graph)
