@@ -21,6 +21,8 @@ exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"fastconv {release}"
 html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["wide_code.css"]
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
