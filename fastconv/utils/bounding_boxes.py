@@ -145,6 +145,7 @@ def non_max_suppression(
         [1, 2]
     """
     owner = "non_max_suppression"
+    kind = _format(owner, bounding_box_format)
     x, score = ops.convert_to_numpy(_boxes(owner, "boxes", boxes)), ops.convert_to_numpy(as_float(scores))
     if x.ndim != 2 or score.shape != x.shape[:1]:
         raise ValueError(
@@ -160,7 +161,7 @@ def non_max_suppression(
     while order.size and (most is None or len(kept) < most):
         first, order = int(order[0]), order[1:]
         kept.append(first)
-        order = order[np.asarray(compute_iou(x[[first]], x[order], bounding_box_format))[0] <= limit]
+        order = order[np.asarray(compute_iou(x[[first]], x[order], kind))[0] <= limit]
     return np.array(kept, np.int64)
 
 

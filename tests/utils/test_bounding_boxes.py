@@ -110,6 +110,7 @@ def test_no_boxes():
     (lambda: non_max_suppression(CORNERS, np.ones(3), "xyxy"), r"non_max_suppression: boxes must be \(M, 4\)"),
     (lambda: non_max_suppression(CORNERS, np.ones(7), "xyxy", -1), "non_max_suppression: max_output_size must be"),
     (lambda: non_max_suppression(CORNERS, np.ones(7), "xyxy", 1, 2.0), "non_max_suppression: iou_threshold must be"),
+    (lambda: non_max_suppression(np.ones((0, 4)), [], "xy"), "non_max_suppression: a format must be one of xyxy, "),
 ])  # fmt: skip
 def test_errors(call, message):
     with pytest.raises(ValueError, match=rf"^{message}.*Received"):
