@@ -13,6 +13,7 @@ from fastconv.visualize.labels import as_labels, as_names
 from fastconv.visualize.picture import Axes, Picture, axes_for, finish
 
 MOST_NUMBERS = 30  # classes up to which cells have numbers
+MOST_CLASSES = 2000
 
 
 def confusion_matrix(
@@ -37,7 +38,7 @@ def confusion_matrix(
         `Picture` with "counts" (classes, classes), integers.
 
     Raises:
-        ValueError: the lengths differ, there are no samples, or classes are not integers from 0.
+        ValueError: the lengths differ, there are no samples, or classes are not integers from 0 to 1999.
 
     Example:
         >>> visualize.confusion_matrix([0, 1, 1], [0, 1, 0])["counts"].tolist()
@@ -53,6 +54,8 @@ def confusion_matrix(
         )
     scored = [a.shape[1] for a in map(np.asarray, (y_true, y_pred)) if a.ndim == 2]  # classes that may have no sample
     count = max(int(true.max()) + 1, int(predicted.max()) + 1, len(class_names or ()), *scored)
+    if count > MOST_CLASSES:
+        raise ValueError(f"confusion_matrix: there must be at most {MOST_CLASSES} classes. Received: {count} classes")
     counts = np.bincount(true * count + predicted, minlength=count * count).reshape(count, count)
     draw_counts(ax, counts, as_names("confusion_matrix", class_names, count))
     return finish(ax, path, {"counts": counts})

@@ -15,6 +15,8 @@ from fastconv.visualize.drawing import LINES
 from fastconv.visualize.functions import name_of
 from fastconv.visualize.picture import Axes, Picture, axes_for, finish
 
+MOST_STEPS = 1_000_000
+
 
 def schedule(
     schedules: LearningRateLike | Mapping[str, LearningRateLike],
@@ -27,7 +29,7 @@ def schedule(
     Args:
         schedules: a schedule of `optimizers.schedules`, a function of the step, or a number; or a dict from names to
             these.
-        steps: int >= 1. The number of steps. Default: 1000.
+        steps: int from 1 to 1,000,000. The number of steps. Default: 1000.
         ax: the axes to draw in, or None for a new figure. Default: None.
         path: the file to write, or None. Default: None.
 
@@ -35,14 +37,14 @@ def schedule(
         `Picture` with "rates" (schedules, steps).
 
     Raises:
-        ValueError: a schedule does not return a number.
+        ValueError: a schedule does not return a number, or `steps` is out of its range.
 
     Example:
         >>> decay = optimizers.schedules.ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5)
         >>> visualize.schedule(decay, steps=201)["rates"][0, [0, 100, 200]].round(4).tolist()
         [0.1, 0.05, 0.025]
     """
-    steps = as_integer("schedule", "steps", steps, 1)
+    steps = as_integer("schedule", "steps", steps, 1, MOST_STEPS)
     several = dict(schedules) if isinstance(schedules, Mapping) else {_name(schedules): schedules}
     ax = axes_for("schedule", ax, path, (6, 3.5))
     rates = np.array([[_rate(each, step) for step in range(steps)] for each in several.values()])

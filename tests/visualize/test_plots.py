@@ -64,6 +64,8 @@ def test_schedules():
     np.testing.assert_allclose(found[3], 0.01)
     with pytest.raises(ValueError, match="the learning rate must be a number"):
         visualize.schedule(lambda step: "fast")
+    with pytest.raises(ValueError, match="steps must be an int of at least 1 and at most 1000000"):
+        visualize.schedule(0.1, steps=10**10)
 
 
 @pytest.mark.parametrize("how", [{}, {"strides": 2}, {"padding": "same"}, {"padding": 1, "dilation_rate": 2}])
@@ -94,6 +96,8 @@ def test_confusion_matrix_by_hand():
     assert names["counts"].shape == (3, 3)
     with pytest.raises(ValueError, match="the same length"):
         visualize.confusion_matrix([0, 1], [0])
+    with pytest.raises(ValueError, match="at most 2000 classes"):
+        visualize.confusion_matrix([0, 10**9], [0, 1])
     with pytest.raises(ValueError, match="class_names must have a name for each of 2"):
         visualize.confusion_matrix([0, 1], [0, 1], ["cat"])
     for bad in ([], [0.5], [-1]):
