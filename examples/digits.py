@@ -38,7 +38,7 @@ def main() -> None:
     model = lenet5()
     model.summary()
     model.compile(optimizers.Adam(2e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(x_train, y_train, batch_size=64, epochs=20, validation_data=(x_test, y_test))
+    model.fit(x_train, y_train, batch_size=64, epochs=10, validation_data=(x_test, y_test))
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)
     print(f"test accuracy: {accuracy:.4f} on {len(x_test)} digits that were not trained on")
 

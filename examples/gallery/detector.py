@@ -41,6 +41,15 @@ def free_corners(random, count):
     return corners
 
 
+def train(canvases, boxes, classes, epochs):
+    """Return a detector that has learned, and its anchors: the boxes that it moves and scales."""
+    model = applications.SingleShotDetector(classes=10, input_shape=(SIZE, SIZE, 1), filters=(8, 16, 32, 32))
+    anchors = single_shot.anchors(model, smallest=0.35)
+    model.compile(keras.optimizers.Adam(0.003), single_shot.loss)
+    model.fit(canvases, single_shot.encode(boxes, classes, anchors), batch_size=16, epochs=epochs, verbose=0)
+    return model, anchors
+
+
 def found_digits(found, boxes, classes):
     """Return the number of digits that have a detection of their class at their place."""
     count = 0
@@ -73,20 +82,16 @@ def main(arguments=None):
     canvases, boxes, classes = compose(x_train, y_train, 600 if options.quick else 4000, seed=0)
     test_canvases, test_boxes, test_classes = compose(x_test, y_test, 100, seed=1)
 
-    model = applications.SingleShotDetector(classes=10, input_shape=(SIZE, SIZE, 1), filters=(8, 16, 32, 32))
-    anchors = single_shot.anchors(model, smallest=0.35)
-    model.compile(keras.optimizers.Adam(0.003), single_shot.loss)
-    targets = single_shot.encode(boxes, classes, anchors)
-    model.fit(canvases, targets, batch_size=16, epochs=14 if options.quick else 30, verbose=0)
-
+    model, anchors = train(canvases, boxes, classes, epochs=14 if options.quick else 30)
     detections = single_shot.decode(model.predict(test_canvases, verbose=0), anchors, score=0.65)
     found = sum(map(found_digits, detections, test_boxes, test_classes))
     wanted, given = sum(map(len, test_classes)), sum(len(labels) for _, labels, _ in detections)
-    print(f"{found} of {wanted} digits were found, by {given} detections")
+    recall, precision = found / wanted, found / given
+    print(f"{found} of {wanted} digits were found by {given} boxes: recall {recall:.2f}, precision {precision:.2f}")
 
     figure = picture(test_canvases, detections)
     figure.savefig(options.picture) if options.picture else plt.show()
-    return found / wanted
+    return recall
 
 
 if __name__ == "__main__":

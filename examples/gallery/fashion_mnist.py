@@ -50,7 +50,7 @@ def picture(model, history):
     epochs = range(1, len(history["accuracy"]) + 1)
     axes.plot(epochs, history["accuracy"], marker="o", label="training")
     axes.plot(epochs, history["val_accuracy"], marker="o", label="test")
-    axes.set(xlabel="epoch", ylabel="accuracy", title="Learning curves")
+    axes.set(xlabel="epoch", ylabel="accuracy", title="Learning curves", xticks=epochs)
     axes.legend()
     filters = model.get_layer("first").get_weights()[0][:, :, 0]  # KH KW CO
     limit = abs(filters).max()

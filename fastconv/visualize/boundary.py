@@ -18,6 +18,7 @@ from fastconv.visualize.network import network_of
 from fastconv.visualize.picture import Axes, Picture, axes_for, finish
 
 FINEST = 2000  # places along each side
+POSITIVE, NEGATIVE = LINES[:2]  # of points, if a single output tells two classes: blue and orange, near SIGNED
 MARGIN = 0.1  # around the points, as a fraction of their range
 SIDES = (-1.0, 1.0)
 
@@ -35,7 +36,7 @@ def decision_boundary(
 ) -> Picture:
     """Draw the output of a model for each place of a plane, with points of data over it.
 
-    A model with a single output is drawn from blue to red, with a line where it decides: at 0.5 after a sigmoid, and
+    A model with a single output is drawn from red to blue, with a line where it decides: at 0.5 after a sigmoid, and
     otherwise at 0. A model with an output for each class is drawn in the colours of the largest outputs.
 
     Args:
@@ -150,6 +151,7 @@ def draw_points(ax: Axes, points: np.ndarray, labels: ArrayLike | None, outputs:
             raise ValueError(
                 f"decision_boundary: each point needs a label. Received: {len(points)} points, {len(classes)} labels"
             )
-        colours = [LINES[c % len(LINES)] for c in classes]
+        palette = (NEGATIVE, POSITIVE) if outputs == 1 else LINES
+        colours = [palette[c % len(palette)] for c in classes]
     ax.scatter(points[:, 0], points[:, 1], c=colours, s=18, edgecolors="white", linewidths=0.6)
     ax.set(xlabel="x1", ylabel="x2")

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastconv.visualize.picture import Axes
 
-SIGNED = "RdBu_r"  # colours for numbers of both signs, white at 0; readers who are colour-blind can tell them apart
+SIGNED = "RdBu"  # negative red, 0 white, positive blue, as in the playground; colour-blind readers tell them apart
 POSITIVE = "viridis"  # colours for numbers from 0, likewise
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito 2008
 WRONG = LINES[1]

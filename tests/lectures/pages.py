@@ -10,13 +10,11 @@ from typing import Any
 
 PAGES = Path(__file__).parents[2] / "docs" / "lectures"
 CELL = re.compile(r"^```\{code-cell\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-TAGS = re.compile(r"\A(?:^:.*\n)+", re.MULTILINE)
 
 
 def cells(page: str) -> list[str]:
-    """Return the code cells of a page, without those that show an error."""
-    found = CELL.findall((PAGES / f"{page}.md").read_text())
-    return [TAGS.sub("", cell) for cell in found if "raises-exception" not in cell]
+    """Return the code cells of a page."""
+    return CELL.findall((PAGES / f"{page}.md").read_text())
 
 
 @cache

@@ -28,8 +28,7 @@ def test_a2_a_two_by_two_filter_over_a_four_by_four_image(page):
 def test_a3_a_moved_image_and_channels(page):
     assert page["equivariant"]
     assert page["channels"] == (1, 3, 3, 5)
-    with pytest.raises(ValueError, match="kernel has 2 input channels but inputs have 3"):
-        page["ops"].conv(page["colours"], page["filters"][:, :, :2])
+    assert "kernel has 2 input channels but inputs have 3" in page["channels_differ"]
 
 
 def test_a4_strides_sizes_and_padding(page):
