@@ -179,7 +179,8 @@ def encode(
         float32 array (N, A, 5): four offsets, and 1 + the class, or 0 for background.
 
     Raises:
-        ValueError: boxes and labels differ in their numbers, or a box is not (left, top, right, bottom).
+        ValueError: boxes and labels differ in their numbers, a label is negative, or a box is not (left, top, right,
+            bottom).
 
     Example:
         >>> anchors = np.array([[0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0]])
@@ -199,9 +200,10 @@ def encode(
 def objects_of(boxes: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return the boxes (objects, 4) and labels (objects,) of an image. Raises ValueError if they do not fit."""
     corners, classes = np.asarray(boxes, float).reshape(-1, OFFSET), np.asarray(labels).reshape(-1)
-    if len(corners) != len(classes) or not (corners[:, :2] < corners[:, 2:]).all():
+    valid = len(corners) == len(classes) and bool((corners[:, :2] < corners[:, 2:]).all() and (classes >= 0).all())
+    if not valid:
         raise ValueError(
-            "encode: each object needs a label and a box (left, top, right, bottom), left < right and top < bottom. "
+            "encode: an object needs a label from 0, and a box (left, top, right, bottom), left < right, top < bottom. "
             f"Received: boxes={corners.tolist()}, labels={classes.tolist()}"
         )
     return corners, classes

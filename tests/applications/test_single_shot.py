@@ -89,7 +89,7 @@ def test_images_without_objects_are_background():
 
 @pytest.mark.parametrize(
     ("boxes", "labels"),
-    [([[[0.5, 0, 0.4, 1]]], [[0]]), ([[[0, 0, 1, 1]]], [[0, 1]]), ([[]], [])],
+    [([[[0.5, 0, 0.4, 1]]], [[0]]), ([[[0, 0, 1, 1]]], [[0, 1]]), ([[]], []), ([[[0, 0, 1, 1]]], [[-1]])],
 )
 def test_boxes_that_are_not_boxes(boxes, labels):
     with pytest.raises(ValueError, match=r"^encode: .* Received: "):
