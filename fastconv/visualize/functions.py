@@ -42,7 +42,8 @@ def activation_functions(
         `Picture` with "x" (points,), and "values" and "derivatives" (functions, points).
 
     Raises:
-        ValueError: a name is unknown, a function is not elementwise, such as softmax, or low is not below high.
+        ValueError: there is no name, a name is unknown, a function is not elementwise, such as softmax, or low is not
+            below high.
 
     Example:
         >>> picture = visualize.activation_functions("tanh", low=-1, high=1)
@@ -52,6 +53,8 @@ def activation_functions(
     low = as_number("activation_functions", "low", low, below=math.inf)
     high = as_number("activation_functions", "high", high, above=low, below=math.inf)
     several = list(names) if isinstance(names, Sequence) and not isinstance(names, str) else [names]
+    if not several:
+        raise ValueError("activation_functions: names must have at least one entry. Received: []")
     functions = [(name_of(name), activations.get(name)) for name in several]
     columns = columns_of(len(functions))
     ax = axes_for("activation_functions", ax, path, (PANEL * columns, PANEL * -(-len(functions) // columns)))

@@ -37,7 +37,7 @@ def schedule(
         `Picture` with "rates" (schedules, steps).
 
     Raises:
-        ValueError: a schedule does not return a number, or `steps` is out of its range.
+        ValueError: there is no schedule, a schedule does not return a number, or `steps` is out of its range.
 
     Example:
         >>> decay = optimizers.schedules.ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5)
@@ -46,6 +46,8 @@ def schedule(
     """
     steps = as_integer("schedule", "steps", steps, 1, MOST_STEPS)
     several = dict(schedules) if isinstance(schedules, Mapping) else {_name(schedules): schedules}
+    if not several:
+        raise ValueError("schedule: schedules must have at least one entry. Received: {}")
     ax = axes_for("schedule", ax, path, (6, 3.5))
     rates = np.array([[_rate(each, step) for step in range(steps)] for each in several.values()])
     for i, name in enumerate(several):

@@ -44,6 +44,8 @@ def test_activation_functions_of_users():
     np.testing.assert_allclose(found["derivatives"][0], 2 * found["x"])
     with pytest.raises(ValueError, match="softmax, which mixes numbers"):
         visualize.activation_functions("softmax")
+    with pytest.raises(ValueError, match="names must have at least one entry"):
+        visualize.activation_functions([])
     with pytest.raises(ValueError, match="high must be"):
         visualize.activation_functions("relu", low=1, high=1)
 
@@ -66,6 +68,8 @@ def test_schedules():
         visualize.schedule(lambda step: "fast")
     with pytest.raises(ValueError, match="steps must be an int of at least 1 and at most 1000000"):
         visualize.schedule(0.1, steps=10**10)
+    with pytest.raises(ValueError, match="schedules must have at least one entry"):
+        visualize.schedule({})
 
 
 @pytest.mark.parametrize("how", [{}, {"strides": 2}, {"padding": "same"}, {"padding": 1, "dilation_rate": 2}])
