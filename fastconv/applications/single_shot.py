@@ -166,8 +166,8 @@ def encode(
     """Return the targets of training: for each anchor the offsets of its object, and its class.
 
     An object belongs to the anchors whose intersection over union with its box is at least `threshold`, and always to
-    the anchor with the largest. The offsets of the center are divided by the anchor's sides; those of the sides are
-    logarithms of ratios (section 2.2).
+    the anchor with the largest; if this is the same anchor for several objects, to the last of them. The offsets of the
+    center are divided by the anchor's sides; those of the sides are logarithms of ratios (section 2.2).
 
     Args:
         boxes: for each image, the boxes of its objects, (objects, 4).
