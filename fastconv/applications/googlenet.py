@@ -9,6 +9,7 @@ import fastconv.layers as layers
 from fastconv.applications.architecture import channel_axis
 from fastconv.applications.imagenet_utils import CLASSES
 from fastconv.applications.textbook import TextbookNet
+from fastconv.arguments import as_flag
 from fastconv.engine import KerasTensor
 from fastconv.models import Model
 from fastconv.typing import ActivationLike, IntOrInts, ShapeLike
@@ -40,8 +41,8 @@ class InceptionV1(TextbookNet):
 
     def __init__(self, auxiliary: bool) -> None:
         super().__init__("googlenet")
-        self.auxiliary = auxiliary
-        self.least = 65 if auxiliary else 32  # the smallest for which windows of 5x5 fit into the modules
+        self.auxiliary = as_flag("GoogLeNet", "auxiliary", auxiliary)
+        self.least = 65 if self.auxiliary else 32  # the smallest for which windows of 5x5 fit into the modules
         self.middle: list[KerasTensor] = []
 
     def features(self, x: KerasTensor, weights: Any) -> KerasTensor:

@@ -482,10 +482,11 @@ class LocalResponseNormalization(Layer):
                 f"{self.name}: inputs must have an axis of channels. Received: shape={tuple(inputs.shape)}"
             )
         at = (inputs.ndim if self.data_format == "channels_last" else 2) - 1
-        before, channels, near = (slice(None),) * at, inputs.shape[at], self.size // 2
+        before, channels = (slice(None),) * at, inputs.shape[at]
+        near = min(self.size // 2, max(channels - 1, 0))  # of more channels, none exists
         width = [(near, near) if axis == at else (0, 0) for axis in range(inputs.ndim)]
         squares = ops.pad(ops.square(inputs), width)
-        shifted = [squares[(*before, slice(i, i + channels))] for i in range(self.size)]
+        shifted = [squares[(*before, slice(i, i + channels))] for i in range(2 * near + 1)]
         return inputs * ops.power(functools.reduce(ops.add, shifted) * self.alpha + self.k, -self.beta)
 
 

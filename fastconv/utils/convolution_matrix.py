@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 
 import fastconv.config as config
+from fastconv.memory import check_fits
 from fastconv.typing import ArrayLike, IntOrInts, PaddingLike
 from fastconv.window import as_tuple, output_size, resolve_padding
 
@@ -60,7 +61,9 @@ def convolution_matrix(
     (top, _), (left, _) = sides
     taps = _over_all_channels(kernel, channels)
     oh, ow = output_size((h, w), size, (sh, sw), sides, (dh, dw))
-    c = np.zeros((oh, ow, kernel.shape[3], h, w, channels), kernel.dtype)
+    shape = (oh, ow, kernel.shape[3], h, w, channels)
+    check_fits("convolution_matrix", shape, kernel.dtype)
+    c = np.zeros(shape, kernel.dtype)
     for i, j, kh, kw in product(range(oh), range(ow), *map(range, size)):
         y, x = i * sh + kh * dh - top, j * sw + kw * dw - left
         if 0 <= y < h and 0 <= x < w:

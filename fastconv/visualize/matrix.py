@@ -29,7 +29,7 @@ def convolution_matrix(
     """Draw the matrix C of a convolution: `ops.conv` of an image x is C x, and its gradient is C^T dy.
 
     Each row is an output, and each column is an input. The kernel is repeated along the diagonals, and most entries
-    are 0. Red is positive and blue is negative. Small matrices have their numbers.
+    are 0. Blue is positive and red is negative. Small matrices have their numbers.
 
     Args:
         kernel: (KH, KW), or (KH, KW, CI, CO).

@@ -24,7 +24,7 @@ def filters(model: AnyModel, layer: Any = None, ax: Axes | None = None, path: Fi
 
     Filters with three input channels are drawn as colours, with grey for 0. Filters with a single input channel form a
     square. Other filters have a row each, with a tile for each input channel. Filters over sequences are drawn as
-    images of taps and channels. Red is positive and blue is negative. At most 64 filters and 32 channels are drawn.
+    images of taps and channels. Blue is positive and red is negative. At most 64 filters and 32 channels are drawn.
 
     Args:
         model: a built model.

@@ -286,3 +286,8 @@ def test_a_unet_of_any_size():
 def test_sizes_that_a_unet_cannot_halve(padding, shape, message):
     with pytest.raises(ValueError, match=rf"^(unet|UNet): .*{message}.*Received: "):
         applications.UNet(padding, 4, input_shape=shape)
+
+
+def test_auxiliary_outputs_are_a_flag():
+    with pytest.raises((TypeError, ValueError), match="auxiliary"):
+        applications.GoogLeNet(auxiliary="x")

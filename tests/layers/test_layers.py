@@ -210,6 +210,8 @@ def test_local_response_normalization_is_the_formula_of_alexnet():
     np.testing.assert_allclose(y, np.moveaxis(own.numpy(), 1, -1), rtol=1e-5)
     with pytest.raises(ValueError, match=r"^LocalResponseNormalization: size must be odd\. Received: size=4"):
         layers.LocalResponseNormalization(4)
+    wide = layers.LocalResponseNormalization(size=10**9 + 1, alpha=0.3, beta=0.75, k=2.0)(x)
+    np.testing.assert_allclose(wide, x / (2 + 0.3 * np.square(x).sum(-1, keepdims=True)) ** 0.75, rtol=1e-5)
 
 
 def test_a_function_becomes_a_layer():

@@ -63,3 +63,8 @@ def test_shapes_must_fit():
 def test_all_axes_are_required(kernel, image):
     with pytest.raises(ValueError, match=r"must have 4 axes, .* Received: kernel\.shape=.*, input_shape=\("):
         convolution_matrix(np.ones(kernel), image)
+
+
+def test_matrices_must_fit_in_memory():
+    with pytest.raises(MemoryError, match="convolution_matrix: the result must fit in memory"):
+        convolution_matrix(np.ones((3, 3, 1, 1)), (3000, 3000, 1))
