@@ -134,7 +134,9 @@ class Networks(TrainingTab):
         for number, (kernel, bias) in enumerate(self.net.weights()):
             arrays[f"kernel{number}"], arrays[f"bias{number}"] = kernel, bias
         fields = {"type": "frame", "passes": self.passes}
-        return Message({**fields, "train_loss": self.train_loss, "test_loss": self.test_loss}, arrays)
+        losses = {"train_loss": self.train_loss, "test_loss": self.test_loss}
+        accuracies = {"train_accuracy": self.train_accuracy, "test_accuracy": self.test_accuracy}
+        return Message({**fields, **losses, **accuracies}, arrays)
 
     def _new_data(self) -> None:
         """Draw the points of the settings, and begin with a new net."""
@@ -155,16 +157,25 @@ class Networks(TrainingTab):
         self._evaluate()
 
     def _evaluate(self) -> None:
-        """Compute maps and losses, all by one prediction."""
+        """Compute maps, losses and accuracies, all by one prediction."""
         with np.errstate(all="ignore"):
             outputs = self.net.outputs(self._x)
-            squares = (outputs[GRID * GRID :, -1:] - np.concatenate([self.train_y, self.test_y])) ** 2 / 2
+            predicted, values = outputs[GRID * GRID :, -1:], np.concatenate([self.train_y, self.test_y])
+            squares = (predicted - values) ** 2 / 2
         pixels = outputs[: GRID * GRID].reshape(GRID, GRID, -1)
         self._output = as_bytes(pixels[..., -1])
         self._neurons = as_bytes(pixels[1::EVERY, 1::EVERY, :-1].transpose(2, 0, 1))
         self.train_loss = _finite(squares[: len(self.train_y)].mean())
         self.test_loss = _finite(squares[len(self.train_y) :].mean())
+        self.train_accuracy, self.test_accuracy = self._accuracies(predicted * values > 0)
         self.curves.add(self.passes, self.train_loss, self.test_loss)
+
+    def _accuracies(self, is_right: Array) -> tuple[float | None, float | None]:
+        """Return the shares of training and test points whose class is predicted; None for regression."""
+        if self.settings.problem != "classification":
+            return None, None
+        count = len(self.train_y)
+        return float(is_right[:count].mean()), float(is_right[count:].mean())
 
     def _points(self) -> Array:
         """Return coordinates, value and membership of the test set (0 or 1) of each point, (N, 4)."""

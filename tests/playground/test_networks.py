@@ -107,6 +107,16 @@ def test_losses_are_half_squared_errors(tab):
     assert frame.fields["test_loss"] == pytest.approx(squares[points[:, 3] == 1].mean(), rel=1e-5)
 
 
+@pytest.mark.parametrize("problem", ["classification", "regression"])
+def test_the_accuracy_is_the_share_of_points_with_the_sign_of_their_class(tab, problem):
+    frame = tab.set(problem=problem)
+    points = frame.arrays["points"]
+    right = np.sign(tab.tab.net.model.predict_on_batch(points[:, :2])[:, 0]) == points[:, 2]
+    for part, name in enumerate(("train_accuracy", "test_accuracy")):
+        expected = right[points[:, 3] == part].mean() if problem == "classification" else None
+        assert frame.fields[name] == expected
+
+
 def test_a_step_is_a_pass_of_gradient_descent(tab):
     before = tab.set(shape=[2], batch_size=25)
     w, b, v, c = (before.arrays[name].astype(np.float64)[..., 0] for name in ("kernel0", "bias0", "kernel1", "bias1"))

@@ -87,7 +87,7 @@ def test_a_link_of_tensorflow_opens(new_page):
         "regularization": "L2",
         "regularization_rate": "0.003",
     }
-    assert page.locator(".neuron").count() == 13
+    assert page.locator(".neuron").count() == 13 + 1  # the output
     assert page.locator(".link").count() == 2 * 6 + 6 * 5 + 5 * 2 + 2
     assert page.locator(".feature[aria-pressed=true]").all_inner_texts() == ["x₁", "x₁x₂"]
     assert page.input_value("[data-setting=noise]") == "15"
@@ -196,6 +196,58 @@ def test_test_points_and_two_colours(page):
         ".getImageData(0, 0, 96, 96).data.buffer)).size"
     )
     assert shades <= 2
+
+
+def test_two_colours_are_for_the_output_only(page):
+    hidden, output = picture(page, "#neuron-0-0 canvas"), picture(page, "#neuron-2-0 canvas")
+    page.check("[data-setting=discretize]")
+    wait_for_link(page, discretize="true")
+    assert picture(page, "#neuron-0-0 canvas") == hidden
+    assert picture(page, "#neuron-2-0 canvas") != output
+    two_colours = picture(page, "#map")
+    page.hover("#neuron-0-0")
+    assert picture(page, "#map") not in (two_colours, output)
+    page.hover("#neuron-2-0")
+    assert picture(page, "#map") == two_colours
+
+
+def test_the_output_unit_shows_its_bias_and_weights(page):
+    page.hover("#neuron-2-0")
+    pattern = r"Output\nbias: 0\.10\nneuron 1: −?\d\.\d\d\nneuron 2: −?\d\.\d\d$"
+    assert re.match(pattern, page.inner_text("#tip"))
+    page.click("#neuron-2-0")
+    page.get_by_label("bias", exact=True).fill("2")
+    page.click("#close-weights")
+    page.hover("#neuron-2-0")
+    page.wait_for_function("() => document.getElementById('tip').textContent.includes('bias: 2.00')")
+
+
+@pytest.mark.parametrize(("shape", "width"), [("8,7,6,5,4,3", 1280), ("4,2", 390)])
+def test_lines_end_at_the_output_unit_inside_the_picture(new_page, shape, width):
+    page = new_page(f"#networkShape={shape}", width=width, height=844)
+    page.wait_for_selector(f"#neuron-{len(shape.split(','))}-0")
+    graph, output = (page.locator(each).bounding_box() for each in ("#graph", ".neuron >> nth=-1"))
+    assert output["x"] + output["width"] < graph["x"] + graph["width"]
+    end = "path => path.getPointAtLength(path.getTotalLength()).x"
+    assert page.locator(".link >> nth=-1").evaluate(end) == pytest.approx(output["x"] - graph["x"], abs=1)
+
+
+def test_the_training_can_be_watched_on_a_phone(new_page):
+    page = new_page(width=390, height=844)
+    page.wait_for_selector("#neuron-1-1")
+    play, plot = (page.locator(each).bounding_box() for each in ("#play", "#map"))
+    assert plot["y"] + plot["height"] - play["y"] < 844
+    problem = page.locator("[data-setting=problem]")
+    width = problem.bounding_box()["width"]
+    problem.evaluate("each => (each.style.width = 'max-content')")
+    assert problem.bounding_box()["width"] <= width
+
+
+def test_the_accuracy_of_a_classification(page):
+    for part in ("test", "train"):
+        assert re.fullmatch(r"\d+ %", page.inner_text(f"#{part}-accuracy"))
+    page.select_option("[data-setting=problem]", "regression")
+    page.wait_for_selector("#accuracy", state="hidden")
 
 
 def test_a_neuron_shows_its_map_and_its_weights(page):

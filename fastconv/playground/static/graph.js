@@ -6,7 +6,9 @@ const SVG = "http://www.w3.org/2000/svg";
 const NODE = 38; // pixels of a side of a map
 const ROW = 52; // pixels from one neuron to the next
 const TOP = 50; // pixels above the first neuron, for the buttons of its layer
-const LEAST_GAP = 84; // pixels between layers
+const LEAST_GAP = 60; // pixels from a layer to the next
+const OUTPUT_ROW = 3; // the row of the output unit, in the middle of the features
+const EDGE = 6; // pixels to the right of the output unit, for its frame
 const FEATURES = {
   x1: "x₁", x2: "x₂", x1_squared: "x₁²", x2_squared: "x₂²", x1_x2: "x₁x₂", sin_x1: "sin x₁", sin_x2: "sin x₂",
 };
@@ -38,7 +40,7 @@ export class Graph {
     if (key !== this.key) this.build(settings, arrays.features);
     this.key = key;
     this.arrays = arrays;
-    this.drawNeurons(arrays.neurons, settings.discretize);
+    this.drawNeurons(settings.discretize);
     this.links.forEach((link) => this.drawLink(link));
     this.shown?.();
   }
@@ -51,6 +53,7 @@ export class Graph {
     this.measure(settings.shape);
     this.buildFeatures(settings, features);
     this.layers = settings.shape.map((units, layer) => this.buildLayer(units, layer));
+    this.layers.push([this.buildOutput(settings.shape.length)]);
     this.buildLinks(settings);
     document.getElementById(focused)?.focus();
   }
@@ -58,12 +61,11 @@ export class Graph {
   measure(shape) {
     const columns = shape.length + 1;
     const rows = Math.max(7, ...shape);
-    this.first = 76; // pixels to the left of the features' maps, for their names
-    const width = Math.max(this.container.clientWidth, this.first + NODE + columns * LEAST_GAP);
-    this.gap = (width - this.first - NODE) / columns;
+    this.first = this.container.clientWidth < 400 ? 52 : 76; // pixels to the left of the features' maps, for their names
+    const width = Math.max(this.container.clientWidth, this.first + NODE + columns * LEAST_GAP + EDGE);
+    this.gap = (width - this.first - NODE - EDGE) / columns;
     this.svg.style.width = `${width}px`;
     this.svg.style.height = `${TOP + rows * ROW}px`;
-    this.out = { x: width, y: TOP + 3.5 * ROW };
   }
 
   buildFeatures(settings, features) {
@@ -95,11 +97,18 @@ export class Graph {
     return Array.from({ length: units }, (_, unit) => this.buildNeuron(layer, unit, x));
   }
 
-  buildNeuron(layer, unit, x) {
-    const y = TOP + unit * ROW;
+  buildOutput(layer) {
+    const x = this.first + (layer + 1) * this.gap;
+    const label = made("span", { class: "output-name", style: `left:${x}px;top:${TOP + OUTPUT_ROW * ROW}px` }, this.container);
+    label.textContent = "output";
+    return this.buildNeuron(layer, 0, x, OUTPUT_ROW);
+  }
+
+  buildNeuron(layer, unit, x, row = unit) {
+    const y = TOP + row * ROW;
     const attributes = { class: "neuron", id: `neuron-${layer}-${unit}`, role: "button", style: `left:${x}px;top:${y}px` };
     const node = made("div", attributes, this.container);
-    node.setAttribute("aria-label", `Neuron ${unit + 1} of layer ${layer + 1}`);
+    node.setAttribute("aria-label", this.title(layer, unit));
     node.tabIndex = layer + unit === 0 ? 0 : -1;
     made("canvas", {}, node);
     const bias = made("i", {}, node);
@@ -113,7 +122,7 @@ export class Graph {
   buildLinks({ features, shape }) {
     const names = Object.keys(FEATURES);
     const inputs = features.map((name) => ({ x: this.first, y: TOP + names.indexOf(name) * ROW + NODE / 2 }));
-    const columns = [inputs, ...this.layers, [this.out]];
+    const columns = [inputs, ...this.layers];
     this.links = [];
     columns.slice(1).forEach((targets, layer) => {
       targets.forEach((target, to) => {
@@ -135,17 +144,23 @@ export class Graph {
     return link;
   }
 
-  drawNeurons(neurons, twoColours) {
-    const size = neurons.shape[1] * neurons.shape[2];
-    let at = 0;
+  drawNeurons(twoColours) {
     this.layers.forEach((layer, number) => {
       const bias = this.arrays[`bias${number}`];
       layer.forEach(({ node, bias: mark }, unit) => {
-        drawMap(node.firstChild, neurons.data.subarray(at, at + size), twoColours);
-        at += size;
+        drawMap(node.firstChild, this.mapOf(number, unit), twoColours && this.isOutput(number));
         mark.style.background = css(bias.data[unit * bias.shape[1]]);
       });
     });
+  }
+
+  isOutput(layer) {
+    return layer === this.settings.shape.length;
+  }
+
+  // The name of a unit for people, who count from 1.
+  title(layer, unit) {
+    return this.isOutput(layer) ? "Output" : `Neuron ${unit + 1} of layer ${layer + 1}`;
   }
 
   // The weights of a connection: one number, or two if the unit is a maxout unit.
@@ -181,6 +196,7 @@ export class Graph {
   }
 
   mapOf(layer, unit) {
+    if (this.isOutput(layer)) return this.arrays.output.data;
     const { data, shape } = this.arrays.neurons;
     const index = this.settings.shape.slice(0, layer).reduce((a, b) => a + b, 0) + unit;
     const size = shape[1] * shape[2];
@@ -201,7 +217,7 @@ export class Graph {
 
   describe(layer, unit) {
     const lines = this.entries(layer, unit).map(({ name, values }) => `${name}: ${values.map(rounded).join(" and ")}`);
-    return [`Neuron ${unit + 1} of layer ${layer + 1}`, ...lines].join("\n");
+    return [this.title(layer, unit), ...lines].join("\n");
   }
 
   // Arrow keys move the focus between neurons, a single stop of the Tab key. Enter opens the weights of a neuron.

@@ -168,17 +168,15 @@ class Networks {
 
   look(neuron) {
     this.looked = neuron;
-    const name = neuron ? `Neuron ${neuron.unit + 1} of layer ${neuron.layer + 1}` : AXES;
+    const name = neuron ? this.graph.title(neuron.layer, neuron.unit) : AXES;
     if (element("shown").textContent !== name) element("shown").textContent = name;
     this.drawMap();
   }
 
   edit(layer, unit, entries, index) {
-    const last = layer === this.state.settings.shape.length;
-    const title = last ? "Output" : `Neuron ${unit + 1} of layer ${layer + 1}`;
     const send = (source, piece, value) => this.connection.send("edit", { layer, unit, source, piece, value });
     showTip("");
-    openWeights(title, entries, index, send);
+    openWeights(this.graph.title(layer, unit), entries, index, send);
   }
 
   drawAll() {
@@ -191,13 +189,23 @@ class Networks {
     element("passes").value = passes.toLocaleString("en");
     element("train-loss").value = train_loss.toFixed(3);
     element("test-loss").value = test_loss.toFixed(3);
+    this.showAccuracy();
     this.graph.draw(this.state.settings, { ...arrays, features: this.features });
     drawCurves(element("curves"), arrays.curves.data);
     this.drawMap();
   }
 
+  // Regression has no accuracy.
+  showAccuracy() {
+    const { train_accuracy, test_accuracy } = this.frame;
+    element("accuracy").hidden = test_accuracy === null;
+    element("train-accuracy").value = `${Math.floor(100 * train_accuracy)} %`;
+    element("test-accuracy").value = `${Math.floor(100 * test_accuracy)} %`;
+  }
+
   drawMap() {
-    drawMap(element("map"), this.looked?.map ?? this.frame.arrays.output.data, this.state.settings.discretize);
+    const twoColours = this.state.settings.discretize && (!this.looked || this.graph.isOutput(this.looked.layer));
+    drawMap(element("map"), this.looked?.map ?? this.frame.arrays.output.data, twoColours);
   }
 
   show() {
