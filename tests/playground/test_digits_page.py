@@ -71,12 +71,34 @@ def test_one_batch_is_one_step(cnn):
 def test_a_click_on_a_pixel_shows_its_computation(cnn):
     cnn.click("#digits-conv1", position={"x": 4 + 4 * 10 + 2, "y": 4 + 4 * 3 + 2})
     heading = cnn.wait_for_selector("#digits-pixel h3")
-    assert heading.text_content() == "Convolution 1: row 3, column 10 of map 0"
+    assert heading.text_content() == "Convolution 1: row 4, column 11 of map 1"
     assert cnn.locator("#digits-pixel .numbers td").count() == 75
-    assert "5×5 of the 32×32 pixels: rows 3 to 7, columns 10 to 14" in cnn.text_content("#digits-pixel")
+    assert "5×5 of the 32×32 pixels: rows 4 to 8, columns 11 to 15" in cnn.text_content("#digits-pixel")
     assert "ReLU(" in cnn.text_content("#digits-pixel .total")
     cnn.click("#digits-close")
     cnn.wait_for_selector("#digits-chosen", state="hidden")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_computation_lies_below_its_layer_and_hides_none(new_page, width, height):
+    page = new_page("#tab=digits", width=width, height=height)
+    page.wait_for_selector("#digits-conv1")
+    for layer, text in (("conv1", "Convolution 1"), ("conv2", "Convolution 2")):
+        page.click(f"#digits-{layer}", position={"x": 20, "y": 20})
+        page.wait_for_function(f"() => document.querySelector('#digits-pixel h3')?.textContent.startsWith('{text}')")
+        chosen, panel = (page.locator(f"#digits-{each}").bounding_box() for each in (layer, "chosen"))
+        below = page.locator("#digits-pool1" if layer == "conv1" else "#digits-pool2").bounding_box()
+        assert chosen["y"] >= 0
+        assert chosen["y"] + chosen["height"] < panel["y"] < height
+        assert panel["y"] + panel["height"] < below["y"]
+
+
+def test_an_empty_drawing_is_no_digit(cnn):
+    cnn.click("#digits-clear")
+    guessed(cnn, "–")
+    assert cnn.locator(".bar-row.largest").count() == 0
+    draw(cnn, 1)
+    cnn.wait_for_function("() => document.querySelector('#digits-guess').textContent.includes('%')")
 
 
 def test_numbers_of_the_computation_add_up(cnn):
@@ -91,15 +113,15 @@ def test_keys_move_the_pixel(cnn):
     cnn.focus("#digits-conv2")
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "PageDown"):
         cnn.keyboard.press(key)
-    heading = "Convolution 2: row 2, column 1 of map 1"
+    heading = "Convolution 2: row 3, column 2 of map 2"
     cnn.wait_for_function(f"() => document.querySelector('#digits-pixel h3')?.textContent === '{heading}'")
     assert cnn.locator(".channel").count() == 6
     cnn.click(".channel >> nth=4")
     assert cnn.get_attribute(".channel >> nth=4", "aria-pressed") == "true"
-    assert "map 4" in cnn.text_content("#digits-pixel .numbers caption")
+    assert "map 5" in cnn.text_content("#digits-pixel .numbers caption")
     cnn.focus("#digits-dense2")
     cnn.keyboard.press("ArrowRight")
-    cnn.wait_for_function("() => document.querySelector('#digits-pixel h3').textContent === 'Dense 2: number 1'")
+    cnn.wait_for_function("() => document.querySelector('#digits-pixel h3').textContent === 'Dense 2: number 2'")
 
 
 def test_the_computation_can_be_used_while_the_net_trains(cnn):
@@ -125,16 +147,16 @@ def test_the_gradient_of_a_class_flows_back(cnn):
 
 def test_a_bar_shows_the_softmax(cnn):
     cnn.click(".bar-row >> nth=7")
-    cnn.wait_for_function("() => document.querySelector('#digits-pixel h3')?.textContent === 'Probabilities: number 7'")
+    cnn.wait_for_function("() => document.querySelector('#digits-pixel h3')?.textContent === 'Probabilities: class 7'")
 
 
 def test_test_scans_and_mistakes(cnn):
-    assert cnn.text_content("#digits-source").startswith("Test scan 0,")
+    assert cnn.text_content("#digits-source").startswith("Test scan 1,")
     cnn.click("#digits-next")
-    cnn.wait_for_function("() => document.querySelector('#digits-source').textContent.startsWith('Test scan 1,')")
+    cnn.wait_for_function("() => document.querySelector('#digits-source').textContent.startsWith('Test scan 2,')")
     cnn.click("#digits-earlier")
     cnn.click("#digits-earlier")
-    cnn.wait_for_function("() => document.querySelector('#digits-source').textContent.startsWith('Test scan 358,')")
+    cnn.wait_for_function("() => document.querySelector('#digits-source').textContent.startsWith('Test scan 359,')")
     cnn.click("#digits-mistake")
     cnn.wait_for_function("() => document.querySelector('#digits-source').textContent.endsWith('misread')")
 

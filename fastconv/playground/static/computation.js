@@ -44,8 +44,9 @@ export class Computation {
   heading(pixel) {
     const isMap = pixel.kind === "convolution" || pixel.kind === "pool";
     const { row, column, channel } = pixel;
-    const place = isMap ? ` row ${row}, column ${column} of map ${channel}` : ` number ${channel}`;
-    const title = make("h3", { textContent: `${this.titles[pixel.layer]}:${place}` });
+    const unit = isClass(pixel.layer) ? `class ${channel}` : `number ${channel + 1}`;
+    const place = isMap ? `row ${row + 1}, column ${column + 1} of map ${channel + 1}` : unit;
+    const title = make("h3", { textContent: `${this.titles[pixel.layer]}: ${place}` });
     const text = fieldText(pixel.field) + gradientText(this.message);
     return make("div", {}, title, make("p", { textContent: text }));
   }
@@ -57,7 +58,7 @@ export class Computation {
     const { inputs, weights, products } = mapValues(parts, (part) => channelOf(part, shown));
     const paper = pixel.before === "input" ? ink : scaled(parts.inputs.data);
     const equation = make("div", { className: "equation" },
-      numberTable(inputs, paper, channels > 1 ? `window of map ${shown}` : "window"), "×",
+      numberTable(inputs, paper, channels > 1 ? `window of map ${shown + 1}` : "window"), "×",
       numberTable(weights, scaled(parts.weights.data), "kernel"), "=",
       numberTable(products, scaled(parts.products.data), `products, sum ${short(sum(products.data), 3)}`));
     const rows = channels > 1 ? [this.channelRow(parts)] : [];
@@ -75,7 +76,7 @@ export class Computation {
         const canvas = button.appendChild(make("canvas"));
         paintSquare(canvas, part, scaled(part.data), 30, channel);
       }
-      button.append(make("span", { textContent: `map ${channel}: ${short(sum(products.data), 2)}` }));
+      button.append(make("span", { textContent: `map ${channel + 1}: ${short(sum(products.data), 2)}` }));
       row.append(button);
     }
     return row;
@@ -93,7 +94,7 @@ export class Computation {
 
   pooling(pixel, { inputs }, net) {
     const rule = net.pooling === "max" ? "The largest of the four: " : "The mean of the four: ";
-    const table = numberTable(inputs, scaled(inputs.data), `window of map ${pixel.channel}`);
+    const table = numberTable(inputs, scaled(inputs.data), `window of map ${pixel.channel + 1}`);
     const result = make("p", { className: "total" }, rule, value(pixel));
     return [make("div", { className: "equation" }, table, "→", result)];
   }
@@ -136,10 +137,12 @@ function mapValues(object, change) {
 
 const value = (pixel, decimals = 3) => make("strong", { textContent: short(pixel.value, decimals) });
 
+const isClass = (layer) => layer === "scores" || layer === "probabilities"; // whose units have the names 0 to 9
+
 // Describes the receptive field.
 function fieldText([top, left, height, width]) {
   if (height === 32 && width === 32) return "It depends on all 32×32 pixels of the digit.";
-  const rows = `rows ${top} to ${top + height - 1}, columns ${left} to ${left + width - 1}`;
+  const rows = `rows ${top + 1} to ${top + height}, columns ${left + 1} to ${left + width}`;
   return `It depends on ${height}×${width} of the 32×32 pixels: ${rows} (violet box on the digit).`;
 }
 

@@ -154,8 +154,24 @@ class Digits {
     this.outcome.show(message, this.curve);
     this.showView(message.class);
     this.showFilters(message.arrays);
-    element("chosen").hidden = !message.window;
-    if (message.window) this.computation.show(message, this.net);
+    if (message.window) this.showComputation(message);
+    else element("chosen").hidden = true;
+  }
+
+  // Shows the computation of a pixel below its layer, which stays at its place on the screen, and scrolls to a
+  // computation at a new place until it is visible, or until the layer before is at the top.
+  showComputation(message) {
+    const { layer, before } = message.window;
+    const view = this.views[layer] ?? this.views[before];
+    const row = view.canvas.parentNode;
+    const panel = element("chosen");
+    const isNew = panel.hidden || row.nextSibling !== panel;
+    const place = view.canvas.getBoundingClientRect().top;
+    if (isNew) row.after(panel);
+    panel.hidden = false;
+    this.computation.show(message, this.net);
+    if (isNew) scrollBy(0, view.canvas.getBoundingClientRect().top - place);
+    if (isNew) reveal(panel, this.views[before].canvas);
   }
 
   drawLayer(name, view, map) {
@@ -220,7 +236,7 @@ class Digits {
   showView(chosen) {
     element("class").value = chosen ?? "";
     element("view").textContent = chosen === null
-      ? "Each square is a number: orange below 0, blue above. Click a pixel, or move with the arrow keys."
+      ? "Each square is a number: orange below 0, blue above. Click a pixel, or move with the arrow keys. Rows, columns and maps count from 1."
       : `The gradient of score ${chosen}, by each number: blue raises the score if it grows, orange lowers it.`;
   }
 
@@ -248,6 +264,13 @@ class Digits {
     this.turns.reset();
     this.connection.send("state");
   }
+}
+
+// Scrolls down until the bottom of `panel` is visible, but not further than the top of `above`.
+function reveal(panel, above) {
+  const hidden = panel.getBoundingClientRect().bottom + 8 - innerHeight;
+  const most = above.getBoundingClientRect().top - 8;
+  scrollBy(0, Math.max(0, Math.min(hidden, most)));
 }
 
 function note(name, shape) {

@@ -18,10 +18,11 @@ export class Outcome {
     this.showScan(arrays.scan);
     const probabilities = arrays.probabilities.data;
     const guess = probabilities.indexOf(Math.max(...probabilities));
-    const source = index === null ? "Your drawing" : `Test scan ${index}, a ${label}`;
+    const isBlank = index === null && arrays.scan.data.every((number) => number === 0);
+    const source = index === null ? "Your drawing" : `Test scan ${index + 1}, a ${label}`;
     element("source").textContent = index === null || guess === label ? source : `${source}, misread`;
-    element("guess").textContent = `${guess} (${percent(probabilities[guess])})`;
-    this.bars.forEach((bar, number) => showBar(bar, number, probabilities[number], number === guess));
+    element("guess").textContent = isBlank ? "–" : `${guess} (${percent(probabilities[guess])})`;
+    this.bars.forEach((bar, number) => showBar(bar, number, probabilities[number], number === guess && !isBlank));
   }
 
   showCurves(step, curve) {
