@@ -8,14 +8,23 @@ from math import prod
 from typing import Any
 
 import fastconv.config as config
+import fastconv.layers as layers
 from fastconv.engine.symbolic import KerasTensor, Node
 from fastconv.engine.tree import leaves
 from fastconv.layers.base import Layer, shapes_only
+from fastconv.layers.regularization import Disturbance
+from fastconv.layers.reshape import Bordered, UpSampling
 from fastconv.models.connections import Work, work_of
 from fastconv.models.fields import PIXEL, Field, field_after, size_of, spatial_axes
 from fastconv.models.summary import print_summary
 from fastconv.typing import AnyModel, PartialShape, Shape, ShapeLike
 from fastconv.utils.layer_counts import LayerCounts
+
+# Layers that only move, copy or leave out numbers, outside training.
+MOVING = (
+    layers.Identity, layers.Flatten, layers.Reshape, layers.Permute, layers.RepeatVector, Bordered, UpSampling,
+    layers.Concatenate, Disturbance, layers.GaussianNoise,
+)  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -100,11 +109,17 @@ class Walk:
         layer: Any = node.operation
         work = work_of(layer, _known(x), _known(y)) if None not in (*x[1:], *y[1:]) else Work()
         weights = 0 if layer in self.counted else layer.count_params()
+        neurons = 0 if moves_only(layer) else prod(_known(y))
         self.counted.add(layer)
         return LayerCounts(
             prefix + layer.name, type(layer).__name__, y, work.window, work.formulas, weights,
-            work.weights_formula, prod(_known(y)), work.connections, work.multiply_adds, size_of(field, self.sizes),
+            work.weights_formula, neurons, work.connections, work.multiply_adds, size_of(field, self.sizes),
         )  # fmt: skip
+
+
+def moves_only(layer: Layer) -> bool:
+    """Return whether a layer only moves numbers: if so, it has no neurons."""
+    return isinstance(layer, MOVING) and getattr(layer, "interpolation", "nearest") == "nearest"
 
 
 def _results(node: Node, values: dict[KerasTensor, KerasTensor]) -> list[KerasTensor]:

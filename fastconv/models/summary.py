@@ -96,7 +96,7 @@ def count_cells(counts: Sequence[LayerCounts]) -> list[str]:
         return ["-"] * len(COUNTS)
     window, field = counts[0].window if len(counts) == 1 else None, counts[-1].receptive_field
     sums = (sum(numbers) for numbers in zip(*((c.neurons, c.connections, c.multiply_adds) for c in counts)))
-    return [times(window) or "-", *(f"{n:,}" for n in sums), times(field) or "?"]
+    return [times(window) or "-", *(f"{n:,}" if n else "-" for n in sums), times(field) or "?"]
 
 
 def times(sizes: Sequence[int] | None) -> str:

@@ -19,7 +19,7 @@ class LayerCounts(NamedTuple):
             if it has no window.
         weights: int, the number of its weights, biases included.
         weights_formula: str, such as "(5*5*3 + 1)*10 = 760", or "" if no formula is known.
-        neurons: int, the number of elements of its output.
+        neurons: int, the number of elements of its output; 0 for layers that only move numbers, such as Flatten.
         connections: int, the number of pairs of a neuron and an element that it reads through a weight or a window.
             Zeros of the padding and biases do not count. 0 for layers without weights or windows.
         multiply_adds: int, the products of a weight and an input. Products with zeros of the padding count.

@@ -174,7 +174,7 @@ def lenet():
 
 def test_lenet_layer_by_layer():
     found = Sequential(lenet()).counts((None, 32, 32, 1))
-    assert [c.neurons for c in found] == [4704, 1176, 1600, 400, 400, 120, 84, 10]
+    assert [c.neurons for c in found] == [4704, 1176, 1600, 400, 0, 120, 84, 10]
     assert [c.receptive_field for c in found] == [(n, n) for n in (5, 6, 14, 16, 16, 32, 32, 32)]
     assert found[0].connections == 117_600
     assert sum(c.weights for c in found) == 61_706
@@ -237,7 +237,7 @@ def test_the_summary_shows_counts():
     assert rows[0][3:] == ["-", "-", "-", "-", "-"]
     assert rows[1][2:] == ["20", "3x3", "98", "882", "882", "3x3"]
     assert rows[2][4:] == rows[3][4:] == ["9", "162", "162", "5x5"]
-    assert rows[4][3:] == ["-", "9", "0", "0", "5x5"]
+    assert rows[4][3:] == ["-", "-", "-", "-", "5x5"]
     assert {len(line) for line in printed(model.summary, 150, show_counts=True) if "│" in line} == {150}
 
 
@@ -251,3 +251,27 @@ def test_the_explanation_has_the_formulas():
     text = "\n".join(printed(Sequential(lenet(), name="lenet").explain, (None, 32, 32, 1)))
     for part in ('Model "lenet"', "(32 - 5)/1 + 1 = 28", "(5*5*6 + 1)*16 = 2,416", "(400 + 1)*120 = 48,120", "61,706"):
         assert part in text
+
+
+@pytest.mark.parametrize(("layer", "neurons"), [
+    (lambda: layers.Flatten(), 0),
+    (lambda: layers.Reshape((2, 18)), 0),
+    (lambda: layers.Permute((2, 1, 3)), 0),
+    (lambda: layers.ZeroPadding2D(1), 0),
+    (lambda: layers.Cropping2D(1), 0),
+    (lambda: layers.UpSampling2D(2), 0),
+    (lambda: layers.UpSampling2D(2, interpolation="bilinear"), 144),
+    (lambda: layers.Dropout(0.5), 0),
+    (lambda: layers.Identity(), 0),
+    (lambda: layers.MaxPooling2D(2), 6),
+    (lambda: layers.ReLU(), 36),
+])  # fmt: skip
+def test_layers_that_only_move_numbers_have_no_neurons(layer, neurons):
+    assert counts_of(layer(), 3, 6, 2).neurons == neurons
+
+
+def test_the_explanation_counts_each_neuron_once():
+    x = Input((4,))
+    both = layers.Concatenate()([layers.Dense(2)(x), layers.Dense(3)(x)])
+    lines = printed(Model(x, layers.Dense(1)(both)).explain)
+    assert "  neurons          6" in lines
