@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -56,7 +57,8 @@ def serve(page):
     async def bounded():
         await asyncio.wait_for(pages.serve_page(page, Door("localhost", ""), Sessions((Echo,))), 20)
 
-    asyncio.run(bounded())
+    with ThreadPoolExecutor() as pool:  # since the browser of other tests has a running loop in this thread
+        pool.submit(asyncio.run, bounded()).result()
 
 
 def test_a_page_that_reads_nothing_is_closed(monkeypatch):
