@@ -36,7 +36,7 @@ INLINE void depthwise_vector(const grouped_tile *t, int64_t c, int64_t left, con
     vec sums[2][GROUPED_ROWS], weights[TAPS][TAPS];
     UNROLL for (int q = 0; q < rows; q++) {
         UNROLL for (int r = 0; r < height; r++) sums[q][r] = start;
-        grouped_prefetch_next(t, t->y + (rows + q) * t->y_next + c, height);
+        if (follows_tile(t->activation)) grouped_prefetch_next(t, t->y + (rows + q) * t->y_next + c, height);
     }
     UNROLL for (int i = 0; i < (rows - 1) * stride + TAPS; i++) {
         const grouped_line *line = t->lines + i;

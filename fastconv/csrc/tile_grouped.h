@@ -53,10 +53,9 @@ INLINE void grouped_write(const grouped_tile *t, float *y, vec *sums, const int 
     UNROLL for (int r = 0; r < height; r++) v_write(y + r * t->y_step, sums[r], left);
 }
 
-/* The outputs that the next tile writes, if an activation follows the tile: its second stores would wait for them again. */
+/* The outputs that the next tile writes: its stores, or those of an activation that follows, would wait for them. */
 INLINE void grouped_prefetch_next(const grouped_tile *t, const float *next, const int height) {
-    if (follows_tile(t->activation))
-        UNROLL for (int r = 0; r < height; r++) __builtin_prefetch(next + r * t->y_step, 1, 2);
+    UNROLL for (int r = 0; r < height; r++) __builtin_prefetch(next + r * t->y_step, 1, 2);
 }
 
 INLINE void grouped_vector(
