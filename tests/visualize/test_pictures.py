@@ -97,12 +97,12 @@ def test_arrays_are_found_by_name():
         picture["heat"]
 
 
-def test_visualize_and_matplotlib_are_imported_late():
+def test_visualize_and_matplotlib_are_imported_late(tmp_path):
     code = (
         "import sys, fastconv; assert 'fastconv.visualize' not in sys.modules; v = fastconv.visualize; "
         "assert 'matplotlib' not in sys.modules; assert callable(v.filters); from fastconv import visualize"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)  # the installed package
     with pytest.raises(AttributeError, match="no attribute 'visualise'"):
         fastconv.visualise  # noqa: B018
 
