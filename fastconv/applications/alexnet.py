@@ -7,10 +7,10 @@ from typing import Any
 
 import fastconv.layers as layers
 from fastconv.applications.imagenet_utils import CLASSES
-from fastconv.applications.textbook import TextbookNet
+from fastconv.applications.textbook import TextbookNet, convolution
 from fastconv.engine import KerasTensor
 from fastconv.models import Model
-from fastconv.typing import ActivationLike, IntOrInts, ShapeLike
+from fastconv.typing import ActivationLike, ShapeLike
 
 __all__ = ["AlexNet", "ZFNet"]
 
@@ -73,13 +73,6 @@ class ZF(FiveConvolutions):
         x = convolution(x, 256, 5, "conv2", strides=2, padding="valid")
         x = layers.MaxPooling2D(3, 2, padding="same", name="pool2")(x)
         return layers.LocalResponseNormalization(name="norm2")(x)
-
-
-def convolution(
-    x: KerasTensor, filters: int, size: IntOrInts, name: str, strides: int = 1, padding: str = "same", groups: int = 1
-) -> KerasTensor:
-    """Apply a convolution and ReLU."""
-    return layers.Conv2D(filters, size, strides, padding, groups=groups, activation="relu", name=name)(x)
 
 
 def AlexNet(

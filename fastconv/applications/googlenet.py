@@ -8,11 +8,11 @@ from typing import Any
 import fastconv.layers as layers
 from fastconv.applications.architecture import channel_axis
 from fastconv.applications.imagenet_utils import CLASSES
-from fastconv.applications.textbook import TextbookNet
+from fastconv.applications.textbook import TextbookNet, convolution
 from fastconv.arguments import as_flag
 from fastconv.engine import KerasTensor
 from fastconv.models import Model
-from fastconv.typing import ActivationLike, IntOrInts, ShapeLike
+from fastconv.typing import ActivationLike, ShapeLike
 
 __all__ = ["GoogLeNet"]
 
@@ -65,11 +65,6 @@ class InceptionV1(TextbookNet):
         if not self.auxiliary:
             return y
         return [y, *(auxiliary_output(x, classes, activation, f"auxiliary{i}") for i, x in enumerate(self.middle, 1))]
-
-
-def convolution(x: KerasTensor, filters: int, size: IntOrInts, name: str, strides: int = 1) -> KerasTensor:
-    """Apply a convolution and ReLU."""
-    return layers.Conv2D(filters, size, strides, padding="same", activation="relu", name=name)(x)
 
 
 def pooled(x: KerasTensor, name: str) -> KerasTensor:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import fastconv.layers as layers
 from fastconv.applications.architecture import Architecture
-from fastconv.typing import ActivationLike
+from fastconv.engine import KerasTensor
+from fastconv.typing import ActivationLike, IntOrInts
 
 
 class TextbookNet(Architecture):
@@ -26,3 +28,10 @@ class TextbookNet(Architecture):
             f"{self.name}: weights must be None or the path of a file, because Keras publishes no ImageNet weights of "
             "this net. ResNet50 and VGG16 have some. Received: weights='imagenet'"
         )
+
+
+def convolution(
+    x: KerasTensor, filters: int, size: IntOrInts, name: str, strides: int = 1, padding: str = "same", groups: int = 1
+) -> KerasTensor:
+    """Apply a convolution and ReLU."""
+    return layers.Conv2D(filters, size, strides, padding, groups=groups, activation="relu", name=name)(x)
