@@ -18,25 +18,45 @@ __all__ = ["ResNet18", "ResNet34"]
 
 
 class BasicResNet(TextbookNet):
-    """Four stages of blocks of two convolutions after a 7x7 convolution; table 1 of the paper.
+    """Stages of blocks of two 3x3 convolutions after a stem; table 1 of the paper.
 
     Args:
         name: the name of its models.
         blocks: the number of blocks in each stage.
     """
 
+    filters: tuple[int, ...] = FILTERS  # of each stage
+
     def __init__(self, name: str, blocks: tuple[int, ...]) -> None:
         super().__init__(name)
         self.blocks = blocks
 
     def features(self, x: KerasTensor, weights: Any) -> KerasTensor:
+        x = self.stem(x)
+        for stage, (filters, count) in enumerate(zip(self.filters, self.blocks), 2):
+            for i in range(1, count + 1):
+                x = self.block(x, filters, 2 if i == 1 and stage > 2 else 1, f"conv{stage}_block{i}")
+        return x
+
+    def stem(self, x: KerasTensor) -> KerasTensor:
+        """Apply the first convolution, with what follows it."""
         x = layers.Activation("relu", name="conv1_relu")(convolution(x, 64, 7, 2, "conv1"))
         x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
-        x = layers.MaxPooling2D(3, 2, name="pool1_pool")(x)
-        for stage, (filters, count) in enumerate(zip(FILTERS, self.blocks), 2):
-            for i in range(1, count + 1):
-                x = basic_block(x, filters, 2 if i == 1 and stage > 2 else 1, f"conv{stage}_block{i}")
-        return x
+        return layers.MaxPooling2D(3, 2, name="pool1_pool")(x)
+
+    def block(self, x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:
+        """Return ReLU(shortcut + two 3x3 convolutions of x), or without a shortcut in a plain net."""
+        shortcut = self.shortcut(x, filters, stride, name)
+        y = layers.Activation("relu", name=f"{name}_1_relu")(convolution(x, filters, 3, stride, f"{name}_1"))
+        y = convolution(y, filters, 3, 1, f"{name}_2")
+        if shortcut is not None:
+            y = layers.Add(name=f"{name}_add")([shortcut, y])
+        return layers.Activation("relu", name=f"{name}_out")(y)
+
+    def shortcut(self, x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor | None:
+        """Return x, or a 1x1 convolution of x if the shapes differ; None in a plain net."""
+        is_same = stride == 1 and channels_in(x) == filters
+        return x if is_same else convolution(x, filters, 1, stride, f"{name}_0")
 
 
 def convolution(x: KerasTensor, filters: int, size: int, stride: int, name: str) -> KerasTensor:
@@ -51,15 +71,6 @@ def convolution(x: KerasTensor, filters: int, size: int, stride: int, name: str)
         filters, size, stride, padding=padding, use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
     )(x)
     return normalize(x, f"{name}_bn", epsilon=1e-5, momentum=0.9)
-
-
-def basic_block(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:
-    """Return ReLU(shortcut + two 3x3 convolutions); the shortcut is x, or a 1x1 convolution if the shapes differ."""
-    is_same = stride == 1 and channels_in(x) == filters
-    shortcut = x if is_same else convolution(x, filters, 1, stride, f"{name}_0")
-    x = layers.Activation("relu", name=f"{name}_1_relu")(convolution(x, filters, 3, stride, f"{name}_1"))
-    x = layers.Add(name=f"{name}_add")([shortcut, convolution(x, filters, 3, 1, f"{name}_2")])
-    return layers.Activation("relu", name=f"{name}_out")(x)
 
 
 def ResNet18(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import fastconv.layers as layers
 import fastconv.ops as ops
 from fastconv.applications.architecture import channels_are_last, channels_in
-from fastconv.applications.basic_resnet import convolution
-from fastconv.applications.textbook import TextbookNet
+from fastconv.applications.basic_resnet import BasicResNet, convolution
 from fastconv.arguments import as_integer
 from fastconv.engine import KerasTensor
 from fastconv.models import Model
@@ -17,11 +15,10 @@ from fastconv.typing import ActivationLike, ShapeLike
 
 __all__ = ["CifarResNet"]
 
-FILTERS = (16, 32, 64)
 MOST_LAYERS = 2000  # the deepest net of the paper has 1202
 
 
-class ThreeStages(TextbookNet):
+class ThreeStages(BasicResNet):
     """Three stages of blocks of two 3x3 convolutions after a 3x3 convolution.
 
     Args:
@@ -31,27 +28,19 @@ class ThreeStages(TextbookNet):
 
     size = 32
     least = 8
+    filters = (16, 32, 64)
 
     def __init__(self, depth: int, shortcuts: bool) -> None:
-        super().__init__(f"resnet{depth}" if shortcuts else f"plain{depth}")
-        rounds, rest = divmod((depth - 2) // 2, len(FILTERS))
-        self.blocks = [rounds + (stage < rest) for stage in range(len(FILTERS))]
+        rounds, rest = divmod((depth - 2) // 2, len(self.filters))
+        blocks = tuple(rounds + (stage < rest) for stage in range(len(self.filters)))
+        super().__init__(f"resnet{depth}" if shortcuts else f"plain{depth}", blocks)
         self.shortcuts = shortcuts
 
-    def features(self, x: KerasTensor, weights: Any) -> KerasTensor:
-        x = layers.Activation("relu", name="conv1_relu")(convolution(x, FILTERS[0], 3, 1, "conv1"))
-        for stage, (filters, count) in enumerate(zip(FILTERS, self.blocks), 2):
-            for i in range(1, count + 1):
-                x = self.block(x, filters, 2 if i == 1 and stage > 2 else 1, f"conv{stage}_block{i}")
-        return x
+    def stem(self, x: KerasTensor) -> KerasTensor:
+        return layers.Activation("relu", name="conv1_relu")(convolution(x, self.filters[0], 3, 1, "conv1"))
 
-    def block(self, x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:
-        """Return ReLU(x + two 3x3 convolutions of x), or without x in a plain net."""
-        y = layers.Activation("relu", name=f"{name}_1_relu")(convolution(x, filters, 3, stride, f"{name}_1"))
-        y = convolution(y, filters, 3, 1, f"{name}_2")
-        if self.shortcuts:
-            y = layers.Add(name=f"{name}_add")([identity(x, filters, stride), y])
-        return layers.Activation("relu", name=f"{name}_out")(y)
+    def shortcut(self, x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor | None:
+        return identity(x, filters, stride) if self.shortcuts else None
 
 
 def identity(x: KerasTensor, filters: int, stride: int) -> KerasTensor:
