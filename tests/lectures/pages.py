@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -24,6 +23,6 @@ def values(page: str) -> dict[str, Any]:
 
     namespace: dict[str, Any] = {"__name__": page}
     for cell in cells(page):
-        exec(compile(ast.parse(cell), f"docs/lectures/{page}.md", "exec"), namespace)
+        exec(compile(cell, f"docs/lectures/{page}.md", "exec"), namespace)
         plt.close("all")
     return namespace

@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-
-from tests.lectures.pages import values
-
-
-@pytest.fixture
-def page():
-    return values("convolutions")
 
 
 def test_e1_a_plain_net_of_52_layers_learns_less_than_a_residual_net(page):

@@ -5,13 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.lectures.pages import values
-
-
-@pytest.fixture
-def page():
-    return values("deep_learning")
-
 
 def test_b1_guesses_derivatives_and_the_minimum(page):
     assert {x: round(y, 4) for x, y in page["guesses"].items()} == {-0.5: 1.8987, -0.51: 1.9254, -0.49: 1.8724}

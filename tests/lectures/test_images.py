@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-
-from tests.lectures.pages import values
-
-
-@pytest.fixture
-def page():
-    return values("images")
 
 
 def test_a1_pixels_and_weights_of_a_dense_layer(page):

@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-
-from tests.lectures.pages import values
-
-
-@pytest.fixture
-def page():
-    return values("statistics")
 
 
 def test_d1_cross_entropy(page):

@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-
-from tests.lectures.pages import values
-
-
-@pytest.fixture
-def page():
-    return values("vision")
 
 
 def test_c1_two_layers_perceptron_and_adaline(page):
