@@ -18,7 +18,7 @@ from fastconv.visualize.network import network_of
 from fastconv.visualize.picture import Axes, Picture, axes_for, finish
 
 FINEST = 2000  # places along each side
-POSITIVE, NEGATIVE = LINES[:2]  # of points, if a single output tells two classes: blue and orange, near SIGNED
+TWO_CLASSES = (LINES[1], LINES[0])  # of points, if a single output tells two classes: orange and blue, as SIGNED
 MARGIN = 0.1  # around the points, as a fraction of their range
 SIDES = (-1.0, 1.0)
 
@@ -151,7 +151,7 @@ def draw_points(ax: Axes, points: np.ndarray, labels: ArrayLike | None, outputs:
             raise ValueError(
                 f"decision_boundary: each point needs a label. Received: {len(points)} points, {len(classes)} labels"
             )
-        palette = (NEGATIVE, POSITIVE) if outputs == 1 else LINES
+        palette = TWO_CLASSES if outputs == 1 else LINES
         colours = [palette[c % len(palette)] for c in classes]
     ax.scatter(points[:, 0], points[:, 1], c=colours, s=18, edgecolors="white", linewidths=0.6)
     ax.set(xlabel="x1", ylabel="x2")
