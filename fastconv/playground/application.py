@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fastconv.playground.door import Door, Guard
+from fastconv.playground.access import Access, Guard
 from fastconv.playground.pages import serve_page
 from fastconv.playground.sessions import Sessions
 
 STATIC = Path(__file__).parent / "static"
 
 
-def application(door: Door, sessions: Sessions) -> Any:
+def application(access: Access, sessions: Sessions) -> Any:
     """Return the application of Starlette that serves the playground."""
     from starlette.applications import Starlette
     from starlette.requests import Request
@@ -21,16 +21,16 @@ def application(door: Door, sessions: Sessions) -> Any:
     from starlette.staticfiles import StaticFiles
 
     async def page(request: Request) -> Response:
-        if not door.accepts_token(request.query_params.get("token", "")):
+        if not access.accepts_token(request.query_params.get("token", "")):
             return PlainTextResponse("This playground needs the whole link, with its token.", 403)
         return FileResponse(STATIC / "index.html")
 
     async def socket_of_page(websocket: Any) -> None:
-        await serve_page(websocket, door, sessions)
+        await serve_page(websocket, access, sessions)
 
     routes = [
         Route("/", page),
         WebSocketRoute("/socket", socket_of_page),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
-    return Guard(Starlette(routes=routes), door)
+    return Guard(Starlette(routes=routes), access)

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from fastconv.playground.door import Door, header
+from fastconv.playground.access import Access, header
 from fastconv.playground.messages import Message, decode, encode
 from fastconv.playground.sessions import Session, Sessions
 
@@ -15,11 +15,11 @@ SECONDS_TO_CLOSE = 1  # for a page that reads nothing
 FULL, FORBIDDEN, SLOW = 4001, 4003, 4008  # codes with which a WebSocket closes
 
 
-async def serve_page(websocket: Any, door: Door, sessions: Sessions) -> None:
+async def serve_page(websocket: Any, access: Access, sessions: Sessions) -> None:
     """Serve a page from its connection to its end."""
     host, origin = (header(websocket.scope, name) for name in (b"host", b"origin"))
     token = websocket.query_params.get("token", "")
-    if not (door.accepts_host(host) and door.accepts_origin(origin, host) and door.accepts_token(token)):
+    if not (access.accepts_host(host) and access.accepts_origin(origin, host) and access.accepts_token(token)):
         await websocket.close(FORBIDDEN)
         return
     await websocket.accept()

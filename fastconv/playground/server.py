@@ -9,9 +9,9 @@ import webbrowser
 from contextlib import suppress
 from typing import Any
 
+from fastconv.playground.access import LOCAL, Access
 from fastconv.playground.application import application
 from fastconv.playground.digits import Digits
-from fastconv.playground.door import LOCAL, Door
 from fastconv.playground.filters import Filters
 from fastconv.playground.messages import LARGEST
 from fastconv.playground.networks import Networks
@@ -40,7 +40,7 @@ class Server:
         self.host, self.port = host, int(self._socket.getsockname()[1])
         self.token = "" if host in LOCAL else secrets.token_urlsafe(9)
         self.sessions = Sessions(TABS)
-        app = application(Door(host, self.token), self.sessions)
+        app = application(Access(host, self.token), self.sessions)
         settings = uvicorn.Config(
             app,
             log_level="warning",

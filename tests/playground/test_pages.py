@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fastconv.playground import pages
-from fastconv.playground.door import Door
+from fastconv.playground.access import Access
 from fastconv.playground.messages import Message
 from fastconv.playground.sessions import Sessions
 from fastconv.playground.tab import Tab
@@ -55,7 +55,7 @@ class Page:
 
 def serve(page):
     async def bounded():
-        await asyncio.wait_for(pages.serve_page(page, Door("localhost", ""), Sessions((Echo,))), 20)
+        await asyncio.wait_for(pages.serve_page(page, Access("localhost", ""), Sessions((Echo,))), 20)
 
     with ThreadPoolExecutor() as pool:  # since the browser of other tests has a running loop in this thread
         pool.submit(asyncio.run, bounded()).result()

@@ -15,8 +15,8 @@ from fastconv import playground
 from fastconv.playground import __main__ as command
 from fastconv.playground import notebook
 from fastconv.playground import server as module
+from fastconv.playground.access import Access
 from fastconv.playground.application import STATIC
-from fastconv.playground.door import Door
 from fastconv.playground.messages import LARGEST, Message, decode, encode
 from fastconv.playground.server import Server
 
@@ -255,6 +255,12 @@ def test_a_notebook_shows_a_frame():
     notebook._server.cache_clear()
 
 
-def test_a_door_compares_whole_tokens():
-    door = Door("0.0.0.0", "abc")
-    assert [door.accepts_token(token) for token in ("abc", "ab", "", "abcd", "é")] == [True, False, False, False, False]
+def test_access_compares_whole_tokens():
+    access = Access("0.0.0.0", "abc")
+    assert [access.accepts_token(token) for token in ("abc", "ab", "", "abcd", "é")] == [
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]

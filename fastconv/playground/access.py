@@ -22,7 +22,7 @@ HEADERS = {
 }
 
 
-class Door:
+class Access:
     """Decides which requests may pass.
 
     A request must name the server as its host, which sites with a rebound domain name cannot, and a WebSocket must be
@@ -63,15 +63,15 @@ def header(scope: Any, name: bytes) -> str:
 class Guard:
     """Refuses requests with another host, and adds the headers of security to each response."""
 
-    def __init__(self, app: Any, door: Door) -> None:
-        self._app, self._door = app, door
+    def __init__(self, app: Any, access: Access) -> None:
+        self._app, self._access = app, access
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         from starlette.responses import PlainTextResponse
 
         if scope["type"] == "lifespan":
             return await self._app(scope, receive, send)
-        if scope["type"] == "http" and not self._door.accepts_host(header(scope, b"host")):
+        if scope["type"] == "http" and not self._access.accepts_host(header(scope, b"host")):
             return await PlainTextResponse("This host is not served here.", 403)(scope, receive, send)
 
         async def send_with_headers(event: Any) -> None:
