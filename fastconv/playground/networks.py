@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ LARGEST_WEIGHT = 100  # set by hand
 LIVE = {"learning_rate", "batch_size", "show_test", "discretize"}  # settings that keep the weights
 
 
+@cache
 def grid() -> Array:
     """Return the points (GRID * GRID, 2) of the pixels of a map, row by row from the top."""
     centers = (np.arange(GRID) + 0.5) / GRID * 2 * SIDE - SIDE
@@ -189,11 +191,14 @@ def _finite(value: Any) -> float:
     return float(value) if math.isfinite(value) else 1e9
 
 
+@cache
 def _maps_of_features() -> Array:
+    """Return a small map of each feature."""
     maps = as_bytes(features_of(grid(), tuple(FEATURES))).reshape(GRID, GRID, -1)
     return maps[1::EVERY, 1::EVERY].transpose(2, 0, 1)
 
 
+@cache
 def _samples() -> Array:
     """Return some points of each data set, as in `Networks._points`: (data sets, 150, 4)."""
     kinds = {**CLASSIFICATION, **REGRESSION}.values()
