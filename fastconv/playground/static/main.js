@@ -6,7 +6,7 @@ import * as networks from "./networks.js";
 import { decode, encode } from "./wire.js";
 
 const TABS = { networks, digits, filters };
-const FULL = 4001; // codes of server.py
+const FULL = 4001; // codes of pages.py
 const FORBIDDEN = 4003;
 const AGAIN = 1000; // milliseconds until a lost connection is tried again
 
